@@ -1,0 +1,62 @@
+// The directions of docs/architecture.md. A test plants a violation of each rule to prove that the check can fail.
+const plugins = '^plugins/([^/]+)/'
+
+export default {
+  forbidden: [
+    {
+      name: 'no-sibling-plugin',
+      comment: 'A plugin imports security-context only; plugins meet through request slots and collaborators.',
+      severity: 'error',
+      from: { path: plugins, pathNot: '^plugins/security-context/' },
+      to: { path: '^plugins/', pathNot: ['^plugins/security-context/', '^plugins/$1/'] }
+    },
+    {
+      name: 'contract-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^plugins/security-context/' },
+      to: { path: '^(plugins|reference-gateway|reference-services|auth-server|deploy|test)/', pathNot: '^plugins/security-context/' }
+    },
+    {
+      name: 'plugins-know-no-app',
+      severity: 'error',
+      from: { path: '^plugins/' },
+      to: { path: '^(reference-gateway|reference-services|auth-server|deploy|test)/' }
+    },
+    {
+      name: 'apps-meet-over-the-network',
+      severity: 'error',
+      from: { path: '^(reference-gateway|auth-server|reference-services)/' },
+      to: { path: '^(reference-gateway|auth-server|reference-services)/', pathNot: ['^$1/', '^reference-services/chassis/'] }
+    },
+    {
+      name: 'services-meet-over-the-network',
+      severity: 'error',
+      from: { path: '^reference-services/([^/]+)/' },
+      to: { path: '^reference-services/', pathNot: ['^reference-services/$1/', '^reference-services/chassis/'] }
+    },
+    {
+      name: 'apps-do-not-know-their-deployment',
+      severity: 'error',
+      from: { path: '^(reference-gateway|auth-server|reference-services)/' },
+      to: { path: '^(deploy|test)/' }
+    },
+    {
+      name: 'packages-by-name-only',
+      comment: 'Another package is imported by its name, never by a path into its src.',
+      severity: 'error',
+      from: { path: '^((?:plugins|reference-services|deploy)/[^/]+|reference-gateway|auth-server)/' },
+      to: { path: '^(plugins|reference-services|deploy|reference-gateway|auth-server)/', pathNot: '^$1/', dependencyTypes: ['local'] }
+    },
+    { name: 'nobody-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
+    { name: 'deployment-imports-no-tests', severity: 'error', from: { path: '^deploy/' }, to: { path: '^test/' } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } }
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', 'dist'] },
+    exclude: { path: ['/dist/', '\\.tap/'] },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@sallyport/source', 'import', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.mjs', '.json'] }
+  }
+}

@@ -1,0 +1,29 @@
+import neostandard from 'neostandard'
+
+export default [
+  ...neostandard({ ts: true, ignores: ['**/dist/**', '.tap/**', '.sallyport/**'] }),
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      'no-void': ['error', { allowAsStatement: true }],
+      'max-lines': ['error', { max: 250, skipBlankLines: true }]
+    }
+  },
+  {
+    files: ['*/src/**/*.ts', '*/*/src/**/*.ts'],
+    ignores: ['plugins/configuration/src/**', '**/src/server.ts', 'deploy/**'],
+    rules: {
+      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read by the configuration plugin and server.ts only.' }],
+      'no-restricted-syntax': ['error', { selector: 'Property[key.name="rejectUnauthorized"][value.value=false]', message: 'TLS verification is never off.' }]
+    }
+  },
+  {
+    // Tests hand promises to tap, and fixtures are longer than code should be.
+    files: ['test/**/*.ts'],
+    rules: { 'max-lines': 'off', '@typescript-eslint/no-floating-promises': 'off', '@typescript-eslint/no-non-null-assertion': 'off' }
+  }
+]

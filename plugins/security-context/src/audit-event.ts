@@ -1,0 +1,16 @@
+/** What the audit trail says of one effect or one refusal. Who, where and which request are added by the audit log. */
+export interface AuditEvent {
+  /** Verb and noun: `order.cancel`. */
+  readonly action: string
+  readonly outcome: 'success' | 'denied' | 'failure'
+  /** Stable identifier of why, as in security events. */
+  readonly reason?: string
+  readonly resource?: { readonly type: string, readonly id: string }
+  /** More facts, for example the state before and after. Never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+/** Writes one event on its own, outside any request or transaction: process events such as a key rotation. */
+export interface AuditSink {
+  write: (event: AuditEvent & { readonly subject?: string, readonly clientId?: string }) => Promise<void>
+}

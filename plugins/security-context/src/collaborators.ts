@@ -1,0 +1,107 @@
+import type { KeyObject } from 'node:crypto'
+
+/** What a token endpoint answered. @see RFC 6749 §5.1, RFC 8693 §2.2.1 */
+export interface TokenSet {
+  readonly accessToken: string
+  readonly refreshToken: string | null
+  /** `expires_in`: lifetime from now, in seconds. */
+  readonly expiresInSeconds: number
+  /** The granted scope, space-delimited; `null` when the server did not say. */
+  readonly scope: string | null
+}
+
+/** Facts about the end user's connection, for the authorization server's session list and throttling. */
+export interface EndUserConnection {
+  readonly sourceAddress?: string
+  readonly userAgent?: string
+}
+
+/**
+ * The OAuth 2.0 client that authentication uses and token-exchange provides.
+ * Every method rejects with an error whose `code` is one of {@link TokenClientErrorCode}.
+ */
+export interface TokenClient {
+  /** Password grant. @see RFC 6749 §4.3 */
+  password: (request: { username: string, password: string, scope?: string, sessionKind?: 'login' | 'api', connection?: EndUserConnection }) => Promise<TokenSet>
+  /** Refresh grant. @see RFC 6749 §6 */
+  refresh: (request: { refreshToken: string, scope?: string, connection?: EndUserConnection }) => Promise<TokenSet>
+  /** Token exchange. @see RFC 8693 §2.1 */
+  exchange: (request: { subjectToken: string, audience: string, scope?: string }) => Promise<TokenSet>
+  /** Client credentials grant. @see RFC 6749 §4.4 */
+  clientCredentials: (request: { audience?: string, scope?: string }) => Promise<TokenSet>
+  /** Revocation. @see RFC 7009 §2.1 */
+  revoke: (request: { token: string, tokenTypeHint?: 'access_token' | 'refresh_token' }) => Promise<void>
+}
+
+/**
+ * How a token request failed, matched on `code`, never with `instanceof`.
+ * - `SALLYPORT_TOKEN_REJECTED`: terminal: the credential, code or token is not valid (`invalid_grant`).
+ * - `SALLYPORT_TOKEN_NOT_GRANTED`: the server refused what was asked for (`invalid_scope`, `invalid_target`, `unauthorized_client`).
+ * - `SALLYPORT_TOKEN_THROTTLED`: too many tries; the error has `retryAfterSeconds`.
+ * - `SALLYPORT_TOKEN_UNAVAILABLE`: no answer, a 5xx, or an answer that makes no sense; the error may have `retryAfterSeconds`.
+ */
+export type TokenClientErrorCode = 'SALLYPORT_TOKEN_REJECTED' | 'SALLYPORT_TOKEN_NOT_GRANTED' | 'SALLYPORT_TOKEN_THROTTLED' | 'SALLYPORT_TOKEN_UNAVAILABLE'
+
+/** A key that verifies signatures: one key, one algorithm. @see RFC 8725 §3.1 */
+export interface VerificationKey {
+  readonly keyId: string
+  /** JWS `alg` that this key is for. */
+  readonly algorithm: string
+  readonly key: KeyObject
+}
+
+/** Where verification keys come from: a JWKS document, a file, or the authorization server's own database. */
+export interface KeySource {
+  /**
+   * The key with this id, `null` when there is none. May fetch, under a cool-down.
+   * Rejects with code `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` when the question cannot be answered.
+   */
+  find: (keyId: string) => Promise<VerificationKey | null>
+  /** Whether the key with this id is published now; synchronous, for tokens verified before. */
+  isPublished: (keyId: string) => boolean
+  /** Resolves when the first keys are there; rejects like `find`. */
+  ready: () => Promise<void>
+  /** Age of the newest successful answer in ms, `null` before the first. */
+  ageMs: () => number | null
+  close: () => Promise<void>
+}
+
+/** Where a token's revocation bit stands. @see draft-ietf-oauth-status-list */
+export interface StatusReference {
+  readonly uri: string
+  readonly index: number
+}
+
+/** The status lists a verifier follows. */
+export interface StatusSource {
+  /** Makes sure that the list of this reference is followed; resolves also when it cannot be fetched. */
+  follow: (reference: StatusReference) => Promise<void>
+  /** Synchronous: `unavailable` when the list was never seen or is older than the allowed staleness. */
+  check: (reference: StatusReference) => 'valid' | 'revoked' | 'unavailable'
+  /** Age of the oldest followed list in ms, `null` when none is followed. */
+  ageMs: () => number | null
+  close: () => Promise<void>
+}
+
+/** One session of a user: a refresh-token family at the authorization server. */
+export interface SessionSummary {
+  readonly sessionId: string
+  readonly clientId: string
+  readonly kind: 'login' | 'api'
+  readonly createdAtSeconds: number
+  readonly lastUsedAtSeconds: number
+  readonly expiresAtSeconds: number
+  readonly sourceAddress: string | null
+  readonly userAgent: string | null
+  /** Whether this is the session the question was asked with. */
+  readonly current: boolean
+}
+
+/** Lists and ends the sessions of the caller; the routes `/sessions` exist only where one is given. */
+export interface SessionDirectory {
+  list: (accessToken: string) => Promise<readonly SessionSummary[]>
+  /** Ends one session of the caller; `false` when the caller has no such session. */
+  end: (accessToken: string, sessionId: string) => Promise<boolean>
+  /** Ends every session of the caller. */
+  endAll: (accessToken: string) => Promise<void>
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { runWithRequest } from './context.ts'
+import type { SecurityEvent } from './events.ts'
+import type { Principal } from './principal.ts'
+import { traceIdOf } from './trace.ts'
+
+export type { Actor, AppClaims, Principal } from './principal.ts'
+export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
+export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
+export type {
+  EndUserConnection, KeySource, SessionDirectory, SessionSummary, StatusReference, StatusSource, TokenClient, TokenClientErrorCode,
+  TokenSet, VerificationKey
+} from './collaborators.ts'
+export type { AuditEvent, AuditSink } from './audit-event.ts'
+export { currentPrincipal, currentRequest } from './context.ts'
+export { requireRouteDeclaration, type DeclarationKey } from './route-declarations.ts'
+export { problemDetails, type ProblemDetails } from './problem-details.ts'
+export * as errors from './errors.ts'
+
+/** Options of the security context plugin. */
+export interface SecurityContextOptions {
+  /**
+   * The trace id of a request, 32 hexadecimal digits. Default: from the `traceparent` header, else random.
+   * An app with a tracer passes the id of the tracer's active span.
+   */
+  readonly traceId?: (request: FastifyRequest) => string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is calling; `null` until a stage has authenticated the caller. */
+    principal: Principal | null
+    /** The access token under which `principal` was accepted: the subject token of an exchange. Never log it. */
+    accessToken: string | null
+    /** What the stages of this request found out, oldest first. */
+    securityEvents: SecurityEvent[]
+    /** W3C trace id of this request, 32 hexadecimal digits. */
+    traceId: string
+  }
+}
+
+const REQUEST_SLOTS = ['principal', 'accessToken', 'securityEvents', 'traceId'] as const
+
+/**
+ * The contract between the plugins: adds the request slots `principal`, `accessToken`, `securityEvents` and `traceId`,
+ * and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
+ * A slot that the app decorated itself is left as it is.
+ */
+function securityContext (fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {
+  const traceId = options.traceId ?? (request => traceIdOf(request.headers.traceparent))
+  const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
+  if (own.includes('principal')) fastify.decorateRequest('principal', null)
+  if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
+  if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
+  if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
+
+  fastify.addHook('onRequest', function openSecurityContext (request, _reply, next) {
+    request.securityEvents = []
+    request.traceId = traceId(request)
+    runWithRequest(request, next)
+  })
+  done()
+}
+
+export default fastifyPlugin(securityContext, { name: '@sallyport/security-context', fastify: '5.x' })

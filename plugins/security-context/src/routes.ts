@@ -1,0 +1,44 @@
+/**
+ * A policy as data, so that one value is checked, explained, turned into an SQL filter and printed in a matrix.
+ * Evaluated by `@sallyport/authorization`.
+ */
+export type Policy =
+  /** The principal has at least one of these roles. */
+  | { readonly kind: 'role', readonly anyOf: readonly string[] }
+  /** The token carries every one of these scopes. */
+  | { readonly kind: 'scope', readonly allOf: readonly string[] }
+  /** The token was exchanged, and the party that acts now is this OAuth client. */
+  | { readonly kind: 'actor', readonly clientId: string }
+  /** This attribute of the resource equals the principal's subject. */
+  | { readonly kind: 'owner', readonly attribute: string }
+  /** This attribute of the resource has one of these values. */
+  | { readonly kind: 'attribute', readonly attribute: string, readonly anyOf: readonly (string | number | boolean | null)[] }
+  /** An access control list entry gives the principal this permission on the resource whose id is in `attribute`. */
+  | { readonly kind: 'acl', readonly resourceType: string, readonly permission: string, readonly attribute: string }
+  | { readonly kind: 'allOf', readonly policies: readonly Policy[] }
+  | { readonly kind: 'anyOf', readonly policies: readonly Policy[] }
+
+/** Who may call a route. */
+export type RouteAccess = 'public' | 'authenticated' | Policy
+
+/** What a resource policy decides over: a row, or part of one. */
+export type Resource = Readonly<Record<string, unknown>>
+
+/** What a route writes to the audit trail. */
+export type RouteAudit = 'none' | {
+  /** Verb and noun of the effect, for example `order.cancel`. */
+  readonly action: string
+  /** The kind of resource and the route parameter that holds its id. */
+  readonly resource?: { readonly type: string, readonly parameter: string }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call this route. Optional in the type, required at run time: a route without it fails the boot. */
+    access?: RouteAccess
+    /** Finds the resource that `access` decides over; `null` when it does not exist. Runs in preHandler, after validation. */
+    resource?: (request: FastifyRequest) => Promise<Resource | null>
+    /** What this route writes to the audit trail. Optional in the type, required at run time when audit-log is registered. */
+    audit?: RouteAudit
+  }
+}

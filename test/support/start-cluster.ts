@@ -1,0 +1,12 @@
+// Runs once before all test files: one PostgreSQL cluster for the whole run, with durability off because nobody needs the data.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { startPostgres } from '@sallyport/local'
+import { CLUSTER_DIRECTORY, CLUSTER_FILE } from './cluster-file.ts'
+
+mkdirSync(CLUSTER_DIRECTORY, { recursive: true })
+const server = await startPostgres({
+  directory: CLUSTER_DIRECTORY,
+  detached: true,
+  settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
+})
+writeFileSync(CLUSTER_FILE, JSON.stringify({ url: server.url, dataDirectory: server.dataDirectory }), { mode: 0o600 })
