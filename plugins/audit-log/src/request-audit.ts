@@ -82,13 +82,13 @@ function reportUnfulfilled (request: FastifyRequest): void {
 }
 
 function factsOf (request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
-  const declaration = request.is404 ? undefined : request.routeOptions.config.audit
   const resource = declaredResource(request)
   return {
     status,
     method: request.method,
     route: request.routeOptions.url ?? '',
-    declaration,
+    // Undefined for a 404 too: Fastify gives its handler an empty config.
+    declaration: request.routeOptions.config.audit,
     events: eventsOf(request),
     errorCode: state.errorCode,
     ...(resource === undefined ? {} : { resource })

@@ -192,6 +192,14 @@ t.test('refusals are rows', async t => {
       await request.audit(trx, { ...CANCELLED, outcome: 'denied', reason: 'not-owner' })
       throw Object.assign(new Error('no'), { statusCode: 403, code: 'FORBIDDEN' })
     }))
+    app.post('/denied-and-committed', { config: CANCEL }, async (request, reply) => {
+      await request.audit(db, { ...CANCELLED, outcome: 'denied', reason: 'not-owner' })
+      return reply.code(403).send({})
+    })
+    app.get('/outage', { config: CANCEL }, async (request, reply) => {
+      request.securityEvents.push({ stage: 'authentication', outcome: 'denied', reason: 'keys-unavailable' })
+      return reply.code(503).send({})
+    })
     app.get('/broken', { config: CANCEL }, async () => { throw new Error('internal') })
     app.get('/public', { config: { access: 'public', audit: 'none' } }, async () => ({}))
     app.get('/plain-404', { config: { access: 'public', audit: 'none' } }, async (_request, reply) => reply.code(404).send({}))
@@ -213,6 +221,12 @@ t.test('refusals are rows', async t => {
 
   await app.inject({ url: '/public', headers: { 'x-test-refuse': '1' } })
   t.match(await last(), { action: 'request.access', outcome: 'denied', reason: 'token-expired' }, 'a refusal on a public route without an action')
+
+  await app.inject({ method: 'POST', url: '/denied-and-committed', headers: caller })
+  t.match((await rowsOf(db)).slice(-2), [{ reason: 'token-expired' }, { outcome: 'denied', reason: 'not-owner' }], 'a refusal that the handler recorded is not recorded twice')
+
+  await app.inject({ url: '/outage' })
+  t.match(await last(), { outcome: 'failure', reason: 'keys-unavailable', detail: { status: 503 } }, 'an outage is a failure, not a denial')
 
   const before = (await rowsOf(db)).length
   await app.inject({ url: '/nowhere', headers: { 'x-test-refuse': '1' } })
