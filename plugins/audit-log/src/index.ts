@@ -84,6 +84,7 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
+    closeTimeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
     onSealed: (head, sealed) => { fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed') },
     onError: error => { fastify.log.error({ err: error }, 'audit rows could not be sealed') }
