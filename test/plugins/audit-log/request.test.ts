@@ -213,7 +213,7 @@ t.test('a 2xx of a mutating route with a declaration that wrote nothing', async 
   })
 })
 
-t.test('refusals are rows', async t => {
+t.test('Z08: every refusal is a row with subject, action and resource, on public routes too', async t => {
   const { app: db } = await auditDatabase(t)
   const app = await buildApp(t, { db }, app => {
     app.addHook('onRequest', async (request, reply) => {
