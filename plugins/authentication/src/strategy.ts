@@ -16,6 +16,8 @@ export interface Strategy {
   readonly name: string
   /** `WWW-Authenticate` of a request without credentials, without `error`; `null` for none. @see RFC 9110 §11.6.1 */
   readonly challenge: string | null
+  /** The challenge for this very request, where it is not the same for all: a Basic challenge makes browsers show a dialog. */
+  readonly challengeFor?: (request: FastifyRequest) => string | null
   /** Never throws for bad credentials; a throw is an internal error and is answered as one. */
   readonly authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<StrategyResult>
 }
