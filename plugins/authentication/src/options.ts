@@ -6,8 +6,8 @@ import { introspectorMistakes, type IntrospectorOptions } from './introspector.t
 import { sharedSecretMistakes, type SharedSecretOptions } from './shared-secret.ts'
 import type { StatusListSourceOptions } from './status-list-source.ts'
 import type { Strategy } from './strategy.ts'
-import { verifierMistakes } from './verifier-mistakes.ts'
-import type { TokenVerifier, TokenVerifierOptions } from './verify-token.ts'
+import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
+import type { TokenVerifier } from './verify-token.ts'
 
 /** How the caller of a request is found out. */
 export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions, 'keys' | 'status'>> {

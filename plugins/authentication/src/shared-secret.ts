@@ -4,7 +4,7 @@ import { InvalidOptionsError } from './errors.ts'
 import type { Profile } from './profiles.ts'
 import type { SignatureCheck } from './check-signature.ts'
 import { MIN_SECRET_BYTES } from './signature-algorithms.ts'
-import { verifierMistakes } from './verifier-mistakes.ts'
+import { verifierMistakes } from './verifier-options.ts'
 import { verifierOf, type TokenVerifier } from './verify-token.ts'
 
 /**

@@ -1,13 +1,13 @@
 import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import { checkWithNodeCrypto, isPlausibleSignature, type SignatureCheck } from './check-signature.ts'
+import { checkWithNodeCrypto, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from './errors.ts'
 import { member, type JsonObject } from './json.ts'
-import { resolveProfile, type Profile, type ResolvedProfile } from './profiles.ts'
+import { resolveProfile, type ResolvedProfile } from './profiles.ts'
 import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
-import { verifierMistakes } from './verifier-mistakes.ts'
+import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
 
 /** Verifies access tokens of one issuer for one audience. */
 export interface TokenVerifier {
@@ -19,31 +19,6 @@ export interface TokenVerifier {
    * @throws {StatusUnavailableError} `SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE` (503)
    */
   readonly verify: (token: string) => Promise<Principal>
-}
-
-/** What a verifier checks, and with what. */
-export interface TokenVerifierOptions {
-  /** `iss` of every accepted token, compared as an exact string. */
-  readonly issuer: string
-  /** This service's identifier: `aud` must contain it. */
-  readonly audience: string
-  readonly keys: KeySource
-  /** Where revocation is looked up. Without it a token's status reference is ignored. */
-  readonly status?: StatusSource
-  /** Default `rfc9068`. */
-  readonly profile?: Profile
-  /** Accepted JWS algorithms. Default ES256, EdDSA, RS256, PS256. */
-  readonly algorithms?: readonly string[]
-  /** Allowed difference between this clock and the issuer's, 0 to 60. Default 5. */
-  readonly clockToleranceSeconds?: number
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
-  /** What happens to a token whose status list cannot be had. Default `refuse` (503). */
-  readonly statusUnavailable?: 'refuse' | 'accept-unchecked'
-  /** Checks signatures. Default node:crypto. */
-  readonly checkSignature?: SignatureCheck
-  /** How many verified tokens are remembered. Default 5000; 0 verifies every time. */
-  readonly cacheSize?: number
 }
 
 /** What the shared-secret mode needs otherwise; not for asymmetric keys. */

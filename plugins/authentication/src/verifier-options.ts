@@ -1,6 +1,33 @@
-import type { TokenVerifierOptions } from './verify-token.ts'
-import { ASYMMETRIC_ALGORITHMS } from './signature-algorithms.ts'
+import type { KeySource, StatusSource } from '@sallyport/security-context'
+import type { SignatureCheck } from './check-signature.ts'
 import { isSecureUrl } from './fetch-document.ts'
+import type { Profile } from './profiles.ts'
+import { ASYMMETRIC_ALGORITHMS } from './signature-algorithms.ts'
+
+/** What a verifier checks, and with what. */
+export interface TokenVerifierOptions {
+  /** `iss` of every accepted token, compared as an exact string. */
+  readonly issuer: string
+  /** This service's identifier: `aud` must contain it. */
+  readonly audience: string
+  readonly keys: KeySource
+  /** Where revocation is looked up. Without it a token's status reference is ignored. */
+  readonly status?: StatusSource
+  /** Default `rfc9068`. */
+  readonly profile?: Profile
+  /** Accepted JWS algorithms. Default ES256, EdDSA, RS256, PS256. */
+  readonly algorithms?: readonly string[]
+  /** Allowed difference between this clock and the issuer's, 0 to 60. Default 5. */
+  readonly clockToleranceSeconds?: number
+  /** The time in ms since 1970. Default `Date.now`. */
+  readonly clock?: () => number
+  /** What happens to a token whose status list cannot be had. Default `refuse` (503). */
+  readonly statusUnavailable?: 'refuse' | 'accept-unchecked'
+  /** Checks signatures. Default node:crypto. */
+  readonly checkSignature?: SignatureCheck
+  /** How many verified tokens are remembered. Default 5000; 0 verifies every time. */
+  readonly cacheSize?: number
+}
 
 const MAX_CLOCK_TOLERANCE_SECONDS = 60
 
