@@ -44,7 +44,8 @@ export function looksLikeJwt (token: string): boolean {
 
 /** Errors of the verifier are answers; anything else is a defect and goes on as what it is. */
 function refusalOf (error: unknown, headers: Readonly<Record<string, string>>): FastifyError {
-  if (error instanceof InvalidTokenError) return Object.assign(error, { headers })
+  // A new error: requests that shared one verification must not share an error that gets headers of its own.
+  if (error instanceof InvalidTokenError) return Object.assign(new InvalidTokenError(error.reason, { cause: error }), { headers })
   if (isSallyportError(error)) return error
   throw error
 }
