@@ -31,28 +31,31 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
 
   fastify.addHook('onClose', async function revokeHeldTokens () { await tokens.drain() })
 
+  const challengeFor = (request: FastifyRequest): string | null => resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
+
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
     const credential = await parse(request, reply)
-    if (credential === null) return refuse(request, new BasicRejectedError(), 'credentials-malformed')
+    if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
     try {
       const { principal, accessToken } = await tokens.obtain(credential, connectionOf(request))
       return { kind: 'accepted', principal, accessToken }
     } catch (error) {
-      if (isRejection(error)) return refuse(request, error, 'credentials-rejected')
+      // A new error for each request: requests that shared the refusal must not share its headers.
+      if (isRejection(error)) return refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected')
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
     }
   }
 
-  function refuse (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
-    const shown = resolved.browserChallenge || !isBrowser(request.headers)
-    return { kind: 'refused', error: Object.assign(error, { reason, ...(shown ? { headers: { 'www-authenticate': challenge } } : {}) }) }
+  function refused (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+    const shown = challengeFor(request)
+    return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
   }
 
-  return { name: 'basic', challenge, authenticate }
+  return { name: 'basic', challenge, challengeFor, authenticate }
 }
 
-function isRejection (error: unknown): error is FastifyError {
+function isRejection (error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
 }

@@ -44,7 +44,7 @@ export async function createSessionCore (fastify: FastifyInstance, given: Sessio
     jar,
     refresher: createSessionRefresher(options, verifier, jar.seal),
     ended: createEndedSessions(),
-    ownOrigins: request => options.origins ?? [`${request.protocol}://${request.host}`],
+    ownOrigins: request => options.origins ?? originOf(request),
     setCookies: (request, reply, sealed) => { apply(request, reply, jar.replace(sealed, request.headers.cookie)) },
     clearCookies: (request, reply) => { apply(request, reply, jar.clear(request.headers.cookie)) }
   }
@@ -61,6 +61,12 @@ export async function createSessionCore (fastify: FastifyInstance, given: Sessio
   })
   fastify.decorate(SESSION_CORE, core)
   return core
+}
+
+/** The origin that the request was sent to, as a browser spells it (without a default port). */
+function originOf ({ protocol, host }: FastifyRequest): readonly string[] {
+  const url = `${protocol}://${host}`
+  return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
 }
 
 function createEndedSessions (): SessionCore['ended'] {

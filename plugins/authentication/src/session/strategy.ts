@@ -43,7 +43,8 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
     } catch (error) {
       if (isEnd(error)) {
         core.clearCookies(request, reply)
-        return refuse(request, error, error.cause === undefined ? 'session-ended' : 'refresh-rejected')
+        // A new error for each request: requests that shared the refusal must not share its headers.
+        return refuse(request, new SessionEndedError({ cause: error }), error.cause === undefined ? 'session-ended' : 'refresh-rejected')
       }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
@@ -86,7 +87,7 @@ function createResume ({ options, verifier, refresher, ended, setCookies }: Sess
 
 function refuse (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
   recordEvent(request, { stage: 'session', outcome: 'denied', reason })
-  return { kind: 'refused', error }
+  return { kind: 'refused', error: Object.assign(error, { reason }) }
 }
 
 function isEnd (error: unknown): error is FastifyError {
