@@ -135,7 +135,9 @@ t.test('RFC 6749 §6: a server that does not rotate refresh tokens works: the ol
   const browser = await loggedIn(app)
   for (const refreshes of [1, 2, 3]) {
     issuer.nowMs += 301_000
+    const old = browser.cookieHeader()
     t.equal((await browser.get('/orders')).statusCode, 200)
+    t.equal((await app.inject({ url: '/orders', headers: { cookie: old } })).statusCode, 200, 'also for who comes late')
     t.equal(issuer.calls.refresh, refreshes)
   }
 })
@@ -157,8 +159,8 @@ t.test('X5, B6, S-09: a rejected refresh ends the session: 401, cookies cleared'
   t.same(events(), ['session/denied/refresh-rejected', 'authentication/denied/refresh-rejected'])
 })
 
-t.test('50 parallel requests of an ended session are each 401 with the same headers', async t => {
-  const { app, issuer } = await buildApp(t)
+t.test('50 parallel requests of an ended session are each 401 with every challenge once', async t => {
+  const { app, issuer } = await buildApp(t, { basic: {} })
   const browser = await loggedIn(app)
   issuer.endSessionsOf('customer1')
   issuer.calls.verify = 0
@@ -170,7 +172,8 @@ t.test('50 parallel requests of an ended session are each 401 with the same head
   open.resolve()
   const responses = await Promise.all(requests)
   t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([401]))
-  t.equal(new Set(responses.map(({ headers }) => String(headers['www-authenticate']))).size, 1)
+  const nobody = await app.inject('/orders')
+  t.same(new Set(responses.map(({ headers }) => headers['www-authenticate'])), new Set([nobody.headers['www-authenticate']]))
   t.equal(issuer.calls.refresh, 1)
 })
 

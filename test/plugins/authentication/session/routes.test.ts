@@ -121,6 +121,17 @@ t.test('a client without cookies refreshes and logs out with its refresh token',
   t.same(events(), ['session/denied/refresh-rejected'])
 })
 
+t.test('S-07: logging out with a refresh token that was used meanwhile revokes its successor, and nothing remembered brings it back', async t => {
+  const { app, issuer } = await buildApp(t)
+  issuer.statusBlind = true
+  const client = new Browser(app, {})
+  const { refreshToken } = (await client.logIn({ username: 'customer1', password: 'pass:word', tokens: 'body' })).json<{ refreshToken: string }>()
+  const refreshed = await client.send({ method: 'POST', url: '/session/refresh', payload: { refreshToken } })
+  t.equal((await client.send({ method: 'POST', url: '/logout', payload: { refreshToken } })).statusCode, 204)
+  t.same(issuer.revoked, [refreshed.json<{ refreshToken: string }>().refreshToken])
+  t.equal((await client.send({ method: 'POST', url: '/session/refresh', payload: { refreshToken } })).statusCode, 401)
+})
+
 t.test('POST /session/refresh: outage 503, browser 403, anything but a refresh token 400', async t => {
   const { app, issuer, events } = await buildApp(t)
   const client = new Browser(app, {})
