@@ -26,6 +26,7 @@ export { createStatusListSource, type StatusListSourceOptions } from './status-l
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
+export { parseSealingKeys } from './session/parse-sealing-keys.ts'
 export { sessionRoutes, type SessionRoutesOptions } from './session/routes.ts'
 export * as errors from './errors.ts'
 
