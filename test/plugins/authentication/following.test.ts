@@ -61,7 +61,7 @@ t.test('an issuer that is away does not keep the app from starting; requests are
   t.equal(answer.json().code, 'SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE')
   t.equal((await app.inject('/')).statusCode, 401, 'without a token it is the caller who has to act')
   world.down = false
-  while ((await get(token())).statusCode === 503) await new Promise(resolve => setTimeout(resolve, 10))
+  while ((await get(token())).statusCode === 503) await new Promise(resolve => setImmediate(resolve))
   t.equal((await get(token())).statusCode, 200)
 })
 
@@ -70,7 +70,7 @@ t.test('after close the issuer is left alone', async t => {
   await get(token())
   await app.close()
   const before = world.polls
-  await new Promise(resolve => setTimeout(resolve, 50))
+  for (let turn = 0; turn < 500; turn++) await new Promise(resolve => setImmediate(resolve))
   t.equal(world.polls, before)
 })
 
