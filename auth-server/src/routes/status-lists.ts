@@ -2,10 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { StatusListNotFoundError } from '../errors.ts'
 
+const LIST_ID = /^[0-9a-f-]{36}$/
+
 /** `GET /oauth2/status-lists/:listId`, with conditional requests. @see draft-ietf-oauth-status-list, "Status List Request" */
 export function statusListRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
   fastify.get<{ Params: { listId: string } }>('/oauth2/status-lists/:listId', { config: { access: 'public', audit: 'none' } }, async function answerStatusList (request, reply) {
-    const published = await server.publishStatusList(request.params.listId)
+    const { listId } = request.params
+    const published = LIST_ID.test(listId) ? await server.publishStatusList(listId) : null
     if (published === null) throw new StatusListNotFoundError()
     void reply.headers({ etag: published.entityTag, 'cache-control': 'no-cache' })
     if (matches(request.headers['if-none-match'], published.entityTag)) return reply.code(304).send()

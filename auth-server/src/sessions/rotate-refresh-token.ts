@@ -2,7 +2,7 @@ import type { EndUserConnection } from '@sallyport/security-context'
 import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { invalidGrant } from '../oauth-error.ts'
-import type { Client, RefreshToken, UserSession } from '../store/records.ts'
+import type { Client, RefreshToken, Session, UserSession } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import { endSessions } from './end-sessions.ts'
 import { openSuccessor, sealSuccessor } from './sealed-successor.ts'
@@ -17,6 +17,8 @@ export interface RefreshRequest {
   readonly client: Client
   readonly refreshToken: string
   readonly connection: EndUserConnection
+  /** Throws when the session cannot give what is asked for; the refresh token is not used up then. */
+  readonly refuse: (session: Session) => void
 }
 
 /**
@@ -28,6 +30,7 @@ export interface RefreshRequest {
  */
 export async function rotateRefreshToken (server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit): Promise<RotatedSession> {
   const stored = await findUsable(server, request)
+  request.refuse(stored.session)
   if (stored.successorSealed === null) {
     const successor = newSecret()
     if (await storeSuccessor(server, request, stored, successor, audit)) return { ...stored, refreshToken: successor }

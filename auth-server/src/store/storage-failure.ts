@@ -1,5 +1,5 @@
-/** Classes of SQLSTATE that say nothing about the request: connection, resources, operator, system, read-only, serialisation. */
-const PASSING_STATES = /^(08|25006|40|53|57|58|XX)/
+/** Classes of SQLSTATE that are about the statement itself: data, integrity, syntax. All others are about the server's state. */
+const ABOUT_THE_STATEMENT = /^(22|23|42)/
 const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
 
 /**
@@ -11,5 +11,5 @@ export function isStorageFailure (error: unknown): boolean {
   if (error.name === 'KnexTimeoutError' || /^(Connection terminated|timeout exceeded|Unable to acquire a connection|Client has encountered a connection error)/.test(error.message)) return true
   if (error instanceof AggregateError) return error.errors.some(isStorageFailure)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return NETWORK_CODES.has(code) || PASSING_STATES.test(code)
+  return NETWORK_CODES.has(code) || ('severity' in error && !ABOUT_THE_STATEMENT.test(code))
 }

@@ -1,6 +1,7 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { rotateRefreshToken } from '../../sessions/rotate-refresh-token.ts'
+import type { Session } from '../../store/records.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
@@ -16,10 +17,11 @@ export const parameters = ['refresh_token', 'scope', ...CONNECTION_PARAMETERS] a
 export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
   const refreshToken = requireParameter(request.parameters, 'refresh_token')
   const connection = endUserConnection(request)
-  const rotated = await rotateRefreshToken(server, { client: request.client, refreshToken, connection }, request.audit)
+  const asked = ({ scopes }: Session): readonly string[] => requestedScopes(request.parameters.get('scope'), scopes)
+  const rotated = await rotateRefreshToken(server, { client: request.client, refreshToken, connection, refuse: asked }, request.audit)
   const { session, user } = rotated
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(session.audience), user.roles)
-  const scopes = requestedScopes(request.parameters.get('scope'), session.scopes).filter(scope => qualified.includes(scope))
+  const scopes = asked(session).filter(scope => qualified.includes(scope))
   const issued = await server.issueAccessToken(request.client, {
     subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status
   })
