@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
 interface ErrorClass { new (...values: never[]): { readonly code: string, readonly statusCode?: number } }
+interface CodedError { readonly code: string, readonly statusCode?: number }
 
 /** The errors table of a README and the errors of the code say the same: no code without a row, no row without a code. */
 export function sameErrorsTable (t: Test, readme: URL, errors: Readonly<Record<string, unknown>>): void {
@@ -10,4 +12,19 @@ export function sameErrorsTable (t: Test, readme: URL, errors: Readonly<Record<s
   const codes = classes.map(Class => new Class()).map(({ code, statusCode }) => `${code} ${statusCode}`)
   t.same(rows.sort(), codes.sort())
   t.not(codes.length, 0)
+}
+
+/**
+ * Asserts that the errors table of a README (`| code | status | meaning |`) has exactly the errors of `errors.ts`, with
+ * their status codes.
+ * @param readme path of the README from the root of the repository
+ */
+export function errorsTableEquals (t: Test, readme: string, errors: Readonly<Record<string, unknown>>): void {
+  const text = readFileSync(fileURLToPath(new URL(`../../${readme}`, import.meta.url)), 'utf8')
+  const documented = [...text.matchAll(/^\| `(SALLYPORT_[A-Z_]+)` \| (\d{3}) \|/gm)].map(([, code, status]) => `${code} ${status}`)
+  const made = Object.values(errors).map(value => {
+    const { code, statusCode } = new (value as new () => CodedError)()
+    return `${code} ${statusCode}`
+  })
+  t.same(documented.toSorted(), made.toSorted(), `the errors table of ${readme} is what errors.ts has`)
 }
