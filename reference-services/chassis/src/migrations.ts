@@ -39,15 +39,14 @@ export function namedMigrations (tableName: string, migrations: Readonly<Record<
 
 /**
  * Brings the database of a service up to date: audit trail, access control lists, its own tables, and the app role's
- * rights. The app role only reads access control lists; entries are made by the owner.
+ * rights.
  * @param db pool of the database's owner
  */
 export async function migrateService (db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
-  for (const { source, tableName } of [auditMigrations(roles), aclMigrations, domain.migrations]) {
+  for (const { source, tableName } of [auditMigrations(roles), aclMigrations(roles), domain.migrations]) {
     await db.migrate.latest({ migrationSource: source, tableName })
   }
-  const grants = { ...domain.grants, acl_entries: ['select'] }
-  for (const [table, privileges] of Object.entries(grants)) {
+  for (const [table, privileges] of Object.entries(domain.grants)) {
     await db.raw(`grant ${privileges.join(', ')} on ?? to ??`, [table, roles.appRole])
   }
 }

@@ -21,7 +21,7 @@ export interface Page<Row> {
  * @param idOf the id of a row as it is in `idColumn`
  */
 export async function readPage<Row extends object> (
-  query: Knex.QueryBuilder<Row, Row[]>, order: PageOrder, page: PageQuery, idOf: (row: Row) => string
+  query: Knex.QueryBuilder, order: PageOrder, page: PageQuery, idOf: (row: Row) => string
 ): Promise<Page<Row>> {
   const { table, idColumn, createdAtColumn } = order
   const limit = Number(page.limit)

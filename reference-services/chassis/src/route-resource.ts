@@ -1,11 +1,11 @@
-import type { Principal } from '@sallyport/security-context'
+import type { Principal, Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import { ChassisMisuseError } from './errors.ts'
 
 /** The row that a route is about: loaded once, decided over by the policy, then used by the handler. */
 export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
-  readonly load: (request: FastifyRequest) => Promise<(Row & Readonly<Record<string, unknown>>) | null>
+  readonly load: (request: FastifyRequest) => Promise<Resource | null>
   /** The row, in a handler behind the policy. Throws `SALLYPORT_CHASSIS_MISUSE` on a route that did not declare `load`. */
   readonly of: (request: FastifyRequest) => Row
 }
@@ -22,11 +22,11 @@ export function routeResource<Row extends object> (parameter: string, find: (id:
       const row = await find(parameterOf(request, parameter))
       if (row === null) return null
       rows.set(request, row)
-      return { ...row }
+      return Object.fromEntries(Object.entries(row))
     },
     of (request) {
       const row = rows.get(request)
-      if (row === undefined) throw new ChassisMisuseError('the route does not declare its resource')
+      if (row === undefined) throw misuse('the route does not declare its resource')
       return row
     }
   }
@@ -37,12 +37,16 @@ export function routeResource<Row extends object> (parameter: string, find: (id:
  * @throws `SALLYPORT_CHASSIS_MISUSE` on a public route
  */
 export function callerOf (request: FastifyRequest): Principal {
-  if (request.principal === null) throw new ChassisMisuseError('the route is public')
+  if (request.principal === null) throw misuse('the route is public')
   return request.principal
 }
 
 function parameterOf ({ params }: FastifyRequest, name: string): string {
   const value: unknown = typeof params === 'object' && params !== null ? Object.entries(params).find(([key]) => key === name)?.[1] : undefined
-  if (typeof value !== 'string') throw new ChassisMisuseError(`the route has no parameter ${name}`)
+  if (typeof value !== 'string') throw misuse(`the route has no parameter ${name}`)
   return value
+}
+
+function misuse (text: string): Error {
+  return new ChassisMisuseError({ cause: new Error(text) })
 }

@@ -10,16 +10,16 @@ export const Id = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]
 export const Instant = Type.String({ format: 'date-time' })
 
 /** The body of a refusal. @see RFC 9457 §3.1 */
-export const Problem = Type.Object({ type: Type.String(), title: Type.String(), status: Type.Integer(), code: Type.String() })
+export const ProblemSchema = Type.Object({ type: Type.String(), title: Type.String(), status: Type.Integer(), code: Type.String() })
 
 /**
  * The query of a list: nothing is coerced anywhere, so a number in a query is a string with a pattern.
  * `after` is the id that the page before ended with.
  */
-export const PageQuery = Type.Object({
+export const PageQuerySchema = Type.Object({
   limit: Type.String({ pattern: '^([1-9][0-9]?|100)$', default: '50' }),
   after: Type.Optional(Id)
 }, { additionalProperties: false })
 
-/** A checked {@link PageQuery}. */
-export type PageQuery = Static<typeof PageQuery>
+/** A checked {@link PageQuerySchema}. */
+export type PageQuery = Static<typeof PageQuerySchema>

@@ -1,4 +1,5 @@
 import { serviceSettings } from '@sallyport/chassis'
+import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 
 /** The settings of order-service: those of every service, and where restaurant-service is. */
@@ -8,4 +9,4 @@ export const settingsSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** The settings as values. */
-export type OrderServiceSettings = Static<typeof settingsSchema>
+export type OrderServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -1,4 +1,5 @@
 import { serviceSettings } from '@sallyport/chassis'
+import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 
 /** The settings of restaurant-service: those of every service, and where delivery-service is. */
@@ -8,4 +9,4 @@ export const settingsSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** The settings as values. */
-export type RestaurantServiceSettings = Static<typeof settingsSchema>
+export type RestaurantServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -1,7 +1,7 @@
-import { Problem, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import * as policies from '../policies.ts'
-import { NewTicket, Ticket, TicketParameters } from '../schemas.ts'
+import { NewTicketSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
 import { acceptTicket } from '../tickets/accept-ticket.ts'
 import { askDeliveryService } from '../tickets/ask-delivery-service.ts'
 import { cancelTicket } from '../tickets/cancel-ticket.ts'
@@ -16,7 +16,7 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
 
   app.post('/tickets', {
     config: { access: policies.fromOrderService, audit: { action: 'ticket.open' } },
-    schema: { body: NewTicket, response: { '2xx': Ticket, '4xx': Problem } }
+    schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
   }, async function openTicketRoute (request, reply) {
     const { ticket, opened } = await openTicket(db, (trx, event) => request.audit(trx, event), request.body)
     return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
@@ -24,14 +24,14 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
 
   app.post('/tickets/:ticketId/cancel', {
     config: { access: policies.fromOrderService, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
-    schema: { params: TicketParameters, response: { 200: Ticket, '4xx': Problem } }
+    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
   }, async function cancelTicketRoute (request) {
     return shownTicket(await cancelTicket(db, (trx, event) => request.audit(trx, event), ticket.of(request)))
   })
 
   app.post('/tickets/:ticketId/accept', {
     config: { access: policies.manageRestaurant, resource: ticket.load, audit: { action: 'ticket.accept', resource: auditedTicket } },
-    schema: { params: TicketParameters, response: { 200: Ticket, '4xx': Problem, '5xx': Problem } }
+    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
   }, async function acceptTicketRoute (request) {
     const openDelivery = askDeliveryService(request.callAs('delivery-service'))
     return shownTicket(await acceptTicket({ db, audit: (trx, event) => request.audit(trx, event), openDelivery }, ticket.of(request)))
