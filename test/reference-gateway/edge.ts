@@ -28,6 +28,9 @@ export interface Service {
   answer: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
+/** The credential of a caller who is accepted. */
+export const GOOD = { authorization: 'Bearer good' }
+
 export const ORDER_SERVICE = 'order-service.sallyport.internal'
 
 /** A service with a real TLS listener that keeps what it receives. */
@@ -94,6 +97,7 @@ export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Ed
   }
   await app.register(tokenExchange, { tokenClient: tokenClient as TokenClient })
   const origin = options.orderService?.origin ?? orders.origin
+  app.post('/login', { config: { access: 'public', audit: 'none' } }, () => ({ ok: true }))
   await app.register(forwardRoutes, {
     routes: routesOf({ orderServiceOrigin: origin, restaurantServiceOrigin: origin, deliveryServiceOrigin: deliveries.origin, authServerOrigin: origin }),
     dispatcher,
@@ -109,10 +113,10 @@ export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Ed
 }
 
 async function standInAuthentication (request: FastifyRequest): Promise<void> {
-  if (request.is404) return
-  const accepted = request.headers.authorization === 'Bearer good' || request.headers.cookie?.includes('session=good') === true
+  if (request.is404 || request.routeOptions.config.access === 'public') return
+  const accepted = request.headers.authorization === GOOD.authorization || request.headers.cookie?.includes('session=good') === true
   if (!accepted) throw Object.assign(new Error('Unauthorized'), { statusCode: 401, code: 'SALLYPORT_TEST_UNAUTHENTICATED' })
-  request.accessToken = 'edge-token'
+  request.accessToken = 'caller'
   request.principal = { subject: 'user' } as Principal
 }
 
@@ -133,7 +137,7 @@ export async function sendRaw (port: number, text: string, end = false): Promise
 
 /** The lines of a request with a credential that is accepted. */
 export function rawRequest (requestLine: string, headers: readonly string[] = [], body = ''): string {
-  return [requestLine, 'Host: gateway.example', 'Authorization: Bearer good', 'Connection: close', ...headers, '', body].join('\r\n')
+  return [requestLine, 'Host: gateway.example', `Authorization: ${GOOD.authorization}`, 'Connection: close', ...headers, '', body].join('\r\n')
 }
 
 /** Status codes of the responses on a connection. */

@@ -2,9 +2,7 @@ import t from 'tap'
 import { request } from 'undici'
 import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { makeAuthority } from '../support/certificates.ts'
-import { ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
-
-const GOOD = { authorization: 'Bearer good' }
+import { GOOD, ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
 
 t.test('each prefix reaches its service, with a token for that service', async t => {
   const { url, orders, deliveries, exchanges } = await startEdge(t)
@@ -14,7 +12,7 @@ t.test('each prefix reaches its service, with a token for that service', async t
   t.same(orders.received.map(({ url }) => url), ['/orders', '/orders/', '/orders/1?a=b&a=%2F', '/restaurants/1/menu', '/tickets'])
   t.same(orders.received.map(({ headers }) => headers.authorization), [...Array(3).fill('Bearer token-for-order-service'), ...Array(2).fill('Bearer token-for-restaurant-service')])
   t.equal(deliveries.received[0]!.headers.authorization, 'Bearer token-for-delivery-service')
-  t.same(exchanges, ['edge-token → order-service', 'edge-token → restaurant-service', 'edge-token → delivery-service'])
+  t.same(exchanges, ['caller → order-service', 'caller → restaurant-service', 'caller → delivery-service'])
 })
 
 t.test('an audit trail is reached under the name of its process', async t => {

@@ -1,9 +1,8 @@
 import t from 'tap'
 import { request } from 'undici'
 import { refusedNames, responseHeaders } from '../../reference-gateway/src/hygiene/forwarded-headers.ts'
-import { rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { GOOD, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
 
-const GOOD = { authorization: 'Bearer good' }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
 t.test('G-01: no identity, address or routing header from outside reaches a service, in any spelling', async t => {
@@ -45,7 +44,7 @@ t.test('the gateway writes its own identity of the request', async t => {
 t.test('G-02: Connection takes away what the client sent, never what the gateway adds', async t => {
   const { port, orders } = await startEdge(t)
   const connection = 'Connection: close, authorization, x-request-id, traceparent, x-forwarded-for, host, accept, content-type, content-length'
-  const received = await sendRaw(port, `POST /orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\nAccept: text/plain\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n${connection}\r\n\r\nhi`)
+  const received = await sendRaw(port, `POST /orders HTTP/1.1\r\nHost: a\r\nAuthorization: ${GOOD.authorization}\r\nAccept: text/plain\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n${connection}\r\n\r\nhi`)
   t.same(statuses(received), [200])
   const { headers, body } = orders.received[0]!
   t.match(headers, { authorization: 'Bearer token-for-order-service', 'x-request-id': UUID, traceparent: String, 'x-forwarded-for': '127.0.0.1', 'content-type': 'text/plain' })
