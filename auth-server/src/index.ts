@@ -1,1 +1,10 @@
-export {}
+export { buildApp, type AppCollaborators } from './app.ts'
+export { settingsSchema, type AuthServerSettings } from './settings.ts'
+export { migrate, type DatabaseRoles } from './migrate.ts'
+export { seedDemo, type DemoFacts } from './demo/seed-demo.ts'
+export { DEMO_CLIENTS, DEMO_SCOPES } from './demo/clients.ts'
+export { postgresStore } from './store/postgres/index.ts'
+export { argon2id, createPasswordHasher, type PasswordHashFunction, type PasswordHasher, type PasswordParameters } from './passwords/password-hasher.ts'
+export type { Store } from './store/contract.ts'
+export * as admin from './admin/index.ts'
+export * as errors from './errors.ts'

@@ -1,0 +1,3 @@
+export type { Administration } from './administration.ts'
+export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
+export { createClient, disableClient, rotateSecret, type NewClient } from './clients.ts'

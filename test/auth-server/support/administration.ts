@@ -1,0 +1,14 @@
+import { createPasswordHasher, postgresStore, type admin } from '@sallyport/auth-server'
+import type { Knex } from 'knex'
+import { CHEAP } from './authorization-server.ts'
+
+/** The administration functions' collaborators on a test database. */
+export function administration (db: Knex, clock: () => number = Date.now): admin.Administration {
+  return {
+    store: postgresStore(db),
+    clock,
+    passwords: createPasswordHasher({ parameters: CHEAP, concurrency: 2, queueLength: 100 }),
+    statusListSize: 1024,
+    audit: async () => {}
+  }
+}
