@@ -101,6 +101,27 @@ export interface SigningKeyStore {
   lock: () => Promise<void>
 }
 
+/** A failed login, and how long the next one waits. */
+export interface LoginFailure {
+  readonly key: string
+  readonly nowMs: number
+  /** Failures before the last one are forgotten when it is older than this. */
+  readonly windowMs: number
+  readonly freeFailures: number
+  readonly firstWaitMs: number
+  readonly longestWaitMs: number
+}
+
+/** Failed logins by account and source. */
+export interface LoginAttemptStore {
+  /** The latest end of a wait among these keys. */
+  blockedUntilMs: (keys: readonly string[]) => Promise<number | null>
+  recordFailure: (failure: LoginFailure) => Promise<void>
+  forget: (key: string) => Promise<void>
+  /** Removes what has not failed since; gives how many. */
+  removeOlder: (beforeMs: number) => Promise<number>
+}
+
 /** Status lists. */
 export interface StatusListStore {
   /** Takes a random free position, in a new list when the open ones are half full. */
@@ -126,6 +147,7 @@ export interface Store {
   readonly opaqueTokens: OpaqueTokenStore
   readonly signingKeys: SigningKeyStore
   readonly statusLists: StatusListStore
+  readonly loginAttempts: LoginAttemptStore
   /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
   transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
 }
