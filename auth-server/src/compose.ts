@@ -1,8 +1,10 @@
+import type { KeyAdministration } from './admin/keys.ts'
+import type { WriteAudit } from './audit.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Clock } from './clock.ts'
 import { InvalidSettingsError } from './errors.ts'
 import { parseKeyRing } from './keys/key-ring.ts'
-import { KEYS_FRESHNESS_MS } from './keys/key-times.ts'
+import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
 import { createSigningKeys } from './keys/signing-keys.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
 import type { AuthServerSettings } from './settings.ts'
@@ -57,6 +59,19 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
       issuer, store, clock, keys, uris, freshnessMs: FRESHNESS_MS, ttlSeconds: settings.statusListTtlSeconds, lifetimeSeconds: settings.statusListLifetimeSeconds
     })
   })
+}
+
+/** The same parts for the administration functions. */
+export function composeAdministration (settings: AuthServerSettings, server: AuthorizationServer, audit: WriteAudit): KeyAdministration {
+  return {
+    store: server.store,
+    clock: server.clock,
+    passwords: server.passwords,
+    statusListSize: server.statusListSize,
+    ring: parseKeyRing(settings.sealingKeys),
+    keyTimes: keyTimesOf(settings),
+    audit
+  }
 }
 
 function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifetimes'] {

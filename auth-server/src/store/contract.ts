@@ -86,6 +86,8 @@ export interface OpaqueTokenStore {
   save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
   find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
   remove: (hash: Buffer) => Promise<void>
+  /** Removes what has expired; gives how many. */
+  removeExpired: (nowMs: number) => Promise<number>
 }
 
 /** Signing keys. */
