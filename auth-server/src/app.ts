@@ -15,6 +15,7 @@ import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
+import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
 import type { AuthServerSettings } from './settings.ts'
 
@@ -39,8 +40,12 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   requireRouteDeclaration(fastify, 'access')
   requireRouteDeclaration(fastify, 'audit')
 
-  metadataRoutes(fastify, server, settings.jwksMaxAgeSeconds)
+  await fastify.register(async function metadataDocuments (scope) {
+    answerStorageOutage(scope)
+    metadataRoutes(scope, server, settings.jwksMaxAgeSeconds)
+  })
   await fastify.register(async function publicDocuments (scope) {
+    answerStorageOutage(scope)
     jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
     statusListRoute(scope, server)
   }, { prefix })
@@ -51,10 +56,12 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     introspectRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
+    answerStorageOutage(scope)
     requireBearer(scope, server)
     sessionRoutes(scope, server)
   }, { prefix })
   await fastify.register(async function administration (scope) {
+    answerStorageOutage(scope)
     requireBearer(scope, server)
     requireAdministrator(scope)
     const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
