@@ -1,0 +1,18 @@
+import type { Flow } from '../flow.ts'
+
+/** Health and metrics on the operations listeners, apart from the traffic. */
+export const operations: Flow = {
+  title: '8. Metrics and health, on listeners of their own',
+  run: async (stack, transcript) => {
+    for (const [process, origin] of Object.entries(stack.operations)) {
+      const live = await transcript.call({ url: `${origin}/health/live` })
+      const ready = await transcript.call({ url: `${origin}/health/ready` })
+      transcript.check(live.status === 200 && ready.status === 200, `${process} is live and ready`)
+    }
+    const metrics = String((await transcript.call({ url: `${stack.operations['order-service'] ?? ''}/metrics` })).body)
+    transcript.check(metrics.includes('http_server_request_duration_seconds_bucket'), 'durations by route, in the semantic conventions')
+    transcript.check(/sallyport_security_events_total\{[^}]*denied/.test(metrics), 'and what security refused')
+    const edge = await transcript.call({ url: `${stack.gateway}/metrics` })
+    transcript.check(edge.status === 404, 'none of it at the edge')
+  }
+}

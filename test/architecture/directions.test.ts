@@ -1,0 +1,60 @@
+// The direction check is only worth something when it can fail: each rule is shown a planted violation.
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import t from 'tap'
+import { ROOT } from '../support/packages.ts'
+
+const FOLDERS = ['plugins', 'reference-gateway', 'reference-services', 'auth-server', 'deploy', 'test']
+
+const copy = mkdtempSync(join(tmpdir(), 'sallyport-directions-'))
+t.teardown(() => rmSync(copy, { recursive: true }))
+for (const folder of FOLDERS) {
+  cpSync(join(ROOT, folder), join(copy, folder), { recursive: true, filter: source => !/node_modules|\/dist|\.readme-/.test(source) })
+}
+for (const file of ['.dependency-cruiser.mjs', 'tsconfig.json', 'tsconfig.base.json', 'package.json']) cpSync(join(ROOT, file), join(copy, file))
+// The real modules, and in front of them the copied workspaces.
+mkdirSync(join(copy, 'node_modules'))
+cpSync(join(ROOT, 'node_modules/@sallyport'), join(copy, 'node_modules/@sallyport'), { recursive: true, verbatimSymlinks: true })
+for (const name of ['fastify', 'fastify-plugin', '@fastify', 'typescript', '@types', 'knex', 'undici', 'tap', 'pg']) symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name))
+
+interface Violation { readonly rule: { readonly name: string }, readonly from: string }
+
+function violations (): Violation[] {
+  const args = [join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs'), '--config', '.dependency-cruiser.mjs', '--output-type', 'json', ...FOLDERS]
+  let output: string
+  try {
+    output = execFileSync(process.execPath, args, { cwd: copy, encoding: 'utf8', maxBuffer: 1e9, stdio: ['ignore', 'pipe', 'ignore'] })
+  } catch (error) {
+    output = (error as { stdout: string }).stdout
+  }
+  const { summary } = JSON.parse(output) as { summary: { violations: Violation[] } }
+  return summary.violations.filter(({ rule }) => rule.name !== 'resolvable')
+}
+
+const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]> = [
+  ['no-sibling-plugin', 'plugins/metrics/src/planted-sibling.ts', "import '@sallyport/health'\n"],
+  ['contract-imports-nothing-of-ours', 'plugins/security-context/src/planted.ts', "import '@sallyport/health'\n"],
+  ['plugins-know-no-app', 'plugins/health/src/planted.ts', "import '@sallyport/auth-server'\n"],
+  ['apps-meet-over-the-network', 'reference-gateway/src/planted.ts', "import '@sallyport/auth-server'\n"],
+  ['services-meet-over-the-network', 'reference-services/order-service/src/planted.ts', "import '@sallyport/restaurant-service'\n"],
+  ['apps-do-not-know-their-deployment', 'auth-server/src/planted.ts', "import '@sallyport/local'\n"],
+  ['packages-by-name-only', 'auth-server/src/planted-path.ts', "import '../../plugins/health/src/index.ts'\n"],
+  ['nobody-imports-tests', 'plugins/metrics/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
+  ['deployment-imports-no-tests', 'deploy/local/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
+  ['no-cycles', 'plugins/configuration/src/planted-cycle.ts', "import './planted-cycle.ts'\n"]
+]
+
+t.test('the repository keeps its directions', async t => {
+  t.strictSame(violations().map(({ rule, from }) => `${rule.name}: ${from}`), [])
+})
+
+t.test('a planted violation of each rule is found', async t => {
+  for (const [, file, code] of PLANTED) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true })
+    writeFileSync(join(copy, file), code)
+  }
+  const found = new Set(violations().map(({ rule, from }) => `${rule.name}: ${from}`))
+  for (const [rule, file] of PLANTED) t.ok(found.has(`${rule}: ${file}`), `${rule} found in ${file}`)
+})

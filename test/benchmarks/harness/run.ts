@@ -1,0 +1,130 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus } from 'node:os'
+import { Pool } from 'undici'
+import type { Benchmark, Candidate, LoadRequest, Operation } from './types.ts'
+
+interface Running {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly pool: Pool
+  readonly requests: Readonly<Record<string, readonly LoadRequest[]>>
+}
+
+/** The result of a benchmark, as `--json` writes it. */
+export interface Report {
+  readonly machine: string
+  readonly rounds: number
+  readonly candidates: Record<string, Record<string, { cpuMicrosPerRequest: number, requestsPerSecond: number }>>
+  readonly goals: Record<string, { value: number, goal: number, better: 'lower' | 'higher' }>
+}
+
+/**
+ * Runs every candidate in interleaved rounds and compares the CPU time that their processes took per request: of this noisy
+ * machine, only the ratios within one run mean anything.
+ */
+export async function runBenchmark (benchmark: Benchmark, log: (line: string) => void): Promise<Report> {
+  const running: Running[] = []
+  try {
+    for (const candidate of benchmark.candidates) {
+      if (isInstalled(candidate)) running.push(await start(candidate))
+      else log(`left out: ${candidate.name} (${candidate.needs} is not installed)`)
+    }
+    const samples = new Map<string, Array<{ cpu: number, rate: number }>>()
+    for (let round = 0; round <= benchmark.rounds; round++) {
+      for (const operation of benchmark.operations) {
+        for (const server of rotated(running, round)) {
+          if (server.requests[operation.name] === undefined) continue
+          const sample = await measure(server, operation)
+          // Round 0 warms up.
+          if (round > 0) samples.set(`${server.name}|${operation.name}`, [...samples.get(`${server.name}|${operation.name}`) ?? [], sample])
+        }
+      }
+    }
+    return report(benchmark, samples)
+  } finally {
+    for (const { child, pool } of running) {
+      await pool.destroy()
+      const ended = once(child, 'exit')
+      if (child.connected) child.disconnect()
+      await ended
+    }
+  }
+}
+
+async function start (candidate: Candidate): Promise<Running> {
+  const child = fork(new URL('candidate-process.ts', import.meta.url), [candidate.server.href, JSON.stringify(candidate.options ?? {})], { execArgv: ['--conditions=@sallyport/source'] })
+  const [message] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => { throw new Error(`${candidate.name} ended with ${String(code)} before it was ready`) })
+  ]) as [{ ready: { origin: string, requests: Running['requests'] } }]
+  return { name: candidate.name, child, pool: new Pool(message.ready.origin, { connections: 64 }), requests: message.ready.requests }
+}
+
+async function measure (server: Running, operation: Operation): Promise<{ cpu: number, rate: number }> {
+  const chains = [...server.requests[operation.name] ?? []]
+  let left = operation.requests
+  const before = await cpuOf(server.child)
+  const startedAt = process.hrtime.bigint()
+  await Promise.all(Array.from({ length: operation.concurrency }, async (_, lane) => {
+    let at = lane % chains.length
+    while (left-- > 0) {
+      const next = chains[at]
+      if (next === undefined) throw new Error(`${server.name} has no request for ${operation.name}`)
+      chains[at] = await send(server, next)
+      if (next.chained !== true) at = (at + operation.concurrency) % chains.length
+    }
+  }))
+  const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
+  return { cpu: (await cpuOf(server.child) - before) / operation.requests, rate: operation.requests / seconds }
+}
+
+/** Sends one request; returns the next one of its chain. A refusal ends the benchmark: it would measure the wrong thing. */
+async function send (server: Running, load: LoadRequest): Promise<LoadRequest> {
+  const response = await server.pool.request({ method: load.method, path: load.path, headers: load.headers, body: load.body ?? null })
+  const text = await response.body.text()
+  if (response.statusCode >= 300) throw new Error(`${server.name} answered ${response.statusCode} to ${load.path}: ${text.slice(0, 200)}`)
+  if (load.chained !== true || load.body === undefined) return load
+  const form = new URLSearchParams(load.body)
+  form.set('refresh_token', (JSON.parse(text) as { refresh_token: string }).refresh_token)
+  return { ...load, body: form.toString() }
+}
+
+async function cpuOf (child: ChildProcess): Promise<number> {
+  const answer = once(child, 'message')
+  child.send('cpu')
+  const [{ cpuMicros }] = await answer as [{ cpuMicros: number }]
+  return cpuMicros
+}
+
+function report (benchmark: Benchmark, samples: ReadonlyMap<string, ReadonlyArray<{ cpu: number, rate: number }>>): Report {
+  const candidates: Report['candidates'] = {}
+  for (const [key, list] of samples) {
+    const [name = '', operation = ''] = key.split('|')
+    candidates[name] = { ...candidates[name], [operation]: { cpuMicrosPerRequest: round(median(list.map(({ cpu }) => cpu))), requestsPerSecond: round(median(list.map(({ rate }) => rate))) } }
+  }
+  const goals: Report['goals'] = {}
+  for (const { name, operation, slower, faster, goal, better } of benchmark.goals) {
+    const over = candidates[slower]?.[operation]
+    const under = candidates[faster]?.[operation]
+    if (over !== undefined && under !== undefined) goals[name] = { value: Math.round(over.cpuMicrosPerRequest / under.cpuMicrosPerRequest * 100) / 100, goal, better }
+  }
+  return { machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`, rounds: benchmark.rounds, candidates, goals }
+}
+
+function isInstalled ({ needs }: Candidate): boolean {
+  if (needs === undefined) return true
+  try {
+    import.meta.resolve(needs)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const rotated = <T>(list: readonly T[], by: number): T[] => list.map((_, index) => list[(index + by) % list.length] as T)
+const round = (value: number): number => Math.round(value * 10) / 10
+function median (values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

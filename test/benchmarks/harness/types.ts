@@ -1,0 +1,57 @@
+/** One thing to measure: a server in a process of its own, and the requests that load it. */
+export interface Candidate {
+  readonly name: string
+  /** Module whose default export is a {@link ServerFactory}; forked, so that its CPU time is its own. */
+  readonly server: URL
+  /** Handed to the factory as JSON. */
+  readonly options?: Readonly<Record<string, unknown>>
+  /** Package that must be installed, else the candidate is left out by name. */
+  readonly needs?: string
+}
+
+/** One kind of request, measured for every candidate that has it. */
+export interface Operation {
+  readonly name: string
+  readonly requests: number
+  readonly concurrency: number
+}
+
+/** A measured ratio and what it should be. */
+export interface Goal {
+  readonly name: string
+  /** CPU of `slower` ÷ CPU of `faster` for `operation`, medians over the rounds. */
+  readonly operation: string
+  readonly slower: string
+  readonly faster: string
+  readonly goal: number
+  readonly better: 'higher' | 'lower'
+}
+
+/** What `npm run bench -- <name>` runs. */
+export interface Benchmark {
+  readonly candidates: readonly Candidate[]
+  readonly operations: readonly Operation[]
+  readonly goals: readonly Goal[]
+  readonly rounds: number
+}
+
+/** A request as plain data, so that it can be sent to the process that loads. */
+export interface LoadRequest {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** A refresh chain: the next request's body is this one with the `refresh_token` of the answer. */
+  readonly chained?: boolean
+}
+
+/** A server that is ready to be measured. */
+export interface MeasuredServer {
+  readonly origin: string
+  /** For each operation: one request per concurrent chain. */
+  readonly requests: Readonly<Record<string, readonly LoadRequest[]>>
+  readonly close: () => Promise<void>
+}
+
+/** Starts a candidate. */
+export type ServerFactory = (options: Readonly<Record<string, unknown>>) => Promise<MeasuredServer>

@@ -1,0 +1,39 @@
+// Every ```ts block of a README is a program that ends with exit 0; every ```sh block runs as written from the root.
+// Blocks marked "fragment" or "manual" are not run here; the manual ones are run by test/e2e and by hand.
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { ROOT, workspaces } from '../support/packages.ts'
+
+const run = promisify(execFile)
+const scratch = mkdtempSync(join(ROOT, 'test/docs/.readme-'))
+t.teardown(() => rmSync(scratch, { recursive: true }))
+
+interface Block { readonly language: string, readonly mark: string, readonly code: string }
+
+function blocksOf (markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)]
+    .map(([, language = '', mark = '', code = '']) => ({ language, mark: mark.trim(), code }))
+}
+
+const readmes = ['README.md', ...workspaces().map(({ folder }) => join(folder, 'README.md'))]
+
+for (const [index, readme] of readmes.entries()) {
+  t.test(`the code of ${readme} runs as written`, async t => {
+    t.ok(existsSync(join(ROOT, readme)), 'there is a README')
+    const blocks = blocksOf(readFileSync(join(ROOT, readme), 'utf8'))
+    for (const [number, { language, mark, code }] of blocks.entries()) {
+      if (mark !== '') {
+        t.match(mark, /^(fragment|manual)$/, 'the mark is a known one')
+      } else if (language === 'ts') {
+        const file = join(scratch, `${index}-${number}.ts`)
+        writeFileSync(file, code)
+        await t.resolves(run(process.execPath, ['--conditions=@sallyport/source', file], { cwd: ROOT, timeout: 30_000 }), `block ${number + 1}: ${code.split('\n')[0]}`)
+      } else if (language === 'sh') {
+        await t.resolves(run('bash', ['-euc', code], { cwd: ROOT, timeout: 60_000 }), `block ${number + 1}: ${code.split('\n')[0]}`)
+      }
+    }
+  })
+}
