@@ -1,13 +1,21 @@
 import securityContext, { problemDetails, requireRouteDeclaration } from '@sallyport/security-context'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
+import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import type { KeyAdministration } from './admin/keys.ts'
+import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
+import { requireAdministrator } from './routes/admin/access.ts'
+import { clientAdminRoutes } from './routes/admin/clients.ts'
+import { keyAdminRoutes } from './routes/admin/keys.ts'
+import { userAdminRoutes } from './routes/admin/users.ts'
+import { requireBearer } from './routes/bearer.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
 import { prepareOAuthContext } from './routes/oauth-context.ts'
+import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
+import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
 import type { AuthServerSettings } from './settings.ts'
 
@@ -32,8 +40,12 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   requireRouteDeclaration(fastify, 'access')
   requireRouteDeclaration(fastify, 'audit')
 
-  metadataRoutes(fastify, server, settings.jwksMaxAgeSeconds)
+  await fastify.register(async function metadataDocuments (scope) {
+    answerStorageOutage(scope)
+    metadataRoutes(scope, server, settings.jwksMaxAgeSeconds)
+  })
   await fastify.register(async function publicDocuments (scope) {
+    answerStorageOutage(scope)
     jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
     statusListRoute(scope, server)
   }, { prefix })
@@ -44,7 +56,18 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     introspectRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
+    answerStorageOutage(scope)
+    requireBearer(scope, server)
     sessionRoutes(scope, server)
+  }, { prefix })
+  await fastify.register(async function administration (scope) {
+    answerStorageOutage(scope)
+    requireBearer(scope, server)
+    requireAdministrator(scope)
+    const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
+    userAdminRoutes(scope, administrationOf)
+    clientAdminRoutes(scope, administrationOf)
+    keyAdminRoutes(scope, administrationOf)
   }, { prefix })
   return fastify
 }

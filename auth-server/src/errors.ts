@@ -18,6 +18,9 @@ export const PasswordQueueFullError = createError('SALLYPORT_AUTH_SERVER_PASSWOR
 /** The bearer token of a session request is missing, not valid, or for another audience. @see RFC 6750 §3.1 */
 export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVALID', 'Authentication is required', 401)
 
+/** The token is in force, but does not carry what this route needs. @see RFC 6750 §3.1 */
+export const InsufficientScopeError = createError('SALLYPORT_AUTH_SERVER_FORBIDDEN', 'This is not allowed', 403)
+
 /** The caller has no such session. */
 export const SessionNotFoundError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
 
