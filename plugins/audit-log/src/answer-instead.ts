@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-interface RefusalError extends Error { readonly code: string, readonly statusCode?: number }
+interface RefusalError extends Error { readonly code: string, readonly statusCode?: number, readonly headers?: Readonly<Record<string, string>> }
 
 /** Headers that say nothing about the payload and that a browser or a log needs on every response. */
 const KEPT_HEADERS = [
@@ -24,7 +24,7 @@ export function answerInstead (request: FastifyRequest, reply: FastifyReply, pay
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...(status === 503 ? { 'retry-after': '5' } : {})
+    ...error.headers
   }
   for (const name of KEPT_HEADERS) if (sent[name] !== undefined) headers[name] = sent[name]
   reply.code(status)

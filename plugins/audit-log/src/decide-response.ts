@@ -36,7 +36,7 @@ const ACCESS = 'request.access'
  * everywhere, effects that stages reported, and declared reads.
  */
 export function decideResponse (facts: ResponseFacts): ResponseAudit {
-  if (facts.declaration === undefined || facts.method === 'OPTIONS') return NOTHING
+  if (facts.declaration === undefined) return NOTHING
   return facts.status >= 400 ? decideRefusal(facts, facts.declaration) : decideSuccess(facts, facts.declaration)
 }
 

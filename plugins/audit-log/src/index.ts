@@ -50,7 +50,7 @@ declare module 'fastify' {
  * leaves. What cannot be recorded is not acknowledged: 503.
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`
  */
-function auditLog (fastify: FastifyInstance, given: AuditLogOptions, done: () => void): void {
+async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = resolveOptions(given)
   const write = createBatchWriter(records => insertRecords(options.db, records))
   const audit = createRequestAudit(options, write)
@@ -77,7 +77,6 @@ function auditLog (fastify: FastifyInstance, given: AuditLogOptions, done: () =>
     fastify.addHook('onReady', function startSealer (next) { sealer.start(); next() })
     fastify.addHook('onClose', async function stopSealer () { await sealer.close() })
   }
-  done()
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
@@ -85,6 +84,7 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
+    closeTimeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
     onSealed: (head, sealed) => { fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed') },
     onError: error => { fastify.log.error({ err: error }, 'audit rows could not be sealed') }

@@ -5,6 +5,7 @@ import type { Rows } from './seal.ts'
 
 /** What to read of the trail. */
 export interface AuditQuery {
+  /** Default of the route: newest first. */
   readonly order: 'oldest' | 'newest'
   /** Continue behind this sequence, in the given order. */
   readonly after?: number
@@ -51,7 +52,7 @@ export function parseAuditQuery (query: unknown): AuditQuery {
     if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) throw new AuditQueryInvalidError()
     given.set(name, value)
   }
-  const order = given.get('order') ?? 'oldest'
+  const order = given.get('order') ?? 'newest'
   if (order !== 'oldest' && order !== 'newest') throw new AuditQueryInvalidError()
   const after = wholeNumber(given.get('after'))
   const limit = wholeNumber(given.get('limit')) ?? 100

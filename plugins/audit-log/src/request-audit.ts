@@ -37,7 +37,7 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
 
   async function record (request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
-    await insertRecords(trx, [built])
+    await insertRecords(trx, [built]).catch(refuseUnavailable)
     stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
 
@@ -68,12 +68,22 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
   async function unavailableOnError<Result> (work: () => Promise<Result>): Promise<Result> {
     try {
       return await withTimeout(work(), options.writeTimeoutMs)
-    } catch (cause) {
-      throw Object.assign(new AuditUnavailableError(), { cause })
+    } catch (error) {
+      throw unavailable(error)
     }
   }
 
   return { record, settle, noteError: (request, code) => { stateOf(request).errorCode = code } }
+}
+
+function unavailable (cause: unknown): Error {
+  return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
+}
+
+/** Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their code. */
+function refuseUnavailable (error: unknown): never {
+  const retryable = error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
+  throw retryable ? error : unavailable(error)
 }
 
 function reportUnfulfilled (request: FastifyRequest): void {
@@ -82,13 +92,13 @@ function reportUnfulfilled (request: FastifyRequest): void {
 }
 
 function factsOf (request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
-  const declaration = request.is404 ? undefined : request.routeOptions.config.audit
   const resource = declaredResource(request)
   return {
     status,
     method: request.method,
     route: request.routeOptions.url ?? '',
-    declaration,
+    // Undefined for a 404 too: Fastify gives its handler an empty config.
+    declaration: request.routeOptions.config.audit,
     events: eventsOf(request),
     errorCode: state.errorCode,
     ...(resource === undefined ? {} : { resource })

@@ -33,16 +33,18 @@ export function chainHash (previous: Buffer, sequence: number, contentHash: Buff
 /**
  * Seals what is committed and not sealed yet: gives each row the next sequence and its chain hash. One sealer at a
  * time per database, by an advisory lock that ends with the transaction. A row that commits later goes to the next run.
- * @param watermark from the run before, `null` for a search of the whole table
+ * @param since watermark of the run before, `null` for a search of the whole table
  * @param lock `wait` for another sealer, or `skip` when there is one
  */
-export async function sealPending (db: Knex, watermark: string | null, lock: 'wait' | 'skip'): Promise<SealResult> {
+export async function sealPending (db: Knex, since: string | null, lock: 'wait' | 'skip'): Promise<SealResult> {
   let sealed = 0
+  let watermark = since
   for (;;) {
     const batch = await db.transaction(trx => sealBatch(trx, watermark, lock))
     if (batch === null) return { sealed, head: null, watermark }
     sealed += batch.sealed
-    if (batch.sealed < BATCH) return { sealed, head: batch.head, watermark: batch.watermark }
+    watermark = batch.watermark
+    if (batch.sealed < BATCH) return { sealed, head: batch.head, watermark }
   }
 }
 
@@ -51,10 +53,10 @@ async function sealBatch (trx: Knex.Transaction, watermark: string | null, lock:
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
   const { rows: [snapshot] } = await trx.raw<Rows<{ xmin: string }>>('select pg_snapshot_xmin(pg_current_snapshot())::text as xmin')
   const head = await readHead(trx)
-  const { rows } = await trx.raw<Rows<{ id: string, content_hash: Buffer }>>(`
-    select e.id, e.content_hash from audit_events e
+  const { rows } = await trx.raw<Rows<{ id: string, content_hash: Buffer, transaction_id: string }>>(`
+    select e.id, e.content_hash, e.transaction_id::text from audit_events e
     where ${watermark === null ? '' : 'e.transaction_id >= :watermark::xid8 and'} not exists (select from audit_seals s where s.event_id = e.id)
-    order by e.occurred_at, e.id limit ${BATCH}`, watermark === null ? {} : { watermark })
+    order by e.transaction_id, e.occurred_at, e.id limit ${BATCH}`, watermark === null ? {} : { watermark })
   let { sequence } = head
   let previous: Buffer = Buffer.from(head.chainHash, 'hex')
   const seals = rows.map(row => {
@@ -63,7 +65,12 @@ async function sealBatch (trx: Knex.Transaction, watermark: string | null, lock:
     return { sequence, event_id: row.id, content_hash: row.content_hash, chain_hash: previous }
   })
   if (seals.length > 0) await trx('audit_seals').insert(seals)
-  return { sealed: seals.length, head: { sequence, chainHash: previous.toString('hex') }, watermark: snapshot?.xmin ?? '0' }
+  return { sealed: seals.length, head: { sequence, chainHash: previous.toString('hex') }, watermark: lower(snapshot?.xmin ?? '0', rows.length < BATCH ? undefined : rows.at(-1)?.transaction_id) }
+}
+
+/** After a full batch the search goes on at its last transaction, whose rows may not all have fitted. */
+function lower (xmin: string, last: string | undefined): string {
+  return last !== undefined && BigInt(last) < BigInt(xmin) ? last : xmin
 }
 
 async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip'): Promise<boolean> {

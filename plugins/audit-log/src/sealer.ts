@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { sealPending, type AuditHead, type SealResult } from './seal.ts'
+import { withTimeout } from './with-timeout.ts'
 
 /** Calls `run` again and again until stopped; a test passes one that it triggers itself. */
 export type Schedule = (run: () => Promise<void>, intervalMs: number) => { stop: () => void }
@@ -8,6 +9,7 @@ export type Schedule = (run: () => Promise<void>, intervalMs: number) => { stop:
 export interface SealerOptions {
   readonly db: Knex
   readonly intervalMs: number
+  readonly closeTimeoutMs: number
   readonly schedule: Schedule
   /** Called after rows were sealed, with the new head. */
   readonly onSealed: (head: AuditHead, sealed: number) => void
@@ -19,12 +21,12 @@ export interface Sealer {
   start: () => void
   /** Seals everything that is committed now, waiting for another sealer if need be. Rejects when the database does. */
   sealNow: () => Promise<SealResult>
-  /** Stops the schedule and seals a last time. */
+  /** Stops the schedule and seals a last time, for as long as one write may take; what is left is sealed after the next start. */
   close: () => Promise<void>
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer ({ db, intervalMs, schedule, onSealed, onError }: SealerOptions): Sealer {
+export function createSealer ({ db, intervalMs, closeTimeoutMs, schedule, onSealed, onError }: SealerOptions): Sealer {
   let watermark: string | null = null
   let timer: { stop: () => void } | null = null
   let last: Promise<unknown> = Promise.resolve()
@@ -50,7 +52,7 @@ export function createSealer ({ db, intervalMs, schedule, onSealed, onError }: S
     sealNow: () => enqueue('wait'),
     close: async () => {
       timer?.stop()
-      await enqueue('skip').catch(onError)
+      await withTimeout(enqueue('skip'), closeTimeoutMs).catch(onError)
     }
   }
 }

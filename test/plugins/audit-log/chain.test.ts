@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { verifyChain, sealNow, readHead, type AuditHead } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
@@ -20,6 +20,15 @@ t.test('A3: an honest trail verifies, empty or not, in batches of any size, with
   for (const batchSize of [1, 2, 5, 1000]) t.match(await verifyChain(db, { batchSize, expectedHead: head }), { ok: true, sealedRows: 5, unsealedRows: 0, head })
   const { app: empty } = await auditDatabase(t)
   t.match(await verifyChain(empty), { ok: true, sealedRows: 0, head: { sequence: 0 } })
+})
+
+t.test('A3: the chain hash is SHA-256 of the previous one, the sequence in 8 bytes, and the content hash', async t => {
+  const { app: db } = await trail(t, 3)
+  let previous = createHash('sha256').update('sallyport audit chain 1').digest()
+  for (const seal of await db('audit_seals').orderBy('sequence')) {
+    previous = createHash('sha256').update(previous).update(Buffer.from([0, 0, 0, 0, 0, 0, 0, Number(seal.sequence)])).update(seal.content_hash).digest()
+    t.same(seal.chain_hash, previous)
+  }
 })
 
 const EDITS: Record<string, string | null> = {
@@ -165,7 +174,7 @@ t.test('A4: a sealer that finds another at work leaves it to it', async t => {
   const app = await buildApp(t, { db, sealer: {}, schedule: run => { runs.push(run); return { stop: () => {} } } }, () => {})
   await app.auditSink.write({ action: 'x', outcome: 'success' })
   await db.transaction(async trx => {
-    await trx.raw('select pg_advisory_xact_lock(hashtext(?))', ['sallyport-audit-sealer'])
+    await trx.raw('select pg_advisory_xact_lock_shared(hashtext(?))', ['sallyport-audit-sealer'])
     await runs[0]?.()
     t.match(await verifyChain(db), { sealedRows: 0, unsealedRows: 1 })
   })
@@ -176,7 +185,8 @@ t.test('A4: a sealer that finds another at work leaves it to it', async t => {
 t.test('A4: more rows than one batch are sealed in one run', async t => {
   const { app: db } = await auditDatabase(t)
   const app = await buildApp(t, { db }, () => {})
-  await Promise.all(Array.from({ length: 1203 }, (_, i) => app.auditSink.write({ action: `n.${i}`, outcome: 'success' })))
-  t.match(await sealNow(db), { sealed: 1203, head: { sequence: 1203 } })
-  t.match(await verifyChain(db), { ok: true, sealedRows: 1203 })
+  // Batches of the writer share a transaction, and the sealer's batches end within one.
+  await Promise.all(Array.from({ length: 2203 }, (_, i) => app.auditSink.write({ action: `n.${i}`, outcome: 'success' })))
+  t.match(await sealNow(db), { sealed: 2203, head: { sequence: 2203 } })
+  t.match(await verifyChain(db), { ok: true, sealedRows: 2203, unsealedRows: 0 })
 })

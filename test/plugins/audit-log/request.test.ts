@@ -108,6 +108,41 @@ t.test('A1: with the database down every response that owes a row is 503 and not
   t.equal(stream?.destroyed, true)
 })
 
+t.test('A1: over a real connection the withheld response ends cleanly, and onResponse hooks see the 503', async t => {
+  const db = deadPool(t)
+  const seen: number[] = []
+  const app = await buildApp(t, { db }, app => {
+    app.addHook('onResponse', async (_request, reply) => { seen.push(reply.statusCode) })
+    app.get('/read', { config: { access: 'public', audit: { action: 'order.read' } } }, async (_request, reply) => reply.header('content-length', 9).send('"canary!"'))
+    app.get('/free', { config: { access: 'public', audit: 'none' } }, async () => ({ free: true }))
+  })
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  for (let i = 0; i < 2; i++) {
+    const response = await fetch(`${origin}/read`)
+    t.equal(response.status, 503)
+    t.equal((await response.json() as { code: string }).code, 'SALLYPORT_AUDIT_UNAVAILABLE')
+  }
+  t.equal((await fetch(`${origin}/read`, { method: 'HEAD' })).status, 503)
+  t.same(await (await fetch(`${origin}/free`)).json(), { free: true }, 'a route that owes nothing is served')
+  t.same(seen, [503, 503, 503, 200])
+})
+
+t.test('A1: a row that request.audit cannot write is 503 with Retry-After; a deadlock keeps its code for a retry', async t => {
+  const { app: db } = await auditDatabase(t)
+  let code = '53100' // disk full
+  const app = await buildApp(t, { db }, app => {
+    app.post('/things', { config: CANCEL }, async request => {
+      const failing = (() => ({ insert: async () => { throw Object.assign(new Error('from the database'), { code }) } })) as unknown as Knex
+      await request.audit(failing, CANCELLED)
+    })
+  })
+  const full = await app.inject({ method: 'POST', url: '/things' })
+  t.same([full.statusCode, full.json().code, full.headers['retry-after']], [503, 'SALLYPORT_AUDIT_UNAVAILABLE', '5'])
+  t.match((await rowsOf(db)).at(-1), { outcome: 'failure', reason: 'SALLYPORT_AUDIT_UNAVAILABLE' }, 'the attempt is recorded')
+  code = '40P01'
+  t.equal((await app.inject({ method: 'POST', url: '/things' })).json().code, '40P01')
+})
+
 t.test('A1: a database that does not answer is 503 after the write timeout', async t => {
   const { app: db, superuser } = await auditDatabase(t)
   const app = await buildApp(t, { db, writeTimeoutMs: 50 }, app => {
@@ -178,7 +213,7 @@ t.test('a 2xx of a mutating route with a declaration that wrote nothing', async 
   })
 })
 
-t.test('refusals are rows', async t => {
+t.test('Z08: every refusal is a row with subject, action and resource, on public routes too', async t => {
   const { app: db } = await auditDatabase(t)
   const app = await buildApp(t, { db }, app => {
     app.addHook('onRequest', async (request, reply) => {
@@ -192,6 +227,14 @@ t.test('refusals are rows', async t => {
       await request.audit(trx, { ...CANCELLED, outcome: 'denied', reason: 'not-owner' })
       throw Object.assign(new Error('no'), { statusCode: 403, code: 'FORBIDDEN' })
     }))
+    app.post('/denied-and-committed', { config: CANCEL }, async (request, reply) => {
+      await request.audit(db, { ...CANCELLED, outcome: 'denied', reason: 'not-owner' })
+      return reply.code(403).send({})
+    })
+    app.get('/outage', { config: CANCEL }, async (request, reply) => {
+      request.securityEvents.push({ stage: 'authentication', outcome: 'denied', reason: 'keys-unavailable' })
+      return reply.code(503).send({})
+    })
     app.get('/broken', { config: CANCEL }, async () => { throw new Error('internal') })
     app.get('/public', { config: { access: 'public', audit: 'none' } }, async () => ({}))
     app.get('/plain-404', { config: { access: 'public', audit: 'none' } }, async (_request, reply) => reply.code(404).send({}))
@@ -213,6 +256,12 @@ t.test('refusals are rows', async t => {
 
   await app.inject({ url: '/public', headers: { 'x-test-refuse': '1' } })
   t.match(await last(), { action: 'request.access', outcome: 'denied', reason: 'token-expired' }, 'a refusal on a public route without an action')
+
+  await app.inject({ method: 'POST', url: '/denied-and-committed', headers: caller })
+  t.match((await rowsOf(db)).slice(-2), [{ reason: 'token-expired' }, { outcome: 'denied', reason: 'not-owner' }], 'a refusal that the handler recorded is not recorded twice')
+
+  await app.inject({ url: '/outage' })
+  t.match(await last(), { outcome: 'failure', reason: 'keys-unavailable', detail: { status: 503 } }, 'an outage is a failure, not a denial')
 
   const before = (await rowsOf(db)).length
   await app.inject({ url: '/nowhere', headers: { 'x-test-refuse': '1' } })

@@ -1,6 +1,6 @@
-import { sealNow } from '@sallyport/audit-log'
+import { auditMigrations, sealNow } from '@sallyport/audit-log'
 import t from 'tap'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp, ROLES } from './support.ts'
 
 const TABLES = ['audit_events', 'audit_seals', 'audit_prunings']
 
@@ -33,4 +33,14 @@ t.test('A5: the pruner role can delete rows but no seals, and writes none', asyn
   await t.rejects(pruner('audit_events').truncate(), denied)
   await t.rejects(pruner.raw('insert into audit_seals (sequence, event_id, content_hash, chain_hash) select 2, gen_random_uuid(), content_hash, chain_hash from audit_seals'), denied)
   t.equal(await pruner('audit_events').delete(), 1)
+})
+
+t.test('the migrations have fixed names and can be taken back', async t => {
+  const { superuser } = await auditDatabase(t)
+  const { source, tableName } = auditMigrations(ROLES)
+  t.same(await source.getMigrations([]), ['0001-audit-tables', '0002-audit-grants'])
+  await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
+  t.equal(await superuser.schema.hasTable('audit_events'), false)
+  await superuser.migrate.latest({ migrationSource: source, tableName })
+  t.equal(await superuser.schema.hasTable('audit_events'), true)
 })

@@ -16,18 +16,18 @@ t.test('the audit route', async t => {
   }
 
   await t.test('holds everything committed before, in order, by page', async t => {
-    const first = await get('?limit=2')
+    const first = await get('?order=oldest&limit=2')
     t.same(first.body.events.map(event => event.sequence), [1, 2])
     t.equal(first.body.next, 2)
-    const second = await get('?limit=2&after=2')
+    const second = await get('?order=oldest&limit=2&after=2')
     t.same(second.body.events.map(event => event.sequence), [3, 4])
-    const newest = await get('?order=newest&limit=1&action=order.create&after=6')
+    const newest = await get('?limit=1&action=order.create&after=6')
     t.match(newest.body, { events: [{ sequence: 5, outcome: 'denied', subject: 'user-4', resourceId: 'o-4', occurredAt: '2026-11-23T10:00:04.000000Z' }], next: 5 })
     t.match(newest.body.events[0], { chainHash: /^[0-9a-f]{64}$/ })
   })
 
   await t.test('filters by subject, action, outcome, resource and time', async t => {
-    const sequences = async (query: string): Promise<number[]> => (await get(query)).body.events.map(event => event.sequence)
+    const sequences = async (query: string): Promise<number[]> => (await get(`${query}&order=oldest`)).body.events.map(event => event.sequence)
     t.same(await sequences('?subject=user-3'), [4])
     t.same(await sequences('?action=order.cancel'), [2, 4])
     t.same(await sequences('?outcome=denied'), [5])
@@ -65,7 +65,7 @@ t.test('the audit route carries its policy, and does not exist without the optio
       return reply.code(403).send({})
     })
   })
-  t.equal((await app.inject('/audit')).statusCode, 200, 'registered before that hook')
+  t.equal((await app.inject('/audit')).statusCode, 403)
   const none = await buildApp(t, { db }, () => {})
   t.equal((await none.inject('/audit')).statusCode, 404)
   t.equal((await sealNow(db)).sealed, 1)

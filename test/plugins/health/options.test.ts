@@ -1,7 +1,6 @@
-import health, { errors, type HealthOptions } from '@sallyport/health'
+import health, { type HealthOptions } from '@sallyport/health'
 import Fastify from 'fastify'
 import t from 'tap'
-import { sameErrorsTable } from '../../support/errors-table.ts'
 
 const boot = async (options: HealthOptions): Promise<void> => {
   const app = Fastify()
@@ -27,8 +26,4 @@ t.test('every boot mistake is named at once', async t => {
     code: 'SALLYPORT_HEALTH_OPTIONS',
     message: /listener\.port .*listener\.host .*pressure\.maxHeapUsedBytes .*pressure\.maxRssBytes .*pressure\.retryAfterSeconds .*pressure\.maxEventLoopUtilization .*checkTimeoutMs .*checks\.database/
   })
-})
-
-t.test('the errors table of the README is the code\'s', async t => {
-  sameErrorsTable(t, new URL('../../../plugins/health/README.md', import.meta.url), errors)
 })
