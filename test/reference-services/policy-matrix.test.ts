@@ -23,14 +23,14 @@ const [open, , assigned, pickedUp] = DEMO_ORDERS as readonly [Order, Order, Orde
 const [anchor, bellini] = DEMO_RESTAURANTS
 type Order = typeof DEMO_ORDERS[number]
 const uuid = (number: number): string => `20000000-0000-4000-8000-00000000000${number}`
-const newTicket = { orderId: uuid(1), restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0].menuItemId, quantity: 1 }], deliveryAddress: 'here' }
+const newTicket = { orderId: uuid(1), restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' }
 
 const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly Row[]>> = {
   orders: [
     {
       route: 'POST /orders',
       url: '/orders',
-      body: { restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0].menuItemId, quantity: 1 }], deliveryAddress: 'here' },
+      body: { restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' },
       wrongRole: 'courier1',
       wrongScope: { user: 'customer1', scope: 'orders:read restaurants:read restaurants:write' },
       owner: { user: 'customer1', status: 201 },
