@@ -1,4 +1,5 @@
 // Every route of every service × every kind of caller.
+import { readFileSync } from 'node:fs'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
 import t, { type Test } from 'tap'
 import { startStack } from './stack.ts'
@@ -182,11 +183,13 @@ function actorOf ({ actor }: { actor?: string }): { actor?: string } {
   return actor === undefined ? {} : { actor }
 }
 
-t.test('the matrix has every route of every service', async t => {
+t.test('the matrix and the READMEs have every route of every service', async t => {
   const stack = await startStack(t)
   for (const name of ['orders', 'restaurants', 'deliveries'] as const) {
     const printed = routesOf(stack[name].app.printRoutes({ commonPrefix: false }))
     t.same(MATRIX[name].map(({ route }) => route).toSorted(), printed.toSorted(), AUDIENCES[name])
+    const readme = readFileSync(new URL(`../../reference-services/${AUDIENCES[name]}/README.md`, import.meta.url), 'utf8')
+    t.same([...readme.matchAll(/^\| `((?:GET|POST|PUT) [^`]+)` \|/gm)].map(([, route]) => route).toSorted(), printed.toSorted(), `README of ${AUDIENCES[name]}`)
   }
 })
 

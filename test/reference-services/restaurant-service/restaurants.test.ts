@@ -82,7 +82,7 @@ t.test('Z03: a menu item is a name and a price, and an id only if the menu has i
     { name: 'Soup', priceCents: -1 }, { name: 'Soup', priceCents: 100_001 }, { name: '', priceCents: 1 }, { name: 'a\0b', priceCents: 1 }, { priceCents: 1 }
   ]
   for (const item of refused) t.equal((await putMenu(service, 'restaurant1', anchor.restaurantId, [item])).statusCode, 400, JSON.stringify(item))
-  for (const items of [[bellini.items[0]], [{ menuItemId: ORDER_ID, name: 'Soup', priceCents: 1 }], [anchor.items[0], anchor.items[0]]]) {
+  for (const items of [[bellini.items[0]], [{ menuItemId: ORDER_ID, name: 'Soup', priceCents: 1 }], [anchor.items[0], anchor.items[0]]] as object[][]) {
     const answer = await putMenu(service, 'restaurant1', anchor.restaurantId, items)
     t.equal(answer.statusCode, 409)
     t.equal(answer.json().code, 'SALLYPORT_RESTAURANT_ITEM_TAKEN')
