@@ -1,4 +1,5 @@
 // Every route of every service × every kind of caller.
+import { readFileSync } from 'node:fs'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
 import t, { type Test } from 'tap'
 import { startStack } from './stack.ts'
@@ -23,14 +24,14 @@ const [open, , assigned, pickedUp] = DEMO_ORDERS as readonly [Order, Order, Orde
 const [anchor, bellini] = DEMO_RESTAURANTS
 type Order = typeof DEMO_ORDERS[number]
 const uuid = (number: number): string => `20000000-0000-4000-8000-00000000000${number}`
-const newTicket = { orderId: uuid(1), restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0].menuItemId, quantity: 1 }], deliveryAddress: 'here' }
+const newTicket = { orderId: uuid(1), restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' }
 
 const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly Row[]>> = {
   orders: [
     {
       route: 'POST /orders',
       url: '/orders',
-      body: { restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0].menuItemId, quantity: 1 }], deliveryAddress: 'here' },
+      body: { restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' },
       wrongRole: 'courier1',
       wrongScope: { user: 'customer1', scope: 'orders:read restaurants:read restaurants:write' },
       owner: { user: 'customer1', status: 201 },
@@ -182,11 +183,13 @@ function actorOf ({ actor }: { actor?: string }): { actor?: string } {
   return actor === undefined ? {} : { actor }
 }
 
-t.test('the matrix has every route of every service', async t => {
+t.test('the matrix and the READMEs have every route of every service', async t => {
   const stack = await startStack(t)
   for (const name of ['orders', 'restaurants', 'deliveries'] as const) {
     const printed = routesOf(stack[name].app.printRoutes({ commonPrefix: false }))
     t.same(MATRIX[name].map(({ route }) => route).toSorted(), printed.toSorted(), AUDIENCES[name])
+    const readme = readFileSync(new URL(`../../reference-services/${AUDIENCES[name]}/README.md`, import.meta.url), 'utf8')
+    t.same([...readme.matchAll(/^\| `((?:GET|POST|PUT) [^`]+)` \|/gm)].map(([, route]) => route).toSorted(), printed.toSorted(), `README of ${AUDIENCES[name]}`)
   }
 })
 

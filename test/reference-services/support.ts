@@ -76,7 +76,7 @@ export async function startService<Settings> (
   const template = service.NAME
   const roles = { appRole: `test_${template}_app`, prunerRole: `test_${template}_pruner` }
   const { db: owner, url } = await testDatabase(t, template, async db => {
-    for (const role of Object.values(roles)) await db.raw(`create role ?? login password 'for-tests-only'`, [role])
+    for (const role of Object.values(roles)) await db.raw('create role ?? login password \'for-tests-only\'', [role])
     await service.migrate(db, roles)
     await service.seedDemo(db, FACTS)
   })
