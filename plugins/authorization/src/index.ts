@@ -1,1 +1,74 @@
-export {}
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import type { Knex } from 'knex'
+import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
+import { applyFilter, type FilterMapping } from './apply-filter.ts'
+import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { InvalidPolicyError } from './errors.ts'
+import { resolveOptions, type AuthorizationOptions } from './options.ts'
+import { collectRoutePolicies } from './route-policies.ts'
+import { policyMistakes } from './validate-policy.ts'
+
+export { role, scope, actor, owner, attribute, acl, allOf, anyOf } from './policies.ts'
+export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
+export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evaluate.ts'
+export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
+export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
+export { aclMigrations, type Migrations } from './acl-migrations.ts'
+export { policyMistakes } from './validate-policy.ts'
+export type { AuthorizationOptions } from './options.ts'
+export * as errors from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What `config.resource` found, once `config.access` has allowed it; `null` on routes without a resource. */
+    resource: Resource | null
+    /**
+     * Decides a policy inside a handler and throws the refusal: 401, 403, or 404 for a resource that is hidden.
+     * @param resource what the policy decides over; `null` when it was not found
+     */
+    authorize: (policy: Policy, resource?: Resource | null) => Promise<void>
+    /** `applyFilter` for this request's principal. Not async: the query is returned, not run. */
+    visible: <Query extends Knex.QueryBuilder>(query: Query, policy: Policy, mapping: FilterMapping) => Query
+  }
+}
+
+/**
+ * Decides every route's `config.access`. What needs no resource (roles, scopes, the actor) is refused in onRequest,
+ * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without
+ * `config.access` fails the boot, and so does a policy that could not decide. Register it after authentication.
+ */
+function authorization (fastify: FastifyInstance, options: AuthorizationOptions, done: () => void): void {
+  const resolved = resolveOptions(options)
+  requireRouteDeclaration(fastify, 'access')
+  collectRoutePolicies(fastify, resolved.db !== null)
+
+  fastify.decorateRequest('resource', null)
+  fastify.decorateRequest('authorize', async function authorize (this: FastifyRequest, policy, resource) {
+    const mistakes = policyMistakes(policy, 'policy')
+    if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
+    const refusal = await refuseOver(this, policy, resource, resolved)
+    if (refusal !== undefined) throw refusal
+  })
+  fastify.decorateRequest('visible', function visible (this: FastifyRequest, query, policy, mapping) {
+    return applyFilter(query, policy, this.principal, mapping)
+  })
+
+  fastify.addHook('onRequest', function authorizeBeforeParsing (request, _reply, next) {
+    const { access } = request.routeOptions.config
+    next(access === undefined || access === 'public' ? undefined : refuseEarly(request, access))
+  })
+
+  fastify.addHook('preHandler', async function authorizeResource (request) {
+    const { access, resource: find } = request.routeOptions.config
+    const resource = await find?.(request)
+    if (resource === null) throw notFound(request)
+    // Also without a resource: a policy that is still undecided here must not pass.
+    const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, resolved) : undefined
+    if (refusal !== undefined) throw refusal
+    request.resource = resource ?? null
+  })
+  done()
+}
+
+export default fastifyPlugin(authorization, { name: '@sallyport/authorization', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -1,0 +1,62 @@
+import type { Knex } from 'knex'
+import type { Principal } from '@sallyport/security-context'
+import type { AccessQuestion } from './evaluate.ts'
+
+/** The table of the access control list. */
+export const ACL_TABLE = 'acl_entries'
+
+/** Stands for "the only issuer this service trusts" in the primary key, where PostgreSQL allows no NULL. */
+const ANY_ISSUER = ''
+
+/** One entry: this subject has this permission on this resource. */
+export interface AclEntry {
+  /** Issuer of the subject. Left out: the subject of any issuer that the service trusts; give it where there are several. */
+  readonly issuer?: string | null
+  readonly subject: string
+  readonly resourceType: string
+  readonly resourceId: string
+  readonly permission: string
+}
+
+/** Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it. */
+export async function grantAccess (db: Knex, entry: AclEntry): Promise<void> {
+  await db(ACL_TABLE).insert(rowOf(entry)).onConflict().ignore()
+}
+
+/** Takes a permission back, from the next decision on. @returns whether there was such an entry */
+export async function withdrawAccess (db: Knex, entry: AclEntry): Promise<boolean> {
+  return await db(ACL_TABLE).where(rowOf(entry)).delete() > 0
+}
+
+/** Whether an entry gives the subject this permission: one for its issuer, or one without issuer. */
+export async function hasAccess (db: Knex, entry: AclEntry): Promise<boolean> {
+  const { issuer, ...row } = rowOf(entry)
+  const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', [ANY_ISSUER, issuer]).first(db.raw('1'))
+  return found !== undefined
+}
+
+/**
+ * Asks the access control list everything that one decision needs, in one query. Nothing is cached: a withdrawn entry
+ * is gone from the next decision.
+ */
+export async function loadAccess (db: Knex, principal: Principal, questions: readonly AccessQuestion[]): Promise<(question: AccessQuestion) => boolean> {
+  const rows: unknown = await db(ACL_TABLE)
+    .where('subject', principal.subject)
+    .whereIn('issuer', [ANY_ISSUER, principal.issuer ?? ANY_ISSUER])
+    .whereIn(['resource_type', 'resource_id', 'permission'], questions.map(question => [question.resourceType, question.resourceId, question.permission]))
+    .select(db.raw('json_build_array(resource_type, resource_id, permission)::text as entry'))
+  const entries = new Set(Array.isArray(rows) ? rows.map(({ entry }: { entry: string }) => JSON.stringify(JSON.parse(entry))) : [])
+  return ({ resourceType, resourceId, permission }) => entries.has(JSON.stringify([resourceType, resourceId, permission]))
+}
+
+/** The SQL condition "an entry gives the principal this permission on the resource whose id is in this column". */
+export function aclCondition (principal: Principal, rule: { readonly resourceType: string, readonly permission: string }, column: string): { sql: string, bindings: string[] } {
+  return {
+    sql: 'exists (select 1 from ?? as acl where acl.subject = ? and acl.issuer in (?, ?) and acl.resource_type = ? and acl.permission = ? and acl.resource_id = ??::text)',
+    bindings: [ACL_TABLE, principal.subject, ANY_ISSUER, principal.issuer ?? ANY_ISSUER, rule.resourceType, rule.permission, column]
+  }
+}
+
+function rowOf (entry: AclEntry): { issuer: string, subject: string, resource_type: string, resource_id: string, permission: string } {
+  return { issuer: entry.issuer ?? ANY_ISSUER, subject: entry.subject, resource_type: entry.resourceType, resource_id: entry.resourceId, permission: entry.permission }
+}

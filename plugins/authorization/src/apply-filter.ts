@@ -1,0 +1,98 @@
+import type { Knex } from 'knex'
+import type { Policy, Principal } from '@sallyport/security-context'
+import { aclCondition } from './acl.ts'
+import { comparableText } from './comparable-text.ts'
+import { InvalidFilterError, InvalidPolicyError } from './errors.ts'
+import { evaluateRule, ownerText, type Rule } from './evaluate.ts'
+import { policyMistakes } from './validate-policy.ts'
+
+/**
+ * The column that holds an attribute. The name alone compares `column::text`, which is right for text, varchar, enum,
+ * uuid, integer and boolean columns, but only uses an index on text ones; `uuid` and `integer` compare in that type.
+ */
+export type ColumnMapping = string | { readonly column: string, readonly type: 'text' | 'uuid' | 'integer' }
+
+/** Where the attributes of a policy's resource are in the rows of a query. */
+export interface FilterMapping { readonly columns: Readonly<Record<string, ColumnMapping>> }
+
+interface Condition { readonly sql: string, readonly bindings: readonly string[] }
+
+const FALSE: Condition = { sql: 'false', bindings: [] }
+const TRUE: Condition = { sql: 'true', bindings: [] }
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
+
+/**
+ * Narrows a query to the rows that the policy allows, inside the database, so that paging and counting are right. For
+ * every row the answer is the one of `decide`. Call it last: a top-level OR is refused, before the call and when the
+ * query runs, because the filter would bind to one of its sides only.
+ * @param query a knex query on PostgreSQL; changed in place and returned
+ * @param principal who asks; `null` sees nothing
+ * @throws {InvalidPolicyError} `SALLYPORT_AUTHORIZATION_POLICY_INVALID`
+ * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID`
+ */
+export function applyFilter<Query extends Knex.QueryBuilder> (query: Query, policy: Policy, principal: Principal | null, mapping: FilterMapping): Query {
+  const mistakes = policyMistakes(policy, 'policy')
+  if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
+  const { sql, bindings } = conditionOf(policy, principal, mapping.columns)
+  void query.whereRaw(`(${sql})`, bindings)
+  refuseLooseFilter(query)
+  query.on('start', refuseLooseFilter)
+  return query
+}
+
+function conditionOf (policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+  if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
+    const parts = policy.policies.map(part => conditionOf(part, principal, columns))
+    const operator = policy.kind === 'allOf' ? ' and ' : ' or '
+    return { sql: parts.map(({ sql }) => `(${sql})`).join(operator), bindings: parts.flatMap(part => part.bindings) }
+  }
+  return ruleCondition(policy, principal, columns)
+}
+
+function ruleCondition (rule: Rule, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+  if (rule.kind === 'role' || rule.kind === 'scope' || rule.kind === 'actor') {
+    return principal !== null && evaluateRule(rule, principal, { principal }) === 'allowed' ? TRUE : FALSE
+  }
+  const mapping = columns[rule.attribute]
+  if (mapping === undefined) throw new InvalidFilterError(`no column for the attribute ${rule.attribute}`)
+  if (principal === null) return FALSE
+  if (rule.kind === 'attribute') return either(rule.anyOf.map(value => equals(mapping, value)))
+  const subject = ownerText(principal)
+  if (subject === undefined) return FALSE
+  return rule.kind === 'owner' ? equals(mapping, subject) : aclCondition(principal, rule, columnOf(mapping))
+}
+
+function equals (mapping: ColumnMapping, value: string | number | boolean | null): Condition {
+  const column = columnOf(mapping)
+  if (value === null) return { sql: '?? is null', bindings: [column] }
+  const text = comparableText(value)
+  if (text === null) return FALSE
+  switch (typeof mapping === 'string' ? 'text' : mapping.type) {
+    case 'uuid': return UUID.test(text) ? { sql: '?? = ?::uuid', bindings: [column, text] } : FALSE
+    case 'integer': return INTEGER.test(text) ? { sql: '?? = ?::bigint', bindings: [column, text] } : FALSE
+    default: return { sql: '??::text = ?', bindings: [column, text] }
+  }
+}
+
+function either (conditions: readonly Condition[]): Condition {
+  return { sql: conditions.map(({ sql }) => sql).join(' or '), bindings: conditions.flatMap(({ bindings }) => bindings) }
+}
+
+function columnOf (mapping: ColumnMapping): string {
+  return typeof mapping === 'string' ? mapping : mapping.column
+}
+
+/**
+ * Knex writes conditions flat: `a or b and filter` lets every row of `a` through, and so do a union and a pending
+ * `.not` or `.or`. Its public interface does not show them, so the statements are read.
+ */
+function refuseLooseFilter (query: Knex.QueryBuilder): void {
+  const statements: unknown = Reflect.get(query, '_statements')
+  if (!Array.isArray(statements)) throw new InvalidFilterError('this version of knex does not show the conditions of a query')
+  const conditions = statements.filter((statement: { grouping?: unknown }) => statement.grouping === 'where')
+  const isLoose = conditions.some((condition: { bool?: unknown }, index) => index > 0 && condition.bool !== 'and') ||
+    conditions.some((condition: { type?: unknown, not?: unknown }) => condition.type === 'whereRaw' && condition.not === true) ||
+    statements.some((statement: { grouping?: unknown }) => statement.grouping === 'union')
+  if (isLoose) throw new InvalidFilterError('the query has an OR, NOT or UNION beside the filter; put alternatives into where(builder => …)')
+}
