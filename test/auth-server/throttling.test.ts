@@ -84,3 +84,19 @@ t.test('O-32: guesses sent at the same time do not get past the count (CVE-2026-
   t.ok(runs.length <= 6, `${runs.length} of 21 were hashed`)
   t.ok(answers.filter(({ status }) => status === 429).length >= 15)
 })
+
+t.test('O-32: a right guess counts for nothing when the account was slowed down while it was being hashed', async t => {
+  let meanwhile = async (): Promise<void> => {}
+  const hashing = {
+    hash: async () => 'decoy',
+    verify: async (_stored: string, password: string) => {
+      if (password !== FACTS.users.customer1.password) return false
+      await meanwhile()
+      return true
+    }
+  }
+  const { app, another } = await startServer(t, {}, { throttleRules: RULES, passwordHashFunction: hashing })
+  const other = await another()
+  meanwhile = async () => { for (let n = 0; n < 4; n++) await guess(other, 'customer1') }
+  t.equal((await login(app)).status, 429)
+})
