@@ -4,6 +4,7 @@ import type { PasswordHasher } from './passwords/password-hasher.ts'
 import type { PublishStatusList } from './status-lists/publish-status-list.ts'
 import type { StatusListUris } from './status-lists/uris.ts'
 import type { Store } from './store/contract.ts'
+import type { LoginThrottle } from './throttling/login-throttle.ts'
 import type { IssueAccessToken } from './tokens/issue-access-token.ts'
 import type { VerifyAccessToken } from './tokens/verify-access-token.ts'
 
@@ -31,6 +32,7 @@ export interface AuthorizationServer {
   readonly lifetimes: Lifetimes
   readonly keys: SigningKeys
   readonly passwords: PasswordHasher
+  readonly throttle: LoginThrottle
   readonly issueAccessToken: IssueAccessToken
   readonly verifyAccessToken: VerifyAccessToken
   readonly statusListUris: StatusListUris

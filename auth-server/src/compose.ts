@@ -1,13 +1,17 @@
+import type { KeyAdministration } from './admin/keys.ts'
+import type { WriteAudit } from './audit.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Clock } from './clock.ts'
 import { InvalidSettingsError } from './errors.ts'
 import { parseKeyRing } from './keys/key-ring.ts'
+import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
 import { createSigningKeys } from './keys/signing-keys.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
 import type { AuthServerSettings } from './settings.ts'
 import { statusListPublisher } from './status-lists/publish-status-list.ts'
 import { statusListUris } from './status-lists/uris.ts'
 import type { Store } from './store/contract.ts'
+import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './throttling/login-throttle.ts'
 import { accessTokenIssuer } from './tokens/issue-access-token.ts'
 import { accessTokenVerifier } from './tokens/verify-access-token.ts'
 
@@ -17,11 +21,11 @@ export interface AuthServerCollaborators {
   readonly clock?: Clock
   readonly passwordParameters?: PasswordParameters
   readonly passwordHashFunction?: PasswordHashFunction
+  readonly throttleRules?: ThrottleRules
 }
 
 /** Every instance sees another's change of keys or status lists within this. */
 const FRESHNESS_MS = 100
-const KEYS_FRESHNESS_MS = 1000
 
 /**
  * Puts the parts of the authorization server together.
@@ -41,6 +45,7 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     statusListUris: uris,
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesOf(settings),
+    throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
     passwords: createPasswordHasher({
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
       concurrency: settings.passwordConcurrency,
@@ -54,6 +59,19 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
       issuer, store, clock, keys, uris, freshnessMs: FRESHNESS_MS, ttlSeconds: settings.statusListTtlSeconds, lifetimeSeconds: settings.statusListLifetimeSeconds
     })
   })
+}
+
+/** The same parts for the administration functions. */
+export function composeAdministration (settings: AuthServerSettings, server: AuthorizationServer, audit: WriteAudit): KeyAdministration {
+  return {
+    store: server.store,
+    clock: server.clock,
+    passwords: server.passwords,
+    statusListSize: server.statusListSize,
+    ring: parseKeyRing(settings.sealingKeys),
+    keyTimes: keyTimesOf(settings),
+    audit
+  }
 }
 
 function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifetimes'] {

@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { SignJWT } from 'jose'
-import { admin } from '@sallyport/auth-server'
+import { admin, parseKeyRing } from '@sallyport/auth-server'
 import t from 'tap'
 import { administration } from './support/administration.ts'
-import { ACCESS_TOKEN_TYPE, claimsOf, exchange, EXCHANGE, FACTS, login, post, startServer, token } from './support/authorization-server.ts'
+import { ACCESS_TOKEN_TYPE, claimsOf, exchange, EXCHANGE, FACTS, login, post, SETTINGS, startServer, token } from './support/authorization-server.ts'
 
 const refusal = (error: string) => ({ status: 400, body: { error } })
 
@@ -59,6 +59,19 @@ t.test('O-24: a subject token that is changed, foreign, expired, revoked or no a
   const disabled = (await login(app)).body
   await db('users').where({ id: FACTS.users.customer1.subject }).update({ disabled_at: new Date() })
   t.match(await exchange(app, disabled.access_token, 'order-service'), refusal('invalid_request'), 'user disabled')
+})
+
+t.test('O-24: a token of another type, signed with the right key, is no subject token', async t => {
+  const { app, db } = await startServer(t)
+  const edge = (await login(app)).body.access_token
+  const { kid, private_key_sealed: sealed } = await db('signing_keys').first()
+  const key = createPrivateKey({ key: parseKeyRing(SETTINGS.sealingKeys).open(`sallyport signing key ${String(kid)}`, sealed), format: 'der', type: 'pkcs8' })
+  const signed = async (typ: string, more: object = {}): Promise<string> => await new SignJWT({ ...claimsOf(edge), ...more }).setProtectedHeader({ typ, alg: 'ES256', kid }).sign(key)
+  t.equal((await exchange(app, await signed('at+jwt'), 'order-service')).status, 200, 'the type it has to have')
+  for (const typ of ['JWT', 'statuslist+jwt', 'logout+jwt', 'AT+JWT']) t.match(await exchange(app, await signed(typ), 'order-service'), refusal('invalid_request'), typ)
+  for (const more of [{ iss: 'https://other.example' }, { sub: 5 }, { aud: ['sallyport-gateway'] }, { exp: '9999999999' }, { roles: 'ADMIN' }, { scope: ['admin'] }, { sub: FACTS.users.admin1.subject }]) {
+    t.match(await exchange(app, await signed('at+jwt', more), 'order-service'), refusal('invalid_request'), JSON.stringify(more))
+  }
 })
 
 t.test('O-24: an exchange only narrows', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { claimsOf, introspect, login, refresh, startServer, token } from './support/authorization-server.ts'
+import { claimsOf, introspect, login, post, refresh, startServer, token } from './support/authorization-server.ts'
 
 t.test('O-11: a predecessor gives the same successor byte for byte until the successor was used and the grace has passed', async t => {
   const { app, clock } = await startServer(t)
@@ -62,6 +62,7 @@ t.test('O-13: a session ends without use and at its absolute end', async t => {
   }
   clock.advance(70)
   t.equal((await refresh(app, current)).body.error, 'invalid_grant', 'but not past the absolute end')
+  t.match(events.at(-1), { reason: 'session-expired' })
 })
 
 t.test('an api session has its own lifetime', async t => {
@@ -82,6 +83,15 @@ t.test('O-14: a refresh token is of use to its own client only, and the scope do
   const narrowed = await refresh(app, own, { scope: 'orders:read' })
   t.equal(narrowed.body.scope, 'orders:read')
   t.equal((await refresh(app, narrowed.body.refresh_token)).body.scope, 'orders:read restaurants:read', 'narrowing one token narrows not the session')
+})
+
+t.test('when a session has ended, none of its refresh tokens gives anything, also within the grace', async t => {
+  const { app } = await startServer(t)
+  const first = (await login(app)).body.refresh_token
+  const second = (await refresh(app, first)).body.refresh_token
+  t.equal((await refresh(app, first)).body.refresh_token, second)
+  await post(app, '/oauth2/revoke', 'gateway', { token: second ?? '' })
+  for (const value of [first, second]) t.equal((await refresh(app, value)).body.error, 'invalid_grant')
 })
 
 t.test('a refused scope does not use the refresh token up', async t => {

@@ -75,8 +75,8 @@ t.test('revoking a machine token revokes the client\'s tokens, and the next one 
 })
 
 t.test('O-23: with the database gone a revocation answers 503 with Retry-After and claims nothing', async t => {
-  const { app, events, db } = await startServer(t)
-  const { refresh_token: refreshToken = '' } = (await login(app)).body
+  const { app, events, db, clock } = await startServer(t)
+  const { access_token: edge, refresh_token: refreshToken = '' } = (await login(app)).body
   const { rows: [{ name }] } = await db.raw('select current_database() as name')
   await db.destroy()
   const operator = connect(clusterUrl(), 1)
@@ -88,6 +88,11 @@ t.test('O-23: with the database gone a revocation answers 503 with Retry-After a
     t.match([answer.status, answer.body.error, answer.headers['retry-after']], [503, 'temporarily_unavailable', '1'], path)
   }
   t.match(events.at(-1), { outcome: 'failure', reason: 'storage-unavailable' })
+  clock.advance(1)
+  for (const path of ['/oauth2/jwks', new URL(referenceOf(edge).uri).pathname, '/.well-known/oauth-authorization-server', '/sessions']) {
+    const { statusCode, headers, body } = await app.inject({ url: path, headers: { authorization: `Bearer ${edge}` } })
+    t.match([statusCode, headers['retry-after'], body], [503, '1', /STORAGE_UNAVAILABLE/], path)
+  }
   await operator.raw('alter database ?? with allow_connections true', [name])
   t.equal((await refresh(app, refreshToken)).status, 200, 'and works again without a restart')
 })

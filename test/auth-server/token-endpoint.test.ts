@@ -117,6 +117,7 @@ t.test('O-29: past the queue of password hashes a login is refused with 503 and 
   const logins = [login(app), login(app), login(app)]
   const refused = await Promise.race(logins)
   t.match([refused.status, refused.headers['retry-after'], refused.body.error], [503, '1', 'temporarily_unavailable'])
+  while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
   t.equal(waiting.length, 1, 'one hash runs, one waits')
   t.equal((await app.inject('/oauth2/jwks')).statusCode, 200)
   waiting.shift()?.()

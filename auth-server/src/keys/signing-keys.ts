@@ -88,11 +88,12 @@ async function load (options: SigningKeysOptions): Promise<Loaded> {
   return { atMs, keys, signer: signing === undefined ? null : signerOf(signing, ring) }
 }
 
-/** With no key at all nobody can hold an old key set, so the first one may sign at once. */
+/** When no key signs, nobody is better off waiting for one: it signs at once. */
 async function makeFirstKey ({ store, ring, clock }: SigningKeysOptions): Promise<void> {
   await store.transaction(async trx => {
     await trx.signingKeys.lock()
-    if ((await trx.signingKeys.list()).length === 0) await trx.signingKeys.add(makeSigningKey(ring, 'signing', clock()))
+    const keys = await trx.signingKeys.list()
+    if (!keys.some(({ state }) => state === 'signing')) await trx.signingKeys.add(makeSigningKey(ring, 'signing', clock()))
   })
 }
 

@@ -18,15 +18,23 @@ export interface PasswordHashFunction {
   verify: (stored: string, password: string, pepper: Buffer | null) => Promise<boolean>
 }
 
+/** Steps around one hash; the next hash of the queue does not begin before they end. */
+export interface PasswordTurn {
+  /** What it throws is thrown, and nothing is hashed. */
+  readonly before: () => Promise<void>
+  readonly after: (matches: boolean) => Promise<void>
+}
+
 /** Hashes and checks passwords off the event loop, a few at a time. */
 export interface PasswordHasher {
   /** @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL` */
   hash: (password: string) => Promise<string>
   /**
    * Whether the password belongs to the stored hash. Without one (the user does not exist) the same work is done.
+   * @param turn what runs while this hash has its turn
    * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
    */
-  verify: (stored: string | null, password: string) => Promise<boolean>
+  verify: (stored: string | null, password: string, turn?: PasswordTurn) => Promise<boolean>
   /** Whether the stored hash was made with other parameters than today's. */
   isOutdated: (stored: string) => boolean
 }
@@ -68,10 +76,15 @@ export function createPasswordHasher (options: PasswordHasherOptions): PasswordH
   }
   return {
     hash: async password => await queue.run(async () => await hashFunction.hash(password, parameters, pepper)),
-    verify: async (stored, password) => {
+    verify: async (stored, password, turn) => {
       // Made before the first login and for every caller, so that no first unknown user takes longer than the others.
       const other = await decoyHash()
-      return await queue.run(async () => await hashFunction.verify(stored ?? other, password, pepper))
+      return await queue.run(async () => {
+        await turn?.before()
+        const matches = await hashFunction.verify(stored ?? other, password, pepper)
+        await turn?.after(matches)
+        return matches
+      })
     },
     isOutdated: stored => {
       const { memoryCost, timeCost, parallelism } = parseOptions(stored)

@@ -4,7 +4,6 @@ import { InvalidBearerError, SessionNotFoundError } from '../errors.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import { sessionSummary } from '../sessions/session-summary.ts'
 import type { SessionSelector } from '../store/contract.ts'
-import { requireBearer } from './bearer.ts'
 import { auditOf } from './request-audit.ts'
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
@@ -13,11 +12,9 @@ const kindFilter = { querystring: { type: 'object', additionalProperties: false,
 
 /**
  * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`: a user's own sessions, for a bearer token of the
- * audience `auth-server`. Sessions of Basic credentials are listed on request only.
+ * audience `auth-server`, which the instance checks. Sessions of Basic credentials are listed on request only.
  */
 export function sessionRoutes (fastify: FastifyInstance, server: AuthorizationServer): void {
-  requireBearer(fastify, server)
-
   fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>('/sessions', { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request, reply) {
     const { subject, sessionId } = userOf(request)
     const { kind = 'login' } = request.query

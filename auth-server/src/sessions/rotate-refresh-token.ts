@@ -46,8 +46,8 @@ async function findUsable ({ store, clock }: AuthorizationServer, { client, refr
   const { session, user } = stored
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (session.endedAtMs !== null) throw invalidGrant('session-ended')
-  if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
   if (clock() >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
+  if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
   if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
   return stored
 }

@@ -86,6 +86,8 @@ export interface OpaqueTokenStore {
   save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
   find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
   remove: (hash: Buffer) => Promise<void>
+  /** Removes what has expired; gives how many. */
+  removeExpired: (nowMs: number) => Promise<number>
 }
 
 /** Signing keys. */
@@ -99,6 +101,27 @@ export interface SigningKeyStore {
   reseal: (kid: string, privateKeySealed: Buffer) => Promise<void>
   /** Serialises key steps over all instances until the transaction ends. */
   lock: () => Promise<void>
+}
+
+/** A failed login, and how long the next one waits. */
+export interface LoginFailure {
+  readonly key: string
+  readonly nowMs: number
+  /** Failures before the last one are forgotten when it is older than this. */
+  readonly windowMs: number
+  readonly freeFailures: number
+  readonly firstWaitMs: number
+  readonly longestWaitMs: number
+}
+
+/** Failed logins by account and source. */
+export interface LoginAttemptStore {
+  /** The latest end of a wait among these keys. */
+  blockedUntilMs: (keys: readonly string[]) => Promise<number | null>
+  recordFailure: (failure: LoginFailure) => Promise<void>
+  forget: (key: string) => Promise<void>
+  /** Removes what has not failed since; gives how many. */
+  removeOlder: (beforeMs: number) => Promise<number>
 }
 
 /** Status lists. */
@@ -126,6 +149,7 @@ export interface Store {
   readonly opaqueTokens: OpaqueTokenStore
   readonly signingKeys: SigningKeyStore
   readonly statusLists: StatusListStore
+  readonly loginAttempts: LoginAttemptStore
   /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
   transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
 }

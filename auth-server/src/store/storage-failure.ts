@@ -1,5 +1,7 @@
 /** Classes of SQLSTATE that are about the statement itself: data, integrity, syntax. All others are about the server's state. */
 const ABOUT_THE_STATEMENT = /^(22|23|42)/
+/** The driver and the pool give these no code. */
+const DRIVER_LOST_IT = /(?:^| - )(Connection (terminated|ended)|timeout exceeded|Unable to acquire a connection|Client (has encountered a connection error|was closed))/
 const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
 
 /**
@@ -8,8 +10,8 @@ const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT
  */
 export function isStorageFailure (error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  if (error.name === 'KnexTimeoutError' || /^(Connection terminated|timeout exceeded|Unable to acquire a connection|Client has encountered a connection error)/.test(error.message)) return true
   if (error instanceof AggregateError) return error.errors.some(isStorageFailure)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return NETWORK_CODES.has(code) || ('severity' in error && !ABOUT_THE_STATEMENT.test(code))
+  if ('severity' in error) return !ABOUT_THE_STATEMENT.test(code)
+  return NETWORK_CODES.has(code) || error.name === 'KnexTimeoutError' || DRIVER_LOST_IT.test(error.message)
 }

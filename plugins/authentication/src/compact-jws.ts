@@ -9,6 +9,14 @@ export interface CompactJws {
   readonly signature: Buffer
 }
 
+/** The decoded bytes of a compact JWS, whatever they mean. */
+export interface SplitJws {
+  readonly header: Buffer
+  readonly payload: Buffer
+  readonly signingInput: string
+  readonly signature: Buffer
+}
+
 const ALPHABET = /^[A-Za-z0-9_-]+$/
 
 /**
@@ -17,15 +25,21 @@ const ALPHABET = /^[A-Za-z0-9_-]+$/
  * @see RFC 7515 §5.2, §7.1
  */
 export function parseCompactJws (token: string): CompactJws | null {
+  const split = splitCompactJws(token)
+  if (split === null) return null
+  const header = parseJsonObject(split.header)
+  const payload = parseJsonObject(split.payload)
+  return header === null || payload === null ? null : { ...split, header, payload }
+}
+
+/** Splits a compact JWS into its three parts and undoes their base64url; `null` when it has another shape. */
+export function splitCompactJws (token: string): SplitJws | null {
   const [first, second, third, ...more] = token.split('.', 4)
   if (first === undefined || second === undefined || third === undefined || more.length > 0) return null
-  const headerBytes = decodeCanonical(first)
-  const payloadBytes = decodeCanonical(second)
+  const header = decodeCanonical(first)
+  const payload = decodeCanonical(second)
   const signature = decodeCanonical(third)
-  if (headerBytes === null || payloadBytes === null || signature === null) return null
-  const header = parseJsonObject(headerBytes)
-  const payload = parseJsonObject(payloadBytes)
-  if (header === null || payload === null) return null
+  if (header === null || payload === null || signature === null) return null
   return { header, payload, signingInput: token.slice(0, first.length + 1 + second.length), signature }
 }
 

@@ -2,6 +2,7 @@ import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:cryp
 import type { VerificationKey } from '@sallyport/security-context'
 import { decodeCanonical } from './compact-jws.ts'
 import { isJsonObject, member, type JsonObject } from './json.ts'
+import { isRocaModulus } from './roca.ts'
 import { keyMistake, signatureAlgorithm } from './signature-algorithms.ts'
 
 /** A key of the document that is not used, and why. */
@@ -69,7 +70,7 @@ function importKey (entry: unknown): VerificationKey | IgnoredKey {
   if (algorithm === null) return { keyId, reason: 'algorithm not known' }
   const key = publicKeyOf(entry)
   if (key === null) return { keyId, reason: 'not a valid public key' }
-  const mistake = keyMistake(algorithm, key)
+  const mistake = keyMistake(algorithm, key) ?? modulusMistake(entry)
   return mistake === null ? { keyId, algorithm: algorithm.name, key } : { keyId, reason: mistake }
 }
 
@@ -82,6 +83,11 @@ function kindMistake (entry: JsonObject): string | null {
   if (use !== undefined && use !== 'sig') return 'not for signatures'
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return 'not for verification'
   return null
+}
+
+function modulusMistake (entry: JsonObject): string | null {
+  const modulus = member(entry, 'n')
+  return typeof modulus === 'string' && isRocaModulus(Buffer.from(modulus, 'base64url')) ? 'RSA modulus of a flawed generator' : null
 }
 
 function typeOf (entry: JsonObject): string {

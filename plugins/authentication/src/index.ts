@@ -24,7 +24,10 @@ export { createIntrospector, type IntrospectorOptions } from './introspector.ts'
 export { createJwksKeySource, type JwksKeySourceOptions, type Log } from './jwks-key-source.ts'
 export { createStatusListSource, type StatusListSourceOptions } from './status-list-source.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
-export { sessionRoutes } from './session/routes.ts'
+export type { BasicOptions } from './basic/options.ts'
+export type { SealingKey, SessionOptions } from './session/options.ts'
+export { parseSealingKeys } from './session/parse-sealing-keys.ts'
+export { sessionRoutes, type SessionRoutesOptions } from './session/routes.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { Dispatcher } from 'undici'
-import type { createBasicStrategy } from './basic/strategy.ts'
-import type { createSessionStrategy } from './session/strategy.ts'
+import { basicOptionMistakes, resolveBasicOptions, type BasicOptions } from './basic/options.ts'
+import { resolveSessionOptions, sessionOptionMistakes, type SessionOptions } from './session/options.ts'
 import { introspectorMistakes, type IntrospectorOptions } from './introspector.ts'
 import { sharedSecretMistakes, type SharedSecretOptions } from './shared-secret.ts'
 import type { StatusListSourceOptions } from './status-list-source.ts'
@@ -30,9 +30,9 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   /** The shared-secret mode (HS256), instead of `issuer`, `audience` and keys. */
   readonly sharedSecret?: SharedSecretOptions
   /** Basic credentials, turned into tokens by a token client. */
-  readonly basic?: Parameters<typeof createBasicStrategy>[1]
+  readonly basic?: BasicOptions
   /** Sealed session cookies. */
-  readonly session?: Parameters<typeof createSessionStrategy>[1]
+  readonly session?: SessionOptions
   /** The app's own strategies; asked after the plugin's. */
   readonly strategies?: readonly Strategy[]
 }
@@ -51,7 +51,9 @@ export function resolveOptions (options: AuthenticationOptions): { origin: Verif
     ...mixtures(options),
     ...(origin.kind === 'issuer' ? issuerMistakes(options, origin) : []),
     ...(options.sharedSecret === undefined ? [] : sharedSecretMistakes(options.sharedSecret)),
-    ...(options.introspection === undefined ? [] : introspectorMistakes(options.introspection))
+    ...(options.introspection === undefined ? [] : introspectorMistakes(options.introspection)),
+    ...(options.basic === undefined ? [] : basicOptionMistakes(resolveBasicOptions(options.basic))),
+    ...(options.session === undefined ? [] : sessionOptionMistakes(resolveSessionOptions(options.session)))
   ]
   if (origin.kind === 'none' && options.introspection === undefined && (options.strategies ?? []).length === 0) {
     mistakes.push('no way to authenticate: give issuer, audience and jwksUri (or keys), verifier, sharedSecret, introspection or strategies')

@@ -5,6 +5,7 @@ import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
 import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
+import { ROUTES } from './matrix.ts'
 import { resolveOptions, type AuthorizationOptions } from './options.ts'
 import { collectRoutePolicies } from './route-policies.ts'
 import { policyMistakes } from './validate-policy.ts'
@@ -15,6 +16,7 @@ export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evalu
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
 export { aclMigrations, type Migrations } from './acl-migrations.ts'
+export { authorizationMatrix, policyText } from './matrix.ts'
 export { policyMistakes } from './validate-policy.ts'
 export type { AuthorizationOptions } from './options.ts'
 export * as errors from './errors.ts'
@@ -41,7 +43,7 @@ declare module 'fastify' {
 function authorization (fastify: FastifyInstance, options: AuthorizationOptions, done: () => void): void {
   const resolved = resolveOptions(options)
   requireRouteDeclaration(fastify, 'access')
-  collectRoutePolicies(fastify, resolved.db !== null)
+  fastify.decorate(ROUTES, collectRoutePolicies(fastify, resolved.db !== null))
 
   fastify.decorateRequest('resource', null)
   fastify.decorateRequest('authorize', async function authorize (this: FastifyRequest, policy, resource) {

@@ -27,6 +27,7 @@ export async function runService (options: ServiceOptions): Promise<void> {
   // A parent that was killed cannot send a signal, but its end of the channel closes.
   const orphaned = Promise.withResolvers<undefined>()
   if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
+  else if (process.send !== undefined) process.exit(1)
 
   let app: FastifyInstance | undefined
   try {

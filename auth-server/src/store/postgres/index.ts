@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { Store } from '../contract.ts'
 import { clientStore } from './clients.ts'
+import { loginAttemptStore } from './login-attempts.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { scopeStore } from './scopes.ts'
 import { sessionStore } from './sessions.ts'
@@ -22,6 +23,7 @@ export function postgresStore (db: Knex): Store {
     opaqueTokens: opaqueTokenStore(db),
     signingKeys: signingKeyStore(db),
     statusLists: statusListStore(db),
+    loginAttempts: loginAttemptStore(db),
     transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> => await db.transaction(async trx => await work(postgresStore(trx)))
   })
 }

@@ -4,6 +4,7 @@ import { normaliseUsername } from '../../passwords/normalise-username.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { startSession } from '../../sessions/start-session.ts'
 import type { User } from '../../store/records.ts'
+import type { LoginAttempt } from '../../throttling/login-throttle.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
@@ -27,7 +28,7 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   const audience = client.defaultAudience
   if (audience === null) throw invalidTarget('audience-missing')
 
-  const checked = await checkPassword(server, username, password)
+  const checked = await checkPassword(server, { username, sourceAddress: connection.sourceAddress ?? null }, password)
   const scopesOfAudience = await server.store.scopes.ofAudience(audience)
   const scopesOf = ({ roles }: User): readonly string[] => {
     const qualified = qualifiedScopes(scopesOfAudience, roles)
@@ -45,13 +46,29 @@ function sessionKind (value: string | undefined): 'login' | 'api' {
   throw invalidRequest('session-kind', 'session_kind is neither login nor api')
 }
 
-/** Unknown, disabled and wrong are one refusal after the same work. */
-async function checkPassword ({ store, passwords }: AuthorizationServer, username: string, password: string): Promise<User> {
-  const user = await store.users.findByName(username)
-  const matches = await passwords.verify(user?.passwordHash ?? null, password)
-  if (user === null) throw invalidGrant('user-unknown')
-  if (!matches) throw invalidGrant('password-wrong')
-  if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
+/**
+ * Unknown, disabled and wrong are one refusal after the same work. Whether the account has to wait is asked when the hash
+ * is about to run and again when it matched: guesses sent at the same time do not get past the count.
+ */
+async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+  const refuseThrottled = async (): Promise<void> => {
+    const waitMs = await throttle.waitMs(attempt)
+    if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
+  }
+  const user = await store.users.findByName(attempt.username)
+  const refusalOf = (matches: boolean): string | null => {
+    if (user === null) return 'user-unknown'
+    if (!matches) return 'password-wrong'
+    return user.disabledAtMs === null ? null : 'user-disabled'
+  }
+  const matches = await passwords.verify(user?.passwordHash ?? null, password, {
+    before: refuseThrottled,
+    after: async matches => { if (refusalOf(matches) !== null) await throttle.failed(attempt) }
+  })
+  const refusal = refusalOf(matches)
+  if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
+  await refuseThrottled()
+  await throttle.succeeded(attempt)
   if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
   return user
 }

@@ -1,13 +1,13 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { BasicRejectedError, InvalidOptionsError } from '../errors.ts'
+import { BasicRejectedError } from '../errors.ts'
 import { connectionOf } from '../record-event.ts'
 import { isBrowser } from '../session/request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../token-failure.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
-import { basicOptionMistakes, resolveBasicOptions, type BasicOptions } from './options.ts'
+import { resolveBasicOptions, type BasicOptions } from './options.ts'
 import { createBasicParser } from './parse-basic.ts'
 
 const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
@@ -16,15 +16,12 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
  * no service ever.
  * @param fastify where close hooks go
- * @param options the strategy's options
+ * @param options the strategy's options, found to be without mistakes
  * @param verifier verifies the tokens that the server issues
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, listing every mistake
  * @see RFC 7617
  */
 export async function createBasicStrategy (fastify: FastifyInstance, options: BasicOptions, verifier: TokenVerifier): Promise<Strategy> {
   const resolved = resolveBasicOptions(options)
-  const mistakes = basicOptionMistakes(resolved)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
   const tokens = createCredentialTokens(resolved, verifier)

@@ -1,11 +1,10 @@
 import cookie from '@fastify/cookie'
 import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidOptionsError } from '../errors.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
-import { resolveSessionOptions, sessionOptionMistakes, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
+import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
 import { createSessionRefresher, type SessionRefresher } from './refresh-session.ts'
 
 /** What the session strategy and the session routes share. */
@@ -26,14 +25,9 @@ export const SESSION_CORE = Symbol('sallyport.session')
 
 const MAX_ENDED = 10_000
 
-/**
- * Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, listing every mistake
- */
+/** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
 export async function createSessionCore (fastify: FastifyInstance, given: SessionOptions, verifier: TokenVerifier): Promise<SessionCore> {
   const options = resolveSessionOptions(given)
-  const mistakes = sessionOptionMistakes(options)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
 
   const jar = createCookieJar(options)

@@ -19,9 +19,8 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired, about
  * to expire or revoked, and puts the new cookies on the same response.
  * @param fastify where `@fastify/cookie` and the hooks go
- * @param options the strategy's options
+ * @param options the strategy's options, found to be without mistakes
  * @param verifier verifies the access tokens
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, listing every mistake
  */
 export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, verifier: TokenVerifier): Promise<Strategy> {
   const core = await createSessionCore(fastify, options, verifier)

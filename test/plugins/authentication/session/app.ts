@@ -93,3 +93,8 @@ export async function loggedIn (app: FastifyInstance): Promise<Browser> {
 
 /** The `code` of a problem. */
 export const codeOf = (response: LightMyRequestResponse): unknown => response.json<{ code?: unknown }>().code
+
+/** Resolves once the condition holds; tap's timeout ends a test whose condition never does. */
+export async function until (condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => { setImmediate(resolve) })
+}

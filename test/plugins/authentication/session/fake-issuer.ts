@@ -30,6 +30,10 @@ export class FakeIssuer {
   accessSeconds = 300
   absoluteSeconds = 86_400
   paddingBytes = 0
+  /** Awaited by each verification that begins while it is set. */
+  verifyGate: Promise<void> = Promise.resolve()
+  /** The verifier follows no status list: it accepts revoked tokens until they expire. */
+  statusBlind = false
   verifyTrouble: 'refused' | 'unavailable' | null = null
   readonly #access = new Map<string, Access>()
   readonly #refresh = new Map<string, Refresh>()
@@ -77,12 +81,13 @@ export class FakeIssuer {
   readonly verifier: TokenVerifier = {
     verify: async token => {
       this.calls.verify++
+      await this.verifyGate
       if (this.verifyTrouble === 'unavailable') throw new errors.StatusUnavailableError()
       if (this.verifyTrouble === 'refused') throw new errors.InvalidTokenError('audience-mismatch')
       const access = this.#access.get(token)
       if (access === undefined) throw new errors.InvalidTokenError('signature-invalid')
       if (access.expiresAtSeconds * 1000 <= this.nowMs) throw new errors.InvalidTokenError('token-expired')
-      if (access.session.ended || access.epoch !== access.session.epoch) throw new errors.InvalidTokenError('token-revoked')
+      if (!this.statusBlind && (access.session.ended || access.epoch !== access.session.epoch)) throw new errors.InvalidTokenError('token-revoked')
       return this.#principal(token, access)
     }
   }

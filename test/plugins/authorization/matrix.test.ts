@@ -1,0 +1,23 @@
+import t from 'tap'
+import { acl, actor, allOf, anyOf, attribute, authorizationMatrix, owner, role, scope } from '@sallyport/authorization'
+import { orderDatabase } from './database.ts'
+import { testApp } from './app.ts'
+
+t.test('the matrix prints every route with its policy, in one order whatever order they were added in', async t => {
+  const { db } = await orderDatabase(t)
+  const { app } = await testApp({ acl: { db } })
+  const resource = async (): Promise<null> => null
+  await app.register(async child => {
+    child.put('/orders/:orderId', { config: { access: allOf(scope('orders:write', 'orders:read'), anyOf(role('ADMIN', 'SUPPORT'), owner('customer'), acl('order', 'change', 'id'))), resource } }, async () => '')
+    child.get('/orders/:orderId', { config: { access: attribute('state', 'PLACED', null), resource } }, async () => '')
+  })
+  app.post('/tickets', { config: { access: actor('order-service') } }, async () => '')
+  app.get('/health', { config: { access: 'public' } }, async () => '')
+  await app.ready()
+  t.equal(authorizationMatrix(app), `\
+GET /health           public
+GET /orders/:orderId  attribute(state in ["PLACED",null])
+PUT /orders/:orderId  allOf(scope(orders:write & orders:read), anyOf(role(ADMIN | SUPPORT), owner(customer), acl(change on order id)))
+POST /tickets         actor(order-service)
+`)
+})
