@@ -5,7 +5,7 @@ import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
 import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
+import secureTransport, { isLoopback, serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import { loggerOptions, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -71,7 +71,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
   })
   await fastify.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort },
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
     checks: { database: async () => { await connection.raw('select 1') } }
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })

@@ -3,7 +3,7 @@ import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { serverTls } from '@sallyport/secure-transport'
+import secureTransport, { isLoopback, serverTls } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
@@ -59,7 +59,7 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
 
   // How the service is doing, on a listener that the edge does not reach.
   await app.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && { https: serverTls(tls) }) },
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
     checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
   })
   await app.register(metrics, { exposeOn: app.operations, process: name })
