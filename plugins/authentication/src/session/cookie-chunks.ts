@@ -1,6 +1,6 @@
 import { CookieTooLargeError } from '../errors.ts'
 
-/** Browsers keep a cookie whose name and value have at most so many bytes together. @see RFC 6265bis §5.6 */
+/** Browsers keep a cookie whose name and value have at most so many bytes together. @see draft-ietf-httpbis-rfc6265bis */
 const MAX_COOKIE_BYTES = 4096
 /** More would not fit into the header that Node accepts. */
 const MAX_CHUNKS = 4

@@ -5,7 +5,7 @@ import { FormInvalidError } from '../errors.ts'
  * Parses `application/x-www-form-urlencoded` strictly: a field that comes twice and bytes that are not UTF-8 are refused,
  * where a lenient decoder would take another password than was typed.
  * @throws {FormInvalidError} `SALLYPORT_AUTHENTICATION_FORM_INVALID`
- * @see WHATWG URL §5.1
+ * @see WHATWG URL, application/x-www-form-urlencoded parsing
  */
 export function parseForm (body: Buffer): Record<string, string> {
   if (!isUtf8(body)) throw new FormInvalidError()

@@ -13,8 +13,9 @@ export interface SessionOptions {
   /** Logs in, refreshes and revokes. */
   readonly tokenClient: TokenClient
   /**
-   * Key ring, newest first: the first key seals, every key opens. All replicas share it. To rotate, put a new key in front and
-   * take the old one out once the sessions that it sealed have been refreshed or have ended.
+   * Key ring, newest first: the first key seals, every key opens. All replicas share it. To rotate, add the new key at the end
+   * on every replica, then put it in front, then take the old one out once the sessions that it sealed have been refreshed or
+   * have ended.
    */
   readonly keys: readonly SealingKey[]
   /** Default `lax`. With `strict`, the user arrives from a link on another site as if logged out. */

@@ -23,7 +23,7 @@ export function isBrowser (headers: IncomingHttpHeaders): boolean {
  *
  * `Sec-Fetch-Site` decides where it is sent. `none` (typed into the address bar, an extension) names no page, so `Origin`
  * decides then, as it does for browsers without fetch metadata. `same-site` is another origin: a sibling subdomain is not us.
- * @see W3C Fetch Metadata Request Headers §2.4
+ * @see W3C Fetch Metadata Request Headers, `Sec-Fetch-Site`
  */
 export function isSameOrigin (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
   const site = headers['sec-fetch-site']

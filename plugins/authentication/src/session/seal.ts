@@ -21,7 +21,7 @@ export interface Sealer {
  * flipped or relabelled does not open. Nonces are random: one key is good for 2^32 seals.
  * @param keys newest first; the first seals
  * @param random injected for tests
- * @see NIST SP 800-38D §8.3
+ * @see NIST SP 800-38D
  */
 export function createSealer (keys: readonly SealingKey[], random: (bytes: number) => Buffer = randomBytes): Sealer {
   const ring = new Map<string, KeyObject>(keys.map(({ id, key }) => [id, createSecretKey(key)]))
