@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+/** A stack that somebody started for themselves. */
+export interface OwnStack {
+  readonly directory: string
+  readonly localJson: string
+  /** Process id of the launcher. */
+  readonly pid: number
+  /** Every line that the launcher has printed. */
+  readonly output: () => string
+  /** Settles with the exit code when the launcher has ended. */
+  readonly ended: Promise<number | null>
+  /** Stops everything as Ctrl-C does; removes the folder when it was made here. */
+  readonly stop: () => Promise<void>
+}
+
+const LAUNCHER = fileURLToPath(new URL('../main.ts', import.meta.url))
+const STARTING_BLOCKS = 20
+
+/**
+ * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
+ * @throws {Error} with the launcher's output when it does not get ready
+ */
+export async function startOwnStack (options: { readonly directory?: string, readonly portBase?: number, readonly args?: readonly string[], readonly environment?: NodeJS.ProcessEnv } = {}): Promise<OwnStack> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-stack-'))
+  const portBase = options.portBase ?? await freePortBase()
+  const args = ['--conditions=@sallyport/source', LAUNCHER, '--port-base', String(portBase), '--directory', directory, ...options.args ?? []]
+  const launcher = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: options.environment ?? process.env })
+  let output = ''
+  for (const stream of [launcher.stdout, launcher.stderr]) stream.on('data', chunk => { output += String(chunk) })
+  const ended = once(launcher, 'exit').then(([code]) => code as number | null)
+  const localJson = join(directory, 'local.json')
+  let over = false
+  void ended.then(() => { over = true })
+  while (!existsSync(localJson)) {
+    if (over) throw new Error(`the stack did not start:\n${output}`)
+    await delay(50)
+  }
+  return {
+    directory,
+    localJson,
+    pid: launcher.pid ?? 0,
+    output: () => output,
+    ended,
+    stop: async () => {
+      launcher.kill('SIGINT')
+      await ended
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/** A port base whose ports are free now. */
+export async function freePortBase (): Promise<number> {
+  for (let block = 0; block < STARTING_BLOCKS; block++) {
+    const base = 20_000 + Math.floor(Math.random() * 100) * 200
+    const free = await Promise.all([0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isFree(base + offset)))
+    if (free.every(Boolean)) return base
+  }
+  throw new Error('there are no free ports')
+}
+
+async function isFree (port: number): Promise<boolean> {
+  const probe = createServer()
+  try {
+    probe.listen(port, '127.0.0.1')
+    await once(probe, 'listening')
+    return (probe.address() as AddressInfo).port === port
+  } catch {
+    return false
+  } finally {
+    probe.close()
+  }
+}
