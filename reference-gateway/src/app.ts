@@ -4,6 +4,7 @@ import auditLog from '@sallyport/audit-log'
 import authentication, { sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import health from '@sallyport/health'
+import metrics from '@sallyport/metrics'
 import secureTransport, { serverOptions } from '@sallyport/secure-transport'
 import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
 import { loggerOptions, type Tracing } from '@sallyport/service-process'
@@ -64,6 +65,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(helmet, { strictTransportSecurity: false })
 
   await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
+  await app.register(metrics, { exposeOn: app.operations, process: 'reference-gateway' })
 
   const session = { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...(clock && { clock }) }
   await app.register(authentication, { issuer: settings.issuer, audience: AUDIENCE, keys, ...(status && { status }), basic: { tokenClient, ...(clock && { clock }) }, session, ...(clock && { clock }) })
