@@ -40,6 +40,8 @@ export interface GatewayCollaborators {
   readonly tls?: ServerOptions
   /** Epoch in ms. */
   readonly clock?: () => number
+  /** Closes the collaborators; runs when everything that uses them has stopped. */
+  readonly close?: () => Promise<void>
 }
 
 /**
@@ -49,12 +51,15 @@ export interface GatewayCollaborators {
  */
 export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock } = collaborators
+  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock, close } = collaborators
   const app = Fastify({
     ...serverOptions(tls ?? null),
     ...edgeServerOptions(settings),
     logger: loggerOptions({ name: 'reference-gateway', level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) })
   })
+
+  // Added first, it runs last: the audit log seals once more when it closes.
+  if (close !== undefined) app.addHook('onClose', close)
 
   if (tracing !== undefined) await app.register(tracing.plugin)
   // A trace begins here: what a stranger says about traces is not believed.

@@ -26,7 +26,7 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
   const tokenClient = createTokenClient({ metadata, clientId, clientSecret, dispatcher: peerAgent })
   const sessionDirectory = createSessionDirectory({ tokenClient, origin: settings.authServerOrigin, dispatcher: peerAgent, timeoutMs: settings.upstreamTimeoutMs })
   const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })
-  const app = await buildApp(settings, {
+  return await buildApp(settings, {
     tokenClient,
     sessionDirectory,
     keys,
@@ -34,12 +34,9 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
     upstreamAgent: peerAgent,
     db,
     tracing,
-    ...(settings.edgeTls && { tls: serverTls(material) })
+    ...(settings.edgeTls && { tls: serverTls(material) }),
+    close: async () => { await Promise.allSettled([keys.close(), status.close(), peerAgent.close(), db.destroy(), tracing.close()]) }
   })
-  app.addHook('onClose', async function closeCollaborators () {
-    await Promise.allSettled([keys.close(), status.close(), peerAgent.close(), db.destroy(), tracing.close()])
-  })
-  return app
 }
 
 const listen = { host: '127.0.0.1', port: 0 }
