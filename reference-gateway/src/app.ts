@@ -4,6 +4,7 @@ import auditLog from '@sallyport/audit-log'
 import authentication, { sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import health from '@sallyport/health'
+import metrics from '@sallyport/metrics'
 import secureTransport, { isLoopback, serverOptions } from '@sallyport/secure-transport'
 import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
 import { loggerOptions, type Tracing } from '@sallyport/service-process'
@@ -39,6 +40,8 @@ export interface GatewayCollaborators {
   readonly tls?: ServerOptions
   /** Epoch in ms. */
   readonly clock?: () => number
+  /** Closes the collaborators; runs when everything that uses them has stopped. */
+  readonly close?: () => Promise<void>
 }
 
 /**
@@ -48,12 +51,15 @@ export interface GatewayCollaborators {
  */
 export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock } = collaborators
+  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock, close } = collaborators
   const app = Fastify({
     ...serverOptions(tls ?? null),
     ...edgeServerOptions(settings),
     logger: loggerOptions({ name: 'reference-gateway', level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) })
   })
+
+  // Added first, it runs last: the audit log seals once more when it closes.
+  if (close !== undefined) app.addHook('onClose', close)
 
   if (tracing !== undefined) await app.register(tracing.plugin)
   // A trace begins here: what a stranger says about traces is not believed.
@@ -64,6 +70,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(helmet, { strictTransportSecurity: false })
 
   await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
+  await app.register(metrics, { exposeOn: app.operations, process: 'reference-gateway' })
 
   const session = { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...(clock && { clock }) }
   await app.register(authentication, { issuer: settings.issuer, audience: AUDIENCE, keys, ...(status && { status }), basic: { tokenClient, ...(clock && { clock }) }, session, ...(clock && { clock }) })

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
 import { buildApp } from './app.ts'
 import { discoverPatiently } from './discover-patiently.ts'
+import { createSessionDirectory } from './session-directory.ts'
 import { addressesOf, checkSettings, type GatewaySettings, settingsSchema } from './settings.ts'
 
 const NAME = 'reference-gateway'
@@ -22,20 +23,20 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
   const keys = createJwksKeySource({ jwksUri: metadata.jwksUri ?? '', dispatcher: peerAgent })
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher: peerAgent })
   const db = knex({ client: 'pg', connection: settings.databaseUrl, pool: { min: 0, max: 5 } })
+  const tokenClient = createTokenClient({ metadata, clientId, clientSecret, dispatcher: peerAgent })
+  const sessionDirectory = createSessionDirectory({ tokenClient, origin: settings.authServerOrigin, dispatcher: peerAgent, timeoutMs: settings.upstreamTimeoutMs })
   const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })
-  const app = await buildApp(settings, {
-    tokenClient: createTokenClient({ metadata, clientId, clientSecret, dispatcher: peerAgent }),
+  return await buildApp(settings, {
+    tokenClient,
+    sessionDirectory,
     keys,
     status,
     upstreamAgent: peerAgent,
     db,
     tracing,
-    ...(settings.edgeTls && { tls: serverTls(material) })
+    ...(settings.edgeTls && { tls: serverTls(material) }),
+    close: async () => { await Promise.allSettled([keys.close(), status.close(), peerAgent.close(), db.destroy(), tracing.close()]) }
   })
-  app.addHook('onClose', async function closeCollaborators () {
-    await Promise.allSettled([keys.close(), status.close(), peerAgent.close(), db.destroy(), tracing.close()])
-  })
-  return app
 }
 
 const listen = { host: '127.0.0.1', port: 0 }

@@ -9,7 +9,7 @@ import { codeOf, failureEvent } from './security-event.ts'
 
 export { createTokenClient, type TokenClientOptions } from './token-client.ts'
 export { discoverMetadata, type AuthorizationServerMetadata, type DiscoveryOptions } from './metadata.ts'
-export type { UpstreamAnswer, UpstreamCall } from './call-upstream.ts'
+export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
 export type { TokenExchangeOptions, Upstream } from './options.ts'
 export * as errors from './errors.ts'
 
