@@ -1,1 +1,79 @@
-export {}
+import type { Principal } from '@sallyport/security-context'
+import type { FastifyInstance } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { authenticateWith } from './authenticate-request.ts'
+import { createBasicStrategy } from './basic/strategy.ts'
+import { createBearerStrategy, looksLikeJwt } from './bearer-strategy.ts'
+import { InvalidOptionsError } from './errors.ts'
+import { createIntrospector } from './introspector.ts'
+import { openVerifier } from './open-verifier.ts'
+import { resolveOptions, type AuthenticationOptions } from './options.ts'
+import { createSessionStrategy } from './session/strategy.ts'
+import type { Strategy } from './strategy.ts'
+import type { TokenVerifier } from './verify-token.ts'
+
+export type { AuthenticationOptions } from './options.ts'
+export type { Strategy, StrategyResult } from './strategy.ts'
+export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './profiles.ts'
+export type { SignatureCheck, SignedInput } from './check-signature.ts'
+export type { Fetch, HttpAnswer, HttpInit } from './fetch-document.ts'
+export type { TokenVerifierOptions } from './verifier-options.ts'
+export { createTokenVerifier, type TokenVerifier } from './verify-token.ts'
+export { createSharedSecretVerifier, type SharedSecretOptions } from './shared-secret.ts'
+export { createIntrospector, type IntrospectorOptions } from './introspector.ts'
+export { createJwksKeySource, type JwksKeySourceOptions, type Log } from './jwks-key-source.ts'
+export { createStatusListSource, type StatusListSourceOptions } from './status-list-source.ts'
+export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
+export type { BasicOptions } from './basic/options.ts'
+export type { SealingKey, SessionOptions } from './session/options.ts'
+export { parseSealingKeys } from './session/parse-sealing-keys.ts'
+export { sessionRoutes, type SessionRoutesOptions } from './session/routes.ts'
+export * as errors from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Verifies access tokens as the authentication plugin does, for code that gets a token in another way. */
+    tokenVerifier: TokenVerifier
+  }
+}
+
+const NOBODY: TokenVerifier = Object.freeze({
+  verify: async (): Promise<Principal> => { throw new InvalidOptionsError('no verifier was configured') }
+})
+
+/**
+ * Finds out who is calling, before the body is read: every route is refused with 401 unless a strategy accepts the
+ * request or the route declares `access: 'public'`. Sets `request.principal` and `request.accessToken`.
+ * @throws {InvalidOptionsError} at boot, `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
+ */
+async function authentication (fastify: FastifyInstance, options: AuthenticationOptions): Promise<void> {
+  const { origin, mistakes } = resolveOptions(options)
+  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+  const local = await openVerifier(fastify, options, origin)
+  const introspector = options.introspection === undefined ? null : createIntrospector({ ...connectionOf(options), ...options.introspection })
+  const verifier = local?.verifier ?? introspector ?? NOBODY
+
+  const strategies: Strategy[] = []
+  if (local !== null && options.bearer !== false) {
+    const isResponsible = introspector === null ? () => true : looksLikeJwt
+    strategies.push(createBearerStrategy({ name: 'bearer', realm: local.realm, verifier: local.verifier, isResponsible }))
+  }
+  if (introspector !== null) {
+    const realm = options.introspection?.audience ?? ''
+    const isResponsible = local === null ? () => true : (token: string) => !looksLikeJwt(token)
+    strategies.push(createBearerStrategy({ name: 'introspection', realm, verifier: introspector, isResponsible }))
+  }
+  if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
+  if (options.session !== undefined) strategies.push(await createSessionStrategy(fastify, options.session, verifier))
+  strategies.push(...options.strategies ?? [])
+
+  fastify.decorate('tokenVerifier', verifier)
+  if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
+  fastify.addHook('onRequest', authenticateWith(strategies))
+}
+
+function connectionOf ({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
+  return dispatcher === undefined ? {} : { dispatcher }
+}
+
+export default fastifyPlugin(authentication, { name: '@sallyport/authentication', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -1,1 +1,71 @@
-export {}
+import underPressure, { type FastifyUnderPressureOptions } from '@fastify/under-pressure'
+import type { FastifyInstance } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { OverloadedError } from './errors.ts'
+import { createOperations, listen, type ProcessState } from './operations.ts'
+import { resolveOptions, type HealthOptions, type PressureHandler, type PressureOptions } from './options.ts'
+
+export type { HealthOptions, PressureHandler, PressureOptions } from './options.ts'
+export * as errors from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * The operations server, without authentication: other plugins add what operators read (`/metrics`) to it. Listens
+     * from the main instance's onReady to its onClose when a listener is configured; `operations.listeningOrigin` is its URL.
+     */
+    operations: FastifyInstance
+    /**
+     * Makes readiness fail while requests are still served, and lets each response close its connection: call it when the
+     * signal to stop arrives, then `close()` once the load balancer has had time to look.
+     */
+    startDrain: () => void
+  }
+  interface FastifyContextConfig {
+    /** Decides for this route what happens above a pressure threshold, in place of 503. */
+    pressureHandler?: PressureHandler
+  }
+}
+
+/**
+ * Liveness, readiness and startup probes on a listener of their own, and load shedding on the main one.
+ * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS`, from `register`
+ * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, from `ready()` or `listen()`
+ */
+async function health (fastify: FastifyInstance, given: HealthOptions): Promise<void> {
+  const options = resolveOptions(given)
+  const state: ProcessState = { started: false, draining: false }
+  const startDrain = (): void => { state.draining = true }
+  const operations = createOperations(options, state, fastify.log.child({ listener: 'operations' }))
+
+  fastify.decorate('operations', operations)
+  fastify.decorate('startDrain', startDrain)
+  if (options.pressure !== undefined) await fastify.register(underPressure, underPressureOptions(options.pressure))
+
+  fastify.addHook('onReady', async function openOperations () { await listen(operations, options) })
+  fastify.addHook('onListen', function markStarted (next) { state.started = true; next() })
+  fastify.addHook('preClose', function failReadiness (next) { startDrain(); next() })
+  fastify.addHook('onSend', function closeDrainedConnection (request, reply, _payload, next) {
+    // HTTP/2 has no such header and refuses it. @see RFC 9113 §8.2.2
+    if (state.draining && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
+    next()
+  })
+  // Runs when the main server has finished what was under way, so probes are answered until then.
+  fastify.addHook('onClose', async function closeOperations () { await operations.close() })
+}
+
+/** A fresh object: under-pressure writes into the one that it gets. */
+function underPressureOptions (pressure: PressureOptions): FastifyUnderPressureOptions {
+  return {
+    customError: OverloadedError,
+    eventLoopUtilizationMode: 'interval',
+    retryAfter: pressure.retryAfterSeconds ?? 10,
+    sampleInterval: pressure.sampleIntervalMs ?? 1000,
+    maxEventLoopDelay: pressure.maxEventLoopDelayMs ?? 0,
+    maxEventLoopUtilization: pressure.maxEventLoopUtilization ?? 0,
+    maxHeapUsedBytes: pressure.maxHeapUsedBytes ?? 0,
+    maxRssBytes: pressure.maxRssBytes ?? 0
+  }
+}
+
+export default fastifyPlugin(health, { name: '@sallyport/health', fastify: '5.x' })

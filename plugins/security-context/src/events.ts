@@ -1,5 +1,5 @@
 /** The stages that a request passes and that report here. */
-export type SecurityStage = 'hygiene' | 'transport' | 'authentication' | 'session' | 'authorization' | 'token-exchange' | 'forward' | 'grant' | 'revocation'
+export type SecurityStage = 'hygiene' | 'transport' | 'authentication' | 'session' | 'authorization' | 'token-exchange' | 'forward' | 'grant' | 'revocation' | 'audit'
 
 /** How a stage ended: `denied` is a decision about the caller, `failure` is ours (an outage, a broken key set). */
 export type SecurityOutcome = 'success' | 'denied' | 'failure'

@@ -1,1 +1,3 @@
-export {}
+export { loggerOptions, type LoggerOptions } from './logger-options.ts'
+export { startTracing, type Tracing, type TracingOptions } from './tracing.ts'
+export { runService, type ServiceMessage, type ServiceOptions } from './run-service.ts'

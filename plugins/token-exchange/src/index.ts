@@ -1,1 +1,124 @@
-export {}
+import type { SecurityEvent } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
+import { SubjectTokenMissingError, TokenRejectedError, UnknownAudienceError } from './errors.ts'
+import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
+import { resolveOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
+import { codeOf, failureEvent } from './security-event.ts'
+
+export { createTokenClient, type TokenClientOptions } from './token-client.ts'
+export { discoverMetadata, type AuthorizationServerMetadata, type DiscoveryOptions } from './metadata.ts'
+export type { UpstreamAnswer, UpstreamCall } from './call-upstream.ts'
+export type { TokenExchangeOptions, Upstream } from './options.ts'
+export * as errors from './errors.ts'
+
+/** A service, called in somebody's name. */
+export interface UpstreamCaller {
+  /**
+   * @throws the codes of `exchangeToken`, `SALLYPORT_TOKEN_AUDIENCE_UNKNOWN`, `SALLYPORT_TOKEN_PATH_INVALID`,
+   * `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`
+   */
+  request: (call: UpstreamCall) => Promise<UpstreamAnswer>
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires.
+     * Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
+     */
+    exchangeToken: (audience: string, scope?: string) => Promise<string>
+    /** Forgets a cached exchanged token: its audience refused it. */
+    dropExchangedToken: (audience: string, scope?: string) => void
+    /** Calls another service in the caller's name, with an exchanged token and never with the caller's own. */
+    callAs: (audience: string) => UpstreamCaller
+  }
+  interface FastifyInstance {
+    /** Calls another service in this service's own name, for jobs without a caller. @see RFC 6749 §4.4 */
+    callAsService: (audience: string) => UpstreamCaller
+  }
+}
+
+/** Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`. */
+async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
+  const options = resolveOptions(given)
+  const { tokenClient, clock, maxCachedTokens: maxEntries } = options
+  const cache = createExchangeCache({
+    maxEntries,
+    clock,
+    obtain: ({ subjectToken, audience, scope }) => subjectToken === null
+      ? tokenClient.clientCredentials({ audience, ...(scope !== undefined && { scope }) })
+      : tokenClient.exchange({ subjectToken, audience, ...(scope !== undefined && { scope }) })
+  })
+  const records = fastify.hasRequestDecorator('securityEvents')
+
+  function record (request: FastifyRequest, event: SecurityEvent): void {
+    if (records) request.securityEvents.push(event)
+  }
+
+  async function exchange (request: FastifyRequest, question: TokenQuestion): Promise<string> {
+    const { audience } = question
+    try {
+      const { token, fresh } = await cache.get(question)
+      if (fresh) record(request, { stage: 'token-exchange', outcome: 'success', reason: 'token-exchanged', detail: { audience } })
+      return token
+    } catch (error) {
+      record(request, failureEvent(error, audience))
+      throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
+    }
+  }
+
+  function upstreamOf (audience: string): Upstream {
+    const upstream = Object.hasOwn(options.upstreams, audience) ? options.upstreams[audience] : undefined
+    if (upstream === undefined) throw new UnknownAudienceError({ cause: new Error(`upstreams has no ${audience}`) })
+    return upstream
+  }
+
+  /** A call under a token of the cache; a token that its audience refuses is not used again. */
+  async function callWith (upstream: Upstream, question: TokenQuestion, token: string, headers: Readonly<Record<string, string>>, call: UpstreamCall): Promise<UpstreamAnswer> {
+    const { dispatcher, upstreamTimeoutMs: timeoutMs } = options
+    const answer = await callUpstream({ origin: upstream.origin, token, headers, dispatcher, timeoutMs }, call)
+    if (answer.statusCode === 401) cache.drop(question)
+    return answer
+  }
+
+  fastify.decorateRequest('exchangeToken', function exchangeToken (this: FastifyRequest, audience: string, scope?: string): Promise<string> {
+    return exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })
+  })
+  fastify.decorateRequest('dropExchangedToken', function dropExchangedToken (this: FastifyRequest, audience: string, scope?: string): void {
+    cache.drop({ subjectToken: subjectTokenOf(this), audience, scope })
+  })
+  fastify.decorateRequest('callAs', function callAs (this: FastifyRequest, audience: string): UpstreamCaller {
+    return {
+      request: async call => {
+        const upstream = upstreamOf(audience)
+        const question = { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope }
+        const token = await exchange(this, question)
+        return callWith(upstream, question, token, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
+      }
+    }
+  })
+  fastify.decorate('callAsService', function callAsService (audience: string): UpstreamCaller {
+    return {
+      request: async call => {
+        const upstream = upstreamOf(audience)
+        const question = { subjectToken: null, audience, scope: upstream.scope }
+        const { token } = await cache.get(question)
+        return callWith(upstream, question, token, {}, call)
+      }
+    }
+  })
+}
+
+function subjectTokenOf (request: FastifyRequest): string {
+  if (request.accessToken === null) throw new SubjectTokenMissingError()
+  return request.accessToken
+}
+
+/** The caller's token was accepted before and is refused now (its session ended): a client learns that from the challenge. @see RFC 6750 §3 */
+function challenged (cause: unknown): Error {
+  return Object.assign(new TokenRejectedError({ cause }), { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
+}
+
+export default fastifyPlugin(tokenExchange, { name: '@sallyport/token-exchange', fastify: '5.x', decorators: { request: ['accessToken'] } })

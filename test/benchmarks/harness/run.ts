@@ -8,7 +8,8 @@ interface Running {
   readonly name: string
   readonly child: ChildProcess
   readonly pool: Pool
-  readonly requests: Readonly<Record<string, readonly LoadRequest[]>>
+  /** The next request of each chain, by operation; a chain goes on from round to round. */
+  readonly chains: Readonly<Record<string, LoadRequest[]>>
 }
 
 /** The result of a benchmark, as `--json` writes it. */
@@ -34,7 +35,7 @@ export async function runBenchmark (benchmark: Benchmark, log: (line: string) =>
     for (let round = 0; round <= benchmark.rounds; round++) {
       for (const operation of benchmark.operations) {
         for (const server of rotated(running, round)) {
-          if (server.requests[operation.name] === undefined) continue
+          if (server.chains[operation.name] === undefined) continue
           const sample = await measure(server, operation)
           // Round 0 warms up.
           if (round > 0) samples.set(`${server.name}|${operation.name}`, [...samples.get(`${server.name}|${operation.name}`) ?? [], sample])
@@ -57,12 +58,12 @@ async function start (candidate: Candidate): Promise<Running> {
   const [message] = await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => { throw new Error(`${candidate.name} ended with ${String(code)} before it was ready`) })
-  ]) as [{ ready: { origin: string, requests: Running['requests'] } }]
-  return { name: candidate.name, child, pool: new Pool(message.ready.origin, { connections: 64 }), requests: message.ready.requests }
+  ]) as [{ ready: { origin: string, requests: Running['chains'] } }]
+  return { name: candidate.name, child, pool: new Pool(message.ready.origin, { connections: 64 }), chains: message.ready.requests }
 }
 
 async function measure (server: Running, operation: Operation): Promise<{ cpu: number, rate: number }> {
-  const chains = [...server.requests[operation.name] ?? []]
+  const chains = server.chains[operation.name] ?? []
   let left = operation.requests
   const before = await cpuOf(server.child)
   const startedAt = process.hrtime.bigint()

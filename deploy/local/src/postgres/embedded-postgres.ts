@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -20,6 +20,8 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>
   /** Lets the server outlive this process; whoever stops it calls {@link stopPostgres}. */
   readonly detached?: boolean
+  /** Starts a small process that stops the server when this process is gone, however it ended. */
+  readonly keeper?: boolean
   /** Gets each line of the server's log. */
   readonly onLog?: (line: string) => void
 }
@@ -51,7 +53,8 @@ export async function startPostgres (options: PostgresOptions): Promise<RunningP
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(port), ...options.settings }
   const args = ['-D', place.dataDirectory, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
   const server = spawn(join(place.binDirectory, 'postgres'), args, {
-    ...user, cwd: dirname(place.dataDirectory), stdio: ['ignore', 'ignore', 'pipe'], detached: options.detached ?? false
+    // A group of its own: Ctrl-C in a terminal is for the parent, which stops the server when its clients are gone.
+    ...user, cwd: dirname(place.dataDirectory), stdio: ['ignore', 'ignore', 'pipe'], detached: true
   })
   const tail: string[] = []
   const ended = new Promise<string>(resolve => {
@@ -72,6 +75,7 @@ export async function startPostgres (options: PostgresOptions): Promise<RunningP
     server.stderr.destroy()
   }
   const pid = server.pid ?? 0
+  const releaseKeeper = options.keeper === true ? startKeeper(pid, place.dataDirectory) : () => {}
   return {
     url: `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/postgres`,
     pid,
@@ -80,8 +84,18 @@ export async function startPostgres (options: PostgresOptions): Promise<RunningP
     stop: async () => {
       if (runningServer(place.dataDirectory) === pid) await stopServer(pid, place.dataDirectory)
       await ended
+      releaseKeeper()
     }
   }
+}
+
+/** Returns how to let the keeper end. */
+function startKeeper (pid: number, dataDirectory: string): () => void {
+  const path = new URL(import.meta.url.endsWith('.ts') ? 'keeper.ts' : 'keeper.js', import.meta.url)
+  const keeper = fork(path, [String(pid), dataDirectory], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] })
+  keeper.unref()
+  keeper.channel?.unref()
+  return () => { if (keeper.connected) keeper.disconnect() }
 }
 
 /** Stops the server of a cluster that {@link startPostgres} left running, if there is one. */

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
+import { endSessions } from '../sessions/end-sessions.ts'
+import { revokeAccessTokensOfClient } from '../sessions/revoke-access-tokens.ts'
+import type { AuthenticationMethod, Client } from '../store/records.ts'
+import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
+import type { Administration } from './administration.ts'
+
+/** A client to create; what is left out is empty, and a client is confidential with both secret methods. */
+export interface NewClient {
+  readonly id: string
+  readonly name?: string
+  readonly confidential?: boolean
+  readonly authenticationMethods?: readonly AuthenticationMethod[]
+  readonly grantTypes: readonly string[]
+  readonly scopes?: readonly string[]
+  readonly ownAudience?: string | null
+  readonly defaultAudience?: string | null
+  readonly audiences?: readonly string[]
+  readonly accessTokenFormat?: 'jwt' | 'opaque'
+  readonly redirectUris?: readonly string[]
+  /** For demo data; a random one by default. At least 32 characters. */
+  readonly secret?: string
+}
+
+/** A client's id may hold nothing that needs encoding anywhere. */
+const CLIENT_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const SHORTEST_SECRET = 32
+/** Grants that need a secret. */
+const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
+
+/**
+ * @returns the client, and its secret, which is shown this once; `null` for a public client
+ * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
+ */
+export async function createClient (administration: Administration, wanted: NewClient): Promise<{ readonly client: Client, readonly secret: string | null }> {
+  refuseClient(wanted)
+  const { store, clock } = administration
+  const nowMs = clock()
+  const secret = wanted.confidential === false ? null : wanted.secret ?? newSecret()
+  const client = await store.transaction(async trx => {
+    const created: Client = { ...clientOf(wanted), status: await trx.statusLists.allocate(administration.statusListSize, nowMs) }
+    if (!await trx.clients.create(created, nowMs)) throw new NameTakenError('client', created.id)
+    if (secret !== null) await trx.clients.addSecret(created.id, { id: randomUUID(), hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
+    await administration.audit(trx, { action: 'client.create', outcome: 'success', resource: { type: 'client', id: created.id }, detail: { grantTypes: [...created.grantTypes] } })
+    return created
+  })
+  return { client, secret }
+}
+
+/**
+ * Gives a client a new secret; the old ones stay good for a while, so that no request fails during the change.
+ * @param overlapSeconds how long the old secrets are still good
+ * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ */
+export async function rotateSecret (administration: Administration, clientId: string, overlapSeconds: number): Promise<string> {
+  const secret = newSecret()
+  await administration.store.transaction(async trx => {
+    const client = await trx.clients.find(clientId)
+    if (client === null || !client.confidential) throw new UnknownSubjectError('confidential client', clientId)
+    const id = randomUUID()
+    const nowMs = administration.clock()
+    await trx.clients.addSecret(clientId, { id, hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
+    await trx.clients.expireOtherSecrets(clientId, id, nowMs + overlapSeconds * 1000)
+    await administration.audit(trx, { action: 'client.rotate-secret', outcome: 'success', resource: { type: 'client', id: clientId }, detail: { overlapSeconds } })
+  })
+  return secret
+}
+
+/**
+ * Disables a client: its sessions end and its tokens are revoked.
+ * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ */
+export async function disableClient (administration: Administration, clientId: string): Promise<void> {
+  await administration.store.transaction(async trx => {
+    const client = await trx.clients.find(clientId)
+    if (client === null) throw new UnknownSubjectError('client', clientId)
+    const nowMs = administration.clock()
+    await trx.clients.setDisabled(clientId, nowMs)
+    await endSessions(trx, { kind: 'client', clientId }, 'client-disabled', nowMs)
+    await revokeAccessTokensOfClient(trx, client, administration.statusListSize, nowMs)
+    await administration.audit(trx, { action: 'client.disable', outcome: 'success', resource: { type: 'client', id: clientId } })
+  })
+}
+
+function clientOf (wanted: NewClient): Omit<Client, 'status'> {
+  const { confidential = true } = wanted
+  return {
+    id: wanted.id,
+    name: wanted.name ?? wanted.id,
+    confidential,
+    authenticationMethods: wanted.authenticationMethods ?? (confidential ? ['client_secret_basic', 'client_secret_post'] : ['none']),
+    grantTypes: wanted.grantTypes,
+    scopes: wanted.scopes ?? [],
+    ownAudience: wanted.ownAudience ?? null,
+    defaultAudience: wanted.defaultAudience ?? null,
+    audiences: wanted.audiences ?? [],
+    accessTokenFormat: wanted.accessTokenFormat ?? 'jwt',
+    redirectUris: wanted.redirectUris ?? [],
+    disabledAtMs: null
+  }
+}
+
+function refuseClient (wanted: NewClient): void {
+  const mistakes: string[] = []
+  if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
+  if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
+  if (wanted.confidential === false) {
+    for (const grant of wanted.grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))) mistakes.push(`a public client cannot use ${grant}`)
+  }
+  if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
+}

@@ -1,0 +1,42 @@
+import type { Clock } from './clock.ts'
+import type { SigningKeys } from './keys/signing-keys.ts'
+import type { PasswordHasher } from './passwords/password-hasher.ts'
+import type { PublishStatusList } from './status-lists/publish-status-list.ts'
+import type { StatusListUris } from './status-lists/uris.ts'
+import type { Store } from './store/contract.ts'
+import type { LoginThrottle } from './throttling/login-throttle.ts'
+import type { IssueAccessToken } from './tokens/issue-access-token.ts'
+import type { VerifyAccessToken } from './tokens/verify-access-token.ts'
+
+/** How long a kind of session lives, in seconds. */
+export interface SessionLifetime {
+  /** Without use. */
+  readonly idleSeconds: number
+  /** In all. */
+  readonly absoluteSeconds: number
+}
+
+/** Times of the authorization server. */
+export interface Lifetimes {
+  readonly accessTokenSeconds: number
+  readonly sessions: Readonly<Record<'login' | 'api', SessionLifetime>>
+  /** After its first use, a successor's predecessor may still be presented for so long. */
+  readonly refreshGraceMs: number
+}
+
+/** The parts of the authorization server, handed to every grant and endpoint. */
+export interface AuthorizationServer {
+  readonly issuer: string
+  readonly store: Store
+  readonly clock: Clock
+  readonly lifetimes: Lifetimes
+  readonly keys: SigningKeys
+  readonly passwords: PasswordHasher
+  readonly throttle: LoginThrottle
+  readonly issueAccessToken: IssueAccessToken
+  readonly verifyAccessToken: VerifyAccessToken
+  readonly statusListUris: StatusListUris
+  readonly publishStatusList: PublishStatusList
+  /** Positions in a new status list. */
+  readonly statusListSize: number
+}

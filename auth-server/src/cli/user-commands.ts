@@ -1,0 +1,91 @@
+import { UnknownSubjectError } from '../errors.ts'
+import type { Administration } from '../admin/administration.ts'
+import { endSessionsOf, listSessions } from '../admin/sessions.ts'
+import { createUser, disableUser, enableUser, setPassword, setRoles } from '../admin/users.ts'
+import { normaliseUsername } from '../passwords/normalise-username.ts'
+import { sessionSummary } from '../sessions/session-summary.ts'
+import type { User } from '../store/records.ts'
+import { argument, listOption, requiredOption, type Command } from './command.ts'
+
+const text = { type: 'string' } as const
+const shown = ({ id, username, roles, disabledAtMs }: User): object => ({ id, username, roles, disabled: disabledAtMs !== null })
+
+async function userNamed ({ store }: Administration, username: string): Promise<User> {
+  const user = await store.users.findByName(normaliseUsername(username))
+  if (user === null) throw new UnknownSubjectError('user', username)
+  return user
+}
+
+/** `users …` and `sessions …`. */
+export const USER_COMMANDS: readonly Command[] = [
+  {
+    name: 'users list',
+    arguments: [],
+    options: {},
+    help: 'Lists the users.',
+    run: async ({ store }) => (await store.users.list()).map(shown)
+  },
+  {
+    name: 'users create',
+    arguments: ['username'],
+    options: { password: text, roles: text },
+    help: 'Creates a user: --password-stdin reads the password, --roles A,B gives roles.',
+    run: async (administration, args, values) => shown(await createUser(administration, {
+      username: argument(args, 0), password: requiredOption(values, 'password'), roles: listOption(values, 'roles')
+    }))
+  },
+  {
+    name: 'users set-roles',
+    arguments: ['username'],
+    options: { roles: text },
+    help: 'Sets the roles (--roles A,B); sessions go on with them from their next refresh.',
+    run: async (administration, args, values) => {
+      await setRoles(administration, (await userNamed(administration, argument(args, 0))).id, listOption(values, 'roles'))
+      return shown(await userNamed(administration, argument(args, 0)))
+    }
+  },
+  {
+    name: 'users set-password',
+    arguments: ['username'],
+    options: { password: text },
+    help: 'Sets the password and ends all sessions of the user: --password-stdin reads it.',
+    run: async (administration, args, values) => {
+      await setPassword(administration, (await userNamed(administration, argument(args, 0))).id, requiredOption(values, 'password'))
+      return shown(await userNamed(administration, argument(args, 0)))
+    }
+  },
+  ...([['disable', disableUser, 'Disables a user and ends all sessions.'], ['enable', enableUser, 'Lets a disabled user log in again.']] as const).map(([verb, change, help]): Command => ({
+    name: `users ${verb}`,
+    arguments: ['username'],
+    options: {},
+    help,
+    run: async (administration, args) => {
+      await change(administration, (await userNamed(administration, argument(args, 0))).id)
+      return shown(await userNamed(administration, argument(args, 0)))
+    }
+  })),
+  {
+    name: 'sessions list',
+    arguments: ['username'],
+    options: {},
+    help: 'Lists the live sessions of a user.',
+    run: async (administration, args) => {
+      const sessions = await listSessions(administration, (await userNamed(administration, argument(args, 0))).id)
+      return sessions.map(session => sessionSummary(session, null))
+    }
+  },
+  {
+    name: 'sessions end',
+    arguments: ['session-id'],
+    options: {},
+    help: 'Ends one session.',
+    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'session', sessionId: argument(args, 0) }) })
+  },
+  {
+    name: 'sessions end-all',
+    arguments: ['username'],
+    options: {},
+    help: 'Ends all sessions of a user.',
+    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'user', userId: (await userNamed(administration, argument(args, 0))).id }) })
+  }
+]

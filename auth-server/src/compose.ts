@@ -1,0 +1,95 @@
+import type { KeyAdministration } from './admin/keys.ts'
+import type { WriteAudit } from './audit.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
+import type { Clock } from './clock.ts'
+import { InvalidSettingsError } from './errors.ts'
+import { parseKeyRing } from './keys/key-ring.ts'
+import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
+import { createSigningKeys } from './keys/signing-keys.ts'
+import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
+import type { AuthServerSettings } from './settings.ts'
+import { statusListPublisher } from './status-lists/publish-status-list.ts'
+import { statusListUris } from './status-lists/uris.ts'
+import type { Store } from './store/contract.ts'
+import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './throttling/login-throttle.ts'
+import { accessTokenIssuer } from './tokens/issue-access-token.ts'
+import { accessTokenVerifier } from './tokens/verify-access-token.ts'
+
+/** What the authorization server is made with; everything but the store has a default. */
+export interface AuthServerCollaborators {
+  readonly store: Store
+  readonly clock?: Clock
+  readonly passwordParameters?: PasswordParameters
+  readonly passwordHashFunction?: PasswordHashFunction
+  readonly throttleRules?: ThrottleRules
+}
+
+/** Every instance sees another's change of keys or status lists within this. */
+const FRESHNESS_MS = 100
+
+/**
+ * Puts the parts of the authorization server together.
+ * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
+ */
+export function composeAuthorizationServer (settings: AuthServerSettings, collaborators: AuthServerCollaborators): AuthorizationServer {
+  refuseSettings(settings)
+  const { store, clock = Date.now } = collaborators
+  const { issuer } = settings
+  const uris = statusListUris(issuer)
+  const keys = createSigningKeys({ store, ring: parseKeyRing(settings.sealingKeys), clock, freshnessMs: KEYS_FRESHNESS_MS })
+  return Object.freeze<AuthorizationServer>({
+    issuer,
+    store,
+    clock,
+    keys,
+    statusListUris: uris,
+    statusListSize: settings.statusListSize,
+    lifetimes: lifetimesOf(settings),
+    throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
+    passwords: createPasswordHasher({
+      parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
+      concurrency: settings.passwordConcurrency,
+      queueLength: settings.passwordQueueLength,
+      pepper: settings.passwordPepper === undefined ? null : Buffer.from(settings.passwordPepper),
+      ...(collaborators.passwordHashFunction === undefined ? {} : { hashFunction: collaborators.passwordHashFunction })
+    }),
+    issueAccessToken: accessTokenIssuer({ issuer, store, clock, keys, statusListUris: uris, lifetimeSeconds: settings.accessTokenLifetimeSeconds }),
+    verifyAccessToken: accessTokenVerifier({ issuer, store, clock, keys, statusListUris: uris }),
+    publishStatusList: statusListPublisher({
+      issuer, store, clock, keys, uris, freshnessMs: FRESHNESS_MS, ttlSeconds: settings.statusListTtlSeconds, lifetimeSeconds: settings.statusListLifetimeSeconds
+    })
+  })
+}
+
+/** The same parts for the administration functions. */
+export function composeAdministration (settings: AuthServerSettings, server: AuthorizationServer, audit: WriteAudit): KeyAdministration {
+  return {
+    store: server.store,
+    clock: server.clock,
+    passwords: server.passwords,
+    statusListSize: server.statusListSize,
+    ring: parseKeyRing(settings.sealingKeys),
+    keyTimes: keyTimesOf(settings),
+    audit
+  }
+}
+
+function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifetimes'] {
+  return {
+    accessTokenSeconds: settings.accessTokenLifetimeSeconds,
+    refreshGraceMs: settings.refreshGraceMs,
+    sessions: {
+      login: { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds },
+      api: { idleSeconds: settings.apiIdleSeconds, absoluteSeconds: settings.apiAbsoluteSeconds }
+    }
+  }
+}
+
+/** What each value alone does not show. */
+function refuseSettings (settings: AuthServerSettings): void {
+  const mistakes: string[] = []
+  if (settings.loginIdleSeconds > settings.loginAbsoluteSeconds) mistakes.push('loginIdleSeconds is more than loginAbsoluteSeconds')
+  if (settings.apiIdleSeconds > settings.apiAbsoluteSeconds) mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
+  if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
+  if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
+}

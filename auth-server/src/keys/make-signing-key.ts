@@ -1,0 +1,27 @@
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import type { SigningKeyRecord, SigningKeyState } from '../store/records.ts'
+import type { KeyRing } from './key-ring.ts'
+
+/** The AAD of sealed private keys: a sealed value of another kind is not taken for one. */
+export const sealingPurpose = (kid: string): string => `sallyport signing key ${kid}`
+
+/**
+ * A new ES256 key, its private part sealed. The key id is the thumbprint of the public key.
+ * @see RFC 7638 §3
+ */
+export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, 'published' | 'signing'>, nowMs: number): SigningKeyRecord {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { crv = '', kty = '', x = '', y = '' } = publicKey.export({ format: 'jwk' })
+  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+  return {
+    kid,
+    algorithm: 'ES256',
+    publicJwk: { kty, crv, x, y },
+    privateKeySealed: ring.seal(sealingPurpose(kid), privateKey.export({ format: 'der', type: 'pkcs8' })),
+    state,
+    publishedAtMs: nowMs,
+    signingAtMs: state === 'signing' ? nowMs : null,
+    retiredAtMs: null,
+    removedAtMs: null
+  }
+}

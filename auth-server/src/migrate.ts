@@ -1,0 +1,22 @@
+import { auditMigrations } from '@sallyport/audit-log'
+import type { Knex } from 'knex'
+import { APP_TABLES, migrationSource, MIGRATIONS_TABLE } from './migrations/index.ts'
+
+/** The database roles that the migrations grant rights to; both exist already. */
+export interface DatabaseRoles {
+  /** Reads and writes; the running server's role. */
+  readonly appRole: string
+  /** Removes audit rows past their time. */
+  readonly prunerRole: string
+}
+
+/**
+ * Brings the tables up to date and grants the app role what it needs. Run by the launcher or a CLI, never by the server.
+ * @param db a pool of the database's owner
+ */
+export async function migrate (db: Knex, roles: DatabaseRoles): Promise<void> {
+  const audit = auditMigrations(roles)
+  await db.migrate.latest({ migrationSource: audit.source, tableName: audit.tableName })
+  await db.migrate.latest({ migrationSource, tableName: MIGRATIONS_TABLE })
+  for (const table of APP_TABLES) await db.raw('grant select, insert, update, delete on ?? to ??', [table, roles.appRole])
+}

@@ -1,0 +1,54 @@
+/** The `error` values that the OAuth endpoints answer. @see RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8693 §2.2.2 */
+export type OAuthErrorCode =
+  'invalid_request' | 'invalid_client' | 'invalid_grant' | 'unauthorized_client' | 'unsupported_grant_type' | 'invalid_scope' |
+  'invalid_target' | 'unsupported_token_type' | 'temporarily_unavailable' | 'server_error' | 'slow_down'
+
+const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
+  invalid_request: 400,
+  invalid_client: 401,
+  invalid_grant: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
+  invalid_target: 400,
+  unsupported_token_type: 400,
+  temporarily_unavailable: 503,
+  server_error: 500,
+  slow_down: 429
+}
+
+/**
+ * A refusal in the shape of RFC 6749 §5.2. `description` is the safe text for the client, `reason` the stable id for the
+ * security event; what only operators may read goes to `cause`.
+ */
+export class OAuthError extends Error {
+  readonly error: OAuthErrorCode
+  readonly statusCode: number
+  readonly code: string
+  readonly reason: string
+  readonly retryAfterSeconds: number | null
+
+  constructor (error: OAuthErrorCode, reason: string, description: string, options: { retryAfterSeconds?: number, cause?: unknown } = {}) {
+    super(description, options.cause === undefined ? undefined : { cause: options.cause })
+    this.error = error
+    this.statusCode = STATUS[error]
+    this.code = `SALLYPORT_OAUTH_${error.toUpperCase()}`
+    this.reason = reason
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null
+  }
+}
+
+/** The request is malformed. */
+export const invalidRequest = (reason: string, description: string): OAuthError => new OAuthError('invalid_request', reason, description)
+
+/** Client authentication failed; one text for every cause, so that nothing is told about which clients exist. */
+export const invalidClient = (reason: string): OAuthError => new OAuthError('invalid_client', reason, 'Client authentication failed')
+
+/** The credential or token is not valid; one text for every cause. */
+export const invalidGrant = (reason: string): OAuthError => new OAuthError('invalid_grant', reason, 'The credential or token is not valid')
+
+/** A requested scope is unknown or not within reach. */
+export const invalidScope = (reason: string): OAuthError => new OAuthError('invalid_scope', reason, 'The requested scope cannot be granted')
+
+/** The requested audience is unknown or not allowed for this client. @see RFC 8693 §2.2.2 */
+export const invalidTarget = (reason: string): OAuthError => new OAuthError('invalid_target', reason, 'The requested audience cannot be granted')

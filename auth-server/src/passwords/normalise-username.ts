@@ -1,0 +1,7 @@
+/**
+ * One form for every spelling of a user name, so that case, spaces around it or compatibility characters neither make a
+ * second account nor get around a throttle.
+ */
+export function normaliseUsername (username: string): string {
+  return username.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase()
+}

@@ -1,0 +1,94 @@
+import { hash as argon2Hash, parseOptions, verify as argon2Verify } from '@node-rs/argon2'
+import { PasswordQueueFullError } from '../errors.ts'
+import { boundedQueue } from './bounded-queue.ts'
+
+/** Cost of one hash. @see RFC 9106 §4 */
+export interface PasswordParameters {
+  readonly memoryKibibytes: number
+  readonly iterations: number
+  readonly lanes: number
+}
+
+/** 19 MiB, two iterations, one lane: the lowest setting that OWASP's password storage cheat sheet recommends for argon2id. */
+export const DEFAULT_PASSWORD_PARAMETERS: PasswordParameters = { memoryKibibytes: 19_456, iterations: 2, lanes: 1 }
+
+/** The hash function itself, exchangeable so that tests can count its runs. */
+export interface PasswordHashFunction {
+  hash: (password: string, parameters: PasswordParameters, pepper: Buffer | null) => Promise<string>
+  verify: (stored: string, password: string, pepper: Buffer | null) => Promise<boolean>
+}
+
+/** Steps around one hash; the next hash of the queue does not begin before they end. */
+export interface PasswordTurn {
+  /** What it throws is thrown, and nothing is hashed. */
+  readonly before: () => Promise<void>
+  readonly after: (matches: boolean) => Promise<void>
+}
+
+/** Hashes and checks passwords off the event loop, a few at a time. */
+export interface PasswordHasher {
+  /** @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL` */
+  hash: (password: string) => Promise<string>
+  /**
+   * Whether the password belongs to the stored hash. Without one (the user does not exist) the same work is done.
+   * @param turn what runs while this hash has its turn
+   * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
+   */
+  verify: (stored: string | null, password: string, turn?: PasswordTurn) => Promise<boolean>
+  /** Whether the stored hash was made with other parameters than today's. */
+  isOutdated: (stored: string) => boolean
+}
+
+/** Options of {@link createPasswordHasher}. */
+export interface PasswordHasherOptions {
+  readonly parameters?: PasswordParameters
+  /** Hashes that run at a time; each occupies a thread of the pool. */
+  readonly concurrency: number
+  /** Hashes that may wait. */
+  readonly queueLength: number
+  /** A key that is not in the database: without it, a dump alone does not let passwords be guessed. */
+  readonly pepper?: Buffer | null
+  readonly hashFunction?: PasswordHashFunction
+}
+
+/** Argon2id by `@node-rs/argon2`, whose default algorithm it is. */
+export const argon2id: PasswordHashFunction = {
+  hash: async (password, parameters, pepper) => await argon2Hash(password, {
+    memoryCost: parameters.memoryKibibytes,
+    timeCost: parameters.iterations,
+    parallelism: parameters.lanes,
+    ...(pepper === null ? {} : { secret: pepper })
+  }),
+  verify: async (stored, password, pepper) => await argon2Verify(stored, password, pepper === null ? {} : { secret: pepper })
+}
+
+/** A password that nobody can have: it is longer than any request body. */
+const UNUSABLE_PASSWORD = '-'.repeat(1 << 17)
+
+/** @see RFC 9106 */
+export function createPasswordHasher (options: PasswordHasherOptions): PasswordHasher {
+  const { parameters = DEFAULT_PASSWORD_PARAMETERS, pepper = null, hashFunction = argon2id } = options
+  const queue = boundedQueue(options.concurrency, options.queueLength, () => new PasswordQueueFullError())
+  let decoy: Promise<string> | null = null
+  const decoyHash = async (): Promise<string> => {
+    decoy ??= hashFunction.hash(UNUSABLE_PASSWORD, parameters, pepper)
+    return await decoy
+  }
+  return {
+    hash: async password => await queue.run(async () => await hashFunction.hash(password, parameters, pepper)),
+    verify: async (stored, password, turn) => {
+      // Made before the first login and for every caller, so that no first unknown user takes longer than the others.
+      const other = await decoyHash()
+      return await queue.run(async () => {
+        await turn?.before()
+        const matches = await hashFunction.verify(stored ?? other, password, pepper)
+        await turn?.after(matches)
+        return matches
+      })
+    },
+    isOutdated: stored => {
+      const { memoryCost, timeCost, parallelism } = parseOptions(stored)
+      return memoryCost !== parameters.memoryKibibytes || timeCost !== parameters.iterations || parallelism !== parameters.lanes
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import { allOf, role, scope } from '@sallyport/authorization'
+
+/** Administration needs the scope and, still, the role: a token keeps no right that its user has lost. */
+export const ADMIN_ACCESS = allOf(scope('admin'), role('ADMIN'))
+
+/** Who reads the audit trail. */
+export const AUDIT_ACCESS = allOf(scope('audit:read'), role('ADMIN'))

@@ -1,0 +1,50 @@
+import Type, { type Static } from 'typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Administration } from '../../admin/administration.ts'
+import { createClient, disableClient, rotateSecret } from '../../admin/clients.ts'
+import type { Client } from '../../store/records.ts'
+import { ADMIN_ACCESS } from './access.ts'
+
+const Names = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })
+const NewClientBody = Type.Object({
+  id: Type.String(),
+  name: Type.Optional(Type.String({ maxLength: 200 })),
+  confidential: Type.Optional(Type.Boolean()),
+  grantTypes: Names,
+  scopes: Type.Optional(Names),
+  ownAudience: Type.Optional(Type.String()),
+  defaultAudience: Type.Optional(Type.String()),
+  audiences: Type.Optional(Names),
+  accessTokenFormat: Type.Optional(Type.Union([Type.Literal('jwt'), Type.Literal('opaque')])),
+  redirectUris: Type.Optional(Names)
+}, { additionalProperties: false })
+const ClientParams = Type.Object({ clientId: Type.String({ maxLength: 64 }) })
+const SecretBody = Type.Object({ overlapSeconds: Type.Integer({ minimum: 0, maximum: 2_592_000 }) }, { additionalProperties: false })
+
+function shown ({ disabledAtMs, status: _status, ...client }: Client): object {
+  return { ...client, disabled: disabledAtMs !== null }
+}
+
+const audited = (action: string) => ({ access: ADMIN_ACCESS, audit: { action, resource: { type: 'client', parameter: 'clientId' } } })
+
+/** Clients and their secrets, for administrators. A secret is in the answer that makes it, and nowhere else. */
+export function clientAdminRoutes (fastify: FastifyInstance, administrationOf: (request: FastifyRequest) => Administration): void {
+  fastify.get('/admin/clients', { config: { access: ADMIN_ACCESS, audit: { action: 'client.list' } } }, async function listClients (request) {
+    return { clients: (await administrationOf(request).store.clients.list()).map(shown) }
+  })
+
+  fastify.post<{ Body: Static<typeof NewClientBody> }>('/admin/clients', { schema: { body: NewClientBody }, config: { access: ADMIN_ACCESS, audit: { action: 'client.create' } } }, async function answerCreateClient (request, reply) {
+    const { client, secret } = await createClient(administrationOf(request), request.body)
+    return await reply.code(201).header('cache-control', 'no-store').send({ ...shown(client), secret })
+  })
+
+  fastify.post<{ Params: Static<typeof ClientParams>, Body: Static<typeof SecretBody> }>('/admin/clients/:clientId/secrets', { schema: { params: ClientParams, body: SecretBody }, config: audited('client.rotate-secret') }, async function answerRotateSecret (request, reply) {
+    const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
+    return await reply.code(201).header('cache-control', 'no-store').send({ secret })
+  })
+
+  fastify.post<{ Params: Static<typeof ClientParams> }>('/admin/clients/:clientId/disable', { schema: { params: ClientParams }, config: audited('client.disable') }, async function answerDisableClient (request, reply) {
+    await disableClient(administrationOf(request), request.params.clientId)
+    return await reply.code(204).send()
+  })
+}

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { freshValue } from '../fresh-value.ts'
+import { authorizationServerMetadata, metadataPaths } from '../metadata/authorization-server-metadata.ts'
+
+const FRESHNESS_MS = 5000
+
+/** Both metadata documents, at the root of the origin. @see RFC 8414 §3 */
+export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number): void {
+  const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
+    const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
+    return authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name))
+  })
+  for (const path of metadataPaths(server.issuer)) {
+    fastify.get(path, { config: { access: 'public', audit: 'none' } }, async function answerMetadata (_request, reply) {
+      void reply.header('cache-control', `public, max-age=${maxAgeSeconds}`)
+      return await metadata()
+    })
+  }
+}

@@ -1,0 +1,23 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { authenticateClient } from '../client-authentication/authenticate-client.ts'
+import { presentedCredentials } from '../client-authentication/presented-credentials.ts'
+import { revokeToken } from '../revocation/revoke-token.ts'
+import { requireParameter } from '../token-endpoint/grant.ts'
+import { formOf, type FormRoute } from './oauth-context.ts'
+import { auditOf } from './request-audit.ts'
+
+/** `POST /oauth2/revoke`. @see RFC 7009 §2 */
+export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.post<FormRoute>('/oauth2/revoke', { config: { access: 'public', audit: { action: 'token.revoke' } } }, async function answerRevocation (request, reply) {
+    const form = formOf(request)
+    const client = await authenticateClient(server.store, presentedCredentials(request.headers.authorization, form), server.clock())
+    const audit = auditOf(request)
+    const outcome = await revokeToken(server, client, requireParameter(form, 'token'), audit)
+    if (outcome === 'token-not-in-force') {
+      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, resource: { type: 'client', id: client.id } })
+    }
+    request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome })
+    return await reply.code(200).send()
+  })
+}

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { answerTokenRequest } from '../token-endpoint/answer-token-request.ts'
+import { auditOf } from './request-audit.ts'
+import { formOf, type FormRoute } from './oauth-context.ts'
+
+/** `POST /oauth2/token`. @see RFC 6749 §3.2 */
+export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.post<FormRoute>('/oauth2/token', { config: { access: 'public', audit: { action: 'token.issue' } } }, async function answerToken (request) {
+    const userAgent = request.headers['user-agent']
+    const response = await answerTokenRequest(server, {
+      authorization: request.headers.authorization,
+      form: formOf(request),
+      connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) },
+      audit: auditOf(request)
+    })
+    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })
+    return response
+  })
+}

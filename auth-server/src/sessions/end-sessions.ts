@@ -1,0 +1,16 @@
+import type { SessionSelector, Store } from '../store/contract.ts'
+import type { Session } from '../store/records.ts'
+
+/** Why a session ended: stable ids, stored and audited. */
+export type EndReason = 'logout' | 'revoked' | 'refresh-token-reused' | 'ended-by-user' | 'ended-by-admin' | 'user-disabled' | 'password-changed' | 'client-disabled'
+
+/**
+ * Ends sessions and revokes every access token that was issued under them. Call it within a transaction, so that both
+ * happen together.
+ * @returns the sessions that this call ended
+ */
+export async function endSessions (store: Store, selector: SessionSelector, reason: EndReason, nowMs: number): Promise<readonly Session[]> {
+  const ended = await store.sessions.end(selector, reason, nowMs)
+  await store.statusLists.revoke(ended.map(({ status }) => status))
+  return ended
+}

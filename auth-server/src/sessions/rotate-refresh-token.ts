@@ -1,0 +1,93 @@
+import type { EndUserConnection } from '@sallyport/security-context'
+import type { WriteAudit } from '../audit.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { invalidGrant } from '../oauth-error.ts'
+import type { Client, RefreshToken, Session, UserSession } from '../store/records.ts'
+import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
+import { endSessions } from './end-sessions.ts'
+import { openSuccessor, sealSuccessor } from './sealed-successor.ts'
+
+/** A session and the refresh token to use from now on. */
+export interface RotatedSession extends UserSession {
+  readonly refreshToken: string
+}
+
+/** Who presents a refresh token. */
+export interface RefreshRequest {
+  readonly client: Client
+  readonly refreshToken: string
+  readonly connection: EndUserConnection
+  /** Throws when the session cannot give what is asked for; the refresh token is not used up then. */
+  readonly refuse: (session: Session) => void
+}
+
+/**
+ * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte for
+ * byte, so that neither a lost answer nor a race logs anybody out, until the successor has been used itself and the grace
+ * has passed. From then on the token can only be a stolen copy: its session ends.
+ * @throws {OAuthError} `invalid_grant`
+ * @see RFC 9700 §4.14.2
+ */
+export async function rotateRefreshToken (server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit): Promise<RotatedSession> {
+  const stored = await findUsable(server, request)
+  request.refuse(stored.session)
+  if (stored.successorSealed === null) {
+    const successor = newSecret()
+    if (await storeSuccessor(server, request, stored, successor, audit)) return { ...stored, refreshToken: successor }
+    // Another request for the same token, here or on another instance, was first: its successor is ours too.
+    return await successorOf(server, request, await findUsable(server, request), audit)
+  }
+  return await successorOf(server, request, stored, audit)
+}
+
+async function findUsable ({ store, clock }: AuthorizationServer, { client, refreshToken }: RefreshRequest): Promise<RefreshToken> {
+  const stored = await store.sessions.findByRefreshToken(hashOfSecret(refreshToken))
+  if (stored === null) throw invalidGrant('refresh-token-unknown')
+  const { session, user } = stored
+  if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
+  if (session.endedAtMs !== null) throw invalidGrant('session-ended')
+  if (clock() >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
+  if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
+  if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
+  return stored
+}
+
+async function storeSuccessor (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit): Promise<boolean> {
+  const nowMs = server.clock()
+  const { session } = stored
+  return await server.store.transaction(async trx => {
+    const won = await trx.sessions.rotate({
+      hash: stored.hash,
+      successorHash: hashOfSecret(successor),
+      successorSealed: sealSuccessor(request.refreshToken, successor),
+      sessionId: session.id,
+      nowMs,
+      idleExpiresAtMs: Math.min(nowMs + session.idleSeconds * 1000, session.absoluteExpiresAtMs),
+      userAgent: request.connection.userAgent ?? null,
+      sourceAddress: request.connection.sourceAddress ?? null
+    })
+    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
+    return won
+  })
+}
+
+async function successorOf (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
+  if (stored.successorSealed === null) throw invalidGrant('session-ended')
+  const usedAtMs = stored.successorUsedAtMs
+  if (usedAtMs !== null && server.clock() - usedAtMs > server.lifetimes.refreshGraceMs) {
+    await endStolenSession(server, stored, audit)
+    throw invalidGrant('refresh-token-reused')
+  }
+  const { session } = stored
+  await audit(server.store, { action: 'session.refresh', outcome: 'success', reason: 'repeated', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
+  return { ...stored, refreshToken: openSuccessor(request.refreshToken, stored.successorSealed) }
+}
+
+async function endStolenSession (server: AuthorizationServer, { session }: RefreshToken, audit: WriteAudit): Promise<void> {
+  await server.store.transaction(async trx => {
+    const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'refresh-token-reused', server.clock())
+    if (ended.length > 0) {
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', resource: { type: 'session', id: session.id }, detail: { subject: session.userId } })
+    }
+  })
+}

@@ -1,0 +1,36 @@
+import Type, { type Static } from 'typebox'
+
+const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
+
+/** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
+export const settingsSchema = Type.Object({
+  nodeEnv: Type.Optional(Type.String()),
+  logLevel: Type.String({ default: 'info' }),
+  host: Type.String({ default: '127.0.0.1' }),
+  port: Type.Integer({ minimum: 0, maximum: 65535, default: 8081 }),
+  operationsPort: Type.Integer({ minimum: 0, maximum: 65535, default: 8181 }),
+  mtlsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })),
+  issuer: Type.String({ format: 'secure-url', pattern: '[^/]$', description: 'Issuer, without a slash at the end; a path mounts everything under it.' }),
+  databaseUrl: Type.String({ secret: true }),
+  databaseConnections: Type.Integer({ minimum: 2, default: 10 }),
+  sealingKeys: Type.String({ secret: true, description: 'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.' }),
+  passwordPepper: Type.Optional(Type.String({ secret: true, minLength: 32, description: 'Key of password hashes that is not in the database.' })),
+  tlsCertificatePath: Type.Optional(Type.String()),
+  tlsPrivateKeyPath: Type.Optional(Type.String()),
+  tlsCaPath: Type.Optional(Type.String()),
+  accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
+  loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
+  loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
+  apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
+  apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
+  refreshGraceMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 10_000, description: 'A refresh token may be presented again for so long after its successor was used.' }),
+  jwksMaxAgeSeconds: Type.Integer({ minimum: 1, default: 300, description: 'How long verifiers may keep the key set; a new key signs no earlier than this.' }),
+  statusListSize: Type.Integer({ minimum: 8, maximum: 1_048_576, default: 65_536, description: 'Positions in a new status list.' }),
+  statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
+  statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
+  passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
+  passwordQueueLength: Type.Integer({ minimum: 0, default: 64, description: 'Password hashes that may wait; past it the answer is 503.' })
+}, { additionalProperties: false })
+
+/** The settings as values. */
+export type AuthServerSettings = Static<typeof settingsSchema>

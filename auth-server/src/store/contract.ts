@@ -1,0 +1,155 @@
+import type { Knex } from 'knex'
+import type {
+  Client, ClientSecret, RefreshToken, Scope, Session, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User, UserSession
+} from './records.ts'
+
+/** Users and their roles. */
+export interface UserStore {
+  find: (id: string) => Promise<User | null>
+  /** @param username normalised */
+  findByName: (username: string) => Promise<User | null>
+  /** `false` when the name is taken. */
+  create: (user: User, nowMs: number) => Promise<boolean>
+  setPasswordHash: (id: string, passwordHash: string, changedAtMs: number) => Promise<void>
+  /** Stores a stronger hash of the same password, unless the password has changed since `previousHash` was read. */
+  rehash: (id: string, previousHash: string, passwordHash: string) => Promise<void>
+  setRoles: (id: string, roles: readonly string[]) => Promise<void>
+  /** Until the transaction ends, nobody disables the user or changes the password or the roles; logins do not exclude each other. */
+  lockForLogin: (id: string) => Promise<void>
+  /** Until the transaction ends, no session of the user starts and nobody else changes the user. */
+  lockForChange: (id: string) => Promise<void>
+  setDisabled: (id: string, disabledAtMs: number | null) => Promise<void>
+  list: () => Promise<readonly User[]>
+}
+
+/** Clients and their secrets. */
+export interface ClientStore {
+  find: (id: string) => Promise<Client | null>
+  /** The client with its secrets, live or not. */
+  findWithSecrets: (id: string) => Promise<{ readonly client: Client, readonly secrets: readonly ClientSecret[] } | null>
+  /** `false` when the id is taken. */
+  create: (client: Client, nowMs: number) => Promise<boolean>
+  addSecret: (clientId: string, secret: ClientSecret, nowMs: number) => Promise<void>
+  /** Sets an expiry on every secret of the client that has none or a later one, except the named one. */
+  expireOtherSecrets: (clientId: string, keptSecretId: string, expiresAtMs: number) => Promise<void>
+  setStatus: (clientId: string, status: StatusPosition) => Promise<void>
+  setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
+  list: () => Promise<readonly Client[]>
+}
+
+/** Scopes by audience. */
+export interface ScopeStore {
+  ofAudience: (audience: string) => Promise<readonly Scope[]>
+  put: (scope: Scope) => Promise<void>
+  list: () => Promise<readonly Scope[]>
+}
+
+/** What one rotation stores. */
+export interface Rotation {
+  readonly hash: Buffer
+  readonly successorHash: Buffer
+  readonly successorSealed: Buffer
+  readonly sessionId: string
+  readonly nowMs: number
+  readonly idleExpiresAtMs: number
+  readonly userAgent: string | null
+  readonly sourceAddress: string | null
+}
+
+/** Which sessions to end. */
+export type SessionSelector =
+  | { readonly kind: 'session', readonly sessionId: string, readonly userId?: string }
+  | { readonly kind: 'user', readonly userId: string }
+  | { readonly kind: 'client', readonly clientId: string }
+
+/** Sessions and their refresh tokens. */
+export interface SessionStore {
+  create: (session: Session, refreshTokenHash: Buffer) => Promise<void>
+  find: (id: string) => Promise<UserSession | null>
+  findByRefreshToken: (hash: Buffer) => Promise<RefreshToken | null>
+  /**
+   * The one compare-and-set of a rotation: gives the token its successor if it has none and its session has not ended.
+   * Of any number of concurrent calls for one token, over any number of processes, exactly one gets `true`.
+   */
+  rotate: (rotation: Rotation) => Promise<boolean>
+  /** Sessions that have neither ended nor expired, newest first. */
+  listOfUser: (userId: string, nowMs: number) => Promise<readonly Session[]>
+  /** Ends what has not ended; gives the sessions that this call ended. */
+  end: (selector: SessionSelector, reason: string, nowMs: number) => Promise<readonly Session[]>
+  /** Live sessions of a user, locked until the transaction ends. */
+  lockLiveOfUser: (userId: string) => Promise<readonly Session[]>
+  setStatus: (sessionId: string, status: StatusPosition) => Promise<void>
+}
+
+/** Opaque access tokens, by hash. */
+export interface OpaqueTokenStore {
+  save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
+  find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
+  remove: (hash: Buffer) => Promise<void>
+  /** Removes what has expired; gives how many. */
+  removeExpired: (nowMs: number) => Promise<number>
+}
+
+/** Signing keys. */
+export interface SigningKeyStore {
+  /** Every key that is not removed. */
+  list: () => Promise<readonly SigningKeyRecord[]>
+  add: (key: SigningKeyRecord) => Promise<void>
+  /** Compare-and-set of a key's state; `false` when it was not in `from`. */
+  move: (kid: string, from: SigningKeyState, to: SigningKeyState, nowMs: number) => Promise<boolean>
+  /** Replaces the sealed private key, when the sealing key ring has rotated. */
+  reseal: (kid: string, privateKeySealed: Buffer) => Promise<void>
+  /** Serialises key steps over all instances until the transaction ends. */
+  lock: () => Promise<void>
+}
+
+/** A failed login, and how long the next one waits. */
+export interface LoginFailure {
+  readonly key: string
+  readonly nowMs: number
+  /** Failures before the last one are forgotten when it is older than this. */
+  readonly windowMs: number
+  readonly freeFailures: number
+  readonly firstWaitMs: number
+  readonly longestWaitMs: number
+}
+
+/** Failed logins by account and source. */
+export interface LoginAttemptStore {
+  /** The latest end of a wait among these keys. */
+  blockedUntilMs: (keys: readonly string[]) => Promise<number | null>
+  recordFailure: (failure: LoginFailure) => Promise<void>
+  forget: (key: string) => Promise<void>
+  /** Removes what has not failed since; gives how many. */
+  removeOlder: (beforeMs: number) => Promise<number>
+}
+
+/** Status lists. */
+export interface StatusListStore {
+  /** Takes a random free position, in a new list when the open ones are half full. */
+  allocate: (listSize: number, nowMs: number) => Promise<StatusPosition>
+  /** Sets the bits of these positions and raises the versions of their lists. */
+  revoke: (positions: readonly StatusPosition[]) => Promise<void>
+  read: (listId: string) => Promise<StatusList | null>
+  /** The version alone: cheap enough to ask before each answer. */
+  version: (listId: string) => Promise<number | null>
+}
+
+/**
+ * Everything that the authorization server keeps. Each method is atomic; several become one through `transaction`.
+ * A method that gets no answer rejects, and has claimed nothing.
+ */
+export interface Store {
+  /** The connection or transaction that this store works on, for an audit row in the same transaction; `null` without a database. */
+  readonly connection: Knex | null
+  readonly users: UserStore
+  readonly clients: ClientStore
+  readonly scopes: ScopeStore
+  readonly sessions: SessionStore
+  readonly opaqueTokens: OpaqueTokenStore
+  readonly signingKeys: SigningKeyStore
+  readonly statusLists: StatusListStore
+  readonly loginAttempts: LoginAttemptStore
+  /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
+  transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
+}

@@ -1,0 +1,29 @@
+import type { Knex } from 'knex'
+import type { Store } from '../contract.ts'
+import { clientStore } from './clients.ts'
+import { loginAttemptStore } from './login-attempts.ts'
+import { opaqueTokenStore } from './opaque-tokens.ts'
+import { scopeStore } from './scopes.ts'
+import { sessionStore } from './sessions.ts'
+import { signingKeyStore } from './signing-keys.ts'
+import { statusListStore } from './status-lists.ts'
+import { userStore } from './users.ts'
+
+/**
+ * The storage contract on PostgreSQL.
+ * @param db a pool, or a transaction of one
+ */
+export function postgresStore (db: Knex): Store {
+  return Object.freeze({
+    connection: db,
+    users: userStore(db),
+    clients: clientStore(db),
+    scopes: scopeStore(db),
+    sessions: sessionStore(db),
+    opaqueTokens: opaqueTokenStore(db),
+    signingKeys: signingKeyStore(db),
+    statusLists: statusListStore(db),
+    loginAttempts: loginAttemptStore(db),
+    transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> => await db.transaction(async trx => await work(postgresStore(trx)))
+  })
+}

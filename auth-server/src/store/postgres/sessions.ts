@@ -1,0 +1,104 @@
+import type { Knex } from 'knex'
+import type { Rotation, SessionSelector, SessionStore } from '../contract.ts'
+import type { RefreshToken, UserSession } from '../records.ts'
+import { sessionOf, sessionRowOf, type SessionRow } from './session-rows.ts'
+import { millisecondsOrNull, timeOf } from './time.ts'
+import { USER_COLUMNS, userOf, type UserRow } from './users.ts'
+
+interface RefreshTokenRow {
+  readonly hash: Buffer
+  readonly successor_sealed: Buffer | null
+  readonly successor_used_at: Date | null
+}
+
+// One statement, so one snapshot: the roles of a user and the status position of the session never come from different moments.
+const SESSION = `select sessions.*, ${USER_COLUMNS} from sessions join users on users.id = sessions.user_id where sessions.id = ?::uuid`
+
+const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.successor_sealed, successor.used_at as successor_used_at
+  from refresh_tokens token
+  join sessions on sessions.id = token.session_id
+  join users on users.id = sessions.user_id
+  left join refresh_tokens successor on successor.hash = token.successor_hash
+  where token.hash = :hash`
+
+// The update waits for a concurrent one of the same row and then looks again: the second finds a successor and changes nothing.
+const ROTATE = `with rotated as (
+    update refresh_tokens set successor_hash = :successorHash, successor_sealed = :successorSealed, used_at = :now
+    where hash = :hash and successor_hash is null
+      and exists (select 1 from sessions where sessions.id = refresh_tokens.session_id and sessions.ended_at is null)
+    returning session_id
+  ), successor as (
+    insert into refresh_tokens (hash, session_id, predecessor_hash, created_at) select cast(:successorHash as bytea), session_id, cast(:hash as bytea), cast(:now as timestamptz) from rotated
+  ), used as (
+    update sessions set last_used_at = :now, idle_expires_at = :idleExpiresAt,
+      user_agent = coalesce(cast(:userAgent as text), user_agent), source_address = coalesce(cast(:sourceAddress as text), source_address)
+    where id in (select session_id from rotated)
+  )
+  select session_id from rotated`
+
+/** Sessions and their refresh tokens on PostgreSQL. */
+export function sessionStore (db: Knex): SessionStore {
+  return {
+    create: async (session, refreshTokenHash) => {
+      await db.transaction(async trx => {
+        await trx('sessions').insert(sessionRowOf(session))
+        await trx('refresh_tokens').insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
+      })
+    },
+    find: async id => {
+      const { rows } = await db.raw<{ rows: Array<SessionRow & UserRow> }>(SESSION, [id])
+      return rows[0] === undefined ? null : userSessionOf(rows[0])
+    },
+    findByRefreshToken: async hash => {
+      const { rows } = await db.raw<{ rows: Array<SessionRow & UserRow & RefreshTokenRow> }>(BY_REFRESH_TOKEN, { hash })
+      return rows[0] === undefined ? null : refreshTokenOf(rows[0])
+    },
+    rotate: async rotation => {
+      const { rows } = await db.raw<{ rows: unknown[] }>(ROTATE, rotationBindings(rotation))
+      return rows.length === 1
+    },
+    listOfUser: async (userId, nowMs) => {
+      const rows = await db<SessionRow>('sessions').where({ user_id: userId }).whereNull('ended_at')
+        .where('idle_expires_at', '>', timeOf(nowMs)).where('absolute_expires_at', '>', timeOf(nowMs)).orderBy('created_at', 'desc')
+      return rows.map(sessionOf)
+    },
+    end: async (selector, reason, nowMs) => {
+      const rows = await db<SessionRow>('sessions').where(conditionOf(selector)).whereNull('ended_at')
+        .update({ ended_at: timeOf(nowMs), end_reason: reason }).returning('*')
+      return rows.map(row => sessionOf(row))
+    },
+    lockLiveOfUser: async userId => {
+      const rows = await db<SessionRow>('sessions').where({ user_id: userId }).whereNull('ended_at').orderBy('id').forUpdate()
+      return rows.map(sessionOf)
+    },
+    setStatus: async (id, status) => { await db('sessions').where({ id }).update({ status_list_id: status.listId, status_index: status.index }) }
+  }
+}
+
+function userSessionOf (row: SessionRow & UserRow): UserSession {
+  return { session: sessionOf(row), user: userOf(row) }
+}
+
+function refreshTokenOf (row: SessionRow & UserRow & RefreshTokenRow): RefreshToken {
+  return { ...userSessionOf(row), hash: row.hash, successorSealed: row.successor_sealed, successorUsedAtMs: millisecondsOrNull(row.successor_used_at) }
+}
+
+function rotationBindings (rotation: Rotation): Record<string, string | Buffer | Date | null> {
+  return {
+    hash: rotation.hash,
+    successorHash: rotation.successorHash,
+    successorSealed: rotation.successorSealed,
+    now: timeOf(rotation.nowMs),
+    idleExpiresAt: timeOf(rotation.idleExpiresAtMs),
+    userAgent: rotation.userAgent,
+    sourceAddress: rotation.sourceAddress
+  }
+}
+
+function conditionOf (selector: SessionSelector): Partial<SessionRow> {
+  switch (selector.kind) {
+    case 'session': return selector.userId === undefined ? { id: selector.sessionId } : { id: selector.sessionId, user_id: selector.userId }
+    case 'user': return { user_id: selector.userId }
+    case 'client': return { client_id: selector.clientId }
+  }
+}

@@ -1,0 +1,121 @@
+/** A position in a status list: whether what was issued under it still counts. */
+export interface StatusPosition {
+  readonly listId: string
+  readonly index: number
+}
+
+/** A person who can log in. Identity is the id, never the name. */
+export interface User {
+  /** UUID. */
+  readonly id: string
+  /** Normalised. */
+  readonly username: string
+  readonly passwordHash: string
+  readonly passwordChangedAtMs: number
+  readonly disabledAtMs: number | null
+  readonly roles: readonly string[]
+}
+
+/** How a client proves who it is; `none` is a public client. @see RFC 8414 §2, token_endpoint_auth_methods_supported */
+export type AuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'self_signed_tls_client_auth' | 'none'
+
+/** An OAuth client and what it may ask for. */
+export interface Client {
+  readonly id: string
+  readonly name: string
+  readonly confidential: boolean
+  readonly authenticationMethods: readonly AuthenticationMethod[]
+  readonly grantTypes: readonly string[]
+  /** Scopes it may ever be granted. */
+  readonly scopes: readonly string[]
+  /** The audience that it is, as a resource server: what it may introspect and exchange. */
+  readonly ownAudience: string | null
+  /** The audience of its tokens when it names none. */
+  readonly defaultAudience: string | null
+  /** Audiences it may ask for with token exchange and client credentials. */
+  readonly audiences: readonly string[]
+  readonly accessTokenFormat: 'jwt' | 'opaque'
+  readonly redirectUris: readonly string[]
+  /** Position of the tokens that it gets for itself. */
+  readonly status: StatusPosition
+  readonly disabledAtMs: number | null
+}
+
+/** The hash of a client's secret; two can be live, so that a secret is rotated with no failed request. */
+export interface ClientSecret {
+  readonly id: string
+  /** SHA-256 of the secret. */
+  readonly hash: Buffer
+  readonly expiresAtMs: number | null
+}
+
+/** A scope at one audience. */
+export interface Scope {
+  readonly name: string
+  readonly audience: string
+  /** Users need this role; `null`: no role. */
+  readonly requiredRole: string | null
+}
+
+/** A session: a family of refresh tokens. */
+export interface Session {
+  /** UUID, `sid` in tokens. */
+  readonly id: string
+  readonly userId: string
+  readonly clientId: string
+  readonly kind: 'login' | 'api'
+  /** What was granted at the start; it never grows. */
+  readonly scopes: readonly string[]
+  readonly audience: string
+  /** How long it lives without use, in seconds. */
+  readonly idleSeconds: number
+  readonly createdAtMs: number
+  readonly lastUsedAtMs: number
+  readonly idleExpiresAtMs: number
+  readonly absoluteExpiresAtMs: number
+  readonly userAgent: string | null
+  readonly sourceAddress: string | null
+  readonly status: StatusPosition
+  readonly endedAtMs: number | null
+  readonly endReason: string | null
+}
+
+/** A session with its user, read in one snapshot: roles and status position belong together. */
+export interface UserSession {
+  readonly session: Session
+  readonly user: User
+}
+
+/** A refresh token as stored: never the token itself. */
+export interface RefreshToken extends UserSession {
+  readonly hash: Buffer
+  /** The successor, sealed under a key that only the holder of this token can derive; `null` until this token is used. */
+  readonly successorSealed: Buffer | null
+  /** When the successor was used itself; `null` until then. */
+  readonly successorUsedAtMs: number | null
+}
+
+/** The states of a signing key, in order; there is no way back. */
+export type SigningKeyState = 'published' | 'signing' | 'retired' | 'removed'
+
+/** A signing key as stored: the private part is sealed. */
+export interface SigningKeyRecord {
+  readonly kid: string
+  readonly algorithm: string
+  readonly publicJwk: Readonly<Record<string, string>>
+  readonly privateKeySealed: Buffer
+  readonly state: SigningKeyState
+  readonly publishedAtMs: number
+  readonly signingAtMs: number | null
+  readonly retiredAtMs: number | null
+  readonly removedAtMs: number | null
+}
+
+/** The bits of a status list: bit set = revoked, lowest bit of the first byte first. @see draft-ietf-oauth-status-list, "Status List" */
+export interface StatusList {
+  readonly id: string
+  readonly size: number
+  readonly bits: Buffer
+  /** Grows with every change. */
+  readonly version: number
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import type { Clock } from '../clock.ts'
+import type { LoginAttemptStore } from '../store/contract.ts'
+
+/** How failed logins of one kind of key slow the next ones down. */
+export interface ThrottleRule {
+  /** Failures that cost nothing. */
+  readonly freeFailures: number
+  /** The first wait, in ms; it doubles with each further failure. */
+  readonly firstWaitMs: number
+  /** No wait is longer: nobody is locked out for good. */
+  readonly longestWaitMs: number
+}
+
+/** Rules for accounts and for source addresses. */
+export interface ThrottleRules {
+  readonly account: ThrottleRule
+  readonly source: ThrottleRule
+  /** Failures older than this are forgotten, in ms. */
+  readonly windowMs: number
+}
+
+/** An account waits at most a minute; a source may serve many people and has more tries. */
+export const DEFAULT_THROTTLE_RULES: ThrottleRules = {
+  account: { freeFailures: 5, firstWaitMs: 1000, longestWaitMs: 60_000 },
+  source: { freeFailures: 50, firstWaitMs: 1000, longestWaitMs: 300_000 },
+  windowMs: 900_000
+}
+
+/** Slows password guessing down, for all instances together. */
+export interface LoginThrottle {
+  /** How long the login has to wait, in ms; 0: it may go on. */
+  waitMs: (attempt: LoginAttempt) => Promise<number>
+  failed: (attempt: LoginAttempt) => Promise<void>
+  /** Forgets the failures of the account, not those of the source: an attacker with one account of their own gains nothing. */
+  succeeded: (attempt: LoginAttempt) => Promise<void>
+}
+
+/** One login: the account in normal form, and the end user's address when it is known. */
+export interface LoginAttempt {
+  readonly username: string
+  readonly sourceAddress: string | null
+}
+
+/** @param store counts failures for all instances, over restarts */
+export function createLoginThrottle (store: LoginAttemptStore, rules: ThrottleRules, clock: Clock): LoginThrottle {
+  const keysOf = (attempt: LoginAttempt): ReadonlyArray<readonly [string, ThrottleRule]> => [
+    [accountKey(attempt.username), rules.account],
+    ...(attempt.sourceAddress === null ? [] : [[sourceKey(attempt.sourceAddress), rules.source] as const])
+  ]
+  return {
+    waitMs: async attempt => {
+      const blockedUntilMs = await store.blockedUntilMs(keysOf(attempt).map(([key]) => key))
+      return Math.max(0, (blockedUntilMs ?? 0) - clock())
+    },
+    failed: async attempt => {
+      for (const [key, rule] of keysOf(attempt)) await store.recordFailure({ key, nowMs: clock(), windowMs: rules.windowMs, ...rule })
+    },
+    succeeded: async attempt => { await store.forget(accountKey(attempt.username)) }
+  }
+}
+
+const accountKey = (username: string): string => `account:${createHash('sha256').update(username).digest('base64url')}`
+
+/** The owner of an IPv6 network has at least 2^64 addresses: the network counts, not the address. */
+function sourceKey (address: string): string {
+  return `source:${isIPv6(address) ? networkOf(address) : address}`
+}
+
+function networkOf (address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  if (mapped?.[1] !== undefined) return mapped[1]
+  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':')
+  const all = tail === undefined ? groups : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest]
+  return all.slice(0, 4).map(group => parseInt(group, 16).toString(16)).join(':')
+}

@@ -1,0 +1,22 @@
+import { isIP } from 'node:net'
+import type { EndUserConnection } from '@sallyport/security-context'
+import { invalidRequest } from '../oauth-error.ts'
+import type { GrantRequest } from './grant.ts'
+
+/** Parameters with which a first-party client tells whom it acts for. */
+export const CONNECTION_PARAMETERS = ['source_address', 'user_agent'] as const
+
+const LONGEST_USER_AGENT = 256
+
+/**
+ * The end user's connection: as a confidential client that may use the password grant tells it, else the connection of
+ * the request. Other clients' statements are not believed.
+ * @throws {OAuthError} `invalid_request`
+ */
+export function endUserConnection ({ client, parameters, connection }: GrantRequest): EndUserConnection {
+  if (!client.confidential || !client.grantTypes.includes('password')) return connection
+  const sourceAddress = parameters.get('source_address')
+  const userAgent = parameters.get('user_agent')?.slice(0, LONGEST_USER_AGENT).toWellFormed()
+  if (sourceAddress !== undefined && isIP(sourceAddress) === 0) throw invalidRequest('source-address', 'source_address is not an IP address')
+  return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent }) }
+}

@@ -1,0 +1,48 @@
+import type { EndUserConnection } from '@sallyport/security-context'
+import type { WriteAudit } from '../audit.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import type { Form } from '../forms/parse-form.ts'
+import { invalidRequest } from '../oauth-error.ts'
+import type { Client } from '../store/records.ts'
+import type { IssuedAccessToken } from '../tokens/issue-access-token.ts'
+
+/** One request to the token endpoint, after client authentication. */
+export interface GrantRequest {
+  readonly client: Client
+  /** The parameters that the grant names, and no others. */
+  readonly parameters: Form
+  /** Of the client's own connection. */
+  readonly connection: EndUserConnection
+  readonly audit: WriteAudit
+}
+
+/** The body of a successful answer. @see RFC 6749 §5.1, RFC 8693 §2.2.1 */
+export interface TokenResponse {
+  readonly access_token: string
+  readonly token_type: 'Bearer'
+  readonly expires_in: number
+  /** Always there: a client that finds none may take it for everything it asked for. */
+  readonly scope: string
+  readonly refresh_token?: string
+  readonly issued_token_type?: string
+}
+
+/** A way to get tokens. */
+export interface Grant {
+  /** Value of `grant_type`. */
+  readonly name: string
+  readonly parameters: readonly string[]
+  readonly handle: (server: AuthorizationServer, request: GrantRequest) => Promise<TokenResponse>
+}
+
+/** @throws {OAuthError} `invalid_request` */
+export function requireParameter (parameters: Form, name: string): string {
+  const value = parameters.get(name)
+  if (value === undefined) throw invalidRequest('parameter-missing', `The parameter ${name} is missing`)
+  return value
+}
+
+/** The answer for an access token. */
+export function tokenResponse (issued: IssuedAccessToken, more: { readonly refresh_token?: string, readonly issued_token_type?: string } = {}): TokenResponse {
+  return { access_token: issued.token, token_type: 'Bearer', expires_in: issued.expiresInSeconds, scope: issued.claims.scope, ...more }
+}

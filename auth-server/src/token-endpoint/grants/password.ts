@@ -1,0 +1,74 @@
+import type { AuthorizationServer } from '../../authorization-server.ts'
+import { invalidGrant, invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
+import { normaliseUsername } from '../../passwords/normalise-username.ts'
+import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
+import { startSession } from '../../sessions/start-session.ts'
+import type { User } from '../../store/records.ts'
+import type { LoginAttempt } from '../../throttling/login-throttle.ts'
+import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
+import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
+
+export const name = 'password'
+
+export const parameters = ['username', 'password', 'scope', 'session_kind', ...CONNECTION_PARAMETERS] as const
+
+/**
+ * Password grant, for confidential clients that are allowed it by name. RFC 9700 §2.4 forbids it to new systems: it is
+ * here for the gateway's own login and Basic credentials.
+ * @see RFC 6749 §4.3
+ */
+export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
+  const { client } = request
+  if (!client.confidential) throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
+  const username = normaliseUsername(requireParameter(request.parameters, 'username'))
+  const password = requireParameter(request.parameters, 'password')
+  const kind = sessionKind(request.parameters.get('session_kind'))
+  const connection = endUserConnection(request)
+  const asked = requestedScopes(request.parameters.get('scope'), client.scopes)
+  const audience = client.defaultAudience
+  if (audience === null) throw invalidTarget('audience-missing')
+
+  const checked = await checkPassword(server, { username, sourceAddress: connection.sourceAddress ?? null }, password)
+  const scopesOfAudience = await server.store.scopes.ofAudience(audience)
+  const scopesOf = ({ roles }: User): readonly string[] => {
+    const qualified = qualifiedScopes(scopesOfAudience, roles)
+    return asked.filter(scope => qualified.includes(scope))
+  }
+  const { session, user, refreshToken } = await startSession(server, { user: checked, client, kind, scopesOf, audience, connection }, request.audit)
+  const issued = await server.issueAccessToken(client, {
+    subject: user.id, audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status
+  })
+  return tokenResponse(issued, client.grantTypes.includes('refresh_token') ? { refresh_token: refreshToken } : {})
+}
+
+function sessionKind (value: string | undefined): 'login' | 'api' {
+  if (value === undefined || value === 'login' || value === 'api') return value ?? 'login'
+  throw invalidRequest('session-kind', 'session_kind is neither login nor api')
+}
+
+/**
+ * Unknown, disabled and wrong are one refusal after the same work. Whether the account has to wait is asked when the hash
+ * is about to run and again when it matched: guesses sent at the same time do not get past the count.
+ */
+async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+  const refuseThrottled = async (): Promise<void> => {
+    const waitMs = await throttle.waitMs(attempt)
+    if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
+  }
+  const user = await store.users.findByName(attempt.username)
+  const refusalOf = (matches: boolean): string | null => {
+    if (user === null) return 'user-unknown'
+    if (!matches) return 'password-wrong'
+    return user.disabledAtMs === null ? null : 'user-disabled'
+  }
+  const matches = await passwords.verify(user?.passwordHash ?? null, password, {
+    before: refuseThrottled,
+    after: async matches => { if (refusalOf(matches) !== null) await throttle.failed(attempt) }
+  })
+  const refusal = refusalOf(matches)
+  if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
+  await refuseThrottled()
+  await throttle.succeeded(attempt)
+  if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
+  return user
+}

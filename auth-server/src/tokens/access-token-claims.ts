@@ -1,0 +1,28 @@
+/** The delegation chain: who acts, and for whom that party acted before. @see RFC 8693 §4.1 */
+export interface ActorClaim {
+  readonly sub: string
+  readonly act?: ActorClaim
+}
+
+/** The claims of an access token, whatever its form. @see RFC 9068 §2.2, RFC 8693 §4.1, draft-ietf-oauth-status-list "status_list" */
+export interface AccessTokenClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string
+  readonly client_id: string
+  readonly iat: number
+  readonly exp: number
+  readonly jti: string
+  /** Space-delimited. */
+  readonly scope: string
+  readonly roles: readonly string[]
+  /** The session; absent in a client's own tokens. */
+  readonly sid?: string
+  readonly status: { readonly status_list: { readonly idx: number, readonly uri: string } }
+  /** The same over every token that one edge token was exchanged for. */
+  readonly txn: string
+  readonly act?: ActorClaim
+}
+
+/** The scopes of a space-delimited list. @see RFC 6749 §3.3 */
+export const scopesOf = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto'
+import { secondsOf, type Clock } from '../clock.ts'
+import type { SigningKeys } from '../keys/signing-keys.ts'
+import type { StatusListUris } from '../status-lists/uris.ts'
+import type { Store } from '../store/contract.ts'
+import type { Client, StatusPosition } from '../store/records.ts'
+import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
+import { hashOfSecret, newSecret } from './secret-token.ts'
+import { signJwt } from './sign-jwt.ts'
+
+/** What a new access token says. */
+export interface AccessTokenFacts {
+  readonly subject: string
+  readonly audience: string
+  readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  readonly sessionId: string | null
+  readonly status: StatusPosition
+  /** `txn` of the token that this one is exchanged for; a new one by default. */
+  readonly transactionId?: string
+  readonly actor?: ActorClaim
+  /** It expires no later than this, in epoch seconds. */
+  readonly notAfterSeconds?: number
+}
+
+/** An access token as issued. */
+export interface IssuedAccessToken {
+  readonly token: string
+  readonly claims: AccessTokenClaims
+  readonly expiresInSeconds: number
+}
+
+/** Issues an access token to a client, in the form that the client takes. */
+export type IssueAccessToken = (client: Client, facts: AccessTokenFacts) => Promise<IssuedAccessToken>
+
+/** Collaborators of {@link accessTokenIssuer}. */
+export interface AccessTokenIssuerOptions {
+  readonly issuer: string
+  readonly lifetimeSeconds: number
+  readonly keys: SigningKeys
+  readonly store: Store
+  readonly statusListUris: StatusListUris
+  readonly clock: Clock
+}
+
+/**
+ * Makes the function that issues access tokens: RFC 9068 JWTs, or opaque tokens of which only the hash is stored.
+ * @see RFC 9068 §2
+ */
+export function accessTokenIssuer (options: AccessTokenIssuerOptions): IssueAccessToken {
+  return async function issueAccessToken (client, facts) {
+    const nowSeconds = secondsOf(options.clock())
+    const claims = claimsOf(options, client, facts, nowSeconds)
+    const expiresInSeconds = claims.exp - nowSeconds
+    if (client.accessTokenFormat === 'jwt') return { token: signJwt(await options.keys.signer(), 'at+jwt', claims), claims, expiresInSeconds }
+    const token = newSecret()
+    await options.store.opaqueTokens.save(hashOfSecret(token), client.id, { ...claims }, claims.exp * 1000)
+    return { token, claims, expiresInSeconds }
+  }
+}
+
+function claimsOf (options: AccessTokenIssuerOptions, client: Client, facts: AccessTokenFacts, nowSeconds: number): AccessTokenClaims {
+  return {
+    iss: options.issuer,
+    sub: facts.subject,
+    aud: facts.audience,
+    client_id: client.id,
+    iat: nowSeconds,
+    exp: Math.min(nowSeconds + options.lifetimeSeconds, facts.notAfterSeconds ?? Infinity),
+    jti: randomUUID(),
+    scope: facts.scopes.join(' '),
+    roles: facts.roles,
+    ...(facts.sessionId === null ? {} : { sid: facts.sessionId }),
+    status: { status_list: { idx: facts.status.index, uri: options.statusListUris.uriOf(facts.status.listId) } },
+    txn: facts.transactionId ?? randomUUID(),
+    ...(facts.actor === undefined ? {} : { act: facts.actor })
+  }
+}

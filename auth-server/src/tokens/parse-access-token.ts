@@ -1,0 +1,45 @@
+import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
+
+const isString = (value: unknown): value is string => typeof value === 'string'
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * The claims of an access token out of parsed JSON, `null` when one is missing or has another type: also what is signed
+ * by our own key is checked, since keys sign other things too.
+ * @see RFC 9068 §2.2
+ */
+export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
+  if (!isObject(value)) return null
+  const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act } = value
+  if (!isString(iss) || !isString(sub) || !isString(aud) || !isString(clientId) || !isString(jti) || !isString(scope) || !isString(txn)) return null
+  if (!isWhole(iat) || !isWhole(exp)) return null
+  if (!Array.isArray(roles) || !roles.every(isString)) return null
+  if (sid !== undefined && !isString(sid)) return null
+  const list = isObject(status) ? status.status_list : null
+  if (!isObject(list) || !isWhole(list.idx) || !isString(list.uri)) return null
+  const actor = act === undefined ? undefined : actorOf(act)
+  if (actor === null) return null
+  return {
+    iss,
+    sub,
+    aud,
+    client_id: clientId,
+    iat,
+    exp,
+    jti,
+    scope,
+    roles,
+    ...(sid === undefined ? {} : { sid }),
+    status: { status_list: { idx: list.idx, uri: list.uri } },
+    txn,
+    ...(actor === undefined ? {} : { act: actor })
+  }
+}
+
+function actorOf (value: unknown): ActorClaim | null {
+  if (!isObject(value) || !isString(value.sub)) return null
+  if (value.act === undefined) return { sub: value.sub }
+  const previous = actorOf(value.act)
+  return previous === null ? null : { sub: value.sub, act: previous }
+}

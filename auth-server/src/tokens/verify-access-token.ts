@@ -1,0 +1,91 @@
+import { verify } from 'node:crypto'
+import { secondsOf, type Clock } from '../clock.ts'
+import { derOfJose } from '../keys/ecdsa-signature.ts'
+import type { SigningKeys } from '../keys/signing-keys.ts'
+import type { StatusListUris } from '../status-lists/uris.ts'
+import type { Store } from '../store/contract.ts'
+import type { StatusPosition, UserSession } from '../store/records.ts'
+import type { AccessTokenClaims } from './access-token-claims.ts'
+import { accessTokenClaimsOf } from './parse-access-token.ts'
+import { hashOfSecret } from './secret-token.ts'
+
+/** What the server finds of an access token that it issued. */
+export type AccessTokenState =
+  /** In force; `owner` is the session it was issued under, `null` for a client's own token. */
+  | { readonly kind: 'active', readonly claims: AccessTokenClaims, readonly owner: UserSession | null }
+  /** Unknown, expired or revoked; `reason` is for events and never for the caller. */
+  | { readonly kind: 'inactive', readonly reason: string }
+
+/** Verifies a token in full against keys, clock and database. Rejects when the database gives no answer. */
+export type VerifyAccessToken = (token: string) => Promise<AccessTokenState>
+
+/** Collaborators of {@link accessTokenVerifier}. */
+export interface AccessTokenVerifierOptions {
+  readonly issuer: string
+  readonly keys: SigningKeys
+  readonly store: Store
+  readonly statusListUris: StatusListUris
+  readonly clock: Clock
+}
+
+const inactive = (reason: string): AccessTokenState => ({ kind: 'inactive', reason })
+
+/** Anything longer is refused before it is parsed. */
+const LONGEST_TOKEN = 8192
+
+/** Makes the function that finds out whether an access token of this server is in force. */
+export function accessTokenVerifier (options: AccessTokenVerifierOptions): VerifyAccessToken {
+  return async function verifyAccessToken (token) {
+    if (token.length > LONGEST_TOKEN) return inactive('token-too-long')
+    const claims = token.includes('.') ? await signedClaims(options, token) : accessTokenClaimsOf(await options.store.opaqueTokens.find(hashOfSecret(token)))
+    if (claims === null) return inactive('token-unknown')
+    if (claims.iss !== options.issuer) return inactive('issuer-mismatch')
+    if (claims.exp <= secondsOf(options.clock())) return inactive('token-expired')
+    return await stateOfOwner(options, claims)
+  }
+}
+
+async function signedClaims ({ keys }: AccessTokenVerifierOptions, token: string): Promise<AccessTokenClaims | null> {
+  const [header = '', payload = '', signature = '', ...more] = token.split('.')
+  if (more.length > 0 || ![header, payload, signature].every(isCanonical)) return null
+  const head = jsonOf(header)
+  if (head === null || head.typ !== 'at+jwt' || 'crit' in head) return null
+  const key = (await keys.published()).find(({ kid }) => kid === head.kid)
+  if (key === undefined || head.alg !== key.algorithm) return null
+  const der = derOfJose(Buffer.from(signature, 'base64url'))
+  if (der === null || !verify('sha256', Buffer.from(`${header}.${payload}`), key.publicKey, der)) return null
+  return accessTokenClaimsOf(jsonOf(payload))
+}
+
+/** Exactly one base64url text stands for a value. @see RFC 7515 §2 */
+const isCanonical = (part: string): boolean => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part
+
+function jsonOf (part: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+  } catch {
+    return null
+  }
+}
+
+async function stateOfOwner (options: AccessTokenVerifierOptions, claims: AccessTokenClaims): Promise<AccessTokenState> {
+  const issuedTo = await options.store.clients.find(claims.client_id)
+  if (issuedTo === null || issuedTo.disabledAtMs !== null) return inactive('client-disabled')
+  if (claims.sid !== undefined) {
+    const owner = await options.store.sessions.find(claims.sid)
+    if (owner === null || owner.session.endedAtMs !== null) return inactive('session-ended')
+    if (owner.user.disabledAtMs !== null) return inactive('user-disabled')
+    if (owner.user.id !== claims.sub || !isAt(options, claims, owner.session.status)) return inactive('token-revoked')
+    return { kind: 'active', claims, owner }
+  }
+  const client = claims.sub === issuedTo.id ? issuedTo : await options.store.clients.find(claims.sub)
+  if (client === null || client.disabledAtMs !== null) return inactive('client-disabled')
+  return isAt(options, claims, client.status) ? { kind: 'active', claims, owner: null } : inactive('token-revoked')
+}
+
+/** A revocation moves a session or client to a new position: a token at another one is revoked. */
+function isAt ({ statusListUris }: AccessTokenVerifierOptions, claims: AccessTokenClaims, position: StatusPosition): boolean {
+  const { idx, uri } = claims.status.status_list
+  return idx === position.index && statusListUris.listIdOf(uri) === position.listId
+}

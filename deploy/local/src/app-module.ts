@@ -1,0 +1,40 @@
+import type { Knex } from 'knex'
+import type { ProcessEntry } from './processes.ts'
+
+/** A client of the authorization server, as far as the launcher prints it. */
+export interface ClientFacts {
+  readonly id: string
+  readonly confidential?: boolean
+  readonly grantTypes: readonly string[]
+  readonly scopes?: readonly string[]
+  readonly audiences?: readonly string[]
+  readonly ownAudience?: string | null
+  readonly defaultAudience?: string | null
+  readonly redirectUris?: readonly string[]
+}
+
+/** What the demo data is made from. */
+export interface DemoFacts {
+  readonly issuer: string
+  readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
+  readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
+}
+
+/** What an app's package exports for its deployment. */
+export interface AppModule {
+  /** Brings the tables up to date, as the owner, and grants the other roles what they need. */
+  readonly migrate?: (db: Knex, roles: { appRole: string, prunerRole: string }) => Promise<void>
+  readonly seedDemo?: (db: Knex, facts: DemoFacts) => Promise<unknown>
+  readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
+  readonly DEMO_CLIENTS?: readonly ClientFacts[]
+}
+
+/** An app's package, and the file that its process runs. */
+export interface LoadedApp { readonly module: AppModule, readonly serverPath: string }
+
+/** Loads an app's package and finds its `server` beside its index: `.ts` from source, `.js` from a build. */
+export async function loadApp ({ packageName }: ProcessEntry): Promise<LoadedApp> {
+  const index = import.meta.resolve(packageName)
+  const module = await import(packageName) as AppModule
+  return { module, serverPath: new URL(index.endsWith('.ts') ? 'server.ts' : 'server.js', index).pathname }
+}

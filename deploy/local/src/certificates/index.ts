@@ -1,0 +1,1 @@
+export { makeAuthority, restoreAuthority, type Authority, type CertificateRequest, type IssuedCertificate } from './authority.ts'

@@ -1,0 +1,73 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LauncherError } from '../launcher-error.ts'
+import { hostNameOf, type ProcessEntry } from '../processes.ts'
+import { writePrivateFile } from '../state-directory.ts'
+import { makeAuthority, restoreAuthority, type Authority } from './authority.ts'
+
+/** Paths of a process's TLS material. */
+export interface CertificateFiles { readonly certificatePath: string, readonly privateKeyPath: string, readonly caPath: string }
+
+const DAY_MS = 86_400_000
+const RENEW_BEFORE_MS = 30 * DAY_MS
+
+/** The names that a process's certificate carries. */
+function namesOf (entry: ProcessEntry): { names: string[], uris: string[] } {
+  return { names: [hostNameOf(entry), ...entry.names], uris: [`spiffe://sallyport.local/${entry.name}`] }
+}
+
+/**
+ * Keeps a development authority and a certificate per process in a folder; makes what is missing, near its end, or of
+ * another authority or other names.
+ * @throws {LauncherError} when NODE_ENV is `production`
+ */
+export async function ensureCertificates (directory: string, processes: readonly ProcessEntry[], nodeEnv: string | undefined, now = Date.now()): Promise<Map<string, CertificateFiles>> {
+  if (nodeEnv === 'production') throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
+  mkdirSync(directory, { recursive: true, mode: 0o711 })
+  const caPath = join(directory, 'ca.pem')
+  const authority = await ensureAuthority(caPath, join(directory, 'ca-key.pem'), now)
+  const files = new Map<string, CertificateFiles>()
+  for (const entry of processes) {
+    const paths = { certificatePath: join(directory, `${entry.name}.pem`), privateKeyPath: join(directory, `${entry.name}-key.pem`), caPath }
+    if (!isUsable(paths, entry, authority, now)) {
+      const issued = await authority.issue(namesOf(entry))
+      writePrivateFile(paths.privateKeyPath, issued.privateKey)
+      writeFileSync(paths.certificatePath, issued.certificate)
+    }
+    files.set(entry.name, paths)
+  }
+  return files
+}
+
+async function ensureAuthority (caPath: string, keyPath: string, now: number): Promise<Authority> {
+  const kept = read(caPath)
+  if (kept !== null && existsSync(keyPath) && lastsFrom(kept, now)) {
+    return restoreAuthority({ certificate: readFileSync(caPath, 'utf8'), privateKey: readFileSync(keyPath, 'utf8') })
+  }
+  const authority = await makeAuthority()
+  writePrivateFile(keyPath, authority.privateKey)
+  // Readable by others: a browser or curl of another user may be told to trust it.
+  writeFileSync(caPath, authority.certificate)
+  return authority
+}
+
+function isUsable (paths: CertificateFiles, entry: ProcessEntry, authority: Authority, now: number): boolean {
+  const certificate = read(paths.certificatePath)
+  if (certificate === null || !existsSync(paths.privateKeyPath)) return false
+  const { names, uris } = namesOf(entry)
+  const wanted = [...names.map(name => /^[\d.]+$/.test(name) ? `IP Address:${name}` : `DNS:${name}`), ...uris.map(uri => `URI:${uri}`)].join(', ')
+  return certificate.subjectAltName === wanted && lastsFrom(certificate, now) && certificate.verify(new X509Certificate(authority.certificate).publicKey)
+}
+
+function lastsFrom (certificate: X509Certificate, now: number): boolean {
+  return certificate.validToDate.getTime() > now + RENEW_BEFORE_MS
+}
+
+function read (path: string): X509Certificate | null {
+  try {
+    return new X509Certificate(readFileSync(path))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import type { AppModule } from './app-module.ts'
+import type { CertificateFiles } from './certificates/process-certificates.ts'
+import { hostNameOf, operationsPortOf, portOf, PROCESSES, type ProcessEntry } from './processes.ts'
+import type { Secrets } from './secrets.ts'
+import { writePrivateFile } from './state-directory.ts'
+
+/** What a process's environment is made from. */
+export interface Deployment {
+  readonly portBase: number
+  readonly tls: boolean
+  readonly directory: string
+  readonly secrets: Secrets
+  readonly certificates: ReadonlyMap<string, CertificateFiles>
+  /** URL of the app role of each process's database. */
+  readonly databaseUrls: ReadonlyMap<string, string>
+}
+
+/** Variables of the launcher's own environment that a process needs to run at all. */
+const INHERITED = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED']
+
+/** The issuer of the deployment. */
+export function issuerOf (portBase: number): string {
+  return `https://localhost:${portBase + 1}`
+}
+
+/** Where clients reach the gateway. */
+export function gatewayOf ({ portBase, tls }: { portBase: number, tls: boolean }): string {
+  return tls ? `https://localhost:${portBase}` : `http://127.0.0.1:${portBase}`
+}
+
+/**
+ * The environment of one process: only what its settings schema knows, so that no process sees another one's secrets.
+ * Secrets are files that only this user can read, named by `*_FILE`.
+ */
+export function environmentOf (entry: ProcessEntry, app: AppModule, deployment: Deployment, own: NodeJS.ProcessEnv): Record<string, string> {
+  const known = app.settingsSchema?.properties ?? {}
+  const environment: Record<string, string> = { NODE_ENV: own.NODE_ENV ?? 'development' }
+  for (const name of INHERITED) if (own[name] !== undefined) environment[name] = own[name]
+  for (const [key, variable, value] of plainSettings(entry, deployment, own)) if (Object.hasOwn(known, key)) environment[variable] = value
+  for (const [key, variable, value] of secretSettings(entry, deployment)) {
+    if (!Object.hasOwn(known, key)) continue
+    const path = join(deployment.directory, 'run', entry.name, variable.toLowerCase().replaceAll('_', '-'))
+    writePrivateFile(path, `${value}\n`)
+    environment[`${variable}_FILE`] = path
+  }
+  return environment
+}
+
+type Setting = readonly [key: string, variable: string, value: string]
+
+function plainSettings (entry: ProcessEntry, { portBase, tls, certificates }: Deployment, own: NodeJS.ProcessEnv): Setting[] {
+  const files = certificates.get(entry.name)
+  const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
+  return [
+    ['port', 'PORT', String(portOf(entry, portBase))],
+    ['logLevel', 'LOG_LEVEL', own.LOG_LEVEL ?? 'info'],
+    ['host', 'SALLYPORT_HOST', '127.0.0.1'],
+    ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
+    ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
+    ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
+    ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
+    ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
+    ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],
+    ['tlsPrivateKeyPath', 'SALLYPORT_TLS_PRIVATE_KEY_PATH', files?.privateKeyPath ?? ''],
+    ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
+    ...PROCESSES.filter(peer => peer.name !== 'reference-gateway').map(peer => originSetting(peer, portBase))
+  ]
+}
+
+function originSetting (peer: ProcessEntry, portBase: number): Setting {
+  const key = `${peer.name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Origin`
+  return [key, `SALLYPORT_${peer.name.replaceAll('-', '_').toUpperCase()}_ORIGIN`, `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`]
+}
+
+function secretSettings (entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {
+  return [
+    ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
+    ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
+    ['sealingKeys', 'SALLYPORT_SEALING_KEYS', secrets.sealingKeys[entry.name] ?? '']
+  ]
+}

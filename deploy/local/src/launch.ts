@@ -1,0 +1,143 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import knex, { type Knex } from 'knex'
+import { announcement } from './announcement.ts'
+import { loadApp, type DemoFacts, type LoadedApp } from './app-module.ts'
+import { ensureCertificates } from './certificates/process-certificates.ts'
+import { databaseTarget, ensureDatabase, rolesOf, type ProcessDatabase } from './databases.ts'
+import { environmentOf, issuerOf, type Deployment } from './environment.ts'
+import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
+import type { LauncherOptions } from './options.ts'
+import { startPostgres } from './postgres/index.ts'
+import { allPorts, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
+import { requireFreePorts, waitUntilReady } from './readiness.ts'
+import { loadSecrets, type Secrets } from './secrets.ts'
+import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
+import { superviseProcesses } from './supervise.ts'
+
+/** What the launcher uses of its surroundings. */
+export interface Surroundings {
+  readonly environment: NodeJS.ProcessEnv
+  readonly print: (text: string) => void
+  /** Aborted by the first Ctrl-C. */
+  readonly stop: AbortSignal
+  /** Aborted by the second. */
+  readonly force: AbortSignal
+}
+
+const STOP_GRACE_MS = 7_000
+
+/**
+ * Starts everything, waits for the end, and stops everything in reverse order.
+ * Resolves when it was asked to stop.
+ * @param load finds the apps; another one in tests
+ * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process died
+ */
+export async function launch (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp = loadApp): Promise<void> {
+  const cleanups: Array<() => void | Promise<void>> = []
+  try {
+    await run(options, surroundings, load, cleanup => { cleanups.push(cleanup) })
+  } catch (error) {
+    if (!surroundings.stop.aborted) throw error
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup()
+  }
+}
+
+async function run (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp, defer: (cleanup: () => void | Promise<void>) => void): Promise<void> {
+  const { directory, portBase } = options
+  const { environment, print, stop } = surroundings
+  openStateDirectory(directory)
+  defer(lockStateDirectory(directory))
+  rmSync(localJsonPath(directory), { force: true })
+  defer(() => rmSync(localJsonPath(directory), { force: true }))
+  await requireFreePorts(allPorts(portBase))
+  const apps = new Map(await Promise.all(PROCESSES.map(async entry => [entry, await load(entry)] as const)))
+  const certificates = await ensureCertificates(join(directory, 'certificates'), PROCESSES, environment.NODE_ENV)
+
+  const database = await openDatabaseServer(options, surroundings, defer)
+  const targets = new Map(PROCESSES.map(entry => [entry, databaseTarget(entry, database.url, environment)]))
+  const demoClients = apps.get(entryOf('auth-server'))?.module.DEMO_CLIENTS ?? []
+  const secrets = loadSecrets(directory, {
+    clients: [...new Set([...PROCESSES.map(({ clientId }) => clientId).filter(id => id !== null), ...demoClients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)])],
+    processes: PROCESSES.map(({ name }) => name),
+    databaseRoles: [...targets.values()].flatMap(({ name }) => Object.values(rolesOf(name)))
+  })
+  print('preparing the databases')
+  const databaseUrls = new Map<string, string>()
+  for (const [entry, target] of targets) {
+    stop.throwIfAborted()
+    const made = await ensureDatabase(target, secrets.databaseRoles)
+    await prepare(made, apps.get(entry), demoFacts(portBase, secrets))
+    databaseUrls.set(entry.name, made.appUrl)
+  }
+
+  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls }
+  const supervisor = superviseProcesses(print)
+  surroundings.force.addEventListener('abort', supervisor.kill)
+  defer(async () => supervisor.stop(STOP_GRACE_MS))
+  const stopped = new Promise<void>(resolve => {
+    if (stop.aborted) resolve()
+    else stop.addEventListener('abort', () => resolve())
+  })
+  const start = async (entry: ProcessEntry): Promise<void> => {
+    const app = apps.get(entry)
+    if (app === undefined) return
+    await supervisor.start({
+      name: entry.name, path: app.serverPath, environment: environmentOf(entry, app.module, deployment, environment), execArgv: process.execArgv
+    })
+    await waitUntilReady(entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`, stop)
+  }
+  const allReady = startInOrder(start)
+  await Promise.race([allReady, supervisor.failed, database.failed, stopped])
+  if (stop.aborted) return
+  const facts = localFacts(deployment, demoClients)
+  writeLocalJson(directory, facts)
+  print(announcement(facts, localJsonPath(directory)))
+  await Promise.race([supervisor.failed, database.failed, stopped])
+}
+
+/** The authorization server first: the others ask it for metadata and keys. */
+async function startInOrder (start: (entry: ProcessEntry) => Promise<void>): Promise<void> {
+  const [first, ...others] = PROCESSES
+  if (first !== undefined) await start(first)
+  await Promise.all(others.map(start))
+}
+
+async function openDatabaseServer (
+  { directory }: LauncherOptions, { environment, print }: Surroundings, defer: (cleanup: () => Promise<void>) => void
+): Promise<{ url: string, failed: Promise<never> }> {
+  if (environment.DATABASE_URL !== undefined) return { url: environment.DATABASE_URL, failed: new Promise(() => {}) }
+  print('starting PostgreSQL')
+  const server = await startPostgres({ directory: join(directory, 'postgres'), keeper: true, settings: { max_connections: '100' } })
+  let stopping = false
+  defer(async () => { stopping = true; print('stopping PostgreSQL'); await server.stop() })
+  const failed = server.ended.then(how => stopping ? new Promise<never>(() => {}) : Promise.reject(new Error(`PostgreSQL ended (${how})`)))
+  failed.catch(() => {})
+  return { url: server.url, failed }
+}
+
+/** Migrates as the owner and seeds the demo data. */
+async function prepare (made: ProcessDatabase, app: LoadedApp | undefined, facts: DemoFacts): Promise<void> {
+  const db: Knex = knex({ client: 'pg', connection: made.ownerUrl, pool: { min: 0, max: 2 } })
+  try {
+    await app?.module.migrate?.(db, { appRole: made.roles.app, prunerRole: made.roles.pruner })
+    await app?.module.seedDemo?.(db, facts)
+  } finally {
+    await db.destroy()
+  }
+}
+
+function demoFacts (portBase: number, secrets: Secrets): DemoFacts {
+  return {
+    issuer: issuerOf(portBase),
+    users: secrets.users,
+    clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }]))
+  }
+}
+
+function entryOf (name: ProcessEntry['name']): ProcessEntry {
+  const found = PROCESSES.find(entry => entry.name === name)
+  if (found === undefined) throw new Error(`There is no process ${name}`)
+  return found
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { ClientFacts } from './app-module.ts'
+import { gatewayOf, issuerOf, type Deployment } from './environment.ts'
+import { operationsPortOf, PROCESSES } from './processes.ts'
+import { writePrivateFile } from './state-directory.ts'
+
+/** The facts of a running deployment, as in `.sallyport/local.json`. */
+export interface LocalFacts {
+  readonly gateway: string
+  readonly issuer: string
+  /** PEM of the development authority. */
+  readonly caFile: string
+  /** URL of each process's health and metrics. */
+  readonly operations: Readonly<Record<string, string>>
+  readonly clients: ReadonlyArray<{ clientId: string, clientSecret?: string, grantTypes: readonly string[], scopes: readonly string[], audiences: readonly string[], redirectUris?: readonly string[] }>
+  readonly users: ReadonlyArray<{ username: string, password: string, roles: readonly string[] }>
+}
+
+/** Path of the file with the facts. */
+export function localJsonPath (directory: string): string {
+  return join(directory, 'local.json')
+}
+
+/** Gathers the facts. @param clients as the authorization server's package lists them */
+export function localFacts (deployment: Deployment, clients: readonly ClientFacts[]): LocalFacts {
+  const { portBase, secrets, directory } = deployment
+  return {
+    gateway: gatewayOf(deployment),
+    issuer: issuerOf(portBase),
+    caFile: join(directory, 'certificates', 'ca.pem'),
+    operations: Object.fromEntries(PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])),
+    clients: clients.map(client => {
+      const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
+      const audiences = new Set([client.defaultAudience, ...client.audiences ?? []].filter(audience => typeof audience === 'string'))
+      return {
+        clientId: client.id,
+        ...(clientSecret !== undefined && { clientSecret }),
+        grantTypes: client.grantTypes,
+        scopes: client.scopes ?? [],
+        audiences: [...audiences],
+        ...(client.redirectUris !== undefined && { redirectUris: client.redirectUris })
+      }
+    }),
+    users: Object.entries(secrets.users).map(([username, { password, roles }]) => ({ username, password, roles }))
+  }
+}
+
+/** Writes the facts where tests and tools find them; they hold secrets, so only this user can read them. */
+export function writeLocalJson (directory: string, facts: LocalFacts): void {
+  writePrivateFile(localJsonPath(directory), `${JSON.stringify(facts, null, 2)}\n`)
+}

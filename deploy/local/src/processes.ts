@@ -1,0 +1,56 @@
+/** One process of the reference deployment. */
+export interface ProcessEntry {
+  readonly name: 'reference-gateway' | 'auth-server' | 'order-service' | 'restaurant-service' | 'delivery-service'
+  readonly packageName: string
+  /** Its OAuth client; the authorization server is nobody's client. */
+  readonly clientId: string | null
+  /** Main port, from the port base; the operations port is 100 above it. */
+  readonly portOffset: number
+  /** Further ports, from the port base. */
+  readonly morePortOffsets: readonly number[]
+  /** Names in its certificate beside `<name>.sallyport.internal`. */
+  readonly names: readonly string[]
+}
+
+/** The processes, in the order in which they start: everything behind the gateway asks the authorization server for keys. */
+export const PROCESSES: readonly ProcessEntry[] = [
+  entry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
+  entry('order-service', 2),
+  entry('restaurant-service', 3),
+  entry('delivery-service', 4),
+  entry('reference-gateway', 0, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
+]
+
+const OPERATIONS_OFFSET = 100
+
+/** The highest port in use, from the port base. */
+export const HIGHEST_PORT_OFFSET = OPERATIONS_OFFSET + Math.max(...PROCESSES.map(({ portOffset }) => portOffset))
+
+/** A process's main port. */
+export function portOf (process: ProcessEntry, portBase: number): number {
+  return portBase + process.portOffset
+}
+
+/** The port of a process's health and metrics. */
+export function operationsPortOf (process: ProcessEntry, portBase: number): number {
+  return portBase + process.portOffset + OPERATIONS_OFFSET
+}
+
+/** Every port that the deployment listens on. */
+export function allPorts (portBase: number): number[] {
+  return PROCESSES.flatMap(process => [portOf(process, portBase), operationsPortOf(process, portBase), ...process.morePortOffsets.map(offset => portBase + offset)])
+}
+
+/** The name under which peers reach a process and verify its certificate. */
+export function hostNameOf (process: ProcessEntry): string {
+  return `${process.name}.sallyport.internal`
+}
+
+/** The database of a process. */
+export function databaseNameOf (process: ProcessEntry): string {
+  return `sallyport_${process.name.replaceAll('-', '_')}`
+}
+
+function entry (name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
+  return { name, packageName: `@sallyport/${name}`, clientId: name, portOffset, morePortOffsets: [], names: [], ...more }
+}

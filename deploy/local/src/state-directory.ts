@@ -1,0 +1,66 @@
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { LauncherError } from './launcher-error.ts'
+
+/** Makes the folder for everything the launcher keeps. @throws {LauncherError} when it cannot be written */
+export function openStateDirectory (directory: string): void {
+  try {
+    // Others may pass through, because the database can run as another user below it; they may not list it.
+    mkdirSync(directory, { recursive: true, mode: 0o711 })
+    const probe = join(directory, '.writable')
+    writeFileSync(probe, '')
+    rmSync(probe)
+  } catch (error) {
+    throw new LauncherError(`The folder ${directory} cannot be written (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+/**
+ * Makes sure that one launcher works in a folder; returns how to let go. The lock of a launcher that was killed is taken over.
+ * @throws {LauncherError} when another launcher is running there
+ */
+export function lockStateDirectory (directory: string): () => void {
+  const path = join(directory, 'launcher.lock')
+  for (;;) {
+    try {
+      const file = openSync(path, 'wx', 0o600)
+      writeSync(file, `${process.pid} ${startTimeOf(process.pid)}\n`)
+      closeSync(file)
+      return () => rmSync(path, { force: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      const holder = readFileSync(path, 'utf8').trim()
+      const [pid = '', startTime] = holder.split(' ')
+      if (startTime !== undefined && startTimeOf(Number(pid)) === startTime) {
+        throw new LauncherError(`A launcher is already running in ${directory} (process ${pid}); --directory and --port-base start another one`)
+      }
+      rmSync(path, { force: true })
+    }
+  }
+}
+
+/** Writes a file that only this user can read, whole or not at all. */
+export function writePrivateFile (path: string, content: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  writeFileSync(`${path}.new`, content, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
+
+/** When a process started, so that a reused process id is not taken for the old process; `gone` when there is none. */
+function startTimeOf (pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? 'gone'
+  } catch {
+    // No /proc on this system: whether the process exists has to do.
+    return process.platform !== 'linux' && isAlive(pid) ? 'alive' : 'gone'
+  }
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,72 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
+import type { JsonValue } from './canonical-json.ts'
+import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
+import { AuditEventInvalidError } from './errors.ts'
+import { auditTime, type AuditRecord } from './record.ts'
+
+/** Who and where, beside the event itself. */
+export interface RecordContext {
+  readonly process: string
+  readonly now: Date
+  readonly secretNames: ReadonlySet<string>
+  readonly principal: Principal | null
+  /** Used where there is no principal, for example at a login. */
+  readonly subject?: string | null
+  readonly clientId?: string | null
+  readonly requestId?: string
+  readonly traceId?: string
+  readonly sourceAddress?: string
+}
+
+const OUTCOMES: readonly unknown[] = ['success', 'denied', 'failure']
+
+/**
+ * The row of an event: everything bounded and redacted, the token only as a hash.
+ * @throws {AuditEventInvalidError} `SALLYPORT_AUDIT_EVENT_INVALID`
+ */
+export function buildRecord (event: AuditEvent, context: RecordContext): AuditRecord {
+  checkEvent(event)
+  const { principal } = context
+  return {
+    id: randomUUID(),
+    occurredAt: auditTime(context.now),
+    process: cleanText(context.process),
+    action: cleanText(event.action),
+    outcome: event.outcome,
+    reason: cleanOptional(event.reason),
+    subject: cleanOptional(principal?.subject ?? context.subject),
+    issuer: cleanOptional(principal?.issuer),
+    clientId: cleanOptional(principal?.clientId ?? context.clientId),
+    actor: actorOf(principal?.actor ?? null, 0),
+    sessionId: cleanOptional(principal?.sessionId),
+    tokenIdHash: hashOf(principal?.tokenId ?? null),
+    resourceType: cleanOptional(event.resource?.type),
+    resourceId: cleanOptional(event.resource?.id),
+    requestId: cleanOptional(context.requestId),
+    traceId: cleanOptional(context.traceId),
+    txn: cleanOptional(stringOf(principal?.claims.txn)),
+    sourceAddress: cleanOptional(context.sourceAddress),
+    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames)
+  }
+}
+
+function checkEvent ({ action, outcome, resource }: AuditEvent): void {
+  const valid = typeof action === 'string' && action !== '' && OUTCOMES.includes(outcome) &&
+    (resource === undefined || (typeof resource.type === 'string' && typeof resource.id === 'string'))
+  if (!valid) throw new AuditEventInvalidError()
+}
+
+/** Chains end at ten links: a token that nests more was made to be large. */
+function actorOf (actor: Actor | null, depth: number): JsonValue {
+  if (actor === null || depth === 10) return null
+  return { subject: cleanText(actor.subject), actor: actorOf(actor.actor, depth + 1) }
+}
+
+function hashOf (tokenId: string | null): string | null {
+  return tokenId === null ? null : createHash('sha256').update(tokenId).digest('hex')
+}
+
+function stringOf (value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}

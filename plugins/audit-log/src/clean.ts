@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, type JsonValue } from './canonical-json.ts'
+
+/** Longest text of a column, in UTF-16 code units. */
+const MAX_TEXT_LENGTH = 1024
+/** Longest string inside `detail`. */
+const MAX_DETAIL_TEXT_LENGTH = 4096
+const MAX_DETAIL_BYTES = 32_768
+const MAX_DEPTH = 8
+const MAX_MEMBERS = 100
+const REDACTED = '[redacted]'
+
+const SECRET_NAME = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
+/** A JWS or a credential with its scheme: recognised wherever it stands, because callers put them into messages too. */
+const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|DPoP) +[\w.~+/-]{8,}=*/gi
+
+/**
+ * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
+ * surrogate as U+FFFD, and bounded. What is cut off is named by its length and hash, so that two long values stay distinguishable.
+ * Other control and bidirectional characters are kept as they are: a parameter of a query and a JSON string can hold them.
+ */
+export function cleanText (text: string, maxLength: number = MAX_TEXT_LENGTH): string {
+  const bounded = text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
+  return bounded.replace(SECRET_VALUE, REDACTED).toWellFormed().replaceAll('\0', '\\u0000')
+}
+
+/** {@link cleanText} for a value that may be missing. */
+export function cleanOptional (text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : cleanText(text)
+}
+
+/**
+ * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, strings, depth, number of
+ * members and total size bounded, each bound leaving a marker.
+ * @param secretNames more member names to redact, compared without case
+ */
+export function cleanDetail (detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
+  const cleaned = cleanValue(detail, secretNames, 0)
+  const text = canonicalJson(cleaned)
+  const bytes = Buffer.byteLength(text)
+  return bytes <= MAX_DETAIL_BYTES ? cleaned : { truncated: true, bytes, sha256: sha256(text) }
+}
+
+function cleanValue (value: unknown, secretNames: ReadonlySet<string>, depth: number): JsonValue {
+  if (typeof value === 'string') return cleanText(value, MAX_DETAIL_TEXT_LENGTH)
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  if (typeof value === 'boolean' || value === null) return value
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
+  if (typeof value !== 'object') return null
+  if (depth === MAX_DEPTH) return '[too deep]'
+  if (Array.isArray(value)) return cleanList(value, secretNames, depth)
+  return cleanObject(Object.entries(value), secretNames, depth)
+}
+
+function cleanList (list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
+  const kept: JsonValue[] = list.slice(0, MAX_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
+  if (list.length > MAX_MEMBERS) kept.push(`[${list.length - MAX_MEMBERS} more]`)
+  return kept
+}
+
+function cleanObject (members: readonly (readonly [string, unknown])[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
+  const kept = members.slice(0, MAX_MEMBERS).filter(([, value]) => value !== undefined).map(([name, value]): [string, JsonValue] => {
+    const secret = SECRET_NAME.test(name) || secretNames.has(name.toLowerCase())
+    return [cleanText(name, 128), secret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
+  })
+  if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
+  return Object.fromEntries(kept)
+}
+
+function sha256 (text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

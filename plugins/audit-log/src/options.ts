@@ -1,0 +1,80 @@
+import type { Policy } from '@sallyport/security-context'
+import type { Knex } from 'knex'
+import { AuditOptionsError } from './errors.ts'
+import { scheduleByTimer, type Schedule } from './sealer.ts'
+
+/** Options of the audit log plugin. */
+export interface AuditLogOptions {
+  /** Pool of the app role, on the database that holds the business tables too. Not destroyed by the plugin. */
+  readonly db: Knex
+  /** Name of this service in every row. */
+  readonly process: string
+  /** How often committed rows are sealed, or `false` when another process of this database seals. Default every 1000 ms. */
+  readonly sealer?: { readonly intervalMs?: number } | false
+  /** Serves the trail under this path, to whom the policy allows. Default: no route. */
+  readonly route?: { readonly path: string, readonly access: Policy | 'authenticated' } | false
+  /**
+   * What becomes of a 2xx of a mutating route that declares an audit action and wrote no row: `record` writes one,
+   * logs an error and adds a security event; `refuse` answers 500, for tests. Default `record`.
+   */
+  readonly unfulfilled?: 'record' | 'refuse'
+  /** More member names whose values are redacted in `detail`, compared without case. */
+  readonly redact?: readonly string[]
+  /** How long a response waits for its row before it becomes a 503. Default 5000 ms. */
+  readonly writeTimeoutMs?: number
+  /** Collaborators, replaced by tests. */
+  readonly clock?: () => Date
+  readonly schedule?: Schedule
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly db: Knex
+  readonly process: string
+  readonly sealer: { readonly intervalMs: number } | false
+  readonly route: { readonly path: string, readonly access: Policy | 'authenticated' } | false
+  readonly unfulfilled: 'record' | 'refuse'
+  readonly secretNames: ReadonlySet<string>
+  readonly writeTimeoutMs: number
+  readonly clock: () => Date
+  readonly schedule: Schedule
+}
+
+/**
+ * Fills in the defaults.
+ * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`, naming every mistake
+ */
+export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
+  const resolved: ResolvedOptions = {
+    db: options.db,
+    process: options.process,
+    sealer: options.sealer === false ? false : { intervalMs: options.sealer?.intervalMs ?? 1000 },
+    route: options.route ?? false,
+    unfulfilled: options.unfulfilled ?? 'record',
+    secretNames: new Set(options.redact?.map(name => name.toLowerCase())),
+    writeTimeoutMs: options.writeTimeoutMs ?? 5000,
+    clock: options.clock ?? (() => new Date()),
+    schedule: options.schedule ?? scheduleByTimer
+  }
+  const mistakes = mistakesIn(resolved)
+  if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
+  return Object.freeze(resolved)
+}
+
+function mistakesIn (options: ResolvedOptions): string[] {
+  const { sealer, route } = options
+  const checks: readonly (readonly [boolean, string])[] = [
+    [typeof options.db === 'function' && options.db.isTransaction !== true, 'db must be a knex pool'],
+    [typeof options.process === 'string' && options.process !== '', 'process must be a name'],
+    [sealer === false || isPositive(sealer.intervalMs), 'sealer.intervalMs must be a positive whole number'],
+    [isPositive(options.writeTimeoutMs), 'writeTimeoutMs must be a positive whole number'],
+    [options.unfulfilled === 'record' || options.unfulfilled === 'refuse', 'unfulfilled must be record or refuse'],
+    [route === false || (typeof route.path === 'string' && route.path.startsWith('/')), 'route.path must begin with a slash'],
+    [route === false || route.access === 'authenticated' || typeof route.access === 'object', 'route.access must be a policy or authenticated']
+  ]
+  return checks.filter(([valid]) => !valid).map(([, mistake]) => mistake)
+}
+
+function isPositive (value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0
+}

@@ -1,0 +1,108 @@
+import type { Knex } from 'knex'
+import { AuditQueryInvalidError } from './errors.ts'
+import { SELECT_RECORD, type AuditRecord } from './record.ts'
+import type { Rows } from './seal.ts'
+
+/** What to read of the trail. */
+export interface AuditQuery {
+  /** Default of the route: newest first. */
+  readonly order: 'oldest' | 'newest'
+  /** Continue behind this sequence, in the given order. */
+  readonly after?: number
+  /** At most so many rows, 1 to 500. */
+  readonly limit: number
+  /** ISO 8601 with zone, inclusive. */
+  readonly from?: Date
+  /** ISO 8601 with zone, exclusive. */
+  readonly until?: Date
+  readonly subject?: string
+  readonly action?: string
+  readonly outcome?: string
+  readonly resourceType?: string
+  readonly resourceId?: string
+}
+
+/** A sealed row. */
+export interface SealedRecord extends AuditRecord {
+  readonly sequence: number
+  /** Hexadecimal. */
+  readonly chainHash: string
+}
+
+/** One page of the trail. */
+export interface AuditPage {
+  readonly events: readonly SealedRecord[]
+  /** `after` of the next page; `null` when this is the last. */
+  readonly next: number | null
+}
+
+const FILTERS = { subject: 'subject', action: 'action', outcome: 'outcome', resourceType: 'resource_type', resourceId: 'resource_id' } as const
+const FILTER_NAMES = Object.keys(FILTERS) as (keyof typeof FILTERS)[]
+const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
+
+/**
+ * The query of a query string. Read here and not by the app's Ajv, whose default drops unknown members and converts
+ * types: a misspelt filter must not answer with the whole trail.
+ * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for unknown, repeated or malformed parameters
+ */
+export function parseAuditQuery (query: unknown): AuditQuery {
+  const given = new Map<string, string>()
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) throw new AuditQueryInvalidError()
+    given.set(name, value)
+  }
+  const order = given.get('order') ?? 'newest'
+  if (order !== 'oldest' && order !== 'newest') throw new AuditQueryInvalidError()
+  const after = wholeNumber(given.get('after'))
+  const limit = wholeNumber(given.get('limit')) ?? 100
+  if (limit < 1 || limit > 500) throw new AuditQueryInvalidError()
+  const from = instant(given.get('from'))
+  const until = instant(given.get('until'))
+  const filters = Object.fromEntries(FILTER_NAMES.flatMap(name => given.has(name) ? [[name, given.get(name)]] : []))
+  return { order, limit, ...filters, ...(after === undefined ? {} : { after }), ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }
+}
+
+function wholeNumber (text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,15}$/.test(text)) throw new AuditQueryInvalidError()
+  return Number(text)
+}
+
+function instant (text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const date = new Date(text)
+  if (!INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
+  return date
+}
+
+/** Reads one page of sealed rows. */
+export async function readAudit (db: Knex, query: AuditQuery): Promise<AuditPage> {
+  const newest = query.order === 'newest'
+  const conditions: string[] = []
+  const values: (string | number | Date)[] = []
+  const add = (condition: string, value: string | number | Date | undefined): void => {
+    if (value === undefined) return
+    conditions.push(condition)
+    values.push(value)
+  }
+  add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
+  add('e.occurred_at >= ?', query.from)
+  add('e.occurred_at < ?', query.until)
+  for (const name of FILTER_NAMES) add(`e.${FILTERS[name]} = ?`, query[name])
+  const { rows } = await db.raw<Rows<AuditRecord & { sequence: string, chainHash: string }>>(`
+    select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
+    from audit_seals s join audit_events e on e.id = s.event_id
+    ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
+    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`, [...values, query.limit + 1])
+  const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
+  return { events, next: rows.length > query.limit ? events.at(-1)?.sequence ?? null : null }
+}
+
+/** Characters that are invisible, reorder what follows, or end a line for some viewers. */
+const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+
+/** JSON that shows every character: the same data, but no field can reorder or break what a terminal prints. */
+export function visibleJson (value: unknown): string {
+  return JSON.stringify(value).replace(UNSEEN, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

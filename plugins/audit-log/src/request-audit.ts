@@ -1,0 +1,138 @@
+import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
+import type { FastifyRequest } from 'fastify'
+import type { Knex } from 'knex'
+import type { WriteRecords } from './batch-writer.ts'
+import { buildRecord, type RecordContext } from './build-record.ts'
+import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
+import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
+import type { ResolvedOptions } from './options.ts'
+import { committedIds, insertRecords } from './store.ts'
+import { withTimeout } from './with-timeout.ts'
+
+interface Written { readonly id: string, readonly outcome: AuditEvent['outcome'], readonly inTransaction: boolean }
+interface RequestState { readonly written: Written[], errorCode: string | null, settled: boolean }
+
+/** The audit trail as one request sees it. */
+export interface RequestAudit {
+  /** Writes an event in the caller's transaction. */
+  record: (request: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
+  /** Remembers the code of the error that is about to be answered. */
+  noteError: (request: FastifyRequest, code: string | null) => void
+  /**
+   * Makes durable what the response with this status owes the trail; once per request.
+   * Throws `SALLYPORT_AUDIT_UNAVAILABLE` or `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
+   */
+  settle: (request: FastifyRequest, status: number) => Promise<void>
+}
+
+/** Makes the per-request part; `write` has its own connection, so that what it writes outlives a rolled back transaction. */
+export function createRequestAudit (options: ResolvedOptions, write: WriteRecords): RequestAudit {
+  const states = new WeakMap<FastifyRequest, RequestState>()
+
+  function stateOf (request: FastifyRequest): RequestState {
+    const state = states.get(request) ?? { written: [], errorCode: null, settled: false }
+    states.set(request, state)
+    return state
+  }
+
+  async function record (request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
+    const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
+    await insertRecords(trx, [built]).catch(refuseUnavailable)
+    stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
+  }
+
+  async function settle (request: FastifyRequest, status: number): Promise<void> {
+    const state = stateOf(request)
+    if (state.settled) return
+    state.settled = true
+    const { events, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
+    if (unfulfilled) reportUnfulfilled(request)
+    if (unfulfilled && options.unfulfilled === 'refuse') throw new AuditUnfulfilledError()
+    if (events.length === 0) return
+    const context = contextOf(request, options)
+    await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
+  }
+
+  async function decide (request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
+    const facts = factsOf(request, status, state)
+    return decideResponse({ ...facts, written: await committedOutcomes(state.written) })
+  }
+
+  /** A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing. */
+  async function committedOutcomes (written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
+    const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
+    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain)
+    return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
+  }
+
+  async function unavailableOnError<Result> (work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await withTimeout(work(), options.writeTimeoutMs)
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+
+  return { record, settle, noteError: (request, code) => { stateOf(request).errorCode = code } }
+}
+
+function unavailable (cause: unknown): Error {
+  return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
+}
+
+/** Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their code. */
+function refuseUnavailable (error: unknown): never {
+  const retryable = error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
+  throw retryable ? error : unavailable(error)
+}
+
+function reportUnfulfilled (request: FastifyRequest): void {
+  request.log.error({ route: request.routeOptions.url, method: request.method }, 'an effect was acknowledged without an audit row of its own')
+  if ('securityEvents' in request) request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
+}
+
+function factsOf (request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
+  const resource = declaredResource(request)
+  return {
+    status,
+    method: request.method,
+    route: request.routeOptions.url ?? '',
+    // Undefined for a 404 too: Fastify gives its handler an empty config.
+    declaration: request.routeOptions.config.audit,
+    events: eventsOf(request),
+    errorCode: state.errorCode,
+    ...(resource === undefined ? {} : { resource })
+  }
+}
+
+function contextOf (request: FastifyRequest, { process, clock, secretNames }: ResolvedOptions): RecordContext {
+  const claimed = eventsOf(request).findLast(event => typeof event.detail?.subject === 'string')?.detail?.subject
+  return {
+    process,
+    now: clock(),
+    secretNames,
+    principal: request.principal,
+    subject: typeof claimed === 'string' ? claimed : null,
+    requestId: request.id,
+    ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),
+    sourceAddress: request.ip
+  }
+}
+
+/** An app that uses this plugin alone may have no security events. */
+function eventsOf (request: FastifyRequest): readonly SecurityEvent[] {
+  return Array.isArray(request.securityEvents) ? request.securityEvents : []
+}
+
+function withDeclaredResource (request: FastifyRequest, event: AuditEvent): AuditEvent {
+  const resource = event.resource ?? declaredResource(request)
+  return resource === undefined ? event : { ...event, resource }
+}
+
+function declaredResource (request: FastifyRequest): { type: string, id: string } | undefined {
+  const declaration = request.routeOptions.config.audit
+  if (declaration === undefined || declaration === 'none' || declaration.resource === undefined) return undefined
+  const { type, parameter } = declaration.resource
+  const id = typeof request.params === 'object' && request.params !== null ? Object.entries(request.params).find(([name]) => name === parameter)?.[1] : undefined
+  return typeof id === 'string' ? { type, id } : undefined
+}

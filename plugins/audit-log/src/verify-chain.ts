@@ -1,0 +1,116 @@
+import type { Knex } from 'knex'
+import { contentHash, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { chainHash, GENESIS, type AuditHead, type Rows } from './seal.ts'
+
+/** What is wrong with the trail, at the first place where something is. */
+export type ChainProblem =
+  /** A sequence is missing, so a seal was deleted. */
+  | 'gap'
+  /** The sealed row is gone and no pruning accounts for it. */
+  | 'row-missing'
+  /** The row does not have the content that was sealed. */
+  | 'content-changed'
+  /** The seal does not follow from the one before: inserted, reordered or rewritten. */
+  | 'chain-broken'
+  /** The expected head is not in the chain: its tail was cut off or the chain was written anew. */
+  | 'head-missing'
+  /** A row that is not sealed yet was changed. */
+  | 'unsealed-row-changed'
+
+/** Result of {@link verifyChain}. */
+export interface ChainReport {
+  readonly ok: boolean
+  readonly problem?: ChainProblem
+  /** Sequence of the first seal that does not hold. */
+  readonly firstBadSequence?: number
+  readonly sealedRows: number
+  readonly unsealedRows: number
+  /** Rows up to this sequence may have been pruned; 0 when none were. */
+  readonly prunedThrough: number
+  readonly head: AuditHead
+}
+
+/** What the caller knows from elsewhere. */
+export interface VerifyOptions {
+  /** A head kept outside this database: without it a cut tail, or a chain rewritten from some row on, cannot be told from an honest one. */
+  readonly expectedHead?: AuditHead
+  /** Rows read at a time. Default 1000. */
+  readonly batchSize?: number
+}
+
+interface SealRow { readonly sequence: string, readonly seal_hash: Buffer, readonly chain_hash: Buffer, readonly content_hash: Buffer | null }
+type ReadRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
+interface Progress { sequence: number, previous: Buffer, readonly prunedThrough: number, readonly expected: AuditHead | undefined }
+
+/**
+ * Reads the whole trail in one snapshot and proves it: sequences without gaps, every row as it was sealed, every seal
+ * following from the one before, and the expected head among them.
+ * @param db any role that may select
+ */
+export async function verifyChain (db: Knex, { expectedHead, batchSize = 1000 }: VerifyOptions = {}): Promise<ChainReport> {
+  return db.transaction(async trx => {
+    const prunedThrough = Number((await trx('audit_prunings').max('through_sequence as through').first<{ through: string | null }>()).through ?? 0)
+    const progress: Progress = { sequence: 0, previous: GENESIS, prunedThrough, expected: expectedHead }
+    const problem = await checkSeals(trx, progress, batchSize)
+    const unsealed = await checkUnsealed(trx, batchSize)
+    const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
+    const report = {
+      sealedRows: Number(sealed?.count ?? 0),
+      unsealedRows: unsealed.rows,
+      prunedThrough,
+      head: { sequence: progress.sequence, chainHash: progress.previous.toString('hex') }
+    }
+    if (problem !== null) return { ok: false, problem, firstBadSequence: progress.sequence + 1, ...report }
+    return unsealed.changed ? { ok: false, problem: 'unsealed-row-changed', ...report } : { ok: true, ...report }
+  }, { isolationLevel: 'repeatable read', readOnly: true })
+}
+
+/** Advances `progress` past every seal that holds. */
+async function checkSeals (trx: Knex.Transaction, progress: Progress, batchSize: number): Promise<ChainProblem | null> {
+  for (;;) {
+    const { rows } = await trx.raw<Rows<ReadRow>>(`
+      select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
+      from audit_seals s left join audit_events e on e.id = s.event_id
+      where s.sequence > ? order by s.sequence limit ?`, [progress.sequence, batchSize])
+    for (const row of rows) {
+      const problem = checkSeal(row, progress)
+      if (problem !== null) return problem
+    }
+    if (rows.length < batchSize) break
+  }
+  const { expected } = progress
+  return expected !== undefined && expected.sequence > progress.sequence ? 'head-missing' : null
+}
+
+function checkSeal (row: ReadRow, progress: Progress): ChainProblem | null {
+  const sequence = progress.sequence + 1
+  if (Number(row.sequence) !== sequence) return 'gap'
+  const chain = chainHash(progress.previous, sequence, row.seal_hash)
+  if (!chain.equals(row.chain_hash)) return 'chain-broken'
+  if (row.content_hash === null) {
+    if (sequence > progress.prunedThrough) return 'row-missing'
+  } else if (!row.content_hash.equals(row.seal_hash) || !contentHash(recordOf(row)).equals(row.seal_hash)) return 'content-changed'
+  if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) return 'head-missing'
+  progress.sequence = sequence
+  progress.previous = chain
+  return null
+}
+
+async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise<{ rows: number, changed: boolean }> {
+  let [count, changed, after] = [0, false, '00000000-0000-0000-0000-000000000000']
+  for (;;) {
+    const { rows } = await trx.raw<Rows<ReadRow>>(`
+      select e.content_hash, ${SELECT_RECORD} from audit_events e
+      where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`, [after, batchSize])
+    count += rows.length
+    for (const row of rows) if (row.content_hash === null || !contentHash(recordOf(row)).equals(row.content_hash)) changed = true
+    after = rows.at(-1)?.id ?? after
+    if (rows.length < batchSize) return { rows: count, changed }
+  }
+}
+
+/** The record alone, out of a row that also has the columns of its seal. */
+function recordOf (row: ReadRow): AuditRecord {
+  const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, ...record } = row
+  return record as AuditRecord
+}

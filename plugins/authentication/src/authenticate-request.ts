@@ -1,0 +1,67 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { SecurityEvent } from '@sallyport/security-context'
+import { readAuthorization } from './authorization-header.ts'
+import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
+import { recordEvent } from './record-event.ts'
+import type { Strategy } from './strategy.ts'
+
+/** The hook that finds out who is calling, with these strategies in this order. */
+export function authenticateWith (strategies: readonly Strategy[]): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
+
+  return async function authenticate (request, reply) {
+    if (request.is404 || request.routeOptions.config.access === 'public') return
+    if (readAuthorization(request.raw.rawHeaders).kind === 'ambiguous') throw refuse(request, null, new AmbiguousCredentialsError())
+    for (const strategy of strategies) {
+      const result = await strategy.authenticate(request, reply)
+      if (result.kind === 'not-applicable') continue
+      if (result.kind === 'refused') throw refuse(request, strategy, withChallenges(request, result.error, strategies, strategy))
+      request.principal = result.principal
+      request.accessToken = result.accessToken
+      recordEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
+      return
+    }
+    throw refuse(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
+  }
+}
+
+/**
+ * Every way to authenticate is offered with each 401; the one that was tried says what was wrong with it.
+ * Strategies that share a scheme offer it once.
+ * @see RFC 9110 §11.6.1, RFC 6750 §3
+ */
+function withChallenges (request: FastifyRequest, error: FastifyError & ErrorWithHeaders, strategies: readonly Strategy[], tried: Strategy | null): FastifyError {
+  if (error.statusCode !== 401) return error
+  const own = error.headers?.['www-authenticate'] ?? null
+  const challenges = new Set(strategies.map(strategy => {
+    if (strategy === tried) return own
+    const challenge = strategy.challengeFor === undefined ? strategy.challenge : strategy.challengeFor(request)
+    return challenge === tried?.challenge ? own : challenge
+  }).filter(challenge => challenge !== null))
+  if (challenges.size === 0) return error
+  return Object.assign(error, { headers: { ...error.headers, 'www-authenticate': [...challenges].join(', ') } })
+}
+
+interface ErrorWithHeaders {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly reason?: unknown
+}
+
+function refuse (request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders): FastifyError {
+  recordEvent(request, {
+    stage: 'authentication',
+    outcome: (error.statusCode ?? 500) >= 500 ? 'failure' : 'denied',
+    reason: typeof error.reason === 'string' ? error.reason : reasonOf(error.code),
+    detail: { strategy: strategy?.name ?? null }
+  })
+  return error
+}
+
+/** `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` is the reason `keys-unavailable`. */
+function reasonOf (code: string): string {
+  return code.replace(/^SALLYPORT_(?:AUTHENTICATION_)?/, '').toLowerCase().replaceAll('_', '-')
+}
+
+function acceptedEvent ({ name }: Strategy): SecurityEvent {
+  return Object.freeze({ stage: 'authentication', outcome: 'success', reason: 'authenticated', detail: Object.freeze({ strategy: name }) })
+}

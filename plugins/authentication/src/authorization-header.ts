@@ -1,0 +1,28 @@
+/** What a request's Authorization header holds. */
+export type AuthorizationHeader =
+  | { readonly kind: 'none' }
+  /** More than one header of that name: Node would keep the first silently, another hop perhaps the last. */
+  | { readonly kind: 'ambiguous' }
+  | { readonly kind: 'credentials', /** Lower case. */ readonly scheme: string, readonly value: string }
+
+const NONE: AuthorizationHeader = Object.freeze({ kind: 'none' })
+const AMBIGUOUS: AuthorizationHeader = Object.freeze({ kind: 'ambiguous' })
+
+/**
+ * Reads the one Authorization header of a request. The scheme is case-insensitive; what follows it is not touched.
+ * @param rawHeaders names and values in turn, as received
+ * @see RFC 9110 §11.4
+ */
+export function readAuthorization (rawHeaders: readonly string[]): AuthorizationHeader {
+  let header: string | null = null
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length !== 13 || name.toLowerCase() !== 'authorization') continue
+    if (header !== null) return AMBIGUOUS
+    header = rawHeaders[at + 1] ?? ''
+  }
+  if (header === null) return NONE
+  const space = header.indexOf(' ')
+  if (space === -1) return { kind: 'credentials', scheme: header.toLowerCase(), value: '' }
+  return { kind: 'credentials', scheme: header.slice(0, space).toLowerCase(), value: header.slice(space).replace(/^ +/, '') }
+}

@@ -1,0 +1,58 @@
+import type { FastifyError } from '@fastify/error'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { BasicRejectedError } from '../errors.ts'
+import { connectionOf } from '../record-event.ts'
+import { isBrowser } from '../session/request-origin.ts'
+import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import { isOutage } from '../token-failure.ts'
+import type { TokenVerifier } from '../verify-token.ts'
+import { createCredentialTokens } from './credential-tokens.ts'
+import { resolveBasicOptions, type BasicOptions } from './options.ts'
+import { createBasicParser } from './parse-basic.ts'
+
+const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
+
+/**
+ * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
+ * no service ever.
+ * @param fastify where close hooks go
+ * @param options the strategy's options, found to be without mistakes
+ * @param verifier verifies the tokens that the server issues
+ * @see RFC 7617
+ */
+export async function createBasicStrategy (fastify: FastifyInstance, options: BasicOptions, verifier: TokenVerifier): Promise<Strategy> {
+  const resolved = resolveBasicOptions(options)
+  const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
+  const parse = await createBasicParser(fastify)
+  const tokens = createCredentialTokens(resolved, verifier)
+
+  fastify.addHook('onClose', async function revokeHeldTokens () { await tokens.drain() })
+
+  const challengeFor = (request: FastifyRequest): string | null => resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
+
+  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
+    if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
+    const credential = await parse(request, reply)
+    if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
+    try {
+      const { principal, accessToken } = await tokens.obtain(credential, connectionOf(request))
+      return { kind: 'accepted', principal, accessToken }
+    } catch (error) {
+      // A new error for each request: requests that shared the refusal must not share its headers.
+      if (isRejection(error)) return refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected')
+      if (isOutage(error)) return { kind: 'refused', error }
+      throw error
+    }
+  }
+
+  function refused (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+    const shown = challengeFor(request)
+    return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
+  }
+
+  return { name: 'basic', challenge, challengeFor, authenticate }
+}
+
+function isRejection (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
+}

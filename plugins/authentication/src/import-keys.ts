@@ -1,0 +1,115 @@
+import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
+import type { VerificationKey } from '@sallyport/security-context'
+import { decodeCanonical } from './compact-jws.ts'
+import { isJsonObject, member, type JsonObject } from './json.ts'
+import { isRocaModulus } from './roca.ts'
+import { keyMistake, signatureAlgorithm } from './signature-algorithms.ts'
+
+/** A key of the document that is not used, and why. */
+export interface IgnoredKey {
+  readonly keyId: string | null
+  readonly reason: string
+}
+
+/** The usable keys of a JWKS document by key id, and what was left out. */
+export interface ImportedKeys {
+  readonly keys: ReadonlyMap<string, VerificationKey>
+  readonly ignored: readonly IgnoredKey[]
+}
+
+/** More keys than any issuer publishes: importing one costs CPU. */
+const MAX_KEYS = 100
+
+/** The public members of each key type; nothing else of a JWK is looked at, so certificates and URLs in it are inert. */
+const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['EC', ['x', 'y']],
+  ['RSA', ['n', 'e']],
+  ['OKP', ['x']]
+])
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+/** What a key is for when it does not say: the usual algorithm of its type. */
+const IMPLIED_ALGORITHMS: ReadonlyMap<string, string> = new Map([
+  ['EC P-256', 'ES256'], ['EC P-384', 'ES384'], ['EC P-521', 'ES512'], ['OKP Ed25519', 'EdDSA'], ['RSA', 'RS256']
+])
+
+/**
+ * The verification keys of a JWKS document. A key that is weak, malformed, not public, not for signatures, or whose id
+ * is not its own is left out; it never makes the others unusable.
+ * @returns `null` when the document is no JWKS
+ * @see RFC 7517 §5, RFC 8725 §3.5
+ */
+export function importKeys (document: JsonObject | null): ImportedKeys | null {
+  const entries = document === null ? undefined : member(document, 'keys')
+  if (!Array.isArray(entries) || entries.length > MAX_KEYS) return null
+  const keys = new Map<string, VerificationKey>()
+  const ambiguous = new Set<string>()
+  const ignored: IgnoredKey[] = []
+  for (const entry of entries) {
+    const result = importKey(entry)
+    if ('reason' in result) ignored.push(result)
+    else if (keys.has(result.keyId)) ambiguous.add(result.keyId)
+    else keys.set(result.keyId, result)
+  }
+  for (const keyId of ambiguous) {
+    // Which of the two is meant cannot be known, so neither is believed.
+    keys.delete(keyId)
+    ignored.push({ keyId, reason: 'key id is not unique' })
+  }
+  return { keys, ignored }
+}
+
+function importKey (entry: unknown): VerificationKey | IgnoredKey {
+  if (!isJsonObject(entry)) return { keyId: null, reason: 'not an object' }
+  const keyId = member(entry, 'kid')
+  if (typeof keyId !== 'string' || keyId === '') return { keyId: null, reason: 'no key id' }
+  const kind = kindMistake(entry)
+  if (kind !== null) return { keyId, reason: kind }
+  const algorithm = signatureAlgorithm(String(member(entry, 'alg') ?? IMPLIED_ALGORITHMS.get(typeOf(entry))))
+  if (algorithm === null) return { keyId, reason: 'algorithm not known' }
+  const key = publicKeyOf(entry)
+  if (key === null) return { keyId, reason: 'not a valid public key' }
+  const mistake = keyMistake(algorithm, key) ?? modulusMistake(entry)
+  return mistake === null ? { keyId, algorithm: algorithm.name, key } : { keyId, reason: mistake }
+}
+
+/** Why this entry is not a public signature key at all. */
+function kindMistake (entry: JsonObject): string | null {
+  const use = member(entry, 'use')
+  const operations = member(entry, 'key_ops')
+  if (!PUBLIC_MEMBERS.has(String(member(entry, 'kty')))) return 'not an asymmetric key'
+  if (PRIVATE_MEMBERS.some(name => Object.hasOwn(entry, name))) return 'private key published'
+  if (use !== undefined && use !== 'sig') return 'not for signatures'
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return 'not for verification'
+  return null
+}
+
+function modulusMistake (entry: JsonObject): string | null {
+  const modulus = member(entry, 'n')
+  return typeof modulus === 'string' && isRocaModulus(Buffer.from(modulus, 'base64url')) ? 'RSA modulus of a flawed generator' : null
+}
+
+function typeOf (entry: JsonObject): string {
+  const type = String(member(entry, 'kty'))
+  return type === 'RSA' ? type : `${type} ${String(member(entry, 'crv'))}`
+}
+
+/** node:crypto refuses points that are not on the curve. */
+function publicKeyOf (entry: JsonObject): KeyObject | null {
+  const kty = String(member(entry, 'kty'))
+  const key: Record<string, string> = { kty }
+  for (const name of PUBLIC_MEMBERS.get(kty) ?? []) {
+    const value = member(entry, name)
+    if (typeof value !== 'string' || decodeCanonical(value) === null) return null
+    key[name] = value
+  }
+  const curve = member(entry, 'crv')
+  if (typeof curve === 'string') key['crv'] = curve
+  try {
+    const input: JsonWebKeyInput = { key, format: 'jwk' }
+    return createPublicKey(input)
+  } catch {
+    return null
+  }
+}

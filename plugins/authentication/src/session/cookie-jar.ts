@@ -1,0 +1,101 @@
+import type { CookieSerializeOptions } from '@fastify/cookie'
+import { chunkNames, joinCookie, splitCookie, type NamedValue } from './cookie-chunks.ts'
+import type { ResolvedSessionOptions } from './options.ts'
+import { createSealer } from './seal.ts'
+
+/** The tokens of a session. */
+export interface SessionTokens {
+  readonly accessToken: string
+  readonly refreshToken: string | null
+}
+
+/** What a request's session cookies are. */
+export type SessionCookies =
+  | { readonly kind: 'none' }
+  /** Two cookies of one name: somebody else may have tossed one in. */
+  | { readonly kind: 'duplicated' }
+  /** At least one cannot be opened. */
+  | { readonly kind: 'invalid' }
+  | { readonly kind: 'tokens', readonly accessToken: string | null, readonly refreshToken: string | null }
+
+/** A change to the browser's cookies. */
+export interface CookieChanges {
+  readonly set: readonly NamedValue[]
+  readonly clear: readonly string[]
+  readonly attributes: Readonly<CookieSerializeOptions>
+}
+
+/** Reads and writes the session cookies; plain values in and out. */
+export interface CookieJar {
+  readonly read: (header: string | undefined) => SessionCookies
+  /** Seals tokens. Throws `SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE`. */
+  readonly seal: (tokens: SessionTokens) => readonly NamedValue[]
+  /** Sets what was sealed, and removes our other cookies that the request brought: chunks of a larger predecessor. */
+  readonly replace: (sealed: readonly NamedValue[], header: string | undefined) => CookieChanges
+  /** Removes every session cookie. */
+  readonly clear: (header: string | undefined) => CookieChanges
+}
+
+/** Makes the jar of these options. */
+export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
+  const sealer = createSealer(options.keys)
+  const prefix = options.insecureLoopback ? '' : '__Host-'
+  const accessName = `${prefix}sallyport-access`
+  const refreshName = `${prefix}sallyport-refresh`
+  const names = new Set([...chunkNames(accessName), ...chunkNames(refreshName)])
+  const base = { path: '/', httpOnly: true, secure: !options.insecureLoopback, sameSite: options.sameSite } as const
+  const attributes = Object.freeze(options.cookieMaxAgeSeconds === null ? base : { ...base, maxAge: options.cookieMaxAgeSeconds })
+
+  function read (header: string | undefined): SessionCookies {
+    const sent = parse(header, names)
+    if (sent === 'duplicated') return { kind: 'duplicated' }
+    if (sent.size === 0) return { kind: 'none' }
+    const access = openCookie(accessName, 'access', sent)
+    const refresh = openCookie(refreshName, 'refresh', sent)
+    return access === undefined || refresh === undefined ? { kind: 'invalid' } : { kind: 'tokens', accessToken: access, refreshToken: refresh }
+  }
+
+  function openCookie (name: string, purpose: string, sent: ReadonlyMap<string, string>): string | null | undefined {
+    const sealed = joinCookie(name, sent)
+    if (sealed === null || sealed === undefined) return sealed
+    return sealer.open(`${purpose}\0${name}`, sealed) ?? undefined
+  }
+
+  function seal ({ accessToken, refreshToken }: SessionTokens): readonly NamedValue[] {
+    const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, accessToken))
+    if (refreshToken === null) return access
+    return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, refreshToken))]
+  }
+
+  function replace (sealed: readonly NamedValue[], header: string | undefined): CookieChanges {
+    const written = new Set(sealed.map(({ name }) => name))
+    return { set: sealed, clear: presented(header, names).filter(name => !written.has(name)), attributes }
+  }
+
+  const clear = (header: string | undefined): CookieChanges =>
+    ({ set: [], clear: [...new Set([accessName, refreshName, ...presented(header, names)])], attributes: base })
+
+  return { read, seal, replace, clear }
+}
+
+/** Our cookies among those sent. Nothing is unquoted or decoded: what we write needs neither. */
+function parse (header: string | undefined, names: ReadonlySet<string>): ReadonlyMap<string, string> | 'duplicated' {
+  const sent = new Map<string, string>()
+  for (const { name, value } of pairs(header)) {
+    if (!names.has(name)) continue
+    if (sent.has(name)) return 'duplicated'
+    sent.set(name, value)
+  }
+  return sent
+}
+
+function presented (header: string | undefined, names: ReadonlySet<string>): string[] {
+  return [...new Set(pairs(header).map(({ name }) => name).filter(name => names.has(name)))]
+}
+
+function pairs (header: string | undefined): NamedValue[] {
+  return (header ?? '').split(';').map(pair => {
+    const equals = pair.indexOf('=')
+    return equals === -1 ? { name: '', value: '' } : { name: pair.slice(0, equals).trim(), value: pair.slice(equals + 1).trim() }
+  })
+}

@@ -1,0 +1,86 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { TokenSet } from '@sallyport/security-context'
+import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
+import { connectionOf, recordEvent } from '../record-event.ts'
+import { hasCode, tokenFailure, verifyFresh, type VerifiedToken } from '../token-failure.ts'
+import { requireText } from './form-body.ts'
+import { isBrowser, isForeign } from './request-origin.ts'
+import type { LoginBody } from './schemas.ts'
+import type { SessionCore } from './session-core.ts'
+
+/** Tokens for a client that cannot hold cookies. @see RFC 6749 §5.1 for the meaning of the members */
+export interface BodyTokens {
+  readonly accessToken: string
+  readonly refreshToken: string | null
+  readonly expiresInSeconds: number
+  readonly tokenType: 'Bearer'
+}
+
+/** Makes the handler of `POST /login`. */
+export function createLogin (core: SessionCore) {
+  return async function logIn (request: FastifyRequest<{ Body: LoginBody }>, reply: FastifyReply) {
+    const { username, password, tokens: place = 'cookies' } = request.body
+    refuseForeignPage(core, request)
+    if (place === 'body') refuseBrowser(request)
+    requireText(username, password)
+    const tokens = await passwordGrant(core, request, username, password)
+    const { principal } = await openSession(core, request, reply, tokens, place)
+    // The audit trail names who logged in; no stage ran before this public route.
+    request.principal = principal
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', detail: { subject: principal.subject } })
+    if (place === 'body') return bodyTokens(tokens)
+    const { subject, roles, scopes, expiresAtSeconds } = principal
+    return { subject, roles, scopes, expiresAtSeconds }
+  }
+}
+
+/** The tokens of a set as a response body. */
+export function bodyTokens ({ accessToken, refreshToken, expiresInSeconds }: TokenSet): BodyTokens {
+  return { accessToken, refreshToken, expiresInSeconds, tokenType: 'Bearer' }
+}
+
+/** Tokens in a body are for clients that are not browsers: what a page's script can read, a foreign script in it can steal. */
+export function refuseBrowser (request: FastifyRequest): void {
+  if (!isBrowser(request.headers)) return
+  recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'body-tokens-refused' })
+  throw new BodyTokensRefusedError()
+}
+
+/** A page of another origin could log its victim into the attacker's account. */
+function refuseForeignPage (core: SessionCore, request: FastifyRequest): void {
+  if (!isForeign(request.headers, core.ownOrigins(request))) return
+  recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-origin-foreign' })
+  throw new ForeignOriginError()
+}
+
+async function passwordGrant ({ options }: SessionCore, request: FastifyRequest, username: string, password: string): Promise<TokenSet> {
+  const scope = options.scope === null ? {} : { scope: options.scope }
+  try {
+    return await options.tokenClient.password({ username, password, sessionKind: 'login', connection: connectionOf(request), ...scope })
+  } catch (error) {
+    if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
+      // Without the username: people type their password into that field. The authorization server records the account.
+      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-rejected' })
+      throw new LoginRejectedError({ cause: error })
+    }
+    const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
+    recordEvent(request, { stage: 'session', outcome: throttled ? 'denied' : 'failure', reason: throttled ? 'login-throttled' : 'login-unavailable' })
+    throw tokenFailure(error)
+  }
+}
+
+/** Verifies the new tokens and seals the cookies. A session that the client cannot be given is ended again. */
+async function openSession (
+  core: SessionCore, request: FastifyRequest, reply: FastifyReply, tokens: TokenSet, place: 'cookies' | 'body'
+): Promise<VerifiedToken> {
+  try {
+    const verified = await verifyFresh(core.verifier, tokens)
+    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens))
+    return verified
+  } catch (error) {
+    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })
+    await core.options.tokenClient.revoke({ token: tokens.refreshToken ?? tokens.accessToken })
+      .catch((cause: unknown) => { request.log.warn({ err: cause }, 'a session that could not be opened could not be revoked') })
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
+import { recordEvent } from '../record-event.ts'
+import type { SessionTokens } from './cookie-jar.ts'
+import { isCsrfSafe } from './request-origin.ts'
+import type { RefreshBody } from './schemas.ts'
+import type { SessionCore } from './session-core.ts'
+
+const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
+
+/**
+ * Makes the handler of `POST /logout`.
+ *
+ * It reads the cookies itself instead of being an authenticated route: logging out must work with an expired session too,
+ * and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told (503):
+ * whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
+ */
+export function createLogout (core: SessionCore) {
+  return async function logOut (request: FastifyRequest<{ Body: Partial<RefreshBody> | null | undefined }>, reply: FastifyReply) {
+    const refreshToken = request.body?.refreshToken
+    const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
+    await endSession(core, request, tokens)
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', detail: subjectOf(request) })
+    return await reply.code(204).send()
+  }
+}
+
+/** The tokens in the cookies, which are cleared on the response. */
+function takeCookies (core: SessionCore, request: FastifyRequest, reply: FastifyReply): Partial<Record<keyof SessionTokens, string | null>> {
+  const cookies = core.jar.read(request.headers.cookie)
+  if (cookies.kind === 'none') return {}
+  if (cookies.kind === 'duplicated') {
+    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
+    throw new CookieDuplicatedError()
+  }
+  if (!isCsrfSafe(request.headers, core.ownOrigins(request))) {
+    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
+    throw new CsrfRefusedError()
+  }
+  core.clearCookies(request, reply)
+  return cookies.kind === 'tokens' ? cookies : {}
+}
+
+async function endSession (core: SessionCore, request: FastifyRequest, { accessToken, refreshToken }: Partial<Record<keyof SessionTokens, string | null>>): Promise<void> {
+  const { options, verifier, refresher, ended } = core
+  // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
+  const principal = accessToken == null ? null : await verifier.verify(accessToken).catch(() => null)
+  request.principal = principal
+  if (typeof principal?.sessionId === 'string') ended.add(principal.sessionId)
+  const token = refreshToken == null ? accessToken : refresher.forget(refreshToken)
+  if (token == null) return
+  try {
+    await options.tokenClient.revoke({ token, tokenTypeHint: refreshToken == null ? 'access_token' : 'refresh_token' })
+  } catch (cause) {
+    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete', detail: subjectOf(request) })
+    throw Object.assign(new LogoutIncompleteError({ cause }), { headers: RETRY_AFTER })
+  }
+}
+
+const subjectOf = ({ principal }: FastifyRequest): Record<string, string> => principal === null ? {} : { subject: principal.subject }

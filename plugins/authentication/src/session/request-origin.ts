@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** The header that a cross-site page cannot set without a CORS preflight that nobody answers. */
+export const CSRF_HEADER = 'x-sallyport-csrf'
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Whether the method changes something. A connection upgrade counts: a WebSocket opened by another site's page would be
+ * driven by that page under the user's cookies.
+ */
+export function isUnsafe (method: string, headers: IncomingHttpHeaders): boolean {
+  return !SAFE_METHODS.has(method) || headers.upgrade !== undefined
+}
+
+/** Whether a page's script or form sent this: only browsers send fetch metadata, and scripts cannot forge it or `Origin`. */
+export function isBrowser (headers: IncomingHttpHeaders): boolean {
+  return headers.origin !== undefined || Object.keys(headers).some(name => name.startsWith('sec-fetch-'))
+}
+
+/**
+ * Whether the browser says that a page of one of our own origins sent this.
+ *
+ * `Sec-Fetch-Site` decides where it is sent. `none` (typed into the address bar, an extension) names no page, so `Origin`
+ * decides then, as it does for browsers without fetch metadata. `same-site` is another origin: a sibling subdomain is not us.
+ * @see W3C Fetch Metadata Request Headers §2.4
+ */
+export function isSameOrigin (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+  const site = headers['sec-fetch-site']
+  if (site === 'same-origin') return true
+  if (site !== undefined && site !== 'none') return false
+  return headers.origin !== undefined && ownOrigins.includes(headers.origin)
+}
+
+/** Whether a request by cookie may change something: from our own origin, or with the header that no foreign page can add. */
+export function isCsrfSafe (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+  return isSameOrigin(headers, ownOrigins) || headers[CSRF_HEADER] === '1'
+}
+
+/** Whether a page of another origin sent this. Clients that are not browsers say nothing and are not foreign. */
+export function isForeign (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+  const site = headers['sec-fetch-site']
+  const says = headers.origin !== undefined || (site !== undefined && site !== 'none')
+  return says && !isSameOrigin(headers, ownOrigins)
+}

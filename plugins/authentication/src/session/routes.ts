@@ -1,0 +1,87 @@
+import type { SessionDirectory } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { InvalidOptionsError } from '../errors.ts'
+import { connectionOf, recordEvent } from '../record-event.ts'
+import { isOutage } from '../token-failure.ts'
+import { directoryRoutes } from './directory-routes.ts'
+import { parseForm, requireText } from './form-body.ts'
+import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
+import { createLogout } from './log-out.ts'
+import { loginBody, logoutBody, refreshBody, type LoginBody, type RefreshBody } from './schemas.ts'
+import { SESSION_CORE, type SessionCore } from './session-core.ts'
+
+/** Options of the session routes. */
+export interface SessionRoutesOptions {
+  /** Lists and ends sessions; without one there are no routes `/sessions`. */
+  readonly directory?: SessionDirectory
+}
+
+/**
+ * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a directory
+ * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication plugin, with a
+ * prefix if need be.
+ * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session` option
+ */
+export async function sessionRoutes (fastify: FastifyInstance, options: SessionRoutesOptions): Promise<void> {
+  if (!fastify.hasDecorator(SESSION_CORE)) {
+    throw new InvalidOptionsError('sessionRoutes needs @sallyport/authentication with its session option, registered before it')
+  }
+  const core = fastify.getDecorator<SessionCore>(SESSION_CORE)
+  acceptForms(fastify)
+
+  fastify.addHook('onSend', async function neverStore (_request, reply) { reply.header('cache-control', 'no-store') })
+
+  fastify.post<{ Body: LoginBody }>('/login', {
+    schema: { body: loginBody },
+    config: { access: 'public', audit: { action: 'session.login' } }
+  }, createLogin(core))
+
+  fastify.post<{ Body: Partial<RefreshBody> | null | undefined }>('/logout', {
+    schema: { body: logoutBody },
+    // Without a body there is nothing to validate, and Fastify would call `undefined` not an object.
+    preValidation: async function absentBodyIsNull (request) { request.body ??= null },
+    config: { access: 'public', audit: { action: 'session.logout' } }
+  }, createLogout(core))
+
+  fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, showSession)
+
+  fastify.post<{ Body: RefreshBody }>('/session/refresh', {
+    schema: { body: refreshBody },
+    config: { access: 'public', audit: { action: 'session.refresh' } }
+  }, createRefresh(core))
+
+  if (options.directory !== undefined) directoryRoutes(fastify, core, options.directory)
+}
+
+/** Forms for these routes only, unless the app parses them itself. */
+function acceptForms (fastify: FastifyInstance): void {
+  const type = 'application/x-www-form-urlencoded'
+  if (fastify.hasContentTypeParser(type)) return
+  fastify.addContentTypeParser(type, { parseAs: 'buffer' }, async function parseFormBody (_request: FastifyRequest, body: Buffer) { return parseForm(body) })
+}
+
+async function showSession (request: FastifyRequest, reply: FastifyReply) {
+  const { principal } = request
+  if (principal === null) return await reply.callNotFound()
+  const { subject, roles, scopes, expiresAtSeconds, sessionId, claims } = principal
+  const username = [claims.preferred_username, claims.username].find(name => typeof name === 'string')
+  return { subject, ...(username === undefined ? {} : { username }), roles, scopes, expiresAtSeconds, sessionId }
+}
+
+/** Makes the handler of `POST /session/refresh`, for clients that hold their tokens themselves. */
+function createRefresh (core: SessionCore) {
+  return async function refreshSession (request: FastifyRequest<{ Body: RefreshBody }>) {
+    refuseBrowser(request)
+    requireText(request.body.refreshToken)
+    try {
+      const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, connectionOf(request))
+      request.principal = principal
+      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', detail: { subject: principal.subject } })
+      return bodyTokens(tokens)
+    } catch (error) {
+      const outage = isOutage(error)
+      recordEvent(request, { stage: 'session', outcome: outage ? 'failure' : 'denied', reason: outage ? 'refresh-unavailable' : 'refresh-rejected' })
+      throw error
+    }
+  }
+}

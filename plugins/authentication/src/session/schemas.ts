@@ -1,0 +1,34 @@
+/** Body of `POST /login`. */
+export interface LoginBody {
+  readonly username: string
+  readonly password: string
+  readonly tokens?: 'cookies' | 'body'
+}
+
+/** Body of `POST /session/refresh`, and of `POST /logout` for a client without cookies. */
+export interface RefreshBody { readonly refreshToken: string }
+
+const refreshToken = { type: 'string', minLength: 1, maxLength: 8192 } as const
+
+/** Schema of {@link LoginBody}; lengths in characters. */
+export const loginBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['username', 'password'],
+  properties: {
+    username: { type: 'string', minLength: 1, maxLength: 256 },
+    password: { type: 'string', minLength: 1, maxLength: 1024 },
+    tokens: { type: 'string', enum: ['cookies', 'body'] }
+  }
+} as const
+
+/** Schema of {@link RefreshBody}. */
+export const refreshBody = { type: 'object', additionalProperties: false, required: ['refreshToken'], properties: { refreshToken } } as const
+
+/** Schema of the optional body of `POST /logout`. */
+export const logoutBody = { type: 'object', nullable: true, additionalProperties: false, properties: { refreshToken } } as const
+
+/** Schema of the parameters of `DELETE /sessions/:sessionId`. */
+export const sessionParameters = {
+  type: 'object', additionalProperties: false, required: ['sessionId'], properties: { sessionId: { type: 'string', minLength: 1, maxLength: 128 } }
+} as const

@@ -1,0 +1,69 @@
+import cookie from '@fastify/cookie'
+import { LRUCache } from 'lru-cache'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TokenVerifier } from '../verify-token.ts'
+import type { NamedValue } from './cookie-chunks.ts'
+import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
+import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
+import { createSessionRefresher, type SessionRefresher } from './refresh-session.ts'
+
+/** What the session strategy and the session routes share. */
+export interface SessionCore {
+  readonly options: ResolvedSessionOptions
+  readonly verifier: TokenVerifier
+  readonly jar: CookieJar
+  readonly refresher: SessionRefresher
+  /** Sessions that ended through this process; other processes learn of it from the status list. */
+  readonly ended: { readonly add: (sessionId: string) => void, readonly has: (sessionId: string | null) => boolean }
+  readonly ownOrigins: (request: FastifyRequest) => readonly string[]
+  readonly setCookies: (request: FastifyRequest, reply: FastifyReply, sealed: readonly NamedValue[]) => void
+  readonly clearCookies: (request: FastifyRequest, reply: FastifyReply) => void
+}
+
+/** Decorator of the instance under which the routes find the core. */
+export const SESSION_CORE = Symbol('sallyport.session')
+
+const MAX_ENDED = 10_000
+
+/** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
+export async function createSessionCore (fastify: FastifyInstance, given: SessionOptions, verifier: TokenVerifier): Promise<SessionCore> {
+  const options = resolveSessionOptions(given)
+  if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
+
+  const jar = createCookieJar(options)
+  const changed = new WeakSet<FastifyRequest>()
+  const core: SessionCore = {
+    options,
+    verifier,
+    jar,
+    refresher: createSessionRefresher(options, verifier, jar.seal),
+    ended: createEndedSessions(),
+    ownOrigins: request => options.origins ?? originOf(request),
+    setCookies: (request, reply, sealed) => { apply(request, reply, jar.replace(sealed, request.headers.cookie)) },
+    clearCookies: (request, reply) => { apply(request, reply, jar.clear(request.headers.cookie)) }
+  }
+
+  function apply (request: FastifyRequest, reply: FastifyReply, { set, clear, attributes }: CookieChanges): void {
+    for (const name of clear) reply.clearCookie(name, attributes)
+    for (const { name, value } of set) reply.setCookie(name, value, attributes)
+    changed.add(request)
+  }
+
+  // A cache in front of us that stores a response stores its Set-Cookie too, and hands one user's session to the next.
+  fastify.addHook('onSend', async function keepCookiesOutOfCaches (request, reply) {
+    if (changed.has(request)) reply.header('cache-control', 'no-store')
+  })
+  fastify.decorate(SESSION_CORE, core)
+  return core
+}
+
+/** The origin that the request was sent to, as a browser spells it (without a default port). */
+function originOf ({ protocol, host }: FastifyRequest): readonly string[] {
+  const url = `${protocol}://${host}`
+  return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
+}
+
+function createEndedSessions (): SessionCore['ended'] {
+  const ids = new LRUCache<string, true>({ max: MAX_ENDED })
+  return { add: sessionId => { ids.set(sessionId, true) }, has: sessionId => sessionId !== null && ids.has(sessionId) }
+}

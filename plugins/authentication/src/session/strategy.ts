@@ -1,0 +1,94 @@
+import type { FastifyError } from '@fastify/error'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
+import { connectionOf, recordEvent } from '../record-event.ts'
+import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import { endsSoon, isOutage, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
+import type { TokenVerifier } from '../verify-token.ts'
+import type { SessionOptions } from './options.ts'
+import { isCsrfSafe, isUnsafe } from './request-origin.ts'
+import { createSessionCore, type SessionCore } from './session-core.ts'
+
+/** A session's tokens as the cookies bring them: either may be missing. */
+interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null }
+
+/** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
+const REFRESH_AHEAD_PAUSE_MS = 5000
+
+/**
+ * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired, about
+ * to expire or revoked, and puts the new cookies on the same response.
+ * @param fastify where `@fastify/cookie` and the hooks go
+ * @param options the strategy's options, found to be without mistakes
+ * @param verifier verifies the access tokens
+ */
+export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, verifier: TokenVerifier): Promise<Strategy> {
+  const core = await createSessionCore(fastify, options, verifier)
+  const resume = createResume(core)
+
+  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
+    const cookies = core.jar.read(request.headers.cookie)
+    if (cookies.kind === 'none') return NOT_APPLICABLE
+    if (cookies.kind === 'duplicated') return refuse(request, new CookieDuplicatedError(), 'cookie-duplicated')
+    if (isUnsafe(request.method, request.headers) && !isCsrfSafe(request.headers, core.ownOrigins(request))) {
+      return refuse(request, new CsrfRefusedError(), 'csrf-refused')
+    }
+    if (cookies.kind === 'invalid') {
+      core.clearCookies(request, reply)
+      return refuse(request, new CookieInvalidError(), 'cookie-invalid')
+    }
+    try {
+      return { kind: 'accepted', ...await resume(request, reply, cookies) }
+    } catch (error) {
+      if (isEnd(error)) {
+        core.clearCookies(request, reply)
+        // A new error for each request: requests that shared the refusal must not share its headers.
+        return refuse(request, new SessionEndedError({ cause: error }), error.cause === undefined ? 'session-ended' : 'refresh-rejected')
+      }
+      if (isOutage(error)) return { kind: 'refused', error }
+      throw error
+    }
+  }
+
+  return { name: 'session', challenge: null, authenticate }
+}
+
+/** The verified token of a session, refreshed when need be. */
+function createResume ({ options, verifier, refresher, ended, setCookies }: SessionCore) {
+  let refreshAheadFromMs = 0
+
+  return async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken }: PresentedTokens): Promise<VerifiedToken> {
+    const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
+    if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
+    const now = options.clock()
+    const due = usable === null || (endsSoon(usable.principal, now, options.refreshAheadSeconds) && now >= refreshAheadFromMs)
+    if (usable !== null && (!due || refreshToken === null)) return usable
+    if (refreshToken === null) throw new SessionEndedError()
+    try {
+      return await refreshed(request, reply, refreshToken)
+    } catch (error) {
+      if (!isOutage(error)) throw error
+      recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
+      if (usable === null) throw error
+      refreshAheadFromMs = now + REFRESH_AHEAD_PAUSE_MS
+      return usable
+    }
+  }
+
+  async function refreshed (request: FastifyRequest, reply: FastifyReply, refreshToken: string): Promise<VerifiedToken> {
+    const renewed = await refresher.refresh(refreshToken, connectionOf(request))
+    if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
+    setCookies(request, reply, renewed.cookies())
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', detail: { subject: renewed.principal.subject } })
+    return renewed
+  }
+}
+
+function refuse (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+  recordEvent(request, { stage: 'session', outcome: 'denied', reason })
+  return { kind: 'refused', error: Object.assign(error, { reason }) }
+}
+
+function isEnd (error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_SESSION_ENDED'
+}

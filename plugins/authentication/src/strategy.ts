@@ -1,0 +1,26 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '@sallyport/security-context'
+
+/**
+ * What a strategy found in a request. "Not responsible" is not "rejected": only `not-applicable` lets the next
+ * strategy look, `refused` ends the search.
+ */
+export type StrategyResult =
+  | { readonly kind: 'accepted', readonly principal: Principal, readonly accessToken: string | null }
+  | { readonly kind: 'not-applicable' }
+  | { readonly kind: 'refused', readonly error: FastifyError }
+
+/** One way to authenticate a request. Strategies are asked in order; the first that feels responsible decides. */
+export interface Strategy {
+  /** Kebab-case; appears in the security event as `detail.strategy`. */
+  readonly name: string
+  /** `WWW-Authenticate` of a request without credentials, without `error`; `null` for none. @see RFC 9110 §11.6.1 */
+  readonly challenge: string | null
+  /** The challenge for this very request, where it is not the same for all: a Basic challenge makes browsers show a dialog. */
+  readonly challengeFor?: (request: FastifyRequest) => string | null
+  /** Never throws for bad credentials; a throw is an internal error and is answered as one. */
+  readonly authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<StrategyResult>
+}
+
+/** The result of a strategy that finds none of its credentials in the request. */
+export const NOT_APPLICABLE: StrategyResult = Object.freeze({ kind: 'not-applicable' })

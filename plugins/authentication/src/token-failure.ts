@@ -1,0 +1,79 @@
+import type { FastifyError } from '@fastify/error'
+import type { Principal, TokenClientErrorCode, TokenSet } from '@sallyport/security-context'
+import { ServerUnavailableError, ThrottledError } from './errors.ts'
+import type { TokenVerifier } from './verify-token.ts'
+
+/** When nobody says how long to wait. */
+const DEFAULT_WAIT_SECONDS = 5
+
+/** A token that was verified just now. */
+export interface VerifiedToken {
+  readonly accessToken: string
+  readonly principal: Principal
+}
+
+/** Whether a token client's error has this code; matched on `code`, because the client is the app's. */
+export function hasCode (error: unknown, code: TokenClientErrorCode): boolean {
+  return codeOf(error) === code
+}
+
+/**
+ * What the caller is told of a token request that is not a rejection: throttling is 429, everything else 503, both with
+ * `Retry-After`. A refusal of what we asked for (scope, grant) is our misconfiguration, so 503 and not 401.
+ */
+export function tokenFailure (cause: unknown): FastifyError {
+  const headers = { 'retry-after': String(retryAfterSeconds(cause)) }
+  const error = hasCode(cause, 'SALLYPORT_TOKEN_THROTTLED') ? new ThrottledError({ cause }) : new ServerUnavailableError({ cause })
+  return Object.assign(error, { headers })
+}
+
+/** Whether an error is worth another try later and says nothing about the caller: an outage, throttling, keys or status unknown. */
+export function isOutage (error: unknown): error is FastifyError {
+  const status = statusOf(error)
+  return status === 503 || status === 429
+}
+
+/**
+ * Verifies, telling "refused" from "cannot tell".
+ * @returns `null` when the token is refused
+ * @throws what the verifier throws when it cannot tell (503)
+ */
+export async function verifyOrNull (verifier: TokenVerifier, accessToken: string): Promise<VerifiedToken | null> {
+  try {
+    return { accessToken, principal: await verifier.verify(accessToken) }
+  } catch (error) {
+    if (statusOf(error) === 401) return null
+    throw error
+  }
+}
+
+/**
+ * Verifies a token that the authorization server issued a moment ago. If it is refused, issuer and verifier disagree:
+ * that is an outage for the operator to mend, not the caller's mistake.
+ * @throws {ServerUnavailableError} `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE`
+ */
+export async function verifyFresh (verifier: TokenVerifier, tokens: TokenSet): Promise<VerifiedToken> {
+  try {
+    return { accessToken: tokens.accessToken, principal: await verifier.verify(tokens.accessToken) }
+  } catch (error) {
+    throw statusOf(error) === 401 ? tokenFailure(error) : error
+  }
+}
+
+/** Whether the token ends within the window. A token without an expiry never does. */
+export function endsSoon (principal: Principal, nowMs: number, windowSeconds: number): boolean {
+  return principal.expiresAtSeconds !== null && principal.expiresAtSeconds * 1000 - nowMs <= windowSeconds * 1000
+}
+
+function statusOf (error: unknown): unknown {
+  return error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+}
+
+function codeOf (error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+function retryAfterSeconds (error: unknown): number {
+  const seconds = error instanceof Error && 'retryAfterSeconds' in error ? error.retryAfterSeconds : undefined
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? Math.ceil(seconds) : DEFAULT_WAIT_SECONDS
+}

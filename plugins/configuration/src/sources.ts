@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { environmentName, isOurs } from './names.ts'
+import type { SettingSchema } from './schema.ts'
+
+/** A value as it was found, and where. */
+export interface Found { readonly value: unknown, readonly origin: string }
+
+/** What one kind of source holds: values by setting, and what is wrong with it. */
+export interface SourceContent { readonly found: Map<string, Found>, readonly mistakes: readonly string[] }
+
+type Schemas = Readonly<Record<string, SettingSchema>>
+
+/** Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. */
+export function readEnvironment (schemas: Schemas, environment: Readonly<Record<string, string | undefined>>): SourceContent {
+  const found = new Map<string, Found>()
+  const mistakes: string[] = []
+  const known = new Set<string>()
+  for (const [key, schema] of Object.entries(schemas)) {
+    const name = environmentName(key)
+    const fileName = `${name}_FILE`
+    known.add(name).add(fileName)
+    const { [name]: value, [fileName]: path } = environment
+    if (value !== undefined && path !== undefined) mistakes.push(`${key}: both ${name} and ${fileName} are set in the environment`)
+    else if (value !== undefined) found.set(key, { value: split(schema, value), origin: `environment ${name}` })
+    else if (path !== undefined) {
+      const content = readSecretFile(path)
+      if (content === null) mistakes.push(`${key}: the file ${path}, named by ${fileName} in the environment, cannot be read`)
+      else found.set(key, { value: split(schema, content), origin: `file ${path} (environment ${fileName})` })
+    }
+  }
+  for (const name of Object.keys(environment)) {
+    if (isOurs(name) && environment[name] !== undefined && !known.has(name)) mistakes.push(`${name}: is set in the environment, but there is no such setting`)
+  }
+  return { found, mistakes }
+}
+
+/** Reads JSON files of camelCase settings; a later file wins. */
+export function readFiles (schemas: Schemas, files: readonly string[]): SourceContent {
+  const found = new Map<string, Found>()
+  const mistakes: string[] = []
+  for (const path of files) {
+    const content = readJsonObject(path)
+    if (typeof content === 'string') mistakes.push(`file ${path}: ${content}`)
+    else {
+      for (const [key, value] of Object.entries(content)) {
+        if (Object.hasOwn(schemas, key)) found.set(key, { value, origin: `file ${path}` })
+        else mistakes.push(`${key}: is set in file ${path}, but there is no such setting`)
+      }
+    }
+  }
+  return { found, mistakes }
+}
+
+function split (schema: SettingSchema, value: string): unknown {
+  if (schema.separator === undefined) return value
+  return value.split(schema.separator).filter(item => item !== '')
+}
+
+/** The content without one trailing newline, as editors and `echo` add it; `null` when unreadable. */
+function readSecretFile (path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch {
+    return null
+  }
+}
+
+/** The object in a file, or what is wrong with it. The parser's own message is left out: it quotes the content. */
+function readJsonObject (path: string): Record<string, unknown> | string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    return 'cannot be read'
+  }
+  try {
+    const content: unknown = JSON.parse(text)
+    return typeof content === 'object' && content !== null && !Array.isArray(content) ? { ...content } : 'does not hold a JSON object'
+  } catch {
+    return 'is not JSON'
+  }
+}

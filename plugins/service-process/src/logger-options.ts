@@ -1,0 +1,35 @@
+import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import { redactLine } from './redact.ts'
+
+/** Fastify's options of its built-in logger. */
+type LoggerSettings = Exclude<NonNullable<FastifyServerOptions['logger']>, boolean>
+
+/** Options of {@link loggerOptions}. */
+export interface LoggerOptions {
+  /** Name of the process, in every line. */
+  readonly name: string
+  /** `fatal` `error` `warn` `info` `debug` `trace` or `silent`. */
+  readonly level: string
+  /** Adds fields to every line, `trace_id` and `span_id` as a rule: `traceIds` of {@link Tracing}. */
+  readonly traceIds?: () => Readonly<Record<string, string>>
+}
+
+/**
+ * Options for `Fastify({ logger })`: JSON lines with name, level and trace ids. Secrets are hidden in the finished line:
+ * authorization and cookie headers, passwords, tokens in fields, messages, errors and URLs.
+ */
+export function loggerOptions (options: LoggerOptions): LoggerSettings {
+  const { name, level, traceIds } = options
+  return {
+    name,
+    level,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { req: requestFields, res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode }) },
+    hooks: { streamWrite: redactLine },
+    ...(traceIds !== undefined && { mixin: () => ({ ...traceIds() }) })
+  }
+}
+
+function requestFields (request: FastifyRequest): { method: string, url: string, remoteAddress: string } {
+  return { method: request.method, url: request.url, remoteAddress: request.ip }
+}

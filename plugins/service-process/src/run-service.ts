@@ -1,0 +1,71 @@
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+
+/** Options of {@link runService}. */
+export interface ServiceOptions {
+  /** Name of the process, in the messages to its parent and on stderr. */
+  readonly name: string
+  /** Makes the app; reading settings belongs in here, so that their mistakes are told. */
+  readonly build: () => Promise<FastifyInstance>
+  readonly host: string
+  readonly port: number
+  /** How long open requests may take after the signal, in ms. Default 8000. */
+  readonly closeTimeoutMs?: number
+}
+
+/** What a forked service says to its parent, once. */
+export type ServiceMessage =
+  | { readonly type: 'ready', readonly name: string, readonly url: string }
+  | { readonly type: 'failed', readonly name: string, readonly message: string }
+
+/**
+ * The life of a service process: build, listen, say so to the parent, close gracefully on SIGTERM, SIGINT, an uncaught
+ * error or the end of the parent. A failed boot is one clear message on stderr and exit code 1.
+ */
+export async function runService (options: ServiceOptions): Promise<void> {
+  const { name } = options
+  // A parent that was killed cannot send a signal, but its end of the channel closes.
+  const orphaned = Promise.withResolvers<undefined>()
+  if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
+  else if (process.send !== undefined) process.exit(1)
+
+  let app: FastifyInstance | undefined
+  try {
+    app = await Promise.race([options.build(), orphaned.promise])
+    if (app === undefined) process.exit(1)
+    closeOnSignal(app, options.closeTimeoutMs ?? 8_000, orphaned.promise)
+    const url = await app.listen({ host: options.host, port: options.port })
+    await tellParent({ type: 'ready', name, url })
+  } catch (error) {
+    const message = bootFailure(error, options)
+    console.error(`${name}: ${message}`)
+    await tellParent({ type: 'failed', name, message })
+    process.exit(1)
+  }
+}
+
+function closeOnSignal (app: FastifyInstance, delay: number, orphaned: Promise<undefined>): void {
+  const logger = { error: (...details: unknown[]) => { app.log.error({ details }, 'the process ends') } }
+  const grace = closeWithGrace({ delay, logger }, async ({ err, signal }) => {
+    if (err !== undefined) app.log.fatal({ err }, 'an uncaught error ends the process')
+    else app.log.info({ signal }, 'closing')
+    await app.close()
+  })
+  void orphaned.then(() => grace.close())
+}
+
+/** One message for a person; a stack only when the error is a defect and not a mistake of the operator. */
+function bootFailure (error: unknown, { host, port }: ServiceOptions): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null
+  if (code === 'EADDRINUSE') return `port ${port} on ${host} is taken`
+  if (code === 'EACCES') return `port ${port} on ${host} is not allowed for this user`
+  return code === null ? error.stack ?? error.message : error.message
+}
+
+async function tellParent (message: ServiceMessage): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (process.send === undefined || !process.connected) return
+  process.send(message, undefined, undefined, () => resolve())
+  await promise
+}

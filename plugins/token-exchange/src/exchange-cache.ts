@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import type { TokenSet } from '@sallyport/security-context'
+import { LRUCache } from 'lru-cache'
+
+/** A cached token is dropped this long before it expires, so that it outlives the call it is used for. */
+const MARGIN_MS = 10_000
+
+/** What a token is cached for. `subjectToken` is `null` for the service's own tokens (client credentials). */
+export interface TokenQuestion {
+  readonly subjectToken: string | null
+  readonly audience: string
+  readonly scope: string | undefined
+}
+
+/** Where the tokens come from, and how many are kept. */
+export interface ExchangeCacheOptions {
+  readonly obtain: (question: TokenQuestion) => Promise<TokenSet>
+  readonly maxEntries: number
+  /** Epoch in ms. */
+  readonly clock: () => number
+}
+
+/** Tokens by subject, audience and scope. */
+export interface ExchangeCache {
+  /** The cached token or a new one; callers with the same question share one request. A failure is not kept. */
+  get: (question: TokenQuestion) => Promise<{ readonly token: string, readonly fresh: boolean }>
+  /** Forgets one answer: the upstream refused the token. */
+  drop: (question: TokenQuestion) => void
+  /** How many tokens are kept. */
+  size: () => number
+}
+
+/**
+ * A bounded cache of exchanged tokens. Keys are digests: a heap dump or a log line of a key gives no token away, and
+ * the parts are delimited, so no two questions have the same key.
+ */
+export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
+  const tokens = new LRUCache<string, { token: string, usableUntilMs: number }>({ max: maxEntries })
+  const pending = new Map<string, Promise<string>>()
+
+  async function obtainOnce (key: string, question: TokenQuestion): Promise<string> {
+    // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
+    const askedAtMs = clock()
+    const { accessToken, expiresInSeconds } = await obtain(question)
+    const usableUntilMs = askedAtMs + expiresInSeconds * 1000 - MARGIN_MS
+    if (usableUntilMs > clock()) tokens.set(key, { token: accessToken, usableUntilMs })
+    return accessToken
+  }
+
+  return {
+    async get (question) {
+      const key = keyOf(question)
+      const cached = tokens.get(key)
+      if (cached !== undefined && clock() < cached.usableUntilMs) return { token: cached.token, fresh: false }
+      tokens.delete(key)
+      let promise = pending.get(key)
+      if (promise === undefined) {
+        promise = obtainOnce(key, question).finally(() => pending.delete(key))
+        pending.set(key, promise)
+      }
+      return { token: await promise, fresh: true }
+    },
+    drop (question) { tokens.delete(keyOf(question)) },
+    size: () => tokens.size
+  }
+}
+
+function keyOf ({ subjectToken, audience, scope }: TokenQuestion): string {
+  return createHash('sha256').update(JSON.stringify([subjectToken, audience, scope ?? null])).digest('base64')
+}

@@ -1,0 +1,24 @@
+import type { SecurityEvent, TokenClientErrorCode } from '@sallyport/security-context'
+
+const EVENTS: Readonly<Record<TokenClientErrorCode, Pick<SecurityEvent, 'outcome' | 'reason'>>> = {
+  SALLYPORT_TOKEN_REJECTED: { outcome: 'denied', reason: 'subject-token-rejected' },
+  SALLYPORT_TOKEN_NOT_GRANTED: { outcome: 'denied', reason: 'exchange-not-granted' },
+  SALLYPORT_TOKEN_THROTTLED: { outcome: 'failure', reason: 'authorization-server-throttles' },
+  SALLYPORT_TOKEN_UNAVAILABLE: { outcome: 'failure', reason: 'authorization-server-unavailable' }
+}
+
+/** What the audit trail and the metrics learn of a failed exchange. */
+export function failureEvent (error: unknown, audience: string): SecurityEvent {
+  const code = codeOf(error)
+  const event = isTokenCode(code) ? EVENTS[code] : { outcome: 'failure', reason: 'exchange-failed' } as const
+  return { stage: 'token-exchange', ...event, detail: { audience } }
+}
+
+/** The `code` of an error, matched instead of its class: it may come from another copy of a package. */
+export function codeOf (error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+function isTokenCode (code: unknown): code is TokenClientErrorCode {
+  return typeof code === 'string' && Object.hasOwn(EVENTS, code)
+}

@@ -1,0 +1,120 @@
+import type { TokenClient, TokenSet } from '@sallyport/security-context'
+import { type Dispatcher, request } from 'undici'
+import { basicClientAuthentication } from './client-authentication.ts'
+import { endpointMistake } from './endpoint-url.ts'
+import { InvalidOptionsError, TokenNotGrantedError } from './errors.ts'
+import type { AuthorizationServerMetadata } from './metadata.ts'
+import { readBody } from './read-body.ts'
+import { type FailedAnswer, tokenFailure, unavailable } from './token-failure.ts'
+import { parseTokenSet } from './token-set.ts'
+
+const MAX_ANSWER_BYTES = 64 * 1024
+const DEFAULT_TIMEOUT_MS = 5000
+const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** How a client reaches its authorization server. */
+export interface TokenClientOptions {
+  /** The metadata, or a function that finds it at the first use (and again after a failure). */
+  readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly dispatcher?: Dispatcher
+  /** Limit for one request from connect to the last byte, in ms. Default 5000. */
+  readonly timeoutMs?: number
+  /** Epoch in ms. */
+  readonly clock?: () => number
+}
+
+type Parameters = Readonly<Record<string, string | undefined>>
+type Post = (endpoint: string, parameters: Parameters) => Promise<FailedAnswer>
+
+/**
+ * An OAuth 2.0 client for the password, refresh, client credentials and token exchange grants and for revocation.
+ * It authenticates by `client_secret_basic`, never follows a redirect and never retries: a refresh token may be spent.
+ * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
+ */
+export function createTokenClient (options: TokenClientOptions): TokenClient {
+  checkOptions(options)
+  const clock = options.clock ?? Date.now
+  const metadata = lazyMetadata(options.metadata)
+  const post = poster(options)
+
+  async function grant (parameters: Parameters): Promise<TokenSet> {
+    const exchanged = parameters.grant_type === EXCHANGE_GRANT
+    const { tokenEndpoint } = await metadata()
+    const answer = await post(tokenEndpoint, parameters)
+    if (answer.statusCode !== 200) throw tokenFailure(answer, exchanged, clock())
+    const tokens = parseTokenSet(answer.text, exchanged)
+    if (typeof tokens === 'string') throw unavailable(new Error(tokens))
+    return tokens
+  }
+
+  return {
+    password: ({ username, password, scope, sessionKind, connection }) => grant({
+      grant_type: 'password', username, password, scope, session_kind: sessionKind, source_address: connection?.sourceAddress, user_agent: connection?.userAgent
+    }),
+    refresh: ({ refreshToken, scope, connection }) => grant({
+      grant_type: 'refresh_token', refresh_token: refreshToken, scope, source_address: connection?.sourceAddress, user_agent: connection?.userAgent
+    }),
+    exchange: ({ subjectToken, audience, scope }) => grant({
+      grant_type: EXCHANGE_GRANT, subject_token: subjectToken, subject_token_type: ACCESS_TOKEN_TYPE, requested_token_type: ACCESS_TOKEN_TYPE, audience, scope
+    }),
+    clientCredentials: ({ audience, scope }) => grant({ grant_type: 'client_credentials', audience, scope }),
+    async revoke ({ token, tokenTypeHint }) {
+      const { revocationEndpoint } = await metadata()
+      if (revocationEndpoint === null) throw new TokenNotGrantedError({ cause: new Error('The authorization server has no revocation endpoint') })
+      const answer = await post(revocationEndpoint, { token, token_type_hint: tokenTypeHint })
+      if (answer.statusCode !== 200) throw tokenFailure(answer, false, clock())
+    }
+  }
+}
+
+/** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
+function poster ({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: TokenClientOptions): Post {
+  const authorization = basicClientAuthentication(clientId, clientSecret)
+  return async (endpoint, parameters) => {
+    const form = new URLSearchParams()
+    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) form.append(name, value)
+    try {
+      const response = await request(endpoint, {
+        method: 'POST',
+        headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+        body: form.toString(),
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(dispatcher && { dispatcher })
+      })
+      const text = await readBody(response.body, MAX_ANSWER_BYTES)
+      return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], text }
+    } catch (cause) {
+      throw unavailable(cause)
+    }
+  }
+}
+
+/** Asks once for all callers that wait, keeps a success and forgets a failure. */
+function lazyMetadata (source: TokenClientOptions['metadata']): () => Promise<AuthorizationServerMetadata> {
+  if (typeof source !== 'function') return () => Promise.resolve(source)
+  let found: Promise<AuthorizationServerMetadata> | null = null
+  return () => {
+    found ??= source().catch(cause => {
+      found = null
+      throw unavailable(cause)
+    })
+    return found
+  }
+}
+
+function checkOptions ({ metadata, clientId, clientSecret, timeoutMs }: TokenClientOptions): void {
+  const mistakes: string[] = []
+  if (clientId === '') mistakes.push('clientId is empty')
+  if (clientSecret === '') mistakes.push('clientSecret is empty')
+  if (timeoutMs !== undefined && !(timeoutMs > 0)) mistakes.push('timeoutMs is not positive')
+  if (typeof metadata !== 'function') {
+    for (const name of ['tokenEndpoint', 'revocationEndpoint'] as const) {
+      const mistake = metadata[name] === null ? null : endpointMistake(metadata[name])
+      if (mistake !== null) mistakes.push(`metadata.${name} ${mistake}`)
+    }
+  }
+  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import helmet from '@fastify/helmet'
+import auditLog from '@sallyport/audit-log'
+import authentication, { sessionRoutes } from '@sallyport/authentication'
+import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import health from '@sallyport/health'
+import secureTransport, { isLoopback, serverOptions } from '@sallyport/secure-transport'
+import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
+import { loggerOptions, type Tracing } from '@sallyport/service-process'
+import tokenExchange from '@sallyport/token-exchange'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Knex } from 'knex'
+import type { ServerOptions } from 'node:https'
+import type { Dispatcher } from 'undici'
+import { forwardRoutes } from './forward/index.ts'
+import { routesOf } from './forward/upstreams.ts'
+import requestHygiene from './hygiene/index.ts'
+import loginThrottle from './login-throttle.ts'
+import { edgeServerOptions } from './server-options.ts'
+import { checkSettings, type GatewaySettings, sealingKeys } from './settings.ts'
+
+/** The audience of the tokens that the edge accepts. */
+export const AUDIENCE = 'sallyport-gateway'
+
+/** What the gateway works with; tests hand in their own. */
+export interface GatewayCollaborators {
+  readonly tokenClient: TokenClient
+  /** Keys of the issuer. */
+  readonly keys: KeySource
+  /** Revocations of the issuer; without it an ended session lives until its access token expires. */
+  readonly status?: StatusSource
+  /** For calls of services: it must verify their certificates. */
+  readonly upstreamAgent: Dispatcher
+  /** Pool of the app role on the gateway's audit database. */
+  readonly db: Knex
+  readonly tracing?: Tracing
+  readonly sessionDirectory?: SessionDirectory
+  /** TLS of the edge listener. */
+  readonly tls?: ServerOptions
+  /** Epoch in ms. */
+  readonly clock?: () => number
+}
+
+/**
+ * The gateway. Read from top to bottom, this is the path of a request: who is calling is found out here, what they may
+ * do is decided by the service.
+ * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
+ */
+export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
+  checkSettings(settings)
+  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock } = collaborators
+  const app = Fastify({
+    ...serverOptions(tls ?? null),
+    ...edgeServerOptions(settings),
+    logger: loggerOptions({ name: 'reference-gateway', level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) })
+  })
+
+  if (tracing !== undefined) await app.register(tracing.plugin)
+  // A trace begins here: what a stranger says about traces is not believed.
+  await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
+  await app.register(problemDetails)
+  await app.register(secureTransport)
+  await app.register(requestHygiene)
+  await app.register(helmet, { strictTransportSecurity: false })
+
+  await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
+
+  const session = { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...(clock && { clock }) }
+  await app.register(authentication, { issuer: settings.issuer, audience: AUDIENCE, keys, ...(status && { status }), basic: { tokenClient, ...(clock && { clock }) }, session, ...(clock && { clock }) })
+  await app.register(authorization, {})
+  await app.register(auditLog, { db, process: 'reference-gateway', route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
+  await app.register(tokenExchange, { tokenClient, ...(clock && { clock }) })
+
+  await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+  await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  await app.register(forwardRoutes, {
+    routes: routesOf(settings),
+    dispatcher: upstreamAgent,
+    maxBodyBytes: settings.maxBodyBytes,
+    upstreamTimeoutMs: settings.upstreamTimeoutMs,
+    additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
+    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` }
+  })
+  return app
+}

@@ -1,0 +1,35 @@
+import type { FastifyError } from '@fastify/error'
+import type { SecurityEvent } from '@sallyport/security-context'
+import { BodyTooLargeError, UpstreamFailedError, UpstreamTimeoutError } from '../errors.ts'
+
+const TIMEOUTS: readonly unknown[] = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT', 'FST_REPLY_FROM_TIMEOUT']
+/** OpenSSL's and Node's codes for a certificate that does not prove the name: the hop goes to the wrong process, or to an attacker. */
+const UNTRUSTED = /^(?:CERT_|ERR_TLS_CERT|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/
+
+/** What the client is told of a failed forward, and what the audit trail and metrics are told. */
+export interface ForwardFailure {
+  readonly error: FastifyError
+  readonly event: SecurityEvent
+}
+
+/**
+ * Names a failure by the codes in its chain of causes. The client learns nothing of the inside: neither which host it
+ * was nor what was wrong with it, and never a 401.
+ */
+export function forwardFailure (error: unknown, audience: string): ForwardFailure {
+  const codes = codesOf(error)
+  const has = (test: (code: string) => boolean): boolean => codes.some(test)
+  const event = (outcome: SecurityEvent['outcome'], reason: string): SecurityEvent => ({ stage: 'forward', outcome, reason, detail: { audience } })
+  if (has(code => code === 'SALLYPORT_GATEWAY_BODY_TOO_LARGE')) return { error: new BodyTooLargeError(), event: event('denied', 'body-too-large') }
+  if (has(code => TIMEOUTS.includes(code))) return { error: new UpstreamTimeoutError({ cause: error }), event: event('failure', 'upstream-timeout') }
+  const reason = has(code => UNTRUSTED.test(code)) ? 'upstream-not-trusted' : 'upstream-failed'
+  return { error: new UpstreamFailedError({ cause: error }), event: event('failure', reason) }
+}
+
+function codesOf (error: unknown): string[] {
+  const codes: string[] = []
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
+    if ('code' in current && typeof current.code === 'string') codes.push(current.code)
+  }
+  return codes
+}

@@ -1,0 +1,31 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { LoginThrottledError } from './errors.ts'
+
+/** How often one source may try to log in. */
+export interface LoginThrottleOptions {
+  readonly perMinute: number
+}
+
+/**
+ * Limits `POST /login` per source address, before the password is looked at. The address is the connection's own, or
+ * comes from a proxy that is trusted by name. The authorization server limits per account, over all gateways.
+ */
+async function loginThrottle (fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
+  fastify.addHook('onRoute', function limitLogin (route: RouteOptions) {
+    if (route.url !== '/login' || ![route.method].flat().includes('POST')) return
+    route.config = { ...route.config, rateLimit: { max: perMinute, timeWindow: 60_000 } }
+  })
+  await fastify.register(rateLimit, {
+    global: false,
+    keyGenerator: (request: FastifyRequest) => request.ip,
+    // The headers would tell an attacker how many tries are left; Retry-After is what a client needs.
+    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },
+    addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
+    onExceeded: (request: FastifyRequest) => { request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'login-throttled' }) },
+    errorResponseBuilder: () => new LoginThrottledError()
+  })
+}
+
+export default fastifyPlugin(loginThrottle, { name: '@sallyport/reference-gateway/login-throttle', fastify: '5.x', decorators: { request: ['securityEvents'] } })

@@ -1,0 +1,15 @@
+import { auditMigrations } from '@sallyport/audit-log'
+import type { Knex } from 'knex'
+
+/**
+ * Brings the gateway's database up to date: it holds the audit trail of the edge and nothing else.
+ * @param db pool of the database's owner
+ * @param roles names of the roles that may append, and that may prune
+ */
+export async function migrate (db: Knex, roles: { readonly appRole: string, readonly prunerRole: string }): Promise<void> {
+  const { source, tableName } = auditMigrations(roles)
+  await db.migrate.latest({ migrationSource: source, tableName })
+}
+
+/** There is nothing to seed: the gateway owns no data of the domain. */
+export async function seedDemo (): Promise<void> {}

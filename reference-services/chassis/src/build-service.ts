@@ -1,0 +1,80 @@
+import auditLog from '@sallyport/audit-log'
+import authentication from '@sallyport/authentication'
+import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import health from '@sallyport/health'
+import metrics from '@sallyport/metrics'
+import secureTransport, { isLoopback, serverTls } from '@sallyport/secure-transport'
+import securityContext, { problemDetails } from '@sallyport/security-context'
+import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
+import type { ServiceCollaborators } from './collaborators.ts'
+import { createInstance, type ServiceInstance } from './create-instance.ts'
+import { openApi } from './open-api.ts'
+import type { ServiceSettings } from './settings.ts'
+
+/** What makes one service different from the others. */
+export interface ServiceDefinition {
+  /** Audience of its tokens and name in the audit trail, the logs and the metrics. */
+  readonly name: string
+  readonly settings: ServiceSettings
+  readonly collaborators: ServiceCollaborators
+  /** The services it calls in the caller's name, by audience. */
+  readonly upstreams: Readonly<Record<string, Upstream>>
+  /** Its routes; each declares `config.access` and `config.audit`. */
+  readonly routes: (app: ServiceInstance) => Promise<void>
+}
+
+/** Who reads the audit trail. */
+export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
+
+/**
+ * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
+ * `listen` or `ready` is the caller's, and fails when a route declares no access or no audit.
+ */
+export async function buildService ({ name, settings, collaborators, upstreams, routes }: ServiceDefinition): Promise<ServiceInstance> {
+  const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock, close } = collaborators
+  const app = createInstance(name, settings, collaborators)
+  // Added first, run last: everything below still uses the collaborators while it closes.
+  if (close !== undefined) app.addHook('onClose', close)
+
+  // One trace through all services: before everything that writes a line or an event.
+  if (tracing !== undefined) await app.register(tracing.plugin)
+  await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
+  await app.register(problemDetails)
+
+  // What is ambiguous is refused before anybody interprets it.
+  await app.register(secureTransport)
+
+  // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
+  await app.register(authentication, {
+    issuer: settings.issuer, audience: name, keys, ...(status !== undefined && { status }), ...(clock !== undefined && { clock })
+  })
+
+  // What they may do; nothing, unless the route says so.
+  await app.register(authorization, { acl: { db } })
+
+  // What they did, or were refused.
+  await app.register(auditLog, {
+    db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
+  })
+
+  // How the service is doing, on a listener that the edge does not reach.
+  await app.register(health, {
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
+    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
+  })
+  await app.register(metrics, { exposeOn: app.operations, process: name })
+  await app.register(openApi, { name, issuer: settings.issuer })
+
+  // Calls of other services, each with a token of its own.
+  await app.register(tokenExchange, {
+    tokenClient,
+    upstreams,
+    upstreamTimeoutMs: settings.upstreamTimeoutMs,
+    ...(dispatcher !== undefined && { dispatcher }),
+    ...(tracing !== undefined && { outgoingHeaders: request => tracing.outgoingHeaders(request) }),
+    ...(clock !== undefined && { clock })
+  })
+
+  await app.register(async function serviceRoutes (scope) { await routes(scope.withTypeProvider()) })
+  return app
+}

@@ -1,0 +1,7 @@
+import createError from '@fastify/error'
+
+/** A handler asked for a caller or a resource that its route does not declare; what is missing is in the cause. */
+export const ChassisMisuseError = createError('SALLYPORT_CHASSIS_MISUSE', 'Internal Server Error', 500)
+
+/** Boot: settings that are each valid do not fit together; the message names the mistake. */
+export const ServiceSettingsError = createError('SALLYPORT_CHASSIS_SETTINGS_INVALID', 'Invalid settings: %s', 500)

@@ -1,0 +1,52 @@
+import { aclMigrations } from '@sallyport/authorization'
+import { auditMigrations } from '@sallyport/audit-log'
+import type { Knex } from 'knex'
+
+/** Database roles beside the owner; both exist before the migrations run. */
+export interface ServiceRoles {
+  /** The running service: what its tables' grants say, and insert and select on the audit tables. */
+  readonly appRole: string
+  /** The retention job of the audit tables. */
+  readonly prunerRole: string
+}
+
+/** Migrations under fixed names, and the table in which knex remembers them. */
+export interface NamedMigrations {
+  readonly source: Knex.MigrationSource<string>
+  readonly tableName: string
+}
+
+/** The tables of a service: its migrations, and what the running service may do with each table. */
+export interface DomainTables {
+  readonly migrations: NamedMigrations
+  /** Table → privileges of the app role, for example `{ orders: ['select', 'insert', 'update'] }`. */
+  readonly grants: Readonly<Record<string, ReadonlyArray<'select' | 'insert' | 'update' | 'delete'>>>
+}
+
+/** A migration source whose names do not depend on where files are. */
+export function namedMigrations (tableName: string, migrations: Readonly<Record<string, Knex.Migration>>): NamedMigrations {
+  const source: Knex.MigrationSource<string> = {
+    getMigrations: async () => Object.keys(migrations),
+    getMigrationName: name => name,
+    getMigration: async name => {
+      const migration = migrations[name]
+      if (migration === undefined) throw new Error(`no migration ${name}`)
+      return migration
+    }
+  }
+  return { source, tableName }
+}
+
+/**
+ * Brings the database of a service up to date: audit trail, access control lists, its own tables, and the app role's
+ * rights.
+ * @param db pool of the database's owner
+ */
+export async function migrateService (db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
+  for (const { source, tableName } of [auditMigrations(roles), aclMigrations(roles), domain.migrations]) {
+    await db.migrate.latest({ migrationSource: source, tableName })
+  }
+  for (const [table, privileges] of Object.entries(domain.grants)) {
+    await db.raw(`grant ${privileges.join(', ')} on ?? to ??`, [table, roles.appRole])
+  }
+}

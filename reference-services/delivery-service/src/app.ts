@@ -1,0 +1,15 @@
+import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import { deliveryRoutes } from './routes/deliveries.ts'
+import type { DeliveryServiceSettings } from './settings.ts'
+
+/** The name of this service: its audience, its OAuth client and its name in the audit trail. */
+export const NAME = 'delivery-service'
+
+/**
+ * Builds delivery-service: the path that all services share, and its routes. It calls nobody.
+ * @param settings serialisable values
+ * @param collaborators the database, the authorization server's keys, the token client
+ */
+export async function buildApp (settings: DeliveryServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
+  return buildService({ name: NAME, settings, collaborators, upstreams: {}, routes: app => deliveryRoutes(app, { db: collaborators.db }) })
+}

@@ -1,0 +1,71 @@
+import { applyFilter } from '@sallyport/authorization'
+import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import type { Policy, Principal } from '@sallyport/security-context'
+import type { Knex } from 'knex'
+import type { DeliveryState } from '../schemas.ts'
+
+/** A delivery as it is stored. */
+export interface StoredDelivery {
+  readonly deliveryId: string
+  readonly ticketId: string
+  readonly orderId: string
+  readonly restaurantId: string
+  readonly state: DeliveryState
+  readonly courierId: string | null
+  readonly deliveryAddress: string
+  readonly createdAt: Date
+}
+
+const COLUMNS = {
+  deliveryId: 'delivery_id',
+  ticketId: 'ticket_id',
+  orderId: 'order_id',
+  restaurantId: 'restaurant_id',
+  state: 'state',
+  courierId: 'courier_id',
+  deliveryAddress: 'delivery_address',
+  createdAt: 'created_at'
+} as const
+const NEWEST_FIRST = { table: 'deliveries', idColumn: COLUMNS.deliveryId, createdAtColumn: COLUMNS.createdAt }
+
+/** Stores a delivery; `false` when its ticket or its order has one already. */
+export async function insertDelivery (trx: Knex, delivery: StoredDelivery): Promise<boolean> {
+  const inserted: unknown[] = await trx('deliveries').insert({
+    delivery_id: delivery.deliveryId,
+    ticket_id: delivery.ticketId,
+    order_id: delivery.orderId,
+    restaurant_id: delivery.restaurantId,
+    state: delivery.state,
+    courier_id: delivery.courierId,
+    delivery_address: delivery.deliveryAddress,
+    created_at: delivery.createdAt
+  }).onConflict().ignore().returning('delivery_id')
+  return inserted.length === 1
+}
+
+/** One delivery, whoever asks; `null` when there is none. */
+export async function findDelivery (db: Knex, by: { readonly deliveryId: string } | { readonly ticketId: string }): Promise<StoredDelivery | null> {
+  const where = 'deliveryId' in by ? { delivery_id: by.deliveryId } : { ticket_id: by.ticketId }
+  const delivery: StoredDelivery | undefined = await db('deliveries').where(where).select(COLUMNS).first()
+  return delivery ?? null
+}
+
+/** The deliveries that the policy shows to the principal, newest first; the policy is part of the SQL. */
+export async function findDeliveries (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredDelivery>> {
+  const query = db('deliveries').select(COLUMNS)
+  return readPage<StoredDelivery>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page, ({ deliveryId }) => deliveryId)
+}
+
+/** State and courier of a delivery: what a step changes. */
+export interface Position {
+  readonly state: DeliveryState
+  readonly courierId: string | null
+}
+
+/** Moves a delivery on if it is still at `from`: of two callers with the same `from`, one gets `null`. */
+export async function moveDelivery (trx: Knex, deliveryId: string, from: Position, to: Position): Promise<StoredDelivery | null> {
+  const changed = await trx('deliveries')
+    .where({ delivery_id: deliveryId, state: from.state, courier_id: from.courierId })
+    .update({ state: to.state, courier_id: to.courierId })
+  return changed === 1 ? findDelivery(trx, { deliveryId }) : null
+}

@@ -1,0 +1,19 @@
+import { actor, allOf, anyOf, attribute, owner, role, scope } from '@sallyport/authorization'
+
+const offered = allOf(attribute('state', 'SCHEDULED'), attribute('courierId', null))
+const assigned = owner('courierId')
+
+/** Sees a delivery: couriers what is offered or theirs, administrators all. Filters the list. */
+export const readDelivery = allOf(scope('deliveries:read'), anyOf(role('ADMIN'), allOf(role('COURIER'), anyOf(offered, assigned))))
+
+/** May ask for the list at all; what is in it, {@link readDelivery} says. */
+export const listDeliveries = allOf(scope('deliveries:read'), role('COURIER', 'ADMIN'))
+
+/** Accepts a delivery that is offered; one's own too, so that a repeated call is answered and not refused. */
+export const acceptDelivery = allOf(scope('deliveries:write'), role('COURIER'), anyOf(offered, assigned))
+
+/** Moves one's own delivery on. */
+export const carryDelivery = allOf(scope('deliveries:write'), role('COURIER'), assigned)
+
+/** Opens deliveries: restaurant-service, in whosever name. */
+export const fromRestaurantService = actor('restaurant-service')

@@ -1,0 +1,45 @@
+import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+
+const tables: DomainTables = {
+  migrations: namedMigrations('order_migrations', { '0001-orders': { up: createOrders, down: dropOrders } }),
+  grants: { orders: ['select', 'insert', 'update'], order_lines: ['select', 'insert'] }
+}
+
+/**
+ * Makes the tables of order-service, its audit trail and access control lists, and grants the app role its rights.
+ * @param db pool of the database's owner
+ */
+export async function migrate (db: Knex, roles: ServiceRoles): Promise<void> {
+  await migrateService(db, roles, tables)
+}
+
+async function createOrders (db: Knex): Promise<void> {
+  await db.raw(`
+    create table orders (
+      order_id uuid primary key,
+      customer_id text not null,
+      restaurant_id uuid not null,
+      state text not null check (state in ('APPROVAL_PENDING', 'APPROVED', 'REJECTED', 'CANCELLED')),
+      ticket_id uuid check (ticket_id is not null or state <> 'APPROVED'),
+      total_cents integer not null check (total_cents >= 0),
+      delivery_address text not null,
+      created_at timestamptz not null default now()
+    )`)
+  await db.raw('create index orders_of_customer on orders (customer_id, created_at desc, order_id desc)')
+  await db.raw('create index orders_newest on orders (created_at desc, order_id desc)')
+  await db.raw(`
+    create table order_lines (
+      order_id uuid not null references orders on delete cascade,
+      position integer not null,
+      menu_item_id uuid not null,
+      name text not null,
+      quantity integer not null check (quantity > 0),
+      price_cents integer not null check (price_cents >= 0),
+      primary key (order_id, position)
+    )`)
+}
+
+async function dropOrders (db: Knex): Promise<void> {
+  for (const table of ['order_lines', 'orders']) await db.raw('drop table ??', [table])
+}

@@ -1,0 +1,44 @@
+import type { UpstreamAnswer, UpstreamCaller } from '@sallyport/token-exchange'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { RestaurantFailedError, RestaurantUnavailableError } from '../errors.ts'
+import type { Restaurants } from './restaurants.ts'
+
+const Menu = Type.Object({
+  items: Type.Array(Type.Object({ menuItemId: Type.String(), name: Type.String(), priceCents: Type.Integer({ minimum: 0, maximum: 100_000 }) }))
+})
+const Ticket = Type.Object({ ticketId: Type.String() })
+
+/** Statuses by which restaurant-service says about an order: I will not take it. */
+const REFUSALS: readonly number[] = [404, 409]
+
+/**
+ * Asks restaurant-service over the network. An answer is believed only in the shape that was agreed on.
+ * @throws `SALLYPORT_ORDER_RESTAURANT_FAILED`, `SALLYPORT_ORDER_RESTAURANT_UNAVAILABLE`, and what `caller.request` throws
+ */
+export function askRestaurantService (caller: UpstreamCaller): Restaurants {
+  return {
+    async readMenu (restaurantId) {
+      const answer = await caller.request({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` })
+      return answer.statusCode === 404 ? null : parse(Menu, answer).items
+    },
+    async openTicket ({ orderId, restaurantId, lines, deliveryAddress }) {
+      const body = { orderId, restaurantId, deliveryAddress, lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity })) }
+      const answer = await caller.request({ method: 'POST', path: '/tickets', body })
+      if (REFUSALS.includes(answer.statusCode)) return { kind: 'refused' }
+      return { kind: 'opened', ticketId: parse(Ticket, answer).ticketId }
+    },
+    async cancelTicket (ticketId) {
+      const answer = await caller.request({ method: 'POST', path: `/tickets/${encodeURIComponent(ticketId)}/cancel` })
+      if (answer.statusCode === 409) return false
+      parse(Ticket, answer)
+      return true
+    }
+  }
+}
+
+function parse<Schema extends TSchema> (schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {
+  if (statusCode === 503) throw new RestaurantUnavailableError()
+  if (statusCode >= 200 && statusCode < 300 && Value.Check(schema, body)) return body
+  throw Object.assign(new RestaurantFailedError(), { cause: new Error(`restaurant-service answered ${statusCode}`) })
+}

@@ -1,0 +1,61 @@
+import { applyFilter } from '@sallyport/authorization'
+import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import type { Policy, Principal } from '@sallyport/security-context'
+import type { Knex } from 'knex'
+import type { OrderState } from '../schemas.ts'
+import type { StoredOrder } from './order.ts'
+
+const COLUMNS = {
+  orderId: 'order_id',
+  customerId: 'customer_id',
+  restaurantId: 'restaurant_id',
+  state: 'state',
+  ticketId: 'ticket_id',
+  totalCents: 'total_cents',
+  deliveryAddress: 'delivery_address',
+  createdAt: 'created_at'
+} as const
+const NEWEST_FIRST = { table: 'orders', idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
+
+/** The lines travel with their order in one row, so that a page of orders is one query. */
+const LINES = `(
+  select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity, 'priceCents', price_cents) order by position)
+  from order_lines where order_lines.order_id = orders.order_id
+) as lines`
+
+/** Stores a new order with its lines. */
+export async function insertOrder (trx: Knex, order: StoredOrder): Promise<void> {
+  await trx('orders').insert({
+    order_id: order.orderId,
+    customer_id: order.customerId,
+    restaurant_id: order.restaurantId,
+    state: order.state,
+    ticket_id: order.ticketId,
+    total_cents: order.totalCents,
+    delivery_address: order.deliveryAddress,
+    created_at: order.createdAt
+  })
+  await trx('order_lines').insert(order.lines.map((line, position) => ({
+    order_id: order.orderId, position, menu_item_id: line.menuItemId, name: line.name, quantity: line.quantity, price_cents: line.priceCents
+  })))
+}
+
+/** One order, whoever asks; `null` when there is none. */
+export async function findOrder (db: Knex, orderId: string): Promise<StoredOrder | null> {
+  const order: StoredOrder | undefined = await db('orders').where({ order_id: orderId }).select(COLUMNS, db.raw(LINES)).first()
+  return order ?? null
+}
+
+/** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
+export async function findOrders (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredOrder>> {
+  const query = db('orders').select(COLUMNS, db.raw(LINES))
+  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page, ({ orderId }) => orderId)
+}
+
+/** Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. */
+export async function changeState (
+  trx: Knex, orderId: string, from: readonly OrderState[], to: { readonly state: OrderState, readonly ticketId: string | null }
+): Promise<StoredOrder | null> {
+  const changed = await trx('orders').where({ order_id: orderId }).whereIn('state', [...from]).update({ state: to.state, ticket_id: to.ticketId })
+  return changed === 1 ? findOrder(trx, orderId) : null
+}

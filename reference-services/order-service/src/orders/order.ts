@@ -1,0 +1,22 @@
+import type { OrderLine, OrderState } from '../schemas.ts'
+
+/** An order as it is stored. */
+export interface StoredOrder {
+  readonly orderId: string
+  readonly customerId: string
+  readonly restaurantId: string
+  readonly state: OrderState
+  readonly ticketId: string | null
+  readonly lines: readonly OrderLine[]
+  readonly totalCents: number
+  readonly deliveryAddress: string
+  readonly createdAt: Date
+}
+
+/** The states that an order can be cancelled in, as far as this service knows: the restaurant has the last word. */
+export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
+
+/** What the lines cost together, in cents. */
+export function totalOf (lines: readonly OrderLine[]): number {
+  return lines.reduce((total, { quantity, priceCents }) => total + quantity * priceCents, 0)
+}

@@ -1,0 +1,21 @@
+import type { StoredOrder } from './order.ts'
+
+/** An item of a restaurant's menu. */
+export interface MenuItem {
+  readonly menuItemId: string
+  readonly name: string
+  readonly priceCents: number
+}
+
+/** What became of asking for a ticket. `refused` means that there is none and will be none. */
+export type TicketAnswer = { readonly kind: 'opened', readonly ticketId: string } | { readonly kind: 'refused' }
+
+/** restaurant-service, asked in the caller's name. */
+export interface Restaurants {
+  /** The menu of a restaurant; `null` when there is no such restaurant. */
+  readMenu: (restaurantId: string) => Promise<readonly MenuItem[] | null>
+  /** Opens the ticket of an order, or finds the one that it has. */
+  openTicket: (order: Pick<StoredOrder, 'orderId' | 'restaurantId' | 'lines' | 'deliveryAddress'>) => Promise<TicketAnswer>
+  /** Withdraws a ticket; `false` when the restaurant has accepted it. */
+  cancelTicket: (ticketId: string) => Promise<boolean>
+}

@@ -1,0 +1,55 @@
+import { callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import type { FastifyRequest } from 'fastify'
+import type { Knex } from 'knex'
+import type { Static } from 'typebox'
+import { askRestaurantService } from '../orders/ask-restaurant-service.ts'
+import { cancelOrder } from '../orders/cancel-order.ts'
+import type { StoredOrder } from '../orders/order.ts'
+import { findOrder, findOrders } from '../orders/order-store.ts'
+import { placeOrder, type OrderCollaborators } from '../orders/place-order.ts'
+import * as policies from '../policies.ts'
+import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } from '../schemas.ts'
+
+/** The routes of order-service. */
+export async function orderRoutes (app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
+  const order = routeResource('orderId', orderId => findOrder(db, orderId))
+  const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
+    db,
+    restaurants: askRestaurantService(request.callAs('restaurant-service')),
+    audit: (trx, event) => request.audit(trx, event)
+  })
+
+  app.post('/orders', {
+    config: { access: policies.placeOrders, audit: { action: 'order.place' } },
+    schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
+  }, async function placeOrderRoute (request, reply) {
+    const placed = await placeOrder(collaboratorsOf(request), callerOf(request).subject, request.body)
+    return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shown(placed))
+  })
+
+  app.get('/orders', {
+    config: { access: policies.listOrders, audit: 'none' },
+    schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
+  }, async function listOrdersRoute (request) {
+    const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
+    return { orders: rows.map(shown), next }
+  })
+
+  app.get('/orders/:orderId', {
+    config: { access: policies.readOrder, resource: order.load, audit: 'none' },
+    schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
+  }, async function readOrderRoute (request) {
+    return shown(order.of(request))
+  })
+
+  app.post('/orders/:orderId/cancel', {
+    config: { access: policies.cancelOrder, resource: order.load, audit: { action: 'order.cancel', resource: { type: 'order', parameter: 'orderId' } } },
+    schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
+  }, async function cancelOrderRoute (request) {
+    return shown(await cancelOrder(collaboratorsOf(request), order.of(request)))
+  })
+}
+
+function shown ({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
+  return { ...order, lines: [...lines], createdAt: createdAt.toISOString() }
+}

@@ -1,0 +1,69 @@
+import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+
+const tables: DomainTables = {
+  migrations: namedMigrations('restaurant_migrations', {
+    '0001-restaurants': { up: createRestaurants, down: dropRestaurants },
+    '0002-tickets': { up: createTickets, down: dropTickets }
+  }),
+  grants: {
+    // Update, because a row that is locked for a change of its menu needs that right.
+    restaurants: ['select', 'update'],
+    menu_items: ['select', 'insert', 'update', 'delete'],
+    tickets: ['select', 'insert', 'update'],
+    ticket_lines: ['select', 'insert']
+  }
+}
+
+/**
+ * Makes the tables of restaurant-service, its audit trail and access control lists, and grants the app role its rights.
+ * @param db pool of the database's owner
+ */
+export async function migrate (db: Knex, roles: ServiceRoles): Promise<void> {
+  await migrateService(db, roles, tables)
+}
+
+async function createRestaurants (db: Knex): Promise<void> {
+  await db.raw('create table restaurants (restaurant_id uuid primary key, name text not null unique)')
+  await db.raw(`
+    create table menu_items (
+      menu_item_id uuid primary key,
+      restaurant_id uuid not null references restaurants on delete cascade,
+      position integer not null,
+      name text not null,
+      price_cents integer not null check (price_cents >= 0)
+    )`)
+  await db.raw('create index menu_items_of_restaurant on menu_items (restaurant_id, position)')
+}
+
+async function dropRestaurants (db: Knex): Promise<void> {
+  for (const table of ['menu_items', 'restaurants']) await db.raw('drop table ??', [table])
+}
+
+/** Lines repeat the name: a ticket is what was ordered, also after the menu changed. */
+async function createTickets (db: Knex): Promise<void> {
+  await db.raw(`
+    create table tickets (
+      ticket_id uuid primary key,
+      order_id uuid not null unique,
+      restaurant_id uuid not null references restaurants,
+      state text not null check (state in ('OPEN', 'ACCEPTED', 'CANCELLED')),
+      delivery_id uuid check (delivery_id is null or state = 'ACCEPTED'),
+      delivery_address text not null,
+      created_at timestamptz not null default now()
+    )`)
+  await db.raw('create index tickets_of_restaurant on tickets (restaurant_id, created_at desc, ticket_id desc)')
+  await db.raw(`
+    create table ticket_lines (
+      ticket_id uuid not null references tickets on delete cascade,
+      position integer not null,
+      menu_item_id uuid not null,
+      name text not null,
+      quantity integer not null check (quantity > 0),
+      primary key (ticket_id, position)
+    )`)
+}
+
+async function dropTickets (db: Knex): Promise<void> {
+  for (const table of ['ticket_lines', 'tickets']) await db.raw('drop table ??', [table])
+}

@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto'
+import type { RecordAudit } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+import { MenuItemTakenError } from '../errors.ts'
+import type { MenuItem, NewMenu } from '../schemas.ts'
+import { findMenu, lockRestaurant, storeMenu } from './restaurant-store.ts'
+
+/**
+ * Replaces a restaurant's menu as a whole; the audit row holds both menus.
+ *
+ * An item that is sent with an id keeps it, but only an id of this very menu: ids are not for callers to choose, or one
+ * restaurant could take the id under which orders know another's dish.
+ * @throws `SALLYPORT_RESTAURANT_ITEM_TAKEN`
+ */
+export async function replaceMenu (db: Knex, audit: RecordAudit, restaurantId: string, { items }: NewMenu): Promise<MenuItem[]> {
+  return db.transaction(async trx => {
+    await lockRestaurant(trx, restaurantId)
+    const before = await findMenu(trx, restaurantId)
+    const after = items.map(({ menuItemId, name, priceCents }) => ({ menuItemId: menuItemId ?? randomUUID(), name, priceCents }))
+    const kept = items.flatMap(({ menuItemId }) => menuItemId === undefined ? [] : [menuItemId])
+    const known = new Set(before.map(({ menuItemId }) => menuItemId))
+    if (new Set(kept).size < kept.length || !kept.every(id => known.has(id))) throw new MenuItemTakenError()
+    await storeMenu(trx, restaurantId, after)
+    await audit(trx, { action: 'menu.replace', outcome: 'success', detail: { before, after } })
+    return after
+  })
+}

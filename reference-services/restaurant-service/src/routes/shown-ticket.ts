@@ -1,0 +1,8 @@
+import type { Static } from 'typebox'
+import type { TicketSchema } from '../schemas.ts'
+import type { StoredTicket } from '../tickets/ticket-store.ts'
+
+/** A ticket as it is answered. */
+export function shownTicket ({ lines, createdAt, ...ticket }: StoredTicket): Static<typeof TicketSchema> {
+  return { ...ticket, lines: [...lines], createdAt: createdAt.toISOString() }
+}

@@ -1,0 +1,39 @@
+import { ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+import * as policies from '../policies.ts'
+import { NewTicketSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
+import { acceptTicket } from '../tickets/accept-ticket.ts'
+import { askDeliveryService } from '../tickets/ask-delivery-service.ts'
+import { cancelTicket } from '../tickets/cancel-ticket.ts'
+import { openTicket } from '../tickets/open-ticket.ts'
+import { findTicket } from '../tickets/ticket-store.ts'
+import { shownTicket } from './shown-ticket.ts'
+
+/** The routes under `/tickets`. */
+export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
+  const ticket = routeResource('ticketId', ticketId => findTicket(db, { ticketId }))
+  const auditedTicket = { type: 'ticket', parameter: 'ticketId' } as const
+
+  app.post('/tickets', {
+    config: { access: policies.fromOrderService, audit: { action: 'ticket.open' } },
+    schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
+  }, async function openTicketRoute (request, reply) {
+    const { ticket, opened } = await openTicket(db, (trx, event) => request.audit(trx, event), request.body)
+    return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
+  })
+
+  app.post('/tickets/:ticketId/cancel', {
+    config: { access: policies.fromOrderService, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
+    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
+  }, async function cancelTicketRoute (request) {
+    return shownTicket(await cancelTicket(db, (trx, event) => request.audit(trx, event), ticket.of(request)))
+  })
+
+  app.post('/tickets/:ticketId/accept', {
+    config: { access: policies.manageRestaurant, resource: ticket.load, audit: { action: 'ticket.accept', resource: auditedTicket } },
+    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
+  }, async function acceptTicketRoute (request) {
+    const openDelivery = askDeliveryService(request.callAs('delivery-service'))
+    return shownTicket(await acceptTicket({ db, audit: (trx, event) => request.audit(trx, event), openDelivery }, ticket.of(request)))
+  })
+}

@@ -1,0 +1,12 @@
+import { serviceSettings } from '@sallyport/chassis'
+import type { DeepReadonly } from '@sallyport/configuration'
+import Type, { type Static } from 'typebox'
+
+/** The settings of restaurant-service: those of every service, and where delivery-service is. */
+export const settingsSchema = Type.Object({
+  ...serviceSettings({ port: 8083, operationsPort: 8183 }),
+  deliveryServiceOrigin: Type.String({ format: 'secure-origin', default: 'https://delivery-service.sallyport.internal:8084' })
+}, { additionalProperties: false })
+
+/** The settings as values. */
+export type RestaurantServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -1,0 +1,20 @@
+import type { UpstreamCaller } from '@sallyport/token-exchange'
+import Type from 'typebox'
+import { Value } from 'typebox/value'
+import { DeliveryFailedError, DeliveryUnavailableError } from '../errors.ts'
+import type { OpenDelivery } from './accept-ticket.ts'
+
+const Delivery = Type.Object({ deliveryId: Type.String() })
+
+/**
+ * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
+ * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what `caller.request` throws
+ */
+export function askDeliveryService (caller: UpstreamCaller): OpenDelivery {
+  return async function openDelivery ({ ticketId, orderId, restaurantId, deliveryAddress }) {
+    const { statusCode, body } = await caller.request({ method: 'POST', path: '/deliveries', body: { ticketId, orderId, restaurantId, deliveryAddress } })
+    if (statusCode === 503) throw new DeliveryUnavailableError()
+    if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
+    throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
+  }
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import type { RecordAudit } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+import { MenuItemUnknownError, RestaurantUnknownError, TicketExistsError } from '../errors.ts'
+import { findMenu, findRestaurant } from '../restaurants/restaurant-store.ts'
+import type { NewTicket } from '../schemas.ts'
+import { findTicket, insertTicket, type StoredTicket } from './ticket-store.ts'
+
+/** The ticket of an order, and whether this call opened it. */
+export interface OpenedTicket {
+  readonly ticket: StoredTicket
+  readonly opened: boolean
+}
+
+/**
+ * Opens the ticket of an order, or answers with the one that the order has: a caller whose answer got lost asks again.
+ * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`
+ */
+export async function openTicket (db: Knex, audit: RecordAudit, wanted: NewTicket): Promise<OpenedTicket> {
+  const existing = await findTicket(db, wanted)
+  if (existing !== null) return found(db, audit, existing, wanted)
+  const ticket = await ticketFor(db, wanted)
+  const opened = await db.transaction(async trx => {
+    if (!await insertTicket(trx, ticket)) return false
+    const after = { state: ticket.state, orderId: ticket.orderId, restaurantId: ticket.restaurantId }
+    await audit(trx, { action: 'ticket.open', outcome: 'success', resource: { type: 'ticket', id: ticket.ticketId }, detail: { after } })
+    return true
+  })
+  if (opened) return { ticket, opened }
+  const faster = await findTicket(db, wanted)
+  if (faster === null) throw new TicketExistsError()
+  return found(db, audit, faster, wanted)
+}
+
+async function ticketFor (db: Knex, { orderId, restaurantId, lines, deliveryAddress }: NewTicket): Promise<StoredTicket> {
+  if (await findRestaurant(db, restaurantId) === null) throw new RestaurantUnknownError()
+  const names = new Map((await findMenu(db, restaurantId)).map(({ menuItemId, name }) => [menuItemId, name]))
+  const named = lines.map(({ menuItemId, quantity }) => {
+    const name = names.get(menuItemId)
+    if (name === undefined) throw new MenuItemUnknownError()
+    return { menuItemId, name, quantity }
+  })
+  return { ticketId: randomUUID(), orderId, restaurantId, state: 'OPEN', deliveryId: null, lines: named, deliveryAddress, createdAt: new Date() }
+}
+
+async function found (db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
+  if (ticket.restaurantId !== wanted.restaurantId) throw new TicketExistsError()
+  await audit(db, { action: 'ticket.open', outcome: 'success', reason: 'already-open', resource: { type: 'ticket', id: ticket.ticketId }, detail: { after: { state: ticket.state } } })
+  return { ticket, opened: false }
+}

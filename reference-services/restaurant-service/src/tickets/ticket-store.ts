@@ -1,0 +1,72 @@
+import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+import type { TicketState } from '../schemas.ts'
+
+/** A ticket as it is stored. */
+export interface StoredTicket {
+  readonly ticketId: string
+  readonly orderId: string
+  readonly restaurantId: string
+  readonly state: TicketState
+  readonly deliveryId: string | null
+  readonly lines: ReadonlyArray<{ readonly menuItemId: string, readonly name: string, readonly quantity: number }>
+  readonly deliveryAddress: string
+  readonly createdAt: Date
+}
+
+const COLUMNS = {
+  ticketId: 'ticket_id',
+  orderId: 'order_id',
+  restaurantId: 'restaurant_id',
+  state: 'state',
+  deliveryId: 'delivery_id',
+  deliveryAddress: 'delivery_address',
+  createdAt: 'created_at'
+} as const
+const NEWEST_FIRST = { table: 'tickets', idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
+const LINES = `(
+  select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity) order by position)
+  from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
+) as lines`
+
+/** Stores a ticket with its lines; `false` when the order has one already. */
+export async function insertTicket (trx: Knex, ticket: StoredTicket): Promise<boolean> {
+  const inserted: unknown[] = await trx('tickets').insert({
+    ticket_id: ticket.ticketId,
+    order_id: ticket.orderId,
+    restaurant_id: ticket.restaurantId,
+    state: ticket.state,
+    delivery_id: ticket.deliveryId,
+    delivery_address: ticket.deliveryAddress,
+    created_at: ticket.createdAt
+  }).onConflict('order_id').ignore().returning('ticket_id')
+  if (inserted.length === 0) return false
+  await trx('ticket_lines').insert(ticket.lines.map((line, position) => (
+    { ticket_id: ticket.ticketId, position, menu_item_id: line.menuItemId, name: line.name, quantity: line.quantity }
+  )))
+  return true
+}
+
+/** One ticket, whoever asks; `null` when there is none. */
+export async function findTicket (db: Knex, by: { readonly ticketId: string } | { readonly orderId: string }): Promise<StoredTicket | null> {
+  const where = 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
+  const ticket: StoredTicket | undefined = await db('tickets').where(where).select(COLUMNS, db.raw(LINES)).first()
+  return ticket ?? null
+}
+
+/** The tickets of a restaurant, newest first. */
+export async function findTickets (db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
+  const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
+  return readPage<StoredTicket>(query, NEWEST_FIRST, page, ({ ticketId }) => ticketId)
+}
+
+/** Moves a ticket from `OPEN`; `null` when it is no longer open. */
+export async function closeTicket (trx: Knex, ticketId: string, state: 'ACCEPTED' | 'CANCELLED'): Promise<StoredTicket | null> {
+  const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'OPEN' }).update({ state })
+  return changed === 1 ? findTicket(trx, { ticketId }) : null
+}
+
+/** Notes the delivery of an accepted ticket. */
+export async function noteDelivery (trx: Knex, ticketId: string, deliveryId: string): Promise<void> {
+  await trx('tickets').where({ ticket_id: ticketId, state: 'ACCEPTED' }).update({ delivery_id: deliveryId })
+}

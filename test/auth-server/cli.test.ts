@@ -1,0 +1,65 @@
+import { runCommand } from '@sallyport/auth-server'
+import t, { type Test } from 'tap'
+import { administration } from './support/administration.ts'
+import { login, startServer, token } from './support/authorization-server.ts'
+
+async function commandLine (t: Test) {
+  const server = await startServer(t)
+  const run = async (line: string, stdin = '') => {
+    const written = { out: '', error: '' }
+    const code = await runCommand(line.split(' '), async () => administration(server.db, () => server.clock.ms), {
+      out: text => { written.out += text },
+      error: text => { written.error += text },
+      readStdin: async () => stdin
+    })
+    return { code, ...written, json: () => JSON.parse(written.out) }
+  }
+  return { ...server, run }
+}
+
+t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {
+  const { app, run } = await commandLine(t)
+  t.match(await run('users create operator --password-stdin --roles ADMIN,CUSTOMER --json', 'secret one\n'), { code: 0 })
+  const logIn = async () => await token(app, 'gateway', { grant_type: 'password', username: 'operator', password: 'secret one' })
+  t.equal((await logIn()).status, 200)
+  t.match((await run('users set-roles OPERATOR --roles COURIER --json')).json(), { username: 'operator', roles: ['COURIER'] })
+  t.equal((await run('sessions list operator --json')).json().length, 1)
+  t.equal((await run('sessions end-all operator --json')).json().ended, 1)
+  t.match((await run('users disable operator')).out, /disabled: true/)
+  t.equal((await logIn()).status, 400)
+  t.match((await run('users list --json')).json().map(({ username }: { username: string }) => username), ['admin1', 'customer1', 'customer2', 'operator', 'restaurant1'])
+  t.equal((await run('users set-password customer1 --password-stdin', 'other')).code, 0)
+  t.equal((await login(app)).status, 400)
+})
+
+t.test('the command line creates a client, prints its secret once and rotates it', async t => {
+  const { app, run } = await commandLine(t)
+  const { secret } = (await run('clients create job --grants client_credentials --scopes orders:read --default-audience sallyport-gateway --json')).json()
+  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).body.scope, 'orders:read')
+  t.notOk((await run('clients list --json')).out.includes(secret))
+  const rotated = (await run('secrets rotate job --overlap-seconds 0 --json')).json().secret
+  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).status, 401)
+  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: rotated })).status, 200)
+  t.equal((await run('clients disable job')).code, 0)
+})
+
+t.test('the command line refuses an unsafe key step with the reason', async t => {
+  const { app, run } = await commandLine(t)
+  await login(app)
+  const { kid } = (await run('keys publish --json')).json()
+  t.match(await run(`keys sign ${String(kid)}`), { code: 1, error: /verifiers may hold a key set/ })
+  t.match((await run('keys list --json')).json(), [{ state: 'signing' }, { state: 'published' }])
+  t.strictSame((await run('keys advance --json')).json(), { steps: [] })
+  t.match((await run('keys emergency')).out, /breaks/)
+})
+
+t.test('help is printed, and a wrong call says what is wrong and exits with 2', async t => {
+  const { run } = await commandLine(t)
+  t.match(await run('help'), { code: 0, out: /users create <username>/ })
+  t.match(await run('users create --help'), { code: 0, out: /--password-stdin/ })
+  for (const [line, error] of [
+    ['users fly', /no command users fly/], ['users create', /<username> is missing/], ['users create a', /--password is missing/], ['users list --unknown', /unknown/],
+    ['users list more', /too many/], ['secrets rotate job --overlap-seconds x', /whole number/]
+  ] as const) t.match(await run(line), { code: 2, error }, line)
+  t.match(await run('users disable nobody'), { code: 1, error: /There is no user nobody/ })
+})

@@ -1,0 +1,110 @@
+import { createSecretKey } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import Fastify from 'fastify'
+import t from 'tap'
+import type { VerificationKey } from '@sallyport/security-context'
+import { importKeys } from '@sallyport/authentication'
+import { checkWithFastifyJwt } from '../../../plugins/authentication/src/check-with-fastify-jwt.ts'
+import { checkWithNodeCrypto, isPlausibleSignature, type SignatureCheck } from '../../../plugins/authentication/src/check-signature.ts'
+import { splitCompactJws } from '../../../plugins/authentication/src/compact-jws.ts'
+import { parseJsonObject } from '../../../plugins/authentication/src/json.ts'
+
+// The public test vectors are not part of this repository.
+const repository = resolve(import.meta.dirname, '../../..')
+const folder = [process.env['SALLYPORT_VECTORS'], join(repository, '../shared/vectors'), join(repository, '../../shared/vectors')].find(path => path !== undefined && existsSync(path))
+const options = folder === undefined ? { skip: 'no test vectors: set SALLYPORT_VECTORS to a folder that holds them' } : {}
+
+type Jwk = Record<string, unknown>
+interface Vector { tcId: number, comment: string, jws: string, result: 'valid' | 'invalid' | 'acceptable', flags: string[] }
+interface Group { comment: string, public?: Jwk & { keys?: Jwk[] }, private: Jwk & { keys?: Jwk[] }, tests: Vector[] }
+
+const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(folder ?? '', ...path), 'utf8')) as T
+const PRIVATE = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi'])
+const publicPart = (jwk: Jwk): Jwk => Object.fromEntries(Object.entries(jwk).filter(([name]) => !PRIVATE.has(name)))
+
+/** The keys of a group as our key import sees them; symmetric keys only as the shared-secret mode would take them. */
+function keysOf (jwks: Jwk[]): VerificationKey[] {
+  const withIds: Jwk[] = jwks.map(jwk => ({ kid: 'the only key', ...publicPart(jwk) }))
+  const imported = importKeys({ keys: withIds })
+  const secrets = withIds.filter(jwk => jwk['kty'] === 'oct' && jwk['alg'] === 'HS256' && (jwk['use'] ?? 'sig') === 'sig')
+  const asymmetric = [...imported?.keys.values() ?? []]
+  // Never mixed, and never two: the shared-secret mode knows one secret.
+  if (asymmetric.length > 0 || secrets.length !== 1) return asymmetric
+  return secrets.map(jwk => ({ keyId: String(jwk['kid']), algorithm: 'HS256', key: createSecretKey(Buffer.from(String(jwk['k']), 'base64url')) }))
+}
+
+/** The steps of token verification up to the signature, without the claims: the payloads of the vectors are no claim sets. */
+function accepts (token: string, keys: VerificationKey[], check: SignatureCheck): boolean {
+  const jws = splitCompactJws(token)
+  const header = jws === null ? null : parseJsonObject(jws.header)
+  if (jws === null || header === null || Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return false
+  const key = keys.find(({ keyId }) => keyId === (header['kid'] ?? keys[0]?.keyId))
+  if (key === undefined || header['alg'] !== key.algorithm) return false
+  return isPlausibleSignature(jws.signature, key) && check({ token, signingInput: jws.signingInput, signature: jws.signature, key })
+}
+
+/** Vectors that are valid JWS and refused here all the same, and why. */
+const STRICTER: Array<[RegExp, string]> = [
+  [/emptyPayload|empty_payload/i, 'an empty payload is no claim set'],
+  [/Figure27/, 'the vector calls its algorithm ES521, which no registry has'],
+  [/Figure20/, 'PS384 under a key that is for PS256: one key, one algorithm'],
+  [/InvalidCharacterInserted/, 'characters outside the alphabet are not skipped'],
+  [/jws_keyset acceptsValid/, 'two shared secrets at once'],
+  [/HS(384|512) long_key/, 'the shared-secret mode is HS256 only']
+]
+
+t.test('Wycheproof JSON Web Signature: no invalid vector is accepted, and valid ones are unless we are stricter on purpose', options, async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const withFastifyJwt = await checkWithFastifyJwt(app)
+  for (const file of ['json_web_signature_test.json', 'json_web_key_test.json']) {
+    let valid = 0
+    for (const group of read<{ testGroups: Group[] }>(file).testGroups) {
+      const source = group.public ?? group.private
+      const keys = keysOf(source.keys ?? [source])
+      for (const vector of group.tests) {
+        const name = `${file} ${vector.tcId} ${group.comment} ${vector.comment}`
+        const accepted = accepts(vector.jws, keys, checkWithNodeCrypto)
+        // Two vectors about padding have lost it: byte for byte they are the valid token of their group.
+        if (vector.result === 'invalid' && group.tests.some(({ jws, result }) => jws === vector.jws && result === 'valid')) continue
+        if (vector.result === 'invalid') {
+          t.equal(accepted, false, name)
+          t.equal(accepts(vector.jws, keys, withFastifyJwt), false, `${name}, @fastify/jwt`)
+        } else if (accepted) valid++
+        else t.ok(STRICTER.some(([pattern]) => pattern.test(name)), `${name} (${vector.result}) is refused on purpose`)
+      }
+    }
+    t.ok(valid > 0, `${file}: ${valid} valid vectors were accepted`)
+  }
+})
+
+interface Cookbook { title: string, input: { key: Jwk, alg: string }, output: { compact?: string } }
+
+t.test('RFC 7520 and RFC 8037 signatures verify, and not with a bit changed', options, async t => {
+  const files = [...readdirSync(join(folder ?? '', 'rfc7520/jws')).map(name => join('rfc7520/jws', name)), 'rfc7520/curve25519/jws.json']
+  let verified = 0
+  for (const file of files) {
+    const { title, input, output } = read<Cookbook>(file)
+    if (output.compact === undefined) continue
+    const detached = output.compact.includes('..')
+    const keys = keysOf([{ ...input.key, alg: input.alg }])
+    t.equal(accepts(output.compact, keys, checkWithNodeCrypto), !detached, title)
+    if (detached) continue
+    verified++
+    const at = output.compact.length - 10
+    const changed = output.compact.slice(0, at) + (output.compact[at] === 'A' ? 'B' : 'A') + output.compact.slice(at + 1)
+    t.equal(accepts(changed, keys, checkWithNodeCrypto), false, `${title}, changed`)
+  }
+  t.ok(verified >= 5, `${verified} signatures`)
+})
+
+t.test('RFC 7520 keys: public ones are imported, private and symmetric ones are not', options, async t => {
+  const reasonOf = (name: string): string | undefined => importKeys({ keys: [{ kid: 'x', ...read<Jwk>('rfc7520/jwk', name) }] })?.ignored[0]?.reason
+  t.equal(reasonOf('3_1.ec_public_key.json'), undefined)
+  t.equal(reasonOf('3_3.rsa_public_key.json'), undefined)
+  t.equal(reasonOf('3_2.ec_private_key.json'), 'private key published')
+  t.equal(reasonOf('3_4.rsa_private_key.json'), 'private key published')
+  t.equal(reasonOf('3_5.symmetric_key_mac_computation.json'), 'not an asymmetric key')
+  t.equal(reasonOf('3_6.symmetric_key_encryption.json'), 'not an asymmetric key')
+})

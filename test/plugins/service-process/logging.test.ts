@@ -1,0 +1,45 @@
+import { loggerOptions } from '@sallyport/service-process'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t from 'tap'
+
+const CANARY = 'canary0123456789'
+const JWT = `eyJhbGciOiJFUzI1NiJ9.${Buffer.from(CANARY).toString('base64url')}.c2lnbmF0dXJlLWNhbmFyeQ`
+
+function logged (): { app: FastifyInstance, text: () => string } {
+  let text = ''
+  const stream = { write: (line: string) => { text += line } }
+  const app = Fastify({ logger: { ...loggerOptions({ name: 'order-service', level: 'trace', traceIds: () => ({ trace_id: 't', span_id: 's' }) }), stream } })
+  return { app, text: () => text }
+}
+
+t.test('a line is JSON with name, level, trace ids and the request', async t => {
+  const { app, text } = logged()
+  app.get('/orders', async () => 'ok')
+  await app.inject('/orders?status=open')
+  const [line = ''] = text().split('\n')
+  t.match(JSON.parse(line), { level: 'info', name: 'order-service', trace_id: 't', span_id: 's', req: { method: 'GET', url: '/orders?status=open', remoteAddress: '127.0.0.1' } })
+})
+
+t.test('P5: no secret gets into a log line, by headers, fields, messages, errors, URLs or the text of a 404', async t => {
+  const { app, text } = logged()
+  app.get('/ok', async request => {
+    request.log.info({ headers: request.headers }, 'headers')
+    request.log.info({ res: { headers: { 'set-cookie': [`a=${CANARY}`, `b=${CANARY}`] } }, deep: { er: { password: CANARY, accessToken: CANARY, client_secret: CANARY } } }, 'fields')
+    request.log.info(`token ${JWT} and Authorization: Bearer ${CANARY}X and Basic ${Buffer.from(`user:${CANARY}`).toString('base64')}`)
+    request.log.info({ text: JSON.stringify({ password: CANARY, quoted: `a"${'b'}` }), url: `postgres://user:${CANARY}@host/db`, form: `grant_type=password&password=${CANARY}` })
+    request.log.error(new Error(`GET https://issuer.example/?access_token=${CANARY} failed`))
+    request.log.info({ password: `quote"${CANARY}\\"${CANARY}` }, 'escapes')
+    return 'ok'
+  })
+  await app.inject({ url: `/ok?code=${CANARY}&%61ccess_token=${CANARY}`, headers: { authorization: `Bearer ${CANARY}`, cookie: `session=${CANARY}`, 'proxy-authorization': CANARY } })
+  await app.inject(`/missing/${JWT}?access_token=${CANARY}`)
+  t.match(text(), /Route GET:\/missing/, 'the 404 was logged')
+  t.notMatch(text(), new RegExp(`${CANARY}|${Buffer.from(CANARY).toString('base64url').slice(0, 12)}|c2lnbmF0dXJl|${Buffer.from(`user:${CANARY}`).toString('base64').slice(0, 12)}`))
+  for (const line of text().trim().split('\n')) t.doesNotThrow(() => JSON.parse(line), 'still JSON')
+})
+
+t.test('ordinary text is left as it is', async t => {
+  const { app, text } = logged()
+  app.log.info({ tokens: 3, decoder: 'x', status: 'code', url: '/orders?status=open&page=2' }, 'basic authentication, bearer of news: 3 tokens')
+  t.match(text(), /"tokens":3,"decoder":"x","status":"code","url":"\/orders\?status=open&page=2","msg":"basic authentication, bearer of news: 3 tokens"/)
+})
