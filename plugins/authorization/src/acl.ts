@@ -8,6 +8,8 @@ export const ACL_TABLE = 'acl_entries'
 /** Stands for "the only issuer this service trusts" in the primary key, where PostgreSQL allows no NULL. */
 const ANY_ISSUER = ''
 
+interface AclRow { readonly issuer: string, readonly subject: string, readonly resource_type: string, readonly resource_id: string, readonly permission: string }
+
 /** One entry: this subject has this permission on this resource. */
 export interface AclEntry {
   /** Issuer of the subject. Left out: the subject of any issuer that the service trusts; give it where there are several. */
@@ -40,12 +42,12 @@ export async function hasAccess (db: Knex, entry: AclEntry): Promise<boolean> {
  * is gone from the next decision.
  */
 export async function loadAccess (db: Knex, principal: Principal, questions: readonly AccessQuestion[]): Promise<(question: AccessQuestion) => boolean> {
-  const rows: unknown = await db(ACL_TABLE)
+  const rows = await db<AclRow>(ACL_TABLE)
     .where('subject', principal.subject)
     .whereIn('issuer', [ANY_ISSUER, principal.issuer ?? ANY_ISSUER])
     .whereIn(['resource_type', 'resource_id', 'permission'], questions.map(question => [question.resourceType, question.resourceId, question.permission]))
-    .select(db.raw('json_build_array(resource_type, resource_id, permission)::text as entry'))
-  const entries = new Set(Array.isArray(rows) ? rows.map(({ entry }: { entry: string }) => JSON.stringify(JSON.parse(entry))) : [])
+    .select('resource_type', 'resource_id', 'permission')
+  const entries = new Set(rows.map(row => JSON.stringify([row.resource_type, row.resource_id, row.permission])))
   return ({ resourceType, resourceId, permission }) => entries.has(JSON.stringify([resourceType, resourceId, permission]))
 }
 
@@ -57,6 +59,6 @@ export function aclCondition (principal: Principal, rule: { readonly resourceTyp
   }
 }
 
-function rowOf (entry: AclEntry): { issuer: string, subject: string, resource_type: string, resource_id: string, permission: string } {
+function rowOf (entry: AclEntry): AclRow {
   return { issuer: entry.issuer ?? ANY_ISSUER, subject: entry.subject, resource_type: entry.resourceType, resource_id: entry.resourceId, permission: entry.permission }
 }

@@ -2,7 +2,7 @@ import type { FastifyError } from '@fastify/error'
 import type { FastifyRequest } from 'fastify'
 import type { Policy, Resource, SecurityEvent } from '@sallyport/security-context'
 import { decide, type Decision } from './decide.ts'
-import { AclUnavailableError, ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
+import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -30,7 +30,7 @@ export async function refuseOver (request: FastifyRequest, policy: Policy, resou
     const refusal = forbidden(request, decision, resource ?? null)
     return options.hides && decision.reason !== 'resource-required' ? new ResourceNotFoundError({ cause: refusal }) : refusal
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === new AclUnavailableError().code) record(request, 'failure', 'acl-unavailable', {})
+    if (error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') record(request, 'failure', 'acl-unavailable', {})
     throw error
   }
 }

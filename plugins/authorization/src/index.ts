@@ -27,9 +27,9 @@ declare module 'fastify' {
     resource: Resource | null
     /**
      * Decides a policy inside a handler and throws the refusal: 401, 403, or 404 for a resource that is hidden.
-     * @param resource what the policy decides over; `null` when it was not found
+     * @param resource what the policy decides over; `null` or `undefined` when it was not found, left out for a policy that needs none
      */
-    authorize: (policy: Policy, resource?: Resource | null) => Promise<void>
+    authorize: (policy: Policy, ...resource: [resource?: Resource | null | undefined]) => Promise<void>
     /** `applyFilter` for this request's principal. Not async: the query is returned, not run. */
     visible: <Query extends Knex.QueryBuilder>(query: Query, policy: Policy, mapping: FilterMapping) => Query
   }
@@ -46,10 +46,11 @@ function authorization (fastify: FastifyInstance, options: AuthorizationOptions,
   fastify.decorate(ROUTES, collectRoutePolicies(fastify, resolved.db !== null))
 
   fastify.decorateRequest('resource', null)
-  fastify.decorateRequest('authorize', async function authorize (this: FastifyRequest, policy, resource) {
+  fastify.decorateRequest('authorize', async function authorize (this: FastifyRequest, policy, ...found) {
     const mistakes = policyMistakes(policy, 'policy')
     if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
-    const refusal = await refuseOver(this, policy, resource, resolved)
+    // A resource that was looked for and is undefined was not found; one that was not given is another thing.
+    const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : found[0] ?? null, resolved)
     if (refusal !== undefined) throw refusal
   })
   fastify.decorateRequest('visible', function visible (this: FastifyRequest, query, policy, mapping) {
@@ -64,7 +65,8 @@ function authorization (fastify: FastifyInstance, options: AuthorizationOptions,
   fastify.addHook('preHandler', async function authorizeResource (request) {
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
-    if (resource === null) throw notFound(request)
+    // A query builder's `first()` answers undefined, whatever the type says.
+    if (find !== undefined && resource == null) throw notFound(request)
     // Also without a resource: a policy that is still undecided here must not pass.
     const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, resolved) : undefined
     if (refusal !== undefined) throw refusal

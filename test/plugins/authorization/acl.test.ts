@@ -5,7 +5,7 @@ import { APP_ROLE, orderDatabase } from './database.ts'
 
 const entry: AclEntry = { issuer: 'https://issuer.test', subject: 'alice', resourceType: 'restaurant', resourceId: 'r1', permission: 'manage' }
 
-t.test('a permission holds from the grant to the withdrawal, for exactly its entry', async t => {
+t.test('Z07: a permission holds from the grant to the withdrawal, for exactly its entry', async t => {
   const { db } = await orderDatabase(t)
   t.equal(await hasAccess(db, entry), false)
   await grantAccess(db, entry)

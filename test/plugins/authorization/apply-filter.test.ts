@@ -76,7 +76,7 @@ const principals: fc.Arbitrary<Principal | null> = fc.option(fc.record({
   actor: fc.constantFrom(null, { subject: 'gateway', actor: null }, { subject: 'x', actor: { subject: 'order-service', actor: null } })
 }).map(principal), { freq: 20 })
 
-t.test('the filter returns exactly the rows that decide allows, for any policy and principal', async t => {
+t.test('Z02: the filter returns exactly the rows that decide allows, for any policy and principal', async t => {
   const { db } = await orderDatabase(t)
   const entries = await fill(db)
   const orders: Order[] = await db<Order>('orders').orderBy('id')
@@ -91,8 +91,8 @@ t.test('the filter returns exactly the rows that decide allows, for any policy a
     const rows: Order[] = await applyFilter(db('orders').orderBy('id'), policy, who, mapping)
     if (rows.length > 0 && rows.length < orders.length) seen++
     deepStrictEqual(rows.map(row => row.id), expected.map(row => row.id))
-  }), { numRuns: 1000, seed: 7 })
-  t.ok(seen > 100, `${seen} of the filters told rows apart`)
+  }), { numRuns: 600, seed: 7 })
+  t.ok(seen > 60, `${seen} of the filters told rows apart`)
 })
 
 t.test('the filter joins the conditions, joins and paging of the query', async t => {

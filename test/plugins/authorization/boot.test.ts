@@ -5,7 +5,7 @@ import authorization, { acl, allOf, anyOf, attribute, owner, role, scope } from 
 import { testApp } from './app.ts'
 import { principal } from './facts.ts'
 
-t.test('a route without access fails the boot', async t => {
+t.test('Z01: a route without access fails the boot', async t => {
   const { app } = await testApp()
   app.get('/forgotten', async () => 'open')
   await t.rejects(async () => { await app.ready() }, { code: 'SALLYPORT_CONTEXT_ROUTES_UNDECLARED', message: /GET \/forgotten/ })

@@ -40,7 +40,7 @@ t.test('each rule allows what it names and refuses everything else with its reas
   }
 })
 
-t.test('a scope is one exact token: substrings, other cases, joined strings and plain strings grant nothing', async t => {
+t.test('Z04: a scope is one exact token; substrings, other cases, joined strings and plain strings grant nothing', async t => {
   const wanted = scope('orders:write')
   t.equal(decide(wanted, { principal: principal({ scopes: ['orders:write'] }) }).allowed, true)
   const lists: unknown[] = [['orders:writeX'], ['orders:writ'], ['Orders:Write'], ['orders:read orders:write'], [' orders:write'], [['orders:write']], 'orders:write', 'orders:read orders:write', { 0: 'orders:write' }, null, undefined]
@@ -48,6 +48,17 @@ t.test('a scope is one exact token: substrings, other cases, joined strings and 
     t.equal(decide(wanted, { principal: principal({ scopes: scopes as string[] }) }).reason, 'scope-missing', JSON.stringify(scopes))
     t.equal(decide(role('orders:write'), { principal: principal({ roles: scopes as string[] }) }).allowed, scopes !== null && JSON.stringify(scopes) === '["orders:write"]')
   }
+})
+
+t.test('Z05: scope, role and resource are needed together', async t => {
+  const policy = allOf(scope('orders:write'), role('CUSTOMER'), owner('customer'))
+  const missing: string[] = []
+  for (const scopes of [['orders:write'], []]) {
+    for (const roles of [['CUSTOMER'], []]) {
+      for (const subject of ['alice', 'bob']) missing.push(decide(policy, { principal: principal({ scopes, roles, subject }), resource: order }).reason)
+    }
+  }
+  t.strictSame(missing, ['allowed', 'not-owner', 'role-missing', 'role-missing', 'scope-missing', 'scope-missing', 'scope-missing', 'scope-missing'])
 })
 
 t.test('a policy that says nothing allows nobody', async t => {

@@ -48,7 +48,7 @@ t.test('an owner reads and changes their own order, and an admin any', async t =
   t.equal((await app.inject({ method: 'POST', url: '/orders/2/cancel' })).body, 'cancelled')
 })
 
-t.test('another customer\'s order and one that does not exist are the same 404, when reading and when writing', async t => {
+t.test('Z02: another customer\'s order and one that does not exist are the same 404, when reading and when writing', async t => {
   const { app, callAs, events } = await orderApp()
   callAs(principal({ scopes: ['orders:write'] }))
   for (const [method, suffix] of [['GET', ''], ['HEAD', ''], ['POST', '/cancel']] as const) {
@@ -90,6 +90,18 @@ t.test('a missing scope is 403 with the scope that would do', async t => {
   }
 })
 
+t.test('a resource function that answers undefined has found nothing, also for an admin', async t => {
+  const { app, callAs, events } = await testApp()
+  const nothing = async (): Promise<null> => undefined as unknown as null
+  app.get('/orders/:orderId', { config: { access: anyOf(role('ADMIN'), owner('customer')), resource: nothing } }, async () => t.fail('reached'))
+  app.get('/handler', { config: { access: 'authenticated' } }, async request => { await request.authorize(role('ADMIN'), await nothing()) })
+  callAs(principal({ roles: ['ADMIN'] }))
+  for (const url of ['/orders/1', '/handler']) {
+    t.equal((await app.inject(url)).statusCode, 404)
+    t.match(events(), [{ outcome: 'denied', reason: 'resource-not-found' }])
+  }
+})
+
 t.test('what needs no resource is refused before the body is parsed or the resource is looked for', async t => {
   const { app, callAs, events } = await testApp()
   let parsed = 0
@@ -111,7 +123,7 @@ t.test('what needs no resource is refused before the body is parsed or the resou
   t.strictSame([parsed, looked], [1, 1])
 })
 
-t.test('a permission of the access control list counts from the request after the grant to the one after the withdrawal', async t => {
+t.test('Z06, Z07: a permission of the access control list counts from the request after the grant to the one after the withdrawal', async t => {
   const { db } = await orderDatabase(t)
   const { app, callAs, events } = await testApp({ acl: { db } })
   const policy = anyOf(role('ADMIN'), acl('restaurant', 'manage', 'restaurant'), acl('order', 'view', 'id'))
@@ -160,7 +172,7 @@ t.test('an access control list that stays silent is 503 when the time is up', as
   })
 })
 
-t.test('a handler decides with authorize and lists with visible', async t => {
+t.test('Z02: a handler decides with authorize and lists with visible', async t => {
   const { db } = await orderDatabase(t)
   await db('orders').insert([{ id: 1, customer: 'alice', state: 'PLACED' }, { id: 2, customer: 'bob', state: 'PLACED' }, { id: 3, customer: 'alice', state: 'DONE' }])
   const { app, callAs, events } = await testApp()

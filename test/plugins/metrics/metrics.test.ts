@@ -108,13 +108,19 @@ t.test('a request whose client leaves is counted with its security events', asyn
   const { app, scrape } = await measuredApp(t)
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()
-  app.get('/slow/:id', async request => {
+  app.get('/slow/:id', async (request, reply) => {
     request.securityEvents.push({ stage: 'authorization', outcome: 'denied', reason: 'not-owner' })
     reach()
     await left
+    // Node may still report the response as finished.
+    reply.raw.emit('finish')
     return 'late'
   })
-  app.addHook('onRequestAbort', async _request => { leave() })
+  let atAbort = ''
+  app.addHook('onRequestAbort', async _request => {
+    atAbort = await scrape()
+    leave()
+  })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   await once(socket, 'connect')
@@ -123,11 +129,12 @@ t.test('a request whose client leaves is counted with its security events', asyn
   socket.destroy()
   await left
   await setImmediate()
-  const exposed = await scrape()
-  t.strictSame(counts(exposed, 'sallyport_'), [
+  const expected = [
     'sallyport_http_requests_aborted_total{http_route="/slow/:id"} 1',
     'sallyport_security_events_total{stage="authorization",outcome="denied",reason="not-owner"} 1'
-  ])
+  ]
+  t.strictSame(counts(atAbort, 'sallyport_'), expected)
+  t.strictSame(counts(await scrape(), 'sallyport_'), expected)
 })
 
 t.test('an app registers metrics of its own, and every series carries the name of the process', async t => {
@@ -164,4 +171,12 @@ t.test('the plugin works alone, and exposes nothing unless it is told where', as
   await app.inject('/')
   t.equal((await app.inject('/metrics')).statusCode, 404)
   t.match(await app.metricsRegistry.metrics(), duration('GET', '/', 200, '', 1))
+})
+
+t.test('scrapes of the measured app itself are not measured', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(metrics, { exposeOn: app, processMetrics: false })
+  await app.inject('/metrics')
+  t.strictSame(counts((await app.inject('/metrics')).body, DURATION), [])
 })
