@@ -8,6 +8,7 @@ import securityContext, { problemDetails } from '@sallyport/security-context'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
+import { isLoopback } from './loopback.ts'
 import { openApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
@@ -57,9 +58,9 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
     db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
   })
 
-  // How the service is doing, on a listener that the edge does not reach.
+  // How the service is doing, on a listener that the edge does not reach; probes on this machine need no certificate.
   await app.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && { https: serverTls(tls) }) },
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
     checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
   })
   await app.register(metrics, { exposeOn: app.operations, process: name })

@@ -5,9 +5,8 @@ import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import knex from 'knex'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
+import { isLoopback } from './loopback.ts'
 import type { ServiceSettings } from './settings.ts'
-
-const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
 /**
  * Makes the collaborators of a service process: TLS material, verified peers, the authorization server's endpoints and
@@ -49,7 +48,7 @@ async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath }
     return loadTlsMaterial({ certificatePath: tlsCertificatePath, privateKeyPath: tlsPrivateKeyPath, caPath: tlsCaPath })
   }
   if ((tlsCertificatePath ?? tlsPrivateKeyPath ?? tlsCaPath) !== undefined) throw new ServiceSettingsError('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together')
-  if (!LOOPBACK.includes(host)) throw new ServiceSettingsError(`plain HTTP on ${host} would show tokens to the network: give tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath`)
+  if (!isLoopback(host)) throw new ServiceSettingsError(`plain HTTP on ${host} would show tokens to the network: give tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath`)
   return null
 }
 
