@@ -1,16 +1,26 @@
-import securityContext, { problemDetails, requireRouteDeclaration } from '@sallyport/security-context'
-import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import auditLog from '@sallyport/audit-log'
+import authentication from '@sallyport/authentication'
+import authorization from '@sallyport/authorization'
+import health from '@sallyport/health'
+import metrics from '@sallyport/metrics'
+import secureTransport, { isLoopback, serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
+import securityContext, { problemDetails } from '@sallyport/security-context'
+import { loggerOptions, type Tracing } from '@sallyport/service-process'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
-import { requireAdministrator } from './routes/admin/access.ts'
+import { InvalidSettingsError } from './errors.ts'
+import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
 import { userAdminRoutes } from './routes/admin/users.ts'
-import { requireBearer } from './routes/bearer.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
 import { prepareOAuthContext } from './routes/oauth-context.ts'
+import { OWN_AUDIENCE, ownTokenVerifier } from './routes/own-verifier.ts'
 import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
@@ -21,24 +31,50 @@ import type { AuthServerSettings } from './settings.ts'
 
 /** What the app is built with. */
 export interface AppCollaborators extends AuthServerCollaborators {
-  /** Options of the Fastify instance: TLS, limits, logger. */
-  readonly server?: FastifyServerOptions
+  /** Left out: plain HTTP, which is for loopback only. */
+  readonly tls?: TlsMaterial
+  readonly tracing?: Tracing
+  /** What an effect without an audit row becomes; tests refuse it. */
+  readonly unfulfilledAudit?: 'record' | 'refuse'
 }
 
+const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /**
- * The authorization server, ready to listen. Everything is under the issuer's path, except the RFC 8414 metadata, whose
- * well-known part comes first.
+ * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is under
+ * the issuer's path, except the RFC 8414 metadata, whose well-known part comes first.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
   const server = composeAuthorizationServer(settings, collaborators)
+  const { connection } = server.store
+  if (connection === null) throw new InvalidSettingsError('the app needs a store with a database, for its audit trail')
+  const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  const fastify = Fastify({ ...collaborators.server, ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
+  const fastify: FastifyInstance = Fastify({
+    ...serverOptions(tls === undefined ? null : serverTls(tls)),
+    genReqId: requestIdOf,
+    logger: loggerOptions({ name: OWN_AUDIENCE, level: settings.logLevel, ...(tracing !== undefined && { traceIds: tracing.traceIds }) }),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
+  })
 
-  await fastify.register(securityContext)
+  if (tracing !== undefined) await fastify.register(tracing.plugin)
+  await fastify.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await fastify.register(problemDetails)
-  requireRouteDeclaration(fastify, 'access')
-  requireRouteDeclaration(fastify, 'audit')
+  await fastify.register(secureTransport)
+  await fastify.register(authentication, { verifier: ownTokenVerifier(server.verifyAccessToken) })
+  await fastify.register(authorization, {})
+  await fastify.register(auditLog, {
+    db: connection,
+    process: OWN_AUDIENCE,
+    route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+    ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
+  })
+  await fastify.register(health, {
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
+    checks: { database: async () => { await connection.raw('select 1') } }
+  })
+  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
   await fastify.register(async function metadataDocuments (scope) {
     answerStorageOutage(scope)
@@ -57,17 +93,20 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
     answerStorageOutage(scope)
-    requireBearer(scope, server)
     sessionRoutes(scope, server)
   }, { prefix })
   await fastify.register(async function administration (scope) {
     answerStorageOutage(scope)
-    requireBearer(scope, server)
-    requireAdministrator(scope)
     const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
     userAdminRoutes(scope, administrationOf)
     clientAdminRoutes(scope, administrationOf)
     keyAdminRoutes(scope, administrationOf)
   }, { prefix })
   return fastify
+}
+
+/** The caller's id of the request when it has the form of one, so that one id finds it in every log. */
+function requestIdOf (request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

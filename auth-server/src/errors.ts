@@ -15,11 +15,8 @@ export const NoSigningKeyError = createError('SALLYPORT_AUTH_SERVER_SIGNING_KEY_
 /** Too many password hashes wait; the request can be repeated after `Retry-After` seconds. */
 export const PasswordQueueFullError = createError('SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL', 'Service Unavailable', 503)
 
-/** The bearer token of a session request is missing, not valid, or for another audience. @see RFC 6750 §3.1 */
+/** A session request came with a client's own token, which has no session. @see RFC 6750 §3.1 */
 export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVALID', 'Authentication is required', 401)
-
-/** The token is in force, but does not carry what this route needs. @see RFC 6750 §3.1 */
-export const InsufficientScopeError = createError('SALLYPORT_AUTH_SERVER_FORBIDDEN', 'This is not allowed', 403)
 
 /** The caller has no such session. */
 export const SessionNotFoundError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)

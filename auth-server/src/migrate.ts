@@ -1,3 +1,4 @@
+import { auditMigrations } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import { APP_TABLES, migrationSource, MIGRATIONS_TABLE } from './migrations/index.ts'
 
@@ -14,6 +15,8 @@ export interface DatabaseRoles {
  * @param db a pool of the database's owner
  */
 export async function migrate (db: Knex, roles: DatabaseRoles): Promise<void> {
+  const audit = auditMigrations(roles)
+  await db.migrate.latest({ migrationSource: audit.source, tableName: audit.tableName })
   await db.migrate.latest({ migrationSource, tableName: MIGRATIONS_TABLE })
   for (const table of APP_TABLES) await db.raw('grant select, insert, update, delete on ?? to ??', [table, roles.appRole])
 }

@@ -4,8 +4,7 @@ import auditLog from '@sallyport/audit-log'
 import authentication, { sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import health from '@sallyport/health'
-import metrics from '@sallyport/metrics'
-import secureTransport, { serverOptions } from '@sallyport/secure-transport'
+import secureTransport, { isLoopback, serverOptions } from '@sallyport/secure-transport'
 import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
 import { loggerOptions, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
@@ -64,17 +63,16 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(requestHygiene)
   await app.register(helmet, { strictTransportSecurity: false })
 
-  await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
-  await app.register(metrics, { exposeOn: app.operations, process: 'reference-gateway' })
-  await app.register(auditLog, { db, process: 'reference-gateway', route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
+  await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
 
   const session = { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...(clock && { clock }) }
   await app.register(authentication, { issuer: settings.issuer, audience: AUDIENCE, keys, ...(status && { status }), basic: { tokenClient, ...(clock && { clock }) }, session, ...(clock && { clock }) })
   await app.register(authorization, {})
+  await app.register(auditLog, { db, process: 'reference-gateway', route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
   await app.register(tokenExchange, { tokenClient, ...(clock && { clock }) })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
-  await app.register(sessionRoutes, { ...(sessionDirectory && { sessionDirectory }) })
+  await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
   await app.register(forwardRoutes, {
     routes: routesOf(settings),
     dispatcher: upstreamAgent,

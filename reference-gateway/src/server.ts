@@ -20,7 +20,7 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
   const { issuer, clientId, clientSecret } = settings
   const metadata = await discoverPatiently(() => discoverMetadata({ issuer, dispatcher: peerAgent }), DISCOVERY_PATIENCE_MS)
   const keys = createJwksKeySource({ jwksUri: metadata.jwksUri ?? '', dispatcher: peerAgent })
-  const status = createStatusListSource({ issuer, keys, uriPrefix: `${issuer}/oauth2/status-lists/`, dispatcher: peerAgent })
+  const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher: peerAgent })
   const db = knex({ client: 'pg', connection: settings.databaseUrl, pool: { min: 0, max: 5 } })
   const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })
   const app = await buildApp(settings, {

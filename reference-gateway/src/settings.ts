@@ -1,4 +1,5 @@
 import type { DeepReadonly } from '@sallyport/configuration'
+import { isLoopback } from '@sallyport/secure-transport'
 import { type Static, Type } from 'typebox'
 import { InvalidSettingsError } from './errors.ts'
 import { refusedNames } from './hygiene/forwarded-headers.ts'
@@ -78,8 +79,4 @@ export function sealingKeys ({ sealingKeys: text }: Pick<GatewaySettings, 'seali
 /** `name=address` pairs as a table. */
 export function addressesOf ({ peerAddresses }: Pick<GatewaySettings, 'peerAddresses'>): Record<string, string> {
   return Object.fromEntries(peerAddresses.map(entry => entry.split('=', 2)))
-}
-
-function isLoopback (host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }

@@ -1,15 +1,46 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
-import securityContext, { problemDetails, type Principal, type SecurityEvent, type TokenClient } from '@sallyport/security-context'
-import secureTransport, { createPeerAgent, serverOptions } from '@sallyport/secure-transport'
-import tokenExchange from '@sallyport/token-exchange'
+import { buildApp, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
+import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
+import { createPeerAgent } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { SignJWT } from 'jose'
+import type { Knex } from 'knex'
 import type { Test } from 'tap'
-import { forwardRoutes } from '../../reference-gateway/src/forward/index.ts'
-import { routesOf } from '../../reference-gateway/src/forward/upstreams.ts'
-import requestHygiene from '../../reference-gateway/src/hygiene/index.ts'
-import { edgeServerOptions } from '../../reference-gateway/src/server-options.ts'
+import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts'
+import { connect as connectDatabase, testDatabase } from '../support/database.ts'
+
+const ISSUER = 'https://localhost:8081'
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+
+/** The issuer's one key. */
+const keys: KeySource = {
+  find: async keyId => keyId === 'key-1' ? { keyId, algorithm: 'ES256', key: publicKey } : null,
+  isPublished: keyId => keyId === 'key-1',
+  ready: async () => {},
+  ageMs: () => 0,
+  close: async () => {}
+}
+
+/** An access token of the issuer; `claims` replace the usual ones. */
+export async function accessToken (claims: Record<string, unknown> = {}): Promise<string> {
+  const now = Math.floor(Date.now() / 1000)
+  const usual = { iss: ISSUER, sub: '00000000-0000-4000-8000-000000000001', aud: 'sallyport-gateway', client_id: 'gateway', iat: now, exp: now + 300, jti: randomBytes(8).toString('hex'), scope: 'orders:read orders:write', roles: ['CUSTOMER'], sid: 'session-1' }
+  return new SignJWT({ ...usual, ...claims }).setProtectedHeader({ typ: 'at+jwt', alg: 'ES256', kid: 'key-1' }).sign(privateKey)
+}
+
+const CALLER = await accessToken()
+
+/** The credential of a caller who is accepted. */
+export const GOOD = { authorization: `Bearer ${CALLER}` }
+
+/** What failed or was denied, as `stage outcome reason`. */
+export function failures (events: readonly SecurityEvent[]): string[] {
+  return summaries(events.filter(({ outcome }) => outcome !== 'success'))
+}
 
 /** What a service received of one request. */
 export interface Received {
@@ -27,9 +58,6 @@ export interface Service {
   /** What the service answers; a test replaces it. */
   answer: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
-
-/** The credential of a caller who is accepted. */
-export const GOOD = { authorization: 'Bearer good' }
 
 export const ORDER_SERVICE = 'order-service.sallyport.internal'
 
@@ -57,67 +85,113 @@ export interface Edge {
   readonly orders: Service
   readonly deliveries: Service
   readonly authority: Authority
+  /** The gateway's database, as superuser. */
+  readonly db: Knex
   /** Token exchanges that the gateway asked for, as `subject → audience`. */
   readonly exchanges: string[]
   readonly events: SecurityEvent[]
 }
 
 export interface EdgeOptions {
-  readonly maxBodyBytes?: number
-  readonly upstreamTimeoutMs?: number
+  readonly settings?: Partial<GatewaySettings>
   readonly orderService?: Partial<{ certificate: IssuedCertificate, origin: string }>
   readonly tokenClient?: Partial<TokenClient>
 }
 
-/**
- * The gateway's path from hygiene to forwarding, listening, with services behind it on real TLS sockets. Who is calling
- * is decided by a stand-in: `Authorization: Bearer good` or a cookie `session=good`.
- */
+/** Valid settings; the services' origins are those of nobody. */
+export const SETTINGS: GatewaySettings = Object.freeze({
+  nodeEnv: 'test',
+  logLevel: 'silent',
+  port: 0,
+  host: '127.0.0.1',
+  operationsPort: 0,
+  databaseUrl: 'postgres://unused',
+  tlsCertificatePath: 'unused',
+  tlsPrivateKeyPath: 'unused',
+  tlsCaPath: 'unused',
+  edgeTls: false,
+  issuer: ISSUER,
+  clientId: 'gateway',
+  clientSecret: 'unused',
+  sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+  peerAddresses: [],
+  orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
+  restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
+  deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
+  authServerOrigin: `https://${ORDER_SERVICE}:1`,
+  trustedProxies: [],
+  additionalRequestHeaders: [],
+  maxBodyBytes: 64 * 1024,
+  upstreamTimeoutMs: 5000,
+  loginsPerMinute: 30
+})
+
+/** The gateway, listening, with a database and with services behind it on real TLS sockets. */
 export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Edge> {
   const authority = await makeAuthority()
   const orders = await startService(t, options.orderService?.certificate ?? await authority.issue({ names: [ORDER_SERVICE] }))
   const deliveries = await startService(t, await authority.issue({ names: ['delivery-service.sallyport.internal'] }), 'delivery-service.sallyport.internal')
-  const dispatcher = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' } })
-  t.after(() => dispatcher.destroy())
+  const upstreamAgent = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' } })
+  t.after(() => upstreamAgent.destroy())
+  const database = await gatewayDatabase(t)
   const exchanges: string[] = []
   const events: SecurityEvent[] = []
-  const app = Fastify({ ...serverOptions(null), ...edgeServerOptions({ trustedProxies: [] }), forceCloseConnections: true })
-  await app.register(securityContext)
-  await app.register(problemDetails)
-  await app.register(secureTransport)
-  await app.register(requestHygiene)
-  app.addHook('onRequest', standInAuthentication)
-  app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
-  const tokenClient = {
-    exchange: async ({ subjectToken, audience }: { subjectToken: string, audience: string }) => {
-      exchanges.push(`${subjectToken} → ${audience}`)
-      return { accessToken: `token-for-${audience}`, refreshToken: null, expiresInSeconds: 300, scope: null }
-    },
-    ...options.tokenClient
-  }
-  await app.register(tokenExchange, { tokenClient: tokenClient as TokenClient })
   const origin = options.orderService?.origin ?? orders.origin
-  app.post('/login', { config: { access: 'public', audit: 'none' } }, () => ({ ok: true }))
-  await app.register(forwardRoutes, {
-    routes: routesOf({ orderServiceOrigin: origin, restaurantServiceOrigin: origin, deliveryServiceOrigin: deliveries.origin, authServerOrigin: origin }),
-    dispatcher,
-    maxBodyBytes: options.maxBodyBytes ?? 64 * 1024,
-    upstreamTimeoutMs: options.upstreamTimeoutMs ?? 5000,
-    additionalRequestHeaders: [],
-    tracingHeaders: request => ({ traceparent: `00-${request.traceId}-00f067aa0ba902b7-01` })
-  })
+  const app = await buildApp({
+    ...SETTINGS, orderServiceOrigin: origin, restaurantServiceOrigin: origin, deliveryServiceOrigin: deliveries.origin, authServerOrigin: origin, ...options.settings
+  }, { tokenClient: standInTokenClient(exchanges, options.tokenClient), keys, upstreamAgent, db: database.app, tracing: eventsObserver(events) })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
-  return { app, port, url: `http://127.0.0.1:${port}`, orders, deliveries, authority, exchanges, events }
+  return { app, port, url: `http://127.0.0.1:${port}`, orders, deliveries, authority, db: database.superuser, exchanges, events }
 }
 
-async function standInAuthentication (request: FastifyRequest): Promise<void> {
-  if (request.is404 || request.routeOptions.config.access === 'public') return
-  const accepted = request.headers.authorization === GOOD.authorization || request.headers.cookie?.includes('session=good') === true
-  if (!accepted) throw Object.assign(new Error('Unauthorized'), { statusCode: 401, code: 'SALLYPORT_TEST_UNAUTHENTICATED' })
-  request.accessToken = 'caller'
-  request.principal = { subject: 'user' } as Principal
+/** A token client that writes down what it is asked for. */
+function standInTokenClient (exchanges: string[], own: Partial<TokenClient> = {}): TokenClient {
+  const unexpected = async (): Promise<never> => { throw new Error('not expected in this test') }
+  return {
+    password: unexpected,
+    refresh: unexpected,
+    clientCredentials: unexpected,
+    revoke: async () => {},
+    exchange: async ({ subjectToken, audience }) => {
+      exchanges.push(`${subjectToken === CALLER ? 'caller' : subjectToken} → ${audience}`)
+      return { accessToken: `token-for-${audience}`, refreshToken: null, expiresInSeconds: 300, scope: null }
+    },
+    ...own
+  }
+}
+
+/** In the place of the tracer, which comes before all stages: sees every request's events at its end. */
+function eventsObserver (events: SecurityEvent[]) {
+  return {
+    plugin: fastifyPlugin(async (fastify: FastifyInstance) => {
+      fastify.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+    }),
+    traceId: () => randomBytes(16).toString('hex'),
+    traceIds: () => ({}),
+    outgoingHeaders: (request?: FastifyRequest) => ({ traceparent: `00-${request?.traceId}-00f067aa0ba902b7-01` }),
+    close: async () => {}
+  }
+}
+
+const ROLES = { appRole: 'test_gateway_app', prunerRole: 'test_gateway_pruner' }
+
+/** The gateway's database, and a pool of the role that the gateway has. */
+async function gatewayDatabase (t: Test): Promise<{ superuser: Knex, app: Knex }> {
+  const { db, url } = await testDatabase(t, 'reference-gateway', async db => {
+    for (const role of Object.values(ROLES)) {
+      const { rows } = await db.raw('select 1 from pg_roles where rolname = ?', [role])
+      if (rows.length === 0) await db.raw("create role ?? login password 'for-tests-only'", [role])
+    }
+    await migrate(db, ROLES)
+  })
+  const own = new URL(url)
+  own.username = ROLES.appRole
+  own.password = 'for-tests-only'
+  const app = connectDatabase(own.href)
+  t.after(() => app.destroy())
+  return { superuser: db, app }
 }
 
 /**

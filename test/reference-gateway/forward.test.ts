@@ -1,8 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
-import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { makeAuthority } from '../support/certificates.ts'
-import { GOOD, ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { failures, GOOD, ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
 
 t.test('each prefix reaches its service, with a token for that service', async t => {
   const { url, orders, deliveries, exchanges } = await startEdge(t)
@@ -67,13 +66,13 @@ t.test('G-10: a service that answers 503 is asked once, and its answer passes', 
 })
 
 t.test('G-10: a service that does not answer in time is a 504, asked once', async t => {
-  const { url, orders, events } = await startEdge(t, { upstreamTimeoutMs: 100 })
+  const { url, orders, events } = await startEdge(t, { settings: { upstreamTimeoutMs: 100 } })
   orders.answer = () => new Promise(() => {})
   const { statusCode, body } = await request(`${url}/orders`, { headers: GOOD })
   t.equal(statusCode, 504)
   t.same(await body.json(), { type: 'about:blank', title: 'The service did not answer in time', status: 504, code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT' })
   t.equal(orders.received.length, 1)
-  t.same(summaries(events).slice(1), ['forward failure upstream-timeout'])
+  t.same(failures(events), ['forward failure upstream-timeout'])
 })
 
 t.test('G-10: a service that cuts the connection is a 502, asked once, whatever the method', async t => {
@@ -87,7 +86,7 @@ t.test('G-10: a service that cuts the connection is a 502, asked once, whatever 
     t.equal(statusCode, 502)
     t.same(await body.json(), { type: 'about:blank', title: 'The service is not available', status: 502, code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' })
     t.equal(orders.received.length, 1)
-    t.same(summaries(events).slice(1), ['forward failure upstream-failed'])
+    t.same(failures(events), ['forward failure upstream-failed'])
   }
 })
 
@@ -111,7 +110,7 @@ t.test('T-02: a service that cannot prove its name gets no request and no token'
     t.equal(statusCode, 502, title)
     t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' })
     t.equal(orders.received.length, 0, title)
-    t.same(summaries(events).slice(1), ['forward failure upstream-not-trusted'], title)
+    t.same(failures(events), ['forward failure upstream-not-trusted'], title)
   }
 })
 
@@ -123,7 +122,7 @@ t.test('a 401 of a service is no 401 of the gateway: the token is forgotten and 
   t.equal(headers['retry-after'], '1')
   t.notOk(headers['www-authenticate'])
   t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN' })
-  t.same(summaries(events).slice(1), ['forward failure upstream-refused-token'])
+  t.same(failures(events), ['forward failure upstream-refused-token'])
   orders.answer = () => 'ok'
   t.equal((await request(`${url}/orders`, { headers: GOOD })).statusCode, 200)
   t.equal(exchanges.length, 2)
@@ -141,18 +140,18 @@ t.test('an authorization server that is down is a 503 with Retry-After and never
 })
 
 t.test('G-07: a declared body over the limit is a 413 before a byte of it is read', async t => {
-  const { url, orders, events } = await startEdge(t, { maxBodyBytes: 1000 })
+  const { url, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 1000 } })
   const { statusCode, body } = await request(`${url}/orders`, { method: 'POST', headers: { ...GOOD, 'content-type': 'application/json' }, body: 'x'.repeat(1001) })
   t.equal(statusCode, 413)
   t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_BODY_TOO_LARGE' })
   t.equal(orders.received.length, 0)
-  t.same(summaries(events), ['forward denied body-too-large'])
+  t.same(failures(events), ['forward denied body-too-large'])
   t.equal((await request(`${url}/orders`, { method: 'POST', headers: { ...GOOD, 'content-type': 'application/json' }, body: 'x'.repeat(1000) })).statusCode, 200)
   t.equal(orders.received[0]!.body.length, 1000)
 })
 
 t.test('G-07: a chunked body is counted as it streams, and cut at the limit', async t => {
-  const { port, orders, events } = await startEdge(t, { maxBodyBytes: 100_000 })
+  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 } })
   const chunk = `2710\r\n${'x'.repeat(10_000)}\r\n`
   const small = await sendRaw(port, rawRequest('POST /orders HTTP/1.1', ['Transfer-Encoding: chunked', 'Content-Type: text/plain'], `${chunk.repeat(10)}0\r\n\r\n`))
   t.same(statuses(small), [200])
@@ -161,7 +160,7 @@ t.test('G-07: a chunked body is counted as it streams, and cut at the limit', as
   t.same(statuses(large), [413])
   t.match(large, /SALLYPORT_GATEWAY_BODY_TOO_LARGE/)
   t.equal(orders.received.length, 1, 'the service never got a complete request')
-  t.same(summaries(events).at(-1), 'forward denied body-too-large')
+  t.same(failures(events).at(-1), 'forward denied body-too-large')
 })
 
 t.test('a body that stops is not completed towards the service', async t => {

@@ -23,12 +23,12 @@ t.test('G-01: no identity, address or routing header from outside reaches a serv
 
 t.test('G-03: credentials and cookies stop at the gateway', async t => {
   const { url, orders } = await startEdge(t)
-  await request(`${url}/orders`, { headers: { ...GOOD, cookie: 'session=good; other=planted', 'proxy-authorization': 'Basic planted' } })
+  await request(`${url}/orders`, { headers: { ...GOOD, cookie: 'session=planted; other=planted', 'proxy-authorization': 'Basic planted' } })
   const { headers, rawHeaders } = orders.received[0]!
   t.equal(headers.authorization, 'Bearer token-for-order-service')
   t.equal(rawHeaders.filter(name => name.toLowerCase() === 'authorization').length, 1)
   t.notOk(headers.cookie)
-  t.notMatch(rawHeaders.join('\n'), /planted|good/)
+  t.notMatch(rawHeaders.join('\n'), /planted/)
 })
 
 t.test('the gateway writes its own identity of the request', async t => {

@@ -85,6 +85,7 @@ export async function advanceKeys (administration: KeyAdministration): Promise<r
       await move(administration, trx, key, 'removed')
       taken.push(`${key.kid}: removed`)
     }
+    if (taken.length === 0) await administration.audit(trx, { action: 'key.advance', outcome: 'success', reason: 'nothing-due' })
     return taken
   })
 }
@@ -111,6 +112,7 @@ export async function resealKeys (administration: KeyAdministration): Promise<nu
     for (const { kid, privateKeySealed } of outdated) {
       await trx.signingKeys.reseal(kid, ring.seal(sealingPurpose(kid), ring.open(sealingPurpose(kid), privateKeySealed)))
     }
+    await administration.audit(trx, { action: 'key.reseal', outcome: 'success', detail: { count: outdated.length } })
     return outdated.length
   })
 }

@@ -18,6 +18,7 @@ export async function endSessionsOf (administration: Administration, selector: S
     for (const session of ended) {
       await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'ended-by-admin', resource: { type: 'session', id: session.id }, detail: { subject: session.userId } })
     }
+    if (ended.length === 0) await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'none-live' })
     return ended.length
   })
 }

@@ -12,7 +12,11 @@ export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServ
   fastify.post<FormRoute>('/oauth2/revoke', { config: { access: 'public', audit: { action: 'token.revoke' } } }, async function answerRevocation (request, reply) {
     const form = formOf(request)
     const client = await authenticateClient(server.store, presentedCredentials(request.headers.authorization, form), server.clock())
-    const outcome = await revokeToken(server, client, requireParameter(form, 'token'), auditOf(request))
+    const audit = auditOf(request)
+    const outcome = await revokeToken(server, client, requireParameter(form, 'token'), audit)
+    if (outcome === 'token-not-in-force') {
+      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, resource: { type: 'client', id: client.id } })
+    }
     request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome })
     return await reply.code(200).send()
   })

@@ -1,3 +1,4 @@
+export { type AppModule, type ClientFacts, type DemoFacts, type LoadedApp } from './app-module.ts'
 export { startPostgres, stopPostgres, type PostgresOptions, type RunningPostgres } from './postgres/index.ts'
 export { makeAuthority, restoreAuthority, type Authority, type CertificateRequest, type IssuedCertificate } from './certificates/index.ts'
 export { ensureCertificates, type CertificateFiles } from './certificates/process-certificates.ts'

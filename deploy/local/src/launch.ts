@@ -30,12 +30,13 @@ const STOP_GRACE_MS = 7_000
 /**
  * Starts everything, waits for the end, and stops everything in reverse order.
  * Resolves when it was asked to stop.
+ * @param load finds the apps; another one in tests
  * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process died
  */
-export async function launch (options: LauncherOptions, surroundings: Surroundings): Promise<void> {
+export async function launch (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp = loadApp): Promise<void> {
   const cleanups: Array<() => void | Promise<void>> = []
   try {
-    await run(options, surroundings, cleanup => { cleanups.push(cleanup) })
+    await run(options, surroundings, load, cleanup => { cleanups.push(cleanup) })
   } catch (error) {
     if (!surroundings.stop.aborted) throw error
   } finally {
@@ -43,7 +44,7 @@ export async function launch (options: LauncherOptions, surroundings: Surroundin
   }
 }
 
-async function run (options: LauncherOptions, surroundings: Surroundings, defer: (cleanup: () => void | Promise<void>) => void): Promise<void> {
+async function run (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp, defer: (cleanup: () => void | Promise<void>) => void): Promise<void> {
   const { directory, portBase } = options
   const { environment, print, stop } = surroundings
   openStateDirectory(directory)
@@ -51,10 +52,10 @@ async function run (options: LauncherOptions, surroundings: Surroundings, defer:
   rmSync(localJsonPath(directory), { force: true })
   defer(() => rmSync(localJsonPath(directory), { force: true }))
   await requireFreePorts(allPorts(portBase))
+  const apps = new Map(await Promise.all(PROCESSES.map(async entry => [entry, await load(entry)] as const)))
   const certificates = await ensureCertificates(join(directory, 'certificates'), PROCESSES, environment.NODE_ENV)
 
   const database = await openDatabaseServer(options, surroundings, defer)
-  const apps = new Map(await Promise.all(PROCESSES.map(async entry => [entry, await loadApp(entry)] as const)))
   const targets = new Map(PROCESSES.map(entry => [entry, databaseTarget(entry, database.url, environment)]))
   const demoClients = apps.get(entryOf('auth-server'))?.module.DEMO_CLIENTS ?? []
   const secrets = loadSecrets(directory, {

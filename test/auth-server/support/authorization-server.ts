@@ -85,7 +85,7 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
   const another: TestServer['another'] = async (moreSettings = {}, moreCollaborators = {}) => {
     const pool = connect(url, 10)
     const app = await buildApp({ ...SETTINGS, ...settings, ...moreSettings }, {
-      store: postgresStore(pool), clock: () => clock.ms, passwordParameters: CHEAP, ...collaborators, ...moreCollaborators
+      store: postgresStore(pool), clock: () => clock.ms, passwordParameters: CHEAP, unfulfilledAudit: 'refuse', ...collaborators, ...moreCollaborators
     })
     app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
     t.after(async () => {

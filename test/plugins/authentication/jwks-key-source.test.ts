@@ -116,12 +116,13 @@ t.test('V19: while the server is away known keys go on for a bounded time, then 
 t.test('V19: answers that make no sense change nothing', async t => {
   const { world, source } = setUp(t)
   await source.ready()
-  for (const answer of [{ status: 500 }, { status: 404, body: '{"keys":[]}' }, { status: 304 }, { body: '' }, { body: '<html>' }, { body: '[]' }, { body: '{"keys":"x"}' }, { body: '{"keys":[],"keys":[]}' }, { body: 'x'.repeat(600_000) }, { status: 204 }]) {
+  for (const answer of [{ status: 500 }, { status: 404, body: '{"keys":[]}' }, { status: 304 }, { body: '' }, { body: '<html>' }, { body: '[]' }, { body: '{"keys":"x"}' }, { body: '{"keys":[],"keys":[]}' }, { body: `${documentOf(two).body as string}${' '.repeat(600_000)}` }, { status: 204 }]) {
     world.answer = () => answer
     world.nowMs += 250_000
     const before = world.logged.length
     t.ok(await source.find('one'), JSON.stringify(answer).slice(0, 40))
     await until(() => world.logged.length > before)
+    t.equal(source.isPublished('two'), false)
     world.answer = () => documentOf(one)
     world.nowMs += 40_000
     await source.find('one')
@@ -208,6 +209,15 @@ t.test('after close nothing is fetched any more', async t => {
   source.isPublished('one')
   await source.find('one')
   await source.find('unknown')
+  t.equal(fetch.calls.length, 1)
+})
+
+t.test('a fetch that was under way at close is the last one', async t => {
+  const { fetch, source } = setUp(t, { maxAgeMs: 1 })
+  const ready = source.ready()
+  await source.close()
+  await ready
+  for (let turn = 0; turn < 500; turn++) await new Promise(resolve => setImmediate(resolve))
   t.equal(fetch.calls.length, 1)
 })
 

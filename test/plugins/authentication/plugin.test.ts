@@ -191,6 +191,10 @@ t.test('a 401 offers every scheme; the one that was tried says what is wrong', a
   const { app } = await buildApp(t, { ...good, strategies: [basic] })
   t.equal((await app.inject('/orders')).headers['www-authenticate'], `Bearer realm="${AUDIENCE}", Badge realm="door"`)
   t.equal((await app.inject({ url: '/orders', headers: bearer('x') })).headers['www-authenticate'], `Bearer realm="${AUDIENCE}", error="invalid_token", Badge realm="door"`)
+  const outage = await buildApp(t, { ...good, keys: { ...fixedKeys(), find: async () => { throw new errors.KeysUnavailableError() } }, strategies: [basic] })
+  const answer = await outage.app.inject({ url: '/orders', headers: bearer(signToken(key)) })
+  t.equal(answer.statusCode, 503)
+  t.equal(answer.headers['www-authenticate'], undefined, 'an outage offers none')
 })
 
 t.test('interleaved requests keep their own principals', async t => {

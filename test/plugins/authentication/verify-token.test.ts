@@ -89,6 +89,7 @@ t.test('V05: exp and iat are required numbers, nbf is honoured, the tolerance is
   t.ok(await strict.verify(signToken(key, goodClaims({ exp: NOW + 1 }))))
   await refuses(t, signToken(key, goodClaims({ nbf: NOW + 1 })), 'token-not-yet-valid', 'nbf ahead', strict)
   await refuses(t, signToken(key, goodClaims({ iat: NOW + 1 })), 'token-not-yet-valid', 'iat ahead', strict)
+  await refuses(t, signToken(key, goodClaims({ iat: NOW + 1, nbf: NOW - 1 })), 'token-not-yet-valid', 'iat ahead, nbf passed', strict)
   const tolerant = verifierWith({ clockToleranceSeconds: 60 })
   t.ok(await tolerant.verify(signToken(key, goodClaims({ exp: NOW - 59, nbf: NOW + 59 }))))
   await refuses(t, signToken(key, goodClaims({ exp: NOW - 60 })), 'token-expired', 'exp 60 seconds ago', tolerant)
@@ -162,6 +163,22 @@ t.test('V12: every bit of the signature counts, and its length', async t => {
     's is zero': Buffer.concat([bytes.subarray(0, half), Buffer.alloc(half)]),
     'one byte': Buffer.from([1])
   })) await refusesBytes(changed, title)
+})
+
+t.test('V12: the shape of a signature is checked whatever checks the signature', async t => {
+  const trusting = verifierWith({ checkSignature: () => true })
+  const [header, payload, signature = ''] = signToken(key).split('.')
+  const half = 32
+  const bytes = Buffer.from(signature, 'base64url')
+  t.ok(await trusting.verify(`${header}.${payload}.${signature}`))
+  for (const changed of [bytes.subarray(1), Buffer.concat([bytes, bytes]), Buffer.alloc(64), Buffer.concat([bytes.subarray(0, half), Buffer.alloc(half)]), Buffer.concat([Buffer.alloc(half), bytes.subarray(half)])]) {
+    await refuses(t, `${header}.${payload}.${changed.toString('base64url')}`, 'signature-invalid', changed.toString('hex').slice(0, 20), trusting)
+  }
+  const rsa = issuerKey('RS256')
+  const short = `${signToken(rsa).split('.').slice(0, 2).join('.')}.AAAA`
+  await refuses(t, short, 'signature-invalid', 'RSA', verifierWith({ checkSignature: () => true }, rsa))
+  const mislabelled = { ...fixedKeys(), find: async () => ({ keyId: key.keyId, algorithm: 'ES256', key: issuerKey('EdDSA').publicKey }) }
+  await refuses(t, signToken(key), 'signature-invalid', 'a key of another type under this algorithm', verifierWith({ checkSignature: () => true, keys: mislabelled }))
 })
 
 t.test('V13: the payload is one JSON object in UTF-8 without a name twice', async t => {

@@ -1,0 +1,40 @@
+import { errors, type TokenVerifier } from '@sallyport/authentication'
+import type { Actor, Principal } from '@sallyport/security-context'
+import { scopesOf, type AccessTokenClaims, type ActorClaim } from '../tokens/access-token-claims.ts'
+import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
+
+/** The audience under which this server is a resource server. */
+export const OWN_AUDIENCE = 'auth-server'
+
+/** Verifies tokens for this server itself against its own database: a revocation counts here at once. */
+export function ownTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
+  return {
+    verify: async token => {
+      const state = await verifyAccessToken(token)
+      if (state.kind === 'inactive') throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
+      if (state.claims.aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch')
+      return principalOf(state.claims)
+    }
+  }
+}
+
+function principalOf (claims: AccessTokenClaims): Principal {
+  return Object.freeze({
+    issuer: claims.iss,
+    subject: claims.sub,
+    clientId: claims.client_id,
+    roles: claims.roles,
+    scopes: scopesOf(claims.scope),
+    audience: claims.aud,
+    sessionId: claims.sid ?? null,
+    tokenId: claims.jti,
+    actor: actorOf(claims.act),
+    issuedAtSeconds: claims.iat,
+    expiresAtSeconds: claims.exp,
+    claims: Object.freeze({ ...claims })
+  })
+}
+
+function actorOf (claim: ActorClaim | undefined): Actor | null {
+  return claim === undefined ? null : { subject: claim.sub, actor: actorOf(claim.act) }
+}

@@ -1,0 +1,36 @@
+import { loadSettings } from '@sallyport/configuration'
+import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import { runService, startTracing } from '@sallyport/service-process'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import { connectDatabase, tlsOf } from './connect.ts'
+import { settingsSchema, type AuthServerSettings } from './settings.ts'
+import { postgresStore } from './store/postgres/index.ts'
+
+const NAME = 'auth-server'
+
+/** Makes the collaborators from the settings, and closes them with the app. */
+async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
+  const tls = await tlsOf(settings)
+  const db = connectDatabase(settings)
+  const tracing = startTracing({ serviceName: NAME })
+  const app = await buildApp(settings, { store: postgresStore(db), tracing, ...(tls !== null && { tls }) })
+  app.addHook('onClose', async function closeCollaborators () {
+    await Promise.allSettled([db.destroy(), tracing.close()])
+  })
+  return app
+}
+
+const listen = { host: '127.0.0.1', port: 0 }
+await runService({
+  name: NAME,
+  // Read after `build`, which has found them by then.
+  get host () { return listen.host },
+  get port () { return listen.port },
+  build: async () => {
+    refuseInsecureRuntime(process.env, process.execArgv)
+    const { values } = loadSettings({ schema: settingsSchema, environment: process.env })
+    Object.assign(listen, { host: values.host, port: values.port })
+    return await build(values)
+  }
+})

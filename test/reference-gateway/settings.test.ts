@@ -1,0 +1,50 @@
+import { loadSettings } from '@sallyport/configuration'
+import { settingsSchema } from '@sallyport/reference-gateway'
+import t from 'tap'
+import { checkSettings, sealingKeys, addressesOf } from '../../reference-gateway/src/settings.ts'
+import { SETTINGS } from './edge.ts'
+
+const KEY = 'A'.repeat(42) + 'E'
+const ENVIRONMENT = {
+  PORT: '8080',
+  SALLYPORT_OPERATIONS_PORT: '8180',
+  DATABASE_URL: 'postgres://app@127.0.0.1/gateway',
+  SALLYPORT_TLS_CERTIFICATE_PATH: 'a',
+  SALLYPORT_TLS_PRIVATE_KEY_PATH: 'b',
+  SALLYPORT_TLS_CA_PATH: 'c',
+  SALLYPORT_ISSUER: 'https://localhost:8081',
+  SALLYPORT_CLIENT_SECRET: 'secret',
+  SALLYPORT_SEALING_KEYS: `new:${KEY} old:${KEY}`,
+  SALLYPORT_PEER_ADDRESSES: 'order-service.sallyport.internal=127.0.0.1 auth-server.sallyport.internal=127.0.0.1',
+  SALLYPORT_ORDER_SERVICE_ORIGIN: 'https://order-service.sallyport.internal:8082',
+  SALLYPORT_RESTAURANT_SERVICE_ORIGIN: 'https://restaurant-service.sallyport.internal:8083',
+  SALLYPORT_DELIVERY_SERVICE_ORIGIN: 'https://delivery-service.sallyport.internal:8084',
+  SALLYPORT_AUTH_SERVER_ORIGIN: 'https://auth-server.sallyport.internal:8081'
+}
+
+t.test('the environment of the reference deployment gives the settings', async t => {
+  const { values } = loadSettings({ schema: settingsSchema, environment: ENVIRONMENT })
+  checkSettings(values)
+  t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
+  t.same(addressesOf(values), { 'order-service.sallyport.internal': '127.0.0.1', 'auth-server.sallyport.internal': '127.0.0.1' })
+  t.same(sealingKeys(values)?.map(({ id }) => id), ['new', 'old'])
+})
+
+t.test('a service over plain HTTP outside loopback is refused', async t => {
+  t.throws(() => loadSettings({ schema: settingsSchema, environment: { ...ENVIRONMENT, SALLYPORT_ORDER_SERVICE_ORIGIN: 'http://order-service.sallyport.internal:8082' } }), /orderServiceOrigin/)
+})
+
+t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
+  const wrong = { ...SETTINGS, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], peerAddresses: ['a'], trustedProxies: ['1'], sealingKeys: 'planted' }
+  let message = ''
+  try {
+    checkSettings(wrong)
+  } catch (error) {
+    t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
+    message = String(error)
+  }
+  t.match(message, /plain HTTP on 0\.0\.0\.0.*"x-user".*peerAddresses.*trustedProxies.*sealingKeys/)
+  t.notMatch(message, /planted/)
+  t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
+  checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })
+})
