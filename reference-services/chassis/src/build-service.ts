@@ -8,7 +8,6 @@ import securityContext, { problemDetails } from '@sallyport/security-context'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
-import { isLoopback } from './loopback.ts'
 import { openApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 

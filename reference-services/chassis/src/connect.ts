@@ -1,11 +1,10 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { createPeerAgent, isLoopback, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import { startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import knex from 'knex'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
-import { isLoopback } from './loopback.ts'
 import type { ServiceSettings } from './settings.ts'
 
 /**
