@@ -57,7 +57,7 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
     db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
   })
 
-  // How the service is doing, on a listener that the edge does not reach.
+  // How the service is doing, on a listener that the edge does not reach; probes on this machine need no certificate.
   await app.register(health, {
     listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
     checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }

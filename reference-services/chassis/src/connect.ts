@@ -1,13 +1,11 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { createPeerAgent, isLoopback, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import { startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import knex from 'knex'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
 import type { ServiceSettings } from './settings.ts'
-
-const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
 /**
  * Makes the collaborators of a service process: TLS material, verified peers, the authorization server's endpoints and
@@ -49,7 +47,7 @@ async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath }
     return loadTlsMaterial({ certificatePath: tlsCertificatePath, privateKeyPath: tlsPrivateKeyPath, caPath: tlsCaPath })
   }
   if ((tlsCertificatePath ?? tlsPrivateKeyPath ?? tlsCaPath) !== undefined) throw new ServiceSettingsError('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together')
-  if (!LOOPBACK.includes(host)) throw new ServiceSettingsError(`plain HTTP on ${host} would show tokens to the network: give tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath`)
+  if (!isLoopback(host)) throw new ServiceSettingsError(`plain HTTP on ${host} would show tokens to the network: give tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath`)
   return null
 }
 

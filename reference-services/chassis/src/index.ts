@@ -8,6 +8,6 @@ export { migrateService, namedMigrations, type DomainTables, type NamedMigration
 export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type Page, type PageOrder } from './page.ts'
 export { Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
-export type { RecordAudit } from './record-audit.ts'
+export { auditOf, type RecordAudit } from './record-audit.ts'
 export { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts, type DemoOrder } from './demo-world.ts'
 export * as errors from './errors.ts'

@@ -55,6 +55,7 @@ t.test('an order that the restaurant has accepted, or that was rejected, cannot 
   t.equal((await service.owner('orders').where({ order_id: orderId }).first()).state, 'APPROVED')
   const rejected = await service.app.inject({ method: 'POST', url: `/orders/${demoOrder('REJECTED', 'customer2').orderId}/cancel`, headers: await as('customer2', AUDIENCE) })
   t.equal(rejected.statusCode, 409)
+  t.equal(service.calls.length, 1, 'and no ticket is asked for again')
   t.match((await service.audit()).map(({ outcome }) => outcome), ['failure', 'failure'])
 })
 

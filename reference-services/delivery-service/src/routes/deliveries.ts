@@ -1,4 +1,4 @@
-import { callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
 import type { Policy } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
@@ -25,7 +25,7 @@ export async function deliveryRoutes (app: ServiceInstance, { db }: { readonly d
     config: { access: policies.fromRestaurantService, audit: { action: 'delivery.open' } },
     schema: { body: NewDeliverySchema, response: { '2xx': DeliverySchema, '4xx': ProblemSchema } }
   }, async function openDeliveryRoute (request, reply) {
-    const { delivery, opened } = await openDelivery(db, (trx, event) => request.audit(trx, event), request.body)
+    const { delivery, opened } = await openDelivery(db, auditOf(request), request.body)
     return reply.code(opened ? 201 : 200).send(shown(delivery))
   })
 
@@ -35,7 +35,7 @@ export async function deliveryRoutes (app: ServiceInstance, { db }: { readonly d
       schema: { params: DeliveryParametersSchema, response: { 200: DeliverySchema, '4xx': ProblemSchema } }
     }, async function takeStepRoute (request) {
       const { deliveryId } = delivery.of(request)
-      return shown(await takeStep(db, (trx, event) => request.audit(trx, event), step, deliveryId, callerOf(request).subject))
+      return shown(await takeStep(db, auditOf(request), step, deliveryId, callerOf(request).subject))
     })
   }
   addStep('accept', policies.acceptDelivery)

@@ -1,4 +1,4 @@
-import { callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
@@ -16,7 +16,7 @@ export async function orderRoutes (app: ServiceInstance, { db }: { readonly db: 
   const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
-    audit: (trx, event) => request.audit(trx, event)
+    audit: auditOf(request)
   })
 
   app.post('/orders', {

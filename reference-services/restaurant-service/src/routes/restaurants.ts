@@ -1,4 +1,4 @@
-import { PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import * as policies from '../policies.ts'
 import { replaceMenu } from '../restaurants/replace-menu.ts'
@@ -31,7 +31,7 @@ export async function restaurantRoutes (app: ServiceInstance, { db }: { readonly
     schema: { params: RestaurantParametersSchema, body: NewMenuSchema, response: { 200: MenuSchema, '4xx': ProblemSchema } }
   }, async function replaceMenuRoute (request) {
     const { restaurantId } = restaurant.of(request)
-    return { restaurantId, items: await replaceMenu(db, (trx, event) => request.audit(trx, event), restaurantId, request.body) }
+    return { restaurantId, items: await replaceMenu(db, auditOf(request), restaurantId, request.body) }
   })
 
   app.get('/restaurants/:restaurantId/tickets', {

@@ -1,4 +1,4 @@
-import { ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import * as policies from '../policies.ts'
 import { NewTicketSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
@@ -18,7 +18,7 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
     config: { access: policies.fromOrderService, audit: { action: 'ticket.open' } },
     schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
   }, async function openTicketRoute (request, reply) {
-    const { ticket, opened } = await openTicket(db, (trx, event) => request.audit(trx, event), request.body)
+    const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
     return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
   })
 
@@ -26,7 +26,7 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
     config: { access: policies.fromOrderService, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
     schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
   }, async function cancelTicketRoute (request) {
-    return shownTicket(await cancelTicket(db, (trx, event) => request.audit(trx, event), ticket.of(request)))
+    return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
   })
 
   app.post('/tickets/:ticketId/accept', {
@@ -34,6 +34,6 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
     schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
   }, async function acceptTicketRoute (request) {
     const openDelivery = askDeliveryService(request.callAs('delivery-service'))
-    return shownTicket(await acceptTicket({ db, audit: (trx, event) => request.audit(trx, event), openDelivery }, ticket.of(request)))
+    return shownTicket(await acceptTicket({ db, audit: auditOf(request), openDelivery }, ticket.of(request)))
   })
 }
