@@ -10,4 +10,5 @@ export { argon2id, createPasswordHasher, type PasswordHashFunction, type Passwor
 export type { Store } from './store/contract.ts'
 export * as admin from './admin/index.ts'
 export * as errors from './errors.ts'
+export { runCommandLine } from './cli/command-line.ts'
 export { runCommand, type Terminal } from './cli/run-command.ts'

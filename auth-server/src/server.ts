@@ -2,6 +2,7 @@ import { loadSettings } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
 import { runService, startTracing } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
+import type { Knex } from 'knex'
 import { buildApp } from './app.ts'
 import { connectDatabase, tlsOf } from './connect.ts'
 import { settingsSchema, type AuthServerSettings } from './settings.ts'
@@ -18,7 +19,14 @@ async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
   app.addHook('onClose', async function closeCollaborators () {
     await Promise.allSettled([db.destroy(), tracing.close()])
   })
+  await explainFirstBoot(app, db)
   return app
+}
+
+/** Without a client nobody gets a token: say what to run. */
+async function explainFirstBoot (app: FastifyInstance, db: Knex): Promise<void> {
+  if (await db('clients').first('id') !== undefined) return
+  app.log.warn('there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, `npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest')
 }
 
 const listen = { host: '127.0.0.1', port: 0 }

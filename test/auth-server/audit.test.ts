@@ -1,0 +1,46 @@
+import { verifyChain } from '@sallyport/audit-log'
+import t from 'tap'
+import { claimsOf, exchange, login, post, refresh, startServer, token } from './support/authorization-server.ts'
+
+t.test('logins, tokens, revocations, refusals and theft are in the audit trail, without a secret, and the chain verifies', async t => {
+  const { app, clock, db } = await startServer(t)
+  const session = (await login(app)).body
+  const second = (await refresh(app, session.refresh_token)).body
+  await refresh(app, second.refresh_token)
+  const exchanged = (await exchange(app, second.access_token, 'order-service')).body.access_token
+  await token(app, 'machine-client', { grant_type: 'client_credentials' })
+  await token(app, 'gateway', { grant_type: 'password', username: 'customer1', password: 'wrong' })
+  clock.advance(11)
+  await refresh(app, session.refresh_token)
+  const other = (await login(app)).body
+  await post(app, '/oauth2/revoke', 'gateway', { token: other.refresh_token ?? '' })
+  await app.sealAudit()
+  const rows = await db('audit_events').orderBy('occurred_at') as Array<{ action: string, outcome: string, reason: string | null }>
+  const seen = rows.map(({ action, outcome, reason }) => `${action} ${outcome} ${reason ?? ''}`.trim())
+  for (const expected of ['session.start success', 'session.refresh success', 'token.exchange success', 'token.issue success', 'token.issue denied password-wrong', 'session.end success refresh-token-reused', 'token.issue denied refresh-token-reused', 'session.end success revoked']) {
+    t.ok(seen.includes(expected), expected)
+  }
+  for (const secret of [session.access_token, session.refresh_token, exchanged]) t.notOk(JSON.stringify(rows).includes(String(secret)))
+  t.match(await verifyChain(db), { ok: true })
+})
+
+t.test('a login whose audit row cannot be written starts no session', async t => {
+  const { app, db } = await startServer(t)
+  await db.raw('alter table audit_events rename to audit_events_gone')
+  const refused = await login(app)
+  t.equal(refused.status, 503)
+  t.notOk(refused.text.includes('access_token'))
+  t.equal(Number((await db('sessions').count('*').first())?.count), 0)
+})
+
+t.test('an administrator with audit:read reads the trail, others do not', async t => {
+  const { app } = await startServer(t)
+  const bearer = async (user: 'admin1' | 'customer1') => (await exchange(app, (await login(app, user)).body.access_token, 'auth-server')).body.access_token
+  const read = async (value: string) => await app.inject({ url: '/audit', headers: { authorization: `Bearer ${value}` } })
+  const allowed = await read(await bearer('admin1'))
+  t.equal(allowed.statusCode, 200)
+  t.match(allowed.body, /session\.start/)
+  const customer = await bearer('customer1')
+  t.match(claimsOf(customer).aud, 'auth-server')
+  t.equal((await read(customer)).statusCode, 403)
+})
