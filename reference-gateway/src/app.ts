@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import auditLog from '@sallyport/audit-log'
-import authentication, { sessionRoutes } from '@sallyport/authentication'
+import authentication, { type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
@@ -30,6 +30,8 @@ export interface GatewayCollaborators {
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
   readonly status?: StatusSource
+  /** Where opaque tokens are asked about; without it only JWTs are accepted. */
+  readonly introspection?: IntrospectorOptions
   /** For calls of services: it must verify their certificates. */
   readonly upstreamAgent: Dispatcher
   /** Pool of the app role on the gateway's audit database. */
@@ -51,7 +53,8 @@ export interface GatewayCollaborators {
  */
 export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, keys, status, upstreamAgent, db, tracing, sessionDirectory, tls, clock, close } = collaborators
+  const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls, close } = collaborators
+  const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
     ...serverOptions(tls ?? null),
     ...edgeServerOptions(settings),
@@ -69,14 +72,25 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(requestHygiene)
   await app.register(helmet, { strictTransportSecurity: false })
 
-  await app.register(health, { listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) }, checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() } })
+  await app.register(health, {
+    listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) },
+    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
+  })
   await app.register(metrics, { exposeOn: app.operations, process: 'reference-gateway' })
 
-  const session = { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...(clock && { clock }) }
-  await app.register(authentication, { issuer: settings.issuer, audience: AUDIENCE, keys, ...(status && { status }), basic: { tokenClient, ...(clock && { clock }) }, session, ...(clock && { clock }) })
+  await app.register(authentication, {
+    issuer: settings.issuer,
+    audience: AUDIENCE,
+    keys,
+    ...(status && { status }),
+    ...(introspection && { introspection }),
+    basic: { tokenClient, ...clock },
+    session: { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...clock },
+    ...clock
+  })
   await app.register(authorization, {})
   await app.register(auditLog, { db, process: 'reference-gateway', route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
-  await app.register(tokenExchange, { tokenClient, ...(clock && { clock }) })
+  await app.register(tokenExchange, { tokenClient, ...clock })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
   await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })

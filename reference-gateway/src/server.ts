@@ -5,7 +5,7 @@ import { runService, startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
-import { buildApp } from './app.ts'
+import { AUDIENCE, buildApp } from './app.ts'
 import { discoverPatiently } from './discover-patiently.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import { addressesOf, checkSettings, type GatewaySettings, settingsSchema } from './settings.ts'
@@ -31,6 +31,9 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
     sessionDirectory,
     keys,
     status,
+    ...(metadata.introspectionEndpoint !== null && {
+      introspection: { endpoint: metadata.introspectionEndpoint, clientId, clientSecret, audience: AUDIENCE, issuer, dispatcher: peerAgent }
+    }),
     upstreamAgent: peerAgent,
     db,
     tracing,
