@@ -94,10 +94,12 @@ t.test('an exchange names the actor, narrows the scope and keeps subject, sessio
   t.notOk('refresh_token' in body)
   const [subject, exchanged] = [claimsOf(edge), claimsOf(body.access_token)]
   t.equal(body.expires_in, 200, 'no later than the subject token')
-  t.match(exchanged, { aud: 'order-service', client_id: 'gateway', act: { sub: 'gateway' }, scope: 'orders:read orders:write', roles: ['CUSTOMER'] })
+  t.match(exchanged, { aud: 'order-service', client_id: 'gateway', act: { sub: 'gateway' }, scope: 'orders:read orders:write restaurants:read', roles: ['CUSTOMER'] })
   for (const claim of ['iss', 'sub', 'sid', 'status', 'txn', 'exp']) t.strictSame(exchanged[claim], subject[claim], claim)
 
   const next = await exchange(app, body.access_token, 'restaurant-service', {}, 'order-service')
   t.strictSame(claimsOf(next.body.access_token).act, { sub: 'order-service', act: { sub: 'gateway' } })
-  t.equal(next.body.scope, '', 'the subject token carried no restaurant scope')
+  t.equal(next.body.scope, 'restaurants:read', 'what both tokens can carry')
+  const last = await exchange(app, next.body.access_token, 'delivery-service', {}, 'restaurant-service')
+  t.equal(last.body.scope, '', 'nothing is left, and that is said')
 })

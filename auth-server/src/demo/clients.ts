@@ -14,6 +14,8 @@ const DOMAIN_SCOPES = [
 /** The scopes of the reference deployment: each at its service and at the edge, where a token may carry all of them. */
 export const DEMO_SCOPES: readonly Scope[] = [
   ...DOMAIN_SCOPES.flatMap(([name, service]) => [service, EDGE].map(audience => ({ name, audience, requiredRole: null }))),
+  // order-service reads menus in the customer's name: its token has to carry what the next exchange may keep.
+  { name: 'restaurants:read', audience: 'order-service', requiredRole: null },
   ...['auth-server', EDGE].map(audience => ({ name: 'admin', audience, requiredRole: 'ADMIN' })),
   ...['auth-server', EDGE, ...SERVICES].map(audience => ({ name: 'audit:read', audience, requiredRole: 'ADMIN' }))
 ]
