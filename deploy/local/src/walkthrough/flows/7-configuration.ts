@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Flow } from '../flow.ts'
 
 /** A process that is started with bad settings says all that is wrong with them, and where each came from. */
 export const configuration: Flow = {
   title: '7. Configuration: all mistakes at once, each with its origin',
   run: async (_stack, transcript) => {
-    const server = join(dirname(createRequire(import.meta.url).resolve('@sallyport/order-service/package.json')), 'src/server.ts')
+    const server = join(dirname(fileURLToPath(import.meta.resolve('@sallyport/order-service'))), 'server.ts')
     const environment = { PATH: process.env.PATH, PORT: 'eighty', SALLYPORT_ISSUER: 'https://localhost:8081', SALLYPORT_ISUER: 'a typo' }
     transcript.note(`PORT=eighty SALLYPORT_ISUER='a typo' node ${server}`)
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=@sallyport/source', server], { env: environment, encoding: 'utf8' })
