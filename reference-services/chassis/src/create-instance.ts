@@ -21,7 +21,7 @@ export function createInstance (name: string, settings: ServiceSettings, { tls, 
     genReqId: requestIdOf,
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing !== undefined && { traceIds: tracing.traceIds }) }),
     // Fastify's own validation turns "5" into 5 and drops unknown members: what was decided over must be what was sent.
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true, allErrors: false } }
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }
   })
   return app.withTypeProvider<TypeBoxTypeProvider>()
 }
