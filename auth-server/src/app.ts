@@ -12,6 +12,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
@@ -33,6 +34,8 @@ import type { AuthServerSettings } from './settings.ts'
 export interface AppCollaborators extends AuthServerCollaborators {
   /** Left out: plain HTTP, which is for loopback only. */
   readonly tls?: TlsMaterial
+  /** PEM of the authorities for client certificates. Default: those of `tls`. */
+  readonly clientCa?: string
   readonly tracing?: Tracing
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
@@ -76,9 +79,10 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
+  const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
     answerStorageOutage(scope)
-    metadataRoutes(scope, server, settings.jwksMaxAgeSeconds)
+    metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
   })
   await fastify.register(async function publicDocuments (scope) {
     answerStorageOutage(scope)

@@ -5,6 +5,7 @@ import type { PublishStatusList } from './status-lists/publish-status-list.ts'
 import type { StatusListUris } from './status-lists/uris.ts'
 import type { Store } from './store/contract.ts'
 import type { LoginThrottle } from './throttling/login-throttle.ts'
+import type { Confirmation } from './tokens/confirmation.ts'
 import type { IssueAccessToken } from './tokens/issue-access-token.ts'
 import type { VerifyAccessToken } from './tokens/verify-access-token.ts'
 
@@ -33,6 +34,8 @@ export interface AuthorizationServer {
   readonly keys: SigningKeys
   readonly passwords: PasswordHasher
   readonly throttle: LoginThrottle
+  /** What the client of this request has proven to hold; `null` when nothing, and outside of a request for tokens. */
+  readonly confirmation: Confirmation | null
   readonly issueAccessToken: IssueAccessToken
   readonly verifyAccessToken: VerifyAccessToken
   readonly statusListUris: StatusListUris

@@ -42,6 +42,7 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     store,
     clock,
     keys,
+    confirmation: null,
     statusListUris: uris,
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesOf(settings),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import knex, { type Knex } from 'knex'
 import { InvalidSettingsError } from './errors.ts'
@@ -22,4 +23,17 @@ export async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsC
   if ((tlsCertificatePath ?? tlsPrivateKeyPath ?? tlsCaPath) !== undefined) throw new InvalidSettingsError('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together')
   if (!LOOPBACK.includes(host)) throw new InvalidSettingsError(`plain HTTP on ${host} would show tokens to the network: give the TLS paths`)
   return null
+}
+
+/**
+ * The authorities for client certificates when they are not those of the server itself.
+ * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
+ */
+export async function clientCaOf ({ mtlsClientCaPath }: AuthServerSettings): Promise<string | null> {
+  if (mtlsClientCaPath === undefined) return null
+  try {
+    return await readFile(mtlsClientCaPath, 'utf8')
+  } catch (cause) {
+    throw Object.assign(new InvalidSettingsError(`mtlsClientCaPath ${mtlsClientCaPath} cannot be read`), { cause })
+  }
 }

@@ -75,6 +75,10 @@ t.test('O-16: an unknown client and every bad assertion are the same answer', as
     answers.add(JSON.stringify([status, text, headers['www-authenticate']]))
     t.match(server.events.at(-1), { stage: 'grant', outcome: 'denied', reason }, reason)
   }
+  await server.db('clients').where({ id: 'signing-client' }).update({ disabled_at: new Date() })
+  t.equal((await ask(server.app, assertion(server))).status, 401)
+  t.match(server.events.at(-1), { reason: 'client-disabled' })
+  await server.db('clients').where({ id: 'signing-client' }).update({ disabled_at: null })
   answers.add(JSON.stringify(await ask(server.app, assertion(server), { client_assertion_type: 'urn:other' }).then(({ status, text, headers }) => [status, text, headers['www-authenticate']])))
   t.strictSame([...answers].map(answer => (JSON.parse(answer) as unknown[])[0]), [401], 'one answer')
 })

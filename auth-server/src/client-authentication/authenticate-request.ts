@@ -1,8 +1,10 @@
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../forms/parse-form.ts'
+import type { ClientCertificate } from '../mutual-tls/client-certificate.ts'
 import { invalidClient, invalidRequest } from '../oauth-error.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { authenticateClient } from './authenticate-client.ts'
+import { authenticateByCertificate } from './by-certificate.ts'
 import { presentedCredentials } from './presented-credentials.ts'
 import { readAssertion, verifyAssertion } from './verify-assertion.ts'
 
@@ -13,6 +15,8 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export interface ClientRequest {
   readonly authorization: string | undefined
   readonly form: Form
+  /** Of the connection. */
+  readonly certificate: ClientCertificate | null
 }
 
 /** A client and how it proved to be that one. */
@@ -23,15 +27,16 @@ export interface AuthenticatedClient {
 
 /**
  * The client that a request proves, by whatever method it presents. All failures are one answer; which it was is in the
- * security event.
+ * security event. A certificate beside another method is no second one: it is what the tokens are bound to.
  * @throws {OAuthError} `invalid_client`; `invalid_request` for more than one method
- * @see RFC 6749 §2.3, RFC 7523 §2.2
+ * @see RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2
  */
-export async function authenticateRequest (server: AuthorizationServer, { authorization, form }: ClientRequest): Promise<AuthenticatedClient> {
+export async function authenticateRequest (server: AuthorizationServer, { authorization, form, certificate }: ClientRequest): Promise<AuthenticatedClient> {
   const assertion = form.get('client_assertion')
   if (assertion !== undefined && authorization === undefined && !form.has('client_secret')) return await byAssertion(server, form, assertion)
   const credentials = presentedCredentials(authorization, form)
-  return { client: await authenticateClient(server.store, credentials, server.clock()), method: credentials.method }
+  const byCertificate = credentials.method === 'none' && certificate !== null ? await authenticateByCertificate(server.store, credentials.clientId, certificate) : null
+  return byCertificate ?? { client: await authenticateClient(server.store, credentials, server.clock()), method: credentials.method }
 }
 
 async function byAssertion ({ store, clock, issuer }: AuthorizationServer, form: Form, assertion: string): Promise<AuthenticatedClient> {

@@ -6,7 +6,7 @@ import { GRANTS } from '../token-endpoint/grants/index.ts'
 const ONLY_WHEN_USED = new Set(['password'])
 
 /** Both metadata documents. @see RFC 8414 §2 */
-export type Metadata = Readonly<Record<string, string | boolean | readonly string[]>>
+export type Metadata = Readonly<Record<string, string | boolean | readonly string[] | Readonly<Record<string, string>>>>
 
 /**
  * What works here, and nothing else.

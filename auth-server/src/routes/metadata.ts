@@ -2,14 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { freshValue } from '../fresh-value.ts'
 import { authorizationServerMetadata, metadataPaths } from '../metadata/authorization-server-metadata.ts'
+import { withMutualTls } from '../metadata/mutual-tls-metadata.ts'
 
 const FRESHNESS_MS = 5000
 
 /** Both metadata documents, at the root of the origin. @see RFC 8414 §3 */
-export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number): void {
+export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number, mutualTlsOrigin: () => string | null): void {
   const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
     const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
-    return authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name))
+    const document = authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name))
+    const origin = mutualTlsOrigin()
+    return origin === null ? document : withMutualTls(document, origin)
   })
   for (const path of metadataPaths(server.issuer)) {
     fastify.get(path, { config: { access: 'public', audit: 'none' } }, async function answerMetadata (_request, reply) {

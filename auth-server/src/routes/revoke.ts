@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
 import { revokeToken } from '../revocation/revoke-token.ts'
+import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { requireParameter } from '../token-endpoint/grant.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 import { auditOf } from './request-audit.ts'
@@ -10,7 +11,11 @@ import { auditOf } from './request-audit.ts'
 export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
   fastify.post<FormRoute>('/oauth2/revoke', { config: { access: 'public', audit: { action: 'token.revoke' } } }, async function answerRevocation (request, reply) {
     const form = formOf(request)
-    const { client } = await authenticateRequest(server, { authorization: request.headers.authorization, form })
+    const { client } = await authenticateRequest(server, {
+      authorization: request.headers.authorization,
+      form,
+      certificate: clientCertificateOf(request.raw.socket)
+    })
     const audit = auditOf(request)
     const outcome = await revokeToken(server, client, requireParameter(form, 'token'), audit)
     if (outcome === 'token-not-in-force') {

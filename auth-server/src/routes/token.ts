@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
+import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { answerTokenRequest } from '../token-endpoint/answer-token-request.ts'
 import { auditOf } from './request-audit.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
@@ -11,6 +12,7 @@ export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServe
     const response = await answerTokenRequest(server, {
       authorization: request.headers.authorization,
       form: formOf(request),
+      certificate: clientCertificateOf(request.raw.socket),
       connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) },
       audit: auditOf(request)
     })

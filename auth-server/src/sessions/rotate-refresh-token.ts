@@ -3,6 +3,7 @@ import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { invalidGrant } from '../oauth-error.ts'
 import type { Client, RefreshToken, Session, UserSession } from '../store/records.ts'
+import { satisfies } from '../tokens/confirmation.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import { endSessions } from './end-sessions.ts'
 import { openSuccessor, sealSuccessor } from './sealed-successor.ts'
@@ -26,7 +27,7 @@ export interface RefreshRequest {
  * byte, so that neither a lost answer nor a race logs anybody out, until the successor has been used itself and the grace
  * has passed. From then on the token can only be a stolen copy: its session ends.
  * @throws {OAuthError} `invalid_grant`
- * @see RFC 9700 §4.14.2
+ * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
 export async function rotateRefreshToken (server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit): Promise<RotatedSession> {
   const stored = await findUsable(server, request)
@@ -40,11 +41,12 @@ export async function rotateRefreshToken (server: AuthorizationServer, request: 
   return await successorOf(server, request, stored, audit)
 }
 
-async function findUsable ({ store, clock }: AuthorizationServer, { client, refreshToken }: RefreshRequest): Promise<RefreshToken> {
+async function findUsable ({ store, clock, confirmation }: AuthorizationServer, { client, refreshToken }: RefreshRequest): Promise<RefreshToken> {
   const stored = await store.sessions.findByRefreshToken(hashOfSecret(refreshToken))
   if (stored === null) throw invalidGrant('refresh-token-unknown')
   const { session, user } = stored
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
+  if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
   if (session.endedAtMs !== null) throw invalidGrant('session-ended')
   if (clock() >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
   if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')

@@ -67,6 +67,8 @@ function sessionOf (server: AuthorizationServer, wanted: NewSession, scopes: rea
     userAgent: wanted.connection.userAgent ?? null,
     sourceAddress: wanted.connection.sourceAddress ?? null,
     status,
+    // A confidential client proves who it is with each refresh; a public one has only this.
+    confirmation: wanted.client.confidential ? null : server.confirmation,
     endedAtMs: null,
     endReason: null
   }

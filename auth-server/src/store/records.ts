@@ -1,3 +1,5 @@
+import type { Confirmation } from '../tokens/confirmation.ts'
+
 /** A position in a status list: whether what was issued under it still counts. */
 export interface StatusPosition {
   readonly listId: string
@@ -99,6 +101,8 @@ export interface Session {
   readonly userAgent: string | null
   readonly sourceAddress: string | null
   readonly status: StatusPosition
+  /** The keys that the refresh tokens of a public client are bound to; `null`: none. */
+  readonly confirmation: Confirmation | null
   readonly endedAtMs: number | null
   readonly endReason: string | null
 }

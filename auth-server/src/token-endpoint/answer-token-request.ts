@@ -4,8 +4,10 @@ import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest, type ClientRequest } from '../client-authentication/authenticate-request.ts'
 import { OAuthError } from '../oauth-error.ts'
 import type { Client } from '../store/records.ts'
+import { boundTo } from '../tokens/confirmation.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
 import { GRANTS } from './grants/index.ts'
+import { requestConfirmation } from './request-confirmation.ts'
 
 /** One request to the token endpoint. */
 export interface TokenRequest extends ClientRequest {
@@ -20,14 +22,16 @@ export interface TokenRequest extends ClientRequest {
  */
 export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
   const { form, connection, audit } = request
-  const { client } = await authenticateRequest(server, request)
+  const authenticated = await authenticateRequest(server, request)
+  const { client } = authenticated
+  const confirmation = requestConfirmation(authenticated, request.certificate)
   const grant = grantOf(requireParameter(form, 'grant_type'))
   refuseGrantNotAllowed(client, grant)
   const parameters = new Map(grant.parameters.flatMap(name => {
     const value = form.get(name)
     return value === undefined ? [] : [[name, value]]
   }))
-  return await grant.handle(server, { client, parameters, connection, audit })
+  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit })
 }
 
 function grantOf (grantType: string): Grant {

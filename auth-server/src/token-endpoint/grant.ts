@@ -4,6 +4,7 @@ import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../forms/parse-form.ts'
 import { invalidRequest } from '../oauth-error.ts'
 import type { Client } from '../store/records.ts'
+import { tokenTypeOf, type TokenType } from '../tokens/access-token-claims.ts'
 import type { IssuedAccessToken } from '../tokens/issue-access-token.ts'
 
 /** One request to the token endpoint, after client authentication. */
@@ -19,7 +20,7 @@ export interface GrantRequest {
 /** The body of a successful answer. @see RFC 6749 §5.1, RFC 8693 §2.2.1 */
 export interface TokenResponse {
   readonly access_token: string
-  readonly token_type: 'Bearer'
+  readonly token_type: TokenType
   readonly expires_in: number
   /** Always there: a client that finds none may take it for everything it asked for. */
   readonly scope: string
@@ -44,5 +45,5 @@ export function requireParameter (parameters: Form, name: string): string {
 
 /** The answer for an access token. */
 export function tokenResponse (issued: IssuedAccessToken, more: { readonly refresh_token?: string, readonly issued_token_type?: string } = {}): TokenResponse {
-  return { access_token: issued.token, token_type: 'Bearer', expires_in: issued.expiresInSeconds, scope: issued.claims.scope, ...more }
+  return { access_token: issued.token, token_type: tokenTypeOf(issued.claims), expires_in: issued.expiresInSeconds, scope: issued.claims.scope, ...more }
 }

@@ -1,3 +1,5 @@
+import type { Confirmation } from './confirmation.ts'
+
 /** The delegation chain: who acts, and for whom that party acted before. @see RFC 8693 §4.1 */
 export interface ActorClaim {
   readonly sub: string
@@ -22,7 +24,15 @@ export interface AccessTokenClaims {
   /** The same over every token that one edge token was exchanged for. */
   readonly txn: string
   readonly act?: ActorClaim
+  /** The keys that the token is bound to. */
+  readonly cnf?: Confirmation
 }
+
+/** How a token is presented. @see RFC 6750 §2.1, RFC 9449 §5 */
+export type TokenType = 'Bearer' | 'DPoP'
+
+/** A token that is bound to a certificate is still presented as `Bearer`. @see RFC 8705 §3 */
+export const tokenTypeOf = ({ cnf }: AccessTokenClaims): TokenType => cnf?.jkt === undefined ? 'Bearer' : 'DPoP'
 
 /** The scopes of a space-delimited list. @see RFC 6749 §3.3 */
 export const scopesOf = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')

@@ -5,6 +5,7 @@ import type { StatusListUris } from '../status-lists/uris.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
+import type { Confirmation } from './confirmation.ts'
 import { hashOfSecret, newSecret } from './secret-token.ts'
 import { signJwt } from './sign-jwt.ts'
 
@@ -19,6 +20,7 @@ export interface AccessTokenFacts {
   /** `txn` of the token that this one is exchanged for; a new one by default. */
   readonly transactionId?: string
   readonly actor?: ActorClaim
+  readonly confirmation?: Confirmation
   /** It expires no later than this, in epoch seconds. */
   readonly notAfterSeconds?: number
 }
@@ -73,6 +75,7 @@ function claimsOf (options: AccessTokenIssuerOptions, client: Client, facts: Acc
     ...(facts.sessionId === null ? {} : { sid: facts.sessionId }),
     status: { status_list: { idx: facts.status.index, uri: options.statusListUris.uriOf(facts.status.listId) } },
     txn: facts.transactionId ?? randomUUID(),
-    ...(facts.actor === undefined ? {} : { act: facts.actor })
+    ...(facts.actor === undefined ? {} : { act: facts.actor }),
+    ...(facts.confirmation === undefined ? {} : { cnf: facts.confirmation })
   }
 }

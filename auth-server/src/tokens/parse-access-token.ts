@@ -1,4 +1,5 @@
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
+import { confirmationOf } from './confirmation.ts'
 
 const isString = (value: unknown): value is string => typeof value === 'string'
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
@@ -11,7 +12,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
  */
 export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
   if (!isObject(value)) return null
-  const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act } = value
+  const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act, cnf } = value
   if (!isString(iss) || !isString(sub) || !isString(aud) || !isString(clientId) || !isString(jti) || !isString(scope) || !isString(txn)) return null
   if (!isWhole(iat) || !isWhole(exp)) return null
   if (!Array.isArray(roles) || !roles.every(isString)) return null
@@ -19,7 +20,8 @@ export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
   const list = isObject(status) ? status.status_list : null
   if (!isObject(list) || !isWhole(list.idx) || !isString(list.uri)) return null
   const actor = act === undefined ? undefined : actorOf(act)
-  if (actor === null) return null
+  const confirmation = cnf === undefined ? undefined : confirmationOf(cnf)
+  if (actor === null || confirmation === null) return null
   return {
     iss,
     sub,
@@ -33,7 +35,8 @@ export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
     ...(sid === undefined ? {} : { sid }),
     status: { status_list: { idx: list.idx, uri: list.uri } },
     txn,
-    ...(actor === undefined ? {} : { act: actor })
+    ...(actor === undefined ? {} : { act: actor }),
+    ...(confirmation === undefined ? {} : { cnf: confirmation })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Session } from '../records.ts'
+import type { Confirmation } from '../../tokens/confirmation.ts'
 import { millisecondsOf, millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
 
 /** A row of the table `sessions`. */
@@ -18,6 +19,7 @@ export interface SessionRow {
   readonly source_address: string | null
   readonly status_list_id: string
   readonly status_index: number
+  readonly confirmation: Confirmation | null
   readonly ended_at: Date | null
   readonly end_reason: string | null
 }
@@ -39,6 +41,7 @@ export function sessionOf (row: SessionRow): Session {
     userAgent: row.user_agent,
     sourceAddress: row.source_address,
     status: { listId: row.status_list_id, index: row.status_index },
+    confirmation: row.confirmation,
     endedAtMs: millisecondsOrNull(row.ended_at),
     endReason: row.end_reason
   }
@@ -62,6 +65,7 @@ export function sessionRowOf (session: Session): SessionRow {
     source_address: session.sourceAddress,
     status_list_id: session.status.listId,
     status_index: session.status.index,
+    confirmation: session.confirmation,
     ended_at: timeOrNull(session.endedAtMs),
     end_reason: session.endReason
   }

@@ -1,0 +1,36 @@
+import type { AuthorizationServer } from '../authorization-server.ts'
+
+/** The keys that a token is bound to: whoever presents it has to prove to hold each of them. @see RFC 7800 §3.1 */
+export interface Confirmation {
+  /** SHA-256 of the client's certificate, base64url. @see RFC 8705 §3.1 */
+  readonly 'x5t#S256'?: string
+  /** SHA-256 thumbprint of the client's DPoP key, base64url. @see RFC 9449 §6.1 */
+  readonly jkt?: string
+}
+
+/** The members of a confirmation; a token bound in a way that is not known here is not read at all. */
+const MEMBERS: readonly string[] = ['x5t#S256', 'jkt']
+
+/** A confirmation out of parsed JSON; `null` when it is not one. */
+export function confirmationOf (value: unknown): Confirmation | null {
+  if (typeof value !== 'object' || value === null) return null
+  const entries = Object.entries(value)
+  if (entries.length === 0 || !entries.every(([name, thumbprint]) => MEMBERS.includes(name) && typeof thumbprint === 'string')) return null
+  return Object.fromEntries(entries)
+}
+
+/** Whether what was proven includes every key of `required`; `null` requires none. */
+export function satisfies (required: Confirmation | null, proven: Confirmation | null): boolean {
+  if (required === null) return true
+  return proven !== null && required['x5t#S256'] === proven['x5t#S256'] && required.jkt === proven.jkt
+}
+
+/** The server as one request sees it whose client has proven these keys: every access token that it issues is bound to them. */
+export function boundTo (server: AuthorizationServer, confirmation: Confirmation | null): AuthorizationServer {
+  if (confirmation === null) return server
+  return Object.freeze<AuthorizationServer>({
+    ...server,
+    confirmation,
+    issueAccessToken: async (client, facts) => await server.issueAccessToken(client, { ...facts, confirmation })
+  })
+}
