@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import type { DpopProofs } from './dpop/dpop-proofs.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import type { PasswordHasher } from './passwords/password-hasher.ts'
 import type { PublishStatusList } from './status-lists/publish-status-list.ts'
@@ -34,6 +35,7 @@ export interface AuthorizationServer {
   readonly keys: SigningKeys
   readonly passwords: PasswordHasher
   readonly throttle: LoginThrottle
+  readonly dpop: DpopProofs
   /** What the client of this request has proven to hold; `null` when nothing, and outside of a request for tokens. */
   readonly confirmation: Confirmation | null
   readonly issueAccessToken: IssueAccessToken

@@ -2,6 +2,7 @@ import type { KeyAdministration } from './admin/keys.ts'
 import type { WriteAudit } from './audit.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Clock } from './clock.ts'
+import { createDpopProofs } from './dpop/dpop-proofs.ts'
 import { InvalidSettingsError } from './errors.ts'
 import { parseKeyRing } from './keys/key-ring.ts'
 import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
@@ -36,13 +37,15 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
   const { store, clock = Date.now } = collaborators
   const { issuer } = settings
   const uris = statusListUris(issuer)
-  const keys = createSigningKeys({ store, ring: parseKeyRing(settings.sealingKeys), clock, freshnessMs: KEYS_FRESHNESS_MS })
+  const ring = parseKeyRing(settings.sealingKeys)
+  const keys = createSigningKeys({ store, ring, clock, freshnessMs: KEYS_FRESHNESS_MS })
   return Object.freeze<AuthorizationServer>({
     issuer,
     store,
     clock,
     keys,
     confirmation: null,
+    dpop: createDpopProofs({ store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true }),
     statusListUris: uris,
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesOf(settings),

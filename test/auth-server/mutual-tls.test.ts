@@ -96,6 +96,13 @@ t.test('O-16: an unknown client, another certificate, name or authority, a wrong
     answers.add(`${status} ${text}`)
     t.match(server.events.at(-1), { stage: 'grant', outcome: 'denied', reason }, `${client} ${reason}`)
   }
+  const confuse = async (id: string, method: string) => {
+    await server.db('clients').where({ id }).update({ authentication_methods: [method] })
+  }
+  await confuse('dns-client', 'self_signed_tls_client_auth')
+  t.equal((await ask(server, 'dns-client', named)).status, 401, 'the name is registered, the method is not')
+  await confuse('own-certificate', 'tls_client_auth')
+  t.equal((await ask(server, 'own-certificate', foreign)).status, 401, 'the certificate is registered, the method is not')
   await server.db('clients').where({ id: 'uri-client' }).update({ disabled_at: new Date() })
   const { status, text } = await ask(server, 'uri-client', named)
   answers.add(`${status} ${text}`)
@@ -106,8 +113,9 @@ t.test('O-16: an unknown client, another certificate, name or authority, a wrong
 t.test('O-16: a name that only looks like another is not it, and a registered name is no pattern', async t => {
   const server = await start(t)
   const tricky = await clientAuthority.issue({ names: ['x.example'], uris: ['spiffe://example/x, URI:spiffe://example/client'], usages: ['client'] })
+  const otherKind = await clientAuthority.issue({ names: ['x.example'], uris: ['client.example'], usages: ['client'] })
   const wildcard = await clientAuthority.issue({ names: ['*.example'], uris: ['spiffe://example/*'], usages: ['client'] })
-  for (const certificate of [tricky, wildcard]) {
+  for (const certificate of [tricky, wildcard, otherKind]) {
     for (const client of ['uri-client', 'dns-client']) t.equal((await ask(server, client, certificate)).status, 401)
   }
 })

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { InvalidSettingsError, UnsealError } from '../errors.ts'
 
 /** Seals values at rest; the newest key seals, every key of the ring opens. */
@@ -10,6 +10,8 @@ export interface KeyRing {
   seal: (purpose: string, plaintext: Buffer) => Buffer
   /** @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` */
   open: (purpose: string, sealed: Buffer) => Buffer
+  /** Keys for another use, one from each key of the ring, newest first. @see RFC 5869 */
+  derive: (purpose: string) => readonly Buffer[]
   /** Whether the value was sealed under an older key and should be sealed again. */
   isOutdated: (sealed: Buffer) => boolean
 }
@@ -53,6 +55,7 @@ function keyRing (keys: ReadonlyMap<string, Buffer>): KeyRing {
       if (key === undefined) throw new UnsealError()
       return openWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
     },
+    derive: purpose => [...keys.values()].map(key => Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES))),
     isOutdated: sealed => keyIdOf(sealed) !== newestId
   }
 }

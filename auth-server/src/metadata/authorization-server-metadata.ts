@@ -1,4 +1,5 @@
 import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
+import { DPOP_ALGORITHMS } from '../dpop/dpop-proofs.ts'
 import type { Client } from '../store/records.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 
@@ -29,6 +30,7 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
     introspection_endpoint: `${issuer}/oauth2/introspect`,
     introspection_endpoint_auth_methods_supported: methods,
     introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     jwks_uri: `${issuer}/oauth2/jwks`,
     grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),
     response_types_supported: [],

@@ -13,6 +13,7 @@ export function ownTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVe
       const state = await verifyAccessToken(token)
       if (state.kind === 'inactive') throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
       if (state.claims.aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch')
+      if (state.claims.cnf !== undefined) throw new errors.InvalidTokenError('confirmation-unproven')
       return principalOf(state.claims)
     }
   }

@@ -7,11 +7,13 @@ import { formOf, type FormRoute } from './oauth-context.ts'
 
 /** `POST /oauth2/token`. @see RFC 6749 §3.2 */
 export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.post<FormRoute>('/oauth2/token', { config: { access: 'public', audit: { action: 'token.issue' } } }, async function answerToken (request) {
+  fastify.post<FormRoute>('/oauth2/token', { config: { access: 'public', audit: { action: 'token.issue' } } }, async function answerToken (request, reply) {
+    if (request.headers.dpop !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
     const userAgent = request.headers['user-agent']
     const response = await answerTokenRequest(server, {
       authorization: request.headers.authorization,
       form: formOf(request),
+      dpop: request.headers.dpop,
       certificate: clientCertificateOf(request.raw.socket),
       connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) },
       audit: auditOf(request)

@@ -11,6 +11,8 @@ import { requestConfirmation } from './request-confirmation.ts'
 
 /** One request to the token endpoint. */
 export interface TokenRequest extends ClientRequest {
+  /** The DPoP header. */
+  readonly dpop: string | readonly string[] | undefined
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
 }
@@ -22,9 +24,12 @@ export interface TokenRequest extends ClientRequest {
  */
 export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
   const { form, connection, audit } = request
+  // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
+  const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop)
   const authenticated = await authenticateRequest(server, request)
   const { client } = authenticated
-  const confirmation = requestConfirmation(authenticated, request.certificate)
+  if (proof !== null) await server.dpop.useUp(proof)
+  const confirmation = requestConfirmation(authenticated, request.certificate, proof)
   const grant = grantOf(requireParameter(form, 'grant_type'))
   refuseGrantNotAllowed(client, grant)
   const parameters = new Map(grant.parameters.flatMap(name => {

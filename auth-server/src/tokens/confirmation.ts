@@ -9,20 +9,19 @@ export interface Confirmation {
 }
 
 /** The members of a confirmation; a token bound in a way that is not known here is not read at all. */
-const MEMBERS: readonly string[] = ['x5t#S256', 'jkt']
+const MEMBERS = ['x5t#S256', 'jkt'] as const
 
 /** A confirmation out of parsed JSON; `null` when it is not one. */
 export function confirmationOf (value: unknown): Confirmation | null {
   if (typeof value !== 'object' || value === null) return null
   const entries = Object.entries(value)
-  if (entries.length === 0 || !entries.every(([name, thumbprint]) => MEMBERS.includes(name) && typeof thumbprint === 'string')) return null
+  if (entries.length === 0 || !entries.every(([name, thumbprint]) => MEMBERS.some(member => member === name) && typeof thumbprint === 'string')) return null
   return Object.fromEntries(entries)
 }
 
 /** Whether what was proven includes every key of `required`; `null` requires none. */
 export function satisfies (required: Confirmation | null, proven: Confirmation | null): boolean {
-  if (required === null) return true
-  return proven !== null && required['x5t#S256'] === proven['x5t#S256'] && required.jkt === proven.jkt
+  return MEMBERS.every(member => required?.[member] === undefined || required[member] === proven?.[member])
 }
 
 /** The server as one request sees it whose client has proven these keys: every access token that it issues is bound to them. */

@@ -74,6 +74,18 @@ function importKey (entry: unknown): VerificationKey | IgnoredKey {
   return mistake === null ? { keyId, algorithm: algorithm.name, key } : { keyId, reason: mistake }
 }
 
+/**
+ * A public key that came with what it signed, as only DPoP proofs do; `null` when it is weak, malformed, private or not
+ * for this algorithm.
+ * @see RFC 9449 §4.2
+ */
+export function importPublicJwk (jwk: JsonObject, algorithm: string): KeyObject | null {
+  const wanted = signatureAlgorithm(algorithm)
+  const key = wanted === null || kindMistake(jwk) !== null ? null : publicKeyOf(jwk)
+  if (wanted === null || key === null) return null
+  return (keyMistake(wanted, key) ?? modulusMistake(jwk)) === null ? key : null
+}
+
 /** Why this entry is not a public signature key at all. */
 function kindMistake (entry: JsonObject): string | null {
   const use = member(entry, 'use')

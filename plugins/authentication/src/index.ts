@@ -26,6 +26,8 @@ export { createStatusListSource, type StatusListSourceOptions } from './status-l
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export { parseCompactJws, type CompactJws } from './compact-jws.ts'
 export { isSignedBy } from './signed-by.ts'
+export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
+export { verifyDpopProof, type DpopExpectations, type DpopProof, type DpopProofReason, type DpopProofResult } from './dpop/verify-proof.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
