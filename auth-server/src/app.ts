@@ -65,7 +65,9 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   await fastify.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await fastify.register(problemDetails)
   await fastify.register(secureTransport)
-  await fastify.register(authentication, { verifier: ownTokenVerifier(server.verifyAccessToken) })
+  await fastify.register(authentication, {
+    verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
+  })
   await fastify.register(authorization, {})
   await fastify.register(auditLog, {
     db: connection,

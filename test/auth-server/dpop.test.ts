@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t from 'tap'
-import { dpopKey, dpopProof, type DpopKey } from '../support/dpop.ts'
+import { dpopKey, dpopProof, hashOfToken, type DpopKey } from '../support/dpop.ts'
 import { basic, claimsOf, FACTS, introspect, ISSUER, login, secretOf, startServer, token, type TestServer, type TokenAnswer } from './support/authorization-server.ts'
 import { fetchOf } from './support/fetch-of.ts'
 
@@ -156,6 +156,11 @@ t.test('O-34: this server\'s own resources take a bound token with its proof and
   const { access_token: bound } = (await post(server.app, dpopProof(key, claims(server, nonce)), form, 'gateway')).body
   t.equal((await server.app.inject({ url: '/sessions', headers: { authorization: `Bearer ${bound}` } })).statusCode, 401)
   t.equal(server.events.at(-1)?.reason, 'confirmation-unproven')
+  const proof = dpopProof(key, claims(server, nonce, { htm: 'GET', htu: `${ISSUER}/sessions`, ath: hashOfToken(bound) }))
+  const get = async (app = server.app) => await app.inject({ url: '/sessions', headers: { authorization: `DPoP ${bound}`, dpop: proof } })
+  t.equal((await get()).json().sessions.length, 1)
+  t.equal((await get(await server.another())).statusCode, 401, 'once, on whichever instance')
+  t.equal(server.events.at(-1)?.reason, 'proof-replayed')
 })
 
 t.test('oauth4webapi and openid-client get DPoP tokens, nonce and all', async t => {
@@ -164,7 +169,7 @@ t.test('oauth4webapi and openid-client get DPoP tokens, nonce and all', async t 
   const url = new URL(ISSUER)
   const as = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, { ...options, algorithm: 'oauth2' }))
   const client = { client_id: 'machine-client' }
-  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
+  const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'))
   const request = async () => await oauth.processClientCredentialsResponse(as, client, await oauth.clientCredentialsGrantRequest(as, client, oauth.ClientSecretBasic(secretOf('machine-client')), {}, { ...options, DPoP }))
   const first = await request().catch((error: unknown) => error)
   t.ok(oauth.isDPoPNonceError(first))

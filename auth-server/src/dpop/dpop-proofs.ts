@@ -1,4 +1,4 @@
-import { createDpopNonces, verifyDpopProof, type DpopNonces, type DpopProof } from '@sallyport/authentication'
+import { createDpopNonces, verifyDpopProof, type DpopNonces, type DpopOptions, type DpopProof } from '@sallyport/authentication'
 import type { Clock } from '../clock.ts'
 import { OAuthError } from '../oauth-error.ts'
 import type { Store } from '../store/contract.ts'
@@ -19,6 +19,8 @@ export interface DpopProofs {
    * @throws {OAuthError} `invalid_dpop_proof` when it was used before
    */
   readonly useUp: (proof: DpopProof) => Promise<void>
+  /** The same rules where this server is a resource server. */
+  readonly forResources: DpopOptions
 }
 
 /** Collaborators of {@link createDpopProofs}. */
@@ -41,6 +43,12 @@ export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequir
   const nonces = createDpopNonces({ keys: nonceKeys, clock })
   return {
     nonces,
+    forResources: {
+      origin: new URL(issuer).origin,
+      algorithms: DPOP_ALGORITHMS,
+      replays: { record: async (id, expiresAtMs) => await store.replays.record({ issuer: 'dpop-resource', jti: id, expiresAtMs }, clock()) },
+      ...(nonceRequired ? { nonces } : {})
+    },
     verify: header => {
       const result = verifyDpopProof(header, { method: 'POST', url: `${issuer}/oauth2/token`, nowSeconds: clock() / 1000, algorithms: DPOP_ALGORITHMS })
       if (result.kind === 'invalid') throw refused(result.reason)

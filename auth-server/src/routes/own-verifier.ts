@@ -1,4 +1,4 @@
-import { errors, type TokenVerifier } from '@sallyport/authentication'
+import { errors, requireConfirmed, type TokenVerifier } from '@sallyport/authentication'
 import type { Actor, Principal } from '@sallyport/security-context'
 import { scopesOf, type AccessTokenClaims, type ActorClaim } from '../tokens/access-token-claims.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
@@ -9,12 +9,11 @@ export const OWN_AUDIENCE = 'auth-server'
 /** Verifies tokens for this server itself against its own database: a revocation counts here at once. */
 export function ownTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
   return {
-    verify: async token => {
+    verify: async (token, confirm) => {
       const state = await verifyAccessToken(token)
       if (state.kind === 'inactive') throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
       if (state.claims.aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch')
-      if (state.claims.cnf !== undefined) throw new errors.InvalidTokenError('confirmation-unproven')
-      return principalOf(state.claims)
+      return await requireConfirmed(principalOf(state.claims), confirm)
     }
   }
 }

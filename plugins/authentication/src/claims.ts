@@ -16,7 +16,8 @@ const MAX_ACTORS = 8
 const MAX_IDENTIFIER_LENGTH = 512
 
 /**
- * Checks the claims of a token whose signature has been verified, and says who it stands for.
+ * Checks the claims of a token whose signature has been verified, and says who it stands for. Whether the sender holds the
+ * keys of `cnf` is for each request to show: see `requireConfirmed`.
  * @param claims the payload; frozen by this call
  * @param nowSeconds the time, in seconds since 1970
  * @throws {InvalidTokenError} with the first reason found
@@ -28,7 +29,6 @@ export function principalOf (claims: JsonObject, expected: Expectations, nowSeco
   if (!hasAudience(member(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
   const { issuedAtSeconds, expiresAtSeconds } = checkTimes(claims, nowSeconds, expected.clockToleranceSeconds)
   profile.refuseForeignKinds(claims)
-  if (member(claims, 'cnf') !== undefined) throw new InvalidTokenError('confirmation-unproven')
   return Object.freeze({
     issuer: expected.issuer,
     subject: required(identifier(member(claims, 'sub'))),

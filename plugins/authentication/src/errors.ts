@@ -1,4 +1,5 @@
 import createError, { type FastifyError } from '@fastify/error'
+import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
 export const InvalidOptionsError = createError('SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', 'Authentication options: %s', 500)
@@ -29,7 +30,18 @@ export type InvalidTokenReason =
   | 'token-too-large' | 'token-malformed' | 'token-type-mismatch' | 'algorithm-not-allowed' | 'critical-header-unknown'
   | 'key-unknown' | 'key-algorithm-mismatch' | 'signature-invalid' | 'issuer-mismatch' | 'audience-mismatch'
   | 'token-expired' | 'token-not-yet-valid' | 'claim-missing' | 'claim-invalid' | 'confirmation-unproven' | 'token-revoked'
-  | 'token-inactive'
+  | 'token-inactive' | 'certificate-mismatch' | 'token-not-bound'
+
+const ProofError = createError<[]>('SALLYPORT_AUTHENTICATION_PROOF_INVALID', 'The DPoP proof is not valid', 401)
+
+/** Request: the DPoP proof that came with the token is not accepted. Why is in `reason`. @see RFC 9449 §7.1 */
+export class InvalidProofError extends ProofError {
+  readonly reason: DpopProofReason
+  constructor (reason: DpopProofReason) {
+    super()
+    this.reason = reason
+  }
+}
 
 const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
 

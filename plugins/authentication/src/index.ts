@@ -3,12 +3,14 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { authenticateWith } from './authenticate-request.ts'
 import { createBasicStrategy } from './basic/strategy.ts'
-import { createBearerStrategy, looksLikeJwt } from './bearer-strategy.ts'
+import { createTokenStrategy, looksLikeJwt } from './token-strategy.ts'
+import { confirmRequests, type TokenScheme } from './confirm-request.ts'
 import { InvalidOptionsError } from './errors.ts'
 import { createIntrospector } from './introspector.ts'
-import { openVerifier } from './open-verifier.ts'
+import { openVerifier, type OpenVerifier } from './open-verifier.ts'
 import { resolveOptions, type AuthenticationOptions } from './options.ts'
 import { createSessionStrategy } from './session/strategy.ts'
+import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
 import type { Strategy } from './strategy.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
@@ -26,6 +28,8 @@ export { createStatusListSource, type StatusListSourceOptions } from './status-l
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export { parseCompactJws, type CompactJws } from './compact-jws.ts'
 export { isSignedBy } from './signed-by.ts'
+export { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
+export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
 export { verifyDpopProof, type DpopExpectations, type DpopProof, type DpopProofReason, type DpopProofResult } from './dpop/verify-proof.ts'
 export type { BasicOptions } from './basic/options.ts'
@@ -57,16 +61,7 @@ async function authentication (fastify: FastifyInstance, options: Authentication
   const introspector = options.introspection === undefined ? null : createIntrospector({ ...connectionOf(options), ...options.introspection })
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
-  const strategies: Strategy[] = []
-  if (local !== null && options.bearer !== false) {
-    const isResponsible = introspector === null ? () => true : looksLikeJwt
-    strategies.push(createBearerStrategy({ name: 'bearer', realm: local.realm, verifier: local.verifier, isResponsible }))
-  }
-  if (introspector !== null) {
-    const realm = options.introspection?.audience ?? ''
-    const isResponsible = local === null ? () => true : (token: string) => !looksLikeJwt(token)
-    strategies.push(createBearerStrategy({ name: 'introspection', realm, verifier: introspector, isResponsible }))
-  }
+  const strategies: Strategy[] = tokenStrategies(options, local, introspector)
   if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
   if (options.session !== undefined) strategies.push(await createSessionStrategy(fastify, options.session, verifier))
   strategies.push(...options.strategies ?? [])
@@ -74,6 +69,34 @@ async function authentication (fastify: FastifyInstance, options: Authentication
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
+}
+
+/** The strategies for tokens in the Authorization header: for each verifier, those of the schemes that are taken. */
+function tokenStrategies (options: AuthenticationOptions, local: OpenVerifier | null, introspector: TokenVerifier | null): Strategy[] {
+  const confirm = confirmRequests(options)
+  const schemes: readonly TokenScheme[] = options.dpop === undefined ? ['bearer'] : ['dpop', 'bearer']
+  const localSchemes = options.bearer === false ? schemes.filter(scheme => scheme !== 'bearer') : schemes
+  const algorithms = options.dpop?.algorithms ?? DEFAULT_ALGORITHMS
+  const nonces = options.dpop?.nonces
+  const shared = { confirm, algorithms, ...(nonces === undefined ? {} : { nonces }) }
+  const nameOf = (name: string, scheme: TokenScheme): string => scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
+  return [
+    ...(local === null
+      ? []
+      : localSchemes.map(scheme => createTokenStrategy({
+        ...shared, name: nameOf('bearer', scheme), scheme, realm: local.realm, verifier: local.verifier, isResponsible: introspector === null ? () => true : looksLikeJwt
+      }))),
+    ...(introspector === null
+      ? []
+      : schemes.map(scheme => createTokenStrategy({
+        ...shared,
+        name: nameOf('introspection', scheme),
+        scheme,
+        realm: options.introspection?.audience ?? '',
+        verifier: introspector,
+        isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
+      })))
+  ]
 }
 
 function connectionOf ({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {

@@ -37,10 +37,10 @@ export function introspectedPrincipal (answer: JsonObject, expected: { readonly 
   })
 }
 
-/** A token that is bound to a key, or is no bearer token, needs a proof that nobody has checked here. */
+/** A token of another type than bearer is one that is bound to a key: whether the sender holds it is for each request to show. */
 function checkKind (answer: JsonObject): void {
-  if (member(answer, 'cnf') !== undefined) throw new InvalidTokenError('confirmation-unproven')
   const tokenType = member(answer, 'token_type')
   if (tokenType === undefined) return
-  if (typeof tokenType !== 'string' || !['bearer', 'access_token'].includes(tokenType.toLowerCase())) throw new InvalidTokenError('token-type-mismatch')
+  const types = member(answer, 'cnf') === undefined ? ['bearer', 'access_token'] : ['bearer', 'access_token', 'dpop']
+  if (typeof tokenType !== 'string' || !types.includes(tokenType.toLowerCase())) throw new InvalidTokenError('token-type-mismatch')
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import type { Dispatcher } from 'undici'
+import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 import { IntrospectionUnavailableError, InvalidOptionsError, InvalidTokenError } from './errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
@@ -58,16 +59,16 @@ export function createIntrospector (options: IntrospectorOptions): TokenVerifier
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
-  async function verify (token: string): Promise<Principal> {
+  async function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
     if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
     const answer = accepted.get(id)
-    if (answer !== undefined && clock() < answer.untilMs) return answer.principal
+    if (answer !== undefined && clock() < answer.untilMs) return await requireConfirmed(answer.principal, confirm)
     const refusal = refused.get(id)
     if (refusal !== undefined && clock() < refusal.untilMs) throw new InvalidTokenError(refusal.reason)
     const asking = inFlight.get(id) ?? ask(id, token)
-    return asking
+    return await requireConfirmed(await asking, confirm)
   }
 
   function ask (id: string, token: string): Promise<Principal> {

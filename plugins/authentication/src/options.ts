@@ -1,6 +1,7 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { Dispatcher } from 'undici'
 import { basicOptionMistakes, resolveBasicOptions, type BasicOptions } from './basic/options.ts'
+import { dpopOptionMistakes, type DpopOptions } from './dpop/options.ts'
 import { resolveSessionOptions, sessionOptionMistakes, type SessionOptions } from './session/options.ts'
 import { introspectorMistakes, type IntrospectorOptions } from './introspector.ts'
 import { sharedSecretMistakes, type SharedSecretOptions } from './shared-secret.ts'
@@ -25,6 +26,10 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   readonly dispatcher?: Dispatcher
   /** Accept `Authorization: Bearer`. Default true. */
   readonly bearer?: boolean
+  /** Accept tokens that are bound to a DPoP key, as `Authorization: DPoP` with a proof. Without it such a token is refused. */
+  readonly dpop?: DpopOptions
+  /** Accept tokens that are bound to a certificate, from a connection with that client certificate. Default false: such a token is refused. */
+  readonly certificateBound?: boolean
   /** Accept opaque bearer tokens, checked with the issuer. */
   readonly introspection?: IntrospectorOptions
   /** The shared-secret mode (HS256), instead of `issuer`, `audience` and keys. */
@@ -52,6 +57,7 @@ export function resolveOptions (options: AuthenticationOptions): { origin: Verif
     ...(origin.kind === 'issuer' ? issuerMistakes(options, origin) : []),
     ...(options.sharedSecret === undefined ? [] : sharedSecretMistakes(options.sharedSecret)),
     ...(options.introspection === undefined ? [] : introspectorMistakes(options.introspection)),
+    ...(options.dpop === undefined ? [] : dpopOptionMistakes(options.dpop)),
     ...(options.basic === undefined ? [] : basicOptionMistakes(resolveBasicOptions(options.basic))),
     ...(options.session === undefined ? [] : sessionOptionMistakes(resolveSessionOptions(options.session)))
   ]

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { checkWithNodeCrypto, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
+import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from './errors.ts'
 import { member, type JsonObject } from './json.ts'
 import { resolveProfile, type ResolvedProfile } from './profiles.ts'
@@ -13,12 +14,13 @@ import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.
 export interface TokenVerifier {
   /**
    * @param token the token as received
+   * @param confirm asked when the token is bound to a key; left out, a bound token is refused
    * @returns who it stands for
    * @throws {InvalidTokenError} `SALLYPORT_AUTHENTICATION_TOKEN_INVALID` (401), with the reason in `reason`
    * @throws {KeysUnavailableError} `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` (503)
    * @throws {StatusUnavailableError} `SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE` (503)
    */
-  readonly verify: (token: string) => Promise<Principal>
+  readonly verify: (token: string, confirm?: ConfirmBinding) => Promise<Principal>
 }
 
 /** What the shared-secret mode needs otherwise; not for asymmetric keys. */
@@ -36,6 +38,8 @@ interface VerifiedToken {
   readonly status: StatusReference | null
   readonly expiresAtMs: number
   readonly result: Promise<Principal>
+  /** Bound to a key: each request has to prove it. */
+  readonly isBound: boolean
 }
 
 /**
@@ -60,9 +64,10 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
   const verified = cacheSize > 0 ? new LRUCache<string, VerifiedToken>({ max: cacheSize }) : null
 
-  function verify (token: string): Promise<Principal> {
+  function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
     const known = verified?.get(token)
-    return known !== undefined && isStillGood(known) ? known.result : verifyAnew(token)
+    if (known === undefined || !isStillGood(known)) return verifyAnew(token, confirm)
+    return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
   }
 
   function isStillGood (known: VerifiedToken): boolean {
@@ -72,7 +77,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
     return answer === 'valid' || (answer === 'unavailable' && acceptUnchecked)
   }
 
-  async function verifyAnew (token: string): Promise<Principal> {
+  async function verifyAnew (token: string, confirm: ConfirmBinding | undefined): Promise<Principal> {
     verified?.delete(token)
     const jws = parseToken(token)
     const key = await findKey(keys, checkHeader(jws.header, algorithms, profile, internals))
@@ -82,8 +87,8 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
     const reference = statusReferenceOf(jws.payload)
     if (reference !== null && status !== undefined) await checkStatus(status, reference, acceptUnchecked)
     const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + expected.clockToleranceSeconds) * 1000
-    verified?.set(token, { keyId: key.keyId, status: reference, expiresAtMs, result: Promise.resolve(principal) })
-    return principal
+    verified?.set(token, { keyId: key.keyId, status: reference, expiresAtMs, result: Promise.resolve(principal), isBound: Object.hasOwn(principal.claims, 'cnf') })
+    return await requireConfirmed(principal, confirm)
   }
 
   return { verify }

@@ -1,0 +1,80 @@
+import type { FastifyError } from 'fastify'
+import { readAuthorization } from './authorization-header.ts'
+import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
+import type { DpopNonces } from './dpop/nonces.ts'
+import { InvalidProofError, InvalidTokenError, isSallyportError } from './errors.ts'
+import { NOT_APPLICABLE, type Strategy, type StrategyResult } from './strategy.ts'
+import type { TokenVerifier } from './verify-token.ts'
+
+/** How a strategy for tokens names itself and which tokens are its business. */
+export interface TokenStrategyOptions {
+  readonly name: string
+  readonly scheme: TokenScheme
+  /** For the challenge, usually the audience. */
+  readonly realm: string
+  readonly verifier: TokenVerifier
+  /** Confirms what a token is bound to. */
+  readonly confirm: ConfirmRequest
+  /** Algorithms of proofs, for the challenge of DPoP. */
+  readonly algorithms: readonly string[]
+  /** Sent with every refusal under DPoP, so that the next proof can carry one. */
+  readonly nonces?: DpopNonces
+  /** Whether this strategy decides over a token of this form. */
+  readonly isResponsible: (token: string) => boolean
+}
+
+/**
+ * Takes a token from the Authorization header, and from nowhere else: not from the query, the body or a cookie. Under
+ * the scheme `DPoP` the token must be bound to a DPoP key, under `Bearer` it must not.
+ * @see RFC 6750 §2.1, RFC 9700 §4.3.2, RFC 9449 §7.1
+ */
+export function createTokenStrategy (options: TokenStrategyOptions): Strategy {
+  const { name, scheme, verifier, isResponsible, confirm } = options
+  const challenge = challengeOf(options)
+
+  return {
+    name,
+    challenge,
+    authenticate: async function authenticateToken (request): Promise<StrategyResult> {
+      const authorization = readAuthorization(request.raw.rawHeaders)
+      if (authorization.kind !== 'credentials' || authorization.scheme !== scheme || !isResponsible(authorization.value)) return NOT_APPLICABLE
+      const accessToken = authorization.value
+      const confirmBinding = confirm(request, scheme, accessToken)
+      let isConfirmed = false
+      try {
+        const principal = await verifier.verify(accessToken, async confirmation => {
+          await confirmBinding(confirmation)
+          isConfirmed = true
+        })
+        // Also when the verifier is the app's own and knows nothing of bound tokens.
+        if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
+        if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')
+        return { kind: 'accepted', principal, accessToken }
+      } catch (error) {
+        return { kind: 'refused', error: refusalOf(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined) }
+      }
+    }
+  }
+}
+
+function challengeOf ({ scheme, realm, algorithms }: TokenStrategyOptions): string {
+  const parameters = `realm="${realm.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
+  return scheme === 'bearer' ? `Bearer ${parameters}` : `DPoP ${parameters}, algs="${algorithms.join(' ')}"`
+}
+
+/** Whether a token has the form of a JWT: an opaque token can have two dots too, but does not begin with `{"`. */
+export function looksLikeJwt (token: string): boolean {
+  return token.startsWith('eyJ') && token.split('.', 4).length === 3
+}
+
+/** Errors of the verifier are answers; anything else is a defect and goes on as what it is. */
+function refusalOf (error: unknown, challenge: string, nonces: DpopNonces | undefined): FastifyError {
+  const headersFor = (code: string): { headers: Readonly<Record<string, string>> } => ({
+    headers: { 'www-authenticate': `${challenge}, error="${code}"`, ...(nonces === undefined ? {} : { 'dpop-nonce': nonces.current() }) }
+  })
+  // A new error: requests that shared one verification must not share an error that gets headers of its own.
+  if (error instanceof InvalidTokenError) return Object.assign(new InvalidTokenError(error.reason, { cause: error }), headersFor('invalid_token'))
+  if (error instanceof InvalidProofError) return Object.assign(error, headersFor(error.reason === 'proof-nonce-required' ? 'use_dpop_nonce' : 'invalid_dpop_proof'))
+  if (isSallyportError(error)) return error
+  throw error
+}
