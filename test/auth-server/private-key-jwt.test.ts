@@ -1,12 +1,12 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { admin } from '@sallyport/auth-server'
+import { admin, seedDemo } from '@sallyport/auth-server'
 import type { FastifyInstance } from 'fastify'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
 import { encode, issuerKey, signBytes, signHmac, type IssuerKey } from '../plugins/authentication/issuer.ts'
 import { administration } from './support/administration.ts'
-import { ISSUER, post, secretOf, startServer, token, type Answer, type TestServer } from './support/authorization-server.ts'
+import { CHEAP, exchange, FACTS, ISSUER, login, post, secretOf, startServer, token, type Answer, type TestServer } from './support/authorization-server.ts'
 import { fetchOf } from './support/fetch-of.ts'
 
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -124,6 +124,44 @@ t.test('a client whose keys cannot be used is not created', async t => {
   await refused({ jwks: [generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })] }, /no key id/)
   await refused({ jwks: [issuerKey('ES384').jwk] }, /ES384 is not for assertions/)
   await refused({ confidential: false, jwks: [es256.jwk] }, /method none/)
+})
+
+t.test('a key is replaced with no failed request: the new one beside the old, then the old one away', async t => {
+  const [old, fresh] = [issuerKey('ES256', 'old'), issuerKey('ES256', 'new')]
+  const server = await start(t, [old.jwk])
+  const set = async (jwks: Array<Record<string, unknown>>) => await admin.setClientProof(administration(server.db), 'signing-client', { jwks })
+  const works = async (key: IssuerKey) => (await ask(server.app, assertion(server, {}, {}, key))).status
+  t.same([await works(old), await works(fresh)], [200, 401])
+  await set([old.jwk, fresh.jwk])
+  t.same([await works(old), await works(fresh)], [200, 200])
+  t.equal((await ask(server.app, assertion(server, {}, { kid: undefined }, old))).status, 401, 'without kid it cannot be known which is meant')
+  await set([fresh.jwk])
+  t.same([await works(old), await works(fresh)], [401, 200])
+  await t.rejects(set([]), { code: 'SALLYPORT_AUTH_SERVER_VALUE_INVALID' })
+  await t.rejects(admin.setClientProof(administration(server.db), 'nobody', {}), { code: 'SALLYPORT_AUTH_SERVER_UNKNOWN' })
+})
+
+t.test('the demo data has clients with keys when the deployment gives the keys, and takes new ones', async t => {
+  const server = await startServer(t)
+  for (const key of [issuerKey('ES256', 'one'), issuerKey('ES256', 'two')]) {
+    await seedDemo(server.db, {
+      ...FACTS, clientKeys: { 'assertion-client': { jwks: [key.jwk] }, 'mtls-client': { certificateSubject: { kind: 'uri', value: 'spiffe://sallyport.local/mtls-client' } } }
+    }, CHEAP)
+    t.equal((await ask(server.app, assertion(server, { iss: 'assertion-client', sub: 'assertion-client' }, {}, key))).status, 200)
+  }
+})
+
+t.test('an administrator registers keys over the API; only known members', async t => {
+  const server = await start(t)
+  const { access_token: edge } = (await login(server.app, 'admin1')).body
+  const { access_token: value } = (await exchange(server.app, edge, 'auth-server')).body
+  const fresh = issuerKey('ES256', 'fresh')
+  const patch = async (payload: object, id = 'signing-client') => await server.app.inject({ method: 'PATCH', url: `/admin/clients/${id}/keys`, headers: { authorization: `Bearer ${value}` }, payload })
+  t.equal((await patch({ jwks: [fresh.jwk] })).statusCode, 204)
+  t.equal((await ask(server.app, assertion(server, {}, {}, fresh))).status, 200)
+  t.equal((await patch({ secret: 'x' })).statusCode, 400)
+  t.equal((await patch({ jwks: [{ kty: 'oct', k: 'AAAA', kid: 'k' }] })).statusCode, 400)
+  t.equal((await patch({}, 'nobody')).statusCode, 404)
 })
 
 t.test('oauth4webapi and openid-client authenticate with private_key_jwt', async t => {

@@ -1,6 +1,8 @@
 import { importKeys } from '@sallyport/authentication'
 import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
+import { InvalidValueError, UnknownSubjectError } from '../errors.ts'
 import type { AuthenticationMethod, ClientProof } from '../store/records.ts'
+import type { Administration } from './administration.ts'
 
 /** The part of a new client that registers its keys and certificates; what is left out is empty. */
 export type NewClientProof = Partial<ClientProof>
@@ -34,4 +36,22 @@ export function clientProofMistakes (wanted: NewClientProof, methods: readonly A
   if (methods.includes('tls_client_auth') && proof.certificateSubject === null) mistakes.push('tls_client_auth needs certificateSubject')
   if (methods.includes('self_signed_tls_client_auth') && proof.certificateThumbprints.length === 0) mistakes.push('self_signed_tls_client_auth needs certificateThumbprints')
   return mistakes
+}
+
+/**
+ * Replaces a client's keys and certificates; what is left out stays. For a change with no failed request, register the
+ * new key beside the old one first.
+ * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
+ */
+export async function setClientProof (administration: Administration, clientId: string, wanted: NewClientProof): Promise<void> {
+  await administration.store.transaction(async trx => {
+    const client = await trx.clients.find(clientId)
+    if (client === null) throw new UnknownSubjectError('client', clientId)
+    const proof = { ...client.proof, ...wanted }
+    const mistakes = clientProofMistakes(proof, client.authenticationMethods)
+    if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
+    await trx.clients.setProof(clientId, proof)
+    await administration.audit(trx, { action: 'client.set-keys', outcome: 'success', resource: { type: 'client', id: clientId }, detail: { changed: Object.keys(wanted).join(' ') } })
+  })
 }

@@ -1,3 +1,4 @@
+export { setClientProof, type NewClientProof } from './client-proof.ts'
 export type { Administration } from './administration.ts'
 export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
 export { createClient, disableClient, rotateSecret, type NewClient } from './clients.ts'

@@ -66,3 +66,9 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
     redirectUris: ['http://127.0.0.1:9091/callback']
   }
 ]
+
+/** Clients that prove themselves with keys; the deployment makes the keys and hands their public part to `seedDemo`. */
+export const DEMO_KEY_CLIENTS: readonly NewClient[] = [
+  { id: 'assertion-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE, authenticationMethods: ['private_key_jwt'] },
+  { id: 'mtls-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE, authenticationMethods: ['tls_client_auth'] }
+]

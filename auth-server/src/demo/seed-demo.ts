@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { Administration } from '../admin/administration.ts'
-import { createClient } from '../admin/clients.ts'
+import { setClientProof, type NewClientProof } from '../admin/client-proof.ts'
+import { createClient, type NewClient } from '../admin/clients.ts'
 import { createUser, setPassword } from '../admin/users.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordParameters } from '../passwords/password-hasher.ts'
 import { postgresStore } from '../store/postgres/index.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
-import { DEMO_CLIENTS, DEMO_SCOPES } from './clients.ts'
+import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
 
 /** What the deployment chose for its demo data. */
 export interface DemoFacts {
@@ -14,6 +15,8 @@ export interface DemoFacts {
   /** By user name; `subject` is a UUID. */
   readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
   /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
+  /** By id of {@link DEMO_KEY_CLIENTS}; a client without its keys is not made. */
+  readonly clientKeys?: Readonly<Record<string, NewClientProof>>
   readonly clients: Readonly<Record<string, { readonly secret?: string | null | undefined, readonly redirectUris?: readonly string[] }>>
 }
 
@@ -43,6 +46,17 @@ export async function seedDemo (db: Knex, facts: DemoFacts, passwordParameters: 
       ...(redirectUris === undefined ? {} : { redirectUris })
     })
   }
+  for (const client of DEMO_KEY_CLIENTS) {
+    const keys = facts.clientKeys?.[client.id]
+    if (keys !== undefined) await seedKeyClient(administration, client, keys)
+  }
+}
+
+/** A client's keys are the deployment's: made anew, they replace those of the last run. */
+async function seedKeyClient (administration: Administration, client: NewClient, keys: NewClientProof): Promise<void> {
+  const existing = await administration.store.clients.find(client.id)
+  if (existing === null) await createClient(administration, { ...client, ...keys })
+  else await setClientProof(administration, client.id, keys)
 }
 
 async function seedUser (administration: Administration, wanted: Parameters<typeof createUser>[1]): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type {
-  Client, ClientSecret, RefreshToken, Scope, Session, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User, UserSession
+  Client, ClientProof, ClientSecret, RefreshToken, Scope, Session, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User, UserSession
 } from './records.ts'
 
 /** Users and their roles. */
@@ -33,6 +33,8 @@ export interface ClientStore {
   /** Sets an expiry on every secret of the client that has none or a later one, except the named one. */
   expireOtherSecrets: (clientId: string, keptSecretId: string, expiresAtMs: number) => Promise<void>
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
+  /** Replaces what is registered of the client's keys and certificates. */
+  setProof: (clientId: string, proof: ClientProof) => Promise<void>
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
   list: () => Promise<readonly Client[]>
 }

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Administration } from '../../admin/administration.ts'
+import { setClientProof } from '../../admin/client-proof.ts'
 import { createClient, disableClient, rotateSecret } from '../../admin/clients.ts'
 import type { Client } from '../../store/records.ts'
 import { ADMIN_ACCESS } from './access.ts'
@@ -17,6 +18,7 @@ const Proof = {
   certificateBoundTokens: Type.Optional(Type.Boolean()),
   dpopBoundTokens: Type.Optional(Type.Boolean())
 }
+const ProofBody = Type.Object(Proof, { additionalProperties: false })
 const NewClientBody = Type.Object({
   ...Proof,
   authenticationMethods: Type.Optional(Type.Array(Method, { minItems: 1, maxItems: 6 })),
@@ -54,6 +56,11 @@ export function clientAdminRoutes (fastify: FastifyInstance, administrationOf: (
   fastify.post<{ Params: Static<typeof ClientParams>, Body: Static<typeof SecretBody> }>('/admin/clients/:clientId/secrets', { schema: { params: ClientParams, body: SecretBody }, config: audited('client.rotate-secret') }, async function answerRotateSecret (request, reply) {
     const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
     return await reply.code(201).header('cache-control', 'no-store').send({ secret })
+  })
+
+  fastify.patch<{ Params: Static<typeof ClientParams>, Body: Static<typeof ProofBody> }>('/admin/clients/:clientId/keys', { schema: { params: ClientParams, body: ProofBody }, config: audited('client.set-keys') }, async function answerSetKeys (request, reply) {
+    await setClientProof(administrationOf(request), request.params.clientId, request.body)
+    return await reply.code(204).send()
   })
 
   fastify.post<{ Params: Static<typeof ClientParams> }>('/admin/clients/:clientId/disable', { schema: { params: ClientParams }, config: audited('client.disable') }, async function answerDisableClient (request, reply) {

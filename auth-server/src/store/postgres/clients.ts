@@ -55,6 +55,7 @@ export function clientStore (db: Knex): ClientStore {
         .update({ expires_at: timeOf(expiresAtMs) })
     },
     setStatus: async (id, status) => { await db('clients').where({ id }).update({ status_list_id: status.listId, status_index: status.index }) },
+    setProof: async (id, proof) => { await db('clients').where({ id }).update(proofColumnsOf(proof)) },
     setDisabled: async (id, disabledAtMs) => { await db('clients').where({ id }).update({ disabled_at: timeOrNull(disabledAtMs) }) },
     list: async () => (await db<ClientRow>('clients').orderBy('id')).map(clientOf)
   }
