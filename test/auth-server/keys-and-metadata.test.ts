@@ -17,7 +17,7 @@ t.test('O-25: both metadata documents have the issuer and name only what works',
   for (const grant of document.grant_types_supported as string[]) {
     t.not((await token(app, 'gateway', { grant_type: grant })).body.error, 'unsupported_grant_type', grant)
   }
-  t.strictSame(document.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post'])
+  t.strictSame(document.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
   t.match((await app.inject('/.well-known/oauth-authorization-server')).headers['cache-control'], /max-age=300/)
 })
 

@@ -1,22 +1,8 @@
-import type { FastifyInstance } from 'fastify'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t from 'tap'
 import { claimsOf, EXCHANGE, FACTS, ISSUER, secretOf, startServer } from './support/authorization-server.ts'
-
-/** A `fetch` that reaches the app without a socket. */
-function fetchOf (app: FastifyInstance) {
-  return async (url: string, options: { method?: string | undefined, headers?: ConstructorParameters<typeof Headers>[0], body?: unknown } = {}): Promise<Response> => {
-    const { pathname, search } = new URL(url)
-    const response = await app.inject({
-      method: (options.method ?? 'GET') as 'GET',
-      url: pathname + search,
-      headers: Object.fromEntries(new Headers(options.headers)),
-      ...(options.body === undefined || options.body === null ? {} : { payload: String(options.body) })
-    })
-    return new Response(response.statusCode === 204 ? null : response.body, { status: response.statusCode, headers: response.headers as Record<string, string> })
-  }
-}
+import { fetchOf } from './support/fetch-of.ts'
 
 for (const issuer of [ISSUER, `${ISSUER}/tenants/one`]) {
   t.test(`oauth4webapi works with the server at ${issuer}: discovery, every grant, introspection and revocation`, async t => {

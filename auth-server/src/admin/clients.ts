@@ -5,9 +5,10 @@ import { revokeAccessTokensOfClient } from '../sessions/revoke-access-tokens.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
+import { clientProofMistakes, clientProofOf, type NewClientProof } from './client-proof.ts'
 
 /** A client to create; what is left out is empty, and a client is confidential with both secret methods. */
-export interface NewClient {
+export interface NewClient extends NewClientProof {
   readonly id: string
   readonly name?: string
   readonly confidential?: boolean
@@ -31,7 +32,7 @@ const SHORTEST_SECRET = 32
 const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
 
 /**
- * @returns the client, and its secret, which is shown this once; `null` for a public client
+ * @returns the client, and its secret, which is shown this once; `null` for one that has another method or none
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
@@ -39,7 +40,7 @@ export async function createClient (administration: Administration, wanted: NewC
   refuseClient(wanted)
   const { store, clock } = administration
   const nowMs = clock()
-  const secret = wanted.confidential === false ? null : wanted.secret ?? newSecret()
+  const secret = methodsOf(wanted).some(method => SECRET_METHODS.includes(method)) ? wanted.secret ?? newSecret() : null
   const client = await store.transaction(async trx => {
     const created: Client = { ...clientOf(wanted), status: await trx.statusLists.allocate(administration.statusListSize, nowMs) }
     if (!await trx.clients.create(created, nowMs)) throw new NameTakenError('client', created.id)
@@ -59,7 +60,7 @@ export async function rotateSecret (administration: Administration, clientId: st
   const secret = newSecret()
   await administration.store.transaction(async trx => {
     const client = await trx.clients.find(clientId)
-    if (client === null || !client.confidential) throw new UnknownSubjectError('confidential client', clientId)
+    if (client === null || !client.authenticationMethods.some(method => SECRET_METHODS.includes(method))) throw new UnknownSubjectError('client with secrets', clientId)
     const id = randomUUID()
     const nowMs = administration.clock()
     await trx.clients.addSecret(clientId, { id, hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
@@ -85,13 +86,19 @@ export async function disableClient (administration: Administration, clientId: s
   })
 }
 
+const SECRET_METHODS: readonly AuthenticationMethod[] = ['client_secret_basic', 'client_secret_post']
+
+function methodsOf ({ authenticationMethods, confidential }: NewClient): readonly AuthenticationMethod[] {
+  return authenticationMethods ?? (confidential === false ? ['none'] : SECRET_METHODS)
+}
+
 function clientOf (wanted: NewClient): Omit<Client, 'status'> {
   const { confidential = true } = wanted
   return {
     id: wanted.id,
     name: wanted.name ?? wanted.id,
     confidential,
-    authenticationMethods: wanted.authenticationMethods ?? (confidential ? ['client_secret_basic', 'client_secret_post'] : ['none']),
+    authenticationMethods: methodsOf(wanted),
     grantTypes: wanted.grantTypes,
     scopes: wanted.scopes ?? [],
     ownAudience: wanted.ownAudience ?? null,
@@ -99,6 +106,7 @@ function clientOf (wanted: NewClient): Omit<Client, 'status'> {
     audiences: wanted.audiences ?? [],
     accessTokenFormat: wanted.accessTokenFormat ?? 'jwt',
     redirectUris: wanted.redirectUris ?? [],
+    proof: clientProofOf(wanted),
     disabledAtMs: null
   }
 }
@@ -107,6 +115,8 @@ function refuseClient (wanted: NewClient): void {
   const mistakes: string[] = []
   if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
   if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
+  mistakes.push(...clientProofMistakes(wanted, methodsOf(wanted)))
+  if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) mistakes.push('the method none is for public clients, and for them only')
   if (wanted.confidential === false) {
     for (const grant of wanted.grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))) mistakes.push(`a public client cannot use ${grant}`)
   }

@@ -1,3 +1,4 @@
+import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
 import type { Client } from '../store/records.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 
@@ -15,15 +16,19 @@ export type Metadata = Readonly<Record<string, string | boolean | readonly strin
  */
 export function authorizationServerMetadata (issuer: string, clients: readonly Client[], scopes: readonly string[]): Metadata {
   const used = new Set(clients.flatMap(({ grantTypes }) => grantTypes))
-  const methods = ['client_secret_basic', 'client_secret_post']
+  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+  const algorithms = [...ASSERTION_ALGORITHMS]
   return {
     issuer,
     token_endpoint: `${issuer}/oauth2/token`,
     token_endpoint_auth_methods_supported: methods,
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
     revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
     introspection_endpoint: `${issuer}/oauth2/introspect`,
     introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: algorithms,
     jwks_uri: `${issuer}/oauth2/jwks`,
     grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),
     response_types_supported: [],

@@ -1,11 +1,12 @@
 import type { Knex } from 'knex'
 import * as usersAndClients from './002-users-and-clients.ts'
 import * as sessionsAndTokens from './003-sessions-and-tokens.ts'
+import * as boundTokens from './005-bound-tokens.ts'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 
-const MIGRATIONS: readonly NamedMigration[] = [keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration]
+const MIGRATIONS: readonly NamedMigration[] = [keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration]
 
 /** Where knex records which of these migrations ran. */
 export const MIGRATIONS_TABLE = 'auth_server_migrations'

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { authenticateClient } from '../client-authentication/authenticate-client.ts'
-import { presentedCredentials } from '../client-authentication/presented-credentials.ts'
+import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
 import { revokeToken } from '../revocation/revoke-token.ts'
 import { requireParameter } from '../token-endpoint/grant.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
@@ -11,7 +10,7 @@ import { auditOf } from './request-audit.ts'
 export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
   fastify.post<FormRoute>('/oauth2/revoke', { config: { access: 'public', audit: { action: 'token.revoke' } } }, async function answerRevocation (request, reply) {
     const form = formOf(request)
-    const client = await authenticateClient(server.store, presentedCredentials(request.headers.authorization, form), server.clock())
+    const { client } = await authenticateRequest(server, { authorization: request.headers.authorization, form })
     const audit = auditOf(request)
     const outcome = await revokeToken(server, client, requireParameter(form, 'token'), audit)
     if (outcome === 'token-not-in-force') {

@@ -90,6 +90,15 @@ export interface OpaqueTokenStore {
   removeExpired: (nowMs: number) => Promise<number>
 }
 
+/** Ids of what may be used once, shared by all instances. */
+export interface ReplayStore {
+  /**
+   * Remembers an id until it has expired by itself; removes some of those that have.
+   * @returns `false` when it is there already: of any number of concurrent calls, over any number of processes, one gets `true`
+   */
+  record: (id: { readonly issuer: string, readonly jti: string, readonly expiresAtMs: number }, nowMs: number) => Promise<boolean>
+}
+
 /** Signing keys. */
 export interface SigningKeyStore {
   /** Every key that is not removed. */
@@ -147,6 +156,7 @@ export interface Store {
   readonly scopes: ScopeStore
   readonly sessions: SessionStore
   readonly opaqueTokens: OpaqueTokenStore
+  readonly replays: ReplayStore
   readonly signingKeys: SigningKeyStore
   readonly statusLists: StatusListStore
   readonly loginAttempts: LoginAttemptStore

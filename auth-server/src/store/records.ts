@@ -19,6 +19,27 @@ export interface User {
 /** How a client proves who it is; `none` is a public client. @see RFC 8414 §2, token_endpoint_auth_methods_supported */
 export type AuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'self_signed_tls_client_auth' | 'none'
 
+/** The one name by which a client's certificate is known, when an authority vouches for it. @see RFC 8705 §2.1.2 */
+export interface CertificateSubject {
+  /** `dn`: the whole subject, most specific part first, as RFC 4514 writes it; `dns` and `uri`: an alternative name. */
+  readonly kind: 'dn' | 'dns' | 'uri'
+  readonly value: string
+}
+
+/** What is registered of a client's keys; all of it is public. */
+export interface ClientProof {
+  /** Public keys that sign its assertions, as JWKs with `kid`. @see RFC 7523 §3 */
+  readonly jwks: ReadonlyArray<Readonly<Record<string, unknown>>>
+  /** For `tls_client_auth`. */
+  readonly certificateSubject: CertificateSubject | null
+  /** `x5t#S256` of its own certificates, for `self_signed_tls_client_auth`: two while one is being replaced. @see RFC 8705 §2.2 */
+  readonly certificateThumbprints: readonly string[]
+  /** Its tokens are always bound to a certificate. @see RFC 8705 §3.4 */
+  readonly certificateBoundTokens: boolean
+  /** Its tokens are always bound to a DPoP key. @see RFC 9449 §5.2 */
+  readonly dpopBoundTokens: boolean
+}
+
 /** An OAuth client and what it may ask for. */
 export interface Client {
   readonly id: string
@@ -36,6 +57,8 @@ export interface Client {
   readonly audiences: readonly string[]
   readonly accessTokenFormat: 'jwt' | 'opaque'
   readonly redirectUris: readonly string[]
+  /** Keys and certificates with which it proves who it is, and what its tokens are bound to. */
+  readonly proof: ClientProof
   /** Position of the tokens that it gets for itself. */
   readonly status: StatusPosition
   readonly disabledAtMs: number | null

@@ -1,18 +1,14 @@
 import type { EndUserConnection } from '@sallyport/security-context'
 import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { authenticateClient } from '../client-authentication/authenticate-client.ts'
-import { presentedCredentials } from '../client-authentication/presented-credentials.ts'
-import type { Form } from '../forms/parse-form.ts'
+import { authenticateRequest, type ClientRequest } from '../client-authentication/authenticate-request.ts'
 import { OAuthError } from '../oauth-error.ts'
 import type { Client } from '../store/records.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
 import { GRANTS } from './grants/index.ts'
 
 /** One request to the token endpoint. */
-export interface TokenRequest {
-  readonly authorization: string | undefined
-  readonly form: Form
+export interface TokenRequest extends ClientRequest {
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
 }
@@ -24,7 +20,7 @@ export interface TokenRequest {
  */
 export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
   const { form, connection, audit } = request
-  const client = await authenticateClient(server.store, presentedCredentials(request.authorization, form), server.clock())
+  const { client } = await authenticateRequest(server, request)
   const grant = grantOf(requireParameter(form, 'grant_type'))
   refuseGrantNotAllowed(client, grant)
   const parameters = new Map(grant.parameters.flatMap(name => {

@@ -6,7 +6,20 @@ import type { Client } from '../../store/records.ts'
 import { ADMIN_ACCESS } from './access.ts'
 
 const Names = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })
+const Method = Type.Union((['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth', 'none'] as const).map(name => Type.Literal(name)))
+const Proof = {
+  jwks: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 10 })),
+  certificateSubject: Type.Optional(Type.Object({
+    kind: Type.Union([Type.Literal('dn'), Type.Literal('dns'), Type.Literal('uri')]),
+    value: Type.String({ minLength: 1, maxLength: 500 })
+  }, { additionalProperties: false })),
+  certificateThumbprints: Type.Optional(Names),
+  certificateBoundTokens: Type.Optional(Type.Boolean()),
+  dpopBoundTokens: Type.Optional(Type.Boolean())
+}
 const NewClientBody = Type.Object({
+  ...Proof,
+  authenticationMethods: Type.Optional(Type.Array(Method, { minItems: 1, maxItems: 6 })),
   id: Type.String(),
   name: Type.Optional(Type.String({ maxLength: 200 })),
   confidential: Type.Optional(Type.Boolean()),

@@ -1,9 +1,10 @@
 import type { Knex } from 'knex'
 import type { ClientStore } from '../contract.ts'
 import type { AuthenticationMethod, Client, ClientSecret } from '../records.ts'
+import { proofColumnsOf, proofOf, type ProofColumns } from './client-proof.ts'
 import { millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
 
-interface ClientRow {
+interface ClientRow extends ProofColumns {
   readonly id: string
   readonly name: string
   readonly confidential: boolean
@@ -72,6 +73,7 @@ function clientOf (row: ClientRow): Client {
     audiences: row.audiences,
     accessTokenFormat: row.access_token_format,
     redirectUris: row.redirect_uris,
+    proof: proofOf(row),
     status: { listId: row.status_list_id, index: row.status_index },
     disabledAtMs: millisecondsOrNull(row.disabled_at)
   }
@@ -90,6 +92,7 @@ function rowOf (client: Client): Record<string, unknown> {
     audiences: client.audiences,
     access_token_format: client.accessTokenFormat,
     redirect_uris: client.redirectUris,
+    ...proofColumnsOf(client.proof),
     status_list_id: client.status.listId,
     status_index: client.status.index,
     disabled_at: timeOrNull(client.disabledAtMs)

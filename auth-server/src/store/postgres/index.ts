@@ -3,6 +3,7 @@ import type { Store } from '../contract.ts'
 import { clientStore } from './clients.ts'
 import { loginAttemptStore } from './login-attempts.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
+import { replayStore } from './replays.ts'
 import { scopeStore } from './scopes.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
@@ -21,6 +22,7 @@ export function postgresStore (db: Knex): Store {
     scopes: scopeStore(db),
     sessions: sessionStore(db),
     opaqueTokens: opaqueTokenStore(db),
+    replays: replayStore(db),
     signingKeys: signingKeyStore(db),
     statusLists: statusListStore(db),
     loginAttempts: loginAttemptStore(db),
