@@ -57,13 +57,14 @@ function closeOnSignal (app: FastifyInstance, delayMs: number, orphaned: Promise
 
 /**
  * Nobody reads what an orphan writes: its output is a broken pipe. Errors of that pipe must not end it halfway, and an exit
- * handler that flushes the log would try for ever; so it closes in silence and then ends itself for good.
+ * handler that flushes the log would try for ever; so it closes in silence and ends without them.
  */
 async function endWithoutParent (app: FastifyInstance, delayMs: number, stopHandlingSignals: () => void): Promise<void> {
   stopHandlingSignals()
   process.on('uncaughtException', () => {})
   await Promise.race([app.close(), delay(delayMs)]).catch(() => {})
-  process.kill(process.pid, 'SIGKILL')
+  process.removeAllListeners('exit')
+  process.exit(0)
 }
 
 /** One message for a person; a stack only when the error is a defect and not a mistake of the operator. */
