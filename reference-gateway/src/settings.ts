@@ -6,7 +6,7 @@ import { refusedNames } from './hygiene/forwarded-headers.ts'
 
 /** A list in one environment variable, separated by spaces. */
 const list = (): ReturnType<typeof Type.Unsafe<string[]>> => Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
-const secret = () => Type.String({ minLength: 1, secret: true })
+const secret = (minLength = 1) => Type.String({ minLength, secret: true, demoPrefix: 'demo-' })
 const origin = () => Type.String({ format: 'secure-origin' })
 const path = () => Type.String({ minLength: 1 })
 const portNumber = () => Type.Integer({ minimum: 0, maximum: 65_535 })
@@ -26,9 +26,9 @@ export const settingsSchema = Type.Object({
   edgeTls: Type.Boolean({ default: false }),
   issuer: Type.String({ format: 'secure-url' }),
   clientId: Type.String({ minLength: 1, default: 'gateway' }),
-  clientSecret: secret(),
+  clientSecret: secret(32),
   /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
-  sealingKeys: secret(),
+  sealingKeys: secret(32),
   /** `name=address` of peers that no DNS server knows. */
   peerAddresses: list(),
   orderServiceOrigin: origin(),

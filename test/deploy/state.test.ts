@@ -43,7 +43,7 @@ t.test('secrets are made once, marked as demo, kept, added to, and readable by t
   const first = loadSecrets(directory, NAMES)
   t.match(first.users.customer1, { subject: /^[0-9a-f-]{36}$/, password: /^demo-/, roles: ['CUSTOMER'] })
   t.match(first.clients.gateway, /^demo-[\w-]{43}$/)
-  t.match(first.sealingKeys['auth-server'], /^[0-9a-f]{8}:[\w-]{43}$/)
+  t.match(first.sealingKeys['auth-server'], /^demo-[0-9a-f]{8}:[\w-]{43}$/)
   t.equal(statSync(join(directory, 'secrets.json')).mode & 0o777, 0o600)
   const second = loadSecrets(directory, { ...NAMES, clients: ['gateway', 'machine-client'], databaseRoles: ['b_owner'] })
   t.equal(second.clients.gateway, first.clients.gateway)

@@ -112,7 +112,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   edgeTls: false,
   issuer: ISSUER,
   clientId: 'gateway',
-  clientSecret: 'unused',
+  clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
   peerAddresses: [],
   orderServiceOrigin: `https://${ORDER_SERVICE}:1`,

@@ -13,7 +13,7 @@ const ENVIRONMENT = {
   SALLYPORT_TLS_PRIVATE_KEY_PATH: 'b',
   SALLYPORT_TLS_CA_PATH: 'c',
   SALLYPORT_ISSUER: 'https://localhost:8081',
-  SALLYPORT_CLIENT_SECRET: 'secret',
+  SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret',
   SALLYPORT_SEALING_KEYS: `new:${KEY} old:${KEY}`,
   SALLYPORT_PEER_ADDRESSES: 'order-service.sallyport.internal=127.0.0.1 auth-server.sallyport.internal=127.0.0.1',
   SALLYPORT_ORDER_SERVICE_ORIGIN: 'https://order-service.sallyport.internal:8082',

@@ -43,7 +43,7 @@ export const SETTINGS = {
   operationsPort: 0,
   issuer: authority.issuer,
   clientId: 'a-service',
-  clientSecret: 'not-used',
+  clientSecret: 'not-used-not-used-not-used-not-used',
   databaseUrl: 'postgres://not-used',
   databaseConnections: 5,
   statusListPollMs: 1000,

@@ -43,7 +43,7 @@ export function loadSecrets (directory: string, names: SecretNames): Secrets {
   const secrets: Secrets = {
     users: Object.fromEntries(Object.entries(USERS).map(([name, user]) => [name, { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }])),
     clients: fill(names.clients, kept.clients, () => demoSecret(32)),
-    sealingKeys: fill(names.processes, kept.sealingKeys, () => `${randomUUID().slice(0, 8)}:${randomBytes(32).toString('base64url')}`),
+    sealingKeys: fill(names.processes, kept.sealingKeys, () => `demo-${randomUUID().slice(0, 8)}:${randomBytes(32).toString('base64url')}`),
     databaseRoles: { ...kept.databaseRoles, ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex')) }
   }
   writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 
@@ -44,14 +45,26 @@ export async function runService (options: ServiceOptions): Promise<void> {
   }
 }
 
-function closeOnSignal (app: FastifyInstance, delay: number, orphaned: Promise<undefined>): void {
+function closeOnSignal (app: FastifyInstance, delayMs: number, orphaned: Promise<undefined>): void {
   const logger = { error: (...details: unknown[]) => { app.log.error({ details }, 'the process ends') } }
-  const grace = closeWithGrace({ delay, logger }, async ({ err, signal }) => {
+  const grace = closeWithGrace({ delay: delayMs, logger }, async ({ err, signal }) => {
     if (err !== undefined) app.log.fatal({ err }, 'an uncaught error ends the process')
     else app.log.info({ signal }, 'closing')
     await app.close()
   })
-  void orphaned.then(() => grace.close())
+  void orphaned.then(async () => await endWithoutParent(app, delayMs, grace.uninstall))
+}
+
+/**
+ * Nobody reads what an orphan writes: its output is a broken pipe. Errors of that pipe must not end it halfway, and an exit
+ * handler that flushes the log would try for ever; so it closes in silence and ends without them.
+ */
+async function endWithoutParent (app: FastifyInstance, delayMs: number, stopHandlingSignals: () => void): Promise<void> {
+  stopHandlingSignals()
+  process.on('uncaughtException', () => {})
+  await Promise.race([app.close(), delay(delayMs)]).catch(() => {})
+  process.removeAllListeners('exit')
+  process.exit(0)
 }
 
 /** One message for a person; a stack only when the error is a defect and not a mistake of the operator. */

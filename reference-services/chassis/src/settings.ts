@@ -21,7 +21,7 @@ export function serviceSettings ({ port, operationsPort }: ServicePorts) {
     operationsPort: Port(operationsPort),
     issuer: Type.String({ format: 'secure-url' }),
     clientId: Type.String(),
-    clientSecret: Type.String({ secret: true, minLength: 1 }),
+    clientSecret: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-' }),
     databaseUrl: Type.String({ secret: true, pattern: '^postgres(ql)?://' }),
     databaseConnections: Type.Integer({ minimum: 2, maximum: 100, default: 8 }),
     statusListPollMs: Type.Integer({ minimum: 100, maximum: 60_000, default: 1000 }),

@@ -22,6 +22,7 @@ export interface OwnStack {
 }
 
 const LAUNCHER = fileURLToPath(new URL('../main.ts', import.meta.url))
+const READY = 'Sallyport is ready.'
 const STARTING_BLOCKS = 20
 
 /**
@@ -39,7 +40,8 @@ export async function startOwnStack (options: { readonly directory?: string, rea
   const localJson = join(directory, 'local.json')
   let over = false
   void ended.then(() => { over = true })
-  while (!existsSync(localJson)) {
+  // The file alone may be one that a killed launcher left behind.
+  while (!output.includes(READY) || !existsSync(localJson)) {
     if (over) throw new Error(`the stack did not start:\n${output}`)
     await delay(50)
   }
