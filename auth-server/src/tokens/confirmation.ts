@@ -1,5 +1,3 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
-
 /** The keys that a token is bound to: whoever presents it has to prove to hold each of them. @see RFC 7800 §3.1 */
 export interface Confirmation {
   /** SHA-256 of the client's certificate, base64url. @see RFC 8705 §3.1 */
@@ -22,14 +20,4 @@ export function confirmationOf (value: unknown): Confirmation | null {
 /** Whether what was proven includes every key of `required`; `null` requires none. */
 export function satisfies (required: Confirmation | null, proven: Confirmation | null): boolean {
   return MEMBERS.every(member => required?.[member] === undefined || required[member] === proven?.[member])
-}
-
-/** The server as one request sees it whose client has proven these keys: every access token that it issues is bound to them. */
-export function boundTo (server: AuthorizationServer, confirmation: Confirmation | null): AuthorizationServer {
-  if (confirmation === null) return server
-  return Object.freeze<AuthorizationServer>({
-    ...server,
-    confirmation,
-    issueAccessToken: async (client, facts) => await server.issueAccessToken(client, { ...facts, confirmation })
-  })
 }
