@@ -3,6 +3,7 @@ import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../error
 import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient } from '../sessions/revoke-access-tokens.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
+import { isRedirectUri } from '../authorize/redirect-uris.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
 import { clientProofMistakes, clientProofOf, type NewClientProof } from './client-proof.ts'
@@ -20,6 +21,10 @@ export interface NewClient extends NewClientProof {
   readonly audiences?: readonly string[]
   readonly accessTokenFormat?: 'jwt' | 'opaque'
   readonly redirectUris?: readonly string[]
+  /** The deployment's own application, for which nobody is asked. */
+  readonly firstParty?: boolean
+  /** Only pushed authorization requests are taken from it. */
+  readonly pushedRequestsRequired?: boolean
   /** For demo data; a random one by default. At least 32 characters. */
   readonly secret?: string
 }
@@ -106,6 +111,8 @@ function clientOf (wanted: NewClient): Omit<Client, 'status'> {
     audiences: wanted.audiences ?? [],
     accessTokenFormat: wanted.accessTokenFormat ?? 'jwt',
     redirectUris: wanted.redirectUris ?? [],
+    firstParty: wanted.firstParty ?? false,
+    pushedRequestsRequired: wanted.pushedRequestsRequired ?? false,
     proof: clientProofOf(wanted),
     disabledAtMs: null
   }
@@ -115,6 +122,7 @@ function refuseClient (wanted: NewClient): void {
   const mistakes: string[] = []
   if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
   if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
+  for (const uri of wanted.redirectUris ?? []) if (!isRedirectUri(uri)) mistakes.push(`${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
   mistakes.push(...clientProofMistakes(wanted, methodsOf(wanted)))
   if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) mistakes.push('the method none is for public clients, and for them only')
   if (wanted.confidential === false) {

@@ -2,11 +2,14 @@ import type { Knex } from 'knex'
 import * as usersAndClients from './002-users-and-clients.ts'
 import * as sessionsAndTokens from './003-sessions-and-tokens.ts'
 import * as boundTokens from './005-bound-tokens.ts'
+import * as authorizationCodes from './006-authorization-codes.ts'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 
-const MIGRATIONS: readonly NamedMigration[] = [keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration]
+const MIGRATIONS: readonly NamedMigration[] = [
+  keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration
+]
 
 /** Where knex records which of these migrations ran. */
 export const MIGRATIONS_TABLE = 'auth_server_migrations'
@@ -14,7 +17,8 @@ export const MIGRATIONS_TABLE = 'auth_server_migrations'
 /** The tables whose rows the running server reads and writes. */
 export const APP_TABLES = [
   'users', 'user_roles', 'clients', 'client_secrets', 'scopes', 'sessions', 'refresh_tokens', 'opaque_access_tokens',
-  'replayed_ids', 'signing_keys', 'status_lists', 'status_indexes', 'login_attempts'
+  'replayed_ids', 'signing_keys', 'status_lists', 'status_indexes', 'login_attempts',
+  'sign_ins', 'authorization_codes', 'pushed_requests', 'consents'
 ] as const
 
 /** The migrations under fixed names: the same whether they run from source or from `dist`. */

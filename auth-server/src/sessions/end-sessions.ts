@@ -12,5 +12,7 @@ export type EndReason = 'logout' | 'revoked' | 'refresh-token-reused' | 'ended-b
 export async function endSessions (store: Store, selector: SessionSelector, reason: EndReason, nowMs: number): Promise<readonly Session[]> {
   const ended = await store.sessions.end(selector, reason, nowMs)
   await store.statusLists.revoke(ended.map(({ status }) => status))
+  // Who is logged out everywhere is logged out here too.
+  if (selector.kind === 'user') await store.signIns.end({ userId: selector.userId }, nowMs)
   return ended
 }

@@ -16,6 +16,8 @@ export interface NewSession {
   readonly scopesOf: (user: User) => readonly string[]
   readonly audience: string
   readonly connection: EndUserConnection
+  /** The sign-in that the session is granted in. */
+  readonly signIn?: { readonly id: string, readonly authenticatedAtMs: number }
 }
 
 /** A session with its first refresh token. */
@@ -69,6 +71,8 @@ function sessionOf (server: AuthorizationServer, wanted: NewSession, scopes: rea
     status,
     // A confidential client proves who it is with each refresh; a public one has only this.
     confirmation: wanted.client.confidential ? null : server.confirmation,
+    signInId: wanted.signIn?.id ?? null,
+    authenticatedAtMs: wanted.signIn?.authenticatedAtMs ?? null,
     endedAtMs: null,
     endReason: null
   }

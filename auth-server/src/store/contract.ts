@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type {
-  Client, ClientProof, ClientSecret, RefreshToken, Scope, Session, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User, UserSession
+  AuthorizationCode, Client, ClientProof, ClientSecret, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
+  StatusPosition, StoredAuthorizationCode, User, UserSession, UserSignIn
 } from './records.ts'
 
 /** Users and their roles. */
@@ -63,6 +64,7 @@ export type SessionSelector =
   | { readonly kind: 'session', readonly sessionId: string, readonly userId?: string }
   | { readonly kind: 'user', readonly userId: string }
   | { readonly kind: 'client', readonly clientId: string }
+  | { readonly kind: 'sign-in', readonly signInId: string }
 
 /** Sessions and their refresh tokens. */
 export interface SessionStore {
@@ -81,6 +83,47 @@ export interface SessionStore {
   /** Live sessions of a user, locked until the transaction ends. */
   lockLiveOfUser: (userId: string) => Promise<readonly Session[]>
   setStatus: (sessionId: string, status: StatusPosition) => Promise<void>
+}
+
+/** Browsers in which a user has logged in. */
+export interface SignInStore {
+  create: (signIn: SignIn, secretHash: Buffer) => Promise<void>
+  /** By the hash of the cookie's secret, ended or not. */
+  findBySecret: (secretHash: Buffer) => Promise<UserSignIn | null>
+  /** Until the transaction ends, the sign-in is not ended; `null` when it has been, or there is none. */
+  lockLive: (id: string) => Promise<UserSignIn | null>
+  touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
+  /** Ends what has not ended; gives the ids that this call ended. */
+  end: (selector: { readonly id: string } | { readonly userId: string }, nowMs: number) => Promise<readonly string[]>
+}
+
+/** Authorization codes, by hash. */
+export interface AuthorizationCodeStore {
+  save: (hash: Buffer, code: AuthorizationCode) => Promise<void>
+  find: (hash: Buffer) => Promise<StoredAuthorizationCode | null>
+  /**
+   * The one compare-and-set of a code's use: of any number of concurrent calls, over any number of processes, exactly one
+   * gets `true`.
+   */
+  use: (hash: Buffer, sessionId: string) => Promise<boolean>
+}
+
+/** Authorization requests that were pushed, by hash of their reference. */
+export interface PushedRequestStore {
+  save: (hash: Buffer, request: PushedRequest) => Promise<void>
+  find: (hash: Buffer) => Promise<PushedRequest | null>
+  /** `false` when it is not there any more: of concurrent calls one gets `true`. */
+  remove: (hash: Buffer) => Promise<boolean>
+}
+
+/** What users have allowed clients. */
+export interface ConsentStore {
+  /** The scopes that the user has allowed the client, all times together. */
+  find: (userId: string, clientId: string) => Promise<readonly string[]>
+  /** Adds to what is allowed. */
+  add: (userId: string, clientId: string, scopes: readonly string[], nowMs: number) => Promise<void>
+  /** Forgets what was allowed: the next request asks again. */
+  remove: (userId: string, clientId: string) => Promise<void>
 }
 
 /** Opaque access tokens, by hash. */
@@ -157,6 +200,10 @@ export interface Store {
   readonly clients: ClientStore
   readonly scopes: ScopeStore
   readonly sessions: SessionStore
+  readonly signIns: SignInStore
+  readonly authorizationCodes: AuthorizationCodeStore
+  readonly pushedRequests: PushedRequestStore
+  readonly consents: ConsentStore
   readonly opaqueTokens: OpaqueTokenStore
   readonly replays: ReplayStore
   readonly signingKeys: SigningKeyStore

@@ -58,7 +58,12 @@ export interface Client {
   /** Audiences it may ask for with token exchange and client credentials. */
   readonly audiences: readonly string[]
   readonly accessTokenFormat: 'jwt' | 'opaque'
+  /** Where authorization responses may go, exactly. @see RFC 9700 §2.1 */
   readonly redirectUris: readonly string[]
+  /** The deployment's own application: nobody is asked whether it may act for them. */
+  readonly firstParty: boolean
+  /** Its authorization requests have to be pushed. @see RFC 9126 §6 */
+  readonly pushedRequestsRequired: boolean
   /** Keys and certificates with which it proves who it is, and what its tokens are bound to. */
   readonly proof: ClientProof
   /** Position of the tokens that it gets for itself. */
@@ -103,6 +108,10 @@ export interface Session {
   readonly status: StatusPosition
   /** The keys that the refresh tokens of a public client are bound to; `null`: none. */
   readonly confirmation: Confirmation | null
+  /** The sign-in that it was granted in; `null` when the client itself presented the user's password. */
+  readonly signInId: string | null
+  /** When the user showed the password, for a session of a sign-in. */
+  readonly authenticatedAtMs: number | null
   readonly endedAtMs: number | null
   readonly endReason: string | null
 }
@@ -111,6 +120,57 @@ export interface Session {
 export interface UserSession {
   readonly session: Session
   readonly user: User
+}
+
+/** A browser in which a user has logged in here; its cookie holds a secret of which only the hash is stored. */
+export interface SignIn {
+  /** UUID. */
+  readonly id: string
+  readonly userId: string
+  /** When the user showed the password: `auth_time`. @see OpenID Connect Core 1.0 §2 */
+  readonly authenticatedAtMs: number
+  readonly lastUsedAtMs: number
+  readonly idleExpiresAtMs: number
+  readonly absoluteExpiresAtMs: number
+  readonly endedAtMs: number | null
+}
+
+/** A sign-in with its user, read in one snapshot. */
+export interface UserSignIn {
+  readonly signIn: SignIn
+  readonly user: User
+}
+
+/** What a user agreed to in the authorization endpoint, waiting for its client. @see RFC 6749 §4.1.2 */
+export interface AuthorizationCode {
+  readonly clientId: string
+  readonly userId: string
+  readonly signInId: string
+  /** As it was in the request; the client has to name it again. */
+  readonly redirectUri: string
+  /** For `S256`. @see RFC 7636 §4.2 */
+  readonly codeChallenge: string
+  readonly scopes: readonly string[]
+  readonly audience: string
+  readonly nonce: string | null
+  readonly authenticatedAtMs: number
+  /** Thumbprint of the DPoP key that the client announced. @see RFC 9449 §10 */
+  readonly dpopThumbprint: string | null
+  readonly expiresAtMs: number
+}
+
+/** An authorization code as stored: never the code itself. */
+export interface StoredAuthorizationCode {
+  readonly code: AuthorizationCode
+  /** The session that its use began; `null` until then. */
+  readonly sessionId: string | null
+}
+
+/** An authorization request that its client has handed in beforehand. @see RFC 9126 §2.2 */
+export interface PushedRequest {
+  readonly clientId: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly expiresAtMs: number
 }
 
 /** A refresh token as stored: never the token itself. */

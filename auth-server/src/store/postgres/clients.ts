@@ -16,6 +16,8 @@ interface ClientRow extends ProofColumns {
   readonly audiences: string[]
   readonly access_token_format: 'jwt' | 'opaque'
   readonly redirect_uris: string[]
+  readonly first_party: boolean
+  readonly pushed_requests_required: boolean
   readonly status_list_id: string
   readonly status_index: number
   readonly disabled_at: Date | null
@@ -74,6 +76,8 @@ function clientOf (row: ClientRow): Client {
     audiences: row.audiences,
     accessTokenFormat: row.access_token_format,
     redirectUris: row.redirect_uris,
+    firstParty: row.first_party,
+    pushedRequestsRequired: row.pushed_requests_required,
     proof: proofOf(row),
     status: { listId: row.status_list_id, index: row.status_index },
     disabledAtMs: millisecondsOrNull(row.disabled_at)
@@ -93,6 +97,8 @@ function rowOf (client: Client): Record<string, unknown> {
     audiences: client.audiences,
     access_token_format: client.accessTokenFormat,
     redirect_uris: client.redirectUris,
+    first_party: client.firstParty,
+    pushed_requests_required: client.pushedRequestsRequired,
     ...proofColumnsOf(client.proof),
     status_list_id: client.status.listId,
     status_index: client.status.index,

@@ -1,11 +1,15 @@
 import type { Knex } from 'knex'
 import type { Store } from '../contract.ts'
+import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
+import { consentStore } from './consents.ts'
 import { loginAttemptStore } from './login-attempts.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
+import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
 import { scopeStore } from './scopes.ts'
 import { sessionStore } from './sessions.ts'
+import { signInStore } from './sign-ins.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { statusListStore } from './status-lists.ts'
 import { userStore } from './users.ts'
@@ -21,6 +25,10 @@ export function postgresStore (db: Knex): Store {
     clients: clientStore(db),
     scopes: scopeStore(db),
     sessions: sessionStore(db),
+    signIns: signInStore(db),
+    authorizationCodes: authorizationCodeStore(db),
+    pushedRequests: pushedRequestStore(db),
+    consents: consentStore(db),
     opaqueTokens: opaqueTokenStore(db),
     replays: replayStore(db),
     signingKeys: signingKeyStore(db),

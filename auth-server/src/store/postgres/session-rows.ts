@@ -20,6 +20,8 @@ export interface SessionRow {
   readonly status_list_id: string
   readonly status_index: number
   readonly confirmation: Confirmation | null
+  readonly sign_in_id: string | null
+  readonly authenticated_at: Date | null
   readonly ended_at: Date | null
   readonly end_reason: string | null
 }
@@ -42,6 +44,8 @@ export function sessionOf (row: SessionRow): Session {
     sourceAddress: row.source_address,
     status: { listId: row.status_list_id, index: row.status_index },
     confirmation: row.confirmation,
+    signInId: row.sign_in_id,
+    authenticatedAtMs: millisecondsOrNull(row.authenticated_at),
     endedAtMs: millisecondsOrNull(row.ended_at),
     endReason: row.end_reason
   }
@@ -66,6 +70,8 @@ export function sessionRowOf (session: Session): SessionRow {
     status_list_id: session.status.listId,
     status_index: session.status.index,
     confirmation: session.confirmation,
+    sign_in_id: session.signInId,
+    authenticated_at: timeOrNull(session.authenticatedAtMs),
     ended_at: timeOrNull(session.endedAtMs),
     end_reason: session.endReason
   }

@@ -100,5 +100,6 @@ function conditionOf (selector: SessionSelector): Partial<SessionRow> {
     case 'session': return selector.userId === undefined ? { id: selector.sessionId } : { id: selector.sessionId, user_id: selector.userId }
     case 'user': return { user_id: selector.userId }
     case 'client': return { client_id: selector.clientId }
+    case 'sign-in': return { sign_in_id: selector.signInId }
   }
 }

@@ -1,0 +1,22 @@
+import type { Knex } from 'knex'
+import type { ConsentStore } from '../contract.ts'
+import { timeOf } from './time.ts'
+
+interface ConsentRow {
+  readonly user_id: string
+  readonly client_id: string
+  readonly scopes: string[]
+}
+
+const ADD = `insert into consents (user_id, client_id, scopes, granted_at) values (:userId, :clientId, :scopes, :now)
+  on conflict (user_id, client_id) do update
+  set scopes = array(select distinct unnest(consents.scopes || excluded.scopes) order by 1), granted_at = excluded.granted_at`
+
+/** What users have allowed clients, on PostgreSQL. */
+export function consentStore (db: Knex): ConsentStore {
+  return {
+    find: async (userId, clientId) => (await db<ConsentRow>('consents').where({ user_id: userId, client_id: clientId }).first('scopes'))?.scopes ?? [],
+    add: async (userId, clientId, scopes, nowMs) => { await db.raw(ADD, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) }) },
+    remove: async (userId, clientId) => { await db('consents').where({ user_id: userId, client_id: clientId }).delete() }
+  }
+}
