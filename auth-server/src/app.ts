@@ -12,6 +12,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { openLogoutDelivery, type LogoutDelivery } from './logout/open-delivery.ts'
 import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
@@ -37,6 +38,8 @@ export interface AppCollaborators extends AuthServerCollaborators {
   /** PEM of the authorities for client certificates. Default: those of `tls`. */
   readonly clientCa?: string
   readonly tracing?: Tracing
+  /** How clients hear of sessions that ended. */
+  readonly logoutDelivery?: LogoutDelivery
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
 }
@@ -80,6 +83,8 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     checks: { database: async () => { await connection.raw('select 1') } }
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
+
+  openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
