@@ -29,6 +29,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
 import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
+import { userInfoRoute } from './routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
 
 /** What the app is built with. */
@@ -101,6 +102,10 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     tokenRoute(scope, server)
     revokeRoute(scope, server)
     introspectRoute(scope, server)
+  }, { prefix })
+  await fastify.register(async function userInfo (scope) {
+    answerStorageOutage(scope)
+    userInfoRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
     answerStorageOutage(scope)
