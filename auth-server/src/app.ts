@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import cookie from '@fastify/cookie'
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
@@ -16,6 +17,7 @@ import { openLogoutDelivery, type LogoutDelivery } from './logout/open-delivery.
 import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
+import { authorizeRoutes } from './routes/authorize.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
 import { userAdminRoutes } from './routes/admin/users.ts'
 import { introspectRoute } from './routes/introspect.ts'
@@ -23,6 +25,8 @@ import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
 import { prepareOAuthContext } from './routes/oauth-context.ts'
 import { OWN_AUDIENCE, ownTokenVerifier } from './routes/own-verifier.ts'
+import { preparePageContext } from './routes/page-context.ts'
+import { pushedRequestRoute } from './routes/pushed-requests.ts'
 import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
@@ -97,8 +101,14 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
     statusListRoute(scope, server)
   }, { prefix })
+  await fastify.register(async function pages (scope) {
+    await scope.register(cookie)
+    preparePageContext(scope, settings.issuer)
+    authorizeRoutes(scope, server, prefix)
+  }, { prefix })
   await fastify.register(async function oauthEndpoints (scope) {
     prepareOAuthContext(scope)
+    pushedRequestRoute(scope, server)
     tokenRoute(scope, server)
     revokeRoute(scope, server)
     introspectRoute(scope, server)

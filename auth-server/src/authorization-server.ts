@@ -1,6 +1,8 @@
+import type { Interactions } from './authorize/interactions.ts'
 import type { Clock } from './clock.ts'
 import type { DpopProofs } from './dpop/dpop-proofs.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
+import type { CsrfTokens } from './pages/csrf.ts'
 import type { PasswordHasher } from './passwords/password-hasher.ts'
 import type { PublishStatusList } from './status-lists/publish-status-list.ts'
 import type { StatusListUris } from './status-lists/uris.ts'
@@ -36,6 +38,8 @@ export interface AuthorizationServer {
   readonly passwords: PasswordHasher
   readonly throttle: LoginThrottle
   readonly dpop: DpopProofs
+  readonly interactions: Interactions
+  readonly csrf: CsrfTokens
   /** What the client of this request has proven to hold; `null` when nothing, and outside of a request for tokens. */
   readonly confirmation: Confirmation | null
   readonly issueAccessToken: IssueAccessToken

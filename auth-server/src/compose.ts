@@ -1,12 +1,14 @@
 import type { KeyAdministration } from './admin/keys.ts'
 import type { WriteAudit } from './audit.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
+import { createInteractions } from './authorize/interactions.ts'
 import type { Clock } from './clock.ts'
 import { createDpopProofs } from './dpop/dpop-proofs.ts'
 import { InvalidSettingsError } from './errors.ts'
 import { parseKeyRing } from './keys/key-ring.ts'
 import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
 import { createSigningKeys } from './keys/signing-keys.ts'
+import { createCsrfTokens } from './pages/csrf.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
 import type { AuthServerSettings } from './settings.ts'
 import { statusListPublisher } from './status-lists/publish-status-list.ts'
@@ -46,6 +48,8 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     keys,
     confirmation: null,
     dpop: createDpopProofs({ store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true }),
+    interactions: createInteractions(ring, clock),
+    csrf: createCsrfTokens(ring.derive('page-csrf')),
     statusListUris: uris,
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesOf(settings),

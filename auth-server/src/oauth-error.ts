@@ -1,8 +1,8 @@
-/** The `error` values that the OAuth endpoints answer. @see RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8693 §2.2.2, RFC 9449 §5, §8 */
+/** The `error` values that the OAuth endpoints answer. @see RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8693 §2.2.2, RFC 9126 §2.3, RFC 9449 §5, §8 */
 export type OAuthErrorCode =
   'invalid_request' | 'invalid_client' | 'invalid_grant' | 'unauthorized_client' | 'unsupported_grant_type' | 'invalid_scope' |
   'invalid_target' | 'unsupported_token_type' | 'temporarily_unavailable' | 'server_error' | 'slow_down' |
-  'invalid_dpop_proof' | 'use_dpop_nonce'
+  'invalid_dpop_proof' | 'use_dpop_nonce' | 'unsupported_response_type' | 'request_not_supported'
 
 const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
   invalid_request: 400,
@@ -17,7 +17,9 @@ const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
   server_error: 500,
   slow_down: 429,
   invalid_dpop_proof: 400,
-  use_dpop_nonce: 400
+  use_dpop_nonce: 400,
+  unsupported_response_type: 400,
+  request_not_supported: 400
 }
 
 /**

@@ -6,7 +6,7 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]']
  * @see RFC 6749 §3.1.2, RFC 8252 §7
  */
 export function isRedirectUri (uri: string): boolean {
-  if (!URL.canParse(uri) || /[#\s\\]/.test(uri)) return false
+  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
   const { protocol, hostname, username, password } = new URL(uri)
   if (username !== '' || password !== '') return false
   if (protocol === 'https:') return true

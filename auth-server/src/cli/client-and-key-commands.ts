@@ -23,6 +23,8 @@ function newClient (id: string, values: CommandValues): NewClient {
     redirectUris: listOption(values, 'redirect-uris'),
     ...logoutOf(values),
     confidential: values.public !== true,
+    firstParty: values['first-party'] === true,
+    pushedRequestsRequired: values['require-par'] === true,
     accessTokenFormat: values.opaque === true ? 'opaque' : 'jwt',
     ...(own === undefined ? {} : { ownAudience: own }),
     ...(byDefault === undefined ? {} : { defaultAudience: byDefault })
@@ -51,9 +53,18 @@ const CLIENT_COMMANDS: readonly Command[] = [
     name: 'clients create',
     arguments: ['client-id'],
     options: {
-      grants: text, scopes: text, audiences: text, 'own-audience': text, 'default-audience': text, 'redirect-uris': text, public: { type: 'boolean' }, opaque: { type: 'boolean' }, ...LOGOUT_OPTIONS
+      grants: text,
+      scopes: text,
+      audiences: text,
+      'own-audience': text,
+      'default-audience': text,
+      'redirect-uris': text,
+      public: { type: 'boolean' },
+      opaque: { type: 'boolean' },
+      'first-party': { type: 'boolean' },
+      'require-par': { type: 'boolean' }
     },
-    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque.',
+    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, --first-party, --require-par.',
     run: async (administration, args, values) => {
       const { client, secret } = await createClient(administration, newClient(argument(args, 0), values))
       return { ...shown(client), secret }

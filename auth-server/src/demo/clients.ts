@@ -53,7 +53,7 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
   {
     id: 'web-app',
     grantTypes: ['authorization_code', 'refresh_token'],
-    scopes: USER_SCOPE_NAMES,
+    scopes: [...USER_SCOPE_NAMES, 'openid', 'profile'],
     defaultAudience: EDGE,
     redirectUris: ['http://127.0.0.1:9090/callback']
   },
@@ -61,7 +61,7 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
     id: 'native-app',
     confidential: false,
     grantTypes: ['authorization_code', 'refresh_token'],
-    scopes: DOMAIN_SCOPE_NAMES,
+    scopes: [...DOMAIN_SCOPE_NAMES, 'openid', 'profile'],
     defaultAudience: EDGE,
     redirectUris: ['http://127.0.0.1:9091/callback']
   }

@@ -6,14 +6,14 @@ import type { Store } from '../store/contract.ts'
 /** Algorithms of proofs. @see RFC 9449 §5.1 */
 export const DPOP_ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'RS256', 'PS256']
 
-/** The proofs that come to the token endpoint. */
+/** The proofs that come to the endpoints of clients. */
 export interface DpopProofs {
   readonly nonces: DpopNonces
   /**
    * Verifies a proof as far as that needs no memory.
    * @throws {OAuthError} `invalid_dpop_proof`, `use_dpop_nonce`
    */
-  readonly verify: (header: string | readonly string[]) => DpopProof
+  readonly verify: (header: string | readonly string[], endpoint: 'token' | 'par') => DpopProof
   /**
    * Takes note of a proof, on all instances.
    * @throws {OAuthError} `invalid_dpop_proof` when it was used before
@@ -36,7 +36,7 @@ export interface DpopProofsOptions {
 const refused = (reason: string): OAuthError => new OAuthError('invalid_dpop_proof', reason, 'The DPoP proof is not valid')
 
 /**
- * Checks DPoP proofs for the token endpoint, whose URL follows from the issuer and never from the request.
+ * Checks DPoP proofs for these endpoints, whose URLs follow from the issuer and never from the request.
  * @see RFC 9449 §4.3, §5, §8
  */
 export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequired }: DpopProofsOptions): DpopProofs {
@@ -49,8 +49,8 @@ export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequir
       replays: { record: async (id, expiresAtMs) => await store.replays.record({ issuer: 'dpop-resource', jti: id, expiresAtMs }, clock()) },
       ...(nonceRequired ? { nonces } : {})
     },
-    verify: header => {
-      const result = verifyDpopProof(header, { method: 'POST', url: `${issuer}/oauth2/token`, nowSeconds: clock() / 1000, algorithms: DPOP_ALGORITHMS })
+    verify: (header, endpoint) => {
+      const result = verifyDpopProof(header, { method: 'POST', url: `${issuer}/oauth2/${endpoint}`, nowSeconds: clock() / 1000, algorithms: DPOP_ALGORITHMS })
       if (result.kind === 'invalid') throw refused(result.reason)
       const { nonce } = result.proof
       const isRight = nonces.isFresh(nonce) || (nonce === null && !nonceRequired)

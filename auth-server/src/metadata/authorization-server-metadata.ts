@@ -21,8 +21,14 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
   const algorithms = [...ASSERTION_ALGORITHMS]
   return {
     issuer,
+    authorization_endpoint: `${issuer}/oauth2/authorize`,
+    pushed_authorization_request_endpoint: `${issuer}/oauth2/par`,
+    authorization_response_iss_parameter_supported: true,
+    code_challenge_methods_supported: ['S256'],
+    response_modes_supported: ['query'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     token_endpoint: `${issuer}/oauth2/token`,
-    token_endpoint_auth_methods_supported: methods,
+    token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential) ? methods : [...methods, 'none'],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
     revocation_endpoint_auth_methods_supported: methods,
@@ -33,7 +39,7 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     jwks_uri: `${issuer}/oauth2/jwks`,
     grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),
-    response_types_supported: [],
+    response_types_supported: ['code'],
     scopes_supported: [...new Set(scopes)].sort()
   }
 }

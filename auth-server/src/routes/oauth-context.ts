@@ -19,6 +19,16 @@ export const formOf = (request: FastifyRequest<FormRoute>): Form => request.body
  * RFC 6749 §5.2. Call it on an instance of their own.
  */
 export function prepareOAuthContext (fastify: FastifyInstance): void {
+  takeFormsOnly(fastify)
+  fastify.addHook('onRequest', async function keepTokensOutOfCachesAndUrls (request, reply) {
+    void reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
+    if (request.url.includes('?')) throw invalidRequest('parameter-in-url', 'Parameters are taken from the body only')
+  })
+  fastify.setErrorHandler(answerOAuthError)
+}
+
+/** Makes forms the only bodies that are read, strictly parsed. */
+export function takeFormsOnly (fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES }, function parseFormBody (_request, body: Buffer, done) {
     try {
@@ -27,11 +37,6 @@ export function prepareOAuthContext (fastify: FastifyInstance): void {
       done(error instanceof Error ? error : new Error(String(error)))
     }
   })
-  fastify.addHook('onRequest', async function keepTokensOutOfCachesAndUrls (request, reply) {
-    void reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
-    if (request.url.includes('?')) throw invalidRequest('parameter-in-url', 'Parameters are taken from the body only')
-  })
-  fastify.setErrorHandler(answerOAuthError)
 }
 
 function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -2,7 +2,7 @@ import type { SessionSelector, Store } from '../store/contract.ts'
 import type { Session } from '../store/records.ts'
 
 /** Why a session ended: stable ids, stored and audited. */
-export type EndReason = 'logout' | 'revoked' | 'refresh-token-reused' | 'ended-by-user' | 'ended-by-admin' | 'user-disabled' | 'password-changed' | 'client-disabled'
+export type EndReason = 'logout' | 'revoked' | 'refresh-token-reused' | 'code-reused' | 'signed-out' | 'ended-by-user' | 'ended-by-admin' | 'user-disabled' | 'password-changed' | 'client-disabled'
 
 /**
  * Ends sessions, revokes every access token that was issued under them, and stores a notice for every client that has to

@@ -8,6 +8,8 @@ import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 
 /** What a new session is for. */
 export interface NewSession {
+  /** Default: a random one. */
+  readonly sessionId?: string
   /** As it was when the credential was checked. */
   readonly user: User
   readonly client: Client
@@ -55,7 +57,7 @@ function sessionOf (server: AuthorizationServer, wanted: NewSession, scopes: rea
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions[wanted.kind]
   const absoluteExpiresAtMs = nowMs + absoluteSeconds * 1000
   return {
-    id: randomUUID(),
+    id: wanted.sessionId ?? randomUUID(),
     userId: wanted.user.id,
     clientId: wanted.client.id,
     kind: wanted.kind,

@@ -92,7 +92,9 @@ export interface SignInStore {
   create: (signIn: SignIn, secretHash: Buffer) => Promise<void>
   /** By the hash of the cookie's secret, ended or not. */
   findBySecret: (secretHash: Buffer) => Promise<UserSignIn | null>
-  /** Until the transaction ends, the sign-in is not ended; `null` when it has been, or there is none. */
+  /** The user has shown the password again: another secret and another time, the same sign-in. `false` when it has ended. */
+  renew: (signIn: SignIn, secretHash: Buffer) => Promise<boolean>
+  /** Until the transaction ends, nobody else changes the sign-in; `null` when it has ended, or there is none. */
   lockLive: (id: string) => Promise<UserSignIn | null>
   touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
   /** Ends what has not ended; gives the ids that this call ended. */

@@ -25,7 +25,7 @@ export interface TokenRequest extends ClientRequest {
 export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
   const { form, connection, audit } = request
   // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
-  const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop)
+  const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)

@@ -38,7 +38,9 @@ const NewClientBody = Type.Object({
   defaultAudience: Type.Optional(Type.String()),
   audiences: Type.Optional(Names),
   accessTokenFormat: Type.Optional(Type.Union([Type.Literal('jwt'), Type.Literal('opaque')])),
-  redirectUris: Type.Optional(Names)
+  redirectUris: Type.Optional(Names),
+  firstParty: Type.Optional(Type.Boolean()),
+  pushedRequestsRequired: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
 const ClientParams = Type.Object({ clientId: Type.String({ maxLength: 64 }) })
 const SecretBody = Type.Object({ overlapSeconds: Type.Integer({ minimum: 0, maximum: 2_592_000 }) }, { additionalProperties: false })

@@ -25,19 +25,12 @@ export function signInStore (db: Knex): SignInStore {
   }
   return {
     create: async (signIn, secretHash) => {
-      await db('sign_ins').insert({
-        id: signIn.id,
-        secret_hash: secretHash,
-        user_id: signIn.userId,
-        authenticated_at: timeOf(signIn.authenticatedAtMs),
-        last_used_at: timeOf(signIn.lastUsedAtMs),
-        idle_expires_at: timeOf(signIn.idleExpiresAtMs),
-        absolute_expires_at: timeOf(signIn.absoluteExpiresAtMs),
-        ended_at: timeOrNull(signIn.endedAtMs)
-      })
+      await db('sign_ins').insert({ id: signIn.id, user_id: signIn.userId, ...changingColumnsOf(signIn, secretHash), ended_at: timeOrNull(signIn.endedAtMs) })
     },
+    renew: async (signIn, secretHash) =>
+      await db('sign_ins').where({ id: signIn.id, user_id: signIn.userId }).whereNull('ended_at').update(changingColumnsOf(signIn, secretHash)) === 1,
     findBySecret: async secretHash => await one('sign_ins.secret_hash = ?', secretHash),
-    lockLive: async id => await one('sign_ins.id = ?::uuid and sign_ins.ended_at is null for share of sign_ins', id),
+    lockLive: async id => await one('sign_ins.id = ?::uuid and sign_ins.ended_at is null for update of sign_ins', id),
     touch: async (id, lastUsedAtMs, idleExpiresAtMs) => {
       await db('sign_ins').where({ id }).update({ last_used_at: timeOf(lastUsedAtMs), idle_expires_at: timeOf(idleExpiresAtMs) })
     },
@@ -58,5 +51,15 @@ function signInOf (row: SignInRow): SignIn {
     idleExpiresAtMs: millisecondsOf(row.idle_expires_at),
     absoluteExpiresAtMs: millisecondsOf(row.absolute_expires_at),
     endedAtMs: millisecondsOrNull(row.ended_at)
+  }
+}
+
+function changingColumnsOf (signIn: SignIn, secretHash: Buffer): Record<string, Buffer | Date> {
+  return {
+    secret_hash: secretHash,
+    authenticated_at: timeOf(signIn.authenticatedAtMs),
+    last_used_at: timeOf(signIn.lastUsedAtMs),
+    idle_expires_at: timeOf(signIn.idleExpiresAtMs),
+    absolute_expires_at: timeOf(signIn.absoluteExpiresAtMs)
   }
 }

@@ -1,10 +1,10 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
-import { invalidGrant, invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
+import { invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
+import { checkPassword } from '../../passwords/check-password.ts'
 import { normaliseUsername } from '../../passwords/normalise-username.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { startSession } from '../../sessions/start-session.ts'
 import type { User } from '../../store/records.ts'
-import type { LoginAttempt } from '../../throttling/login-throttle.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
@@ -44,31 +44,4 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
 function sessionKind (value: string | undefined): 'login' | 'api' {
   if (value === undefined || value === 'login' || value === 'api') return value ?? 'login'
   throw invalidRequest('session-kind', 'session_kind is neither login nor api')
-}
-
-/**
- * Unknown, disabled and wrong are one refusal after the same work. Whether the account has to wait is asked when the hash
- * is about to run and again when it matched: guesses sent at the same time do not get past the count.
- */
-async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
-  const refuseThrottled = async (): Promise<void> => {
-    const waitMs = await throttle.waitMs(attempt)
-    if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
-  }
-  const user = await store.users.findByName(attempt.username)
-  const refusalOf = (matches: boolean): string | null => {
-    if (user === null) return 'user-unknown'
-    if (!matches) return 'password-wrong'
-    return user.disabledAtMs === null ? null : 'user-disabled'
-  }
-  const matches = await passwords.verify(user?.passwordHash ?? null, password, {
-    before: refuseThrottled,
-    after: async matches => { if (refusalOf(matches) !== null) await throttle.failed(attempt) }
-  })
-  const refusal = refusalOf(matches)
-  if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
-  await refuseThrottled()
-  await throttle.succeeded(attempt)
-  if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
-  return user
 }

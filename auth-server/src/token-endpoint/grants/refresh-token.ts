@@ -1,6 +1,7 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
+import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
 import { rotateRefreshToken } from '../../sessions/rotate-refresh-token.ts'
 import type { Session } from '../../store/records.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
@@ -22,7 +23,7 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   const rotated = await rotateRefreshToken(server, { client: request.client, refreshToken, connection, refuse: asked }, request.audit)
   const { session, user } = rotated
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(session.audience), user.roles)
-  const scopes = asked(session).filter(scope => qualified.includes(scope))
+  const scopes = asked(session).filter(scope => isProtocolScope(scope) || qualified.includes(scope))
   const issued = await server.issueAccessToken(request.client, {
     subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status
   })

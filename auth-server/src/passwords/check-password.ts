@@ -1,0 +1,34 @@
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { invalidGrant, OAuthError } from '../oauth-error.ts'
+import type { User } from '../store/records.ts'
+import type { LoginAttempt } from '../throttling/login-throttle.ts'
+
+/**
+ * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work. Whether the
+ * account has to wait is asked when the hash is about to run and again when it matched: guesses sent at the same time do
+ * not get past the count.
+ * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
+ * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
+ */
+export async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+  const refuseThrottled = async (): Promise<void> => {
+    const waitMs = await throttle.waitMs(attempt)
+    if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
+  }
+  const user = await store.users.findByName(attempt.username)
+  const refusalOf = (matches: boolean): string | null => {
+    if (user === null) return 'user-unknown'
+    if (!matches) return 'password-wrong'
+    return user.disabledAtMs === null ? null : 'user-disabled'
+  }
+  const matches = await passwords.verify(user?.passwordHash ?? null, password, {
+    before: refuseThrottled,
+    after: async matches => { if (refusalOf(matches) !== null) await throttle.failed(attempt) }
+  })
+  const refusal = refusalOf(matches)
+  if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
+  await refuseThrottled()
+  await throttle.succeeded(attempt)
+  if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
+  return user
+}

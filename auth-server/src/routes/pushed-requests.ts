@@ -1,0 +1,46 @@
+import type { FastifyInstance } from 'fastify'
+import { AuthorizationError } from '../authorize/authorization-error.ts'
+import { storePushedRequest } from '../authorize/pushed-requests.ts'
+import { readRequest, type ReadRequest } from '../authorize/read-request.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
+import type { Form } from '../forms/parse-form.ts'
+import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
+import { invalidRequest, OAuthError } from '../oauth-error.ts'
+import { formOf, type FormRoute } from './oauth-context.ts'
+import { auditOf } from './request-audit.ts'
+
+/** Proves the client, and is no part of the request. */
+const CLIENT_AUTHENTICATION = ['client_secret', 'client_assertion', 'client_assertion_type']
+
+/** `POST /oauth2/par`: a client hands its authorization request in, authenticated and out of the browser's sight. @see RFC 9126 §2 */
+export function pushedRequestRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.post<FormRoute>('/oauth2/par', { config: { access: 'public', audit: { action: 'authorization.push' } } }, async function answerPushedRequest (request, reply) {
+    const form = formOf(request)
+    const proofHeader = request.headers.dpop
+    if (proofHeader !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
+    const proof = proofHeader === undefined ? null : server.dpop.verify(proofHeader, 'par')
+    const { client } = await authenticateRequest(server, { authorization: request.headers.authorization, form, certificate: clientCertificateOf(request.raw.socket) })
+    if (proof !== null) await server.dpop.useUp(proof)
+    if (form.has('request_uri')) throw invalidRequest('request-uri', 'A pushed request has no request_uri')
+    if (proof !== null && (form.get('dpop_jkt') ?? proof.thumbprint) !== proof.thumbprint) throw invalidRequest('dpop-thumbprint', 'dpop_jkt is not the key of the proof')
+
+    const parameters = new Map([...form, ['client_id', client.id], ...(proof === null ? [] : [['dpop_jkt', proof.thumbprint] as const])])
+    for (const name of CLIENT_AUTHENTICATION) parameters.delete(name)
+    await checked(server, parameters)
+    const { requestUri, expiresInSeconds } = await storePushedRequest(server, client.id, parameters)
+    await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', resource: { type: 'client', id: client.id } })
+    return await reply.code(201).send({ request_uri: requestUri, expires_in: expiresInSeconds })
+  })
+}
+
+/** The same checks as at the authorization endpoint, answered to the client directly. @see RFC 9126 §2.3 */
+async function checked (server: AuthorizationServer, parameters: Form): Promise<ReadRequest> {
+  try {
+    return await readRequest(server, parameters, 'pushed')
+  } catch (error) {
+    if (!(error instanceof AuthorizationError)) throw error
+    const code = error.error === 'access_denied' || error.error === 'login_required' || error.error === 'consent_required' ? 'invalid_request' : error.error
+    throw new OAuthError(code, error.reason, error.message)
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+import type { WriteAudit } from '../../audit.ts'
+import type { AuthorizationServer } from '../../authorization-server.ts'
+import { invalidGrant, invalidRequest } from '../../oauth-error.ts'
+import { qualifiedScopes } from '../../scopes/grant-scopes.ts'
+import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
+import { endSessions } from '../../sessions/end-sessions.ts'
+import { startSession, type StartedSession } from '../../sessions/start-session.ts'
+import { isLive } from '../../sign-in/sign-ins.ts'
+import type { AuthorizationCode, Client, User } from '../../store/records.ts'
+import { hashOfSecret } from '../../tokens/secret-token.ts'
+import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
+
+export const name = 'authorization_code'
+
+export const parameters = ['code', 'redirect_uri', 'code_verifier'] as const
+
+/** @see RFC 7636 §4.1 */
+const VERIFIER_FORM = /^[\w.~-]{43,128}$/
+
+/**
+ * Authorization code grant: the code of the right client, from the right redirect URI, with the verifier of its challenge,
+ * within its minute and once. A second use ends the session that the first one began.
+ * @see RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.5
+ */
+export async function handle (server: AuthorizationServer, { client, parameters, connection, audit }: GrantRequest): Promise<TokenResponse> {
+  const hash = hashOfSecret(requireParameter(parameters, 'code'))
+  const verifier = parameters.get('code_verifier')
+  if (verifier === undefined || !VERIFIER_FORM.test(verifier)) throw invalidRequest('code-verifier-form', 'The code verifier is missing or not valid')
+  const code = await findUsable(server, client, hash, audit)
+  refuseCode(server, code, parameters.get('redirect_uri'), verifier)
+
+  const { session, user, refreshToken } = await useCode(server, client, code, hash, connection, audit)
+  const issued = await server.issueAccessToken(client, {
+    subject: user.id, audience: session.audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status
+  })
+  return tokenResponse(issued, client.grantTypes.includes('refresh_token') ? { refresh_token: refreshToken } : {})
+}
+
+async function findUsable (server: AuthorizationServer, client: Client, hash: Buffer, audit: WriteAudit): Promise<AuthorizationCode> {
+  const stored = await server.store.authorizationCodes.find(hash)
+  if (stored === null) throw invalidGrant('code-unknown')
+  const { code, sessionId } = stored
+  if (code.clientId !== client.id) throw invalidGrant('code-foreign')
+  if (sessionId !== null) await refuseUsedCode(server, sessionId, audit)
+  if (server.clock() >= code.expiresAtMs) throw invalidGrant('code-expired')
+  return code
+}
+
+function refuseCode (server: AuthorizationServer, code: AuthorizationCode, redirectUri: string | undefined, verifier: string): void {
+  if (redirectUri !== code.redirectUri) throw invalidGrant('code-redirect-uri')
+  const challenge = createHash('sha256').update(verifier).digest()
+  if (!timingSafeEqual(challenge, Buffer.from(code.codeChallenge, 'base64url'))) throw invalidGrant('code-verifier-wrong')
+  if (code.dpopThumbprint !== null && code.dpopThumbprint !== server.confirmation?.jkt) throw invalidGrant('code-key')
+}
+
+/** Somebody else has the code: what it gave is taken back. @see RFC 6749 §4.1.2 */
+async function refuseUsedCode (server: AuthorizationServer, sessionId: string, audit: WriteAudit): Promise<never> {
+  await server.store.transaction(async trx => {
+    const ended = await endSessions(trx, { kind: 'session', sessionId }, 'code-reused', server.clock())
+    for (const { userId } of ended) {
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'code-reused', resource: { type: 'session', id: sessionId }, detail: { subject: userId } })
+    }
+  })
+  throw invalidGrant('code-reused')
+}
+
+/** Uses the code up and starts its session, both or none; a concurrent use that was first makes this one the second. */
+async function useCode (server: AuthorizationServer, client: Client, code: AuthorizationCode, hash: Buffer, connection: GrantRequest['connection'], audit: WriteAudit): Promise<StartedSession> {
+  const sessionId = randomUUID()
+  const scopesOfAudience = await server.store.scopes.ofAudience(code.audience)
+  const scopesOf = ({ roles }: User): readonly string[] => {
+    const qualified = qualifiedScopes(scopesOfAudience, roles)
+    return code.scopes.filter(scope => isProtocolScope(scope) || qualified.includes(scope))
+  }
+  const started = await server.store.transaction(async trx => {
+    await trx.users.lockForLogin(code.userId)
+    const signedIn = await trx.signIns.lockLive(code.signInId)
+    if (signedIn === null || !isLive(signedIn, server.clock())) throw invalidGrant('sign-in-ended')
+    if (!await trx.authorizationCodes.use(hash, sessionId)) return null
+    return await startSession({ ...server, store: trx }, { sessionId, user: signedIn.user, client, kind: 'login', scopesOf, audience: code.audience, connection, signIn: signedIn.signIn }, audit)
+  })
+  if (started !== null) return started
+  const winner = await server.store.authorizationCodes.find(hash)
+  return await refuseUsedCode(server, winner?.sessionId ?? sessionId, audit)
+}
