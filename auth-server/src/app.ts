@@ -20,6 +20,7 @@ import { clientAdminRoutes } from './routes/admin/clients.ts'
 import { authorizeRoutes } from './routes/authorize.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
 import { userAdminRoutes } from './routes/admin/users.ts'
+import { endSessionRoutes } from './routes/end-session.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
@@ -105,6 +106,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     await scope.register(cookie)
     preparePageContext(scope, settings.issuer)
     authorizeRoutes(scope, server, prefix)
+    endSessionRoutes(scope, server, prefix)
   }, { prefix })
   await fastify.register(async function oauthEndpoints (scope) {
     prepareOAuthContext(scope)
