@@ -29,7 +29,7 @@ t.test('a user logs in, allows a client, and the client gets tokens of that user
   t.match(claimsOf(body.access_token), { sub: '00000000-0000-4000-8000-000000000001', aud: 'sallyport-gateway', client_id: 'web-app', roles: ['CUSTOMER'] })
   const next = await refresh(app, body.refresh_token, {}, 'web-app')
   t.equal(next.status, 200, 'the refresh token works')
-  const actions = (await db('audit_log').select('action', 'outcome')).map(({ action, outcome }) => `${action} ${outcome}`)
+  const actions = (await db('audit_events').select('action', 'outcome')).map(({ action, outcome }) => `${action} ${outcome}`)
   for (const action of ['sign-in.start', 'authorization.grant', 'session.start', 'session.refresh']) t.ok(actions.includes(`${action} success`), action)
 })
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { FACTS, ISSUER, login, startServer, token } from './support/authorization-server.ts'
 
 t.test('O-25: both metadata documents have the issuer and name only what works', async t => {
-  const { app } = await startServer(t)
+  const { app, another, db } = await startServer(t)
   const document = (await app.inject('/.well-known/oauth-authorization-server')).json() as Record<string, string | string[]>
   t.equal(document.issuer, ISSUER)
   t.strictSame((await app.inject('/.well-known/openid-configuration')).json(), document)
@@ -17,7 +17,10 @@ t.test('O-25: both metadata documents have the issuer and name only what works',
   for (const grant of document.grant_types_supported as string[]) {
     t.not((await token(app, 'gateway', { grant_type: grant })).body.error, 'unsupported_grant_type', grant)
   }
-  t.strictSame(document.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
+  t.strictSame(document.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+  await db('clients').where({ id: 'native-app' }).delete()
+  const { token_endpoint_auth_methods_supported: withoutPublic } = (await (await another()).inject('/.well-known/oauth-authorization-server')).json()
+  t.notOk(withoutPublic.includes('none'), 'no public client, no method none')
   t.match((await app.inject('/.well-known/oauth-authorization-server')).headers['cache-control'], /max-age=300/)
 })
 

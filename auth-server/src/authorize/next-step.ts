@@ -38,7 +38,9 @@ export async function nextStep (server: AuthorizationServer, client: Client, int
 function isRecentEnough ({ request, freshSignInId }: Interaction, { signIn }: UserSignIn, nowMs: number): boolean {
   if (signIn.id === freshSignInId) return true
   if (request.prompt.includes('login')) return false
-  return request.maxAgeSeconds === null || nowMs - signIn.authenticatedAtMs <= request.maxAgeSeconds * 1000
+  const { maxAgeSeconds } = request
+  // 0 asks in any case, also within the same millisecond.
+  return maxAgeSeconds === null || (maxAgeSeconds > 0 && nowMs - signIn.authenticatedAtMs <= maxAgeSeconds * 1000)
 }
 
 /** What is asked for, as far as the user's roles reach. */

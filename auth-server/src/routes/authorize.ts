@@ -63,15 +63,24 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const visit = await visitOf(request)
     const { interaction: { request: asked, asked: shown }, signedIn, client } = visit
     const decision = formOf(request).get('decision')
+    const record = async (reason: string): Promise<void> => {
+      await auditOf(request)(server.store, { action: 'authorization.grant', outcome: 'denied', reason, resource: { type: 'client', id: client.id }, detail: { subject: signedIn?.user.id ?? null } })
+    }
     // The page belonged to another sign-in, or to none: whoever is here now has not been asked.
-    if (shown === null || shown.signInId !== signedIn?.signIn.id) return await proceed(request, reply, visit)
+    if (shown === null || signedIn === null || shown.signInId !== signedIn.signIn.id) {
+      await record('consent-of-another-sign-in')
+      return await proceed(request, reply, visit)
+    }
     if (decision === 'deny') {
-      await auditOf(request)(server.store, { action: 'authorization.grant', outcome: 'denied', reason: 'user-denied', resource: { type: 'client', id: client.id }, detail: { subject: signedIn.user.id } })
+      await record('user-denied')
       throw new AuthorizationError('access_denied', 'user-denied', 'The user does not allow this', asked)
     }
     if (decision !== 'allow') throw invalidRequest('decision', 'The request is not valid')
     const step = await nextStep(server, client, visit.interaction, signedIn)
-    if (step.kind === 'log-in') return await proceed(request, reply, visit)
+    if (step.kind === 'log-in') {
+      await record('sign-in-too-old')
+      return await proceed(request, reply, visit)
+    }
     return await answerWithCode(request, reply, { request: asked, signedIn, scopes: step.scopes.filter(scope => shown.scopes.includes(scope)), consented: true })
   })
 
