@@ -198,8 +198,7 @@ t.test('a code that was allowed before the logout gives nothing after it', async
 t.test('the logout works under the issuer\'s path', async t => {
   const { app } = await startServer(t, { issuer: `${SETTINGS.issuer}/tenants/one` })
   const user = browser(app)
-  let page = await user.get(authorizeUrl(requestOf(pkce().challenge), '/tenants/one'))
-  page = await user.submit(page, credentialsOf('customer1'))
+  await user.submit(await user.get(authorizeUrl(requestOf(pkce().challenge), '/tenants/one')), credentialsOf('customer1'))
   const confirmed = await user.submit(await user.get(`/tenants/one${logoutUrl({})}`), {})
   t.match([confirmed.statusCode, confirmed.body], [200, /Logged out/])
   t.notOk(user.cookies.has(SIGN_IN))
