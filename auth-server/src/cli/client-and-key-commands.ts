@@ -62,7 +62,8 @@ const CLIENT_COMMANDS: readonly Command[] = [
       public: { type: 'boolean' },
       opaque: { type: 'boolean' },
       'first-party': { type: 'boolean' },
-      'require-par': { type: 'boolean' }
+      'require-par': { type: 'boolean' },
+      ...LOGOUT_OPTIONS
     },
     help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, --first-party, --require-par.',
     run: async (administration, args, values) => {
