@@ -1,0 +1,104 @@
+import type { Store } from '../contract.ts'
+import { authorizationCodeStore } from './authorization-codes.ts'
+import { clientStore } from './clients.ts'
+import { consentStore } from './consents.ts'
+import { loginAttemptStore } from './login-attempts.ts'
+import { opaqueTokenStore } from './opaque-tokens.ts'
+import { pushedRequestStore } from './pushed-requests.ts'
+import { replayStore } from './replays.ts'
+import { scopeStore } from './scopes.ts'
+import { sessionStore } from './sessions.ts'
+import { signInStore } from './sign-ins.ts'
+import { signingKeyStore } from './signing-keys.ts'
+import { statusListStore } from './status-lists.ts'
+import { createJournal, type Journal } from './table.ts'
+import { createTables, type Run, type Tables } from './tables.ts'
+import { userStore } from './users.ts'
+
+type Transaction = Store['transaction']
+
+/**
+ * The storage contract in the memory of one process, for tests, trials and measurements: it ends with the process.
+ * Transactions run one after another, and nothing else runs in the middle of one, so that every promise of the contract holds.
+ */
+export function memoryStore (): Store {
+  const turns = createTurns()
+  const journal = createJournal(turns.isTaken)
+  const tables = createTables(journal)
+  const inside: Store = storeOf(tables, async step => step(), savepoints(journal, () => inside))
+
+  const run: Run = async step => {
+    while (turns.isTaken()) await turns.next()
+    return step()
+  }
+  const transaction: Transaction = async work => {
+    while (turns.isTaken()) await turns.next()
+    turns.take()
+    try {
+      return await work(inside)
+    } catch (error) {
+      journal.undoTo(0)
+      throw error
+    } finally {
+      journal.clear()
+      turns.release()
+    }
+  }
+  return storeOf(tables, run, transaction)
+}
+
+/** Whose turn it is: a transaction's, or anybody's. */
+interface Turns {
+  readonly isTaken: () => boolean
+  /** Resolves when the transaction that runs now has ended. */
+  readonly next: () => Promise<void>
+  readonly take: () => void
+  readonly release: () => void
+}
+
+function createTurns (): Turns {
+  const waiting: Array<() => void> = []
+  let taken = false
+  return {
+    isTaken: () => taken,
+    next: async () => { await new Promise<void>(resolve => waiting.push(resolve)) },
+    take: () => { taken = true },
+    release: () => {
+      taken = false
+      for (const wake of waiting.splice(0)) wake()
+    }
+  }
+}
+
+/** Within a transaction, another one is a savepoint of it. */
+function savepoints (journal: Journal, store: () => Store): Transaction {
+  return async work => {
+    const mark = journal.mark()
+    try {
+      return await work(store())
+    } catch (error) {
+      journal.undoTo(mark)
+      throw error
+    }
+  }
+}
+
+function storeOf (tables: Tables, run: Run, transaction: Transaction): Store {
+  return Object.freeze<Store>({
+    connection: null,
+    users: userStore(tables, run),
+    clients: clientStore(tables, run),
+    scopes: scopeStore(tables, run),
+    sessions: sessionStore(tables, run),
+    signIns: signInStore(tables, run),
+    authorizationCodes: authorizationCodeStore(tables, run),
+    pushedRequests: pushedRequestStore(tables, run),
+    consents: consentStore(tables, run),
+    opaqueTokens: opaqueTokenStore(tables, run),
+    replays: replayStore(tables, run),
+    signingKeys: signingKeyStore(tables, run),
+    statusLists: statusListStore(tables, run),
+    loginAttempts: loginAttemptStore(tables, run),
+    transaction
+  })
+}

@@ -1,0 +1,13 @@
+import type { OpaqueTokenStore } from '../contract.ts'
+import { keyOf } from './table.ts'
+import type { Run, Tables } from './tables.ts'
+
+/** Opaque access tokens in memory. */
+export function opaqueTokenStore ({ opaqueTokens }: Tables, run: Run): OpaqueTokenStore {
+  return {
+    save: async (hash, _clientId, claims, expiresAtMs) => { await run(() => { opaqueTokens.set(keyOf(hash), { claims, expiresAtMs }) }) },
+    find: async hash => await run(() => opaqueTokens.get(keyOf(hash))?.claims ?? null),
+    remove: async hash => { await run(() => opaqueTokens.delete(keyOf(hash))) },
+    removeExpired: async nowMs => await run(() => opaqueTokens.entries().filter(([key, { expiresAtMs }]) => expiresAtMs < nowMs && opaqueTokens.delete(key)).length)
+  }
+}

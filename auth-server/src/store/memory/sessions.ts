@@ -1,0 +1,72 @@
+import type { Rotation, SessionSelector, SessionStore } from '../contract.ts'
+import type { Session, UserSession } from '../records.ts'
+import { keyOf } from './table.ts'
+import type { Run, Tables } from './tables.ts'
+
+/** Sessions and their refresh tokens in memory. */
+export function sessionStore (tables: Tables, run: Run): SessionStore {
+  const { sessions, refreshTokens } = tables
+  return {
+    create: async (session, refreshTokenHash) => {
+      await run(() => {
+        sessions.set(session.id, session)
+        refreshTokens.set(keyOf(refreshTokenHash), { sessionId: session.id, successor: null, usedAtMs: null })
+      })
+    },
+    find: async id => await run(() => userSessionOf(tables, id)),
+    findByRefreshToken: async hash => await run(() => {
+      const token = refreshTokens.get(keyOf(hash))
+      const found = token === undefined ? null : userSessionOf(tables, token.sessionId)
+      if (token === undefined || found === null) return null
+      const successor = token.successor === null ? undefined : refreshTokens.get(token.successor.key)
+      return { ...found, hash, successorSealed: token.successor?.sealed ?? null, successorUsedAtMs: successor?.usedAtMs ?? null }
+    }),
+    rotate: async rotation => await run(() => rotate(tables, rotation)),
+    listOfUser: async (userId, nowMs) => await run(() => sessions.values()
+      .filter(session => session.userId === userId && session.endedAtMs === null && session.idleExpiresAtMs > nowMs && session.absoluteExpiresAtMs > nowMs)
+      .sort((a, b) => b.createdAtMs - a.createdAtMs)),
+    end: async (selector, reason, nowMs) => await run(() => selected(tables, selector).filter(({ endedAtMs }) => endedAtMs === null).map(session => {
+      const ended = { ...session, endedAtMs: nowMs, endReason: reason }
+      sessions.set(session.id, ended)
+      return ended
+    })),
+    lockLiveOfUser: async userId => await run(() => sessions.values().filter(session => session.userId === userId && session.endedAtMs === null)),
+    setStatus: async (id, status) => { await run(() => sessions.update(id, session => ({ ...session, status }))) }
+  }
+}
+
+function userSessionOf ({ sessions, users }: Tables, id: string): UserSession | null {
+  const session = sessions.get(id)
+  const user = users.get(session?.userId ?? '')
+  return session === undefined || user === undefined ? null : { session, user }
+}
+
+function rotate ({ sessions, refreshTokens }: Tables, rotation: Rotation): boolean {
+  const key = keyOf(rotation.hash)
+  const token = refreshTokens.get(key)
+  const session = sessions.get(token?.sessionId ?? '')
+  if (token === undefined || token.successor !== null || session === undefined || session.endedAtMs !== null) return false
+  const successorKey = keyOf(rotation.successorHash)
+  refreshTokens.set(key, { ...token, successor: { key: successorKey, sealed: rotation.successorSealed }, usedAtMs: rotation.nowMs })
+  refreshTokens.set(successorKey, { sessionId: session.id, successor: null, usedAtMs: null })
+  sessions.set(session.id, {
+    ...session,
+    lastUsedAtMs: rotation.nowMs,
+    idleExpiresAtMs: rotation.idleExpiresAtMs,
+    userAgent: rotation.userAgent ?? session.userAgent,
+    sourceAddress: rotation.sourceAddress ?? session.sourceAddress
+  })
+  return true
+}
+
+function selected ({ sessions }: Tables, selector: SessionSelector): readonly Session[] {
+  switch (selector.kind) {
+    case 'session': {
+      const session = sessions.get(selector.sessionId)
+      return session === undefined || (selector.userId !== undefined && selector.userId !== session.userId) ? [] : [session]
+    }
+    case 'user': return sessions.values().filter(({ userId }) => userId === selector.userId)
+    case 'client': return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
+    case 'sign-in': return sessions.values().filter(({ signInId }) => signInId === selector.signInId)
+  }
+}

@@ -1,0 +1,73 @@
+import type { AuthorizationCode, Client, ClientSecret, PushedRequest, Scope, Session, SignIn, SigningKeyRecord, StatusList, User } from '../records.ts'
+import { createTable, type Journal, type Table } from './table.ts'
+
+/** A refresh token and what became of it. */
+export interface RefreshTokenRow {
+  readonly sessionId: string
+  readonly successor: { readonly key: string, readonly sealed: Buffer } | null
+  readonly usedAtMs: number | null
+}
+
+/** A secret with its client. */
+export interface ClientSecretRow extends ClientSecret {
+  readonly clientId: string
+}
+
+/** Failed logins of one key. */
+export interface LoginAttemptRow {
+  readonly failures: number
+  readonly lastFailedAtMs: number
+  readonly blockedUntilMs: number | null
+}
+
+/** Everything that the store keeps. */
+export interface Tables {
+  readonly users: Table<User>
+  /** User ids by name. */
+  readonly usernames: Table<string>
+  readonly clients: Table<Client>
+  readonly clientSecrets: Table<readonly ClientSecretRow[]>
+  readonly scopes: Table<Scope>
+  readonly sessions: Table<Session>
+  readonly refreshTokens: Table<RefreshTokenRow>
+  readonly signIns: Table<SignIn>
+  /** Sign-in ids by hash of their secret. */
+  readonly signInSecrets: Table<string>
+  readonly authorizationCodes: Table<{ readonly code: AuthorizationCode, readonly sessionId: string | null }>
+  readonly pushedRequests: Table<PushedRequest>
+  readonly consents: Table<readonly string[]>
+  readonly opaqueTokens: Table<{ readonly claims: Readonly<Record<string, unknown>>, readonly expiresAtMs: number }>
+  readonly replays: Table<number>
+  readonly signingKeys: Table<SigningKeyRecord>
+  readonly statusLists: Table<StatusList>
+  /** Taken positions. */
+  readonly statusIndexes: Table<true>
+  readonly loginAttempts: Table<LoginAttemptRow>
+}
+
+/** Empty tables. */
+export function createTables (journal: Journal): Tables {
+  return {
+    users: createTable(journal),
+    usernames: createTable(journal),
+    clients: createTable(journal),
+    clientSecrets: createTable(journal),
+    scopes: createTable(journal),
+    sessions: createTable(journal),
+    refreshTokens: createTable(journal),
+    signIns: createTable(journal),
+    signInSecrets: createTable(journal),
+    authorizationCodes: createTable(journal),
+    pushedRequests: createTable(journal),
+    consents: createTable(journal),
+    opaqueTokens: createTable(journal),
+    replays: createTable(journal),
+    signingKeys: createTable(journal),
+    statusLists: createTable(journal),
+    statusIndexes: createTable(journal),
+    loginAttempts: createTable(journal)
+  }
+}
+
+/** Runs one step when no other transaction is in the middle of its work. */
+export type Run = <T>(step: () => T) => Promise<T>
