@@ -13,12 +13,14 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { openLogoutDelivery, type LogoutDelivery } from './logout/open-delivery.ts'
 import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
 import { authorizeRoutes } from './routes/authorize.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
 import { userAdminRoutes } from './routes/admin/users.ts'
+import { endSessionRoutes } from './routes/end-session.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
@@ -32,6 +34,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
 import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
+import { userInfoRoute } from './routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
 
 /** What the app is built with. */
@@ -41,6 +44,8 @@ export interface AppCollaborators extends AuthServerCollaborators {
   /** PEM of the authorities for client certificates. Default: those of `tls`. */
   readonly clientCa?: string
   readonly tracing?: Tracing
+  /** How clients hear of sessions that ended. */
+  readonly logoutDelivery?: LogoutDelivery
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
 }
@@ -87,6 +92,8 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
+  openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
+
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
     answerStorageOutage(scope)
@@ -101,6 +108,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     await scope.register(cookie)
     preparePageContext(scope, settings.issuer)
     authorizeRoutes(scope, server, prefix)
+    endSessionRoutes(scope, server, prefix)
   }, { prefix })
   await fastify.register(async function oauthEndpoints (scope) {
     prepareOAuthContext(scope)
@@ -108,6 +116,10 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     tokenRoute(scope, server)
     revokeRoute(scope, server)
     introspectRoute(scope, server)
+  }, { prefix })
+  await fastify.register(async function userInfo (scope) {
+    answerStorageOutage(scope)
+    userInfoRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
     answerStorageOutage(scope)

@@ -26,14 +26,15 @@ export async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsC
 }
 
 /**
- * The authorities for client certificates when they are not those of the server itself.
+ * The authorities of a setting that is used when they are not those of the server itself.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function clientCaOf ({ mtlsClientCaPath }: AuthServerSettings): Promise<string | null> {
-  if (mtlsClientCaPath === undefined) return null
+export async function authoritiesOf (settings: AuthServerSettings, name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'): Promise<string | null> {
+  const path = settings[name]
+  if (path === undefined) return null
   try {
-    return await readFile(mtlsClientCaPath, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (cause) {
-    throw Object.assign(new InvalidSettingsError(`mtlsClientCaPath ${mtlsClientCaPath} cannot be read`), { cause })
+    throw Object.assign(new InvalidSettingsError(`${name} ${path} cannot be read`), { cause })
   }
 }

@@ -12,6 +12,7 @@ export const settingsSchema = Type.Object({
   mtlsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })),
   mtlsOrigin: Type.Optional(Type.String({ format: 'secure-url', description: 'Where clients reach that listener. Default: the host of the issuer with mtlsPort.' })),
   mtlsClientCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for client certificates (PEM). Default: those of tlsCaPath.' })),
+  backchannelLogoutCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.' })),
   dpopNonceRequired: Type.Optional(Type.Boolean({ description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server. Default: true.' })),
   issuer: Type.String({ format: 'secure-url', pattern: '[^/]$', description: 'Issuer, without a slash at the end; a path mounts everything under it.' }),
   databaseUrl: Type.String({ secret: true }),

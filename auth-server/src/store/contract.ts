@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type {
-  AuthorizationCode, Client, ClientProof, ClientSecret, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
+  AuthorizationCode, Client, ClientProof, ClientSecret, LogoutNotice, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
   StatusPosition, StoredAuthorizationCode, User, UserSession, UserSignIn
 } from './records.ts'
 
@@ -36,6 +36,8 @@ export interface ClientStore {
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
   /** Replaces what is registered of the client's keys and certificates. */
   setProof: (clientId: string, proof: ClientProof) => Promise<void>
+  /** Replaces where the client and its browsers hear of a logout. */
+  setLogout: (clientId: string, logout: Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>) => Promise<void>
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
   list: () => Promise<readonly Client[]>
 }
@@ -128,6 +130,21 @@ export interface ConsentStore {
   remove: (userId: string, clientId: string) => Promise<void>
 }
 
+/** Notices of ended sessions, on their way to clients. */
+export interface LogoutNoticeStore {
+  /** Stores a notice for each of these sessions whose client has a place for it. */
+  add: (sessions: readonly Session[], nowMs: number) => Promise<void>
+  /**
+   * Takes notices that are due, for one attempt each. Of concurrent claims, over any number of processes, a notice is in
+   * one; it is due again when the lease is over and nobody has settled it.
+   */
+  claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>
+  /** Makes a claimed notice due again at that time, unless somebody has claimed it since. */
+  postpone: (notice: LogoutNotice, nextAttemptAtMs: number) => Promise<void>
+  /** `false` when it is not there any more. */
+  remove: (id: string) => Promise<boolean>
+}
+
 /** Opaque access tokens, by hash. */
 export interface OpaqueTokenStore {
   save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
@@ -206,6 +223,7 @@ export interface Store {
   readonly authorizationCodes: AuthorizationCodeStore
   readonly pushedRequests: PushedRequestStore
   readonly consents: ConsentStore
+  readonly logoutNotices: LogoutNoticeStore
   readonly opaqueTokens: OpaqueTokenStore
   readonly replays: ReplayStore
   readonly signingKeys: SigningKeyStore

@@ -4,6 +4,7 @@ import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
 import { loginAttemptStore } from './login-attempts.ts'
+import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
@@ -29,6 +30,7 @@ export function postgresStore (db: Knex): Store {
     authorizationCodes: authorizationCodeStore(db),
     pushedRequests: pushedRequestStore(db),
     consents: consentStore(db),
+    logoutNotices: logoutNoticeStore(db),
     opaqueTokens: opaqueTokenStore(db),
     replays: replayStore(db),
     signingKeys: signingKeyStore(db),
