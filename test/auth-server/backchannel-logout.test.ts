@@ -1,8 +1,8 @@
-import { admin, postgresStore } from '@sallyport/auth-server'
+import { admin, buildApp, memoryStore, postgresStore, seedStore } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
 import { makeAuthority } from '../support/certificates.ts'
 import { administration } from './support/administration.ts'
-import { claimsOf, exchange, FACTS, login, post, refresh, startServer, type TestServer } from './support/authorization-server.ts'
+import { CHEAP, claimsOf, exchange, FACTS, login, post, refresh, SETTINGS, startServer, type TestServer } from './support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty, validLogoutToken, type RelyingParty } from './support/relying-party.ts'
 
 interface Stage extends TestServer { readonly party: RelyingParty, readonly deliver: () => Promise<void>, readonly notices: () => Promise<number>, readonly outcomes: () => Promise<string[]> }
@@ -169,13 +169,20 @@ t.test('a notice survives the process that took it, and waits for one that start
   t.equal(stage.party.received.length, 1)
 })
 
-t.test('concurrent claims never give one notice twice', async t => {
+t.test('O-35: concurrent claims never give one notice twice', async t => {
   const stage = await start(t)
-  for (let count = 0; count < 12; count++) await endOne(stage)
+  for (let count = 0; count < 4; count++) await endOne(stage)
   const store = postgresStore(stage.db)
-  const claim = { nowMs: stage.clock.ms, leaseUntilMs: stage.clock.ms + 30_000, limit: 3 }
-  const claimed = (await Promise.all(Array.from({ length: 5 }, async () => await store.logoutNotices.claim(claim)))).flat()
-  t.equal(new Set(claimed.map(({ id }) => id)).size, claimed.length)
+  const claim = { nowMs: stage.clock.ms, leaseUntilMs: stage.clock.ms + 30_000 }
+  await store.transaction(async first => {
+    const taken = await first.logoutNotices.claim({ ...claim, limit: 1 })
+    await stage.db.transaction(async second => {
+      await second.raw("set local lock_timeout = '300ms'")
+      const others = await postgresStore(second).logoutNotices.claim({ ...claim, limit: 20 })
+      t.strictSame([taken.length, others.length], [1, 3], 'what another one is just taking is skipped, not waited for')
+      t.notOk(others.some(({ id }) => id === taken[0]?.id))
+    })
+  })
 })
 
 t.test('an address that was withdrawn gets nothing any more', async t => {
@@ -188,10 +195,13 @@ t.test('an address that was withdrawn gets nothing any more', async t => {
 
 t.test('an answer without an end counts by its status and is cut', async t => {
   const stage = await start(t)
-  stage.party.behave('endless')
-  await endOne(stage)
-  await stage.deliver()
-  t.strictSame(await stage.outcomes(), ['success delivered'])
+  for (const behaviour of ['endless', 'dripping'] as const) {
+    stage.party.behave(behaviour)
+    await endOne(stage)
+    await stage.deliver()
+  }
+  t.strictSame(await stage.outcomes(), ['success delivered', 'success delivered'])
+  t.ok(stage.party.sent() < 16 * 1024 ** 2, `${stage.party.sent()} bytes`)
 })
 
 t.test('a client\'s server is asked over TLS only with a certificate of a trusted authority', async t => {
@@ -216,13 +226,46 @@ t.test('the server delivers by itself while it runs', async t => {
   t.equal(party.received.length, 1)
 })
 
+t.test('a store in memory keeps notices by the same rules', async t => {
+  const store = memoryStore()
+  await seedStore(store, FACTS, CHEAP)
+  const party = await startRelyingParty(t)
+  const clock = { ms: Date.now() }
+  const { collaborators, deliver } = deliveryByHand()
+  const app = await buildApp(SETTINGS, { store, clock: () => clock.ms, passwordParameters: CHEAP, ...collaborators })
+  t.after(async () => { await app.close() })
+  await app.ready()
+  const end = async () => { await post(app, '/oauth2/revoke', 'gateway', { token: (await login(app)).body.refresh_token ?? '' }) }
+  await end()
+  await deliver()
+  t.equal(party.received.length, 0, 'no address, no notice')
+  await store.clients.setLogout('gateway', { backchannelLogoutUri: party.uri, postLogoutRedirectUris: [] })
+  party.behave(500, 200)
+  await end()
+  await Promise.all([deliver(), deliver()])
+  t.equal(party.received.length, 1)
+  clock.ms += 4999
+  await deliver()
+  t.equal(party.received.length, 1)
+  clock.ms += 1
+  await deliver()
+  t.equal(party.received.length, 2)
+  await store.transaction(async trx => { await trx.logoutNotices.add([], clock.ms) })
+  const claim = { nowMs: clock.ms + 3_600_000, leaseUntilMs: clock.ms + 3_600_001, limit: 5 }
+  t.strictSame(await store.logoutNotices.claim(claim), [], 'it is settled')
+  await end()
+  const [notice] = await store.logoutNotices.claim(claim)
+  t.match(notice, { clientId: 'gateway', attempts: 1, uri: party.uri })
+  t.strictSame(await store.logoutNotices.claim(claim), [], 'leased')
+})
+
 t.test('logout addresses are checked when they are registered', async t => {
   const { db } = await startServer(t)
   const set = async (logout: admin.NewClientLogout) => await admin.setClientLogout(administration(db), 'web-app', logout)
-  for (const uri of ['http://rp.example/logout', 'https://rp.example/#f', 'https://user@rp.example/', 'ftp://rp.example/', 'com.example.app:/logout', '/logout', 'https://rp.example/a b', 'http://127.0.0.1.example/']) {
+  for (const uri of ['http://rp.example/logout', 'https://rp.example/#f', 'https://user@rp.example/', 'ftp://rp.example/', 'com.example.app:/logout', '/logout', 'https://rp.example/a b', 'https://rp.example/ü', 'https://rp.example\\@x/', 'http://127.0.0.1.example/']) {
     await t.rejects(set({ backchannelLogoutUri: uri }), { code: 'SALLYPORT_AUTH_SERVER_VALUE_INVALID' }, uri)
   }
-  for (const uri of ['http://rp.example/', 'https://rp.example/#', 'javascript:alert(1)', 'data:text/html,x', '/']) {
+  for (const uri of ['http://rp.example/', 'https://rp.example/#', 'javascript:alert(1)', 'data:text/html,x', 'https://rp.example/ü', '/']) {
     await t.rejects(set({ postLogoutRedirectUris: ['https://rp.example/', uri] }), { code: 'SALLYPORT_AUTH_SERVER_VALUE_INVALID' }, uri)
   }
   await t.rejects(admin.createClient(administration(db), { id: 'another', grantTypes: [], backchannelLogoutUri: 'http://rp.example' }), { code: 'SALLYPORT_AUTH_SERVER_VALUE_INVALID' })

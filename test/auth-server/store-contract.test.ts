@@ -59,6 +59,9 @@ const FAULTS: Record<string, Fault> = {
   'a revocation forgets the version': ({ statusLists }) => ({ statusLists: { ...statusLists, version: async listId => await statusLists.read(listId) === null ? null : 1 } }),
   'a revocation is lost': ({ statusLists }) => ({ statusLists: { ...statusLists, revoke: async () => {} } }),
   'an id is used twice': ({ replays }) => ({ replays: { record: async (id, nowMs) => { await replays.record(id, nowMs); return true } } }),
+  'a claim leases nothing': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, claim: async claim => await logoutNotices.claim({ ...claim, leaseUntilMs: claim.nowMs }) } }),
+  'a late attempt moves a notice that another one has': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, postpone: async (notice, atMs) => { for (const attempts of [1, 2]) await logoutNotices.postpone({ ...notice, attempts }, atMs) } } }),
+  'a notice is never settled': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, remove: async () => true } }),
   'waits do not grow': ({ loginAttempts }) => ({ loginAttempts: { ...loginAttempts, recordFailure: async failure => { await loginAttempts.recordFailure({ ...failure, longestWaitMs: failure.firstWaitMs }) } } })
 }
 

@@ -1,3 +1,5 @@
+import { isRedirectUri } from '../authorize/redirect-uris.ts'
+
 const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]', 'localhost']
 
 /**
@@ -6,21 +8,14 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]', 'localhost']
  * @see OpenID Connect Back-Channel Logout 1.0 §2.2
  */
 export function isBackchannelLogoutUri (uri: string): boolean {
-  const url = absoluteUrl(uri)
-  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.includes(url.hostname)))
+  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
+  const { protocol, hostname, username, password } = new URL(uri)
+  if (username !== '' || password !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOSTS.includes(hostname))
 }
 
 /**
- * Whether browsers may be sent there after a logout: as above, or an application's own scheme, whose name holds a dot.
- * @see OpenID Connect RP-Initiated Logout 1.0 §3.1, RFC 8252 §7.1
+ * Whether browsers may be sent there after a logout: the same rules as for authorization responses.
+ * @see OpenID Connect RP-Initiated Logout 1.0 §3.1
  */
-export function isPostLogoutRedirectUri (uri: string): boolean {
-  const url = absoluteUrl(uri)
-  return url !== null && (isBackchannelLogoutUri(uri) || /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol))
-}
-
-function absoluteUrl (uri: string): URL | null {
-  if (!URL.canParse(uri) || /[#\s\\]/.test(uri)) return null
-  const url = new URL(uri)
-  return url.username === '' && url.password === '' ? url : null
-}
+export const isPostLogoutRedirectUri = isRedirectUri

@@ -1,4 +1,5 @@
 import { getCACertificates } from 'node:tls'
+import type { AuditSink } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { deliverNotices, NOTICES_AT_A_TIME, type DeliverNotices } from './deliver-notices.ts'
@@ -20,7 +21,7 @@ const INTERVAL_MS = 1000
 
 /**
  * Delivers the notices of the database from when the app is ready until it closes, together with every other instance.
- * @param fastify with the audit log registered
+ * @param fastify with the audit log registered, where there is one
  */
 export function openLogoutDelivery (fastify: FastifyInstance, server: AuthorizationServer, options: LogoutDelivery): void {
   const { ca = getCACertificates('default').join('\n'), timeoutMs = TIMEOUT_MS, schedule = scheduleByTimer } = options
@@ -28,7 +29,7 @@ export function openLogoutDelivery (fastify: FastifyInstance, server: Authorizat
   const delivery: DeliverNotices = {
     server,
     send: sender.send,
-    audit: fastify.auditSink,
+    audit: sinkOf(fastify),
     onFailure: ({ clientId, sessionId, attempts }, err) => { fastify.log.warn({ err, clientId, sessionId, attempts }, 'logout notice not delivered') }
   }
   let timer: { readonly stop: () => void } | null = null
@@ -49,6 +50,12 @@ export function openLogoutDelivery (fastify: FastifyInstance, server: Authorizat
     await running
     await sender.close()
   })
+}
+
+/** A store without a database has no audit trail: its events go to the log, which promises nothing. */
+function sinkOf (fastify: FastifyInstance): AuditSink {
+  if (fastify.hasDecorator('auditSink')) return fastify.auditSink
+  return { write: async audit => { fastify.log.info({ audit }, 'audit event') } }
 }
 
 async function deliverAll (delivery: DeliverNotices, isClosing: () => boolean): Promise<void> {

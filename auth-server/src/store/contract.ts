@@ -135,7 +135,7 @@ export interface LogoutNoticeStore {
   /** Stores a notice for each of these sessions whose client has a place for it. */
   add: (sessions: readonly Session[], nowMs: number) => Promise<void>
   /**
-   * Takes notices that are due, for one attempt each. Of concurrent claims, over any number of processes, a notice is in
+   * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over any number of processes, a notice is in
    * one; it is due again when the lease is over and nobody has settled it.
    */
   claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>

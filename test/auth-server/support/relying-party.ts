@@ -7,8 +7,8 @@ import type { Test } from 'tap'
 import type { AppCollaborators } from '@sallyport/auth-server'
 import { ISSUER } from './authorization-server.ts'
 
-/** What the relying party does with the next logout tokens: a status, no answer at all, or a body without an end. */
-export type Behaviour = number | 'silent' | 'endless'
+/** What the relying party does with the next logout tokens: a status, no answer at all, or a body without an end, as fast as it goes or byte by byte. */
+export type Behaviour = number | 'silent' | 'endless' | 'dripping'
 
 /** A relying party that takes logout tokens. */
 export interface RelyingParty {
@@ -19,6 +19,8 @@ export interface RelyingParty {
   readonly strayed: string[]
   /** One for each request, the last one for all that follow. */
   behave: (...behaviours: Behaviour[]) => void
+  /** Bytes of bodies without an end that were taken. */
+  readonly sent: () => number
   /** Settles when so many tokens have come. */
   readonly until: (count: number) => Promise<void>
 }
@@ -29,6 +31,7 @@ export async function startRelyingParty (t: Test, tls?: { certificate: string, p
   const strayed: string[] = []
   const waiting = new Set<() => void>()
   let behaviours: Behaviour[] = [200]
+  let sent = 0
   const app = Fastify({ serverFactory: handler => tls === undefined ? createServer(handler) as Server : createTlsServer({ cert: tls.certificate, key: tls.privateKey }, handler) as unknown as Server })
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => { done(null, new URLSearchParams(body.toString())) })
   app.post<{ Body: URLSearchParams }>('/logged-out', async (request, reply) => {
@@ -39,8 +42,16 @@ export async function startRelyingParty (t: Test, tls?: { certificate: string, p
     reply.hijack()
     if (behaviour === 'silent') return
     reply.raw.writeHead(200)
-    const drip = (): void => { while (!reply.raw.destroyed && reply.raw.write('x'.repeat(16_384)));if (!reply.raw.destroyed) reply.raw.once('drain', drip) }
-    drip()
+    if (behaviour === 'dripping') {
+      const timer = setInterval(() => { reply.raw.write('x') }, 20)
+      reply.raw.once('close', () => { clearInterval(timer) })
+      return
+    }
+    const pour = (): void => {
+      for (let goesOn = true; goesOn && !reply.raw.destroyed; sent += 16_384) goesOn = reply.raw.write('x'.repeat(16_384))
+      if (!reply.raw.destroyed) reply.raw.once('drain', pour)
+    }
+    pour()
   })
   app.setNotFoundHandler(async (request, reply) => {
     strayed.push(request.url)
@@ -57,6 +68,7 @@ export async function startRelyingParty (t: Test, tls?: { certificate: string, p
     uri: `${tls === undefined ? 'http://127.0.0.1' : 'https://localhost'}:${port}/logged-out`,
     received,
     strayed,
+    sent: () => sent,
     behave: (...next) => { behaviours = next },
     until: async count => {
       if (received.length >= count) return

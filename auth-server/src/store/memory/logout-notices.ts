@@ -15,7 +15,7 @@ export function logoutNoticeStore ({ clients, logoutNotices }: Tables, run: Run)
     },
     claim: async ({ nowMs, leaseUntilMs, limit }) => await run(() => {
       const due = logoutNotices.entries().filter(([, { nextAttemptAtMs }]) => nextAttemptAtMs <= nowMs)
-      return due.sort(([, a], [, b]) => a.nextAttemptAtMs - b.nextAttemptAtMs).slice(0, limit).map(([id, { nextAttemptAtMs: _due, ...row }]) => {
+      return due.sort(([, a], [, b]) => a.attempts - b.attempts || a.nextAttemptAtMs - b.nextAttemptAtMs).slice(0, limit).map(([id, { nextAttemptAtMs: _due, ...row }]) => {
         const claimed = { ...row, attempts: row.attempts + 1 }
         logoutNotices.set(id, { ...claimed, nextAttemptAtMs: leaseUntilMs })
         return { id, ...claimed, uri: uriOf(row.clientId) }

@@ -19,9 +19,9 @@ const ADD = `insert into logout_notices (id, client_id, user_id, session_id, cre
   join clients on clients.id = ended.client_id
   where clients.backchannel_logout_uri is not null`
 
-// Rows that another instance is just taking are skipped, not waited for. The lease in next_attempt_at outlives a process that is killed.
+// First attempts first: clients that do not answer hold up nobody else. Rows that another instance is just taking are skipped, not waited for. The lease in next_attempt_at outlives a process that is killed.
 const CLAIM = `with due as (
-    select id from logout_notices where next_attempt_at <= :now order by next_attempt_at limit :limit for update skip locked
+    select id from logout_notices where next_attempt_at <= :now order by attempts, next_attempt_at limit :limit for update skip locked
   )
   update logout_notices set attempts = attempts + 1, next_attempt_at = :leaseUntil
   from due, clients
