@@ -17,6 +17,7 @@ export const settingsSchema = Type.Object({
   issuer: Type.String({ format: 'secure-url', pattern: '[^/]$', description: 'Issuer, without a slash at the end; a path mounts everything under it.' }),
   databaseUrl: Type.String({ secret: true }),
   databaseConnections: Type.Integer({ minimum: 2, default: 10 }),
+  databaseTimeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 60_000, description: 'Nothing waits for the database longer than this; past it the answer is 503. Default: 5000.' })),
   sealingKeys: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-', description: 'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.' }),
   passwordPepper: Type.Optional(Type.String({ secret: true, minLength: 32, description: 'Key of password hashes that is not in the database.' })),
   tlsCertificatePath: Type.Optional(Type.String()),

@@ -101,8 +101,9 @@ t.test('R2: a logout ends the exchanged tokens too, at every service', async t =
   t.equal((await call(`${stack.gateway}/orders`, { headers: bearer(login.accessToken) })).status, 200)
   t.equal((await call(`${stack.gateway}/logout`, { method: 'POST', json: { refreshToken: login.refreshToken } })).status, 204)
   let status = 200
+  // Within the bound a service may know before the gateway does: its refusal is a 503 to try again, and no data.
   // Waited for, not slept for: the bound is measured by the benchmark.
-  while (status === 200) status = (await call(`${stack.gateway}/orders`, { headers: bearer(login.accessToken) })).status
+  while (status === 200 || status === 503) status = (await call(`${stack.gateway}/orders`, { headers: bearer(login.accessToken) })).status
   t.equal(status, 401)
 })
 
