@@ -13,6 +13,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { openHousekeeping } from './housekeeping/open-housekeeping.ts'
 import { openLogoutDelivery, type LogoutDelivery } from './logout/open-delivery.ts'
 import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
@@ -35,6 +36,7 @@ import { statusListRoute } from './routes/status-lists.ts'
 import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
 import { userInfoRoute } from './routes/userinfo.ts'
+import type { Schedule } from './schedule.ts'
 import type { AuthServerSettings } from './settings.ts'
 
 /** What the app is built with. */
@@ -46,6 +48,8 @@ export interface AppCollaborators extends AuthServerCollaborators {
   readonly tracing?: Tracing
   /** How clients hear of sessions that ended. */
   readonly logoutDelivery?: LogoutDelivery
+  /** When expired rows are removed; a test triggers it itself. */
+  readonly housekeepingSchedule?: Schedule
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
 }
@@ -92,6 +96,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
+  openHousekeeping(fastify, server, (settings.housekeepingIntervalSeconds ?? 60) * 1000, collaborators.housekeepingSchedule)
   openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)

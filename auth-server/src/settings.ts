@@ -29,6 +29,7 @@ export const settingsSchema = Type.Object({
   apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
   apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
   refreshGraceMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 10_000, description: 'A refresh token may be presented again for so long after its successor was used.' }),
+  housekeepingIntervalSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400, description: 'Expired rows are removed this often. Default: 60.' })),
   jwksMaxAgeSeconds: Type.Integer({ minimum: 1, default: 300, description: 'How long verifiers may keep the key set; a new key signs no earlier than this.' }),
   statusListSize: Type.Integer({ minimum: 8, maximum: 1_048_576, default: 65_536, description: 'Positions in a new status list.' }),
   statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),

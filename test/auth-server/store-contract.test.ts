@@ -62,6 +62,8 @@ const FAULTS: Record<string, Fault> = {
   'a claim leases nothing': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, claim: async claim => await logoutNotices.claim({ ...claim, leaseUntilMs: claim.nowMs }) } }),
   'a late attempt moves a notice that another one has': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, postpone: async (notice, atMs) => { for (const attempts of [1, 2]) await logoutNotices.postpone({ ...notice, attempts }, atMs) } } }),
   'a notice is never settled': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, remove: async () => true } }),
+  'tidying forgets sessions': ({ housekeeping }) => ({ housekeeping: { removeExpired: async rules => await housekeeping.removeExpired({ ...rules, endedBeforeMs: 0 }) } }),
+  'tidying removes what lives': ({ housekeeping }) => ({ housekeeping: { removeExpired: async rules => await housekeeping.removeExpired({ ...rules, endedBeforeMs: rules.endedBeforeMs + 1e10 }) } }),
   'waits do not grow': ({ loginAttempts }) => ({ loginAttempts: { ...loginAttempts, recordFailure: async failure => { await loginAttempts.recordFailure({ ...failure, longestWaitMs: failure.firstWaitMs }) } } })
 }
 

@@ -6,4 +6,4 @@ export { createClient, disableClient, rotateSecret, type NewClient } from './cli
 export {
   advanceKeys, EMERGENCY_BREAKS, listKeys, publishKey, removeKey, resealKeys, rotateInEmergency, startSigning, type KeyAdministration, type SigningKeySummary
 } from './keys.ts'
-export { endSessionsOf, listSessions, removeExpired } from './sessions.ts'
+export { endSessionsOf, listSessions } from './sessions.ts'

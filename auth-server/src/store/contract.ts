@@ -150,8 +150,6 @@ export interface OpaqueTokenStore {
   save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
   find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
   remove: (hash: Buffer) => Promise<void>
-  /** Removes what has expired; gives how many. */
-  removeExpired: (nowMs: number) => Promise<number>
 }
 
 /** Ids of what may be used once, shared by all instances. */
@@ -193,8 +191,6 @@ export interface LoginAttemptStore {
   blockedUntilMs: (keys: readonly string[]) => Promise<number | null>
   recordFailure: (failure: LoginFailure) => Promise<void>
   forget: (key: string) => Promise<void>
-  /** Removes what has not failed since; gives how many. */
-  removeOlder: (beforeMs: number) => Promise<number>
 }
 
 /** Status lists. */
@@ -206,6 +202,29 @@ export interface StatusListStore {
   read: (listId: string) => Promise<StatusList | null>
   /** The version alone: cheap enough to ask before each answer. */
   version: (listId: string) => Promise<number | null>
+}
+
+/** What is old enough to go, by what it is; times in ms since the epoch. */
+export interface TidyRules {
+  /** Tokens and used ids that expired before this. */
+  readonly expiredBeforeMs: number
+  /** Pushed requests that expired before this. */
+  readonly requestsBeforeMs: number
+  /** Failed logins that are older, and make nobody wait. */
+  readonly attemptsBeforeMs: number
+  /** Sessions, sign-ins, codes and secrets that ended or expired before this, and status lists that nothing is in any more. */
+  readonly endedBeforeMs: number
+  /** At most so many rows of a kind. */
+  readonly limit: number
+}
+
+/** How many rows of each kind were removed. */
+export type TidyCounts = Readonly<Record<string, number>>
+
+/** Removing what cannot matter any more. */
+export interface HousekeepingStore {
+  /** Removes a batch of each kind; call it within a transaction. `null` when somebody else is doing it. */
+  removeExpired: (rules: TidyRules) => Promise<TidyCounts | null>
 }
 
 /**
@@ -229,6 +248,7 @@ export interface Store {
   readonly signingKeys: SigningKeyStore
   readonly statusLists: StatusListStore
   readonly loginAttempts: LoginAttemptStore
+  readonly housekeeping: HousekeepingStore
   /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
   transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
 }

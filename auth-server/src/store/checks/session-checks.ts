@@ -1,6 +1,6 @@
 import { deepEqual, equal, notDeepEqual, ok } from 'node:assert/strict'
 import type { StoreCheck } from './check.ts'
-import { newHash, NOW, someCode, someSession, someSignIn, someUser, winnersOf } from './rows.ts'
+import { newHash, NOW, someClient, someCode, someSession, someSignIn, someUser, winnersOf } from './rows.ts'
 
 /** Sessions, sign-ins, codes, pushed requests and consents. */
 export const SESSION_CHECKS: readonly StoreCheck[] = [
@@ -106,6 +106,33 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
       equal(await store.signIns.findBySecret(secretHash), null)
       deepEqual(await store.signIns.findBySecret(next), { signIn: renewed, user })
       equal(await store.signIns.renew({ ...renewed, userId: (await someUser(store)).id }, newHash()), false)
+    }
+  },
+  {
+    title: 'tidying removes what ended or expired long enough ago, with what hangs on it, and nothing else',
+    run: async store => {
+      const rules = { expiredBeforeMs: NOW, requestsBeforeMs: NOW, attemptsBeforeMs: NOW, endedBeforeMs: NOW, limit: 1000 }
+      const [live, ended, idle] = [await someSession(store), await someSession(store), await someSession(store, { idleExpiresAtMs: NOW - 1 })]
+      await store.sessions.end({ kind: 'session', sessionId: ended.session.id }, 'x', NOW - 1)
+      const [code, spent] = [await someCode(store), newHash()]
+      await store.authorizationCodes.save(spent, { ...code.code, expiresAtMs: NOW - 1 })
+      const client = await someClient(store)
+      const [fresh, stale] = [newHash(), newHash()]
+      await store.opaqueTokens.save(fresh, client.id, {}, NOW + 1)
+      await store.opaqueTokens.save(stale, client.id, {}, NOW - 1)
+      let removed = 0
+      for (let more = true; more;) {
+        const counts = await store.transaction(async trx => await trx.housekeeping.removeExpired(rules))
+        const count = Object.values(counts ?? {}).reduce((sum, each) => sum + each, 0)
+        removed += count
+        more = count > 0
+      }
+      ok(removed >= 4)
+      deepEqual(await Promise.all([ended, idle].map(async ({ tokenHash }) => await store.sessions.findByRefreshToken(tokenHash))), [null, null])
+      deepEqual(await Promise.all([store.authorizationCodes.find(spent), store.opaqueTokens.find(stale)]), [null, null])
+      deepEqual((await store.sessions.findByRefreshToken(live.tokenHash))?.session, live.session)
+      deepEqual((await store.authorizationCodes.find(code.hash))?.code, code.code)
+      deepEqual(await store.opaqueTokens.find(fresh), {})
     }
   },
   {

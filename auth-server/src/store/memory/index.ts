@@ -2,6 +2,7 @@ import type { Store } from '../contract.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
+import { housekeepingStore } from './housekeeping.ts'
 import { loginAttemptStore } from './login-attempts.ts'
 import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
@@ -101,6 +102,7 @@ function storeOf (tables: Tables, run: Run, transaction: Transaction): Store {
     signingKeys: signingKeyStore(tables, run),
     statusLists: statusListStore(tables, run),
     loginAttempts: loginAttemptStore(tables, run),
+    housekeeping: housekeepingStore(tables, run),
     transaction
   })
 }

@@ -3,6 +3,7 @@ import type { Store } from '../contract.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
+import { housekeepingStore } from './housekeeping.ts'
 import { loginAttemptStore } from './login-attempts.ts'
 import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
@@ -36,6 +37,7 @@ export function postgresStore (db: Knex): Store {
     signingKeys: signingKeyStore(db),
     statusLists: statusListStore(db),
     loginAttempts: loginAttemptStore(db),
+    housekeeping: housekeepingStore(db),
     transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> => await db.transaction(async trx => await work(postgresStore(trx)))
   })
 }
