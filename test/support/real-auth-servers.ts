@@ -34,6 +34,8 @@ export interface RealAuthServers {
   readonly administration: admin.KeyAdministration
   /** Posts a form as the client `gateway` to one instance. */
   readonly post: (instance: number, path: string, form: Record<string, string>) => Promise<{ status: number, text: string }>
+  /** Gets what is at a path of one instance, to its end. */
+  readonly get: (instance: number, path: string) => Promise<{ status: number, etag: string | null, text: string }>
   /** Logs a user of {@link createUsers} in. */
   readonly login: (instance: number, username: string) => Promise<{ access_token: string, refresh_token: string }>
   /** `count` users, `load0` and so on. */
@@ -92,6 +94,10 @@ export async function startRealAuthServers (instances: number, times: ServerTime
     db,
     administration,
     post,
+    get: async (instance, path) => {
+      const response = await fetch(originOf(instance) + path, { dispatcher: agent })
+      return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
+    },
     login: async (instance, username) => {
       const { status, text } = await post(instance, '/oauth2/token', { grant_type: 'password', username, password: LOAD_PASSWORD })
       if (status !== 200) throw new Error(`login answered ${status}: ${text}`)
