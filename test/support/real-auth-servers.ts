@@ -25,6 +25,7 @@ export interface ServerTimes {
   readonly accessTokenLifetimeSeconds?: number
   readonly statusListLifetimeSeconds?: number
   readonly jwksMaxAgeSeconds?: number
+  readonly passwordConcurrency?: number
 }
 
 /** Authorization servers in processes of their own, on one PostgreSQL. */
