@@ -13,12 +13,15 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { openHousekeeping } from './housekeeping/open-housekeeping.ts'
+import { openLogoutDelivery, type LogoutDelivery } from './logout/open-delivery.ts'
 import { openMutualTls } from './mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './routes/admin/access.ts'
 import { clientAdminRoutes } from './routes/admin/clients.ts'
 import { authorizeRoutes } from './routes/authorize.ts'
 import { keyAdminRoutes } from './routes/admin/keys.ts'
 import { userAdminRoutes } from './routes/admin/users.ts'
+import { endSessionRoutes } from './routes/end-session.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
 import { metadataRoutes } from './routes/metadata.ts'
@@ -32,6 +35,8 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
 import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
+import { userInfoRoute } from './routes/userinfo.ts'
+import type { Schedule } from './schedule.ts'
 import type { AuthServerSettings } from './settings.ts'
 
 /** What the app is built with. */
@@ -41,6 +46,10 @@ export interface AppCollaborators extends AuthServerCollaborators {
   /** PEM of the authorities for client certificates. Default: those of `tls`. */
   readonly clientCa?: string
   readonly tracing?: Tracing
+  /** How clients hear of sessions that ended. */
+  readonly logoutDelivery?: LogoutDelivery
+  /** When expired rows are removed; a test triggers it itself. */
+  readonly housekeepingSchedule?: Schedule
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
 }
@@ -55,7 +64,7 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
   const server = composeAuthorizationServer(settings, collaborators)
   const { connection } = server.store
-  if (connection === null) throw new InvalidSettingsError('the app needs a store with a database, for its audit trail')
+  if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
   const fastify: FastifyInstance = Fastify({
@@ -73,17 +82,22 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
   })
   await fastify.register(authorization, {})
-  await fastify.register(auditLog, {
-    db: connection,
-    process: OWN_AUDIENCE,
-    route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
-    ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
-  })
+  if (connection !== null) {
+    await fastify.register(auditLog, {
+      db: connection,
+      process: OWN_AUDIENCE,
+      route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+      ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
+    })
+  }
   await fastify.register(health, {
     listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
-    checks: { database: async () => { await connection.raw('select 1') } }
+    checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
   })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
+
+  openHousekeeping(fastify, server, (settings.housekeepingIntervalSeconds ?? 60) * 1000, collaborators.housekeepingSchedule)
+  openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
@@ -99,6 +113,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     await scope.register(cookie)
     preparePageContext(scope, settings.issuer)
     authorizeRoutes(scope, server, prefix)
+    endSessionRoutes(scope, server, prefix)
   }, { prefix })
   await fastify.register(async function oauthEndpoints (scope) {
     prepareOAuthContext(scope)
@@ -106,6 +121,10 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     tokenRoute(scope, server)
     revokeRoute(scope, server)
     introspectRoute(scope, server)
+  }, { prefix })
+  await fastify.register(async function userInfo (scope) {
+    answerStorageOutage(scope)
+    userInfoRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
     answerStorageOutage(scope)

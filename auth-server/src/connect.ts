@@ -1,15 +1,55 @@
 import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import knex, { type Knex } from 'knex'
 import { InvalidSettingsError } from './errors.ts'
 import type { AuthServerSettings } from './settings.ts'
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
-const ACQUIRE_TIMEOUT_MS = 5000
 
-/** A pool of the app role. */
-export function connectDatabase (settings: Pick<AuthServerSettings, 'databaseUrl' | 'databaseConnections'>): Knex {
-  return knex({ client: 'pg', connection: settings.databaseUrl, pool: { min: 0, max: settings.databaseConnections }, acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS })
+/** What is used here of a connection of the driver. */
+interface DriverConnection {
+  readonly connection: { readonly stream: Socket }
+  /** False while an answer is awaited. */
+  readonly readyForQuery: boolean
+}
+
+/**
+ * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: neither a connection, nor a
+ * statement (which the server gives up by then as well), nor an answer that never comes.
+ */
+export function connectDatabase ({ databaseUrl, databaseConnections, databaseTimeoutMs = 5000 }: Pick<AuthServerSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>): Knex {
+  return knex({
+    client: 'pg',
+    connection: {
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: databaseTimeoutMs,
+      statement_timeout: databaseTimeoutMs,
+      idle_in_transaction_session_timeout: 2 * databaseTimeoutMs,
+      keepAlive: true
+    },
+    acquireConnectionTimeout: databaseTimeoutMs,
+    pool: {
+      min: 0,
+      max: databaseConnections,
+      afterCreate: (connection: DriverConnection, done: (error: Error | null, connection: DriverConnection) => void) => {
+        dropWhenSilent(connection, databaseTimeoutMs)
+        done(null, connection)
+      }
+    }
+  })
+}
+
+/**
+ * Ends a connection on which an answer has not come in time: the query in flight is rejected and the pool makes a new
+ * connection. The driver's own timeout would leave the dead connection in the pool.
+ */
+function dropWhenSilent (driver: DriverConnection, timeoutMs: number): void {
+  const { stream } = driver.connection
+  // A little later than the server's own limit, whose answer says more.
+  stream.setTimeout(timeoutMs + 250, () => {
+    if (!driver.readyForQuery) stream.destroy(new Error('Connection terminated: the database gave no answer in time'))
+  })
 }
 
 /**
@@ -26,14 +66,15 @@ export async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsC
 }
 
 /**
- * The authorities for client certificates when they are not those of the server itself.
+ * The authorities of a setting that is used when they are not those of the server itself.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function clientCaOf ({ mtlsClientCaPath }: AuthServerSettings): Promise<string | null> {
-  if (mtlsClientCaPath === undefined) return null
+export async function authoritiesOf (settings: AuthServerSettings, name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'): Promise<string | null> {
+  const path = settings[name]
+  if (path === undefined) return null
   try {
-    return await readFile(mtlsClientCaPath, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (cause) {
-    throw Object.assign(new InvalidSettingsError(`mtlsClientCaPath ${mtlsClientCaPath} cannot be read`), { cause })
+    throw Object.assign(new InvalidSettingsError(`${name} ${path} cannot be read`), { cause })
   }
 }

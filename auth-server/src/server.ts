@@ -4,7 +4,7 @@ import { runService, startTracing } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import { buildApp } from './app.ts'
-import { clientCaOf, connectDatabase, tlsOf } from './connect.ts'
+import { authoritiesOf, connectDatabase, tlsOf } from './connect.ts'
 import { settingsSchema, type AuthServerSettings } from './settings.ts'
 import { postgresStore } from './store/postgres/index.ts'
 
@@ -12,10 +12,10 @@ const NAME = 'auth-server'
 
 /** Makes the collaborators from the settings, and closes them with the app. */
 async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
-  const [tls, clientCa] = await Promise.all([tlsOf(settings), clientCaOf(settings)])
+  const [tls, clientCa, logoutCa] = await Promise.all([tlsOf(settings), authoritiesOf(settings, 'mtlsClientCaPath'), authoritiesOf(settings, 'backchannelLogoutCaPath')])
   const db = connectDatabase(settings)
   const tracing = startTracing({ serviceName: NAME })
-  const app = await buildApp(settings, { store: postgresStore(db), tracing, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }) })
+  const app = await buildApp(settings, { store: postgresStore(db), tracing, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }), ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } }) })
   app.addHook('onClose', async function closeCollaborators () {
     await Promise.allSettled([db.destroy(), tracing.close()])
   })

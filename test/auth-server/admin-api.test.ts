@@ -86,6 +86,23 @@ t.test('an administrator creates a client, rotates its secret and disables it', 
   t.equal((await call('POST', '/admin/clients/nobody/secrets', { overlapSeconds: 0 })).status, 404)
 })
 
+t.test('an administrator registers where a client and its browsers hear of a logout', async t => {
+  const { app, call, db } = await admin(t)
+  const logout = { backchannelLogoutUri: 'https://rp.example/out', postLogoutRedirectUris: ['https://rp.example/bye'] }
+  t.match(await call('POST', '/admin/clients', { id: 'rp', grantTypes: [], ...logout }), { status: 201, body: logout })
+  const change = async (clientId: string, body: object) => {
+    const bearer = await tokenOf(app, 'admin1')
+    return (await app.inject({ method: 'PATCH', url: `/admin/clients/${clientId}/logout`, headers: { authorization: `Bearer ${bearer}` }, payload: body })).statusCode
+  }
+  t.equal(await change('rp', { backchannelLogoutUri: null }), 204)
+  t.match((await call('GET', '/admin/clients')).body.clients.find(({ id }: { id: string }) => id === 'rp'), { backchannelLogoutUri: null, postLogoutRedirectUris: logout.postLogoutRedirectUris })
+  t.ok(await db('audit_events').where({ action: 'client.set-logout', resource_id: 'rp' }).first())
+  for (const body of [{ backchannelLogoutUri: 'http://rp.example/' }, { postLogoutRedirectUris: ['https://rp.example/#'] }, { backchannelLogoutUri: 5 }, { redirectUris: [] }]) t.equal(await change('rp', body), 400, JSON.stringify(body))
+  t.equal(await change('nobody', {}), 404)
+  const customer = await tokenOf(app, 'customer1')
+  t.equal((await app.inject({ method: 'PATCH', url: '/admin/clients/rp/logout', headers: { authorization: `Bearer ${customer}` }, payload: {} })).statusCode, 403)
+})
+
 t.test('an administrator rotates keys, and an unsafe step is a 409 with the reason', async t => {
   const { app, call, clock } = await admin(t, { jwksMaxAgeSeconds: 10 })
   const { body: { kid } } = await call('POST', '/admin/keys')

@@ -143,6 +143,7 @@ t.test('a code whose user has logged out, been disabled or changed the password 
   const subject = '00000000-0000-4000-8000-000000000001'
   const changes: Array<[string, () => Promise<unknown>]> = [
     ['sign-in ended', async () => { await server.db('sign_ins').update({ ended_at: new Date(server.clock.ms) }) }],
+    ['sign-in idle', async () => { await server.db('sign_ins').update({ idle_expires_at: new Date(server.clock.ms) }) }],
     ['password changed', async () => { await admin.setPassword(administrative, subject, 'password of user 1') }],
     ['user disabled', async () => { await admin.disableUser(administrative, subject) }]
   ]
@@ -161,6 +162,14 @@ t.test('scopes are those of the request, the registration and the user’s roles
   t.equal(body.scope, 'orders:read', 'the customer is no admin')
   const grown = await refresh(server.app, body.refresh_token, { scope: 'orders:read orders:write' }, 'web-app')
   t.equal(grown.body.error, 'invalid_scope')
+})
+
+t.test('scopes that belong to no audience need the registration alone', async t => {
+  const server = await startServer(t)
+  const { code, verifier } = await freshCode(server, { scope: 'openid orders:read' })
+  const { body } = await token(server.app, 'web-app', codeGrant(code, verifier))
+  t.equal(body.scope, 'openid orders:read')
+  t.equal((await refresh(server.app, body.refresh_token, {}, 'web-app')).body.scope, 'openid orders:read')
 })
 
 t.test('a code for a DPoP key is good with a proof of that key only', async t => {

@@ -1,4 +1,4 @@
-import { admin } from '@sallyport/auth-server'
+import { admin, postgresStore } from '@sallyport/auth-server'
 import t from 'tap'
 import { administration } from './support/administration.ts'
 import { ISSUER, startServer } from './support/authorization-server.ts'
@@ -320,4 +320,92 @@ t.test('a request may come as a POSTed form as well', async t => {
   const page = await user.post('/oauth2/authorize', requestOf(challenge) as Record<string, string>)
   t.equal(page.statusCode, 200)
   t.match((await user.submit(await user.submit(page, credentialsOf('customer1')), { decision: 'allow' })).statusCode, 303)
+})
+
+t.test('a client that was disabled, or that may not use the grant, gets no page and no code', async t => {
+  const { app, db } = await startServer(t)
+  const user = browser(app)
+  const page = await user.get(URL_OF_ALL)
+  await db('clients').where({ id: 'web-app' }).update({ disabled_at: new Date(0) })
+  for (const response of [await user.get(URL_OF_ALL), await user.submit(page, credentialsOf('customer1'))]) t.match([response.statusCode, response.headers.location], [400, undefined])
+  await db('clients').where({ id: 'web-app' }).update({ disabled_at: null, grant_types: ['refresh_token'] })
+  t.match((await authorized(user, URL_OF_ALL)).answer, { error: 'unauthorized_client', code: undefined })
+})
+
+t.test('parameters that are too long or malformed are refused', async t => {
+  const { app } = await startServer(t)
+  const user = browser(app)
+  for (const more of [{ state: 'x'.repeat(2049) }, { nonce: 'x'.repeat(2049) }, { dpop_jkt: 'short' }, { dpop_jkt: `${'A'.repeat(43)}=` }]) {
+    t.match((await authorized(user, authorizeUrl(requestOf(challenge, more)))).answer, { error: 'invalid_request', code: undefined })
+  }
+})
+
+t.test('a redirect URI keeps the query that it was registered with', async t => {
+  const { app, db } = await startServer(t)
+  await db('clients').where({ id: 'web-app' }).update({ redirect_uris: ['https://app.example/cb?tenant=a%20b'] })
+  const page = await browser(app).get(authorizeUrl(requestOf(challenge, { redirect_uri: 'https://app.example/cb?tenant=a%20b', response_type: 'x' })))
+  t.match(page.headers.location, /^https:\/\/app\.example\/cb\?tenant=a%20b&error=unsupported_response_type&/)
+})
+
+t.test('a request without scope asks for the registered ones, and for no id token', async t => {
+  const { app } = await startServer(t)
+  const user = browser(app)
+  const page = await user.submit(await user.get(authorizeUrl(requestOf(challenge, { scope: undefined }))), credentialsOf('customer1'))
+  t.match(page.body, /<code>orders:write<\/code>/)
+  t.notMatch(page.body, /openid/)
+  const asked = await user.get(authorizeUrl(requestOf(challenge, { scope: 'openid orders:read' })))
+  t.match(asked.body, /<code>openid<\/code>/)
+})
+
+t.test('a first-party client’s answer is no consent of the user', async t => {
+  const { app, db } = await startServer(t)
+  await db('clients').where({ id: 'web-app' }).update({ first_party: true })
+  const user = browser(app)
+  await authorized(user, URL_OF_ALL)
+  await db('clients').where({ id: 'web-app' }).update({ first_party: false })
+  t.match((await user.get(URL_OF_ALL)).body, /Allow access/)
+})
+
+t.test('another user’s login ends the sign-in that was in the browser', async t => {
+  const { app, db } = await startServer(t)
+  const user = browser(app)
+  await authorized(user, URL_OF_ALL)
+  await user.submit(await user.get(authorizeUrl(requestOf(challenge, { prompt: 'login' }))), credentialsOf('customer2'))
+  const rows = await db('sign_ins').orderBy('authenticated_at')
+  t.strictSame(rows.map(({ ended_at: endedAt }) => endedAt === null).sort(), [false, true])
+})
+
+t.test('a sign-in of a disabled user counts no more, and a password that changes while it is checked starts none', async t => {
+  let during = async (): Promise<unknown> => null
+  const slow = { hash: async () => 'x', verify: async () => { await during(); return true } }
+  const { app, db, clock } = await startServer(t, {}, { passwordHashFunction: slow })
+  const user = browser(app)
+  await authorized(user, URL_OF_ALL)
+  await db('users').where({ username: 'customer1' }).update({ disabled_at: new Date(0) })
+  t.match((await user.get(URL_OF_ALL)).body, /name="password"/)
+  await db('users').where({ username: 'customer1' }).update({ disabled_at: null })
+  during = async () => await db('users').where({ username: 'customer1' }).update({ password_changed_at: new Date(clock.ms + 1) })
+  const refused = await user.submit(await user.get(authorizeUrl(requestOf(challenge, { prompt: 'login' }))), credentialsOf('customer1'))
+  t.equal(refused.statusCode, 400)
+})
+
+t.test('a sign-in that ends between the look at it and the code gives no code', async t => {
+  const { app, another, db } = await startServer(t)
+  const user = browser(app)
+  await authorized(user, URL_OF_ALL)
+  const store = postgresStore(db)
+  const racing = await another({}, {
+    store: { ...store, scopes: { ...store.scopes, ofAudience: async audience => { await db('sign_ins').update({ ended_at: new Date() }); return await store.scopes.ofAudience(audience) } } }
+  })
+  const late = browser(racing)
+  for (const [name, value] of user.cookies) late.cookies.set(name, value)
+  const { answer } = await authorized(late, URL_OF_ALL)
+  t.match([answer.error, answer.code], ['login_required', undefined])
+})
+
+t.test('a decision is allow or deny', async t => {
+  const { app } = await startServer(t)
+  const user = browser(app)
+  const page = await user.submit(await user.get(URL_OF_ALL), credentialsOf('customer1'))
+  for (const decision of ['', 'yes', 'ALLOW']) t.match(await user.submit(page, { decision }), { statusCode: 400, headers: { location: undefined } })
 })

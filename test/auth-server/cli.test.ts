@@ -43,6 +43,17 @@ t.test('the command line creates a client, prints its secret once and rotates it
   t.equal((await run('clients disable job')).code, 0)
 })
 
+t.test('the command line registers where a client and its browsers hear of a logout', async t => {
+  const { db, run } = await commandLine(t)
+  const registered = async (id: string) => await db('clients').where({ id }).first('backchannel_logout_uri', 'post_logout_redirect_uris')
+  await run('clients create rp --grants client_credentials --backchannel-logout-uri https://rp.example/out --post-logout-redirect-uris https://rp.example/bye,https://rp.example/')
+  t.strictSame({ ...await registered('rp') }, { backchannel_logout_uri: 'https://rp.example/out', post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/'] })
+  t.equal((await run('clients set-logout rp --backchannel-logout-uri none')).code, 0)
+  t.strictSame({ ...await registered('rp') }, { backchannel_logout_uri: null, post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/'] })
+  t.match(await run('clients set-logout rp --backchannel-logout-uri http://rp.example/'), { code: 1, error: /no back-channel logout URI/ })
+  t.match(await run('clients set-logout nobody'), { code: 1, error: /There is no client nobody/ })
+})
+
 t.test('the command line refuses an unsafe key step with the reason', async t => {
   const { app, run } = await commandLine(t)
   await login(app)

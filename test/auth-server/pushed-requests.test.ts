@@ -99,8 +99,9 @@ t.test('the DPoP key of a push is the key of the code', async t => {
   const send = async (form: Record<string, string>, proof: string) => await app.inject({
     method: 'POST', url: '/oauth2/par', headers: { 'content-type': 'application/x-www-form-urlencoded', dpop: proof }, payload: new URLSearchParams({ ...form, client_secret: secretOf('web-app') }).toString()
   })
-  const answer = await send(pushed(), proofFor(url))
-  t.equal(answer.statusCode, 201)
+  const proof = proofFor(url)
+  t.equal((await send(pushed(), proof)).statusCode, 201)
+  t.equal((await send(pushed(), proof)).statusCode, 400, 'a proof is used once')
   t.equal((await db('pushed_requests').first()).parameters.dpop_jkt, key.thumbprint)
   t.equal((await send(pushed({ dpop_jkt: 'A'.repeat(43) }), proofFor(url))).statusCode, 400, 'two keys')
   t.equal((await send(pushed(), proofFor(`${ISSUER}/oauth2/token`))).statusCode, 400, 'a proof for another endpoint')

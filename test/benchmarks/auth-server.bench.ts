@@ -1,18 +1,28 @@
 import type { Benchmark } from './harness/types.ts'
 
+const sallyport = new URL('auth-server/sallyport.ts', import.meta.url)
+
 /**
- * CPU per request of the authorization server's endpoints beside npm oidc-provider with its memory adapter.
- * The peer does not do what ours does on the same request: audit rows, status indexes, idempotent rotation.
+ * CPU per request of the authorization server's endpoints beside npm oidc-provider with its memory adapter, both over plain
+ * HTTP. The peer does not do what ours does on the same request: audit events, status positions, idempotent rotation. With
+ * PostgreSQL, the CPU is that of our process alone.
  */
 export const benchmark: Benchmark = {
   candidates: [
-    { name: 'oidc-provider', server: new URL('auth-server/oidc-provider.ts', import.meta.url), needs: 'oidc-provider' }
+    { name: 'oidc-provider', server: new URL('auth-server/oidc-provider.ts', import.meta.url), needs: 'oidc-provider' },
+    { name: 'sallyport in memory', server: sallyport, options: { store: 'memory' } },
+    { name: 'sallyport on PostgreSQL', server: sallyport, options: { store: 'postgres' } }
   ],
   operations: [
     { name: 'client credentials', requests: 800, concurrency: 16 },
     { name: 'introspection', requests: 1500, concurrency: 16 },
+    { name: 'introspection of a JWT', requests: 1500, concurrency: 16 },
     { name: 'refresh', requests: 640, concurrency: 16 }
   ],
-  goals: [],
-  rounds: 3
+  goals: [
+    { name: 'client credentials: oidc-provider ÷ sallyport in memory', operation: 'client credentials', slower: 'oidc-provider', faster: 'sallyport in memory', goal: 2, better: 'higher' },
+    { name: 'introspection: oidc-provider ÷ sallyport in memory', operation: 'introspection', slower: 'oidc-provider', faster: 'sallyport in memory', goal: 3, better: 'higher' },
+    { name: 'refresh: oidc-provider ÷ sallyport in memory', operation: 'refresh', slower: 'oidc-provider', faster: 'sallyport in memory', goal: 2, better: 'higher' }
+  ],
+  rounds: 5
 }

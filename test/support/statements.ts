@@ -76,7 +76,10 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['O-31', 'Unknown user and wrong password are the same', 'ASVS 6.3.8'],
     ['O-32', 'Throttling is shared, survives restarts and never locks out for good', 'ASVS 6.3.1'],
     ['O-33', 'Disabling a user or changing a password ends everything they had', 'ASVS 7.4.2'],
-    ['O-34', 'DPoP proofs are checked in full and cannot be replayed', 'RFC 9449 §4.3']
+    ['O-34', 'DPoP proofs are checked in full and cannot be replayed', 'RFC 9449 §4.3'],
+    ['O-35', 'A client that asked for it hears once of every session that ended', 'OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5'],
+    ['O-36', 'Id tokens are bound to client, session, nonce and access token, and come from a login here only', 'OpenID Connect Core 1.0 §2'],
+    ['O-37', 'Only the user, or a client of this very sign-in, logs a browser out, and it goes nowhere that is not registered', 'OpenID Connect RP-Initiated Logout 1.0 §2']
   ]),
   Gateway: area([
     ['G-01', 'No identity header from outside reaches a service', 'ASVS 4.1.3'],

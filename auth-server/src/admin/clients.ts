@@ -6,10 +6,11 @@ import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { isRedirectUri } from '../authorize/redirect-uris.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
+import { clientLogoutMistakes, clientLogoutOf, type NewClientLogout } from './client-logout.ts'
 import { clientProofMistakes, clientProofOf, type NewClientProof } from './client-proof.ts'
 
 /** A client to create; what is left out is empty, and a client is confidential with both secret methods. */
-export interface NewClient extends NewClientProof {
+export interface NewClient extends NewClientProof, NewClientLogout {
   readonly id: string
   readonly name?: string
   readonly confidential?: boolean
@@ -113,6 +114,7 @@ function clientOf (wanted: NewClient): Omit<Client, 'status'> {
     redirectUris: wanted.redirectUris ?? [],
     firstParty: wanted.firstParty ?? false,
     pushedRequestsRequired: wanted.pushedRequestsRequired ?? false,
+    ...clientLogoutOf(wanted),
     proof: clientProofOf(wanted),
     disabledAtMs: null
   }
@@ -123,6 +125,7 @@ function refuseClient (wanted: NewClient): void {
   if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
   if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
   for (const uri of wanted.redirectUris ?? []) if (!isRedirectUri(uri)) mistakes.push(`${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
+  mistakes.push(...clientLogoutMistakes(wanted))
   mistakes.push(...clientProofMistakes(wanted, methodsOf(wanted)))
   if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) mistakes.push('the method none is for public clients, and for them only')
   if (wanted.confidential === false) {

@@ -22,12 +22,3 @@ export async function endSessionsOf (administration: Administration, selector: S
     return ended.length
   })
 }
-
-/**
- * Removes what nobody can use any more: expired opaque tokens, old login failures.
- * @param keepMs failures younger than this stay
- */
-export async function removeExpired ({ store, clock }: Administration, keepMs = 3_600_000): Promise<{ readonly opaqueTokens: number, readonly loginAttempts: number }> {
-  const nowMs = clock()
-  return { opaqueTokens: await store.opaqueTokens.removeExpired(nowMs), loginAttempts: await store.loginAttempts.removeOlder(nowMs - keepMs) }
-}

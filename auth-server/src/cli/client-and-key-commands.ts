@@ -1,9 +1,11 @@
+import { setClientLogout, type NewClientLogout } from '../admin/client-logout.ts'
 import { createClient, disableClient, rotateSecret, type NewClient } from '../admin/clients.ts'
 import { advanceKeys, listKeys, publishKey, removeKey, resealKeys, rotateInEmergency, startSigning } from '../admin/keys.ts'
 import type { Client } from '../store/records.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
+const LOGOUT_OPTIONS = { 'backchannel-logout-uri': text, 'post-logout-redirect-uris': text } as const
 const ONE_DAY_SECONDS = 86_400
 
 const shown = ({ id, grantTypes, scopes, audiences, confidential, accessTokenFormat, disabledAtMs }: Client): object => ({
@@ -19,12 +21,22 @@ function newClient (id: string, values: CommandValues): NewClient {
     scopes: listOption(values, 'scopes'),
     audiences: listOption(values, 'audiences'),
     redirectUris: listOption(values, 'redirect-uris'),
+    ...logoutOf(values),
     confidential: values.public !== true,
     firstParty: values['first-party'] === true,
     pushedRequestsRequired: values['require-par'] === true,
     accessTokenFormat: values.opaque === true ? 'opaque' : 'jwt',
     ...(own === undefined ? {} : { ownAudience: own }),
     ...(byDefault === undefined ? {} : { defaultAudience: byDefault })
+  }
+}
+
+/** What is not given is left out; `none` takes the back-channel logout URI away. */
+function logoutOf (values: CommandValues): NewClientLogout {
+  const [backchannel] = listOption(values, 'backchannel-logout-uri')
+  return {
+    ...(backchannel === undefined ? {} : { backchannelLogoutUri: backchannel === 'none' ? null : backchannel }),
+    ...(values['post-logout-redirect-uris'] === undefined ? {} : { postLogoutRedirectUris: listOption(values, 'post-logout-redirect-uris') })
   }
 }
 
@@ -50,12 +62,23 @@ const CLIENT_COMMANDS: readonly Command[] = [
       public: { type: 'boolean' },
       opaque: { type: 'boolean' },
       'first-party': { type: 'boolean' },
-      'require-par': { type: 'boolean' }
+      'require-par': { type: 'boolean' },
+      ...LOGOUT_OPTIONS
     },
-    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --public, --opaque, --first-party, --require-par.',
+    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, --first-party, --require-par.',
     run: async (administration, args, values) => {
       const { client, secret } = await createClient(administration, newClient(argument(args, 0), values))
       return { ...shown(client), secret }
+    }
+  },
+  {
+    name: 'clients set-logout',
+    arguments: ['client-id'],
+    options: LOGOUT_OPTIONS,
+    help: 'Changes where a client hears of ended sessions (--backchannel-logout-uri, `none` for nowhere) and where browsers may go after logout (--post-logout-redirect-uris).',
+    run: async (administration, args, values) => {
+      await setClientLogout(administration, argument(args, 0), logoutOf(values))
+      return { id: argument(args, 0), ...logoutOf(values) }
     }
   },
   {

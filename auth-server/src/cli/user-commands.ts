@@ -3,6 +3,7 @@ import type { Administration } from '../admin/administration.ts'
 import { endSessionsOf, listSessions } from '../admin/sessions.ts'
 import { createUser, disableUser, enableUser, setPassword, setRoles } from '../admin/users.ts'
 import { normaliseUsername } from '../passwords/normalise-username.ts'
+import { tidy } from '../housekeeping/tidy.ts'
 import { sessionSummary } from '../sessions/session-summary.ts'
 import type { User } from '../store/records.ts'
 import { argument, listOption, requiredOption, type Command } from './command.ts'
@@ -87,5 +88,12 @@ export const USER_COMMANDS: readonly Command[] = [
     options: {},
     help: 'Ends all sessions of a user.',
     run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'user', userId: (await userNamed(administration, argument(args, 0))).id }) })
+  },
+  {
+    name: 'database tidy',
+    arguments: [],
+    options: {},
+    help: 'Removes expired rows now; the running server does it every minute.',
+    run: async ({ store, clock }) => await tidy(store, clock()) ?? { busy: 'another process is removing them' }
   }
 ]

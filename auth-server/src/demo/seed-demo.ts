@@ -5,6 +5,7 @@ import { setClientProof, type NewClientProof } from '../admin/client-proof.ts'
 import { createClient, type NewClient } from '../admin/clients.ts'
 import { createUser, setPassword } from '../admin/users.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordParameters } from '../passwords/password-hasher.ts'
+import type { Store } from '../store/contract.ts'
 import { postgresStore } from '../store/postgres/index.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
 import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
@@ -27,8 +28,13 @@ const STATUS_LIST_SIZE = 65_536
  * @param db a pool with the rights of the app role or more
  */
 export async function seedDemo (db: Knex, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
+  await seedStore(postgresStore(db), facts, passwordParameters)
+}
+
+/** The same for any store. */
+export async function seedStore (store: Store, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
   const administration: Administration = {
-    store: postgresStore(db),
+    store,
     clock: Date.now,
     passwords: createPasswordHasher({ parameters: passwordParameters, concurrency: 2, queueLength: 100 }),
     statusListSize: STATUS_LIST_SIZE,

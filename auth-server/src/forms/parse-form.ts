@@ -1,5 +1,7 @@
 import { invalidRequest } from '../oauth-error.ts'
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** The parameters of a form: each at most once, without empty ones. */
 export type Form = ReadonlyMap<string, string>
 
@@ -39,7 +41,7 @@ export function decodeFormComponent (encoded: string): string | null {
 
 function textOf (body: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    return utf8.decode(body)
   } catch {
     throw invalidRequest('form-encoding', 'The form is not valid')
   }

@@ -1,3 +1,4 @@
+import { LOGOUT_TOKEN_SECONDS } from '../logout/logout-token.ts'
 import type { AuthServerSettings } from '../settings.ts'
 import type { KeyTimes } from './key-steps.ts'
 
@@ -11,7 +12,7 @@ const CLOCK_TOLERANCE_MS = 60_000
 export function keyTimesOf (settings: Pick<AuthServerSettings, 'jwksMaxAgeSeconds' | 'accessTokenLifetimeSeconds' | 'statusListLifetimeSeconds'>): KeyTimes {
   return {
     jwksMaxAgeMs: settings.jwksMaxAgeSeconds * 1000,
-    longestTokenMs: Math.max(settings.accessTokenLifetimeSeconds, settings.statusListLifetimeSeconds) * 1000,
+    longestTokenMs: Math.max(settings.accessTokenLifetimeSeconds, settings.statusListLifetimeSeconds, LOGOUT_TOKEN_SECONDS) * 1000,
     instancesFollowMs: KEYS_FRESHNESS_MS,
     clockToleranceMs: CLOCK_TOLERANCE_MS
   }

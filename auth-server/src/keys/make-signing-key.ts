@@ -2,6 +2,9 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import type { SigningKeyRecord, SigningKeyState } from '../store/records.ts'
 import type { KeyRing } from './key-ring.ts'
 
+/** Of everything that is signed here. @see RFC 7518 §3.4 */
+export const SIGNING_ALGORITHM = 'ES256'
+
 /** The AAD of sealed private keys: a sealed value of another kind is not taken for one. */
 export const sealingPurpose = (kid: string): string => `sallyport signing key ${kid}`
 
@@ -15,7 +18,7 @@ export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, '
   const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
   return {
     kid,
-    algorithm: 'ES256',
+    algorithm: SIGNING_ALGORITHM,
     publicJwk: { kty, crv, x, y },
     privateKeySealed: ring.seal(sealingPurpose(kid), privateKey.export({ format: 'der', type: 'pkcs8' })),
     state,

@@ -36,6 +36,7 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
     introspection_endpoint: `${issuer}/oauth2/introspect`,
     introspection_endpoint_auth_methods_supported: methods,
     introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+    introspection_signing_alg_values_supported: ['ES256'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     jwks_uri: `${issuer}/oauth2/jwks`,
     grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),

@@ -2,7 +2,7 @@ import type { Metadata } from './authorization-server-metadata.ts'
 
 const METHODS = ['tls_client_auth', 'self_signed_tls_client_auth']
 const METHODS_MEMBER = /^(?:token|revocation|introspection)_endpoint_auth_methods_supported$/
-const ALIASED_MEMBER = /^(?:token|revocation|introspection|pushed_authorization_request)_endpoint$/
+const ALIASED_MEMBER = /^(?:token|revocation|introspection|pushed_authorization_request|userinfo)_endpoint$/
 
 /**
  * Adds what the listener for client certificates offers: two methods, bound tokens, and where the endpoints are.

@@ -3,12 +3,14 @@ import * as usersAndClients from './002-users-and-clients.ts'
 import * as sessionsAndTokens from './003-sessions-and-tokens.ts'
 import * as boundTokens from './005-bound-tokens.ts'
 import * as authorizationCodes from './006-authorization-codes.ts'
+import * as logout from './007-logout.ts'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 
 const MIGRATIONS: readonly NamedMigration[] = [
-  keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration
+  keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration,
+  logout.migration
 ]
 
 /** Where knex records which of these migrations ran. */
@@ -18,7 +20,7 @@ export const MIGRATIONS_TABLE = 'auth_server_migrations'
 export const APP_TABLES = [
   'users', 'user_roles', 'clients', 'client_secrets', 'scopes', 'sessions', 'refresh_tokens', 'opaque_access_tokens',
   'replayed_ids', 'signing_keys', 'status_lists', 'status_indexes', 'login_attempts',
-  'sign_ins', 'authorization_codes', 'pushed_requests', 'consents'
+  'sign_ins', 'authorization_codes', 'pushed_requests', 'consents', 'logout_notices'
 ] as const
 
 /** The migrations under fixed names: the same whether they run from source or from `dist`. */

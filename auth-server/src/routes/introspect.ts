@@ -2,14 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
 import { introspectToken } from '../introspection/introspect-token.ts'
+import { asksForSignedResponse, signedResponse, SIGNED_RESPONSE_TYPE } from '../introspection/signed-response.ts'
 import { invalidClient } from '../oauth-error.ts'
 import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { requireParameter } from '../token-endpoint/grant.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 
-/** `POST /oauth2/introspect`, for confidential clients. @see RFC 7662 §2 */
+/** `POST /oauth2/introspect`, for confidential clients. @see RFC 7662 §2, RFC 9701 */
 export function introspectRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.post<FormRoute>('/oauth2/introspect', { config: { access: 'public', audit: 'none' } }, async function answerIntrospection (request) {
+  fastify.post<FormRoute>('/oauth2/introspect', { config: { access: 'public', audit: 'none' } }, async function answerIntrospection (request, reply) {
     const form = formOf(request)
     const { client } = await authenticateRequest(server, {
       authorization: request.headers.authorization,
@@ -17,6 +18,9 @@ export function introspectRoute (fastify: FastifyInstance, server: Authorization
       certificate: clientCertificateOf(request.raw.socket)
     })
     if (!client.confidential) throw invalidClient('client-public')
-    return await introspectToken(server, client, requireParameter(form, 'token'))
+    const response = await introspectToken(server, client, requireParameter(form, 'token'))
+    void reply.header('vary', 'accept')
+    if (!asksForSignedResponse(request.headers.accept)) return response
+    return await reply.type(SIGNED_RESPONSE_TYPE).send(await signedResponse(server, client, response))
   })
 }

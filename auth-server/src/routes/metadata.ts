@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { freshValue } from '../fresh-value.ts'
 import { authorizationServerMetadata, metadataPaths } from '../metadata/authorization-server-metadata.ts'
+import { withOpenId } from '../metadata/openid-metadata.ts'
 import { withMutualTls } from '../metadata/mutual-tls-metadata.ts'
 
 const FRESHNESS_MS = 5000
@@ -10,7 +11,7 @@ const FRESHNESS_MS = 5000
 export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number, mutualTlsOrigin: () => string | null): void {
   const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
     const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
-    const document = authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name))
+    const document = withOpenId(authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name)), server.issuer)
     const origin = mutualTlsOrigin()
     return origin === null ? document : withMutualTls(document, origin)
   })

@@ -8,11 +8,24 @@ export const OWN_AUDIENCE = 'auth-server'
 
 /** Verifies tokens for this server itself against its own database: a revocation counts here at once. */
 export function ownTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
+  return issuedTokenVerifier(verifyAccessToken, ({ aud }) => { if (aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch') })
+}
+
+/**
+ * Verifies tokens of whatever audience, for the one route that answers every token of a user's session: userinfo.
+ * @see OpenID Connect Core 1.0 §5.3
+ */
+export function sessionTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
+  return issuedTokenVerifier(verifyAccessToken, ({ sid }) => { if (sid === undefined) throw new errors.InvalidTokenError('claim-missing') })
+}
+
+/** @param refuse throws for claims that are not for this route */
+function issuedTokenVerifier (verifyAccessToken: VerifyAccessToken, refuse: (claims: AccessTokenClaims) => void): TokenVerifier {
   return {
     verify: async (token, confirm) => {
       const state = await verifyAccessToken(token)
       if (state.kind === 'inactive') throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
-      if (state.claims.aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch')
+      refuse(state.claims)
       return await requireConfirmed(principalOf(state.claims), confirm)
     }
   }

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type {
-  AuthorizationCode, Client, ClientProof, ClientSecret, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
+  AuthorizationCode, Client, ClientProof, ClientSecret, LogoutNotice, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
   StatusPosition, StoredAuthorizationCode, User, UserSession, UserSignIn
 } from './records.ts'
 
@@ -36,6 +36,8 @@ export interface ClientStore {
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
   /** Replaces what is registered of the client's keys and certificates. */
   setProof: (clientId: string, proof: ClientProof) => Promise<void>
+  /** Replaces where the client and its browsers hear of a logout. */
+  setLogout: (clientId: string, logout: Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>) => Promise<void>
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
   list: () => Promise<readonly Client[]>
 }
@@ -128,13 +130,26 @@ export interface ConsentStore {
   remove: (userId: string, clientId: string) => Promise<void>
 }
 
+/** Notices of ended sessions, on their way to clients. */
+export interface LogoutNoticeStore {
+  /** Stores a notice for each of these sessions whose client has a place for it. */
+  add: (sessions: readonly Session[], nowMs: number) => Promise<void>
+  /**
+   * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over any number of processes, a notice is in
+   * one; it is due again when the lease is over and nobody has settled it.
+   */
+  claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>
+  /** Makes a claimed notice due again at that time, unless somebody has claimed it since. */
+  postpone: (notice: LogoutNotice, nextAttemptAtMs: number) => Promise<void>
+  /** `false` when it is not there any more. */
+  remove: (id: string) => Promise<boolean>
+}
+
 /** Opaque access tokens, by hash. */
 export interface OpaqueTokenStore {
   save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
   find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
   remove: (hash: Buffer) => Promise<void>
-  /** Removes what has expired; gives how many. */
-  removeExpired: (nowMs: number) => Promise<number>
 }
 
 /** Ids of what may be used once, shared by all instances. */
@@ -176,8 +191,6 @@ export interface LoginAttemptStore {
   blockedUntilMs: (keys: readonly string[]) => Promise<number | null>
   recordFailure: (failure: LoginFailure) => Promise<void>
   forget: (key: string) => Promise<void>
-  /** Removes what has not failed since; gives how many. */
-  removeOlder: (beforeMs: number) => Promise<number>
 }
 
 /** Status lists. */
@@ -189,6 +202,29 @@ export interface StatusListStore {
   read: (listId: string) => Promise<StatusList | null>
   /** The version alone: cheap enough to ask before each answer. */
   version: (listId: string) => Promise<number | null>
+}
+
+/** What is old enough to go, by what it is; times in ms since the epoch. */
+export interface TidyRules {
+  /** Tokens and used ids that expired before this. */
+  readonly expiredBeforeMs: number
+  /** Pushed requests that expired before this. */
+  readonly requestsBeforeMs: number
+  /** Failed logins that are older, and make nobody wait. */
+  readonly attemptsBeforeMs: number
+  /** Sessions, sign-ins, codes and secrets that ended or expired before this, and status lists that nothing is in any more. */
+  readonly endedBeforeMs: number
+  /** At most so many rows of a kind. */
+  readonly limit: number
+}
+
+/** How many rows of each kind were removed. */
+export type TidyCounts = Readonly<Record<string, number>>
+
+/** Removing what cannot matter any more. */
+export interface HousekeepingStore {
+  /** Removes a batch of each kind; call it within a transaction. `null` when somebody else is doing it. */
+  removeExpired: (rules: TidyRules) => Promise<TidyCounts | null>
 }
 
 /**
@@ -206,11 +242,13 @@ export interface Store {
   readonly authorizationCodes: AuthorizationCodeStore
   readonly pushedRequests: PushedRequestStore
   readonly consents: ConsentStore
+  readonly logoutNotices: LogoutNoticeStore
   readonly opaqueTokens: OpaqueTokenStore
   readonly replays: ReplayStore
   readonly signingKeys: SigningKeyStore
   readonly statusLists: StatusListStore
   readonly loginAttempts: LoginAttemptStore
+  readonly housekeeping: HousekeepingStore
   /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
   transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
 }

@@ -60,6 +60,10 @@ export interface Client {
   readonly accessTokenFormat: 'jwt' | 'opaque'
   /** Where authorization responses may go, exactly. @see RFC 9700 §2.1 */
   readonly redirectUris: readonly string[]
+  /** Where it hears of its sessions that ended; `null`: nowhere. @see OpenID Connect Back-Channel Logout 1.0 §2.2 */
+  readonly backchannelLogoutUri: string | null
+  /** Where a browser may be sent after logout. @see OpenID Connect RP-Initiated Logout 1.0 §3.1 */
+  readonly postLogoutRedirectUris: readonly string[]
   /** The deployment's own application: nobody is asked whether it may act for them. */
   readonly firstParty: boolean
   /** Its authorization requests have to be pushed. @see RFC 9126 §6 */
@@ -180,6 +184,18 @@ export interface RefreshToken extends UserSession {
   readonly successorSealed: Buffer | null
   /** When the successor was used itself; `null` until then. */
   readonly successorUsedAtMs: number | null
+}
+
+/** A client has to hear that a session of it ended. */
+export interface LogoutNotice {
+  readonly id: string
+  readonly clientId: string
+  readonly userId: string
+  readonly sessionId: string
+  /** Attempts to deliver it, with the one that it was claimed for. */
+  readonly attempts: number
+  /** As the client is registered now; `null` when it wants no notices any more. */
+  readonly uri: string | null
 }
 
 /** The states of a signing key, in order; there is no way back. */

@@ -26,6 +26,8 @@ export interface TokenResponse {
   readonly scope: string
   readonly refresh_token?: string
   readonly issued_token_type?: string
+  /** @see OpenID Connect Core 1.0 §3.1.3.3 */
+  readonly id_token?: string
 }
 
 /** A way to get tokens. */
@@ -44,6 +46,6 @@ export function requireParameter (parameters: Form, name: string): string {
 }
 
 /** The answer for an access token. */
-export function tokenResponse (issued: IssuedAccessToken, more: { readonly refresh_token?: string, readonly issued_token_type?: string } = {}): TokenResponse {
+export function tokenResponse (issued: IssuedAccessToken, more: Pick<TokenResponse, 'refresh_token' | 'issued_token_type' | 'id_token'> = {}): TokenResponse {
   return { access_token: issued.token, token_type: tokenTypeOf(issued.claims), expires_in: issued.expiresInSeconds, scope: issued.claims.scope, ...more }
 }

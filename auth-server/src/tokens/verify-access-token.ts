@@ -1,6 +1,4 @@
-import { verify } from 'node:crypto'
 import { secondsOf, type Clock } from '../clock.ts'
-import { derOfJose } from '../keys/ecdsa-signature.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
 import type { StatusListUris } from '../status-lists/uris.ts'
 import type { Store } from '../store/contract.ts'
@@ -8,6 +6,7 @@ import type { StatusPosition, UserSession } from '../store/records.ts'
 import type { AccessTokenClaims } from './access-token-claims.ts'
 import { accessTokenClaimsOf } from './parse-access-token.ts'
 import { hashOfSecret } from './secret-token.ts'
+import { signedClaims } from './verify-jwt.ts'
 
 /** What the server finds of an access token that it issued. */
 export type AccessTokenState =
@@ -37,35 +36,11 @@ const LONGEST_TOKEN = 8192
 export function accessTokenVerifier (options: AccessTokenVerifierOptions): VerifyAccessToken {
   return async function verifyAccessToken (token) {
     if (token.length > LONGEST_TOKEN) return inactive('token-too-long')
-    const claims = token.includes('.') ? await signedClaims(options, token) : accessTokenClaimsOf(await options.store.opaqueTokens.find(hashOfSecret(token)))
+    const claims = accessTokenClaimsOf(token.includes('.') ? await signedClaims(options.keys, token, 'at+jwt') : await options.store.opaqueTokens.find(hashOfSecret(token)))
     if (claims === null) return inactive('token-unknown')
     if (claims.iss !== options.issuer) return inactive('issuer-mismatch')
     if (claims.exp <= secondsOf(options.clock())) return inactive('token-expired')
     return await stateOfOwner(options, claims)
-  }
-}
-
-async function signedClaims ({ keys }: AccessTokenVerifierOptions, token: string): Promise<AccessTokenClaims | null> {
-  const [header = '', payload = '', signature = '', ...more] = token.split('.')
-  if (more.length > 0 || ![header, payload, signature].every(isCanonical)) return null
-  const head = jsonOf(header)
-  if (head === null || head.typ !== 'at+jwt' || 'crit' in head) return null
-  const key = (await keys.published()).find(({ kid }) => kid === head.kid)
-  if (key === undefined || head.alg !== key.algorithm) return null
-  const der = derOfJose(Buffer.from(signature, 'base64url'))
-  if (der === null || !verify('sha256', Buffer.from(`${header}.${payload}`), key.publicKey, der)) return null
-  return accessTokenClaimsOf(jsonOf(payload))
-}
-
-/** Exactly one base64url text stands for a value. @see RFC 7515 §2 */
-const isCanonical = (part: string): boolean => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part
-
-function jsonOf (part: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    return null
   }
 }
 

@@ -11,6 +11,7 @@ export interface ClientFacts {
   readonly ownAudience?: string | null
   readonly defaultAudience?: string | null
   readonly redirectUris?: readonly string[]
+  readonly authenticationMethods?: readonly string[]
 }
 
 /** What the demo data is made from. */
@@ -18,6 +19,14 @@ export interface DemoFacts {
   readonly issuer: string
   readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
   readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
+  /** Public part of the keys of clients that have no secret. */
+  readonly clientKeys: Readonly<Record<string, ClientRegistration>>
+}
+
+/** What the authorization server has to know of a client's key or certificate. */
+export interface ClientRegistration {
+  readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly certificateSubject?: { readonly kind: 'uri', readonly value: string }
 }
 
 /** What an app's package exports for its deployment. */
@@ -27,6 +36,7 @@ export interface AppModule {
   readonly seedDemo?: (db: Knex, facts: DemoFacts) => Promise<unknown>
   readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
   readonly DEMO_CLIENTS?: readonly ClientFacts[]
+  readonly DEMO_KEY_CLIENTS?: readonly ClientFacts[]
 }
 
 /** An app's package, and the file that its process runs. */

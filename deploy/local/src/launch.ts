@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import knex, { type Knex } from 'knex'
 import { announcement } from './announcement.ts'
 import { loadApp, type DemoFacts, type LoadedApp } from './app-module.ts'
+import { ensureClientKeys, type ClientKey } from './client-keys.ts'
 import { ensureCertificates } from './certificates/process-certificates.ts'
 import { databaseTarget, ensureDatabase, rolesOf, type ProcessDatabase } from './databases.ts'
 import { environmentOf, issuerOf, type Deployment } from './environment.ts'
@@ -57,7 +58,8 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
 
   const database = await openDatabaseServer(options, surroundings, defer)
   const targets = new Map(PROCESSES.map(entry => [entry, databaseTarget(entry, database.url, environment)]))
-  const demoClients = apps.get(entryOf('auth-server'))?.module.DEMO_CLIENTS ?? []
+  const { DEMO_CLIENTS: demoClients = [], DEMO_KEY_CLIENTS: keyClients = [] } = apps.get(entryOf('auth-server'))?.module ?? {}
+  const clientKeys = await ensureClientKeys(directory, keyClients, environment.NODE_ENV)
   const secrets = loadSecrets(directory, {
     clients: [...new Set([...PROCESSES.map(({ clientId }) => clientId).filter(id => id !== null), ...demoClients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)])],
     processes: PROCESSES.map(({ name }) => name),
@@ -68,7 +70,7 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
   for (const [entry, target] of targets) {
     stop.throwIfAborted()
     const made = await ensureDatabase(target, secrets.databaseRoles)
-    await prepare(made, apps.get(entry), demoFacts(portBase, secrets))
+    await prepare(made, apps.get(entry), demoFacts(portBase, secrets, clientKeys))
     databaseUrls.set(entry.name, made.appUrl)
   }
 
@@ -91,7 +93,7 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
   const allReady = startInOrder(start)
   await Promise.race([allReady, supervisor.failed, database.failed, stopped])
   if (stop.aborted) return
-  const facts = localFacts(deployment, demoClients)
+  const facts = localFacts(deployment, [...demoClients, ...keyClients], clientKeys)
   writeLocalJson(directory, facts)
   print(announcement(facts, localJsonPath(directory)))
   await Promise.race([supervisor.failed, database.failed, stopped])
@@ -128,11 +130,12 @@ async function prepare (made: ProcessDatabase, app: LoadedApp | undefined, facts
   }
 }
 
-function demoFacts (portBase: number, secrets: Secrets): DemoFacts {
+function demoFacts (portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): DemoFacts {
   return {
     issuer: issuerOf(portBase),
     users: secrets.users,
-    clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }]))
+    clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }])),
+    clientKeys: Object.fromEntries([...clientKeys].map(([id, { registration }]) => [id, registration]))
   }
 }
 

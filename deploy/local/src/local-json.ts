@@ -1,8 +1,24 @@
 import { join } from 'node:path'
 import type { ClientFacts } from './app-module.ts'
+import type { ClientKey } from './client-keys.ts'
 import { gatewayOf, issuerOf, type Deployment } from './environment.ts'
 import { operationsPortOf, PROCESSES } from './processes.ts'
 import { writePrivateFile } from './state-directory.ts'
+
+/** A client that can be used as it is listed: with its secret, its key, its certificate, or with none of them. */
+export interface LocalClient {
+  readonly clientId: string
+  readonly clientSecret?: string
+  /** PEM of the key that signs its assertions, or that belongs to its certificate. */
+  readonly privateKeyFile?: string
+  readonly certificateFile?: string
+  /** `kid` of its assertions. */
+  readonly keyId?: string
+  readonly grantTypes: readonly string[]
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  readonly redirectUris?: readonly string[]
+}
 
 /** The facts of a running deployment, as in `.sallyport/local.json`. */
 export interface LocalFacts {
@@ -12,7 +28,7 @@ export interface LocalFacts {
   readonly caFile: string
   /** URL of each process's health and metrics. */
   readonly operations: Readonly<Record<string, string>>
-  readonly clients: ReadonlyArray<{ clientId: string, clientSecret?: string, grantTypes: readonly string[], scopes: readonly string[], audiences: readonly string[], redirectUris?: readonly string[] }>
+  readonly clients: readonly LocalClient[]
   readonly users: ReadonlyArray<{ username: string, password: string, roles: readonly string[] }>
 }
 
@@ -22,7 +38,7 @@ export function localJsonPath (directory: string): string {
 }
 
 /** Gathers the facts. @param clients as the authorization server's package lists them */
-export function localFacts (deployment: Deployment, clients: readonly ClientFacts[]): LocalFacts {
+export function localFacts (deployment: Deployment, clients: readonly ClientFacts[], keys: ReadonlyMap<string, ClientKey>): LocalFacts {
   const { portBase, secrets, directory } = deployment
   return {
     gateway: gatewayOf(deployment),
@@ -35,6 +51,7 @@ export function localFacts (deployment: Deployment, clients: readonly ClientFact
       return {
         clientId: client.id,
         ...(clientSecret !== undefined && { clientSecret }),
+        ...keyFilesOf(keys.get(client.id)),
         grantTypes: client.grantTypes,
         scopes: client.scopes ?? [],
         audiences: [...audiences],
@@ -43,6 +60,12 @@ export function localFacts (deployment: Deployment, clients: readonly ClientFact
     }),
     users: Object.entries(secrets.users).map(([username, { password, roles }]) => ({ username, password, roles }))
   }
+}
+
+function keyFilesOf (key: ClientKey | undefined): Pick<LocalClient, 'privateKeyFile' | 'certificateFile' | 'keyId'> {
+  if (key === undefined) return {}
+  const { registration: _, ...files } = key
+  return files
 }
 
 /** Writes the facts where tests and tools find them; they hold secrets, so only this user can read them. */

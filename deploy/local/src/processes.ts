@@ -42,7 +42,7 @@ export function allPorts (portBase: number): number[] {
 }
 
 /** The name under which peers reach a process and verify its certificate. */
-export function hostNameOf (process: ProcessEntry): string {
+export function hostNameOf (process: { readonly name: string }): string {
   return `${process.name}.sallyport.internal`
 }
 

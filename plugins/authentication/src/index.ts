@@ -43,6 +43,10 @@ declare module 'fastify' {
     /** Verifies access tokens as the authentication plugin does, for code that gets a token in another way. */
     tokenVerifier: TokenVerifier
   }
+  interface FastifyContextConfig {
+    /** Verifies the tokens of this route alone, instead of the plugin's verifier: for one that takes tokens of other audiences. */
+    tokenVerifier?: TokenVerifier
+  }
 }
 
 const NOBODY: TokenVerifier = Object.freeze({

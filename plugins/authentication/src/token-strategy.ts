@@ -12,6 +12,7 @@ export interface TokenStrategyOptions {
   readonly scheme: TokenScheme
   /** For the challenge, usually the audience. */
   readonly realm: string
+  /** For routes that name none of their own. */
   readonly verifier: TokenVerifier
   /** Confirms what a token is bound to. */
   readonly confirm: ConfirmRequest
@@ -42,7 +43,7 @@ export function createTokenStrategy (options: TokenStrategyOptions): Strategy {
       const confirmBinding = confirm(request, scheme, accessToken)
       let isConfirmed = false
       try {
-        const principal = await verifier.verify(accessToken, async confirmation => {
+        const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(accessToken, async confirmation => {
           await confirmBinding(confirmation)
           isConfirmed = true
         })

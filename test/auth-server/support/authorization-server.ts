@@ -65,6 +65,7 @@ export interface Answer { readonly status: number, readonly body: TokenAnswer, r
 export interface TestServer {
   readonly app: FastifyInstance
   readonly db: Knex
+  readonly databaseUrl: string
   readonly clock: { ms: number, advance: (seconds: number) => void }
   readonly events: Array<{ stage: string, outcome: string, reason: string }>
   /** Another instance on the same database and clock. */
@@ -95,7 +96,7 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
     await app.ready()
     return app
   }
-  return { app: await another(), db, clock, events, another }
+  return { app: await another(), db, databaseUrl: url, clock, events, another }
 }
 
 export const basic = (clientId: string, secret = secretOf(clientId)): string => `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`

@@ -41,8 +41,10 @@ export function browser (app: FastifyInstance): Browser {
 export function formOf (body: string): { action: string, values: Record<string, string> } {
   const action = /<form method="post" action="([^"]*)">/.exec(body)?.[1] ?? ''
   const hidden = [...body.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)]
-  return { action, values: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value])) }
+  return { action, values: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, unescaped(value)])) }
 }
+
+const unescaped = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')
 
 /** A verifier and its challenge. */
 export function pkce (): { verifier: string, challenge: string } {

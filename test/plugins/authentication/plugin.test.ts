@@ -3,7 +3,7 @@ import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import securityContext, { type SecurityEvent } from '@sallyport/security-context'
-import authentication, { errors, type AuthenticationOptions } from '@sallyport/authentication'
+import authentication, { createTokenVerifier, errors, type AuthenticationOptions } from '@sallyport/authentication'
 import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signHmac, signToken } from './issuer.ts'
 
 const key = issuerKey('ES256')
@@ -64,6 +64,18 @@ t.test('V17: a refused token is 401 invalid_token; why is in the security event 
     bodies.add(answer.body)
   }
   t.equal(bodies.size, 1, 'every refusal has the same body')
+})
+
+t.test('V07: a route with a verifier of its own takes what that one takes, and no other route does', async t => {
+  const { app, events } = await buildApp(t)
+  const elsewhere = createTokenVerifier({ issuer: ISSUER, audience: 'elsewhere', keys: fixedKeys(key), clock })
+  app.get('/elsewhere', { config: { access: 'authenticated', tokenVerifier: elsewhere } }, async request => request.principal?.audience)
+  const [here, there] = [bearer(signToken(key)), bearer(signToken(key, goodClaims({ aud: 'elsewhere' })))]
+  t.equal((await app.inject({ url: '/elsewhere', headers: there })).body, 'elsewhere')
+  t.equal((await app.inject({ url: '/orders', headers: there })).statusCode, 401)
+  t.equal((await app.inject({ url: '/elsewhere', headers: here })).statusCode, 401)
+  t.match(events.at(-1), { outcome: 'denied', reason: 'audience-mismatch' })
+  t.equal((await app.inject('/elsewhere')).statusCode, 401)
 })
 
 t.test('V18: a token in the query, the body or a cookie is not looked at', async t => {

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Administration } from '../../admin/administration.ts'
+import { setClientLogout } from '../../admin/client-logout.ts'
 import { setClientProof } from '../../admin/client-proof.ts'
 import { createClient, disableClient, rotateSecret } from '../../admin/clients.ts'
 import type { Client } from '../../store/records.ts'
@@ -19,8 +20,14 @@ const Proof = {
   dpopBoundTokens: Type.Optional(Type.Boolean())
 }
 const ProofBody = Type.Object(Proof, { additionalProperties: false })
+const Logout = {
+  backchannelLogoutUri: Type.Optional(Type.Union([Type.String({ maxLength: 2000 }), Type.Null()])),
+  postLogoutRedirectUris: Type.Optional(Names)
+}
+const LogoutBody = Type.Object(Logout, { additionalProperties: false })
 const NewClientBody = Type.Object({
   ...Proof,
+  ...Logout,
   authenticationMethods: Type.Optional(Type.Array(Method, { minItems: 1, maxItems: 6 })),
   id: Type.String(),
   name: Type.Optional(Type.String({ maxLength: 200 })),
@@ -62,6 +69,11 @@ export function clientAdminRoutes (fastify: FastifyInstance, administrationOf: (
 
   fastify.patch<{ Params: Static<typeof ClientParams>, Body: Static<typeof ProofBody> }>('/admin/clients/:clientId/keys', { schema: { params: ClientParams, body: ProofBody }, config: audited('client.set-keys') }, async function answerSetKeys (request, reply) {
     await setClientProof(administrationOf(request), request.params.clientId, request.body)
+    return await reply.code(204).send()
+  })
+
+  fastify.patch<{ Params: Static<typeof ClientParams>, Body: Static<typeof LogoutBody> }>('/admin/clients/:clientId/logout', { schema: { params: ClientParams, body: LogoutBody }, config: audited('client.set-logout') }, async function answerSetLogout (request, reply) {
+    await setClientLogout(administrationOf(request), request.params.clientId, request.body)
     return await reply.code(204).send()
   })
 

@@ -23,6 +23,9 @@ export function clientStore ({ clients, clientSecrets }: Tables, run: Run): Clie
     },
     setStatus: async (id, status) => { await run(() => clients.update(id, client => ({ ...client, status }))) },
     setProof: async (id, proof) => { await run(() => clients.update(id, client => ({ ...client, proof }))) },
+    setLogout: async (id, { backchannelLogoutUri, postLogoutRedirectUris }) => {
+      await run(() => clients.update(id, client => ({ ...client, backchannelLogoutUri, postLogoutRedirectUris })))
+    },
     setDisabled: async (id, disabledAtMs) => { await run(() => clients.update(id, client => ({ ...client, disabledAtMs }))) },
     list: async () => await run(() => clients.values().sort((a, b) => a.id < b.id ? -1 : 1))
   }

@@ -2,7 +2,9 @@ import type { Store } from '../contract.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
+import { housekeepingStore } from './housekeeping.ts'
 import { loginAttemptStore } from './login-attempts.ts'
+import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
@@ -94,11 +96,13 @@ function storeOf (tables: Tables, run: Run, transaction: Transaction): Store {
     authorizationCodes: authorizationCodeStore(tables, run),
     pushedRequests: pushedRequestStore(tables, run),
     consents: consentStore(tables, run),
+    logoutNotices: logoutNoticeStore(tables, run),
     opaqueTokens: opaqueTokenStore(tables, run),
     replays: replayStore(tables, run),
     signingKeys: signingKeyStore(tables, run),
     statusLists: statusListStore(tables, run),
     loginAttempts: loginAttemptStore(tables, run),
+    housekeeping: housekeepingStore(tables, run),
     transaction
   })
 }

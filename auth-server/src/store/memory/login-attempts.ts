@@ -16,7 +16,6 @@ export function loginAttemptStore ({ loginAttempts }: Tables, run: Run): LoginAt
         loginAttempts.set(key, { failures, lastFailedAtMs: nowMs, blockedUntilMs: waitMs === null ? known?.blockedUntilMs ?? null : nowMs + waitMs })
       })
     },
-    forget: async key => { await run(() => loginAttempts.delete(key)) },
-    removeOlder: async beforeMs => await run(() => loginAttempts.entries().filter(([key, { lastFailedAtMs }]) => lastFailedAtMs < beforeMs && loginAttempts.delete(key)).length)
+    forget: async key => { await run(() => loginAttempts.delete(key)) }
   }
 }

@@ -7,7 +7,6 @@ export function opaqueTokenStore ({ opaqueTokens }: Tables, run: Run): OpaqueTok
   return {
     save: async (hash, _clientId, claims, expiresAtMs) => { await run(() => { opaqueTokens.set(keyOf(hash), { claims, expiresAtMs }) }) },
     find: async hash => await run(() => opaqueTokens.get(keyOf(hash))?.claims ?? null),
-    remove: async hash => { await run(() => opaqueTokens.delete(keyOf(hash))) },
-    removeExpired: async nowMs => await run(() => opaqueTokens.entries().filter(([key, { expiresAtMs }]) => expiresAtMs < nowMs && opaqueTokens.delete(key)).length)
+    remove: async hash => { await run(() => opaqueTokens.delete(keyOf(hash))) }
   }
 }

@@ -4,17 +4,21 @@ import type { Run, Tables } from './tables.ts'
 
 /** Signing keys in memory. */
 export function signingKeyStore ({ signingKeys }: Tables, run: Run): SigningKeyStore {
+  const refuseSecondSigner = (state: SigningKeyState): void => {
+    if (state === 'signing' && signingKeys.values().some(key => key.state === 'signing')) throw new Error('another key signs')
+  }
   return {
     list: async () => await run(() => signingKeys.values().filter(({ state }) => state !== 'removed').sort((a, b) => a.publishedAtMs - b.publishedAtMs)),
     add: async key => {
       await run(() => {
-        if (key.state === 'signing' && signingKeys.values().some(({ state }) => state === 'signing')) throw new Error('another key signs')
+        refuseSecondSigner(key.state)
         signingKeys.set(key.kid, key)
       })
     },
     move: async (kid, from, to, nowMs) => await run(() => {
       const key = signingKeys.get(kid)
       if (key?.state !== from) return false
+      refuseSecondSigner(to)
       signingKeys.set(kid, moved(key, to, nowMs))
       return true
     }),

@@ -1,4 +1,4 @@
-import type { AuthorizationCode, Client, ClientSecret, PushedRequest, Scope, Session, SignIn, SigningKeyRecord, StatusList, User } from '../records.ts'
+import type { AuthorizationCode, Client, ClientSecret, LogoutNotice, PushedRequest, Scope, Session, SignIn, SigningKeyRecord, StatusList, User } from '../records.ts'
 import { createTable, type Journal, type Table } from './table.ts'
 
 /** A refresh token and what became of it. */
@@ -36,6 +36,7 @@ export interface Tables {
   readonly authorizationCodes: Table<{ readonly code: AuthorizationCode, readonly sessionId: string | null }>
   readonly pushedRequests: Table<PushedRequest>
   readonly consents: Table<readonly string[]>
+  readonly logoutNotices: Table<Omit<LogoutNotice, 'id' | 'uri'> & { readonly nextAttemptAtMs: number }>
   readonly opaqueTokens: Table<{ readonly claims: Readonly<Record<string, unknown>>, readonly expiresAtMs: number }>
   readonly replays: Table<number>
   readonly signingKeys: Table<SigningKeyRecord>
@@ -60,6 +61,7 @@ export function createTables (journal: Journal): Tables {
     authorizationCodes: createTable(journal),
     pushedRequests: createTable(journal),
     consents: createTable(journal),
+    logoutNotices: createTable(journal),
     opaqueTokens: createTable(journal),
     replays: createTable(journal),
     signingKeys: createTable(journal),

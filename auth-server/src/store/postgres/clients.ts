@@ -16,6 +16,8 @@ interface ClientRow extends ProofColumns {
   readonly audiences: string[]
   readonly access_token_format: 'jwt' | 'opaque'
   readonly redirect_uris: string[]
+  readonly backchannel_logout_uri: string | null
+  readonly post_logout_redirect_uris: string[]
   readonly first_party: boolean
   readonly pushed_requests_required: boolean
   readonly status_list_id: string
@@ -58,6 +60,9 @@ export function clientStore (db: Knex): ClientStore {
     },
     setStatus: async (id, status) => { await db('clients').where({ id }).update({ status_list_id: status.listId, status_index: status.index }) },
     setProof: async (id, proof) => { await db('clients').where({ id }).update(proofColumnsOf(proof)) },
+    setLogout: async (id, { backchannelLogoutUri, postLogoutRedirectUris }) => {
+      await db('clients').where({ id }).update({ backchannel_logout_uri: backchannelLogoutUri, post_logout_redirect_uris: [...postLogoutRedirectUris] })
+    },
     setDisabled: async (id, disabledAtMs) => { await db('clients').where({ id }).update({ disabled_at: timeOrNull(disabledAtMs) }) },
     list: async () => (await db<ClientRow>('clients').orderBy('id')).map(clientOf)
   }
@@ -76,6 +81,8 @@ function clientOf (row: ClientRow): Client {
     audiences: row.audiences,
     accessTokenFormat: row.access_token_format,
     redirectUris: row.redirect_uris,
+    backchannelLogoutUri: row.backchannel_logout_uri,
+    postLogoutRedirectUris: row.post_logout_redirect_uris,
     firstParty: row.first_party,
     pushedRequestsRequired: row.pushed_requests_required,
     proof: proofOf(row),
@@ -97,6 +104,8 @@ function rowOf (client: Client): Record<string, unknown> {
     audiences: client.audiences,
     access_token_format: client.accessTokenFormat,
     redirect_uris: client.redirectUris,
+    backchannel_logout_uri: client.backchannelLogoutUri,
+    post_logout_redirect_uris: client.postLogoutRedirectUris,
     first_party: client.firstParty,
     pushed_requests_required: client.pushedRequestsRequired,
     ...proofColumnsOf(client.proof),

@@ -3,7 +3,9 @@ import type { Store } from '../contract.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
+import { housekeepingStore } from './housekeeping.ts'
 import { loginAttemptStore } from './login-attempts.ts'
+import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
@@ -29,11 +31,13 @@ export function postgresStore (db: Knex): Store {
     authorizationCodes: authorizationCodeStore(db),
     pushedRequests: pushedRequestStore(db),
     consents: consentStore(db),
+    logoutNotices: logoutNoticeStore(db),
     opaqueTokens: opaqueTokenStore(db),
     replays: replayStore(db),
     signingKeys: signingKeyStore(db),
     statusLists: statusListStore(db),
     loginAttempts: loginAttemptStore(db),
+    housekeeping: housekeepingStore(db),
     transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> => await db.transaction(async trx => await work(postgresStore(trx)))
   })
 }

@@ -25,7 +25,6 @@ export function loginAttemptStore (db: Knex): LoginAttemptStore {
         await trx('login_attempts').where({ key }).update({ blocked_until: timeOf(nowMs + waitMs) })
       })
     },
-    forget: async key => { await db('login_attempts').where({ key }).delete() },
-    removeOlder: async beforeMs => await db('login_attempts').where('last_failed_at', '<', timeOf(beforeMs)).delete()
+    forget: async key => { await db('login_attempts').where({ key }).delete() }
   }
 }

@@ -12,7 +12,6 @@ export function opaqueTokenStore (db: Knex): OpaqueTokenStore {
       const row = await db<{ hash: Buffer, claims: Record<string, unknown> }>('opaque_access_tokens').where({ hash }).first('claims')
       return row === undefined ? null : row.claims
     },
-    remove: async hash => { await db('opaque_access_tokens').where({ hash }).delete() },
-    removeExpired: async nowMs => await db('opaque_access_tokens').where('expires_at', '<', timeOf(nowMs)).delete()
+    remove: async hash => { await db('opaque_access_tokens').where({ hash }).delete() }
   }
 }

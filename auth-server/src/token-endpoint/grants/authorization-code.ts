@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { WriteAudit } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { invalidGrant, invalidRequest } from '../../oauth-error.ts'
+import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes } from '../../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
 import { endSessions } from '../../sessions/end-sessions.ts'
@@ -34,7 +35,11 @@ export async function handle (server: AuthorizationServer, { client, parameters,
   const issued = await server.issueAccessToken(client, {
     subject: user.id, audience: session.audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status
   })
-  return tokenResponse(issued, client.grantTypes.includes('refresh_token') ? { refresh_token: refreshToken } : {})
+  const idToken = await idTokenOf(server, { client, session, user, nonce: code.nonce, accessToken: issued.token })
+  return tokenResponse(issued, {
+    ...(client.grantTypes.includes('refresh_token') && { refresh_token: refreshToken }),
+    ...(idToken !== undefined && { id_token: idToken })
+  })
 }
 
 async function findUsable (server: AuthorizationServer, client: Client, hash: Buffer, audit: WriteAudit): Promise<AuthorizationCode> {

@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
+import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
 import { rotateRefreshToken } from '../../sessions/rotate-refresh-token.ts'
@@ -26,5 +27,6 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   const issued = await server.issueAccessToken(request.client, {
     subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status
   })
-  return tokenResponse(issued, { refresh_token: rotated.refreshToken })
+  const idToken = await idTokenOf(server, { client: request.client, session: { ...session, scopes }, user, nonce: null, accessToken: issued.token })
+  return tokenResponse(issued, { refresh_token: rotated.refreshToken, ...(idToken !== undefined && { id_token: idToken }) })
 }

@@ -2,33 +2,43 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LauncherError } from '../launcher-error.ts'
-import { hostNameOf, type ProcessEntry } from '../processes.ts'
+import { hostNameOf } from '../processes.ts'
 import { writePrivateFile } from '../state-directory.ts'
 import { makeAuthority, restoreAuthority, type Authority } from './authority.ts'
 
-/** Paths of a process's TLS material. */
+/** Paths of a holder's TLS material. */
 export interface CertificateFiles { readonly certificatePath: string, readonly privateKeyPath: string, readonly caPath: string }
+
+/** Who gets a certificate: a process, or a client of the authorization server. */
+export interface CertificateHolder {
+  readonly name: string
+  /** Names beside `<name>.sallyport.internal`. */
+  readonly names: readonly string[]
+}
 
 const DAY_MS = 86_400_000
 const RENEW_BEFORE_MS = 30 * DAY_MS
 
-/** The names that a process's certificate carries. */
-function namesOf (entry: ProcessEntry): { names: string[], uris: string[] } {
-  return { names: [hostNameOf(entry), ...entry.names], uris: [`spiffe://sallyport.local/${entry.name}`] }
+/** The URI by which a certificate's holder is known. @see SPIFFE ID §2 */
+export const uriOf = (name: string): string => `spiffe://sallyport.local/${name}`
+
+/** The names that a certificate carries. */
+function namesOf (entry: CertificateHolder): { names: string[], uris: string[] } {
+  return { names: [hostNameOf(entry), ...entry.names], uris: [uriOf(entry.name)] }
 }
 
 /**
- * Keeps a development authority and a certificate per process in a folder; makes what is missing, near its end, or of
+ * Keeps a development authority and a certificate per holder in a folder; makes what is missing, near its end, or of
  * another authority or other names.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
-export async function ensureCertificates (directory: string, processes: readonly ProcessEntry[], nodeEnv: string | undefined, now = Date.now()): Promise<Map<string, CertificateFiles>> {
+export async function ensureCertificates (directory: string, holders: readonly CertificateHolder[], nodeEnv: string | undefined, now = Date.now()): Promise<Map<string, CertificateFiles>> {
   if (nodeEnv === 'production') throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const caPath = join(directory, 'ca.pem')
   const authority = await ensureAuthority(caPath, join(directory, 'ca-key.pem'), now)
   const files = new Map<string, CertificateFiles>()
-  for (const entry of processes) {
+  for (const entry of holders) {
     const paths = { certificatePath: join(directory, `${entry.name}.pem`), privateKeyPath: join(directory, `${entry.name}-key.pem`), caPath }
     if (!isUsable(paths, entry, authority, now)) {
       const issued = await authority.issue(namesOf(entry))
@@ -52,7 +62,7 @@ async function ensureAuthority (caPath: string, keyPath: string, now: number): P
   return authority
 }
 
-function isUsable (paths: CertificateFiles, entry: ProcessEntry, authority: Authority, now: number): boolean {
+function isUsable (paths: CertificateFiles, entry: CertificateHolder, authority: Authority, now: number): boolean {
   const certificate = read(paths.certificatePath)
   if (certificate === null || !existsSync(paths.privateKeyPath)) return false
   const { names, uris } = namesOf(entry)

@@ -1,0 +1,122 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Store } from '../contract.ts'
+import type { AuthorizationCode, Client, Session, SignIn, User } from '../records.ts'
+
+/** The time of every check. */
+export const NOW = 1_800_000_000_000
+const HOUR = 3_600_000
+const LIST_SIZE = 1024
+
+/** A hash of something nobody knows. */
+export const newHash = (): Buffer => randomBytes(32)
+
+/** A user that is in the store. */
+export async function someUser (store: Store, more: Partial<User> = {}): Promise<User> {
+  const id = randomUUID()
+  const user: User = { id, username: `user-${id}`, passwordHash: 'hash', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['CUSTOMER'], ...more }
+  await store.users.create(user, NOW)
+  return user
+}
+
+/** A client that is in the store. */
+export async function someClient (store: Store, more: Partial<Client> = {}): Promise<Client> {
+  const client: Client = {
+    id: `client-${randomUUID()}`,
+    name: 'A client',
+    confidential: true,
+    authenticationMethods: ['client_secret_basic'],
+    grantTypes: ['refresh_token'],
+    scopes: ['orders:read'],
+    ownAudience: null,
+    defaultAudience: 'orders',
+    audiences: [],
+    accessTokenFormat: 'jwt',
+    redirectUris: ['https://app.example/callback'],
+    firstParty: false,
+    pushedRequestsRequired: false,
+    backchannelLogoutUri: null,
+    postLogoutRedirectUris: [],
+    proof: { jwks: [], certificateSubject: null, certificateThumbprints: [], certificateBoundTokens: false, dpopBoundTokens: false },
+    status: await store.statusLists.allocate(LIST_SIZE, NOW),
+    disabledAtMs: null,
+    ...more
+  }
+  await store.clients.create(client, NOW)
+  return client
+}
+
+/** A session with its first refresh token. */
+export interface SomeSession {
+  readonly session: Session
+  readonly user: User
+  readonly client: Client
+  readonly tokenHash: Buffer
+}
+
+/** A session that is in the store. */
+export async function someSession (store: Store, more: Partial<Session> = {}): Promise<SomeSession> {
+  const user = await someUser(store)
+  const client = await someClient(store)
+  const session: Session = {
+    id: randomUUID(),
+    userId: user.id,
+    clientId: client.id,
+    kind: 'login',
+    scopes: ['orders:read'],
+    audience: 'orders',
+    idleSeconds: 3600,
+    createdAtMs: NOW,
+    lastUsedAtMs: NOW,
+    idleExpiresAtMs: NOW + HOUR,
+    absoluteExpiresAtMs: NOW + 24 * HOUR,
+    userAgent: 'first agent',
+    sourceAddress: '192.0.2.1',
+    status: await store.statusLists.allocate(LIST_SIZE, NOW),
+    confirmation: null,
+    signInId: null,
+    authenticatedAtMs: null,
+    endedAtMs: null,
+    endReason: null,
+    ...more
+  }
+  const tokenHash = newHash()
+  await store.sessions.create(session, tokenHash)
+  return { session, user, client, tokenHash }
+}
+
+/** A sign-in that is in the store. */
+export async function someSignIn (store: Store, user: User): Promise<{ readonly signIn: SignIn, readonly secretHash: Buffer }> {
+  const signIn: SignIn = { id: randomUUID(), userId: user.id, authenticatedAtMs: NOW, lastUsedAtMs: NOW, idleExpiresAtMs: NOW + HOUR, absoluteExpiresAtMs: NOW + 24 * HOUR, endedAtMs: null }
+  const secretHash = newHash()
+  await store.signIns.create(signIn, secretHash)
+  return { signIn, secretHash }
+}
+
+/** A code that is in the store. */
+export async function someCode (store: Store): Promise<{ readonly code: AuthorizationCode, readonly hash: Buffer }> {
+  const user = await someUser(store)
+  const client = await someClient(store)
+  const { signIn } = await someSignIn(store, user)
+  const code: AuthorizationCode = {
+    clientId: client.id,
+    userId: user.id,
+    signInId: signIn.id,
+    redirectUri: 'https://app.example/callback',
+    codeChallenge: 'A'.repeat(43),
+    scopes: ['openid', 'orders:read'],
+    audience: 'orders',
+    nonce: 'n-1',
+    authenticatedAtMs: NOW,
+    dpopThumbprint: null,
+    expiresAtMs: NOW + 60_000
+  }
+  const hash = newHash()
+  await store.authorizationCodes.save(hash, code)
+  return { code, hash }
+}
+
+/** How many of the calls that run at the same time answered `true`. */
+export async function winnersOf (calls: number, call: (position: number) => Promise<boolean>): Promise<number> {
+  const answers = await Promise.all(Array.from({ length: calls }, async (_, position) => await call(position)))
+  return answers.filter(won => won).length
+}

@@ -1,0 +1,128 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { StoreCheck } from './check.ts'
+import { newHash, NOW, someClient, someUser, winnersOf } from './rows.ts'
+
+/** Users, clients, secrets and scopes. */
+export const SUBJECT_CHECKS: readonly StoreCheck[] = [
+  {
+    title: 'of concurrent users with one name one is created',
+    run: async store => {
+      const username = `name-${randomUUID()}`
+      const user = { username, passwordHash: 'h', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['B', 'A', 'B'] }
+      equal(await winnersOf(10, async () => await store.users.create({ ...user, id: randomUUID() }, NOW)), 1)
+      deepEqual((await store.users.findByName(username))?.roles, ['A', 'B'])
+      equal((await store.users.list()).filter(found => found.username === username).length, 1)
+    }
+  },
+  {
+    title: 'a stronger hash replaces the one that it was made from, and no other',
+    run: async store => {
+      const { id } = await someUser(store)
+      await store.users.rehash(id, 'hash', 'stronger')
+      equal((await store.users.find(id))?.passwordHash, 'stronger')
+      await store.users.setPasswordHash(id, 'changed', NOW + 1)
+      await store.users.rehash(id, 'stronger', 'late')
+      deepEqual([(await store.users.find(id))?.passwordHash, (await store.users.find(id))?.passwordChangedAtMs], ['changed', NOW + 1])
+    }
+  },
+  {
+    title: 'a login waits for a change of its user, and sees it',
+    run: async store => {
+      const { id } = await someUser(store)
+      const order: string[] = []
+      let locked = (): void => {}
+      const isLocked = new Promise<void>(resolve => { locked = resolve })
+      const change = store.transaction(async trx => {
+        await trx.users.lockForChange(id)
+        locked()
+        await new Promise(resolve => setImmediate(resolve))
+        await trx.users.setDisabled(id, NOW)
+        order.push('changed')
+      })
+      await isLocked
+      const login = store.transaction(async trx => {
+        await trx.users.lockForLogin(id)
+        order.push('login')
+        return (await trx.users.find(id))?.disabledAtMs
+      })
+      await change
+      equal(await login, NOW)
+      deepEqual(order, ['changed', 'login'])
+    }
+  },
+  {
+    title: 'nobody sees a transaction before it ends, and nobody one that failed',
+    run: async store => {
+      const { id } = await someUser(store)
+      let seen = store.users.find(id)
+      await store.transaction(async trx => {
+        await trx.users.setRoles(id, ['ADMIN'])
+        seen = store.users.find(id)
+        await new Promise(resolve => setImmediate(resolve))
+        throw new Error('planned')
+      }).catch(() => {})
+      deepEqual([(await seen)?.roles, (await store.users.find(id))?.roles], [['CUSTOMER'], ['CUSTOMER']])
+    }
+  },
+  {
+    title: 'a part of a transaction can fail alone',
+    run: async store => {
+      const { id } = await someUser(store)
+      await store.transaction(async trx => {
+        await trx.users.setRoles(id, ['KEPT'])
+        await trx.transaction(async inner => {
+          await inner.users.setRoles(id, ['LOST'])
+          throw new Error('planned')
+        }).catch(() => {})
+      })
+      deepEqual((await store.users.find(id))?.roles, ['KEPT'])
+    }
+  },
+  {
+    title: 'what was read does not change with what is stored',
+    run: async store => {
+      const { id } = await someUser(store)
+      const before = await store.users.find(id)
+      await store.users.setRoles(id, ['ADMIN'])
+      await store.users.setDisabled(id, NOW)
+      deepEqual([before?.roles, before?.disabledAtMs], [['CUSTOMER'], null])
+    }
+  },
+  {
+    title: 'of concurrent clients with one id one is created, and it is read as it was',
+    run: async store => {
+      const client = await someClient(store)
+      deepEqual(await store.clients.find(client.id), client)
+      equal(await store.clients.create({ ...client, name: 'other' }, NOW), false)
+      const proof = { ...client.proof, certificateThumbprints: ['t'], certificateSubject: { kind: 'dns', value: 'a.example' }, dpopBoundTokens: true } as const
+      await store.clients.setProof(client.id, proof)
+      await store.clients.setDisabled(client.id, NOW)
+      deepEqual(await store.clients.find(client.id), { ...client, proof, disabledAtMs: NOW })
+      equal(await store.clients.find('nobody'), null)
+    }
+  },
+  {
+    title: 'expiring the other secrets of a client shortens their lives and never lengthens one',
+    run: async store => {
+      const { id } = await someClient(store)
+      const secret = (expiresAtMs: number | null) => ({ id: randomUUID(), hash: newHash(), expiresAtMs })
+      const [forever, late, soon, kept] = [secret(null), secret(NOW + 100), secret(NOW + 10), secret(null)]
+      for (const each of [forever, late, soon, kept]) await store.clients.addSecret(id, each, NOW)
+      await store.clients.expireOtherSecrets(id, kept.id, NOW + 50)
+      const found = new Map((await store.clients.findWithSecrets(id))?.secrets.map(({ id, expiresAtMs }) => [id, expiresAtMs]))
+      deepEqual([forever, late, soon, kept].map(({ id }) => found.get(id)), [NOW + 50, NOW + 50, NOW + 10, null])
+    }
+  },
+  {
+    title: 'a scope belongs to its audience, and a second one of the name replaces the first',
+    run: async store => {
+      const audience = randomUUID()
+      await store.scopes.put({ name: 'b', audience, requiredRole: null })
+      await store.scopes.put({ name: 'a', audience, requiredRole: 'X' })
+      await store.scopes.put({ name: 'b', audience, requiredRole: 'ADMIN' })
+      deepEqual(await store.scopes.ofAudience(audience), [{ name: 'a', audience, requiredRole: 'X' }, { name: 'b', audience, requiredRole: 'ADMIN' }])
+      deepEqual(await store.scopes.ofAudience(randomUUID()), [])
+    }
+  }
+]

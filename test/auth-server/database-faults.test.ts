@@ -1,0 +1,213 @@
+import { connectDatabase, postgresStore } from '@sallyport/auth-server'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import type { Knex } from 'knex'
+import t, { type Test } from 'tap'
+import { faultProxy, type FaultProxy } from '../support/fault-proxy.ts'
+import { ACCESS_TOKEN_TYPE, basic, claimsOf, EXCHANGE, exchange, introspect, login, refresh, startServer, token, type TestServer } from './support/authorization-server.ts'
+import { authorized, authorizeUrl, browser, credentialsOf, formOf, pkce, requestOf, WEB_APP, type Browser } from './support/browser.ts'
+
+const TIMEOUT_MS = 300
+const { verifier, challenge } = pkce()
+const CODE_URL = authorizeUrl(requestOf(challenge))
+
+/** The server with a database that can fail, and everything that a request needs, got before it does. */
+interface Faulty {
+  readonly app: FastifyInstance
+  readonly proxy: FaultProxy
+  readonly db: Knex
+  readonly clock: TestServer['clock']
+  readonly have: {
+    readonly refreshToken: string,
+    readonly accessToken: string,
+    readonly opaque: string,
+    readonly admin: string,
+    readonly own: string,
+    readonly listPath: string,
+    readonly code: () => Promise<string>
+    readonly signedIn: Browser,
+    readonly loginForm: { action: string, form: Record<string, string>, cookies: string }
+  }
+}
+
+async function startFaulty (t: Test): Promise<Faulty> {
+  const { db, databaseUrl, another, clock } = await startServer(t)
+  const proxy = await faultProxy(t, databaseUrl)
+  const pool = connectDatabase({ databaseUrl: proxy.url, databaseConnections: 10, databaseTimeoutMs: TIMEOUT_MS })
+  t.teardown(async () => { await pool.destroy() })
+  const app = await another({}, { store: postgresStore(pool), unfulfilledAudit: 'record' })
+  const session = (await login(app)).body
+  const opaque = (await token(app, 'opaque-client', { grant_type: 'client_credentials' })).body.access_token
+  const admin = (await exchange(app, (await login(app, 'admin1')).body.access_token, 'auth-server')).body.access_token
+  const own = (await exchange(app, session.access_token, 'auth-server')).body.access_token
+  const signedIn = browser(app)
+  await authorized(signedIn, CODE_URL)
+  const fresh = browser(app)
+  const { action, values } = formOf((await fresh.get(CODE_URL)).body)
+  const { uri } = (claimsOf(session.access_token).status as { status_list: { uri: string } }).status_list
+  return {
+    app,
+    proxy,
+    db,
+    clock,
+    have: {
+      refreshToken: session.refresh_token ?? '',
+      accessToken: session.access_token,
+      opaque,
+      admin,
+      own,
+      listPath: new URL(uri).pathname,
+      code: async () => (await authorized(signedIn, CODE_URL)).answer.code ?? '',
+      signedIn,
+      loginForm: { action, form: { ...values, ...credentialsOf('customer2') }, cookies: [...fresh.cookies].map(pair => pair.join('=')).join('; ') }
+    }
+  }
+}
+
+type Call = (faulty: Faulty, code: string) => Promise<LightMyRequestResponse>
+
+const posted = (path: string, client: string, form: (faulty: Faulty, code: string) => Record<string, string>): Call => async (faulty, code) => await faulty.app.inject({
+  method: 'POST', url: path, headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(client) }, payload: new URLSearchParams(form(faulty, code)).toString()
+})
+const got = (url: (faulty: Faulty) => string, bearer?: (faulty: Faulty) => string): Call => async faulty =>
+  await faulty.app.inject({ url: url(faulty), headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer(faulty)}` } })
+const administered = (method: 'POST' | 'PUT' | 'DELETE', url: string, payload?: object): Call => async ({ app, have }) =>
+  await app.inject({ method, url, headers: { authorization: `Bearer ${have.admin}` }, ...(payload === undefined ? {} : { payload }) })
+
+/** Every endpoint; `reads`: it changes nothing and may answer from a database that cannot be written. */
+const ENDPOINTS: Record<string, { readonly call: Call, readonly reads?: true }> = {
+  'password grant': { call: posted('/oauth2/token', 'gateway', () => ({ grant_type: 'password', ...credentialsOf('customer1') })) },
+  'refresh grant': { call: posted('/oauth2/token', 'gateway', ({ have }) => ({ grant_type: 'refresh_token', refresh_token: have.refreshToken })) },
+  'client credentials': { call: posted('/oauth2/token', 'machine-client', () => ({ grant_type: 'client_credentials' })) },
+  'client credentials, opaque': { call: posted('/oauth2/token', 'opaque-client', () => ({ grant_type: 'client_credentials' })) },
+  'token exchange': { call: posted('/oauth2/token', 'gateway', ({ have }) => ({ grant_type: EXCHANGE, subject_token: have.accessToken, subject_token_type: ACCESS_TOKEN_TYPE, audience: 'order-service' })) },
+  'authorization code': { call: posted('/oauth2/token', 'web-app', (_, code) => ({ grant_type: 'authorization_code', code, redirect_uri: WEB_APP.redirect_uri, code_verifier: verifier })) },
+  revocation: { call: posted('/oauth2/revoke', 'gateway', ({ have }) => ({ token: have.refreshToken })) },
+  introspection: { call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.accessToken })), reads: true },
+  'introspection, opaque': { call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.opaque })), reads: true },
+  'pushed request': { call: posted('/oauth2/par', 'web-app', () => requestOf(challenge) as Record<string, string>) },
+  'authorization page': { call: got(() => CODE_URL), reads: true },
+  'authorization of a signed-in user': { call: async ({ have }) => await have.signedIn.get(CODE_URL) },
+  'login form': {
+    call: async ({ app, have: { loginForm } }) => await app.inject({
+      method: 'POST', url: loginForm.action, headers: { 'content-type': 'application/x-www-form-urlencoded', cookie: loginForm.cookies }, payload: new URLSearchParams(loginForm.form).toString()
+    })
+  },
+  'key set': { call: got(() => '/oauth2/jwks'), reads: true },
+  metadata: { call: got(() => '/.well-known/oauth-authorization-server'), reads: true },
+  'OpenID metadata': { call: got(() => '/.well-known/openid-configuration'), reads: true },
+  'status list': { call: got(({ have }) => have.listPath), reads: true },
+  'own sessions': { call: got(() => '/sessions', ({ have }) => have.own), reads: true },
+  'ending all own sessions': { call: async ({ app, have }) => await app.inject({ method: 'DELETE', url: '/sessions', headers: { authorization: `Bearer ${have.own}` } }) },
+  userinfo: { call: got(() => '/oauth2/userinfo', ({ have }) => have.accessToken), reads: true },
+  'list of users': { call: got(() => '/admin/users', ({ have }) => have.admin), reads: true },
+  'new user': { call: administered('POST', '/admin/users', { username: 'newcomer', password: 'a good password', roles: [] }) },
+  'change of roles': { call: administered('PUT', '/admin/users/00000000-0000-4000-8000-000000000002/roles', { roles: ['COURIER'] }) },
+  'new client': { call: administered('POST', '/admin/clients', { id: 'new-client', grantTypes: [] }) },
+  'new key': { call: administered('POST', '/admin/keys') }
+}
+
+/** What would be a claim that something was done. */
+const CLAIMS = /access_token|refresh_token|request_uri|"active":true|"keys"|code=/
+
+async function refuseEverything (t: Test, faulty: Faulty, code: string, mayRead: boolean): Promise<void> {
+  // Nothing that an instance remembers is fresh enough any more.
+  faulty.clock.advance(20)
+  await Promise.all(Object.entries(ENDPOINTS).map(async ([name, { call, reads }]) => {
+    const { statusCode, body, headers } = await call(faulty, code)
+    if (mayRead && reads === true && statusCode < 500) return
+    t.ok(statusCode >= 500, `${name}: ${statusCode}`)
+    t.notMatch(`${body} ${headers.location ?? ''}`, CLAIMS, name)
+    if (statusCode === 503) t.match(headers['retry-after'], /^\d+$/, `${name}: Retry-After`)
+  }))
+}
+
+async function recover (t: Test, faulty: Faulty): Promise<void> {
+  const startedAt = process.hrtime.bigint()
+  for (const name of ['key set', 'client credentials', 'refresh grant', 'introspection', 'authorization page', 'list of users']) {
+    let status = 0
+    while (status !== 200 && Number(process.hrtime.bigint() - startedAt) < 1e10) status = (await ENDPOINTS[name]?.call(faulty, ''))?.statusCode ?? 0
+    t.equal(status, 200, `${name} works again, within ten seconds and without a restart`)
+  }
+}
+
+for (const mode of ['stopped', 'silent'] as const) {
+  t.test(`with a database that is ${mode} every endpoint answers 5xx and claims nothing, and works again afterwards`, async t => {
+    const faulty = await startFaulty(t)
+    const code = await faulty.have.code()
+    faulty.proxy.set(mode)
+    await refuseEverything(t, faulty, code, false)
+    faulty.proxy.set('pass')
+    await recover(t, faulty)
+    t.equal((await introspect(faulty.app, faulty.have.accessToken)).active, true, 'the session that was asked to end has not')
+    t.equal((await ENDPOINTS['authorization code']?.call(faulty, code))?.statusCode, 200, 'and the code was not used up')
+  })
+}
+
+t.test('with a database that cannot be written, nothing is issued or changed', async t => {
+  const faulty = await startFaulty(t)
+  const { db } = faulty
+  const code = await faulty.have.code()
+  const name = new URL(faulty.proxy.url).pathname.slice(1)
+  const reconnect = async () => await db.raw('select pg_terminate_backend(pid) from pg_stat_activity where datname = ? and pid <> pg_backend_pid()', [name])
+  await db.raw('alter database ?? set default_transaction_read_only = on', [name])
+  await reconnect()
+  await refuseEverything(t, faulty, code, true)
+  await db.raw('alter database ?? set default_transaction_read_only = off', [name])
+  await reconnect()
+  await recover(t, faulty)
+})
+
+const count = async (db: Knex, table: string, condition: Record<string, unknown>): Promise<number> => Number((await db(table).where(condition).count('* as n'))[0]?.n)
+
+for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
+  t.test(`a refresh whose ${mode} is answered 5xx and, repeated, gives the one successor`, async t => {
+    const { app, proxy, db, have } = await startFaulty(t)
+    proxy.set(mode)
+    const failed = await refresh(app, have.refreshToken)
+    t.ok(failed.status >= 500, String(failed.status))
+    t.equal(proxy.strikes(), 1)
+    t.notMatch(failed.text, CLAIMS)
+    const [first, second] = [await refresh(app, have.refreshToken), await refresh(app, have.refreshToken)]
+    t.equal(first.status, 200)
+    t.equal(first.body.refresh_token, second.body.refresh_token)
+    const { sid } = claimsOf(have.accessToken)
+    t.equal(await count(db, 'refresh_tokens', { session_id: sid }), 2, 'the first token and one successor')
+  })
+
+  t.test(`a revocation whose ${mode} is answered 5xx and, repeated, done`, async t => {
+    const { app, proxy, have } = await startFaulty(t)
+    proxy.set(mode)
+    const failed = await ENDPOINTS.revocation?.call({ app, have } as Faulty, '')
+    t.ok((failed?.statusCode ?? 0) >= 500)
+    t.equal((await ENDPOINTS.revocation?.call({ app, have } as Faulty, ''))?.statusCode, 200)
+    t.strictSame(await introspect(app, have.accessToken), { active: false })
+    t.equal((await refresh(app, have.refreshToken)).body.error, 'invalid_grant')
+  })
+
+  t.test(`a login whose ${mode} is answered 5xx; nobody holds what it began`, async t => {
+    const { app, proxy, db } = await startFaulty(t)
+    const before = await count(db, 'sessions', {})
+    proxy.set(mode)
+    const failed = await login(app, 'customer2')
+    t.ok(failed.status >= 500)
+    t.notMatch(failed.text, CLAIMS)
+    t.equal(await count(db, 'sessions', {}) - before, mode === 'cut-after-commit' ? 1 : 0, 'at most a session whose refresh token left in no answer')
+    t.equal((await login(app, 'customer2')).status, 200)
+    const starts = await count(db, 'audit_events', { action: 'session.start' })
+    t.equal(starts, await count(db, 'sessions', {}), 'each session has its audit row')
+  })
+
+  t.test(`a code whose ${mode} is answered 5xx, and gives one session at most`, async t => {
+    const faulty = await startFaulty(t)
+    const code = await faulty.have.code()
+    const before = await count(faulty.db, 'sessions', { client_id: 'web-app' })
+    faulty.proxy.set(mode)
+    const failed = await ENDPOINTS['authorization code']?.call(faulty, code)
+    t.ok((failed?.statusCode ?? 0) >= 500)
+    const again = await ENDPOINTS['authorization code']?.call(faulty, code)
+    // A code that was committed as used is used: its second use ends the session that nobody holds, and the user logs in again.
+    t.equal(again?.statusCode, mode === 'cut-after-commit' ? 400 : 200)
+    const live = await count(faulty.db, 'sessions', { client_id: 'web-app', ended_at: null })
+    t.equal(live - before, mode === 'cut-after-commit' ? 0 : 1)
+  })
+}

@@ -1,0 +1,90 @@
+// Our candidate: the app as it is deployed, except for TLS, which the peer has not either, and for the log, which is at `warn`.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { buildApp, memoryStore, migrate, postgresStore, seedStore, type AuthServerSettings, type Store } from '@sallyport/auth-server'
+import { startPostgres } from '@sallyport/local'
+import knex from 'knex'
+import type { MeasuredServer } from '../harness/types.ts'
+import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
+
+const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
+const secretOf = (id: string): string => `${id}-`.padEnd(43, 'x')
+const client = (id: string): { id: string, secret: string } => ({ id, secret: secretOf(id) })
+const USER = { subject: '00000000-0000-4000-8000-000000000001', password: 'a password of the benchmark', roles: ['CUSTOMER'] }
+const FACTS = {
+  users: { customer1: USER },
+  clients: Object.fromEntries(['gateway', 'order-service', 'restaurant-service', 'delivery-service', 'machine-client', 'opaque-client', 'web-app'].map(id => [id, { secret: secretOf(id) }]))
+}
+const SETTINGS: AuthServerSettings = {
+  logLevel: 'warn',
+  host: '127.0.0.1',
+  port: 0,
+  operationsPort: 0,
+  issuer: 'https://localhost:8081',
+  databaseUrl: 'unused',
+  databaseConnections: 10,
+  sealingKeys: `k1:${Buffer.alloc(32, 7).toString('base64url')}`,
+  accessTokenLifetimeSeconds: 300,
+  loginIdleSeconds: 7200,
+  loginAbsoluteSeconds: 604_800,
+  apiIdleSeconds: 900,
+  apiAbsoluteSeconds: 43_200,
+  refreshGraceMs: 10_000,
+  jwksMaxAgeSeconds: 300,
+  statusListSize: 65_536,
+  statusListTtlSeconds: 1,
+  statusListLifetimeSeconds: 600,
+  passwordConcurrency: 2,
+  passwordQueueLength: 64
+}
+
+interface OpenStore { readonly store: Store, readonly close: () => Promise<void> }
+
+/** @param options `store`: `memory` or `postgres` */
+export default async function startSallyport (options: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
+  const { store, close } = options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
+  await seedStore(store, FACTS, CHEAP)
+  const app = await buildApp(SETTINGS, { store, passwordParameters: CHEAP })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+
+  const tokenOf = async (id: string, parameters: Record<string, string>): Promise<Record<string, string>> => {
+    const { method, headers, body, path } = form('/oauth2/token', client(id), parameters)
+    const response = await fetch(`${origin}${path}`, { method, headers, body: body ?? null })
+    if (!response.ok) throw new Error(`${id}: ${await response.text()}`)
+    return await response.json() as Record<string, string>
+  }
+  const sessions = await Promise.all(Array.from({ length: CHAINS }, async () => await tokenOf('gateway', { grant_type: 'password', username: 'customer1', password: USER.password })))
+  const opaque = await Promise.all(Array.from({ length: INTROSPECTIONS }, async () => await tokenOf('opaque-client', { grant_type: 'client_credentials' })))
+  return {
+    origin,
+    requests: {
+      'client credentials': [form('/oauth2/token', client('machine-client'), { grant_type: 'client_credentials', scope: 'orders:read' })],
+      introspection: opaque.map(({ access_token: token = '' }) => form('/oauth2/introspect', client('gateway'), { token })),
+      'introspection of a JWT': sessions.map(({ access_token: token = '' }) => form('/oauth2/introspect', client('gateway'), { token })),
+      refresh: sessions.map(({ refresh_token: token = '' }) => ({ ...form('/oauth2/token', client('gateway'), { grant_type: 'refresh_token', refresh_token: token }), chained: true }))
+    },
+    close: async () => {
+      await app.close()
+      await close()
+    }
+  }
+}
+
+async function openPostgres (): Promise<OpenStore> {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
+  // With durability, as in production.
+  const server = await startPostgres({ directory })
+  const db = knex({ client: 'pg', connection: server.url, pool: { min: 0, max: 10 } })
+  await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
+  return {
+    store: postgresStore(db),
+    close: async () => {
+      await db.destroy()
+      await server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+}
