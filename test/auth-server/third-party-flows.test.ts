@@ -73,9 +73,9 @@ for (const prefix of ['', '/tenants/one']) {
     // @ts-expect-error the package ships no types
     const { default: simple } = await import('simple-oauth2') as { default: SimpleModule }
     const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
-    const options = (id: string) => ({
+    const options = (id: string, more: object = {}) => ({
       client: { id, secret: secretOf(id) },
-      auth: { tokenHost: origin, tokenPath: `${prefix}/oauth2/token`, revokePath: `${prefix}/oauth2/revoke`, authorizePath: `${prefix}/oauth2/authorize` }
+      auth: { tokenHost: origin, tokenPath: `${prefix}/oauth2/token`, revokePath: `${prefix}/oauth2/revoke`, ...more }
     })
     const machine = await new simple.ClientCredentials(options('machine-client')).getToken({ scope: 'orders:read' })
     t.match(claimsOf(machine.token.access_token ?? ''), { sub: 'machine-client' })
@@ -86,7 +86,7 @@ for (const prefix of ['', '/tenants/one']) {
     await refreshed.revoke('refresh_token')
     await t.rejects(refreshed.refresh(), { message: /400/ })
 
-    const client = new simple.AuthorizationCode(options('web-app'))
+    const client = new simple.AuthorizationCode(options('web-app', { authorizePath: `${prefix}/oauth2/authorize` }))
     const verifier = openid.randomPKCECodeVerifier()
     const challenge = await openid.calculatePKCECodeChallenge(verifier)
     const url = new URL(client.authorizeURL({ redirect_uri: WEB_APP.redirect_uri, scope: 'orders:read', state: 's', code_challenge: challenge, code_challenge_method: 'S256' }))
