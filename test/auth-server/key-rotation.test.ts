@@ -89,3 +89,11 @@ t.test('the sealing key ring rotates: sealed anew, the keys open without the old
   t.equal(await admin.resealKeys(administration(db, Date.now, `${newKey} ${oldKey}`)), 0, 'nothing left to do')
   t.equal((await login(await another({ sealingKeys: newKey }))).status, 200)
 })
+
+t.test('no key id looks like an option of a command line', async t => {
+  const { db, clock } = await startServer(t)
+  const keys = administration(db, () => clock.ms)
+  // One id in 64 would begin with a dash.
+  for (let count = 0; count < 200; count++) await admin.publishKey(keys)
+  t.strictSame((await admin.listKeys(keys)).filter(({ kid }) => kid.startsWith('-')), [])
+})

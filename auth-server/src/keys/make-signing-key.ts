@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { SigningKeyRecord, SigningKeyState } from '../store/records.ts'
 import type { KeyRing } from './key-ring.ts'
 
@@ -13,9 +13,7 @@ export const sealingPurpose = (kid: string): string => `sallyport signing key ${
  * @see RFC 7638 §3
  */
 export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, 'published' | 'signing'>, nowMs: number): SigningKeyRecord {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { crv = '', kty = '', x = '', y = '' } = publicKey.export({ format: 'jwk' })
-  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+  const { kid, publicJwk: { kty = '', crv = '', x = '', y = '' }, privateKey } = keyWithTypableId()
   return {
     kid,
     algorithm: SIGNING_ALGORITHM,
@@ -26,5 +24,16 @@ export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, '
     signingAtMs: state === 'signing' ? nowMs : null,
     retiredAtMs: null,
     removedAtMs: null
+  }
+}
+
+/** Operators name keys on the command line, where an id that begins with a dash would be an option. */
+function keyWithTypableId (): { readonly kid: string, readonly publicJwk: JsonWebKey, readonly privateKey: KeyObject } {
+  for (;;) {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const publicJwk = publicKey.export({ format: 'jwk' })
+    const { crv, kty, x, y } = publicJwk
+    const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+    if (!kid.startsWith('-')) return { kid, publicJwk, privateKey }
   }
 }
