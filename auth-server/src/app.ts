@@ -52,6 +52,8 @@ export interface AppCollaborators extends AuthServerCollaborators {
   readonly housekeepingSchedule?: Schedule
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
+  /** Ends what the collaborators hold open, after everything that still uses it: the audit trail seals its last rows with the database. */
+  readonly release?: () => Promise<void>
 }
 
 const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -74,6 +76,9 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   })
 
+  const { release } = collaborators
+  // Fastify closes in reverse: the first hook runs last.
+  if (release !== undefined) fastify.addHook('onClose', async function releaseCollaborators () { await release() })
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   await fastify.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await fastify.register(problemDetails)

@@ -15,10 +15,8 @@ async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
   const [tls, clientCa, logoutCa] = await Promise.all([tlsOf(settings), authoritiesOf(settings, 'mtlsClientCaPath'), authoritiesOf(settings, 'backchannelLogoutCaPath')])
   const db = connectDatabase(settings)
   const tracing = startTracing({ serviceName: NAME })
-  const app = await buildApp(settings, { store: postgresStore(db), tracing, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }), ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } }) })
-  app.addHook('onClose', async function closeCollaborators () {
-    await Promise.allSettled([db.destroy(), tracing.close()])
-  })
+  const release = async (): Promise<void> => { await Promise.allSettled([db.destroy(), tracing.close()]) }
+  const app = await buildApp(settings, { store: postgresStore(db), tracing, release, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }), ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } }) })
   await explainFirstBoot(app, db)
   return app
 }

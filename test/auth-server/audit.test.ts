@@ -1,4 +1,5 @@
 import { verifyChain } from '@sallyport/audit-log'
+import type { Knex } from 'knex'
 import t from 'tap'
 import { claimsOf, exchange, login, post, refresh, startServer, token } from './support/authorization-server.ts'
 
@@ -44,3 +45,18 @@ t.test('an administrator with audit:read reads the trail, others do not', async 
   t.match(claimsOf(customer).aud, 'auth-server')
   t.equal((await read(customer)).statusCode, 403)
 })
+
+t.test('the last audit rows are sealed before the database is released', async t => {
+  const { db, another } = await startServer(t)
+  const order: string[] = []
+  const app = await another({}, { release: async () => { order.push(`released with ${await unsealed(db)} unsealed`) } })
+  await login(app)
+  await app.close()
+  t.strictSame(order, ['released with 0 unsealed'])
+})
+
+/** Rows that are not in the chain yet. */
+async function unsealed (db: Knex): Promise<number> {
+  const { rows } = await db.raw('select count(*)::int as count from audit_events where id not in (select event_id from audit_seals)') as { rows: Array<{ count: number }> }
+  return rows[0]?.count ?? 0
+}

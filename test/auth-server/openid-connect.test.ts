@@ -5,6 +5,7 @@ import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import t from 'tap'
 import { administration } from './support/administration.ts'
 import { claimsOf, exchange, FACTS, ISSUER, login, refresh, startServer, token } from './support/authorization-server.ts'
+import { authorized, authorizeUrl, browser, credentialsOf, pkce, redirectOf, requestOf } from './support/browser.ts'
 import { codeFlow, idTokenOf, type CodeTokens } from './support/code-flow.ts'
 
 const { subject } = FACTS.users.customer1
@@ -147,4 +148,21 @@ t.test('O-25: the metadata has what works of OpenID Connect', async t => {
   const { tokens } = await codeFlow(app, { scope: 'openid profile', nonce: 'n' })
   t.strictSame(Object.keys(claimsOf(idTokenOf(t, tokens))).sort(), [...metadata.claims_supported].sort())
   for (const name of ['userinfo_endpoint', 'end_session_endpoint']) t.not((await app.inject(new URL(metadata[name]).pathname)).statusCode, 404, name)
+})
+
+t.test('an id_token_hint of another user asks for a login, and one that is no id token of the client is refused', async t => {
+  const { app } = await startServer(t)
+  const { tokens, user } = await codeFlow(app)
+  const ask = async (more: Record<string, string>) => redirectOf(await user.get(authorizeUrl(requestOf(pkce().challenge, { scope: 'openid', prompt: 'none', ...more })))).answer
+  t.match(await ask({ id_token_hint: tokens.id_token ?? '' }), { code: /./ })
+  const another = browser(app)
+  await authorized(another, authorizeUrl(requestOf(pkce().challenge)), 'customer2')
+  const other = (await codeFlow(app, { user: another })).tokens.id_token ?? ''
+  t.match(await ask({ id_token_hint: other }), { error: 'login_required', code: undefined })
+  const page = await user.get(authorizeUrl(requestOf(pkce().challenge, { scope: 'openid', id_token_hint: other })))
+  t.match(page.body, /name="password"/)
+  t.match(redirectOf(await user.submit(page, credentialsOf('customer1'))).answer, { error: 'login_required', code: undefined }, 'not in circles')
+  const right = await user.get(authorizeUrl(requestOf(pkce().challenge, { scope: 'openid', id_token_hint: other })))
+  t.match(redirectOf(await user.submit(right, credentialsOf('customer2'))).answer, { code: /./ })
+  for (const hint of ['x', tokens.access_token, `${tokens.id_token ?? ''}x`]) t.match(await ask({ id_token_hint: hint }), { error: 'invalid_request', code: undefined })
 })

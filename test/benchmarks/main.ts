@@ -1,8 +1,8 @@
 // npm run bench -- <name> [--json FILE]
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { runBenchmark } from './harness/run.ts'
-import type { Benchmark } from './harness/types.ts'
+import { machine, runBenchmark } from './harness/run.ts'
+import type { Benchmark, Measured, Measurement } from './harness/types.ts'
 
 const { positionals: [name], values } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
 const file = new URL(`${name ?? ''}.bench.ts`, import.meta.url)
@@ -11,9 +11,10 @@ if (name === undefined || !/^[\w-]+$/.test(name) || !existsSync(file)) {
   console.error(`usage: npm run bench -- <name> [--json FILE]; names: ${names.join(', ')}`)
   process.exit(1)
 }
-const { benchmark } = await import(file.href) as { benchmark: Benchmark }
-const report = await runBenchmark(benchmark, console.log)
+const module = await import(file.href) as { benchmark: Benchmark } | { measurement: Measurement }
+const report = 'measurement' in module ? { machine: machine(), ...await module.measurement(console.log) } : await runBenchmark(module.benchmark, console.log)
 console.log(report.machine)
-for (const [candidate, operations] of Object.entries(report.candidates)) console.table({ [candidate]: Object.fromEntries(Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [`${operation} (µs CPU)`, cpuMicrosPerRequest])) })
-for (const [goal, { value, goal: wanted, better }] of Object.entries(report.goals)) console.log(`${goal}: ${value} (goal ${better === 'higher' ? '≥' : '≤'} ${wanted}: ${(better === 'higher' ? value >= wanted : value <= wanted) ? 'reached' : 'not reached'})`)
+if ('values' in report) for (const [value, measured] of Object.entries(report.values)) console.log(`${value}: ${measured}`)
+else for (const [candidate, operations] of Object.entries(report.candidates)) console.table({ [candidate]: Object.fromEntries(Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [`${operation} (µs CPU)`, cpuMicrosPerRequest])) })
+for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['goals'][string]>(report.goals)) console.log(`${goal}: ${value} (goal ${better === 'higher' ? '≥' : '≤'} ${wanted}: ${(better === 'higher' ? value >= wanted : value <= wanted) ? 'reached' : 'not reached'})`)
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)

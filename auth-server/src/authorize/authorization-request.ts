@@ -14,6 +14,8 @@ export interface AuthorizationRequest {
   /** The user's password was shown no longer ago than this. @see OpenID Connect Core 1.0 §3.1.2.1 */
   readonly maxAgeSeconds: number | null
   readonly loginHint: string | null
+  /** The user whom the client takes the browser's user for. @see OpenID Connect Core 1.0 §3.1.2.1, id_token_hint */
+  readonly expectedUserId: string | null
   /** @see RFC 9449 §10 */
   readonly dpopThumbprint: string | null
   /** Reference of the pushed request that this is, to be used up with the code; `null`: it came in the URL. */

@@ -23,8 +23,10 @@ export type NextStep =
 export async function nextStep (server: AuthorizationServer, client: Client, interaction: Interaction, signedIn: UserSignIn | null): Promise<NextStep> {
   const { request } = interaction
   const quiet = request.prompt.includes('none')
-  if (signedIn === null || !isRecentEnough(interaction, signedIn, server.clock())) {
-    if (quiet) throw new AuthorizationError('login_required', 'login-required', 'The user has to log in', request)
+  if (signedIn === null || !suffices(interaction, signedIn, server.clock())) {
+    // Whoever has just logged in is not the one that the client means: asking again would only go in circles.
+    const isAnother = signedIn !== null && signedIn.signIn.id === interaction.freshSignInId
+    if (quiet || isAnother) throw new AuthorizationError('login_required', 'login-required', 'The user has to log in', request)
     return { kind: 'log-in' }
   }
   const scopes = await grantableScopes(server, request, signedIn)
@@ -35,7 +37,8 @@ export async function nextStep (server: AuthorizationServer, client: Client, int
   return { kind: 'issue-code', signedIn, scopes }
 }
 
-function isRecentEnough ({ request, freshSignInId }: Interaction, { signIn }: UserSignIn, nowMs: number): boolean {
+function suffices ({ request, freshSignInId }: Interaction, { signIn, user }: UserSignIn, nowMs: number): boolean {
+  if (request.expectedUserId !== null && request.expectedUserId !== user.id) return false
   if (signIn.id === freshSignInId) return true
   if (request.prompt.includes('login')) return false
   const { maxAgeSeconds } = request

@@ -1,6 +1,7 @@
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../forms/parse-form.ts'
 import { invalidRequest } from '../oauth-error.ts'
+import { readIdTokenHint } from '../openid/id-token-hint.ts'
 import { isProtocolScope } from '../scopes/protocol-scopes.ts'
 import type { Client } from '../store/records.ts'
 import { scopesOf } from '../tokens/access-token-claims.ts'
@@ -34,13 +35,14 @@ export async function readRequest (server: AuthorizationServer, parameters: Form
   const redirectUri = parameters.get('redirect_uri')
   if (redirectUri === undefined || !isRegistered(redirectUri, client)) throw invalidRequest('redirect-uri', 'The application’s address is not registered here')
   const target = { redirectUri, state: parameters.get('state') ?? null }
-  return { client, request: requestOf(client, parameters, target, requestUri) }
+  const expectedUserId = await hintedUserOf(server, client, parameters.get('id_token_hint'), target)
+  return { client, request: { ...requestOf(client, parameters, target, requestUri), expectedUserId } }
 }
 
-function requestOf (client: Client, parameters: Form, target: ResponseTarget, requestUri: string | null): AuthorizationRequest {
+function requestOf (client: Client, parameters: Form, target: ResponseTarget, requestUri: string | null): Omit<AuthorizationRequest, 'expectedUserId'> {
   const refuse = refusalTo(target)
   if (!client.grantTypes.includes('authorization_code')) throw refuse('unauthorized_client', 'grant-not-allowed', 'This client may not use the grant')
-  if ([...parameters.values()].some(value => value.length > LONGEST_PARAMETER)) throw refuse('invalid_request', 'parameter-too-long', 'A parameter is too long')
+  if ([...parameters].some(([name, value]) => name !== 'id_token_hint' && value.length > LONGEST_PARAMETER)) throw refuse('invalid_request', 'parameter-too-long', 'A parameter is too long')
   if (parameters.has('request')) throw refuse('request_not_supported', 'request-object', 'Request objects are not supported')
   if (client.pushedRequestsRequired && requestUri === null) throw refuse('invalid_request', 'request-not-pushed', 'This client has to push its requests')
   if (parameters.get('response_type') !== 'code') throw refuse('unsupported_response_type', 'response-type', 'The response type is code')
@@ -72,6 +74,14 @@ function scopesAsked (client: Client, parameters: Form, refuse: Refuse): readonl
   const scopes = [...new Set(scopesOf(asked))]
   if (!scopes.every(scope => client.scopes.includes(scope))) throw refuse('invalid_scope', 'scope-not-allowed', 'The requested scope cannot be granted')
   return scopes
+}
+
+/** A hint that is no id_token of this client is a mistake of the client: nobody is logged in on the strength of it. */
+async function hintedUserOf (server: AuthorizationServer, client: Client, hint: string | undefined, target: ResponseTarget): Promise<string | null> {
+  if (hint === undefined) return null
+  const hinted = await readIdTokenHint(server, hint)
+  if (hinted === null || hinted.clientId !== client.id) throw refusalTo(target)('invalid_request', 'id-token-hint', 'The id_token_hint is not valid')
+  return hinted.userId
 }
 
 /** Without a method the challenge would be `plain`, which anybody who reads the request can answer. @see RFC 9700 §2.1.1 */

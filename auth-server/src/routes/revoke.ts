@@ -22,6 +22,7 @@ export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServ
       await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, resource: { type: 'client', id: client.id } })
     }
     request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome })
-    return await reply.code(200).send()
+    // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2
+    return await reply.code(200).send({})
   })
 }

@@ -110,7 +110,12 @@ function report (benchmark: Benchmark, samples: ReadonlyMap<string, ReadonlyArra
     const under = candidates[faster]?.[operation]
     if (over !== undefined && under !== undefined) goals[name] = { value: Math.round(over.cpuMicrosPerRequest / under.cpuMicrosPerRequest * 100) / 100, goal, better }
   }
-  return { machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`, rounds: benchmark.rounds, candidates, goals }
+  return { machine: machine(), rounds: benchmark.rounds, candidates, goals }
+}
+
+/** The machine of a measurement, in one line. */
+export function machine (): string {
+  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`
 }
 
 function isInstalled ({ needs }: Candidate): boolean {

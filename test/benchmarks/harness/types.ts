@@ -55,3 +55,12 @@ export interface MeasuredServer {
 
 /** Starts a candidate. */
 export type ServerFactory = (options: Readonly<Record<string, unknown>>) => Promise<MeasuredServer>
+
+/** The result of a {@link Measurement}. */
+export interface Measured {
+  readonly values: Readonly<Record<string, number>>
+  readonly goals: Readonly<Record<string, { readonly value: number, readonly goal: number, readonly better: 'higher' | 'lower' }>>
+}
+
+/** What cannot be said as CPU per request, as a distribution of latencies: a bench file exports it as `measurement`. */
+export type Measurement = (log: (line: string) => void) => Promise<Measured>

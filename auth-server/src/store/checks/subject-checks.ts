@@ -66,6 +66,19 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     }
   },
   {
+    title: 'a step that comes after the end of its transaction is refused, and does nothing',
+    run: async store => {
+      const { id } = await someUser(store)
+      let late: Promise<unknown> = Promise.resolve()
+      await store.transaction(async trx => {
+        late = new Promise(resolve => setImmediate(resolve)).then(async () => { await trx.users.setRoles(id, ['LATE']) }).then(() => 'done', () => 'refused')
+        throw new Error('planned')
+      }).catch(() => {})
+      equal(await late, 'refused')
+      deepEqual((await store.users.find(id))?.roles, ['CUSTOMER'])
+    }
+  },
+  {
     title: 'a part of a transaction can fail alone',
     run: async store => {
       const { id } = await someUser(store)
@@ -87,6 +100,10 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       await store.users.setRoles(id, ['ADMIN'])
       await store.users.setDisabled(id, NOW)
       deepEqual([before?.roles, before?.disabledAtMs], [['CUSTOMER'], null])
+      try {
+        Reflect.set(before?.roles ?? [], 0, 'OTHER')
+      } catch { /* as good */ }
+      deepEqual((await store.users.find(id))?.roles, ['ADMIN'])
     }
   },
   {

@@ -22,13 +22,12 @@ type Transaction = Store['transaction']
 /**
  * The storage contract in the memory of one process, for tests, trials and measurements: it ends with the process.
  * Transactions run one after another, and nothing else runs in the middle of one, so that every promise of the contract holds.
+ * Work that uses this store itself within a transaction, instead of the one it was handed, waits for its own end.
  */
 export function memoryStore (): Store {
   const turns = createTurns()
   const journal = createJournal(turns.isTaken)
   const tables = createTables(journal)
-  const inside: Store = storeOf(tables, async step => step(), savepoints(journal, () => inside))
-
   const run: Run = async step => {
     while (turns.isTaken()) await turns.next()
     return step()
@@ -36,12 +35,18 @@ export function memoryStore (): Store {
   const transaction: Transaction = async work => {
     while (turns.isTaken()) await turns.next()
     turns.take()
+    let isOver = false
+    const inside: Store = storeOf(tables, async step => {
+      if (isOver) throw new Error('the transaction is over')
+      return step()
+    }, savepoints(journal, () => inside))
     try {
       return await work(inside)
     } catch (error) {
       journal.undoTo(0)
       throw error
     } finally {
+      isOver = true
       journal.clear()
       turns.release()
     }

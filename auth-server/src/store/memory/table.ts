@@ -42,7 +42,7 @@ export function createTable<Row> (journal: Journal): Table<Row> {
   const set = (key: string, row: Row): void => {
     const previous = rows.get(key)
     journal.note(() => { restore(key, previous) })
-    rows.set(key, row)
+    rows.set(key, frozen(row))
   }
   return {
     get: key => rows.get(key),
@@ -71,6 +71,13 @@ export function createTable<Row> (journal: Journal): Table<Row> {
       return found
     }
   }
+}
+
+/** Makes the row, and everything in it but bytes, unchangeable: who reads it cannot change what is stored. */
+function frozen<Value> (value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
+  for (const part of Object.values(value)) frozen(part)
+  return Object.freeze(value)
 }
 
 /** The key of a hash. */
