@@ -12,8 +12,9 @@ const MOST_BATCHES = 100
  * Removes what cannot matter any more, a batch of each kind at a time. What is removed was refused already: tokens, codes
  * and references that have expired, and sessions that nobody can use. Sessions stay a day longer than they count, so that
  * the user's own list and an operator's questions have answers; a code stays a day, so that its second use is noticed.
- * A status list goes when it takes no new positions and no session or client has one in it: the tokens that name it have
- * expired or were revoked, and a verifier that does not find the list refuses them.
+ * A status list goes when it takes no new positions and no session or client has had one in it for a day: a revoked token
+ * that names it has expired by then. Not earlier: a verifier that had not yet seen the revocation, or that accepts tokens
+ * whose status it cannot learn, would take the token for valid.
  * @returns how many rows of each kind were removed; `null` when another instance is at it
  */
 export async function tidy (store: Store, nowMs: number, batch = TIDY_BATCH): Promise<TidyCounts | null> {

@@ -4,13 +4,14 @@ import * as sessionsAndTokens from './003-sessions-and-tokens.ts'
 import * as boundTokens from './005-bound-tokens.ts'
 import * as authorizationCodes from './006-authorization-codes.ts'
 import * as logout from './007-logout.ts'
+import * as housekeeping from './008-housekeeping.ts'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 
 const MIGRATIONS: readonly NamedMigration[] = [
   keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration,
-  logout.migration
+  logout.migration, housekeeping.migration
 ]
 
 /** Where knex records which of these migrations ran. */

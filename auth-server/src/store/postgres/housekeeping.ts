@@ -17,9 +17,8 @@ const EXPIRED: ReadonlyArray<readonly [kind: string, table: string, condition: s
   ['signIns', 'sign_ins', 'coalesce(ended_at, least(idle_expires_at, absolute_expires_at)) < :ended']
 ]
 
-const UNUSED_LIST = `not open and created_at < :ended
-  and not exists (select 1 from sessions where sessions.status_list_id = status_lists.id)
-  and not exists (select 1 from clients where clients.status_list_id = status_lists.id)`
+const IN_USE = `(exists (select 1 from sessions where sessions.status_list_id = status_lists.id)
+  or exists (select 1 from clients where clients.status_list_id = status_lists.id))`
 
 /** Removes expired rows on PostgreSQL; call it within a transaction, which holds the lock. */
 export function housekeepingStore (db: Knex): HousekeepingStore {
@@ -33,19 +32,31 @@ export function housekeepingStore (db: Knex): HousekeepingStore {
         const { rowCount } = await db.raw<{ rowCount: number }>(`delete from ${table} where ctid in (select ctid from ${table} where ${condition} limit :limit for update skip locked)`, bindings)
         counts[kind] = rowCount
       }
-      return { ...counts, statusLists: await removeUnusedLists(db, bindings) }
+      return { ...counts, ...await removeUnusedLists(db, bindings) }
     }
   }
 }
 
 type Bindings = ReturnType<typeof bindingsOf>
 
-async function removeUnusedLists (db: Knex, bindings: Bindings): Promise<number> {
-  const { rows } = await db.raw<{ rows: Array<{ id: string }> }>(`select id from status_lists where ${UNUSED_LIST} limit :limit for update skip locked`, bindings)
-  const ids = rows.map(({ id }) => id)
-  if (ids.length === 0) return 0
-  await db('status_indexes').whereIn('list_id', ids).delete()
-  return await db('status_lists').whereIn('id', ids).delete()
+/**
+ * A list that nothing is in any more may still be named by revoked tokens that have not expired: it goes when it has been
+ * unused for as long as an ended session stays. Its positions go first, a batch at a time.
+ */
+async function removeUnusedLists (db: Knex, bindings: Bindings): Promise<{ readonly statusPositions: number, readonly statusLists: number }> {
+  await db.raw(`update status_lists set unused_since = null where unused_since is not null and ${IN_USE}`)
+  await db.raw(`update status_lists set unused_since = :expired where not open and unused_since is null and not ${IN_USE}`, bindings)
+  let [statusPositions, statusLists] = [0, 0]
+  while (statusPositions < bindings.limit) {
+    const { rows: [list] } = await db.raw<{ rows: Array<{ id: string }> }>(`select id from status_lists
+      where not open and unused_since < :ended and not ${IN_USE} order by id limit 1 for update skip locked`, bindings)
+    if (list === undefined) break
+    const positions = db('status_indexes').where({ list_id: list.id })
+    statusPositions += await positions.clone().whereIn('index', positions.clone().select('index').limit(bindings.limit - statusPositions)).delete()
+    if (await positions.clone().first('index') !== undefined) break
+    statusLists += await db('status_lists').where({ id: list.id }).delete()
+  }
+  return { statusPositions, statusLists }
 }
 
 function bindingsOf ({ expiredBeforeMs, requestsBeforeMs, attemptsBeforeMs, endedBeforeMs, limit }: TidyRules): { expired: Date, requests: Date, attempts: Date, ended: Date, limit: number } {
