@@ -1,8 +1,8 @@
 import type { Knex } from 'knex'
-import type {
-  AuthorizationCode, Client, ClientProof, ClientSecret, LogoutNotice, PushedRequest, RefreshToken, Scope, Session, SignIn, SigningKeyRecord, SigningKeyState, StatusList,
-  StatusPosition, StoredAuthorizationCode, User, UserSession, UserSignIn
-} from './records.ts'
+import type { Client, ClientProof, ClientSecret, Scope, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User } from './records.ts'
+import type { SessionStore, SignInStore, AuthorizationCodeStore, PushedRequestStore, ConsentStore, LogoutNoticeStore } from './session-contract.ts'
+
+export type { Rotation, SessionSelector, SessionStore, SignInStore, AuthorizationCodeStore, PushedRequestStore, ConsentStore, LogoutNoticeStore } from './session-contract.ts'
 
 /** Users and their roles. */
 export interface UserStore {
@@ -47,102 +47,6 @@ export interface ScopeStore {
   ofAudience: (audience: string) => Promise<readonly Scope[]>
   put: (scope: Scope) => Promise<void>
   list: () => Promise<readonly Scope[]>
-}
-
-/** What one rotation stores. */
-export interface Rotation {
-  readonly hash: Buffer
-  readonly successorHash: Buffer
-  readonly successorSealed: Buffer
-  readonly sessionId: string
-  readonly nowMs: number
-  readonly idleExpiresAtMs: number
-  readonly userAgent: string | null
-  readonly sourceAddress: string | null
-}
-
-/** Which sessions to end. */
-export type SessionSelector =
-  | { readonly kind: 'session', readonly sessionId: string, readonly userId?: string }
-  | { readonly kind: 'user', readonly userId: string }
-  | { readonly kind: 'client', readonly clientId: string }
-  | { readonly kind: 'sign-in', readonly signInId: string }
-
-/** Sessions and their refresh tokens. */
-export interface SessionStore {
-  create: (session: Session, refreshTokenHash: Buffer) => Promise<void>
-  find: (id: string) => Promise<UserSession | null>
-  findByRefreshToken: (hash: Buffer) => Promise<RefreshToken | null>
-  /**
-   * The one compare-and-set of a rotation: gives the token its successor if it has none and its session has not ended.
-   * Of any number of concurrent calls for one token, over any number of processes, exactly one gets `true`.
-   */
-  rotate: (rotation: Rotation) => Promise<boolean>
-  /** Sessions that have neither ended nor expired, newest first. */
-  listOfUser: (userId: string, nowMs: number) => Promise<readonly Session[]>
-  /** Ends what has not ended; gives the sessions that this call ended. */
-  end: (selector: SessionSelector, reason: string, nowMs: number) => Promise<readonly Session[]>
-  /** Live sessions of a user, locked until the transaction ends. */
-  lockLiveOfUser: (userId: string) => Promise<readonly Session[]>
-  setStatus: (sessionId: string, status: StatusPosition) => Promise<void>
-}
-
-/** Browsers in which a user has logged in. */
-export interface SignInStore {
-  create: (signIn: SignIn, secretHash: Buffer) => Promise<void>
-  /** By the hash of the cookie's secret, ended or not. */
-  findBySecret: (secretHash: Buffer) => Promise<UserSignIn | null>
-  /** The user has shown the password again: another secret and another time, the same sign-in. `false` when it has ended. */
-  renew: (signIn: SignIn, secretHash: Buffer) => Promise<boolean>
-  /** Until the transaction ends, nobody else changes the sign-in; `null` when it has ended, or there is none. */
-  lockLive: (id: string) => Promise<UserSignIn | null>
-  touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
-  /** Ends what has not ended; gives the ids that this call ended. */
-  end: (selector: { readonly id: string } | { readonly userId: string }, nowMs: number) => Promise<readonly string[]>
-}
-
-/** Authorization codes, by hash. */
-export interface AuthorizationCodeStore {
-  save: (hash: Buffer, code: AuthorizationCode) => Promise<void>
-  find: (hash: Buffer) => Promise<StoredAuthorizationCode | null>
-  /**
-   * The one compare-and-set of a code's use: of any number of concurrent calls, over any number of processes, exactly one
-   * gets `true`.
-   */
-  use: (hash: Buffer, sessionId: string) => Promise<boolean>
-}
-
-/** Authorization requests that were pushed, by hash of their reference. */
-export interface PushedRequestStore {
-  save: (hash: Buffer, request: PushedRequest) => Promise<void>
-  find: (hash: Buffer) => Promise<PushedRequest | null>
-  /** `false` when it is not there any more: of concurrent calls one gets `true`. */
-  remove: (hash: Buffer) => Promise<boolean>
-}
-
-/** What users have allowed clients. */
-export interface ConsentStore {
-  /** The scopes that the user has allowed the client, all times together. */
-  find: (userId: string, clientId: string) => Promise<readonly string[]>
-  /** Adds to what is allowed. */
-  add: (userId: string, clientId: string, scopes: readonly string[], nowMs: number) => Promise<void>
-  /** Forgets what was allowed: the next request asks again. */
-  remove: (userId: string, clientId: string) => Promise<void>
-}
-
-/** Notices of ended sessions, on their way to clients. */
-export interface LogoutNoticeStore {
-  /** Stores a notice for each of these sessions whose client has a place for it. */
-  add: (sessions: readonly Session[], nowMs: number) => Promise<void>
-  /**
-   * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over any number of processes, a notice is in
-   * one; it is due again when the lease is over and nobody has settled it.
-   */
-  claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>
-  /** Makes a claimed notice due again at that time, unless somebody has claimed it since. */
-  postpone: (notice: LogoutNotice, nextAttemptAtMs: number) => Promise<void>
-  /** `false` when it is not there any more. */
-  remove: (id: string) => Promise<boolean>
 }
 
 /** Opaque access tokens, by hash. */

@@ -99,6 +99,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const before = await store.users.find(id)
       await store.users.setRoles(id, ['ADMIN'])
       await store.users.setDisabled(id, NOW)
+      deepEqual((await store.users.find(id))?.disabledAtMs, NOW)
       deepEqual([before?.roles, before?.disabledAtMs], [['CUSTOMER'], null])
       try {
         Reflect.set(before?.roles ?? [], 0, 'OTHER')
