@@ -19,7 +19,11 @@ const COERCING = { ...STRICT, coerceTypes: true, useDefaults: false }
 /** Coerces environment strings to the types of their settings. Values that do not fit come back as violations. */
 export function coerceStrings (schema: TObject, values: Record<string, unknown>): { values: Record<string, unknown>, violations: Violations } {
   const properties = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => Object.hasOwn(values, key)))
-  return check({ type: 'object', properties, additionalProperties: false }, values, COERCING)
+  const coerced = check({ type: 'object', properties, additionalProperties: false }, values, COERCING)
+  if (coerced.violations.size === 0) return coerced
+  // One value that does not fit leaves all of them strings: without it the others are what they are.
+  const fitting = Object.fromEntries(Object.entries(values).filter(([key]) => !coerced.violations.has(key)))
+  return { values: { ...values, ...check({ type: 'object', properties }, fitting, COERCING).values }, violations: coerced.violations }
 }
 
 /** Checks values as they are, and adds defaults. */

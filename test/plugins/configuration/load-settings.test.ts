@@ -81,6 +81,13 @@ t.test('all mistakes are told at once, each with the origin of its value, and no
   t.end()
 })
 
+t.test('one variable that does not fit makes no other one look wrong', t => {
+  const numbers = Type.Object({ port: Type.Integer(), operationsPort: Type.Integer(), edgeTls: Type.Boolean(), peerAddresses: Type.Array(Type.String(), { separator: ' ' }) })
+  const message = mistakesOf(() => loadSettings({ schema: numbers, environment: { PORT: 'eighty', SALLYPORT_OPERATIONS_PORT: '0', SALLYPORT_EDGE_TLS: 'true', SALLYPORT_PEER_ADDRESSES: 'a=b c=d' } }))
+  t.equal(message, 'The configuration has a mistake:\n  port: must be integer (environment PORT: "eighty")')
+  t.end()
+})
+
 t.test('a file gets no coercion', t => {
   const file = t.context.file('coercion.json', JSON.stringify({ edgeTls: 'true', clientSecret: 5 }))
   t.match(mistakesOf(() => loadSettings({ schema, files: [file], environment: { SALLYPORT_ISSUER: 'https://issuer.example' } })), /edgeTls: must be boolean[^]*clientSecret: must be string/)
