@@ -102,10 +102,13 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
   return { app: await another(), db, databaseUrl: url, clock, events, another }
 }
 
-/** Lets a test name paths as they are without a prefix. Paths that are under it already, and those of RFC 8414, stay as they are. */
+/** Lets a test name paths as they are without a prefix; RFC 8414 has the well-known part in front of it. */
 function mountUnderPrefix (app: FastifyInstance): void {
   const inject = app.inject.bind(app) as (options: unknown) => ReturnType<FastifyInstance['inject']>
-  const mounted = (url: string): string => url.startsWith(PREFIX) || url.startsWith('/.well-known/oauth-authorization-server') ? url : PREFIX + url
+  const mounted = (url: string): string => {
+    if (url === '/.well-known/oauth-authorization-server') return url + PREFIX
+    return url.startsWith(PREFIX) || url.startsWith('/.well-known/oauth-authorization-server/') ? url : PREFIX + url
+  }
   const replaced = (options: string | { url: string }): unknown => inject(typeof options === 'string' ? mounted(options) : { ...options, url: mounted(options.url) })
   Object.assign(app, { inject: replaced })
 }
