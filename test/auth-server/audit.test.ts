@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import t from 'tap'
 import { claimsOf, exchange, login, post, refresh, startServer, token } from './support/authorization-server.ts'
 
-t.test('logins, tokens, revocations, refusals and theft are in the audit trail, without a secret, and the chain verifies', async t => {
+t.test('A8: logins, tokens, revocations, refusals, theft, key steps and changes of clients are in the audit trail, without a secret, and the chain verifies', async t => {
   const { app, clock, db } = await startServer(t)
   const session = (await login(app)).body
   const second = (await refresh(app, session.refresh_token)).body
@@ -15,12 +15,21 @@ t.test('logins, tokens, revocations, refusals and theft are in the audit trail, 
   await refresh(app, session.refresh_token)
   const other = (await login(app)).body
   await post(app, '/oauth2/revoke', 'gateway', { token: other.refresh_token ?? '' })
+  const admin = (await exchange(app, (await login(app, 'admin1')).body.access_token, 'auth-server')).body.access_token
+  const administered = async (method: 'POST' | 'PATCH', url: string, payload?: object) => await app.inject({ method, url, headers: { authorization: `Bearer ${admin}` }, ...(payload === undefined ? {} : { payload }) })
+  await administered('POST', '/admin/keys')
+  await administered('PATCH', '/admin/clients/machine-client/keys', { dpopBoundTokens: false })
+  await app.inject({ method: 'POST', url: '/admin/keys', headers: { authorization: `Bearer ${other.access_token}` } })
+  await token(app, null, { grant_type: 'client_credentials', client_id: 'mtls-client' })
   await app.sealAudit()
   const rows = await db('audit_events').orderBy('occurred_at') as Array<{ action: string, outcome: string, reason: string | null }>
   const seen = rows.map(({ action, outcome, reason }) => `${action} ${outcome} ${reason ?? ''}`.trim())
-  for (const expected of ['session.start success', 'session.refresh success', 'token.exchange success', 'token.issue success', 'token.issue denied password-wrong', 'session.end success refresh-token-reused', 'token.issue denied refresh-token-reused', 'session.end success revoked']) {
+  for (const expected of ['session.start success', 'session.refresh success', 'token.exchange success', 'token.issue success', 'token.issue denied password-wrong', 'session.end success refresh-token-reused', 'token.issue denied refresh-token-reused', 'session.end success revoked', 'client.set-keys success']) {
     t.ok(seen.includes(expected), expected)
   }
+  t.ok(seen.some(row => row.startsWith('key.publish success')), 'a key step')
+  t.ok(seen.some(row => row.startsWith('key.') && row.includes('denied')), 'a refused one')
+  t.ok(seen.some(row => /^token.issue denied client-/.test(row)), 'a client without its certificate')
   for (const secret of [session.access_token, session.refresh_token, exchanged]) t.notOk(JSON.stringify(rows).includes(String(secret)))
   t.match(await verifyChain(db), { ok: true })
 })
