@@ -4,7 +4,9 @@ import type { Test } from 'tap'
 import type { Knex } from 'knex'
 import { connect, testDatabase } from '../../support/database.ts'
 
-export const ISSUER = 'https://localhost:8081'
+/** Path under which the server is mounted: `under-a-prefix.test.ts` runs tests of the protocol once more with one. */
+export const PREFIX = process.env.SALLYPORT_TEST_PREFIX ?? ''
+export const ISSUER = `https://localhost:8081${PREFIX}`
 export const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 /** Cheap: tests assert how often and with what a hash runs, never how long. */
@@ -88,6 +90,7 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
     const app = await buildApp({ ...SETTINGS, ...settings, ...moreSettings }, {
       store: postgresStore(pool), clock: () => clock.ms, passwordParameters: CHEAP, unfulfilledAudit: 'refuse', ...collaborators, ...moreCollaborators
     })
+    if (PREFIX !== '') mountUnderPrefix(app)
     app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
     t.after(async () => {
       await app.close()
@@ -97,6 +100,14 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
     return app
   }
   return { app: await another(), db, databaseUrl: url, clock, events, another }
+}
+
+/** Lets a test name paths as they are without a prefix. Paths that are under it already, and those of RFC 8414, stay as they are. */
+function mountUnderPrefix (app: FastifyInstance): void {
+  const inject = app.inject.bind(app) as (options: unknown) => ReturnType<FastifyInstance['inject']>
+  const mounted = (url: string): string => url.startsWith(PREFIX) || url.startsWith('/.well-known/oauth-authorization-server') ? url : PREFIX + url
+  const replaced = (options: string | { url: string }): unknown => inject(typeof options === 'string' ? mounted(options) : { ...options, url: mounted(options.url) })
+  Object.assign(app, { inject: replaced })
 }
 
 export const basic = (clientId: string, secret = secretOf(clientId)): string => `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`
