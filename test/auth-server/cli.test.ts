@@ -74,3 +74,12 @@ t.test('help is printed, and a wrong call says what is wrong and exits with 2', 
   ] as const) t.match(await run(line), { code: 2, error }, line)
   t.match(await run('users disable nobody'), { code: 1, error: /There is no user nobody/ })
 })
+
+t.test('a database of which no address answers is named with every address', async t => {
+  const written = { out: '', error: '' }
+  const refused = new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')])
+  const code = await runCommand(['users', 'list'], async () => { throw refused }, {
+    out: text => { written.out += text }, error: text => { written.error += text }, readStdin: async () => ''
+  })
+  t.strictSame([code, written], [1, { out: '', error: 'connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1' }])
+})

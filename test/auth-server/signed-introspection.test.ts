@@ -36,10 +36,10 @@ t.test('O-22: a signed answer tells nothing more about a token that is not the c
 t.test('what does not name the signed form gets JSON', async t => {
   const server = await startServer(t)
   const { body: { access_token: value } } = await login(server.app)
-  for (const accept of ['*/*', 'application/*', 'application/json', `${SIGNED};q=0`, `${SIGNED}; q=0.000, application/json`, `${SIGNED}x`, '']) {
+  for (const accept of ['*/*', 'application/*', 'application/json', `${SIGNED};q=0`, `${SIGNED}; q=0.000, application/json`, `${SIGNED}x`, `application/json;note="a, ${SIGNED}, b"`, `application/json;note="\\", ${SIGNED}`, `application/json;note=", ${SIGNED}, \\`, '']) {
     t.match((await ask(server, value, accept)).headers['content-type'], /^application\/json/, accept)
   }
-  for (const accept of [`application/json;q=0.5, ${SIGNED}`, `${SIGNED}; q=0.1`, SIGNED.toUpperCase()]) t.equal((await ask(server, value, accept)).headers['content-type'], SIGNED, accept)
+  for (const accept of [`application/json;q=0.5, ${SIGNED}`, `${SIGNED}; q=0.1`, `application/json;note="a", ${SIGNED}`, SIGNED.toUpperCase()]) t.equal((await ask(server, value, accept)).headers['content-type'], SIGNED, accept)
 })
 
 t.test('a signed introspection answer is no access token', async t => {

@@ -36,9 +36,15 @@ export async function runCommand (args: readonly string[], administration: () =>
       terminal.error(`${error.message}\nSee: npm run auth -- help`)
       return 2
     }
-    terminal.error(error instanceof Error ? error.message : String(error))
+    terminal.error(reasonOf(error))
     return 1
   }
+}
+
+/** A host of which no address answers fails with an error of errors, whose own message is empty. */
+function reasonOf (error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function runParsed (command: Command, args: readonly string[], administration: () => Promise<KeyAdministration>, terminal: Terminal): Promise<number> {

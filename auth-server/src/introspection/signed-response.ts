@@ -7,13 +7,16 @@ import type { IntrospectionResponse } from './introspect-token.ts'
 /** The media type of a signed answer. @see RFC 9701 §4 */
 export const SIGNED_RESPONSE_TYPE = 'application/token-introspection+jwt'
 
+/** A quoted value of a parameter: commas in it separate nothing. One that does not end goes to the end. @see RFC 9110 §5.6.4 */
+const QUOTED = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g
+
 /**
  * Whether a request asks for a signed answer, by name: a wildcard, which every client sends, asks for nothing, and a weight
  * of zero refuses it.
  * @see RFC 9701 §4, RFC 9110 §12.5.1
  */
 export function asksForSignedResponse (accept: string | undefined): boolean {
-  return (accept ?? '').split(',').some(range => {
+  return (accept ?? '').replaceAll(QUOTED, '""').split(',').some(range => {
     const [type = '', ...parameters] = range.split(';').map(part => part.trim().toLowerCase())
     return type === SIGNED_RESPONSE_TYPE && !parameters.some(parameter => /^q=0(\.0*)?$/.test(parameter))
   })

@@ -73,6 +73,8 @@ function bootFailure (error: unknown, { host, port }: ServiceOptions): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null
   if (code === 'EADDRINUSE') return `port ${port} on ${host} is taken`
   if (code === 'EACCES') return `port ${port} on ${host} is not allowed for this user`
+  // A host of which no address answers fails with an error of errors, whose own message is empty.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(inner => inner instanceof Error ? inner.message : String(inner)).join(', ')
   return code === null ? error.stack ?? error.message : error.message
 }
 

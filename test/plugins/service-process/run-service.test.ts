@@ -57,10 +57,11 @@ t.test('a taken port is one clear line', async t => {
   t.match(output(), `fixture-service: port ${port} on 127.0.0.1 is taken\n`)
 })
 
-t.test('a defect at boot is told with its stack', async t => {
-  const { output, ended } = start('0', 'defect')
-  t.equal(await ended, '1')
-  t.match(output(), /fixture-service: TypeError: a defect\n {4}at /)
+t.test('a defect at boot is told with its stack, a host of which no address answers in one line', async t => {
+  const [defect, unreachable] = [start('0', 'defect'), start('0', 'unreachable')]
+  t.strictSame(await Promise.all([defect.ended, unreachable.ended]), ['1', '1'])
+  t.match(defect.output(), /fixture-service: TypeError: a defect\n {4}at /)
+  t.equal(unreachable.output(), 'fixture-service: connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1\n')
 })
 
 t.test('P4: an uncaught error is logged, and the process closes in order with exit code 1', async t => {
