@@ -19,7 +19,7 @@ export function routeLabel (pattern: string | undefined): string {
  * `error_type`: empty for what is not our error (below 500, as the conventions say for servers), else the error's stable
  * code or, where there is none, the status. Texts and codes of other packages stay out: they may hold anything.
  */
-export function errorTypeLabel (statusCode: number, errorCode: string | undefined): string {
+export function errorTypeLabel (statusCode: number, errorCode: string | null): string {
   if (statusCode < 500) return ''
-  return errorCode !== undefined && STABLE_CODE.test(errorCode) ? errorCode : String(statusCode)
+  return errorCode !== null && STABLE_CODE.test(errorCode) ? errorCode : String(statusCode)
 }

@@ -1,59 +1,71 @@
 import client, { Counter, Registry } from '@prometheus-io/client'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
-import type { SecurityEvent } from '@sallyport/security-context'
-import { DURATION_BUCKETS_SECONDS, errorTypeLabel, methodLabel, routeLabel } from './http-labels.ts'
+import { routeLabel } from './http-labels.ts'
 import type { MetricsOptions } from './options.ts'
+import { createDurationHistogram } from './request-durations.ts'
 import { createEventCounter } from './security-events.ts'
 
 export type { MetricsOptions } from './options.ts'
+
+const ERROR_CODE = Symbol('sallyport.metrics.errorCode')
+const COUNTED = Symbol('sallyport.metrics.counted')
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Registry of this process's metrics: `new Gauge({ …, registers: [fastify.metricsRegistry] })`. */
     metricsRegistry: Registry
   }
+  interface FastifyRequest {
+    [ERROR_CODE]: string | null
+    [COUNTED]: boolean
+  }
 }
-
-const DURATION = 'http_server_request_duration_seconds'
 
 /**
  * Prometheus metrics under the names of the HTTP semantic conventions, and a counter of security events. The number of
- * series is bounded whatever is requested, and no label holds anything a caller wrote. Register it first, so that
- * every request is measured from its beginning.
+ * series is bounded whatever is requested, and no label holds anything a caller wrote.
  */
 async function metrics (fastify: FastifyInstance, options: MetricsOptions): Promise<void> {
   const registry = new Registry()
   if (options.process !== undefined) registry.setDefaultLabels({ process: options.process })
+  await fastify.register(fastifyMetrics.default, processMeasurements(registry, options))
+  fastify.decorate('metricsRegistry', registry)
+
   const aborted = new Counter({
     name: 'sallyport_http_requests_aborted_total',
     help: 'Requests whose client left before the response was complete; they have no duration',
     labelNames: ['http_route'],
     registers: [registry]
   })
-  const errorCodes = new WeakMap<FastifyRequest, string>()
-  const counted = new WeakSet<FastifyRequest>()
+  const observeDuration = createDurationHistogram(registry)
   const countEvents = createEventCounter(registry)
-
-  const errorType = (request: FastifyRequest, reply: FastifyReply): string => errorTypeLabel(reply.statusCode, errorCodes.get(request))
-  await fastify.register(fastifyMetrics.default, measurements(registry, options, errorType))
-  fastify.decorate('metricsRegistry', registry)
-
-  fastify.addHook('onError', async function rememberErrorCode (request, _reply, error) {
-    if (typeof error.code === 'string') errorCodes.set(request, error.code)
-  })
   const countOnce = (request: FastifyRequest): void => {
+    if (request[COUNTED]) return
+    request[COUNTED] = true
     // A bare app may have no security context.
-    const events: readonly SecurityEvent[] | undefined = request.securityEvents
-    if (events === undefined || counted.has(request)) return
-    counted.add(request)
-    countEvents(events)
+    countEvents(request.securityEvents ?? [])
   }
-  fastify.addHook('onResponse', async function countSecurityEvents (request) { countOnce(request) })
-  fastify.addHook('onRequestAbort', async function countAborted (request) {
+
+  // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else here.
+  fastify.decorateRequest(ERROR_CODE, null)
+  fastify.decorateRequest(COUNTED, false)
+  fastify.addHook('onError', function rememberErrorCode (request, _reply, error, next) {
+    if (typeof error.code === 'string') request[ERROR_CODE] = error.code
+    next()
+  })
+  fastify.addHook('onResponse', function measureRequest (request, reply, next) {
+    countOnce(request)
+    if (request.routeOptions.config.disableMetrics !== true) {
+      observeDuration(reply.elapsedTime / 1000, { method: request.method, route: measuredRoute(request), statusCode: reply.statusCode, errorCode: request[ERROR_CODE] })
+    }
+    next()
+  })
+  fastify.addHook('onRequestAbort', function countAborted (request, next) {
     countOnce(request)
     aborted.inc({ http_route: measuredRoute(request) })
+    next()
   })
 
   options.exposeOn?.get('/metrics', { config: { access: 'public', audit: 'none', disableMetrics: true }, logLevel: 'warn' }, async function exposeMetrics (_request, reply) {
@@ -65,26 +77,14 @@ function measuredRoute (request: FastifyRequest): string {
   return routeLabel(request.is404 ? undefined : request.routeOptions.url)
 }
 
-/** What fastify-metrics measures for us: the duration of each request as a histogram, and the process. */
-function measurements (registry: Registry, options: MetricsOptions, errorType: (request: FastifyRequest, reply: FastifyReply) => string): Parameters<typeof fastifyMetrics.default>[1] {
+/** What fastify-metrics measures for us: the process. */
+function processMeasurements (registry: Registry, options: MetricsOptions): Parameters<typeof fastifyMetrics.default>[1] {
   return {
     endpoint: null,
     // Given, so that it does not look for another client package at run time.
     promClient: client,
     defaultMetrics: { enabled: options.processMetrics !== false, register: registry },
-    routeMetrics: {
-      // Its summaries have names outside the conventions; what is switched off is still constructed, so it gets no registry.
-      enabled: { histogram: true, summary: false },
-      registeredRoutesOnly: false,
-      methodBlacklist: [],
-      // It writes the method as it came; a custom label of the same name is written after it.
-      customLabels: { http_request_method: request => methodLabel(request.method), error_type: errorType },
-      overrides: {
-        labels: { method: 'http_request_method', route: 'http_route', status: 'http_response_status_code', getRouteLabel: measuredRoute },
-        histogram: { name: DURATION, help: 'Duration of HTTP server requests', buckets: [...DURATION_BUCKETS_SECONDS], registers: [registry] },
-        summary: { registers: [] }
-      }
-    }
+    routeMetrics: { enabled: false }
   }
 }
 

@@ -3,25 +3,43 @@ import type { SecurityEvent } from '@sallyport/security-context'
 
 const IDENTIFIER = /^[a-z][a-z0-9-]{0,63}$/
 const MAX_SERIES = 500
+const OTHER = 'other'
+
+/** How often an event happened since the counter was last read. */
+interface Tally {
+  readonly labels: Pick<SecurityEvent, 'stage' | 'outcome' | 'reason'>
+  count: number
+}
 
 /**
  * Counts security events by stage, outcome and reason. A reason that is not an identifier, or a new one once there are
  * 500 series, is counted as `other`: no mistake elsewhere can put a secret into a label or exhaust the memory.
  */
 export function createEventCounter (registry: Registry): (events: readonly SecurityEvent[]) => void {
-  const counter = new Counter({
+  const tallies = new Map<string, Tally>()
+  registry.registerMetric(new Counter({
     name: 'sallyport_security_events_total',
     help: 'What the security stages of requests found out',
     labelNames: ['stage', 'outcome', 'reason'],
-    registers: [registry]
-  })
-  const series = new Set<string>()
-  return function countEvents (events) {
-    for (const { stage, outcome, reason } of events) {
-      const key = `${stage} ${outcome} ${reason}`
-      const isKnown = series.has(key) || (series.size < MAX_SERIES && IDENTIFIER.test(reason))
-      if (isKnown) series.add(key)
-      counter.inc({ stage, outcome, reason: isKnown ? reason : 'other' })
+    registers: [],
+    // Handed over when somebody reads: a request pays for one look-up.
+    collect () {
+      for (const tally of tallies.values()) {
+        this.inc(tally.labels, tally.count)
+        tally.count = 0
+      }
     }
+  }))
+  function tallyOf ({ stage, outcome, reason }: SecurityEvent): Tally {
+    const key = `${stage} ${outcome} ${reason}`
+    const known = tallies.get(key)
+    if (known !== undefined) return known
+    if (reason !== OTHER && (tallies.size >= MAX_SERIES || !IDENTIFIER.test(reason))) return tallyOf({ stage, outcome, reason: OTHER })
+    const tally = { labels: { stage, outcome, reason }, count: 0 }
+    tallies.set(key, tally)
+    return tally
+  }
+  return function countEvents (events) {
+    for (const event of events) tallyOf(event).count++
   }
 }
