@@ -41,7 +41,7 @@ export default async function startOidcProvider (): Promise<MeasuredServer> {
     origin,
     requests: {
       'client credentials': [form('/token', CLIENT, { grant_type: 'client_credentials', scope: 'read' })],
-      introspection: opaque.map(token => form('/token/introspection', CLIENT, { token })),
+      introspection: opaque.map(token => ({ ...form('/token/introspection', CLIENT, { token }), expect: '"active":true' })),
       refresh: refreshTokens.map(refreshToken => ({ ...form('/token', CLIENT, { grant_type: 'refresh_token', refresh_token: refreshToken }), chained: true }))
     },
     close: async () => { server.close() }

@@ -1,7 +1,10 @@
 import type { LoadRequest } from '../harness/types.ts'
 
-/** Concurrent refresh chains: each is a session of its own. */
-export const CHAINS = 32
+/**
+ * Refresh chains, each a session of its own. The peer's memory adapter keeps a thousand entries and walks all tokens of a chain
+ * at each step, so more chains would lose their grants, and fewer would be longer and dearer for it.
+ */
+export const CHAINS = 128
 /** Different tokens that are introspected in turn. */
 export const INTROSPECTIONS = 64
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { buildApp, memoryStore, migrate, postgresStore, seedStore, type AuthServerSettings, type Store } from '@sallyport/auth-server'
 import { startPostgres } from '@sallyport/local'
 import knex from 'knex'
-import type { MeasuredServer } from '../harness/types.ts'
+import type { LoadRequest, MeasuredServer } from '../harness/types.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
@@ -50,21 +50,16 @@ export default async function startSallyport (options: Readonly<Record<string, u
   await app.listen({ host: '127.0.0.1', port: 0 })
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 
-  const tokenOf = async (id: string, parameters: Record<string, string>): Promise<Record<string, string>> => {
-    const { method, headers, body, path } = form('/oauth2/token', client(id), parameters)
-    const response = await fetch(`${origin}${path}`, { method, headers, body: body ?? null })
-    if (!response.ok) throw new Error(`${id}: ${await response.text()}`)
-    return await response.json() as Record<string, string>
-  }
-  const sessions = await Promise.all(Array.from({ length: CHAINS }, async () => await tokenOf('gateway', { grant_type: 'password', username: 'customer1', password: USER.password })))
-  const opaque = await Promise.all(Array.from({ length: INTROSPECTIONS }, async () => await tokenOf('opaque-client', { grant_type: 'client_credentials' })))
+  const opaque = form('/oauth2/token', client('opaque-client'), { grant_type: 'client_credentials' })
+  const session = form('/oauth2/token', client('gateway'), { grant_type: 'password', username: 'customer1', password: USER.password })
+  const introspection = { ...form('/oauth2/introspect', client('gateway'), {}), expect: '"active":true' }
   return {
     origin,
     requests: {
       'client credentials': [form('/oauth2/token', client('machine-client'), { grant_type: 'client_credentials', scope: 'orders:read' })],
-      introspection: opaque.map(({ access_token: token = '' }) => form('/oauth2/introspect', client('gateway'), { token })),
-      'introspection of a JWT': sessions.map(({ access_token: token = '' }) => form('/oauth2/introspect', client('gateway'), { token })),
-      refresh: sessions.map(({ refresh_token: token = '' }) => ({ ...form('/oauth2/token', client('gateway'), { grant_type: 'refresh_token', refresh_token: token }), chained: true }))
+      introspection: times(INTROSPECTIONS, { ...introspection, prepare: { request: opaque, member: 'access_token', parameter: 'token' } }),
+      'introspection of a JWT': times(INTROSPECTIONS, { ...introspection, prepare: { request: session, member: 'access_token', parameter: 'token' } }),
+      refresh: times(CHAINS, { ...form('/oauth2/token', client('gateway'), { grant_type: 'refresh_token' }), chained: true, prepare: { request: session, member: 'refresh_token', parameter: 'refresh_token' } })
     },
     close: async () => {
       await app.close()
@@ -72,6 +67,8 @@ export default async function startSallyport (options: Readonly<Record<string, u
     }
   }
 }
+
+const times = (count: number, request: LoadRequest): LoadRequest[] => Array.from({ length: count }, () => request)
 
 async function openPostgres (): Promise<OpenStore> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))

@@ -21,29 +21,32 @@ export interface Report {
 }
 
 /**
- * Runs every candidate in interleaved rounds and compares the CPU time that their processes took per request: of this noisy
+ * Runs the operations one after another, each for every candidate in interleaved rounds, and compares the CPU time that their processes took per request: of this noisy
  * machine, only the ratios within one run mean anything.
  */
 export async function runBenchmark (benchmark: Benchmark, log: (line: string) => void): Promise<Report> {
   const running: Running[] = []
+  const awake = stayAwake()
   try {
     for (const candidate of benchmark.candidates) {
       if (isInstalled(candidate)) running.push(await start(candidate))
       else log(`left out: ${candidate.name} (${candidate.needs} is not installed)`)
     }
     const samples = new Map<string, Array<{ cpu: number, rate: number }>>()
-    for (let round = 0; round <= benchmark.rounds; round++) {
-      for (const operation of benchmark.operations) {
-        for (const server of rotated(running, round)) {
-          if (server.chains[operation.name] === undefined) continue
-          const sample = await measure(server, operation)
-          // Round 0 warms up.
-          if (round > 0) samples.set(`${server.name}|${operation.name}`, [...samples.get(`${server.name}|${operation.name}`) ?? [], sample])
+    for (const operation of benchmark.operations) {
+      const able = running.filter(({ chains }) => chains[operation.name] !== undefined)
+      for (const server of able) await measure(server, operation, operation.warmUp)
+      for (let round = 0; round < benchmark.rounds; round++) {
+        for (const server of rotated(able, round)) {
+          const sample = await measure(server, operation, operation.requests)
+          samples.set(`${server.name}|${operation.name}`, [...samples.get(`${server.name}|${operation.name}`) ?? [], sample])
         }
       }
+      log(`measured: ${operation.name}`)
     }
     return report(benchmark, samples)
   } finally {
+    awake.stop()
     for (const { child, pool } of running) {
       await pool.destroy()
       const ended = once(child, 'exit')
@@ -59,12 +62,32 @@ async function start (candidate: Candidate): Promise<Running> {
     once(child, 'message'),
     once(child, 'exit').then(([code]) => { throw new Error(`${candidate.name} ended with ${String(code)} before it was ready`) })
   ]) as [{ ready: { origin: string, requests: Running['chains'] } }]
-  return { name: candidate.name, child, pool: new Pool(message.ready.origin, { connections: 64 }), chains: message.ready.requests }
+  const pool = new Pool(message.ready.origin, { connections: 64 })
+  const chains = Object.entries(message.ready.requests).map(async ([operation, requests]) => [operation, await Promise.all(requests.map(async request => await prepared(candidate.name, pool, request)))] as const)
+  return { name: candidate.name, child, pool, chains: Object.fromEntries(await Promise.all(chains)) }
 }
 
-async function measure (server: Running, operation: Operation): Promise<{ cpu: number, rate: number }> {
+/** What a candidate needs before it is measured is asked for from here: a client in its own process would be part of it. */
+async function prepared (name: string, pool: Pool, load: LoadRequest): Promise<LoadRequest> {
+  if (load.prepare === undefined) return load
+  const { prepare: { request, member, parameter }, ...rest } = load
+  return withParameter(rest, parameter, memberOf(await sent(name, pool, request), member))
+}
+
+/**
+ * Keeps this process running without a pause. To wake a sleeping client is work that the kernel does, and accounts for, in the
+ * server's system calls, and the faster the server, the more often its client sleeps.
+ */
+function stayAwake (): { readonly stop: () => void } {
+  let isNeeded = true
+  const spin = (): void => { if (isNeeded) setImmediate(spin) }
+  spin()
+  return { stop: () => { isNeeded = false } }
+}
+
+async function measure (server: Running, operation: Operation, requests: number): Promise<{ cpu: number, rate: number }> {
   const chains = server.chains[operation.name] ?? []
-  let left = operation.requests
+  let left = requests
   const before = await cpuOf(server.child)
   const startedAt = process.hrtime.bigint()
   await Promise.all(Array.from({ length: operation.concurrency }, async (_, lane) => {
@@ -73,21 +96,31 @@ async function measure (server: Running, operation: Operation): Promise<{ cpu: n
       const next = chains[at]
       if (next === undefined) throw new Error(`${server.name} has no request for ${operation.name}`)
       chains[at] = await send(server, next)
-      if (next.chained !== true) at = (at + operation.concurrency) % chains.length
+      at = (at + operation.concurrency) % chains.length
     }
   }))
   const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
-  return { cpu: (await cpuOf(server.child) - before) / operation.requests, rate: operation.requests / seconds }
+  return { cpu: (await cpuOf(server.child) - before) / requests, rate: requests / seconds }
 }
 
-/** Sends one request; returns the next one of its chain. A refusal ends the benchmark: it would measure the wrong thing. */
+/** Sends one request; returns the next one of its chain. */
 async function send (server: Running, load: LoadRequest): Promise<LoadRequest> {
-  const response = await server.pool.request({ method: load.method, path: load.path, headers: load.headers, body: load.body ?? null })
+  const text = await sent(server.name, server.pool, load)
+  return load.chained === true ? withParameter(load, 'refresh_token', memberOf(text, 'refresh_token')) : load
+}
+
+/** The answer's text. A refusal ends the benchmark: it would measure the wrong thing. */
+async function sent (name: string, pool: Pool, load: LoadRequest): Promise<string> {
+  const response = await pool.request({ method: load.method, path: load.path, headers: load.headers, body: load.body ?? null })
   const text = await response.body.text()
-  if (response.statusCode >= 300) throw new Error(`${server.name} answered ${response.statusCode} to ${load.path}: ${text.slice(0, 200)}`)
-  if (load.chained !== true || load.body === undefined) return load
+  if (response.statusCode >= 300 || !text.includes(load.expect ?? '')) throw new Error(`${name} answered ${response.statusCode} to ${load.path}: ${text.slice(0, 200)}`)
+  return text
+}
+
+const memberOf = (text: string, member: string): string => (JSON.parse(text) as Record<string, string>)[member] ?? ''
+function withParameter (load: LoadRequest, parameter: string, value: string): LoadRequest {
   const form = new URLSearchParams(load.body)
-  form.set('refresh_token', (JSON.parse(text) as { refresh_token: string }).refresh_token)
+  form.set(parameter, value)
   return { ...load, body: form.toString() }
 }
 

@@ -12,6 +12,9 @@ export interface Candidate {
 /** One kind of request, measured for every candidate that has it. */
 export interface Operation {
   readonly name: string
+  /** Sent before the first round: a server's just-in-time compiler is done only after tens of thousands. */
+  readonly warmUp: number
+  /** In each round. */
   readonly requests: number
   readonly concurrency: number
 }
@@ -41,8 +44,12 @@ export interface LoadRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
+  /** A piece of the answer without which the benchmark ends. */
+  readonly expect?: string
   /** A refresh chain: the next request's body is this one with the `refresh_token` of the answer. */
   readonly chained?: boolean
+  /** Sent once before everything else; a member of its answer becomes a parameter of this request's form. */
+  readonly prepare?: { readonly request: LoadRequest, readonly member: string, readonly parameter: string }
 }
 
 /** A server that is ready to be measured. */
