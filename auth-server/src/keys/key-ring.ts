@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
 import { InvalidSettingsError, UnsealError } from '../errors.ts'
 
 /** Seals values at rest; the newest key seals, every key of the ring opens. */
@@ -27,21 +27,21 @@ const TAG_BYTES = 16
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its key
  */
 export function parseKeyRing (text: string): KeyRing {
-  const keys = new Map<string, Buffer>()
+  const keys = new Map<string, KeyObject>()
   const mistakes: string[] = []
   for (const [position, entry] of text.split(/\s+/).filter(part => part !== '').entries()) {
     const [, id, encoded] = /^([\w-]{1,32}):([\w-]+)$/.exec(entry) ?? []
     const key = Buffer.from(encoded ?? '', 'base64url')
     if (id === undefined || key.length !== KEY_BYTES) mistakes.push(`sealing key ${position + 1} is not id:base64url of ${KEY_BYTES} bytes`)
     else if (keys.has(id)) mistakes.push(`two sealing keys have the id ${id}`)
-    else keys.set(id, key)
+    else keys.set(id, createSecretKey(key))
   }
   if (keys.size === 0 && mistakes.length === 0) mistakes.push('there is no sealing key')
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
   return keyRing(keys)
 }
 
-function keyRing (keys: ReadonlyMap<string, Buffer>): KeyRing {
+function keyRing (keys: ReadonlyMap<string, KeyObject>): KeyRing {
   const [newest] = keys
   if (newest === undefined) throw new InvalidSettingsError('there is no sealing key')
   const [newestId, newestKey] = newest
@@ -66,10 +66,10 @@ function keyIdOf (sealed: Buffer): string {
 
 /**
  * AES-256-GCM with a random nonce: nonce, tag, ciphertext.
- * @param key 32 bytes
+ * @param key 32 bytes; a key object, since Node 24 takes 10 µs longer for a key that comes as bytes
  * @param purpose authenticated with the ciphertext
  */
-export function sealWith (key: Buffer, purpose: string, plaintext: Buffer): Buffer {
+export function sealWith (key: KeyObject, purpose: string, plaintext: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose))
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
@@ -80,7 +80,7 @@ export function sealWith (key: Buffer, purpose: string, plaintext: Buffer): Buff
  * The inverse of {@link sealWith}.
  * @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` for another key, another purpose or a changed value
  */
-export function openWith (key: Buffer, purpose: string, sealed: Buffer): Buffer {
+export function openWith (key: KeyObject, purpose: string, sealed: Buffer): Buffer {
   try {
     const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
       .setAAD(Buffer.from(purpose)).setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 
 /** Ties a form to the browser that it was shown in. */
 export interface CsrfTokens {
@@ -13,7 +13,8 @@ export interface CsrfTokens {
  * @param keys newest first; the newest makes tokens, each one proves them
  */
 export function createCsrfTokens (keys: readonly Buffer[]): CsrfTokens {
-  const tokens = (browserSecret: string): readonly Buffer[] => keys.map(key => createHmac('sha256', key).update(browserSecret).digest())
+  const macKeys = keys.map(key => createSecretKey(key))
+  const tokens = (browserSecret: string): readonly Buffer[] => macKeys.map(key => createHmac('sha256', key).update(browserSecret).digest())
   return {
     tokenOf: browserSecret => tokens(browserSecret)[0]?.toString('base64url') ?? '',
     isRight: (token, browserSecret) => {

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { BasicRejectedError } from '../errors.ts'
@@ -31,7 +31,7 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  */
 export function createCredentialTokens (options: ResolvedBasicOptions, verifier: TokenVerifier): CredentialTokens {
   const { tokenClient, clock, scope } = options
-  const macKey = randomBytes(32)
+  const macKey = createSecretKey(randomBytes(32))
   const revoker = createRevoker(tokenClient)
   const rejectedUntilMs = new LRUCache<string, number>({ max: options.maxRejected })
   const flights = new Map<string, Promise<VerifiedToken>>()

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 
 /** Nonces that every instance with the same keys recognises, without a store. */
 export interface DpopNonces {
@@ -30,7 +30,8 @@ const CLOCK_TOLERANCE_MS = 5000
  * @see RFC 9449 §8
  */
 export function createDpopNonces ({ keys, lifetimeSeconds = 300, clock = Date.now }: DpopNonceOptions): DpopNonces {
-  const [newest] = keys
+  const macKeys = keys.map(key => createSecretKey(key))
+  const [newest] = macKeys
   if (newest === undefined) throw new RangeError('nonces need a key')
   return {
     current: () => {
@@ -42,13 +43,13 @@ export function createDpopNonces ({ keys, lifetimeSeconds = 300, clock = Date.no
       const bytes = Buffer.from(nonce ?? '', 'base64url')
       if (bytes.length !== TIME_BYTES + TAG_BYTES) return false
       const time = bytes.subarray(0, TIME_BYTES)
-      const isOurs = keys.some(key => timingSafeEqual(tagOf(key, time), bytes.subarray(TIME_BYTES)))
+      const isOurs = macKeys.some(key => timingSafeEqual(tagOf(key, time), bytes.subarray(TIME_BYTES)))
       const ageMs = clock() - time.readUIntBE(0, TIME_BYTES)
       return isOurs && ageMs >= -CLOCK_TOLERANCE_MS && ageMs < lifetimeSeconds * 1000
     }
   }
 }
 
-function tagOf (key: Buffer, time: Buffer): Buffer {
+function tagOf (key: KeyObject, time: Buffer): Buffer {
   return createHmac('sha256', key).update('dpop-nonce').update(time).digest().subarray(0, TAG_BYTES)
 }

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
@@ -36,7 +36,7 @@ export function createSessionRefresher (
   options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens) => readonly NamedValue[]
 ): SessionRefresher {
   const { tokenClient, clock } = options
-  const macKey = randomBytes(32)
+  const macKey = createSecretKey(randomBytes(32))
   const flights = new Map<string, Promise<RenewedSession>>()
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
   const keyOf = (refreshToken: string): string => createHmac('sha256', macKey).update(refreshToken).digest('base64url')
