@@ -16,7 +16,8 @@ const QUOTED = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g
  * @see RFC 9701 §4, RFC 9110 §12.5.1
  */
 export function asksForSignedResponse (accept: string | undefined): boolean {
-  return (accept ?? '').replaceAll(QUOTED, '""').split(',').some(range => {
+  if (accept?.toLowerCase().includes(SIGNED_RESPONSE_TYPE) !== true) return false
+  return accept.replaceAll(QUOTED, '""').split(',').some(range => {
     const [type = '', ...parameters] = range.split(';').map(part => part.trim().toLowerCase())
     return type === SIGNED_RESPONSE_TYPE && !parameters.some(parameter => /^q=0(\.0*)?$/.test(parameter))
   })

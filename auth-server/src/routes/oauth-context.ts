@@ -20,9 +20,9 @@ export const formOf = (request: FastifyRequest<FormRoute>): Form => request.body
  */
 export function prepareOAuthContext (fastify: FastifyInstance): void {
   takeFormsOnly(fastify)
-  fastify.addHook('onRequest', async function keepTokensOutOfCachesAndUrls (request, reply) {
+  fastify.addHook('onRequest', function keepTokensOutOfCachesAndUrls (request, reply, next) {
     void reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
-    if (request.url.includes('?')) throw invalidRequest('parameter-in-url', 'Parameters are taken from the body only')
+    next(request.url.includes('?') ? invalidRequest('parameter-in-url', 'Parameters are taken from the body only') : undefined)
   })
   fastify.setErrorHandler(answerOAuthError)
 }

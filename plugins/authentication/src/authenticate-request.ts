@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
@@ -6,11 +6,15 @@ import { recordEvent } from './record-event.ts'
 import type { Strategy } from './strategy.ts'
 
 /** The hook that finds out who is calling, with these strategies in this order. */
-export function authenticateWith (strategies: readonly Strategy[]): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+export function authenticateWith (strategies: readonly Strategy[]): onRequestHookHandler {
   const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
 
-  return async function authenticate (request, reply) {
-    if (request.is404 || request.routeOptions.config.access === 'public') return
+  return function authenticate (request, reply, next) {
+    if (request.is404 || request.routeOptions.config.access === 'public') next()
+    else identify(request, reply).then(() => next(), next)
+  }
+
+  async function identify (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (readAuthorization(request.raw.rawHeaders).kind === 'ambiguous') throw refuse(request, null, new AmbiguousCredentialsError())
     for (const strategy of strategies) {
       const result = await strategy.authenticate(request, reply)

@@ -62,7 +62,14 @@ function authorization (fastify: FastifyInstance, options: AuthorizationOptions,
     next(access === undefined || access === 'public' ? undefined : refuseEarly(request, access))
   })
 
-  fastify.addHook('preHandler', async function authorizeResource (request) {
+  fastify.addHook('preHandler', function authorizeResource (request, _reply, next) {
+    const { access, resource } = request.routeOptions.config
+    if (resource === undefined && typeof access !== 'object') next()
+    else decideOver(request).then(() => next(), next)
+  })
+  done()
+
+  async function decideOver (request: FastifyRequest): Promise<void> {
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
     // A query builder's `first()` answers undefined, whatever the type says.
@@ -71,8 +78,7 @@ function authorization (fastify: FastifyInstance, options: AuthorizationOptions,
     const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, resolved) : undefined
     if (refusal !== undefined) throw refusal
     request.resource = resource ?? null
-  })
-  done()
+  }
 }
 
 export default fastifyPlugin(authorization, { name: '@sallyport/authorization', fastify: '5.x', decorators: { request: ['principal'] } })

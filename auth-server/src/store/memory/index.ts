@@ -28,7 +28,8 @@ export function memoryStore (): Store {
   const turns = createTurns()
   const journal = createJournal(turns.isTaken)
   const tables = createTables(journal)
-  const run: Run = async step => {
+  const run: Run = step => turns.isTaken() ? inTurn(step) : step()
+  const inTurn = async <Result>(step: () => Result): Promise<Result> => {
     while (turns.isTaken()) await turns.next()
     return step()
   }
@@ -36,7 +37,7 @@ export function memoryStore (): Store {
     while (turns.isTaken()) await turns.next()
     turns.take()
     let isOver = false
-    const inside: Store = storeOf(tables, async step => {
+    const inside: Store = storeOf(tables, step => {
       if (isOver) throw new Error('the transaction is over')
       return step()
     }, savepoints(journal, () => inside))

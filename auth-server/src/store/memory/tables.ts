@@ -71,5 +71,5 @@ export function createTables (journal: Journal): Tables {
   }
 }
 
-/** Runs one step when no other transaction is in the middle of its work. */
-export type Run = <T>(step: () => T) => Promise<T>
+/** Runs one step: at once, or when the transaction that is in the middle of its work has ended. */
+export type Run = <T>(step: () => T) => T | Promise<T>
