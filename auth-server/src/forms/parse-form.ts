@@ -2,6 +2,10 @@ import { invalidRequest } from '../oauth-error.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** What stands for something else, or is nothing that a form may hold. */
+// eslint-disable-next-line no-control-regex
+const ENCODED = /[%+\0]/
+
 /** The parameters of a form: each at most once, without empty ones. */
 export type Form = ReadonlyMap<string, string>
 
@@ -31,6 +35,7 @@ export function parseForm (body: Buffer): Form {
  * @see RFC 6749 Appendix B
  */
 export function decodeFormComponent (encoded: string): string | null {
+  if (!ENCODED.test(encoded)) return encoded
   try {
     const decoded = decodeURIComponent(encoded.replaceAll('+', ' '))
     return decoded.includes('\0') ? null : decoded
