@@ -3,7 +3,6 @@ import { invalidRequest } from '../oauth-error.ts'
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** What stands for something else, or is nothing that a form may hold. */
-// eslint-disable-next-line no-control-regex
 const ENCODED = /[%+\0]/
 
 /** The parameters of a form: each at most once, without empty ones. */
