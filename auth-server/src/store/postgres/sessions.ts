@@ -40,10 +40,9 @@ const ROTATE = `with rotated as (
 export function sessionStore (db: Knex): SessionStore {
   return {
     create: async (session, refreshTokenHash) => {
-      await db.transaction(async trx => {
-        await trx('sessions').insert(sessionRowOf(session))
-        await trx('refresh_tokens').insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
-      })
+      // One statement: both rows or none.
+      await db('refresh_tokens').with('created', db('sessions').insert(sessionRowOf(session)))
+        .insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
     },
     find: async id => {
       const { rows } = await db.raw<{ rows: Array<SessionRow & UserRow> }>(SESSION, [id])

@@ -9,6 +9,13 @@ interface ListRow { readonly id: string, readonly size: number, readonly bits: B
 /** So many taken positions in a row mean, with all likelihood, that half of the list is taken. */
 const COLLISIONS_OF_A_FULL_LIST = 6
 
+/** More than a list has positions, and what `randomInt` can give. */
+const FRACTIONS = 2 ** 47
+
+const ALLOCATE = `insert into status_indexes (list_id, index, allocated_at)
+  select id, floor(cast(:fraction as double precision) * size), cast(:now as timestamptz) from status_lists where open order by created_at limit 1
+  on conflict do nothing returning list_id, index`
+
 /** Status lists on PostgreSQL. */
 export function statusListStore (db: Knex): StatusListStore {
   return {
@@ -29,6 +36,13 @@ export function statusListStore (db: Knex): StatusListStore {
 }
 
 async function allocate (db: Knex, listSize: number, nowMs: number): Promise<StatusPosition> {
+  const { rows } = await db.raw<{ rows: Array<{ list_id: string, index: number }> }>(ALLOCATE, { fraction: randomInt(FRACTIONS) / FRACTIONS, now: timeOf(nowMs) })
+  const [taken] = rows
+  return taken === undefined ? await search(db, listSize, nowMs) : { listId: taken.list_id, index: taken.index }
+}
+
+/** After a collision, and when there is no open list. */
+async function search (db: Knex, listSize: number, nowMs: number): Promise<StatusPosition> {
   for (;;) {
     const list = await openList(db, listSize, nowMs)
     for (let collisions = 0; collisions < COLLISIONS_OF_A_FULL_LIST; collisions++) {
