@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { admin, createPasswordHasher, DEMO_CLIENTS, keyTimesOf, migrate, parseKeyRing, postgresStore, seedDemo } from '@sallyport/auth-server'
@@ -39,6 +39,8 @@ export interface RealAuthServers {
   readonly get: (instance: number, path: string) => Promise<{ status: number, etag: string | null, text: string }>
   /** Logs a user of {@link createUsers} in. */
   readonly login: (instance: number, username: string) => Promise<{ access_token: string, refresh_token: string }>
+  /** CPU time that the process of an instance has taken, all its threads, in ms. Linux only. */
+  readonly cpuMs: (instance: number) => number
   /** `count` users, `load0` and so on. */
   readonly createUsers: (count: number) => Promise<void>
   /** Fetches what is at the issuer from one instance. */
@@ -104,6 +106,7 @@ export async function startRealAuthServers (instances: number, times: ServerTime
       if (status !== 200) throw new Error(`login answered ${status}: ${text}`)
       return JSON.parse(text) as { access_token: string, refresh_token: string }
     },
+    cpuMs: instance => cpuMsOf(servers[instance % servers.length]?.child.pid ?? 0),
     createUsers: async count => {
       for (let n = 0; n < count; n++) await admin.createUser(administration, { username: `load${n}`, password: LOAD_PASSWORD, roles: ['CUSTOMER'] })
     },
@@ -140,4 +143,11 @@ async function stop (child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
   await ended
+}
+
+/** User and system time, which the kernel tells in hundredths of a second. @see proc_pid_stat(5) */
+function cpuMsOf (pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [, , , , , , , , , , , user = '0', system = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(user) + Number(system)) * 10
 }
