@@ -180,3 +180,19 @@ t.test('scrapes of the measured app itself are not measured', async t => {
   await app.inject('/metrics')
   t.strictSame(counts((await app.inject('/metrics')).body, DURATION), [])
 })
+
+t.test('what ran before the plugin\'s own hooks is part of the duration', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const BEFORE_MS = 5
+  app.addHook('onRequest', function waitBeforehand (_request, _reply, next) {
+    const startedAt = performance.now()
+    while (performance.now() - startedAt < BEFORE_MS);
+    next()
+  })
+  await app.register(metrics, { processMetrics: false })
+  app.get('/', async () => 'ok')
+  await app.inject('/')
+  const [, sum] = /^http_server_request_duration_seconds_sum\{.*\} (\S+)$/m.exec(await app.metricsRegistry.metrics()) ?? []
+  t.ok(Number(sum) >= BEFORE_MS / 1000, `${sum} s`)
+})
