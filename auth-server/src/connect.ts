@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { databaseLog } from '@sallyport/service-process'
 import knex, { type Knex } from 'knex'
 import { InvalidSettingsError } from './errors.ts'
 import type { AuthServerSettings } from './settings.ts'
@@ -21,7 +22,7 @@ interface DriverConnection {
 export function connectDatabase ({ databaseUrl, databaseConnections, databaseTimeoutMs = 5000 }: Pick<AuthServerSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>): Knex {
   return knex({
     client: 'pg',
-    log: { warn: warnOnStderr },
+    log: databaseLog,
     connection: {
       connectionString: databaseUrl,
       connectionTimeoutMillis: databaseTimeoutMs,
@@ -39,15 +40,6 @@ export function connectDatabase ({ databaseUrl, databaseConnections, databaseTim
       }
     }
   })
-}
-
-/**
- * By itself the query builder prints warnings on stdout, between the lines of the log or into the command line's JSON. That
- * no connection could be had is left out: whoever wanted one is told by a rejection.
- */
-function warnOnStderr (message: unknown): void {
-  const [line = ''] = String(message).split('\n')
-  if (!line.startsWith('Acquire connection error')) process.stderr.write(`database: ${line}\n`)
 }
 
 /**

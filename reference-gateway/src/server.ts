@@ -1,7 +1,7 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { loadSettings } from '@sallyport/configuration'
 import { createPeerAgent, loadTlsMaterial, refuseInsecureRuntime, serverTls } from '@sallyport/secure-transport'
-import { runService, startTracing } from '@sallyport/service-process'
+import { databaseLog, runService, startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
@@ -22,7 +22,7 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
   const metadata = await discoverPatiently(() => discoverMetadata({ issuer, dispatcher: peerAgent }), DISCOVERY_PATIENCE_MS)
   const keys = createJwksKeySource({ jwksUri: metadata.jwksUri ?? '', dispatcher: peerAgent })
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher: peerAgent })
-  const db = knex({ client: 'pg', connection: settings.databaseUrl, pool: { min: 0, max: 5 } })
+  const db = knex({ client: 'pg', log: databaseLog, connection: settings.databaseUrl, pool: { min: 0, max: 5 } })
   const tokenClient = createTokenClient({ metadata, clientId, clientSecret, dispatcher: peerAgent })
   const sessionDirectory = createSessionDirectory({ tokenClient, origin: settings.authServerOrigin, dispatcher: peerAgent, timeoutMs: settings.upstreamTimeoutMs })
   const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })

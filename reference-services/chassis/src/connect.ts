@@ -1,6 +1,6 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { createPeerAgent, isLoopback, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
-import { startTracing } from '@sallyport/service-process'
+import { databaseLog, startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import knex from 'knex'
 import type { ServiceCollaborators } from './collaborators.ts'
@@ -22,7 +22,7 @@ export async function connect (name: string, settings: ServiceSettings): Promise
   const keys = createJwksKeySource({ jwksUri: metadata.jwksUri, ...dispatcher })
   // Lists are only looked for where the issuer itself is: a token names the list, and must not choose the host.
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/`, pollMs: settings.statusListPollMs, ...dispatcher })
-  const db = knex({ client: 'pg', connection: settings.databaseUrl, pool: { min: 0, max: settings.databaseConnections } })
+  const db = knex({ client: 'pg', log: databaseLog, connection: settings.databaseUrl, pool: { min: 0, max: settings.databaseConnections } })
   const tracing = startTracing({ serviceName: name })
   return {
     db,
