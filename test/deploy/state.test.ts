@@ -36,6 +36,7 @@ t.test('a folder that cannot be written is one clear line', async t => {
   const file = join(folder(), 'file')
   writeFileSync(file, '')
   t.throws(() => openStateDirectory(join(file, 'below')), { name: 'LauncherError', message: /cannot be written \(ENOTDIR\)/ })
+  t.throws(() => openStateDirectory('/proc/x/y'), { name: 'LauncherError', message: /\/proc\/x\/y cannot be written \(ENOENT\)/ }, 'and not an endless attempt')
 })
 
 t.test('secrets are made once, marked as demo, kept, added to, and readable by this user only', async t => {

@@ -1,18 +1,25 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { LauncherError } from './launcher-error.ts'
 
 /** Makes the folder for everything the launcher keeps. @throws {LauncherError} when it cannot be written */
 export function openStateDirectory (directory: string): void {
   try {
     // Others may pass through, because the database can run as another user below it; they may not list it.
-    mkdirSync(directory, { recursive: true, mode: 0o711 })
+    makeFolders(resolve(directory))
     const probe = join(directory, '.writable')
     writeFileSync(probe, '')
     rmSync(probe)
   } catch (error) {
     throw new LauncherError(`The folder ${directory} cannot be written (${(error as NodeJS.ErrnoException).code})`)
   }
+}
+
+/** One by one: asked for all at once, Node tries for ever where the system answers ENOENT for one that can be made nowhere, as in /proc. */
+function makeFolders (directory: string): void {
+  if (existsSync(directory)) return
+  makeFolders(dirname(directory))
+  mkdirSync(directory, { mode: 0o711 })
 }
 
 /**
