@@ -24,6 +24,7 @@ import { userAdminRoutes } from './routes/admin/users.ts'
 import { endSessionRoutes } from './routes/end-session.ts'
 import { introspectRoute } from './routes/introspect.ts'
 import { jwksRoute } from './routes/jwks.ts'
+import { keepOutOfCaches } from './routes/keep-out-of-caches.ts'
 import { metadataRoutes } from './routes/metadata.ts'
 import { prepareOAuthContext } from './routes/oauth-context.ts'
 import { OWN_AUDIENCE, ownTokenVerifier } from './routes/own-verifier.ts'
@@ -133,10 +134,12 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
     answerStorageOutage(scope)
+    keepOutOfCaches(scope)
     sessionRoutes(scope, server)
   }, { prefix })
   await fastify.register(async function administration (scope) {
     answerStorageOutage(scope)
+    keepOutOfCaches(scope)
     const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
     userAdminRoutes(scope, administrationOf)
     clientAdminRoutes(scope, administrationOf)

@@ -4,6 +4,7 @@ import { FACTS, login, startServer, token, type Answer } from './support/authori
 
 const RULES = {
   account: { freeFailures: 3, firstWaitMs: 1000, longestWaitMs: 8000 },
+  everywhere: { freeFailures: 12, firstWaitMs: 1000, longestWaitMs: 2000 },
   source: { freeFailures: 6, firstWaitMs: 1000, longestWaitMs: 8000 },
   windowMs: 60_000
 }

@@ -4,6 +4,7 @@ import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient } from '../sessions/revoke-access-tokens.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { isRedirectUri } from '../authorize/redirect-uris.ts'
+import { GRANTS } from '../token-endpoint/grants/index.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
 import { clientLogoutMistakes, clientLogoutOf, type NewClientLogout } from './client-logout.ts'
@@ -69,6 +70,9 @@ export async function rotateSecret (administration: Administration, clientId: st
     if (client === null || !client.authenticationMethods.some(method => SECRET_METHODS.includes(method))) throw new UnknownSubjectError('client with secrets', clientId)
     const id = randomUUID()
     const nowMs = administration.clock()
+    // Two are live at most: of the older ones, the newest.
+    const [newest] = (await trx.clients.findWithSecrets(clientId))?.secrets ?? []
+    if (newest !== undefined) await trx.clients.expireOtherSecrets(clientId, newest.id, nowMs)
     await trx.clients.addSecret(clientId, { id, hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
     await trx.clients.expireOtherSecrets(clientId, id, nowMs + overlapSeconds * 1000)
     await administration.audit(trx, { action: 'client.rotate-secret', outcome: 'success', resource: { type: 'client', id: clientId }, detail: { overlapSeconds } })
@@ -125,6 +129,8 @@ function refuseClient (wanted: NewClient): void {
   if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
   if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
   for (const uri of wanted.redirectUris ?? []) if (!isRedirectUri(uri)) mistakes.push(`${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
+  for (const grant of wanted.grantTypes.filter(grant => !GRANTS.has(grant))) mistakes.push(`${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)
+  if (JSON.stringify(wanted).includes('\\u0000')) mistakes.push('a NUL cannot be stored')
   mistakes.push(...clientLogoutMistakes(wanted))
   mistakes.push(...clientProofMistakes(wanted, methodsOf(wanted)))
   if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) mistakes.push('the method none is for public clients, and for them only')

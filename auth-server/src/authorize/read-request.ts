@@ -15,6 +15,12 @@ const PROMPTS: readonly Prompt[] = ['none', 'login', 'consent']
 /** The base64url of a SHA-256. */
 const SHA256_FORM = /^[\w-]{43}$/
 
+/** What is read of a request, or refused; everything else is ignored. */
+export const REQUEST_PARAMETERS: ReadonlySet<string> = new Set([
+  'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'code_challenge', 'code_challenge_method', 'dpop_jkt', 'prompt', 'max_age',
+  'login_hint', 'id_token_hint', 'request'
+])
+
 /** A request and the client that makes it. */
 export interface ReadRequest {
   readonly request: AuthorizationRequest

@@ -21,7 +21,7 @@ export function isRedirectUri (uri: string): boolean {
  */
 export function isRegistered (redirectUri: string, client: { readonly confidential: boolean, readonly redirectUris: readonly string[] }): boolean {
   if (client.redirectUris.includes(redirectUri)) return true
-  const portless = client.confidential ? null : withoutLoopbackPort(redirectUri)
+  const portless = client.confidential || !URL.canParse(redirectUri) ? null : withoutLoopbackPort(redirectUri)
   return portless !== null && client.redirectUris.some(registered => withoutLoopbackPort(registered) === portless)
 }
 

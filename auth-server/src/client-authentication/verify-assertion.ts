@@ -37,7 +37,7 @@ export interface AssertionId {
 export function readAssertion (token: string): PresentedAssertion {
   const jws = token.length > LONGEST_ASSERTION ? null : parseCompactJws(token)
   const clientId = jws?.payload.sub
-  if (jws === null || typeof clientId !== 'string' || clientId === '') throw invalidClient('client-assertion-malformed')
+  if (jws === null || typeof clientId !== 'string' || clientId === '' || clientId.length > LONGEST_ID || clientId.includes('\0')) throw invalidClient('client-assertion-malformed')
   return { token, jws, clientId }
 }
 

@@ -5,8 +5,8 @@ import type { LoginAttempt } from '../throttling/login-throttle.ts'
 
 /**
  * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work. Whether the
- * account has to wait is asked when the hash is about to run and again when it matched: guesses sent at the same time do
- * not get past the count.
+ * account has to wait is asked first, when the hash is about to run, and again when it matched: guesses sent at the same time
+ * do not get past the count.
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
@@ -15,6 +15,8 @@ export async function checkPassword ({ store, passwords, throttle }: Authorizati
     const waitMs = await throttle.waitMs(attempt)
     if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
   }
+  // Also before it queues: who has to wait must not keep others from their turn.
+  await refuseThrottled()
   const user = await store.users.findByName(attempt.username)
   const refusalOf = (matches: boolean): string | null => {
     if (user === null) return 'user-unknown'

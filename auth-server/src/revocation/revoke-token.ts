@@ -1,11 +1,14 @@
 import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { invalidGrant } from '../oauth-error.ts'
+import { invalidGrant, OAuthError } from '../oauth-error.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../sessions/revoke-access-tokens.ts'
 import type { Client } from '../store/records.ts'
 import type { AccessTokenState } from '../tokens/verify-access-token.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
+import { signedClaims } from '../tokens/verify-jwt.ts'
+
+const ID_TOKEN_TYPE = 'JWT'
 
 /** What a revocation did; all of them are answered alike. */
 export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked' | 'token-not-in-force'
@@ -14,7 +17,8 @@ export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked'
  * Revokes a token of this client. The hint of the request is not needed: every kind is looked for. Revoking a refresh
  * token ends its session with all access tokens; revoking an access token revokes all access tokens of its session, or of
  * the client when it has none, because a status position stands for all of them: the session lives on and refreshes.
- * @throws {OAuthError} `invalid_grant` for a token in force that was issued to another client; it is left as it is
+ * @throws {OAuthError} `invalid_grant` for a token in force that was issued to another client, `unsupported_token_type` for an
+ * id token or a token by exchange; they are left as they are
  * @see RFC 7009 §2.1, §2.2
  */
 export async function revokeToken (server: AuthorizationServer, client: Client, token: string, audit: WriteAudit): Promise<RevocationOutcome> {
@@ -25,8 +29,13 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
     return await endSession(server, refreshToken.session.id, audit)
   }
   const state = await server.verifyAccessToken(token)
-  if (state.kind === 'inactive') return 'token-not-in-force'
+  if (state.kind === 'inactive') {
+    if (await signedClaims(server.keys, token, ID_TOKEN_TYPE) !== null) throw unsupported('id-token')
+    return 'token-not-in-force'
+  }
   if (state.claims.client_id !== client.id) throw invalidGrant('token-foreign')
+  // A token by exchange shares the position of the session that it came from, which is another client's to revoke.
+  if (state.owner !== null && state.owner.session.clientId !== client.id) throw unsupported('exchanged-token')
   return await revokeAccessToken(server, client, token, state, audit)
 }
 
@@ -40,12 +49,23 @@ async function endSession (server: AuthorizationServer, sessionId: string, audit
 
 async function revokeAccessToken (server: AuthorizationServer, client: Client, token: string, state: Extract<AccessTokenState, { kind: 'active' }>, audit: WriteAudit): Promise<RevocationOutcome> {
   const { claims, owner } = state
-  await server.store.transaction(async trx => {
+  if (owner === null && claims.sub !== client.id) throw invalidGrant('token-foreign')
+  return await server.store.transaction(async trx => {
     await trx.opaqueTokens.remove(hashOfSecret(token))
-    if (owner !== null) await revokeAccessTokensOfSessions(trx, [owner.session], server.statusListSize, server.clock())
-    else if (claims.sub === client.id) await revokeAccessTokensOfClient(trx, client, server.statusListSize, server.clock())
-    else throw invalidGrant('token-foreign')
+    if (owner === null) {
+      await revokeAccessTokensOfClient(trx, await trx.clients.lockForUse(client.id) ?? client, server.statusListSize, server.clock())
+    } else {
+      // As it is now, under a lock: another revocation may have moved it, and this token with it.
+      const session = (await trx.sessions.lockLiveOfUser(owner.user.id)).find(({ id }) => id === owner.session.id)
+      if (session === undefined || session.status.index !== owner.session.status.index || session.status.listId !== owner.session.status.listId) return 'token-not-in-force'
+      await revokeAccessTokensOfSessions(trx, [session], server.statusListSize, server.clock())
+    }
     await audit(trx, { action: 'token.revoke', outcome: 'success', resource: { type: 'client', id: client.id }, detail: { tokenId: claims.jti, sessionId: claims.sid ?? null } })
+    return 'access-token-revoked'
   })
-  return 'access-token-revoked'
+}
+
+/** @see RFC 7009 §2.2.1 */
+function unsupported (reason: string): OAuthError {
+  return new OAuthError('unsupported_token_type', reason, 'This kind of token is not revoked')
 }

@@ -11,7 +11,7 @@ const FRESHNESS_MS = 5000
 export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number, mutualTlsOrigin: () => string | null): void {
   const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
     const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
-    const document = withOpenId(authorizationServerMetadata(server.issuer, clients, scopes.map(({ name }) => name)), server.issuer)
+    const document = withOpenId(authorizationServerMetadata(server.issuer, clients.filter(({ disabledAtMs }) => disabledAtMs === null), scopes.map(({ name }) => name)), server.issuer)
     const origin = mutualTlsOrigin()
     return origin === null ? document : withMutualTls(document, origin)
   })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { AuthorizationError } from '../authorize/authorization-error.ts'
 import { storePushedRequest } from '../authorize/pushed-requests.ts'
-import { readRequest, type ReadRequest } from '../authorize/read-request.ts'
+import { readRequest, REQUEST_PARAMETERS, type ReadRequest } from '../authorize/read-request.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
 import type { Form } from '../forms/parse-form.ts'
@@ -9,9 +9,6 @@ import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 import { auditOf } from './request-audit.ts'
-
-/** Proves the client, and is no part of the request. */
-const CLIENT_AUTHENTICATION = ['client_secret', 'client_assertion', 'client_assertion_type']
 
 /** `POST /oauth2/par`: a client hands its authorization request in, authenticated and out of the browser's sight. @see RFC 9126 §2 */
 export function pushedRequestRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
@@ -25,8 +22,9 @@ export function pushedRequestRoute (fastify: FastifyInstance, server: Authorizat
     if (form.has('request_uri')) throw invalidRequest('request-uri', 'A pushed request has no request_uri')
     if (proof !== null && (form.get('dpop_jkt') ?? proof.thumbprint) !== proof.thumbprint) throw invalidRequest('dpop-thumbprint', 'dpop_jkt is not the key of the proof')
 
-    const parameters = new Map([...form, ['client_id', client.id], ...(proof === null ? [] : [['dpop_jkt', proof.thumbprint] as const])])
-    for (const name of CLIENT_AUTHENTICATION) parameters.delete(name)
+    const parameters = new Map([...form].filter(([name]) => REQUEST_PARAMETERS.has(name)))
+    parameters.set('client_id', client.id)
+    if (proof !== null) parameters.set('dpop_jkt', proof.thumbprint)
     await checked(server, parameters)
     const { requestUri, expiresInSeconds } = await storePushedRequest(server, client.id, parameters)
     await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', resource: { type: 'client', id: client.id } })

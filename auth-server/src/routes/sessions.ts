@@ -15,11 +15,10 @@ const kindFilter = { querystring: { type: 'object', additionalProperties: false,
  * audience `auth-server`, which the instance checks. Sessions of Basic credentials are listed on request only.
  */
 export function sessionRoutes (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>('/sessions', { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request, reply) {
+  fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>('/sessions', { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request) {
     const { subject, sessionId } = userOf(request)
     const { kind = 'login' } = request.query
     const sessions = await server.store.sessions.listOfUser(subject, server.clock())
-    void reply.header('cache-control', 'no-store')
     return { sessions: sessions.filter(session => kind === 'all' || session.kind === kind).map(session => sessionSummary(session, sessionId)) }
   })
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { answerTokenRequest } from '../token-endpoint/answer-token-request.ts'
+import { shortUserAgent } from '../token-endpoint/end-user-connection.ts'
 import { auditOf } from './request-audit.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 
@@ -15,7 +16,7 @@ export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServe
       form: formOf(request),
       dpop: request.headers.dpop,
       certificate: clientCertificateOf(request.raw.socket),
-      connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) },
+      connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) },
       audit: auditOf(request)
     })
     request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })

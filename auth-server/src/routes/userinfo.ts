@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { InvalidBearerError } from '../errors.ts'
 import { userInfoOf } from '../openid/userinfo.ts'
+import { keepOutOfCaches } from './keep-out-of-caches.ts'
 import { sessionTokenVerifier } from './own-verifier.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
@@ -15,8 +16,7 @@ const BODY_LIMIT_BYTES = 16 * 1024
 export function userInfoRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES }, function ignoreForm (_request, _body, done) { done(null) })
-  // On the way out, so that refusals carry it too.
-  fastify.addHook('onSend', async function keepOutOfCaches (_request, reply) { void reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' }) })
+  keepOutOfCaches(fastify)
   fastify.route({
     method: ['GET', 'POST'],
     url: '/oauth2/userinfo',

@@ -30,8 +30,8 @@ export interface StartedSession {
 }
 
 /**
- * Starts a session. The user is read again under a lock: one who was disabled, or whose password changed, while the
- * password was being hashed gets no session.
+ * Starts a session. User and client are read again under a lock: a user who was disabled, or whose password changed, while
+ * the password was being hashed gets no session, nor does a client that was disabled.
  * @throws {OAuthError} `invalid_grant`
  */
 export async function startSession (server: AuthorizationServer, wanted: NewSession, audit: WriteAudit): Promise<StartedSession> {
@@ -41,6 +41,8 @@ export async function startSession (server: AuthorizationServer, wanted: NewSess
     await trx.users.lockForLogin(wanted.user.id)
     const user = await trx.users.find(wanted.user.id)
     if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== wanted.user.passwordChangedAtMs) throw invalidGrant('user-changed')
+    const client = await trx.clients.lockForUse(wanted.client.id)
+    if (client === null || client.disabledAtMs !== null) throw invalidGrant('client-disabled')
     const session = sessionOf(server, wanted, wanted.scopesOf(user), await trx.statusLists.allocate(server.statusListSize, nowMs), nowMs)
     await trx.sessions.create(session, hashOfSecret(refreshToken))
     await audit(trx, {

@@ -8,6 +8,9 @@ export const CONNECTION_PARAMETERS = ['source_address', 'user_agent'] as const
 
 const LONGEST_USER_AGENT = 256
 
+/** What is kept of a user agent. */
+export const shortUserAgent = (userAgent: string): string => userAgent.slice(0, LONGEST_USER_AGENT).toWellFormed()
+
 /**
  * The end user's connection: as a confidential client that may use the password grant tells it, else the connection of
  * the request. Other clients' statements are not believed.
@@ -16,7 +19,7 @@ const LONGEST_USER_AGENT = 256
 export function endUserConnection ({ client, parameters, connection }: GrantRequest): EndUserConnection {
   if (!client.confidential || !client.grantTypes.includes('password')) return connection
   const sourceAddress = parameters.get('source_address')
-  const userAgent = parameters.get('user_agent')?.slice(0, LONGEST_USER_AGENT).toWellFormed()
+  const userAgent = parameters.get('user_agent')
   if (sourceAddress !== undefined && isIP(sourceAddress) === 0) throw invalidRequest('source-address', 'source_address is not an IP address')
-  return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent }) }
+  return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) }
 }

@@ -3,7 +3,7 @@ const HIDDEN = '[redacted]'
 /** Names of fields, headers and query parameters whose values are secrets. */
 const SECRET_NAMES = [
   'authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'password', 'secret', 'client_?secret', 'token', 'access_?token', 'refresh_?token',
-  'id_?token', 'subject_?token', 'actor_?token', 'code', 'code_?verifier', '(?:client_?)?assertion', 'sealing_?keys?', 'private_?key', 'database_?url'
+  'id_?token(?:_?hint)?', 'subject_?token', 'actor_?token', 'code', 'code_?verifier', '(?:client_?)?assertion', 'sealing_?keys?', 'private_?key', 'database_?url'
 ].join('|')
 
 const RULES: ReadonlyArray<readonly [RegExp, string]> = [

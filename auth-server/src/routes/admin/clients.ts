@@ -59,12 +59,12 @@ export function clientAdminRoutes (fastify: FastifyInstance, administrationOf: (
 
   fastify.post<{ Body: Static<typeof NewClientBody> }>('/admin/clients', { schema: { body: NewClientBody }, config: { access: ADMIN_ACCESS, audit: { action: 'client.create' } } }, async function answerCreateClient (request, reply) {
     const { client, secret } = await createClient(administrationOf(request), request.body)
-    return await reply.code(201).header('cache-control', 'no-store').send({ ...shown(client), secret })
+    return await reply.code(201).send({ ...shown(client), secret })
   })
 
   fastify.post<{ Params: Static<typeof ClientParams>, Body: Static<typeof SecretBody> }>('/admin/clients/:clientId/secrets', { schema: { params: ClientParams, body: SecretBody }, config: audited('client.rotate-secret') }, async function answerRotateSecret (request, reply) {
     const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
-    return await reply.code(201).header('cache-control', 'no-store').send({ secret })
+    return await reply.code(201).send({ secret })
   })
 
   fastify.patch<{ Params: Static<typeof ClientParams>, Body: Static<typeof ProofBody> }>('/admin/clients/:clientId/keys', { schema: { params: ClientParams, body: ProofBody }, config: audited('client.set-keys') }, async function answerSetKeys (request, reply) {

@@ -5,6 +5,7 @@ import type { Run, Tables } from './tables.ts'
 export function clientStore ({ clients, clientSecrets }: Tables, run: Run): ClientStore {
   return {
     find: async id => await run(() => clients.get(id) ?? null),
+    lockForUse: async id => await run(() => clients.get(id) ?? null),
     findWithSecrets: async id => await run(() => {
       const client = clients.get(id)
       return client === undefined ? null : { client, secrets: clientSecrets.get(id) ?? [] }

@@ -41,6 +41,10 @@ export function clientStore (db: Knex): ClientStore {
       const row = await db<ClientRow>('clients').where({ id }).first()
       return row === undefined ? null : clientOf(row)
     },
+    lockForUse: async id => {
+      const row = await db<ClientRow>('clients').where({ id }).forShare().first()
+      return row === undefined ? null : clientOf(row)
+    },
     findWithSecrets: async id => {
       const { rows } = await db.raw<{ rows: Array<ClientRow & SecretRow> }>(WITH_SECRETS, [id])
       const [first] = rows

@@ -62,9 +62,10 @@ async function openList (db: Knex, listSize: number, nowMs: number): Promise<{ r
   return list
 }
 
+// Not `for update`: whoever allocates a position holds a key lock of its list, and two that do both would wait for each other.
 async function setBits (db: Knex, listId: string, indexes: readonly number[]): Promise<void> {
   await db.transaction(async trx => {
-    const row = await trx<ListRow>('status_lists').where({ id: listId }).forUpdate().first('bits')
+    const row = await trx<ListRow>('status_lists').where({ id: listId }).forNoKeyUpdate().first('bits')
     if (row === undefined) throw new Error(`no status list ${listId}`)
     const bits = Buffer.from(row.bits)
     for (const index of indexes) bits.writeUInt8(bits.readUInt8(index >> 3) | 1 << (index & 7), index >> 3)

@@ -1,6 +1,7 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { WriteAudit } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
+import { secondsOf } from '../../clock.ts'
 import { invalidGrant, invalidRequest } from '../../oauth-error.ts'
 import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes } from '../../scopes/grant-scopes.ts'
@@ -33,7 +34,7 @@ export async function handle (server: AuthorizationServer, { client, parameters,
 
   const { session, user, refreshToken } = await useCode(server, client, code, hash, connection, audit)
   const issued = await server.issueAccessToken(client, {
-    subject: user.id, audience: session.audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status
+    subject: user.id, audience: session.audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status, notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
   })
   const idToken = await idTokenOf(server, { client, session, user, nonce: code.nonce, accessToken: issued.token })
   return tokenResponse(issued, {

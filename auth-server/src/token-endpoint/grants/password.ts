@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
+import { secondsOf } from '../../clock.ts'
 import { invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
 import { checkPassword } from '../../passwords/check-password.ts'
 import { normaliseUsername } from '../../passwords/normalise-username.ts'
@@ -36,7 +37,7 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   }
   const { session, user, refreshToken } = await startSession(server, { user: checked, client, kind, scopesOf, audience, connection }, request.audit)
   const issued = await server.issueAccessToken(client, {
-    subject: user.id, audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status
+    subject: user.id, audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status, notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
   })
   return tokenResponse(issued, client.grantTypes.includes('refresh_token') ? { refresh_token: refreshToken } : {})
 }

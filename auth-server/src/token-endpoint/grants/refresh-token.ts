@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from '../../authorization-server.ts'
+import { secondsOf } from '../../clock.ts'
 import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
@@ -25,7 +26,7 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(session.audience), user.roles)
   const scopes = asked(session).filter(scope => isProtocolScope(scope) || qualified.includes(scope))
   const issued = await server.issueAccessToken(request.client, {
-    subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status
+    subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status, notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
   })
   const idToken = await idTokenOf(server, { client: request.client, session: { ...session, scopes }, user, nonce: null, accessToken: issued.token })
   return tokenResponse(issued, { refresh_token: rotated.refreshToken, ...(idToken !== undefined && { id_token: idToken }) })
