@@ -5,7 +5,7 @@ const seconds = (value: number, description: string) => Type.Integer({ minimum: 
 /** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
 export const settingsSchema = Type.Object({
   nodeEnv: Type.Optional(Type.String()),
-  logLevel: Type.String({ default: 'info' }),
+  logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
   host: Type.String({ default: '127.0.0.1' }),
   port: Type.Integer({ minimum: 0, maximum: 65535, default: 8081 }),
   operationsPort: Type.Integer({ minimum: 0, maximum: 65535, default: 8181 }),

@@ -14,7 +14,7 @@ const portNumber = () => Type.Integer({ minimum: 0, maximum: 65_535 })
 /** Every setting of the gateway; `@sallyport/configuration` says how each is set. */
 export const settingsSchema = Type.Object({
   nodeEnv: Type.String({ default: 'development' }),
-  logLevel: Type.String({ default: 'info' }),
+  logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
   port: portNumber(),
   host: Type.String({ default: '127.0.0.1' }),
   operationsPort: portNumber(),

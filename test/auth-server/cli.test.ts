@@ -68,9 +68,10 @@ t.test('help is printed, and a wrong call says what is wrong and exits with 2', 
   const { run } = await commandLine(t)
   t.match(await run('help'), { code: 0, out: /users create <username>/ })
   t.match(await run('users create --help'), { code: 0, out: /--password-stdin/ })
+  for (const line of ['users --help', 'help users']) t.match(await run(line), { code: 0, out: /^(?![^]*clients create)[^]*users list/ }, line)
   for (const [line, error] of [
-    ['users fly', /no command users fly/], ['users create', /<username> is missing/], ['users create a', /--password is missing/], ['users list --unknown', /unknown/],
-    ['users list more', /too many/], ['secrets rotate job --overlap-seconds x', /whole number/]
+    ['users fly', /no command users fly/], ['users create', /<username> is missing/], ['users create a', /--password-stdin is missing/], ['users create a --password secret', /Unknown option '--password'/], ['users list --unknown', /unknown/],
+    ['users list more', /too many/], ['users set-roles customer1', /--roles is missing/], ['sessions end xx', /session id is a UUID/], ['users', /no command users/], ['secrets rotate job --overlap-seconds x', /whole number/]
   ] as const) t.match(await run(line), { code: 2, error }, line)
   t.match(await run('users disable nobody'), { code: 1, error: /There is no user nobody/ })
 })

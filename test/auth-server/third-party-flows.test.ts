@@ -42,12 +42,14 @@ for (const issuer of [ISSUER, `${ISSUER}/tenants/one`]) {
       jwks: [{ ...await exportJWK(publicKey), kid: 'k1', alg: 'ES256', use: 'sig' }]
     })
     const configuration = await openid.discovery(new URL(issuer), 'signing-client', {}, openid.PrivateKeyJwt({ key: privateKey, kid: 'k1' }), { [openid.customFetch]: fetchOf(app) })
-    t.equal((await openid.clientCredentialsGrant(configuration, { scope: 'orders:read' })).scope, 'orders:read')
+    const own = await openid.clientCredentialsGrant(configuration, { scope: 'orders:read' })
+    t.equal(own.scope, 'orders:read')
     const { body: { access_token: subject } } = await post(app, `${new URL(issuer).pathname.replace(/\/$/, '')}/oauth2/token`, 'gateway', { grant_type: 'password', username: 'customer1', password: FACTS.users.customer1.password })
     const exchanged = await openid.genericGrantRequest(configuration, EXCHANGE, { subject_token: subject, subject_token_type: ACCESS_TOKEN_TYPE, audience: 'order-service' })
     t.match(claimsOf(exchanged.access_token), { aud: 'order-service', sub: FACTS.users.customer1.subject, act: { sub: 'signing-client' } })
     t.match(await openid.tokenIntrospection(configuration, subject), { active: true })
-    await openid.tokenRevocation(configuration, exchanged.access_token)
+    await t.rejects(openid.tokenRevocation(configuration, exchanged.access_token), { error: 'unsupported_token_type' }, 'its position is that of another client\'s session')
+    await openid.tokenRevocation(configuration, own.access_token)
   })
 }
 

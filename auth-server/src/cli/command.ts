@@ -19,13 +19,6 @@ export interface Command {
 /** The call itself is wrong: printed with the usage. */
 export class UsageError extends Error {}
 
-/** An option that has to be there, as text. */
-export function requiredOption (values: CommandValues, name: string): string {
-  const value = values[name]
-  if (typeof value !== 'string' || value === '') throw new UsageError(`--${name} is missing`)
-  return value
-}
-
 /** An option with several values separated by commas or spaces; none when it is not there. */
 export function listOption (values: CommandValues, name: string): readonly string[] {
   const value = values[name]

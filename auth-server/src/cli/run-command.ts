@@ -12,6 +12,7 @@ export interface Terminal {
 }
 
 const COMMANDS: readonly Command[] = [...USER_COMMANDS, ...CLIENT_AND_KEY_COMMANDS]
+const HELP = ['help', '--help', '-h']
 const SHARED_OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, 'password-stdin': { type: 'boolean' } } as const
 
 /**
@@ -25,9 +26,10 @@ export async function runCommand (args: readonly string[], administration: () =>
     const [noun = 'help', verb = ''] = args
     const command = COMMANDS.find(({ name }) => name === `${noun} ${verb}`)
     if (command === undefined) {
-      const asked = ['help', '--help', '-h'].includes(noun)
-      if (!asked) throw new UsageError(`there is no command ${noun} ${verb}`.trimEnd())
-      terminal.out(helpText(COMMANDS))
+      const about = HELP.includes(noun) ? verb : HELP.includes(verb) ? noun : null
+      const commands = COMMANDS.filter(({ name }) => about === '' || name.split(' ')[0] === about)
+      if (commands.length === 0) throw new UsageError(`there is no command ${noun} ${verb}`.trimEnd())
+      terminal.out(helpText(commands))
       return 0
     }
     return await runParsed(command, args.slice(2), administration, terminal)
@@ -66,7 +68,8 @@ function parse (command: Command, args: readonly string[]): { readonly values: R
   try {
     return parseArgs({ args: [...args], options: { ...command.options, ...SHARED_OPTIONS }, allowPositionals: true, strict: true })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    const [mistake = ''] = String(error instanceof Error ? error.message : error).split('\n')
+    throw new UsageError(mistake)
   }
 }
 

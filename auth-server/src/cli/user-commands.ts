@@ -6,10 +6,23 @@ import { normaliseUsername } from '../passwords/normalise-username.ts'
 import { tidy } from '../housekeeping/tidy.ts'
 import { sessionSummary } from '../sessions/session-summary.ts'
 import type { User } from '../store/records.ts'
-import { argument, listOption, requiredOption, type Command } from './command.ts'
+import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
 const shown = ({ id, username, roles, disabledAtMs }: User): object => ({ id, username, roles, disabled: disabledAtMs !== null })
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+function sessionIdOf (given: string): string {
+  if (!UUID.test(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
+  return given
+}
+
+/** From standard input only: the arguments of a process are there for everybody to see. */
+function passwordOf ({ password }: CommandValues): string {
+  if (typeof password !== 'string' || password === '') throw new UsageError('--password-stdin is missing, or nothing came')
+  return password
+}
 
 async function userNamed ({ store }: Administration, username: string): Promise<User> {
   const user = await store.users.findByName(normaliseUsername(username))
@@ -29,10 +42,10 @@ export const USER_COMMANDS: readonly Command[] = [
   {
     name: 'users create',
     arguments: ['username'],
-    options: { password: text, roles: text },
+    options: { roles: text },
     help: 'Creates a user: --password-stdin reads the password, --roles A,B gives roles.',
     run: async (administration, args, values) => shown(await createUser(administration, {
-      username: argument(args, 0), password: requiredOption(values, 'password'), roles: listOption(values, 'roles')
+      username: argument(args, 0), password: passwordOf(values), roles: listOption(values, 'roles')
     }))
   },
   {
@@ -41,6 +54,8 @@ export const USER_COMMANDS: readonly Command[] = [
     options: { roles: text },
     help: 'Sets the roles (--roles A,B); sessions go on with them from their next refresh.',
     run: async (administration, args, values) => {
+      // Left out by mistake, it would take every role away.
+      if (values.roles === undefined) throw new UsageError('--roles is missing; --roles "" takes them all away')
       await setRoles(administration, (await userNamed(administration, argument(args, 0))).id, listOption(values, 'roles'))
       return shown(await userNamed(administration, argument(args, 0)))
     }
@@ -48,10 +63,10 @@ export const USER_COMMANDS: readonly Command[] = [
   {
     name: 'users set-password',
     arguments: ['username'],
-    options: { password: text },
+    options: {},
     help: 'Sets the password and ends all sessions of the user: --password-stdin reads it.',
     run: async (administration, args, values) => {
-      await setPassword(administration, (await userNamed(administration, argument(args, 0))).id, requiredOption(values, 'password'))
+      await setPassword(administration, (await userNamed(administration, argument(args, 0))).id, passwordOf(values))
       return shown(await userNamed(administration, argument(args, 0)))
     }
   },
@@ -80,7 +95,7 @@ export const USER_COMMANDS: readonly Command[] = [
     arguments: ['session-id'],
     options: {},
     help: 'Ends one session.',
-    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'session', sessionId: argument(args, 0) }) })
+    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'session', sessionId: sessionIdOf(argument(args, 0)) }) })
   },
   {
     name: 'sessions end-all',

@@ -109,7 +109,7 @@ async function startInOrder (start: (entry: ProcessEntry) => Promise<void>): Pro
 async function openDatabaseServer (
   { directory }: LauncherOptions, { environment, print }: Surroundings, defer: (cleanup: () => Promise<void>) => void
 ): Promise<{ url: string, failed: Promise<never> }> {
-  if (environment.DATABASE_URL !== undefined) return { url: environment.DATABASE_URL, failed: new Promise(() => {}) }
+  if (environment.DATABASE_URL !== undefined && environment.DATABASE_URL !== '') return { url: environment.DATABASE_URL, failed: new Promise(() => {}) }
   print('starting PostgreSQL')
   const server = await startPostgres({ directory: join(directory, 'postgres'), keeper: true, settings: { max_connections: '100' } })
   let stopping = false

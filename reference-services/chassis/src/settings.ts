@@ -15,7 +15,7 @@ export function serviceSettings ({ port, operationsPort }: ServicePorts) {
   const Port = (value: number) => Type.Integer({ minimum: 0, maximum: 65535, default: value })
   return {
     nodeEnv: Type.Optional(Type.String()),
-    logLevel: Type.String({ default: 'info' }),
+    logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
     host: Type.String({ default: '127.0.0.1' }),
     port: Port(port),
     operationsPort: Port(operationsPort),

@@ -9,7 +9,7 @@ export const configuration: Flow = {
   run: async (_stack, transcript) => {
     const server = join(dirname(fileURLToPath(import.meta.resolve('@sallyport/order-service'))), 'server.ts')
     const environment = { PATH: process.env.PATH, PORT: 'eighty', SALLYPORT_ISSUER: 'https://localhost:8081', SALLYPORT_ISUER: 'a typo' }
-    transcript.note(`PORT=eighty SALLYPORT_ISUER='a typo' node ${server}`)
+    transcript.note(`PORT=eighty SALLYPORT_ISSUER=https://localhost:8081 SALLYPORT_ISUER='a typo' npx node --conditions=@sallyport/source ${server}`)
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=@sallyport/source', server], { env: environment, encoding: 'utf8' })
     for (const line of stderr.trim().split('\n')) transcript.note(line)
     transcript.check(status === 1, 'the process does not start')
