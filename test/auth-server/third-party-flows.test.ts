@@ -48,7 +48,8 @@ for (const issuer of [ISSUER, `${ISSUER}/tenants/one`]) {
     const exchanged = await openid.genericGrantRequest(configuration, EXCHANGE, { subject_token: subject, subject_token_type: ACCESS_TOKEN_TYPE, audience: 'order-service' })
     t.match(claimsOf(exchanged.access_token), { aud: 'order-service', sub: FACTS.users.customer1.subject, act: { sub: 'signing-client' } })
     t.match(await openid.tokenIntrospection(configuration, subject), { active: true })
-    await t.rejects(openid.tokenRevocation(configuration, exchanged.access_token), { error: 'unsupported_token_type' }, 'its position is that of another client\'s session')
+    const refused = await openid.tokenRevocation(configuration, exchanged.access_token).then(() => null, (error: unknown) => error)
+    t.match(refused, { error: 'unsupported_token_type' }, 'its position is that of another client\'s session')
     await openid.tokenRevocation(configuration, own.access_token)
   })
 }
