@@ -51,6 +51,7 @@ const FAULTS: Record<string, Fault> = {
   'a transaction that fails stays': store => ({ transaction: async work => await work(store) }),
   'a late rehash undoes a new password': ({ users }) => ({ users: { ...users, rehash: async (id, _previous, hash) => { await users.setPasswordHash(id, hash, 0) } } }),
   'two users have one name': ({ users }) => ({ users: { ...users, create: async (user, nowMs) => { await users.create(user, nowMs); return true } } }),
+  'a client is used as it was': ({ clients }) => ({ clients: { ...clients, lockForUse: async id => { const found = await clients.find(id); return found === null ? null : { ...found, disabledAtMs: null } } } }),
   'an old secret lives on': ({ clients }) => ({ clients: { ...clients, expireOtherSecrets: async () => {} } }),
   'a key step is no compare-and-set': ({ signingKeys }) => ({ signingKeys: { ...signingKeys, move: async (kid, from, to, nowMs) => { await signingKeys.move(kid, from, to, nowMs); return true } } }),
   'positions are given out in order': ({ statusLists }) => {

@@ -80,6 +80,20 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
     }
   },
   {
+    title: 'revocations that take new positions of the list they change do not wait for each other in a circle',
+    run: async store => {
+      const positions = await Promise.all(Array.from({ length: 8 }, async () => await store.statusLists.allocate(1024, NOW)))
+      await Promise.all(positions.map(async position => {
+        await store.transaction(async trx => {
+          await trx.statusLists.allocate(1024, NOW)
+          await new Promise(resolve => setImmediate(resolve))
+          await trx.statusLists.revoke([position])
+        })
+      }))
+      deepEqual(await Promise.all(positions.map(async position => await bitOf(store, position))), positions.map(() => 1))
+    }
+  },
+  {
     title: 'a revocation in a transaction that fails has not happened',
     run: async store => {
       const position = await store.statusLists.allocate(1024, NOW)

@@ -52,6 +52,23 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     }
   },
   {
+    title: 'a use of a client waits for a change of it, and sees it',
+    run: async store => {
+      const { id } = await someClient(store)
+      const changed = Promise.withResolvers<void>()
+      const change = store.transaction(async trx => {
+        await trx.clients.setDisabled(id, NOW)
+        changed.resolve()
+        await new Promise(resolve => setImmediate(resolve))
+      })
+      await changed.promise
+      const used = store.transaction(async trx => (await trx.clients.lockForUse(id))?.disabledAtMs)
+      await change
+      equal(await used, NOW)
+      equal(await store.transaction(async trx => await trx.clients.lockForUse('nobody')), null)
+    }
+  },
+  {
     title: 'nobody sees a transaction before it ends, and nobody one that failed',
     run: async store => {
       const { id } = await someUser(store)
