@@ -106,28 +106,42 @@ t.test('O-32: an account that has to wait does not fill the queue that others wa
   t.strictSame([...new Set(await flood)], [429])
 })
 
-t.test('R8: a client that is disabled while a password is being hashed gets no session', async t => {
-  const { app, another } = await startServer(t)
-  const admin = await adminToken(app)
-  const hashing = gate()
-  let isHeld = false
-  const slow = await another({}, {
-    passwordHashFunction: {
-      ...argon2id,
-      verify: async (...input) => {
-        const matches = await argon2id.verify(...input)
-        if (isHeld) await hashing.pass()
-        return matches
+t.test('R8: while a password is being hashed, a client that is disabled or a password that is changed gives no session', async t => {
+  const changes: Array<readonly [path: string, method: 'POST' | 'PUT', payload?: object]> = [
+    [`/admin/users/${FACTS.users.customer1.subject}/password`, 'PUT', { password: 'a new password of theirs' }], ['/admin/clients/gateway/disable', 'POST']
+  ]
+  for (const [path, method, payload] of changes) {
+    const { app, another } = await startServer(t)
+    const admin = await adminToken(app)
+    const hashing = gate()
+    let isHeld = false
+    const slow = await another({}, {
+      passwordHashFunction: {
+        ...argon2id,
+        verify: async (...input) => {
+          const matches = await argon2id.verify(...input)
+          if (isHeld) await hashing.pass()
+          return matches
+        }
       }
-    }
-  })
-  isHeld = true
-  const pending = login(slow)
-  await hashing.reached
-  t.equal((await call(app, admin, 'POST', '/admin/clients/gateway/disable')).status, 204)
-  hashing.open()
-  t.match(await pending, { status: 400, body: { error: 'invalid_grant' } })
-  t.notOk((await app.inject('/.well-known/oauth-authorization-server')).json<{ grant_types_supported: string[] }>().grant_types_supported.includes('password'), 'and what only it could do is not advertised')
+    })
+    isHeld = true
+    const pending = login(slow)
+    await hashing.reached
+    t.equal((await call(app, admin, method, path, payload)).status, 204)
+    hashing.open()
+    t.match(await pending, { status: 400, body: { error: 'invalid_grant' } }, path)
+    const { grant_types_supported: grants } = (await app.inject('/.well-known/oauth-authorization-server')).json<{ grant_types_supported: string[] }>()
+    t.equal(grants.includes('password'), payload !== undefined, 'what only a disabled client could do is not advertised')
+  }
+})
+
+t.test('S6: where a user is, only a first-party client is believed', async t => {
+  const { app, db } = await startServer(t)
+  const { tokens } = await codeFlow(app)
+  t.equal((await token(app, 'web-app', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token ?? '', source_address: '203.0.113.1', user_agent: 'a lie' })).status, 200)
+  t.match(await db('sessions').select('source_address', 'user_agent'), [{ source_address: '127.0.0.1' }])
+  t.notMatch(await db('sessions').select('user_agent'), [{ user_agent: 'a lie' }])
 })
 
 t.test('S6: no access token outlives its session', async t => {

@@ -48,6 +48,8 @@ t.test('O-32: a source is slowed down over all accounts, an IPv6 network as one,
   t.equal((await guess(app, 'other', '2001:db8:0:1:ffff::1')).status, 429, 'same /64')
   t.equal((await login(app, 'customer1', { source_address: '2001:db8:0:1::99' })).status, 429)
   t.equal((await login(app, 'customer1', { source_address: '2001:db8:0:2::1' })).status, 200, 'another network')
+  for (let n = 0; n < 7; n++) t.equal((await guess(app, `nobody${n}`, '192.0.2.7')).status, 400)
+  t.equal((await guess(app, 'other', '::ffff:192.0.2.7')).status, 429, 'one address in two notations')
   const forwarded = await app.inject({
     method: 'POST',
     url: '/oauth2/token',
