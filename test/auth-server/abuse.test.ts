@@ -43,6 +43,18 @@ t.test('O-23: revocations of different sessions at the same time do not wait for
   t.strictSame(changed, [204, 204, 204])
 })
 
+t.test('O-23: revocations of one client\'s own tokens, and rotations of its secrets, at the same time are one after the other', async t => {
+  const { app, db } = await startServer(t)
+  const tokens = await Promise.all(Array.from({ length: 6 }, async () => (await token(app, 'machine-client', { grant_type: 'client_credentials' })).body.access_token))
+  t.strictSame(await Promise.all(tokens.map(async token => (await post(app, '/oauth2/revoke', 'machine-client', { token })).status)), tokens.map(() => 200))
+  for (const token of tokens) t.equal(await isRevoked(app, token), true)
+  const admin = await adminToken(app)
+  const rotations = await Promise.all(Array.from({ length: 4 }, async () => (await call(app, admin, 'POST', '/admin/clients/machine-client/secrets', { overlapSeconds: 86_400 })).status))
+  t.strictSame(rotations, [201, 201, 201, 201])
+  const secrets = await db<{ client_id: string, expires_at: Date | null }>('client_secrets').where({ client_id: 'machine-client' }).select('expires_at')
+  t.equal(secrets.filter(({ expires_at: expiresAt }) => expiresAt === null).length, 1, 'of all of them one has no end')
+})
+
 t.test('O-23: a second revocation of a token that another instance revoked first moves nothing any more', async t => {
   const { app, another, databaseUrl, clock } = await startServer(t)
   const pool = connect(databaseUrl, 5)

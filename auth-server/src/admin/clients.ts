@@ -6,6 +6,7 @@ import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { isRedirectUri } from '../authorize/redirect-uris.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
+import { isUuid } from '../uuid.ts'
 import type { Administration } from './administration.ts'
 import { clientLogoutMistakes, clientLogoutOf, type NewClientLogout } from './client-logout.ts'
 import { clientProofMistakes, clientProofOf, type NewClientProof } from './client-proof.ts'
@@ -33,7 +34,6 @@ export interface NewClient extends NewClientProof, NewClientLogout {
 
 /** A client's id may hold nothing that needs encoding anywhere. */
 const CLIENT_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const SHORTEST_SECRET = 32
 /** Grants that need a secret. */
 const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
@@ -66,7 +66,7 @@ export async function createClient (administration: Administration, wanted: NewC
 export async function rotateSecret (administration: Administration, clientId: string, overlapSeconds: number): Promise<string> {
   const secret = newSecret()
   await administration.store.transaction(async trx => {
-    const client = await trx.clients.find(clientId)
+    const client = await trx.clients.lockForChange(clientId)
     if (client === null || !client.authenticationMethods.some(method => SECRET_METHODS.includes(method))) throw new UnknownSubjectError('client with secrets', clientId)
     const id = randomUUID()
     const nowMs = administration.clock()
@@ -86,7 +86,7 @@ export async function rotateSecret (administration: Administration, clientId: st
  */
 export async function disableClient (administration: Administration, clientId: string): Promise<void> {
   await administration.store.transaction(async trx => {
-    const client = await trx.clients.find(clientId)
+    const client = await trx.clients.lockForChange(clientId)
     if (client === null) throw new UnknownSubjectError('client', clientId)
     const nowMs = administration.clock()
     await trx.clients.setDisabled(clientId, nowMs)
@@ -126,7 +126,7 @@ function clientOf (wanted: NewClient): Omit<Client, 'status'> {
 
 function refuseClient (wanted: NewClient): void {
   const mistakes: string[] = []
-  if (!CLIENT_ID.test(wanted.id) || UUID.test(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
+  if (!CLIENT_ID.test(wanted.id) || isUuid(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
   if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
   for (const uri of wanted.redirectUris ?? []) if (!isRedirectUri(uri)) mistakes.push(`${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
   for (const grant of wanted.grantTypes.filter(grant => !GRANTS.has(grant))) mistakes.push(`${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)

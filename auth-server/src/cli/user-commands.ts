@@ -6,15 +6,14 @@ import { normaliseUsername } from '../passwords/normalise-username.ts'
 import { tidy } from '../housekeeping/tidy.ts'
 import { sessionSummary } from '../sessions/session-summary.ts'
 import type { User } from '../store/records.ts'
+import { isUuid } from '../uuid.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
 const shown = ({ id, username, roles, disabledAtMs }: User): object => ({ id, username, roles, disabled: disabledAtMs !== null })
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
 function sessionIdOf (given: string): string {
-  if (!UUID.test(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
+  if (!isUuid(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
   return given
 }
 

@@ -4,7 +4,7 @@ import { invalidGrant, OAuthError } from '../oauth-error.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../sessions/revoke-access-tokens.ts'
 import type { Client } from '../store/records.ts'
-import type { AccessTokenState } from '../tokens/verify-access-token.ts'
+import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
 import { signedClaims } from '../tokens/verify-jwt.ts'
 
@@ -52,12 +52,14 @@ async function revokeAccessToken (server: AuthorizationServer, client: Client, t
   if (owner === null && claims.sub !== client.id) throw invalidGrant('token-foreign')
   return await server.store.transaction(async trx => {
     await trx.opaqueTokens.remove(hashOfSecret(token))
+    // The owner as it is now, under a lock: another revocation may have moved it on, and revoked this token with that.
     if (owner === null) {
-      await revokeAccessTokensOfClient(trx, await trx.clients.lockForUse(client.id) ?? client, server.statusListSize, server.clock())
+      const current = await trx.clients.lockForChange(client.id)
+      if (current === null || !isAt(server, claims, current.status)) return 'token-not-in-force'
+      await revokeAccessTokensOfClient(trx, current, server.statusListSize, server.clock())
     } else {
-      // As it is now, under a lock: another revocation may have moved it, and this token with it.
       const session = (await trx.sessions.lockLiveOfUser(owner.user.id)).find(({ id }) => id === owner.session.id)
-      if (session === undefined || session.status.index !== owner.session.status.index || session.status.listId !== owner.session.status.listId) return 'token-not-in-force'
+      if (session === undefined || !isAt(server, claims, session.status)) return 'token-not-in-force'
       await revokeAccessTokensOfSessions(trx, [session], server.statusListSize, server.clock())
     }
     await audit(trx, { action: 'token.revoke', outcome: 'success', resource: { type: 'client', id: client.id }, detail: { tokenId: claims.jti, sessionId: claims.sid ?? null } })

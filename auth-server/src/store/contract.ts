@@ -26,8 +26,10 @@ export interface UserStore {
 /** Clients and their secrets. */
 export interface ClientStore {
   find: (id: string) => Promise<Client | null>
-  /** The client as it is; until the transaction ends, nobody disables or changes it. */
+  /** The client as it is; until the transaction ends, nobody disables or changes it; uses do not exclude each other. */
   lockForUse: (id: string) => Promise<Client | null>
+  /** The client as it is; until the transaction ends, nobody else uses or changes it. */
+  lockForChange: (id: string) => Promise<Client | null>
   /** The client with its secrets, live or not. */
   findWithSecrets: (id: string) => Promise<{ readonly client: Client, readonly secrets: readonly ClientSecret[] } | null>
   /** `false` when the id is taken. */

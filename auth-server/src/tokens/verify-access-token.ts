@@ -60,7 +60,7 @@ async function stateOfOwner (options: AccessTokenVerifierOptions, claims: Access
 }
 
 /** A revocation moves a session or client to a new position: a token at another one is revoked. */
-function isAt ({ statusListUris }: AccessTokenVerifierOptions, claims: AccessTokenClaims, position: StatusPosition): boolean {
+export function isAt ({ statusListUris }: Pick<AccessTokenVerifierOptions, 'statusListUris'>, claims: AccessTokenClaims, position: StatusPosition): boolean {
   const { idx, uri } = claims.status.status_list
   return idx === position.index && statusListUris.listIdOf(uri) === position.listId
 }

@@ -6,6 +6,7 @@ export function clientStore ({ clients, clientSecrets }: Tables, run: Run): Clie
   return {
     find: async id => await run(() => clients.get(id) ?? null),
     lockForUse: async id => await run(() => clients.get(id) ?? null),
+    lockForChange: async id => await run(() => clients.get(id) ?? null),
     findWithSecrets: async id => await run(() => {
       const client = clients.get(id)
       return client === undefined ? null : { client, secrets: clientSecrets.get(id) ?? [] }

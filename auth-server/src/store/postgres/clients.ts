@@ -34,17 +34,14 @@ interface SecretRow {
 const WITH_SECRETS = `select clients.*, client_secrets.id as secret_id, client_secrets.hash as secret_hash, client_secrets.expires_at as secret_expires_at
   from clients left join client_secrets on client_secrets.client_id = clients.id where clients.id = ? order by client_secrets.created_at desc`
 
+const foundBy = (row: ClientRow | undefined): Client | null => row === undefined ? null : clientOf(row)
+
 /** Clients and their secrets on PostgreSQL. */
 export function clientStore (db: Knex): ClientStore {
   return {
-    find: async id => {
-      const row = await db<ClientRow>('clients').where({ id }).first()
-      return row === undefined ? null : clientOf(row)
-    },
-    lockForUse: async id => {
-      const row = await db<ClientRow>('clients').where({ id }).forShare().first()
-      return row === undefined ? null : clientOf(row)
-    },
+    find: async id => foundBy(await db<ClientRow>('clients').where({ id }).first()),
+    lockForUse: async id => foundBy(await db<ClientRow>('clients').where({ id }).forShare().first()),
+    lockForChange: async id => foundBy(await db<ClientRow>('clients').where({ id }).forNoKeyUpdate().first()),
     findWithSecrets: async id => {
       const { rows } = await db.raw<{ rows: Array<ClientRow & SecretRow> }>(WITH_SECRETS, [id])
       const [first] = rows
