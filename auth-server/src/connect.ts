@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { isLoopback, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import { databaseLog } from '@sallyport/service-process'
 import knex, { type Knex } from 'knex'
 import { InvalidSettingsError } from './errors.ts'
 import type { AuthServerSettings } from './settings.ts'
-
-const LOOPBACK: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
 /** What is used here of a connection of the driver. */
 interface DriverConnection {
@@ -63,7 +61,7 @@ export async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsC
     return await loadTlsMaterial({ certificatePath: tlsCertificatePath, privateKeyPath: tlsPrivateKeyPath, caPath: tlsCaPath })
   }
   if ((tlsCertificatePath ?? tlsPrivateKeyPath ?? tlsCaPath) !== undefined) throw new InvalidSettingsError('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together')
-  if (!LOOPBACK.includes(host)) throw new InvalidSettingsError(`plain HTTP on ${host} would show tokens to the network: give the TLS paths`)
+  if (!isLoopback(host)) throw new InvalidSettingsError(`plain HTTP on ${host} would show tokens to the network: give the TLS paths`)
   return null
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { scheduleByTimer, type Schedule } from '../schedule.ts'
+import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import { tidy } from './tidy.ts'
 
 /** Tidies from when the app is ready until it closes; of several instances one at a time does. */

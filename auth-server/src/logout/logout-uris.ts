@@ -1,6 +1,5 @@
+import { isLoopback } from '@sallyport/security-context/mechanics'
 import { isRedirectUri } from '../authorize/redirect-uris.ts'
-
-const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]', 'localhost']
 
 /**
  * Whether this server may post logout tokens there: https, or plain http to this machine; no fragment, no credentials.
@@ -11,7 +10,7 @@ export function isBackchannelLogoutUri (uri: string): boolean {
   if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
   const { protocol, hostname, username, password } = new URL(uri)
   if (username !== '' || password !== '') return false
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOSTS.includes(hostname))
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AuditSink } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { deliverNotices, NOTICES_AT_A_TIME, type DeliverNotices } from './deliver-notices.ts'
-import { scheduleByTimer, type Schedule } from '../schedule.ts'
+import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import { logoutTokenSender } from './send-logout-token.ts'
 
 /** How notices of ended sessions get to clients. */

@@ -19,7 +19,7 @@ export { readHead, type AuditHead, type SealResult } from './seal.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
-export type { Schedule } from './sealer.ts'
+export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * as errors from './errors.ts'
 

@@ -1,7 +1,7 @@
 import type { Policy } from '@sallyport/security-context'
+import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { AuditOptionsError } from './errors.ts'
-import { scheduleByTimer, type Schedule } from './sealer.ts'
 
 /** Options of the audit log plugin. */
 export interface AuditLogOptions {

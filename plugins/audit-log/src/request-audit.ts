@@ -1,4 +1,5 @@
 import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
+import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { WriteRecords } from './batch-writer.ts'
@@ -7,7 +8,6 @@ import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
-import { withTimeout } from './with-timeout.ts'
 
 interface Written { readonly id: string, readonly outcome: AuditEvent['outcome'], readonly inTransaction: boolean }
 interface RequestState { readonly written: Written[], errorCode: string | null, settled: boolean }
@@ -67,7 +67,7 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
 
   async function unavailableOnError<Result> (work: () => Promise<Result>): Promise<Result> {
     try {
-      return await withTimeout(work(), options.writeTimeoutMs)
+      return await withDeadline(work(), options.writeTimeoutMs)
     } catch (error) {
       throw unavailable(error)
     }

@@ -1,9 +1,6 @@
+import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { sealPending, type AuditHead, type SealResult } from './seal.ts'
-import { withTimeout } from './with-timeout.ts'
-
-/** Calls `run` again and again until stopped; a test passes one that it triggers itself. */
-export type Schedule = (run: () => Promise<void>, intervalMs: number) => { stop: () => void }
 
 /** Collaborators and settings of a sealer. */
 export interface SealerOptions {
@@ -52,19 +49,7 @@ export function createSealer ({ db, intervalMs, closeTimeoutMs, schedule, onSeal
     sealNow: () => enqueue('wait'),
     close: async () => {
       timer?.stop()
-      await withTimeout(enqueue('skip'), closeTimeoutMs).catch(onError)
+      await withDeadline(enqueue('skip'), closeTimeoutMs).catch(onError)
     }
   }
-}
-
-/** Waits `intervalMs` after the end of each run, so that a slow database is not asked faster than it answers. */
-export const scheduleByTimer: Schedule = (run, intervalMs) => {
-  let stopped = false
-  let timer: NodeJS.Timeout
-  const again = (): void => {
-    timer = setTimeout(() => { void run().finally(() => { if (!stopped) again() }) }, intervalMs)
-    timer.unref()
-  }
-  again()
-  return { stop: () => { stopped = true; clearTimeout(timer) } }
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from '@sallyport/security-context/mechanics'
 import { fetch as undiciFetch, type Dispatcher } from 'undici'
 
 /** What is read of an HTTP answer; both undici's and the platform's `Response` have it. */
@@ -66,12 +67,10 @@ async function readBounded (body: AsyncIterable<Uint8Array> | null, maxBytes: nu
   return Buffer.concat(chunks)
 }
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
 /** Whether this is an absolute https URL, or an http one on the loopback interface, without credentials or fragment. */
 export function isSecureUrl (value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false
   const url = new URL(value)
   if (url.username !== '' || url.password !== '' || url.hash !== '') return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname))
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }

@@ -1,5 +1,5 @@
 import type { ServerOptions } from 'node:https'
-import { isIPv4 } from 'node:net'
+import { isLoopback } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HealthOptionsError } from './errors.ts'
 
@@ -61,10 +61,6 @@ function listenerMistakes (listener: HealthOptions['listener']): string[] {
   if (typeof listener.host !== 'string' || listener.host === '') mistakes.push('listener.host must be an address')
   else if (listener.https === undefined && !isLoopback(listener.host)) mistakes.push(`listener.host ${listener.host} is not a loopback address and needs listener.https`)
   return mistakes
-}
-
-function isLoopback (host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }
 
 /** under-pressure takes a zero or a NaN for "not watched": a threshold that was meant must not be lost that way. */

@@ -1,3 +1,5 @@
+import { withDeadline } from '@sallyport/security-context/mechanics'
+
 /** Runs every check and resolves with the failures by name; an empty map means that all passed. */
 export type RunChecks = () => Promise<ReadonlyMap<string, unknown>>
 
@@ -19,17 +21,5 @@ export function createCheckRunner (checks: Readonly<Record<string, () => Promise
     const names = Object.entries(checks)
     const results = await Promise.allSettled(names.map(([name, check]) => withDeadline(start(name, check), timeoutMs)))
     return new Map(results.flatMap((result, i) => result.status === 'rejected' ? [[names[i]?.[0] ?? '', result.reason]] : []))
-  }
-}
-
-async function withDeadline (work: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { reject(new Error(`no answer within ${timeoutMs} ms`)) }, timeoutMs)
-  })
-  try {
-    await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
+import { isLoopback } from '@sallyport/security-context/mechanics'
 import { Agent, buildConnector } from 'undici'
 import { PlaintextRefusedError } from './errors.ts'
 
@@ -25,8 +26,6 @@ export interface PeerAgentOptions {
   readonly bodyTimeoutMs?: number
 }
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]'])
-
 /**
  * An undici agent for calls to peers: TLS 1.2 at least, the peer's certificate always verified for the host name of the
  * URL (never for a `Host` header that was passed along), plain HTTP to loopback only.
@@ -50,7 +49,7 @@ export function createPeerAgent (options: PeerAgentOptions): Agent {
     headersTimeout: options.headersTimeoutMs ?? 10_000,
     bodyTimeout: options.bodyTimeoutMs ?? 30_000,
     connect: (target, callback) => {
-      if (target.protocol !== 'https:' && !LOOPBACK.has(target.hostname)) {
+      if (target.protocol !== 'https:' && !isLoopback(target.hostname)) {
         callback(new PlaintextRefusedError(target.hostname), null)
         return
       }

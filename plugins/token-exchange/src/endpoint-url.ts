@@ -1,3 +1,5 @@
+import { isLoopback } from '@sallyport/security-context/mechanics'
+
 /**
  * Why a URL must not be asked for tokens, `null` when it may: https, or plain http to this machine itself for development.
  * @param value the URL as configured or as found in the metadata
@@ -9,9 +11,4 @@ export function endpointMistake (value: string): string | null {
   if (url.hash !== '') return 'has a fragment'
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))) return null
   return 'is neither https nor http on a loopback address'
-}
-
-/** Whether a URL's host is this machine: `localhost` and the loopback addresses. @see RFC 6761 §6.3 */
-function isLoopback (hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }

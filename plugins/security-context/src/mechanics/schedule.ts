@@ -1,7 +1,11 @@
 /** Calls `run` again and again until stopped; a test passes one that it triggers itself. */
 export type Schedule = (run: () => Promise<void>, intervalMs: number) => { readonly stop: () => void }
 
-/** Waits after the end of each run, so that nothing is asked faster than it answers. `run` does not reject. */
+/**
+ * Waits `intervalMs` after the end of each run, so that nothing is asked faster than it answers. The timer does not keep
+ * the process alive.
+ * @param run does not reject
+ */
 export const scheduleByTimer: Schedule = (run, intervalMs) => {
   let stopped = false
   let timer: NodeJS.Timeout

@@ -1,0 +1,8 @@
+/**
+ * Small mechanics that several packages need and that must have one answer: import them from
+ * `@sallyport/security-context/mechanics`.
+ */
+export { withDeadline } from './deadline.ts'
+export { isLoopback } from './loopback.ts'
+export { scheduleByTimer, type Schedule } from './schedule.ts'
+export { sourceOf } from './source.ts'

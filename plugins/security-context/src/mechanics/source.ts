@@ -1,0 +1,40 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+const IPV4_WITH_PORT = /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/
+const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
+
+/**
+ * Who counts as one caller where callers are limited by address: an IPv4 address, or the /64 of an IPv6 address, since
+ * that is what one subscriber gets. An IPv4 address written as IPv6 is that IPv4 address; a port that a proxy left on the
+ * address is not part of it.
+ * @param address as `request.ip` gives it
+ * @returns the address, `2001:db8:0:1::/64`, or `unknown` for what is no address
+ * @see RFC 4291 §2.5.5.2, RFC 6177 §2
+ */
+export function sourceOf (address: string): string {
+  const bare = IPV4_WITH_PORT.exec(address)?.[1] ?? /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? address
+  if (isIPv4(bare)) return bare
+  const [withoutZone = ''] = bare.split('%', 1)
+  return isIPv6(withoutZone) ? sourceOfIpv6(withoutZone) : 'unknown'
+}
+
+function sourceOfIpv6 (address: string): string {
+  // The URL parser writes every IPv6 address in one way: lower case, no leading zeros, no dots.
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [, high, low] = MAPPED.exec(canonical) ?? []
+  if (high !== undefined && low !== undefined) return [high, low].flatMap(octets).join('.')
+  const [head = '', tail] = canonical.split('::', 2)
+  const start = groupsOf(head)
+  const end = groupsOf(tail ?? '')
+  const groups = [...start, ...Array.from({ length: 8 - start.length - end.length }, () => '0'), ...end]
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
+
+function groupsOf (text: string): string[] {
+  return text === '' ? [] : text.split(':')
+}
+
+function octets (group: string): number[] {
+  const value = Number.parseInt(group, 16)
+  return [value >> 8, value & 0xff]
+}
