@@ -180,8 +180,16 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     makeRoom()
     const now = clock()
     const followed: FollowedList = {
-      list: null, newestIssuedAtSeconds: letGo.get(uri) ?? 0, confirmedAtMs: now, attemptedAtMs: now, usedAtMs: now, etag: null,
-      inFlight: null, timer: null, failing: false, timesGone: 0
+      list: null,
+      newestIssuedAtSeconds: letGo.get(uri) ?? 0,
+      confirmedAtMs: now,
+      attemptedAtMs: now,
+      usedAtMs: now,
+      etag: null,
+      inFlight: null,
+      timer: null,
+      failing: false,
+      timesGone: 0
     }
     lists.set(uri, followed)
     await refresh(uri, followed)
