@@ -75,7 +75,7 @@ export const SessionEndedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENT
 /** Request: two cookies of one name: one of them was tossed in by somebody else, and nobody can tell which. */
 export const CookieDuplicatedError = createError('SALLYPORT_AUTHENTICATION_COOKIE_DUPLICATED', 'A session cookie was sent more than once', 400)
 
-/** Request: an unsafe method by cookie that does not provably come from this origin. */
+/** Request: an unsafe method or upgrade by cookie that does not provably come from this origin, or by Basic from a foreign page. */
 export const CsrfRefusedError = createError('SALLYPORT_AUTHENTICATION_CSRF_REFUSED', 'Cross-site request refused', 403)
 
 /** Request: a login from a page of another origin. */

@@ -1,8 +1,8 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { BasicRejectedError } from '../errors.ts'
+import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf } from '../record-event.ts'
-import { isBrowser } from '../session/request-origin.ts'
+import { isBrowser, isForeign, isUnsafe, ownOrigins } from '../session/request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../token-failure.ts'
 import type { TokenVerifier } from '../verify-token.ts'
@@ -15,6 +15,10 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
 /**
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
  * no service ever.
+ *
+ * A browser that remembers a password sends it with requests of any site's page, like a cookie. So what changes something is
+ * refused when it comes from a foreign page, before the password is looked at; a client that is no browser says nothing of
+ * pages and is not.
  * @param fastify where close hooks go
  * @param options the strategy's options, found to be without mistakes
  * @param verifier verifies the tokens that the server issues
@@ -32,6 +36,9 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
 
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
+    if (isUnsafe(request.method, request.headers) && isForeign(request.headers, ownOrigins(resolved.origins, request))) {
+      return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
+    }
     const credential = await parse(request, reply)
     if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
     try {
