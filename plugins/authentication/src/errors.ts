@@ -66,7 +66,7 @@ export const BasicRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHEN
 /** Request: username and password of a login are not valid; an unknown user and a wrong password are the same. */
 export const LoginRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_LOGIN_REJECTED', 'The credentials are not valid', 401)
 
-/** Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone. The cookies are cleared. */
+/** Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone, or two are of different sessions. The cookies are cleared. */
 export const CookieInvalidError = createError('SALLYPORT_AUTHENTICATION_COOKIE_INVALID', 'The session is not valid', 401)
 
 /** Request: the session is over: logged out, revoked or expired. The cookies are cleared. */

@@ -3,6 +3,7 @@ import type { TokenSet } from '@sallyport/security-context'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { connectionOf, recordEvent } from '../record-event.ts'
 import { hasCode, tokenFailure, verifyFresh, type VerifiedToken } from '../token-failure.ts'
+import { randomPairingId } from './cookie-jar.ts'
 import { requireText } from './form-body.ts'
 import { isBrowser, isForeign } from './request-origin.ts'
 import type { LoginBody } from './schemas.ts'
@@ -75,7 +76,7 @@ async function openSession (
 ): Promise<VerifiedToken> {
   try {
     const verified = await verifyFresh(core.verifier, tokens)
-    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens))
+    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, randomPairingId()))
     return verified
   } catch (error) {
     recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })

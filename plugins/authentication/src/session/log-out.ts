@@ -38,6 +38,7 @@ function takeCookies (core: SessionCore, request: FastifyRequest, reply: Fastify
     throw new CsrfRefusedError()
   }
   core.clearCookies(request, reply)
+  if (cookies.kind === 'mismatched') recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
   return cookies.kind === 'tokens' ? cookies : {}
 }
 

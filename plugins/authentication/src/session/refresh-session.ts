@@ -11,8 +11,8 @@ import type { ResolvedSessionOptions } from './options.ts'
 /** A session with new tokens. */
 export interface RenewedSession extends VerifiedToken {
   readonly tokens: TokenSet
-  /** The new cookies; the same bytes for everybody who shares this refresh. */
-  readonly cookies: () => readonly NamedValue[]
+  /** The new cookies of the session with this pairing id; the same bytes for everybody who shares this refresh. */
+  readonly cookies: (pairingId: string) => readonly NamedValue[]
 }
 
 /** Refreshes sessions, once for all requests that ask for the same. */
@@ -33,7 +33,7 @@ interface Retained { readonly renewed: RenewedSession, readonly untilMs: number 
  * @param seal makes the cookies of new tokens
  */
 export function createSessionRefresher (
-  options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens) => readonly NamedValue[]
+  options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
 ): SessionRefresher {
   const { tokenClient, clock } = options
   const macKey = createSecretKey(randomBytes(32))
@@ -73,8 +73,14 @@ export function createSessionRefresher (
   async function renew (key: string, refreshToken: string, connection: EndUserConnection): Promise<RenewedSession> {
     const tokens = await requested(refreshToken, connection)
     const verified = await verifyFresh(verifier, tokens)
-    let sealed: readonly NamedValue[] | null = null
-    const renewed = { ...verified, tokens, cookies: () => (sealed ??= seal(tokens)) }
+    const sealed = new Map<string, readonly NamedValue[]>()
+    const cookies = (pairingId: string): readonly NamedValue[] => {
+      const values = sealed.get(pairingId) ?? seal(tokens, pairingId)
+      // Only the first is kept: a refresh token was sealed into the cookies of one session.
+      if (sealed.size === 0) sealed.set(pairingId, values)
+      return values
+    }
+    const renewed = { ...verified, tokens, cookies }
     if (options.refreshRetentionMs > 0) retained.set(key, { renewed, untilMs: clock() + options.refreshRetentionMs })
     return renewed
   }

@@ -10,7 +10,7 @@ import { isCsrfSafe, isUnsafe } from './request-origin.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
 /** A session's tokens as the cookies bring them: either may be missing. */
-interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null }
+interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null, readonly pairingId: string }
 
 /** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
 const REFRESH_AHEAD_PAUSE_MS = 5000
@@ -33,9 +33,9 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
     if (isUnsafe(request.method, request.headers) && !isCsrfSafe(request.headers, core.ownOrigins(request))) {
       return refuse(request, new CsrfRefusedError(), 'csrf-refused')
     }
-    if (cookies.kind === 'invalid') {
+    if (cookies.kind === 'invalid' || cookies.kind === 'mismatched') {
       core.clearCookies(request, reply)
-      return refuse(request, new CookieInvalidError(), 'cookie-invalid')
+      return refuse(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
     try {
       return { kind: 'accepted', ...await resume(request, reply, cookies) }
@@ -57,7 +57,7 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
 function createResume ({ options, verifier, refresher, ended, setCookies }: SessionCore) {
   let refreshAheadFromMs = 0
 
-  return async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken }: PresentedTokens): Promise<VerifiedToken> {
+  return async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, pairingId }: PresentedTokens): Promise<VerifiedToken> {
     const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
     if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
     const now = options.clock()
@@ -65,7 +65,7 @@ function createResume ({ options, verifier, refresher, ended, setCookies }: Sess
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {
-      return await refreshed(request, reply, refreshToken)
+      return await refreshed(request, reply, refreshToken, pairingId)
     } catch (error) {
       if (!isOutage(error)) throw error
       recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
@@ -75,10 +75,10 @@ function createResume ({ options, verifier, refresher, ended, setCookies }: Sess
     }
   }
 
-  async function refreshed (request: FastifyRequest, reply: FastifyReply, refreshToken: string): Promise<VerifiedToken> {
+  async function refreshed (request: FastifyRequest, reply: FastifyReply, refreshToken: string, pairingId: string): Promise<VerifiedToken> {
     const renewed = await refresher.refresh(refreshToken, connectionOf(request))
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
-    setCookies(request, reply, renewed.cookies())
+    setCookies(request, reply, renewed.cookies(pairingId))
     recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', detail: { subject: renewed.principal.subject } })
     return renewed
   }
