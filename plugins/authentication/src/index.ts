@@ -72,6 +72,7 @@ async function authentication (fastify: FastifyInstance, options: Authentication
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
+  if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
 }
 

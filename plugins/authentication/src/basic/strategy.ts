@@ -4,7 +4,7 @@ import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf } from '../record-event.ts'
 import { isBrowser, isForeign, isUnsafe, ownOrigins } from '../session/request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage, type VerifiedToken } from '../token-failure.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
 import { resolveBasicOptions, type BasicOptions } from './options.ts'
@@ -41,23 +41,30 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
     }
     const credential = await parse(request, reply)
     if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
+    const connection = connectionOf(request)
     try {
-      const { principal, accessToken } = await tokens.obtain(credential, connectionOf(request))
-      return { kind: 'accepted', principal, accessToken }
+      const verified = await tokens.obtain(credential, connection)
+      const renew = async (refusedToken: string): Promise<VerifiedToken | null> => await tokens.replace(refusedToken, credential, connection).catch(nullIfRejected)
+      return { kind: 'accepted', ...verified, renew }
     } catch (error) {
       // A new error for each request: requests that shared the refusal must not share its headers.
-      if (isRejection(error)) return refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected')
+      if (isRejection(error)) return { ...refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected'), about: { nameTried: credential.username } }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
     }
   }
 
-  function refused (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+  function refused (request: FastifyRequest, error: FastifyError, reason: string): Extract<StrategyResult, { kind: 'refused' }> {
     const shown = challengeFor(request)
     return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
   }
 
   return { name: 'basic', challenge, challengeFor, authenticate }
+}
+
+function nullIfRejected (error: unknown): null {
+  if (isRejection(error)) return null
+  throw error
 }
 
 function isRejection (error: unknown): boolean {

@@ -18,9 +18,10 @@ export interface RenewedSession extends VerifiedToken {
 /** Refreshes sessions, once for all requests that ask for the same. */
 export interface SessionRefresher {
   /**
+   * @param refusedToken an access token that the issuer refuses: a remembered refresh that gave it does not count
    * @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503)
    */
-  readonly refresh: (refreshToken: string, connection: EndUserConnection) => Promise<RenewedSession>
+  readonly refresh: (refreshToken: string, connection: EndUserConnection, refusedToken?: string) => Promise<RenewedSession>
   /** Forgets what is remembered of this refresh token and of its successors. Returns the newest of them, the one to revoke. */
   readonly forget: (refreshToken: string) => string
 }
@@ -41,9 +42,9 @@ export function createSessionRefresher (
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
   const keyOf = (refreshToken: string): string => createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
-  async function refresh (refreshToken: string, connection: EndUserConnection): Promise<RenewedSession> {
+  async function refresh (refreshToken: string, connection: EndUserConnection, refusedToken?: string): Promise<RenewedSession> {
     const known = newest(refreshToken)
-    if (known !== null && await verifyOrNull(verifier, known.accessToken) !== null) return known
+    if (known !== null && known.accessToken !== refusedToken && await verifyOrNull(verifier, known.accessToken) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOf(current)
     const flight = flights.get(key) ?? renew(key, current, connection).finally(() => flights.delete(key))
