@@ -22,10 +22,14 @@ export interface RefreshRequest {
   readonly refuse: (session: Session) => void
 }
 
+/** How a theft showed itself. */
+type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
+
 /**
  * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte for
- * byte, so that neither a lost answer nor a race logs anybody out, until the successor has been used itself and the grace
- * has passed. From then on the token can only be a stolen copy: its session ends.
+ * byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands, and end the
+ * session: it is presented when its successor has been used itself and the grace has passed; or it is repeated later than the
+ * grace, and so was its predecessor: one answer gets lost, however late that is noticed, but not the answer of each generation.
  * @throws {OAuthError} `invalid_grant`
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
@@ -74,22 +78,26 @@ async function storeSuccessor (server: AuthorizationServer, request: RefreshRequ
 }
 
 async function successorOf (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
-  if (stored.successorSealed === null) throw invalidGrant('session-ended')
-  const usedAtMs = stored.successorUsedAtMs
-  if (usedAtMs !== null && server.clock() - usedAtMs > server.lifetimes.refreshGraceMs) {
-    await endStolenSession(server, stored, audit)
-    throw invalidGrant('refresh-token-reused')
-  }
-  const { session } = stored
-  await audit(server.store, { action: 'session.refresh', outcome: 'success', reason: 'repeated', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
-  return { ...stored, refreshToken: openSuccessor(request.refreshToken, stored.successorSealed) }
+  const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
+  if (successorSealed === null) throw invalidGrant('session-ended')
+  const isPastGrace = (sinceMs: number | null): boolean => sinceMs !== null && server.clock() - sinceMs > server.lifetimes.refreshGraceMs
+  if (isPastGrace(successorUsedAtMs)) return await refuseStolen(server, stored, 'successor-was-used', audit)
+  const isLate = successorUsedAtMs === null && isPastGrace(usedAtMs)
+  const isAnswered = await server.store.transaction(async trx => {
+    if (isLate && !await trx.sessions.noteLateRepeat(stored.hash)) return false
+    await audit(trx, { action: 'session.refresh', outcome: 'success', reason: isLate ? 'repeated-late' : 'repeated', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
+    return true
+  })
+  if (!isAnswered) return await refuseStolen(server, stored, 'late-repeats-in-two-generations', audit)
+  return { ...stored, refreshToken: openSuccessor(request.refreshToken, successorSealed) }
 }
 
-async function endStolenSession (server: AuthorizationServer, { session }: RefreshToken, audit: WriteAudit): Promise<void> {
+async function refuseStolen (server: AuthorizationServer, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit): Promise<never> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'refresh-token-reused', server.clock())
     if (ended.length > 0) {
-      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', resource: { type: 'session', id: session.id }, detail: { subject: session.userId } })
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', resource: { type: 'session', id: session.id }, detail: { subject: session.userId, sign } })
     }
   })
+  throw invalidGrant('refresh-token-reused')
 }
