@@ -11,9 +11,9 @@ export interface RecordContext {
   readonly now: Date
   readonly secretNames: ReadonlySet<string>
   readonly principal: Principal | null
-  /** Used where there is no principal, for example at a login. */
-  readonly subject?: string | null
-  readonly clientId?: string | null
+  /** Who the request's security events name: used where neither a principal nor the event itself says it. */
+  readonly subject?: string | undefined
+  readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
   readonly sourceAddress?: string
@@ -35,9 +35,9 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
     action: cleanText(event.action),
     outcome: event.outcome,
     reason: cleanOptional(event.reason),
-    subject: cleanOptional(principal?.subject ?? context.subject),
+    subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
     issuer: cleanOptional(principal?.issuer),
-    clientId: cleanOptional(principal?.clientId ?? context.clientId),
+    clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
     actor: actorOf(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
     tokenIdHash: hashOf(principal?.tokenId ?? null),
