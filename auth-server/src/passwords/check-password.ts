@@ -1,5 +1,5 @@
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { invalidGrant, OAuthError } from '../oauth-error.ts'
+import { invalidGrant, OAuthError, refusalsAbout } from '../oauth-error.ts'
 import type { User } from '../store/records.ts'
 import type { LoginAttempt } from '../throttling/login-throttle.ts'
 
@@ -10,14 +10,19 @@ import type { LoginAttempt } from '../throttling/login-throttle.ts'
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
-export async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+export async function checkPassword (server: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+  const user = await server.store.users.findByName(attempt.username)
+  const parties = { ...(user !== null && { subject: user.id }), nameTried: attempt.username, detail: { sourceAddress: attempt.sourceAddress } }
+  return await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
+}
+
+async function checkPasswordOf ({ store, passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
     if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
   }
   // Also before it queues: who has to wait must not keep others from their turn.
   await refuseThrottled()
-  const user = await store.users.findByName(attempt.username)
   const refusalOf = (matches: boolean): string | null => {
     if (user === null) return 'user-unknown'
     if (!matches) return 'password-wrong'
