@@ -65,7 +65,7 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
-  const server = composeAuthorizationServer(settings, collaborators)
+  const server = composeAuthorizationServer(settings, { report: (err, message) => { fastify.log.error({ err }, message) }, ...collaborators })
   const { connection } = server.store
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators

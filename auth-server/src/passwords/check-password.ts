@@ -13,10 +13,12 @@ import type { LoginAttempt } from '../throttling/login-throttle.ts'
 export async function checkPassword (server: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
   const user = await server.store.users.findByName(attempt.username)
   const parties = { ...(user !== null && { subject: user.id }), nameTried: attempt.username, detail: { sourceAddress: attempt.sourceAddress } }
-  return await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
+  const checked = await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
+  await rehash(server, checked, password)
+  return checked
 }
 
-async function checkPasswordOf ({ store, passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string): Promise<User> {
+async function checkPasswordOf ({ passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
     if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
@@ -36,6 +38,15 @@ async function checkPasswordOf ({ store, passwords, throttle }: AuthorizationSer
   if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
   await refuseThrottled()
   await throttle.succeeded(attempt)
-  if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
   return user
+}
+
+/** Best effort: the password was right, and whatever fails here is tried again at the next login. */
+async function rehash ({ store, passwords, report }: AuthorizationServer, { id, passwordHash }: User, password: string): Promise<void> {
+  if (!passwords.isOutdated(passwordHash)) return
+  try {
+    await store.users.rehash(id, passwordHash, await passwords.hash(password))
+  } catch (error) {
+    report(error, 'a password hash could not be renewed after a login')
+  }
 }
