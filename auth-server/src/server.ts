@@ -14,7 +14,7 @@ const NAME = 'auth-server'
 async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
   const [tls, clientCa, logoutCa] = await Promise.all([tlsOf(settings), authoritiesOf(settings, 'mtlsClientCaPath'), authoritiesOf(settings, 'backchannelLogoutCaPath')])
   const db = connectDatabase(settings)
-  const tracing = startTracing({ serviceName: NAME })
+  const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })
   const release = async (): Promise<void> => { await Promise.allSettled([db.destroy(), tracing.close()]) }
   const app = await buildApp(settings, { store: postgresStore(db), tracing, release, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }), ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } }) })
   await explainFirstBoot(app, db)
