@@ -90,8 +90,9 @@ function connectorOf (options: PeerAgentOptions): buildConnector.connector {
       return
     }
     connector(isIP(target.hostname) === 0 ? { ...target, servername: target.hostname } : target, (...answer) => {
-      const [, socket] = answer
-      if (socket !== null) readBeforeFailing(socket)
+      const [error, socket] = answer
+      // On an error undici leaves the second argument out.
+      if (error === null) readBeforeFailing(socket)
       callback(...answer)
     })
   }
