@@ -20,7 +20,7 @@ export interface JwksKeySourceOptions {
   readonly maxAgeMs?: number
   /** Age up to which the last keys are used while the server cannot be reached; then nothing is accepted, in ms. Default 3 600 000. */
   readonly maxStaleMs?: number
-  /** Time for one fetch, in ms. Default 5000. */
+  /** Time for one fetch, in ms: a token with a new key id waits for one that hangs. Default 2000. */
   readonly timeoutMs?: number
   readonly fetch?: Fetch
   /** The time in ms since 1970. Default `Date.now`. */
@@ -48,7 +48,7 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   const cooldownMs = options.cooldownMs ?? 2000
   const maxAgeMs = options.maxAgeMs ?? 300_000
   const maxStaleMs = Math.max(options.maxStaleMs ?? 3_600_000, maxAgeMs)
-  const connection: Connection = { timeoutMs: 5000, ...options }
+  const connection: Connection = { timeoutMs: 2000, ...options }
 
   let keys: ReadonlyMap<string, VerificationKey> | null = null
   let fetchedAtMs = 0
