@@ -8,11 +8,12 @@ const LONGEST_WORD = 2048
 const SHORTENED = 512
 /** Longest name of a parameter that is looked at; each of its characters may be percent-encoded. */
 const LONGEST_NAME = 192
+const SHORTEST_CREDENTIAL = 6
 
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
 const VALUE = /[^&\s"#\\]*/y
 const SCHEME = /bearer|dpop|basic/i
-const AUTHORIZATION = /\b(bearer|dpop|basic)( +)([\w\-.~+/]{6,}=*)/gi
+const AUTHORIZATION = /\b(bearer|dpop|basic)( +)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g
 const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
@@ -80,7 +81,7 @@ function endOf (run: RegExp, text: string, start: number): number {
 
 /** A value that does not read like a word. */
 function hideAuthorization (found: string, scheme: string, spaces: string, value: string): string {
-  return /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
+  return value.length >= SHORTEST_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
 }
 
 /** The rest of a run from the first JWT on; what belongs to one is never looked at again. */
