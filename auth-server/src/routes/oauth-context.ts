@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { logRefusal } from '@sallyport/security-context'
 import { parseForm, type Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { isStorageFailure } from '../store/storage-failure.ts'
@@ -43,7 +44,7 @@ function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRe
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
   request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason })
-  request.log[outcome === 'failure' ? 'error' : 'info']({ err: thrown, reason: error.reason }, 'request refused')
+  logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')
   if (error.retryAfterSeconds !== null) void reply.header('retry-after', String(error.retryAfterSeconds))
   return reply.code(error.statusCode).send({ error: error.error, error_description: error.message })

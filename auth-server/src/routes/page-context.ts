@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { logRefusal } from '@sallyport/security-context'
 import { AuthorizationError } from '../authorize/authorization-error.ts'
 import { responseUri } from '../authorize/authorization-response.ts'
 import { parseForm, type Form } from '../forms/parse-form.ts'
@@ -35,7 +36,7 @@ function answerWithPage (thrown: FastifyError | OAuthError, request: FastifyRequ
   const status = isOutage ? 503 : thrown.statusCode ?? 500
   const reason = thrown instanceof OAuthError ? thrown.reason : status === 503 ? 'storage-unavailable' : status < 500 ? 'request-malformed' : 'internal'
   request.securityEvents.push({ stage: 'grant', outcome: status < 500 ? 'denied' : 'failure', reason })
-  request.log[status < 500 ? 'info' : 'error']({ err: thrown, reason }, 'request refused')
+  logRefusal(request, thrown, status, reason)
   if (status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS)
   if (status >= 500) return sendPage(reply, status, errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id))
   return sendPage(reply, status, errorPage('That did not work', thrown instanceof OAuthError ? thrown.message : 'The request is not valid', request.id))
