@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { logRefusal } from '@sallyport/security-context'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 
 /**
@@ -20,7 +21,7 @@ export function edgeServerOptions ({ trustedProxies }: { readonly trustedProxies
 
 /** Paths that cannot be decoded never reach a hook. */
 function answerUnroutable (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  request.log.info({ err: error }, 'request refused')
+  logRefusal(request, error, 400, 'path-not-canonical')
   const body = { type: 'about:blank', title: 'The request path is not in canonical form', status: 400, code: 'SALLYPORT_GATEWAY_PATH_NOT_CANONICAL' }
   void reply.code(400).type('application/problem+json').send(body)
 }
