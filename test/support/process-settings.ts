@@ -14,7 +14,6 @@ export const PROCESS_SETTINGS = Object.freeze({
   peerAddresses: [],
   trustedProxies: [],
   drainDelayMs: 0,
-  closeTimeoutMs: 8000,
   clockToleranceSeconds: 5,
   maxEventLoopDelayMs: 60_000,
   maxEventLoopUtilization: 1

@@ -20,3 +20,6 @@ export const ReloadRefusedError = createError('SALLYPORT_PROCESS_RELOAD_REFUSED'
 
 /** A reload failed while it was applied, and what had been applied was taken back; the message has every reason. */
 export const ReloadFailedError = createError('SALLYPORT_PROCESS_RELOAD_FAILED', 'The change was taken back: %s', 500)
+
+/** Request: came on a connection that was still open after the listener had been closed. */
+export const ClosingError = createError('SALLYPORT_PROCESS_CLOSING', 'The service is closing; send the request again', 503)

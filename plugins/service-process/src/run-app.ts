@@ -1,15 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { bootFailure } from './boot-failure.ts'
+import type { DrainTimes } from './drain.ts'
+import { endProcessWhenTold } from './end-process.ts'
+import { outliveBrokenPipes } from './log-destination.ts'
 
 /** An app that is ready to listen, where, and how it ends. */
 export interface StartedApp {
   readonly app: FastifyInstance
   readonly host: string
   readonly port: number
-  /** How long open requests may take after the signal, in ms. Default 8000. */
-  readonly closeTimeoutMs?: number
+  /** How long each step of the end may take. */
+  readonly times?: DrainTimes
   /** Closes what the app worked with, when the app is closed. */
   readonly release?: () => Promise<void>
 }
@@ -26,6 +27,7 @@ export type ServiceMessage =
  * @param start makes the app; reading settings belongs in here, so that their mistakes are told
  */
 export async function runApp (name: string, start: () => Promise<StartedApp>): Promise<void> {
+  outliveBrokenPipes()
   // A parent that was killed cannot send a signal, but its end of the channel closes.
   const orphaned = Promise.withResolvers<undefined>()
   if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
@@ -36,7 +38,7 @@ export async function runApp (name: string, start: () => Promise<StartedApp>): P
     const started = await Promise.race([start(), orphaned.promise])
     if (started === undefined) process.exit(1)
     place = started
-    closeOnSignal(started, orphaned.promise)
+    endProcessWhenTold(started.app, started.times ?? {}, orphaned.promise, started.release)
     const url = await started.app.listen({ host: started.host, port: started.port })
     await tellParent({ type: 'ready', name, url })
   } catch (error) {
@@ -45,29 +47,6 @@ export async function runApp (name: string, start: () => Promise<StartedApp>): P
     await tellParent({ type: 'failed', name, message })
     process.exit(1)
   }
-}
-
-function closeOnSignal ({ app, closeTimeoutMs = 8_000, release = async () => {} }: StartedApp, orphaned: Promise<undefined>): void {
-  const logger = { error: (...details: unknown[]) => { app.log.error({ details }, 'the process ends') } }
-  const close = async (): Promise<void> => { await app.close(); await release() }
-  const grace = closeWithGrace({ delay: closeTimeoutMs, logger }, async ({ err, signal }) => {
-    if (err !== undefined) app.log.fatal({ err }, 'an uncaught error ends the process')
-    else app.log.info({ signal }, 'closing')
-    await close()
-  })
-  void orphaned.then(async () => await endWithoutParent(close, closeTimeoutMs, grace.uninstall))
-}
-
-/**
- * Nobody reads what an orphan writes: its output is a broken pipe. Errors of that pipe must not end it halfway, and an
- * exit handler that flushes the log would try for ever; so it closes in silence and ends without them.
- */
-async function endWithoutParent (close: () => Promise<void>, delayMs: number, stopHandlingSignals: () => void): Promise<void> {
-  stopHandlingSignals()
-  process.on('uncaughtException', () => {})
-  await Promise.race([close(), delay(delayMs)]).catch(() => {})
-  process.removeAllListeners('exit')
-  process.exit(0)
 }
 
 async function tellParent (message: ServiceMessage): Promise<void> {

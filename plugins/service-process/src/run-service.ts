@@ -3,6 +3,7 @@ import { refuseInsecureRuntime } from '@sallyport/secure-transport'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
+import { closeTimeoutFor } from './drain.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
 import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
@@ -20,6 +21,8 @@ export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Co
   readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
   /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
   readonly acceptTraces?: boolean
+  /** The longest time limit of a call to another service, in ms: a request under way gets it when the process ends. */
+  readonly longestUpstreamMs?: (settings: SettingsOf<Schema>) => number
   /** Makes of the settings what the app works with. What the context opens is closed after the app. */
   readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
@@ -53,8 +56,10 @@ async function boot<Schema extends TObject<ProcessProperties>, Collaborators> (
   const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))
   try {
     const app = await definition.build(values, await definition.connect(values, context))
-    const { host, port, closeTimeoutMs } = settings
-    return { app, host, port, closeTimeoutMs, release: close }
+    const { host, port, drainDelayMs } = settings
+    const longest = definition.longestUpstreamMs?.(values)
+    const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
+    return { app, host, port, times: { drainDelayMs, closeTimeoutMs }, release: close }
   } catch (error) {
     await close()
     throw error

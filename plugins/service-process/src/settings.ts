@@ -42,8 +42,6 @@ export function processSettings (ports: ProcessPorts) {
     trustedProxies: list(),
     /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
     drainDelayMs: milliseconds(0, 300_000, 5000),
-    /** How long requests under way may take after that. */
-    closeTimeoutMs: milliseconds(1, 300_000, 15_000),
     /** By how much the issuer's clock may differ from ours. */
     clockToleranceSeconds: Type.Integer({ minimum: 0, maximum: 60, default: 5 }),
     /** Requests are shed above this mean delay of the event loop in the last second. */

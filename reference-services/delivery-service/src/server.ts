@@ -3,4 +3,11 @@ import { runService } from '@sallyport/service-process'
 import { buildApp, NAME } from './app.ts'
 import { settingsSchema } from './settings.ts'
 
-await runService({ name: NAME, settings: settingsSchema, connect, build: buildApp, environment: process.env })
+await runService({
+  name: NAME,
+  settings: settingsSchema,
+  longestUpstreamMs: ({ upstreamTimeoutMs }) => upstreamTimeoutMs,
+  connect,
+  build: buildApp,
+  environment: process.env
+})
