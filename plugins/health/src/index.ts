@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createOperations, listen, type ProcessState } from './operations.ts'
 import { resolveOptions, type HealthOptions, type PressureHandler } from './options.ts'
-import { shedLoad } from './pressure.ts'
+import { shedLoad } from './shed-load.ts'
 
 export type { HealthOptions, PressureHandler, PressureOptions } from './options.ts'
-export { openPressureMeter, type Pressure, type PressureMeter } from './pressure.ts'
+export { openPressureMeter, type Pressure, type PressureMeter } from './pressure-meter.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {

@@ -2,7 +2,7 @@ import type { ServerOptions } from 'node:https'
 import { isLoopback, type Schedule } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HealthOptionsError } from './errors.ts'
-import type { PressureMeter } from './pressure.ts'
+import type { PressureMeter } from './pressure-meter.ts'
 
 /**
  * Decides what becomes of a request while a threshold is passed. Returns nothing to serve it all the same, or the payload
