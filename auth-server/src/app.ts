@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
@@ -32,7 +33,6 @@ import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
-import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
 import { userInfoRoute } from './routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
@@ -55,20 +55,24 @@ export interface AppCollaborators extends AuthServerCollaborators {
 /** The name of this process: in its log, its traces and its audit trail, and the audience of its own resources. */
 export const NAME = OWN_AUDIENCE
 
+/** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
+const TRACE_ID_BYTES = 16
+
 /**
  * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is under
  * the issuer's path, except the RFC 8414 metadata, whose well-known part comes first.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
-  const server = composeAuthorizationServer(settings, collaborators)
+  const server = composeAuthorizationServer(settings, { report: (err, message) => { fastify.log.error({ err }, message) }, ...collaborators })
   const { connection } = server.store
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'caller' }))
+  // Never a caller's ids: every caller is a stranger here until the grant, and rows and log lines are found by these ids.
+  const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
-  await fastify.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
   await fastify.register(problemDetails)
   await fastify.register(operations, {
     settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
@@ -93,11 +97,9 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
-    answerStorageOutage(scope)
     metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
   })
   await fastify.register(async function publicDocuments (scope) {
-    answerStorageOutage(scope)
     jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
     statusListRoute(scope, server)
   }, { prefix })
@@ -115,16 +117,13 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     introspectRoute(scope, server)
   }, { prefix })
   await fastify.register(async function userInfo (scope) {
-    answerStorageOutage(scope)
     userInfoRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
-    answerStorageOutage(scope)
     keepOutOfCaches(scope)
     sessionRoutes(scope, server)
   }, { prefix })
   await fastify.register(async function administration (scope) {
-    answerStorageOutage(scope)
     keepOutOfCaches(scope)
     const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
     userAdminRoutes(scope, administrationOf)

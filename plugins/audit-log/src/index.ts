@@ -93,10 +93,7 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
 
 function createSink ({ process, clock, secretNames }: ResolvedOptions, write: WriteRecords): AuditSink {
   return {
-    write: async ({ subject, clientId, ...event }) => {
-      const who = { ...(subject === undefined ? {} : { subject }), ...(clientId === undefined ? {} : { clientId }) }
-      await write([buildRecord(event, { process, now: clock(), secretNames, principal: null, ...who })])
-    }
+    write: async event => { await write([buildRecord(event, { process, now: clock(), secretNames, principal: null })]) }
   }
 }
 
