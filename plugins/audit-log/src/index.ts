@@ -5,12 +5,13 @@ import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
+import { createAuditHealth, type AuditHealth } from './health.ts'
 import { resolveOptions, type AuditLogOptions, type ResolvedOptions } from './options.ts'
 import { createRequestAudit } from './request-audit.ts'
 import { addAuditRoute } from './route.ts'
 import { createSealer, type Sealer } from './sealer.ts'
 import type { SealResult } from './seal.ts'
-import { insertRecords } from './store.ts'
+import { insertRecordsAlone } from './store.ts'
 
 export type { AuditLogOptions } from './options.ts'
 export { auditMigrations, type AuditRoles } from './migrations.ts'
@@ -19,6 +20,7 @@ export { readHead, type AuditHead, type SealResult } from './seal.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
+export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * as errors from './errors.ts'
@@ -41,6 +43,8 @@ declare module 'fastify' {
     flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
     /** Seals everything that is committed now. Rejects when the database does. */
     sealAudit: () => Promise<SealResult>
+    /** How the trail fares; give `auditHealth.check` to the readiness of the process. */
+    auditHealth: AuditHealth
   }
 }
 
@@ -52,15 +56,21 @@ declare module 'fastify' {
  */
 async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = resolveOptions(given)
-  const write = createBatchWriter(records => insertRecords(options.db, records))
-  const audit = createRequestAudit(options, write)
+  const { db, writeTimeoutMs } = options
+  const writer = createBatchWriter({
+    insert: records => insertRecordsAlone(db, records, writeTimeoutMs),
+    timeoutMs: writeTimeoutMs,
+    maxWaiting: options.maxWaitingRows
+  })
+  const audit = createRequestAudit(options, writer.write)
   const sealer = sealerFor(fastify, options)
 
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
-  fastify.decorate('auditSink', createSink(options, write))
+  fastify.decorate('auditSink', createSink(options, writer.write))
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
   fastify.decorate('sealAudit', sealer.sealNow)
+  fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
 
   fastify.addHook('onError', function noteError (request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -84,8 +94,9 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
-    closeTimeoutMs: options.writeTimeoutMs,
+    timeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
+    monotonicMs: options.monotonicMs,
     onSealed: (head, sealed) => { fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed') },
     onError: error => { fastify.log.error({ err: error }, 'audit rows could not be sealed') }
   })

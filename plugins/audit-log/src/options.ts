@@ -9,8 +9,11 @@ export interface AuditLogOptions {
   readonly db: Knex
   /** Name of this service in every row. */
   readonly process: string
-  /** How often committed rows are sealed, or `false` when another process of this database seals. Default every 1000 ms. */
-  readonly sealer?: { readonly intervalMs?: number } | false
+  /**
+   * How often committed rows are sealed, default every 1000 ms, and after how many intervals without success
+   * `auditHealth.check` rejects, default 10; or `false` when another process of this database seals.
+   */
+  readonly sealer?: Partial<SealerIntervals> | false
   /** Serves the trail under this path, to whom the policy allows. Default: no route. */
   readonly route?: { readonly path: string, readonly access: Policy | 'authenticated' } | false
   /**
@@ -20,23 +23,38 @@ export interface AuditLogOptions {
   readonly unfulfilled?: 'record' | 'refuse'
   /** More member names whose values are redacted in `detail`, compared without case. */
   readonly redact?: readonly string[]
-  /** How long a response waits for its row before it becomes a 503. Default 5000 ms. */
+  /**
+   * How long a response waits for its row before it becomes a 503, and how long each insert, each step of the sealer and
+   * each reading of the trail may take. Default 5000 ms.
+   */
   readonly writeTimeoutMs?: number
+  /** So many rows wait for the insert under way; further ones are refused with 503. Default 2000. */
+  readonly maxWaitingRows?: number
   /** Collaborators, replaced by tests. */
   readonly clock?: () => Date
+  /** Milliseconds of a clock that is never set, for `auditHealth`. */
+  readonly monotonicMs?: () => number
   readonly schedule?: Schedule
+}
+
+/** Rhythm of the sealer. */
+export interface SealerIntervals {
+  readonly intervalMs: number
+  readonly stalledAfterIntervals: number
 }
 
 /** Options with every default filled in. */
 export interface ResolvedOptions {
   readonly db: Knex
   readonly process: string
-  readonly sealer: { readonly intervalMs: number } | false
+  readonly sealer: SealerIntervals | false
   readonly route: { readonly path: string, readonly access: Policy | 'authenticated' } | false
   readonly unfulfilled: 'record' | 'refuse'
   readonly secretNames: ReadonlySet<string>
   readonly writeTimeoutMs: number
+  readonly maxWaitingRows: number
   readonly clock: () => Date
+  readonly monotonicMs: () => number
   readonly schedule: Schedule
 }
 
@@ -48,12 +66,14 @@ export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     db: options.db,
     process: options.process,
-    sealer: options.sealer === false ? false : { intervalMs: options.sealer?.intervalMs ?? 1000 },
+    sealer: options.sealer === false ? false : { intervalMs: 1000, stalledAfterIntervals: 10, ...options.sealer },
     route: options.route ?? false,
     unfulfilled: options.unfulfilled ?? 'record',
     secretNames: new Set(options.redact?.map(name => name.toLowerCase())),
     writeTimeoutMs: options.writeTimeoutMs ?? 5000,
+    maxWaitingRows: options.maxWaitingRows ?? 2000,
     clock: options.clock ?? (() => new Date()),
+    monotonicMs: options.monotonicMs ?? (() => performance.now()),
     schedule: options.schedule ?? scheduleByTimer
   }
   const mistakes = mistakesIn(resolved)
@@ -67,7 +87,9 @@ function mistakesIn (options: ResolvedOptions): string[] {
     [typeof options.db === 'function' && options.db.isTransaction !== true, 'db must be a knex pool'],
     [typeof options.process === 'string' && options.process !== '', 'process must be a name'],
     [sealer === false || isPositive(sealer.intervalMs), 'sealer.intervalMs must be a positive whole number'],
+    [sealer === false || isPositive(sealer.stalledAfterIntervals), 'sealer.stalledAfterIntervals must be a positive whole number'],
     [isPositive(options.writeTimeoutMs), 'writeTimeoutMs must be a positive whole number'],
+    [isPositive(options.maxWaitingRows), 'maxWaitingRows must be a positive whole number'],
     [options.unfulfilled === 'record' || options.unfulfilled === 'refuse', 'unfulfilled must be record or refuse'],
     [route === false || (typeof route.path === 'string' && route.path.startsWith('/')), 'route.path must begin with a slash'],
     [route === false || route.access === 'authenticated' || typeof route.access === 'object', 'route.access must be a policy or authenticated']
