@@ -24,7 +24,7 @@ export interface AuditLogOptions {
   /** Serves the trail under this path, to whom the policy allows. Default: no route. */
   readonly route?: { readonly path: string, readonly access: Policy | 'authenticated' } | false
   /**
-   * What becomes of a 2xx of a mutating route that declares an audit action and wrote no row: `record` writes one,
+   * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes one,
    * logs an error and adds a security event; `refuse` answers 500, for tests. Default `record`.
    */
   readonly unfulfilled?: 'record' | 'refuse'
