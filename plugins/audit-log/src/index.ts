@@ -75,8 +75,8 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
   fastify.decorate('auditSink', createSink(options, write))
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
   fastify.decorate('countRefusal', function countRefusal (request: FastifyRequest, reason: string, status: number) {
-    const event: AuditEvent = { action: REFUSED, outcome: 'denied', reason, detail: { status, method: request.method, route: '' } }
-    refusals.count(event, contextOf(request, options))
+    const detail = { status, method: request.method, route: '' }
+    refusals.count({ action: REFUSED, outcome: 'denied', reason, detail }, contextOf(request, options))
   })
   fastify.decorate('sealAudit', sealAudit)
 
@@ -113,14 +113,17 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
 }
 
 function refusalLogFor (fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
-  const { intervalMs, maxKeys } = options.refusals
-  fastify.log.info({ intervalMs, maxKeys }, 'refusals before a principal is known are counted and written once per interval; kill -9 loses at most the last one')
-  return createRefusalLog(options, write, (error, unwritten) => { fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written') })
+  fastify.log.info(options.refusals, 'refusals of strangers are counted and written per interval: kill -9 loses at most one')
+  return createRefusalLog(options, write, (error, unwritten) => {
+    fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written')
+  })
 }
 
 function createSink ({ process, clock, secretNames, hashName }: ResolvedOptions, write: WriteRecords): AuditSink {
   return {
-    write: async event => { await write([buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })]) }
+    write: async event => {
+      await write([buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })])
+    }
   }
 }
 

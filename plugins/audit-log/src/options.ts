@@ -24,8 +24,8 @@ export interface AuditLogOptions {
   /** Serves the trail under this path, to whom the policy allows. Default: no route. */
   readonly route?: { readonly path: string, readonly access: Policy | 'authenticated' } | false
   /**
-   * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes one,
-   * logs an error and adds a security event; `refuse` answers 500, for tests. Default `record`.
+   * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes
+   * one, logs an error and adds a security event; `refuse` answers 500, for tests. Default `record`.
    */
   readonly unfulfilled?: 'record' | 'refuse'
   /** More member names whose values are redacted in `detail`, compared without case. */
@@ -33,8 +33,8 @@ export interface AuditLogOptions {
   /** How long a response waits for its row before it becomes a 503. Default 5000 ms. */
   readonly writeTimeoutMs?: number
   /**
-   * Refusals before a principal is known are counted: how often the counts are written (default every 60 000 ms), and how
-   * many kinds (source, route, reason, account tried) are told apart at a time (default 500); the rest is one count.
+   * Refusals before a principal is known are counted: how often the counts are written (default every 60 000 ms), and
+   * how many kinds (source, route, reason, account tried) are told apart at a time (default 500); the rest is one count.
    */
   readonly refusals?: { readonly intervalMs?: number, readonly maxKeys?: number }
   /**
@@ -65,6 +65,8 @@ export interface ResolvedOptions {
   readonly schedule: Schedule
 }
 
+const NAME_KEY_RULE = 'nameKey must have an id of 1 to 64 characters A-Za-z0-9._-, not process, and a key of 32 bytes or more'
+
 /**
  * Fills in the defaults.
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`, naming every mistake
@@ -86,7 +88,7 @@ export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
     schedule: options.schedule ?? scheduleByTimer
   }
   const mistakes = mistakesIn(resolved)
-  if (options.nameKey !== nameKey) mistakes.push('nameKey must have an id of 1 to 64 characters A-Za-z0-9._-, not process, and a key of 32 bytes at least')
+  if (options.nameKey !== nameKey) mistakes.push(NAME_KEY_RULE)
   if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
   return Object.freeze(resolved)
 }

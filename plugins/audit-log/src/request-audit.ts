@@ -116,8 +116,9 @@ function factsOf (request: FastifyRequest, status: number, state: RequestState):
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf (request: FastifyRequest, { process, clock, secretNames, hashName, addresses }: ResolvedOptions): RecordContext {
-  const { source, peer } = addresses(request)
+export function contextOf (request: FastifyRequest, options: ResolvedOptions): RecordContext {
+  const { process, clock, secretNames, hashName } = options
+  const { source, peer } = options.addresses(request)
   const events = eventsOf(request)
   return {
     process,
