@@ -34,7 +34,6 @@ import { auditOf } from './routes/request-audit.ts'
 import { revokeRoute } from './routes/revoke.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statusListRoute } from './routes/status-lists.ts'
-import { answerStorageOutage } from './routes/storage-outage.ts'
 import { tokenRoute } from './routes/token.ts'
 import { userInfoRoute } from './routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
@@ -109,11 +108,9 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
-    answerStorageOutage(scope)
     metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
   })
   await fastify.register(async function publicDocuments (scope) {
-    answerStorageOutage(scope)
     jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
     statusListRoute(scope, server)
   }, { prefix })
@@ -131,16 +128,13 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     introspectRoute(scope, server)
   }, { prefix })
   await fastify.register(async function userInfo (scope) {
-    answerStorageOutage(scope)
     userInfoRoute(scope, server)
   }, { prefix })
   await fastify.register(async function ownSessions (scope) {
-    answerStorageOutage(scope)
     keepOutOfCaches(scope)
     sessionRoutes(scope, server)
   }, { prefix })
   await fastify.register(async function administration (scope) {
-    answerStorageOutage(scope)
     keepOutOfCaches(scope)
     const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
     userAdminRoutes(scope, administrationOf)

@@ -21,9 +21,6 @@ export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVA
 /** The caller has no such session. */
 export const SessionNotFoundError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
 
-/** The database gave no answer; nothing was done that this answer claims. */
-export const StorageUnavailableError = createError('SALLYPORT_AUTH_SERVER_STORAGE_UNAVAILABLE', 'Service Unavailable', 503)
-
 /** The status list is not known here. */
 export const StatusListNotFoundError = createError('SALLYPORT_AUTH_SERVER_STATUS_LIST_NOT_FOUND', 'Not Found', 404)
 

@@ -27,16 +27,17 @@ async function explainFirstBoot (app: FastifyInstance, db: Knex): Promise<void> 
   app.log.warn('there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, `npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest')
 }
 
-const listen = { host: '127.0.0.1', port: 0 }
+const listen: { host: string, port: number, drainDelayMs?: number } = { host: '127.0.0.1', port: 0 }
 await runService({
   name: NAME,
   // Read after `build`, which has found them by then.
   get host () { return listen.host },
   get port () { return listen.port },
+  get drainDelayMs () { return listen.drainDelayMs },
   build: async () => {
     refuseInsecureRuntime(process.env, process.execArgv)
     const { values } = loadSettings({ schema: settingsSchema, environment: process.env })
-    Object.assign(listen, { host: values.host, port: values.port })
+    Object.assign(listen, { host: values.host, port: values.port, drainDelayMs: values.drainDelayMs })
     return await build(values)
   }
 })

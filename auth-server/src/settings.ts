@@ -9,6 +9,7 @@ export const settingsSchema = Type.Object({
   host: Type.String({ default: '127.0.0.1' }),
   port: Type.Integer({ minimum: 0, maximum: 65535, default: 8081 }),
   operationsPort: Type.Integer({ minimum: 0, maximum: 65535, default: 8181 }),
+  drainDelayMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 300_000, description: 'The server is not ready and still serves for so long after the signal to end. Default: 5000.' })),
   mtlsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })),
   mtlsOrigin: Type.Optional(Type.String({ format: 'secure-url', description: 'Where clients reach that listener. Default: the host of the issuer with mtlsPort.' })),
   mtlsClientCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for client certificates (PEM). Default: those of tlsCaPath.' })),

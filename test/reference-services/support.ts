@@ -69,9 +69,13 @@ export interface TestService {
   audit: () => Promise<Array<Record<string, unknown> & { detail: Record<string, unknown> }>>
 }
 
-/** Builds a service on a database of its own, with the demo's data and the rights of the app role. */
+/**
+ * Builds a service on a database of its own, with the demo's data and the rights of the app role.
+ * @param through the URL under which the app reaches its database: that of a proxy, for example
+ */
 export async function startService<Settings> (
-  t: Test, service: ServicePackage<Settings>, settings: Settings, collaborators: Partial<ServiceCollaborators> = {}
+  t: Test, service: ServicePackage<Settings>, settings: Settings, collaborators: Partial<ServiceCollaborators> = {},
+  through: (url: string) => Promise<string> = async url => url
 ): Promise<TestService> {
   const template = service.NAME
   const roles = { appRole: `test_${template}_app`, prunerRole: `test_${template}_pruner` }
@@ -83,7 +87,7 @@ export async function startService<Settings> (
   const appUrl = new URL(url)
   appUrl.username = roles.appRole
   appUrl.password = 'for-tests-only'
-  const db = connect(appUrl.href)
+  const db = connect(await through(appUrl.href))
   const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), ...collaborators })
   t.after(async () => {
     await app.close()

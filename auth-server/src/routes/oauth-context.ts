@@ -1,7 +1,7 @@
+import { isStorageOutage, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseForm, type Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
-import { isStorageFailure } from '../store/storage-failure.ts'
 
 /** Longest form, in bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024
@@ -60,8 +60,9 @@ export function logRefusal (request: FastifyRequest, outcome: 'denied' | 'failur
 /** Fastify's own refusals of a request are the client's mistake; no answer from the database can be tried again. */
 function oauthErrorOf (thrown: FastifyError): OAuthError {
   if (thrown.statusCode !== undefined && thrown.statusCode < 500) return invalidRequest('request-malformed', 'The request is not valid')
-  if (isStorageFailure(thrown)) {
-    return new OAuthError('temporarily_unavailable', 'storage-unavailable', 'Try again later', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown })
+  if (isStorageOutage(thrown)) {
+    const retry = { retryAfterSeconds: STORAGE_RETRY_AFTER_SECONDS, cause: thrown }
+    return new OAuthError('temporarily_unavailable', 'storage-unavailable', 'Try again later', retry)
   }
   if (thrown.statusCode === 503) return new OAuthError('temporarily_unavailable', 'overloaded', 'Try again later', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown })
   return new OAuthError('server_error', 'internal', 'Internal Server Error', { cause: thrown })

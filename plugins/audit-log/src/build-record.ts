@@ -3,7 +3,7 @@ import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from './canonical-json.ts'
 import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
-import { auditTime, type AuditRecord } from './record.ts'
+import { auditTime, CURRENT_VERSION, type AuditRecord } from './record.ts'
 
 /** Who and where, beside the event itself. */
 export interface RecordContext {
@@ -29,6 +29,7 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
   checkEvent(event)
   const { principal } = context
   return {
+    version: CURRENT_VERSION,
     id: randomUUID(),
     occurredAt: auditTime(context.now),
     process: cleanText(context.process),
@@ -47,7 +48,10 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
     traceId: cleanOptional(context.traceId),
     txn: cleanOptional(stringOf(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
-    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames)
+    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
+    peerAddress: null,
+    nameTried: null,
+    repeats: 1
   }
 }
 
