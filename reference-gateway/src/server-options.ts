@@ -18,9 +18,10 @@ export function edgeServerOptions ({ trustedProxies }: { readonly trustedProxies
   }
 }
 
-/** Paths that cannot be decoded never reach a hook. */
+/** Paths that cannot be decoded never reach a hook, so they are brought to the audit trail here. */
 function answerUnroutable (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   request.log.info({ err: error }, 'request refused')
+  request.server.countRefusal(request, 'path-not-canonical', 400)
   const body = { type: 'about:blank', title: 'The request path is not in canonical form', status: 400, code: 'SALLYPORT_GATEWAY_PATH_NOT_CANONICAL' }
   void reply.code(400).type('application/problem+json').send(body)
 }

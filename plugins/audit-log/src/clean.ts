@@ -11,6 +11,9 @@ const MAX_MEMBERS = 100
 const REDACTED = '[redacted]'
 
 const SECRET_NAME = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
+/** The `jti` of a token is no credential, but it is kept as the column `token_id_hash` keeps it: rows can be joined by it. */
+const TOKEN_ID_NAME = /[tT]okenId$/
+const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
 /** A JWS or a credential with its scheme: recognised wherever it stands, because callers put them into messages too. */
 const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|DPoP) +[\w.~+/-]{8,}=*/gi
 
@@ -61,8 +64,10 @@ function cleanList (list: readonly unknown[], secretNames: ReadonlySet<string>, 
 
 function cleanObject (members: readonly (readonly [string, unknown])[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
   const kept = members.slice(0, MAX_MEMBERS).filter(([, value]) => value !== undefined).map(([name, value]): [string, JsonValue] => {
-    const secret = SECRET_NAME.test(name) || secretNames.has(name.toLowerCase())
-    return [cleanText(name, 128), secret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
+    const isNamedSecret = secretNames.has(name.toLowerCase())
+    if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') return [cleanText(`${name}Hash`, 128), sha256(value)]
+    const isSecret = isNamedSecret || (SECRET_NAME.test(name) && !TOKEN_ID_HASH_NAME.test(name))
+    return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
   })
   if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
   return Object.fromEntries(kept)

@@ -5,14 +5,17 @@ import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
+import { REFUSED } from './decide-response.ts'
 import { resolveOptions, type AuditLogOptions, type ResolvedOptions } from './options.ts'
-import { createRequestAudit } from './request-audit.ts'
+import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
+import { contextOf, createRequestAudit } from './request-audit.ts'
 import { addAuditRoute } from './route.ts'
 import { createSealer, type Sealer } from './sealer.ts'
 import type { SealResult } from './seal.ts'
-import { insertRecords } from './store.ts'
+import { insertRecordsAgain } from './store.ts'
 
-export type { AuditLogOptions } from './options.ts'
+export type { AuditLogOptions, RequestAddresses } from './options.ts'
+export type { NameKey } from './hash-name.ts'
 export { auditMigrations, type AuditRoles } from './migrations.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
 export { readHead, type AuditHead, type SealResult } from './seal.ts'
@@ -39,7 +42,12 @@ declare module 'fastify' {
      * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
      */
     flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-    /** Seals everything that is committed now. Rejects when the database does. */
+    /**
+     * Counts a refusal that no hook sees, such as Fastify's of a path that cannot be decoded (`frameworkErrors`).
+     * Neither waits nor throws.
+     */
+    countRefusal: (request: FastifyRequest, reason: string, status: number) => void
+    /** Writes what is counted and seals everything that is committed now. Rejects when the database does. */
     sealAudit: () => Promise<SealResult>
   }
 }
@@ -52,15 +60,25 @@ declare module 'fastify' {
  */
 async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = resolveOptions(given)
-  const write = createBatchWriter(records => insertRecords(options.db, records))
-  const audit = createRequestAudit(options, write)
+  const write = createBatchWriter(records => insertRecordsAgain(options.db, records))
+  const refusals = refusalLogFor(fastify, options, write)
+  const audit = createRequestAudit(options, { write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
+  /** What was answered is counted before it is sealed, so that a page of the trail holds it. */
+  async function sealAudit (): Promise<SealResult> {
+    await refusals.flush()
+    return await sealer.sealNow()
+  }
 
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
   fastify.decorate('auditSink', createSink(options, write))
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
-  fastify.decorate('sealAudit', sealer.sealNow)
+  fastify.decorate('countRefusal', function countRefusal (request: FastifyRequest, reason: string, status: number) {
+    const event: AuditEvent = { action: REFUSED, outcome: 'denied', reason, detail: { status, method: request.method, route: '' } }
+    refusals.count(event, contextOf(request, options))
+  })
+  fastify.decorate('sealAudit', sealAudit)
 
   fastify.addHook('onError', function noteError (request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -72,11 +90,14 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
     audit.settle(request, reply.statusCode).then(() => { next(null, payload) }, error => { answerInstead(request, reply, payload, error) })
   })
 
-  addAuditRoute(fastify, options, sealer.sealNow)
+  addAuditRoute(fastify, options, sealAudit)
   if (options.sealer !== false) {
     fastify.addHook('onReady', function startSealer (next) { sealer.start(); next() })
     fastify.addHook('onClose', async function stopSealer () { await sealer.close() })
   }
+  fastify.addHook('onReady', function startCounting (next) { refusals.start(); next() })
+  // Added after the sealer's, it runs before it: what it writes is sealed too.
+  fastify.addHook('onClose', async function writeCounts () { await refusals.close() })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
@@ -91,9 +112,15 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   })
 }
 
-function createSink ({ process, clock, secretNames }: ResolvedOptions, write: WriteRecords): AuditSink {
+function refusalLogFor (fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
+  const { intervalMs, maxKeys } = options.refusals
+  fastify.log.info({ intervalMs, maxKeys }, 'refusals before a principal is known are counted and written once per interval; kill -9 loses at most the last one')
+  return createRefusalLog(options, write, (error, unwritten) => { fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written') })
+}
+
+function createSink ({ process, clock, secretNames, hashName }: ResolvedOptions, write: WriteRecords): AuditSink {
   return {
-    write: async event => { await write([buildRecord(event, { process, now: clock(), secretNames, principal: null })]) }
+    write: async event => { await write([buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })]) }
   }
 }
 

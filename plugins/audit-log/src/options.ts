@@ -1,7 +1,17 @@
 import type { Policy } from '@sallyport/security-context'
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
+import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import { AuditOptionsError } from './errors.ts'
+import { createHashName, isNameKey, type HashName, type NameKey } from './hash-name.ts'
+
+/** Where a request came from. */
+export interface RequestAddresses {
+  /** The end user's address, as far as it is believed. */
+  readonly source: string
+  /** The TCP peer's, which is a hop's where it is another than the source. */
+  readonly peer?: string | null | undefined
+}
 
 /** Options of the audit log plugin. */
 export interface AuditLogOptions {
@@ -22,6 +32,18 @@ export interface AuditLogOptions {
   readonly redact?: readonly string[]
   /** How long a response waits for its row before it becomes a 503. Default 5000 ms. */
   readonly writeTimeoutMs?: number
+  /**
+   * Refusals before a principal is known are counted: how often the counts are written (default every 60 000 ms), and how
+   * many kinds (source, route, reason, account tried) are told apart at a time (default 500); the rest is one count.
+   */
+  readonly refusals?: { readonly intervalMs?: number, readonly maxKeys?: number }
+  /**
+   * Hashes the account names that were tried and are no account. Processes with the same key write hashes that can be
+   * compared. Default: a random key of this process, named `process`.
+   */
+  readonly nameKey?: NameKey
+  /** Where a request came from. Default: `request.ip`, which follows `trustProxy`, and the TCP peer. */
+  readonly addresses?: (request: FastifyRequest) => RequestAddresses
   /** Collaborators, replaced by tests. */
   readonly clock?: () => Date
   readonly schedule?: Schedule
@@ -36,6 +58,9 @@ export interface ResolvedOptions {
   readonly unfulfilled: 'record' | 'refuse'
   readonly secretNames: ReadonlySet<string>
   readonly writeTimeoutMs: number
+  readonly refusals: { readonly intervalMs: number, readonly maxKeys: number }
+  readonly hashName: HashName
+  readonly addresses: (request: FastifyRequest) => RequestAddresses
   readonly clock: () => Date
   readonly schedule: Schedule
 }
@@ -45,6 +70,7 @@ export interface ResolvedOptions {
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`, naming every mistake
  */
 export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
+  const nameKey = options.nameKey !== undefined && isNameKey(options.nameKey) ? options.nameKey : undefined
   const resolved: ResolvedOptions = {
     db: options.db,
     process: options.process,
@@ -53,10 +79,14 @@ export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
     unfulfilled: options.unfulfilled ?? 'record',
     secretNames: new Set(options.redact?.map(name => name.toLowerCase())),
     writeTimeoutMs: options.writeTimeoutMs ?? 5000,
+    refusals: { intervalMs: options.refusals?.intervalMs ?? 60_000, maxKeys: options.refusals?.maxKeys ?? 500 },
+    hashName: createHashName(nameKey),
+    addresses: options.addresses ?? ownAddresses,
     clock: options.clock ?? (() => new Date()),
     schedule: options.schedule ?? scheduleByTimer
   }
   const mistakes = mistakesIn(resolved)
+  if (options.nameKey !== nameKey) mistakes.push('nameKey must have an id of 1 to 64 characters A-Za-z0-9._-, not process, and a key of 32 bytes at least')
   if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
   return Object.freeze(resolved)
 }
@@ -68,6 +98,8 @@ function mistakesIn (options: ResolvedOptions): string[] {
     [typeof options.process === 'string' && options.process !== '', 'process must be a name'],
     [sealer === false || isPositive(sealer.intervalMs), 'sealer.intervalMs must be a positive whole number'],
     [isPositive(options.writeTimeoutMs), 'writeTimeoutMs must be a positive whole number'],
+    [isPositive(options.refusals.intervalMs), 'refusals.intervalMs must be a positive whole number'],
+    [isPositive(options.refusals.maxKeys), 'refusals.maxKeys must be a positive whole number'],
     [options.unfulfilled === 'record' || options.unfulfilled === 'refuse', 'unfulfilled must be record or refuse'],
     [route === false || (typeof route.path === 'string' && route.path.startsWith('/')), 'route.path must begin with a slash'],
     [route === false || route.access === 'authenticated' || typeof route.access === 'object', 'route.access must be a policy or authenticated']
@@ -77,4 +109,8 @@ function mistakesIn (options: ResolvedOptions): string[] {
 
 function isPositive (value: number): boolean {
   return Number.isSafeInteger(value) && value > 0
+}
+
+function ownAddresses (request: FastifyRequest): RequestAddresses {
+  return { source: request.ip, peer: request.raw.socket.remoteAddress }
 }
