@@ -37,7 +37,7 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
   fastify.route({
     method: ['GET', 'POST'],
     url: AUTHORIZE,
-    config: { access: 'public', audit: 'none' },
+    config: { access: 'public', audit: { action: 'authorization.request', only: 'refusals' } },
     handler: async function authorize (request, reply) {
       const { client, request: asked } = await resolveRequest(server, parametersOf(request))
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
