@@ -1,17 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 
-/**
- * Fastify's part of the edge: ids of our own, strict validation, one way to read a path, and forwarding headers
- * believed from named proxies only.
- * @param trustedProxies addresses or CIDR blocks; never a number of hops, which any client can fake
- */
-export function edgeServerOptions ({ trustedProxies }: { readonly trustedProxies: readonly string[] }): FastifyServerOptions {
+/** What Fastify does differently at the edge: one way to read a path, and an answer of our own for one that has none. */
+export function edgeServerOptions (): FastifyServerOptions {
   return {
-    genReqId: () => randomUUID(),
-    requestIdHeader: false,
-    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     routerOptions: { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
     return503OnClosing: true,
     frameworkErrors: answerUnroutable
