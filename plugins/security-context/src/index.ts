@@ -5,7 +5,7 @@ import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { traceIdOf } from './trace.ts'
 
-export type { Actor, AppClaims, Principal } from './principal.ts'
+export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
 export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
 export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
 export type {
