@@ -13,8 +13,8 @@ import type { TokenVerifier } from './verify-token.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
 export interface IntrospectorOptions {
-  /** https, or http on loopback. */
-  readonly endpoint: string
+  /** https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is none". */
+  readonly endpoint: string | (() => Promise<string | null>)
   readonly clientId: string
   readonly clientSecret: string
   /** This service's identifier: the answer's `aud` must contain it. */
@@ -100,7 +100,10 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
 
   async function request (token: string): Promise<Readonly<Record<string, unknown>>> {
     try {
-      const { status, body } = await fetchDocument(options.endpoint, connection, MAX_ANSWER_BYTES, {
+      const endpoint = typeof options.endpoint === 'string' ? options.endpoint : await options.endpoint()
+      // An issuer without the endpoint has given no opaque token.
+      if (endpoint === null) return { active: false }
+      const { status, body } = await fetchDocument(endpoint, connection, MAX_ANSWER_BYTES, {
         method: 'POST',
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()
@@ -109,7 +112,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
       if (claims === null) throw new Error(status === 200 ? 'not a JSON object' : `status ${status}`)
       return claims
     } catch (error) {
-      log('a token could not be introspected', { endpoint: options.endpoint, error: messageOf(error) })
+      log('a token could not be introspected', { issuer: options.issuer, error: messageOf(error) })
       const unavailable = new IntrospectionUnavailableError()
       unavailable.cause = error
       throw unavailable
@@ -122,7 +125,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
 /** Every mistake in an introspector's options, as one phrase each. */
 export function introspectorMistakes (options: IntrospectorOptions): string[] {
   const mistakes: string[] = []
-  if (!isSecureUrl(options.endpoint)) mistakes.push('introspection endpoint must be an https URL (http only on loopback)')
+  if (typeof options.endpoint === 'string' && !isSecureUrl(options.endpoint)) mistakes.push('introspection endpoint must be an https URL (http only on loopback)')
   for (const name of ['clientId', 'clientSecret', 'audience'] as const) {
     if (typeof options[name] !== 'string' || options[name] === '') mistakes.push(`introspection ${name} must be a non-empty string`)
   }
