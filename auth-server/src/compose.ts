@@ -51,7 +51,10 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     report,
     keys,
     confirmation: null,
-    dpop: createDpopProofs({ store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true }),
+    clockToleranceSeconds: settings.clockToleranceSeconds,
+    dpop: createDpopProofs({
+      store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true, clockToleranceSeconds: settings.clockToleranceSeconds
+    }),
     interactions: createInteractions(ring, clock),
     csrf: createCsrfTokens(ring.derive('page-csrf')),
     statusListUris: uris,

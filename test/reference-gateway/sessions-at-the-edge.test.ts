@@ -50,3 +50,11 @@ t.test('browsers are not asked for a password by the edge, other clients are', a
   t.match(await challenge({}), /Basic realm=/)
   for (const headers of [{ 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, { origin: 'https://evil.example' }]) t.notMatch(await challenge(headers), /Basic/)
 })
+
+t.test('X7: the tolerance between clocks is a setting of the edge', async t => {
+  const now = Math.floor(Date.now() / 1000)
+  const headers = { authorization: `Bearer ${await accessToken({ iat: now + 25, nbf: now + 25, exp: now + 325 })}` }
+  const [usual, tolerant] = [await startEdge(t), await startEdge(t, { settings: { clockToleranceSeconds: 60 } })]
+  t.equal((await request(`${usual.url}/orders`, { headers })).statusCode, 401)
+  t.equal((await request(`${tolerant.url}/orders`, { headers })).statusCode, 200)
+})
