@@ -63,7 +63,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
-  async function verify (token: string, confirm?: ConfirmBinding, source?: string): Promise<Principal> {
+  async function verify (token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
     if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
@@ -72,7 +72,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
     const refusal = refused.get(id)
     if (refusal !== undefined && clock() < refusal.untilMs) throw new InvalidTokenError(refusal.reason)
     // A token that was accepted before is no stranger's.
-    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined ? source ?? null : null)
+    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined && source !== undefined ? source() : null)
     return await requireConfirmed(await asking, confirm)
   }
 

@@ -44,7 +44,7 @@ export function createStrangerGate (limits: StrangerLimits, clock: () => number)
     source.atMs = clock()
     if (source.left < 1) throw waiting(new ThrottledError(), (1 - source.left) * regainMs)
     if (source.calls >= callsPerSource) throw waiting(new ThrottledError(), 1000)
-    if (calls >= maxCalls) throw waiting(new ServerUnavailableError(), 1000)
+    if (calls >= maxCalls) throw Object.assign(waiting(new ServerUnavailableError(), 1000), { reason: 'strangers-limited' })
     // Taken before the answer is there: what is under way counts as refused until it is not.
     source.left--
     source.calls++

@@ -81,7 +81,7 @@ t.test('the addresses of one IPv6 network are one source', async t => {
 })
 
 t.test('while the server is slow one source waits for 8 answers and all strangers for 32; known callers pass', async t => {
-  const { world, fetch, get } = await opaqueApp(t)
+  const { world, fetch, get, reasons } = await opaqueApp(t)
   await get('good-known')
   world.nowMs += 5000
   const open = Promise.withResolvers<void>()
@@ -94,6 +94,8 @@ t.test('while the server is slow one source waits for 8 answers and all stranger
   await until(() => fetch.calls.length - before === 32)
   for (let turn = 0; turn < 100; turn++) await new Promise(resolve => { setImmediate(resolve) })
   t.equal(fetch.calls.length - before, 32)
+  t.equal((await get(stranger(), '198.51.100.251')).statusCode, 503)
+  t.same(reasons(), ['failure strangers-limited'])
   const known = get('good-known')
   await until(() => fetch.calls.length - before === 33)
   open.resolve()
