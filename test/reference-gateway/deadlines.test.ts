@@ -102,7 +102,8 @@ t.test('a dripping answer is cut at the limit for the whole, so that it cannot b
   const { statusCode, body } = await request(`${edge.url}/orders`, { headers: GOOD })
   t.equal(statusCode, 200)
   await t.rejects(body.text())
-  await until(gone)
+  await until(() => gone() && failures(edge.events).length > 0)
+  t.same(failures(edge.events), ['forward failure upstream-timeout'])
   t.equal(edge.agent.counts()[edge.orders.origin]?.running, 0)
 })
 
@@ -151,7 +152,8 @@ t.test('a client that leaves in the middle of the answer takes the answer along'
   client.write(rawRequest('GET /orders HTTP/1.1'))
   await once(client, 'data')
   client.destroy()
-  await until(gone)
+  await until(() => gone() && edge.events.length > 0)
+  t.same(failures(edge.events), [])
   t.equal(edge.agent.counts()[edge.orders.origin]?.running, 0)
 })
 

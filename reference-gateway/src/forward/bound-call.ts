@@ -36,7 +36,12 @@ export function boundCall (request: FastifyRequest, reply: FastifyReply, limits:
 
   reply.raw.once('close', function endWithTheClient () {
     clearTimeout(timer)
-    if (!reply.raw.writableFinished) controller.abort(new ClientLeftError())
+    if (reply.raw.writableFinished) return
+    const left = new ClientLeftError()
+    if (!reply.raw.headersSent) reply.raw.statusCode = left.statusCode ?? reply.raw.statusCode
+    controller.abort(left)
+    // Fastify ends a request on `finish` or `error` only: without this an answer that was cut would be neither logged nor counted.
+    if (reply.raw.listenerCount('error') > 0) reply.raw.emit('error', left)
   })
 
   return {

@@ -106,7 +106,12 @@ export function passAnswer (incoming: IncomingAnswer): FastifyReply {
 function watch ({ request, reply, route, openAnswers }: IncomingAnswer, body: Readable): void {
   const { principal, accessToken, securityEvents } = request
   const { audience } = route
-  body.once('error', error => { ofService(error, audience) })
+  body.once('error', error => {
+    ofService(error, audience)
+    // Too late to be answered, and so to be named there.
+    const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
+    if (event !== null) securityEvents.push(event)
+  })
   if (principal === null) return
   const remove = openAnswers.add({
     principal,

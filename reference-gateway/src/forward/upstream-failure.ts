@@ -21,7 +21,8 @@ export function forwardFailure (error: unknown, audience: string): ForwardFailur
   const codes = codesOf(error)
   const has = (code: string): boolean => codes.includes(code)
   const event = (outcome: SecurityEvent['outcome'], reason: string): SecurityEvent => ({ stage: 'forward', outcome, reason, detail: { audience } })
-  if (has('SALLYPORT_GATEWAY_CLIENT_LEFT')) return { error: new ClientLeftError({ cause: error }), event: null }
+  // Fastify destroys the answer of a client that has gone, in which undici sees an abort.
+  if (has('SALLYPORT_GATEWAY_CLIENT_LEFT') || has('UND_ERR_ABORTED')) return { error: new ClientLeftError({ cause: error }), event: null }
   // The watcher of open answers has said it.
   if (has('SALLYPORT_GATEWAY_ACCESS_ENDED')) return { error: new AccessEndedError({ cause: error }), event: null }
   if (has('SALLYPORT_GATEWAY_BODY_TOO_LARGE')) return { error: new BodyTooLargeError(), event: event('denied', 'body-too-large') }
