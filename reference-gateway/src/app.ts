@@ -21,6 +21,7 @@ import { type Route, routesOf } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './login-throttle.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings, sealingKeys } from './settings.ts'
 
 /** The audience of the tokens that the edge accepts. */
@@ -103,6 +104,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(tokenExchange, { tokenClient, ...clock })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+  await app.register(sessionsNeedSession)
   await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
   const openAnswers = createOpenAnswers({
     ...(status && { status }),

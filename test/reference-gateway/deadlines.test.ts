@@ -89,7 +89,7 @@ function drip (edge: Edge): { gone: () => boolean, sent: () => number } {
   let gone = false
   let sent = 0
   answerBy(edge, (send, ended) => {
-    send(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n`)
+    send('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n')
     const timer = setInterval(() => { sent++; send('1\r\nx\r\n') }, 5)
     void ended.then(() => { gone = true; clearInterval(timer) })
   })

@@ -62,8 +62,8 @@ export interface Service {
 export const ORDER_SERVICE = 'order-service.sallyport.internal'
 
 /** A service with a real TLS listener that keeps what it receives. */
-export async function startService (t: Test, certificate: IssuedCertificate, name = ORDER_SERVICE): Promise<Service> {
-  const app = Fastify({ https: { cert: certificate.certificate, key: certificate.privateKey }, forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 })
+export async function startService (t: Test, certificate: IssuedCertificate, name = ORDER_SERVICE, bodyLimit = 64 * 1024 * 1024): Promise<Service> {
+  const app = Fastify({ https: { cert: certificate.certificate, key: certificate.privateKey }, forceCloseConnections: true, bodyLimit })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.all('/*', (request, reply) => {
@@ -96,7 +96,7 @@ export interface Edge {
 
 export interface EdgeOptions {
   readonly settings?: Partial<GatewaySettings>
-  readonly orderService?: Partial<{ certificate: IssuedCertificate, origin: string }>
+  readonly orderService?: Partial<{ certificate: IssuedCertificate, origin: string, bodyLimit: number }>
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
   /** Makes the routing table, given the order service's origin. */
@@ -143,7 +143,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */
 export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Edge> {
   const authority = await makeAuthority()
-  const orders = await startService(t, options.orderService?.certificate ?? await authority.issue({ names: [ORDER_SERVICE] }))
+  const orders = await startService(t, options.orderService?.certificate ?? await authority.issue({ names: [ORDER_SERVICE] }), ORDER_SERVICE, options.orderService?.bodyLimit)
   const deliveries = await startService(t, await authority.issue({ names: ['delivery-service.sallyport.internal'] }), 'delivery-service.sallyport.internal')
   const upstreamAgent = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' }, ...options.agent })
   t.after(() => upstreamAgent.destroy())

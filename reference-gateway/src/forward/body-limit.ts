@@ -17,7 +17,9 @@ export function limitBody (payload: Readable, maxBytes: number): Readable {
   })
   payload.once('error', error => counted.destroy(error))
   payload.once('close', () => { if (!payload.readableEnded) counted.destroy(new ClientLeftError()) })
+  payload.pipe(counted)
   // After a failure the rest is read and thrown away until the server's request timeout, so that the client gets to read the answer.
+  // Registered after `pipe`, whose own listener pauses the payload.
   counted.once('close', () => { if (!payload.readableEnded) payload.resume() })
-  return payload.pipe(counted)
+  return counted
 }

@@ -33,6 +33,9 @@ async function * payloadThenWait ({ raw }: FastifyRequest, payload: string | Buf
       bytes += chunk.byteLength
       if (bytes > maxBytes) resolve()
     })
+    // Nobody else wants it any more.
+    raw.unpipe()
+    raw.resume()
     raw.once('close', () => { clearTimeout(timer) })
   })
 }

@@ -49,6 +49,7 @@ async function requestHygiene (fastify: FastifyInstance, options: RequestHygiene
 function refusalOf ({ raw }: FastifyRequest): Refusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
   if (!VERSIONS.includes(httpVersion)) return { error: closing(new VersionRefusedError()), reason: 'version-refused' }
+  // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
   if (!METHODS.some(known => known === method)) {
     return { error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }), reason: 'method-refused' }
@@ -67,7 +68,7 @@ function refusalOfHost (request: FastifyRequest, canonicalHost: CanonicalHost): 
   return null
 }
 
-/** Where the request ends is not agreed on: nothing after it on this connection can be believed. @see RFC 9112 §6.1 */
+/** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
 function closing<Refused extends FastifyError> (error: Refused): Refused & { headers: Record<string, string> } {
   return Object.assign(error, { headers: { connection: 'close' } })
 }
