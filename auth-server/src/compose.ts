@@ -53,7 +53,12 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     confirmation: null,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     dpop: createDpopProofs({
-      store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true, clockToleranceSeconds: settings.clockToleranceSeconds
+      store,
+      clock,
+      issuer,
+      nonceKeys: ring.derive('dpop-nonce'),
+      nonceRequired: settings.dpopNonceRequired ?? true,
+      clockToleranceSeconds: settings.clockToleranceSeconds
     }),
     interactions: createInteractions(ring, clock),
     csrf: createCsrfTokens(ring.derive('page-csrf')),

@@ -54,7 +54,9 @@ export function readAssertion (token: string): PresentedAssertion {
  * @throws {OAuthError} `invalid_client`
  * @see RFC 7523 §3, RFC 8725 §3; the audience as in draft-ietf-oauth-rfc7523bis
  */
-export function verifyAssertion ({ token, jws, clientId }: PresentedAssertion, proof: ClientProof | null, here: AssertionExpectations): AssertionId {
+export function verifyAssertion (
+  { token, jws, clientId }: PresentedAssertion, proof: ClientProof | null, here: AssertionExpectations
+): AssertionId {
   const { header, payload } = jws
   const key = keyOf(proof, header)
   const signed = isSignedBy(token, jws, key ?? decoyFor(header.alg))
@@ -84,12 +86,15 @@ function isFor (issuer: string, audience: unknown): boolean {
 }
 
 /** @returns when nobody needs to remember the assertion any more, in epoch seconds */
-function checkTimes ({ exp, iat, nbf }: CompactJws['payload'], { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations): number {
+function checkTimes (
+  { exp, iat, nbf }: CompactJws['payload'], { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations
+): number {
   const nowSeconds = nowMs / 1000
   if (typeof exp !== 'number' || exp + tolerance <= nowSeconds) throw invalidClient('client-assertion-expired')
   if (exp > nowSeconds + LONGEST_LIFETIME_SECONDS + tolerance) throw invalidClient('client-assertion-lifetime')
   for (const start of [iat, nbf]) {
-    if (start !== undefined && !(typeof start === 'number' && start <= nowSeconds + tolerance)) throw invalidClient('client-assertion-early')
+    if (start === undefined) continue
+    if (typeof start !== 'number' || start > nowSeconds + tolerance) throw invalidClient('client-assertion-early')
   }
   return exp + tolerance
 }

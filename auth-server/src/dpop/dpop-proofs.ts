@@ -41,7 +41,9 @@ const refused = (reason: string): OAuthError => new OAuthError('invalid_dpop_pro
  * Checks DPoP proofs for these endpoints, whose URLs follow from the issuer and never from the request.
  * @see RFC 9449 §4.3, §5, §8
  */
-export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequired, clockToleranceSeconds }: DpopProofsOptions): DpopProofs {
+export function createDpopProofs (
+  { store, clock, issuer, nonceKeys, nonceRequired, clockToleranceSeconds }: DpopProofsOptions
+): DpopProofs {
   const nonces = createDpopNonces({ keys: nonceKeys, clock })
   return {
     nonces,
@@ -54,7 +56,11 @@ export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequir
     },
     verify: (header, endpoint) => {
       const result = verifyDpopProof(header, {
-        method: 'POST', url: `${issuer}/oauth2/${endpoint}`, nowSeconds: clock() / 1000, algorithms: DPOP_ALGORITHMS, clockToleranceSeconds
+        method: 'POST',
+        url: `${issuer}/oauth2/${endpoint}`,
+        nowSeconds: clock() / 1000,
+        algorithms: DPOP_ALGORITHMS,
+        clockToleranceSeconds
       })
       if (result.kind === 'invalid') throw refused(result.reason)
       const { nonce } = result.proof

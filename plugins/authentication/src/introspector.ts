@@ -13,7 +13,10 @@ import type { TokenVerifier } from './verify-token.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
 export interface IntrospectorOptions {
-  /** https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is none". */
+  /**
+   * https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is
+   * none".
+   */
   readonly endpoint: string | (() => Promise<string | null>)
   readonly clientId: string
   readonly clientSecret: string
@@ -93,7 +96,9 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
       return principal
     } catch (error) {
       accepted.delete(id)
-      if (error instanceof InvalidTokenError) refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
+      if (error instanceof InvalidTokenError) {
+        refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
+      }
       throw error
     }
   }

@@ -14,7 +14,10 @@ export interface JwksKeySourceOptions {
   /** The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. */
   readonly jwksUri: string
   readonly dispatcher?: Dispatcher
-  /** Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default 2000. */
+  /**
+   * Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default
+   * 2000.
+   */
   readonly cooldownMs?: number
   /** Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000. */
   readonly maxAgeMs?: number
@@ -38,7 +41,8 @@ const REFRESH_AHEAD = 0.8
 
 /**
  * Keys from a JWKS document: fetched ahead of need, by one fetch at a time, kept while the server is away.
- * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a token
+ * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a
+ * token
  * with a new key id never waits longer than the cool-down for the next look.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */

@@ -15,7 +15,8 @@ export interface TokenVerifier {
   /**
    * @param token the token as received
    * @param confirm asked when the token is bound to a key; left out, a bound token is refused
-   * @param source says who sent it, as `sourceOf` names it, to a verifier that asks somebody; left out, it asks without limits
+   * @param source says who sent it, as `sourceOf` names it, to a verifier that asks somebody; left out, it asks without
+   * limits
    * @returns who it stands for
    * @throws {InvalidTokenError} `SALLYPORT_AUTHENTICATION_TOKEN_INVALID` (401), with the reason in `reason`
    * @throws {KeysUnavailableError} `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` (503)
