@@ -50,7 +50,8 @@ export async function buildApp (t: Test, { session = {}, basic, directory, issue
     handler: async request => ({ subject: request.principal?.subject, roles: request.principal?.roles, token: request.accessToken, sessionId: request.principal?.sessionId })
   })
   app.get('/exchanged', who, async request => {
-    const tokens = await Promise.all(['order-service', 'delivery-service'].map(async audience => await request.exchangeToken(audience)))
+    const audiences = ['order-service', 'delivery-service']
+    const tokens = await Promise.all(audiences.map(async audience => await request.exchangeToken(audience)))
     return { tokens, roles: request.principal?.roles }
   })
   app.get('/cacheable', who, async (_request, reply) => { await reply.header('cache-control', 'public, max-age=3600').send({}) })
