@@ -64,15 +64,19 @@ export const NAME = OWN_AUDIENCE
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
-  const server = composeAuthorizationServer(settings, { report: (err, message) => { fastify.log.error({ err }, message) }, ...collaborators })
+  const server = composeAuthorizationServer(settings, {
+    report: (err, message) => { fastify.log.error(err === null ? {} : { err }, message) },
+    ...collaborators
+  })
   const { connection } = server.store
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  // Never a caller's request id: every caller is a stranger until the grant, and rows and log lines are found by these ids.
+  // Never a caller's request id: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
+  const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId })
   await fastify.register(problemDetails)
   await fastify.register(operations, {
     settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }

@@ -17,7 +17,10 @@ export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServe
       form: formOf(request),
       dpop: request.headers.dpop,
       certificate: clientCertificateOf(request.raw.socket),
-      connection: { sourceAddress: bareAddress(request.ip) ?? request.ip, ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) },
+      connection: {
+        sourceAddress: bareAddress(request.ip) ?? request.ip,
+        ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
+      },
       audit: auditOf(request)
     })
     request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })

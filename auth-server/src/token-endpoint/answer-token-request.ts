@@ -27,10 +27,13 @@ export async function answerTokenRequest (server: AuthorizationServer, request: 
   // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
-  return await refusalsAbout({ clientId: authenticated.client.id }, async () => await grantTo(server, authenticated, request, proof))
+  const clientId = authenticated.client.id
+  return await refusalsAbout({ clientId }, async () => await grantTo(server, authenticated, request, proof))
 }
 
-async function grantTo (server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null): Promise<TokenResponse> {
+async function grantTo (
+  server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null
+): Promise<TokenResponse> {
   const { form, connection, audit } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
