@@ -52,11 +52,11 @@ export interface AppCollaborators extends AuthServerCollaborators {
   readonly unfulfilledAudit?: 'record' | 'refuse'
 }
 
-/** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
-const TRACE_ID_BYTES = 16
-
 /** The name of this process: in its log, its traces and its audit trail, and the audience of its own resources. */
 export const NAME = OWN_AUDIENCE
+
+/** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
+const TRACE_ID_BYTES = 16
 
 /**
  * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is under
@@ -72,7 +72,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  // Never a caller's request id: every caller is a stranger until the grant, and these ids find rows and log lines.
+  // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')

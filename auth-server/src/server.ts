@@ -3,4 +3,7 @@ import { NAME } from './app.ts'
 import { build, connect } from './connect.ts'
 import { settingsSchema } from './settings.ts'
 
-await runService({ name: NAME, settings: settingsSchema, connect, build, acceptTraces: false, environment: process.env })
+// Nobody's trace is continued: every caller is a stranger here until the grant.
+await runService({
+  name: NAME, settings: settingsSchema, acceptTraces: false, connect, build, environment: process.env
+})

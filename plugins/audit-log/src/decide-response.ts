@@ -78,7 +78,7 @@ function decideSuccess (facts: ResponseFacts, effects: readonly SecurityEvent[])
   return { ...NOTHING, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
 }
 
-/** An effect of nobody, such as a logout without a session, is counted like a refusal: anybody can cause it without end. */
+/** An effect of nobody, such as a logout without a session, is counted: anybody can cause it without end. */
 function decideEffects (facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
   const events: AuditEvent[] = []
   const counted: AuditEvent[] = []
@@ -86,7 +86,8 @@ function decideEffects (facts: ResponseFacts, row: AuditEvent, effects: readonly
     const { reason, stage, detail } = effect
     const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || subjectNamedBy(effect) !== undefined
     const place = isSomebodys ? events : counted
-    place.push({ ...row, reason, ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } })
+    const own = { ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
+    place.push({ ...row, reason, ...own })
   }
   return { ...NOTHING, events, counted }
 }
@@ -98,7 +99,8 @@ export function subjectNamedBy ({ subject, detail }: SecurityEvent): string | un
 
 /** The action whose successes and errors are written, `null` where only refusals are. */
 function actionOf (declaration: RouteAudit | undefined): string | null {
-  return declaration === undefined || declaration === 'none' || declaration.only === 'refusals' ? null : declaration.action
+  if (declaration === undefined || declaration === 'none' || declaration.only === 'refusals') return null
+  return declaration.action
 }
 
 function refusedAction (declaration: RouteAudit | undefined): string {

@@ -17,7 +17,9 @@ export interface RefusalLog extends Omit<RefusalWriter<RefusalSample>, 'count'> 
  * Puts the counting together: kinds, rows, and who writes when.
  * @param onError called when an outage begins, and when refusals are given up at the end of the process
  */
-export function createRefusalLog (options: ResolvedOptions, write: WriteRecords, onError: (error: unknown, unwritten: number) => void): RefusalLog {
+export function createRefusalLog (
+  options: ResolvedOptions, write: WriteRecords, onError: (error: unknown, unwritten: number) => void
+): RefusalLog {
   const { refusals, writeTimeoutMs, schedule, clock } = options
   const writer = createRefusalWriter<RefusalSample>({
     counts: createRefusalCounts(refusals.maxKeys, randomUUID),
@@ -28,5 +30,8 @@ export function createRefusalLog (options: ResolvedOptions, write: WriteRecords,
     clock,
     onError
   })
-  return { ...writer, count: (event, context) => { writer.count(refusalKind(event, context), () => sampleRefusal(event, context)) } }
+  return {
+    ...writer,
+    count: (event, context) => { writer.count(refusalKind(event, context), () => sampleRefusal(event, context)) }
+  }
 }

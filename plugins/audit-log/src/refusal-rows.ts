@@ -6,6 +6,9 @@ import { REFUSED } from './decide-response.ts'
 import { auditTime, type AuditRecord } from './record.ts'
 import type { Tally } from './refusal-counts.ts'
 
+/** What a row that belongs to no request needs to know. */
+export type ProcessContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
+
 /** The first refusal of a kind, as its row shows it. */
 export interface RefusalSample {
   readonly record: AuditRecord
@@ -19,14 +22,17 @@ export interface RefusalSample {
  * What makes two refusals one kind: who counts as one caller, where, what and why, and at a login which account was
  * tried. Not the resource, nor anything else of which a stranger can name as many as they like without being noticed.
  */
-export function refusalKind ({ action, outcome, reason, subject, clientId, nameTried, detail }: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
+export function refusalKind (event: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
+  const { action, outcome, reason, subject, clientId, nameTried, detail } = event
   const name = nameTried === undefined ? null : hashName(nameTried)
-  return JSON.stringify([sourceOf(sourceAddress ?? ''), action, outcome, reason, subject, clientId, name, Object.values(placeIn(detail))])
+  const place = Object.values(placeIn(detail))
+  return JSON.stringify([sourceOf(sourceAddress ?? ''), action, outcome, reason, subject, clientId, name, place])
 }
 
 /** The first refusal of its kind, bounded and redacted as its row will be. */
 export function sampleRefusal (event: AuditEvent, context: RecordContext): RefusalSample {
-  return { record: buildRecord(event, context), source: sourceOf(context.sourceAddress ?? ''), place: placeIn(event.detail) }
+  const source = sourceOf(context.sourceAddress ?? '')
+  return { record: buildRecord(event, context), source, place: placeIn(event.detail) }
 }
 
 /**
@@ -34,7 +40,7 @@ export function sampleRefusal (event: AuditEvent, context: RecordContext): Refus
  * common. Made from the tally alone, so that every attempt to write it writes the same row.
  * @param context of the process, for what had no kind of its own
  */
-export function refusalRow (tally: Tally<RefusalSample>, context: Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>): AuditRecord {
+export function refusalRow (tally: Tally<RefusalSample>, context: ProcessContext): AuditRecord {
   const { id, kind, sample, repeats, firstAtMs, lastAtMs } = tally
   if (kind === 'first' && sample !== null) return { ...sample.record, id }
   const now = new Date(lastAtMs)

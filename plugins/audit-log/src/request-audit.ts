@@ -45,7 +45,7 @@ export function createRequestAudit (options: ResolvedOptions, { write, count }: 
 
   async function record (request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
-    await insertRecords(trx, [built]).catch(refuseUnavailable)
+    await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
     stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
 
@@ -70,7 +70,7 @@ export function createRequestAudit (options: ResolvedOptions, { write, count }: 
   /** A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing. */
   async function committedOutcomes (written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
-    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain)
+    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
     return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
   }
 
@@ -85,7 +85,8 @@ export function createRequestAudit (options: ResolvedOptions, { write, count }: 
   return { record, settle, noteError: (request, code) => { stateOf(request).errorCode = code } }
 }
 
-function unavailable (cause: unknown): Error {
+/** The 503 of a trail that cannot be written or read. */
+export function unavailable (cause: unknown): Error {
   return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
 }
 
@@ -116,8 +117,9 @@ function factsOf (request: FastifyRequest, status: number, state: RequestState):
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf (request: FastifyRequest, { process, clock, secretNames, hashName, addresses }: ResolvedOptions): RecordContext {
-  const { source, peer } = addresses(request)
+export function contextOf (request: FastifyRequest, options: ResolvedOptions): RecordContext {
+  const { process, clock, secretNames, hashName } = options
+  const { source, peer } = options.addresses(request)
   const events = eventsOf(request)
   return {
     process,

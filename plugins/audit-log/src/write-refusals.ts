@@ -84,8 +84,8 @@ export function createRefusalWriter<Sample> (options: RefusalWriterOptions<Sampl
     flush,
     close: async () => {
       timer?.stop()
-      const failure = await withDeadline(flushAll(), closeTimeoutMs).then(() => new Error('the database does not take them'), (error: unknown) => error)
-      if (counts.unwritten() > 0) onError(failure, counts.unwritten())
+      const failure = await withDeadline(flushAll(), closeTimeoutMs).then(() => null, (error: unknown) => error)
+      if (counts.unwritten() > 0) onError(failure ?? new Error('the process ends'), counts.unwritten())
     }
   }
 }

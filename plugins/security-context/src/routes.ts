@@ -33,8 +33,8 @@ export type RouteAudit = 'none' | {
   /** The kind of resource and the route parameter that holds its id. */
   readonly resource?: { readonly type: string, readonly parameter: string }
   /**
-   * `refusals`: nothing is written but the refusals of a stage, as with `none`; but their rows name action and resource.
-   * For reads, whose success is too frequent to record. Default: everything.
+   * `refusals`: nothing is written but the refusals of a stage, as with `none`, and their rows name action and
+   * resource. For reads, whose success is too frequent to record. Default: everything.
    */
   readonly only?: 'refusals'
   /**

@@ -24,7 +24,8 @@ export async function connect (settings: ServiceSettings, context: ProcessContex
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, ...dispatcher }))
   closeLater(keys.close)
   // Lists are only looked for where the issuer itself is: a token names the list, and must not choose the host.
-  const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, pollMs, ...dispatcher })
+  const allowedUris = `${issuer}/oauth2/status-lists/`
+  const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
   closeLater(status.close)
   const tokenClient = createTokenClient({ metadata: discovery.get, clientId, clientSecret, ...dispatcher })
   return { db, keys, status, tokenClient, tracing, checks, ...dispatcher, ...(tls !== null && { tls }) }

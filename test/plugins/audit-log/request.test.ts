@@ -132,7 +132,7 @@ t.test('A1: a row that request.audit cannot write is 503 with Retry-After; a dea
   let code = '53100' // disk full
   const app = await buildApp(t, { db }, app => {
     app.post('/things', { config: CANCEL }, async request => {
-      const failing = (() => ({ insert: async () => { throw Object.assign(new Error('from the database'), { code }) } })) as unknown as Knex
+      const failing = (() => ({ insert: () => ({ timeout: async () => { throw Object.assign(new Error('from the database'), { code }) } }) })) as unknown as Knex
       await request.audit(failing, CANCELLED)
     })
   })
