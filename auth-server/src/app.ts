@@ -86,9 +86,11 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
   })
   await fastify.register(authorization, {})
+  fastify.decorateRequest('endUserAddress', null)
   if (connection !== null) {
     await fastify.register(auditLog, {
       db: connection,
+      addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })

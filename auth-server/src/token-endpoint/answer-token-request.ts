@@ -16,6 +16,8 @@ export interface TokenRequest extends ClientRequest {
   readonly dpop: string | readonly string[] | undefined
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
+  /** Hears of the end user's address when the client is believed. */
+  readonly noteEndUser: (sourceAddress: string) => void
 }
 
 /**
@@ -34,7 +36,7 @@ export async function answerTokenRequest (server: AuthorizationServer, request: 
 async function grantTo (
   server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null
 ): Promise<TokenResponse> {
-  const { form, connection, audit } = request
+  const { form, connection, audit, noteEndUser } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
   const confirmation = requestConfirmation(authenticated, request.certificate, proof)
@@ -44,7 +46,7 @@ async function grantTo (
     const value = form.get(name)
     return value === undefined ? [] : [[name, value]]
   }))
-  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit })
+  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit, noteEndUser })
 }
 
 function grantOf (grantType: string): Grant {
