@@ -71,7 +71,9 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
       concurrency: settings.passwordConcurrency,
       queueLength: settings.passwordQueueLength,
       peppers: parsePepperRing(settings),
-      onUnknownPepper: reportOnce(id => { report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`) }),
+      onUnknownPepper: reportOnce(id => {
+        report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`)
+      }),
       ...(collaborators.passwordHashFunction === undefined ? {} : { hashFunction: collaborators.passwordHashFunction })
     }),
     issueAccessToken: accessTokenIssuer({ issuer, store, clock, keys, statusListUris: uris, lifetimeSeconds: settings.accessTokenLifetimeSeconds }),

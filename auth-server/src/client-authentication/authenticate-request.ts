@@ -52,7 +52,8 @@ async function byAssertion ({ store, clock, issuer, clockToleranceSeconds }: Aut
     if (client === null) throw invalidClient('client-unknown')
     if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
     if (!client.authenticationMethods.includes('private_key_jwt')) throw invalidClient('client-authentication-method')
-    if (!await store.replays.record({ issuer: `assertion:${clientId}`, jti, expiresAtMs }, nowMs)) throw invalidClient('client-assertion-replayed')
+    const id = { issuer: `assertion:${clientId}`, jti, expiresAtMs }
+    if (!await store.replays.record(id, nowMs)) throw invalidClient('client-assertion-replayed')
     return { client, method: 'private_key_jwt' }
   })
 }
