@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import type { AuditRoles } from './migrations.ts'
 import { ADOPT_ACTION, adoptDetail } from './pruning-mark.ts'
 import { auditTime, type AuditRecord } from './record.ts'
+import type { AuditRoles } from './roles.ts'
 import type { Rows } from './seal.ts'
 import { insertRecords } from './store.ts'
 
