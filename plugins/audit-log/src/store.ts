@@ -12,10 +12,13 @@ export async function insertRecords (trx: Knex, records: readonly AuditRecord[],
 
 /**
  * Inserts records in a transaction of their own. Rejects after `timeoutMs`; the rows of an insert that was given up may
- * still arrive: they are true, and what they tell was not acknowledged.
+ * still arrive: they are true, and what they tell was not acknowledged. A row that arrived that way is left as it is when
+ * it is inserted again.
  */
 export async function insertRecordsAlone (db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
-  await withConnection(db, timeoutMs, async connection => { await db('audit_events').connection(connection).insert(records.map(toRow)) })
+  await withConnection(db, timeoutMs, async connection => {
+    await db('audit_events').connection(connection).insert(records.map(toRow)).onConflict('id').ignore()
+  })
 }
 
 /** Which of these rows other connections can see, which is to say: which are committed. */
