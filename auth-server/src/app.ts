@@ -79,7 +79,11 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId })
   await fastify.register(problemDetails)
   await fastify.register(operations, {
-    settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
+    settings,
+    tls,
+    checks: connection === null
+      ? {}
+      : { database: async () => { await connection.raw('select 1') }, audit: async () => { await fastify.auditHealth.check() } }
   })
   await fastify.register(secureTransport)
   await fastify.register(authentication, {
