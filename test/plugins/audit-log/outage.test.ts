@@ -6,6 +6,7 @@ import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
 import { auditDatabase, buildApp, rowsOf } from './support.ts'
 
 const TIMEOUT_MS = 200
+const SEAL_EVERY_MS = 1000
 const READ = { access: 'public', audit: { action: 'order.read' } } as const
 
 interface Setting {
@@ -30,10 +31,13 @@ async function setting (t: Test, options: { readonly maxWaitingRows?: number } =
   const app = await buildApp(t, {
     db,
     writeTimeoutMs: TIMEOUT_MS,
-    sealer: { intervalMs: 1000, stalledAfterIntervals: 3 },
+    sealer: { intervalMs: SEAL_EVERY_MS, stalledAfterIntervals: 3 },
     monotonicMs: () => clock.ms,
     route: { path: '/audit', access: 'authenticated' },
-    schedule: run => { seal = run; return { stop: () => {} } },
+    schedule: (run, intervalMs) => {
+      if (intervalMs === SEAL_EVERY_MS) seal = run
+      return { stop: () => {} }
+    },
     ...options
   }, app => {
     app.get('/read', { config: READ }, async () => ({}))
