@@ -14,8 +14,10 @@ const SECRET_NAME = /pass(?:word|wd|phrase|code)|secret|token|authorization|cook
 /** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
 const TOKEN_ID_NAME = /[tT]okenId$/
 const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
-/** A JWS or a credential with its scheme: recognised wherever it stands, because callers put them into messages too. */
-const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|DPoP) +[\w.~+/-]{8,}=*/gi
+/** A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too. */
+const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
+const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
+const SHORTEST_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
@@ -24,7 +26,11 @@ const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|D
  */
 export function cleanText (text: string, maxLength: number = MAX_TEXT_LENGTH): string {
   const bounded = text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
-  return bounded.replace(SECRET_VALUE, REDACTED).toWellFormed().replaceAll('\0', '\\u0000')
+  return bounded.replace(JWS, `$1${REDACTED}`).replace(CREDENTIAL, hideCredential).toWellFormed().replaceAll('\0', '\\u0000')
+}
+
+function hideCredential (found: string, value: string): string {
+  return value.length >= SHORTEST_CREDENTIAL ? REDACTED : found
 }
 
 /** {@link cleanText} for a value that may be missing. */

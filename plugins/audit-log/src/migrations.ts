@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { addMarks, dropMarks } from './migrate-prunings.ts'
 
 /** The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither. */
 export interface AuditRoles {
@@ -18,7 +19,8 @@ export function auditMigrations (roles: AuditRoles): { source: Knex.MigrationSou
     '0001-audit-tables': { up: createTables, down: dropTables },
     '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
     '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 },
-    '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark }
+    '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
+    '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }
   }
   const source: Knex.MigrationSource<string> = {
     getMigrations: async () => Object.keys(migrations),

@@ -9,6 +9,8 @@ export type Policy =
   | { readonly kind: 'scope', readonly allOf: readonly string[] }
   /** The token was exchanged, and the party that acts now is this OAuth client. */
   | { readonly kind: 'actor', readonly clientId: string }
+  /** The token is this OAuth client's own, by client credentials: there is no user and nobody acts for one. */
+  | { readonly kind: 'client', readonly clientId: string }
   /** This attribute of the resource equals the principal's subject. */
   | { readonly kind: 'owner', readonly attribute: string }
   /** This attribute of the resource has one of these values. */
