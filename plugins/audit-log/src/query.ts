@@ -17,6 +17,8 @@ export interface AuditQuery {
   /** ISO 8601 with zone, exclusive. */
   readonly until?: Date
   readonly subject?: string
+  /** As the row has it: the name in clear, or `hmac-sha256:<key id>:<hexadecimal>`. */
+  readonly nameTried?: string
   readonly action?: string
   readonly outcome?: string
   readonly resourceType?: string
@@ -37,7 +39,14 @@ export interface AuditPage {
   readonly next: number | null
 }
 
-const FILTERS = { subject: 'subject', action: 'action', outcome: 'outcome', resourceType: 'resource_type', resourceId: 'resource_id' } as const
+const FILTERS = {
+  subject: 'subject',
+  nameTried: 'name_tried',
+  action: 'action',
+  outcome: 'outcome',
+  resourceType: 'resource_type',
+  resourceId: 'resource_id'
+} as const
 const FILTER_NAMES = Object.keys(FILTERS) as (keyof typeof FILTERS)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
