@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
+import type { AuditRoles } from './audit-roles.ts'
 import { ADOPT_ACTION, adoptDetail, pruningRecord } from './pruning-mark.ts'
-import type { AuditRoles } from './roles.ts'
 import type { Rows } from './seal.ts'
 import { insertRecords } from './store.ts'
 

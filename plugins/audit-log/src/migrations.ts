@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
+import type { AuditRoles } from './audit-roles.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
-import type { AuditRoles } from './roles.ts'
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
