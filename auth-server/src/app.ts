@@ -75,7 +75,11 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
   await fastify.register(problemDetails)
   await fastify.register(operations, {
-    settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
+    settings,
+    tls,
+    checks: connection === null
+      ? {}
+      : { database: async () => { await connection.raw('select 1') }, audit: async () => { await fastify.auditHealth.check() } }
   })
   await fastify.register(secureTransport)
   await fastify.register(authentication, {

@@ -81,7 +81,12 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(operations, {
     settings,
     tls,
-    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
+    checks: {
+      database: async () => { await db.raw('select 1') },
+      keys: () => keys.ready(),
+      audit: async () => { await app.auditHealth.check() },
+      ...collaborators.checks
+    }
   })
   await app.register(secureTransport)
   await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })

@@ -10,7 +10,7 @@ t.test('the audit route', async t => {
   const { app: db } = await auditDatabase(t)
   let second = 0
   const app = await buildApp(t, { db, route: ROUTE, sealer: { intervalMs: 3_600_000 }, clock: () => new Date(Date.UTC(2026, 10, 23, 10, 0, second++)) }, () => {})
-  for (let i = 0; i < 5; i++) await app.auditSink.write({ action: i % 2 === 0 ? 'order.create' : 'order.cancel', outcome: i === 4 ? 'denied' : 'success', subject: `user-${i}`, resource: { type: 'order', id: `o-${i}` } })
+  for (let i = 0; i < 5; i++) await app.auditSink.write({ action: i % 2 === 0 ? 'order.create' : 'order.cancel', outcome: i === 4 ? 'denied' : 'success', subject: `user-${i}`, clientId: `client-${i}`, nameTried: `courier${i}`, resource: { type: 'order', id: `o-${i}` } })
   const get = async (query: string): Promise<{ status: number, body: { events: { sequence: number, action: string, subject: string }[], next: number | null, code?: string } }> => {
     const response = await app.inject({ url: `/audit${query}`, headers: { 'x-test-subject': 'admin-1' } })
     return { status: response.statusCode, body: response.json() }
@@ -31,6 +31,8 @@ t.test('the audit route', async t => {
     const sequences = async (query: string): Promise<number[]> => (await get(`${query}&order=oldest`)).body.events.map(event => event.sequence)
     t.same(await sequences('?subject=user-3'), [4])
     t.same(await sequences('?action=order.cancel'), [2, 4])
+    t.same(await sequences('?clientId=client-2'), [3])
+    t.same(await sequences('?nameTried=courier1'), [2])
     t.same(await sequences('?outcome=denied'), [5])
     t.same(await sequences('?resourceType=order&resourceId=o-1'), [2])
     t.same(await sequences('?resourceType=ticket'), [])
