@@ -1,3 +1,4 @@
+import type { SecurityEvent } from '@sallyport/security-context'
 import Fastify from 'fastify'
 import auditLog, { sealNow } from '@sallyport/audit-log'
 import t from 'tap'
@@ -73,11 +74,30 @@ t.test('the audit route carries its policy, and does not exist without the optio
   t.equal((await sealNow(db)).sealed, 1)
 })
 
+t.test('the filter by subject finds who logged in and whose password was wrong; the one by name follows a name that is no account', async t => {
+  const { app: db } = await auditDatabase(t)
+  const app = await buildApp(t, { db, route: ROUTE, sealer: { intervalMs: 3_600_000 } }, app => {
+    app.post<{ Body: SecurityEvent }>('/login', { config: { access: 'public', audit: { action: 'session.login' } } }, async (request, reply) => {
+      request.securityEvents.push(request.body)
+      return reply.code(request.body.outcome === 'success' ? 200 : 401).send({})
+    })
+  })
+  const login = async (event: Pick<SecurityEvent, 'outcome' | 'reason'> & Partial<SecurityEvent>) => app.inject({ method: 'POST', url: '/login', payload: { stage: 'session', ...event } })
+  await login({ outcome: 'success', reason: 'login-succeeded', subject: 'user-9' })
+  await login({ outcome: 'denied', reason: 'password-wrong', subject: 'user-9', nameTried: 'customer9' })
+  await login({ outcome: 'denied', reason: 'login-rejected', nameTried: 'nobody' })
+  const found = async (query: Record<string, string>) => (await app.inject({ url: `/audit?${new URLSearchParams(query).toString()}` })).json<{ events: Array<{ reason: string, nameTried: string }> }>().events
+  t.same((await found({ subject: 'user-9' })).map(({ reason }) => reason).toSorted(), ['login-succeeded', 'password-wrong'])
+  t.match(await found({ nameTried: 'customer9' }), [{ reason: 'password-wrong' }])
+  const [unknown] = (await found({ action: 'session.login' })).filter(({ reason }) => reason === 'login-rejected')
+  t.match(await found({ nameTried: unknown?.nameTried ?? '' }), [{ reason: 'login-rejected' }])
+})
+
 t.test('every boot mistake is named at once', async t => {
   const app = Fastify().decorateRequest('principal', null)
-  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0, stalledAfterIntervals: 0 }, writeTimeoutMs: -1, maxWaitingRows: 0.5, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
+  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0, stalledAfterIntervals: 0 }, writeTimeoutMs: -1, maxWaitingRows: 0.5, refusals: { intervalMs: 0, maxKeys: 0 }, nameKey: { id: 'process', key: new Uint8Array(31) }, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
     code: 'SALLYPORT_AUDIT_OPTIONS',
-    message: /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access/
+    message: /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*refusals\.intervalMs .*refusals\.maxKeys .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access.*nameKey/
   })
 })
 
