@@ -1,3 +1,4 @@
+import { logRefusal } from '@sallyport/security-context'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 
 /** What Fastify does differently at the edge: one way to read a path, and an answer of our own for one that has none. */
@@ -9,9 +10,10 @@ export function edgeServerOptions (): FastifyServerOptions {
   }
 }
 
-/** Paths that cannot be decoded never reach a hook. */
+/** Paths that cannot be decoded never reach a hook, so they are brought to the audit trail here. */
 function answerUnroutable (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  request.log.info({ err: error }, 'request refused')
+  logRefusal(request, error, 400, 'path-not-canonical')
+  request.server.countRefusal(request, 'path-not-canonical', 400)
   const body = { type: 'about:blank', title: 'The request path is not in canonical form', status: 400, code: 'SALLYPORT_GATEWAY_PATH_NOT_CANONICAL' }
   void reply.code(400).type('application/problem+json').send(body)
 }

@@ -8,6 +8,7 @@ import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch
 import { introspectedPrincipal } from './introspected-principal.ts'
 import { messageOf, warn, type Log } from './jwks-key-source.ts'
 import { parseJsonObject } from './json.ts'
+import type { StrangerGate } from './stranger-gate.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
@@ -23,6 +24,8 @@ export interface IntrospectorOptions {
   readonly dispatcher?: Dispatcher
   /** How long an answer is believed, in ms, never past the token's `exp`: the longest time a revoked token goes on. Default 5000, 0 asks every time. */
   readonly cacheMs?: number
+  /** How long a refusal is remembered, in ms. Default 5000. */
+  readonly refusedCacheMs?: number
   /** How many answers of each kind are remembered. Default 5000. */
   readonly cacheSize?: number
   /** Time for one request, in ms. Default 5000. */
@@ -45,13 +48,14 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
  * A verifier that asks the issuer about each token: for opaque tokens.
  * Answers are remembered for a short time under the token's hash, and a token is asked about once at a time. An
  * endpoint that does not answer is 503, never "invalid token".
+ * @param gate bounds the questions about tokens that were never accepted here; without one they are not bounded
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7662
  */
-export function createIntrospector (options: IntrospectorOptions): TokenVerifier {
+export function createIntrospector (options: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
   const mistakes = introspectorMistakes(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  const { clock = Date.now, cacheMs = 5000, cacheSize: max = 5000, log = warn } = options
+  const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = warn } = options
   const connection: Connection = { timeoutMs: 5000, ...options }
   const authorization = basicAuthorization(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
@@ -59,7 +63,7 @@ export function createIntrospector (options: IntrospectorOptions): TokenVerifier
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
-  async function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
+  async function verify (token: string, confirm?: ConfirmBinding, source?: string): Promise<Principal> {
     if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
@@ -67,12 +71,14 @@ export function createIntrospector (options: IntrospectorOptions): TokenVerifier
     if (answer !== undefined && clock() < answer.untilMs) return await requireConfirmed(answer.principal, confirm)
     const refusal = refused.get(id)
     if (refusal !== undefined && clock() < refusal.untilMs) throw new InvalidTokenError(refusal.reason)
-    const asking = inFlight.get(id) ?? ask(id, token)
+    // A token that was accepted before is no stranger's.
+    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined ? source ?? null : null)
     return await requireConfirmed(await asking, confirm)
   }
 
-  function ask (id: string, token: string): Promise<Principal> {
-    const asking = introspect(id, token).finally(() => inFlight.delete(id))
+  function ask (id: string, token: string, source: string | null): Promise<Principal> {
+    const question = async (): Promise<Principal> => await introspect(id, token)
+    const asking = (gate === null ? question() : gate.pass(source, question)).finally(() => inFlight.delete(id))
     inFlight.set(id, asking)
     return asking
   }
@@ -87,7 +93,7 @@ export function createIntrospector (options: IntrospectorOptions): TokenVerifier
       return principal
     } catch (error) {
       accepted.delete(id)
-      if (error instanceof InvalidTokenError) refused.set(id, { reason: error.reason, untilMs: askedAtMs + cacheMs })
+      if (error instanceof InvalidTokenError) refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
       throw error
     }
   }
@@ -123,7 +129,9 @@ export function introspectorMistakes (options: IntrospectorOptions): string[] {
   for (const name of ['clientId', 'clientSecret', 'audience'] as const) {
     if (typeof options[name] !== 'string' || options[name] === '') mistakes.push(`introspection ${name} must be a non-empty string`)
   }
-  if (!((options.cacheMs ?? 0) >= 0)) mistakes.push('introspection cacheMs must not be negative')
+  for (const name of ['cacheMs', 'refusedCacheMs'] as const) {
+    if (!((options[name] ?? 0) >= 0)) mistakes.push(`introspection ${name} must not be negative`)
+  }
   return mistakes
 }
 
