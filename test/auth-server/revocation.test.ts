@@ -91,7 +91,7 @@ t.test('O-23: with the database gone a revocation answers 503 with Retry-After a
   clock.advance(1)
   for (const path of ['/oauth2/jwks', new URL(referenceOf(edge).uri).pathname, '/.well-known/oauth-authorization-server', '/sessions']) {
     const { statusCode, headers, body } = await app.inject({ url: path, headers: { authorization: `Bearer ${edge}` } })
-    t.match([statusCode, headers['retry-after'], body], [503, '1', /STORAGE_UNAVAILABLE/], path)
+    t.match([statusCode, headers['retry-after'], body], [503, '5', /SALLYPORT_STORAGE_UNAVAILABLE/], path)
   }
   await operator.raw('alter database ?? with allow_connections true', [name])
   t.equal((await refresh(app, refreshToken)).status, 200, 'and works again without a restart')

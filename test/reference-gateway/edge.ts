@@ -12,6 +12,7 @@ import type { Test } from 'tap'
 import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts'
 import { connect as connectDatabase, testDatabase } from '../support/database.ts'
+import { PROCESS_SETTINGS } from '../support/process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -100,12 +101,7 @@ export interface EdgeOptions {
 
 /** Valid settings; the services' origins are those of nobody. */
 export const SETTINGS: GatewaySettings = Object.freeze({
-  nodeEnv: 'test',
-  logLevel: 'silent',
-  port: 0,
-  host: '127.0.0.1',
-  operationsPort: 0,
-  databaseUrl: 'postgres://unused',
+  ...PROCESS_SETTINGS,
   tlsCertificatePath: 'unused',
   tlsPrivateKeyPath: 'unused',
   tlsCaPath: 'unused',
@@ -114,12 +110,10 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-  peerAddresses: [],
   orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
   restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
   deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
-  trustedProxies: [],
   additionalRequestHeaders: [],
   maxBodyBytes: 64 * 1024,
   upstreamTimeoutMs: 5000,

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { connect, testDatabase } from '../support/database.ts'
+import { PROCESS_SETTINGS } from '../support/process-settings.ts'
 import { createTokenAuthority } from '../support/token-authority.ts'
 
 export const authority = createTokenAuthority()
@@ -36,19 +37,12 @@ export async function as (username: Username, audience: string, more: { scope?: 
 }
 
 export const SETTINGS = {
-  nodeEnv: 'test',
-  logLevel: 'silent',
-  host: '127.0.0.1',
-  port: 0,
-  operationsPort: 0,
+  ...PROCESS_SETTINGS,
   issuer: authority.issuer,
   clientId: 'a-service',
   clientSecret: 'not-used-not-used-not-used-not-used',
-  databaseUrl: 'postgres://not-used',
-  databaseConnections: 5,
   statusListPollMs: 1000,
-  upstreamTimeoutMs: 2000,
-  peerAddresses: []
+  upstreamTimeoutMs: 2000
 }
 
 /** An app package of a service. */
@@ -69,9 +63,13 @@ export interface TestService {
   audit: () => Promise<Array<Record<string, unknown> & { detail: Record<string, unknown> }>>
 }
 
-/** Builds a service on a database of its own, with the demo's data and the rights of the app role. */
+/**
+ * Builds a service on a database of its own, with the demo's data and the rights of the app role.
+ * @param through the URL under which the app reaches its database: that of a proxy, for example
+ */
 export async function startService<Settings> (
-  t: Test, service: ServicePackage<Settings>, settings: Settings, collaborators: Partial<ServiceCollaborators> = {}
+  t: Test, service: ServicePackage<Settings>, settings: Settings, collaborators: Partial<ServiceCollaborators> = {},
+  through: (url: string) => Promise<string> = async url => url
 ): Promise<TestService> {
   const template = service.NAME
   const roles = { appRole: `test_${template}_app`, prunerRole: `test_${template}_pruner` }
@@ -83,14 +81,16 @@ export async function startService<Settings> (
   const appUrl = new URL(url)
   appUrl.username = roles.appRole
   appUrl.password = 'for-tests-only'
-  const db = connect(appUrl.href)
+  const db = connect(await through(appUrl.href))
   const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), ...collaborators })
   t.after(async () => {
     await app.close()
     await db.destroy()
   })
   await app.ready()
-  return { app, owner, db, audit: async () => owner('audit_events').select().orderBy('transaction_id') }
+  // Refusals of strangers are counted, and written behind the answer.
+  const audit: TestService['audit'] = async () => { await app.sealAudit(); return owner('audit_events').select().orderBy('transaction_id') }
+  return { app, owner, db, audit }
 }
 
 /** A server on loopback that plays another service. */

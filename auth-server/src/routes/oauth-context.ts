@@ -1,8 +1,7 @@
+import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { logRefusal } from '@sallyport/security-context'
 import { parseForm, type Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
-import { isStorageFailure } from '../store/storage-failure.ts'
 
 /** Longest form, in bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024
@@ -43,7 +42,7 @@ export function takeFormsOnly (fastify: FastifyInstance): void {
 function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
-  request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason })
+  request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason, ...error.parties })
   logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')
   if (error.retryAfterSeconds !== null) void reply.header('retry-after', String(error.retryAfterSeconds))
@@ -53,8 +52,9 @@ function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRe
 /** Fastify's own refusals of a request are the client's mistake; no answer from the database can be tried again. */
 function oauthErrorOf (thrown: FastifyError): OAuthError {
   if (thrown.statusCode !== undefined && thrown.statusCode < 500) return invalidRequest('request-malformed', 'The request is not valid')
-  if (isStorageFailure(thrown)) {
-    return new OAuthError('temporarily_unavailable', 'storage-unavailable', 'Try again later', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown })
+  if (isStorageOutage(thrown)) {
+    const retry = { retryAfterSeconds: STORAGE_RETRY_AFTER_SECONDS, cause: thrown }
+    return new OAuthError('temporarily_unavailable', 'storage-unavailable', 'Try again later', retry)
   }
   if (thrown.statusCode === 503) return new OAuthError('temporarily_unavailable', 'overloaded', 'Try again later', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown })
   return new OAuthError('server_error', 'internal', 'Internal Server Error', { cause: thrown })

@@ -1,5 +1,5 @@
+import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { logRefusal } from '@sallyport/security-context'
 import { AuthorizationError } from '../authorize/authorization-error.ts'
 import { responseUri } from '../authorize/authorization-response.ts'
 import { parseForm, type Form } from '../forms/parse-form.ts'
@@ -9,11 +9,8 @@ import type { Html } from '../pages/html.ts'
 import { pageHeaders } from '../pages/page-headers.ts'
 import { errorPage } from '../pages/pages.ts'
 import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from '../sign-in/cookies.ts'
-import { isStorageFailure } from '../store/storage-failure.ts'
 import { newSecret } from '../tokens/secret-token.ts'
 import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
-
-const RETRY_AFTER_SECONDS = '1'
 
 /**
  * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once it
@@ -24,7 +21,7 @@ export function preparePageContext (fastify: FastifyInstance, issuer: string): v
   fastify.addHook('onRequest', async function keepPagesToThemselves (_request, reply) { void reply.headers(pageHeaders(null)) })
   fastify.setErrorHandler(function answerPageError (thrown: FastifyError | OAuthError | AuthorizationError, request, reply) {
     if (thrown instanceof AuthorizationError) {
-      request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason })
+      request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason, ...thrown.parties })
       return sendToClient(reply, responseUri(issuer, thrown.target, { error: thrown.error, error_description: thrown.message }))
     }
     return answerWithPage(thrown, request, reply)
@@ -32,12 +29,14 @@ export function preparePageContext (fastify: FastifyInstance, issuer: string): v
 }
 
 function answerWithPage (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const isOutage = isStorageFailure(thrown)
+  const isOutage = isStorageOutage(thrown)
   const status = isOutage ? 503 : thrown.statusCode ?? 500
   const reason = thrown instanceof OAuthError ? thrown.reason : status === 503 ? 'storage-unavailable' : status < 500 ? 'request-malformed' : 'internal'
-  request.securityEvents.push({ stage: 'grant', outcome: status < 500 ? 'denied' : 'failure', reason })
+  const outcome = status < 500 ? 'denied' : 'failure'
+  const parties = thrown instanceof OAuthError ? thrown.parties : {}
+  request.securityEvents.push({ stage: 'grant', outcome, reason, ...parties })
   logRefusal(request, thrown, status, reason)
-  if (status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
   if (status >= 500) return sendPage(reply, status, errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id))
   return sendPage(reply, status, errorPage('That did not work', thrown instanceof OAuthError ? thrown.message : 'The request is not valid', request.id))
 }

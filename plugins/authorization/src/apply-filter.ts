@@ -51,7 +51,7 @@ function conditionOf (policy: Policy, principal: Principal | null, columns: Filt
 }
 
 function ruleCondition (rule: Rule, principal: Principal | null, columns: FilterMapping['columns']): Condition {
-  if (rule.kind === 'role' || rule.kind === 'scope' || rule.kind === 'actor') {
+  if (rule.kind === 'role' || rule.kind === 'scope' || rule.kind === 'actor' || rule.kind === 'client') {
     return principal !== null && evaluateRule(rule, principal, { principal }) === 'allowed' ? TRUE : FALSE
   }
   const mapping = columns[rule.attribute]

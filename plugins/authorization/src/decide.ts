@@ -2,8 +2,8 @@ import type { Policy } from '@sallyport/security-context'
 import { evaluate, evaluateRule, holds, type Facts, type Outcome, type Rule } from './evaluate.ts'
 
 /** Why a policy allowed or refused: stable identifiers, used in security events and as metric labels. */
-export type DecisionReason = 'allowed' | 'unauthenticated' | 'role-missing' | 'scope-missing' | 'actor-mismatch' | 'not-owner' |
-  'attribute-mismatch' | 'no-acl-entry' | 'resource-required' | 'acl-required' | 'policy-invalid'
+export type DecisionReason = 'allowed' | 'unauthenticated' | 'role-missing' | 'scope-missing' | 'actor-mismatch' | 'client-mismatch' |
+  'not-owner' | 'attribute-mismatch' | 'no-acl-entry' | 'resource-required' | 'acl-required' | 'policy-invalid'
 
 /** How one policy of the tree came out; `parts` explain `allOf` and `anyOf`. */
 export interface Explanation {
@@ -70,6 +70,7 @@ function refusal (rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'mi
     case 'role': return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }
     case 'scope': return { reason: 'scope-missing', missing: `scope ${rule.allOf.filter(token => !holds(scopes, token)).join(' ')}` }
     case 'actor': return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }
+    case 'client': return { reason: 'client-mismatch', missing: `a token of the client ${rule.clientId} itself` }
     case 'owner': return { reason: 'not-owner', missing: `subject in resource.${rule.attribute}` }
     case 'attribute': return { reason: 'attribute-mismatch', missing: `resource.${rule.attribute} in ${JSON.stringify(rule.anyOf)}` }
     case 'acl': return { reason: 'no-acl-entry', missing: `permission ${rule.permission} on ${rule.resourceType} of resource.${rule.attribute}` }

@@ -41,11 +41,17 @@ export function evaluateRule (rule: Rule, principal: Principal, facts: Facts): O
     case 'role': return verdict(rule.anyOf.some(name => holds(principal.roles, name)))
     case 'scope': return verdict(rule.allOf.length > 0 && rule.allOf.every(token => holds(principal.scopes, token)))
     case 'actor': return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
+    case 'client': return verdict(isClientItself(principal, rule.clientId))
     case 'owner': return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
     case 'attribute': return overResource(facts, resource => verdict(rule.anyOf.some(value => equal(value, resource[rule.attribute]))))
     case 'acl': return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
     default: return 'denied'
   }
+}
+
+/** A client is the subject of its own tokens. @see RFC 9068 §2.2 */
+function isClientItself ({ clientId, subject, actor, sessionId }: Principal, wanted: string): boolean {
+  return clientId === wanted && subject === wanted && actor === null && sessionId === null
 }
 
 /** The principal's subject as rows hold it; `undefined`, which equals no attribute, when it has none that a row could hold. */

@@ -10,7 +10,7 @@ import { resolveOptions, type AuthorizationOptions } from './options.ts'
 import { collectRoutePolicies } from './route-policies.ts'
 import { policyMistakes } from './validate-policy.ts'
 
-export { role, scope, actor, owner, attribute, acl, allOf, anyOf } from './policies.ts'
+export { role, scope, actor, client, owner, attribute, acl, allOf, anyOf } from './policies.ts'
 export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
 export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'

@@ -24,6 +24,7 @@ export function policyText (policy: Policy): string {
     case 'role': return `role(${policy.anyOf.join(' | ')})`
     case 'scope': return `scope(${policy.allOf.join(' & ')})`
     case 'actor': return `actor(${policy.clientId})`
+    case 'client': return `client(${policy.clientId})`
     case 'owner': return `owner(${policy.attribute})`
     case 'attribute': return `attribute(${policy.attribute} in ${JSON.stringify(policy.anyOf)})`
     case 'acl': return `acl(${policy.permission} on ${policy.resourceType} ${policy.attribute})`

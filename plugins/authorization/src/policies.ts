@@ -15,6 +15,11 @@ export function actor (clientId: string): Policy {
   return { kind: 'actor', clientId }
 }
 
+/** The token is this OAuth client's own, without a user and without an actor: a job that has no caller. @see RFC 6749 §4.4 */
+export function client (clientId: string): Policy {
+  return { kind: 'client', clientId }
+}
+
 /** This attribute of the resource is the principal's subject. */
 export function owner (attribute: string): Policy {
   return { kind: 'owner', attribute }

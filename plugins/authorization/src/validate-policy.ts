@@ -13,7 +13,7 @@ export function policyMistakes (policy: unknown, path = 'access'): string[] {
   switch (policy.kind) {
     case 'role': return listMistakes(policy.anyOf, `${path}.role`, isText)
     case 'scope': return listMistakes(policy.allOf, `${path}.scope`, value => typeof value === 'string' && SCOPE_TOKEN.test(value))
-    case 'actor': return textMistakes(policy, path, ['clientId'])
+    case 'actor': case 'client': return textMistakes(policy, path, ['clientId'])
     case 'owner': return textMistakes(policy, path, ['attribute'])
     case 'attribute': return [...textMistakes(policy, path, ['attribute']), ...listMistakes(policy.anyOf, `${path}.attribute`, isComparable)]
     case 'acl': return textMistakes(policy, path, ['resourceType', 'permission', 'attribute'])

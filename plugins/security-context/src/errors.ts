@@ -11,3 +11,6 @@ export const InvalidRequestError = createError('SALLYPORT_CONTEXT_REQUEST_INVALI
 
 /** Request: no route has this method and path. */
 export const NotFoundError = createError('SALLYPORT_CONTEXT_NOT_FOUND', 'Not Found', 404)
+
+/** Request: the database gave no answer, or none that counts; the request can be repeated after `Retry-After` seconds. */
+export const StorageUnavailableError = createError('SALLYPORT_STORAGE_UNAVAILABLE', 'Service Unavailable', 503)

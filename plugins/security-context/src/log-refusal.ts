@@ -11,29 +11,36 @@ import type { SecurityEvent } from './events.ts'
  */
 export function logRefusal (request: FastifyRequest, error: Error, status: number, reason?: string): void {
   if (status >= 500) {
-    request.log.error({ err: error, ...whoAndWhere(request), ...(reason !== undefined && { reason }) }, 'request failed')
+    request.log.error({ err: error, ...whoAndWhere(request, lastOf(request, 'failure')), ...(reason !== undefined && { reason }) }, 'request failed')
     return
   }
-  const event = lastDenial(request)
+  const event = lastOf(request, 'denied')
   request.log.info({
     status,
     ...(hasCode(error) && { code: error.code }),
-    ...whoAndWhere(request),
+    ...whoAndWhere(request, event),
     rule: event?.detail?.rule ?? null,
     reason: reason ?? event?.reason ?? error.message,
     ...(error.cause instanceof Error && { cause: error.cause.message })
   }, 'request refused')
 }
 
-function whoAndWhere (request: FastifyRequest): Record<string, string | null> {
+/** Without a principal, whom the stage that refused was about; never the name that was typed. */
+function whoAndWhere (request: FastifyRequest, event: SecurityEvent | undefined): Record<string, string | null> {
   // A bare app may have no security context: then nobody is known.
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   const { method, routeOptions } = request
-  return { subject: principal?.subject ?? null, clientId: principal?.clientId ?? null, route: `${method} ${routeOptions.url ?? 'unknown'}` }
+  return {
+    subject: principal?.subject ?? event?.subject ?? null,
+    clientId: principal?.clientId ?? event?.clientId ?? null,
+    route: `${method} ${routeOptions.url ?? 'unknown'}`
+  }
 }
 
-function lastDenial ({ securityEvents }: { readonly securityEvents?: readonly SecurityEvent[] }): SecurityEvent | undefined {
-  return securityEvents?.findLast(({ outcome }) => outcome === 'denied')
+type Refused = Exclude<SecurityEvent['outcome'], 'success'>
+
+function lastOf (request: { readonly securityEvents?: readonly SecurityEvent[] }, wanted: Refused): SecurityEvent | undefined {
+  return request.securityEvents?.findLast(({ outcome }) => outcome === wanted)
 }
 
 function hasCode (error: Error): error is Error & { readonly code: string } {

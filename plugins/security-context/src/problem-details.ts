@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fastifyPlugin from 'fastify-plugin'
 import { InvalidRequestError, NotFoundError } from './errors.ts'
 import { logRefusal } from './log-refusal.ts'
+import { storageOutage } from './storage-outage.ts'
 
 /** The body of every refusal that no other standard shapes. @see RFC 9457 §3.1 */
 export interface ProblemDetails {
@@ -20,15 +21,16 @@ const isClientError = (status: number): boolean => status >= 400 && status < 500
 
 /**
  * Answers errors and unknown routes with Problem Details: a safe title and the stable code go to the caller, what was
- * refused or failed goes to the log in one line ({@link logRefusal}).
+ * refused or failed goes to the log in one line ({@link logRefusal}). A database without an answer is a 503, see
+ * {@link storageOutage}.
  * @see RFC 9457
  */
 export const problemDetails = fastifyPlugin(function problemDetails (fastify: FastifyInstance, _options: object, done: () => void) {
   fastify.setErrorHandler(function answerProblem (error: ErrorWithHeaders, request: FastifyRequest, reply: FastifyReply) {
-    const shown = error.validation === undefined ? error : new InvalidRequestError()
+    const shown: ErrorWithHeaders = error.validation === undefined ? storageOutage(error) ?? error : new InvalidRequestError()
     const status = statusOf(shown)
     logRefusal(request, error, status)
-    if (error.headers !== undefined) void reply.headers(error.headers)
+    if (shown.headers !== undefined) void reply.headers(shown.headers)
     return sendProblem(reply, status, isClientError(status) || isOurs(shown) ? shown.message : 'Internal Server Error', codeOf(shown, status))
   })
   fastify.setNotFoundHandler(function answerNotFound (_request, reply) {

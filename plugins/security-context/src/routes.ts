@@ -9,6 +9,8 @@ export type Policy =
   | { readonly kind: 'scope', readonly allOf: readonly string[] }
   /** The token was exchanged, and the party that acts now is this OAuth client. */
   | { readonly kind: 'actor', readonly clientId: string }
+  /** The token is this OAuth client's own, by client credentials: there is no user and nobody acts for one. */
+  | { readonly kind: 'client', readonly clientId: string }
   /** This attribute of the resource equals the principal's subject. */
   | { readonly kind: 'owner', readonly attribute: string }
   /** This attribute of the resource has one of these values. */
@@ -30,6 +32,16 @@ export type RouteAudit = 'none' | {
   readonly action: string
   /** The kind of resource and the route parameter that holds its id. */
   readonly resource?: { readonly type: string, readonly parameter: string }
+  /**
+   * `refusals`: nothing is written but the refusals of a stage, as with `none`, and their rows name action and
+   * resource. For reads, whose success is too frequent to record. Default: everything.
+   */
+  readonly only?: 'refusals'
+  /**
+   * `no-effect`: a 3xx of this mutating route is no effect and owes no row: back to a form, on to a GET. Default: a
+   * redirect acknowledges an effect as a 2xx does.
+   */
+  readonly redirect?: 'no-effect'
 }
 
 declare module 'fastify' {

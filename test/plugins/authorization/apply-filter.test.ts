@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Knex } from 'knex'
 import type { Policy, Principal } from '@sallyport/security-context'
-import { acl, allOf, anyOf, applyFilter, attribute, decide, grantAccess, owner, role, scope, type AclEntry, type FilterMapping } from '@sallyport/authorization'
+import { acl, actor, allOf, anyOf, applyFilter, attribute, client, decide, grantAccess, owner, role, scope, type AclEntry, type FilterMapping } from '@sallyport/authorization'
 import { orderDatabase } from './database.ts'
 import { principal } from './facts.ts'
 
@@ -56,7 +56,8 @@ const values = fc.constantFrom(...STATES, ...SUBJECTS, 0, 1, 12, -3, 13, true, f
 const rules: Array<fc.Arbitrary<Policy>> = [
   fc.subarray(['ADMIN', 'CUSTOMER'], { minLength: 1 }).map(names => role(...names)),
   fc.subarray(['a', 'b'], { minLength: 1 }).map(names => scope(...names)),
-  fc.constantFrom('gateway', 'order-service').map(clientId => ({ kind: 'actor', clientId })),
+  fc.constantFrom('gateway', 'order-service').map(clientId => actor(clientId)),
+  fc.constantFrom('gateway', 'alice').map(clientId => client(clientId)),
   attributes.map(owner),
   fc.constantFrom('customer', 'customer_uuid', 'state').map(owner),
   fc.constantFrom(acl('restaurant', 'manage', 'restaurant'), acl('order', 'view', 'id'), acl('tenant', 'view', 'tenant')),
@@ -73,6 +74,7 @@ const principals: fc.Arbitrary<Principal | null> = fc.option(fc.record({
   issuer: fc.constantFrom(...ISSUERS),
   roles: fc.subarray(['ADMIN', 'CUSTOMER', 'COURIER']),
   scopes: fc.subarray(['a', 'b', 'a b']),
+  clientId: fc.constantFrom('gateway', 'alice'),
   actor: fc.constantFrom(null, { subject: 'gateway', actor: null }, { subject: 'x', actor: { subject: 'order-service', actor: null } })
 }).map(principal), { freq: 20 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Policy } from '@sallyport/security-context'
-import { acl, actor, allOf, anyOf, attribute, decide, evaluate, owner, role, scope, type Facts } from '@sallyport/authorization'
+import { acl, actor, allOf, anyOf, attribute, client, decide, evaluate, owner, role, scope, type Facts } from '@sallyport/authorization'
 import { principal } from './facts.ts'
 
 const order = { id: 7, customer: 'alice', restaurant: 'r1', state: 'PLACED', paid: true, tenant: '12', nothing: null }
@@ -15,6 +15,12 @@ t.test('each rule allows what it names and refuses everything else with its reas
     ['another acting client', actor('order-service'), { principal: principal({ actor: { subject: 'gateway', actor: null } }) }, 'actor-mismatch'],
     ['an earlier actor of the chain', actor('order-service'), { principal: principal({ actor: { subject: 'gateway', actor: { subject: 'order-service', actor: null } } }) }, 'actor-mismatch'],
     ['a token that was not exchanged', actor('order-service'), { principal: principal({ clientId: 'order-service', subject: 'order-service' }) }, 'actor-mismatch'],
+    ['the client itself', client('order-service'), { principal: principal({ clientId: 'order-service', subject: 'order-service' }) }, 'allowed'],
+    ['another client itself', client('order-service'), { principal: principal({ clientId: 'gateway', subject: 'gateway' }) }, 'client-mismatch'],
+    ['a user’s token of the client', client('order-service'), { principal: principal({ clientId: 'order-service' }) }, 'client-mismatch'],
+    ['a user who is called like the client', client('order-service'), { principal: principal({ subject: 'order-service' }) }, 'client-mismatch'],
+    ['the client for which another acts', client('order-service'), { principal: principal({ clientId: 'order-service', subject: 'order-service', actor: { subject: 'gateway', actor: null } }) }, 'client-mismatch'],
+    ['the client’s name in a session', client('order-service'), { principal: principal({ clientId: 'order-service', subject: 'order-service', sessionId: 's1' }) }, 'client-mismatch'],
     ['the owner', owner('customer'), { principal: principal(), resource: order }, 'allowed'],
     ['a stranger', owner('customer'), { principal: principal({ subject: 'bob' }), resource: order }, 'not-owner'],
     ['an owner attribute that the resource does not have', owner('missing'), { principal: principal({ subject: 'undefined' }), resource: order }, 'not-owner'],
