@@ -1,21 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import auditLog from '@sallyport/audit-log'
-import authentication, { type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
+import authentication, { createIntrospector, type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
+import type { Schedule } from '@sallyport/security-context/mechanics'
 import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Dispatcher } from 'undici'
+import { endOpenAnswers } from './forward/end-open-answers.ts'
 import { forwardRoutes } from './forward/index.ts'
-import { routesOf } from './forward/upstreams.ts'
+import { createOpenAnswers } from './forward/open-answers.ts'
+import { type Route, routesOf } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './login-throttle.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings, sealingKeys } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
@@ -33,8 +37,15 @@ export interface GatewayCollaborators {
   readonly status?: StatusSource
   /** Where opaque tokens are asked about; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
-  /** For calls of services: it must verify their certificates. */
+  /**
+   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their certificates, bound
+   * its queue and let a call that waits end with its signal, as `createPeerAgent` does.
+   */
   readonly upstreamAgent: Dispatcher
+  /** The routing table. Default: {@link routesOf} the settings. */
+  readonly routes?: readonly Route[]
+  /** When open answers are looked at. Default: each half second. */
+  readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database. */
   readonly db: Knex
   readonly tracing?: Tracing
@@ -73,7 +84,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
   })
   await app.register(secureTransport)
-  await app.register(requestHygiene)
+  await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
   await app.register(helmet, { strictTransportSecurity: false })
 
   await app.register(metrics, { exposeOn: app.operations, process: NAME })
@@ -94,14 +105,25 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(tokenExchange, { tokenClient, ...clock })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+  await app.register(sessionsNeedSession)
   await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  const openAnswers = createOpenAnswers({
+    ...(status && { status }),
+    ...(introspection && { introspector: createIntrospector(introspection) }),
+    ...(collaborators.schedule && { schedule: collaborators.schedule }),
+    ...clock
+  })
+  await app.register(endOpenAnswers, { openAnswers })
   await app.register(forwardRoutes, {
-    routes: routesOf(settings),
+    routes: collaborators.routes ?? routesOf(settings),
     dispatcher: upstreamAgent,
     maxBodyBytes: settings.maxBodyBytes,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,
+    answerTimeoutMs: settings.answerTimeoutMs,
+    streamPauseMs: settings.streamPauseMs,
     additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
-    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` }
+    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` },
+    openAnswers
   })
   return app
 }

@@ -4,6 +4,7 @@ import { processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { InvalidSettingsError } from './errors.ts'
 import { refusedNames } from './hygiene/forwarded-headers.ts'
+import { unclearHosts } from './hygiene/public-hosts.ts'
 
 /** A list in one environment variable, separated by spaces. */
 const list = (): ReturnType<typeof Type.Unsafe<string[]>> => Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
@@ -24,10 +25,17 @@ export const settingsSchema = Type.Object({
   restaurantServiceOrigin: origin(),
   deliveryServiceOrigin: origin(),
   authServerOrigin: origin(),
+  /** Names under which the edge is reached, `name` or `name:port`; none: loopback names and `host`. */
+  allowedHosts: list(),
   /** Request headers that reach the services beside the built-in ones. */
   additionalRequestHeaders: list(),
   maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
+  /** From the arrival of a request to the head of its answer, and between two parts of the answer's body. */
   upstreamTimeoutMs: Type.Integer({ minimum: 1, default: 10_000 }),
+  /** From the arrival of a request to the end of its answer. */
+  answerTimeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
+  /** Between two parts of the answer on a route that is declared as a stream. */
+  streamPauseMs: Type.Integer({ minimum: 1, default: 60_000 }),
   /** Login attempts per source address and minute. */
   loginsPerMinute: Type.Integer({ minimum: 1, default: 30 })
 }, { additionalProperties: false })
@@ -49,6 +57,11 @@ export function settingsMistakes (settings: GatewaySettings): string[] {
   }
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
   if (refused.length > 0) mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
+  const unclearNames = unclearHosts(settings.allowedHosts).map(name => JSON.stringify(name))
+  if (unclearNames.length > 0) mistakes.push(`allowedHosts: ${unclearNames.join(', ')} is not name or name:port`)
+  if (settings.answerTimeoutMs < settings.upstreamTimeoutMs) {
+    mistakes.push('answerTimeoutMs: shorter than upstreamTimeoutMs, which is a part of it')
+  }
   if (sealingKeys(settings) === null) mistakes.push('sealingKeys: not a list of id:base64url with 32 bytes each')
   return mistakes
 }

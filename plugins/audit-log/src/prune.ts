@@ -74,8 +74,10 @@ async function pruneRange (trx: Knex.Transaction, range: PrunedRange, { process,
   const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
   const removed = await trx('audit_events').whereIn('id', sealed).delete()
   if (removed !== last - first + 1) throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
+  // Nobody logs in here, so there is no name to hash.
+  const context = { process, now: new Date(), secretNames: new Set<string>(), principal: null, hashName: () => '' }
   const record = {
-    ...buildRecord({ action: PRUNE_ACTION, outcome: 'success' }, { process, now: new Date(), secretNames: new Set(), principal: null }),
+    ...buildRecord({ action: PRUNE_ACTION, outcome: 'success' }, context),
     detail: pruneDetail(range)
   }
   await insertRecords(trx, [record], timeoutMs)

@@ -30,6 +30,8 @@ export { createStatusListSource, type StatusListSource, type StatusListSourceOpt
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export { parseCompactJws, type CompactJws } from './compact-jws.ts'
 export { isSignedBy } from './signed-by.ts'
+export { statusReferenceOf } from './claims.ts'
+export { looksLikeJwt } from './token-strategy.ts'
 export { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
