@@ -81,13 +81,22 @@ function startProxy (proxy: ProxyName, directory: string, edge: number, [a, b]: 
   const path = join(directory, file)
   if (proxy === 'haproxy') {
     writeFileSync(path, configuration)
-    return spawn('haproxy', ['-db', '-f', path], { stdio: ['ignore', 'ignore', 'inherit'] })
+    return startQuietly('haproxy', ['-db', '-f', path])
   }
   // Nothing outside of this folder, so that no rights are needed.
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   for (const folder of folders) mkdirSync(join(directory, folder))
   writeFileSync(path, configuration.replace('http {', `http {\n  access_log off;\n${folders.map(folder => `  ${folder}_temp_path ${directory}/${folder};`).join('\n')}`))
-  return spawn('nginx', ['-p', directory, '-c', path, '-e', join(directory, 'error.log'), '-g', `daemon off; master_process off; pid ${directory}/nginx.pid;`], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return startQuietly('nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', `daemon off; master_process off; pid ${directory}/nginx.pid;`])
+}
+
+/** What it says of servers that come and go is expected; why it ended by itself is not. */
+function startQuietly (program: string, args: readonly string[]): ChildProcess {
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr?.on('data', data => { said = `${said}${String(data)}`.slice(-4000) })
+  child.once('exit', (code, signal) => { if (signal === null) console.error(`${program} ended with ${code}: ${said}`) })
+  return child
 }
 
 interface Load { readonly until: (answered: number) => Promise<void>, readonly stop: () => Promise<{ answered: number, failures: string[] }> }
