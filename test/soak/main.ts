@@ -4,13 +4,15 @@ import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
+import { rollingRestarts } from './rolling-restarts.ts'
 import type { Soak } from './types.ts'
 
 const soaks: Readonly<Record<string, Soak>> = {
   refreshes: parallelRefreshes,
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
-  flood
+  flood,
+  restarts: rollingRestarts
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))
