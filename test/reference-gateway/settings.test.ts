@@ -25,7 +25,7 @@ const ENVIRONMENT = {
 t.test('the environment of the reference deployment gives the settings', async t => {
   const { values } = loadSettings({ schema: settingsSchema, environment: ENVIRONMENT })
   checkSettings(values)
-  t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
+  t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [], allowedHosts: [], answerTimeoutMs: 30_000, streamPauseMs: 60_000 })
   t.same(addressesOf(values), { 'order-service.sallyport.internal': '127.0.0.1', 'auth-server.sallyport.internal': '127.0.0.1' })
   t.same(sealingKeys(values)?.map(({ id }) => id), ['new', 'old'])
 })
@@ -35,7 +35,7 @@ t.test('a service over plain HTTP outside loopback is refused', async t => {
 })
 
 t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
-  const wrong = { ...SETTINGS, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], peerAddresses: ['a'], trustedProxies: ['1'], sealingKeys: 'planted' }
+  const wrong = { ...SETTINGS, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], peerAddresses: ['a'], trustedProxies: ['1'], allowedHosts: ['https://a', 'b'], answerTimeoutMs: 1, sealingKeys: 'planted' }
   let message = ''
   try {
     checkSettings(wrong)
@@ -43,7 +43,7 @@ t.test('settings that do not fit together are refused, all at once and without a
     t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
     message = String(error)
   }
-  t.match(message, /plain HTTP on 0\.0\.0\.0.*"x-user".*peerAddresses.*trustedProxies.*sealingKeys/)
+  t.match(message, /plain HTTP on 0\.0\.0\.0.*"x-user".*peerAddresses.*trustedProxies.*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/)
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })
