@@ -12,6 +12,7 @@ import type { Test } from 'tap'
 import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts'
 import { connect as connectDatabase, testDatabase } from '../support/database.ts'
+import { PROCESS_SETTINGS } from '../support/process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -111,12 +112,7 @@ export function oneRoute (more: Partial<Route> = {}): (origin: string) => Route[
 
 /** Valid settings; the services' origins are those of nobody. */
 export const SETTINGS: GatewaySettings = Object.freeze({
-  nodeEnv: 'test',
-  logLevel: 'silent',
-  port: 0,
-  host: '127.0.0.1',
-  operationsPort: 0,
-  databaseUrl: 'postgres://unused',
+  ...PROCESS_SETTINGS,
   tlsCertificatePath: 'unused',
   tlsPrivateKeyPath: 'unused',
   tlsCaPath: 'unused',
@@ -125,12 +121,10 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-  peerAddresses: [],
   orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
   restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
   deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
-  trustedProxies: [],
   allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
   additionalRequestHeaders: [],
   maxBodyBytes: 64 * 1024,

@@ -90,7 +90,7 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['G-06', 'Ambiguous framing is refused and never reaches a service', 'RFC 9112 §6.1'],
     ['G-07', 'Headers, URLs and bodies are bounded, streamed ones too', 'OWASP API4'],
     ['G-08', 'Unknown methods and upgrades are refused', 'ASVS 4.1.4'],
-    ['G-09', 'Slow senders are cut and do not slow others', 'OWASP API4'],
+    ['G-09', 'Slow senders are cut and keep nobody else from an answer', 'OWASP API4'],
     ['G-10', 'An upstream’s failure is 502 or 504 with a generic body', 'ASVS 16.5.2'],
     ['G-11', 'Hop-by-hop response headers stay on their hop', 'RFC 9110 §7.6.1'],
     ['G-12', 'Basic credentials are parsed exactly', 'RFC 7617'],
@@ -99,10 +99,10 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
   ]),
   'Session cookies': area([
     ['S-01', 'Cookies are host-bound, HttpOnly, SameSite and small', 'RFC 6265bis'],
-    ['S-02', 'Cookies are sealed for one purpose', 'ASVS 11.3.2'],
+    ['S-02', 'Cookies are sealed for one purpose, and those of two sessions are no session', 'ASVS 11.3.2'],
     ['S-03', 'Sealing keys rotate', 'ASVS 13.3.4'],
     ['S-04', 'Two cookies of one name are refused', 'CVE-2023-27495'],
-    ['S-05', 'Unsafe methods by cookie need the same origin or a header', 'ASVS 3.5.1'],
+    ['S-05', 'Unsafe methods by cookie need the same origin or a header, and by Basic come from no foreign page', 'ASVS 3.5.1'],
     ['S-06', 'Login from a foreign origin is refused', 'RFC 9700 §4.7'],
     ['S-07', 'Login makes new cookies; logout ends the old', 'ASVS 7.4.1'],
     ['S-08', 'Parallel requests at expiry share one refresh', 'RFC 9700 §4.14.2'],
@@ -110,7 +110,7 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['S-10', 'Users and administrators list and end sessions', 'ASVS 7.5.2']
   ]),
   Transport: area([
-    ['T-01', 'TLS 1.2 or newer, and every bad certificate is refused', 'RFC 9325'],
+    ['T-01', 'TLS 1.2 or newer; a certificate of another authority, name, purpose or time is refused', 'RFC 9325'],
     ['T-02', 'Clients verify names, and nothing turns that off', 'ASVS 12.3.2'],
     ['T-03', 'Certificates rotate without a dropped request', 'ASVS 12.1.4']
   ]),

@@ -7,7 +7,7 @@ import { nextStep } from '../authorize/next-step.ts'
 import { resolveRequest } from '../authorize/pushed-requests.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { invalidRequest } from '../oauth-error.ts'
-import { sourceOf } from '../pages/page-headers.ts'
+import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../sign-in/cookies.ts'
 import { logInWithForm } from '../sign-in/log-in-with-form.ts'
@@ -37,7 +37,7 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
   fastify.route({
     method: ['GET', 'POST'],
     url: AUTHORIZE,
-    config: { access: 'public', audit: 'none' },
+    config: { access: 'public', audit: { action: 'authorization.request', only: 'refusals' } },
     handler: async function authorize (request, reply) {
       const { client, request: asked } = await resolveRequest(server, parametersOf(request))
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
@@ -50,11 +50,11 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const form = formOf(request)
     const attempt = await logInWithForm(server, { form, sourceAddress: request.ip, previous: signedIn }, auditOf(request))
     if (attempt.kind === 'refused') {
-      request.securityEvents.push({ stage: 'session', outcome: attempt.status < 500 ? 'denied' : 'failure', reason: attempt.reason })
+      request.securityEvents.push({ stage: 'session', outcome: attempt.status < 500 ? 'denied' : 'failure', reason: attempt.reason, clientId: client.id, ...attempt.parties })
       if (attempt.retryAfterSeconds !== null) void reply.header('retry-after', String(attempt.retryAfterSeconds))
       return showLogin(request, reply, { client, interaction, signedIn }, { status: attempt.status, problem: attempt.problem, username: form.get('username') ?? '' })
     }
-    request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-in' })
+    request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-in', subject: attempt.signedIn.user.id, clientId: client.id })
     void reply.setCookie(SIGN_IN_COOKIE, attempt.signedIn.secret, COOKIE_ATTRIBUTES)
     return await proceed(request, reply, { client, interaction: { ...interaction, freshSignInId: attempt.signedIn.signIn.id }, signedIn: attempt.signedIn })
   })
@@ -64,7 +64,7 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const { interaction: { request: asked, asked: shown }, signedIn, client } = visit
     const decision = formOf(request).get('decision')
     const record = async (reason: string): Promise<void> => {
-      await auditOf(request)(server.store, { action: 'authorization.grant', outcome: 'denied', reason, resource: { type: 'client', id: client.id }, detail: { subject: signedIn?.user.id ?? null } })
+      await auditOf(request)(server.store, { action: 'authorization.grant', outcome: 'denied', reason, clientId: client.id, resource: { type: 'client', id: client.id }, ...(signedIn !== null && { subject: signedIn.user.id }) })
     }
     // The page belonged to another sign-in, or to none: whoever is here now has not been asked.
     if (shown === null || signedIn === null || shown.signInId !== signedIn.signIn.id) {
@@ -73,7 +73,7 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     }
     if (decision === 'deny') {
       await record('user-denied')
-      throw new AuthorizationError('access_denied', 'user-denied', 'The user does not allow this', asked)
+      throw new AuthorizationError('access_denied', 'user-denied', 'The user does not allow this', asked).about({ subject: signedIn.user.id })
     }
     if (decision !== 'allow') throw invalidRequest('decision', 'The request is not valid')
     const step = await nextStep(server, client, visit.interaction, signedIn)
@@ -100,17 +100,17 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const { signedIn, scopes } = step
     if (step.kind === 'issue-code') return await answerWithCode(request, reply, { request: interaction.request, signedIn, scopes, consented: false })
     const form = pageForm(request, reply, 'consent', { ...interaction, asked: { signInId: signedIn.signIn.id, scopes } })
-    return sendPage(reply, 200, consentPage(form, { clientName: client.name, username: signedIn.user.username, scopes }), sourceOf(interaction.request.redirectUri))
+    return sendPage(reply, 200, consentPage(form, { clientName: client.name, username: signedIn.user.username, scopes }), formTargetOf(interaction.request.redirectUri))
   }
 
   function showLogin (request: FastifyRequest, reply: FastifyReply, { client, interaction }: Visit, shown: { readonly status: number, readonly problem: string | null, readonly username: string }): FastifyReply {
     const form = pageForm(request, reply, 'login', interaction)
-    return sendPage(reply, shown.status, loginPage(form, { clientName: client.name, ...shown }), sourceOf(interaction.request.redirectUri))
+    return sendPage(reply, shown.status, loginPage(form, { clientName: client.name, ...shown }), formTargetOf(interaction.request.redirectUri))
   }
 
   async function answerWithCode (request: FastifyRequest, reply: FastifyReply, granted: GrantedRequest): Promise<FastifyReply> {
     const code = await issueCode(server, granted, auditOf(request))
-    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'code-issued' })
+    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'code-issued', subject: granted.signedIn.user.id, clientId: granted.request.clientId })
     return sendToClient(reply, responseUri(server.issuer, granted.request, { code }))
   }
 

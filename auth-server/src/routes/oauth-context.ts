@@ -1,4 +1,4 @@
-import { isStorageOutage, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
+import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseForm, type Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
@@ -42,8 +42,8 @@ export function takeFormsOnly (fastify: FastifyInstance): void {
 function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
-  request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason })
-  request.log[outcome === 'failure' ? 'error' : 'info']({ err: thrown, reason: error.reason }, 'request refused')
+  request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason, ...error.parties })
+  logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')
   if (error.retryAfterSeconds !== null) void reply.header('retry-after', String(error.retryAfterSeconds))
   return reply.code(error.statusCode).send({ error: error.error, error_description: error.message })

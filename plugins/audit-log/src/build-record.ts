@@ -3,7 +3,8 @@ import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from './canonical-json.ts'
 import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
-import { auditTime, type AuditRecord } from './record.ts'
+import type { HashName } from './hash-name.ts'
+import { auditTime, CURRENT_VERSION, type AuditRecord } from './record.ts'
 
 /** Who and where, beside the event itself. */
 export interface RecordContext {
@@ -11,12 +12,16 @@ export interface RecordContext {
   readonly now: Date
   readonly secretNames: ReadonlySet<string>
   readonly principal: Principal | null
-  /** Used where there is no principal, for example at a login. */
-  readonly subject?: string | null
-  readonly clientId?: string | null
+  /** Who the request's security events name: used where neither a principal nor the event itself says it. */
+  readonly subject?: string | undefined
+  readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
+  /** Address of the end user, as far as it is believed. */
   readonly sourceAddress?: string
+  /** Address of the TCP peer; recorded where it is another. */
+  readonly peerAddress?: string | null | undefined
+  readonly hashName: HashName
 }
 
 const OUTCOMES: readonly unknown[] = ['success', 'denied', 'failure']
@@ -29,15 +34,16 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
   checkEvent(event)
   const { principal } = context
   return {
+    version: CURRENT_VERSION,
     id: randomUUID(),
     occurredAt: auditTime(context.now),
     process: cleanText(context.process),
     action: cleanText(event.action),
     outcome: event.outcome,
     reason: cleanOptional(event.reason),
-    subject: cleanOptional(principal?.subject ?? context.subject),
+    subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
     issuer: cleanOptional(principal?.issuer),
-    clientId: cleanOptional(principal?.clientId ?? context.clientId),
+    clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
     actor: actorOf(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
     tokenIdHash: hashOf(principal?.tokenId ?? null),
@@ -47,8 +53,17 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
     traceId: cleanOptional(context.traceId),
     txn: cleanOptional(stringOf(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
-    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames)
+    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
+    peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
+    nameTried: shownName(event, context.hashName),
+    repeats: 1
   }
+}
+
+/** A name that is an account is no secret; of any other it is not known what was typed into the field. */
+function shownName ({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
+  if (nameTried === undefined) return null
+  return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
 }
 
 function checkEvent ({ action, outcome, resource }: AuditEvent): void {

@@ -1,33 +1,35 @@
 import type { Knex } from 'knex'
-import { canonicalJson, type JsonValue } from './canonical-json.ts'
-import { COLUMNS, contentHash, type AuditRecord } from './record.ts'
+import { withConnection } from './connection.ts'
+import { contentHash, toColumns, type AuditRecord } from './record.ts'
 
-const FIELDS = Object.keys(COLUMNS) as (keyof AuditRecord)[]
+/**
+ * Inserts records of one version with their content hashes, all or none, in the caller's transaction.
+ * @param timeoutMs after it the insert is given up, and the connection of the transaction is not used again
+ */
+export async function insertRecords (trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+  await trx('audit_events').insert(records.map(toRow)).timeout(timeoutMs)
+}
 
-/** Inserts records with their content hashes, all or none, on a pool or in a transaction. */
-export async function insertRecords (db: Knex, records: readonly AuditRecord[]): Promise<void> {
-  await db('audit_events').insert(records.map(toRow))
+/**
+ * Inserts records in a transaction of their own. Rejects after `timeoutMs`; the rows of an insert that was given up may
+ * still arrive: they are true, and what they tell was not acknowledged. A row that arrived that way is left as it is when
+ * it is inserted again.
+ */
+export async function insertRecordsAlone (db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+  await withConnection(db, timeoutMs, async connection => {
+    await db('audit_events').connection(connection).insert(records.map(toRow)).onConflict('id').ignore()
+  })
 }
 
 /** Which of these rows other connections can see, which is to say: which are committed. */
-export async function committedIds (db: Knex, ids: readonly string[]): Promise<Set<string>> {
-  const rows: { id: string }[] = await db('audit_events').select('id').whereIn('id', ids)
+export async function committedIds (db: Knex, ids: readonly string[], timeoutMs: number): Promise<Set<string>> {
+  const rows = await withConnection(db, timeoutMs, async connection => {
+    const found: { id: string }[] = await db('audit_events').connection(connection).select('id').whereIn('id', ids)
+    return found
+  })
   return new Set(rows.map(row => row.id))
 }
 
-function toRow (record: AuditRecord): Record<string, string | Buffer | null> {
-  const row: Record<string, string | Buffer | null> = { content_hash: contentHash(record) }
-  for (const field of FIELDS) {
-    const value = record[field]
-    row[COLUMNS[field]] = field === 'actor' || field === 'detail' ? json(value) : textOf(value)
-  }
-  return row
-}
-
-function json (value: JsonValue): string | null {
-  return value === null ? null : canonicalJson(value)
-}
-
-function textOf (value: JsonValue): string | null {
-  return typeof value === 'string' ? value : null
+function toRow (record: AuditRecord): Record<string, string | number | Buffer | null> {
+  return { ...toColumns(record), content_hash: contentHash(record) }
 }

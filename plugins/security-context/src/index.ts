@@ -5,7 +5,7 @@ import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { traceIdOf } from './trace.ts'
 
-export type { Actor, AppClaims, Principal } from './principal.ts'
+export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
 export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
 export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
 export type {
@@ -15,6 +15,7 @@ export type {
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { requireRouteDeclaration, type DeclarationKey } from './route-declarations.ts'
+export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'
 export * as errors from './errors.ts'
@@ -34,6 +35,13 @@ declare module 'fastify' {
     principal: Principal | null
     /** The access token under which `principal` was accepted: the subject token of an exchange. Never log it. */
     accessToken: string | null
+    /**
+     * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed, its key
+     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the new
+     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot is
+     * `null` where the caller brought the token.
+     */
+    renewAccessToken: (() => Promise<string | null>) | null
     /** What the stages of this request found out, oldest first. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
@@ -41,10 +49,11 @@ declare module 'fastify' {
   }
 }
 
-const REQUEST_SLOTS = ['principal', 'accessToken', 'securityEvents', 'traceId'] as const
+const REQUEST_SLOTS = ['principal', 'accessToken', 'renewAccessToken', 'securityEvents', 'traceId'] as const
 
 /**
- * The contract between the plugins: adds the request slots `principal`, `accessToken`, `securityEvents` and `traceId`,
+ * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
+ * `securityEvents` and `traceId`,
  * and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
@@ -53,6 +62,7 @@ function securityContext (fastify: FastifyInstance, options: SecurityContextOpti
   const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
+  if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
 

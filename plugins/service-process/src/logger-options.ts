@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import { standardLogDestination } from './log-destination.ts'
+import { boundText } from './redact-text.ts'
 import { redactLine } from './redact.ts'
 
 /** Fastify's options of its built-in logger. */
@@ -26,10 +28,11 @@ export function loggerOptions (options: LoggerOptions): LoggerSettings {
     formatters: { level: label => ({ level: label }) },
     serializers: { req: requestFields, res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode }) },
     hooks: { streamWrite: redactLine },
+    stream: standardLogDestination(),
     ...(traceIds !== undefined && { mixin: () => ({ ...traceIds() }) })
   }
 }
 
 function requestFields (request: FastifyRequest): { method: string, url: string, remoteAddress: string } {
-  return { method: request.method, url: request.url, remoteAddress: request.ip }
+  return { method: request.method, url: boundText(request.url), remoteAddress: request.ip }
 }
