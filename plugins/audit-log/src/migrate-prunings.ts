@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import type { AuditRoles } from './migrations.ts'
+import type { AuditRoles } from './audit-roles.ts'
 import { ADOPT_ACTION, adoptDetail } from './pruning-mark.ts'
 import { auditTime, type AuditRecord } from './record.ts'
 import type { Rows } from './seal.ts'
