@@ -116,6 +116,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),
     ...(collaborators.schedule && { schedule: collaborators.schedule }),
+    clockToleranceSeconds: settings.clockToleranceSeconds,
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
