@@ -1,4 +1,5 @@
 import type { ServiceCollaborators, ServiceInstance, ServiceRoles } from '@sallyport/chassis'
+import type { Schedule } from '@sallyport/security-context/mechanics'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
@@ -48,6 +49,9 @@ export const SETTINGS = {
   databaseConnections: 5,
   statusListPollMs: 1000,
   upstreamTimeoutMs: 2000,
+  recoveryAgeMs: 10_000,
+  recoveryIntervalMs: 1000,
+  orderUndoneAfterMs: 900_000,
   peerAddresses: []
 }
 
@@ -58,6 +62,9 @@ interface ServicePackage<Settings> {
   readonly migrate: (db: Knex, roles: ServiceRoles) => Promise<void>
   readonly seedDemo: (db: Knex, facts: typeof FACTS) => Promise<void>
 }
+
+/** A schedule that runs nothing by itself. */
+const never: Schedule = () => ({ stop: () => {} })
 
 /** A running service of a test: the app, and the database as its owner sees it. */
 export interface TestService {
@@ -88,7 +95,7 @@ export async function startService<Settings> (
   appUrl.username = roles.appRole
   appUrl.password = 'for-tests-only'
   const db = connect(await through(appUrl.href))
-  const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), ...collaborators })
+  const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), recoverySchedule: never, ...collaborators })
   t.after(async () => {
     await app.close()
     await db.destroy()

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
-import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
+import { createBatchWriter } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
 import { resolveOptions, type AuditLogOptions, type ResolvedOptions } from './options.ts'
 import { createRequestAudit } from './request-audit.ts'
@@ -11,6 +11,7 @@ import { addAuditRoute } from './route.ts'
 import { createSealer, type Sealer } from './sealer.ts'
 import type { SealResult } from './seal.ts'
 import { insertRecords } from './store.ts'
+import type { AuditRecord } from './record.ts'
 
 export type { AuditLogOptions } from './options.ts'
 export { auditMigrations, type AuditRoles } from './migrations.ts'
@@ -23,6 +24,9 @@ export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * as errors from './errors.ts'
 
+/** An event of the sink: there is no principal to take who it was from. */
+type AuditSinkEvent = Parameters<AuditSink['write']>[0]
+
 declare module 'fastify' {
   interface FastifyRequest {
     /**
@@ -34,6 +38,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Writes events that belong to no request. */
     auditSink: AuditSink
+    /** Writes an event that belongs to no request in the caller's transaction: a job that has no caller. */
+    auditWithin: (trx: Knex, event: AuditSinkEvent) => Promise<void>
     /**
      * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with `reply.statusCode`
      * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
@@ -58,7 +64,8 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
 
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
-  fastify.decorate('auditSink', createSink(options, write))
+  fastify.decorate('auditSink', { write: async event => { await write([recordWithoutRequest(options, event)]) } })
+  fastify.decorate('auditWithin', async function auditWithin (trx, event) { await insertRecords(trx, [recordWithoutRequest(options, event)]) })
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
   fastify.decorate('sealAudit', sealer.sealNow)
 
@@ -91,13 +98,9 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   })
 }
 
-function createSink ({ process, clock, secretNames }: ResolvedOptions, write: WriteRecords): AuditSink {
-  return {
-    write: async ({ subject, clientId, ...event }) => {
-      const who = { ...(subject === undefined ? {} : { subject }), ...(clientId === undefined ? {} : { clientId }) }
-      await write([buildRecord(event, { process, now: clock(), secretNames, principal: null, ...who })])
-    }
-  }
+function recordWithoutRequest ({ process, clock, secretNames }: ResolvedOptions, { subject, clientId, ...event }: AuditSinkEvent): AuditRecord {
+  const who = { ...(subject === undefined ? {} : { subject }), ...(clientId === undefined ? {} : { clientId }) }
+  return buildRecord(event, { process, now: clock(), secretNames, principal: null, ...who })
 }
 
 export default fastifyPlugin(auditLog, { name: '@sallyport/audit-log', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -36,3 +36,20 @@ export function serviceSettings ({ port, operationsPort }: ServicePorts) {
 
 /** The settings of every service as values. */
 export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serviceSettings>>>>
+
+/**
+ * The settings of a service that finishes by itself what was begun, to be spread into its schema: how old unfinished work
+ * is when recovery takes it up, how often it looks, and from which age on an order is undone and not finished.
+ */
+export const recoverySettings = {
+  recoveryAgeMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 10_000 }),
+  recoveryIntervalMs: Type.Integer({ minimum: 100, maximum: 3_600_000, default: 1000 })
+}
+
+/** The settings of recovery as values. */
+export type RecoverySettings = DeepReadonly<Static<TObject<typeof recoverySettings>>>
+
+/** The age from which on work counts as left behind, in ms: never while the request that began it may still be at it. */
+export function recoveryAge ({ recoveryAgeMs, upstreamTimeoutMs }: RecoverySettings & Pick<ServiceSettings, 'upstreamTimeoutMs'>): number {
+  return Math.max(recoveryAgeMs, 2 * upstreamTimeoutMs)
+}
