@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import { randomBytes, randomUUID } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
@@ -56,7 +55,8 @@ export interface AppCollaborators extends AuthServerCollaborators {
   readonly release?: () => Promise<void>
 }
 
-const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
+const TRACE_ID_BYTES = 16
 
 /**
  * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is under
@@ -64,14 +64,16 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
-  const server = composeAuthorizationServer(settings, collaborators)
+  const server = composeAuthorizationServer(settings, { report: (err, message) => { fastify.log.error({ err }, message) }, ...collaborators })
   const { connection } = server.store
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
   const fastify: FastifyInstance = Fastify({
     ...serverOptions(tls === undefined ? null : serverTls(tls)),
-    genReqId: requestIdOf,
+    // Never a caller's: every caller is a stranger here until the grant, and rows and log lines are found by these ids.
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
     logger: loggerOptions({ name: OWN_AUDIENCE, level: settings.logLevel, ...(tracing !== undefined && { traceIds: tracing.traceIds }) }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
   })
@@ -80,7 +82,7 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   // Fastify closes in reverse: the first hook runs last.
   if (release !== undefined) fastify.addHook('onClose', async function releaseCollaborators () { await release() })
   if (tracing !== undefined) await fastify.register(tracing.plugin)
-  await fastify.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
   await fastify.register(problemDetails)
   await fastify.register(secureTransport)
   await fastify.register(authentication, {
@@ -140,10 +142,4 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     keyAdminRoutes(scope, administrationOf)
   }, { prefix })
   return fastify
-}
-
-/** The caller's id of the request when it has the form of one, so that one id finds it in every log. */
-function requestIdOf (request: IncomingMessage): string {
-  const given = request.headers['x-request-id']
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

@@ -1,4 +1,5 @@
-import type { AuditEvent } from '@sallyport/security-context'
+import { hash } from 'node:crypto'
+import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
 import type { Store } from './store/contract.ts'
 
 /**
@@ -6,3 +7,9 @@ import type { Store } from './store/contract.ts'
  * not at all.
  */
 export type WriteAudit = (store: Store, event: AuditEvent) => Promise<void>
+
+/** Whom and what a request turned out to be about, for its security event and so for its audit row. */
+export type RequestParties = Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried' | 'resource' | 'detail'>
+
+/** An access token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere. */
+export const jtiHashOf = (jti: string): string => hash('sha256', jti)

@@ -28,11 +28,15 @@ export interface Lifetimes {
   readonly refreshGraceMs: number
 }
 
+/** Writes a line for operators; `error` is `null` when nothing was thrown. */
+export type Report = (error: unknown, message: string) => void
+
 /** The parts of the authorization server, handed to every grant and endpoint. */
 export interface AuthorizationServer {
   readonly issuer: string
   readonly store: Store
   readonly clock: Clock
+  readonly report: Report
   readonly lifetimes: Lifetimes
   readonly keys: SigningKeys
   readonly passwords: PasswordHasher

@@ -1,6 +1,6 @@
 import type { KeyAdministration } from './admin/keys.ts'
 import type { WriteAudit } from './audit.ts'
-import type { AuthorizationServer } from './authorization-server.ts'
+import type { AuthorizationServer, Report } from './authorization-server.ts'
 import { createInteractions } from './authorize/interactions.ts'
 import type { Clock } from './clock.ts'
 import { createDpopProofs } from './dpop/dpop-proofs.ts'
@@ -10,6 +10,7 @@ import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
 import { createSigningKeys } from './keys/signing-keys.ts'
 import { createCsrfTokens } from './pages/csrf.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
+import { parsePepperRing } from './passwords/pepper-ring.ts'
 import type { AuthServerSettings } from './settings.ts'
 import { statusListPublisher } from './status-lists/publish-status-list.ts'
 import { statusListUris } from './status-lists/uris.ts'
@@ -25,6 +26,8 @@ export interface AuthServerCollaborators {
   readonly passwordParameters?: PasswordParameters
   readonly passwordHashFunction?: PasswordHashFunction
   readonly throttleRules?: ThrottleRules
+  /** Where operators read of what failed and was done without. Default: the log of the app. */
+  readonly report?: Report
 }
 
 /** Every instance sees another's change of keys or status lists within this. */
@@ -36,7 +39,7 @@ const FRESHNESS_MS = 100
  */
 export function composeAuthorizationServer (settings: AuthServerSettings, collaborators: AuthServerCollaborators): AuthorizationServer {
   refuseSettings(settings)
-  const { store, clock = Date.now } = collaborators
+  const { store, clock = Date.now, report = () => {} } = collaborators
   const { issuer } = settings
   const uris = statusListUris(issuer)
   const ring = parseKeyRing(settings.sealingKeys)
@@ -45,6 +48,7 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     issuer,
     store,
     clock,
+    report,
     keys,
     confirmation: null,
     dpop: createDpopProofs({ store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true }),
@@ -58,7 +62,8 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
       concurrency: settings.passwordConcurrency,
       queueLength: settings.passwordQueueLength,
-      pepper: settings.passwordPepper === undefined ? null : Buffer.from(settings.passwordPepper),
+      peppers: parsePepperRing(settings),
+      onUnknownPepper: reportOnce(id => { report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`) }),
       ...(collaborators.passwordHashFunction === undefined ? {} : { hashFunction: collaborators.passwordHashFunction })
     }),
     issueAccessToken: accessTokenIssuer({ issuer, store, clock, keys, statusListUris: uris, lifetimeSeconds: settings.accessTokenLifetimeSeconds }),
@@ -90,6 +95,16 @@ function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifeti
       login: { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds },
       api: { idleSeconds: settings.apiIdleSeconds, absoluteSeconds: settings.apiAbsoluteSeconds }
     }
+  }
+}
+
+/** One line for each id, however many logins it refuses. */
+function reportOnce (report: (id: string) => void): (id: string) => void {
+  const reported = new Set<string>()
+  return id => {
+    if (reported.has(id)) return
+    reported.add(id)
+    report(id)
   }
 }
 

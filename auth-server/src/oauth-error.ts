@@ -1,3 +1,5 @@
+import type { RequestParties } from './audit.ts'
+
 /** The `error` values that the OAuth endpoints answer. @see RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8693 §2.2.2, RFC 9126 §2.3, RFC 9449 §5, §8 */
 export type OAuthErrorCode =
   'invalid_request' | 'invalid_client' | 'invalid_grant' | 'unauthorized_client' | 'unsupported_grant_type' | 'invalid_scope' |
@@ -32,6 +34,8 @@ export class OAuthError extends Error {
   readonly code: string
   readonly reason: string
   readonly retryAfterSeconds: number | null
+  /** Whom it is about, as far as that was known; for the security event, never for the caller. */
+  parties: RequestParties = {}
 
   constructor (error: OAuthErrorCode, reason: string, description: string, options: { retryAfterSeconds?: number, cause?: unknown } = {}) {
     super(description, options.cause === undefined ? undefined : { cause: options.cause })
@@ -40,6 +44,21 @@ export class OAuthError extends Error {
     this.code = `SALLYPORT_OAUTH_${error.toUpperCase()}`
     this.reason = reason
     this.retryAfterSeconds = options.retryAfterSeconds ?? null
+  }
+
+  /** The same refusal, of which more is known; what was said first stays. */
+  about (parties: RequestParties): this {
+    this.parties = { ...parties, ...this.parties }
+    return this
+  }
+}
+
+/** Runs `work`; a refusal that comes out of it says whom it is about. */
+export async function refusalsAbout<Result> (parties: RequestParties, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof OAuthError ? error.about(parties) : error
   }
 }
 

@@ -14,7 +14,7 @@ const NAME = 'auth-server'
 async function build (settings: AuthServerSettings): Promise<FastifyInstance> {
   const [tls, clientCa, logoutCa] = await Promise.all([tlsOf(settings), authoritiesOf(settings, 'mtlsClientCaPath'), authoritiesOf(settings, 'backchannelLogoutCaPath')])
   const db = connectDatabase(settings)
-  const tracing = startTracing({ serviceName: NAME })
+  const tracing = startTracing({ serviceName: NAME, acceptIncoming: false })
   const release = async (): Promise<void> => { await Promise.allSettled([db.destroy(), tracing.close()]) }
   const app = await buildApp(settings, { store: postgresStore(db), tracing, release, ...(tls !== null && { tls }), ...(clientCa !== null && { clientCa }), ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } }) })
   await explainFirstBoot(app, db)
@@ -27,16 +27,17 @@ async function explainFirstBoot (app: FastifyInstance, db: Knex): Promise<void> 
   app.log.warn('there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, `npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest')
 }
 
-const listen = { host: '127.0.0.1', port: 0 }
+const listen: { host: string, port: number, drainDelayMs?: number } = { host: '127.0.0.1', port: 0 }
 await runService({
   name: NAME,
   // Read after `build`, which has found them by then.
   get host () { return listen.host },
   get port () { return listen.port },
+  get drainDelayMs () { return listen.drainDelayMs },
   build: async () => {
     refuseInsecureRuntime(process.env, process.execArgv)
     const { values } = loadSettings({ schema: settingsSchema, environment: process.env })
-    Object.assign(listen, { host: values.host, port: values.port })
+    Object.assign(listen, { host: values.host, port: values.port, drainDelayMs: values.drainDelayMs })
     return await build(values)
   }
 })

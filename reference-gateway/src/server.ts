@@ -1,7 +1,7 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { loadSettings } from '@sallyport/configuration'
 import { createPeerAgent, loadTlsMaterial, refuseInsecureRuntime, serverTls } from '@sallyport/secure-transport'
-import { databaseLog, runService, startTracing } from '@sallyport/service-process'
+import { closeTimeoutFor, databaseLog, runService, startTracing } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
@@ -42,16 +42,19 @@ async function build (settings: GatewaySettings): Promise<FastifyInstance> {
   })
 }
 
-const listen = { host: '127.0.0.1', port: 0 }
+const listen: { host: string, port: number, drainDelayMs?: number, closeTimeoutMs?: number } = { host: '127.0.0.1', port: 0 }
 await runService({
   name: NAME,
   // Read after `build`, which has found them by then.
   get host () { return listen.host },
   get port () { return listen.port },
+  get drainDelayMs () { return listen.drainDelayMs },
+  get closeTimeoutMs () { return listen.closeTimeoutMs },
   build: async () => {
     refuseInsecureRuntime(process.env, process.execArgv)
     const { values } = loadSettings({ schema: settingsSchema, environment: process.env })
-    Object.assign(listen, { host: values.host, port: values.port })
+    const { host, port, drainDelayMs, upstreamTimeoutMs } = values
+    Object.assign(listen, { host, port, drainDelayMs, closeTimeoutMs: closeTimeoutFor(upstreamTimeoutMs) })
     return await build(values)
   }
 })

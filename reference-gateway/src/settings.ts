@@ -18,6 +18,8 @@ export const settingsSchema = Type.Object({
   port: portNumber(),
   host: Type.String({ default: '127.0.0.1' }),
   operationsPort: portNumber(),
+  /** How long the gateway is not ready and still serves, after the signal to end. Default: 5000. */
+  drainDelayMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 300_000 })),
   databaseUrl: secret(),
   tlsCertificatePath: path(),
   tlsPrivateKeyPath: path(),

@@ -19,6 +19,7 @@ async function settingsOf (t: Test): Promise<Record<string, string>> {
     NODE_ENV: 'development',
     PORT: '0',
     SALLYPORT_OPERATIONS_PORT: '0',
+    SALLYPORT_DRAIN_DELAY_MS: '0',
     SALLYPORT_ISSUER: 'https://localhost:8081',
     DATABASE_URL: url,
     SALLYPORT_SEALING_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64url')}`

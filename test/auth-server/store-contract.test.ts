@@ -39,6 +39,8 @@ const FAULTS: Record<string, Fault> = {
   'a rotation does not ask whether the session has ended': ({ sessions }) => ({
     sessions: { ...sessions, rotate: async rotation => await sessions.rotate(rotation) || (await sessions.find(rotation.sessionId))?.session.endedAtMs !== null }
   }),
+  'two late repeats in a row are both noted': ({ sessions }) => ({ sessions: { ...sessions, noteLateRepeat: async hash => { await sessions.noteLateRepeat(hash); return true } } }),
+  'a late repeat is forgotten': ({ sessions }) => ({ sessions: { ...sessions, noteLateRepeat: async hash => (await sessions.findByRefreshToken(hash))?.session.endedAtMs === null } }),
   'an end tells of sessions that had ended': ({ sessions }) => ({
     sessions: { ...sessions, end: async (selector, reason, nowMs) => { const ended = await sessions.end(selector, reason, nowMs); return ended.length === 0 && selector.kind === 'session' ? [(await sessions.find(selector.sessionId))?.session].flatMap(session => session ?? []) : ended } }
   }),

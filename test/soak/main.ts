@@ -1,10 +1,15 @@
-// npm run soak [-- refreshes|rotations]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
+// npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../benchmarks/harness/run.ts'
 import { keyRotations } from './key-rotations.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
+import { refusedTokens } from './refused-tokens.ts'
 import type { Soak } from './types.ts'
 
-const soaks: Readonly<Record<string, Soak>> = { refreshes: parallelRefreshes, rotations: keyRotations }
+const soaks: Readonly<Record<string, Soak>> = {
+  refreshes: parallelRefreshes,
+  rotations: keyRotations,
+  'refused-tokens': refusedTokens
+}
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))
 if (unknown.length > 0) {

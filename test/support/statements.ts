@@ -90,7 +90,7 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['G-06', 'Ambiguous framing is refused and never reaches a service', 'RFC 9112 §6.1'],
     ['G-07', 'Headers, URLs and bodies are bounded, streamed ones too', 'OWASP API4'],
     ['G-08', 'Unknown methods and upgrades are refused', 'ASVS 4.1.4'],
-    ['G-09', 'Slow senders are cut and do not slow others', 'OWASP API4'],
+    ['G-09', 'Slow senders are cut and keep nobody else from an answer', 'OWASP API4'],
     ['G-10', 'An upstream’s failure is 502 or 504 with a generic body', 'ASVS 16.5.2'],
     ['G-11', 'Hop-by-hop response headers stay on their hop', 'RFC 9110 §7.6.1'],
     ['G-12', 'Basic credentials are parsed exactly', 'RFC 7617'],
@@ -110,7 +110,7 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['S-10', 'Users and administrators list and end sessions', 'ASVS 7.5.2']
   ]),
   Transport: area([
-    ['T-01', 'TLS 1.2 or newer, and every bad certificate is refused', 'RFC 9325'],
+    ['T-01', 'TLS 1.2 or newer; a certificate of another authority, name, purpose or time is refused', 'RFC 9325'],
     ['T-02', 'Clients verify names, and nothing turns that off', 'ASVS 12.3.2'],
     ['T-03', 'Certificates rotate without a dropped request', 'ASVS 12.1.4']
   ]),

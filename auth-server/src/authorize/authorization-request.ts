@@ -27,6 +27,7 @@ export type Prompt = 'none' | 'login' | 'consent'
 
 /** Where the answer to a request goes. */
 export interface ResponseTarget {
+  readonly clientId: string
   readonly redirectUri: string
   readonly state: string | null
 }

@@ -2,7 +2,7 @@ import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { UserSignIn } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
-import { AuthorizationError } from './authorization-error.ts'
+import { AuthorizationError, type AuthorizationErrorCode } from './authorization-error.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 
 /** How long a client has to use a code. @see RFC 6749 §4.1.2, RFC 9700 §2.1.1 */
@@ -27,12 +27,14 @@ export async function issueCode (server: AuthorizationServer, { request, signedI
   const { signIn, user } = signedIn
   const code = newSecret()
   const nowMs = server.clock()
+  const refusal = (error: AuthorizationErrorCode, reason: string, description: string): AuthorizationError =>
+    new AuthorizationError(error, reason, description, request).about({ subject: user.id })
   await server.store.transaction(async trx => {
     // In this order everywhere: who ends all of a user's sign-ins has locked the user first.
     await trx.users.lockForLogin(user.id)
-    if (await trx.signIns.lockLive(signIn.id) === null) throw new AuthorizationError('login_required', 'sign-in-ended', 'The user has to log in', request)
+    if (await trx.signIns.lockLive(signIn.id) === null) throw refusal('login_required', 'sign-in-ended', 'The user has to log in')
     if (request.requestUri !== null && !await trx.pushedRequests.remove(hashOfSecret(request.requestUri))) {
-      throw new AuthorizationError('invalid_request', 'pushed-request-used', 'The request was used before', request)
+      throw refusal('invalid_request', 'pushed-request-used', 'The request was used before')
     }
     if (consented) await trx.consents.add(user.id, request.clientId, scopes, nowMs)
     await trx.authorizationCodes.save(hashOfSecret(code), {
@@ -52,8 +54,10 @@ export async function issueCode (server: AuthorizationServer, { request, signedI
     await audit(trx, {
       action: 'authorization.grant',
       outcome: 'success',
+      subject: user.id,
+      clientId: request.clientId,
       resource: { type: 'client', id: request.clientId },
-      detail: { subject: user.id, scopes: [...scopes], consented }
+      detail: { scopes: [...scopes], consented }
     })
   })
   return code

@@ -40,7 +40,7 @@ export async function readRequest (server: AuthorizationServer, parameters: Form
   if (client === null || client.disabledAtMs !== null) throw invalidRequest('client-unknown', 'The application is not known here')
   const redirectUri = parameters.get('redirect_uri')
   if (redirectUri === undefined || !isRegistered(redirectUri, client)) throw invalidRequest('redirect-uri', 'The application’s address is not registered here')
-  const target = { redirectUri, state: parameters.get('state') ?? null }
+  const target = { clientId: client.id, redirectUri, state: parameters.get('state') ?? null }
   const expectedUserId = await hintedUserOf(server, client, parameters.get('id_token_hint'), target)
   return { client, request: { ...requestOf(client, parameters, target, requestUri), expectedUserId } }
 }
@@ -56,7 +56,6 @@ function requestOf (client: Client, parameters: Form, target: ResponseTarget, re
   const audience = client.defaultAudience
   if (audience === null) throw refuse('unauthorized_client', 'audience-missing', 'This client has no audience')
   return {
-    clientId: client.id,
     ...target,
     audience,
     scopes: scopesAsked(client, parameters, refuse),

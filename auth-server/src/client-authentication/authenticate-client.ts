@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { invalidClient } from '../oauth-error.ts'
+import { invalidClient, type OAuthError } from '../oauth-error.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, ClientSecret } from '../store/records.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
@@ -20,10 +20,15 @@ export async function authenticateClient (store: Store, credentials: PresentedCr
   const secretIsRight = matchesOne(credentials.secret ?? '', found?.secrets ?? [], nowMs)
   if (found === null) throw invalidClient('client-unknown')
   const { client } = found
-  if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
-  if (!client.authenticationMethods.includes(credentials.method)) throw invalidClient('client-authentication-method')
-  if (credentials.method !== 'none' && !secretIsRight) throw invalidClient('client-secret-wrong')
+  if (client.disabledAtMs !== null) throw refusalOf(client, 'client-disabled')
+  if (!client.authenticationMethods.includes(credentials.method)) throw refusalOf(client, 'client-authentication-method')
+  if (credentials.method !== 'none' && !secretIsRight) throw refusalOf(client, 'client-secret-wrong')
   return client
+}
+
+/** The client that somebody tried to be: what the attempt was aimed at, not who made it. */
+export function refusalOf (client: Client, reason: string): OAuthError {
+  return invalidClient(reason).about({ resource: { type: 'client', id: client.id } })
 }
 
 function matchesOne (secret: string, secrets: readonly ClientSecret[], nowMs: number): boolean {

@@ -1,7 +1,7 @@
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../forms/parse-form.ts'
 import type { ClientCertificate } from '../mutual-tls/client-certificate.ts'
-import { invalidClient, invalidRequest } from '../oauth-error.ts'
+import { invalidClient, invalidRequest, refusalsAbout } from '../oauth-error.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { authenticateClient } from './authenticate-client.ts'
 import { authenticateByCertificate } from './by-certificate.ts'
@@ -46,10 +46,13 @@ async function byAssertion ({ store, clock, issuer }: AuthorizationServer, form:
   if ((form.get('client_id') ?? clientId) !== clientId) throw invalidRequest('client-id-mismatch', 'Two different client ids')
   const nowMs = clock()
   const client = await store.clients.find(clientId)
-  const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, issuer, nowMs)
-  if (client === null) throw invalidClient('client-unknown')
-  if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
-  if (!client.authenticationMethods.includes('private_key_jwt')) throw invalidClient('client-authentication-method')
-  if (!await store.replays.record({ issuer: `assertion:${clientId}`, jti, expiresAtMs }, nowMs)) throw invalidClient('client-assertion-replayed')
-  return { client, method: 'private_key_jwt' }
+  const aimedAt = client === null ? {} : { resource: { type: 'client', id: client.id } }
+  return await refusalsAbout(aimedAt, async () => {
+    const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, issuer, nowMs)
+    if (client === null) throw invalidClient('client-unknown')
+    if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
+    if (!client.authenticationMethods.includes('private_key_jwt')) throw invalidClient('client-authentication-method')
+    if (!await store.replays.record({ issuer: `assertion:${clientId}`, jti, expiresAtMs }, nowMs)) throw invalidClient('client-assertion-replayed')
+    return { client, method: 'private_key_jwt' }
+  })
 }

@@ -2,6 +2,7 @@ import { hasName } from '../mutual-tls/certificate-names.ts'
 import type { ClientCertificate } from '../mutual-tls/client-certificate.ts'
 import { invalidClient } from '../oauth-error.ts'
 import type { Store } from '../store/contract.ts'
+import { refusalOf } from './authenticate-client.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 
 /** The methods that a certificate alone is enough for. */
@@ -18,11 +19,11 @@ export async function authenticateByCertificate (store: Store, clientId: string,
   const client = await store.clients.find(clientId)
   if (client === null) throw invalidClient('client-unknown')
   if (client.authenticationMethods.includes('none')) return null
-  if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
+  if (client.disabledAtMs !== null) throw refusalOf(client, 'client-disabled')
   const { certificateSubject, certificateThumbprints } = client.proof
   const named = presented.trusted && certificateSubject !== null && hasName(presented.certificate, certificateSubject)
   if (named && client.authenticationMethods.includes('tls_client_auth')) return { client, method: 'tls_client_auth' }
   const registered = certificateThumbprints.includes(presented.thumbprint)
   if (registered && client.authenticationMethods.includes('self_signed_tls_client_auth')) return { client, method: 'self_signed_tls_client_auth' }
-  throw invalidClient('client-certificate-wrong')
+  throw refusalOf(client, 'client-certificate-wrong')
 }

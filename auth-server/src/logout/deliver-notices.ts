@@ -58,7 +58,9 @@ async function deliver (delivery: DeliverNotices, notice: LogoutNotice): Promise
     outcome: outcome === 'delivered' ? 'success' : 'failure',
     reason: outcome,
     resource: { type: 'session', id: notice.sessionId },
-    detail: { client: notice.clientId, subject: notice.userId, attempts: notice.attempts }
+    subject: notice.userId,
+    clientId: notice.clientId,
+    detail: { client: notice.clientId, attempts: notice.attempts }
   })
   await server.store.logoutNotices.remove(notice.id)
 }

@@ -5,13 +5,14 @@ import * as boundTokens from './005-bound-tokens.ts'
 import * as authorizationCodes from './006-authorization-codes.ts'
 import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
+import * as lateRepeats from './009-late-repeats.ts'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 
 const MIGRATIONS: readonly NamedMigration[] = [
   keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration,
-  logout.migration, housekeeping.migration
+  logout.migration, housekeeping.migration, lateRepeats.migration
 ]
 
 /** Where knex records which of these migrations ran. */

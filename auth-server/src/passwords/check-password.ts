@@ -1,5 +1,5 @@
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { invalidGrant, OAuthError } from '../oauth-error.ts'
+import { invalidGrant, OAuthError, refusalsAbout } from '../oauth-error.ts'
 import type { User } from '../store/records.ts'
 import type { LoginAttempt } from '../throttling/login-throttle.ts'
 
@@ -10,14 +10,21 @@ import type { LoginAttempt } from '../throttling/login-throttle.ts'
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
-export async function checkPassword ({ store, passwords, throttle }: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+export async function checkPassword (server: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+  const user = await server.store.users.findByName(attempt.username)
+  const parties = { ...(user !== null && { subject: user.id }), nameTried: attempt.username, detail: { sourceAddress: attempt.sourceAddress } }
+  const checked = await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
+  await rehash(server, checked, password)
+  return checked
+}
+
+async function checkPasswordOf ({ passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
     if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
   }
   // Also before it queues: who has to wait must not keep others from their turn.
   await refuseThrottled()
-  const user = await store.users.findByName(attempt.username)
   const refusalOf = (matches: boolean): string | null => {
     if (user === null) return 'user-unknown'
     if (!matches) return 'password-wrong'
@@ -31,6 +38,15 @@ export async function checkPassword ({ store, passwords, throttle }: Authorizati
   if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
   await refuseThrottled()
   await throttle.succeeded(attempt)
-  if (passwords.isOutdated(user.passwordHash)) await store.users.rehash(user.id, user.passwordHash, await passwords.hash(password))
   return user
+}
+
+/** Best effort: the password was right, and whatever fails here is tried again at the next login. */
+async function rehash ({ store, passwords, report }: AuthorizationServer, { id, passwordHash }: User, password: string): Promise<void> {
+  if (!passwords.isOutdated(passwordHash)) return
+  try {
+    await store.users.rehash(id, passwordHash, await passwords.hash(password))
+  } catch (error) {
+    report(error, 'a password hash could not be renewed after a login')
+  }
 }

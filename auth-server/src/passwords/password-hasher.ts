@@ -1,6 +1,8 @@
 import { hash as argon2Hash, parseOptions, verify as argon2Verify } from '@node-rs/argon2'
 import { PasswordQueueFullError } from '../errors.ts'
 import { boundedQueue } from './bounded-queue.ts'
+import { parsePepperRing, type PepperRing } from './pepper-ring.ts'
+import { parseStoredHash, storedHashOf } from './stored-hash.ts'
 
 /** Cost of one hash. @see RFC 9106 §4 */
 export interface PasswordParameters {
@@ -35,7 +37,7 @@ export interface PasswordHasher {
    * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
    */
   verify: (stored: string | null, password: string, turn?: PasswordTurn) => Promise<boolean>
-  /** Whether the stored hash was made with other parameters than today's. */
+  /** Whether the stored hash was made with other parameters or another pepper than today's. */
   isOutdated: (stored: string) => boolean
 }
 
@@ -46,8 +48,10 @@ export interface PasswordHasherOptions {
   readonly concurrency: number
   /** Hashes that may wait. */
   readonly queueLength: number
-  /** A key that is not in the database: without it, a dump alone does not let passwords be guessed. */
-  readonly pepper?: Buffer | null
+  /** Keys that are not in the database: without them, a dump alone does not let passwords be guessed. Default: none. */
+  readonly peppers?: PepperRing
+  /** Hears of a stored hash whose pepper is not in the ring: its password is refused. */
+  readonly onUnknownPepper?: (pepperId: string) => void
   readonly hashFunction?: PasswordHashFunction
 }
 
@@ -65,30 +69,65 @@ export const argon2id: PasswordHashFunction = {
 /** A password that nobody can have: it is longer than any request body. */
 const UNUSABLE_PASSWORD = '-'.repeat(1 << 17)
 
+/** One run of the hash function; a run that does not count is there so that every check is the same work. */
+interface Trial {
+  readonly encoded: string
+  readonly pepper: Buffer | null
+  readonly counts: boolean
+}
+
 /** @see RFC 9106 */
 export function createPasswordHasher (options: PasswordHasherOptions): PasswordHasher {
-  const { parameters = DEFAULT_PASSWORD_PARAMETERS, pepper = null, hashFunction = argon2id } = options
+  const { parameters = DEFAULT_PASSWORD_PARAMETERS, peppers = parsePepperRing({}), hashFunction = argon2id, onUnknownPepper } = options
   const queue = boundedQueue(options.concurrency, options.queueLength, () => new PasswordQueueFullError())
+  const newestSecret = peppers.newest?.secret ?? null
+  const newestId = peppers.newest?.id ?? null
   let decoy: Promise<string> | null = null
   const decoyHash = async (): Promise<string> => {
-    decoy ??= hashFunction.hash(UNUSABLE_PASSWORD, parameters, pepper)
-    return await decoy
+    decoy ??= hashFunction.hash(UNUSABLE_PASSWORD, parameters, newestSecret)
+    try {
+      return await decoy
+    } catch (error) {
+      // The next login tries again: one failure, say for want of memory, must not be remembered for all of them.
+      decoy = null
+      throw error
+    }
   }
+
+  const countedTrials = (stored: string | null): Trial[] => {
+    if (stored === null) return []
+    const { encoded, pepperId } = parseStoredHash(stored)
+    const trial = (pepper: Buffer | null): Trial => ({ encoded, pepper, counts: true })
+    if (pepperId === null) return peppers.unnamed === null ? [trial(null)] : [trial(peppers.unnamed.secret), trial(null)]
+    const pepper = peppers.find(pepperId)
+    if (pepper === null) onUnknownPepper?.(pepperId)
+    return pepper === null ? [] : [trial(pepper.secret)]
+  }
+
+  /** As many as the longest list has, whatever is stored: neither an unknown user nor the pepper of a hash shows. */
+  const trialsOf = (stored: string | null, other: string): Trial[] => {
+    const counted = countedTrials(stored)
+    const decoys = (peppers.unnamed === null ? 1 : 2) - counted.length
+    return [...counted, ...Array.from({ length: decoys }, () => ({ encoded: other, pepper: newestSecret, counts: false }))]
+  }
+
   return {
-    hash: async password => await queue.run(async () => await hashFunction.hash(password, parameters, pepper)),
+    hash: async password => await queue.run(async () => storedHashOf(await hashFunction.hash(password, parameters, newestSecret), newestId)),
     verify: async (stored, password, turn) => {
       // Made before the first login and for every caller, so that no first unknown user takes longer than the others.
-      const other = await decoyHash()
+      const trials = trialsOf(stored, await decoyHash())
       return await queue.run(async () => {
         await turn?.before()
-        const matches = await hashFunction.verify(stored ?? other, password, pepper)
+        let matches = false
+        for (const { encoded, pepper, counts } of trials) matches = (await hashFunction.verify(encoded, password, pepper) && counts) || matches
         await turn?.after(matches)
         return matches
       })
     },
     isOutdated: stored => {
-      const { memoryCost, timeCost, parallelism } = parseOptions(stored)
-      return memoryCost !== parameters.memoryKibibytes || timeCost !== parameters.iterations || parallelism !== parameters.lanes
+      const { encoded, pepperId } = parseStoredHash(stored)
+      const { memoryCost, timeCost, parallelism } = parseOptions(encoded)
+      return pepperId !== newestId || memoryCost !== parameters.memoryKibibytes || timeCost !== parameters.iterations || parallelism !== parameters.lanes
     }
   }
 }

@@ -1,9 +1,9 @@
-import type { WriteAudit } from '../audit.ts'
+import { jtiHashOf, type WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { invalidGrant, OAuthError } from '../oauth-error.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../sessions/revoke-access-tokens.ts'
-import type { Client } from '../store/records.ts'
+import type { Client, Session } from '../store/records.ts'
 import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
 import { signedClaims } from '../tokens/verify-jwt.ts'
@@ -26,7 +26,7 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
   if (refreshToken !== null) {
     if (refreshToken.session.endedAtMs !== null) return 'token-not-in-force'
     if (refreshToken.session.clientId !== client.id) throw invalidGrant('token-foreign')
-    return await endSession(server, refreshToken.session.id, audit)
+    return await endSession(server, refreshToken.session, audit)
   }
   const state = await server.verifyAccessToken(token)
   if (state.kind === 'inactive') {
@@ -39,10 +39,10 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
   return await revokeAccessToken(server, client, token, state, audit)
 }
 
-async function endSession (server: AuthorizationServer, sessionId: string, audit: WriteAudit): Promise<RevocationOutcome> {
+async function endSession (server: AuthorizationServer, session: Session, audit: WriteAudit): Promise<RevocationOutcome> {
   return await server.store.transaction(async trx => {
-    const ended = await endSessions(trx, { kind: 'session', sessionId }, 'revoked', server.clock())
-    await audit(trx, { action: 'session.end', outcome: 'success', reason: 'revoked', resource: { type: 'session', id: sessionId } })
+    const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'revoked', server.clock())
+    await audit(trx, { action: 'session.end', outcome: 'success', reason: 'revoked', subject: session.userId, clientId: session.clientId, resource: { type: 'session', id: session.id } })
     return ended.length > 0 ? 'refresh-token-revoked' : 'token-not-in-force'
   })
 }
@@ -62,7 +62,14 @@ async function revokeAccessToken (server: AuthorizationServer, client: Client, t
       if (session === undefined || !isAt(server, claims, session.status)) return 'token-not-in-force'
       await revokeAccessTokensOfSessions(trx, [session], server.statusListSize, server.clock())
     }
-    await audit(trx, { action: 'token.revoke', outcome: 'success', resource: { type: 'client', id: client.id }, detail: { tokenId: claims.jti, sessionId: claims.sid ?? null } })
+    await audit(trx, {
+      action: 'token.revoke',
+      outcome: 'success',
+      subject: claims.sub,
+      clientId: client.id,
+      resource: { type: 'client', id: client.id },
+      detail: { jtiHash: jtiHashOf(claims.jti), sessionId: claims.sid ?? null }
+    })
     return 'access-token-revoked'
   })
 }

@@ -10,7 +10,7 @@ import { pageHeaders } from '../pages/page-headers.ts'
 import { errorPage } from '../pages/pages.ts'
 import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from '../sign-in/cookies.ts'
 import { newSecret } from '../tokens/secret-token.ts'
-import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
+import { formOf, logRefusal, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 
 /**
  * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once it
@@ -21,7 +21,7 @@ export function preparePageContext (fastify: FastifyInstance, issuer: string): v
   fastify.addHook('onRequest', async function keepPagesToThemselves (_request, reply) { void reply.headers(pageHeaders(null)) })
   fastify.setErrorHandler(function answerPageError (thrown: FastifyError | OAuthError | AuthorizationError, request, reply) {
     if (thrown instanceof AuthorizationError) {
-      request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason })
+      request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason, ...thrown.parties })
       return sendToClient(reply, responseUri(issuer, thrown.target, { error: thrown.error, error_description: thrown.message }))
     }
     return answerWithPage(thrown, request, reply)
@@ -32,8 +32,10 @@ function answerWithPage (thrown: FastifyError | OAuthError, request: FastifyRequ
   const isOutage = isStorageOutage(thrown)
   const status = isOutage ? 503 : thrown.statusCode ?? 500
   const reason = thrown instanceof OAuthError ? thrown.reason : status === 503 ? 'storage-unavailable' : status < 500 ? 'request-malformed' : 'internal'
-  request.securityEvents.push({ stage: 'grant', outcome: status < 500 ? 'denied' : 'failure', reason })
-  request.log[status < 500 ? 'info' : 'error']({ err: thrown, reason }, 'request refused')
+  const outcome = status < 500 ? 'denied' : 'failure'
+  const parties = thrown instanceof OAuthError ? thrown.parties : {}
+  request.securityEvents.push({ stage: 'grant', outcome, reason, ...parties })
+  logRefusal(request, outcome, { reason, parties }, thrown)
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
   if (status >= 500) return sendPage(reply, status, errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id))
   return sendPage(reply, status, errorPage('That did not work', thrown instanceof OAuthError ? thrown.message : 'The request is not valid', request.id))

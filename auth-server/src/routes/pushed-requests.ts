@@ -27,7 +27,7 @@ export function pushedRequestRoute (fastify: FastifyInstance, server: Authorizat
     if (proof !== null) parameters.set('dpop_jkt', proof.thumbprint)
     await checked(server, parameters)
     const { requestUri, expiresInSeconds } = await storePushedRequest(server, client.id, parameters)
-    await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', resource: { type: 'client', id: client.id } })
+    await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', clientId: client.id, resource: { type: 'client', id: client.id } })
     return await reply.code(201).send({ request_uri: requestUri, expires_in: expiresInSeconds })
   })
 }
@@ -39,6 +39,6 @@ async function checked (server: AuthorizationServer, parameters: Form): Promise<
   } catch (error) {
     if (!(error instanceof AuthorizationError)) throw error
     const code = error.error === 'access_denied' || error.error === 'login_required' || error.error === 'consent_required' ? 'invalid_request' : error.error
-    throw new OAuthError(code, error.reason, error.message)
+    throw new OAuthError(code, error.reason, error.message).about(error.parties)
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
+import { refusalsAbout } from '../oauth-error.ts'
 import { revokeToken } from '../revocation/revoke-token.ts'
 import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
 import { requireParameter } from '../token-endpoint/grant.ts'
@@ -17,11 +18,11 @@ export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServ
       certificate: clientCertificateOf(request.raw.socket)
     })
     const audit = auditOf(request)
-    const outcome = await revokeToken(server, client, requireParameter(form, 'token'), audit)
+    const outcome = await refusalsAbout({ clientId: client.id }, async () => await revokeToken(server, client, requireParameter(form, 'token'), audit))
     if (outcome === 'token-not-in-force') {
-      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, resource: { type: 'client', id: client.id } })
+      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, clientId: client.id, resource: { type: 'client', id: client.id } })
     }
-    request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome })
+    request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
     // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2
     return await reply.code(200).send({})
   })

@@ -1,7 +1,7 @@
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../audit.ts'
+import type { RequestParties, WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { invalidGrant } from '../oauth-error.ts'
+import { invalidGrant, refusalsAbout } from '../oauth-error.ts'
 import type { Client, RefreshToken, Session, UserSession } from '../store/records.ts'
 import { satisfies } from '../tokens/confirmation.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
@@ -22,36 +22,52 @@ export interface RefreshRequest {
   readonly refuse: (session: Session) => void
 }
 
+/** How a theft showed itself. */
+type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
+
 /**
  * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte for
- * byte, so that neither a lost answer nor a race logs anybody out, until the successor has been used itself and the grace
- * has passed. From then on the token can only be a stolen copy: its session ends.
+ * byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands, and end the
+ * session: it is presented when its successor has been used itself and the grace has passed; or it is repeated later than the
+ * grace, and so was its predecessor: one answer gets lost, however late that is noticed, but not the answer of each generation.
  * @throws {OAuthError} `invalid_grant`
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
 export async function rotateRefreshToken (server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit): Promise<RotatedSession> {
-  const stored = await findUsable(server, request)
+  const found = await server.store.sessions.findByRefreshToken(hashOfSecret(request.refreshToken))
+  if (found === null) throw invalidGrant('refresh-token-unknown')
+  return await refusalsAbout(sharedBy(found.session), async () => await rotateFound(server, request, found, audit))
+}
+
+async function rotateFound (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
+  refuseUnusable(server, request, stored)
   request.refuse(stored.session)
   if (stored.successorSealed === null) {
     const successor = newSecret()
     if (await storeSuccessor(server, request, stored, successor, audit)) return { ...stored, refreshToken: successor }
     // Another request for the same token, here or on another instance, was first: its successor is ours too.
-    return await successorOf(server, request, await findUsable(server, request), audit)
+    const now = await server.store.sessions.findByRefreshToken(stored.hash)
+    if (now === null) throw invalidGrant('refresh-token-unknown')
+    refuseUnusable(server, request, now)
+    return await successorOf(server, request, now, audit)
   }
   return await successorOf(server, request, stored, audit)
 }
 
-async function findUsable ({ store, clock, confirmation }: AuthorizationServer, { client, refreshToken }: RefreshRequest): Promise<RefreshToken> {
-  const stored = await store.sessions.findByRefreshToken(hashOfSecret(refreshToken))
-  if (stored === null) throw invalidGrant('refresh-token-unknown')
-  const { session, user } = stored
+/** What a refusal is about: the client is the one that came, which need not be that of the session. */
+function sharedBy ({ id, userId }: Session): RequestParties {
+  return { subject: userId, resource: { type: 'session', id } }
+}
+
+const partiesOf = (session: Session): RequestParties => ({ ...sharedBy(session), clientId: session.clientId })
+
+function refuseUnusable ({ clock, confirmation }: AuthorizationServer, { client }: RefreshRequest, { session, user }: RefreshToken): void {
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
   if (session.endedAtMs !== null) throw invalidGrant('session-ended')
   if (clock() >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
   if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
   if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
-  return stored
 }
 
 async function storeSuccessor (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit): Promise<boolean> {
@@ -68,28 +84,32 @@ async function storeSuccessor (server: AuthorizationServer, request: RefreshRequ
       userAgent: request.connection.userAgent ?? null,
       sourceAddress: request.connection.sourceAddress ?? null
     })
-    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
+    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', ...partiesOf(session) })
     return won
   })
 }
 
 async function successorOf (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
-  if (stored.successorSealed === null) throw invalidGrant('session-ended')
-  const usedAtMs = stored.successorUsedAtMs
-  if (usedAtMs !== null && server.clock() - usedAtMs > server.lifetimes.refreshGraceMs) {
-    await endStolenSession(server, stored, audit)
-    throw invalidGrant('refresh-token-reused')
-  }
-  const { session } = stored
-  await audit(server.store, { action: 'session.refresh', outcome: 'success', reason: 'repeated', resource: { type: 'session', id: session.id }, detail: { clientId: session.clientId } })
-  return { ...stored, refreshToken: openSuccessor(request.refreshToken, stored.successorSealed) }
+  const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
+  if (successorSealed === null) throw invalidGrant('session-ended')
+  const isPastGrace = (sinceMs: number | null): boolean => sinceMs !== null && server.clock() - sinceMs > server.lifetimes.refreshGraceMs
+  if (isPastGrace(successorUsedAtMs)) return await refuseStolen(server, stored, 'successor-was-used', audit)
+  const isLate = successorUsedAtMs === null && isPastGrace(usedAtMs)
+  const isAnswered = await server.store.transaction(async trx => {
+    if (isLate && !await trx.sessions.noteLateRepeat(stored.hash)) return false
+    await audit(trx, { action: 'session.refresh', outcome: 'success', reason: isLate ? 'repeated-late' : 'repeated', ...partiesOf(session) })
+    return true
+  })
+  if (!isAnswered) return await refuseStolen(server, stored, 'late-repeats-in-two-generations', audit)
+  return { ...stored, refreshToken: openSuccessor(request.refreshToken, successorSealed) }
 }
 
-async function endStolenSession (server: AuthorizationServer, { session }: RefreshToken, audit: WriteAudit): Promise<void> {
+async function refuseStolen (server: AuthorizationServer, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit): Promise<never> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'refresh-token-reused', server.clock())
     if (ended.length > 0) {
-      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', resource: { type: 'session', id: session.id }, detail: { subject: session.userId } })
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', ...partiesOf(session), detail: { sign } })
     }
   })
+  throw invalidGrant('refresh-token-reused')
 }

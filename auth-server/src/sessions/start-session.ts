@@ -48,8 +48,11 @@ export async function startSession (server: AuthorizationServer, wanted: NewSess
     await audit(trx, {
       action: 'session.start',
       outcome: 'success',
+      subject: user.id,
+      clientId: session.clientId,
+      ...(wanted.signIn === undefined && { nameTried: user.username }),
       resource: { type: 'session', id: session.id },
-      detail: { subject: user.id, clientId: session.clientId, kind: session.kind, sourceAddress: session.sourceAddress }
+      detail: { kind: session.kind, grant: wanted.signIn === undefined ? 'password' : 'authorization_code', sourceAddress: session.sourceAddress }
     })
     return { session, user, refreshToken }
   })

@@ -182,6 +182,8 @@ export interface RefreshToken extends UserSession {
   readonly hash: Buffer
   /** The successor, sealed under a key that only the holder of this token can derive; `null` until this token is used. */
   readonly successorSealed: Buffer | null
+  /** When this token was first used: its successor is as old; `null` until then. */
+  readonly usedAtMs: number | null
   /** When the successor was used itself; `null` until then. */
   readonly successorUsedAtMs: number | null
 }

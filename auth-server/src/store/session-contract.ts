@@ -29,6 +29,11 @@ export interface SessionStore {
    * Of any number of concurrent calls for one token, over any number of processes, exactly one gets `true`.
    */
   rotate: (rotation: Rotation) => Promise<boolean>
+  /**
+   * Notes in the session that this token was presented again long after its first use. `false`, and nothing is noted, when
+   * the last note is of the token that this one succeeded: two generations in a row; or when the session has ended.
+   */
+  noteLateRepeat: (hash: Buffer) => Promise<boolean>
   /** Sessions that have neither ended nor expired, newest first. */
   listOfUser: (userId: string, nowMs: number) => Promise<readonly Session[]>
   /** Ends what has not ended; gives the sessions that this call ended. */

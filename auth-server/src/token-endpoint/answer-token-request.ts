@@ -1,8 +1,9 @@
+import type { DpopProof } from '@sallyport/authentication'
 import type { EndUserConnection } from '@sallyport/security-context'
 import type { WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { authenticateRequest, type ClientRequest } from '../client-authentication/authenticate-request.ts'
-import { OAuthError } from '../oauth-error.ts'
+import { authenticateRequest, type AuthenticatedClient, type ClientRequest } from '../client-authentication/authenticate-request.ts'
+import { OAuthError, refusalsAbout } from '../oauth-error.ts'
 import type { Client } from '../store/records.ts'
 import { boundTo } from './bound-to.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
@@ -23,10 +24,14 @@ export interface TokenRequest extends ClientRequest {
  * @see RFC 6749 §3.2
  */
 export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
-  const { form, connection, audit } = request
   // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
+  return await refusalsAbout({ clientId: authenticated.client.id }, async () => await grantTo(server, authenticated, request, proof))
+}
+
+async function grantTo (server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null): Promise<TokenResponse> {
+  const { form, connection, audit } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
   const confirmation = requestConfirmation(authenticated, request.certificate, proof)

@@ -1,32 +1,24 @@
 import { verify } from 'node:crypto'
+import { parseCompactJws } from '@sallyport/authentication'
 import { derOfJose } from '../keys/ecdsa-signature.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
 
+/** Anything longer is refused before it is parsed. */
+const LONGEST_JWT = 8192
+
 /**
- * The claims of a JWT that this server signed, `null` for anything else: nothing is said of time, issuer or audience.
+ * The claims of a JWT that this server signed, `null` for anything else: nothing is said of time, issuer or audience. It is
+ * read as strictly as any resource server reads it: one spelling, no member twice, no extension.
  * @param type exactly the `typ` header, so that one kind of token is never taken for another
  * @see RFC 7515 §5.2, RFC 8725 §3.11
  */
-export async function signedClaims (keys: SigningKeys, token: string, type: string): Promise<Record<string, unknown> | null> {
-  const [header = '', payload = '', signature = '', ...more] = token.split('.')
-  if (more.length > 0 || ![header, payload, signature].every(isCanonical)) return null
-  const head = jsonOf(header)
-  if (head === null || head.typ !== type || 'crit' in head) return null
-  const key = (await keys.published()).find(({ kid }) => kid === head.kid)
-  if (key === undefined || head.alg !== key.algorithm) return null
-  const der = derOfJose(Buffer.from(signature, 'base64url'))
-  if (der === null || !verify('sha256', Buffer.from(`${header}.${payload}`), key.publicKey, der)) return null
-  return jsonOf(payload)
-}
-
-/** Exactly one base64url text stands for a value. @see RFC 7515 §2 */
-const isCanonical = (part: string): boolean => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part
-
-function jsonOf (part: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    return null
-  }
+export async function signedClaims (keys: SigningKeys, token: string, type: string): Promise<Readonly<Record<string, unknown>> | null> {
+  const jws = token.length > LONGEST_JWT ? null : parseCompactJws(token)
+  if (jws === null) return null
+  const { header, payload, signingInput, signature } = jws
+  if (header.typ !== type || 'crit' in header || 'b64' in header) return null
+  const key = (await keys.published()).find(({ kid }) => kid === header.kid)
+  if (key === undefined || header.alg !== key.algorithm) return null
+  const der = derOfJose(signature)
+  return der !== null && verify('sha256', Buffer.from(signingInput), key.publicKey, der) ? payload : null
 }

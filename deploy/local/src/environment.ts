@@ -57,6 +57,8 @@ function plainSettings (entry: ProcessEntry, { portBase, tls, certificates }: De
     ['logLevel', 'LOG_LEVEL', own.LOG_LEVEL ?? 'info'],
     ['host', 'SALLYPORT_HOST', '127.0.0.1'],
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
+    // There is no load balancer here that would have to look first.
+    ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],

@@ -3,7 +3,7 @@ import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from './canonical-json.ts'
 import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
-import { auditTime, type AuditRecord } from './record.ts'
+import { auditTime, CURRENT_VERSION, type AuditRecord } from './record.ts'
 
 /** Who and where, beside the event itself. */
 export interface RecordContext {
@@ -11,9 +11,9 @@ export interface RecordContext {
   readonly now: Date
   readonly secretNames: ReadonlySet<string>
   readonly principal: Principal | null
-  /** Used where there is no principal, for example at a login. */
-  readonly subject?: string | null
-  readonly clientId?: string | null
+  /** Who the request's security events name: used where neither a principal nor the event itself says it. */
+  readonly subject?: string | undefined
+  readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
   readonly sourceAddress?: string
@@ -29,15 +29,16 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
   checkEvent(event)
   const { principal } = context
   return {
+    version: CURRENT_VERSION,
     id: randomUUID(),
     occurredAt: auditTime(context.now),
     process: cleanText(context.process),
     action: cleanText(event.action),
     outcome: event.outcome,
     reason: cleanOptional(event.reason),
-    subject: cleanOptional(principal?.subject ?? context.subject),
+    subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
     issuer: cleanOptional(principal?.issuer),
-    clientId: cleanOptional(principal?.clientId ?? context.clientId),
+    clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
     actor: actorOf(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
     tokenIdHash: hashOf(principal?.tokenId ?? null),
@@ -47,7 +48,10 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
     traceId: cleanOptional(context.traceId),
     txn: cleanOptional(stringOf(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
-    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames)
+    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
+    peerAddress: null,
+    nameTried: null,
+    repeats: 1
   }
 }
 

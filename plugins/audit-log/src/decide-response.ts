@@ -51,8 +51,9 @@ function decideRefusal (facts: ResponseFacts, declaration: RouteAudit): Response
       action: declaration === 'none' ? ACCESS : declaration.action,
       outcome: denied ? 'denied' : 'failure',
       reason: decisive?.reason ?? facts.errorCode ?? `status-${facts.status}`,
-      ...resourceOf(facts),
-      detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals } : {}) }
+      ...named(decisive),
+      ...resourceOf(facts, decisive),
+      detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals: refusals.map(publicPart) } : {}) }
     }],
     unfulfilled: false
   }
@@ -61,17 +62,38 @@ function decideRefusal (facts: ResponseFacts, declaration: RouteAudit): Response
 function decideSuccess (facts: ResponseFacts, declaration: RouteAudit): ResponseAudit {
   if (declaration === 'none' || facts.written.length > 0) return NOTHING
   const effects = facts.events.filter(event => event.outcome === 'success' && EFFECTS.has(event.stage))
-  const row = (reason: string | undefined, detail: Readonly<Record<string, unknown>>): AuditEvent =>
-    ({ action: declaration.action, outcome: 'success', ...(reason === undefined ? {} : { reason }), ...resourceOf(facts), detail: { ...responseDetail(facts), ...detail } })
-  if (effects.length > 0) return { events: effects.map(({ reason, stage, detail }) => row(reason, { stage, ...detail })), unfulfilled: false }
-  if (!MUTATING.has(facts.method)) return { events: [row(undefined, {})], unfulfilled: false }
-  return facts.status < 300 ? { events: [row('audit-unfulfilled', {})], unfulfilled: true } : NOTHING
+  const row = { action: declaration.action, outcome: 'success', ...resourceOf(facts), detail: responseDetail(facts) } as const
+  if (effects.length > 0) return { events: effects.map(effect => ({ ...row, ...effectPart(facts, effect) })), unfulfilled: false }
+  if (!MUTATING.has(facts.method)) return { events: [row], unfulfilled: false }
+  return facts.status < 300 ? { events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true } : NOTHING
+}
+
+function effectPart (facts: ResponseFacts, effect: SecurityEvent): Partial<AuditEvent> {
+  const { reason, stage, detail } = effect
+  return { reason, ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
+}
+
+/** What an event shows in `detail`: never the name that was typed. */
+function publicPart ({ stage, outcome, reason, detail }: SecurityEvent): Readonly<Record<string, unknown>> {
+  return { stage, outcome, reason, detail }
+}
+
+/** Who an event is about. */
+function named (event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 'clientId' | 'nameTried'> {
+  const { subject, clientId, nameTried } = event ?? {}
+  return {
+    ...(subject === undefined ? {} : { subject }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(nameTried === undefined ? {} : { nameTried })
+  }
 }
 
 function responseDetail ({ status, method, route }: ResponseFacts): Readonly<Record<string, unknown>> {
   return { status, method, route }
 }
 
-function resourceOf ({ resource }: ResponseFacts): Pick<AuditEvent, 'resource'> {
+/** What the declaration names, else what the stage that decided named. */
+function resourceOf (facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
+  const resource = facts.resource ?? event?.resource
   return resource === undefined ? {} : { resource }
 }

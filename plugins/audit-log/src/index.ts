@@ -24,9 +24,6 @@ export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * as errors from './errors.ts'
 
-/** An event of the sink: there is no principal to take who it was from. */
-type AuditSinkEvent = Parameters<AuditSink['write']>[0]
-
 declare module 'fastify' {
   interface FastifyRequest {
     /**
@@ -39,7 +36,7 @@ declare module 'fastify' {
     /** Writes events that belong to no request. */
     auditSink: AuditSink
     /** Writes an event that belongs to no request in the caller's transaction: a job that has no caller. */
-    auditWithin: (trx: Knex, event: AuditSinkEvent) => Promise<void>
+    auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
     /**
      * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with `reply.statusCode`
      * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
@@ -98,9 +95,8 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   })
 }
 
-function recordWithoutRequest ({ process, clock, secretNames }: ResolvedOptions, { subject, clientId, ...event }: AuditSinkEvent): AuditRecord {
-  const who = { ...(subject === undefined ? {} : { subject }), ...(clientId === undefined ? {} : { clientId }) }
-  return buildRecord(event, { process, now: clock(), secretNames, principal: null, ...who })
+function recordWithoutRequest ({ process, clock, secretNames }: ResolvedOptions, event: AuditEvent): AuditRecord {
+  return buildRecord(event, { process, now: clock(), secretNames, principal: null })
 }
 
 export default fastifyPlugin(auditLog, { name: '@sallyport/audit-log', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import { COLUMNS } from './record.ts'
 
 /** The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither. */
 export interface AuditRoles {
@@ -11,12 +10,14 @@ export interface AuditRoles {
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
- * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`.
+ * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it is released:
+ * it says in full what it does, and takes nothing from the code that goes on changing.
  */
 export function auditMigrations (roles: AuditRoles): { source: Knex.MigrationSource<string>, tableName: string } {
   const migrations: Record<string, Knex.Migration> = {
     '0001-audit-tables': { up: createTables, down: dropTables },
-    '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} }
+    '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
+    '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 }
   }
   const source: Knex.MigrationSource<string> = {
     getMigrations: async () => Object.keys(migrations),
@@ -76,13 +77,61 @@ async function dropTables (db: Knex): Promise<void> {
 
 /** Inserts are granted by column: nobody but PostgreSQL says which transaction a row came from or when it was sealed. */
 async function grant (db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
-  const columns = [...Object.values(COLUMNS), 'content_hash'].join(', ')
   for (const table of ['audit_events', 'audit_seals', 'audit_prunings']) {
     await db.raw('revoke all on ?? from public', [table])
     await db.raw('grant select on ?? to ??, ??', [table, appRole, prunerRole])
   }
-  await db.raw(`grant insert (${columns}) on audit_events to ??`, [appRole])
+  await db.raw(`
+    grant insert (id, occurred_at, process, action, outcome, reason, subject, issuer, client_id, actor, session_id, token_id_hash,
+      resource_type, resource_id, request_id, trace_id, txn, source_address, detail, content_hash) on audit_events to ??`, [appRole])
   await db.raw('grant insert (sequence, event_id, content_hash, chain_hash) on audit_seals to ??', [appRole])
   await db.raw('grant delete on audit_events to ??', [prunerRole])
   await db.raw('grant insert (through_sequence, removed) on audit_prunings to ??', [prunerRole])
+}
+
+/**
+ * A row that names no version is of version 1, which is what rows written before, and by processes that are not
+ * replaced yet, are. The constraints hold for new rows; old ones fulfil them, and are not read to find out.
+ */
+async function addVersion2 (db: Knex, { appRole }: AuditRoles): Promise<void> {
+  await alterBriefly(db, `
+    alter table audit_events
+      add column version smallint not null default 1,
+      add column peer_address text,
+      add column name_tried text,
+      add column repeats integer not null default 1,
+      add constraint audit_events_repeats check (repeats > 0) not valid,
+      add constraint audit_events_version_1
+        check (version > 1 or (peer_address is null and name_tried is null and repeats = 1)) not valid`)
+  await db.raw('grant insert (version, peer_address, name_tried, repeats) on audit_events to ??', [appRole])
+}
+
+/** Rows of version 2 cannot be proved without their columns, so they must not be there. */
+async function dropVersion2 (db: Knex): Promise<void> {
+  const { rows } = await db.raw<{ rows: unknown[] }>('select from audit_events where version > 1 limit 1')
+  if (rows.length > 0) throw new Error('there are audit rows of version 2, which cannot go back to version 1')
+  await db.raw('alter table audit_events drop column version, drop column peer_address, drop column name_tried, drop column repeats')
+}
+
+/**
+ * Alters a table that is written to all the time. The lock waits for transactions under way, and everybody who writes
+ * waits behind it: so it waits a quarter of a second, lets those behind it pass, and tries again, for half a minute.
+ */
+async function alterBriefly (db: Knex, statement: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await db.transaction(async trx => {
+        await trx.raw("set local lock_timeout = '250ms'")
+        await trx.raw(statement)
+      })
+      return
+    } catch (error) {
+      if (attempt === 60 || !isLockTimeout(error)) throw error
+      await db.raw('select pg_sleep(0.25)')
+    }
+  }
+}
+
+function isLockTimeout (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '55P03'
 }

@@ -3,6 +3,8 @@ import { canonicalJson, type JsonValue } from './canonical-json.ts'
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
 export interface AuditRecord {
+  /** Version of the record: which fields it has, and with them what its content hash covers. */
+  readonly version: number
   /** UUID. */
   readonly id: string
   /** UTC, `YYYY-MM-DDTHH:mm:ss.ffffffZ`. */
@@ -26,47 +28,105 @@ export interface AuditRecord {
   readonly traceId: string | null
   /** Transaction id that crosses services. */
   readonly txn: string | null
+  /** Address of the end user, as far as it is believed. */
   readonly sourceAddress: string | null
   readonly detail: JsonValue
+  /** Address of the peer that the request came from, where it is not the end user. */
+  readonly peerAddress: string | null
+  /** Account name tried at a login: in the clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key id>:<hex>`. */
+  readonly nameTried: string | null
+  /** How many refusals the row stands for. */
+  readonly repeats: number
+}
+
+/** Version of the rows that are written now. */
+export const CURRENT_VERSION = 2
+
+type Version = 1 | typeof CURRENT_VERSION
+
+/** How a field is stored: it decides how it is written and read back. */
+type Stored<Value> =
+  Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
+
+/** A field is hashed from the version on that brought it; a row of an earlier version has `before` in its place. */
+type Field<Value> = { readonly column: string, readonly stored: Stored<Value> } &
+  ({ readonly since: 1 } | { readonly since: Exclude<Version, 1>, readonly before: Value })
+
+/**
+ * Every field: its column, how it is stored, and since which version. Insert, read-back, content hash and verification
+ * go by this table alone. What a version has is fixed for ever, because the hashes of its rows are: a new field gets a
+ * new version, a migration that adds the column and grants its insert, and nothing else.
+ */
+export const FIELDS = {
+  version: { column: 'version', stored: 'integer', since: 1 },
+  id: { column: 'id', stored: 'text', since: 1 },
+  occurredAt: { column: 'occurred_at', stored: 'time', since: 1 },
+  process: { column: 'process', stored: 'text', since: 1 },
+  action: { column: 'action', stored: 'text', since: 1 },
+  outcome: { column: 'outcome', stored: 'text', since: 1 },
+  reason: { column: 'reason', stored: 'text', since: 1 },
+  subject: { column: 'subject', stored: 'text', since: 1 },
+  issuer: { column: 'issuer', stored: 'text', since: 1 },
+  clientId: { column: 'client_id', stored: 'text', since: 1 },
+  actor: { column: 'actor', stored: 'json', since: 1 },
+  sessionId: { column: 'session_id', stored: 'text', since: 1 },
+  tokenIdHash: { column: 'token_id_hash', stored: 'text', since: 1 },
+  resourceType: { column: 'resource_type', stored: 'text', since: 1 },
+  resourceId: { column: 'resource_id', stored: 'text', since: 1 },
+  requestId: { column: 'request_id', stored: 'text', since: 1 },
+  traceId: { column: 'trace_id', stored: 'text', since: 1 },
+  txn: { column: 'txn', stored: 'text', since: 1 },
+  sourceAddress: { column: 'source_address', stored: 'text', since: 1 },
+  detail: { column: 'detail', stored: 'json', since: 1 },
+  peerAddress: { column: 'peer_address', stored: 'text', since: 2, before: null },
+  nameTried: { column: 'name_tried', stored: 'text', since: 2, before: null },
+  repeats: { column: 'repeats', stored: 'integer', since: 2, before: 1 }
+} as const satisfies { readonly [Name in keyof AuditRecord]: Field<AuditRecord[Name]> }
+
+const ALL = entriesOf(FIELDS)
+
+/** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
+export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
+  stored === 'time'
+    ? `to_char(e.${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "${name}"`
+    : `e.${column} as "${name}"`).join(', ')
+
+/** The columns of a record's version and what goes into them. */
+export function toColumns (record: AuditRecord): Record<string, string | number | null> {
+  return Object.fromEntries(ALL.filter(([, { since }]) => since <= record.version).map(([name, { column, stored }]) => {
+    const value = record[name]
+    if (stored === 'json') return [column, value === null ? null : canonicalJson(value)]
+    return [column, typeof value === 'string' || typeof value === 'number' ? value : null]
+  }))
 }
 
 /**
- * Column of each field. The insert grant, the insert, the read-back and with them the content hash all go by this one list.
+ * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
+ * its neighbour, and nothing that a later version brought, so that the hash of a row never changes.
  */
-export const COLUMNS = {
-  id: 'id',
-  occurredAt: 'occurred_at',
-  process: 'process',
-  action: 'action',
-  outcome: 'outcome',
-  reason: 'reason',
-  subject: 'subject',
-  issuer: 'issuer',
-  clientId: 'client_id',
-  actor: 'actor',
-  sessionId: 'session_id',
-  tokenIdHash: 'token_id_hash',
-  resourceType: 'resource_type',
-  resourceId: 'resource_id',
-  requestId: 'request_id',
-  traceId: 'trace_id',
-  txn: 'txn',
-  sourceAddress: 'source_address',
-  detail: 'detail'
-} as const satisfies Record<keyof AuditRecord, string>
-
-/** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
-export const SELECT_RECORD = Object.entries(COLUMNS).map(([field, column]) =>
-  field === 'occurredAt'
-    ? 'to_char(e.occurred_at at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "occurredAt"'
-    : `e.${column} as "${field}"`).join(', ')
-
-/** SHA-256 over the canonical JSON of the record: every field by name, so that none can borrow from its neighbour. */
 export function contentHash (record: AuditRecord): Buffer {
-  return createHash('sha256').update(canonicalJson({ ...record, version: 1 })).digest()
+  const hashed = ALL.filter(([, { since }]) => since <= record.version).map(([name]) => [name, record[name]] as const)
+  return createHash('sha256').update(canonicalJson(Object.fromEntries(hashed))).digest()
+}
+
+/**
+ * What is wrong with a stored row that should have this content hash: a version that this code does not know, or
+ * another content. A value in a column that the row's version does not have is another content too.
+ */
+export function contentProblem (record: AuditRecord, hash: Buffer): 'version-unknown' | 'content-changed' | null {
+  if (record.version > CURRENT_VERSION) return 'version-unknown'
+  const later = ALL.every(([name, field]) =>
+    field.since === 1 || field.since <= record.version || record[name] === field.before)
+  return later && contentHash(record).equals(hash) ? null : 'content-changed'
 }
 
 /** Time as records carry it. */
 export function auditTime (date: Date): string {
   return date.toISOString().replace('Z', '000Z')
+}
+
+type Entry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
+
+function entriesOf (fields: typeof FIELDS): readonly Entry[] {
+  return Object.entries(fields) as Entry[]
 }

@@ -106,17 +106,23 @@ function factsOf (request: FastifyRequest, status: number, state: RequestState):
 }
 
 function contextOf (request: FastifyRequest, { process, clock, secretNames }: ResolvedOptions): RecordContext {
-  const claimed = eventsOf(request).findLast(event => typeof event.detail?.subject === 'string')?.detail?.subject
+  const events = eventsOf(request)
   return {
     process,
     now: clock(),
     secretNames,
     principal: request.principal,
-    subject: typeof claimed === 'string' ? claimed : null,
+    subject: events.map(subjectNamedBy).findLast(subject => subject !== undefined),
+    clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
     requestId: request.id,
     ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),
     sourceAddress: request.ip
   }
+}
+
+/** The account an event is about: a member of its own, or, as older stages say it, of its detail. */
+function subjectNamedBy ({ subject, detail }: SecurityEvent): string | undefined {
+  return subject ?? (typeof detail?.subject === 'string' ? detail.subject : undefined)
 }
 
 /** An app that uses this plugin alone may have no security events. */

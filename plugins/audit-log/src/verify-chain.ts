@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { contentHash, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal.ts'
 
 /** What is wrong with the trail, at the first place where something is. */
@@ -10,6 +10,8 @@ export type ChainProblem =
   | 'row-missing'
   /** The row does not have the content that was sealed. */
   | 'content-changed'
+  /** The row says that it is of a version that this code does not know: verify with the release that wrote it. */
+  | 'version-unknown'
   /** The seal does not follow from the one before: inserted, reordered or rewritten. */
   | 'chain-broken'
   /** The expected head is not in the chain: its tail was cut off or the chain was written anew. */
@@ -89,7 +91,10 @@ function checkSeal (row: ReadRow, progress: Progress): ChainProblem | null {
   if (!chain.equals(row.chain_hash)) return 'chain-broken'
   if (row.content_hash === null) {
     if (sequence > progress.prunedThrough) return 'row-missing'
-  } else if (!row.content_hash.equals(row.seal_hash) || !contentHash(recordOf(row)).equals(row.seal_hash)) return 'content-changed'
+  } else {
+    const problem = row.content_hash.equals(row.seal_hash) ? contentProblem(recordOf(row), row.seal_hash) : 'content-changed'
+    if (problem !== null) return problem
+  }
   if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) return 'head-missing'
   progress.sequence = sequence
   progress.previous = chain
@@ -103,7 +108,7 @@ async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise
       select e.content_hash, ${SELECT_RECORD} from audit_events e
       where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`, [after, batchSize])
     count += rows.length
-    for (const row of rows) if (row.content_hash === null || !contentHash(recordOf(row)).equals(row.content_hash)) changed = true
+    for (const row of rows) if (row.content_hash === null || contentProblem(recordOf(row), row.content_hash) !== null) changed = true
     after = rows.at(-1)?.id ?? after
     if (rows.length < batchSize) return { rows: count, changed }
   }

@@ -3,7 +3,8 @@ import type { SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
 import { recordEvent } from './record-event.ts'
-import type { Strategy } from './strategy.ts'
+import { renewOnce } from './renew-once.ts'
+import type { Strategy, StrategyResult } from './strategy.ts'
 
 /** The hook that finds out who is calling, with these strategies in this order. */
 export function authenticateWith (strategies: readonly Strategy[]): onRequestHookHandler {
@@ -19,9 +20,10 @@ export function authenticateWith (strategies: readonly Strategy[]): onRequestHoo
     for (const strategy of strategies) {
       const result = await strategy.authenticate(request, reply)
       if (result.kind === 'not-applicable') continue
-      if (result.kind === 'refused') throw refuse(request, strategy, withChallenges(request, result.error, strategies, strategy))
+      if (result.kind === 'refused') throw refuse(request, strategy, withChallenges(request, result.error, strategies, strategy), result.about)
       request.principal = result.principal
       request.accessToken = result.accessToken
+      request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
       recordEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
       return
     }
@@ -51,11 +53,14 @@ interface ErrorWithHeaders {
   readonly reason?: unknown
 }
 
-function refuse (request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders): FastifyError {
+type About = Extract<StrategyResult, { kind: 'refused' }>['about']
+
+function refuse (request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders, about: About = {}): FastifyError {
   recordEvent(request, {
     stage: 'authentication',
     outcome: (error.statusCode ?? 500) >= 500 ? 'failure' : 'denied',
     reason: typeof error.reason === 'string' ? error.reason : reasonOf(error.code),
+    ...about,
     detail: { strategy: strategy?.name ?? null }
   })
   return error

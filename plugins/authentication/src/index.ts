@@ -24,7 +24,7 @@ export { createTokenVerifier, type TokenVerifier } from './verify-token.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './shared-secret.ts'
 export { createIntrospector, type IntrospectorOptions } from './introspector.ts'
 export { createJwksKeySource, type JwksKeySourceOptions, type Log } from './jwks-key-source.ts'
-export { createStatusListSource, type StatusListSourceOptions } from './status-list-source.ts'
+export { createStatusListSource, type StatusListSource, type StatusListSourceOptions } from './status-list-source.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export { parseCompactJws, type CompactJws } from './compact-jws.ts'
 export { isSignedBy } from './signed-by.ts'
@@ -72,6 +72,7 @@ async function authentication (fastify: FastifyInstance, options: Authentication
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
+  if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
 }
 

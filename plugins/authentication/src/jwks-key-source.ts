@@ -1,4 +1,5 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
+import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError, KeysUnavailableError } from './errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
@@ -13,7 +14,7 @@ export interface JwksKeySourceOptions {
   /** The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. */
   readonly jwksUri: string
   readonly dispatcher?: Dispatcher
-  /** Least time between two fetches caused by unknown key ids, in ms. Default 30 000. */
+  /** Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default 2000. */
   readonly cooldownMs?: number
   /** Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000. */
   readonly maxAgeMs?: number
@@ -24,23 +25,27 @@ export interface JwksKeySourceOptions {
   readonly fetch?: Fetch
   /** The time in ms since 1970. Default `Date.now`. */
   readonly clock?: () => number
+  /** Starts the wait for the next fetch. Default: a timer of the process. */
+  readonly startTimer?: StartTimer
   /** Ignored keys and failed fetches. Default: process warnings. */
   readonly log?: Log
 }
 
 const MAX_DOCUMENT_BYTES = 512 * 1024
 const FIRST_RETRY_MS = 250
+const LAST_RETRY_MS = 30_000
 const REFRESH_AHEAD = 0.8
 
 /**
  * Keys from a JWKS document: fetched ahead of need, by one fetch at a time, kept while the server is away.
- * A flood of unknown key ids costs one fetch per cool-down; a server that is down is asked at growing intervals.
+ * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a token
+ * with a new key id never waits longer than the cool-down for the next look.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */
 export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   if (!isSecureUrl(options.jwksUri)) throw new InvalidOptionsError('jwksUri must be an https URL (http only on loopback)')
-  const { jwksUri, clock = Date.now, log = warn } = options
-  const cooldownMs = options.cooldownMs ?? 30_000
+  const { jwksUri, clock = Date.now, startTimer = startProcessTimer, log = warn } = options
+  const cooldownMs = options.cooldownMs ?? 2000
   const maxAgeMs = options.maxAgeMs ?? 300_000
   const maxStaleMs = Math.max(options.maxStaleMs ?? 3_600_000, maxAgeMs)
   const connection: Connection = { timeoutMs: 5000, ...options }
@@ -52,7 +57,7 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   let lastError: unknown
   let etag: string | null = null
   let inFlight: Promise<void> | null = null
-  let timer: NodeJS.Timeout | null = null
+  let timer: { readonly stop: () => void } | null = null
   let closed = false
 
   /** Published keys that are young enough to be believed. */
@@ -94,19 +99,20 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
     fetchedAtMs = clock()
   }
 
-  /** Time to wait after failures, in ms: it doubles up to the cool-down. */
-  const retryMs = (): number => Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), cooldownMs)
+  /** Time to wait after failures, in ms: it doubles up to half a minute. */
+  const retryMs = (): number => Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS)
 
+  /** Whether an unknown key id may cause a look: with keys at hand once per cool-down, without any sooner at first. */
   function mayAttempt (): boolean {
-    return inFlight !== null || clock() - attemptedAtMs >= (failures > 0 ? retryMs() : cooldownMs)
+    const waitMs = current() === null && failures > 0 ? Math.min(retryMs(), cooldownMs) : cooldownMs
+    return inFlight !== null || clock() - attemptedAtMs >= waitMs
   }
 
   /** Keeps the keys fresh without traffic, so that a key rotated out is forgotten in a quiet service too. */
   function schedule (): void {
     if (closed) return
-    if (timer !== null) clearTimeout(timer)
-    timer = setTimeout(() => { void refresh() }, failures > 0 ? retryMs() : maxAgeMs * REFRESH_AHEAD)
-    timer.unref()
+    timer?.stop()
+    timer = startTimer(() => { void refresh() }, failures > 0 ? retryMs() : maxAgeMs * REFRESH_AHEAD)
   }
 
   /** Keys that are due are fetched in the background: nobody waits for them while the old ones are good. */
@@ -151,7 +157,7 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
 
   async function close (): Promise<void> {
     closed = true
-    if (timer !== null) clearTimeout(timer)
+    timer?.stop()
     await inFlight
   }
 

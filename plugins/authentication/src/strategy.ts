@@ -1,14 +1,33 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { Principal } from '@sallyport/security-context'
+import type { Principal, SecurityEvent } from '@sallyport/security-context'
+import type { VerifiedToken } from './token-failure.ts'
 
 /**
  * What a strategy found in a request. "Not responsible" is not "rejected": only `not-applicable` lets the next
  * strategy look, `refused` ends the search.
  */
 export type StrategyResult =
-  | { readonly kind: 'accepted', readonly principal: Principal, readonly accessToken: string | null }
+  | {
+    readonly kind: 'accepted'
+    readonly principal: Principal
+    readonly accessToken: string | null
+    /** For a strategy that got the token itself. */
+    readonly renew?: RenewToken
+  }
   | { readonly kind: 'not-applicable' }
-  | { readonly kind: 'refused', readonly error: FastifyError }
+  | {
+    readonly kind: 'refused'
+    readonly error: FastifyError
+    /** Whom the refusal is about, for the security event. */
+    readonly about?: Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried'>
+  }
+
+/**
+ * Gets a new token in place of one that the issuer refuses though the verifier accepted it.
+ * @returns `null` when the caller has to authenticate anew
+ * @throws an error with status 429 or 503 when nobody can tell
+ */
+export type RenewToken = (refusedToken: string) => Promise<VerifiedToken | null>
 
 /** One way to authenticate a request. Strategies are asked in order; the first that feels responsible decides. */
 export interface Strategy {

@@ -60,9 +60,14 @@ export async function verifyFresh (verifier: TokenVerifier, tokens: TokenSet): P
   }
 }
 
-/** Whether the token ends within the window. A token without an expiry never does. */
-export function endsSoon (principal: Principal, nowMs: number, windowSeconds: number): boolean {
-  return principal.expiresAtSeconds !== null && principal.expiresAtSeconds * 1000 - nowMs <= windowSeconds * 1000
+/**
+ * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the life
+ * every request would renew. A token without an expiry never ends.
+ */
+export function endsSoon ({ issuedAtSeconds, expiresAtSeconds }: Principal, nowMs: number, windowSeconds: number): boolean {
+  if (expiresAtSeconds === null) return false
+  const lastThird = issuedAtSeconds === null ? windowSeconds : (expiresAtSeconds - issuedAtSeconds) / 3
+  return expiresAtSeconds * 1000 - nowMs <= Math.min(windowSeconds, lastThird) * 1000
 }
 
 function statusOf (error: unknown): unknown {

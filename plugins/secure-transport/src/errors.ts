@@ -9,6 +9,9 @@ export const InsecureRuntimeError = createError('SALLYPORT_TRANSPORT_RUNTIME_INS
 /** Call: a peer agent was asked for plain HTTP to something that is not loopback. */
 export const PlaintextRefusedError = createError('SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED', 'Plain HTTP to %s is refused', 500)
 
+/** Call: too many calls of one peer wait for a connection already, or this one has waited too long. */
+export const PeerBusyError = createError('SALLYPORT_TRANSPORT_PEER_BUSY', 'Too many calls wait for the peer', 503)
+
 /** Request: a header that decides something was sent twice. */
 export const DuplicateHeaderError = createError('SALLYPORT_TRANSPORT_HEADER_DUPLICATE', 'The request is not valid', 400)
 

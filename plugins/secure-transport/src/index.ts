@@ -5,7 +5,7 @@ import { DuplicateHeaderError, TooManyHeadersError } from './errors.ts'
 import { duplicateHeader } from './header-hygiene.ts'
 
 export { loadTlsMaterial, serverTls, type TlsMaterial, type TlsMaterialPaths } from './tls-material.ts'
-export { createPeerAgent, type PeerAgentOptions } from './peer-agent.ts'
+export { createPeerAgent, PeerAgent, type PeerAgentOptions } from './peer-agent.ts'
 export { serverLimits, serverOptions, type ServerLimits } from './server-limits.ts'
 export { isLoopback } from '@sallyport/security-context/mechanics'
 export { refuseInsecureRuntime } from './runtime.ts'

@@ -1,8 +1,10 @@
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { isLoopback } from '@sallyport/security-context/mechanics'
-import { Agent, buildConnector } from 'undici'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { type CallQueues, createCallQueues } from './call-queue.ts'
 import { PlaintextRefusedError } from './errors.ts'
+import { readBeforeFailing } from './read-before-failing.ts'
 
 /** Options of {@link createPeerAgent}. */
 export interface PeerAgentOptions {
@@ -16,8 +18,12 @@ export interface PeerAgentOptions {
    * Other names are resolved by the system.
    */
   readonly addresses?: Readonly<Record<string, string>>
-  /** Connections per origin. Default 64. */
+  /** Connections per origin, each with one call at a time. Default 64. */
   readonly connections?: number
+  /** Calls per origin that wait for a connection; one more is refused with `SALLYPORT_TRANSPORT_PEER_BUSY`. Default 256. */
+  readonly maxQueued?: number
+  /** How long a call waits for a connection before it is refused in the same way. Default: `headersTimeoutMs`. */
+  readonly queueTimeoutMs?: number
   /** Default 5000. */
   readonly connectTimeoutMs?: number
   /** Until the response's head. Default 10000. */
@@ -27,12 +33,46 @@ export interface PeerAgentOptions {
 }
 
 /**
+ * An undici agent whose calls wait in bounded queues, one for each origin. A call that waits ends with its signal and with
+ * the limit of the wait; undici's own queue knows neither.
+ */
+export class PeerAgent extends Agent {
+  readonly #queues: CallQueues
+
+  constructor (options: Agent.Options, queues: CallQueues) {
+    super(options)
+    this.#queues = queues
+  }
+
+  override dispatch (options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const signal = 'signal' in options ? options.signal : null
+    return this.#queues.dispatch(String(options.origin), signal, handler, queued => super.dispatch(options, queued))
+  }
+
+  /** Calls under way and calls that wait, by origin. */
+  counts (): ReturnType<CallQueues['counts']> {
+    return this.#queues.counts()
+  }
+}
+
+/**
  * An undici agent for calls to peers: TLS 1.2 at least, the peer's certificate always verified for the host name of the
- * URL (never for a `Host` header that was passed along), plain HTTP to loopback only.
- * A refused plain-HTTP call rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`.
+ * URL (never for a `Host` header that was passed along), plain HTTP to loopback only, and a bounded number of calls.
+ * A refused plain-HTTP call rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`, one too many with
+ * `SALLYPORT_TRANSPORT_PEER_BUSY`.
  * @see RFC 9110 §4.3.4
  */
-export function createPeerAgent (options: PeerAgentOptions): Agent {
+export function createPeerAgent (options: PeerAgentOptions): PeerAgent {
+  const { connections = 64, maxQueued = 256, headersTimeoutMs = 10_000, queueTimeoutMs = headersTimeoutMs } = options
+  return new PeerAgent({
+    connections,
+    headersTimeout: headersTimeoutMs,
+    bodyTimeout: options.bodyTimeoutMs ?? 30_000,
+    connect: connectorOf(options)
+  }, createCallQueues({ connections, maxQueued, queueTimeoutMs }))
+}
+
+function connectorOf (options: PeerAgentOptions): buildConnector.connector {
   const connector = buildConnector({
     ca: options.ca,
     ...(options.certificate !== undefined && { cert: options.certificate }),
@@ -44,18 +84,18 @@ export function createPeerAgent (options: PeerAgentOptions): Agent {
     timeout: options.connectTimeoutMs ?? 5_000,
     lookup: lookupIn(options.addresses ?? {})
   })
-  return new Agent({
-    connections: options.connections ?? 64,
-    headersTimeout: options.headersTimeoutMs ?? 10_000,
-    bodyTimeout: options.bodyTimeoutMs ?? 30_000,
-    connect: (target, callback) => {
-      if (target.protocol !== 'https:' && !isLoopback(target.hostname)) {
-        callback(new PlaintextRefusedError(target.hostname), null)
-        return
-      }
-      connector(isIP(target.hostname) === 0 ? { ...target, servername: target.hostname } : target, callback)
+  return (target, callback) => {
+    if (target.protocol !== 'https:' && !isLoopback(target.hostname)) {
+      callback(new PlaintextRefusedError(target.hostname), null)
+      return
     }
-  })
+    connector(isIP(target.hostname) === 0 ? { ...target, servername: target.hostname } : target, (...answer) => {
+      const [error, socket] = answer
+      // On an error undici leaves the second argument out.
+      if (error === null) readBeforeFailing(socket)
+      callback(...answer)
+    })
+  }
 }
 
 /** Resolves names from the table first. Both callback shapes of `dns.lookup` are in use by Node's sockets. */

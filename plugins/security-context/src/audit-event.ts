@@ -6,11 +6,17 @@ export interface AuditEvent {
   /** Stable identifier of why, as in security events. */
   readonly reason?: string
   readonly resource?: { readonly type: string, readonly id: string }
+  /** Who did it, or whose account it is about; the principal of the request comes first. */
+  readonly subject?: string
+  /** The OAuth client that did it; that of the principal comes first. */
+  readonly clientId?: string
+  /** The account name that a login was tried with, as in security events: kept in clear only next to a `subject`. */
+  readonly nameTried?: string
   /** More facts, for example the state before and after. Never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
 }
 
 /** Writes one event on its own, outside any request or transaction: process events such as a key rotation. */
 export interface AuditSink {
-  write: (event: AuditEvent & { readonly subject?: string, readonly clientId?: string }) => Promise<void>
+  write: (event: AuditEvent) => Promise<void>
 }

@@ -34,6 +34,13 @@ declare module 'fastify' {
     principal: Principal | null
     /** The access token under which `principal` was accepted: the subject token of an exchange. Never log it. */
     accessToken: string | null
+    /**
+     * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed, its key
+     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the new
+     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot is
+     * `null` where the caller brought the token.
+     */
+    renewAccessToken: (() => Promise<string | null>) | null
     /** What the stages of this request found out, oldest first. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
@@ -41,10 +48,11 @@ declare module 'fastify' {
   }
 }
 
-const REQUEST_SLOTS = ['principal', 'accessToken', 'securityEvents', 'traceId'] as const
+const REQUEST_SLOTS = ['principal', 'accessToken', 'renewAccessToken', 'securityEvents', 'traceId'] as const
 
 /**
- * The contract between the plugins: adds the request slots `principal`, `accessToken`, `securityEvents` and `traceId`,
+ * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
+ * `securityEvents` and `traceId`,
  * and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
@@ -53,6 +61,7 @@ function securityContext (fastify: FastifyInstance, options: SecurityContextOpti
   const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
+  if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
 

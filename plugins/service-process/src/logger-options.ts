@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import { standardLogDestination } from './log-destination.ts'
 import { redactLine } from './redact.ts'
 
 /** Fastify's options of its built-in logger. */
@@ -26,6 +27,7 @@ export function loggerOptions (options: LoggerOptions): LoggerSettings {
     formatters: { level: label => ({ level: label }) },
     serializers: { req: requestFields, res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode }) },
     hooks: { streamWrite: redactLine },
+    stream: standardLogDestination(),
     ...(traceIds !== undefined && { mixin: () => ({ ...traceIds() }) })
   }
 }

@@ -1,17 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
+import type { DrainTimes } from './drain.ts'
+import { endProcessWhenTold } from './end-process.ts'
+import { outliveBrokenPipes } from './log-destination.ts'
 
 /** Options of {@link runService}. */
-export interface ServiceOptions {
+export interface ServiceOptions extends DrainTimes {
   /** Name of the process, in the messages to its parent and on stderr. */
   readonly name: string
   /** Makes the app; reading settings belongs in here, so that their mistakes are told. */
   readonly build: () => Promise<FastifyInstance>
   readonly host: string
   readonly port: number
-  /** How long open requests may take after the signal, in ms. Default 8000. */
-  readonly closeTimeoutMs?: number
 }
 
 /** What a forked service says to its parent, once. */
@@ -25,6 +24,7 @@ export type ServiceMessage =
  */
 export async function runService (options: ServiceOptions): Promise<void> {
   const { name } = options
+  outliveBrokenPipes()
   // A parent that was killed cannot send a signal, but its end of the channel closes.
   const orphaned = Promise.withResolvers<undefined>()
   if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
@@ -34,7 +34,7 @@ export async function runService (options: ServiceOptions): Promise<void> {
   try {
     app = await Promise.race([options.build(), orphaned.promise])
     if (app === undefined) process.exit(1)
-    closeOnSignal(app, options.closeTimeoutMs ?? 8_000, orphaned.promise)
+    endProcessWhenTold(app, options, orphaned.promise)
     const url = await app.listen({ host: options.host, port: options.port })
     await tellParent({ type: 'ready', name, url })
   } catch (error) {
@@ -43,28 +43,6 @@ export async function runService (options: ServiceOptions): Promise<void> {
     await tellParent({ type: 'failed', name, message })
     process.exit(1)
   }
-}
-
-function closeOnSignal (app: FastifyInstance, delayMs: number, orphaned: Promise<undefined>): void {
-  const logger = { error: (...details: unknown[]) => { app.log.error({ details }, 'the process ends') } }
-  const grace = closeWithGrace({ delay: delayMs, logger }, async ({ err, signal }) => {
-    if (err !== undefined) app.log.fatal({ err }, 'an uncaught error ends the process')
-    else app.log.info({ signal }, 'closing')
-    await app.close()
-  })
-  void orphaned.then(async () => await endWithoutParent(app, delayMs, grace.uninstall))
-}
-
-/**
- * Nobody reads what an orphan writes: its output is a broken pipe. Errors of that pipe must not end it halfway, and an exit
- * handler that flushes the log would try for ever; so it closes in silence and ends without them.
- */
-async function endWithoutParent (app: FastifyInstance, delayMs: number, stopHandlingSignals: () => void): Promise<void> {
-  stopHandlingSignals()
-  process.on('uncaughtException', () => {})
-  await Promise.race([app.close(), delay(delayMs)]).catch(() => {})
-  process.removeAllListeners('exit')
-  process.exit(0)
 }
 
 /** One message for a person; a stack only when the error is a defect and not a mistake of the operator. */

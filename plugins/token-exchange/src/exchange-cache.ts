@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 
-/** A cached token is dropped this long before it expires, so that it outlives the call it is used for. */
+/** A cached token is dropped this long before it expires, so that it outlives the call it is used for; a short-lived one in its last third. */
 const MARGIN_MS = 10_000
 
 /** What a token is cached for. `subjectToken` is `null` for the service's own tokens (client credentials). */
@@ -42,7 +42,8 @@ export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCach
     // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
     const askedAtMs = clock()
     const { accessToken, expiresInSeconds } = await obtain(question)
-    const usableUntilMs = askedAtMs + expiresInSeconds * 1000 - MARGIN_MS
+    const lifetimeMs = expiresInSeconds * 1000
+    const usableUntilMs = askedAtMs + lifetimeMs - Math.min(MARGIN_MS, lifetimeMs / 3)
     if (usableUntilMs > clock()) tokens.set(key, { token: accessToken, usableUntilMs })
     return accessToken
   }

@@ -22,6 +22,9 @@ export interface UpstreamCaller {
   request: (call: UpstreamCall) => Promise<UpstreamAnswer>
 }
 
+/** A token, and the question that it answers. */
+interface ExchangedToken { readonly token: string, readonly question: TokenQuestion }
+
 declare module 'fastify' {
   interface FastifyRequest {
     /**
@@ -61,15 +64,27 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     if (records) request.securityEvents.push(event)
   }
 
-  async function exchange (request: FastifyRequest, question: TokenQuestion): Promise<string> {
+  async function exchange (request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
     const { audience } = question
     try {
-      const { token, fresh } = await cache.get(question)
+      const { fresh, ...exchanged } = await exchangeRenewing(request, question)
       if (fresh) record(request, { stage: 'token-exchange', outcome: 'success', reason: 'token-exchanged', detail: { audience } })
-      return token
+      return exchanged
     } catch (error) {
       record(request, failureEvent(error, audience))
       throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
+    }
+  }
+
+  /** The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are tried once more. */
+  async function exchangeRenewing (request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken & { readonly fresh: boolean }> {
+    try {
+      return { question, ...await cache.get(question) }
+    } catch (error) {
+      const subjectToken = codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? await renewedToken(request, question.subjectToken) : null
+      if (subjectToken === null) throw error
+      const again = { ...question, subjectToken }
+      return { question: again, ...await cache.get(again) }
     }
   }
 
@@ -87,8 +102,8 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     return answer
   }
 
-  fastify.decorateRequest('exchangeToken', function exchangeToken (this: FastifyRequest, audience: string, scope?: string): Promise<string> {
-    return exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })
+  fastify.decorateRequest('exchangeToken', async function exchangeToken (this: FastifyRequest, audience: string, scope?: string): Promise<string> {
+    return (await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })).token
   })
   fastify.decorateRequest('dropExchangedToken', function dropExchangedToken (this: FastifyRequest, audience: string, scope?: string): void {
     cache.drop({ subjectToken: subjectTokenOf(this), audience, scope })
@@ -97,8 +112,7 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     return {
       request: async call => {
         const upstream = upstreamOf(audience)
-        const question = { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope }
-        const token = await exchange(this, question)
+        const { question, token } = await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope })
         return callWith(upstream, question, token, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
       }
     }
@@ -118,6 +132,12 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
 function subjectTokenOf (request: FastifyRequest): string {
   if (request.accessToken === null) throw new SubjectTokenMissingError()
   return request.accessToken
+}
+
+/** A new token of the caller in place of a refused one, `null` when there is none: renewed meanwhile, or by this call. */
+async function renewedToken (request: FastifyRequest, refusedToken: string | null): Promise<string | null> {
+  if (request.accessToken === refusedToken) await request.renewAccessToken?.()
+  return request.accessToken === refusedToken ? null : request.accessToken
 }
 
 /** The caller's token was accepted before and is refused now (its session ended): a client learns that from the challenge. @see RFC 6750 §3 */

@@ -21,7 +21,7 @@ export async function connect (name: string, settings: ServiceSettings): Promise
   if (metadata.jwksUri === null) throw new ServiceSettingsError(`the metadata of ${issuer} names no jwks_uri`)
   const keys = createJwksKeySource({ jwksUri: metadata.jwksUri, ...dispatcher })
   // Lists are only looked for where the issuer itself is: a token names the list, and must not choose the host.
-  const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/`, pollMs: settings.statusListPollMs, ...dispatcher })
+  const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, pollMs: settings.statusListPollMs, ...dispatcher })
   const db = knex({ client: 'pg', log: databaseLog, connection: settings.databaseUrl, pool: { min: 0, max: settings.databaseConnections } })
   const tracing = startTracing({ serviceName: name })
   return {

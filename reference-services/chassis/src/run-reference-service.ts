@@ -1,5 +1,5 @@
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
-import { runService } from '@sallyport/service-process'
+import { closeTimeoutFor, runService } from '@sallyport/service-process'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { connect } from './connect.ts'
 import type { ServiceInstance } from './create-instance.ts'
@@ -30,8 +30,8 @@ export async function runReferenceService<Settings extends ServiceSettings> (ser
     await runService({ name, host: '127.0.0.1', port: 0, build: async () => { throw settings.error } })
     return
   }
-  const { host, port } = settings.value
-  await runService({ name, host, port, build: () => build(service, settings.value) })
+  const { host, port, drainDelayMs, upstreamTimeoutMs } = settings.value
+  await runService({ name, host, port, drainDelayMs, closeTimeoutMs: closeTimeoutFor(upstreamTimeoutMs), build: () => build(service, settings.value) })
 }
 
 async function build<Settings extends ServiceSettings> ({ name, buildApp }: ReferenceService<Settings>, settings: Settings): Promise<ServiceInstance> {

@@ -19,6 +19,8 @@ export function serviceSettings ({ port, operationsPort }: ServicePorts) {
     host: Type.String({ default: '127.0.0.1' }),
     port: Port(port),
     operationsPort: Port(operationsPort),
+    /** How long the service is not ready and still serves, after the signal to end. Default: 5000. */
+    drainDelayMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 300_000 })),
     issuer: Type.String({ format: 'secure-url' }),
     clientId: Type.String(),
     clientSecret: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-' }),

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import type { Knex } from 'knex'
 import { connect, testDatabase } from '../../support/database.ts'
 
-/** Path under which the server is mounted: `under-a-prefix.test.ts` runs tests of the protocol once more with one. */
+/** Path under which the server is mounted: `npm test` runs the tests of the protocol once more with one. */
 export const PREFIX = process.env.SALLYPORT_TEST_PREFIX ?? ''
 export const ISSUER = `https://localhost:8081${PREFIX}`
 export const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'

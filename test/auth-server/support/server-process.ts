@@ -13,6 +13,7 @@ export const environmentFor = (databaseUrl: string, more: Record<string, string>
   NODE_ENV: 'development',
   PORT: '0',
   SALLYPORT_OPERATIONS_PORT: '0',
+  SALLYPORT_DRAIN_DELAY_MS: '0',
   SALLYPORT_ISSUER: 'https://localhost:8081',
   SALLYPORT_SEALING_KEYS: SETTINGS.sealingKeys,
   DATABASE_URL: databaseUrl,

@@ -50,8 +50,13 @@ const EDITS: Record<string, string | null> = {
   txn: "'x'",
   source_address: "'x'",
   detail: "jsonb_set(detail, '{i}', '33')",
+  version: '1',
+  peer_address: "'x'",
+  name_tried: "'x'",
+  repeats: '2',
   content_hash: 'sha256(content_hash)'
 }
+const TYPES: Record<string, string> = { occurred_at: 'timestamptz', actor: 'jsonb', detail: 'jsonb', content_hash: 'bytea', version: 'smallint', repeats: 'integer' }
 
 t.test('A3: an edit of any column of any row is found where it is', async t => {
   const { app: db, superuser } = await trail(t)
@@ -62,7 +67,7 @@ t.test('A3: an edit of any column of any row is found where it is', async t => {
     const [kept] = await superuser('audit_events').where({ id }).select(superuser.raw('??::text as value', [column]))
     await superuser.raw(`update audit_events set ${column} = ${value} where id = ?`, [id])
     t.match(await verifyChain(db), { ok: false, problem: 'content-changed', firstBadSequence: 3 }, column)
-    await superuser.raw(`update audit_events set ${column} = ?::text::${column === 'occurred_at' ? 'timestamptz' : ['actor', 'detail'].includes(column) ? 'jsonb' : column === 'content_hash' ? 'bytea' : 'text'} where id = ?`, [kept.value, id])
+    await superuser.raw(`update audit_events set ${column} = ?::text::${TYPES[column] ?? 'text'} where id = ?`, [kept.value, id])
     t.match(await verifyChain(db), { ok: true }, `${column} restored`)
   }
 })

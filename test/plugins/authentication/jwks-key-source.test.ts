@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { createJwksKeySource, type JwksKeySourceOptions } from '@sallyport/authentication'
 import { issuerKey, type IssuerKey } from './issuer.ts'
 import { fakeFetch, httpServer, until, type FakeAnswer } from './servers.ts'
+import { virtualTime } from './virtual-time.ts'
 
 const jwksUri = 'https://issuer.example/jwks'
 const one = issuerKey('ES256', 'one')
@@ -10,10 +11,10 @@ const two = issuerKey('ES256', 'two')
 const documentOf = (...keys: IssuerKey[]): FakeAnswer => ({ body: JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }) })
 const UNAVAILABLE = { code: 'SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE', statusCode: 503 }
 
-function setUp (t: Test, options: Partial<JwksKeySourceOptions> = {}) {
+function setUp (t: Test, { cooldownMs = 30_000, ...options }: Partial<JwksKeySourceOptions> = {}) {
   const world = { nowMs: 1_000_000, answer: (): FakeAnswer | Promise<FakeAnswer> => documentOf(one), logged: [] as string[] }
   const fetch = fakeFetch(() => world.answer())
-  const source = createJwksKeySource({ jwksUri, fetch, clock: () => world.nowMs, log: message => world.logged.push(message), cooldownMs: 30_000, maxAgeMs: 300_000, maxStaleMs: 3_600_000, ...options })
+  const source = createJwksKeySource({ jwksUri, fetch, clock: () => world.nowMs, log: message => world.logged.push(message), cooldownMs, maxAgeMs: 300_000, maxStaleMs: 3_600_000, ...options })
   t.teardown(() => source.close())
   return { world, fetch, source }
 }
@@ -54,6 +55,39 @@ t.test('V20: a new key works without a restart, a key that is gone is not publis
   t.equal(source.isPublished('one'), false)
   t.equal(await source.find('one'), null)
   t.equal(fetch.calls.length, 2)
+})
+
+t.test('a key that is new while the document cannot be had is found within the cool-down once it can, not after the backoff', async t => {
+  const time = virtualTime(1_000_000, async () => { await until(() => time.waiting() === 1) })
+  const { world, fetch, source } = setUp(t, { cooldownMs: 2000, clock: time.clock, startTimer: time.startTimer })
+  await source.ready()
+  world.answer = down
+  const asked = { before: fetch.calls.length, ids: 0 }
+  for (let elapsedMs = 0; elapsedMs < 120_000; elapsedMs += 100) {
+    await time.advance(100)
+    await Promise.allSettled([source.find('two'), source.find(`stranger-${++asked.ids}`)])
+    t.ok(source.isPublished('one'))
+  }
+  const looks = fetch.calls.length - asked.before
+  t.ok(looks > 55 && looks <= 60 + 10, `${looks} looks in two minutes: one per cool-down of 2 s, and those of the growing intervals`)
+  world.answer = () => documentOf(one, two)
+  let waitedMs = 0
+  for (; waitedMs < 10_000 && (await source.find('two').catch(() => null)) === null; waitedMs += 100) await time.advance(100)
+  t.ok(waitedMs <= 2000, `found after ${waitedMs} ms`)
+})
+
+t.test('V04: a flood of unknown key ids while the document cannot be had costs one fetch per cool-down', async t => {
+  const { world, fetch, source } = setUp(t, { cooldownMs: 2000, startTimer: () => ({ stop: () => {} }) })
+  await source.ready()
+  world.answer = down
+  for (let cooldown = 1; cooldown <= 5; cooldown++) {
+    world.nowMs += 2000
+    for (const part of [0, 1]) {
+      await Promise.allSettled(Array.from({ length: 1000 }, async (_, n) => await source.find(`unknown-${cooldown}-${part}-${n}`)))
+      world.nowMs += part
+    }
+    t.equal(fetch.calls.length, 1 + cooldown)
+  }
 })
 
 t.test('due keys are fetched again in the background, and nobody waits', async t => {

@@ -1,49 +1,21 @@
-import { createSecretKey } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import Fastify from 'fastify'
 import t from 'tap'
-import type { VerificationKey } from '@sallyport/security-context'
 import { importKeys } from '@sallyport/authentication'
 import { checkWithFastifyJwt } from '../../../plugins/authentication/src/check-with-fastify-jwt.ts'
-import { checkWithNodeCrypto, isPlausibleSignature, type SignatureCheck } from '../../../plugins/authentication/src/check-signature.ts'
-import { splitCompactJws } from '../../../plugins/authentication/src/compact-jws.ts'
-import { parseJsonObject } from '../../../plugins/authentication/src/json.ts'
+import { checkWithNodeCrypto } from '../../../plugins/authentication/src/check-signature.ts'
+import { accepts, keysOf, type Jwk } from './support/accepts-jws.ts'
 
 // The public test vectors are not part of this repository.
 const repository = resolve(import.meta.dirname, '../../..')
 const folder = [process.env['SALLYPORT_VECTORS'], join(repository, '../shared/vectors'), join(repository, '../../shared/vectors')].find(path => path !== undefined && existsSync(path))
 const options = folder === undefined ? { skip: 'no test vectors: set SALLYPORT_VECTORS to a folder that holds them' } : {}
 
-type Jwk = Record<string, unknown>
 interface Vector { tcId: number, comment: string, jws: string, result: 'valid' | 'invalid' | 'acceptable', flags: string[] }
 interface Group { comment: string, public?: Jwk & { keys?: Jwk[] }, private: Jwk & { keys?: Jwk[] }, tests: Vector[] }
 
 const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(folder ?? '', ...path), 'utf8')) as T
-const PRIVATE = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi'])
-const publicPart = (jwk: Jwk): Jwk => Object.fromEntries(Object.entries(jwk).filter(([name]) => !PRIVATE.has(name)))
-
-/** The keys of a group as our key import sees them; symmetric keys only as the shared-secret mode would take them. */
-function keysOf (jwks: Jwk[]): VerificationKey[] {
-  const withIds: Jwk[] = jwks.map(jwk => ({ kid: 'the only key', ...publicPart(jwk) }))
-  const imported = importKeys({ keys: withIds })
-  const secrets = withIds.filter(jwk => jwk['kty'] === 'oct' && jwk['alg'] === 'HS256' && (jwk['use'] ?? 'sig') === 'sig')
-  const asymmetric = [...imported?.keys.values() ?? []]
-  // Never mixed, and never two: the shared-secret mode knows one secret.
-  if (asymmetric.length > 0 || secrets.length !== 1) return asymmetric
-  return secrets.map(jwk => ({ keyId: String(jwk['kid']), algorithm: 'HS256', key: createSecretKey(Buffer.from(String(jwk['k']), 'base64url')) }))
-}
-
-/** The steps of token verification up to the signature, without the claims: the payloads of the vectors are no claim sets. */
-function accepts (token: string, keys: VerificationKey[], check: SignatureCheck): boolean {
-  const jws = splitCompactJws(token)
-  const header = jws === null ? null : parseJsonObject(jws.header)
-  if (jws === null || header === null || Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return false
-  const key = keys.find(({ keyId }) => keyId === (header['kid'] ?? keys[0]?.keyId))
-  if (key === undefined || header['alg'] !== key.algorithm) return false
-  return isPlausibleSignature(jws.signature, key) && check({ token, signingInput: jws.signingInput, signature: jws.signature, key })
-}
-
 /** Vectors that are valid JWS and refused here all the same, and why. */
 const STRICTER: Array<[RegExp, string]> = [
   [/emptyPayload|empty_payload/i, 'an empty payload is no claim set'],

@@ -78,6 +78,20 @@ t.test('G-09: headers that do not end are cut', async t => {
   t.match(received, /^HTTP\/1.1 408 /)
 })
 
+t.test('G-09: a body that does not end is cut', async t => {
+  const limits = { requestTimeout: 50, headersTimeout: 40, connectionsCheckingInterval: 10 }
+  const app = Fastify({ ...serverOptions(null, limits), forceCloseConnections: true })
+  app.post('/', async () => 'all of it came')
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  t.after(async () => app.close())
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  let received = ''
+  socket.on('data', chunk => { received += chunk.toString() })
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhalf')
+  await once(socket, 'close')
+  t.match(received, /^HTTP\/1.1 408 /)
+})
+
 t.test('Strict-Transport-Security is on responses over TLS only, whatever a forwarded header says', async t => {
   const authority = await makeAuthority()
   const issued = await authority.issue({ names: ['localhost'] })

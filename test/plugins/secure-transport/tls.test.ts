@@ -66,6 +66,13 @@ t.test('T-01, T-02: a peer with a certificate of another authority, another name
   }
 })
 
+t.test('T-01: a certificate whose name goes on after a NUL is not one for the part before it', async t => {
+  for (const name of [`${NAME}\0.evil.example`, `${NAME}\0`, `evil.example\0${NAME}`, `evil.example, DNS:${NAME}`]) {
+    const { port } = await serve(t, asMaterial(await issue({ names: ['evil.example', name] })))
+    await t.rejects(call(t, port), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }, JSON.stringify(name))
+  }
+})
+
 t.test('T-02: the name that is verified is the URL\'s, not that of a Host header passed along', async t => {
   const { port } = await serve(t, await material(t, await issue({ names: ['evil.example'] })))
   await t.rejects(call(t, port, { headers: { host: 'evil.example' } }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })

@@ -1,45 +1,31 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { startService } from './service-run.ts'
 
-const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
-interface Run { child: ChildProcess, output: () => string, ended: Promise<string> }
-
-function start (...args: string[]): Run {
-  const child = fork(FIXTURE, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: ['--conditions=@sallyport/source'] })
-  let output = ''
-  const drained = [child.stdout, child.stderr].map(async stream => {
-    for await (const chunk of stream ?? []) output += String(chunk)
-  })
-  // Not 'close': Node does not emit it after a disconnect.
-  const ended = once(child, 'exit').then(async ([code, signal]) => { await Promise.all(drained); return String(signal ?? code) })
-  return { child, output: () => output, ended }
-}
+const start = (...args: string[]): ReturnType<typeof startService> => startService(args)
 
 t.test('a service says that it is ready and closes in order on SIGTERM', async t => {
-  const { child, output, ended } = start()
-  const [message] = await once(child, 'message')
-  t.match(message, { type: 'ready', name: 'fixture-service', url: /^http:\/\/127\.0\.0\.1:\d+$/ })
-  t.equal((await fetch(`${(message as { url: string }).url}/missing`)).status, 404)
+  const { child, message, output, ended } = start()
+  const ready = await message('ready')
+  t.match(ready, { type: 'ready', name: 'fixture-service', url: /^http:\/\/127\.0\.0\.1:\d+$/ })
+  t.equal((await fetch(`${ready.url}/missing`)).status, 404)
   child.kill('SIGTERM')
   t.equal(await ended, '0')
   t.match(output(), 'closed in order')
 })
 
 t.test('a service whose parent is gone closes in order', async t => {
-  const { child, output, ended } = start()
-  await once(child, 'message')
+  const { child, message, output, ended } = start()
+  await message('ready')
   child.disconnect()
   t.equal(await ended, '0')
   t.match(output(), 'closed in order')
 })
 
 t.test('P1: mistakes of the configuration are all told, to the parent and on stderr, and the exit code is 1', async t => {
-  const { child, output, ended } = start('0', 'mistakes')
-  const [message] = await once(child, 'message')
-  t.match(message, { type: 'failed', name: 'fixture-service', message: /issuer: is required[^]*port: must be integer/ })
+  const { message, output, ended } = start('0', 'mistakes')
+  t.match(await message('failed'), { type: 'failed', name: 'fixture-service', message: /issuer: is required[^]*port: must be integer/ })
   t.equal(await ended, '1')
   t.match(output(), /^fixture-service: The configuration has 2 mistakes:\n/)
   t.notMatch(output(), / {4}at /, 'no stack')
@@ -50,9 +36,8 @@ t.test('a taken port is one clear line', async t => {
   await once(server, 'listening')
   t.after(() => { server.close() })
   const { port } = server.address() as AddressInfo
-  const { child, output, ended } = start(String(port))
-  const [message] = await once(child, 'message')
-  t.match(message, { type: 'failed', message: `port ${port} on 127.0.0.1 is taken` })
+  const { message, output, ended } = start(String(port))
+  t.match(await message('failed'), { type: 'failed', message: `port ${port} on 127.0.0.1 is taken` })
   t.equal(await ended, '1')
   t.match(output(), `fixture-service: port ${port} on 127.0.0.1 is taken\n`)
 })
@@ -65,16 +50,16 @@ t.test('a defect at boot is told with its stack, a host of which no address answ
 })
 
 t.test('P4: an uncaught error is logged, and the process closes in order with exit code 1', async t => {
-  const { child, output, ended } = start()
-  const [message] = await once(child, 'message')
-  await fetch(`${(message as { url: string }).url}/crash`)
+  const { message, output, ended } = start()
+  const { url } = await message('ready')
+  await fetch(`${url}/crash`)
   t.equal(await ended, '1')
   t.match(output(), /an uncaught error ends the process[^]*closed in order/)
 })
 
 t.test('a close that hangs is cut after its time', async t => {
-  const { child, ended } = start('0', 'stuck')
-  await once(child, 'message')
+  const { child, message, ended } = start('0', 'stuck', '0', '50')
+  await message('ready')
   child.kill('SIGTERM')
   t.equal(await ended, '1')
 })

@@ -47,7 +47,7 @@ t.test('a service process gets ready, serves, and ends on SIGTERM', async t => {
   })
   const databaseUrl = Object.assign(new URL(url), { username: roles.appRole, password: 'for-tests-only' }).href
   const { child, message, stderr } = startProcess(t, {
-    DATABASE_URL: databaseUrl, PORT: '0', SALLYPORT_OPERATIONS_PORT: '0', SALLYPORT_ISSUER: authority.issuer, SALLYPORT_CLIENT_ID: 'delivery-service', SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret'
+    DATABASE_URL: databaseUrl, PORT: '0', SALLYPORT_OPERATIONS_PORT: '0', SALLYPORT_DRAIN_DELAY_MS: '0', SALLYPORT_ISSUER: authority.issuer, SALLYPORT_CLIENT_ID: 'delivery-service', SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret'
   })
   const ready = await message()
   t.match(ready, { type: 'ready', name: 'delivery-service', url: /^http:\/\/127\.0\.0\.1:\d+$/ }, stderr())

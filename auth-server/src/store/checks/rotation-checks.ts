@@ -67,11 +67,47 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const of = await someSession(store)
       const first = await rotateOnce(store, of)
-      equal((await store.sessions.findByRefreshToken(of.tokenHash))?.successorUsedAtMs, null)
+      const before = await store.sessions.findByRefreshToken(of.tokenHash)
+      deepEqual([before?.usedAtMs, before?.successorUsedAtMs], [LATER, null])
+      equal((await store.sessions.findByRefreshToken(first.successorHash))?.usedAtMs, null)
       await store.sessions.rotate(rotationOf(of, { hash: first.successorHash, nowMs: LATER + 5, userAgent: 'second agent' }))
       equal((await store.sessions.findByRefreshToken(of.tokenHash))?.successorUsedAtMs, LATER + 5)
       const session = (await store.sessions.find(of.session.id))?.session
       deepEqual([session?.lastUsedAtMs, session?.idleExpiresAtMs, session?.userAgent, session?.sourceAddress], [LATER + 5, LATER + 3_600_000, 'second agent', '192.0.2.1'])
+    }
+  },
+  {
+    title: 'a late repeat is noted any number of times for one token, and not for its successor right after it',
+    run: async store => {
+      const of = await someSession(store)
+      const hashes = [of.tokenHash]
+      for (const hash of hashes) {
+        if (hashes.length === 5) break
+        hashes.push((await rotateOnce(store, { ...of, tokenHash: hash })).successorHash)
+      }
+      const [first, second, third, fourth] = hashes
+      if (first === undefined || second === undefined || third === undefined || fourth === undefined) throw new Error('no tokens')
+      deepEqual([await store.sessions.noteLateRepeat(first), await store.sessions.noteLateRepeat(first)], [true, true])
+      equal(await store.sessions.noteLateRepeat(second), false, 'two in a row')
+      equal(await store.sessions.noteLateRepeat(third), true, 'the refused one was not noted')
+      equal(await store.sessions.noteLateRepeat(fourth), false)
+      const other = await someSession(store)
+      equal(await store.sessions.noteLateRepeat(other.tokenHash), true, 'each session has its own')
+    }
+  },
+  {
+    title: 'no late repeat is noted of an unknown token or in an ended session, and none in a transaction that fails',
+    run: async store => {
+      const of = await someSession(store)
+      const { successorHash } = await rotateOnce(store, of)
+      equal(await store.sessions.noteLateRepeat(newHash()), false)
+      await store.transaction(async trx => {
+        equal(await trx.sessions.noteLateRepeat(of.tokenHash), true)
+        throw new Error('planned')
+      }).catch(() => {})
+      equal(await store.sessions.noteLateRepeat(successorHash), true)
+      await store.sessions.end({ kind: 'session', sessionId: of.session.id }, 'logout', NOW)
+      equal(await store.sessions.noteLateRepeat(successorHash), false)
     }
   },
   {

@@ -30,6 +30,7 @@ function removeExpired (tables: Tables, { expiredBeforeMs, requestsBeforeMs, att
     signIns: remove(tables.signIns, limit, signIn => endOf(signIn) < endedBeforeMs)
   }
   remove(tables.refreshTokens, Infinity, ({ sessionId }) => !tables.sessions.has(sessionId))
+  remove(tables.lateRepeats, Infinity, (_token, sessionId) => !tables.sessions.has(sessionId))
   remove(tables.signInSecrets, Infinity, id => !tables.signIns.has(id))
   // Lists have no time of their own here: none is ever closed.
   return { ...counts, statusLists: 0 }

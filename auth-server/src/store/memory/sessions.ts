@@ -10,7 +10,7 @@ export function sessionStore (tables: Tables, run: Run): SessionStore {
     create: async (session, refreshTokenHash) => {
       await run(() => {
         sessions.set(session.id, session)
-        refreshTokens.set(keyOf(refreshTokenHash), { sessionId: session.id, successor: null, usedAtMs: null })
+        refreshTokens.set(keyOf(refreshTokenHash), { sessionId: session.id, predecessorKey: null, successor: null, usedAtMs: null })
       })
     },
     find: async id => await run(() => userSessionOf(tables, id)),
@@ -19,9 +19,10 @@ export function sessionStore (tables: Tables, run: Run): SessionStore {
       const found = token === undefined ? null : userSessionOf(tables, token.sessionId)
       if (token === undefined || found === null) return null
       const successor = token.successor === null ? undefined : refreshTokens.get(token.successor.key)
-      return { ...found, hash, successorSealed: token.successor?.sealed ?? null, successorUsedAtMs: successor?.usedAtMs ?? null }
+      return { ...found, hash, successorSealed: token.successor?.sealed ?? null, usedAtMs: token.usedAtMs, successorUsedAtMs: successor?.usedAtMs ?? null }
     }),
     rotate: async rotation => await run(() => rotate(tables, rotation)),
+    noteLateRepeat: async hash => await run(() => noteLateRepeat(tables, keyOf(hash))),
     listOfUser: async (userId, nowMs) => await run(() => sessions.values()
       .filter(session => session.userId === userId && session.endedAtMs === null && session.idleExpiresAtMs > nowMs && session.absoluteExpiresAtMs > nowMs)
       .sort((a, b) => b.createdAtMs - a.createdAtMs)),
@@ -48,7 +49,7 @@ function rotate ({ sessions, refreshTokens }: Tables, rotation: Rotation): boole
   if (token === undefined || token.successor !== null || session === undefined || session.endedAtMs !== null) return false
   const successorKey = keyOf(rotation.successorHash)
   refreshTokens.set(key, { ...token, successor: { key: successorKey, sealed: rotation.successorSealed }, usedAtMs: rotation.nowMs })
-  refreshTokens.set(successorKey, { sessionId: session.id, successor: null, usedAtMs: null })
+  refreshTokens.set(successorKey, { sessionId: session.id, predecessorKey: key, successor: null, usedAtMs: null })
   sessions.set(session.id, {
     ...session,
     lastUsedAtMs: rotation.nowMs,
@@ -56,6 +57,15 @@ function rotate ({ sessions, refreshTokens }: Tables, rotation: Rotation): boole
     userAgent: rotation.userAgent ?? session.userAgent,
     sourceAddress: rotation.sourceAddress ?? session.sourceAddress
   })
+  return true
+}
+
+function noteLateRepeat ({ sessions, refreshTokens, lateRepeats }: Tables, key: string): boolean {
+  const token = refreshTokens.get(key)
+  const session = sessions.get(token?.sessionId ?? '')
+  if (token === undefined || session === undefined || session.endedAtMs !== null) return false
+  if (token.predecessorKey !== null && lateRepeats.get(session.id) === token.predecessorKey) return false
+  lateRepeats.set(session.id, key)
   return true
 }
 

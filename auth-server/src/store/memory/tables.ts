@@ -4,6 +4,8 @@ import { createTable, type Journal, type Table } from './table.ts'
 /** A refresh token and what became of it. */
 export interface RefreshTokenRow {
   readonly sessionId: string
+  /** `null` for the first of its session. */
+  readonly predecessorKey: string | null
   readonly successor: { readonly key: string, readonly sealed: Buffer } | null
   readonly usedAtMs: number | null
 }
@@ -30,6 +32,8 @@ export interface Tables {
   readonly scopes: Table<Scope>
   readonly sessions: Table<Session>
   readonly refreshTokens: Table<RefreshTokenRow>
+  /** Key of the refresh token that was last repeated late, by session. */
+  readonly lateRepeats: Table<string>
   readonly signIns: Table<SignIn>
   /** Sign-in ids by hash of their secret. */
   readonly signInSecrets: Table<string>
@@ -56,6 +60,7 @@ export function createTables (journal: Journal): Tables {
     scopes: createTable(journal),
     sessions: createTable(journal),
     refreshTokens: createTable(journal),
+    lateRepeats: createTable(journal),
     signIns: createTable(journal),
     signInSecrets: createTable(journal),
     authorizationCodes: createTable(journal),

@@ -8,13 +8,14 @@ import { USER_COLUMNS, userOf, type UserRow } from './users.ts'
 interface RefreshTokenRow {
   readonly hash: Buffer
   readonly successor_sealed: Buffer | null
+  readonly used_at: Date | null
   readonly successor_used_at: Date | null
 }
 
 // One statement, so one snapshot: the roles of a user and the status position of the session never come from different moments.
 const SESSION = `select sessions.*, ${USER_COLUMNS} from sessions join users on users.id = sessions.user_id where sessions.id = ?::uuid`
 
-const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.successor_sealed, successor.used_at as successor_used_at
+const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.successor_sealed, token.used_at, successor.used_at as successor_used_at
   from refresh_tokens token
   join sessions on sessions.id = token.session_id
   join users on users.id = sessions.user_id
@@ -36,6 +37,11 @@ const ROTATE = `with rotated as (
   )
   select session_id from rotated`
 
+// Of concurrent notes for a token and for its predecessor the second waits and then sees the first.
+const NOTE_LATE_REPEAT = `update sessions set late_repeat_hash = token.hash from refresh_tokens token
+  where token.hash = :hash and sessions.id = token.session_id and sessions.ended_at is null
+    and (token.predecessor_hash is null or sessions.late_repeat_hash is distinct from token.predecessor_hash)`
+
 /** Sessions and their refresh tokens on PostgreSQL. */
 export function sessionStore (db: Knex): SessionStore {
   return {
@@ -55,6 +61,10 @@ export function sessionStore (db: Knex): SessionStore {
     rotate: async rotation => {
       const { rows } = await db.raw<{ rows: unknown[] }>(ROTATE, rotationBindings(rotation))
       return rows.length === 1
+    },
+    noteLateRepeat: async hash => {
+      const { rowCount } = await db.raw<{ rowCount: number }>(NOTE_LATE_REPEAT, { hash })
+      return rowCount === 1
     },
     listOfUser: async (userId, nowMs) => {
       const rows = await db<SessionRow>('sessions').where({ user_id: userId }).whereNull('ended_at')
@@ -79,7 +89,13 @@ function userSessionOf (row: SessionRow & UserRow): UserSession {
 }
 
 function refreshTokenOf (row: SessionRow & UserRow & RefreshTokenRow): RefreshToken {
-  return { ...userSessionOf(row), hash: row.hash, successorSealed: row.successor_sealed, successorUsedAtMs: millisecondsOrNull(row.successor_used_at) }
+  return {
+    ...userSessionOf(row),
+    hash: row.hash,
+    successorSealed: row.successor_sealed,
+    usedAtMs: millisecondsOrNull(row.used_at),
+    successorUsedAtMs: millisecondsOrNull(row.successor_used_at)
+  }
 }
 
 function rotationBindings (rotation: Rotation): Record<string, string | Buffer | Date | null> {

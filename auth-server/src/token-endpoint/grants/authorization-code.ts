@@ -2,14 +2,14 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { WriteAudit } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { secondsOf } from '../../clock.ts'
-import { invalidGrant, invalidRequest } from '../../oauth-error.ts'
+import { invalidGrant, invalidRequest, refusalsAbout } from '../../oauth-error.ts'
 import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes } from '../../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
 import { endSessions } from '../../sessions/end-sessions.ts'
 import { startSession, type StartedSession } from '../../sessions/start-session.ts'
 import { isLive } from '../../sign-in/sign-ins.ts'
-import type { AuthorizationCode, Client, User } from '../../store/records.ts'
+import type { AuthorizationCode, Client, StoredAuthorizationCode, User } from '../../store/records.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
@@ -25,11 +25,17 @@ const VERIFIER_FORM = /^[\w.~-]{43,128}$/
  * within its minute and once. A second use ends the session that the first one began.
  * @see RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.5
  */
-export async function handle (server: AuthorizationServer, { client, parameters, connection, audit }: GrantRequest): Promise<TokenResponse> {
-  const hash = hashOfSecret(requireParameter(parameters, 'code'))
+export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
+  const hash = hashOfSecret(requireParameter(request.parameters, 'code'))
+  const stored = await server.store.authorizationCodes.find(hash)
+  if (stored === null) throw invalidGrant('code-unknown')
+  return await refusalsAbout({ subject: stored.code.userId }, async () => await redeem(server, request, hash, stored))
+}
+
+async function redeem (server: AuthorizationServer, { client, parameters, connection, audit }: GrantRequest, hash: Buffer, stored: StoredAuthorizationCode): Promise<TokenResponse> {
   const verifier = parameters.get('code_verifier')
   if (verifier === undefined || !VERIFIER_FORM.test(verifier)) throw invalidRequest('code-verifier-form', 'The code verifier is missing or not valid')
-  const code = await findUsable(server, client, hash, audit)
+  const code = await usableCode(server, client, stored, audit)
   refuseCode(server, code, parameters.get('redirect_uri'), verifier)
 
   const { session, user, refreshToken } = await useCode(server, client, code, hash, connection, audit)
@@ -43,10 +49,7 @@ export async function handle (server: AuthorizationServer, { client, parameters,
   })
 }
 
-async function findUsable (server: AuthorizationServer, client: Client, hash: Buffer, audit: WriteAudit): Promise<AuthorizationCode> {
-  const stored = await server.store.authorizationCodes.find(hash)
-  if (stored === null) throw invalidGrant('code-unknown')
-  const { code, sessionId } = stored
+async function usableCode (server: AuthorizationServer, client: Client, { code, sessionId }: StoredAuthorizationCode, audit: WriteAudit): Promise<AuthorizationCode> {
   if (code.clientId !== client.id) throw invalidGrant('code-foreign')
   if (sessionId !== null) await refuseUsedCode(server, sessionId, audit)
   if (server.clock() >= code.expiresAtMs) throw invalidGrant('code-expired')
@@ -64,8 +67,8 @@ function refuseCode (server: AuthorizationServer, code: AuthorizationCode, redir
 async function refuseUsedCode (server: AuthorizationServer, sessionId: string, audit: WriteAudit): Promise<never> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId }, 'code-reused', server.clock())
-    for (const { userId } of ended) {
-      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'code-reused', resource: { type: 'session', id: sessionId }, detail: { subject: userId } })
+    for (const { userId, clientId } of ended) {
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'code-reused', subject: userId, clientId, resource: { type: 'session', id: sessionId } })
     }
   })
   throw invalidGrant('code-reused')

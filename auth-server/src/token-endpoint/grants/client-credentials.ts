@@ -1,3 +1,4 @@
+import { jtiHashOf } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { invalidTarget, OAuthError } from '../../oauth-error.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
@@ -19,7 +20,7 @@ export async function handle (server: AuthorizationServer, { client, parameters,
   const scopes = requestedScopes(parameters.get('scope'), client.scopes.filter(scope => atAudience.includes(scope)))
   const issued = await server.issueAccessToken(client, { subject: client.id, audience, scopes, roles: [], sessionId: null, status: client.status })
   await audit(server.store, {
-    action: 'token.issue', outcome: 'success', resource: { type: 'client', id: client.id }, detail: { grant: name, audience, tokenId: issued.claims.jti }
+    action: 'token.issue', outcome: 'success', subject: client.id, clientId: client.id, resource: { type: 'client', id: client.id }, detail: { grant: name, audience, jtiHash: jtiHashOf(issued.claims.jti) }
   })
   return tokenResponse(issued)
 }

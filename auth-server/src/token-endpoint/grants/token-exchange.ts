@@ -1,3 +1,4 @@
+import { jtiHashOf } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import type { Form } from '../../forms/parse-form.ts'
 import { invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
@@ -46,8 +47,10 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   await request.audit(server.store, {
     action: 'token.exchange',
     outcome: 'success',
+    subject: subject.claims.sub,
+    clientId: client.id,
     resource: { type: 'client', id: client.id },
-    detail: { subject: subject.claims.sub, audience, subjectTokenId: subject.claims.jti, tokenId: issued.claims.jti, txn: subject.claims.txn }
+    detail: { audience, subjectJtiHash: jtiHashOf(subject.claims.jti), jtiHash: jtiHashOf(issued.claims.jti), txn: subject.claims.txn }
   })
   return tokenResponse(issued, { issued_token_type: ACCESS_TOKEN_TYPE ?? '' })
 }

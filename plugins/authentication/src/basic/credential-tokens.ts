@@ -15,6 +15,8 @@ export interface CredentialTokens {
    * @throws `SALLYPORT_AUTHENTICATION_BASIC_REJECTED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503)
    */
   readonly obtain: (credential: BasicCredential, connection: EndUserConnection) => Promise<VerifiedToken>
+  /** Another token than this one, which the issuer refuses; throws as `obtain`. */
+  readonly replace: (refusedToken: string, credential: BasicCredential, connection: EndUserConnection) => Promise<VerifiedToken>
   /** Revokes the refresh tokens that are held; ends in bounded time and never rejects. */
   readonly drain: () => Promise<void>
 }
@@ -59,6 +61,14 @@ export function createCredentialTokens (options: ResolvedBasicOptions, verifier:
       refreshAheadFromMs = clock() + REFRESH_AHEAD_PAUSE_MS
       return usable
     }
+  }
+
+  async function replace (refusedToken: string, credential: BasicCredential, connection: EndUserConnection): Promise<VerifiedToken> {
+    const key = keyOf(credential)
+    const seen = held.get(key)
+    // Another request was here first, if what is held is not the refused token any more.
+    const usable = seen === undefined || seen.accessToken === refusedToken ? null : await verifyOrNull(verifier, seen.accessToken)
+    return usable ?? await once(key, () => renew(key, seen, credential, connection))
   }
 
   /** One renewal at a time for a credential; who comes meanwhile shares its outcome. */
@@ -109,5 +119,5 @@ export function createCredentialTokens (options: ResolvedBasicOptions, verifier:
     await revoker.drain(all, options.drainTimeoutMs)
   }
 
-  return { obtain, drain }
+  return { obtain, replace, drain }
 }

@@ -1,4 +1,5 @@
 import type { TokenClient } from '@sallyport/security-context'
+import { originMistakes } from '../session/request-origin.ts'
 
 /** Options of the Basic strategy. */
 export interface BasicOptions {
@@ -10,10 +11,16 @@ export interface BasicOptions {
   readonly scope?: string
   /**
    * Whether browsers get the Basic challenge, which makes them show a dialog of their own and keep the password until they
-   * are closed. Default true; an app with a login page of its own sets false. A browser is told by its `Sec-Fetch-*` headers.
+   * are closed. Default false. A browser is told by its `Sec-Fetch-*` headers or `Origin`; clients without them are always
+   * offered it.
    */
   readonly browserChallenge?: boolean
-  /** A token is refreshed this long before it expires. Default 30. */
+  /**
+   * Own origins (`https://shop.example`): pages of other ones may change nothing with the password that a browser remembers.
+   * Default: scheme and host of each request, right unless a proxy that Fastify does not trust ends TLS.
+   */
+  readonly origins?: readonly string[]
+  /** A token is refreshed this long before it expires, and no sooner than in the last third of its life. Default 30. */
   readonly refreshAheadSeconds?: number
   /** Credentials whose tokens are kept; past it the least recently used is dropped and its refresh token revoked. Default 10 000. */
   readonly maxCredentials?: number
@@ -28,8 +35,9 @@ export interface BasicOptions {
 }
 
 /** The Basic options with every default filled in. */
-export interface ResolvedBasicOptions extends Required<Omit<BasicOptions, 'scope'>> {
+export interface ResolvedBasicOptions extends Required<Omit<BasicOptions, 'scope' | 'origins'>> {
   readonly scope: string | null
+  readonly origins: readonly string[] | null
 }
 
 /** Visible ASCII without what a quoted string would have to escape. @see RFC 9110 §5.6.4 */
@@ -41,7 +49,8 @@ export function resolveBasicOptions (options: BasicOptions): ResolvedBasicOption
     tokenClient: options.tokenClient,
     realm: options.realm ?? 'sallyport',
     scope: options.scope ?? null,
-    browserChallenge: options.browserChallenge ?? true,
+    browserChallenge: options.browserChallenge ?? false,
+    origins: options.origins ?? null,
     refreshAheadSeconds: options.refreshAheadSeconds ?? 30,
     maxCredentials: options.maxCredentials ?? 10_000,
     rejectedTtlMs: options.rejectedTtlMs ?? 5000,
@@ -53,7 +62,7 @@ export function resolveBasicOptions (options: BasicOptions): ResolvedBasicOption
 
 /** Every mistake in the options, in words for the operator. */
 export function basicOptionMistakes (options: ResolvedBasicOptions): string[] {
-  const mistakes: string[] = []
+  const mistakes: string[] = [...originMistakes('basic.origins', options.origins)]
   if (!REALM.test(options.realm)) mistakes.push('basic.realm must be 1 to 200 printable ASCII characters without " and \\')
   for (const name of ['maxCredentials', 'maxRejected'] as const) {
     if (!Number.isSafeInteger(options[name]) || options[name] < 1) mistakes.push(`basic.${name} must be a positive integer`)

@@ -1,10 +1,10 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { BasicRejectedError } from '../errors.ts'
+import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf } from '../record-event.ts'
-import { isBrowser } from '../session/request-origin.ts'
+import { isBrowser, isForeign, isUnsafe, ownOrigins } from '../session/request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage, type VerifiedToken } from '../token-failure.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
 import { resolveBasicOptions, type BasicOptions } from './options.ts'
@@ -15,6 +15,10 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
 /**
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
  * no service ever.
+ *
+ * A browser that remembers a password sends it with requests of any site's page, like a cookie. So what changes something is
+ * refused when it comes from a foreign page, before the password is looked at; a client that is no browser says nothing of
+ * pages and is not.
  * @param fastify where close hooks go
  * @param options the strategy's options, found to be without mistakes
  * @param verifier verifies the tokens that the server issues
@@ -32,25 +36,35 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
 
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
+    if (isUnsafe(request.method, request.headers) && isForeign(request.headers, ownOrigins(resolved.origins, request))) {
+      return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
+    }
     const credential = await parse(request, reply)
     if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
+    const connection = connectionOf(request)
     try {
-      const { principal, accessToken } = await tokens.obtain(credential, connectionOf(request))
-      return { kind: 'accepted', principal, accessToken }
+      const verified = await tokens.obtain(credential, connection)
+      const renew = async (refusedToken: string): Promise<VerifiedToken | null> => await tokens.replace(refusedToken, credential, connection).catch(nullIfRejected)
+      return { kind: 'accepted', ...verified, renew }
     } catch (error) {
       // A new error for each request: requests that shared the refusal must not share its headers.
-      if (isRejection(error)) return refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected')
+      if (isRejection(error)) return { ...refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected'), about: { nameTried: credential.username } }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
     }
   }
 
-  function refused (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+  function refused (request: FastifyRequest, error: FastifyError, reason: string): Extract<StrategyResult, { kind: 'refused' }> {
     const shown = challengeFor(request)
     return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
   }
 
   return { name: 'basic', challenge, challengeFor, authenticate }
+}
+
+function nullIfRejected (error: unknown): null {
+  if (isRejection(error)) return null
+  throw error
 }
 
 function isRejection (error: unknown): boolean {

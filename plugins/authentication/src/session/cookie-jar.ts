@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import { chunkNames, joinCookie, splitCookie, type NamedValue } from './cookie-chunks.ts'
 import type { ResolvedSessionOptions } from './options.ts'
@@ -16,7 +17,15 @@ export type SessionCookies =
   | { readonly kind: 'duplicated' }
   /** At least one cannot be opened. */
   | { readonly kind: 'invalid' }
-  | { readonly kind: 'tokens', readonly accessToken: string | null, readonly refreshToken: string | null }
+  /** The access token of one session and the refresh token of another. */
+  | { readonly kind: 'mismatched' }
+  | {
+    readonly kind: 'tokens'
+    readonly accessToken: string | null
+    readonly refreshToken: string | null
+    /** What the cookies of one session have in common. */
+    readonly pairingId: string
+  }
 
 /** A change to the browser's cookies. */
 export interface CookieChanges {
@@ -25,15 +34,29 @@ export interface CookieChanges {
   readonly attributes: Readonly<CookieSerializeOptions>
 }
 
+interface PairedToken { readonly pairingId: string, readonly token: string }
+
 /** Reads and writes the session cookies; plain values in and out. */
 export interface CookieJar {
   readonly read: (header: string | undefined) => SessionCookies
-  /** Seals tokens. Throws `SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE`. */
-  readonly seal: (tokens: SessionTokens) => readonly NamedValue[]
+  /**
+   * Seals tokens, each with the session's pairing id: made at login, kept by refreshes.
+   * Throws `SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE`.
+   */
+  readonly seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
   /** Sets what was sealed, and removes our other cookies that the request brought: chunks of a larger predecessor. */
   readonly replace: (sealed: readonly NamedValue[], header: string | undefined) => CookieChanges
   /** Removes every session cookie. */
   readonly clear: (header: string | undefined) => CookieChanges
+}
+
+const PAIRING_BYTES = 16
+/** Of a pairing id, which is base64url. */
+const PAIRING_LENGTH = 22
+
+/** A pairing id for a new session. */
+export function randomPairingId (): string {
+  return randomBytes(PAIRING_BYTES).toString('base64url')
 }
 
 /** Makes the jar of these options. */
@@ -52,19 +75,24 @@ export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
     if (sent.size === 0) return { kind: 'none' }
     const access = openCookie(accessName, 'access', sent)
     const refresh = openCookie(refreshName, 'refresh', sent)
-    return access === undefined || refresh === undefined ? { kind: 'invalid' } : { kind: 'tokens', accessToken: access, refreshToken: refresh }
+    if (access === undefined || refresh === undefined) return { kind: 'invalid' }
+    if (access !== null && refresh !== null && access.pairingId !== refresh.pairingId) return { kind: 'mismatched' }
+    const pairingId = access?.pairingId ?? refresh?.pairingId
+    if (pairingId === undefined) return { kind: 'none' }
+    return { kind: 'tokens', accessToken: access?.token ?? null, refreshToken: refresh?.token ?? null, pairingId }
   }
 
-  function openCookie (name: string, purpose: string, sent: ReadonlyMap<string, string>): string | null | undefined {
+  function openCookie (name: string, purpose: string, sent: ReadonlyMap<string, string>): PairedToken | null | undefined {
     const sealed = joinCookie(name, sent)
     if (sealed === null || sealed === undefined) return sealed
-    return sealer.open(`${purpose}\0${name}`, sealed) ?? undefined
+    const text = sealer.open(`${purpose}\0${name}`, sealed)
+    return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
   }
 
-  function seal ({ accessToken, refreshToken }: SessionTokens): readonly NamedValue[] {
-    const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, accessToken))
+  function seal ({ accessToken, refreshToken }: SessionTokens, pairingId: string): readonly NamedValue[] {
+    const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, pairingId + accessToken))
     if (refreshToken === null) return access
-    return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, refreshToken))]
+    return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, pairingId + refreshToken))]
   }
 
   function replace (sealed: readonly NamedValue[], header: string | undefined): CookieChanges {

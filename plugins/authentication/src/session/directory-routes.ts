@@ -9,7 +9,7 @@ import type { SessionCore } from './session-core.ts'
 /** Lists and ends the caller's own sessions. Whose they are, the directory decides by the access token. */
 export function directoryRoutes (fastify: FastifyInstance, core: SessionCore, directory: SessionDirectory): void {
   fastify.get('/sessions', { config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request) {
-    return { sessions: await answered(() => directory.list(accessTokenOf(request))) }
+    return { sessions: await answered(request, token => directory.list(token)) }
   })
 
   fastify.delete<{ Params: { sessionId: string } }>('/sessions/:sessionId', {
@@ -17,7 +17,7 @@ export function directoryRoutes (fastify: FastifyInstance, core: SessionCore, di
     config: { access: 'authenticated', audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } } }
   }, async function endSession (request, reply) {
     const { sessionId } = request.params
-    if (!await answered(() => directory.end(accessTokenOf(request), sessionId))) throw new SessionNotFoundError()
+    if (!await answered(request, token => directory.end(token, sessionId))) throw new SessionNotFoundError()
     core.ended.add(sessionId)
     if (request.principal?.sessionId === sessionId) core.clearCookies(request, reply)
     recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
@@ -27,7 +27,7 @@ export function directoryRoutes (fastify: FastifyInstance, core: SessionCore, di
   fastify.delete('/sessions', {
     config: { access: 'authenticated', audit: { action: 'session.end-all' } }
   }, async function endAllSessions (request, reply) {
-    await answered(() => directory.endAll(accessTokenOf(request)))
+    await answered(request, token => directory.endAll(token))
     if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
     core.clearCookies(request, reply)
     recordEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
@@ -40,10 +40,19 @@ function accessTokenOf ({ accessToken }: FastifyRequest): string {
   return accessToken
 }
 
-/** An outage behind the directory is 503 or 429, as everywhere. */
-async function answered<Result> (ask: () => Promise<Result>): Promise<Result> {
+/**
+ * What the directory answers under the caller's token; one that the issuer refuses is renewed once. An outage behind the
+ * directory is 503 or 429, as everywhere.
+ */
+async function answered<Result> (request: FastifyRequest, ask: (accessToken: string) => Promise<Result>): Promise<Result> {
   try {
-    return await ask()
+    try {
+      return await ask(accessTokenOf(request))
+    } catch (error) {
+      const renewed = hasCode(error, 'SALLYPORT_TOKEN_REJECTED') ? await request.renewAccessToken?.() : null
+      if (typeof renewed !== 'string') throw error
+      return await ask(renewed)
+    }
   } catch (error) {
     throw hasCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasCode(error, 'SALLYPORT_TOKEN_THROTTLED') ? tokenFailure(error) : error
   }

@@ -3,6 +3,7 @@ import type { TokenSet } from '@sallyport/security-context'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { connectionOf, recordEvent } from '../record-event.ts'
 import { hasCode, tokenFailure, verifyFresh, type VerifiedToken } from '../token-failure.ts'
+import { randomPairingId } from './cookie-jar.ts'
 import { requireText } from './form-body.ts'
 import { isBrowser, isForeign } from './request-origin.ts'
 import type { LoginBody } from './schemas.ts'
@@ -27,7 +28,7 @@ export function createLogin (core: SessionCore) {
     const { principal } = await openSession(core, request, reply, tokens, place)
     // The audit trail names who logged in; no stage ran before this public route.
     request.principal = principal
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', detail: { subject: principal.subject } })
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', subject: principal.subject, nameTried: username })
     if (place === 'body') return bodyTokens(tokens)
     const { subject, roles, scopes, expiresAtSeconds } = principal
     return { subject, roles, scopes, expiresAtSeconds }
@@ -59,12 +60,12 @@ async function passwordGrant ({ options }: SessionCore, request: FastifyRequest,
     return await options.tokenClient.password({ username, password, sessionKind: 'login', connection: connectionOf(request), ...scope })
   } catch (error) {
     if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
-      // Without the username: people type their password into that field. The authorization server records the account.
-      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-rejected' })
+      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-rejected', nameTried: username })
       throw new LoginRejectedError({ cause: error })
     }
     const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
-    recordEvent(request, { stage: 'session', outcome: throttled ? 'denied' : 'failure', reason: throttled ? 'login-throttled' : 'login-unavailable' })
+    const ending = throttled ? { outcome: 'denied', reason: 'login-throttled' } as const : { outcome: 'failure', reason: 'login-unavailable' } as const
+    recordEvent(request, { stage: 'session', ...ending, nameTried: username })
     throw tokenFailure(error)
   }
 }
@@ -75,7 +76,7 @@ async function openSession (
 ): Promise<VerifiedToken> {
   try {
     const verified = await verifyFresh(core.verifier, tokens)
-    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens))
+    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, randomPairingId()))
     return verified
   } catch (error) {
     recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })

@@ -20,7 +20,7 @@ export function createLogout (core: SessionCore) {
     const refreshToken = request.body?.refreshToken
     const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
     await endSession(core, request, tokens)
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', detail: subjectOf(request) })
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     return await reply.code(204).send()
   }
 }
@@ -38,6 +38,7 @@ function takeCookies (core: SessionCore, request: FastifyRequest, reply: Fastify
     throw new CsrfRefusedError()
   }
   core.clearCookies(request, reply)
+  if (cookies.kind === 'mismatched') recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
   return cookies.kind === 'tokens' ? cookies : {}
 }
 
@@ -52,7 +53,7 @@ async function endSession (core: SessionCore, request: FastifyRequest, { accessT
   try {
     await options.tokenClient.revoke({ token, tokenTypeHint: refreshToken == null ? 'access_token' : 'refresh_token' })
   } catch (cause) {
-    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete', detail: subjectOf(request) })
+    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete', ...subjectOf(request) })
     throw Object.assign(new LogoutIncompleteError({ cause }), { headers: RETRY_AFTER })
   }
 }

@@ -1,4 +1,5 @@
 import type { TokenClient } from '@sallyport/security-context'
+import { originMistakes } from './request-origin.ts'
 
 /** One key of the sealing key ring. */
 export interface SealingKey {
@@ -28,7 +29,10 @@ export interface SessionOptions {
   readonly origins?: readonly string[]
   /** Scope to ask for at login. Default: what the server grants. */
   readonly scope?: string
-  /** A session is refreshed this long before its access token expires. Default 30. */
+  /**
+   * A session is refreshed this long before its access token expires, and no sooner than in the last third of the token's
+   * life: a short-lived token is not renewed by each request. Default 30.
+   */
   readonly refreshAheadSeconds?: number
   /** How long a refresh is remembered, so that requests that were on their way with the old cookies get its result. Default 10 000. */
   readonly refreshRetentionMs?: number
@@ -73,9 +77,7 @@ export function sessionOptionMistakes (options: ResolvedSessionOptions): string[
     else if (key.byteLength !== 32) mistakes.push(`session.keys: key ${id} must have 32 bytes`)
     else if (key.every(byte => byte === key[0])) mistakes.push(`session.keys: key ${id} is not random`)
   }
-  for (const origin of options.origins ?? []) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) mistakes.push(`session.origins: ${origin} is not an origin`)
-  }
+  mistakes.push(...originMistakes('session.origins', options.origins))
   const { cookieMaxAgeSeconds: maxAge, maxRetained } = options
   if (maxAge !== null && (!Number.isSafeInteger(maxAge) || maxAge < 1)) mistakes.push('session.cookieMaxAgeSeconds must be a positive integer')
   if (!Number.isSafeInteger(maxRetained) || maxRetained < 1) mistakes.push('session.maxRetained must be a positive integer')

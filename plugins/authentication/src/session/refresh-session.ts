@@ -11,16 +11,17 @@ import type { ResolvedSessionOptions } from './options.ts'
 /** A session with new tokens. */
 export interface RenewedSession extends VerifiedToken {
   readonly tokens: TokenSet
-  /** The new cookies; the same bytes for everybody who shares this refresh. */
-  readonly cookies: () => readonly NamedValue[]
+  /** The new cookies of the session with this pairing id; the same bytes for everybody who shares this refresh. */
+  readonly cookies: (pairingId: string) => readonly NamedValue[]
 }
 
 /** Refreshes sessions, once for all requests that ask for the same. */
 export interface SessionRefresher {
   /**
+   * @param refusedToken an access token that the issuer refuses: a remembered refresh that gave it does not count
    * @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503)
    */
-  readonly refresh: (refreshToken: string, connection: EndUserConnection) => Promise<RenewedSession>
+  readonly refresh: (refreshToken: string, connection: EndUserConnection, refusedToken?: string) => Promise<RenewedSession>
   /** Forgets what is remembered of this refresh token and of its successors. Returns the newest of them, the one to revoke. */
   readonly forget: (refreshToken: string) => string
 }
@@ -33,7 +34,7 @@ interface Retained { readonly renewed: RenewedSession, readonly untilMs: number 
  * @param seal makes the cookies of new tokens
  */
 export function createSessionRefresher (
-  options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens) => readonly NamedValue[]
+  options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
 ): SessionRefresher {
   const { tokenClient, clock } = options
   const macKey = createSecretKey(randomBytes(32))
@@ -41,9 +42,9 @@ export function createSessionRefresher (
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
   const keyOf = (refreshToken: string): string => createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
-  async function refresh (refreshToken: string, connection: EndUserConnection): Promise<RenewedSession> {
+  async function refresh (refreshToken: string, connection: EndUserConnection, refusedToken?: string): Promise<RenewedSession> {
     const known = newest(refreshToken)
-    if (known !== null && await verifyOrNull(verifier, known.accessToken) !== null) return known
+    if (known !== null && known.accessToken !== refusedToken && await verifyOrNull(verifier, known.accessToken) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOf(current)
     const flight = flights.get(key) ?? renew(key, current, connection).finally(() => flights.delete(key))
@@ -73,8 +74,14 @@ export function createSessionRefresher (
   async function renew (key: string, refreshToken: string, connection: EndUserConnection): Promise<RenewedSession> {
     const tokens = await requested(refreshToken, connection)
     const verified = await verifyFresh(verifier, tokens)
-    let sealed: readonly NamedValue[] | null = null
-    const renewed = { ...verified, tokens, cookies: () => (sealed ??= seal(tokens)) }
+    const sealed = new Map<string, readonly NamedValue[]>()
+    const cookies = (pairingId: string): readonly NamedValue[] => {
+      const values = sealed.get(pairingId) ?? seal(tokens, pairingId)
+      // Only the first is kept: a refresh token was sealed into the cookies of one session.
+      if (sealed.size === 0) sealed.set(pairingId, values)
+      return values
+    }
+    const renewed = { ...verified, tokens, cookies }
     if (options.refreshRetentionMs > 0) retained.set(key, { renewed, untilMs: clock() + options.refreshRetentionMs })
     return renewed
   }

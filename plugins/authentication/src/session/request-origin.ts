@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 
 /** The header that a cross-site page cannot set without a CORS preflight that nobody answers. */
 export const CSRF_HEADER = 'x-sallyport-csrf'
@@ -35,6 +36,18 @@ export function isSameOrigin (headers: IncomingHttpHeaders, ownOrigins: readonly
 /** Whether a request by cookie may change something: from our own origin, or with the header that no foreign page can add. */
 export function isCsrfSafe (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
   return isSameOrigin(headers, ownOrigins) || headers[CSRF_HEADER] === '1'
+}
+
+/** The app's own origins: those configured, or the one that the request was sent to, as a browser spells it (without a default port). */
+export function ownOrigins (configured: readonly string[] | null, { protocol, host }: FastifyRequest): readonly string[] {
+  if (configured !== null) return configured
+  const url = `${protocol}://${host}`
+  return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
+}
+
+/** Every mistake in configured origins, in words for the operator. */
+export function originMistakes (option: string, origins: readonly string[] | null): string[] {
+  return (origins ?? []).filter(origin => URL.parse(origin)?.origin !== origin).map(origin => `${option}: ${origin} is not an origin`)
 }
 
 /** Whether a page of another origin sent this. Clients that are not browsers say nothing and are not foreign. */

@@ -76,7 +76,7 @@ function createRefresh (core: SessionCore) {
     try {
       const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, connectionOf(request))
       request.principal = principal
-      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', detail: { subject: principal.subject } })
+      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: principal.subject })
       return bodyTokens(tokens)
     } catch (error) {
       const outage = isOutage(error)

@@ -56,6 +56,7 @@ export function createSealer (keys: readonly SealingKey[], random: (bytes: numbe
   return { seal, open }
 }
 
+/** The number is of the format of the text: what was sealed for another does not open. */
 function associatedData (purpose: string, keyId: string): Buffer {
-  return Buffer.from(`sallyport session cookie 1\0${keyId}\0${purpose}`, 'utf8')
+  return Buffer.from(`sallyport session cookie 2\0${keyId}\0${purpose}`, 'utf8')
 }

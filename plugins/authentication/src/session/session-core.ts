@@ -6,6 +6,7 @@ import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
 import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
 import { createSessionRefresher, type SessionRefresher } from './refresh-session.ts'
+import { ownOrigins } from './request-origin.ts'
 
 /** What the session strategy and the session routes share. */
 export interface SessionCore {
@@ -38,7 +39,7 @@ export async function createSessionCore (fastify: FastifyInstance, given: Sessio
     jar,
     refresher: createSessionRefresher(options, verifier, jar.seal),
     ended: createEndedSessions(),
-    ownOrigins: request => options.origins ?? originOf(request),
+    ownOrigins: request => ownOrigins(options.origins, request),
     setCookies: (request, reply, sealed) => { apply(request, reply, jar.replace(sealed, request.headers.cookie)) },
     clearCookies: (request, reply) => { apply(request, reply, jar.clear(request.headers.cookie)) }
   }
@@ -55,12 +56,6 @@ export async function createSessionCore (fastify: FastifyInstance, given: Sessio
   })
   fastify.decorate(SESSION_CORE, core)
   return core
-}
-
-/** The origin that the request was sent to, as a browser spells it (without a default port). */
-function originOf ({ protocol, host }: FastifyRequest): readonly string[] {
-  const url = `${protocol}://${host}`
-  return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
 }
 
 function createEndedSessions (): SessionCore['ended'] {

@@ -2,7 +2,7 @@ import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
 import { connectionOf, recordEvent } from '../record-event.ts'
-import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { endsSoon, isOutage, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import type { SessionOptions } from './options.ts'
@@ -10,7 +10,10 @@ import { isCsrfSafe, isUnsafe } from './request-origin.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
 /** A session's tokens as the cookies bring them: either may be missing. */
-interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null }
+interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null, readonly pairingId: string }
+
+/** What a refresh needs of them. */
+interface Refreshable { readonly refreshToken: string, readonly pairingId: string, readonly refusedToken?: string }
 
 /** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
 const REFRESH_AHEAD_PAUSE_MS = 5000
@@ -24,7 +27,12 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  */
 export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, verifier: TokenVerifier): Promise<Strategy> {
   const core = await createSessionCore(fastify, options, verifier)
-  const resume = createResume(core)
+  const { resume, replace } = createResume(core)
+
+  function renewal (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId }: PresentedTokens): { renew?: RenewToken } {
+    if (refreshToken === null) return {}
+    return { renew: async refusedToken => await replace(request, reply, { refreshToken, pairingId, refusedToken }) }
+  }
 
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     const cookies = core.jar.read(request.headers.cookie)
@@ -33,12 +41,12 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
     if (isUnsafe(request.method, request.headers) && !isCsrfSafe(request.headers, core.ownOrigins(request))) {
       return refuse(request, new CsrfRefusedError(), 'csrf-refused')
     }
-    if (cookies.kind === 'invalid') {
+    if (cookies.kind === 'invalid' || cookies.kind === 'mismatched') {
       core.clearCookies(request, reply)
-      return refuse(request, new CookieInvalidError(), 'cookie-invalid')
+      return refuse(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
     try {
-      return { kind: 'accepted', ...await resume(request, reply, cookies) }
+      return { kind: 'accepted', ...await resume(request, reply, cookies), ...renewal(request, reply, cookies) }
     } catch (error) {
       if (isEnd(error)) {
         core.clearCookies(request, reply)
@@ -54,10 +62,10 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
 }
 
 /** The verified token of a session, refreshed when need be. */
-function createResume ({ options, verifier, refresher, ended, setCookies }: SessionCore) {
+function createResume ({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
   let refreshAheadFromMs = 0
 
-  return async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken }: PresentedTokens): Promise<VerifiedToken> {
+  async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, pairingId }: PresentedTokens): Promise<VerifiedToken> {
     const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
     if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
     const now = options.clock()
@@ -65,7 +73,7 @@ function createResume ({ options, verifier, refresher, ended, setCookies }: Sess
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {
-      return await refreshed(request, reply, refreshToken)
+      return await refreshed(request, reply, { refreshToken, pairingId })
     } catch (error) {
       if (!isOutage(error)) throw error
       recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
@@ -75,13 +83,30 @@ function createResume ({ options, verifier, refresher, ended, setCookies }: Sess
     }
   }
 
-  async function refreshed (request: FastifyRequest, reply: FastifyReply, refreshToken: string): Promise<VerifiedToken> {
-    const renewed = await refresher.refresh(refreshToken, connectionOf(request))
+  async function refreshed (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId, refusedToken }: Refreshable): Promise<VerifiedToken> {
+    const renewed = await refresher.refresh(refreshToken, connectionOf(request), refusedToken)
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
-    setCookies(request, reply, renewed.cookies())
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', detail: { subject: renewed.principal.subject } })
+    setCookies(request, reply, renewed.cookies(pairingId))
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: renewed.principal.subject })
     return renewed
   }
+
+  /** Refreshes because the issuer refuses a token that looks good here; a session that is over is logged out. */
+  async function replace (request: FastifyRequest, reply: FastifyReply, session: Refreshable): Promise<VerifiedToken | null> {
+    try {
+      return await refreshed(request, reply, session)
+    } catch (error) {
+      if (!isEnd(error)) {
+        recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
+        throw error
+      }
+      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'refresh-rejected' })
+      clearCookies(request, reply)
+      return null
+    }
+  }
+
+  return { resume, replace }
 }
 
 function refuse (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import authentication, { sessionRoutes, type AuthenticationOptions } from '@sallyport/authentication'
 import securityContext, { problemDetails, type SecurityEvent, type SessionDirectory } from '@sallyport/security-context'
+import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { FakeIssuer } from './fake-issuer.ts'
@@ -39,6 +40,7 @@ export async function buildApp (t: Test, { session = {}, basic, directory, issue
     ...(session === false ? {} : { session: { tokenClient, clock, keys: [key('k1')], ...session } }),
     ...(basic === undefined ? {} : { basic: { tokenClient, clock, ...basic } })
   })
+  await app.register(tokenExchange, { tokenClient, clock })
   if (session !== false) await app.register(sessionRoutes, directory === undefined ? {} : { directory })
   const who = { config: { access: 'authenticated' as const, audit: 'none' as const } }
   app.route({
@@ -47,6 +49,7 @@ export async function buildApp (t: Test, { session = {}, basic, directory, issue
     ...who,
     handler: async request => ({ subject: request.principal?.subject, roles: request.principal?.roles, token: request.accessToken, sessionId: request.principal?.sessionId })
   })
+  app.get('/exchanged', who, async request => ({ tokens: await Promise.all([request.exchangeToken('order-service'), request.exchangeToken('delivery-service')]), roles: request.principal?.roles }))
   app.get('/cacheable', who, async (_request, reply) => { await reply.header('cache-control', 'public, max-age=3600').send({}) })
   app.addHook('onSend', async function remember (request) { last = [...request.securityEvents] })
   await app.ready()

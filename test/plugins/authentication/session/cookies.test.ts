@@ -1,5 +1,7 @@
+import { createCipheriv, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { Browser, buildApp, codeOf, loggedIn } from './app.ts'
+import { Browser, buildApp, codeOf, key, loggedIn } from './app.ts'
+import { FakeIssuer } from './fake-issuer.ts'
 
 const ACCESS = '__Host-sallyport-access'
 const REFRESH = '__Host-sallyport-refresh'
@@ -168,4 +170,58 @@ t.test('B12: without a session a script gets a 401 problem and never a redirect,
       t.equal(response.headers.location, undefined)
     }
   }
+})
+
+t.test('S-02: the access cookie of one session with the refresh cookie of another is 401, cleared and an event, at once and after the token expired', async t => {
+  const { app, issuer, events } = await buildApp(t)
+  const [one, other] = [await loggedIn(app), await loggedIn(app)]
+  const mixed = (): Browser => {
+    const browser = new Browser(app)
+    browser.cookies.set(ACCESS, one.cookies.get(ACCESS)!).set(REFRESH, other.cookies.get(REFRESH)!)
+    return browser
+  }
+  for (const passedMs of [0, 301_000]) {
+    issuer.nowMs += passedMs
+    const response = await mixed().get('/orders')
+    t.equal(response.statusCode, 401)
+    t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
+    t.same(response.cookies.map(({ name, maxAge }) => [name, maxAge]), [[ACCESS, 0], [REFRESH, 0]])
+    t.same(events(), ['session/denied/cookie-mismatched', 'authentication/denied/cookie-mismatched'])
+  }
+  t.equal(issuer.calls.refresh, 0)
+  const logout = await mixed().send({ method: 'POST', url: '/logout' })
+  t.equal(logout.statusCode, 204)
+  t.same(events(), ['session/denied/cookie-mismatched', 'session/success/logout'])
+  t.equal(issuer.calls.revoke, 0)
+  t.equal((await one.get('/orders')).statusCode, 200)
+  t.equal((await other.get('/orders')).statusCode, 200, 'each session by itself goes on')
+})
+
+t.test('cookies of one session stay a pair over refreshes, also when two replicas answer at once', async t => {
+  const issuer = new FakeIssuer()
+  const [one, two] = [await buildApp(t, { issuer }), await buildApp(t, { issuer })]
+  const browser = await loggedIn(one.app)
+  issuer.nowMs += 301_000
+  const headers = { cookie: browser.cookieHeader() }
+  const answers = await Promise.all([one, two].map(async ({ app }) => await app.inject({ url: '/orders', headers })))
+  const [first, second] = answers.map(({ cookies }) => new Map(cookies.map(({ name, value }) => [name, value])))
+  browser.cookies.set(ACCESS, first!.get(ACCESS)!).set(REFRESH, second!.get(REFRESH)!)
+  t.equal((await browser.get('/orders')).statusCode, 200)
+  issuer.nowMs += 301_000
+  t.equal((await browser.get('/orders')).statusCode, 200)
+})
+
+t.test('a cookie that was sealed before cookies were paired does not open: a clean logout', async t => {
+  const { app } = await buildApp(t)
+  const { id, key: bytes } = key('k1')
+  const unpaired = (name: string, purpose: string, token: string): string => {
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(Buffer.from(`sallyport session cookie 1\0${id}\0${purpose}\0${name}`))
+    return `${name}=${id}.${Buffer.concat([nonce, cipher.update(token), cipher.final(), cipher.getAuthTag()]).toString('base64url')}`
+  }
+  const cookie = `${unpaired(ACCESS, 'access', 'an access token')}; ${unpaired(REFRESH, 'refresh', 'a refresh token')}`
+  const response = await app.inject({ url: '/orders', headers: { cookie } })
+  t.equal(response.statusCode, 401)
+  t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
+  t.equal(response.cookies.length, 2)
 })

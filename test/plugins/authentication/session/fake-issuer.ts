@@ -17,7 +17,7 @@ interface Refresh { readonly session: Session, successor: string | null }
 export class FakeIssuer {
   nowMs = 1_800_000_000_000
   readonly users = new Map<string, { password: string, roles: string[] }>([['customer1', { password: 'pass:word', roles: ['CUSTOMER'] }]])
-  readonly calls = { password: 0, refresh: 0, revoke: 0, verify: 0 }
+  readonly calls = { password: 0, refresh: 0, revoke: 0, verify: 0, exchange: 0 }
   readonly asked: { sessionKind?: string | undefined, scope?: string | undefined, connection?: EndUserConnection | undefined }[] = []
   readonly sessions: Session[] = []
   readonly revoked: string[] = []
@@ -34,6 +34,8 @@ export class FakeIssuer {
   verifyGate: Promise<void> = Promise.resolve()
   /** The verifier follows no status list: it accepts revoked tokens until they expire. */
   statusBlind = false
+  /** It takes every subject token for a bad one. */
+  exchangeRefusesAll = false
   verifyTrouble: 'refused' | 'unavailable' | null = null
   readonly #access = new Map<string, Access>()
   readonly #refresh = new Map<string, Refresh>()
@@ -74,7 +76,13 @@ export class FakeIssuer {
       const entry = this.#refresh.get(token) ?? this.#access.get(token)
       if (entry !== undefined) entry.session.ended = true
     },
-    exchange: async () => { throw new NotGranted() },
+    exchange: async ({ subjectToken, audience }) => {
+      this.calls.exchange++
+      await this.#pass(this.trouble)
+      const access = this.#access.get(subjectToken)
+      if (this.exchangeRefusesAll || access === undefined || access.session.ended || access.epoch !== access.session.epoch) throw new Rejected()
+      return { accessToken: `${audience} as ${access.roles.join(' ')}`, refreshToken: null, expiresInSeconds: this.accessSeconds, scope: null }
+    },
     clientCredentials: async () => { throw new NotGranted() }
   }
 

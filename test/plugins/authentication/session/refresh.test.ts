@@ -32,6 +32,18 @@ t.test('X1: an access token is refreshed when less than the window is left, and 
   t.equal(issuer.calls.refresh, 1)
 })
 
+t.test('X1: with tokens of 20 seconds a session is refreshed in the last third of their life, not by each request', async t => {
+  const issuer = new FakeIssuer()
+  issuer.accessSeconds = 20
+  const { app } = await buildApp(t, { issuer })
+  const browser = await loggedIn(app)
+  for (let second = 0; second < 60; second++) {
+    for (let request = 0; request < 5; request++) t.equal((await browser.get('/orders')).statusCode, 200)
+    issuer.nowMs += 1000
+  }
+  t.equal(issuer.calls.refresh, 4)
+})
+
 t.test('a session whose browser lost the access cookie is refreshed; one that lost the refresh cookie lasts as long as the access token', async t => {
   const { app, issuer } = await buildApp(t)
   const browser = await loggedIn(app)

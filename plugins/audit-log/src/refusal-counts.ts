@@ -1,0 +1,118 @@
+/** Refusals of one kind that one row stands for. */
+export interface Tally<Sample> {
+  /** The same at every attempt to write it, so that an attempt whose outcome is unknown can be repeated. */
+  readonly id: string
+  /** Whether it is the one that is written at once, what followed within the interval, or what had no place of its own. */
+  readonly kind: 'first' | 'more' | 'others'
+  /** The first refusal of this kind; `null` for `others`. */
+  readonly sample: Sample | null
+  readonly repeats: number
+  /** Epoch in ms of the first and of the last of them. */
+  readonly firstAtMs: number
+  readonly lastAtMs: number
+}
+
+/** Counts refusals by kind. Every tally that it hands out comes back by `written` or by `failed`. */
+export interface RefusalCounts<Sample> {
+  /**
+   * Counts one refusal.
+   * @param key what makes two refusals the same kind
+   * @param sample asked for the first of a kind only
+   * @returns what to write at once: the first of its kind
+   */
+  readonly count: (key: string, sample: () => Sample, atMs: number) => Tally<Sample> | null
+  /** Ends an interval: what is to be written now. Forgets the kinds that were quiet for all of it. */
+  readonly collect: () => Tally<Sample>[]
+  readonly written: (tally: Tally<Sample>) => void
+  /** The same tally is collected again. */
+  readonly failed: (tally: Tally<Sample>) => void
+  /** Refusals that were counted and are not written. */
+  readonly unwritten: () => number
+  /** Kinds that are told apart now, at most `maxKeys`. */
+  readonly size: () => number
+}
+
+interface Pending { repeats: number, readonly firstAtMs: number, lastAtMs: number }
+interface Kind<Sample> {
+  readonly sample: Sample | null
+  pending: Pending | null
+  /** One at most: while it is not written, what follows is pending. So an outage of any length holds two counts a kind. */
+  outgoing: { readonly tally: Tally<Sample>, underWay: boolean } | null
+  isQuiet: boolean
+}
+
+/**
+ * Counts in memory what a stranger can cause without end, so that rows are bounded by kinds and time, not by requests. No
+ * refusal is lost or counted twice while the process lives.
+ * @param maxKeys kinds told apart at a time; the refusals of further kinds are one count, `others`
+ * @param newId ids of tallies
+ */
+export function createRefusalCounts<Sample> (maxKeys: number, newId: () => string): RefusalCounts<Sample> {
+  const kinds = new Map<string, Kind<Sample>>()
+  const others = newKind<Sample>(null)
+  const holders = new WeakMap<Tally<Sample>, Kind<Sample>>()
+
+  function count (key: string, sample: () => Sample, atMs: number): Tally<Sample> | null {
+    const known = kinds.get(key)
+    if (known !== undefined || kinds.size >= maxKeys) {
+      addTo(known ?? others, atMs)
+      return null
+    }
+    const kind = newKind(sample())
+    kinds.set(key, kind)
+    addTo(kind, atMs)
+    return handOut(kind, 'first')
+  }
+
+  function collect (): Tally<Sample>[] {
+    const due = [...kinds.values()].map(kind => handOut(kind, 'more'))
+    for (const [key, kind] of kinds) {
+      if (kind.isQuiet && kind.outgoing === null) kinds.delete(key)
+      kind.isQuiet = true
+    }
+    return [...due, handOut(others, 'others')].filter(tally => tally !== null)
+  }
+
+  function handOut (kind: Kind<Sample>, as: Tally<Sample>['kind']): Tally<Sample> | null {
+    if (kind.outgoing === null && kind.pending !== null) {
+      const tally = { id: newId(), kind: as, sample: kind.sample, ...kind.pending }
+      holders.set(tally, kind)
+      kind.pending = null
+      kind.outgoing = { tally, underWay: false }
+    }
+    if (kind.outgoing === null || kind.outgoing.underWay) return null
+    kind.outgoing.underWay = true
+    return kind.outgoing.tally
+  }
+
+  function settle (tally: Tally<Sample>, isWritten: boolean): void {
+    const kind = holders.get(tally)
+    if (kind?.outgoing?.tally !== tally) return
+    if (isWritten) kind.outgoing = null
+    else kind.outgoing.underWay = false
+  }
+
+  return {
+    count,
+    collect,
+    written: tally => { settle(tally, true) },
+    failed: tally => { settle(tally, false) },
+    unwritten: () => [...kinds.values(), others].reduce((sum, kind) => sum + unwrittenOf(kind), 0),
+    size: () => kinds.size
+  }
+}
+
+function newKind<Sample> (sample: Sample | null): Kind<Sample> {
+  return { sample, pending: null, outgoing: null, isQuiet: false }
+}
+
+function unwrittenOf ({ pending, outgoing }: Kind<unknown>): number {
+  return (pending?.repeats ?? 0) + (outgoing?.tally.repeats ?? 0)
+}
+
+function addTo (kind: Kind<unknown>, atMs: number): void {
+  kind.isQuiet = false
+  kind.pending ??= { repeats: 0, firstAtMs: atMs, lastAtMs: atMs }
+  kind.pending.repeats++
+  kind.pending.lastAtMs = atMs
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify'
+import { watchConnections } from './connections.ts'
+import { drain, drainLimits, type DrainTimes } from './drain.ts'
+import { startExitWatchdog } from './exit-watchdog.ts'
+import { flushStandardLog } from './log-destination.ts'
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
+const FLUSH_MS = 1000
+/** What the last step may take beyond its limits before the process is killed. */
+const EXIT_MARGIN_MS = 2000
+
+/** Why a process ends: only a signal leaves time for a load balancer. */
+type Reason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
+
+/**
+ * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case. The exit code is 0
+ * when everything closed and no request was cut, else 1. A second signal ends the drain delay, a third the process.
+ * @param orphaned resolves when the parent is gone
+ */
+export function endProcessWhenTold (app: FastifyInstance, times: DrainTimes, orphaned: Promise<undefined>): void {
+  const limits = drainLimits(times)
+  const connections = watchConnections(app.server)
+  const skipDelay = new AbortController()
+  let ending = false
+
+  async function end (reason: Reason): Promise<void> {
+    if (ending) return
+    ending = true
+    startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
+    if (!('signal' in reason)) skipDelay.abort()
+    if ('err' in reason) app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
+    else app.log.info(reason, 'closing')
+    const outcome = await drain(app, connections, limits, skipDelay.signal)
+    if (outcome === 'stuck') app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
+    await exit(outcome === 'complete' && !('err' in reason) ? 0 : 1)
+  }
+
+  function start (reason: Reason): void {
+    end(reason).catch(async (err: unknown) => {
+      app.log.error({ err }, 'the process ends: closing failed')
+      await exit(1)
+    })
+  }
+
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (!ending) start({ signal })
+      else if (skipDelay.signal.aborted) process.exit(1)
+      else skipDelay.abort()
+    })
+  }
+  // Rejections that nobody handles arrive here as well.
+  process.on('uncaughtException', err => {
+    if (ending) app.log.error({ err }, 'an uncaught error while the process ends')
+    else start({ err })
+  })
+  void orphaned.then(() => { start({ orphaned: true }) })
+}
+
+async function exit (code: number): Promise<void> {
+  await flushStandardLog(FLUSH_MS)
+  process.exit(code)
+}

@@ -1,0 +1,104 @@
+import { writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Where log lines go; takes each of them at once and never throws. */
+export interface LogDestination {
+  write: (line: string) => void
+  /** Resolves when every line has been handed over, or nobody takes them, or `timeoutMs` have passed. */
+  flush: (timeoutMs: number) => Promise<void>
+}
+
+/** The part of a stream that the destination uses. */
+export interface LogOutput {
+  /** Hands over at once what the reader has room for, and keeps the rest. */
+  write: (text: string, done: () => void) => void
+  /** Bytes that wait for the reader. */
+  waitingBytes: () => number
+  isBroken: () => boolean
+}
+
+const MAX_WAITING_BYTES = 4 * 1024 * 1024
+
+/**
+ * A destination that cannot hold up the process: it never waits for the reader; what a slow reader leaves behind is
+ * bounded, and later lines are dropped and counted in a line of their own. A reader that is gone is no error. pino's own
+ * destination flushes synchronously when a fatal line is logged and when the process exits, and repeats for ever a write
+ * that fails.
+ */
+export function createLogDestination (output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
+  let dropped = 0
+  let written = Promise.resolve()
+
+  function hand (text: string): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    written = promise
+    output.write(text, resolve)
+  }
+
+  return {
+    write: line => {
+      if (output.isBroken()) return
+      if (output.waitingBytes() + line.length > maxWaitingBytes) {
+        dropped++
+        return
+      }
+      if (dropped > 0) hand(`${JSON.stringify({ level: 'warn', time: Date.now(), dropped, msg: 'lines are missing: the log is read too slowly' })}\n`)
+      dropped = 0
+      hand(line)
+    },
+    flush: async timeoutMs => {
+      const stop = new AbortController()
+      if (!output.isBroken()) await Promise.race([written, delay(timeoutMs, undefined, { signal: stop.signal })])
+      stop.abort()
+    }
+  }
+}
+
+let standard: LogDestination | undefined
+
+/** The destination on stdout, one for the process. */
+export function standardLogDestination (): LogDestination {
+  standard ??= createLogDestination(process.stdout instanceof Socket ? outputOfStream(process.stdout) : outputOfFile(1))
+  return standard
+}
+
+/** Waits a bounded time for the lines on stdout, when there are any. */
+export async function flushStandardLog (timeoutMs: number): Promise<void> {
+  await standard?.flush(timeoutMs)
+}
+
+/**
+ * A reader of stdout or stderr that is gone makes each write fail; as an uncaught error that would end the process while
+ * it is being ended.
+ */
+export function outliveBrokenPipes (): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+}
+
+/** Pipes, sockets and terminals: Node writes them without blocking. */
+function outputOfStream (stream: Socket): LogOutput {
+  stream.on('error', () => {})
+  return {
+    write: (text, done) => { stream.write(text, () => { done() }) },
+    waitingBytes: () => stream.writableLength,
+    isBroken: () => stream.destroyed || stream.errored !== null
+  }
+}
+
+/** A file takes what it is given, or has no room at the moment: then these lines are lost and the next ones tried again. */
+function outputOfFile (fd: number): LogOutput {
+  return {
+    write: (text, done) => {
+      const bytes = Buffer.from(text)
+      try {
+        for (let at = 0; at < bytes.byteLength;) at += writeSync(fd, bytes, at)
+      } catch {
+        // There is no other place to say so.
+      }
+      done()
+    },
+    waitingBytes: () => 0,
+    isBroken: () => false
+  }
+}

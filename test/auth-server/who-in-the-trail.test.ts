@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import type { Knex } from 'knex'
+import t from 'tap'
+import { claimsOf, exchange, FACTS, login, post, refresh, startServer, token } from './support/authorization-server.ts'
+import { authorizeUrl, browser, credentialsOf, pkce, requestOf } from './support/browser.ts'
+
+const CUSTOMER = FACTS.users.customer1
+const RULES = {
+  account: { freeFailures: 1, firstWaitMs: 60_000, longestWaitMs: 60_000 },
+  everywhere: { freeFailures: 1, firstWaitMs: 60_000, longestWaitMs: 60_000 },
+  source: { freeFailures: 100, firstWaitMs: 1000, longestWaitMs: 1000 },
+  windowMs: 600_000
+}
+
+interface Row { action: string, outcome: string, reason: string | null, subject: string | null, client_id: string | null, resource_type: string | null, resource_id: string | null, detail: Record<string, unknown> }
+
+/** The first row of a reason. What a stranger caused is written after the answer: the row is waited for. */
+async function rowWith (db: Knex, reason: string, more: Record<string, string> = {}): Promise<Row> {
+  for (;;) {
+    const row = await db('audit_events').where({ reason, ...more }).first() as Row | undefined
+    if (row !== undefined) return row
+  }
+}
+
+t.test('the trail says which account a wrong password was tried for, by which client and from where', async t => {
+  const { app, db, events } = await startServer(t)
+  await token(app, 'gateway', { grant_type: 'password', username: ' Customer1 ', password: 'wrong', source_address: '192.0.2.44' })
+  t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'password-wrong', subject: CUSTOMER.subject, clientId: 'gateway', nameTried: 'customer1' })
+  t.match(await rowWith(db, 'password-wrong'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway' })
+  t.match(await db('audit_events').where({ subject: CUSTOMER.subject }), [{ reason: 'password-wrong' }], 'the filter by subject finds it')
+})
+
+t.test('of an unknown account the trail has the name that was tried and no subject, and neither log nor row has it in clear', async t => {
+  const { app, db, events } = await startServer(t)
+  await token(app, 'gateway', { grant_type: 'password', username: 'my secret passphrase', password: 'wrong' })
+  t.match(events.at(-1), { reason: 'user-unknown', clientId: 'gateway', nameTried: 'my secret passphrase' })
+  t.notOk('subject' in (events.at(-1) ?? {}))
+  const row = await rowWith(db, 'user-unknown')
+  t.match(row, { subject: null, client_id: 'gateway' })
+  t.notMatch(JSON.stringify(row), /secret passphrase/)
+})
+
+t.test('a lock-out has a row that names the account, at the token endpoint and at the login page', async t => {
+  const { app, db } = await startServer(t, {}, { throttleRules: RULES })
+  for (const password of ['wrong', 'wrong again']) await token(app, 'gateway', { grant_type: 'password', username: 'customer1', password })
+  t.equal((await login(app)).status, 429)
+  t.match(await rowWith(db, 'login-throttled'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway' })
+
+  const page = browser(app)
+  t.equal((await page.submit(await page.get(authorizeUrl(requestOf(pkce().challenge))), credentialsOf('customer1'))).statusCode, 429)
+  t.match(await rowWith(db, 'login-throttled', { action: 'sign-in.start' }), { outcome: 'denied', subject: CUSTOMER.subject, client_id: 'web-app' })
+})
+
+t.test('who logged in, refreshed, exchanged and logged out is in the columns that the trail is searched by', async t => {
+  const { app, db } = await startServer(t)
+  const first = (await login(app)).body
+  const second = (await refresh(app, first.refresh_token)).body
+  const exchanged = (await exchange(app, second.access_token, 'order-service')).body
+  await token(app, 'machine-client', { grant_type: 'client_credentials' })
+  await post(app, '/oauth2/revoke', 'gateway', { token: second.access_token })
+  await post(app, '/oauth2/revoke', 'gateway', { token: second.refresh_token ?? '' })
+  const rows = await db('audit_events') as Row[]
+  for (const action of ['session.start', 'session.refresh', 'token.exchange', 'token.revoke', 'session.end']) {
+    t.match(rows.find(row => row.action === action), { outcome: 'success', subject: CUSTOMER.subject, client_id: 'gateway' }, action)
+  }
+  t.match(rows.find(row => row.action === 'session.start')?.detail, { grant: 'password' }, 'a session of a password can be told from one of a code')
+  t.match(rows.find(row => row.action === 'token.issue'), { subject: 'machine-client', client_id: 'machine-client' })
+  const hashOf = (jwt: string): string => createHash('sha256').update(String(claimsOf(jwt).jti)).digest('hex')
+  t.match(rows.find(row => row.action === 'token.exchange')?.detail, { subjectJtiHash: hashOf(second.access_token), jtiHash: hashOf(exchanged.access_token) }, 'the hash by which other rows know the token')
+  t.notMatch(JSON.stringify(rows), /redacted/)
+})
+
+t.test('a refused refresh says whose session it was tried on and who tried; a guessed client secret says which client it was for', async t => {
+  const { app, db } = await startServer(t)
+  const { refresh_token: own } = (await login(app)).body
+  await refresh(app, own, {}, 'web-app')
+  t.match(await rowWith(db, 'refresh-token-foreign'), { subject: CUSTOMER.subject, client_id: 'web-app', resource_type: 'session' })
+  await app.inject({
+    method: 'POST',
+    url: '/oauth2/token',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: `Basic ${Buffer.from('gateway:guess').toString('base64')}` },
+    payload: 'grant_type=client_credentials'
+  })
+  t.match(await rowWith(db, 'client-secret-wrong'), { client_id: null, resource_type: 'client', resource_id: 'gateway' })
+})
+
+t.test('an authorization error that goes to the client by redirect has a row with client, reason and host, and nothing else of the address', async t => {
+  const { app, events } = await startServer(t)
+  const { challenge } = pkce()
+  const answer = await app.inject(authorizeUrl({ ...requestOf(challenge), response_type: 'token', state: 'state-of-the-client' }))
+  t.equal(answer.statusCode, 303)
+  t.match(String(answer.headers.location), /error=unsupported_response_type/)
+  const { redirectHost } = { redirectHost: new URL(String(answer.headers.location)).host }
+  t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'response-type', clientId: 'web-app', detail: { error: 'unsupported_response_type', redirectHost } })
+})

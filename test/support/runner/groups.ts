@@ -1,0 +1,81 @@
+// Which test files share a process. Starting one, with its imports, costs more than most files need for their tests.
+
+/** Test files that run in one process, or in `parts` processes of about the same number of files. */
+export interface TestGroup {
+  readonly name: string
+  /** Files, or folders with all that is below them, from the root. */
+  readonly paths: readonly string[]
+  readonly parts?: number
+  readonly environment?: Readonly<Record<string, string>>
+  /** The files run here once more, under other conditions. */
+  readonly again?: true
+}
+
+/** In the order in which they start: what takes longest first. A file belongs to the first group that names it, else to `rest`. */
+export const GROUPS: readonly TestGroup[] = [
+  { name: 'launcher', paths: ['test/e2e/launcher.test.ts'] },
+  { name: 'flows', paths: ['test/e2e'] },
+  { name: 'packages', paths: ['test/packages', 'test/architecture'] },
+  { name: 'docs', paths: ['test/docs'] },
+  {
+    name: 'processes',
+    paths: [
+      'test/auth-server/process.test.ts', 'test/auth-server/process-failures.test.ts',
+      'test/auth-server/process-tls.test.ts', 'test/reference-services/chassis/process.test.ts'
+    ]
+  },
+  {
+    name: 'auth-server-under-a-path',
+    paths: ['token-endpoint', 'grants', 'refresh', 'exchange', 'signed-introspection', 'authorization-code', 'authorize', 'pushed-requests', 'dpop']
+      .map(name => `test/auth-server/${name}.test.ts`),
+    environment: { SALLYPORT_TEST_PREFIX: '/tenants/one' },
+    again: true
+  },
+  // Searches its own heap for secrets.
+  { name: 'basic-heap', paths: ['test/plugins/authentication/basic/basic-heap.test.ts'] },
+  { name: 'auth-server', paths: ['test/auth-server'], parts: 3 },
+  { name: 'deploy', paths: ['test/deploy'] },
+  { name: 'audit-log', paths: ['test/plugins/audit-log'] },
+  { name: 'service-process', paths: ['test/plugins/service-process'] },
+  { name: 'authentication', paths: ['test/plugins/authentication'] },
+  { name: 'edge', paths: ['test/reference-gateway', 'test/security'] },
+  { name: 'services', paths: ['test/reference-services'] },
+  { name: 'plugins', paths: ['test/plugins'] }
+]
+
+/** One process: its name and its files. */
+export interface TestProcess {
+  readonly name: string
+  readonly files: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/**
+ * Distributes test files over processes, so that each file is in exactly one of them, and in one more for each group that
+ * runs it again.
+ * @param files paths from the root
+ * @throws when a group names a path that no file is at
+ */
+export function processesFor (files: readonly string[], groups: readonly TestGroup[] = GROUPS): TestProcess[] {
+  const left = new Set(files)
+  const processes: TestProcess[] = []
+  for (const group of groups) {
+    for (const path of group.paths) if (!files.some(file => isAt(file, path))) throw new Error(`no test is at ${path}`)
+    const own = (group.again === true ? files : [...left]).filter(file => group.paths.some(path => isAt(file, path)))
+    if (group.again !== true) for (const file of own) left.delete(file)
+    processes.push(...split(group, own))
+  }
+  return left.size === 0 ? processes : [...processes, { name: 'rest', files: [...left], environment: {} }]
+}
+
+function split ({ name, parts = 1, environment = {} }: TestGroup, files: readonly string[]): TestProcess[] {
+  return Array.from({ length: parts }, (_, part) => ({
+    name: parts === 1 ? name : `${name}-${part + 1}`,
+    files: files.filter((_file, index) => index % parts === part),
+    environment
+  }))
+}
+
+function isAt (file: string, path: string): boolean {
+  return file === path || file.startsWith(`${path}/`)
+}

@@ -1,0 +1,38 @@
+// `npm test`: all tests, in few processes. `npm test -- <file …>`: these files, each in a process of its own.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../packages.ts'
+import { processesFor, type TestProcess } from './groups.ts'
+
+const FOLDER = join(ROOT, '.sallyport/test-processes')
+const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
+/** One file's limit, as in `.taprc`; a process has as much as its files may need together. */
+const FILE_TIMEOUT_MS = 120_000
+const PROCESS_TIMEOUT_SECONDS = 400
+
+function writeEntry ({ name, files, environment }: TestProcess): string {
+  const entry = join(FOLDER, `${name}.test.ts`)
+  writeFileSync(entry, [
+    `import { runFiles } from ${JSON.stringify(RUN_FILES)}`,
+    `Object.assign(process.env, ${JSON.stringify(environment)})`,
+    `await runFiles(${JSON.stringify(files.map(file => join(ROOT, file)))}, ${FILE_TIMEOUT_MS})`,
+    ''
+  ].join('\n'))
+  return entry
+}
+
+function entries (): string[] {
+  rmSync(FOLDER, { recursive: true, force: true })
+  mkdirSync(FOLDER, { recursive: true })
+  return processesFor(globSync('test/**/*.test.ts', { cwd: ROOT }).sort()).map(writeEntry)
+}
+
+const given = process.argv.slice(2)
+const options = given.filter(argument => argument.startsWith('-'))
+const files = given.filter(argument => !argument.startsWith('-'))
+const run = files.length > 0 ? files : [`--timeout=${PROCESS_TIMEOUT_SECONDS}`, ...entries()]
+const tap = spawn('tap', ['run', ...options, ...run], { cwd: ROOT, stdio: 'inherit' })
+const [code] = await once(tap, 'exit') as [number | null]
+process.exitCode = code ?? 1
