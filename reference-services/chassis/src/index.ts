@@ -7,7 +7,7 @@ export { recoveryAge, recoverySettings, serviceSettings, type RecoverySettings, 
 export { migrateService, namedMigrations, type DomainTables, type NamedMigrations, type ServiceRoles } from './migrations.ts'
 export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type Page, type PageOrder } from './page.ts'
-export { Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
+export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
 export { auditOf, auditOfRecovery, type RecordAudit } from './record-audit.ts'
 export { openRecovery, type Recovered, type RecoveryOptions } from './recovery.ts'
 export { addUnfinishedWork, dropUnfinishedWork, recoverAfter, type UnfinishedWork } from './unfinished.ts'

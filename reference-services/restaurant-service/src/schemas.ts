@@ -1,4 +1,4 @@
-import { Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
 import Type, { type Static } from 'typebox'
 
 const PriceCents = Type.Integer({ minimum: 0, maximum: 100_000 })
@@ -46,7 +46,7 @@ export const TicketSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** A page of tickets, newest first. */
-export const TicketPageSchema = Type.Object({ tickets: Type.Array(TicketSchema), next: Type.Union([Id, Type.Null()]) }, { additionalProperties: false })
+export const TicketPageSchema = Type.Object({ tickets: Type.Array(TicketSchema), next: Type.Union([Cursor, Type.Null()]) }, { additionalProperties: false })
 
 /** Path parameters of one restaurant. */
 export const RestaurantParametersSchema = Type.Object({ restaurantId: Id }, { additionalProperties: false })

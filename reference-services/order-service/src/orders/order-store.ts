@@ -15,7 +15,7 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { table: 'orders', idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_FIRST = { idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
 
 /** The lines travel with their order in one row, so that a page of orders is one query. */
 const LINES = `(
@@ -53,7 +53,7 @@ export async function findOrder (db: Knex, orderId: string): Promise<StoredOrder
 /** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
 export async function findOrders (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredOrder>> {
   const query = db('orders').select(COLUMNS, db.raw(LINES))
-  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page, ({ orderId }) => orderId)
+  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
 }
 
 /**

@@ -26,7 +26,7 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { table: 'tickets', idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_FIRST = { idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
 const LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity) order by position)
   from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
@@ -61,7 +61,7 @@ export async function findTicket (db: Knex, by: { readonly ticketId: string } | 
 /** The tickets of a restaurant, newest first. */
 export async function findTickets (db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
   const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
-  return readPage<StoredTicket>(query, NEWEST_FIRST, page, ({ ticketId }) => ticketId)
+  return readPage<StoredTicket>(query, NEWEST_FIRST, page)
 }
 
 /**
