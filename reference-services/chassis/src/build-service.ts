@@ -8,7 +8,7 @@ import securityContext, { problemDetails } from '@sallyport/security-context'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
-import { openApi } from './open-api.ts'
+import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
 /** What makes one service different from the others. */
@@ -44,6 +44,12 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
   // What is ambiguous is refused before anybody interprets it.
   await app.register(secureTransport)
 
+  // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
+  app.addHook('onRequest', function keepOutOfCaches (_request, reply, next) {
+    void reply.header('cache-control', 'no-store')
+    next()
+  })
+
   // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
   await app.register(authentication, {
     issuer: settings.issuer, audience: name, keys, ...(status !== undefined && { status }), ...(clock !== undefined && { clock })
@@ -51,6 +57,9 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
 
   // What they may do; nothing, unless the route says so.
   await app.register(authorization, { acl: { db } })
+
+  // What the routes from here on are, with what is enforced.
+  await app.register(openApi, { name, issuer: settings.issuer })
 
   // What they did, or were refused.
   await app.register(auditLog, {
@@ -63,7 +72,7 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
     checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
   })
   await app.register(metrics, { exposeOn: app.operations, process: name })
-  await app.register(openApi, { name, issuer: settings.issuer })
+  serveOpenApi(app)
 
   // Calls of other services, each with a token of its own.
   await app.register(tokenExchange, {

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { cursorText, positionOf, type Position } from './cursor.ts'
+import { cursorText, positionOf } from './cursor.ts'
 import type { PageQuery } from './schemas.ts'
 
 /** The columns that a list is ordered by, newest first. */
