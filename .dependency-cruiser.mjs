@@ -7,8 +7,15 @@ export default {
       name: 'no-sibling-plugin',
       comment: 'A plugin imports security-context only; plugins meet through request slots and collaborators.',
       severity: 'error',
-      from: { path: plugins, pathNot: '^plugins/security-context/' },
+      from: { path: plugins, pathNot: ['^plugins/security-context/', '^plugins/service-process/'] },
       to: { path: '^plugins/', pathNot: ['^plugins/security-context/', '^plugins/$1/'] }
+    },
+    {
+      name: 'process-opens-what-every-process-has',
+      comment: 'The one exception (ADR 14): service-process opens settings, transport and readiness, and knows no other plugin.',
+      severity: 'error',
+      from: { path: '^plugins/service-process/' },
+      to: { path: '^plugins/', pathNot: '^plugins/(service-process|security-context|configuration|secure-transport|health)/' }
     },
     {
       name: 'contract-imports-nothing-of-ours',

@@ -1,14 +1,13 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
-import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { isLoopback, serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
+import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { loggerOptions, type Tracing } from '@sallyport/service-process'
+import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './admin/keys.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
@@ -51,9 +50,10 @@ export interface AppCollaborators extends AuthServerCollaborators {
   readonly housekeepingSchedule?: Schedule
   /** What an effect without an audit row becomes; tests refuse it. */
   readonly unfulfilledAudit?: 'record' | 'refuse'
-  /** Ends what the collaborators hold open, after everything that still uses it: the audit trail seals its last rows with the database. */
-  readonly release?: () => Promise<void>
 }
+
+/** The name of this process: in its log, its traces and its audit trail, and the audience of its own resources. */
+export const NAME = OWN_AUDIENCE
 
 /** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
 const TRACE_ID_BYTES = 16
@@ -69,21 +69,14 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  const fastify: FastifyInstance = Fastify({
-    ...serverOptions(tls === undefined ? null : serverTls(tls)),
-    // Never a caller's: every caller is a stranger here until the grant, and rows and log lines are found by these ids.
-    requestIdHeader: false,
-    genReqId: () => randomUUID(),
-    logger: loggerOptions({ name: OWN_AUDIENCE, level: settings.logLevel, ...(tracing !== undefined && { traceIds: tracing.traceIds }) }),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
-  })
-
-  const { release } = collaborators
-  // Fastify closes in reverse: the first hook runs last.
-  if (release !== undefined) fastify.addHook('onClose', async function releaseCollaborators () { await release() })
+  // Never a caller's ids: every caller is a stranger here until the grant, and rows and log lines are found by these ids.
+  const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
   await fastify.register(problemDetails)
+  await fastify.register(operations, {
+    settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
+  })
   await fastify.register(secureTransport)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
@@ -97,10 +90,6 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }
-  await fastify.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
-    checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
-  })
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
   openHousekeeping(fastify, server, (settings.housekeepingIntervalSeconds ?? 60) * 1000, collaborators.housekeepingSchedule)

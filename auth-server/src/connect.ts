@@ -1,75 +1,43 @@
 import { readFile } from 'node:fs/promises'
-import type { Socket } from 'node:net'
-import { isLoopback, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
-import { databaseLog } from '@sallyport/service-process'
-import knex, { type Knex } from 'knex'
+import type { ProcessContext } from '@sallyport/service-process'
+import type { FastifyInstance } from 'fastify'
+import { buildApp, type AppCollaborators } from './app.ts'
 import { InvalidSettingsError } from './errors.ts'
 import type { AuthServerSettings } from './settings.ts'
-
-/** What is used here of a connection of the driver. */
-interface DriverConnection {
-  readonly connection: { readonly stream: Socket }
-  /** False while an answer is awaited. */
-  readonly readyForQuery: boolean
-}
+import { postgresStore } from './store/postgres/index.ts'
 
 /**
- * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: neither a connection, nor a
- * statement (which the server gives up by then as well), nor an answer that never comes.
- */
-export function connectDatabase ({ databaseUrl, databaseConnections, databaseTimeoutMs = 5000 }: Pick<AuthServerSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>): Knex {
-  return knex({
-    client: 'pg',
-    log: databaseLog,
-    connection: {
-      connectionString: databaseUrl,
-      connectionTimeoutMillis: databaseTimeoutMs,
-      statement_timeout: databaseTimeoutMs,
-      idle_in_transaction_session_timeout: 2 * databaseTimeoutMs,
-      keepAlive: true
-    },
-    acquireConnectionTimeout: databaseTimeoutMs,
-    pool: {
-      min: 0,
-      max: databaseConnections,
-      afterCreate: (connection: DriverConnection, done: (error: Error | null, connection: DriverConnection) => void) => {
-        dropWhenSilent(connection, databaseTimeoutMs)
-        done(null, connection)
-      }
-    }
-  })
-}
-
-/**
- * Ends a connection on which an answer has not come in time: the query in flight is rejected and the pool makes a new
- * connection. The driver's own timeout would leave the dead connection in the pool.
- */
-function dropWhenSilent (driver: DriverConnection, timeoutMs: number): void {
-  const { stream } = driver.connection
-  // A little later than the server's own limit, whose answer says more.
-  stream.setTimeout(timeoutMs + 250, () => {
-    if (!driver.readyForQuery) stream.destroy(new Error('Connection terminated: the database gave no answer in time'))
-  })
-}
-
-/**
- * The TLS material that the settings name, `null` for plain HTTP on loopback.
+ * Makes the collaborators of the authorization server of its settings and what its process has opened.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function tlsOf ({ host, tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath }: AuthServerSettings): Promise<TlsMaterial | null> {
-  if (tlsCertificatePath !== undefined && tlsPrivateKeyPath !== undefined && tlsCaPath !== undefined) {
-    return await loadTlsMaterial({ certificatePath: tlsCertificatePath, privateKeyPath: tlsPrivateKeyPath, caPath: tlsCaPath })
+export async function connect (settings: AuthServerSettings, context: ProcessContext): Promise<AppCollaborators> {
+  const { tls, tracing, database } = context
+  const [clientCa, logoutCa] = await Promise.all([
+    readAuthorities(settings, 'mtlsClientCaPath'), readAuthorities(settings, 'backchannelLogoutCaPath')
+  ])
+  return {
+    store: postgresStore(database),
+    tracing,
+    ...(tls !== null && { tls }),
+    ...(clientCa !== null && { clientCa }),
+    ...(logoutCa !== null && { logoutDelivery: { ca: logoutCa } })
   }
-  if ((tlsCertificatePath ?? tlsPrivateKeyPath ?? tlsCaPath) !== undefined) throw new InvalidSettingsError('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together')
-  if (!isLoopback(host)) throw new InvalidSettingsError(`plain HTTP on ${host} would show tokens to the network: give the TLS paths`)
-  return null
 }
 
-/**
- * The authorities of a setting that is used when they are not those of the server itself.
- * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
- */
-export async function authoritiesOf (settings: AuthServerSettings, name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'): Promise<string | null> {
+/** The app of the process; the log of a first boot says what to run, since without a client nobody gets a token. */
+export async function build (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
+  const app = await buildApp(settings, collaborators)
+  if (await collaborators.store.connection?.('clients').first('id') === undefined) {
+    app.log.warn('there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, ' +
+      '`npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest')
+  }
+  return app
+}
+
+/** The authorities of a setting that is used when they are not those of the server itself. */
+async function readAuthorities (
+  settings: AuthServerSettings, name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'
+): Promise<string | null> {
   const path = settings[name]
   if (path === undefined) return null
   try {

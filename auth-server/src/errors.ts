@@ -12,7 +12,7 @@ export const UnsafeKeyStepError = createError('SALLYPORT_AUTH_SERVER_KEY_STEP_UN
 /** No key signs now: the first one could not be made or read. */
 export const NoSigningKeyError = createError('SALLYPORT_AUTH_SERVER_SIGNING_KEY_MISSING', 'Service Unavailable', 503)
 
-/** Too many password hashes wait; the request can be repeated after `Retry-After` seconds. */
+/** Too many password hashes wait, or this one waited too long; the request can be repeated after `Retry-After` seconds. */
 export const PasswordQueueFullError = createError('SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL', 'Service Unavailable', 503)
 
 /** A session request came with a client's own token, which has no session. @see RFC 6750 §3.1 */

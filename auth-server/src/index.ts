@@ -1,5 +1,4 @@
 export { buildApp, type AppCollaborators } from './app.ts'
-export { connectDatabase } from './connect.ts'
 export { settingsSchema, type AuthServerSettings } from './settings.ts'
 export { migrate, type DatabaseRoles } from './migrate.ts'
 export { seedDemo, seedStore, type DemoFacts } from './demo/seed-demo.ts'

@@ -1,30 +1,21 @@
+import type { DeepReadonly } from '@sallyport/configuration'
+import { processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
 
 const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
 /** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
 export const settingsSchema = Type.Object({
-  nodeEnv: Type.Optional(Type.String()),
-  logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
-  host: Type.String({ default: '127.0.0.1' }),
-  port: Type.Integer({ minimum: 0, maximum: 65535, default: 8081 }),
-  operationsPort: Type.Integer({ minimum: 0, maximum: 65535, default: 8181 }),
-  drainDelayMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 300_000, description: 'The server is not ready and still serves for so long after the signal to end. Default: 5000.' })),
+  ...processSettings({ port: 8081, operationsPort: 8181 }),
   mtlsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })),
   mtlsOrigin: Type.Optional(Type.String({ format: 'secure-url', description: 'Where clients reach that listener. Default: the host of the issuer with mtlsPort.' })),
   mtlsClientCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for client certificates (PEM). Default: those of tlsCaPath.' })),
   backchannelLogoutCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.' })),
   dpopNonceRequired: Type.Optional(Type.Boolean({ description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server. Default: true.' })),
   issuer: Type.String({ format: 'secure-url', pattern: '[^/]$', description: 'Issuer, without a slash at the end; a path mounts everything under it.' }),
-  databaseUrl: Type.String({ secret: true }),
-  databaseConnections: Type.Integer({ minimum: 2, default: 10 }),
-  databaseTimeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 60_000, description: 'Nothing waits for the database longer than this; past it the answer is 503. Default: 5000.' })),
   sealingKeys: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-', description: 'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.' }),
   passwordPeppers: Type.Optional(Type.String({ secret: true, minLength: 4, description: 'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, separated by spaces. `none` in the first place: new hashes have none.' })),
   passwordPepper: Type.Optional(Type.String({ secret: true, minLength: 32, description: 'The one key from before they had ids; see passwordPeppers.' })),
-  tlsCertificatePath: Type.Optional(Type.String()),
-  tlsPrivateKeyPath: Type.Optional(Type.String()),
-  tlsCaPath: Type.Optional(Type.String()),
   accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
   loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
   loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
@@ -41,4 +32,4 @@ export const settingsSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** The settings as values. */
-export type AuthServerSettings = Static<typeof settingsSchema>
+export type AuthServerSettings = DeepReadonly<Static<typeof settingsSchema>>

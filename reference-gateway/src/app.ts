@@ -1,24 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import auditLog from '@sallyport/audit-log'
-import authentication, { type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
+import authentication, { createIntrospector, type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
-import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { isLoopback, serverOptions } from '@sallyport/secure-transport'
+import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
-import { loggerOptions, type Tracing } from '@sallyport/service-process'
+import type { Schedule } from '@sallyport/security-context/mechanics'
+import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
-import type { ServerOptions } from 'node:https'
 import type { Dispatcher } from 'undici'
+import { endOpenAnswers } from './forward/end-open-answers.ts'
 import { forwardRoutes } from './forward/index.ts'
-import { routesOf } from './forward/upstreams.ts'
+import { createOpenAnswers } from './forward/open-answers.ts'
+import { type Route, routesOf } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './login-throttle.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings, sealingKeys } from './settings.ts'
+
+/** The name of this process: in its log, its traces and its audit trail. */
+export const NAME = 'reference-gateway'
 
 /** The audience of the tokens that the edge accepts. */
 export const AUDIENCE = 'sallyport-gateway'
@@ -32,18 +37,25 @@ export interface GatewayCollaborators {
   readonly status?: StatusSource
   /** Where opaque tokens are asked about; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
-  /** For calls of services: it must verify their certificates. */
+  /**
+   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their certificates, bound
+   * its queue and let a call that waits end with its signal, as `createPeerAgent` does.
+   */
   readonly upstreamAgent: Dispatcher
+  /** The routing table. Default: {@link routesOf} the settings. */
+  readonly routes?: readonly Route[]
+  /** When open answers are looked at. Default: each half second. */
+  readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database. */
   readonly db: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
-  /** TLS of the edge listener. */
-  readonly tls?: ServerOptions
+  /** Own certificate: of the edge listener where `edgeTls` is set, and of an operations listener that is reached from elsewhere. */
+  readonly tls?: TlsMaterial
+  /** Readiness checks beside those of the database and the keys, by name. */
+  readonly checks?: Readonly<Record<string, () => Promise<void>>>
   /** Epoch in ms. */
   readonly clock?: () => number
-  /** Closes the collaborators; runs when everything that uses them has stopped. */
-  readonly close?: () => Promise<void>
 }
 
 /**
@@ -53,54 +65,65 @@ export interface GatewayCollaborators {
  */
 export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls, close } = collaborators
+  const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
+  const edgeTls = settings.edgeTls ? tls : undefined
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...serverOptions(tls ?? null),
-    ...edgeServerOptions(settings),
-    logger: loggerOptions({ name: 'reference-gateway', level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) })
+    ...instanceOptions({ name: NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
+    ...edgeServerOptions()
   })
-
-  // Added first, it runs last: the audit log seals once more when it closes.
-  if (close !== undefined) app.addHook('onClose', close)
 
   if (tracing !== undefined) await app.register(tracing.plugin)
   // A trace begins here: what a stranger says about traces is not believed.
   await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
   await app.register(problemDetails)
+  // What is too much is shed before it costs anything.
+  await app.register(operations, {
+    settings,
+    tls,
+    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
+  })
   await app.register(secureTransport)
-  await app.register(requestHygiene)
+  await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
   await app.register(helmet, { strictTransportSecurity: false })
 
-  await app.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort, ...(tls && !isLoopback(settings.host) && { https: tls }) },
-    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
-  })
-  await app.register(metrics, { exposeOn: app.operations, process: 'reference-gateway' })
+  await app.register(metrics, { exposeOn: app.operations, process: NAME })
 
   await app.register(authentication, {
     issuer: settings.issuer,
     audience: AUDIENCE,
     keys,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
     basic: { tokenClient, ...clock },
-    session: { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: tls === undefined, ...clock },
+    session: { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: edgeTls === undefined, ...clock },
     ...clock
   })
   await app.register(authorization, {})
-  await app.register(auditLog, { db, process: 'reference-gateway', route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
+  await app.register(auditLog, { db, process: NAME, route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
   await app.register(tokenExchange, { tokenClient, ...clock })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+  await app.register(sessionsNeedSession)
   await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  const openAnswers = createOpenAnswers({
+    ...(status && { status }),
+    ...(introspection && { introspector: createIntrospector(introspection) }),
+    ...(collaborators.schedule && { schedule: collaborators.schedule }),
+    ...clock
+  })
+  await app.register(endOpenAnswers, { openAnswers })
   await app.register(forwardRoutes, {
-    routes: routesOf(settings),
+    routes: collaborators.routes ?? routesOf(settings),
     dispatcher: upstreamAgent,
     maxBodyBytes: settings.maxBodyBytes,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,
+    answerTimeoutMs: settings.answerTimeoutMs,
+    streamPauseMs: settings.streamPauseMs,
     additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
-    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` }
+    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` },
+    openAnswers
   })
   return app
 }

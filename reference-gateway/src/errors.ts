@@ -12,6 +12,18 @@ export const MethodRefusedError = createError('SALLYPORT_GATEWAY_METHOD_REFUSED'
 /** The client asked for another protocol on this connection. */
 export const UpgradeRefusedError = createError('SALLYPORT_GATEWAY_UPGRADE_REFUSED', 'Protocol upgrades are not supported', 400)
 
+/** The request line names another version than HTTP/1.0 or 1.1. */
+export const VersionRefusedError = createError('SALLYPORT_GATEWAY_VERSION_REFUSED', 'The HTTP version is not supported', 505)
+
+/** An HTTP/1.0 request with a transfer coding: two servers would not agree on its end. */
+export const FramingRefusedError = createError('SALLYPORT_GATEWAY_FRAMING_REFUSED', 'The request is not valid', 400)
+
+/** The request is for a host that is not this gateway's. */
+export const HostRefusedError = createError('SALLYPORT_GATEWAY_HOST_REFUSED', 'The request is for another host', 421)
+
+/** The caller's token has no session: it belongs to a client, or was issued outside a login. */
+export const SessionsRefusedError = createError('SALLYPORT_GATEWAY_SESSIONS_REFUSED', 'The access token belongs to no session', 403)
+
 /** The body is larger than the gateway forwards; counted while it streams. */
 export const BodyTooLargeError = createError('SALLYPORT_GATEWAY_BODY_TOO_LARGE', 'The request body is too large', 413)
 
@@ -21,11 +33,20 @@ export const LoginThrottledError = createError('SALLYPORT_GATEWAY_LOGIN_THROTTLE
 /** The service cannot be reached, or is not the one that its certificate must prove it to be. */
 export const UpstreamFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILED', 'The service is not available', 502)
 
+/** Too many requests wait for the service already; `Retry-After` says when to try again. */
+export const UpstreamBusyError = createError('SALLYPORT_GATEWAY_UPSTREAM_BUSY', 'The service is busy, try again', 503)
+
 /** The service refused the token that was exchanged for it: most likely the session ended or its roles changed a moment ago. */
 export const UpstreamRefusedTokenError = createError('SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN', 'The service is not available, try again', 503)
 
-/** The service did not answer in time. */
+/** The service did not begin its answer in time, or did not end it. */
 export const UpstreamTimeoutError = createError('SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT', 'The service did not answer in time', 504)
+
+/** The caller's access ended while the answer was under way; seen by the client only if nothing of the answer had left. */
+export const AccessEndedError = createError('SALLYPORT_GATEWAY_ACCESS_ENDED', 'The access has ended', 401)
+
+/** For the log: the client closed its connection before it had the answer, so nobody waits for one. */
+export const ClientLeftError = createError('SALLYPORT_GATEWAY_CLIENT_LEFT', 'The client closed the connection', 499)
 
 /** Boot: settings that are valid one by one and wrong together; the message lists every mistake. */
 export const InvalidSettingsError = createError('SALLYPORT_GATEWAY_SETTINGS_INVALID', 'Settings of the gateway: %s', 500)

@@ -1,4 +1,5 @@
 import rateLimit from '@fastify/rate-limit'
+import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { LoginThrottledError } from './errors.ts'
@@ -9,7 +10,7 @@ export interface LoginThrottleOptions {
 }
 
 /**
- * Limits `POST /login` per source address, before the password is looked at. The address is the connection's own, or
+ * Limits `POST /login` per source (an IPv4 address, or an IPv6 /64), before the password is looked at. The address is the connection's own, or
  * comes from a proxy that is trusted by name. The authorization server limits per account, over all gateways.
  */
 async function loginThrottle (fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
@@ -19,7 +20,7 @@ async function loginThrottle (fastify: FastifyInstance, { perMinute }: LoginThro
   })
   await fastify.register(rateLimit, {
     global: false,
-    keyGenerator: (request: FastifyRequest) => request.ip,
+    keyGenerator: (request: FastifyRequest) => sourceOf(request.ip),
     // The headers would tell an attacker how many tries are left; Retry-After is what a client needs.
     addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },

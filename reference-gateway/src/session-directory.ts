@@ -1,7 +1,10 @@
-import { callUpstream } from '@sallyport/token-exchange'
+import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
 import type { SessionDirectory, SessionSummary, TokenClient } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
-import { UpstreamFailedError } from './errors.ts'
+import { SessionsRefusedError, UpstreamBusyError, UpstreamFailedError, UpstreamRefusedTokenError } from './errors.ts'
+import { tryAgain } from './forward/upstream-failure.ts'
 
 /** Where the sessions are. */
 export interface SessionDirectoryOptions {
@@ -13,17 +16,22 @@ export interface SessionDirectoryOptions {
 }
 
 const AUDIENCE = 'auth-server'
+/** There is no such session: 400 for what cannot be the id of one. */
+const UNKNOWN: readonly number[] = [400, 404]
+/** Where the caller has sessions only if its token belongs to one. */
+const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 
 /**
  * The caller's sessions at the authorization server, asked for in the caller's name with an exchanged token.
- * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*` and `SALLYPORT_GATEWAY_UPSTREAM_FAILED`.
+ * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`, `SALLYPORT_GATEWAY_UPSTREAM_*` and
+ * `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
  */
 export function createSessionDirectory ({ tokenClient, origin, dispatcher, timeoutMs }: SessionDirectoryOptions): SessionDirectory {
-  async function ask (subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<{ statusCode: number, body: unknown }> {
+  async function ask (subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
     const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUDIENCE })
     const answer = await callUpstream({ origin, token, headers: {}, dispatcher, timeoutMs }, { method, path })
-    if (answer.statusCode < 300 || answer.statusCode === 404) return answer
-    throw new UpstreamFailedError({ cause: new Error(`${method} ${path} was answered with ${answer.statusCode}`) })
+    if (answer.statusCode < 300 || UNKNOWN.includes(answer.statusCode)) return answer
+    throw refusalOf(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
   }
 
   return {
@@ -36,13 +44,40 @@ export function createSessionDirectory ({ tokenClient, origin, dispatcher, timeo
     async end (accessToken, sessionId) {
       // An empty id would end every session instead of one.
       if (sessionId === '') return false
-      return (await ask(accessToken, 'DELETE', `/sessions/${encodeURIComponent(sessionId)}`)).statusCode !== 404
+      return (await ask(accessToken, 'DELETE', `/sessions/${encodeURIComponent(sessionId)}`)).statusCode < 300
     },
     async endAll (accessToken) {
       await ask(accessToken, 'DELETE', '/sessions')
     }
   }
 }
+
+/** An answer that is no success, as the caller learns of it. The token is good here: a 401 says that its session has ended since. */
+function refusalOf ({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
+  if (statusCode === 401) return tryAgain(new UpstreamRefusedTokenError({ cause }))
+  if (statusCode === 403) return new SessionsRefusedError({ cause })
+  const wait = Number(headers['retry-after'])
+  if (statusCode === 429 || statusCode === 503) return tryAgain(new UpstreamBusyError({ cause }), wait > 0 ? wait : undefined)
+  return new UpstreamFailedError({ cause })
+}
+
+/**
+ * Refuses tokens without a session on the routes of sessions with `SALLYPORT_GATEWAY_SESSIONS_REFUSED`: a client that acts in its
+ * own name has none to list or to end. Register it before the session routes.
+ */
+async function refuseSessionless (fastify: FastifyInstance): Promise<void> {
+  fastify.addHook('onRoute', function needSession (route) {
+    if (SESSION_ROUTES.includes(route.url)) route.preHandler = [refuseWithoutSession, ...[route.preHandler ?? []].flat()]
+  })
+}
+
+async function refuseWithoutSession (request: FastifyRequest): Promise<void> {
+  if (request.principal?.sessionId != null) return
+  request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'no-session' })
+  throw new SessionsRefusedError()
+}
+
+export const sessionsNeedSession = fastifyPlugin(refuseSessionless, { name: '@sallyport/reference-gateway/sessions-need-session', fastify: '5.x', decorators: { request: ['principal', 'securityEvents'] } })
 
 function isObject (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null

@@ -17,7 +17,7 @@ for (const file of ['.dependency-cruiser.mjs', 'tsconfig.json', 'tsconfig.base.j
 // The real modules, and in front of them the copied workspaces.
 mkdirSync(join(copy, 'node_modules'))
 cpSync(join(ROOT, 'node_modules/@sallyport'), join(copy, 'node_modules/@sallyport'), { recursive: true, verbatimSymlinks: true })
-for (const name of ['fastify', 'fastify-plugin', '@fastify', 'typescript', '@types', 'knex', 'undici', 'tap', 'pg']) symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name))
+for (const name of ['fastify', 'fastify-plugin', '@fastify', 'typescript', '@types', 'knex', 'undici', 'tap', 'pg', 'typebox']) symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name))
 
 interface Violation { readonly rule: { readonly name: string }, readonly from: string }
 
@@ -35,6 +35,12 @@ function violations (): Violation[] {
 
 const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]> = [
   ['no-sibling-plugin', 'plugins/metrics/src/planted-sibling.ts', "import '@sallyport/health'\n"],
+  // The one package that may open what every process has knows no other plugin.
+  ['process-opens-what-every-process-has', 'plugins/service-process/src/planted-sibling.ts', "import '@sallyport/authentication'\n"],
+  ['process-opens-what-every-process-has', 'plugins/service-process/src/planted-token-client.ts', "import '@sallyport/token-exchange'\n"],
+  // And it is the only one: nobody else opens settings, transport or readiness.
+  ['no-sibling-plugin', 'plugins/audit-log/src/planted-settings.ts', "import '@sallyport/configuration'\n"],
+  ['no-sibling-plugin', 'plugins/audit-log/src/planted-process.ts', "import '@sallyport/service-process'\n"],
   ['contract-imports-nothing-of-ours', 'plugins/security-context/src/planted.ts', "import '@sallyport/health'\n"],
   ['plugins-know-no-app', 'plugins/health/src/planted.ts', "import '@sallyport/auth-server'\n"],
   ['apps-meet-over-the-network', 'reference-gateway/src/planted.ts', "import '@sallyport/auth-server'\n"],

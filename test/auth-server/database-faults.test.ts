@@ -1,4 +1,5 @@
-import { connectDatabase, postgresStore } from '@sallyport/auth-server'
+import { postgresStore } from '@sallyport/auth-server'
+import { connectDatabase } from '@sallyport/service-process'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { admin, parseKeyRing } from '@sallyport/auth-server'
+import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
 import t from 'tap'
 import { administration } from './support/administration.ts'
 import { ACCESS_TOKEN_TYPE, claimsOf, exchange, EXCHANGE, FACTS, login, post, SETTINGS, startServer, token } from './support/authorization-server.ts'
@@ -108,4 +109,30 @@ t.test('an opaque token and a machine token are exchanged like a user\'s', async
   t.match(claimsOf(exchanged.body.access_token), { sub: 'opaque-client', client_id: 'gateway', act: { sub: 'gateway' }, scope: 'orders:read orders:write restaurants:read', roles: [] })
   await admin.disableClient(administration(db), 'opaque-client')
   t.match(await exchange(app, opaque, 'order-service'), refusal('invalid_request'), 'its client is disabled')
+})
+
+t.test('the chain of actors grows to what resource servers accept and no further: the next exchange is refused, and the token of before still counts', async t => {
+  const { app, db, events } = await startServer(t)
+  const hop = { grantTypes: [EXCHANGE], authenticationMethods: ['client_secret_post' as const] }
+  const secrets: Record<string, string> = {}
+  for (const [id, next] of [['hop-a', 'hop-b'], ['hop-b', 'hop-a']] as const) {
+    const { secret } = await admin.createClient(administration(db), { id, ...hop, ownAudience: id, audiences: [next] })
+    secrets[id] = secret ?? ''
+  }
+  const origin = await admin.createClient(administration(db), { id: 'origin', grantTypes: ['client_credentials'], authenticationMethods: ['client_secret_post'], defaultAudience: 'hop-a' })
+  const first = await token(app, null, { grant_type: 'client_credentials', client_id: 'origin', client_secret: origin.secret ?? '' })
+  let current = first.body.access_token
+  const answers: number[] = []
+  for (let links = 1; links <= LONGEST_ACTOR_CHAIN + 1; links++) {
+    const [client, audience] = links % 2 === 1 ? ['hop-a', 'hop-b'] : ['hop-b', 'hop-a']
+    const answer = await token(app, null, {
+      grant_type: EXCHANGE, subject_token: current, subject_token_type: ACCESS_TOKEN_TYPE, audience: audience ?? '', client_id: client ?? '', client_secret: secrets[client ?? ''] ?? ''
+    })
+    answers.push(answer.status)
+    current = answer.body.access_token ?? current
+  }
+  t.strictSame(answers, [...Array<number>(LONGEST_ACTOR_CHAIN).fill(200), 400])
+  t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'actor-chain-too-long', clientId: 'hop-a' })
+  const last = await post(app, '/oauth2/introspect', null, { token: current, client_id: 'hop-a', client_secret: secrets['hop-a'] ?? '' })
+  t.match(last.body, { active: true })
 })

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { FACTS, login, startServer, token, type Answer } from './support/authorization-server.ts'
+import { claimsOf, FACTS, login, startServer, token, type Answer } from './support/authorization-server.ts'
 
 const RULES = {
   account: { freeFailures: 3, firstWaitMs: 1000, longestWaitMs: 8000 },
@@ -102,4 +102,16 @@ t.test('O-32: a right guess counts for nothing when the account was slowed down 
   const other = await another()
   meanwhile = async () => { for (let n = 0; n < 4; n++) await guess(other, 'customer1') }
   t.equal((await login(app)).status, 429)
+})
+
+t.test('a port that a proxy left on the source address is neither a reason to refuse a login nor a way around the limit', async t => {
+  const { app, db } = await startServer(t, {}, { throttleRules: RULES })
+  for (let n = 0; n < 7; n++) t.equal((await guess(app, `nobody${n}`, `192.0.2.9:${5000 + n}`)).status, 400)
+  t.equal((await guess(app, 'other', '192.0.2.9')).status, 429, 'one source, whatever the port')
+  for (const [told, kept] of [['198.51.100.7:61234', '198.51.100.7'], ['[2001:db8:0:9::1]:443', '2001:db8:0:9::1'], ['fe80::1%eth0', 'fe80::1']] as const) {
+    const { status, body } = await login(app, 'customer1', { source_address: told })
+    t.equal(status, 200, told)
+    t.equal((await db('sessions').where({ id: claimsOf(body.access_token).sid }).first()).source_address, kept)
+  }
+  for (const told of ['198.51.100.7:', '198.51.100.7:123456', '[198.51.100.7', 'a:1']) t.equal((await guess(app, 'customer1', told)).body.error, 'invalid_request', told)
 })

@@ -12,7 +12,7 @@ const RULES = {
   windowMs: 600_000
 }
 
-interface Row { action: string, outcome: string, reason: string | null, subject: string | null, client_id: string | null, resource_type: string | null, resource_id: string | null, detail: Record<string, unknown> }
+interface Row { action: string, outcome: string, reason: string | null, subject: string | null, client_id: string | null, name_tried: string | null, resource_type: string | null, resource_id: string | null, detail: Record<string, unknown> }
 
 /** The first row of a reason. What a stranger caused is written after the answer: the row is waited for. */
 async function rowWith (db: Knex, reason: string, more: Record<string, string> = {}): Promise<Row> {
@@ -26,7 +26,7 @@ t.test('the trail says which account a wrong password was tried for, by which cl
   const { app, db, events } = await startServer(t)
   await token(app, 'gateway', { grant_type: 'password', username: ' Customer1 ', password: 'wrong', source_address: '192.0.2.44' })
   t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'password-wrong', subject: CUSTOMER.subject, clientId: 'gateway', nameTried: 'customer1' })
-  t.match(await rowWith(db, 'password-wrong'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway' })
+  t.match(await rowWith(db, 'password-wrong'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway', name_tried: 'customer1' })
   t.match(await db('audit_events').where({ subject: CUSTOMER.subject }), [{ reason: 'password-wrong' }], 'the filter by subject finds it')
 })
 
@@ -36,7 +36,7 @@ t.test('of an unknown account the trail has the name that was tried and no subje
   t.match(events.at(-1), { reason: 'user-unknown', clientId: 'gateway', nameTried: 'my secret passphrase' })
   t.notOk('subject' in (events.at(-1) ?? {}))
   const row = await rowWith(db, 'user-unknown')
-  t.match(row, { subject: null, client_id: 'gateway' })
+  t.match(row, { subject: null, client_id: 'gateway', name_tried: /^hmac-sha256:/ })
   t.notMatch(JSON.stringify(row), /secret passphrase/)
 })
 
@@ -63,6 +63,7 @@ t.test('who logged in, refreshed, exchanged and logged out is in the columns tha
   for (const action of ['session.start', 'session.refresh', 'token.exchange', 'token.revoke', 'session.end']) {
     t.match(rows.find(row => row.action === action), { outcome: 'success', subject: CUSTOMER.subject, client_id: 'gateway' }, action)
   }
+  t.equal(rows.find(row => row.action === 'session.start')?.name_tried, 'customer1')
   t.match(rows.find(row => row.action === 'session.start')?.detail, { grant: 'password' }, 'a session of a password can be told from one of a code')
   t.match(rows.find(row => row.action === 'token.issue'), { subject: 'machine-client', client_id: 'machine-client' })
   const hashOf = (jwt: string): string => createHash('sha256').update(String(claimsOf(jwt).jti)).digest('hex')
@@ -85,11 +86,15 @@ t.test('a refused refresh says whose session it was tried on and who tried; a gu
 })
 
 t.test('an authorization error that goes to the client by redirect has a row with client, reason and host, and nothing else of the address', async t => {
-  const { app, events } = await startServer(t)
+  const { app, db, events } = await startServer(t)
   const { challenge } = pkce()
   const answer = await app.inject(authorizeUrl({ ...requestOf(challenge), response_type: 'token', state: 'state-of-the-client' }))
   t.equal(answer.statusCode, 303)
   t.match(String(answer.headers.location), /error=unsupported_response_type/)
   const { redirectHost } = { redirectHost: new URL(String(answer.headers.location)).host }
   t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'response-type', clientId: 'web-app', detail: { error: 'unsupported_response_type', redirectHost } })
+  const row = await rowWith(db, 'response-type')
+  t.match(row, { action: 'authorization.request', outcome: 'denied', client_id: 'web-app' })
+  t.match(JSON.stringify(row.detail), redirectHost)
+  t.notMatch(JSON.stringify(row), /state-of-the-client|callback/)
 })

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
-import { buildApp, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
+import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate, type Route } from '@sallyport/reference-gateway'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
-import { createPeerAgent } from '@sallyport/secure-transport'
+import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { SignJWT } from 'jose'
@@ -12,6 +12,7 @@ import type { Test } from 'tap'
 import { summaries } from '../plugins/token-exchange/authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts'
 import { connect as connectDatabase, testDatabase } from '../support/database.ts'
+import { PROCESS_SETTINGS } from '../support/process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -62,8 +63,8 @@ export interface Service {
 export const ORDER_SERVICE = 'order-service.sallyport.internal'
 
 /** A service with a real TLS listener that keeps what it receives. */
-export async function startService (t: Test, certificate: IssuedCertificate, name = ORDER_SERVICE): Promise<Service> {
-  const app = Fastify({ https: { cert: certificate.certificate, key: certificate.privateKey }, forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 })
+export async function startService (t: Test, certificate: IssuedCertificate, name = ORDER_SERVICE, bodyLimit = 64 * 1024 * 1024): Promise<Service> {
+  const app = Fastify({ https: { cert: certificate.certificate, key: certificate.privateKey }, forceCloseConnections: true, bodyLimit })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.all('/*', (request, reply) => {
@@ -85,6 +86,8 @@ export interface Edge {
   readonly orders: Service
   readonly deliveries: Service
   readonly authority: Authority
+  /** For calls of the services. */
+  readonly agent: PeerAgent
   /** The gateway's database, as superuser. */
   readonly db: Knex
   /** Token exchanges that the gateway asked for, as `subject → audience`. */
@@ -94,18 +97,22 @@ export interface Edge {
 
 export interface EdgeOptions {
   readonly settings?: Partial<GatewaySettings>
-  readonly orderService?: Partial<{ certificate: IssuedCertificate, origin: string }>
+  readonly orderService?: Partial<{ certificate: IssuedCertificate, origin: string, bodyLimit: number }>
   readonly tokenClient?: Partial<TokenClient>
+  readonly agent?: Partial<PeerAgentOptions>
+  /** Makes the routing table, given the order service's origin. */
+  readonly routes?: (origin: string) => Route[]
+  readonly collaborators?: Partial<GatewayCollaborators>
+}
+
+/** A routing table with one route, to the order service. */
+export function oneRoute (more: Partial<Route> = {}): (origin: string) => Route[] {
+  return origin => [{ prefix: '/orders', rewritePrefix: '/orders', audience: 'order-service', origin, ...more }]
 }
 
 /** Valid settings; the services' origins are those of nobody. */
 export const SETTINGS: GatewaySettings = Object.freeze({
-  nodeEnv: 'test',
-  logLevel: 'silent',
-  port: 0,
-  host: '127.0.0.1',
-  operationsPort: 0,
-  databaseUrl: 'postgres://unused',
+  ...PROCESS_SETTINGS,
   tlsCertificatePath: 'unused',
   tlsPrivateKeyPath: 'unused',
   tlsCaPath: 'unused',
@@ -114,24 +121,25 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-  peerAddresses: [],
   orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
   restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
   deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
-  trustedProxies: [],
+  allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
   additionalRequestHeaders: [],
   maxBodyBytes: 64 * 1024,
   upstreamTimeoutMs: 5000,
+  answerTimeoutMs: 20_000,
+  streamPauseMs: 20_000,
   loginsPerMinute: 30
 })
 
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */
 export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Edge> {
   const authority = await makeAuthority()
-  const orders = await startService(t, options.orderService?.certificate ?? await authority.issue({ names: [ORDER_SERVICE] }))
+  const orders = await startService(t, options.orderService?.certificate ?? await authority.issue({ names: [ORDER_SERVICE] }), ORDER_SERVICE, options.orderService?.bodyLimit)
   const deliveries = await startService(t, await authority.issue({ names: ['delivery-service.sallyport.internal'] }), 'delivery-service.sallyport.internal')
-  const upstreamAgent = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' } })
+  const upstreamAgent = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' }, ...options.agent })
   t.after(() => upstreamAgent.destroy())
   const database = await gatewayDatabase(t)
   const exchanges: string[] = []
@@ -139,11 +147,19 @@ export async function startEdge (t: Test, options: EdgeOptions = {}): Promise<Ed
   const origin = options.orderService?.origin ?? orders.origin
   const app = await buildApp({
     ...SETTINGS, orderServiceOrigin: origin, restaurantServiceOrigin: origin, deliveryServiceOrigin: deliveries.origin, authServerOrigin: origin, ...options.settings
-  }, { tokenClient: standInTokenClient(exchanges, options.tokenClient), keys, upstreamAgent, db: database.app, tracing: eventsObserver(events) })
+  }, {
+    tokenClient: standInTokenClient(exchanges, options.tokenClient),
+    keys,
+    upstreamAgent,
+    db: database.app,
+    tracing: eventsObserver(events),
+    ...(options.routes && { routes: options.routes(origin) }),
+    ...options.collaborators
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
-  return { app, port, url: `http://127.0.0.1:${port}`, orders, deliveries, authority, db: database.superuser, exchanges, events }
+  return { app, port, url: `http://127.0.0.1:${port}`, orders, deliveries, authority, agent: upstreamAgent, db: database.superuser, exchanges, events }
 }
 
 /** A token client that writes down what it is asked for. */
@@ -207,6 +223,11 @@ export async function sendRaw (port: number, text: string, end = false): Promise
   if (end) socket.end()
   await once(socket, 'close')
   return received
+}
+
+/** Waits, without a time, until something holds. */
+export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise(resolve => { setImmediate(resolve) })
 }
 
 /** The lines of a request with a credential that is accepted. */

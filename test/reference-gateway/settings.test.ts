@@ -1,7 +1,7 @@
 import { loadSettings } from '@sallyport/configuration'
 import { settingsSchema } from '@sallyport/reference-gateway'
 import t from 'tap'
-import { checkSettings, sealingKeys, addressesOf } from '../../reference-gateway/src/settings.ts'
+import { checkSettings, sealingKeys } from '../../reference-gateway/src/settings.ts'
 import { SETTINGS } from './edge.ts'
 
 const KEY = 'A'.repeat(42) + 'E'
@@ -26,7 +26,7 @@ t.test('the environment of the reference deployment gives the settings', async t
   const { values } = loadSettings({ schema: settingsSchema, environment: ENVIRONMENT })
   checkSettings(values)
   t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
-  t.same(addressesOf(values), { 'order-service.sallyport.internal': '127.0.0.1', 'auth-server.sallyport.internal': '127.0.0.1' })
+  t.same(values.peerAddresses, ['order-service.sallyport.internal=127.0.0.1', 'auth-server.sallyport.internal=127.0.0.1'])
   t.same(sealingKeys(values)?.map(({ id }) => id), ['new', 'old'])
 })
 
@@ -35,7 +35,8 @@ t.test('a service over plain HTTP outside loopback is refused', async t => {
 })
 
 t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
-  const wrong = { ...SETTINGS, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], peerAddresses: ['a'], trustedProxies: ['1'], sealingKeys: 'planted' }
+  const { tlsCaPath: _left, ...withoutCa } = SETTINGS
+  const wrong = { ...withoutCa, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], sealingKeys: 'planted' }
   let message = ''
   try {
     checkSettings(wrong)
@@ -43,7 +44,7 @@ t.test('settings that do not fit together are refused, all at once and without a
     t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
     message = String(error)
   }
-  t.match(message, /plain HTTP on 0\.0\.0\.0.*"x-user".*peerAddresses.*trustedProxies.*sealingKeys/)
+  t.match(message, /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*sealingKeys/)
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })

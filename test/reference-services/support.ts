@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { connect, testDatabase } from '../support/database.ts'
+import { PROCESS_SETTINGS } from '../support/process-settings.ts'
 import { createTokenAuthority } from '../support/token-authority.ts'
 
 export const authority = createTokenAuthority()
@@ -37,22 +38,15 @@ export async function as (username: Username, audience: string, more: { scope?: 
 }
 
 export const SETTINGS = {
-  nodeEnv: 'test',
-  logLevel: 'silent',
-  host: '127.0.0.1',
-  port: 0,
-  operationsPort: 0,
+  ...PROCESS_SETTINGS,
   issuer: authority.issuer,
   clientId: 'a-service',
   clientSecret: 'not-used-not-used-not-used-not-used',
-  databaseUrl: 'postgres://not-used',
-  databaseConnections: 5,
   statusListPollMs: 1000,
   upstreamTimeoutMs: 2000,
   recoveryAgeMs: 10_000,
   recoveryIntervalMs: 1000,
-  orderUndoneAfterMs: 900_000,
-  peerAddresses: []
+  orderUndoneAfterMs: 900_000
 }
 
 /** An app package of a service. */
@@ -101,7 +95,9 @@ export async function startService<Settings> (
     await db.destroy()
   })
   await app.ready()
-  return { app, owner, db, audit: async () => owner('audit_events').select().orderBy('transaction_id') }
+  // Refusals of strangers are counted, and written behind the answer.
+  const audit: TestService['audit'] = async () => { await app.sealAudit(); return owner('audit_events').select().orderBy('transaction_id') }
+  return { app, owner, db, audit }
 }
 
 /** A server on loopback that plays another service. */

@@ -99,10 +99,10 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
   ]),
   'Session cookies': area([
     ['S-01', 'Cookies are host-bound, HttpOnly, SameSite and small', 'RFC 6265bis'],
-    ['S-02', 'Cookies are sealed for one purpose', 'ASVS 11.3.2'],
+    ['S-02', 'Cookies are sealed for one purpose, and those of two sessions are no session', 'ASVS 11.3.2'],
     ['S-03', 'Sealing keys rotate', 'ASVS 13.3.4'],
     ['S-04', 'Two cookies of one name are refused', 'CVE-2023-27495'],
-    ['S-05', 'Unsafe methods by cookie need the same origin or a header', 'ASVS 3.5.1'],
+    ['S-05', 'Unsafe methods by cookie need the same origin or a header, and by Basic come from no foreign page', 'ASVS 3.5.1'],
     ['S-06', 'Login from a foreign origin is refused', 'RFC 9700 §4.7'],
     ['S-07', 'Login makes new cookies; logout ends the old', 'ASVS 7.4.1'],
     ['S-08', 'Parallel requests at expiry share one refresh', 'RFC 9700 §4.14.2'],

@@ -6,9 +6,10 @@ import { tidy } from './tidy.ts'
 /** Tidies from when the app is ready until it closes; of several instances one at a time does. */
 export function openHousekeeping (fastify: FastifyInstance, { store, clock }: AuthorizationServer, intervalMs: number, schedule: Schedule = scheduleByTimer): void {
   let timer: { readonly stop: () => void } | null = null
+  let isClosing = false
   let running: Promise<void> = Promise.resolve()
   const run = async (): Promise<void> => {
-    running = tidy(store, clock()).then(
+    running = tidy(store, clock(), { isClosing: () => isClosing }).then(
       removed => { if (removed !== null && Object.values(removed).some(count => count > 0)) fastify.log.info({ removed }, 'expired rows removed') },
       (err: unknown) => { fastify.log.warn({ err }, 'expired rows cannot be removed now') }
     )
@@ -19,6 +20,7 @@ export function openHousekeeping (fastify: FastifyInstance, { store, clock }: Au
     next()
   })
   fastify.addHook('preClose', async function stopHousekeeping () {
+    isClosing = true
     timer?.stop()
     await running
   })

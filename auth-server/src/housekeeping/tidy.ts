@@ -8,6 +8,14 @@ export const TIDY_BATCH = 1000
 /** So that a run ends; the next one goes on. */
 const MOST_BATCHES = 100
 
+/** How {@link tidy} goes about it. */
+export interface TidyOptions {
+  /** Default: {@link TIDY_BATCH}. */
+  readonly batch?: number
+  /** Whether to stop after the batch at hand: a process that ends waits for it. */
+  readonly isClosing?: () => boolean
+}
+
 /**
  * Removes what cannot matter any more, a batch of each kind at a time. What is removed was refused already: tokens, codes
  * and references that have expired, and sessions that nobody can use. Sessions stay a day longer than they count, so that
@@ -17,7 +25,7 @@ const MOST_BATCHES = 100
  * whose status it cannot learn, would take the token for valid.
  * @returns how many rows of each kind were removed; `null` when another instance is at it
  */
-export async function tidy (store: Store, nowMs: number, batch = TIDY_BATCH): Promise<TidyCounts | null> {
+export async function tidy (store: Store, nowMs: number, { batch = TIDY_BATCH, isClosing = () => false }: TidyOptions = {}): Promise<TidyCounts | null> {
   const total: Record<string, number> = {}
   for (let batches = 0; batches < MOST_BATCHES; batches++) {
     const removed = await store.transaction(async trx => await trx.housekeeping.removeExpired({
@@ -25,7 +33,7 @@ export async function tidy (store: Store, nowMs: number, batch = TIDY_BATCH): Pr
     }))
     if (removed === null) return batches === 0 ? null : total
     for (const [kind, count] of Object.entries(removed)) total[kind] = (total[kind] ?? 0) + count
-    if (Object.values(removed).every(count => count < batch)) break
+    if (isClosing() || Object.values(removed).every(count => count < batch)) break
   }
   return total
 }

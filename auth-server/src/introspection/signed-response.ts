@@ -8,7 +8,7 @@ import type { IntrospectionResponse } from './introspect-token.ts'
 export const SIGNED_RESPONSE_TYPE = 'application/token-introspection+jwt'
 
 /** A quoted value of a parameter: commas in it separate nothing. One that does not end goes to the end. @see RFC 9110 §5.6.4 */
-const QUOTED = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g
+const QUOTED = /"(?:[^"\\]|\\[^])*(?:"|\\?$)/g
 
 /**
  * Whether a request asks for a signed answer, by name: a wildcard, which every client sends, asks for nothing, and a weight

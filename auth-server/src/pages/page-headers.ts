@@ -19,7 +19,7 @@ export function pageHeaders (formTarget: string | null): Readonly<Record<string,
 }
 
 /** The source of a redirect URI in a content security policy: its origin, or its scheme when that is an application's own. */
-export function sourceOf (redirectUri: string): string {
+export function formTargetOf (redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
   return protocol === 'https:' || protocol === 'http:' ? origin : protocol
 }

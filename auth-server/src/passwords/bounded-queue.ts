@@ -1,34 +1,57 @@
-/** Runs tasks with bounded concurrency and a bounded number of waiting ones. */
+import { startTimer, type StartTimer } from '@sallyport/security-context/mechanics'
+
+/** Runs tasks with bounded concurrency, a bounded number of waiting ones and a bounded wait. */
 export interface BoundedQueue {
-  /** Runs `task` when a slot is free; rejects with `full()` at once when too many wait. */
+  /** Runs `task` when a slot is free; rejects with `full()` at once when too many wait, or when it has waited too long. */
   run: <T>(task: () => Promise<T>) => Promise<T>
   /** Running and waiting tasks. */
   size: () => number
 }
 
-/**
- * @param concurrency tasks that run at a time
- * @param longest tasks that may wait
- * @param full makes the error for a task that finds the queue full
- */
-export function boundedQueue (concurrency: number, longest: number, full: () => Error): BoundedQueue {
+/** Bounds of a {@link BoundedQueue}. */
+export interface QueueBounds {
+  /** Tasks that run at a time. */
+  readonly concurrency: number
+  /** Tasks that may wait. */
+  readonly longest: number
+  /** How long one may wait, in ms: those before it may be slow. */
+  readonly timeoutMs: number
+  readonly timer?: StartTimer
+}
+
+/** @param full makes the error for a task that gets no slot */
+export function boundedQueue ({ concurrency, longest, timeoutMs, timer = startTimer }: QueueBounds, full: () => Error): BoundedQueue {
   let running = 0
-  const waiting: Array<() => void> = []
+  const waiting = new Set<() => void>()
 
   const slot = async (): Promise<void> => {
     if (running < concurrency) {
       running++
       return
     }
-    if (waiting.length >= longest) throw full()
+    if (waiting.size >= longest) throw full()
     // The task that ends hands its slot over, so `running` stays as it is.
-    await new Promise<void>(resolve => waiting.push(resolve))
+    await new Promise<void>((resolve, reject) => {
+      const take = (): void => {
+        timeout.stop()
+        resolve()
+      }
+      const timeout = timer(() => {
+        waiting.delete(take)
+        reject(full())
+      }, timeoutMs)
+      waiting.add(take)
+    })
   }
 
   const free = (): void => {
-    const next = waiting.shift()
-    if (next === undefined) running--
-    else next()
+    const [next] = waiting
+    if (next === undefined) {
+      running--
+      return
+    }
+    waiting.delete(next)
+    next()
   }
 
   return {
@@ -40,6 +63,6 @@ export function boundedQueue (concurrency: number, longest: number, full: () => 
         free()
       }
     },
-    size: () => running + waiting.length
+    size: () => running + waiting.size
   }
 }

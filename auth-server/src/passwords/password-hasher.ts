@@ -1,4 +1,5 @@
 import { hash as argon2Hash, parseOptions, verify as argon2Verify } from '@node-rs/argon2'
+import { startTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import { PasswordQueueFullError } from '../errors.ts'
 import { boundedQueue } from './bounded-queue.ts'
 import { parsePepperRing, type PepperRing } from './pepper-ring.ts'
@@ -48,6 +49,9 @@ export interface PasswordHasherOptions {
   readonly concurrency: number
   /** Hashes that may wait. */
   readonly queueLength: number
+  /** How long one may wait, in ms: a database that does not answer holds up those before it. Default: 5000. */
+  readonly queueTimeoutMs?: number
+  readonly timer?: StartTimer
   /** Keys that are not in the database: without them, a dump alone does not let passwords be guessed. Default: none. */
   readonly peppers?: PepperRing
   /** Hears of a stored hash whose pepper is not in the ring: its password is refused. */
@@ -66,6 +70,8 @@ export const argon2id: PasswordHashFunction = {
   verify: async (stored, password, pepper) => await argon2Verify(stored, password, pepper === null ? {} : { secret: pepper })
 }
 
+const QUEUE_TIMEOUT_MS = 5000
+
 /** A password that nobody can have: it is longer than any request body. */
 const UNUSABLE_PASSWORD = '-'.repeat(1 << 17)
 
@@ -79,7 +85,8 @@ interface Trial {
 /** @see RFC 9106 */
 export function createPasswordHasher (options: PasswordHasherOptions): PasswordHasher {
   const { parameters = DEFAULT_PASSWORD_PARAMETERS, peppers = parsePepperRing({}), hashFunction = argon2id, onUnknownPepper } = options
-  const queue = boundedQueue(options.concurrency, options.queueLength, () => new PasswordQueueFullError())
+  const { concurrency, queueLength: longest, queueTimeoutMs: timeoutMs = QUEUE_TIMEOUT_MS, timer = startTimer } = options
+  const queue = boundedQueue({ concurrency, longest, timeoutMs, timer }, () => new PasswordQueueFullError())
   const newestSecret = peppers.newest?.secret ?? null
   const newestId = peppers.newest?.id ?? null
   let decoy: Promise<string> | null = null

@@ -7,7 +7,7 @@ import { nextStep } from '../authorize/next-step.ts'
 import { resolveRequest } from '../authorize/pushed-requests.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { invalidRequest } from '../oauth-error.ts'
-import { sourceOf } from '../pages/page-headers.ts'
+import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../sign-in/cookies.ts'
 import { logInWithForm } from '../sign-in/log-in-with-form.ts'
@@ -37,7 +37,7 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
   fastify.route({
     method: ['GET', 'POST'],
     url: AUTHORIZE,
-    config: { access: 'public', audit: 'none' },
+    config: { access: 'public', audit: { action: 'authorization.request', only: 'refusals' } },
     handler: async function authorize (request, reply) {
       const { client, request: asked } = await resolveRequest(server, parametersOf(request))
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
@@ -100,12 +100,12 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const { signedIn, scopes } = step
     if (step.kind === 'issue-code') return await answerWithCode(request, reply, { request: interaction.request, signedIn, scopes, consented: false })
     const form = pageForm(request, reply, 'consent', { ...interaction, asked: { signInId: signedIn.signIn.id, scopes } })
-    return sendPage(reply, 200, consentPage(form, { clientName: client.name, username: signedIn.user.username, scopes }), sourceOf(interaction.request.redirectUri))
+    return sendPage(reply, 200, consentPage(form, { clientName: client.name, username: signedIn.user.username, scopes }), formTargetOf(interaction.request.redirectUri))
   }
 
   function showLogin (request: FastifyRequest, reply: FastifyReply, { client, interaction }: Visit, shown: { readonly status: number, readonly problem: string | null, readonly username: string }): FastifyReply {
     const form = pageForm(request, reply, 'login', interaction)
-    return sendPage(reply, shown.status, loginPage(form, { clientName: client.name, ...shown }), sourceOf(interaction.request.redirectUri))
+    return sendPage(reply, shown.status, loginPage(form, { clientName: client.name, ...shown }), formTargetOf(interaction.request.redirectUri))
   }
 
   async function answerWithCode (request: FastifyRequest, reply: FastifyReply, granted: GrantedRequest): Promise<FastifyReply> {

@@ -3,7 +3,7 @@ import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../forms/parse-form.ts'
 import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../openid/logout-request.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
-import { sourceOf } from '../pages/page-headers.ts'
+import { formTargetOf } from '../pages/page-headers.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../sign-in/cookies.ts'
 import { endHintedSession, endSignIn } from '../sign-in/end-sign-in.ts'
 import { currentSignIn } from '../sign-in/sign-ins.ts'
@@ -51,7 +51,7 @@ export function endSessionRoutes (fastify: FastifyInstance, server: Authorizatio
 
   function askUser (request: FastifyRequest, reply: FastifyReply, { parameters, asked, signedIn }: { parameters: Form, asked: LogoutRequest, signedIn: UserSignIn }): FastifyReply {
     const form = { action: `${prefix}${END_SESSION}/confirm`, csrf: csrfFor(server.csrf, request, reply), parameters: known(parameters) }
-    const formTarget = asked.redirectTo === null ? null : sourceOf(asked.redirectTo)
+    const formTarget = asked.redirectTo === null ? null : formTargetOf(asked.redirectTo)
     return sendPage(reply, 200, confirmLogoutPage(form, { username: signedIn.user.username, clientName: asked.client?.name ?? null }), formTarget)
   }
 }

@@ -1,4 +1,4 @@
-import { isStorageOutage, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
+import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseForm, type Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
@@ -43,18 +43,10 @@ function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRe
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
   request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason, ...error.parties })
-  logRefusal(request, outcome, error, thrown)
+  logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')
   if (error.retryAfterSeconds !== null) void reply.header('retry-after', String(error.retryAfterSeconds))
   return reply.code(error.statusCode).send({ error: error.error, error_description: error.message })
-}
-
-/** A refusal is one line that names whom it is about, but never the name that was typed; an outage shows its error. */
-export function logRefusal (request: FastifyRequest, outcome: 'denied' | 'failure', { reason, parties }: Pick<OAuthError, 'reason' | 'parties'>, thrown: Error): void {
-  const { subject, clientId } = parties
-  const facts = { route: request.routeOptions.url, reason, subject, clientId }
-  if (outcome === 'failure') request.log.error({ ...facts, err: thrown }, 'request refused')
-  else request.log.info(facts, 'request refused')
 }
 
 /** Fastify's own refusals of a request are the client's mistake; no answer from the database can be tried again. */

@@ -1,4 +1,4 @@
-import { isStorageOutage, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
+import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthorizationError } from '../authorize/authorization-error.ts'
 import { responseUri } from '../authorize/authorization-response.ts'
@@ -10,7 +10,7 @@ import { pageHeaders } from '../pages/page-headers.ts'
 import { errorPage } from '../pages/pages.ts'
 import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from '../sign-in/cookies.ts'
 import { newSecret } from '../tokens/secret-token.ts'
-import { formOf, logRefusal, takeFormsOnly, type FormRoute } from './oauth-context.ts'
+import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 
 /**
  * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once it
@@ -35,7 +35,7 @@ function answerWithPage (thrown: FastifyError | OAuthError, request: FastifyRequ
   const outcome = status < 500 ? 'denied' : 'failure'
   const parties = thrown instanceof OAuthError ? thrown.parties : {}
   request.securityEvents.push({ stage: 'grant', outcome, reason, ...parties })
-  logRefusal(request, outcome, { reason, parties }, thrown)
+  logRefusal(request, thrown, status, reason)
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
   if (status >= 500) return sendPage(reply, status, errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id))
   return sendPage(reply, status, errorPage('That did not work', thrown instanceof OAuthError ? thrown.message : 'The request is not valid', request.id))

@@ -1,3 +1,4 @@
+import { bareAddress } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
@@ -16,7 +17,7 @@ export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServe
       form: formOf(request),
       dpop: request.headers.dpop,
       certificate: clientCertificateOf(request.raw.socket),
-      connection: { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) },
+      connection: { sourceAddress: bareAddress(request.ip) ?? request.ip, ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) },
       audit: auditOf(request)
     })
     request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })

@@ -33,6 +33,9 @@ export interface StatusListPublisherOptions {
   readonly lifetimeSeconds: number
 }
 
+/** A list that is asked for and not among them costs one signature; the live ones of a busy deployment are fewer. */
+const MOST_SIGNED = 1000
+
 interface Signed extends PublishedStatusList {
   readonly version: number
   readonly period: number
@@ -60,10 +63,14 @@ export function statusListPublisher (options: StatusListPublisherOptions): Publi
       return known
     }
     const list = version === null ? null : await options.store.statusLists.read(listId)
+    signed.delete(listId)
     if (list === null) return null
     const token = signJwt(signer, 'statuslist+jwt', await claimsOf(options, list, secondsOf(atMs)))
     const result = { token, entityTag: `W/"${list.version}.${period}.${signer.kid}"`, version: list.version, period, keyId: signer.kid, checkedAtMs: atMs }
+    // Removed and set again: the map is in the order of signing, and what was signed longest ago goes first.
     signed.set(listId, result)
+    const [oldest] = signed.keys()
+    if (oldest !== undefined && signed.size > MOST_SIGNED) signed.delete(oldest)
     return result
   }
 

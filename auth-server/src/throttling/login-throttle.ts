@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
+import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { Clock } from '../clock.ts'
 import type { LoginAttemptStore } from '../store/contract.ts'
 
@@ -77,16 +77,4 @@ const accountKey = (username: string): string => `account:${createHash('sha256')
 const pairKey = (username: string, source: string): string => `${accountKey(username)} ${source}`
 
 /** The owner of an IPv6 network has at least 2^64 addresses: the network counts, not the address. */
-function sourceKey (address: string): string {
-  return `source:${isIPv6(address) ? networkOf(address) : address}`
-}
-
-function networkOf (address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
-  if (mapped?.[1] !== undefined) return mapped[1]
-  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const rest = tail === undefined || tail === '' ? [] : tail.split(':')
-  const all = tail === undefined ? groups : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest]
-  return all.slice(0, 4).map(group => parseInt(group, 16).toString(16)).join(':')
-}
+const sourceKey = (address: string): string => `source:${sourceOf(address)}`

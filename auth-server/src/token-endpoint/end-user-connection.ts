@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import type { EndUserConnection } from '@sallyport/security-context'
+import { bareAddress } from '@sallyport/security-context/mechanics'
 import { invalidRequest } from '../oauth-error.ts'
 import type { GrantRequest } from './grant.ts'
 
@@ -18,8 +18,10 @@ export const shortUserAgent = (userAgent: string): string => userAgent.slice(0, 
  */
 export function endUserConnection ({ client, parameters, connection }: GrantRequest): EndUserConnection {
   if (!client.confidential || !client.grantTypes.includes('password')) return connection
-  const sourceAddress = parameters.get('source_address')
+  const told = parameters.get('source_address')
+  // A proxy in front of the client may have left its port on it: no reason to refuse a login.
+  const sourceAddress = told === undefined ? undefined : bareAddress(told)
   const userAgent = parameters.get('user_agent')
-  if (sourceAddress !== undefined && isIP(sourceAddress) === 0) throw invalidRequest('source-address', 'source_address is not an IP address')
+  if (sourceAddress === null) throw invalidRequest('source-address', 'source_address is not an IP address')
   return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) }
 }

@@ -6,6 +6,11 @@ export interface ActorClaim {
   readonly act?: ActorClaim
 }
 
+/** How many parties act in a chain, the newest included. */
+export function lengthOfActorChain (actor: ActorClaim | undefined): number {
+  return actor === undefined ? 0 : 1 + lengthOfActorChain(actor.act)
+}
+
 /** The claims of an access token, whatever its form. @see RFC 9068 §2.2, RFC 8693 §4.1, draft-ietf-oauth-status-list "status_list" */
 export interface AccessTokenClaims {
   readonly iss: string

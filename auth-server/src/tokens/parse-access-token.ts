@@ -1,3 +1,4 @@
+import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
 import { confirmationOf } from './confirmation.ts'
 
@@ -40,9 +41,9 @@ export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
   }
 }
 
-function actorOf (value: unknown): ActorClaim | null {
-  if (!isObject(value) || !isString(value.sub)) return null
+function actorOf (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): ActorClaim | null {
+  if (!isObject(value) || !isString(value.sub) || linksLeft === 0) return null
   if (value.act === undefined) return { sub: value.sub }
-  const previous = actorOf(value.act)
+  const previous = actorOf(value.act, linksLeft - 1)
   return previous === null ? null : { sub: value.sub, act: previous }
 }

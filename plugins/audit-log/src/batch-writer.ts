@@ -1,9 +1,37 @@
+import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { AuditRecord } from './record.ts'
 
 /** Writes records; resolves when they are committed. */
 export type WriteRecords = (records: readonly AuditRecord[]) => Promise<void>
 
-interface Waiting {
+/** Collaborators and bounds of a batch writer. */
+export interface BatchWriterOptions {
+  /** Inserts records in one statement. */
+  readonly insert: WriteRecords
+  /** How long one insert may take. The next one does not wait longer for it. */
+  readonly timeoutMs: number
+  /** So many records wait at most, beside those of the insert under way. */
+  readonly maxWaiting: number
+}
+
+/** A writer, and how it fares. */
+export interface BatchWriter {
+  /** Rejects when the records could not be written in time, or when too many wait already. */
+  readonly write: WriteRecords
+  readonly counts: () => WriterCounts
+}
+
+/** How a writer fares; everything but `waiting` since the start. */
+export interface WriterCounts {
+  /** Records that wait for the insert under way. */
+  readonly waiting: number
+  /** Records that were refused because too many waited. */
+  readonly refused: number
+  /** Inserts that had no answer in time. */
+  readonly givenUp: number
+}
+
+interface Part {
   readonly records: readonly AuditRecord[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -13,31 +41,58 @@ const MAX_BATCH = 200
 
 /**
  * Group commit: while one insert is under way the records of other requests gather, and go together in the next one.
- * When a batch fails its parts are tried alone, so that one bad record fails its own request only.
- * @param insert inserts records in one statement
+ * When a batch fails its parts are tried alone, so that one bad record fails its own request only; when it has no
+ * answer in time all its parts fail, and the writer goes on with the next batch.
  */
-export function createBatchWriter (insert: WriteRecords): WriteRecords {
-  const waiting: Waiting[] = []
-  let running = false
+export function createBatchWriter ({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
+  const parts: Part[] = []
+  let [running, waiting, refused, givenUp] = [false, 0, 0, 0]
 
   async function drain (): Promise<void> {
     running = true
-    while (waiting.length > 0) await writeTogether(waiting.splice(0, MAX_BATCH))
+    while (parts.length > 0) {
+      const batch = parts.splice(0, MAX_BATCH)
+      for (const part of batch) waiting -= part.records.length
+      await writeTogether(batch)
+    }
     running = false
   }
 
-  async function writeTogether (batch: readonly Waiting[]): Promise<void> {
+  async function writeTogether (batch: readonly Part[]): Promise<void> {
     try {
-      await insert(batch.flatMap(part => part.records))
+      await insertInTime(batch.flatMap(part => part.records))
       for (const part of batch) part.resolve()
     } catch (error) {
-      if (batch.length === 1) for (const part of batch) part.reject(error)
-      else await Promise.all(batch.map(part => insert(part.records).then(part.resolve, part.reject)))
+      if (batch.length === 1 || isTimeout(error)) for (const part of batch) part.reject(error)
+      else await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
     }
   }
 
-  return records => new Promise<void>((resolve, reject) => {
-    waiting.push({ records, resolve, reject })
-    if (!running) void drain()
-  })
+  async function insertInTime (records: readonly AuditRecord[]): Promise<void> {
+    try {
+      await withDeadline(insert(records), timeoutMs)
+    } catch (error) {
+      if (isTimeout(error)) givenUp++
+      throw error
+    }
+  }
+
+  return {
+    counts: () => ({ waiting, refused, givenUp }),
+    write: records => new Promise<void>((resolve, reject) => {
+      // While an insert is under way there is room for something, however much it is.
+      if (waiting > 0 && waiting + records.length > maxWaiting) {
+        refused += records.length
+        reject(new Error(`${waiting} audit records wait already`))
+        return
+      }
+      waiting += records.length
+      parts.push({ records, resolve, reject })
+      if (!running) void drain()
+    })
+  }
+}
+
+function isTimeout (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT'
 }

@@ -3,6 +3,7 @@ import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from './canonical-json.ts'
 import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
+import type { HashName } from './hash-name.ts'
 import { auditTime, CURRENT_VERSION, type AuditRecord } from './record.ts'
 
 /** Who and where, beside the event itself. */
@@ -16,7 +17,11 @@ export interface RecordContext {
   readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
+  /** Address of the end user, as far as it is believed. */
   readonly sourceAddress?: string
+  /** Address of the TCP peer; recorded where it is another. */
+  readonly peerAddress?: string | null | undefined
+  readonly hashName: HashName
 }
 
 const OUTCOMES: readonly unknown[] = ['success', 'denied', 'failure']
@@ -49,10 +54,16 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
     txn: cleanOptional(stringOf(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
     detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
-    peerAddress: null,
-    nameTried: null,
+    peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
+    nameTried: shownName(event, context.hashName),
     repeats: 1
   }
+}
+
+/** A name that is an account is no secret; of any other it is not known what was typed into the field. */
+function shownName ({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
+  if (nameTried === undefined) return null
+  return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
 }
 
 function checkEvent ({ action, outcome, resource }: AuditEvent): void {

@@ -11,8 +11,13 @@ const MAX_MEMBERS = 100
 const REDACTED = '[redacted]'
 
 const SECRET_NAME = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
-/** A JWS or a credential with its scheme: recognised wherever it stands, because callers put them into messages too. */
-const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|DPoP) +[\w.~+/-]{8,}=*/gi
+/** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
+const TOKEN_ID_NAME = /[tT]okenId$/
+const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
+/** A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too. */
+const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
+const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
+const SHORTEST_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
@@ -21,7 +26,11 @@ const SECRET_VALUE = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:Bearer|Basic|D
  */
 export function cleanText (text: string, maxLength: number = MAX_TEXT_LENGTH): string {
   const bounded = text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
-  return bounded.replace(SECRET_VALUE, REDACTED).toWellFormed().replaceAll('\0', '\\u0000')
+  return bounded.replace(JWS, `$1${REDACTED}`).replace(CREDENTIAL, hideCredential).toWellFormed().replaceAll('\0', '\\u0000')
+}
+
+function hideCredential (found: string, value: string): string {
+  return value.length >= SHORTEST_CREDENTIAL ? REDACTED : found
 }
 
 /** {@link cleanText} for a value that may be missing. */
@@ -60,12 +69,19 @@ function cleanList (list: readonly unknown[], secretNames: ReadonlySet<string>, 
 }
 
 function cleanObject (members: readonly (readonly [string, unknown])[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
-  const kept = members.slice(0, MAX_MEMBERS).filter(([, value]) => value !== undefined).map(([name, value]): [string, JsonValue] => {
-    const secret = SECRET_NAME.test(name) || secretNames.has(name.toLowerCase())
-    return [cleanText(name, 128), secret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
-  })
+  const kept = members.slice(0, MAX_MEMBERS).filter(([, value]) => value !== undefined)
+    .map(([name, value]) => cleanMember(name, value, secretNames, depth))
   if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
   return Object.fromEntries(kept)
+}
+
+function cleanMember (name: string, value: unknown, secretNames: ReadonlySet<string>, depth: number): [string, JsonValue] {
+  const isNamedSecret = secretNames.has(name.toLowerCase())
+  if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') {
+    return [cleanText(`${name}Hash`, 128), sha256(value)]
+  }
+  const isSecret = isNamedSecret || (SECRET_NAME.test(name) && !TOKEN_ID_HASH_NAME.test(name))
+  return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
 }
 
 function sha256 (text: string): string {

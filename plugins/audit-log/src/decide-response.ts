@@ -4,73 +4,108 @@ import type { AuditEvent, RouteAudit, SecurityEvent, SecurityStage } from '@sall
 export interface ResponseFacts {
   readonly status: number
   readonly method: string
-  /** Pattern of the route, never the URL with its query. */
+  /** Pattern of the route, never the URL with its query; empty for an unknown route. */
   readonly route: string
-  /** The route's declaration; `undefined` for a 404 or an undeclared route. */
+  /** The route's declaration; `undefined` for an unknown route. */
   readonly declaration: RouteAudit | undefined
   readonly events: readonly SecurityEvent[]
   /** Outcomes of the rows that the handler wrote and committed. */
   readonly written: readonly AuditEvent['outcome'][]
   /** `code` of the error that made this response. */
   readonly errorCode: string | null
+  /** Whether the caller was identified: a stranger can repeat a request without end. */
+  readonly hasPrincipal: boolean
   /** Id of the declared resource, from the route's parameters. */
   readonly resource?: { readonly type: string, readonly id: string }
 }
 
 /** What is still to be written, and whether an effect went unrecorded. */
 export interface ResponseAudit {
+  /** To be written before the response leaves. */
   readonly events: readonly AuditEvent[]
-  /** A mutating route answered 2xx, declared an audit action and wrote nothing. */
+  /** To be counted: what a stranger caused. */
+  readonly counted: readonly AuditEvent[]
+  /** A mutating route acknowledged, declared an audit action and wrote nothing. */
   readonly unfulfilled: boolean
 }
 
-const NOTHING: ResponseAudit = { events: [], unfulfilled: false }
+const NOTHING: ResponseAudit = { events: [], counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 /** Stages whose success is an effect (a login, a logout, an issued token), not a check passed on the way to one. */
 const EFFECTS: ReadonlySet<SecurityStage> = new Set<SecurityStage>(['session', 'grant', 'revocation'])
 /** Action of a refusal on a route that declares none of its own. */
 const ACCESS = 'request.access'
+/** Action of a refusal of what is no request to any route: an ambiguous path, a method that is not served. */
+export const REFUSED = 'request.refused'
 
 /**
  * What the audit trail still owes this response: refusals and failures of declared routes, refusals by any stage
  * everywhere, effects that stages reported, and declared reads.
  */
 export function decideResponse (facts: ResponseFacts): ResponseAudit {
-  if (facts.declaration === undefined) return NOTHING
-  return facts.status >= 400 ? decideRefusal(facts, facts.declaration) : decideSuccess(facts, facts.declaration)
+  const refusals = facts.events.filter(event => event.outcome !== 'success')
+  const effects = facts.events.filter(event => event.outcome === 'success' && EFFECTS.has(event.stage))
+  // A refusal can be told by a redirect: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
+  const isRefusal = facts.status >= 400 || (facts.status >= 300 && refusals.length > 0 && effects.length === 0)
+  return isRefusal ? decideRefusal(facts, refusals) : decideSuccess(facts, effects)
 }
 
-function decideRefusal (facts: ResponseFacts, declaration: RouteAudit): ResponseAudit {
-  const refusals = facts.events.filter(event => event.outcome !== 'success')
-  if (declaration === 'none' && refusals.length === 0) return NOTHING
+function decideRefusal (facts: ResponseFacts, refusals: readonly SecurityEvent[]): ResponseAudit {
+  const action = actionOf(facts.declaration)
+  if (action === null && refusals.length === 0) return NOTHING
   if (facts.written.some(outcome => outcome !== 'success')) return NOTHING
   const decisive = refusals.at(-1)
-  const denied = facts.status < 500 && (facts.status === 401 || facts.status === 403 || decisive?.outcome === 'denied')
-  return {
-    events: [{
-      action: declaration === 'none' ? ACCESS : declaration.action,
-      outcome: denied ? 'denied' : 'failure',
-      reason: decisive?.reason ?? facts.errorCode ?? `status-${facts.status}`,
-      ...named(decisive),
-      ...resourceOf(facts, decisive),
-      detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals: refusals.map(publicPart) } : {}) }
-    }],
-    unfulfilled: false
+  const isDenial = facts.status === 401 || facts.status === 403 || decisive?.outcome === 'denied'
+  const event: AuditEvent = {
+    action: action ?? refusedAction(facts.declaration),
+    outcome: facts.status < 500 && isDenial ? 'denied' : 'failure',
+    reason: decisive?.reason ?? facts.errorCode ?? `status-${facts.status}`,
+    ...named(decisive),
+    ...resourceOf(facts, decisive),
+    detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals: refusals.map(publicPart) } : {}) }
   }
+  return facts.hasPrincipal ? { ...NOTHING, events: [event] } : { ...NOTHING, counted: [event] }
 }
 
-function decideSuccess (facts: ResponseFacts, declaration: RouteAudit): ResponseAudit {
-  if (declaration === 'none' || facts.written.length > 0) return NOTHING
-  const effects = facts.events.filter(event => event.outcome === 'success' && EFFECTS.has(event.stage))
-  const row = { action: declaration.action, outcome: 'success', ...resourceOf(facts), detail: responseDetail(facts) } as const
-  if (effects.length > 0) return { events: effects.map(effect => ({ ...row, ...effectPart(facts, effect) })), unfulfilled: false }
-  if (!MUTATING.has(facts.method)) return { events: [row], unfulfilled: false }
-  return facts.status < 300 ? { events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true } : NOTHING
+function decideSuccess (facts: ResponseFacts, effects: readonly SecurityEvent[]): ResponseAudit {
+  const { declaration, method, status } = facts
+  const action = actionOf(declaration)
+  if (action === null || facts.written.length > 0) return NOTHING
+  const row = { action, outcome: 'success', ...resourceOf(facts), detail: responseDetail(facts) } as const
+  if (effects.length > 0) return decideEffects(facts, row, effects)
+  if (!MUTATING.has(method)) return { ...NOTHING, events: [row] }
+  if (status >= 300 && typeof declaration === 'object' && declaration.redirect === 'no-effect') return NOTHING
+  return { ...NOTHING, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
 }
 
-function effectPart (facts: ResponseFacts, effect: SecurityEvent): Partial<AuditEvent> {
-  const { reason, stage, detail } = effect
-  return { reason, ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
+/** An effect of nobody, such as a logout without a session, is counted: anybody can cause it without end. */
+function decideEffects (facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
+  const events: AuditEvent[] = []
+  const counted: AuditEvent[] = []
+  for (const effect of effects) {
+    const { reason, stage, detail } = effect
+    const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || subjectNamedBy(effect) !== undefined
+    const place = isSomebodys ? events : counted
+    const own = { ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
+    place.push({ ...row, reason, ...own })
+  }
+  return { ...NOTHING, events, counted }
+}
+
+/** The account an event is about: a member of its own, or, as older stages say it, of its detail. */
+export function subjectNamedBy ({ subject, detail }: SecurityEvent): string | undefined {
+  return subject ?? (typeof detail?.subject === 'string' ? detail.subject : undefined)
+}
+
+/** The action whose successes and errors are written, `null` where only refusals are. */
+function actionOf (declaration: RouteAudit | undefined): string | null {
+  if (declaration === undefined || declaration === 'none' || declaration.only === 'refusals') return null
+  return declaration.action
+}
+
+function refusedAction (declaration: RouteAudit | undefined): string {
+  if (declaration === undefined) return REFUSED
+  return declaration === 'none' ? ACCESS : declaration.action
 }
 
 /** What an event shows in `detail`: never the name that was typed. */

@@ -3,7 +3,7 @@ import createError from '@fastify/error'
 /** Request: what happened could not be written to the audit trail, so it is not acknowledged either. */
 export const AuditUnavailableError = createError('SALLYPORT_AUDIT_UNAVAILABLE', 'The audit trail is not available', 503)
 
-/** Request: a mutating route with an audit declaration answered 2xx without a committed audit row (`unfulfilled: 'refuse'`). */
+/** Request: a mutating route with an audit declaration answered 2xx or 3xx without a committed audit row (`unfulfilled: 'refuse'`). */
 export const AuditUnfulfilledError = createError('SALLYPORT_AUDIT_UNFULFILLED', 'Internal Server Error', 500)
 
 /** Request: the query of the audit route is not valid. */

@@ -3,23 +3,28 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
-import { createBatchWriter } from './batch-writer.ts'
+import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
+import { REFUSED } from './decide-response.ts'
+import { createAuditHealth, type AuditHealth } from './health.ts'
 import { resolveOptions, type AuditLogOptions, type ResolvedOptions } from './options.ts'
-import { createRequestAudit } from './request-audit.ts'
+import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
+import { contextOf, createRequestAudit } from './request-audit.ts'
 import { addAuditRoute } from './route.ts'
 import { createSealer, type Sealer } from './sealer.ts'
 import type { SealResult } from './seal.ts'
-import { insertRecords } from './store.ts'
 import type { AuditRecord } from './record.ts'
+import { insertRecords, insertRecordsAlone } from './store.ts'
 
-export type { AuditLogOptions } from './options.ts'
+export type { AuditLogOptions, RequestAddresses } from './options.ts'
+export type { NameKey } from './hash-name.ts'
 export { auditMigrations, type AuditRoles } from './migrations.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
 export { readHead, type AuditHead, type SealResult } from './seal.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
+export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * as errors from './errors.ts'
@@ -42,29 +47,52 @@ declare module 'fastify' {
      * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
      */
     flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-    /** Seals everything that is committed now. Rejects when the database does. */
+    /**
+     * Counts a refusal that no hook sees, such as Fastify's of a path that cannot be decoded (`frameworkErrors`).
+     * Neither waits nor throws.
+     */
+    countRefusal: (request: FastifyRequest, reason: string, status: number) => void
+    /** Writes what is counted and seals everything that is committed now. Rejects when the database does. */
     sealAudit: () => Promise<SealResult>
+    /** How the trail fares; give `auditHealth.check` to the readiness of the process. */
+    auditHealth: AuditHealth
   }
 }
 
 /**
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
- * did with `request.audit(trx, event)`, and refusals, failures and declared reads are written before their response
- * leaves. What cannot be recorded is not acknowledged: 503.
+ * did with `request.audit(trx, event)`; refusals and failures of a known caller and declared reads are written before
+ * their response leaves. What cannot be recorded is not acknowledged: 503. What a stranger is refused is counted.
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`
  */
 async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = resolveOptions(given)
-  const write = createBatchWriter(records => insertRecords(options.db, records))
-  const audit = createRequestAudit(options, write)
+  const { db, writeTimeoutMs } = options
+  const writer = createBatchWriter({
+    insert: records => insertRecordsAlone(db, records, writeTimeoutMs),
+    timeoutMs: writeTimeoutMs,
+    maxWaiting: options.maxWaitingRows
+  })
+  const refusals = refusalLogFor(fastify, options, writer.write)
+  const audit = createRequestAudit(options, { write: writer.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
+  /** What was answered is counted before it is sealed, so that a page of the trail holds it. */
+  async function sealAudit (): Promise<SealResult> {
+    await refusals.flush()
+    return await sealer.sealNow()
+  }
 
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
-  fastify.decorate('auditSink', { write: async event => { await write([recordWithoutRequest(options, event)]) } })
-  fastify.decorate('auditWithin', async function auditWithin (trx, event) { await insertRecords(trx, [recordWithoutRequest(options, event)]) })
+  fastify.decorate('auditSink', { write: async event => { await writer.write([recordWithoutRequest(options, event)]) } })
+  fastify.decorate('auditWithin', async function auditWithin (trx, event) { await insertRecords(trx, [recordWithoutRequest(options, event)], writeTimeoutMs) })
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
-  fastify.decorate('sealAudit', sealer.sealNow)
+  fastify.decorate('countRefusal', function countRefusal (request: FastifyRequest, reason: string, status: number) {
+    const detail = { status, method: request.method, route: '' }
+    refusals.count({ action: REFUSED, outcome: 'denied', reason, detail }, contextOf(request, options))
+  })
+  fastify.decorate('sealAudit', sealAudit)
+  fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
 
   fastify.addHook('onError', function noteError (request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -76,11 +104,19 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
     audit.settle(request, reply.statusCode).then(() => { next(null, payload) }, error => { answerInstead(request, reply, payload, error) })
   })
 
-  addAuditRoute(fastify, options, sealer.sealNow)
-  if (options.sealer !== false) {
+  addAuditRoute(fastify, options, sealAudit)
+  runWithApp(fastify, options.sealer === false ? null : sealer, refusals)
+}
+
+/** What runs from the start of the app to its end. */
+function runWithApp (fastify: FastifyInstance, sealer: Sealer | null, refusals: RefusalLog): void {
+  if (sealer !== null) {
     fastify.addHook('onReady', function startSealer (next) { sealer.start(); next() })
     fastify.addHook('onClose', async function stopSealer () { await sealer.close() })
   }
+  fastify.addHook('onReady', function startCounting (next) { refusals.start(); next() })
+  // Added after the sealer's, it runs before it: what it writes is sealed too.
+  fastify.addHook('onClose', async function writeCounts () { await refusals.close() })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
@@ -88,15 +124,23 @@ function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer 
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
-    closeTimeoutMs: options.writeTimeoutMs,
+    timeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
+    monotonicMs: options.monotonicMs,
     onSealed: (head, sealed) => { fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed') },
     onError: error => { fastify.log.error({ err: error }, 'audit rows could not be sealed') }
   })
 }
 
-function recordWithoutRequest ({ process, clock, secretNames }: ResolvedOptions, event: AuditEvent): AuditRecord {
-  return buildRecord(event, { process, now: clock(), secretNames, principal: null })
+function refusalLogFor (fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
+  fastify.log.info(options.refusals, 'refusals of strangers are counted and written per interval: kill -9 loses at most one')
+  return createRefusalLog(options, write, (error, unwritten) => {
+    fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written')
+  })
+}
+
+function recordWithoutRequest ({ process, clock, secretNames, hashName }: ResolvedOptions, event: AuditEvent): AuditRecord {
+  return buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })
 }
 
 export default fastifyPlugin(auditLog, { name: '@sallyport/audit-log', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { addMarks, dropMarks } from './migrate-prunings.ts'
 
 /** The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither. */
 export interface AuditRoles {
@@ -17,7 +18,9 @@ export function auditMigrations (roles: AuditRoles): { source: Knex.MigrationSou
   const migrations: Record<string, Knex.Migration> = {
     '0001-audit-tables': { up: createTables, down: dropTables },
     '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
-    '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 }
+    '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 },
+    '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
+    '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }
   }
   const source: Knex.MigrationSource<string> = {
     getMigrations: async () => Object.keys(migrations),
@@ -111,6 +114,16 @@ async function dropVersion2 (db: Knex): Promise<void> {
   const { rows } = await db.raw<{ rows: unknown[] }>('select from audit_events where version > 1 limit 1')
   if (rows.length > 0) throw new Error('there are audit rows of version 2, which cannot go back to version 1')
   await db.raw('alter table audit_events drop column version, drop column peer_address, drop column name_tried, drop column repeats')
+}
+
+/** With each page of seals the sealer keeps from which transaction on rows may be unsealed. */
+async function addWatermark (db: Knex, { appRole }: AuditRoles): Promise<void> {
+  await alterBriefly(db, 'alter table audit_seals add column watermark xid8')
+  await db.raw('grant insert (watermark) on audit_seals to ??', [appRole])
+}
+
+async function dropWatermark (db: Knex): Promise<void> {
+  await db.raw('alter table audit_seals drop column watermark')
 }
 
 /**

@@ -1,5 +1,8 @@
 import type { Knex } from 'knex'
-import type { Rows } from './seal.ts'
+import { buildRecord } from './build-record.ts'
+import { PRUNE_ACTION, pruneDetail, rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { GENESIS, type Rows } from './seal.ts'
+import { insertRecords } from './store.ts'
 
 /** What a pruning removed. */
 export interface PruneResult {
@@ -8,24 +11,78 @@ export interface PruneResult {
   readonly throughSequence: number
 }
 
+/** What to prune. */
+export interface PruneOptions {
+  /** Rows that occurred before are old. */
+  readonly before: Date
+  /** Name of this job in the rows that say what was pruned. Default `audit-pruner`. */
+  readonly process?: string
+  /** Limit of the statements that write those rows, default 5000. */
+  readonly timeoutMs?: number
+}
+
 /**
- * Removes the sealed rows at the beginning of the trail that are older than `before`, and leaves a mark of it. The
+ * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range of rows without a
+ * hole a mark says which they were, and a row of the trail says the same, so that the mark cannot be changed later. The
  * seals stay, with the content hashes, so the chain still proves what follows, and a copy of a removed row kept
- * elsewhere can still be proved. Stops at the first row that is young, however old those behind it claim to be.
+ * elsewhere can still be proved. Rows that say what was pruned stay too. Stops at the first row that is young, however
+ * old those behind it claim to be. A row that is missing already is in no range: no mark covers it.
  * @param db pool of the pruner role
  */
-export async function pruneAudit (db: Knex, { before }: { readonly before: Date }): Promise<PruneResult> {
+export async function pruneAudit (db: Knex, { before, process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions): Promise<PruneResult> {
   return db.transaction(async trx => {
-    const { rows: [range] } = await trx.raw<Rows<{ through: string, pruned: string }>>(`
-      select coalesce(
-        (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id where e.occurred_at >= :before),
-        (select max(sequence) from audit_seals), 0) as through,
-        coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`, { before })
-    const through = Number(range?.through ?? 0)
-    const pruned = Number(range?.pruned ?? 0)
-    if (through <= pruned) return { removed: 0, throughSequence: pruned }
-    const removed = await trx('audit_events').whereIn('id', trx('audit_seals').select('event_id').where('sequence', '<=', through)).delete()
-    await trx('audit_prunings').insert({ through_sequence: through, removed })
+    await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
+    const { through, pruned } = await oldSequences(trx, before)
+    const ranges = through <= pruned ? [] : await prunableRanges(trx, pruned, through)
+    if (ranges.length === 0) return { removed: 0, throughSequence: pruned }
+    let removed = 0
+    for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs })
     return { removed, throughSequence: through }
   })
+}
+
+/** Up to which sequence rows are old, and up to which they were pruned before. */
+async function oldSequences (trx: Knex.Transaction, before: Date): Promise<{ through: number, pruned: number }> {
+  const { rows: [range] } = await trx.raw<Rows<{ through: string, pruned: string }>>(`
+    select coalesce(
+      (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id where e.occurred_at >= :before),
+      (select max(sequence) from audit_seals), 0) as through,
+      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`, { before })
+  return { through: Number(range?.through ?? 0), pruned: Number(range?.pruned ?? 0) }
+}
+
+/** Ranges of rows that are there, without a hole: holes are rows that say what was pruned, and rows that are missing. */
+async function prunableRanges (trx: Knex.Transaction, pruned: number, through: number): Promise<PrunedRange[]> {
+  const { rows } = await trx.raw<Rows<{ first: string, last: string, before: Buffer | null, end: Buffer }>>(`
+    select first, last, (select chain_hash from audit_seals where sequence = first - 1) as before,
+      (select chain_hash from audit_seals where sequence = last) as "end"
+    from (
+      select min(sequence) as first, max(sequence) as last from (
+        select s.sequence, s.sequence - row_number() over (order by s.sequence) as island
+        from audit_seals s join audit_events e on e.id = s.event_id
+        where s.sequence > :pruned and s.sequence <= :through and not exists (select from audit_prunings p where p.event_id = e.id)
+      ) kept group by island
+    ) ranges order by first`, { pruned, through })
+  return rows.map(row => {
+    const [first, last] = [Number(row.first), Number(row.last)]
+    return { first, last, digest: rangeDigest(first, last, row.before ?? GENESIS, row.end) }
+  })
+}
+
+async function pruneRange (trx: Knex.Transaction, range: PrunedRange, { process, timeoutMs }: { readonly process: string, readonly timeoutMs: number }): Promise<number> {
+  const { first, last, digest } = range
+  const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
+  const removed = await trx('audit_events').whereIn('id', sealed).delete()
+  if (removed !== last - first + 1) throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
+  // Nobody logs in here, so there is no name to hash.
+  const context = { process, now: new Date(), secretNames: new Set<string>(), principal: null, hashName: () => '' }
+  const record = {
+    ...buildRecord({ action: PRUNE_ACTION, outcome: 'success' }, context),
+    detail: pruneDetail(range)
+  }
+  await insertRecords(trx, [record], timeoutMs)
+  await trx('audit_prunings').insert({
+    first_sequence: first, through_sequence: last, removed, digest: Buffer.from(digest, 'hex'), event_id: record.id
+  })
+  return removed
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
 import { SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal.ts'
@@ -76,8 +77,11 @@ function instant (text: string | undefined): Date | undefined {
   return date
 }
 
-/** Reads one page of sealed rows. */
-export async function readAudit (db: Knex, query: AuditQuery): Promise<AuditPage> {
+/**
+ * Reads one page of sealed rows. A row of an earlier version has `null`, or 1 for `repeats`, where it has no field.
+ * @param timeoutMs default 5000
+ */
+export async function readAudit (db: Knex, query: AuditQuery, { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}): Promise<AuditPage> {
   const newest = query.order === 'newest'
   const conditions: string[] = []
   const values: (string | number | Date)[] = []
@@ -90,11 +94,11 @@ export async function readAudit (db: Knex, query: AuditQuery): Promise<AuditPage
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
   for (const name of FILTER_NAMES) add(`e.${FILTERS[name]} = ?`, query[name])
-  const { rows } = await db.raw<Rows<AuditRecord & { sequence: string, chainHash: string }>>(`
+  const { rows } = await withConnection(db, timeoutMs, async connection => db.raw<Rows<AuditRecord & { sequence: string, chainHash: string }>>(`
     select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
     from audit_seals s join audit_events e on e.id = s.event_id
     ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
-    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`, [...values, query.limit + 1])
+    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`, [...values, query.limit + 1]).connection(connection))
   const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
   return { events, next: rows.length > query.limit ? events.at(-1)?.sequence ?? null : null }
 }

@@ -2,7 +2,7 @@
 export interface Tally<Sample> {
   /** The same at every attempt to write it, so that an attempt whose outcome is unknown can be repeated. */
   readonly id: string
-  /** Whether it is the one that is written at once, what followed within the interval, or what had no place of its own. */
+  /** The one that is written at once, what followed within the interval, or what had no place of its own. */
   readonly kind: 'first' | 'more' | 'others'
   /** The first refusal of this kind; `null` for `others`. */
   readonly sample: Sample | null
@@ -36,14 +36,14 @@ interface Pending { repeats: number, readonly firstAtMs: number, lastAtMs: numbe
 interface Kind<Sample> {
   readonly sample: Sample | null
   pending: Pending | null
-  /** One at most: while it is not written, what follows is pending. So an outage of any length holds two counts a kind. */
+  /** One at most: while it is not written, what follows is pending. So an outage holds two counts a kind. */
   outgoing: { readonly tally: Tally<Sample>, underWay: boolean } | null
   isQuiet: boolean
 }
 
 /**
- * Counts in memory what a stranger can cause without end, so that rows are bounded by kinds and time, not by requests. No
- * refusal is lost or counted twice while the process lives.
+ * Counts in memory what a stranger can cause without end, so that rows are bounded by kinds and time, not by requests.
+ * No refusal is lost or counted twice while the process lives.
  * @param maxKeys kinds told apart at a time; the refusals of further kinds are one count, `others`
  * @param newId ids of tallies
  */

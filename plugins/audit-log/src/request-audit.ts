@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { WriteRecords } from './batch-writer.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
-import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
+import { decideResponse, subjectNamedBy, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
@@ -25,8 +25,16 @@ export interface RequestAudit {
   settle: (request: FastifyRequest, status: number) => Promise<void>
 }
 
-/** Makes the per-request part; `write` has its own connection, so that what it writes outlives a rolled back transaction. */
-export function createRequestAudit (options: ResolvedOptions, write: WriteRecords): RequestAudit {
+/** Where what a request owes the trail goes. */
+export interface AuditOutlets {
+  /** Writes on a connection of its own, so that what it writes outlives a rolled back transaction. */
+  readonly write: WriteRecords
+  /** Counts what a stranger caused: needs no database now. */
+  readonly count: (event: AuditEvent, context: RecordContext) => void
+}
+
+/** Makes the per-request part. */
+export function createRequestAudit (options: ResolvedOptions, { write, count }: AuditOutlets): RequestAudit {
   const states = new WeakMap<FastifyRequest, RequestState>()
 
   function stateOf (request: FastifyRequest): RequestState {
@@ -37,7 +45,7 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
 
   async function record (request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
-    await insertRecords(trx, [built]).catch(refuseUnavailable)
+    await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
     stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
 
@@ -45,11 +53,12 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
     const state = stateOf(request)
     if (state.settled) return
     state.settled = true
-    const { events, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
+    const { events, counted, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
     if (unfulfilled) reportUnfulfilled(request)
     if (unfulfilled && options.unfulfilled === 'refuse') throw new AuditUnfulfilledError()
-    if (events.length === 0) return
     const context = contextOf(request, options)
+    for (const event of counted) count(event, context)
+    if (events.length === 0) return
     await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
   }
 
@@ -61,7 +70,7 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
   /** A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing. */
   async function committedOutcomes (written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
-    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain)
+    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
     return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
   }
 
@@ -76,7 +85,8 @@ export function createRequestAudit (options: ResolvedOptions, write: WriteRecord
   return { record, settle, noteError: (request, code) => { stateOf(request).errorCode = code } }
 }
 
-function unavailable (cause: unknown): Error {
+/** The 503 of a trail that cannot be written or read. */
+export function unavailable (cause: unknown): Error {
   return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
 }
 
@@ -101,11 +111,15 @@ function factsOf (request: FastifyRequest, status: number, state: RequestState):
     declaration: request.routeOptions.config.audit,
     events: eventsOf(request),
     errorCode: state.errorCode,
+    hasPrincipal: request.principal !== null && request.principal !== undefined,
     ...(resource === undefined ? {} : { resource })
   }
 }
 
-function contextOf (request: FastifyRequest, { process, clock, secretNames }: ResolvedOptions): RecordContext {
+/** Who, where and which request, for the rows of a request. */
+export function contextOf (request: FastifyRequest, options: ResolvedOptions): RecordContext {
+  const { process, clock, secretNames, hashName } = options
+  const { source, peer } = options.addresses(request)
   const events = eventsOf(request)
   return {
     process,
@@ -116,13 +130,10 @@ function contextOf (request: FastifyRequest, { process, clock, secretNames }: Re
     clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
     requestId: request.id,
     ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),
-    sourceAddress: request.ip
+    sourceAddress: source,
+    peerAddress: peer,
+    hashName
   }
-}
-
-/** The account an event is about: a member of its own, or, as older stages say it, of its detail. */
-function subjectNamedBy ({ subject, detail }: SecurityEvent): string | undefined {
-  return subject ?? (typeof detail?.subject === 'string' ? detail.subject : undefined)
 }
 
 /** An app that uses this plugin alone may have no security events. */

@@ -5,7 +5,8 @@ import { sealPending, type SealResult } from './seal.ts'
  * Seals everything that is committed in this database now, waiting for another sealer if need be: for tests, and for a
  * job of its own where no service seals (`sealer: false`).
  * @param db pool of the app role
+ * @param timeoutMs limit of each step of some thousand rows
  */
-export async function sealNow (db: Knex): Promise<SealResult> {
-  return sealPending(db, null, 'wait')
+export async function sealNow (db: Knex, { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}): Promise<SealResult> {
+  return sealPending(db, { watermark: null }, { lock: 'wait', timeoutMs })
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
+import { withConnection } from './connection.ts'
 
 /** Where the chain ends. Kept outside the database it shows that nothing was cut off or written anew. */
 export interface AuditHead {
@@ -14,13 +15,32 @@ export interface SealResult {
   readonly sealed: number
   /** `null` when another process holds the sealer's lock. */
   readonly head: AuditHead | null
-  /** Rows of transactions from here on may be unsealed still; pass it to the next run. */
-  readonly watermark: string | null
+}
+
+/** How far sealing has come; kept from one run to the next, also when a run fails. */
+export interface SealProgress {
+  /** Rows of transactions below this id are sealed. `null`: the database knows. */
+  watermark: bigint | null
+}
+
+/** How a run is done. */
+export interface SealRun {
+  /** `wait` for another sealer, or `skip` when there is one. */
+  readonly lock: 'wait' | 'skip'
+  /** Limit of each page, which is a transaction of its own; rejects after it. */
+  readonly timeoutMs: number
+  /** Ends the run after the page under way. */
+  readonly signal?: AbortSignal
+  /** Called after each page with the head behind it, and how many rows it sealed. */
+  readonly onPage?: (head: AuditHead, sealed: number) => void
 }
 
 /** Chain hash before the first row. */
 export const GENESIS = createHash('sha256').update('sallyport audit chain 1').digest()
-const BATCH = 1000
+/** Rows looked at in one page, and those of the last transaction among them in full. */
+const PAGE = 2000
+/** Seals of one statement, which has five parameters for each. */
+const STATEMENT = 1000
 const LOCK = 'sallyport-audit-sealer'
 
 /** SHA-256(previous chain hash ‖ sequence, 8 bytes big-endian ‖ content hash): all of fixed length. */
@@ -32,48 +52,101 @@ export function chainHash (previous: Buffer, sequence: number, contentHash: Buff
 
 /**
  * Seals what is committed and not sealed yet: gives each row the next sequence and its chain hash. One sealer at a
- * time per database, by an advisory lock that ends with the transaction. A row that commits later goes to the next run.
- * @param since watermark of the run before, `null` for a search of the whole table
- * @param lock `wait` for another sealer, or `skip` when there is one
+ * time per database, by an advisory lock that ends with the transaction; so a page that was given up and arrives late
+ * is either done before the next one begins, or not at all. A row that commits later goes to the next run.
+ *
+ * A run looks at the rows from the watermark on, page by page in the order of their transactions. The watermark is the
+ * oldest transaction that was still open when the run began: every row of an older one is sealed once the run is done.
+ * The last seal of each page has it too, so that a run after a restart starts there, and not at the first row.
  */
-export async function sealPending (db: Knex, since: string | null, lock: 'wait' | 'skip'): Promise<SealResult> {
+export async function sealPending (db: Knex, progress: SealProgress, { lock, timeoutMs, signal, onPage }: SealRun): Promise<SealResult> {
   let sealed = 0
-  let watermark = since
+  let place: Place = progress.watermark === null ? null : { from: progress.watermark }
   for (;;) {
-    const batch = await db.transaction(trx => sealBatch(trx, watermark, lock))
-    if (batch === null) return { sealed, head: null, watermark }
-    sealed += batch.sealed
-    watermark = batch.watermark
-    if (batch.sealed < BATCH) return { sealed, head: batch.head, watermark }
+    const page = await withConnection(db, timeoutMs, connection =>
+      db.transaction(trx => sealPage(trx, place, lock, timeoutMs), { connection }))
+    if (page === null) return { sealed, head: null }
+    onPage?.(page.head, page.sealed)
+    sealed += page.sealed
+    progress.watermark = page.watermark
+    if (page.next === null || signal?.aborted === true) return { sealed, head: page.head }
+    place = page.next
   }
 }
 
-async function sealBatch (trx: Knex.Transaction, watermark: string | null, lock: 'wait' | 'skip'): Promise<{ sealed: number, head: AuditHead, watermark: string } | null> {
-  if (!await takeLock(trx, lock)) return null
+/** Where a page begins; behind the first page of a run also what that one found. `null`: the database knows. */
+type Place = { readonly from: bigint, readonly run?: Run } | null
+/** The oldest transaction that was open when the run began, and whether it looks at all rows whatever their transaction. */
+interface Run { readonly oldestOpen: bigint, readonly all: boolean }
+/** What one page did; `next` is `null` on the last. */
+interface Page { readonly sealed: number, readonly head: AuditHead, readonly watermark: bigint, readonly next: Place }
+interface EventRow { readonly id: string, readonly content_hash: Buffer, readonly transaction_id: string }
+
+async function sealPage (trx: Knex.Transaction, place: Place, lock: 'wait' | 'skip', timeoutMs: number): Promise<Page | null> {
+  if (!await takeLock(trx, lock, timeoutMs)) return null
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
-  const { rows: [snapshot] } = await trx.raw<Rows<{ xmin: string }>>('select pg_snapshot_xmin(pg_current_snapshot())::text as xmin')
+  const { oldestOpen, upcoming } = await readSnapshot(trx)
+  const from = place?.from ?? await readWatermark(trx)
+  // A watermark that is still to come is of another cluster, from which the tables were copied with its transaction ids.
+  const run = place?.run ?? { oldestOpen, all: from === 0n || from > upcoming }
+  const rows = await readPage(trx, place?.run === undefined && run.all ? 0n : from, run.all ? null : upcoming)
+  const last = rows.at(-1)
+  const next = rows.length < PAGE || last === undefined ? null : { from: BigInt(last.transaction_id) + 1n, run }
+  const watermark = next !== null && next.from < run.oldestOpen ? next.from : run.oldestOpen
+  const { head, sealed } = await seal(trx, await withoutSealed(trx, rows), watermark)
+  return { sealed, head, watermark, next }
+}
+
+async function seal (trx: Knex.Transaction, rows: readonly EventRow[], watermark: bigint): Promise<{ head: AuditHead, sealed: number }> {
   const head = await readHead(trx)
-  const { rows } = await trx.raw<Rows<{ id: string, content_hash: Buffer, transaction_id: string }>>(`
-    select e.id, e.content_hash, e.transaction_id::text from audit_events e
-    where ${watermark === null ? '' : 'e.transaction_id >= :watermark::xid8 and'} not exists (select from audit_seals s where s.event_id = e.id)
-    order by e.transaction_id, e.occurred_at, e.id limit ${BATCH}`, watermark === null ? {} : { watermark })
   let { sequence } = head
   let previous: Buffer = Buffer.from(head.chainHash, 'hex')
-  const seals = rows.map(row => {
+  const seals = rows.map((row, index) => {
     sequence += 1
     previous = chainHash(previous, sequence, row.content_hash)
-    return { sequence, event_id: row.id, content_hash: row.content_hash, chain_hash: previous }
+    const mark = index === rows.length - 1 ? `${watermark}` : null
+    return { sequence, event_id: row.id, content_hash: row.content_hash, chain_hash: previous, watermark: mark }
   })
-  if (seals.length > 0) await trx('audit_seals').insert(seals)
-  return { sealed: seals.length, head: { sequence, chainHash: previous.toString('hex') }, watermark: lower(snapshot?.xmin ?? '0', rows.length < BATCH ? undefined : rows.at(-1)?.transaction_id) }
+  for (let start = 0; start < seals.length; start += STATEMENT) await trx('audit_seals').insert(seals.slice(start, start + STATEMENT))
+  return { head: { sequence, chainHash: previous.toString('hex') }, sealed: seals.length }
 }
 
-/** After a full batch the search goes on at its last transaction, whose rows may not all have fitted. */
-function lower (xmin: string, last: string | undefined): string {
-  return last !== undefined && BigInt(last) < BigInt(xmin) ? last : xmin
+/** The oldest transaction that is open, and the next one to come. */
+async function readSnapshot (trx: Knex.Transaction): Promise<{ oldestOpen: bigint, upcoming: bigint }> {
+  const { rows: [row] } = await trx.raw<Rows<{ xmin: string, xmax: string }>>(
+    'select pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax from pg_current_snapshot() s')
+  return { oldestOpen: BigInt(row?.xmin ?? 0), upcoming: BigInt(row?.xmax ?? 0) }
 }
 
-async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip'): Promise<boolean> {
+/** The watermark of the last page that sealed something; 0 when no release that keeps one has sealed lately. */
+async function readWatermark (trx: Knex.Transaction): Promise<bigint> {
+  const { rows: [row] } = await trx.raw<Rows<{ watermark: string }>>(`
+    select watermark::text from (select sequence, watermark from audit_seals order by sequence desc limit ${PAGE}) recent
+    where watermark is not null order by sequence desc limit 1`)
+  return BigInt(row?.watermark ?? 0)
+}
+
+/** Full transactions, so that the next page begins behind the last of them. */
+async function readPage (trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
+  const { rows } = await trx.raw<Rows<EventRow>>(`
+    select id, content_hash, transaction_id::text from (
+      select * from audit_events where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
+      order by transaction_id fetch first ${PAGE} rows with ties
+    ) page order by page.transaction_id, occurred_at, id`, { from: `${from}`, ...(before !== null && { before: `${before}` }) })
+  return rows
+}
+
+async function withoutSealed (trx: Knex.Transaction, rows: readonly EventRow[]): Promise<EventRow[]> {
+  const { rows: found } = await trx.raw<Rows<{ id: string }>>(
+    'select event_id as id from audit_seals where event_id = any(?::uuid[])', [rows.map(row => row.id)])
+  const sealed = new Set(found.map(({ id }) => id))
+  return rows.filter(row => !sealed.has(row.id))
+}
+
+/** The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more. */
+async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
+  await trx.raw(
+    "select set_config('statement_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', :ms, true)", { ms: `${timeoutMs}` })
   if (lock === 'wait') {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [LOCK])
     return true

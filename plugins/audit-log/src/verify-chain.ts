@@ -1,13 +1,17 @@
 import type { Knex } from 'knex'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal.ts'
+import { readPrunings, type Prunings } from './verify-prunings.ts'
 
 /** What is wrong with the trail, at the first place where something is. */
 export type ChainProblem =
   /** A sequence is missing, so a seal was deleted. */
   | 'gap'
-  /** The sealed row is gone and no pruning accounts for it. */
+  /** The sealed row is gone, and no pruning mark that holds says so. */
   | 'row-missing'
+  /** A mark states rows that are still there or never were, or not what the trail's own row says of the pruning. */
+  | 'pruning-mark-wrong'
   /** The row does not have the content that was sealed. */
   | 'content-changed'
   /** The row says that it is of a version that this code does not know: verify with the release that wrote it. */
@@ -27,8 +31,13 @@ export interface ChainReport {
   readonly firstBadSequence?: number
   readonly sealedRows: number
   readonly unsealedRows: number
-  /** Rows up to this sequence may have been pruned; 0 when none were. */
+  /** Rows up to this sequence were pruned, but for those that say so; 0 when none were. */
   readonly prunedThrough: number
+  /**
+   * Of these, rows up to this sequence were pruned by earlier releases, whose marks say how many rows they removed and
+   * not which; 0 when none were.
+   */
+  readonly unstatedThrough: number
   readonly head: AuditHead
 }
 
@@ -42,7 +51,16 @@ export interface VerifyOptions {
 
 interface SealRow { readonly sequence: string, readonly seal_hash: Buffer, readonly chain_hash: Buffer, readonly content_hash: Buffer | null }
 type ReadRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
-interface Progress { sequence: number, previous: Buffer, readonly prunedThrough: number, readonly expected: AuditHead | undefined }
+interface Progress {
+  sequence: number
+  previous: Buffer
+  readonly expected: AuditHead | undefined
+  readonly prunings: Prunings
+  /** Ranges before this one are behind us. */
+  range: number
+  /** Chain hash before the first row of the range under way. */
+  beforeRange: Buffer
+}
 
 /**
  * Reads the whole trail in one snapshot and proves it: sequences without gaps, every row as it was sealed, every seal
@@ -51,18 +69,20 @@ interface Progress { sequence: number, previous: Buffer, readonly prunedThrough:
  */
 export async function verifyChain (db: Knex, { expectedHead, batchSize = 1000 }: VerifyOptions = {}): Promise<ChainReport> {
   return db.transaction(async trx => {
-    const prunedThrough = Number((await trx('audit_prunings').max('through_sequence as through').first<{ through: string | null }>()).through ?? 0)
-    const progress: Progress = { sequence: 0, previous: GENESIS, prunedThrough, expected: expectedHead }
+    const prunings = await readPrunings(trx)
+    const progress: Progress = { sequence: 0, previous: GENESIS, expected: expectedHead, prunings, range: 0, beforeRange: GENESIS }
     const problem = await checkSeals(trx, progress, batchSize)
     const unsealed = await checkUnsealed(trx, batchSize)
     const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
     const report = {
       sealedRows: Number(sealed?.count ?? 0),
       unsealedRows: unsealed.rows,
-      prunedThrough,
+      prunedThrough: prunings.ranges.at(-1)?.last ?? prunings.unstatedThrough,
+      unstatedThrough: prunings.unstatedThrough,
       head: { sequence: progress.sequence, chainHash: progress.previous.toString('hex') }
     }
     if (problem !== null) return { ok: false, problem, firstBadSequence: progress.sequence + 1, ...report }
+    if (prunings.firstWrong !== null) return { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: prunings.firstWrong, ...report }
     return unsealed.changed ? { ok: false, problem: 'unsealed-row-changed', ...report } : { ok: true, ...report }
   }, { isolationLevel: 'repeatable read', readOnly: true })
 }
@@ -81,7 +101,8 @@ async function checkSeals (trx: Knex.Transaction, progress: Progress, batchSize:
     if (rows.length < batchSize) break
   }
   const { expected } = progress
-  return expected !== undefined && expected.sequence > progress.sequence ? 'head-missing' : null
+  if (expected !== undefined && expected.sequence > progress.sequence) return 'head-missing'
+  return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
 }
 
 function checkSeal (row: ReadRow, progress: Progress): ChainProblem | null {
@@ -89,16 +110,30 @@ function checkSeal (row: ReadRow, progress: Progress): ChainProblem | null {
   if (Number(row.sequence) !== sequence) return 'gap'
   const chain = chainHash(progress.previous, sequence, row.seal_hash)
   if (!chain.equals(row.chain_hash)) return 'chain-broken'
-  if (row.content_hash === null) {
-    if (sequence > progress.prunedThrough) return 'row-missing'
-  } else {
-    const problem = row.content_hash.equals(row.seal_hash) ? contentProblem(recordOf(row), row.seal_hash) : 'content-changed'
-    if (problem !== null) return problem
-  }
+  const problem = checkPlace(row, sequence, chain, progress)
+  if (problem !== null) return problem
   if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) return 'head-missing'
   progress.sequence = sequence
   progress.previous = chain
   return null
+}
+
+/** A row is there as it was sealed, or not there because it was pruned. */
+function checkPlace (row: ReadRow, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+  const range = progress.prunings.ranges[progress.range]
+  const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
+  if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
+  if (pruned) return 'pruning-mark-wrong'
+  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordOf(row), row.seal_hash) : 'content-changed'
+}
+
+/** At the end of a range its digest is compared with what the chain has there. */
+function checkRange (range: PrunedRange | undefined, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+  if (range === undefined || sequence < range.first) return null
+  if (sequence === range.first) progress.beforeRange = progress.previous
+  if (sequence < range.last) return null
+  progress.range++
+  return rangeDigest(range.first, range.last, progress.beforeRange, chain) === range.digest ? null : 'pruning-mark-wrong'
 }
 
 async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise<{ rows: number, changed: boolean }> {

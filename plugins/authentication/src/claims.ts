@@ -1,4 +1,4 @@
-import type { Actor, Principal, StatusReference } from '@sallyport/security-context'
+import { LONGEST_ACTOR_CHAIN, type Actor, type Principal, type StatusReference } from '@sallyport/security-context'
 import { InvalidTokenError } from './errors.ts'
 import { freezeJson, isJsonObject, member, type JsonObject } from './json.ts'
 import type { ResolvedProfile } from './profiles.ts'
@@ -11,8 +11,6 @@ export interface Expectations {
   readonly clockToleranceSeconds: number
 }
 
-/** Delegations deeper than this are refused: each link is a hop that a service made. */
-const MAX_ACTORS = 8
 const MAX_IDENTIFIER_LENGTH = 512
 
 /**
@@ -135,7 +133,7 @@ export function strings (value: unknown): string[] {
 }
 
 /** The chain of parties that act for the subject, newest first. @see RFC 8693 §4.1 */
-export function actorOf (value: unknown, linksLeft = MAX_ACTORS): Actor | null {
+export function actorOf (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): Actor | null {
   if (value === undefined) return null
   if (!isJsonObject(value) || linksLeft === 0) throw new InvalidTokenError('claim-invalid')
   return Object.freeze({

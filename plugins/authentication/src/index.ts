@@ -11,6 +11,7 @@ import { openVerifier, type OpenVerifier } from './open-verifier.ts'
 import { resolveOptions, type AuthenticationOptions } from './options.ts'
 import { createSessionStrategy } from './session/strategy.ts'
 import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
+import { createStrangerGate } from './stranger-gate.ts'
 import type { Strategy } from './strategy.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
@@ -23,11 +24,14 @@ export type { TokenVerifierOptions } from './verifier-options.ts'
 export { createTokenVerifier, type TokenVerifier } from './verify-token.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './shared-secret.ts'
 export { createIntrospector, type IntrospectorOptions } from './introspector.ts'
+export type { StrangerLimits } from './stranger-gate.ts'
 export { createJwksKeySource, type JwksKeySourceOptions, type Log } from './jwks-key-source.ts'
 export { createStatusListSource, type StatusListSource, type StatusListSourceOptions } from './status-list-source.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './import-keys.ts'
 export { parseCompactJws, type CompactJws } from './compact-jws.ts'
 export { isSignedBy } from './signed-by.ts'
+export { statusReferenceOf } from './claims.ts'
+export { looksLikeJwt } from './token-strategy.ts'
 export { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
@@ -61,13 +65,15 @@ const NOBODY: TokenVerifier = Object.freeze({
 async function authentication (fastify: FastifyInstance, options: AuthenticationOptions): Promise<void> {
   const { origin, mistakes } = resolveOptions(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+  const clock = options.clock ?? options.session?.clock ?? options.introspection?.clock ?? Date.now
+  const gate = createStrangerGate(options.strangers ?? {}, clock)
   const local = await openVerifier(fastify, options, origin)
-  const introspector = options.introspection === undefined ? null : createIntrospector({ ...connectionOf(options), ...options.introspection })
+  const introspector = options.introspection === undefined ? null : createIntrospector({ ...connectionOf(options), ...options.introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const strategies: Strategy[] = tokenStrategies(options, local, introspector)
   if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
-  if (options.session !== undefined) strategies.push(await createSessionStrategy(fastify, options.session, verifier))
+  if (options.session !== undefined) strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
   strategies.push(...options.strategies ?? [])
 
   fastify.decorate('tokenVerifier', verifier)

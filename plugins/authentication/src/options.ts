@@ -7,6 +7,7 @@ import { introspectorMistakes, type IntrospectorOptions } from './introspector.t
 import { sharedSecretMistakes, type SharedSecretOptions } from './shared-secret.ts'
 import type { StatusListSourceOptions } from './status-list-source.ts'
 import type { Strategy } from './strategy.ts'
+import { strangerLimitMistakes, type StrangerLimits } from './stranger-gate.ts'
 import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
@@ -38,6 +39,11 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   readonly basic?: BasicOptions
   /** Sealed session cookies. */
   readonly session?: SessionOptions
+  /**
+   * Bounds what callers with tokens that nobody here has seen may ask of the authorization server: introspections,
+   * `POST /session/refresh` and `POST /logout` with a token in the body.
+   */
+  readonly strangers?: StrangerLimits
   /** The app's own strategies; asked after the plugin's. */
   readonly strategies?: readonly Strategy[]
 }
@@ -58,6 +64,7 @@ export function resolveOptions (options: AuthenticationOptions): { origin: Verif
     ...(options.sharedSecret === undefined ? [] : sharedSecretMistakes(options.sharedSecret)),
     ...(options.introspection === undefined ? [] : introspectorMistakes(options.introspection)),
     ...(options.dpop === undefined ? [] : dpopOptionMistakes(options.dpop)),
+    ...strangerLimitMistakes(options.strangers ?? {}),
     ...(options.basic === undefined ? [] : basicOptionMistakes(resolveBasicOptions(options.basic))),
     ...(options.session === undefined ? [] : sessionOptionMistakes(resolveSessionOptions(options.session)))
   ]

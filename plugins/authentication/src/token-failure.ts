@@ -1,6 +1,6 @@
 import type { FastifyError } from '@fastify/error'
 import type { Principal, TokenClientErrorCode, TokenSet } from '@sallyport/security-context'
-import { ServerUnavailableError, ThrottledError } from './errors.ts'
+import { isSallyportError, ServerUnavailableError, ThrottledError } from './errors.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** When nobody says how long to wait. */
@@ -19,9 +19,10 @@ export function hasCode (error: unknown, code: TokenClientErrorCode): boolean {
 
 /**
  * What the caller is told of a token request that is not a rejection: throttling is 429, everything else 503, both with
- * `Retry-After`. A refusal of what we asked for (scope, grant) is our misconfiguration, so 503 and not 401.
+ * `Retry-After`; one of our own limits stays what it is. A refusal of what we asked for (scope, grant) is our misconfiguration, so 503 and not 401.
  */
 export function tokenFailure (cause: unknown): FastifyError {
+  if (isSallyportError(cause) && cause.code.startsWith('SALLYPORT_AUTHENTICATION_') && isOutage(cause)) return cause
   const headers = { 'retry-after': String(retryAfterSeconds(cause)) }
   const error = hasCode(cause, 'SALLYPORT_TOKEN_THROTTLED') ? new ThrottledError({ cause }) : new ServerUnavailableError({ cause })
   return Object.assign(error, { headers })
@@ -31,6 +32,11 @@ export function tokenFailure (cause: unknown): FastifyError {
 export function isOutage (error: unknown): error is FastifyError {
   const status = statusOf(error)
   return status === 503 || status === 429
+}
+
+/** Whether an error says that this caller asks too often. */
+export function isThrottled (error: unknown): error is FastifyError {
+  return statusOf(error) === 429
 }
 
 /**

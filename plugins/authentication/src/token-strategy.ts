@@ -1,3 +1,4 @@
+import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from 'fastify'
 import { readAuthorization } from './authorization-header.ts'
 import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
@@ -46,7 +47,7 @@ export function createTokenStrategy (options: TokenStrategyOptions): Strategy {
         const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(accessToken, async confirmation => {
           await confirmBinding(confirmation)
           isConfirmed = true
-        })
+        }, sourceOf(request.ip))
         // Also when the verifier is the app's own and knows nothing of bound tokens.
         if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
         if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')

@@ -14,5 +14,5 @@ export function describeSettings (
 export function shownValue (schema: SettingSchema | undefined, value: unknown): string {
   if (value === undefined) return '-'
   if (schema?.secret === true) return '[secret]'
-  return JSON.stringify(value).replaceAll(/(?<=:\/\/)[^/@\s"]*@/g, '[secret]@')
+  return JSON.stringify(value).replaceAll(/:\/\/[^/@\s"]*@/g, '://[secret]@')
 }

@@ -18,6 +18,8 @@ export interface SettingsSources<S extends TObject> {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Paths of JSON files; a later one wins. */
   readonly files?: readonly string[]
+  /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
+  readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
 }
 
 /** Settings that were validated once and do not change. */
@@ -54,6 +56,8 @@ export function loadSettings<S extends TObject> (sources: SettingsSources<S>): S
   if (mistakes.length > 0) throw new ConfigurationError(messageOf(mistakes))
 
   const values = deepFreeze(checked.values) as DeepReadonly<Static<S>>
+  const misfits = sources.mistakes?.(values) ?? []
+  if (misfits.length > 0) throw new ConfigurationError(messageOf(misfits))
   const origins = Object.freeze(Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default'])))
   return Object.freeze({ values, origins, schema, describe: () => describeSettings(schemas, checked.values, origins) })
 }

@@ -1,11 +1,11 @@
-import underPressure, { type FastifyUnderPressureOptions } from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { OverloadedError } from './errors.ts'
 import { createOperations, listen, type ProcessState } from './operations.ts'
-import { resolveOptions, type HealthOptions, type PressureHandler, type PressureOptions } from './options.ts'
+import { resolveOptions, type HealthOptions, type PressureHandler } from './options.ts'
+import { shedLoad } from './shed-load.ts'
 
 export type { HealthOptions, PressureHandler, PressureOptions } from './options.ts'
+export { openPressureMeter, type Pressure, type PressureMeter } from './pressure-meter.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
@@ -40,7 +40,7 @@ async function health (fastify: FastifyInstance, given: HealthOptions): Promise<
 
   fastify.decorate('operations', operations)
   fastify.decorate('startDrain', startDrain)
-  if (options.pressure !== undefined) await fastify.register(underPressure, underPressureOptions(options.pressure))
+  if (options.pressure !== undefined) shedLoad(fastify, options.pressure)
 
   fastify.addHook('onReady', async function openOperations () { await listen(operations, options) })
   fastify.addHook('onListen', function markStarted (next) { state.started = true; next() })
@@ -52,20 +52,6 @@ async function health (fastify: FastifyInstance, given: HealthOptions): Promise<
   })
   // Runs when the main server has finished what was under way, so probes are answered until then.
   fastify.addHook('onClose', async function closeOperations () { await operations.close() })
-}
-
-/** A fresh object: under-pressure writes into the one that it gets. */
-function underPressureOptions (pressure: PressureOptions): FastifyUnderPressureOptions {
-  return {
-    customError: OverloadedError,
-    eventLoopUtilizationMode: 'interval',
-    retryAfter: pressure.retryAfterSeconds ?? 10,
-    sampleInterval: pressure.sampleIntervalMs ?? 1000,
-    maxEventLoopDelay: pressure.maxEventLoopDelayMs ?? 0,
-    maxEventLoopUtilization: pressure.maxEventLoopUtilization ?? 0,
-    maxHeapUsedBytes: pressure.maxHeapUsedBytes ?? 0,
-    maxRssBytes: pressure.maxRssBytes ?? 0
-  }
 }
 
 export default fastifyPlugin(health, { name: '@sallyport/health', fastify: '5.x' })

@@ -1,7 +1,8 @@
 import type { ServerOptions } from 'node:https'
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, type Schedule } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HealthOptionsError } from './errors.ts'
+import type { PressureMeter } from './pressure-meter.ts'
 
 /**
  * Decides what becomes of a request while a threshold is passed. Returns nothing to serve it all the same, or the payload
@@ -20,6 +21,10 @@ export interface PressureOptions {
   readonly sampleIntervalMs?: number
   /** `Retry-After` of a shed request. Default 10 s. */
   readonly retryAfterSeconds?: number
+  /** What measures. Default: this process's event loop and memory. */
+  readonly meter?: PressureMeter
+  /** When it is measured; a test triggers it itself. Default: by timer. */
+  readonly schedule?: Schedule
 }
 
 /** Options of the health plugin. */
@@ -63,7 +68,7 @@ function listenerMistakes (listener: HealthOptions['listener']): string[] {
   return mistakes
 }
 
-/** under-pressure takes a zero or a NaN for "not watched": a threshold that was meant must not be lost that way. */
+/** A zero or a NaN would shed everything or nothing: neither can have been meant. */
 function pressureMistakes (pressure: PressureOptions | undefined): string[] {
   if (pressure === undefined) return []
   const numbers = ['maxEventLoopDelayMs', 'maxEventLoopUtilization', 'maxHeapUsedBytes', 'maxRssBytes', 'sampleIntervalMs', 'retryAfterSeconds'] as const

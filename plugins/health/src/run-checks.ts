@@ -3,23 +3,54 @@ import { withDeadline } from '@sallyport/security-context/mechanics'
 /** Runs every check and resolves with the failures by name; an empty map means that all passed. */
 export type RunChecks = () => Promise<ReadonlyMap<string, unknown>>
 
+/** Runs of one check that were given up and have not ended: past this a new one is rare. */
+const MAX_ABANDONED = 3
+/** How rare, in deadlines of the check. */
+const PAUSE_DEADLINES = 10
+
 /**
  * Makes a runner of readiness checks: all in parallel, each with its own deadline. Probes come unauthenticated and as
- * often as somebody likes, so a check that is under way is shared and never started twice, also when it hangs.
+ * often as somebody likes, so a check that is under way is shared and not started twice. One that is under way past its
+ * deadline is abandoned, and the next probe starts it again: what it hangs on may be gone. Of abandoned runs that never
+ * end there are three, and from then on one more in ten deadlines.
  * @param timeoutMs how long one check may take
+ * @param clock ms, from any beginning
  */
-export function createCheckRunner (checks: Readonly<Record<string, () => Promise<void>>>, timeoutMs: number): RunChecks {
-  const underWay = new Map<string, Promise<void>>()
+export function createCheckRunner (
+  checks: Readonly<Record<string, () => Promise<void>>>, timeoutMs: number, clock: () => number = () => performance.now()
+): RunChecks {
+  const runs = Object.entries(checks).map(([name, check]) => [name, shareRuns(check, timeoutMs, clock)] as const)
+  return async () => {
+    const results = await Promise.allSettled(runs.map(([, run]) => run()))
+    return new Map(results.flatMap((result, i) => result.status === 'rejected' ? [[runs[i]?.[0] ?? '', result.reason]] : []))
+  }
+}
 
-  function start (name: string, check: () => Promise<void>): Promise<void> {
-    const running = underWay.get(name) ?? Promise.resolve().then(check).finally(() => { underWay.delete(name) })
-    underWay.set(name, running)
-    return running
+/** A check of which one run at a time is waited for. */
+function shareRuns (check: () => Promise<void>, timeoutMs: number, clock: () => number): () => Promise<void> {
+  let current: Promise<void> | null = null
+  let abandoned = 0
+  let startedAtMs = Number.NEGATIVE_INFINITY
+
+  function start (): Promise<void> {
+    startedAtMs = clock()
+    let ended = false
+    let givenUp = false
+    const run = Promise.resolve().then(check).finally(() => {
+      ended = true
+      if (givenUp) abandoned--
+    })
+    return withDeadline(run, timeoutMs).finally(() => {
+      current = null
+      givenUp = !ended
+      if (givenUp) abandoned++
+    })
   }
 
   return async () => {
-    const names = Object.entries(checks)
-    const results = await Promise.allSettled(names.map(([name, check]) => withDeadline(start(name, check), timeoutMs)))
-    return new Map(results.flatMap((result, i) => result.status === 'rejected' ? [[names[i]?.[0] ?? '', result.reason]] : []))
+    const mayStart = abandoned < MAX_ABANDONED || clock() - startedAtMs >= PAUSE_DEADLINES * timeoutMs
+    if (current === null && !mayStart) throw new Error(`${abandoned} earlier runs of this check have not ended`)
+    current ??= start()
+    await current
   }
 }

@@ -20,8 +20,8 @@ export interface SecurityEvent {
   /** The OAuth client that the event is about, where no principal is known yet. */
   readonly clientId?: string
   /**
-   * The account name that a login was tried with, as it was typed: a stage never hashes it. The audit log keeps it in clear
-   * only next to a `subject`, otherwise as a keyed hash, since people type their password into that field. For the same
+   * The account name that a login was tried with, as it was typed: a stage never hashes it. The audit log keeps it in
+   * clear only next to a `subject`, otherwise as a keyed hash, since people type their password into that field. For the same
    * reason it belongs into no log line, no metric and not into `detail`.
    */
   readonly nameTried?: string

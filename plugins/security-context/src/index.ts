@@ -5,7 +5,7 @@ import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { traceIdOf } from './trace.ts'
 
-export type { Actor, AppClaims, Principal } from './principal.ts'
+export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
 export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
 export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
 export type {
@@ -15,6 +15,7 @@ export type {
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { requireRouteDeclaration, type DeclarationKey } from './route-declarations.ts'
+export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'
 export * as errors from './errors.ts'

@@ -10,6 +10,9 @@ export interface Actor {
   readonly actor: Actor | null
 }
 
+/** Longer chains of actors are neither issued nor accepted: each link is a hop that a service made. */
+export const LONGEST_ACTOR_CHAIN = 8
+
 /**
  * Who is calling: what every stage after authentication may know of the caller. Identity is `issuer` + `subject`,
  * never a name or an e-mail address. @see RFC 9068 §2.2

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { InvalidRequestError, NotFoundError } from './errors.ts'
+import { logRefusal } from './log-refusal.ts'
 import { storageOutage } from './storage-outage.ts'
 
 /** The body of every refusal that no other standard shapes. @see RFC 9457 §3.1 */
@@ -19,16 +20,16 @@ interface ErrorWithHeaders extends FastifyError { readonly headers?: Readonly<Re
 const isClientError = (status: number): boolean => status >= 400 && status < 500
 
 /**
- * Answers errors and unknown routes with Problem Details: a safe title and the stable code go to the caller, the error
- * with its cause goes to the log. A database without an answer is a 503, see {@link storageOutage}.
+ * Answers errors and unknown routes with Problem Details: a safe title and the stable code go to the caller, what was
+ * refused or failed goes to the log in one line ({@link logRefusal}). A database without an answer is a 503, see
+ * {@link storageOutage}.
  * @see RFC 9457
  */
 export const problemDetails = fastifyPlugin(function problemDetails (fastify: FastifyInstance, _options: object, done: () => void) {
   fastify.setErrorHandler(function answerProblem (error: ErrorWithHeaders, request: FastifyRequest, reply: FastifyReply) {
     const shown: ErrorWithHeaders = error.validation === undefined ? storageOutage(error) ?? error : new InvalidRequestError()
     const status = statusOf(shown)
-    const level = status >= 500 ? 'error' : 'info'
-    request.log[level]({ err: error }, 'request refused')
+    logRefusal(request, error, status)
     if (shown.headers !== undefined) void reply.headers(shown.headers)
     return sendProblem(reply, status, isClientError(status) || isOurs(shown) ? shown.message : 'Internal Server Error', codeOf(shown, status))
   })

@@ -32,6 +32,16 @@ export type RouteAudit = 'none' | {
   readonly action: string
   /** The kind of resource and the route parameter that holds its id. */
   readonly resource?: { readonly type: string, readonly parameter: string }
+  /**
+   * `refusals`: nothing is written but the refusals of a stage, as with `none`, and their rows name action and
+   * resource. For reads, whose success is too frequent to record. Default: everything.
+   */
+  readonly only?: 'refusals'
+  /**
+   * `no-effect`: a 3xx of this mutating route is no effect and owes no row: back to a form, on to a GET. Default: a
+   * redirect acknowledges an effect as a 2xx does.
+   */
+  readonly redirect?: 'no-effect'
 }
 
 declare module 'fastify' {

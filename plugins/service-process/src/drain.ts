@@ -41,16 +41,18 @@ export function drainLimits ({ drainDelayMs = 5000, closeTimeoutMs = closeTimeou
  * and each answer ends its connection; then the listener closes and connections without a request end; requests under way
  * get their time; what is left is cut.
  * @param skipDelay aborted when nobody should wait any longer
+ * @param release closes what the app worked with, when the app is closed
  */
 export async function drain (
-  app: FastifyInstance, connections: Connections, times: DrainLimits, skipDelay: AbortSignal
+  app: FastifyInstance, connections: Connections, times: DrainLimits, skipDelay: AbortSignal,
+  release: () => Promise<void>
 ): Promise<DrainOutcome> {
   failReadiness(app)
   connections.closeAfterAnswer()
   await waitUnless(skipDelay, times.drainDelayMs)
   const silent = connections.refuse()
   if (silent > 0) app.log.debug({ connections: silent }, 'connections without a request ended')
-  const closed = app.close().then(() => 'closed' as const)
+  const closed = app.close().then(release).then(() => 'closed' as const)
   if (await within(closed, times.closeTimeoutMs) === 'closed') return 'complete'
   const requests = connections.destroy()
   if (requests > 0) app.log.warn({ requests }, `cut requests that were under way for ${times.closeTimeoutMs} ms after the listener closed`)

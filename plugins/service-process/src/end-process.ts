@@ -16,8 +16,11 @@ type Reason = { readonly signal: string } | { readonly err: unknown } | { readon
  * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case. The exit code is 0
  * when everything closed and no request was cut, else 1. A second signal ends the drain delay, a third the process.
  * @param orphaned resolves when the parent is gone
+ * @param release closes what the app worked with, when the app is closed
  */
-export function endProcessWhenTold (app: FastifyInstance, times: DrainTimes, orphaned: Promise<undefined>): void {
+export function endProcessWhenTold (
+  app: FastifyInstance, times: DrainTimes, orphaned: Promise<undefined>, release: () => Promise<void> = async () => {}
+): void {
   const limits = drainLimits(times)
   const connections = watchConnections(app.server)
   const skipDelay = new AbortController()
@@ -30,7 +33,7 @@ export function endProcessWhenTold (app: FastifyInstance, times: DrainTimes, orp
     if (!('signal' in reason)) skipDelay.abort()
     if ('err' in reason) app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
     else app.log.info(reason, 'closing')
-    const outcome = await drain(app, connections, limits, skipDelay.signal)
+    const outcome = await drain(app, connections, limits, skipDelay.signal, release)
     if (outcome === 'stuck') app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
     await exit(outcome === 'complete' && !('err' in reason) ? 0 : 1)
   }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { standardLogDestination } from './log-destination.ts'
+import { boundText } from './redact-text.ts'
 import { redactLine } from './redact.ts'
 
 /** Fastify's options of its built-in logger. */
@@ -33,5 +34,5 @@ export function loggerOptions (options: LoggerOptions): LoggerSettings {
 }
 
 function requestFields (request: FastifyRequest): { method: string, url: string, remoteAddress: string } {
-  return { method: request.method, url: request.url, remoteAddress: request.ip }
+  return { method: request.method, url: boundText(request.url), remoteAddress: request.ip }
 }

@@ -1,64 +1,67 @@
+import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
+import { refuseInsecureRuntime } from '@sallyport/secure-transport'
 import type { FastifyInstance } from 'fastify'
-import type { DrainTimes } from './drain.ts'
-import { endProcessWhenTold } from './end-process.ts'
-import { outliveBrokenPipes } from './log-destination.ts'
+import type { Static, TObject } from 'typebox'
+import { bootLog } from './boot-log.ts'
+import { closeTimeoutFor } from './drain.ts'
+import { openContext, type ProcessContext } from './process-context.ts'
+import { runApp, type StartedApp } from './run-app.ts'
+import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
 
-/** Options of {@link runService}. */
-export interface ServiceOptions extends DrainTimes {
-  /** Name of the process, in the messages to its parent and on stderr. */
+/** The settings of a service, of its schema. */
+export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
+
+/** What makes one process different from the others. */
+export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
+  /** Name of the process: in its log, its traces, and the messages to its parent. */
   readonly name: string
-  /** Makes the app; reading settings belongs in here, so that their mistakes are told. */
-  readonly build: () => Promise<FastifyInstance>
-  readonly host: string
-  readonly port: number
+  /** {@link processSettings} and what is the service's own. */
+  readonly settings: Schema
+  /** What the schema cannot say of the service's own settings: one sentence a mistake, without secrets. */
+  readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
+  /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
+  readonly acceptTraces?: boolean
+  /** The longest time limit of a call to another service, in ms: a request under way gets it when the process ends. */
+  readonly longestUpstreamMs?: (settings: SettingsOf<Schema>) => number
+  /** Makes of the settings what the app works with. What the context opens is closed after the app. */
+  readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
+  /** Makes the app, not listening yet. */
+  readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
+  /** `process.env`. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
-
-/** What a forked service says to its parent, once. */
-export type ServiceMessage =
-  | { readonly type: 'ready', readonly name: string, readonly url: string }
-  | { readonly type: 'failed', readonly name: string, readonly message: string }
 
 /**
- * The life of a service process: build, listen, say so to the parent, close gracefully on SIGTERM, SIGINT, an uncaught
- * error or the end of the parent. A failed boot is one clear message on stderr and exit code 1.
+ * The life of a service process: insecure runtimes refused, settings, what every process opens, collaborators, app,
+ * listen, say so to the parent, end in order when told to. A failed boot is one clear message on stderr and exit code
+ * 1. Another process that is away does not fail it: see `ProcessContext.discover`.
  */
-export async function runService (options: ServiceOptions): Promise<void> {
-  const { name } = options
-  outliveBrokenPipes()
-  // A parent that was killed cannot send a signal, but its end of the channel closes.
-  const orphaned = Promise.withResolvers<undefined>()
-  if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
-  else if (process.send !== undefined) process.exit(1)
+export async function runService<Schema extends TObject<ProcessProperties>, Collaborators> (
+  definition: ServiceDefinition<Schema, Collaborators>
+): Promise<void> {
+  await runApp(definition.name, () => boot(definition))
+}
 
-  let app: FastifyInstance | undefined
+async function boot<Schema extends TObject<ProcessProperties>, Collaborators> (
+  definition: ServiceDefinition<Schema, Collaborators>
+): Promise<StartedApp> {
+  const { name, environment, acceptTraces = true } = definition
+  refuseInsecureRuntime(environment, process.execArgv)
+  const { values } = loadSettings({
+    schema: definition.settings,
+    environment,
+    mistakes: settings => [...processSettingsMistakes(settings), ...definition.mistakes?.(settings) ?? []]
+  })
+  const settings: ProcessSettings = values
+  const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))
   try {
-    app = await Promise.race([options.build(), orphaned.promise])
-    if (app === undefined) process.exit(1)
-    endProcessWhenTold(app, options, orphaned.promise)
-    const url = await app.listen({ host: options.host, port: options.port })
-    await tellParent({ type: 'ready', name, url })
+    const app = await definition.build(values, await definition.connect(values, context))
+    const { host, port, drainDelayMs } = settings
+    const longest = definition.longestUpstreamMs?.(values)
+    const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
+    return { app, host, port, times: { drainDelayMs, closeTimeoutMs }, release: close }
   } catch (error) {
-    const message = bootFailure(error, options)
-    console.error(`${name}: ${message}`)
-    await tellParent({ type: 'failed', name, message })
-    process.exit(1)
+    await close()
+    throw error
   }
-}
-
-/** One message for a person; a stack only when the error is a defect and not a mistake of the operator. */
-function bootFailure (error: unknown, { host, port }: ServiceOptions): string {
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : null
-  if (code === 'EADDRINUSE') return `port ${port} on ${host} is taken`
-  if (code === 'EACCES') return `port ${port} on ${host} is not allowed for this user`
-  // A host of which no address answers fails with an error of errors, whose own message is empty.
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(inner => inner instanceof Error ? inner.message : String(inner)).join(', ')
-  return code === null ? error.stack ?? error.message : error.message
-}
-
-async function tellParent (message: ServiceMessage): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (process.send === undefined || !process.connected) return
-  process.send(message, undefined, undefined, () => resolve())
-  await promise
 }

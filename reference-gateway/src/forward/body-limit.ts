@@ -1,5 +1,5 @@
 import { type Readable, Transform } from 'node:stream'
-import { BodyTooLargeError } from '../errors.ts'
+import { BodyTooLargeError, ClientLeftError } from '../errors.ts'
 
 /**
  * The same body, cut off with `SALLYPORT_GATEWAY_BODY_TOO_LARGE` once more than `maxBytes` have passed. Neither side's end
@@ -16,8 +16,10 @@ export function limitBody (payload: Readable, maxBytes: number): Readable {
     }
   })
   payload.once('error', error => counted.destroy(error))
-  payload.once('close', () => { if (!payload.readableEnded) counted.destroy(new Error('The client closed the connection')) })
+  payload.once('close', () => { if (!payload.readableEnded) counted.destroy(new ClientLeftError()) })
+  payload.pipe(counted)
   // After a failure the rest is read and thrown away until the server's request timeout, so that the client gets to read the answer.
+  // Registered after `pipe`, whose own listener pauses the payload.
   counted.once('close', () => { if (!payload.readableEnded) payload.resume() })
-  return payload.pipe(counted)
+  return counted
 }

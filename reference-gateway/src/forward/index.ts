@@ -1,28 +1,36 @@
-import type { Readable } from 'node:stream'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { BodyTooLargeError, UpstreamRefusedTokenError } from '../errors.ts'
-import { requestHeaders, responseHeaders } from '../hygiene/forwarded-headers.ts'
+import { BodyTooLargeError } from '../errors.ts'
 import { METHODS } from '../hygiene/index.ts'
 import { limitBody } from './body-limit.ts'
-import { forwardFailure } from './upstream-failure.ts'
+import { type AnswerLimits, boundCall } from './bound-call.ts'
+import { failed, type HeaderRewrite, passAnswer, sendRequest } from './hop.ts'
+import { lingeringPayload } from './linger.ts'
+import type { OpenAnswers } from './open-answers.ts'
 import type { Route } from './upstreams.ts'
 
-type HopOptions = NonNullable<FastifyHttpProxyOptions['replyOptions']>
+/** How long a connection with an unread body is kept for the answer to arrive, in ms. */
+const LINGER_MS = 5_000
 
 /** How requests are forwarded. */
 export interface ForwardOptions {
   readonly routes: readonly Route[]
-  /** Verifies the services' certificates. `@fastify/reply-from` would not: a client that it makes itself verifies nothing. */
+  /** Verifies the services' certificates and bounds the calls that wait; its calls end with their signal. */
   readonly dispatcher: Dispatcher
   readonly maxBodyBytes: number
-  /** Limit for the answer's head, and for each pause in its body, in ms. */
+  /** Limit for the answer's head, from the request's arrival, and for each pause in its body, in ms. */
   readonly upstreamTimeoutMs: number
+  /** Limit for the whole answer, from the request's arrival, in ms; not for routes with `stream`. */
+  readonly answerTimeoutMs: number
+  /** Limit for each pause in an answer of a route with `stream`, in ms. */
+  readonly streamPauseMs: number
   /** Lower-case names of request headers that pass beside the built-in ones. */
   readonly additionalRequestHeaders: readonly string[]
   /** `traceparent` of the next hop. */
   readonly tracingHeaders: (request: FastifyRequest) => Readonly<Record<string, string>>
+  /** Told of every answer that is under way. */
+  readonly openAnswers: OpenAnswers
 }
 
 /**
@@ -32,106 +40,63 @@ export interface ForwardOptions {
 export async function forwardRoutes (fastify: FastifyInstance, options: ForwardOptions): Promise<void> {
   // Bodies pass as they came: parsed and written anew they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('*', function passBody (_request, payload, done) { done(null, limitBody(payload, options.maxBodyBytes)) })
+  fastify.addHook('onSend', function letTheBodyArrive (request, reply, payload, done) {
+    const limits = { maxBytes: options.maxBodyBytes, maxMs: LINGER_MS }
+    done(null, lingeringPayload(request, reply, payload, limits) ?? payload)
+  })
+  // An answer that failed before any of it left: nameless until here, since it was already handed to Fastify.
+  fastify.setErrorHandler(function nameFailure (error, request, reply) { throw failed(request, reply, error) })
+  for (const route of options.routes) await fastify.register(forwardRoute, { route, options })
+}
+
+/** One prefix: everything under it goes to one service. */
+async function forwardRoute (fastify: FastifyInstance, { route, options }: { route: Route, options: ForwardOptions }): Promise<void> {
+  const maxBodyBytes = Math.min(options.maxBodyBytes, route.maxBodyBytes ?? Number.POSITIVE_INFINITY)
+  fastify.addContentTypeParser('*', function passBody (_request, payload, done) { done(null, limitBody(payload, maxBodyBytes)) })
   fastify.addHook('preParsing', function refuseDeclaredLength (request, reply, _payload, done) {
-    if (Number(request.headers['content-length'] ?? 0) <= options.maxBodyBytes) return done()
+    if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
     request.securityEvents.push({ stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
     void reply.header('connection', 'close')
     done(new BodyTooLargeError())
   })
-  for (const route of options.routes) {
-    await fastify.register(httpProxy, {
-      prefix: route.prefix,
-      rewritePrefix: route.rewritePrefix,
-      upstream: route.origin,
-      undici: asProxyClient(options.dispatcher),
-      httpMethods: [...METHODS],
-      proxyPayloads: false,
-      disableRequestLogging: true,
-      // The service writes the effect to its own trail; refusals at the edge are written here.
-      config: { access: 'authenticated', audit: 'none' },
-      handler: async function forward (request, reply, destination, proxied) {
-        const token = await request.exchangeToken(route.audience)
-        return reply.from(destination, hopOptions({ request, reply, route, token, options, rewriteLocation: proxied.rewriteHeaders }))
-      }
-    })
-  }
+  const forward = forwarder(route, options)
+  await fastify.register(httpProxy, {
+    prefix: route.prefix,
+    rewritePrefix: route.rewritePrefix,
+    upstream: route.origin,
+    undici: asProxyClient(options.dispatcher),
+    httpMethods: [...METHODS],
+    proxyPayloads: false,
+    // The service writes the effect to its own trail; refusals at the edge are written here.
+    config: { access: 'authenticated', audit: 'none' },
+    handler: async (request, reply, destination, proxied) => await forward(request, reply, destination, proxied.rewriteHeaders)
+  })
 }
 
-/** reply-from declares the types of another major of undici; what it calls is `request(options, callback)`, the same in both. */
+/**
+ * Nothing goes this way, but a client that reply-from makes itself would verify no certificate. It declares the types of another
+ * major of undici; what it calls is `request(options, callback)`, the same in both.
+ */
 function asProxyClient (dispatcher: Dispatcher): NonNullable<FastifyHttpProxyOptions['undici']> {
   return dispatcher as unknown as NonNullable<FastifyHttpProxyOptions['undici']>
 }
 
-interface Hop {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly route: Route
-  readonly token: string
-  readonly options: ForwardOptions
-  /** http-proxy's own: relative redirects get the gateway's prefix, and header values lose what HTTP does not allow. */
-  readonly rewriteLocation: HopOptions['rewriteHeaders']
-}
-
-/** What one forwarded request does on its way out and on its way back. */
-function hopOptions ({ request, reply, route, token, options, rewriteLocation }: Hop): HopOptions {
-  const { origin, audience } = route
-  return {
-    timeout: options.upstreamTimeoutMs,
-    // Not `maxRetriesOn503: 0`: reply-from reads 0 as its default of ten.
-    retryDelay: () => null,
-    rewriteRequestHeaders: () => requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
-      host: new URL(origin).host,
-      authorization: `Bearer ${token}`,
-      'x-request-id': request.id,
-      'x-forwarded-for': request.ip,
-      'x-forwarded-host': request.host,
-      'x-forwarded-proto': request.protocol,
-      ...options.tracingHeaders(request)
-    }),
-    rewriteHeaders: received => {
-      const headers = responseHeaders(withoutOrigin(received, origin))
-      return rewriteLocation?.(headers) ?? headers
-    },
-    onResponse: (_request, _reply, answer) => { passAnswer(request, reply, answer.stream, audience) },
-    onError: (_reply, { error }) => { answerFailure(request, reply, error, audience) }
-  }
-}
-
-type Headers = Readonly<Record<string, string | string[] | undefined>>
-
-/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
-function clientHeaders ({ method, headers }: FastifyRequest): Headers {
-  if (method !== 'GET' && method !== 'HEAD') return headers
-  return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
-}
-
-/** An absolute redirect to the service itself would tell its inner address, and could not be followed. */
-function withoutOrigin (headers: Headers, origin: string): Headers {
-  const { location } = headers
-  return typeof location === 'string' && location.startsWith(`${origin}/`) ? { ...headers, location: location.slice(origin.length) } : headers
-}
+type Forward = (request: FastifyRequest, reply: FastifyReply, path: string, rewriteLocation: HeaderRewrite | undefined) => Promise<FastifyReply>
 
 /**
- * A 401 of the service is not the client's to answer: its credentials are fine here. The session most likely ended or
- * changed a moment ago, which the next request will notice; so this one is to be tried again.
+ * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with its
+ * client nor within a limit.
  */
-function passAnswer (request: FastifyRequest, reply: FastifyReply, stream: Readable, audience: string): void {
-  if (reply.statusCode !== 401) {
-    void reply.send(stream)
-    return
-  }
-  stream.destroy()
-  request.dropExchangedToken(audience)
-  request.securityEvents.push({ stage: 'forward', outcome: 'failure', reason: 'upstream-refused-token', detail: { audience } })
-  for (const name of ['content-length', 'content-encoding', 'content-type', 'etag', 'last-modified']) reply.removeHeader(name)
-  void reply.send(Object.assign(new UpstreamRefusedTokenError(), { headers: { 'retry-after': '1' } }))
-}
+function forwarder (route: Route, options: ForwardOptions): Forward {
+  const limits: AnswerLimits = route.stream === true
+    ? { headMs: options.upstreamTimeoutMs, pauseMs: options.streamPauseMs, totalMs: null }
+    : { headMs: options.upstreamTimeoutMs, pauseMs: options.upstreamTimeoutMs, totalMs: options.answerTimeoutMs }
 
-function answerFailure (request: FastifyRequest, reply: FastifyReply, cause: Error, audience: string): void {
-  const { error, event } = forwardFailure(cause, audience)
-  request.securityEvents.push(event)
-  // What is left of the body was not read: the connection cannot carry another request.
-  if (!request.raw.complete) void reply.header('connection', 'close')
-  void reply.send(error)
+  return async function forward (request, reply, path, rewriteLocation) {
+    const call = boundCall(request, reply, limits)
+    const token = await request.exchangeToken(route.audience)
+    const answer = await sendRequest({ request, path, token, route, options, signal: call.signal, pauseMs: limits.pauseMs })
+    call.headArrived()
+    return passAnswer({ request, reply, answer, route, rewriteLocation, openAnswers: options.openAnswers })
+  }
 }

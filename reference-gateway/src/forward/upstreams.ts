@@ -6,6 +6,10 @@ export interface Route {
   readonly audience: string
   /** Scheme, host and port. */
   readonly origin: string
+  /** The largest body that the service takes, in bytes; the gateway's own limit holds beside it. */
+  readonly maxBodyBytes?: number
+  /** Answers go on as long as something comes: no limit for the whole, only for each pause. */
+  readonly stream?: boolean
 }
 
 /** Origins of the processes behind the gateway. */
@@ -16,6 +20,9 @@ export interface Origins {
   readonly authServerOrigin: string
 }
 
+/** What every service of the reference deployment takes. */
+const SERVICE_BODY_BYTES = 64 * 1024
+
 /** Which service answers which path: the whole routing table. Each audit trail is reached under `/audit/<process>`. */
 export function routesOf (origins: Origins): Route[] {
   const services = [
@@ -25,7 +32,7 @@ export function routesOf (origins: Origins): Route[] {
     { audience: 'auth-server', origin: origins.authServerOrigin, prefixes: [] }
   ]
   return services.flatMap(({ audience, origin, prefixes }) => [
-    ...prefixes.map(prefix => ({ prefix, rewritePrefix: prefix, audience, origin })),
-    { prefix: `/audit/${audience}`, rewritePrefix: '/audit', audience, origin }
+    ...prefixes.map(prefix => ({ prefix, rewritePrefix: prefix, audience, origin, maxBodyBytes: SERVICE_BODY_BYTES })),
+    { prefix: `/audit/${audience}`, rewritePrefix: '/audit', audience, origin, maxBodyBytes: SERVICE_BODY_BYTES }
   ])
 }

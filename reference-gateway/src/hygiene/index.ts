@@ -1,12 +1,31 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { MethodRefusedError, PathNotCanonicalError, UpgradeRefusedError, UrlTooLongError } from '../errors.ts'
+import { FramingRefusedError, HostRefusedError, MethodRefusedError, PathNotCanonicalError, UpgradeRefusedError, UrlTooLongError, VersionRefusedError } from '../errors.ts'
 import { targetMistake } from './canonical-path.ts'
+import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 
 /** The methods that the gateway serves. */
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 const MAX_URL_BYTES = 8 * 1024
+
+/** 1.0 is what older proxies speak to the servers behind them. */
+const VERSIONS: readonly string[] = ['1.0', '1.1']
+
+/** Options of the request hygiene. */
+export interface RequestHygieneOptions {
+  /** Names under which the edge is reached, see {@link canonicalHosts}. */
+  readonly allowedHosts: readonly string[]
+  /** Address that the edge listens on. */
+  readonly listenerHost: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The host that the request is for, as this deployment spells it. */
+    publicHost: string
+  }
+}
 
 interface Refusal { readonly error: FastifyError & { headers?: Record<string, string> }, readonly reason: string }
 
@@ -14,9 +33,13 @@ interface Refusal { readonly error: FastifyError & { headers?: Record<string, st
  * Refuses what has more than one reading before anything else looks at the request: no stage after this one needs to
  * normalise. Runs for unknown routes too.
  */
-async function requestHygiene (fastify: FastifyInstance): Promise<void> {
-  fastify.addHook('onRequest', function refuseAmbiguousRequest (request, _reply, done) {
-    const refusal = refusalOf(request)
+async function requestHygiene (fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
+  const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
+  fastify.decorateRequest('publicHost', '')
+  fastify.addHook('onRequest', function refuseAmbiguousRequest (request, reply, done) {
+    // Whatever says nothing else is somebody's own: a service's or a route's header replaces this one.
+    void reply.header('cache-control', 'no-store')
+    const refusal = refusalOf(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
     request.securityEvents.push({ stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
@@ -24,7 +47,10 @@ async function requestHygiene (fastify: FastifyInstance): Promise<void> {
 }
 
 function refusalOf ({ raw }: FastifyRequest): Refusal | null {
-  const { method = '', url = '', headers } = raw
+  const { method = '', url = '', headers, httpVersion } = raw
+  if (!VERSIONS.includes(httpVersion)) return { error: closing(new VersionRefusedError()), reason: 'version-refused' }
+  // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
   if (!METHODS.some(known => known === method)) {
     return { error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }), reason: 'method-refused' }
   }
@@ -32,6 +58,19 @@ function refusalOf ({ raw }: FastifyRequest): Refusal | null {
   if (url.length > MAX_URL_BYTES) return { error: new UrlTooLongError(), reason: 'url-too-long' }
   const mistake = targetMistake(url)
   return mistake === null ? null : { error: new PathNotCanonicalError({ cause: new Error(mistake) }), reason: 'path-not-canonical' }
+}
+
+function refusalOfHost (request: FastifyRequest, canonicalHost: CanonicalHost): Refusal | null {
+  const named = request.raw.httpVersion === '1.0' && request.raw.headers.host === undefined ? undefined : request.host
+  const host = canonicalHost(named, request.protocol, request.raw.socket.localPort)
+  if (host === null) return { error: new HostRefusedError(), reason: 'host-refused' }
+  request.publicHost = host
+  return null
+}
+
+/** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
+function closing<Refused extends FastifyError> (error: Refused): Refused & { headers: Record<string, string> } {
+  return Object.assign(error, { headers: { connection: 'close' } })
 }
 
 export default fastifyPlugin(requestHygiene, { name: '@sallyport/reference-gateway/request-hygiene', fastify: '5.x', decorators: { request: ['securityEvents'] } })

@@ -1,10 +1,10 @@
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
-import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { isLoopback, serverTls } from '@sallyport/secure-transport'
+import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
+import { operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
@@ -31,15 +31,19 @@ export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
  * `listen` or `ready` is the caller's, and fails when a route declares no access or no audit.
  */
 export async function buildService ({ name, settings, collaborators, upstreams, routes }: ServiceDefinition): Promise<ServiceInstance> {
-  const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock, close } = collaborators
+  const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
   const app = createInstance(name, settings, collaborators)
-  // Added first, run last: everything below still uses the collaborators while it closes.
-  if (close !== undefined) app.addHook('onClose', close)
-
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
   await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await app.register(problemDetails)
+
+  // How the service is doing, on a listener that the edge does not reach; what is too much is shed before it costs anything.
+  await app.register(operations, {
+    settings,
+    tls,
+    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
+  })
 
   // What is ambiguous is refused before anybody interprets it.
   await app.register(secureTransport)
@@ -52,7 +56,12 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
 
   // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
   await app.register(authentication, {
-    issuer: settings.issuer, audience: name, keys, ...(status !== undefined && { status }), ...(clock !== undefined && { clock })
+    issuer: settings.issuer,
+    audience: name,
+    keys,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
+    ...(status !== undefined && { status }),
+    ...(clock !== undefined && { clock })
   })
 
   // What they may do; nothing, unless the route says so.
@@ -66,11 +75,7 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
     db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
   })
 
-  // How the service is doing, on a listener that the edge does not reach; probes on this machine need no certificate.
-  await app.register(health, {
-    listener: { host: settings.host, port: settings.operationsPort, ...(tls !== undefined && !isLoopback(settings.host) && { https: serverTls(tls) }) },
-    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready() }
-  })
+  // What operators read of it.
   await app.register(metrics, { exposeOn: app.operations, process: name })
   serveOpenApi(app)
 

@@ -25,6 +25,6 @@ export interface ServiceCollaborators {
   readonly recoverySchedule?: Schedule
   /** Epoch in ms. */
   readonly clock?: () => number
-  /** Gives the collaborators back, once the service has closed everything that uses them. */
-  readonly close?: () => Promise<void>
+  /** Readiness checks beside those of the database and the keys, by name. */
+  readonly checks?: Readonly<Record<string, () => Promise<void>>>
 }

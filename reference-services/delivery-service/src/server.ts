@@ -1,12 +1,13 @@
-import { runReferenceService } from '@sallyport/chassis'
-import { loadSettings } from '@sallyport/configuration'
+import { connect } from '@sallyport/chassis'
+import { runService } from '@sallyport/service-process'
 import { buildApp, NAME } from './app.ts'
 import { settingsSchema } from './settings.ts'
 
-await runReferenceService({
+await runService({
   name: NAME,
-  readSettings: () => loadSettings({ schema: settingsSchema, environment: process.env }).values,
-  buildApp,
-  environment: process.env,
-  execArgv: process.execArgv
+  settings: settingsSchema,
+  longestUpstreamMs: ({ upstreamTimeoutMs }) => upstreamTimeoutMs,
+  connect,
+  build: buildApp,
+  environment: process.env
 })

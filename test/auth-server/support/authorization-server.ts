@@ -3,6 +3,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Knex } from 'knex'
 import { connect, testDatabase } from '../../support/database.ts'
+import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 
 /** Path under which the server is mounted: `npm test` runs the tests of the protocol once more with one. */
 export const PREFIX = process.env.SALLYPORT_TEST_PREFIX ?? ''
@@ -28,13 +29,8 @@ export const FACTS = {
 } satisfies DemoFacts
 
 export const SETTINGS: AuthServerSettings = {
-  logLevel: 'silent',
-  host: '127.0.0.1',
-  port: 0,
-  operationsPort: 0,
+  ...PROCESS_SETTINGS,
   issuer: ISSUER,
-  databaseUrl: 'unused',
-  databaseConnections: 5,
   sealingKeys: `k1:${Buffer.alloc(32, 7).toString('base64url')}`,
   accessTokenLifetimeSeconds: 300,
   loginIdleSeconds: 7200,

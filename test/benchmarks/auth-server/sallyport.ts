@@ -7,6 +7,7 @@ import { buildApp, memoryStore, migrate, postgresStore, seedStore, type AuthServ
 import { startPostgres } from '@sallyport/local'
 import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../harness/types.ts'
+import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
@@ -18,12 +19,10 @@ const FACTS = {
   clients: Object.fromEntries(['gateway', 'order-service', 'restaurant-service', 'delivery-service', 'machine-client', 'opaque-client', 'web-app'].map(id => [id, { secret: secretOf(id) }]))
 }
 const SETTINGS: AuthServerSettings = {
+  ...PROCESS_SETTINGS,
+  nodeEnv: 'development',
   logLevel: 'warn',
-  host: '127.0.0.1',
-  port: 0,
-  operationsPort: 0,
   issuer: 'https://localhost:8081',
-  databaseUrl: 'unused',
   databaseConnections: 10,
   sealingKeys: `k1:${Buffer.alloc(32, 7).toString('base64url')}`,
   accessTokenLifetimeSeconds: 300,

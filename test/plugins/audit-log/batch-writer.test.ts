@@ -3,13 +3,17 @@ import { createBatchWriter } from '../../../plugins/audit-log/src/batch-writer.t
 import type { AuditRecord } from '@sallyport/audit-log'
 
 const record = (id: string): AuditRecord => ({ id }) as AuditRecord
+const BOUNDS = { timeoutMs: 60_000, maxWaiting: 1000 }
 
 t.test('records that arrive during an insert go together in the next', async t => {
   const batches: string[][] = []
   const gates: (() => void)[] = []
-  const write = createBatchWriter(async records => {
-    batches.push(records.map(({ id }) => id))
-    await new Promise<void>(resolve => { gates.push(resolve) })
+  const { write } = createBatchWriter({
+    ...BOUNDS,
+    insert: async records => {
+      batches.push(records.map(({ id }) => id))
+      await new Promise<void>(resolve => { gates.push(resolve) })
+    }
   })
   const all = ['a', 'b', 'c'].map(id => write([record(id)]))
   gates[0]?.()
@@ -22,12 +26,47 @@ t.test('records that arrive during an insert go together in the next', async t =
 
 t.test('a record that cannot be inserted fails its own request only', async t => {
   const written: string[] = []
-  const write = createBatchWriter(async records => {
-    await new Promise(setImmediate)
-    if (records.some(({ id }) => id === 'bad')) throw new Error('refused')
-    written.push(...records.map(({ id }) => id))
+  const { write } = createBatchWriter({
+    ...BOUNDS,
+    insert: async records => {
+      await new Promise(setImmediate)
+      if (records.some(({ id }) => id === 'bad')) throw new Error('refused')
+      written.push(...records.map(({ id }) => id))
+    }
   })
   const results = await Promise.allSettled(['first', 'good', 'bad', 'fine'].map(id => write([record(id)])))
   t.same(results.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
   t.same(written.sort(), ['fine', 'first', 'good'])
+})
+
+t.test('an insert that never answers fails its own records, and the next one does not wait for it', async t => {
+  const batches: string[][] = []
+  const { write, counts } = createBatchWriter({
+    timeoutMs: 20,
+    maxWaiting: 10,
+    insert: async records => {
+      batches.push(records.map(({ id }) => id))
+      if (batches.length === 1) await new Promise(() => {})
+    }
+  })
+  const hung = write([record('hung')])
+  const next = [write([record('a')]), write([record('b')])]
+  await t.rejects(hung, { code: 'ETIMEDOUT' })
+  await Promise.all(next)
+  t.same(batches, [['hung'], ['a', 'b']], 'and it is not tried again')
+  t.same(counts(), { waiting: 0, refused: 0, givenUp: 1 })
+})
+
+t.test('so many records wait at most, and what is refused is counted', async t => {
+  const gates: (() => void)[] = []
+  const { write, counts } = createBatchWriter({ ...BOUNDS, maxWaiting: 3, insert: async () => new Promise<void>(resolve => { gates.push(resolve) }) })
+  const all = ['a', 'b', 'c', 'd', 'e', 'f'].map(async id => write([record(id)]))
+  const results = Promise.allSettled(all)
+  t.same(counts(), { waiting: 3, refused: 2, givenUp: 0 })
+  gates[0]?.()
+  await all[0]
+  await new Promise(setImmediate)
+  gates[1]?.()
+  t.same((await results).map(({ status }) => status), ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
+  t.same(counts(), { waiting: 0, refused: 2, givenUp: 0 })
 })

@@ -189,7 +189,7 @@ t.test('A4: a sealer that finds another at work leaves it to it', async t => {
 
 t.test('A4: more rows than one batch are sealed in one run', async t => {
   const { app: db } = await auditDatabase(t)
-  const app = await buildApp(t, { db }, () => {})
+  const app = await buildApp(t, { db, maxWaitingRows: 2203 }, () => {})
   // Batches of the writer share a transaction, and the sealer's batches end within one.
   await Promise.all(Array.from({ length: 2203 }, (_, i) => app.auditSink.write({ action: `n.${i}`, outcome: 'success' })))
   t.match(await sealNow(db), { sealed: 2203, head: { sequence: 2203 } })

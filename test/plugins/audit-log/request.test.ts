@@ -132,11 +132,11 @@ t.test('A1: a row that request.audit cannot write is 503 with Retry-After; a dea
   let code = '53100' // disk full
   const app = await buildApp(t, { db }, app => {
     app.post('/things', { config: CANCEL }, async request => {
-      const failing = (() => ({ insert: async () => { throw Object.assign(new Error('from the database'), { code }) } })) as unknown as Knex
+      const failing = (() => ({ insert: () => ({ timeout: async () => { throw Object.assign(new Error('from the database'), { code }) } }) })) as unknown as Knex
       await request.audit(failing, CANCELLED)
     })
   })
-  const full = await app.inject({ method: 'POST', url: '/things' })
+  const full = await app.inject({ method: 'POST', url: '/things', headers: caller })
   t.same([full.statusCode, full.json().code, full.headers['retry-after']], [503, 'SALLYPORT_AUDIT_UNAVAILABLE', '5'])
   t.match((await rowsOf(db)).at(-1), { outcome: 'failure', reason: 'SALLYPORT_AUDIT_UNAVAILABLE' }, 'the attempt is recorded')
   code = '40P01'
@@ -239,7 +239,8 @@ t.test('Z08: every refusal is a row with subject, action and resource, on public
     app.get('/public', { config: { access: 'public', audit: 'none' } }, async () => ({}))
     app.get('/plain-404', { config: { access: 'public', audit: 'none' } }, async (_request, reply) => reply.code(404).send({}))
   })
-  const last = async (): Promise<unknown> => (await rowsOf(db)).at(-1)
+  // Refusals of strangers are counted: they are written behind the answer.
+  const last = async (): Promise<unknown> => { await app.sealAudit(); return (await rowsOf(db)).at(-1) }
 
   await app.inject({ method: 'POST', url: '/orders/o-2', headers: { ...caller, 'x-test-refuse': '1' } })
   t.match(await last(), { action: 'order.cancel', outcome: 'denied', reason: 'token-expired', resource_id: 'o-2', detail: { status: 401, method: 'POST', route: '/orders/:orderId', refusals: [{ stage: 'authentication', detail: { kid: 'k1' } }] } })
@@ -263,10 +264,14 @@ t.test('Z08: every refusal is a row with subject, action and resource, on public
   await app.inject({ url: '/outage' })
   t.match(await last(), { outcome: 'failure', reason: 'keys-unavailable', detail: { status: 503 } }, 'an outage is a failure, not a denial')
 
-  const before = (await rowsOf(db)).length
   await app.inject({ url: '/nowhere', headers: { 'x-test-refuse': '1' } })
+  t.match(await last(), { action: 'request.refused', outcome: 'denied', reason: 'token-expired', detail: { route: '' } }, 'a refusal by a stage on an unknown route')
+
+  const before = (await rowsOf(db)).length
+  await app.inject({ url: '/nowhere' })
   await app.inject({ url: '/plain-404' })
   await app.inject({ url: '/public' })
+  await app.sealAudit()
   t.equal((await rowsOf(db)).length, before, 'no row for an unknown route, for a 404 without a refusal, or for success on a route with audit none')
 })
 

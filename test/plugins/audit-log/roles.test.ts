@@ -38,7 +38,7 @@ t.test('A5: the pruner role can delete rows but no seals, and writes none', asyn
 t.test('the migrations have fixed names and can be taken back', async t => {
   const { superuser } = await auditDatabase(t)
   const { source, tableName } = auditMigrations(ROLES)
-  t.same(await source.getMigrations([]), ['0001-audit-tables', '0002-audit-grants', '0003-audit-record-version-2'])
+  t.same(await source.getMigrations([]), ['0001-audit-tables', '0002-audit-grants', '0003-audit-record-version-2', '0004-audit-seal-watermark', '0005-audit-pruning-marks'])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)
   await superuser.migrate.latest({ migrationSource: source, tableName })

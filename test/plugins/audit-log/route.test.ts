@@ -73,9 +73,9 @@ t.test('the audit route carries its policy, and does not exist without the optio
 
 t.test('every boot mistake is named at once', async t => {
   const app = Fastify().decorateRequest('principal', null)
-  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0 }, writeTimeoutMs: -1, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
+  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0, stalledAfterIntervals: 0 }, writeTimeoutMs: -1, maxWaitingRows: 0.5, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
     code: 'SALLYPORT_AUDIT_OPTIONS',
-    message: /db must .*process must .*sealer\.intervalMs .*writeTimeoutMs .*unfulfilled .*route\.path .*route\.access/
+    message: /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access/
   })
 })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { SecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -33,6 +34,15 @@ t.test('the name that was typed is in no column as it was typed', async t => {
   const rows = await rowsOf(db)
   t.match(rows, [{ reason: 'login-rejected' }])
   t.notMatch(JSON.stringify(rows), 'canary')
+})
+
+t.test('the id of a token in detail is kept as its hash, which is the one of the column: the rows of a token can be joined', async t => {
+  const { app: db } = await auditDatabase(t)
+  const app = await buildApp(t, { db }, () => {})
+  const detail = { tokenId: 'token-id-1', subjectTokenId: 'token-id-2', token: 'canary-1', nested: { tokenIdHash: 'kept' } }
+  await app.auditSink.write({ action: 'token.issue', outcome: 'success', detail })
+  const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
+  t.same((await rowsOf(db))[0]?.detail, { tokenIdHash: hash('token-id-1'), subjectTokenIdHash: hash('token-id-2'), token: '[redacted]', nested: { tokenIdHash: 'kept' } })
 })
 
 t.test('an event that a handler writes says itself whose account it is about', async t => {

@@ -1,18 +1,37 @@
-import health from '@sallyport/health'
+import health, { openPressureMeter, type Pressure } from '@sallyport/health'
 import { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 
-async function overloaded (t: import('tap').Test, threshold = 1): Promise<FastifyInstance> {
+const LOAD: Pressure = { eventLoopDelay: 0, eventLoopUtilization: 0, heapUsedBytes: 0, rssBytes: 0 }
+const THRESHOLDS = { maxEventLoopDelayMs: 500, maxEventLoopUtilization: 0.98, maxHeapUsedBytes: 1000, maxRssBytes: 2000 }
+
+/** An app whose load the test decides: `measure` is the next sample. */
+async function start (t: Test): Promise<{ app: FastifyInstance, measure: (load: Partial<Pressure>) => Promise<void> }> {
   const app = Fastify()
   t.after(async () => { await app.close() })
   await app.register(problemDetails)
-  await app.register(health, { listener: { host: '127.0.0.1', port: 0 }, pressure: { maxHeapUsedBytes: threshold, sampleIntervalMs: 10, retryAfterSeconds: 7 } })
+  let load = LOAD
+  let sample = async (): Promise<void> => {}
+  await app.register(health, {
+    listener: { host: '127.0.0.1', port: 0 },
+    pressure: {
+      ...THRESHOLDS,
+      retryAfterSeconds: 7,
+      meter: { read: () => load, close: () => {} },
+      schedule: run => { sample = run; return { stop: () => {} } }
+    }
+  })
   app.get('/', async () => ({ served: true }))
   app.get('/vital', { config: { pressureHandler: () => {} } }, async () => ({ served: true }))
   app.get('/degraded', { config: { pressureHandler: (_request, reply, type) => { void reply.code(203); return { degraded: type } } } }, async () => ({ served: true }))
   await app.listen({ host: '127.0.0.1', port: 0 })
-  while (app.memoryUsage().heapUsed === 0) await new Promise(resolve => setTimeout(resolve, 1))
+  return { app, measure: async next => { load = { ...LOAD, ...next }; await sample() } }
+}
+
+async function overloaded (t: Test): Promise<FastifyInstance> {
+  const { app, measure } = await start(t)
+  await measure({ heapUsedBytes: 1001 })
   return app
 }
 
@@ -36,7 +55,28 @@ t.test('the probes are not shed', async t => {
   t.equal((await fetch(`${app.operations.listeningOrigin}/health/ready`)).status, 200)
 })
 
-t.test('below the threshold requests are served', async t => {
-  const app = await overloaded(t, Number.MAX_SAFE_INTEGER)
-  t.same((await app.inject('/')).json(), { served: true })
+t.test('each threshold sheds above it and not at it, and the next sample below ends it', async t => {
+  const { app, measure } = await start(t)
+  const status = async (): Promise<number> => (await app.inject('/')).statusCode
+  t.equal(await status(), 200, 'before the first sample')
+  const limits: Array<[Partial<Pressure>, Partial<Pressure>]> = [
+    [{ eventLoopDelay: 501 }, { eventLoopDelay: 500 }],
+    [{ eventLoopUtilization: 0.99 }, { eventLoopUtilization: 0.98 }],
+    [{ heapUsedBytes: 1001 }, { heapUsedBytes: 1000 }],
+    [{ rssBytes: 2001 }, { rssBytes: 2000 }]
+  ]
+  for (const [above, at] of limits) {
+    await measure(above)
+    t.equal(await status(), 503, JSON.stringify(above))
+    await measure(at)
+    t.equal(await status(), 200, JSON.stringify(at))
+  }
+})
+
+t.test('a meter without a sample yet measures no delay, so that a long boot sheds nothing', t => {
+  const meter = openPressureMeter()
+  t.teardown(meter.close)
+  t.equal(meter.read().eventLoopDelay, 0)
+  t.match(meter.read(), { eventLoopDelay: Number, eventLoopUtilization: Number, heapUsedBytes: Number, rssBytes: Number })
+  t.end()
 })

@@ -12,7 +12,7 @@ t.test('a service says that it is ready and closes in order on SIGTERM', async t
   t.equal((await fetch(`${ready.url}/missing`)).status, 404)
   child.kill('SIGTERM')
   t.equal(await ended, '0')
-  t.match(output(), 'closed in order')
+  t.match(output(), /closed in order\nthen released/, 'the app first, then what it worked with')
 })
 
 t.test('a service whose parent is gone closes in order', async t => {

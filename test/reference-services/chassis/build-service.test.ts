@@ -117,7 +117,7 @@ t.test('the gateway’s request id is kept, anything else gets a new one', async
   const { app, audit } = await startThings(t)
   const id = '11111111-2222-4333-8444-555555555555'
   for (const given of [id, 'x'.repeat(2000), 'a b', `${id}\u0000`]) {
-    await app.inject({ url: '/things/1', headers: { 'x-request-id': given } })
+    await app.inject({ url: '/things/1', headers: { ...await as('courier1', NAME), 'x-request-id': given } })
     const row = (await audit()).at(-1)
     if (given === id) t.equal(row?.request_id, id)
     else t.match(row?.request_id, /^[0-9a-f-]{36}$/)

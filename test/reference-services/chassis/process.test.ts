@@ -1,11 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { connect as connectService, type ServiceSettings } from '@sallyport/chassis'
+import { connect as connectService } from '@sallyport/chassis'
 import * as deliveryService from '@sallyport/delivery-service'
 import { exportJWK } from 'jose'
 import { createPublicKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
+import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import { testDatabase } from '../../support/database.ts'
 import { FACTS, SETTINGS, startUpstream, USERS } from '../support.ts'
@@ -75,16 +76,27 @@ t.test('a process whose TLS verification is turned off from outside does not sta
   t.same(await once(child, 'exit'), [1, null])
 })
 
-t.test('settings that do not fit together are refused', async t => {
-  const settings: ServiceSettings = SETTINGS
-  for (const wrong of [{ host: '0.0.0.0' }, { tlsCaPath: '/ca.pem' }, { tlsCertificatePath: '/c.pem', tlsPrivateKeyPath: '/k.pem' }]) {
-    await t.rejects(connectService('a-service', { ...settings, ...wrong }), { code: 'SALLYPORT_CHASSIS_SETTINGS_INVALID' }, JSON.stringify(wrong))
-  }
+t.test('settings that do not fit together are told together', async t => {
+  const { message } = startProcess(t, {
+    DATABASE_URL: 'postgres://app:hush@db.example/deliveries',
+    SALLYPORT_ISSUER: 'https://issuer.example',
+    SALLYPORT_CLIENT_ID: 'delivery-service',
+    SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret',
+    SALLYPORT_HOST: '0.0.0.0',
+    SALLYPORT_OPERATIONS_HOST: '10.0.0.1',
+    SALLYPORT_TRUSTED_PROXIES: '10.0.0.0/8 2'
+  })
+  const failed = await message()
+  t.match(failed, { type: 'failed', message: /^The configuration has 4 mistakes:\n {2}host: .*0\.0\.0\.0.*\n {2}operationsHost: .*\n {2}databaseUrl: .*\n {2}trustedProxies: 2 is no/ })
+  t.notMatch(failed.message, /hush/)
 })
 
 t.test('a service does not start beside an authorization server that publishes no keys', async t => {
   const documents: Record<string, unknown> = {}
   const issuer = await startUpstream(t, app => { app.get('/.well-known/oauth-authorization-server', async () => documents) })
   Object.assign(documents, { issuer, token_endpoint: `${issuer}/token`, response_types_supported: [] })
-  await t.rejects(connectService('a-service', { ...SETTINGS, issuer }), { code: 'SALLYPORT_CHASSIS_SETTINGS_INVALID', message: /jwks_uri/ })
+  const settings = { ...SETTINGS, issuer }
+  const { context, close } = await openContext('a-service', settings, true, { warn: () => {}, info: () => {} })
+  t.after(close)
+  await t.rejects(connectService(settings, context), { code: 'SALLYPORT_CHASSIS_SETTINGS_INVALID', message: /jwks_uri/ })
 })

@@ -19,6 +19,9 @@ t.test('Z02: an order of somebody else can be neither read, cancelled nor listed
   t.same(new Set(list.json().orders.map((order: { customerId: string }) => order.customerId)), new Set([USERS.customer2.subject]))
   const denials = (await service.audit()).filter(({ outcome }) => outcome === 'denied')
   t.match(denials.find(({ action }) => action === 'order.cancel'), { subject: USERS.customer2.subject, resource_type: 'order', resource_id: foreign.orderId, reason: String })
+  t.same(denials.filter(({ action }) => action === 'order.read').map(({ subject, resource_id: id }) => [subject, id]), [
+    [USERS.customer2.subject, foreign.orderId], [USERS.customer2.subject, '90000000-0000-4000-8000-000000000000']
+  ], 'a walk over ids shows as what it is')
   t.equal(denials.length, 3)
 })
 

@@ -68,7 +68,7 @@ t.test('Z02: a restaurant user manages only restaurants that the access control 
   t.equal((await service.owner('tickets').where({ ticket_id: open.ticketId }).first()).state, 'OPEN')
   t.match((await service.audit()).map(({ action, outcome, subject, resource_id: id }) => [action, outcome, subject, id]), [
     ['menu.replace', 'denied', USERS.restaurant2.subject, anchor.restaurantId],
-    ['request.access', 'denied', USERS.restaurant2.subject, null],
+    ['ticket.list', 'denied', USERS.restaurant2.subject, anchor.restaurantId],
     ['ticket.accept', 'denied', USERS.restaurant2.subject, open.ticketId]
   ])
 })

@@ -1,10 +1,11 @@
+import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
 import { jtiHashOf } from '../../audit.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import type { Form } from '../../forms/parse-form.ts'
 import { invalidRequest, invalidTarget, OAuthError } from '../../oauth-error.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import type { Client, StatusPosition } from '../../store/records.ts'
-import { scopesOf, type AccessTokenClaims } from '../../tokens/access-token-claims.ts'
+import { lengthOfActorChain, scopesOf, type AccessTokenClaims } from '../../tokens/access-token-claims.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
 export const name = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -29,6 +30,8 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   const audience = requireParameter(parameters, 'audience')
   if (!client.audiences.includes(audience)) throw invalidTarget('audience-not-allowed')
   const subject = await verifySubject(server, client, requireParameter(parameters, 'subject_token'))
+  // One link more, and no resource server would take the token.
+  if (lengthOfActorChain(subject.claims.act) >= LONGEST_ACTOR_CHAIN) throw invalidRequest('actor-chain-too-long', 'The subject token has passed through too many clients')
 
   const roles = subject.claims.sid === undefined ? null : subject.claims.roles
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(audience), roles)

@@ -76,6 +76,7 @@ async function openSession (
 ): Promise<VerifiedToken> {
   try {
     const verified = await verifyFresh(core.verifier, tokens)
+    core.refresher.remember(tokens)
     if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, randomPairingId()))
     return verified
   } catch (error) {

@@ -1,6 +1,8 @@
+import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
 import { recordEvent } from '../record-event.ts'
+import { isThrottled, tokenFailure } from '../token-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import { isCsrfSafe } from './request-origin.ts'
 import type { RefreshBody } from './schemas.ts'
@@ -19,7 +21,7 @@ export function createLogout (core: SessionCore) {
   return async function logOut (request: FastifyRequest<{ Body: Partial<RefreshBody> | null | undefined }>, reply: FastifyReply) {
     const refreshToken = request.body?.refreshToken
     const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
-    await endSession(core, request, tokens)
+    await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     return await reply.code(204).send()
   }
@@ -42,17 +44,27 @@ function takeCookies (core: SessionCore, request: FastifyRequest, reply: Fastify
   return cookies.kind === 'tokens' ? cookies : {}
 }
 
-async function endSession (core: SessionCore, request: FastifyRequest, { accessToken, refreshToken }: Partial<Record<keyof SessionTokens, string | null>>): Promise<void> {
-  const { options, verifier, refresher, ended } = core
+interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
+  /** Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed. */
+  readonly source: string | null
+}
+
+async function endSession (core: SessionCore, request: FastifyRequest, { accessToken, refreshToken, source }: Leaving): Promise<void> {
+  const { verifier, refresher, ended, revoker } = core
   // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
   const principal = accessToken == null ? null : await verifier.verify(accessToken).catch(() => null)
   request.principal = principal
   if (typeof principal?.sessionId === 'string') ended.add(principal.sessionId)
+  const stranger = refreshToken == null || refresher.isRemembered(refreshToken) ? null : source
   const token = refreshToken == null ? accessToken : refresher.forget(refreshToken)
   if (token == null) return
   try {
-    await options.tokenClient.revoke({ token, tokenTypeHint: refreshToken == null ? 'access_token' : 'refresh_token' })
+    await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
+    if (stranger !== null && isThrottled(cause)) {
+      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'logout-throttled', ...subjectOf(request) })
+      throw tokenFailure(cause)
+    }
     recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete', ...subjectOf(request) })
     throw Object.assign(new LogoutIncompleteError({ cause }), { headers: RETRY_AFTER })
   }

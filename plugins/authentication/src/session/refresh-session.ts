@@ -3,10 +3,17 @@ import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
 import { hasCode, tokenFailure, verifyFresh, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
+import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import type { ResolvedSessionOptions } from './options.ts'
+
+/** What the plugin gives its sessions. */
+export interface SessionTools {
+  readonly verifier: TokenVerifier
+  readonly gate: StrangerGate
+}
 
 /** A session with new tokens. */
 export interface RenewedSession extends VerifiedToken {
@@ -15,16 +22,30 @@ export interface RenewedSession extends VerifiedToken {
   readonly cookies: (pairingId: string) => readonly NamedValue[]
 }
 
+/** Who asks for a refresh, and what of. */
+export interface Asking {
+  readonly connection: EndUserConnection
+  /** An access token that the issuer refuses: a remembered refresh that gave it does not count. */
+  readonly refusedToken?: string | undefined
+  /** Who presents a refresh token that nobody sealed, as `sourceOf` names it. */
+  readonly source?: string
+}
+
 /** Refreshes sessions, once for all requests that ask for the same. */
 export interface SessionRefresher {
-  /**
-   * @param refusedToken an access token that the issuer refuses: a remembered refresh that gave it does not count
-   * @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503)
-   */
-  readonly refresh: (refreshToken: string, connection: EndUserConnection, refusedToken?: string) => Promise<RenewedSession>
+  /** @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503) */
+  readonly refresh: (refreshToken: string, asking: Asking) => Promise<RenewedSession>
+  /** Notes a refresh token of the authorization server: who presents it later is no stranger. */
+  readonly remember: (tokens: TokenSet) => void
+  /** Whether the authorization server gave this refresh token to this process. */
+  readonly isRemembered: (refreshToken: string) => boolean
   /** Forgets what is remembered of this refresh token and of its successors. Returns the newest of them, the one to revoke. */
   readonly forget: (refreshToken: string) => string
 }
+
+/** A rejected refresh token is refused for this long without asking again; it never becomes good. */
+const REJECTED_MS = 5000
+const MAX_REMEMBERED = 10_000
 
 interface Retained { readonly renewed: RenewedSession, readonly untilMs: number }
 
@@ -34,20 +55,22 @@ interface Retained { readonly renewed: RenewedSession, readonly untilMs: number 
  * @param seal makes the cookies of new tokens
  */
 export function createSessionRefresher (
-  options: ResolvedSessionOptions, verifier: TokenVerifier, seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
+  options: ResolvedSessionOptions, { verifier, gate }: SessionTools, seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
 ): SessionRefresher {
   const { tokenClient, clock } = options
   const macKey = createSecretKey(randomBytes(32))
   const flights = new Map<string, Promise<RenewedSession>>()
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
+  const rejectedUntilMs = new LRUCache<string, number>({ max: MAX_REMEMBERED })
+  const issued = new LRUCache<string, true>({ max: MAX_REMEMBERED })
   const keyOf = (refreshToken: string): string => createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
-  async function refresh (refreshToken: string, connection: EndUserConnection, refusedToken?: string): Promise<RenewedSession> {
+  async function refresh (refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const known = newest(refreshToken)
-    if (known !== null && known.accessToken !== refusedToken && await verifyOrNull(verifier, known.accessToken) !== null) return known
+    if (known !== null && known.accessToken !== asking.refusedToken && await verifyOrNull(verifier, known.accessToken) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOf(current)
-    const flight = flights.get(key) ?? renew(key, current, connection).finally(() => flights.delete(key))
+    const flight = flights.get(key) ?? renew(key, current, asking).finally(() => flights.delete(key))
     flights.set(key, flight)
     return await flight
   }
@@ -71,8 +94,9 @@ export function createSessionRefresher (
     }
   }
 
-  async function renew (key: string, refreshToken: string, connection: EndUserConnection): Promise<RenewedSession> {
-    const tokens = await requested(refreshToken, connection)
+  async function renew (key: string, refreshToken: string, asking: Asking): Promise<RenewedSession> {
+    const tokens = await requested(key, refreshToken, asking)
+    remember(tokens)
     const verified = await verifyFresh(verifier, tokens)
     const sealed = new Map<string, readonly NamedValue[]>()
     const cookies = (pairingId: string): readonly NamedValue[] => {
@@ -86,14 +110,22 @@ export function createSessionRefresher (
     return renewed
   }
 
-  async function requested (refreshToken: string, connection: EndUserConnection): Promise<TokenSet> {
+  async function requested (key: string, refreshToken: string, { connection, source }: Asking): Promise<TokenSet> {
+    if ((rejectedUntilMs.get(key) ?? 0) > clock()) throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
+    const stranger = source === undefined || issued.has(key) ? null : source
     try {
-      const tokens = await tokenClient.refresh({ refreshToken, connection })
+      const tokens = await gate.pass(stranger, async () => await tokenClient.refresh({ refreshToken, connection }))
       // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
       return tokens.refreshToken === null ? { ...tokens, refreshToken } : tokens
     } catch (error) {
-      throw hasCode(error, 'SALLYPORT_TOKEN_REJECTED') ? new SessionEndedError({ cause: error }) : tokenFailure(error)
+      if (!hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenFailure(error)
+      rejectedUntilMs.set(key, clock() + REJECTED_MS)
+      throw new SessionEndedError({ cause: error })
     }
+  }
+
+  function remember ({ refreshToken }: TokenSet): void {
+    if (refreshToken !== null) issued.set(keyOf(refreshToken), true)
   }
 
   function forget (refreshToken: string): string {
@@ -102,5 +134,5 @@ export function createSessionRefresher (
     return latest
   }
 
-  return { refresh, forget }
+  return { refresh, forget, remember, isRemembered: refreshToken => issued.has(keyOf(refreshToken)) }
 }

@@ -1,8 +1,9 @@
-import type { SessionDirectory } from '@sallyport/security-context'
+import type { SecurityEvent, SessionDirectory } from '@sallyport/security-context'
+import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { InvalidOptionsError } from '../errors.ts'
 import { connectionOf, recordEvent } from '../record-event.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage, isThrottled } from '../token-failure.ts'
 import { directoryRoutes } from './directory-routes.ts'
 import { parseForm, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
@@ -74,14 +75,18 @@ function createRefresh (core: SessionCore) {
     refuseBrowser(request)
     requireText(request.body.refreshToken)
     try {
-      const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, connectionOf(request))
+      const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, { connection: connectionOf(request), source: sourceOf(request.ip) })
       request.principal = principal
       recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: principal.subject })
       return bodyTokens(tokens)
     } catch (error) {
-      const outage = isOutage(error)
-      recordEvent(request, { stage: 'session', outcome: outage ? 'failure' : 'denied', reason: outage ? 'refresh-unavailable' : 'refresh-rejected' })
+      recordEvent(request, { stage: 'session', ...refreshEnding(error) })
       throw error
     }
   }
+}
+
+function refreshEnding (error: unknown): Pick<SecurityEvent, 'outcome' | 'reason'> {
+  if (isThrottled(error)) return { outcome: 'denied', reason: 'refresh-throttled' }
+  return isOutage(error) ? { outcome: 'failure', reason: 'refresh-unavailable' } : { outcome: 'denied', reason: 'refresh-rejected' }
 }

@@ -1,19 +1,19 @@
 import cookie from '@fastify/cookie'
 import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { TokenVerifier } from '../verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
 import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
-import { createSessionRefresher, type SessionRefresher } from './refresh-session.ts'
+import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
 import { ownOrigins } from './request-origin.ts'
+import { createSessionRevoker, type SessionRevoker } from './revoke-session.ts'
 
 /** What the session strategy and the session routes share. */
-export interface SessionCore {
+export interface SessionCore extends SessionTools {
   readonly options: ResolvedSessionOptions
-  readonly verifier: TokenVerifier
   readonly jar: CookieJar
   readonly refresher: SessionRefresher
+  readonly revoker: SessionRevoker
   /** Sessions that ended through this process; other processes learn of it from the status list. */
   readonly ended: { readonly add: (sessionId: string) => void, readonly has: (sessionId: string | null) => boolean }
   readonly ownOrigins: (request: FastifyRequest) => readonly string[]
@@ -27,7 +27,7 @@ export const SESSION_CORE = Symbol('sallyport.session')
 const MAX_ENDED = 10_000
 
 /** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
-export async function createSessionCore (fastify: FastifyInstance, given: SessionOptions, verifier: TokenVerifier): Promise<SessionCore> {
+export async function createSessionCore (fastify: FastifyInstance, given: SessionOptions, { verifier, gate }: SessionTools): Promise<SessionCore> {
   const options = resolveSessionOptions(given)
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
 
@@ -36,8 +36,10 @@ export async function createSessionCore (fastify: FastifyInstance, given: Sessio
   const core: SessionCore = {
     options,
     verifier,
+    gate,
     jar,
-    refresher: createSessionRefresher(options, verifier, jar.seal),
+    refresher: createSessionRefresher(options, { verifier, gate }, jar.seal),
+    revoker: createSessionRevoker(options, gate),
     ended: createEndedSessions(),
     ownOrigins: request => ownOrigins(options.origins, request),
     setCookies: (request, reply, sealed) => { apply(request, reply, jar.replace(sealed, request.headers.cookie)) },

@@ -4,9 +4,9 @@ import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEnd
 import { connectionOf, recordEvent } from '../record-event.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { endsSoon, isOutage, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
-import type { TokenVerifier } from '../verify-token.ts'
 import type { SessionOptions } from './options.ts'
 import { isCsrfSafe, isUnsafe } from './request-origin.ts'
+import type { SessionTools } from './refresh-session.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
 /** A session's tokens as the cookies bring them: either may be missing. */
@@ -23,10 +23,10 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  * to expire or revoked, and puts the new cookies on the same response.
  * @param fastify where `@fastify/cookie` and the hooks go
  * @param options the strategy's options, found to be without mistakes
- * @param verifier verifies the access tokens
+ * @param tools what verifies the access tokens, and what bounds strangers
  */
-export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, verifier: TokenVerifier): Promise<Strategy> {
-  const core = await createSessionCore(fastify, options, verifier)
+export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, tools: SessionTools): Promise<Strategy> {
+  const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
   function renewal (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId }: PresentedTokens): { renew?: RenewToken } {
@@ -84,7 +84,7 @@ function createResume ({ options, verifier, refresher, ended, setCookies, clearC
   }
 
   async function refreshed (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId, refusedToken }: Refreshable): Promise<VerifiedToken> {
-    const renewed = await refresher.refresh(refreshToken, connectionOf(request), refusedToken)
+    const renewed = await refresher.refresh(refreshToken, { connection: connectionOf(request), refusedToken })
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
     recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: renewed.principal.subject })

@@ -5,5 +5,5 @@
 export { withDeadline } from './deadline.ts'
 export { isLoopback } from './loopback.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
-export { sourceOf } from './source.ts'
+export { bareAddress, sourceOf } from './source.ts'
 export { startTimer, type StartTimer } from './timer.ts'

@@ -4,6 +4,17 @@ const IPV4_WITH_PORT = /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
 /**
+ * An address without what a proxy may have left on it: a port, the brackets of IPv6, a zone.
+ * @returns `null` for what is no address
+ */
+export function bareAddress (address: string): string | null {
+  const unwrapped = IPV4_WITH_PORT.exec(address)?.[1] ?? /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? address
+  if (isIPv4(unwrapped)) return unwrapped
+  const [withoutZone = ''] = unwrapped.split('%', 1)
+  return isIPv6(withoutZone) ? withoutZone : null
+}
+
+/**
  * Who counts as one caller where callers are limited by address: an IPv4 address, or the /64 of an IPv6 address, since
  * that is what one subscriber gets. An IPv4 address written as IPv6 is that IPv4 address; a port that a proxy left on the
  * address is not part of it.
@@ -12,10 +23,9 @@ const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
  * @see RFC 4291 §2.5.5.2, RFC 6177 §2
  */
 export function sourceOf (address: string): string {
-  const bare = IPV4_WITH_PORT.exec(address)?.[1] ?? /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? address
-  if (isIPv4(bare)) return bare
-  const [withoutZone = ''] = bare.split('%', 1)
-  return isIPv6(withoutZone) ? sourceOfIpv6(withoutZone) : 'unknown'
+  const bare = bareAddress(address)
+  if (bare === null) return 'unknown'
+  return isIPv4(bare) ? bare : sourceOfIpv6(bare)
 }
 
 function sourceOfIpv6 (address: string): string {

@@ -14,7 +14,7 @@ export async function deliveryRoutes (app: ServiceInstance, { db }: { readonly d
   const delivery = routeResource('deliveryId', deliveryId => findDelivery(db, { deliveryId }))
 
   app.get('/deliveries', {
-    config: { access: policies.listDeliveries, audit: 'none' },
+    config: { access: policies.listDeliveries, audit: { action: 'delivery.list', only: 'refusals' } },
     schema: { querystring: PageQuerySchema, response: { 200: DeliveryPageSchema, '4xx': ProblemSchema } }
   }, async function listDeliveriesRoute (request) {
     const { rows, next } = await findDeliveries(db, policies.readDelivery, callerOf(request), request.query)

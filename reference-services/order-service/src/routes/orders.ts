@@ -37,7 +37,7 @@ export async function orderRoutes (app: ServiceInstance, { db, recoveryAgeMs }: 
   })
 
   app.get('/orders', {
-    config: { access: policies.listOrders, audit: 'none' },
+    config: { access: policies.listOrders, audit: { action: 'order.list', only: 'refusals' } },
     schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
   }, async function listOrdersRoute (request) {
     const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
@@ -45,7 +45,11 @@ export async function orderRoutes (app: ServiceInstance, { db, recoveryAgeMs }: 
   })
 
   app.get('/orders/:orderId', {
-    config: { access: policies.readOrder, resource: order.load, audit: 'none' },
+    config: {
+      access: policies.readOrder,
+      resource: order.load,
+      audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
+    },
     schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
   }, async function readOrderRoute (request) {
     return shown(order.of(request))

@@ -7,19 +7,23 @@ import { MenuSchema, NewMenuSchema, RestaurantListSchema, RestaurantParametersSc
 import { findTickets } from '../tickets/ticket-store.ts'
 import { shownTicket } from './shown-ticket.ts'
 
+/** Reads are too frequent to record, but a refused one names the restaurant. */
+const refusedRead = (action: string) =>
+  ({ action, resource: { type: 'restaurant', parameter: 'restaurantId' }, only: 'refusals' }) as const
+
 /** The routes under `/restaurants`. */
 export async function restaurantRoutes (app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
   const restaurant = routeResource('restaurantId', restaurantId => findRestaurant(db, restaurantId))
 
   app.get('/restaurants', {
-    config: { access: policies.readRestaurants, audit: 'none' },
+    config: { access: policies.readRestaurants, audit: { action: 'restaurant.list', only: 'refusals' } },
     schema: { response: { 200: RestaurantListSchema, '4xx': ProblemSchema } }
   }, async function listRestaurantsRoute () {
     return { restaurants: await findRestaurants(db) }
   })
 
   app.get('/restaurants/:restaurantId/menu', {
-    config: { access: policies.readRestaurants, resource: restaurant.load, audit: 'none' },
+    config: { access: policies.readRestaurants, resource: restaurant.load, audit: refusedRead('menu.read') },
     schema: { params: RestaurantParametersSchema, response: { 200: MenuSchema, '4xx': ProblemSchema } }
   }, async function readMenuRoute (request) {
     const { restaurantId } = restaurant.of(request)
@@ -35,7 +39,7 @@ export async function restaurantRoutes (app: ServiceInstance, { db }: { readonly
   })
 
   app.get('/restaurants/:restaurantId/tickets', {
-    config: { access: policies.readTickets, resource: restaurant.load, audit: 'none' },
+    config: { access: policies.readTickets, resource: restaurant.load, audit: refusedRead('ticket.list') },
     schema: { params: RestaurantParametersSchema, querystring: PageQuerySchema, response: { 200: TicketPageSchema, '4xx': ProblemSchema } }
   }, async function listTicketsRoute (request) {
     const { rows, next } = await findTickets(db, restaurant.of(request).restaurantId, request.query)

@@ -1,4 +1,4 @@
-import { sourceOf } from '@sallyport/security-context/mechanics'
+import { bareAddress, sourceOf } from '@sallyport/security-context/mechanics'
 import fc from 'fast-check'
 import { isIPv4, isIPv6 } from 'node:net'
 import t from 'tap'
@@ -30,4 +30,12 @@ t.test('all addresses of one /64 are one source, and no text makes more than one
     t.equal(sourceOf(four), four)
     t.equal(sourceOf(text) === 'unknown' || sourceOf(text).length <= 39 + 3, true)
   }), { numRuns: 200 })
+})
+
+t.test('an address is told without port, brackets and zone, and what is none is none', async t => {
+  const expected: Array<readonly [string, string | null]> = [
+    ['192.0.2.7:5061', '192.0.2.7'], ['[2001:db8::9]:443', '2001:db8::9'], ['[2001:db8::9]', '2001:db8::9'], ['fe80::1%eth0', 'fe80::1'], ['2001:DB8::9', '2001:DB8::9'],
+    ['192.0.2.7%eth0', null], ['192.0.2.7:', null], ['192.0.2.7:123456', null], ['host:80', null], ['', null]
+  ]
+  for (const [address, bare] of expected) t.equal(bareAddress(address), bare, address)
 })

@@ -1,0 +1,32 @@
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+
+/** A key under which the account names that were tried are hashed. */
+export interface NameKey {
+  /** Stands in the hash, so that it is known which hashes can be compared: 1 to 64 characters of `A-Za-z0-9._-`. */
+  readonly id: string
+  /** 32 bytes at least. */
+  readonly key: Uint8Array
+}
+
+/** Hashes an account name as it was tried. */
+export type HashName = (name: string) => string
+
+/** Id of a key that this process made for itself: its hashes can be compared with each other only. */
+export const PROCESS_KEY_ID = 'process'
+
+/**
+ * Makes the hash of names that are no account: joinable under one key, but no dictionary of names (or of the passwords
+ * that people type into that field) can be tried on it without the key.
+ * @param nameKey left out: a random key of this process
+ * @returns `hmac-sha256:<key id>:<hexadecimal>`
+ */
+export function createHashName (nameKey?: NameKey): HashName {
+  const { id, key } = nameKey ?? { id: PROCESS_KEY_ID, key: randomBytes(32) }
+  const secret = createSecretKey(key)
+  return name => `hmac-sha256:${id}:${createHmac('sha256', secret).update(name).digest('hex')}`
+}
+
+/** Whether a key can be taken: it is long enough, and its id is not the one of processes. */
+export function isNameKey ({ id, key }: NameKey): boolean {
+  return /^[\w.-]{1,64}$/.test(id) && id !== PROCESS_KEY_ID && key instanceof Uint8Array && key.byteLength >= 32
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import type { Knex } from 'knex'
+import type { AuditRoles } from './migrations.ts'
+import { ADOPT_ACTION, adoptDetail } from './pruning-mark.ts'
+import { auditTime, type AuditRecord } from './record.ts'
+import type { Rows } from './seal.ts'
+import { insertRecords } from './store.ts'
+
+/**
+ * Marks state which rows were removed, and a row of the trail states the same. Marks that are there already get one row
+ * that states them all as they are; a further one of their kind is refused from now on.
+ */
+export async function addMarks (db: Knex, { prunerRole }: AuditRoles): Promise<void> {
+  await db.raw('alter table audit_prunings add column first_sequence bigint, add column digest bytea, add column event_id uuid')
+  await adoptOldMarks(db)
+  await db.raw(`
+    alter table audit_prunings add constraint audit_prunings_stated check (
+      first_sequence > 0 and through_sequence >= first_sequence and removed = through_sequence - first_sequence + 1
+      and octet_length(digest) = 32 and first_sequence is not null and digest is not null and event_id is not null) not valid`)
+  await db.raw('grant insert (first_sequence, digest, event_id) on audit_prunings to ??', [prunerRole])
+  await db.raw(`
+    grant insert (version, id, occurred_at, process, action, outcome, reason, subject, issuer, client_id, actor, session_id,
+      token_id_hash, resource_type, resource_id, request_id, trace_id, txn, source_address, detail, peer_address, name_tried,
+      repeats, content_hash) on audit_events to ??`, [prunerRole])
+}
+
+/** Marks of the new kind would lose what they state. */
+export async function dropMarks (db: Knex): Promise<void> {
+  const { rows } = await db.raw<Rows<unknown>>('select from audit_prunings where first_sequence is not null limit 1')
+  if (rows.length > 0) throw new Error('there are pruning marks that state what they removed, and would lose it')
+  await db.raw('alter table audit_prunings drop column first_sequence, drop column digest, drop column event_id')
+}
+
+async function adoptOldMarks (db: Knex): Promise<void> {
+  const { rows } = await db.raw<Rows<{ through: string, removed: string }>>(
+    'select through_sequence as through, removed from audit_prunings order by through_sequence, id')
+  if (rows.length === 0) return
+  const record = adoption(adoptDetail(rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) }))))
+  await insertRecords(db, [record], 60_000)
+  await db('audit_prunings').update({ event_id: record.id })
+}
+
+/** A row of version 2, whatever the current one is when this runs. */
+function adoption (detail: AuditRecord['detail']): AuditRecord {
+  const nothing = {
+    reason: null,
+    subject: null,
+    issuer: null,
+    clientId: null,
+    actor: null,
+    sessionId: null,
+    tokenIdHash: null,
+    resourceType: null,
+    resourceId: null,
+    requestId: null,
+    traceId: null,
+    txn: null,
+    sourceAddress: null,
+    peerAddress: null,
+    nameTried: null
+  }
+  return {
+    ...nothing, version: 2, id: randomUUID(), occurredAt: auditTime(new Date()), process: 'audit-log', action: ADOPT_ACTION, outcome: 'success', detail, repeats: 1
+  }
+}

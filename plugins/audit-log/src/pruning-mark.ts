@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import type { JsonValue } from './canonical-json.ts'
+
+/** Action of the row in which a pruning says what it removed. The row itself is never pruned. */
+export const PRUNE_ACTION = 'audit.prune'
+/** Action of the row that states the marks of earlier releases, which did not say which rows they removed. */
+export const ADOPT_ACTION = 'audit.prunings-adopted'
+
+/** Rows that a pruning removed: all of these sequences. */
+export interface PrunedRange {
+  readonly first: number
+  readonly last: number
+  /** Hexadecimal. @see {@link rangeDigest} */
+  readonly digest: string
+}
+
+/**
+ * SHA-256(first ‖ last, 8 bytes big-endian each ‖ chain hash before the first ‖ chain hash of the last). Each chain hash
+ * covers the one before, so the two cover every row between them.
+ */
+export function rangeDigest (first: number, last: number, before: Buffer, end: Buffer): string {
+  const places = Buffer.alloc(16)
+  places.writeBigUInt64BE(BigInt(first))
+  places.writeBigUInt64BE(BigInt(last), 8)
+  return createHash('sha256').update(places).update(before).update(end).digest('hex')
+}
+
+/** What the row of a pruning says. */
+export function pruneDetail ({ first, last, digest }: PrunedRange): JsonValue {
+  return { firstSequence: first, lastSequence: last, removed: last - first + 1, digest }
+}
+
+/** What the row that adopts old marks says: each of them as it was. */
+export function adoptDetail (marks: readonly { readonly throughSequence: number, readonly removed: number }[]): JsonValue {
+  return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
+}

@@ -1,0 +1,76 @@
+import type { Knex } from 'knex'
+import { canonicalJson } from './canonical-json.ts'
+import { ADOPT_ACTION, adoptDetail, PRUNE_ACTION, pruneDetail, type PrunedRange } from './pruning-mark.ts'
+import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
+import type { Rows } from './seal.ts'
+
+/** Which rows may be missing, by marks that hold. */
+export interface Prunings {
+  /** In ascending order, without overlap. */
+  readonly ranges: readonly PrunedRange[]
+  /** Rows up to this sequence were removed by releases that did not state which; 0 when none were. */
+  readonly unstatedThrough: number
+  /** Sequence at which the first mark that does not hold begins. */
+  readonly firstWrong: number | null
+}
+
+interface MarkColumns {
+  readonly event_id: string | null
+  readonly first_sequence: string | null
+  readonly through_sequence: string
+  readonly removed: string
+  readonly digest: Buffer | null
+  readonly content_hash: Buffer | null
+}
+type MarkRow = { readonly mark: MarkColumns, readonly record: AuditRecord }
+type ReadRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
+
+/**
+ * The marks of all prunings, each held against the row of the trail that states the same. A mark that does not hold
+ * covers nothing. That the stating rows are as they were sealed is for the walk along the chain to find.
+ */
+export async function readPrunings (trx: Knex.Transaction): Promise<Prunings> {
+  const { rows } = await trx.raw<Rows<ReadRow>>(`
+    select p.event_id, p.first_sequence, p.through_sequence, p.removed, p.digest, e.content_hash, ${SELECT_RECORD}
+    from audit_prunings p left join audit_events e on e.id = p.event_id order by p.through_sequence, p.id`)
+  const marks = rows.map(markOf)
+  const unstated = marks.filter(({ mark }) => mark.first_sequence === null)
+  const adopted = isAdopted(unstated)
+  const unstatedThrough = adopted ? Number(unstated.at(-1)?.mark.through_sequence ?? 0) : 0
+  const ranges: PrunedRange[] = []
+  const wrong = adopted ? [] : [1]
+  for (const mark of marks.filter(({ mark }) => mark.first_sequence !== null)) {
+    const range = statedRange(mark)
+    if (range !== null && range.first > (ranges.at(-1)?.last ?? unstatedThrough)) ranges.push(range)
+    else wrong.push(Number(mark.mark.first_sequence))
+  }
+  return { ranges, unstatedThrough, firstWrong: wrong.length === 0 ? null : Math.max(1, Math.min(...wrong)) }
+}
+
+function markOf (row: ReadRow): MarkRow {
+  const { event_id: eventId, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash, ...record } = row
+  return { mark: { event_id: eventId, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash }, record }
+}
+
+/** The range of a mark whose row in the trail says exactly the same; `null` when it does not hold. */
+function statedRange ({ mark, record }: MarkRow): PrunedRange | null {
+  const range = { first: Number(mark.first_sequence), last: Number(mark.through_sequence), digest: mark.digest?.toString('hex') ?? '' }
+  const holds = range.first > 0 && range.last >= range.first && Number(mark.removed) === range.last - range.first + 1
+  return holds && states(mark, record, PRUNE_ACTION, canonicalJson(pruneDetail(range))) ? range : null
+}
+
+/** Old marks all have one row that states them, and each removed everything from the one before up to its end. */
+function isAdopted (marks: readonly MarkRow[]): boolean {
+  const detail = canonicalJson(adoptDetail(marks.map(({ mark }) => ({ throughSequence: Number(mark.through_sequence), removed: Number(mark.removed) }))))
+  let through = 0
+  return marks.every(({ mark, record }) => {
+    const complete = Number(mark.removed) === Number(mark.through_sequence) - through
+    through = Number(mark.through_sequence)
+    return complete && states(mark, record, ADOPT_ACTION, detail)
+  })
+}
+
+function states (mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
+  return mark.content_hash !== null && contentProblem(record, mark.content_hash) === null &&
+    record.action === action && canonicalJson(record.detail) === detail
+}

@@ -1,0 +1,91 @@
+import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
+import type { RefusalCounts, Tally } from './refusal-counts.ts'
+
+/** Records of one write: small, so that the rows of a request wait for a short one only. */
+const MAX_TOGETHER = 100
+
+/** Collaborators and settings of {@link createRefusalWriter}. */
+export interface RefusalWriterOptions<Sample> {
+  readonly counts: RefusalCounts<Sample>
+  /** Writes tallies, all or none; a tally that was written before is no error. */
+  readonly write: (tallies: readonly Tally<Sample>[]) => Promise<void>
+  readonly intervalMs: number
+  /** How long `close` may take. */
+  readonly closeTimeoutMs: number
+  readonly schedule: Schedule
+  readonly clock: () => Date
+  /** Called when an outage begins, and when refusals are given up at the end of the process. */
+  readonly onError: (error: unknown, unwritten: number) => void
+}
+
+/** Writes counted refusals behind the answers that they belong to. */
+export interface RefusalWriter<Sample> {
+  /** Counts a refusal; the first of its kind is written at once, by one write at a time. Never throws, never waits. */
+  readonly count: (key: string, sample: () => Sample) => void
+  readonly start: () => void
+  /** Writes what is counted now. Resolves also when that failed: it is kept and tried again. */
+  readonly flush: () => Promise<void>
+  /** Stops and writes everything, for as long as `closeTimeoutMs` allows. */
+  readonly close: () => Promise<void>
+}
+
+/** Makes the writer; nothing is written on schedule before `start`. */
+export function createRefusalWriter<Sample> (options: RefusalWriterOptions<Sample>): RefusalWriter<Sample> {
+  const { counts, write, intervalMs, closeTimeoutMs, schedule, clock, onError } = options
+  const due: Tally<Sample>[] = []
+  let writing: Promise<void> | null = null
+  let isAway = false
+  let timer: { stop: () => void } | null = null
+
+  function send (tallies: readonly Tally<Sample>[]): Promise<void> {
+    due.push(...tallies)
+    if (due.length > 0) writing ??= writeDue()
+    return writing ?? Promise.resolve()
+  }
+
+  async function writeDue (): Promise<void> {
+    while (due.length > 0) {
+      const together = due.splice(0, MAX_TOGETHER)
+      try {
+        await write(together)
+        isAway = false
+        together.forEach(counts.written)
+      } catch (error) {
+        // Not one deadline after the other: what else is due waits for the next interval too.
+        for (const tally of [...together, ...due.splice(0)]) counts.failed(tally)
+        if (!isAway) onError(error, counts.unwritten())
+        isAway = true
+      }
+    }
+    writing = null
+  }
+
+  async function flush (): Promise<void> {
+    // What is under way first: behind it its kind hands out nothing.
+    await writing
+    await send(counts.collect())
+  }
+
+  /** A kind may have a failed tally and a count behind it: two rounds; ends where a round writes nothing. */
+  async function flushAll (): Promise<void> {
+    let before = Infinity
+    while (counts.unwritten() > 0 && counts.unwritten() < before) {
+      before = counts.unwritten()
+      await flush()
+    }
+  }
+
+  return {
+    count: (key, sample) => {
+      const first = counts.count(key, sample, clock().getTime())
+      if (first !== null) void send([first])
+    },
+    start: () => { timer = schedule(flush, intervalMs) },
+    flush,
+    close: async () => {
+      timer?.stop()
+      const failure = await withDeadline(flushAll(), closeTimeoutMs).then(() => null, (error: unknown) => error)
+      if (counts.unwritten() > 0) onError(failure ?? new Error('the process ends'), counts.unwritten())
+    }
+  }
+}

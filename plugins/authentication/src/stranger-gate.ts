@@ -1,0 +1,92 @@
+import { LRUCache } from 'lru-cache'
+import { ServerUnavailableError, ThrottledError } from './errors.ts'
+import { hasCode } from './token-failure.ts'
+
+/** How much of the authorization server callers may use who have nothing to show yet but a token that nobody here has seen. */
+export interface StrangerLimits {
+  /** Calls for one source at a time. Default 8. */
+  readonly callsPerSource?: number
+  /** Refused calls that one source has at once; it regains as many per minute. Default 30. */
+  readonly refusalsPerSource?: number
+  /** Calls for all strangers at a time. Default 32. */
+  readonly calls?: number
+  /** Sources that are remembered; past it the one seen longest ago is forgotten. Default 10 000. */
+  readonly maxSources?: number
+}
+
+/** Lets strangers' calls pass within limits, so that those of known callers find the authorization server free. */
+export interface StrangerGate {
+  /**
+   * @param source who asks, as `sourceOf` names it; `null` for somebody who is known: passes at once
+   * @param call one call of the authorization server
+   * @param charge `refusals`: only a call that is refused counts; `always`: the answer tells nothing, each counts
+   * @throws `SALLYPORT_AUTHENTICATION_THROTTLED` (429) past the limits of the source,
+   * `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE` (503) past those of all, both with `Retry-After`; else what `call` throws
+   */
+  readonly pass: <Result>(source: string | null, call: () => Promise<Result>, charge?: 'refusals' | 'always') => Promise<Result>
+}
+
+interface Source { left: number, atMs: number, calls: number }
+
+const MINUTE_MS = 60_000
+
+/** @param clock ms since 1970 */
+export function createStrangerGate (limits: StrangerLimits, clock: () => number): StrangerGate {
+  const { callsPerSource = 8, refusalsPerSource = 30, calls: maxCalls = 32, maxSources = 10_000 } = limits
+  const regainMs = MINUTE_MS / refusalsPerSource
+  const sources = new LRUCache<string, Source>({ max: maxSources })
+  let calls = 0
+
+  function enter (name: string): Source {
+    const source = sources.get(name) ?? { left: refusalsPerSource, atMs: clock(), calls: 0 }
+    sources.set(name, source)
+    source.left = Math.min(source.left + Math.max(clock() - source.atMs, 0) / regainMs, refusalsPerSource)
+    source.atMs = clock()
+    if (source.left < 1) throw waiting(new ThrottledError(), (1 - source.left) * regainMs)
+    if (source.calls >= callsPerSource) throw waiting(new ThrottledError(), 1000)
+    if (calls >= maxCalls) throw waiting(new ServerUnavailableError(), 1000)
+    // Taken before the answer is there: what is under way counts as refused until it is not.
+    source.left--
+    source.calls++
+    calls++
+    return source
+  }
+
+  function leave (source: Source, charged: boolean): void {
+    source.calls--
+    calls--
+    if (!charged) source.left++
+  }
+
+  return {
+    async pass (name, call, charge = 'refusals') {
+      if (name === null) return await call()
+      const source = enter(name)
+      let charged = charge === 'always'
+      try {
+        return await call()
+      } catch (error) {
+        charged ||= isRefusal(error)
+        throw error
+      } finally {
+        leave(source, charged)
+      }
+    }
+  }
+}
+
+/** Every mistake in the limits, in words for the operator. */
+export function strangerLimitMistakes (limits: StrangerLimits): string[] {
+  return (['callsPerSource', 'refusalsPerSource', 'calls', 'maxSources'] as const)
+    .filter(name => limits[name] !== undefined && (!Number.isSafeInteger(limits[name]) || limits[name] < 1))
+    .map(name => `strangers.${name} must be a positive integer`)
+}
+
+/** A decision about the token; an outage is nobody's fault. */
+function isRefusal (error: unknown): boolean {
+  return hasCode(error, 'SALLYPORT_TOKEN_REJECTED') || (error instanceof Error && 'statusCode' in error && error.statusCode === 401)
+}
+
+function waiting (error: InstanceType<typeof ThrottledError>, waitMs: number): Error {
+  return Object.assign(error, { headers: { 'retry-after': String(Math.max(Math.ceil(waitMs / 1000), 1)) } })
+}

@@ -1,0 +1,66 @@
+import { scheduleByTimer } from '@sallyport/security-context/mechanics'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OverloadedError } from './errors.ts'
+import type { PressureOptions } from './options.ts'
+import { openPressureMeter, type Pressure } from './pressure-meter.ts'
+
+/** A threshold that is passed, and what was measured. */
+interface Excess { readonly type: keyof Pressure, readonly value: number }
+
+/**
+ * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides. Load
+ * is measured once an interval, so a request costs one comparison.
+ */
+export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): void {
+  const { meter = openPressureMeter(), schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
+  const thresholds = thresholdsOf(pressure)
+  const headers = { 'retry-after': String(pressure.retryAfterSeconds ?? 10) }
+  let excess: Excess | null = null
+  let shed = 0
+
+  async function sample (): Promise<void> {
+    const measured = meter.read()
+    const passed = thresholds.find(([type, limit]) => measured[type] > limit)
+    const before = excess
+    excess = passed === undefined ? null : { type: passed[0], value: measured[passed[0]] }
+    if (excess !== null && before === null) fastify.log.warn({ ...excess }, 'overloaded: requests are shed')
+    if (excess === null && before !== null) fastify.log.info({ shed }, 'no longer overloaded')
+    if (excess === null) shed = 0
+  }
+
+  function refuseWhenOverloaded (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+    if (excess === null) {
+      next()
+      return
+    }
+    const { pressureHandler } = request.routeOptions.config
+    if (pressureHandler === undefined) {
+      shed++
+      next(Object.assign(new OverloadedError(), { headers }))
+      return
+    }
+    Promise.resolve(pressureHandler(request, reply, excess.type, excess.value))
+      .then(payload => { if (payload === undefined) next(); else void reply.send(payload) })
+      .catch(next)
+  }
+
+  const timer = schedule(sample, sampleIntervalMs)
+  fastify.addHook('onRequest', refuseWhenOverloaded)
+  fastify.addHook('onClose', async function stopMeasuring () {
+    timer.stop()
+    meter.close()
+  })
+}
+
+function thresholdsOf (options: PressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
+  const limits = {
+    eventLoopDelay: options.maxEventLoopDelayMs,
+    heapUsedBytes: options.maxHeapUsedBytes,
+    rssBytes: options.maxRssBytes,
+    eventLoopUtilization: options.maxEventLoopUtilization
+  }
+  return (['eventLoopDelay', 'heapUsedBytes', 'rssBytes', 'eventLoopUtilization'] as const).flatMap(type => {
+    const limit = limits[type]
+    return limit === undefined ? [] : [[type, limit] as const]
+  })
+}

@@ -1,0 +1,60 @@
+import type { Socket } from 'node:net'
+import knex, { type Knex } from 'knex'
+import { databaseLog } from './database-log.ts'
+import { databaseUrlMistake } from './database-url.ts'
+import { DatabaseUrlError } from './errors.ts'
+import type { ProcessSettings } from './settings.ts'
+
+/** What is used here of a connection of the driver. */
+interface DriverConnection {
+  readonly connection: { readonly stream: Socket }
+  /** False while an answer is awaited. */
+  readonly readyForQuery: boolean
+}
+
+type PoolCallback = (error: Error | null, connection: DriverConnection) => void
+
+/** The settings of a pool. */
+export type DatabaseSettings = Pick<ProcessSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>
+
+/**
+ * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: neither a connection, nor a
+ * statement (which the server gives up by then as well), nor an answer that never comes.
+ * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
+ */
+export function connectDatabase ({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): Knex {
+  const mistake = databaseUrlMistake(databaseUrl)
+  if (mistake !== null) throw new DatabaseUrlError(mistake)
+  return knex({
+    client: 'pg',
+    log: databaseLog,
+    connection: {
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: databaseTimeoutMs,
+      statement_timeout: databaseTimeoutMs,
+      idle_in_transaction_session_timeout: 2 * databaseTimeoutMs,
+      keepAlive: true
+    },
+    acquireConnectionTimeout: databaseTimeoutMs,
+    pool: {
+      min: 0,
+      max: databaseConnections,
+      afterCreate: (connection: DriverConnection, done: PoolCallback) => {
+        dropWhenSilent(connection, databaseTimeoutMs)
+        done(null, connection)
+      }
+    }
+  })
+}
+
+/**
+ * Ends a connection on which an answer has not come in time: the query in flight is rejected and the pool makes a new
+ * connection. The driver's own timeout would leave the dead connection in the pool.
+ */
+function dropWhenSilent (driver: DriverConnection, timeoutMs: number): void {
+  const { stream } = driver.connection
+  // A little later than the server's own limit, whose answer says more.
+  stream.setTimeout(timeoutMs + 250, () => {
+    if (!driver.readyForQuery) stream.destroy(new Error('Connection terminated: the database gave no answer in time'))
+  })
+}

@@ -1,0 +1,95 @@
+import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
+import { NotDiscoveredError } from './errors.ts'
+
+/** How something is looked for that another process has to tell. */
+export interface DiscoveryOptions<Found> {
+  /** What is looked for, in log lines: `issuer`. */
+  readonly name: string
+  /** One attempt, with a deadline of its own. */
+  readonly attempt: () => Promise<Found>
+  /** Pause between two attempts, in ms. Default 1000. */
+  readonly pauseMs?: number
+  /** When it is tried again; a test triggers it itself. Default: by timer. */
+  readonly schedule?: Schedule
+  /** Told of the first of several equal failures, and of the end of them. */
+  readonly log?: DiscoveryLog
+}
+
+/** Where a discovery says how it goes. */
+export interface DiscoveryLog {
+  readonly warn: (detail: object, message: string) => void
+  readonly info: (detail: object, message: string) => void
+}
+
+/** Something that is found once, sooner or later, and then kept. */
+export interface Discovery<Found> {
+  /** What was found, `null` until then. */
+  readonly found: () => Found | null
+  /**
+   * What was found. Rejects with `SALLYPORT_PROCESS_NOT_DISCOVERED` (503, `Retry-After`) until then, with the last
+   * failure as its cause: a request does not wait for another process to start.
+   */
+  readonly get: () => Promise<Found>
+  /** A readiness check: rejects like `get`. */
+  readonly ready: () => Promise<void>
+  /** Settles with the first attempt. Rejects with its failure when that is none that may go away by itself. */
+  readonly attempted: Promise<void>
+  readonly close: () => void
+}
+
+const PAUSE_MS = 1000
+
+/**
+ * Looks for something until it is there: processes of one deployment start in any order, and none waits for another
+ * before it listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
+ */
+export function openDiscovery<Found> (options: DiscoveryOptions<Found>): Discovery<Found> {
+  const { name, attempt, log, schedule = scheduleByTimer, pauseMs = PAUSE_MS } = options
+  let found: { readonly value: Found } | null = null
+  let failure: unknown = null
+  let told = ''
+  let attempts = 0
+
+  async function tryOnce (): Promise<void> {
+    attempts++
+    try {
+      found = { value: await attempt() }
+      timer.stop()
+      if (told !== '') log?.info({ attempts }, `${name}: found`)
+    } catch (error) {
+      failure = error
+      const reason = reasonOf(error)
+      if (reason !== told) log?.warn({ err: error, attempts }, `${name}: not found yet, tried again after ${pauseMs} ms`)
+      told = reason
+    }
+  }
+
+  async function get (): Promise<Found> {
+    if (found === null) throw Object.assign(new NotDiscoveredError(), { cause: failure })
+    return found.value
+  }
+
+  const timer = schedule(async () => { if (found === null) await tryOnce() }, pauseMs)
+  return {
+    found: () => found === null ? null : found.value,
+    get,
+    ready: async () => { await get() },
+    attempted: tryOnce().then(() => { if (found === null && !mayGoAway(failure)) throw failure }),
+    close: () => { timer.stop() }
+  }
+}
+
+/**
+ * Whether a failure is an outage and not a mistake of somebody: what answers 503 says so, and so does the network,
+ * whose errors have a `syscall`.
+ */
+function mayGoAway (error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return ('statusCode' in error && error.statusCode === 503) || 'syscall' in error
+}
+
+function reasonOf (error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? error.cause.message : ''
+  return `${error.message} ${cause}`
+}

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
+import type { FastifyServerOptions } from 'fastify'
+import { loggerOptions } from './logger-options.ts'
+import type { ProcessSettings } from './settings.ts'
+import type { Tracing } from './tracing.ts'
+
+/** What {@link instanceOptions} is made from. */
+export interface InstanceFacts {
+  /** Name of the process, in every line of the log. */
+  readonly name: string
+  readonly settings: Pick<ProcessSettings, 'logLevel' | 'trustedProxies'>
+  /** TLS of the main listener; left out: plain HTTP, which is for loopback only. */
+  readonly tls?: TlsMaterial | undefined
+  readonly tracing?: Tracing | undefined
+  /**
+   * `own`: every request gets a new id, for where callers are strangers. `caller`: the caller's `X-Request-Id` when it
+   * has the form of one, so that one id finds the request in every log.
+   */
+  readonly requestIds: 'own' | 'caller'
+}
+
+const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Options to spread into `Fastify({ … })`, the same for every process: TLS and limits, request ids, forwarding
+ * headers believed from named proxies only, logs without secrets, and validation that changes nothing of what was sent.
+ */
+export function instanceOptions ({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
+  return {
+    ...serverOptions(tls === undefined ? null : serverTls(tls)),
+    genReqId: requestIds === 'own' ? () => randomUUID() : callerRequestId,
+    requestIdHeader: false,
+    trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
+    logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
+    // Fastify's own validation turns "5" into 5 and drops unknown members: what was decided over must be what was sent.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }
+  }
+}
+
+function callerRequestId (request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}

@@ -1,0 +1,33 @@
+import health, { type HealthOptions } from '@sallyport/health'
+import { serverTls, type TlsMaterial } from '@sallyport/secure-transport'
+import { isLoopback } from '@sallyport/security-context/mechanics'
+import type { FastifyInstance } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import type { ProcessSettings } from './settings.ts'
+
+type OperationsSettings = Pick<
+  ProcessSettings, 'operationsHost' | 'operationsPort' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'
+>
+
+/** Options of {@link operations}. */
+export interface OperationsOptions {
+  readonly settings: OperationsSettings
+  /** For an operations listener that is reached from elsewhere; probes on this machine need no certificate. */
+  readonly tls?: TlsMaterial | undefined
+  /** What the process needs in order to serve, by name; each rejects when it is not there. */
+  readonly checks: NonNullable<HealthOptions['checks']>
+}
+
+/**
+ * The operations listener with its probes, on a host of its own, and load shedding on the main one: `@sallyport/health`
+ * with the settings of the process. Register it early: what is shed costs least.
+ */
+export const operations = fastifyPlugin(async function operations (fastify: FastifyInstance, options: OperationsOptions) {
+  const { settings, tls, checks } = options
+  const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
+  await fastify.register(health, {
+    listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
+    checks,
+    pressure: { maxEventLoopDelayMs, maxEventLoopUtilization }
+  })
+}, { name: '@sallyport/operations', fastify: '5.x' })

@@ -1,0 +1,98 @@
+import { isSecretParameter } from './secret-names.ts'
+
+/** What stands in the place of a secret. */
+export const HIDDEN = '[redacted]'
+
+/** Longest run without a space that is logged whole, and what is left of a longer one. */
+const LONGEST_WORD = 2048
+const SHORTENED = 512
+/** Longest name of a parameter that is looked at; each of its characters may be percent-encoded. */
+const LONGEST_NAME = 192
+const SHORTEST_CREDENTIAL = 6
+
+const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
+const VALUE = /[^&\s"#\\]*/y
+const SCHEME = /bearer|dpop|basic/i
+const AUTHORIZATION = /\b(bearer|dpop|basic)( +)([\w\-.~+/]+=*)/gi
+const DOTTED_RUN = /[\w.-]{11,}/g
+const JWT_START = /(?:^|[.-])eyJ/g
+const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
+
+/**
+ * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs. Shortens
+ * runs without a space. Each rule is one pass that never returns to what it has read: the text may be a stranger's.
+ */
+export function redactText (text: string): string {
+  const redacted = hideSecrets(text)
+  return redacted.length > LONGEST_WORD ? redacted.split(' ').map(word => word.length > LONGEST_WORD ? shorten(word) : word).join(' ') : redacted
+}
+
+function hideSecrets (text: string): string {
+  let redacted = text
+  if (redacted.includes('=')) redacted = hideParameters(redacted)
+  if (SCHEME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
+  if (redacted.includes('eyJ')) redacted = redacted.replace(DOTTED_RUN, hideJwt)
+  if (redacted.includes('://')) redacted = redacted.replace(URL_CREDENTIALS, `://${HIDDEN}@`)
+  return redacted
+}
+
+/** Whether {@link redactText} could change the text: a cheap look for what its rules begin with. */
+export function mayNeedRedaction (text: string): boolean {
+  return text.includes('=') || text.includes('eyJ') || text.includes('://') || text.length > LONGEST_WORD || SCHEME.test(text)
+}
+
+/** The beginning of a long text, and how many characters are missing. Secrets go first: a cut could take their mark away. */
+export function boundText (text: string): string {
+  return text.length > SHORTENED ? shorten(hideSecrets(text)) : text
+}
+
+function shorten (text: string): string {
+  return text.length > SHORTENED ? `${text.slice(0, SHORTENED)}[${text.length - SHORTENED} more]` : text
+}
+
+/** `name=value`, the name read backwards from its `=`. */
+function hideParameters (text: string): string {
+  const parts: string[] = []
+  let done = 0
+  for (let at = text.indexOf('='); at !== -1; at = text.indexOf('=', at + 1)) {
+    const valueStart = at + 1
+    const nameStart = startOfName(text, at, done)
+    if (nameStart === at || !isSecretParameter(text.slice(nameStart, at))) continue
+    const valueEnd = endOf(VALUE, text, valueStart)
+    if (valueEnd === valueStart) continue
+    parts.push(text.slice(done, valueStart), HIDDEN)
+    done = valueEnd
+    at = valueEnd - 1
+  }
+  return parts.join('') + text.slice(done)
+}
+
+function startOfName (text: string, end: number, floor: number): number {
+  let start = end
+  while (start > floor && end - start < LONGEST_NAME && !NAME_ENDS.has(text.charAt(start - 1))) start--
+  return start
+}
+
+function endOf (run: RegExp, text: string, start: number): number {
+  run.lastIndex = start
+  run.test(text)
+  return run.lastIndex
+}
+
+/** A value that does not read like a word. */
+function hideAuthorization (found: string, scheme: string, spaces: string, value: string): string {
+  return value.length >= SHORTEST_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
+}
+
+/** The rest of a run from the first JWT on; what belongs to one is never looked at again. */
+function hideJwt (run: string): string {
+  JWT_START.lastIndex = 0
+  for (let found = JWT_START.exec(run); found !== null; found = JWT_START.exec(run)) {
+    const start = JWT_START.lastIndex - 3
+    const dot = run.indexOf('.', start)
+    if (dot === -1) return run
+    if (dot - start >= 11) return run.slice(0, start) + HIDDEN
+    JWT_START.lastIndex = dot
+  }
+  return run
+}

@@ -1,0 +1,105 @@
+import { ReloadFailedError, ReloadRefusedError } from './errors.ts'
+
+/** Takes something new into use, or puts back what was in use before. Must not wait for others than itself. */
+export interface Change {
+  readonly apply: () => void | Promise<void>
+  /** Called after `apply` of any subscriber has failed, also after one's own. */
+  readonly undo: () => void | Promise<void>
+}
+
+/** A part of the process that what is reloaded concerns. */
+export interface ReloadSubscriber<Next> {
+  /** In messages: `routes`. */
+  readonly name: string
+  /** Checks what is new without using it, and prepares the change. Throws, with a reason for a person, to refuse it. */
+  readonly validate: (next: Next) => Change | Promise<Change>
+}
+
+/** What can be exchanged while the process runs: settings, routes, certificates. */
+export interface Reload<Next> {
+  /** Adds a subscriber; the returned function removes it. */
+  readonly subscribe: (subscriber: ReloadSubscriber<Next>) => () => void
+  /**
+   * Exchanges it for all subscribers, or for none. Reloads at once are one after the other. Rejects with
+   * `SALLYPORT_PROCESS_RELOAD_REFUSED` when a subscriber refuses it: nothing was changed; with
+   * `SALLYPORT_PROCESS_RELOAD_FAILED` when one failed to apply it: what had been applied was taken back. Both name
+   * every reason.
+   */
+  readonly reload: (next: Next) => Promise<void>
+}
+
+interface Prepared { readonly name: string, readonly change: Change }
+
+/**
+ * The one way to change something in a running process: every subscriber validates, then every subscriber switches; one
+ * refusal changes nothing.
+ */
+export function createReload<Next> (): Reload<Next> {
+  const subscribers = new Set<ReloadSubscriber<Next>>()
+  let last: Promise<unknown> = Promise.resolve()
+
+  async function exchange (next: Next): Promise<void> {
+    await applyAll(await validateAll([...subscribers], next))
+  }
+
+  return {
+    subscribe: subscriber => {
+      // A copy: the same object may be added twice, and each is removed by its own.
+      const own = { ...subscriber }
+      subscribers.add(own)
+      return () => { subscribers.delete(own) }
+    },
+    reload: next => {
+      const turn = last.then(async () => { await exchange(next) })
+      last = turn.catch(() => {})
+      return turn
+    }
+  }
+}
+
+async function validateAll<Next> (subscribers: ReadonlyArray<ReloadSubscriber<Next>>, next: Next): Promise<Prepared[]> {
+  const refusals: Reason[] = []
+  const prepared = await Promise.all(subscribers.map(async ({ name, validate }) => {
+    try {
+      return [{ name, change: await validate(next) }]
+    } catch (error) {
+      refusals.push({ name, error })
+      return []
+    }
+  }))
+  if (refusals.length === 0) return prepared.flat()
+  throw Object.assign(new ReloadRefusedError(reasonText(refusals)), { cause: refusals[0]?.error })
+}
+
+/** In the order of the subscriptions; taken back in reverse. */
+async function applyAll (prepared: readonly Prepared[]): Promise<void> {
+  const begun: Prepared[] = []
+  for (const one of prepared) {
+    begun.push(one)
+    try {
+      await one.change.apply()
+    } catch (error) {
+      const reasons = [{ name: one.name, error }, ...await undoAll(begun)]
+      throw Object.assign(new ReloadFailedError(reasonText(reasons)), { cause: error })
+    }
+  }
+}
+
+async function undoAll (begun: readonly Prepared[]): Promise<Reason[]> {
+  const reasons: Reason[] = []
+  for (const { name, change } of begun.toReversed()) {
+    try {
+      await change.undo()
+    } catch (error) {
+      reasons.push({ name: `${name}, while it was taken back`, error })
+    }
+  }
+  return reasons
+}
+
+interface Reason { readonly name: string, readonly error: unknown }
+
+function reasonText (reasons: readonly Reason[]): string {
+  const texts = reasons.map(({ name, error }) => `${name}: ${error instanceof Error ? error.message : String(error)}`)
+  return texts.join('; ')
+}

@@ -1,0 +1,34 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import type { OpenAnswers } from './open-answers.ts'
+
+/** How sessions end at this gateway, by the reason of the event. */
+const ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null | undefined>> = {
+  logout: request => request.principal?.sessionId ?? undefined,
+  'session-ended': request => parameter(request, 'sessionId'),
+  // Every session of the caller.
+  'all-sessions-ended': () => null
+}
+
+/**
+ * Ends the answers of a session that has just been ended here, without waiting for the revocation to come round. Sessions that were
+ * ended elsewhere are noticed by the look at all open answers, which ends with the app.
+ */
+async function endOfSessions (fastify: FastifyInstance, { openAnswers }: { readonly openAnswers: OpenAnswers }): Promise<void> {
+  fastify.addHook('onResponse', function endAnswersOfSession (request, _reply, done) {
+    for (const { stage, outcome, reason } of request.securityEvents) {
+      if (stage !== 'session' || outcome !== 'success') continue
+      const sessionId = ENDS[reason]?.(request)
+      if (sessionId !== undefined && request.principal !== null) openAnswers.endSessions(request.principal.subject, sessionId)
+    }
+    done()
+  })
+  fastify.addHook('onClose', async function stopLooking () { openAnswers.close() })
+}
+
+function parameter ({ params }: FastifyRequest, name: string): string | undefined {
+  const value: unknown = typeof params === 'object' && params !== null && name in params ? Object.entries(params).find(([known]) => known === name)?.[1] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+export const endOpenAnswers = fastifyPlugin(endOfSessions, { name: '@sallyport/reference-gateway/end-open-answers', fastify: '5.x', decorators: { request: ['securityEvents'] } })

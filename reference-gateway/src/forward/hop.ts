@@ -1,0 +1,180 @@
+import type { Readable } from 'node:stream'
+import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import { AccessEndedError, UpstreamFailedError, UpstreamRefusedTokenError } from '../errors.ts'
+import { requestHeaders, responseHeaders } from '../hygiene/forwarded-headers.ts'
+import type { ForwardOptions } from './index.ts'
+import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
+import { forwardFailure, tryAgain } from './upstream-failure.ts'
+import type { Route } from './upstreams.ts'
+
+/** http-proxy's own: relative redirects get the gateway's prefix, and header values lose what HTTP does not allow. */
+export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
+
+/** What a request becomes on its way out. */
+export interface OutgoingRequest {
+  readonly request: FastifyRequest
+  /** Path at the service, in canonical form; the query is taken from the request. */
+  readonly path: string
+  /** The exchanged token. */
+  readonly token: string
+  readonly route: Route
+  readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders'>
+  readonly signal: AbortSignal
+  /** Limit for each pause in the answer's body, in ms. */
+  readonly pauseMs: number
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** Whose failure an error is, for errors of calls of services: all others are defects of ours. */
+const audiences = new WeakMap<object, string>()
+
+/** Describes the answer's payload, which an error replaces. */
+const PAYLOAD_HEADERS = ['content-length', 'content-encoding', 'content-type', 'content-range', 'etag', 'last-modified'] as const
+
+/**
+ * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is written.
+ * @throws what {@link failed} names
+ */
+export async function sendRequest ({ request, path, token, route, options, signal, pauseMs }: OutgoingRequest): Promise<Dispatcher.ResponseData> {
+  const { origin, audience } = route
+  const queryAt = request.url.indexOf('?')
+  try {
+    return await options.dispatcher.request({
+      origin,
+      path: queryAt === -1 ? path : path + request.url.slice(queryAt),
+      method: request.method,
+      headers: requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
+        host: new URL(origin).host,
+        authorization: `Bearer ${token}`,
+        'x-request-id': request.id,
+        'x-forwarded-for': request.ip,
+        'x-forwarded-host': request.publicHost,
+        'x-forwarded-proto': request.protocol,
+        ...options.tracingHeaders(request)
+      }),
+      body: bodyOf(request),
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: pauseMs
+    })
+  } catch (error) {
+    throw ofService(error, audience)
+  }
+}
+
+/** What a service's answer needs on its way back. */
+export interface IncomingAnswer {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly answer: Dispatcher.ResponseData
+  readonly route: Route
+  readonly rewriteLocation: HeaderRewrite | undefined
+  readonly openAnswers: OpenAnswers
+}
+
+/**
+ * Passes a service's answer on. A 401 of the service is not the client's to answer: its credentials are fine here. The session
+ * most likely ended or changed a moment ago, which the next request will notice; so this one is to be tried again.
+ * @throws {UpstreamRefusedTokenError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
+ */
+export function passAnswer (incoming: IncomingAnswer): FastifyReply {
+  const { request, reply, answer: { statusCode, headers, body }, route, rewriteLocation } = incoming
+  const { audience } = route
+  if (statusCode === 401) {
+    void body.dump().catch(() => {})
+    request.dropExchangedToken(audience)
+    request.securityEvents.push({ stage: 'forward', outcome: 'failure', reason: 'upstream-refused-token', detail: { audience } })
+    throw tryAgain(new UpstreamRefusedTokenError())
+  }
+  if (statusCode > 599) {
+    body.destroy()
+    throw ofService(new UpstreamFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+  }
+  const passed = responseHeaders(withoutOrigin(headers, route.origin))
+  void reply.code(statusCode).headers(rewriteLocation?.(passed) ?? passed)
+  // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
+  if (!request.raw.complete) void reply.header('connection', 'close')
+  watch(incoming, body)
+  if (route.stream === true) reply.raw.once('pipe', () => { reply.raw.flushHeaders() })
+  return reply.send(body)
+}
+
+/** Ends the answer with the access under which it was asked for, and lets an error of it be named. */
+function watch ({ request, reply, route, openAnswers }: IncomingAnswer, body: Readable): void {
+  const { principal, accessToken, securityEvents } = request
+  const { audience } = route
+  body.once('error', error => {
+    ofService(error, audience)
+    // Too late to be answered, and so to be named there.
+    const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
+    if (event !== null) securityEvents.push(event)
+  })
+  if (principal === null) return
+  const remove = openAnswers.add({
+    principal,
+    accessToken,
+    end (reason: EndOfAccess) {
+      securityEvents.push({ stage: 'forward', outcome: 'denied', reason, detail: { audience } })
+      recordEnd(request, reply, reason, audience)
+      body.destroy(new AccessEndedError())
+    }
+  })
+  body.once('close', remove)
+}
+
+/** The request's own row was owed before the first byte; this one says what became of it. */
+function recordEnd (request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
+  const { principal, server, id: requestId, traceId, method, routeOptions } = request
+  server.auditSink.write({
+    action: 'answer.end',
+    outcome: 'denied',
+    reason,
+    ...(principal !== null && { subject: principal.subject }),
+    ...(typeof principal?.clientId === 'string' && { clientId: principal.clientId }),
+    detail: { requestId, traceId, sessionId: principal?.sessionId ?? null, method, route: routeOptions.url ?? null, status: reply.statusCode, audience }
+  }).catch(error => { request.log.error({ err: error }, 'the end of an answer could not be recorded') })
+}
+
+/** Remembers whose failure an error is. */
+function ofService<Failure> (error: Failure, audience: string): Failure {
+  if (typeof error === 'object' && error !== null) audiences.set(error, audience)
+  return error
+}
+
+/**
+ * The error to answer in place of a failed call of a service; others stay as they are. Records the event, and takes back what the
+ * service said of a payload that will not come.
+ */
+export function failed (request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
+  const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
+  if (audience === undefined) return error
+  const failure = forwardFailure(error, audience)
+  if (failure.event !== null) request.securityEvents.push(failure.event)
+  for (const name of PAYLOAD_HEADERS) void reply.removeHeader(name)
+  // What is left of the body was not read: the connection cannot carry another request.
+  if (!request.raw.complete) void reply.header('connection', 'close')
+  return failure.error
+}
+
+/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
+function clientHeaders ({ method, headers }: FastifyRequest): Headers {
+  if (method !== 'GET' && method !== 'HEAD') return headers
+  return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
+}
+
+function bodyOf ({ body }: FastifyRequest): Readable | null {
+  return isReadable(body) ? body : null
+}
+
+function isReadable (body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && 'pipe' in body
+}
+
+/** An absolute redirect to the service itself would tell its inner address, and could not be followed. */
+function withoutOrigin (headers: Headers, origin: string): Headers {
+  const { location } = headers
+  return typeof location === 'string' && location.startsWith(`${origin}/`) ? { ...headers, location: location.slice(origin.length) } : headers
+}

@@ -1,0 +1,112 @@
+import { looksLikeJwt, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
+import type { Principal, StatusReference, StatusSource } from '@sallyport/security-context'
+import { type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
+
+/** Why an answer ends before the service has ended it; reason of the security event. */
+export type EndOfAccess = 'access-expired' | 'access-revoked' | 'access-unconfirmed' | 'session-ended'
+
+/** An answer that is under way, and under whose access. */
+export interface OpenAnswer {
+  readonly principal: Principal
+  readonly accessToken: string | null
+  /** Ends the answer; called once. */
+  readonly end: (reason: EndOfAccess) => void
+}
+
+/** What decides whether an access still stands, and how often that is looked at. */
+export interface OpenAnswersOptions {
+  /** Revocations of JWTs. */
+  readonly status?: StatusSource
+  /** Verifies opaque tokens, which no status list names; it remembers its answers for a while. */
+  readonly introspector?: TokenVerifier
+  /** Between two looks at all open answers, in ms. Default 500. */
+  readonly intervalMs?: number
+  /** How long a token is taken after its expiry, in s: as where it was accepted. Default 5. */
+  readonly clockToleranceSeconds?: number
+  readonly schedule?: Schedule
+  /** Epoch in ms. */
+  readonly clock?: () => number
+}
+
+/** The answers that are under way. */
+export interface OpenAnswers {
+  /** @returns takes the answer off the list: it has ended by itself */
+  readonly add: (answer: OpenAnswer) => () => void
+  /** Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for a look. */
+  readonly endSessions: (subject: string, sessionId: string | null) => void
+  readonly size: () => number
+  readonly close: () => void
+}
+
+interface WatchedAnswer extends OpenAnswer { readonly reference: StatusReference | null }
+
+/**
+ * Watches all answers that are under way, with one timer: an answer goes on as long as a new request with the same access
+ * would be accepted. So a revocation reaches a stream within the bound of any request, and one look.
+ */
+export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
+  const { status, introspector, clock = Date.now, clockToleranceSeconds = 5, schedule = scheduleByTimer, intervalMs = 500 } = options
+  const open = new Set<WatchedAnswer>()
+
+  function end (answer: WatchedAnswer, reason: EndOfAccess): void {
+    if (open.delete(answer)) answer.end(reason)
+  }
+
+  async function look (answer: WatchedAnswer): Promise<void> {
+    const reason = await reasonToEnd(answer)
+    if (reason !== null) end(answer, reason)
+  }
+
+  function reasonToEnd (answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
+    const { expiresAtSeconds } = answer.principal
+    if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) return 'access-expired'
+    if (answer.reference !== null && status !== undefined) return reasonOfStatus(status, answer.reference)
+    const { accessToken } = answer
+    return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken) ? reasonOfIntrospection(introspector, accessToken) : null
+  }
+
+  const { stop } = schedule(async () => { await Promise.all([...open].map(look)) }, intervalMs)
+
+  return {
+    add (answer) {
+      const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims) }
+      open.add(watched)
+      return () => { open.delete(watched) }
+    },
+    endSessions (subject, sessionId) {
+      for (const answer of open) {
+        const { principal } = answer
+        if (principal.subject !== subject || principal.sessionId === null) continue
+        if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
+      }
+    },
+    size: () => open.size,
+    close: stop
+  }
+}
+
+function reasonOfStatus (status: StatusSource, reference: StatusReference): EndOfAccess | null | Promise<EndOfAccess | null> {
+  const answer = status.check(reference)
+  if (answer === 'valid') return null
+  if (answer === 'revoked') return 'access-revoked'
+  return reasonOfFollowedStatus(status, reference)
+}
+
+/** The list may have been let go, or be new: what a new request would wait for is waited for here. */
+async function reasonOfFollowedStatus (status: StatusSource, reference: StatusReference): Promise<EndOfAccess | null> {
+  await status.follow(reference)
+  const answer = status.check(reference)
+  if (answer === 'valid') return null
+  return answer === 'revoked' ? 'access-revoked' : 'access-unconfirmed'
+}
+
+async function reasonOfIntrospection (introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
+  try {
+    // What the token is bound to was proven when the request came.
+    await introspector.verify(accessToken, async () => {})
+    return null
+  } catch (error) {
+    const refused = error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID'
+    return refused ? 'access-revoked' : 'access-unconfirmed'
+  }
+}

@@ -1,0 +1,41 @@
+import { isLoopback } from '@sallyport/security-context/mechanics'
+
+/** A host name or address, an IPv6 address in brackets, with or without a port. @see RFC 9110 §4.2.3 */
+const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?$/
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
+
+/**
+ * The canonical spelling of the host that a request is for, `null` when it is none of ours.
+ * @param named host and port as the request names them, `undefined` when it names none (HTTP/1.0)
+ * @param port the port that the connection came in on
+ */
+export type CanonicalHost = (named: string | undefined, protocol: string, port: number | undefined) => string | null
+
+/** Entries of a list of hosts that are none. */
+export function unclearHosts (hosts: readonly string[]): string[] {
+  return hosts.filter(host => !HOST.test(host.toLowerCase()))
+}
+
+/**
+ * Makes the check of the host. Services believe what the gateway says it was called: links and redirects are made of it, so it
+ * comes from this list and not from whoever sent the request.
+ * @param allowed `name` for that name with no port, a default port or the listener's own; `name:port` for just that. Empty:
+ * loopback names with any port, and `listenerHost`
+ * @param listenerHost address that the edge listens on
+ * @see RFC 9110 §7.2, §7.4
+ */
+export function canonicalHosts (allowed: readonly string[], listenerHost: string): CanonicalHost {
+  const names = allowed.length === 0 ? [...LOOPBACK, listenerHost.includes(':') ? `[${listenerHost}]` : listenerHost] : allowed
+  const hosts: ReadonlySet<string> = new Set(names.map(name => name.toLowerCase()))
+  const [first = 'localhost'] = hosts
+
+  return (named, protocol, listenerPort) => {
+    if (named === undefined) return first
+    const [, name = '', port] = HOST.exec(named.toLowerCase()) ?? []
+    if (port === undefined) return hosts.has(name) ? name : null
+    if (hosts.has(`${name}:${port}`)) return `${name}:${port}`
+    if (!hosts.has(name)) return null
+    if (Number(port) === (protocol === 'https' ? 443 : 80)) return name
+    return Number(port) === listenerPort || isLoopback(name) ? `${name}:${port}` : null
+  }
+}
