@@ -44,6 +44,8 @@ export const SETTINGS = {
   clientSecret: 'not-used-not-used-not-used-not-used',
   statusListPollMs: 1000,
   upstreamTimeoutMs: 2000,
+  trustedProxies: ['127.0.0.0/8', '::1/128'],
+  forwardingCallers: ['gateway', 'order-service', 'restaurant-service'],
   recoveryAgeMs: 10_000,
   recoveryIntervalMs: 1000,
   orderUndoneAfterMs: 900_000

@@ -8,6 +8,7 @@ import { operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
+import { endUserAddresses } from './end-user-address.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
@@ -71,21 +72,26 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
   await app.register(openApi, { name, issuer: settings.issuer })
 
   // What they did, or were refused.
+  const addresses = endUserAddresses(settings)
   await app.register(auditLog, {
-    db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
+    db,
+    process: name,
+    route: { path: '/audit', access: readAuditTrail },
+    unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    addresses
   })
 
   // What operators read of it.
   await app.register(metrics, { exposeOn: app.operations, process: name })
   serveOpenApi(app)
 
-  // Calls of other services, each with a token of its own.
+  // Calls of other services, each with a token of its own; they are told where the end user is, as it is believed here.
   await app.register(tokenExchange, {
     tokenClient,
     upstreams,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,
     ...(dispatcher !== undefined && { dispatcher }),
-    ...(tracing !== undefined && { outgoingHeaders: request => tracing.outgoingHeaders(request) }),
+    outgoingHeaders: request => ({ ...tracing?.outgoingHeaders(request), 'x-forwarded-for': addresses(request).source }),
     ...(clock !== undefined && { clock })
   })
 

@@ -5,10 +5,15 @@ import Type, { type Static, type TObject } from 'typebox'
 /**
  * The settings that every service has, to be spread into a service's own schema: those of every process, the issuer and
  * this service as its client. Serialisable values only; collaborators are handed to `buildApp`.
+ * @param callers OAuth clients that act here in a user's name, beside the gateway
  */
-export function serviceSettings (ports: ProcessPorts) {
+export function serviceSettings (ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
+    /** Where callers connect from that may say where the end user is. */
+    trustedProxies: Type.Array(Type.String(), { separator: ' ', default: ['127.0.0.0/8', '::1/128'] }),
+    /** OAuth clients that are believed about it, when a token says that they act. */
+    forwardingCallers: Type.Array(Type.String({ minLength: 1 }), { separator: ' ', default: ['gateway', ...callers] }),
     issuer: Type.String({ format: 'secure-url' }),
     clientId: Type.String(),
     clientSecret: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-' }),
