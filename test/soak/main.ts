@@ -1,6 +1,7 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../benchmarks/harness/run.ts'
 import { keyRotations } from './key-rotations.ts'
+import { killedServices } from './killed-services.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
 import type { Soak } from './types.ts'
@@ -8,7 +9,8 @@ import type { Soak } from './types.ts'
 const soaks: Readonly<Record<string, Soak>> = {
   refreshes: parallelRefreshes,
   rotations: keyRotations,
-  'refused-tokens': refusedTokens
+  'refused-tokens': refusedTokens,
+  kills: killedServices
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))
