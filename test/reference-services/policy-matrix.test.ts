@@ -3,17 +3,18 @@ import { readFileSync } from 'node:fs'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
 import t, { type Test } from 'tap'
 import { startStack } from './stack.ts'
-import { as, type TestService, type Username } from './support.ts'
+import { as, USERS, type TestService, type Username } from './support.ts'
 
 type Method = 'GET' | 'POST' | 'PUT'
 type Status = number
-/** Who calls, in this order; `owner` last but one, because it may change the resource. */
+/** Who calls; `owner` last but one, because it may change the resource. */
 interface Row {
   readonly route: `${Method} /${string}`
   readonly url: string
   readonly body?: object
   /** Callers of the kind; a route without such a caller leaves it out. */
   readonly wrongRole?: Username
+  readonly wrongActor?: { user: Username, actor: string }
   readonly wrongScope: { user: Username, scope: string, actor?: string }
   readonly stranger?: { user: Username, status: Status, actor?: string }
   readonly owner: { user: Username, status: Status, actor?: string }
@@ -24,7 +25,7 @@ const [open, , assigned, pickedUp] = DEMO_ORDERS as readonly [Order, Order, Orde
 const [anchor, bellini] = DEMO_RESTAURANTS
 type Order = typeof DEMO_ORDERS[number]
 const uuid = (number: number): string => `20000000-0000-4000-8000-00000000000${number}`
-const newTicket = { orderId: uuid(1), restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' }
+const newTicket = { orderId: uuid(1), customerId: USERS.customer1.subject, restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }], deliveryAddress: 'here' }
 
 const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly Row[]>> = {
   orders: [
@@ -90,8 +91,10 @@ const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly 
       route: 'POST /tickets',
       url: '/tickets',
       body: newTicket,
-      wrongScope: { user: 'customer1', scope: 'restaurants:write' },
-      stranger: { user: 'customer1', status: 403, actor: 'delivery-service' },
+      wrongRole: 'restaurant1',
+      wrongActor: { user: 'customer1', actor: 'delivery-service' },
+      wrongScope: { user: 'customer1', scope: 'restaurants:read orders:read', actor: 'order-service' },
+      stranger: { user: 'customer2', status: 404, actor: 'order-service' },
       owner: { user: 'customer1', status: 201, actor: 'order-service' },
       admin: 403
     },
@@ -107,8 +110,10 @@ const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly 
     {
       route: 'POST /tickets/:ticketId/cancel',
       url: `/tickets/${open.ticketId}/cancel`,
-      wrongScope: { user: 'restaurant1', scope: 'restaurants:write' },
-      stranger: { user: 'customer1', status: 403, actor: 'delivery-service' },
+      wrongRole: 'restaurant1',
+      wrongActor: { user: 'customer1', actor: 'delivery-service' },
+      wrongScope: { user: 'customer1', scope: 'restaurants:write orders:read', actor: 'order-service' },
+      stranger: { user: 'customer2', status: 404, actor: 'order-service' },
       owner: { user: 'customer1', status: 200, actor: 'order-service' },
       admin: 403
     },
@@ -120,8 +125,9 @@ const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly 
       route: 'POST /deliveries',
       url: '/deliveries',
       body: { ticketId: uuid(2), orderId: uuid(3), restaurantId: anchor.restaurantId, deliveryAddress: 'here' },
-      wrongScope: { user: 'courier1', scope: 'deliveries:write' },
-      stranger: { user: 'restaurant1', status: 403, actor: 'order-service' },
+      wrongRole: 'courier1',
+      wrongActor: { user: 'restaurant1', actor: 'order-service' },
+      wrongScope: { user: 'restaurant1', scope: 'deliveries:write restaurants:read', actor: 'restaurant-service' },
       owner: { user: 'restaurant1', status: 201, actor: 'restaurant-service' },
       admin: 403
     },
@@ -172,7 +178,9 @@ async function checkRow (t: Test, service: TestService, audience: string, row: R
   }
   t.equal(await call({}), 401, 'no token')
   t.equal(await call(await as(row.owner.user, 'sallyport-gateway', actorOf(row.owner))), 401, 'a token for another audience')
-  if (row.wrongRole !== undefined) t.equal(await call(await as(row.wrongRole, audience)), 403, `${row.wrongRole} has another role`)
+  // Refused for the role and for nothing else: who acts is right.
+  if (row.wrongRole !== undefined) t.equal(await call(await as(row.wrongRole, audience, actorOf(row.owner))), 403, `${row.wrongRole} has another role`)
+  if (row.wrongActor !== undefined) t.equal(await call(await as(row.wrongActor.user, audience, row.wrongActor)), 403, 'another service acts')
   t.equal(await call(await as(row.wrongScope.user, audience, row.wrongScope)), 403, 'the scope is missing')
   if (row.stranger !== undefined) t.equal(await call(await as(row.stranger.user, audience, actorOf(row.stranger))), row.stranger.status, 'a stranger')
   t.equal(await call(await as(row.owner.user, audience, actorOf(row.owner))), row.owner.status, 'the owner')

@@ -1,4 +1,5 @@
 import type { ServiceCollaborators, ServiceInstance, ServiceRoles } from '@sallyport/chassis'
+import type { Schedule } from '@sallyport/security-context/mechanics'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
@@ -42,7 +43,12 @@ export const SETTINGS = {
   clientId: 'a-service',
   clientSecret: 'not-used-not-used-not-used-not-used',
   statusListPollMs: 1000,
-  upstreamTimeoutMs: 2000
+  upstreamTimeoutMs: 2000,
+  trustedProxies: ['127.0.0.0/8', '::1/128'],
+  forwardingCallers: ['gateway', 'order-service', 'restaurant-service'],
+  recoveryAgeMs: 10_000,
+  recoveryIntervalMs: 1000,
+  orderUndoneAfterMs: 900_000
 }
 
 /** An app package of a service. */
@@ -52,6 +58,9 @@ interface ServicePackage<Settings> {
   readonly migrate: (db: Knex, roles: ServiceRoles) => Promise<void>
   readonly seedDemo: (db: Knex, facts: typeof FACTS) => Promise<void>
 }
+
+/** A schedule that runs nothing by itself. */
+const never: Schedule = () => ({ stop: () => {} })
 
 /** A running service of a test: the app, and the database as its owner sees it. */
 export interface TestService {
@@ -82,7 +91,7 @@ export async function startService<Settings> (
   appUrl.username = roles.appRole
   appUrl.password = 'for-tests-only'
   const db = connect(await through(appUrl.href))
-  const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), ...collaborators })
+  const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), recoverySchedule: never, ...collaborators })
   t.after(async () => {
     await app.close()
     await db.destroy()

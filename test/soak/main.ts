@@ -2,6 +2,7 @@
 import { machine } from '../benchmarks/harness/run.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
+import { killedServices } from './killed-services.ts'
 import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
@@ -14,7 +15,8 @@ const soaks: Readonly<Record<string, Soak>> = {
   'refused-tokens': refusedTokens,
   trail: longTrail,
   flood,
-  restarts: rollingRestarts
+  restarts: rollingRestarts,
+  kills: killedServices
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

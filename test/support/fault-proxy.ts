@@ -21,7 +21,10 @@ export interface FaultProxy {
   readonly url: string
   /** How often a mode has struck. */
   readonly strikes: () => number
-  set: (mode: FaultMode) => void
+  /**
+   * @param after cuts only the COMMIT of a transaction that has sent this text, so that no other transaction of the process is hit
+   */
+  set: (mode: FaultMode, after?: string) => void
 }
 
 /** Starts a proxy in front of the database of `url`; closed after the test. */
@@ -29,12 +32,14 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
   const target = new URL(url)
   const sockets = new Set<Socket>()
   let mode: FaultMode = 'pass'
+  let marker = ''
   let strikes = 0
 
   const server = createServer(client => {
     if (mode === 'stopped') { client.destroy(); return }
     const upstream = connect(Number(target.port), target.hostname)
     let awaitsCommit = false
+    let marked = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {})
@@ -42,7 +47,9 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
     }
     client.on('data', data => {
       if (mode === 'silent') { strikes++; return }
-      const commits = data.includes('COMMIT')
+      marked ||= data.includes(marker)
+      const commits = data.includes('COMMIT') && marked
+      if (data.includes('COMMIT')) marked = false
       if (commits && mode === 'cut-before-commit') { strike(); client.destroy(); return }
       if (commits && mode === 'cut-after-commit') { strike(); awaitsCommit = true }
       upstream.write(data)
@@ -67,8 +74,9 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
   return {
     url: through.href,
     strikes: () => strikes,
-    set: next => {
+    set: (next, after = '') => {
       mode = next
+      marker = after
       if (next === 'stopped') for (const socket of sockets) socket.destroy()
     }
   }

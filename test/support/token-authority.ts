@@ -22,7 +22,7 @@ export interface TokenAuthority {
   mint: (facts: TokenFacts) => Promise<string>
   /**
    * A token client whose `exchange` works as the authorization server's: same subject, roles and scope, the audience
-   * asked for, and `clientId` as the acting party.
+   * asked for, and `clientId` as the acting party. By `clientCredentials` it gets the scope that it asks for.
    */
   tokenClient: (clientId: string) => TokenClient
 }
@@ -58,7 +58,10 @@ function exchangingClient (mint: TokenAuthority['mint'], clientId: string): Toke
     password: refuse,
     refresh: refuse,
     revoke: refuse,
-    clientCredentials: refuse,
+    clientCredentials: async ({ audience = '', scope = '' }) => {
+      const accessToken = await mint({ subject: clientId, audience, scope, clientId, act: null })
+      return { accessToken, refreshToken: null, expiresInSeconds: 300, scope }
+    },
     exchange: async ({ subjectToken, audience }) => {
       const subject = JSON.parse(Buffer.from(subjectToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, string> & { roles: string[], act?: Record<string, unknown> }
       const accessToken = await mint({

@@ -16,6 +16,12 @@ export const DEMO_SCOPES: readonly Scope[] = [
   ...DOMAIN_SCOPES.flatMap(([name, service]) => [service, EDGE].map(audience => ({ name, audience, requiredRole: null }))),
   // order-service reads menus in the customer's name: its token has to carry what the next exchange may keep.
   { name: 'restaurants:read', audience: 'order-service', requiredRole: null },
+  // What a user may write goes with the calls that follow from it: the next service asks for it too.
+  { name: 'orders:write', audience: 'restaurant-service', requiredRole: null },
+  { name: 'restaurants:write', audience: 'delivery-service', requiredRole: null },
+  // For recovery, which has no caller: only at the one service, and of no client that acts for users.
+  { name: 'tickets:recover', audience: 'restaurant-service', requiredRole: null },
+  { name: 'deliveries:recover', audience: 'delivery-service', requiredRole: null },
   ...['auth-server', EDGE].map(audience => ({ name: 'admin', audience, requiredRole: 'ADMIN' })),
   ...['auth-server', EDGE, ...SERVICES].map(audience => ({ name: 'audit:read', audience, requiredRole: 'ADMIN' }))
 ]
@@ -36,14 +42,14 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
   {
     id: 'order-service',
     grantTypes: ['client_credentials', EXCHANGE],
-    scopes: ['restaurants:read', 'restaurants:write'],
+    scopes: ['restaurants:read', 'restaurants:write', 'tickets:recover'],
     ownAudience: 'order-service',
     audiences: ['restaurant-service']
   },
   {
     id: 'restaurant-service',
     grantTypes: ['client_credentials', EXCHANGE],
-    scopes: ['deliveries:read', 'deliveries:write'],
+    scopes: ['deliveries:read', 'deliveries:write', 'deliveries:recover'],
     ownAudience: 'restaurant-service',
     audiences: ['delivery-service']
   },

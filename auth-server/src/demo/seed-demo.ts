@@ -29,6 +29,14 @@ const STATUS_LIST_SIZE = 65_536
  */
 export async function seedDemo (db: Knex, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
   await seedStore(postgresStore(db), facts, passwordParameters)
+  for (const { id, scopes = [] } of DEMO_CLIENTS) await addScopes(db, id, scopes)
+}
+
+/** A client from before a scope was added gets it; what else it has stays. */
+async function addScopes (db: Knex, clientId: string, scopes: readonly string[]): Promise<void> {
+  const wanted = [...scopes]
+  await db('clients').where({ id: clientId }).whereRaw('not scopes @> ?', [wanted])
+    .update({ scopes: db.raw('array(select unnest(scopes) union select unnest(?::text[]))', [wanted]) })
 }
 
 /** The same for any store. */

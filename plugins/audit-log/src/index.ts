@@ -13,7 +13,8 @@ import { contextOf, createRequestAudit } from './request-audit.ts'
 import { addAuditRoute } from './route.ts'
 import { createSealer, type Sealer } from './sealer.ts'
 import type { SealResult } from './seal.ts'
-import { insertRecordsAlone } from './store.ts'
+import type { AuditRecord } from './record.ts'
+import { insertRecords, insertRecordsAlone } from './store.ts'
 
 export type { AuditLogOptions, RequestAddresses } from './options.ts'
 export type { NameKey } from './hash-name.ts'
@@ -40,6 +41,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Writes events that belong to no request. */
     auditSink: AuditSink
+    /** Writes an event that belongs to no request in the caller's transaction: a job that has no caller. */
+    auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
     /**
      * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with `reply.statusCode`
      * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
@@ -82,7 +85,8 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
 
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
-  fastify.decorate('auditSink', createSink(options, writer.write))
+  fastify.decorate('auditSink', { write: async event => { await writer.write([recordWithoutRequest(options, event)]) } })
+  fastify.decorate('auditWithin', async function auditWithin (trx, event) { await insertRecords(trx, [recordWithoutRequest(options, event)], writeTimeoutMs) })
   fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
   fastify.decorate('countRefusal', function countRefusal (request: FastifyRequest, reason: string, status: number) {
     const detail = { status, method: request.method, route: '' }
@@ -136,12 +140,8 @@ function refusalLogFor (fastify: FastifyInstance, options: ResolvedOptions, writ
   })
 }
 
-function createSink ({ process, clock, secretNames, hashName }: ResolvedOptions, write: WriteRecords): AuditSink {
-  return {
-    write: async event => {
-      await write([buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })])
-    }
-  }
+function recordWithoutRequest ({ process, clock, secretNames, hashName }: ResolvedOptions, event: AuditEvent): AuditRecord {
+  return buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })
 }
 
 export default fastifyPlugin(auditLog, { name: '@sallyport/audit-log', fastify: '5.x', decorators: { request: ['principal'] } })

@@ -4,6 +4,7 @@ import { aclCondition } from './acl.ts'
 import { comparableText } from './comparable-text.ts'
 import { InvalidFilterError, InvalidPolicyError } from './errors.ts'
 import { evaluateRule, ownerText, type Rule } from './evaluate.ts'
+import { replaceTable } from './filtered-query.ts'
 import { policyMistakes } from './validate-policy.ts'
 
 /**
@@ -24,10 +25,11 @@ const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
 
 /**
  * Narrows a query to the rows that the policy allows, inside the database, so that paging and counting are right. For
- * every row the answer is the one of `decide`. Call it last: a top-level OR is refused, before the call and when the
- * query runs, because the filter would bind to one of its sides only.
- * @param query a knex query on PostgreSQL; changed in place and returned
+ * every row the answer is the one of `decide`. The filter takes the place of the query's table, so that no condition
+ * before or after, no copy and no use as a subquery gets around it.
+ * @param query a knex query on PostgreSQL that reads one named table, joined to others or not; changed in place and returned
  * @param principal who asks; `null` sees nothing
+ * @param mapping columns of that table
  * @throws {InvalidPolicyError} `SALLYPORT_AUTHORIZATION_POLICY_INVALID`
  * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID`
  */
@@ -35,9 +37,7 @@ export function applyFilter<Query extends Knex.QueryBuilder> (query: Query, poli
   const mistakes = policyMistakes(policy, 'policy')
   if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
   const { sql, bindings } = conditionOf(policy, principal, mapping.columns)
-  void query.whereRaw(`(${sql})`, bindings)
-  refuseLooseFilter(query)
-  query.on('start', refuseLooseFilter)
+  replaceTable(query, sql, bindings)
   return query
 }
 
@@ -81,18 +81,4 @@ function either (conditions: readonly Condition[]): Condition {
 
 function columnOf (mapping: ColumnMapping): string {
   return typeof mapping === 'string' ? mapping : mapping.column
-}
-
-/**
- * Knex writes conditions flat: `a or b and filter` lets every row of `a` through, and so do a union and a pending
- * `.not` or `.or`. Its public interface does not show them, so the statements are read.
- */
-function refuseLooseFilter (query: Knex.QueryBuilder): void {
-  const statements: unknown = Reflect.get(query, '_statements')
-  if (!Array.isArray(statements)) throw new InvalidFilterError('this version of knex does not show the conditions of a query')
-  const conditions = statements.filter((statement: { grouping?: unknown }) => statement.grouping === 'where')
-  const isLoose = conditions.some((condition: { bool?: unknown }, index) => index > 0 && condition.bool !== 'and') ||
-    conditions.some((condition: { type?: unknown, not?: unknown }) => condition.type === 'whereRaw' && condition.not === true) ||
-    statements.some((statement: { grouping?: unknown }) => statement.grouping === 'union')
-  if (isLoose) throw new InvalidFilterError('the query has an OR, NOT or UNION beside the filter; put alternatives into where(builder => …)')
 }

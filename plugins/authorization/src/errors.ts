@@ -18,5 +18,5 @@ export const InvalidPoliciesError = createError('SALLYPORT_AUTHORIZATION_POLICIE
 /** Call: a policy handed to `authorize`, `visible` or `applyFilter` could not decide. */
 export const InvalidPolicyError = createError('SALLYPORT_AUTHORIZATION_POLICY_INVALID', 'Invalid policy: %s', 500)
 
-/** Call: `applyFilter` on a query with a top-level OR (which the filter would not bind), or without a column for an attribute. */
+/** Call: `applyFilter` on a query that it cannot filter as a whole, what would go around it afterwards, or an attribute without column. */
 export const InvalidFilterError = createError('SALLYPORT_AUTHORIZATION_FILTER_INVALID', 'Invalid filter: %s', 500)

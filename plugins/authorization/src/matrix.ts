@@ -32,7 +32,8 @@ export function policyText (policy: Policy): string {
   }
 }
 
-function accessText (access: RouteAccess | undefined): string {
+/** An access declaration on one line: `public`, `authenticated` or the policy. */
+export function accessText (access: RouteAccess | undefined): string {
   if (access === undefined) return 'undeclared'
   return typeof access === 'string' ? access : policyText(access)
 }

@@ -38,8 +38,12 @@ declare module 'fastify' {
     callAs: (audience: string) => UpstreamCaller
   }
   interface FastifyInstance {
-    /** Calls another service in this service's own name, for jobs without a caller. @see RFC 6749 §4.4 */
-    callAsService: (audience: string) => UpstreamCaller
+    /**
+     * Calls another service in this service's own name, for jobs without a caller.
+     * @param scope what the job needs and no more; left out: the upstream's scope
+     * @see RFC 6749 §4.4
+     */
+    callAsService: (audience: string, scope?: string) => UpstreamCaller
   }
 }
 
@@ -122,11 +126,11 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
       }
     }
   })
-  fastify.decorate('callAsService', function callAsService (audience: string): UpstreamCaller {
+  fastify.decorate('callAsService', function callAsService (audience: string, scope?: string): UpstreamCaller {
     return {
       request: async call => {
         const upstream = upstreamOf(audience)
-        const question = { subjectToken: null, audience, scope: upstream.scope }
+        const question = { subjectToken: null, audience, scope: scope ?? upstream.scope }
         const { token } = await cache.get(question)
         return callWith(upstream, question, token, {}, call)
       }

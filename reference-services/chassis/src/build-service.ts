@@ -8,7 +8,8 @@ import { operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
-import { openApi } from './open-api.ts'
+import { endUserAddresses } from './end-user-address.ts'
+import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
 /** What makes one service different from the others. */
@@ -53,6 +54,12 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
   // What is ambiguous is refused before anybody interprets it.
   await app.register(secureTransport)
 
+  // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
+  app.addHook('onRequest', function keepOutOfCaches (_request, reply, next) {
+    void reply.header('cache-control', 'no-store')
+    next()
+  })
+
   // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
   await app.register(authentication, {
     issuer: settings.issuer,
@@ -66,22 +73,30 @@ export async function buildService ({ name, settings, collaborators, upstreams, 
   // What they may do; nothing, unless the route says so.
   await app.register(authorization, { acl: { db } })
 
+  // What the routes from here on are, with what is enforced.
+  await app.register(openApi, { name, issuer: settings.issuer })
+
   // What they did, or were refused.
+  const addresses = endUserAddresses(settings)
   await app.register(auditLog, {
-    db, process: name, route: { path: '/audit', access: readAuditTrail }, unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record'
+    db,
+    process: name,
+    route: { path: '/audit', access: readAuditTrail },
+    unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    addresses
   })
 
   // What operators read of it.
   await app.register(metrics, { exposeOn: app.operations, process: name })
-  await app.register(openApi, { name, issuer: settings.issuer })
+  serveOpenApi(app)
 
-  // Calls of other services, each with a token of its own.
+  // Calls of other services, each with a token of its own; they are told where the end user is, as it is believed here.
   await app.register(tokenExchange, {
     tokenClient,
     upstreams,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,
     ...(dispatcher !== undefined && { dispatcher }),
-    ...(tracing !== undefined && { outgoingHeaders: request => tracing.outgoingHeaders(request) }),
+    outgoingHeaders: request => ({ ...tracing?.outgoingHeaders(request), 'x-forwarded-for': addresses(request).source }),
     ...(clock !== undefined && { clock })
   })
 

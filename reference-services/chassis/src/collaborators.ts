@@ -1,5 +1,6 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
 import type { KeySource, StatusSource, TokenClient } from '@sallyport/security-context'
+import type { Schedule } from '@sallyport/security-context/mechanics'
 import type { Tracing } from '@sallyport/service-process'
 import type { TokenExchangeOptions } from '@sallyport/token-exchange'
 import type { Knex } from 'knex'
@@ -20,6 +21,8 @@ export interface ServiceCollaborators {
   readonly tls?: TlsMaterial
   /** Left out: no spans; the trace id is still taken from the caller. */
   readonly tracing?: Tracing
+  /** When recovery runs. Default: a timer. */
+  readonly recoverySchedule?: Schedule
   /** Epoch in ms. */
   readonly clock?: () => number
   /** Readiness checks beside those of the database and the keys, by name. */

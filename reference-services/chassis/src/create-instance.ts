@@ -18,7 +18,9 @@ const BODY_LIMIT_BYTES = 64 * 1024
 export function createInstance (
   name: string, settings: ServiceSettings, { tls, tracing }: ServiceCollaborators
 ): ServiceInstance {
-  const options = instanceOptions({ name, settings, tls, tracing, requestIds: 'caller' })
+  // Forwarding headers are believed of callers that the token names, which the server knows nothing of yet.
+  const believing = { ...settings, trustedProxies: [] }
+  const options = instanceOptions({ name, settings: believing, tls, tracing, requestIds: 'caller' })
   const app: FastifyInstance = Fastify({ ...options, bodyLimit: BODY_LIMIT_BYTES })
   return app.withTypeProvider<TypeBoxTypeProvider>()
 }

@@ -5,3 +5,6 @@ export const ChassisMisuseError = createError('SALLYPORT_CHASSIS_MISUSE', 'Inter
 
 /** Boot: settings that are each valid do not fit together; the message names the mistake. */
 export const ServiceSettingsError = createError('SALLYPORT_CHASSIS_SETTINGS_INVALID', 'Invalid settings: %s', 500)
+
+/** The `after` of a list is not one that a page ended with. */
+export const CursorInvalidError = createError('SALLYPORT_CHASSIS_CURSOR_INVALID', 'The position of the page is not valid', 400)

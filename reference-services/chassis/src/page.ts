@@ -1,9 +1,9 @@
 import type { Knex } from 'knex'
+import { cursorText, positionOf } from './cursor.ts'
 import type { PageQuery } from './schemas.ts'
 
 /** The columns that a list is ordered by, newest first. */
 export interface PageOrder {
-  readonly table: string
   readonly idColumn: string
   readonly createdAtColumn: string
 }
@@ -14,22 +14,33 @@ export interface Page<Row> {
   readonly next: string | null
 }
 
+interface PositionColumns {
+  readonly positionCreatedAt: string
+  readonly positionId: string
+}
+
+/** Where a row is in the list, with all digits of its instant: a Date has lost some. */
+const POSITION = 'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "positionCreatedAt", ??::text as "positionId"'
+
 /**
- * Reads one page of a query, newest first. The page begins behind the row with the id `after`, found by its position
- * and not by an offset: rows that arrive meanwhile repeat nothing.
+ * Reads one page of a query, newest first. The page begins behind a position, which the cursor itself carries, and not at
+ * an offset: rows that arrive meanwhile repeat nothing, and no row is looked up, so that a cursor tells nothing about rows
+ * that the caller may not see.
  * @param query selects the rows, filtered by what the caller may see, without order and limit
- * @param idOf the id of a row as it is in `idColumn`
+ * @throws `SALLYPORT_CHASSIS_CURSOR_INVALID` for an `after` that no page ended with
  */
-export async function readPage<Row extends object> (
-  query: Knex.QueryBuilder, order: PageOrder, page: PageQuery, idOf: (row: Row) => string
-): Promise<Page<Row>> {
-  const { table, idColumn, createdAtColumn } = order
+export async function readPage<Row extends object> (query: Knex.QueryBuilder, order: PageOrder, page: PageQuery): Promise<Page<Row>> {
+  const { idColumn, createdAtColumn } = order
   const limit = Number(page.limit)
   if (page.after !== undefined) {
-    void query.whereRaw('(??, ??) < (select ??, ?? from ?? where ?? = ?)', [createdAtColumn, idColumn, createdAtColumn, idColumn, table, idColumn, page.after])
+    const { createdAt, id } = positionOf(page.after)
+    void query.whereRaw('(??, ??) < (?::timestamptz, ?::uuid)', [createdAtColumn, idColumn, createdAt, id])
   }
-  const rows: Row[] = await query.orderBy([{ column: createdAtColumn, order: 'desc' }, { column: idColumn, order: 'desc' }]).limit(limit + 1)
-  const shown = rows.slice(0, limit)
-  const last = shown.at(-1)
-  return { rows: shown, next: rows.length > limit && last !== undefined ? idOf(last) : null }
+  const found: Array<Row & PositionColumns> = await query.select(query.client.raw(POSITION, [createdAtColumn, idColumn]))
+    .orderBy([{ column: createdAtColumn, order: 'desc' }, { column: idColumn, order: 'desc' }]).limit(limit + 1)
+  const last = found.length > limit ? found[limit - 1] : undefined
+  const next = last === undefined ? null : cursorText({ createdAt: last.positionCreatedAt, id: last.positionId })
+  const rows = found.slice(0, limit)
+  for (const row of rows) for (const column of ['positionCreatedAt', 'positionId']) Reflect.deleteProperty(row, column)
+  return { rows, next }
 }

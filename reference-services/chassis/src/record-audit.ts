@@ -1,11 +1,21 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
+import type { ServiceInstance } from './create-instance.ts'
 
-/** Writes an audit event of one request in a transaction, for code that knows no request. */
+/** Writes an audit event in a transaction, for code that knows no request. */
 export type RecordAudit = (trx: Knex, event: AuditEvent) => Promise<void>
 
 /** `request.audit` as a function of its own. */
 export function auditOf (request: FastifyRequest): RecordAudit {
   return (trx, event) => request.audit(trx, event)
+}
+
+/**
+ * Audit of what a service does by itself, without a caller: it is the subject of its own events, and `recovered` is their
+ * reason where they have no other.
+ * @param name the service, which is its OAuth client too
+ */
+export function auditOfRecovery (app: ServiceInstance, name: string): RecordAudit {
+  return (trx, event) => app.auditWithin(trx, { reason: 'recovered', ...event, subject: name, clientId: name })
 }

@@ -6,6 +6,9 @@ export const lineOfText = (maxLength: number) => Type.String({ minLength: 1, max
 /** An id as our services make them: a UUID in lower case, so that one id has one spelling. */
 export const Id = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
+/** Where a page of a list ended; opaque to clients. */
+export const Cursor = Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' })
+
 /** An instant in an answer, RFC 3339. */
 export const Instant = Type.String({ format: 'date-time' })
 
@@ -14,11 +17,11 @@ export const ProblemSchema = Type.Object({ type: Type.String(), title: Type.Stri
 
 /**
  * The query of a list: nothing is coerced anywhere, so a number in a query is a string with a pattern.
- * `after` is the id that the page before ended with.
+ * `after` is the `next` of the page before.
  */
 export const PageQuerySchema = Type.Object({
   limit: Type.String({ pattern: '^([1-9][0-9]?|100)$', default: '50' }),
-  after: Type.Optional(Id)
+  after: Type.Optional(Cursor)
 }, { additionalProperties: false })
 
 /** A checked {@link PageQuerySchema}. */

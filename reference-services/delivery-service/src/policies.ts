@@ -1,4 +1,4 @@
-import { actor, allOf, anyOf, attribute, owner, role, scope } from '@sallyport/authorization'
+import { actor, allOf, anyOf, attribute, client, owner, role, scope } from '@sallyport/authorization'
 
 const offered = allOf(attribute('state', 'SCHEDULED'), attribute('courierId', null))
 const assigned = owner('courierId')
@@ -15,5 +15,11 @@ export const acceptDelivery = allOf(scope('deliveries:write'), role('COURIER'), 
 /** Moves one's own delivery on. */
 export const carryDelivery = allOf(scope('deliveries:write'), role('COURIER'), assigned)
 
-/** Opens deliveries: restaurant-service, in whosever name. */
-export const fromRestaurantService = actor('restaurant-service')
+/**
+ * Opens deliveries: restaurant-service in the name of somebody who may write restaurants, and its recovery, which alone
+ * has the scope `deliveries:recover` and no caller.
+ */
+export const openDelivery = anyOf(
+  allOf(actor('restaurant-service'), scope('restaurants:write'), role('RESTAURANT', 'ADMIN')),
+  allOf(client('restaurant-service'), scope('deliveries:recover'))
+)

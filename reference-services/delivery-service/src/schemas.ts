@@ -1,4 +1,4 @@
-import { Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
 import Type, { type Static } from 'typebox'
 
 /** `SCHEDULED` deliveries are offered to every courier; each later state is reached by the one who accepted. */
@@ -20,7 +20,7 @@ export const DeliverySchema = Type.Object({
 }, { additionalProperties: false })
 
 /** A page of deliveries, newest first. */
-export const DeliveryPageSchema = Type.Object({ deliveries: Type.Array(DeliverySchema), next: Type.Union([Id, Type.Null()]) }, { additionalProperties: false })
+export const DeliveryPageSchema = Type.Object({ deliveries: Type.Array(DeliverySchema), next: Type.Union([Cursor, Type.Null()]) }, { additionalProperties: false })
 
 /** Path parameters of one delivery. */
 export const DeliveryParametersSchema = Type.Object({ deliveryId: Id }, { additionalProperties: false })

@@ -1,21 +1,44 @@
-import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import { auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import { askRestaurantService } from './orders/ask-restaurant-service.ts'
+import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
+import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
 import { orderRoutes } from './routes/orders.ts'
 import type { OrderServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
 export const NAME = 'order-service'
+/** What recovery may do at restaurant-service, and nobody else. */
+const RECOVERY_SCOPE = 'tickets:recover'
 
 /**
- * Builds order-service: the path that all services share, and its routes.
+ * Builds order-service: the path that all services share, its routes, and the recovery of orders that were left behind.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
 export async function buildApp (settings: OrderServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
-  return buildService({
+  const { db, recoverySchedule, clock = Date.now } = collaborators
+  const recoveryAgeMs = recoveryAge(settings)
+  const app = await buildService({
     name: NAME,
     settings,
     collaborators,
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
-    routes: app => orderRoutes(app, { db: collaborators.db })
+    routes: app => orderRoutes(app, { db, recoveryAgeMs })
   })
+  const recovering: RecoverOrderCollaborators = {
+    db,
+    restaurants: askRestaurantService(app.callAsService('restaurant-service', RECOVERY_SCOPE)),
+    audit: auditOfRecovery(app, NAME),
+    recoveryAgeMs,
+    undoneAfterMs: settings.orderUndoneAfterMs,
+    clock
+  }
+  openRecovery(app, {
+    db,
+    work: UNFINISHED_ORDERS,
+    recover: orderId => recoverOrder(recovering, orderId),
+    intervalMs: settings.recoveryIntervalMs,
+    ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
+  })
+  return app
 }

@@ -1,8 +1,11 @@
-import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import { addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {
-  migrations: namedMigrations('order_migrations', { '0001-orders': { up: createOrders, down: dropOrders } }),
+  migrations: namedMigrations('order_migrations', {
+    '0001-orders': { up: createOrders, down: dropOrders },
+    '0002-begun': { up: addBegun, down: dropBegun }
+  }),
   grants: { orders: ['select', 'insert', 'update'], order_lines: ['select', 'insert'] }
 }
 
@@ -42,4 +45,17 @@ async function createOrders (db: Knex): Promise<void> {
 
 async function dropOrders (db: Knex): Promise<void> {
   for (const table of ['order_lines', 'orders']) await db.raw('drop table ??', [table])
+}
+
+/** What was begun and not finished; orders that wait from before are taken up by recovery. */
+async function addBegun (db: Knex): Promise<void> {
+  await db.raw("alter table orders add column begun text check (begun in ('place', 'cancel'))")
+  await addUnfinishedWork(db, 'orders')
+  await db.raw('alter table orders add check ((begun is null) = (recover_after is null))')
+  await db.raw("update orders set begun = 'place', recover_after = now() where state = 'APPROVAL_PENDING'")
+}
+
+async function dropBegun (db: Knex): Promise<void> {
+  await dropUnfinishedWork(db, 'orders')
+  await db.raw('alter table orders drop column begun')
 }

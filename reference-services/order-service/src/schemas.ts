@@ -1,4 +1,4 @@
-import { Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
 import Type, { type Static } from 'typebox'
 
 const Quantity = Type.Integer({ minimum: 1, maximum: 99 })
@@ -30,7 +30,7 @@ export const OrderSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** A page of orders, newest first. */
-export const OrderPageSchema = Type.Object({ orders: Type.Array(OrderSchema), next: Type.Union([Id, Type.Null()]) }, { additionalProperties: false })
+export const OrderPageSchema = Type.Object({ orders: Type.Array(OrderSchema), next: Type.Union([Cursor, Type.Null()]) }, { additionalProperties: false })
 
 /** Path parameters of one order. */
 export const OrderParametersSchema = Type.Object({ orderId: Id }, { additionalProperties: false })

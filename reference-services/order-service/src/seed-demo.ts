@@ -22,7 +22,7 @@ export async function seedDemo (db: Knex, facts: DemoFacts): Promise<void> {
         totalCents: totalOf(lines),
         deliveryAddress,
         createdAt
-      })
+      }, null)
     }
   })
 }

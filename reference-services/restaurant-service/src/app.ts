@@ -1,26 +1,47 @@
-import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import { auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import type { RestaurantServiceSettings } from './settings.ts'
+import type { AcceptCollaborators } from './tickets/accept-ticket.ts'
+import { askDeliveryService } from './tickets/ask-delivery-service.ts'
+import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
 export const NAME = 'restaurant-service'
+/** What recovery may do at delivery-service, and nobody else. */
+const RECOVERY_SCOPE = 'deliveries:recover'
 
 /**
- * Builds restaurant-service: the path that all services share, and its routes.
+ * Builds restaurant-service: the path that all services share, its routes, and the recovery of accepted tickets that were
+ * left without a delivery.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
 export async function buildApp (settings: RestaurantServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
-  const { db } = collaborators
-  return buildService({
+  const { db, recoverySchedule } = collaborators
+  const recoveryAgeMs = recoveryAge(settings)
+  const app = await buildService({
     name: NAME,
     settings,
     collaborators,
     upstreams: { 'delivery-service': { origin: settings.deliveryServiceOrigin } },
     routes: async app => {
       await restaurantRoutes(app, { db })
-      await ticketRoutes(app, { db })
+      await ticketRoutes(app, { db, recoveryAgeMs })
     }
   })
+  const recovering: AcceptCollaborators = {
+    db,
+    audit: auditOfRecovery(app, NAME),
+    openDelivery: askDeliveryService(app.callAsService('delivery-service', RECOVERY_SCOPE)),
+    recoveryAgeMs
+  }
+  openRecovery(app, {
+    db,
+    work: UNFINISHED_TICKETS,
+    recover: ticketId => recoverTicket(recovering, ticketId),
+    intervalMs: settings.recoveryIntervalMs,
+    ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
+  })
+  return app
 }

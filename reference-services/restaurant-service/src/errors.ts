@@ -9,7 +9,7 @@ export const MenuItemUnknownError = createError('SALLYPORT_RESTAURANT_ITEM_UNKNO
 /** Two items of a new menu have the same id, or an id is that of another restaurant's item. */
 export const MenuItemTakenError = createError('SALLYPORT_RESTAURANT_ITEM_TAKEN', 'An item of the menu has an id that is taken', 409)
 
-/** The order has a ticket already, at another restaurant. */
+/** The order has a ticket already, at another restaurant or for another customer. */
 export const TicketExistsError = createError('SALLYPORT_RESTAURANT_TICKET_EXISTS', 'The order has another ticket', 409)
 
 /** The ticket is in a state that does not allow this. */

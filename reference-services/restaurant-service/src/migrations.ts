@@ -1,10 +1,11 @@
-import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import { addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {
   migrations: namedMigrations('restaurant_migrations', {
     '0001-restaurants': { up: createRestaurants, down: dropRestaurants },
-    '0002-tickets': { up: createTickets, down: dropTickets }
+    '0002-tickets': { up: createTickets, down: dropTickets },
+    '0003-customer-and-recovery': { up: addCustomerAndRecovery, down: dropCustomerAndRecovery }
   }),
   grants: {
     // Update, because a row that is locked for a change of its menu needs that right.
@@ -66,4 +67,19 @@ async function createTickets (db: Knex): Promise<void> {
 
 async function dropTickets (db: Knex): Promise<void> {
   for (const table of ['ticket_lines', 'tickets']) await db.raw('drop table ??', [table])
+}
+
+/**
+ * Whose order a ticket is for; not known of tickets from before. Accepted tickets that wait for their delivery from before
+ * are taken up by recovery.
+ */
+async function addCustomerAndRecovery (db: Knex): Promise<void> {
+  await db.raw('alter table tickets add column customer_id text')
+  await addUnfinishedWork(db, 'tickets')
+  await db.raw("update tickets set recover_after = now() where state = 'ACCEPTED' and delivery_id is null")
+}
+
+async function dropCustomerAndRecovery (db: Knex): Promise<void> {
+  await dropUnfinishedWork(db, 'tickets')
+  await db.raw('alter table tickets drop column customer_id')
 }

@@ -1,7 +1,16 @@
-import { acl, actor, allOf, anyOf, role, scope } from '@sallyport/authorization'
+import { acl, actor, allOf, anyOf, attribute, client, owner, role, scope } from '@sallyport/authorization'
 
 /** Restaurant users with an access control entry for the restaurant, and administrators. */
 const manager = anyOf(role('ADMIN'), allOf(role('RESTAURANT'), acl('restaurant', 'manage', 'restaurantId')))
+
+/** order-service in the name of somebody who may write orders. */
+const orderService = allOf(actor('order-service'), scope('orders:write'))
+
+/** The ticket is for an order of the one in whose name it is asked, or an administrator asks. */
+const ofTheirOrder = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('customerId')))
+
+/** order-service itself, without a caller: only its recovery has this scope. */
+const orderRecovery = allOf(client('order-service'), scope('tickets:recover'))
 
 /** Sees restaurants and menus. */
 export const readRestaurants = scope('restaurants:read')
@@ -12,5 +21,11 @@ export const manageRestaurant = allOf(scope('restaurants:write'), manager)
 /** Sees the tickets of a restaurant. */
 export const readTickets = allOf(scope('restaurants:read'), manager)
 
-/** Opens and withdraws tickets: order-service, in whosever name. */
-export const fromOrderService = actor('order-service')
+/** Opens the ticket of an order: order-service for the customer whose order it is, and its recovery. */
+export const openTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
+
+/**
+ * Withdraws a ticket: order-service for the customer whose order it is for, and its recovery. Of a ticket from before
+ * customers were kept nobody knows whose it is.
+ */
+export const cancelTicket = anyOf(allOf(orderService, anyOf(ofTheirOrder, allOf(role('CUSTOMER'), attribute('customerId', null)))), orderRecovery)

@@ -1,4 +1,4 @@
-import { Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
 import Type, { type Static } from 'typebox'
 
 const PriceCents = Type.Integer({ minimum: 0, maximum: 100_000 })
@@ -24,9 +24,10 @@ export const NewMenuSchema = Type.Object({
 /** `OPEN` until the restaurant accepts or order-service withdraws it. */
 export const TicketStateSchema = Type.Union([Type.Literal('OPEN'), Type.Literal('ACCEPTED'), Type.Literal('CANCELLED')])
 
-/** What order-service sends to open a ticket; the order's id makes it idempotent. */
+/** What order-service sends to open a ticket: whose order it is for, and the order's id, which makes it idempotent. */
 export const NewTicketSchema = Type.Object({
   orderId: Id,
+  customerId: lineOfText(255),
   restaurantId: Id,
   lines: Type.Array(Type.Object({ menuItemId: Id, quantity: Quantity }, { additionalProperties: false }), { minItems: 1, maxItems: 20 }),
   deliveryAddress: lineOfText(200)
@@ -45,7 +46,7 @@ export const TicketSchema = Type.Object({
 }, { additionalProperties: false })
 
 /** A page of tickets, newest first. */
-export const TicketPageSchema = Type.Object({ tickets: Type.Array(TicketSchema), next: Type.Union([Id, Type.Null()]) }, { additionalProperties: false })
+export const TicketPageSchema = Type.Object({ tickets: Type.Array(TicketSchema), next: Type.Union([Cursor, Type.Null()]) }, { additionalProperties: false })
 
 /** Path parameters of one restaurant. */
 export const RestaurantParametersSchema = Type.Object({ restaurantId: Id }, { additionalProperties: false })

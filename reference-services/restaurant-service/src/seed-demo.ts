@@ -16,11 +16,19 @@ export async function seedDemo (db: Knex, facts: DemoFacts): Promise<void> {
       await storeMenu(trx, restaurantId, items)
       await grantAccess(trx, { issuer: facts.issuer, subject: subjectOf(facts, manager), resourceType: 'restaurant', resourceId: restaurantId, permission: 'manage' })
     }
-    for (const { orderId, ticketId, deliveryId, restaurant, quantity, ticket: state, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
+    for (const { orderId, customer, ticketId, deliveryId, restaurant, quantity, ticket: state, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
       if (state === null) continue
       const lines = restaurant.items.slice(0, 2).map(({ menuItemId, name }) => ({ menuItemId, name, quantity }))
       await insertTicket(trx, {
-        ticketId, orderId, restaurantId: restaurant.restaurantId, state, deliveryId: delivery === null ? null : deliveryId, lines, deliveryAddress, createdAt
+        ticketId,
+        orderId,
+        customerId: subjectOf(facts, customer),
+        restaurantId: restaurant.restaurantId,
+        state,
+        deliveryId: delivery === null ? null : deliveryId,
+        lines,
+        deliveryAddress,
+        createdAt
       })
     }
   })

@@ -1,10 +1,11 @@
-import { serviceSettings } from '@sallyport/chassis'
+import { recoverySettings, serviceSettings } from '@sallyport/chassis'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 
-/** The settings of restaurant-service: those of every service, and where delivery-service is. */
+/** The settings of restaurant-service: those of every service, of recovery, and where delivery-service is. */
 export const settingsSchema = Type.Object({
-  ...serviceSettings({ port: 8083, operationsPort: 8183 }),
+  ...serviceSettings({ port: 8083, operationsPort: 8183 }, ['order-service']),
+  ...recoverySettings,
   deliveryServiceOrigin: Type.String({ format: 'secure-origin', default: 'https://delivery-service.sallyport.internal:8084' })
 }, { additionalProperties: false })
 

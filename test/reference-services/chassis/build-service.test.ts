@@ -128,6 +128,8 @@ t.test('the gateway’s request id is kept, anything else gets a new one', async
 t.test('health, metrics and the OpenAPI document are for the operations listener only', async t => {
   const { app } = await startThings(t)
   const document = (await app.operations.inject('/openapi.json')).json()
+  t.same(document.paths['/public'].get.security, [], 'what is public is described so')
+  t.same(document.paths['/things'].post.security, [{ accessToken: [] }])
   t.match(document, { openapi: '3.1.0', info: { title: NAME }, paths: { '/things/{thingId}': { get: Object }, '/things': { post: Object } } })
   t.equal((await app.operations.inject('/health/live')).statusCode, 200)
   for (const url of ['/openapi.json', '/metrics', '/health/live', '/health/ready', '/documentation/json']) {

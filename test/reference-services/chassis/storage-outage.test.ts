@@ -70,7 +70,7 @@ t.test('a database that is gone is 503 with Retry-After, and its return needs no
 t.test('a pool without a free connection is 503 with Retry-After', async t => {
   const pools: Knex[] = []
   const small = (service: Knex): Knex => {
-    pools[0] ??= knex({ client: 'pg', connection: service.client.config.connection, pool: { min: 0, max: 1 }, acquireConnectionTimeout: 50 })
+    pools[0] ??= knex({ client: 'pg', connection: service.client.config.connection, pool: { min: 0, max: 1 }, acquireConnectionTimeout: 1500 })
     return pools[0]
   }
   t.after(async () => { await pools[0]?.destroy() })

@@ -1,7 +1,7 @@
 import { DEMO_ORDERS } from '@sallyport/chassis'
 import * as deliveryService from '@sallyport/delivery-service'
 import t, { type Test } from 'tap'
-import { as, SETTINGS, startService, USERS, type TestService, type Username } from '../support.ts'
+import { as, authority, SETTINGS, startService, USERS, type TestService, type Username } from '../support.ts'
 
 const AUDIENCE = 'delivery-service'
 const uuid = (number: number): string => `20000000-0000-4000-8000-00000000000${number}`
@@ -124,4 +124,30 @@ t.test('only the service that acts now may open a delivery: an earlier actor doe
   const service = await start(t)
   const token = await as('restaurant1', AUDIENCE, { actor: 'order-service' })
   t.equal((await service.app.inject({ method: 'POST', url: '/deliveries', headers: token, payload: NEW_DELIVERY })).statusCode, 403)
+})
+
+t.test('who may open a delivery has the scope and the role for it, or is the recovery of restaurant-service itself', async t => {
+  const service = await start(t)
+  const own = async (client: string, scope: string, act: Record<string, unknown> | null = null): Promise<{ authorization: string }> => {
+    const token = await authority.mint({ subject: client, clientId: client, audience: AUDIENCE, scope, act })
+    return { authorization: `Bearer ${token}` }
+  }
+  const byRestaurantService = { actor: 'restaurant-service' }
+  const refused = {
+    'no scope': await as('restaurant1', AUDIENCE, { ...byRestaurantService, scope: '' }),
+    'a scope to read': await as('restaurant1', AUDIENCE, { ...byRestaurantService, scope: 'restaurants:read deliveries:read' }),
+    'the scope of couriers': await as('restaurant1', AUDIENCE, { ...byRestaurantService, scope: 'deliveries:write' }),
+    'a customer': await as('customer1', AUDIENCE, byRestaurantService),
+    'the scope of recovery in a user’s name': await as('restaurant1', AUDIENCE, { ...byRestaurantService, scope: 'deliveries:recover' }),
+    'another client with the scope of recovery': await own('order-service', 'deliveries:recover'),
+    'restaurant-service itself without it': await own('restaurant-service', 'restaurants:write'),
+    'another acts for restaurant-service': await own('restaurant-service', 'deliveries:recover', { sub: 'gateway' })
+  }
+  for (const [what, headers] of Object.entries(refused)) {
+    t.equal((await service.app.inject({ method: 'POST', url: '/deliveries', headers, payload: NEW_DELIVERY })).statusCode, 403, what)
+  }
+  t.equal((await service.owner('deliveries')).length, 4)
+  const recovery = await own('restaurant-service', 'deliveries:recover')
+  t.equal((await service.app.inject({ method: 'POST', url: '/deliveries', headers: recovery, payload: NEW_DELIVERY })).statusCode, 201)
+  t.equal((await service.app.inject({ url: '/deliveries', headers: recovery })).statusCode, 403, 'and nothing else')
 })

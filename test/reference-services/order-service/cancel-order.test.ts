@@ -1,6 +1,6 @@
 import { DEMO_ORDERS } from '@sallyport/chassis'
 import t from 'tap'
-import { as } from '../support.ts'
+import { as, USERS } from '../support.ts'
 import { AUDIENCE, cancel, demoOrder, newest, place, start, TICKET_ID, type Answers } from './support.ts'
 
 t.test('an order whose answer got lost stays APPROVAL_PENDING, and cancelling it withdraws the ticket that may be open', async t => {
@@ -41,6 +41,7 @@ t.test('cancelling withdraws the ticket, is recorded with before and after, and 
   t.same(second.json(), first.json())
   t.equal(service.calls.length, 1, 'the restaurant is asked once')
   t.match(await service.audit(), [
+    { action: 'order.begin-cancel', outcome: 'success', resource_id: orderId, subject: USERS.customer1.subject },
     { action: 'order.cancel', outcome: 'success', resource_id: orderId, detail: { before: { state: 'APPROVED' }, after: { state: 'CANCELLED' } } },
     { action: 'order.cancel', outcome: 'success', reason: 'already-cancelled' }
   ])
@@ -56,7 +57,7 @@ t.test('an order that the restaurant has accepted, or that was rejected, cannot 
   const rejected = await service.app.inject({ method: 'POST', url: `/orders/${demoOrder('REJECTED', 'customer2').orderId}/cancel`, headers: await as('customer2', AUDIENCE) })
   t.equal(rejected.statusCode, 409)
   t.equal(service.calls.length, 1, 'and no ticket is asked for again')
-  t.match((await service.audit()).map(({ outcome }) => outcome), ['failure', 'failure'])
+  t.match((await service.audit()).map(({ action, outcome }) => `${action} ${outcome}`), ['order.begin-cancel success', 'order.cancel failure', 'order.cancel failure'])
 })
 
 t.test('without its audit row no order is stored and none is cancelled', async t => {

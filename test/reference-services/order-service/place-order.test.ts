@@ -14,7 +14,7 @@ t.test('an order costs what the menu says and gets a ticket', async t => {
   const stored = await service.app.inject({ url: answer.headers.location as string, headers: await as('customer1', AUDIENCE) })
   t.same(stored.json(), answer.json())
   t.same(service.calls.map(({ path }) => path), [`GET /restaurants/${anchor.restaurantId}/menu`, 'POST /tickets'])
-  t.same(service.calls[1]?.body, { orderId: answer.json().orderId, restaurantId: anchor.restaurantId, deliveryAddress: '1 Harbour Street', lines: NEW_ORDER.lines })
+  t.same(service.calls[1]?.body, { orderId: answer.json().orderId, customerId: USERS.customer1.subject, restaurantId: anchor.restaurantId, deliveryAddress: '1 Harbour Street', lines: NEW_ORDER.lines })
   t.match(await service.audit(), [
     { action: 'order.place', outcome: 'success', subject: USERS.customer1.subject, resource_id: answer.json().orderId, detail: { after: { state: 'APPROVAL_PENDING' } } },
     { action: 'order.approve', outcome: 'success', detail: { before: { state: 'APPROVAL_PENDING' }, after: { state: 'APPROVED' } } }

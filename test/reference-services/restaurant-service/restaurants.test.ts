@@ -8,7 +8,13 @@ const AUDIENCE = 'restaurant-service'
 const DELIVERY_ID = '30000000-0000-4000-8000-000000000001'
 const ORDER_ID = '30000000-0000-4000-8000-000000000002'
 const [anchor, bellini] = DEMO_RESTAURANTS
-const NEW_TICKET = { orderId: ORDER_ID, restaurantId: anchor.restaurantId, lines: [{ menuItemId: anchor.items[1]!.menuItemId, quantity: 3 }], deliveryAddress: '1 Harbour Street' }
+const NEW_TICKET = {
+  orderId: ORDER_ID,
+  customerId: USERS.customer1.subject,
+  restaurantId: anchor.restaurantId,
+  lines: [{ menuItemId: anchor.items[1]!.menuItemId, quantity: 3 }],
+  deliveryAddress: '1 Harbour Street'
+}
 const open = DEMO_ORDERS.find(({ ticket }) => ticket === 'OPEN')!
 
 interface Answers { openDelivery?: [number, unknown] }

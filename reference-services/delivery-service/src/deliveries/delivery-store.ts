@@ -26,7 +26,7 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { table: 'deliveries', idColumn: COLUMNS.deliveryId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_FIRST = { idColumn: COLUMNS.deliveryId, createdAtColumn: COLUMNS.createdAt }
 
 /** Stores a delivery; `false` when its ticket or its order has one already. */
 export async function insertDelivery (trx: Knex, delivery: StoredDelivery): Promise<boolean> {
@@ -53,7 +53,7 @@ export async function findDelivery (db: Knex, by: { readonly deliveryId: string 
 /** The deliveries that the policy shows to the principal, newest first; the policy is part of the SQL. */
 export async function findDeliveries (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredDelivery>> {
   const query = db('deliveries').select(COLUMNS)
-  return readPage<StoredDelivery>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page, ({ deliveryId }) => deliveryId)
+  return readPage<StoredDelivery>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
 }
 
 /** State and courier of a delivery: what a step changes. */

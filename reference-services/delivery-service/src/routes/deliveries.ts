@@ -22,7 +22,7 @@ export async function deliveryRoutes (app: ServiceInstance, { db }: { readonly d
   })
 
   app.post('/deliveries', {
-    config: { access: policies.fromRestaurantService, audit: { action: 'delivery.open' } },
+    config: { access: policies.openDelivery, audit: { action: 'delivery.open' } },
     schema: { body: NewDeliverySchema, response: { '2xx': DeliverySchema, '4xx': ProblemSchema } }
   }, async function openDeliveryRoute (request, reply) {
     const { delivery, opened } = await openDelivery(db, auditOf(request), request.body)

@@ -7,7 +7,7 @@ import type { Restaurants } from './restaurants.ts'
 const Menu = Type.Object({
   items: Type.Array(Type.Object({ menuItemId: Type.String(), name: Type.String(), priceCents: Type.Integer({ minimum: 0, maximum: 100_000 }) }))
 })
-const Ticket = Type.Object({ ticketId: Type.String() })
+const Ticket = Type.Object({ ticketId: Type.String(), state: Type.Optional(Type.String()) })
 
 /** Statuses by which restaurant-service says about an order: I will not take it. */
 const REFUSALS: readonly number[] = [404, 409]
@@ -22,11 +22,12 @@ export function askRestaurantService (caller: UpstreamCaller): Restaurants {
       const answer = await caller.request({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` })
       return answer.statusCode === 404 ? null : parse(Menu, answer).items
     },
-    async openTicket ({ orderId, restaurantId, lines, deliveryAddress }) {
-      const body = { orderId, restaurantId, deliveryAddress, lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity })) }
+    async openTicket ({ orderId, customerId, restaurantId, lines, deliveryAddress }) {
+      const body = { orderId, customerId, restaurantId, deliveryAddress, lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity })) }
       const answer = await caller.request({ method: 'POST', path: '/tickets', body })
       if (REFUSALS.includes(answer.statusCode)) return { kind: 'refused' }
-      return { kind: 'opened', ticketId: parse(Ticket, answer).ticketId }
+      const { ticketId, state } = parse(Ticket, answer)
+      return { kind: state === 'CANCELLED' ? 'withdrawn' : 'opened', ticketId }
     },
     async cancelTicket (ticketId) {
       const answer = await caller.request({ method: 'POST', path: `/tickets/${encodeURIComponent(ticketId)}/cancel` })

@@ -1,24 +1,45 @@
 import { OrderNotCancellableError } from '../errors.ts'
 import { CANCELLABLE, type StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'
-import type { OrderCollaborators } from './place-order.ts'
 import type { Restaurants } from './restaurants.ts'
+import { auditedOrder, type OrderCollaborators } from './settle-order.ts'
+import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
 
 /**
- * Cancels an order: first the ticket at the restaurant, then the order, so that no restaurant cooks what was cancelled.
- * Cancelling a cancelled order changes nothing and answers the same.
+ * Cancels an order: it is noted that the cancellation begins, then the ticket is withdrawn at the restaurant, then the
+ * order is cancelled, so that no restaurant cooks what was cancelled. From the note on, recovery finishes what this call
+ * does not. Cancelling a cancelled order changes nothing and answers the same.
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE`, what `restaurants` throws
  */
 export async function cancelOrder (collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
-  const { db, restaurants, audit } = collaborators
+  const { db, audit, recoveryAgeMs: ageMs } = collaborators
   if (order.state === 'CANCELLED') return alreadyCancelled(collaborators, order)
   if (!CANCELLABLE.includes(order.state)) throw new OrderNotCancellableError()
+  const begun = await db.transaction(async trx => {
+    if (!await beginCancel(trx, order.orderId, { ageMs })) return false
+    const detail = { before: { state: order.state } }
+    await audit(trx, { action: 'order.begin-cancel', outcome: 'success', resource: auditedOrder(order), detail })
+    return true
+  })
+  return begun ? finishCancel(collaborators, order) : cancelledMeanwhile(collaborators, order)
+}
+
+/**
+ * Carries out a cancellation that has begun.
+ * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE` when the restaurant has accepted; then the cancellation is given up
+ */
+export async function finishCancel (collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
+  const { db, restaurants, audit } = collaborators
   const ticketId = await ticketOf(restaurants, order)
-  if (ticketId !== null && !await restaurants.cancelTicket(ticketId)) throw new OrderNotCancellableError()
+  if (ticketId !== null && !await restaurants.cancelTicket(ticketId)) {
+    await giveUpCancel(db, order.orderId)
+    throw new OrderNotCancellableError()
+  }
   const cancelled = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, CANCELLABLE, { state: 'CANCELLED', ticketId })
     if (changed !== null) {
-      await audit(trx, { action: 'order.cancel', outcome: 'success', detail: { before: { state: order.state }, after: { state: changed.state } } })
+      const detail = { before: { state: order.state }, after: { state: changed.state } }
+      await audit(trx, { action: 'order.cancel', outcome: 'success', resource: auditedOrder(order), detail })
     }
     return changed
   })
@@ -29,7 +50,7 @@ export async function cancelOrder (collaborators: OrderCollaborators, order: Sto
 async function ticketOf (restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
   if (order.ticketId !== null) return order.ticketId
   const answer = await restaurants.openTicket(order)
-  return answer.kind === 'opened' ? answer.ticketId : null
+  return answer.kind === 'refused' ? null : answer.ticketId
 }
 
 async function cancelledMeanwhile (collaborators: OrderCollaborators, { orderId }: StoredOrder): Promise<StoredOrder> {
@@ -39,6 +60,7 @@ async function cancelledMeanwhile (collaborators: OrderCollaborators, { orderId 
 }
 
 async function alreadyCancelled ({ db, audit }: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
-  await audit(db, { action: 'order.cancel', outcome: 'success', reason: 'already-cancelled', detail: { before: { state: order.state }, after: { state: order.state } } })
+  const detail = { before: { state: order.state }, after: { state: order.state } }
+  await audit(db, { action: 'order.cancel', outcome: 'success', reason: 'already-cancelled', resource: auditedOrder(order), detail })
   return order
 }

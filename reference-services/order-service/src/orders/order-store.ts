@@ -1,9 +1,9 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/chassis'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { OrderState } from '../schemas.ts'
-import type { StoredOrder } from './order.ts'
+import type { Begun, StoredOrder } from './order.ts'
 
 const COLUMNS = {
   orderId: 'order_id',
@@ -15,7 +15,7 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { table: 'orders', idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_FIRST = { idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
 
 /** The lines travel with their order in one row, so that a page of orders is one query. */
 const LINES = `(
@@ -23,8 +23,11 @@ const LINES = `(
   from order_lines where order_lines.order_id = orders.order_id
 ) as lines`
 
-/** Stores a new order with its lines. */
-export async function insertOrder (trx: Knex, order: StoredOrder): Promise<void> {
+/**
+ * Stores a new order with its lines.
+ * @param begun what recovery finishes, should nobody else; `null` for an order that is as it is to stay
+ */
+export async function insertOrder (trx: Knex, order: StoredOrder, begun: Begun | null): Promise<void> {
   await trx('orders').insert({
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -33,7 +36,8 @@ export async function insertOrder (trx: Knex, order: StoredOrder): Promise<void>
     ticket_id: order.ticketId,
     total_cents: order.totalCents,
     delivery_address: order.deliveryAddress,
-    created_at: order.createdAt
+    created_at: order.createdAt,
+    ...(begun !== null && { begun: 'place', recover_after: recoverAfter(trx, begun.ageMs) })
   })
   await trx('order_lines').insert(order.lines.map((line, position) => ({
     order_id: order.orderId, position, menu_item_id: line.menuItemId, name: line.name, quantity: line.quantity, price_cents: line.priceCents
@@ -49,13 +53,20 @@ export async function findOrder (db: Knex, orderId: string): Promise<StoredOrder
 /** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
 export async function findOrders (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredOrder>> {
   const query = db('orders').select(COLUMNS, db.raw(LINES))
-  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page, ({ orderId }) => orderId)
+  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
 }
 
-/** Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. */
+/**
+ * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. What was begun is
+ * finished by it, except that approving an order does not finish a cancellation that has begun meanwhile.
+ */
 export async function changeState (
   trx: Knex, orderId: string, from: readonly OrderState[], to: { readonly state: OrderState, readonly ticketId: string | null }
 ): Promise<StoredOrder | null> {
-  const changed = await trx('orders').where({ order_id: orderId }).whereIn('state', [...from]).update({ state: to.state, ticket_id: to.ticketId })
+  const finished = to.state === 'APPROVED'
+    ? { begun: trx.raw("nullif(begun, 'place')"), recover_after: trx.raw("case begun when 'cancel' then recover_after end") }
+    : { begun: null, recover_after: null }
+  const changed = await trx('orders').where({ order_id: orderId }).whereIn('state', [...from])
+    .update({ state: to.state, ticket_id: to.ticketId, ...finished })
   return changed === 1 ? findOrder(trx, orderId) : null
 }

@@ -13,6 +13,11 @@ export interface StoredOrder {
   readonly createdAt: Date
 }
 
+/** Something begins now; recovery may take it up when it is `ageMs` old. */
+export interface Begun {
+  readonly ageMs: number
+}
+
 /** The states that an order can be cancelled in, as far as this service knows: the restaurant has the last word. */
 export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
 

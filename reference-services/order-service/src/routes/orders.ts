@@ -6,17 +6,26 @@ import { askRestaurantService } from '../orders/ask-restaurant-service.ts'
 import { cancelOrder } from '../orders/cancel-order.ts'
 import type { StoredOrder } from '../orders/order.ts'
 import { findOrder, findOrders } from '../orders/order-store.ts'
-import { placeOrder, type OrderCollaborators } from '../orders/place-order.ts'
+import { placeOrder } from '../orders/place-order.ts'
+import type { OrderCollaborators } from '../orders/settle-order.ts'
 import * as policies from '../policies.ts'
 import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } from '../schemas.ts'
 
+/** What the routes work with. */
+export interface OrderRouteCollaborators {
+  readonly db: Knex
+  /** When recovery may take up what a request has begun, in ms. */
+  readonly recoveryAgeMs: number
+}
+
 /** The routes of order-service. */
-export async function orderRoutes (app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
+export async function orderRoutes (app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
   const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
-    audit: auditOf(request)
+    audit: auditOf(request),
+    recoveryAgeMs
   })
 
   app.post('/orders', {

@@ -1,5 +1,8 @@
 import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import type { Resource } from '@sallyport/security-context'
+import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
+import { Value } from 'typebox/value'
 import * as policies from '../policies.ts'
 import { NewTicketSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
 import { acceptTicket } from '../tickets/accept-ticket.ts'
@@ -9,13 +12,20 @@ import { openTicket } from '../tickets/open-ticket.ts'
 import { findTicket } from '../tickets/ticket-store.ts'
 import { shownTicket } from './shown-ticket.ts'
 
+/** What the routes work with. */
+export interface TicketRouteCollaborators {
+  readonly db: Knex
+  /** When recovery may take up what a request has begun, in ms. */
+  readonly recoveryAgeMs: number
+}
+
 /** The routes under `/tickets`. */
-export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
+export async function ticketRoutes (app: ServiceInstance, { db, recoveryAgeMs }: TicketRouteCollaborators): Promise<void> {
   const ticket = routeResource('ticketId', ticketId => findTicket(db, { ticketId }))
   const auditedTicket = { type: 'ticket', parameter: 'ticketId' } as const
 
   app.post('/tickets', {
-    config: { access: policies.fromOrderService, audit: { action: 'ticket.open' } },
+    config: { access: policies.openTicket, resource: orderOfTicket, audit: { action: 'ticket.open' } },
     schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
   }, async function openTicketRoute (request, reply) {
     const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
@@ -23,7 +33,7 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
   })
 
   app.post('/tickets/:ticketId/cancel', {
-    config: { access: policies.fromOrderService, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
+    config: { access: policies.cancelTicket, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
     schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
   }, async function cancelTicketRoute (request) {
     return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
@@ -34,6 +44,11 @@ export async function ticketRoutes (app: ServiceInstance, { db }: { readonly db:
     schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
   }, async function acceptTicketRoute (request) {
     const openDelivery = askDeliveryService(request.callAs('delivery-service'))
-    return shownTicket(await acceptTicket({ db, audit: auditOf(request), openDelivery }, ticket.of(request)))
+    return shownTicket(await acceptTicket({ db, audit: auditOf(request), openDelivery, recoveryAgeMs }, ticket.of(request)))
   })
+}
+
+/** What opening a ticket is decided over: the order that it is for, as order-service describes it. */
+async function orderOfTicket ({ body }: FastifyRequest): Promise<Resource | null> {
+  return Value.Check(NewTicketSchema, body) ? { orderId: body.orderId, customerId: body.customerId } : null
 }

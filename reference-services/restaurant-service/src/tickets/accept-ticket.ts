@@ -1,9 +1,12 @@
 import type { RecordAudit } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import { TicketStateError } from '../errors.ts'
-import { closeTicket, findTicket, noteDelivery, type StoredTicket } from './ticket-store.ts'
+import { acceptOpenTicket, findTicket, noteDelivery, type StoredTicket } from './ticket-store.ts'
 
-/** delivery-service, asked in the caller's name: opens the delivery of a ticket, or finds the one that it has. */
+/**
+ * delivery-service, asked in the caller's name, or by recovery in the name of this service: opens the delivery of a
+ * ticket, or finds the one that it has.
+ */
 export type OpenDelivery = (ticket: StoredTicket) => Promise<{ readonly deliveryId: string }>
 
 /** What tickets are accepted with. */
@@ -11,36 +14,56 @@ export interface AcceptCollaborators {
   readonly db: Knex
   readonly audit: RecordAudit
   readonly openDelivery: OpenDelivery
+  /** When recovery may take up a ticket that is accepted now, in ms from now. */
+  readonly recoveryAgeMs: number
 }
 
 /**
  * Accepts a ticket and opens its delivery. The ticket is accepted first: from then on order-service cannot withdraw it,
- * so no courier is sent for a cancelled order. When the delivery fails, the ticket stays accepted without one, and
- * accepting it again asks again; a ticket that has its delivery is answered as it is.
+ * so no courier is sent for a cancelled order. When the delivery fails, the ticket stays accepted without one until
+ * recovery asks again, or somebody accepts it again; a ticket that has its delivery is answered as it is.
  * @throws `SALLYPORT_RESTAURANT_TICKET_STATE`, what `openDelivery` throws
  */
 export async function acceptTicket (collaborators: AcceptCollaborators, { ticketId }: StoredTicket): Promise<StoredTicket> {
-  const { db, audit, openDelivery } = collaborators
+  const { db, audit } = collaborators
   const accepted = await accept(collaborators, ticketId) ?? await findTicket(db, { ticketId })
   if (accepted === null || accepted.state !== 'ACCEPTED') throw new TicketStateError()
-  if (accepted.deliveryId !== null) {
-    await audit(db, { action: 'ticket.accept', outcome: 'success', reason: 'already-accepted', detail: { after: { state: accepted.state } } })
-    return accepted
-  }
-  const { deliveryId } = await openDelivery(accepted)
-  await db.transaction(async trx => {
-    await noteDelivery(trx, ticketId, deliveryId)
-    await audit(trx, { action: 'ticket.arrange-delivery', outcome: 'success', detail: { before: { deliveryId: null }, after: { deliveryId } } })
-  })
-  return { ...accepted, deliveryId }
+  if (accepted.deliveryId === null) return arrangeDelivery(collaborators, accepted)
+  await alreadyAccepted(audit, db, accepted)
+  return accepted
 }
 
-async function accept ({ db, audit }: AcceptCollaborators, ticketId: string): Promise<StoredTicket | null> {
+/**
+ * Opens the delivery of an accepted ticket and notes it.
+ * @throws what `openDelivery` throws
+ */
+export async function arrangeDelivery ({ db, audit, openDelivery }: AcceptCollaborators, ticket: StoredTicket): Promise<StoredTicket> {
+  const { deliveryId } = await openDelivery(ticket)
+  await db.transaction(async trx => {
+    // The request and recovery may both ask: they get the same delivery, and it is noted once.
+    if (!await noteDelivery(trx, ticket.ticketId, deliveryId)) { await alreadyAccepted(audit, trx, ticket); return }
+    const detail = { before: { deliveryId: null }, after: { deliveryId } }
+    await audit(trx, { action: 'ticket.arrange-delivery', outcome: 'success', resource: auditedTicket(ticket), detail })
+  })
+  return { ...ticket, deliveryId }
+}
+
+async function accept ({ db, audit, recoveryAgeMs }: AcceptCollaborators, ticketId: string): Promise<StoredTicket | null> {
   return db.transaction(async trx => {
-    const changed = await closeTicket(trx, ticketId, 'ACCEPTED')
+    const changed = await acceptOpenTicket(trx, ticketId, recoveryAgeMs)
     if (changed !== null) {
-      await audit(trx, { action: 'ticket.accept', outcome: 'success', detail: { before: { state: 'OPEN' }, after: { state: 'ACCEPTED' } } })
+      const detail = { before: { state: 'OPEN' }, after: { state: 'ACCEPTED' } }
+      await audit(trx, { action: 'ticket.accept', outcome: 'success', resource: auditedTicket(changed), detail })
     }
     return changed
   })
+}
+
+async function alreadyAccepted (audit: RecordAudit, trx: Knex, ticket: StoredTicket): Promise<void> {
+  const detail = { after: { state: ticket.state } }
+  await audit(trx, { action: 'ticket.accept', outcome: 'success', reason: 'already-accepted', resource: auditedTicket(ticket), detail })
+}
+
+function auditedTicket ({ ticketId }: StoredTicket): { readonly type: string, readonly id: string } {
+  return { type: 'ticket', id: ticketId }
 }

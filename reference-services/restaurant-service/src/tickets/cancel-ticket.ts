@@ -1,7 +1,7 @@
 import type { RecordAudit } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import { TicketStateError } from '../errors.ts'
-import { closeTicket, findTicket, type StoredTicket } from './ticket-store.ts'
+import { findTicket, withdrawOpenTicket, type StoredTicket } from './ticket-store.ts'
 
 /**
  * Withdraws an open ticket; a ticket that is withdrawn already stays so.
@@ -9,7 +9,7 @@ import { closeTicket, findTicket, type StoredTicket } from './ticket-store.ts'
  */
 export async function cancelTicket (db: Knex, audit: RecordAudit, { ticketId }: StoredTicket): Promise<StoredTicket> {
   const cancelled = await db.transaction(async trx => {
-    const changed = await closeTicket(trx, ticketId, 'CANCELLED')
+    const changed = await withdrawOpenTicket(trx, ticketId)
     if (changed !== null) {
       await audit(trx, { action: 'ticket.cancel', outcome: 'success', detail: { before: { state: 'OPEN' }, after: { state: 'CANCELLED' } } })
     }

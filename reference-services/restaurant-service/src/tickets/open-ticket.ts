@@ -32,7 +32,7 @@ export async function openTicket (db: Knex, audit: RecordAudit, wanted: NewTicke
   return found(db, audit, faster, wanted)
 }
 
-async function ticketFor (db: Knex, { orderId, restaurantId, lines, deliveryAddress }: NewTicket): Promise<StoredTicket> {
+async function ticketFor (db: Knex, { orderId, customerId, restaurantId, lines, deliveryAddress }: NewTicket): Promise<StoredTicket> {
   if (await findRestaurant(db, restaurantId) === null) throw new RestaurantUnknownError()
   const names = new Map((await findMenu(db, restaurantId)).map(({ menuItemId, name }) => [menuItemId, name]))
   const named = lines.map(({ menuItemId, quantity }) => {
@@ -40,11 +40,13 @@ async function ticketFor (db: Knex, { orderId, restaurantId, lines, deliveryAddr
     if (name === undefined) throw new MenuItemUnknownError()
     return { menuItemId, name, quantity }
   })
-  return { ticketId: randomUUID(), orderId, restaurantId, state: 'OPEN', deliveryId: null, lines: named, deliveryAddress, createdAt: new Date() }
+  const ids = { ticketId: randomUUID(), orderId, customerId, restaurantId, deliveryId: null }
+  return { ...ids, state: 'OPEN', lines: named, deliveryAddress, createdAt: new Date() }
 }
 
 async function found (db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
-  if (ticket.restaurantId !== wanted.restaurantId) throw new TicketExistsError()
+  const isAnothers = ticket.customerId !== null && ticket.customerId !== wanted.customerId
+  if (ticket.restaurantId !== wanted.restaurantId || isAnothers) throw new TicketExistsError()
   await audit(db, { action: 'ticket.open', outcome: 'success', reason: 'already-open', resource: { type: 'ticket', id: ticket.ticketId }, detail: { after: { state: ticket.state } } })
   return { ticket, opened: false }
 }

@@ -1,4 +1,4 @@
-import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/chassis'
 import type { Knex } from 'knex'
 import type { TicketState } from '../schemas.ts'
 
@@ -6,6 +6,8 @@ import type { TicketState } from '../schemas.ts'
 export interface StoredTicket {
   readonly ticketId: string
   readonly orderId: string
+  /** Whose order it is for; `null` where that is not known, of tickets from before it was kept. */
+  readonly customerId: string | null
   readonly restaurantId: string
   readonly state: TicketState
   readonly deliveryId: string | null
@@ -17,13 +19,14 @@ export interface StoredTicket {
 const COLUMNS = {
   ticketId: 'ticket_id',
   orderId: 'order_id',
+  customerId: 'customer_id',
   restaurantId: 'restaurant_id',
   state: 'state',
   deliveryId: 'delivery_id',
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { table: 'tickets', idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_FIRST = { idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
 const LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity) order by position)
   from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
@@ -34,6 +37,7 @@ export async function insertTicket (trx: Knex, ticket: StoredTicket): Promise<bo
   const inserted: unknown[] = await trx('tickets').insert({
     ticket_id: ticket.ticketId,
     order_id: ticket.orderId,
+    customer_id: ticket.customerId,
     restaurant_id: ticket.restaurantId,
     state: ticket.state,
     delivery_id: ticket.deliveryId,
@@ -57,16 +61,30 @@ export async function findTicket (db: Knex, by: { readonly ticketId: string } | 
 /** The tickets of a restaurant, newest first. */
 export async function findTickets (db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
   const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
-  return readPage<StoredTicket>(query, NEWEST_FIRST, page, ({ ticketId }) => ticketId)
+  return readPage<StoredTicket>(query, NEWEST_FIRST, page)
 }
 
-/** Moves a ticket from `OPEN`; `null` when it is no longer open. */
-export async function closeTicket (trx: Knex, ticketId: string, state: 'ACCEPTED' | 'CANCELLED'): Promise<StoredTicket | null> {
-  const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'OPEN' }).update({ state })
+/**
+ * Accepts an open ticket, whose delivery is unfinished work from now on; `null` when it is no longer open.
+ * @param ageMs when recovery may take it up, in ms from now
+ */
+export async function acceptOpenTicket (trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
+  return closeTicket(trx, ticketId, { state: 'ACCEPTED', recover_after: recoverAfter(trx, ageMs) })
+}
+
+/** Withdraws an open ticket; `null` when it is no longer open. */
+export async function withdrawOpenTicket (trx: Knex, ticketId: string): Promise<StoredTicket | null> {
+  return closeTicket(trx, ticketId, { state: 'CANCELLED' })
+}
+
+async function closeTicket (trx: Knex, ticketId: string, to: Readonly<Record<string, unknown>>): Promise<StoredTicket | null> {
+  const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'OPEN' }).update(to)
   return changed === 1 ? findTicket(trx, { ticketId }) : null
 }
 
-/** Notes the delivery of an accepted ticket. */
-export async function noteDelivery (trx: Knex, ticketId: string, deliveryId: string): Promise<void> {
-  await trx('tickets').where({ ticket_id: ticketId, state: 'ACCEPTED' }).update({ delivery_id: deliveryId })
+/** Notes the delivery of an accepted ticket, which finishes it; `false` when it is noted already. */
+export async function noteDelivery (trx: Knex, ticketId: string, deliveryId: string): Promise<boolean> {
+  const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'ACCEPTED', delivery_id: null })
+    .update({ delivery_id: deliveryId, recover_after: null })
+  return changed === 1
 }

@@ -1,0 +1,79 @@
+import { Counter, Gauge } from '@prometheus-io/client'
+import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
+import type { Knex } from 'knex'
+import type { ServiceInstance } from './create-instance.ts'
+import { claimUnfinished, countUnfinished, type UnfinishedWork } from './unfinished.ts'
+
+/** How a row came out: `finished` forwards, `undone`, or `settled` already by somebody else. */
+export type Recovered = 'finished' | 'undone' | 'settled'
+
+/** What a service's recovery works with. */
+export interface RecoveryOptions {
+  readonly db: Knex
+  readonly work: UnfinishedWork
+  /** Finishes or undoes one row; run again, it changes nothing. A rejection leaves the row for a later run. */
+  readonly recover: (id: string) => Promise<Recovered>
+  /** How long after the end of a run the next begins, in ms. */
+  readonly intervalMs: number
+  /** Replaced by tests. */
+  readonly schedule?: Schedule
+}
+
+/** Rows that are worked on at the same time. */
+const CHUNK = 5
+/** Rows of one run at most. */
+const BATCH = 100
+/** How long a claimed row is left to the one who claimed it, in ms: more than the calls for one row may take. */
+const LEASE_MS = 15_000
+
+/**
+ * Finishes by itself what was begun and never ended: a lost answer, a lost COMMIT, a process that died. Runs from
+ * `ready` on until the instance closes. A row belongs to one replica at a time; a run handles a bounded number of rows
+ * and ends early when none of a chunk could be finished, for then the peer is away.
+ *
+ * Measured by `sallyport_recovery_pending` (rows that hold unfinished work, as of the last run) and
+ * `sallyport_recovery_rows_total` by outcome.
+ */
+export function openRecovery (app: ServiceInstance, options: RecoveryOptions): void {
+  const { db, work, intervalMs, schedule = scheduleByTimer } = options
+  const labelNames = ['table', 'outcome']
+  const rows = new Counter({ name: 'sallyport_recovery_rows_total', help: 'Rows that recovery took up', labelNames, registers: [app.metricsRegistry] })
+  const pending = new Gauge({ name: 'sallyport_recovery_pending', help: 'Rows with work that was begun and not finished', labelNames: ['table'], registers: [app.metricsRegistry] })
+
+  async function recoverRow (id: string): Promise<boolean> {
+    try {
+      rows.inc({ table: work.table, outcome: await options.recover(id) })
+      return true
+    } catch (error) {
+      rows.inc({ table: work.table, outcome: 'failed' })
+      app.log.warn({ err: error, table: work.table, id }, 'unfinished work stays for a later run')
+      return false
+    }
+  }
+
+  async function run (): Promise<void> {
+    try {
+      for (let taken = 0; taken < BATCH;) {
+        const ids = await claimUnfinished(db, work, CHUNK, LEASE_MS)
+        const recovered = await Promise.all(ids.map(recoverRow))
+        if (!recovered.includes(true)) break
+        taken += ids.length
+      }
+      pending.set({ table: work.table }, await countUnfinished(db, work))
+    } catch (error) {
+      app.log.warn({ err: error, table: work.table }, 'unfinished work cannot be looked for')
+    }
+  }
+
+  let running: Promise<void> = Promise.resolve()
+  let stop = (): void => {}
+  app.addHook('onReady', function startRecovery (next) {
+    stop = schedule(() => { running = run(); return running }, intervalMs).stop
+    next()
+  })
+  // Before the instance closes its connections: a row in work is finished, the next is not begun.
+  app.addHook('preClose', async function stopRecovery () {
+    stop()
+    await running
+  })
+}

@@ -1,0 +1,77 @@
+import type { RecordAudit } from '@sallyport/chassis'
+import type { Knex } from 'knex'
+import type { StoredOrder } from './order.ts'
+import { changeState, findOrder } from './order-store.ts'
+import type { Restaurants, TicketAnswer } from './restaurants.ts'
+
+/** What orders are placed, cancelled and recovered with. */
+export interface OrderCollaborators {
+  readonly db: Knex
+  readonly restaurants: Restaurants
+  readonly audit: RecordAudit
+  /** When recovery may take up what begins now, in ms from now. */
+  readonly recoveryAgeMs: number
+}
+
+/** The order in audit rows. */
+export function auditedOrder ({ orderId }: Pick<StoredOrder, 'orderId'>): { readonly type: string, readonly id: string } {
+  return { type: 'order', id: orderId }
+}
+
+/**
+ * Stores what the restaurant said about the ticket of an order that waits for it, and returns the order as it is then.
+ * @throws what `restaurants` throws
+ */
+export async function storeTicketAnswer (collaborators: OrderCollaborators, order: StoredOrder, ticket: TicketAnswer): Promise<StoredOrder> {
+  switch (ticket.kind) {
+    case 'opened': return approve(collaborators, order, ticket.ticketId)
+    case 'withdrawn': return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
+    case 'refused': return reject(collaborators, order, 'restaurant-refused')
+  }
+}
+
+async function approve ({ db, restaurants, audit }: OrderCollaborators, order: StoredOrder, ticketId: string): Promise<StoredOrder> {
+  const approved = await db.transaction(async trx => {
+    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'APPROVED', ticketId })
+    if (changed !== null) {
+      const detail = { before: { state: order.state }, after: { state: 'APPROVED', ticketId } }
+      await audit(trx, { action: 'order.approve', outcome: 'success', resource: auditedOrder(order), detail })
+    }
+    return changed
+  })
+  if (approved !== null) return approved
+  const current = await findOrder(db, order.orderId) ?? order
+  // The request and recovery may both ask: whoever is second finds the order approved.
+  if (current.state === 'APPROVED') return current
+  // Cancelled while the restaurant was being asked: the ticket must not outlive the order.
+  await restaurants.cancelTicket(ticketId)
+  return current
+}
+
+/** Stores that an order gets no ticket. */
+export async function reject ({ db, audit }: OrderCollaborators, order: StoredOrder, reason: string): Promise<StoredOrder> {
+  const rejected = await db.transaction(async trx => {
+    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'REJECTED', ticketId: null })
+    if (changed !== null) {
+      const detail = { before: { state: order.state }, after: { state: 'REJECTED' } }
+      await audit(trx, { action: 'order.reject', outcome: 'failure', reason, resource: auditedOrder(order), detail })
+    }
+    return changed
+  })
+  return rejected ?? await findOrder(db, order.orderId) ?? order
+}
+
+/** Stores that an order that waited is cancelled, for its ticket is withdrawn or there is none. */
+export async function withdraw (
+  { db, audit }: OrderCollaborators, order: StoredOrder, ticketId: string | null, reason: string
+): Promise<StoredOrder> {
+  const withdrawn = await db.transaction(async trx => {
+    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'CANCELLED', ticketId })
+    if (changed !== null) {
+      const detail = { before: { state: order.state }, after: { state: 'CANCELLED' } }
+      await audit(trx, { action: 'order.cancel', outcome: 'success', reason, resource: auditedOrder(order), detail })
+    }
+    return changed
+  })
+  return withdrawn ?? await findOrder(db, order.orderId) ?? order
+}
