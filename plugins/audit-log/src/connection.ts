@@ -20,7 +20,11 @@ interface Pool {
  * @param db the pool
  * @param work uses this connection and no other
  */
-export async function withConnection<Result> (db: Knex, timeoutMs: number, work: (connection: PoolConnection) => Promise<Result>): Promise<Result> {
+export async function withConnection<Result> (
+  db: Knex,
+  timeoutMs: number,
+  work: (connection: PoolConnection) => Promise<Result>
+): Promise<Result> {
   const pool: Pool = db.client
   const use: { late: boolean, connection: PoolConnection | null } = { late: false, connection: null }
 

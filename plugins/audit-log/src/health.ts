@@ -13,8 +13,14 @@ export interface AuditHealth {
   readonly counts: () => WriterCounts & { readonly unsealedForMs: number | null }
 }
 
-/** A writer that fails shows in its 503s and in the database's own check; a sealer that stands still shows only here. */
-export function createAuditHealth ({ sealer: intervals }: ResolvedOptions, writer: BatchWriter, sealer: Sealer): AuditHealth {
+/**
+ * A writer that fails shows in its 503s and in the database's own check; a sealer that stands still shows only here.
+ */
+export function createAuditHealth (
+  { sealer: intervals }: ResolvedOptions,
+  writer: BatchWriter,
+  sealer: Sealer
+): AuditHealth {
   return {
     check: async () => {
       const unsuccessful = sealer.unsuccessfulForMs()

@@ -9,7 +9,9 @@ import { insertRecords } from './store.ts'
  * that states them all as they are; a further one of their kind is refused from now on.
  */
 export async function addMarks (db: Knex, { prunerRole }: AuditRoles): Promise<void> {
-  await db.raw('alter table audit_prunings add column first_sequence bigint, add column digest bytea, add column event_id uuid')
+  await db.raw(`
+    alter table audit_prunings
+      add column first_sequence bigint, add column digest bytea, add column event_id uuid`)
   await adoptOldMarks(db)
   await db.raw(`
     alter table audit_prunings add constraint audit_prunings_stated check (
@@ -33,7 +35,8 @@ async function adoptOldMarks (db: Knex): Promise<void> {
   const { rows } = await db.raw<Rows<{ through: string, removed: string }>>(
     'select through_sequence as through, removed from audit_prunings order by through_sequence, id')
   if (rows.length === 0) return
-  const detail = adoptDetail(rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) })))
+  const marks = rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) }))
+  const detail = adoptDetail(marks)
   // Of version 2, whatever the current one is when this runs.
   const record = pruningRecord(2, 'audit-log', ADOPT_ACTION, detail)
   await insertRecords(db, [record], 60_000)

@@ -29,7 +29,10 @@ export interface PruneOptions {
  * old those behind it claim to be. A row that is missing already is in no range: no mark covers it.
  * @param db pool of the pruner role
  */
-export async function pruneAudit (db: Knex, { before, process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions): Promise<PruneResult> {
+export async function pruneAudit (
+  db: Knex,
+  { before, process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions
+): Promise<PruneResult> {
   return db.transaction(async trx => {
     await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
     const { through, pruned } = await oldSequences(trx, before)
@@ -45,13 +48,16 @@ export async function pruneAudit (db: Knex, { before, process = 'audit-pruner', 
 async function oldSequences (trx: Knex.Transaction, before: Date): Promise<{ through: number, pruned: number }> {
   const { rows: [range] } = await trx.raw<Rows<{ through: string, pruned: string }>>(`
     select coalesce(
-      (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id where e.occurred_at >= :before),
+      (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id
+        where e.occurred_at >= :before),
       (select max(sequence) from audit_seals), 0) as through,
       coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`, { before })
   return { through: Number(range?.through ?? 0), pruned: Number(range?.pruned ?? 0) }
 }
 
-/** Ranges of rows that are there, without a hole: holes are rows that say what was pruned, and rows that are missing. */
+/**
+ * Ranges of rows that are there, without a hole: holes are rows that say what was pruned, and rows that are missing.
+ */
 async function prunableRanges (trx: Knex.Transaction, pruned: number, through: number): Promise<PrunedRange[]> {
   const { rows } = await trx.raw<Rows<{ first: string, last: string, before: Buffer | null, end: Buffer }>>(`
     select first, last, (select chain_hash from audit_seals where sequence = first - 1) as before,
@@ -60,7 +66,8 @@ async function prunableRanges (trx: Knex.Transaction, pruned: number, through: n
       select min(sequence) as first, max(sequence) as last from (
         select s.sequence, s.sequence - row_number() over (order by s.sequence) as island
         from audit_seals s join audit_events e on e.id = s.event_id
-        where s.sequence > :pruned and s.sequence <= :through and not exists (select from audit_prunings p where p.event_id = e.id)
+        where s.sequence > :pruned and s.sequence <= :through
+          and not exists (select from audit_prunings p where p.event_id = e.id)
       ) kept group by island
     ) ranges order by first`, { pruned, through })
   return rows.map(row => {
@@ -69,11 +76,17 @@ async function prunableRanges (trx: Knex.Transaction, pruned: number, through: n
   })
 }
 
-async function pruneRange (trx: Knex.Transaction, range: PrunedRange, { process, timeoutMs }: { readonly process: string, readonly timeoutMs: number }): Promise<number> {
+async function pruneRange (
+  trx: Knex.Transaction,
+  range: PrunedRange,
+  { process, timeoutMs }: { readonly process: string, readonly timeoutMs: number }
+): Promise<number> {
   const { first, last, digest } = range
   const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
   const removed = await trx('audit_events').whereIn('id', sealed).delete()
-  if (removed !== last - first + 1) throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
+  if (removed !== last - first + 1) {
+    throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
+  }
   const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range))
   await insertRecords(trx, [record], timeoutMs)
   await trx('audit_prunings').insert({

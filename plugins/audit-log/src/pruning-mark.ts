@@ -33,7 +33,9 @@ export function pruneDetail ({ first, last, digest }: PrunedRange): JsonValue {
 }
 
 /** What the row that adopts old marks says: each of them as it was. */
-export function adoptDetail (marks: readonly { readonly throughSequence: number, readonly removed: number }[]): JsonValue {
+export function adoptDetail (
+  marks: readonly { readonly throughSequence: number, readonly removed: number }[]
+): JsonValue {
   return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
 }
 

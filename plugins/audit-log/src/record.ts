@@ -33,7 +33,10 @@ export interface AuditRecord {
   readonly detail: JsonValue
   /** Address of the peer that the request came from, where it is not the end user. */
   readonly peerAddress: string | null
-  /** Account name tried at a login: in the clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key id>:<hex>`. */
+  /**
+   * Account name tried at a login: in the clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key
+   * id>:<hex>`.
+   */
   readonly nameTried: string | null
   /** How many refusals the row stands for. */
   readonly repeats: number

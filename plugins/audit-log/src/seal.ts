@@ -59,7 +59,11 @@ export function chainHash (previous: Buffer, sequence: number, contentHash: Buff
  * oldest transaction that was still open when the run began: every row of an older one is sealed once the run is done.
  * The last seal of each page has it too, so that a run after a restart starts there, and not at the first row.
  */
-export async function sealPending (db: Knex, progress: SealProgress, { lock, timeoutMs, signal, onPage }: SealRun): Promise<SealResult> {
+export async function sealPending (
+  db: Knex,
+  progress: SealProgress,
+  { lock, timeoutMs, signal, onPage }: SealRun
+): Promise<SealResult> {
   let sealed = 0
   let place: Place = progress.watermark === null ? null : { from: progress.watermark }
   for (;;) {
@@ -76,13 +80,21 @@ export async function sealPending (db: Knex, progress: SealProgress, { lock, tim
 
 /** Where a page begins; behind the first page of a run also what that one found. `null`: the database knows. */
 type Place = { readonly from: bigint, readonly run?: Run } | null
-/** The oldest transaction that was open when the run began, and whether it looks at all rows whatever their transaction. */
+/**
+ * The oldest transaction that was open when the run began, and whether it looks at all rows whatever their
+ * transaction.
+ */
 interface Run { readonly oldestOpen: bigint, readonly all: boolean }
 /** What one page did; `next` is `null` on the last. */
 interface Page { readonly sealed: number, readonly head: AuditHead, readonly watermark: bigint, readonly next: Place }
 interface EventRow { readonly id: string, readonly content_hash: Buffer, readonly transaction_id: string }
 
-async function sealPage (trx: Knex.Transaction, place: Place, lock: 'wait' | 'skip', timeoutMs: number): Promise<Page | null> {
+async function sealPage (
+  trx: Knex.Transaction,
+  place: Place,
+  lock: 'wait' | 'skip',
+  timeoutMs: number
+): Promise<Page | null> {
   if (!await takeLock(trx, lock, timeoutMs)) return null
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
   const { oldestOpen, upcoming } = await readSnapshot(trx)
@@ -97,7 +109,11 @@ async function sealPage (trx: Knex.Transaction, place: Place, lock: 'wait' | 'sk
   return { sealed, head, watermark, next }
 }
 
-async function seal (trx: Knex.Transaction, rows: readonly EventRow[], watermark: bigint): Promise<{ head: AuditHead, sealed: number }> {
+async function seal (
+  trx: Knex.Transaction,
+  rows: readonly EventRow[],
+  watermark: bigint
+): Promise<{ head: AuditHead, sealed: number }> {
   const head = await readHead(trx)
   let { sequence } = head
   let previous: Buffer = Buffer.from(head.chainHash, 'hex')
@@ -107,7 +123,9 @@ async function seal (trx: Knex.Transaction, rows: readonly EventRow[], watermark
     const mark = index === rows.length - 1 ? `${watermark}` : null
     return { sequence, event_id: row.id, content_hash: row.content_hash, chain_hash: previous, watermark: mark }
   })
-  for (let start = 0; start < seals.length; start += STATEMENT) await trx('audit_seals').insert(seals.slice(start, start + STATEMENT))
+  for (let start = 0; start < seals.length; start += STATEMENT) {
+    await trx('audit_seals').insert(seals.slice(start, start + STATEMENT))
+  }
   return { head: { sequence, chainHash: previous.toString('hex') }, sealed: seals.length }
 }
 
@@ -128,11 +146,13 @@ async function readWatermark (trx: Knex.Transaction): Promise<bigint> {
 
 /** Full transactions, so that the next page begins behind the last of them. */
 async function readPage (trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
+  const bindings = { from: `${from}`, ...(before !== null && { before: `${before}` }) }
   const { rows } = await trx.raw<Rows<EventRow>>(`
     select id, content_hash, transaction_id::text from (
-      select * from audit_events where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
+      select * from audit_events
+      where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
       order by transaction_id fetch first ${PAGE} rows with ties
-    ) page order by page.transaction_id, occurred_at, id`, { from: `${from}`, ...(before !== null && { before: `${before}` }) })
+    ) page order by page.transaction_id, occurred_at, id`, bindings)
   return rows
 }
 
@@ -143,22 +163,28 @@ async function withoutSealed (trx: Knex.Transaction, rows: readonly EventRow[]):
   return rows.filter(row => !sealed.has(row.id))
 }
 
-/** The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more. */
+/**
+ * The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more.
+ */
 async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
   await trx.raw(
-    "select set_config('statement_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', :ms, true)", { ms: `${timeoutMs}` })
+    "select set_config('statement_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', :ms, true)",
+    { ms: `${timeoutMs}` })
   if (lock === 'wait') {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [LOCK])
     return true
   }
-  const { rows: [row] } = await trx.raw<Rows<{ taken: boolean }>>('select pg_try_advisory_xact_lock(hashtext(?)) as taken', [LOCK])
+  const { rows: [row] } = await trx.raw<Rows<{ taken: boolean }>>(
+    'select pg_try_advisory_xact_lock(hashtext(?)) as taken', [LOCK])
   return row?.taken === true
 }
 
 /** The end of the chain: the anchor to keep outside the database. */
 export async function readHead (db: Knex): Promise<AuditHead> {
-  const last = await db('audit_seals').select('sequence', 'chain_hash').orderBy('sequence', 'desc').first<{ sequence: string, chain_hash: Buffer } | undefined>()
-  return last === undefined ? { sequence: 0, chainHash: GENESIS.toString('hex') } : { sequence: Number(last.sequence), chainHash: last.chain_hash.toString('hex') }
+  const last = await db('audit_seals').select('sequence', 'chain_hash').orderBy('sequence', 'desc')
+    .first<{ sequence: string, chain_hash: Buffer } | undefined>()
+  if (last === undefined) return { sequence: 0, chainHash: GENESIS.toString('hex') }
+  return { sequence: Number(last.sequence), chainHash: last.chain_hash.toString('hex') }
 }
 
 /** What `knex.raw` resolves to on PostgreSQL. */

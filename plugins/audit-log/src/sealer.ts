@@ -23,12 +23,17 @@ export interface Sealer {
   sealNow: () => Promise<SealResult>
   /** For how long no step has succeeded or been left to another process, in ms; `null` before `start`. */
   unsuccessfulForMs: () => number | null
-  /** Stops the schedule and seals a last time, for as long as one write may take; what is left is sealed after the next start. */
+  /**
+   * Stops the schedule and seals a last time, for as long as one write may take; what is left is sealed after the
+   * next start.
+   */
   close: () => Promise<void>
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer ({ db, intervalMs, timeoutMs, schedule, monotonicMs, onSealed, onError }: SealerOptions): Sealer {
+export function createSealer (
+  { db, intervalMs, timeoutMs, schedule, monotonicMs, onSealed, onError }: SealerOptions
+): Sealer {
   const progress: SealProgress = { watermark: null }
   const closing = new AbortController()
   let timer: { stop: () => void } | null = null

@@ -83,7 +83,7 @@ export async function verifyChain (db: Knex, { expectedHead, batchSize = 1000 }:
     }
     if (problem !== null) return { ok: false, problem, firstBadSequence: progress.sequence + 1, ...report }
     if (prunings.firstWrong !== null) return { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: prunings.firstWrong, ...report }
-    return unsealed.changed ? { ok: false, problem: 'unsealed-row-changed', ...report } : { ok: true, ...report }
+    return unsealed.problem === null ? { ok: true, ...report } : { ok: false, problem: unsealed.problem, ...report }
   }, { isolationLevel: 'repeatable read', readOnly: true })
 }
 
@@ -136,17 +136,23 @@ function checkRange (range: PrunedRange | undefined, sequence: number, chain: Bu
   return rangeDigest(range.first, range.last, progress.beforeRange, chain) === range.digest ? null : 'pruning-mark-wrong'
 }
 
-async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise<{ rows: number, changed: boolean }> {
-  let [count, changed, after] = [0, false, '00000000-0000-0000-0000-000000000000']
+async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise<{ rows: number, problem: ChainProblem | null }> {
+  let [count, after] = [0, '00000000-0000-0000-0000-000000000000']
+  let problem: ChainProblem | null = null
   for (;;) {
     const { rows } = await trx.raw<Rows<ReadRow>>(`
       select e.content_hash, ${SELECT_RECORD} from audit_events e
       where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`, [after, batchSize])
     count += rows.length
-    for (const row of rows) if (row.content_hash === null || contentProblem(recordOf(row), row.content_hash) !== null) changed = true
+    for (const row of rows) problem ??= unsealedProblem(row)
     after = rows.at(-1)?.id ?? after
-    if (rows.length < batchSize) return { rows: count, changed }
+    if (rows.length < batchSize) return { rows: count, problem }
   }
+}
+
+function unsealedProblem (row: ReadRow): ChainProblem | null {
+  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordOf(row), row.content_hash)
+  return problem === 'content-changed' ? 'unsealed-row-changed' : problem
 }
 
 /** The record alone, out of a row that also has the columns of its seal. */

@@ -48,20 +48,25 @@ export async function readPrunings (trx: Knex.Transaction): Promise<Prunings> {
 }
 
 function markOf (row: ReadRow): MarkRow {
-  const { event_id: eventId, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash, ...record } = row
-  return { mark: { event_id: eventId, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash }, record }
+  const {
+    event_id: event, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash, ...record
+  } = row
+  const mark = { event_id: event, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash }
+  return { mark, record }
 }
 
 /** The range of a mark whose row in the trail says exactly the same; `null` when it does not hold. */
 function statedRange ({ mark, record }: MarkRow): PrunedRange | null {
-  const range = { first: Number(mark.first_sequence), last: Number(mark.through_sequence), digest: mark.digest?.toString('hex') ?? '' }
+  const [first, last] = [Number(mark.first_sequence), Number(mark.through_sequence)]
+  const range = { first, last, digest: mark.digest?.toString('hex') ?? '' }
   const holds = range.first > 0 && range.last >= range.first && Number(mark.removed) === range.last - range.first + 1
   return holds && states(mark, record, PRUNE_ACTION, canonicalJson(pruneDetail(range))) ? range : null
 }
 
 /** Old marks all have one row that states them, and each removed everything from the one before up to its end. */
 function isAdopted (marks: readonly MarkRow[]): boolean {
-  const detail = canonicalJson(adoptDetail(marks.map(({ mark }) => ({ throughSequence: Number(mark.through_sequence), removed: Number(mark.removed) }))))
+  const said = marks.map(({ mark }) => ({ throughSequence: Number(mark.through_sequence), removed: Number(mark.removed) }))
+  const detail = canonicalJson(adoptDetail(said))
   let through = 0
   return marks.every(({ mark, record }) => {
     const complete = Number(mark.removed) === Number(mark.through_sequence) - through

@@ -105,6 +105,11 @@ t.test('a value in a column that the row\'s version does not have is found, and 
   }
   await superuser.raw("update audit_events set version = 3 where resource_id = 'o-5'")
   t.match(await verifyChain(db), { ok: false, problem: 'version-unknown', firstBadSequence: 6 }, 'a release that knows version 3 may prove it')
+  await superuser.raw("update audit_events set version = 1 where resource_id = 'o-5'")
+  await superuser.raw("update audit_events set version = 3 where action = 'unsealed.row'")
+  t.match(await verifyChain(db), { ok: false, problem: 'version-unknown' }, 'also before it is sealed')
+  await superuser.raw("update audit_events set version = 1, repeats = 2 where action = 'unsealed.row'")
+  t.match(await verifyChain(db), { ok: false, problem: 'unsealed-row-changed' })
 })
 
 t.test('the database refuses a row of version 1 with fields of version 2, and one that stands for nothing', async t => {
