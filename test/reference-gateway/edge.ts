@@ -227,7 +227,7 @@ export async function sendRaw (port: number, text: string, end = false): Promise
 
 /** Waits, without a time, until something holds. */
 export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise(resolve => { setImmediate(resolve) })
+  while (!await condition()) await new Promise(resolve => { setTimeout(resolve, 2) })
 }
 
 /** The lines of a request with a credential that is accepted. */

@@ -2,6 +2,7 @@
 import { machine } from '../benchmarks/harness/run.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
+import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
 import { rollingRestarts } from './rolling-restarts.ts'
@@ -11,6 +12,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   refreshes: parallelRefreshes,
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
+  trail: longTrail,
   flood,
   restarts: rollingRestarts
 }
