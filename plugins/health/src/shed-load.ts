@@ -8,8 +8,8 @@ import { openPressureMeter, type Pressure } from './pressure-meter.ts'
 interface Excess { readonly type: keyof Pressure, readonly value: number }
 
 /**
- * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides. Load
- * is measured once an interval, so a request costs one comparison.
+ * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
+ * Load is measured once an interval, so a request costs one comparison.
  */
 export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): void {
   const { meter = openPressureMeter(), schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure

@@ -40,5 +40,6 @@ function isVerified (url: string, tls: unknown): boolean {
   if (modes.length !== 1 || modes[0] !== 'verify-full') return false
   if (typeof tls !== 'object' || tls === null) return false
   const checks: Readonly<Record<string, unknown>> = { ...tls }
-  return typeof checks.ca === 'string' && checks.rejectUnauthorized === undefined && checks.checkServerIdentity === undefined
+  const weakened = checks.rejectUnauthorized !== undefined || checks.checkServerIdentity !== undefined
+  return typeof checks.ca === 'string' && !weakened
 }

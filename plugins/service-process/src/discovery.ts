@@ -59,7 +59,8 @@ export function openDiscovery<Found> (options: DiscoveryOptions<Found>): Discove
     } catch (error) {
       failure = error
       const reason = reasonOf(error)
-      if (reason !== told) log?.warn({ err: error, attempts }, `${name}: not found yet, tried again after ${pauseMs} ms`)
+      const detail = { err: error, attempts }
+      if (reason !== told) log?.warn(detail, `${name}: not found yet, tried again after ${pauseMs} ms`)
       told = reason
     }
   }

@@ -28,9 +28,10 @@ export interface OperationsOptions {
 export const operations = fastifyPlugin(async function operations (fastify: FastifyInstance, options: OperationsOptions) {
   const { settings, tls, checks, meter, schedule } = options
   const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
+  const thresholds = { maxEventLoopDelayMs, maxEventLoopUtilization }
   await fastify.register(health, {
     listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
     checks,
-    pressure: { maxEventLoopDelayMs, maxEventLoopUtilization, ...(meter && { meter }), ...(schedule && { schedule }) }
+    pressure: { ...thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
   })
 }, { name: '@sallyport/operations', fastify: '5.x' })
