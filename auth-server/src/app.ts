@@ -64,27 +64,37 @@ const TRACE_ID_BYTES = 16
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
 export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
-  const server = composeAuthorizationServer(settings, { report: (err, message) => { fastify.log.error({ err }, message) }, ...collaborators })
+  const server = composeAuthorizationServer(settings, {
+    report: (err, message) => { fastify.log.error(err === null ? {} : { err }, message) },
+    ...collaborators
+  })
   const { connection } = server.store
   if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
-  // Never a caller's ids: every caller is a stranger here until the grant, and rows and log lines are found by these ids.
+  // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(TRACE_ID_BYTES).toString('hex')) })
+  const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId })
   await fastify.register(problemDetails)
   await fastify.register(operations, {
-    settings, tls, checks: connection === null ? {} : { database: async () => { await connection.raw('select 1') } }
+    settings,
+    tls,
+    checks: connection === null
+      ? {}
+      : { database: async () => { await connection.raw('select 1') }, audit: async () => { await fastify.auditHealth.check() } }
   })
   await fastify.register(secureTransport)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
   })
   await fastify.register(authorization, {})
+  fastify.decorateRequest('endUserAddress', null)
   if (connection !== null) {
     await fastify.register(auditLog, {
       db: connection,
+      addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })

@@ -11,5 +11,5 @@ export type WriteAudit = (store: Store, event: AuditEvent) => Promise<void>
 /** Whom and what a request turned out to be about, for its security event and so for its audit row. */
 export type RequestParties = Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried' | 'resource' | 'detail'>
 
-/** An access token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere. */
+/** A token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere. */
 export const jtiHashOf = (jti: string): string => hash('sha256', jti)

@@ -36,6 +36,8 @@ export interface AuthorizationServer {
   readonly issuer: string
   readonly store: Store
   readonly clock: Clock
+  /** By how much the clocks of clients may differ from this one. */
+  readonly clockToleranceSeconds: number
   readonly report: Report
   readonly lifetimes: Lifetimes
   readonly keys: SigningKeys

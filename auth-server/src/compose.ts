@@ -51,7 +51,15 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
     report,
     keys,
     confirmation: null,
-    dpop: createDpopProofs({ store, clock, issuer, nonceKeys: ring.derive('dpop-nonce'), nonceRequired: settings.dpopNonceRequired ?? true }),
+    clockToleranceSeconds: settings.clockToleranceSeconds,
+    dpop: createDpopProofs({
+      store,
+      clock,
+      issuer,
+      nonceKeys: ring.derive('dpop-nonce'),
+      nonceRequired: settings.dpopNonceRequired ?? true,
+      clockToleranceSeconds: settings.clockToleranceSeconds
+    }),
     interactions: createInteractions(ring, clock),
     csrf: createCsrfTokens(ring.derive('page-csrf')),
     statusListUris: uris,
@@ -63,7 +71,9 @@ export function composeAuthorizationServer (settings: AuthServerSettings, collab
       concurrency: settings.passwordConcurrency,
       queueLength: settings.passwordQueueLength,
       peppers: parsePepperRing(settings),
-      onUnknownPepper: reportOnce(id => { report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`) }),
+      onUnknownPepper: reportOnce(id => {
+        report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`)
+      }),
       ...(collaborators.passwordHashFunction === undefined ? {} : { hashFunction: collaborators.passwordHashFunction })
     }),
     issueAccessToken: accessTokenIssuer({ issuer, store, clock, keys, statusListUris: uris, lifetimeSeconds: settings.accessTokenLifetimeSeconds }),

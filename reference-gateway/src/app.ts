@@ -81,7 +81,12 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(operations, {
     settings,
     tls,
-    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
+    checks: {
+      database: async () => { await db.raw('select 1') },
+      keys: () => keys.ready(),
+      audit: async () => { await app.auditHealth.check() },
+      ...collaborators.checks
+    }
   })
   await app.register(secureTransport)
   await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
@@ -111,6 +116,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),
     ...(collaborators.schedule && { schedule: collaborators.schedule }),
+    clockToleranceSeconds: settings.clockToleranceSeconds,
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })

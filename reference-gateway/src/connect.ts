@@ -14,7 +14,9 @@ import type { GatewaySettings } from './settings.ts'
 export async function connect (settings: GatewaySettings, context: ProcessContext): Promise<GatewayCollaborators> {
   const { issuer, clientId, clientSecret, authServerOrigin: origin, upstreamTimeoutMs: timeoutMs } = settings
   const { tls, peers: dispatcher, tracing, database: db, checks, closeLater } = context
-  if (tls === null || dispatcher === null) throw new InvalidSettingsError('without TLS material no service is reached')
+  // Of their own: a service that hangs must not hold up logins, refreshes and exchanges.
+  const upstreamAgent = context.openPeers()
+  if (tls === null || dispatcher === null || upstreamAgent === null) throw new InvalidSettingsError('without TLS material no service is reached')
   const discovery = await context.discover('issuer', async () => {
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata
@@ -33,7 +35,7 @@ export async function connect (settings: GatewaySettings, context: ProcessContex
     keys,
     status,
     introspection: { endpoint, clientId, clientSecret, audience: AUDIENCE, issuer, dispatcher },
-    upstreamAgent: dispatcher,
+    upstreamAgent,
     db,
     tracing,
     checks,

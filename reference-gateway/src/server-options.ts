@@ -5,7 +5,8 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions }
 export function edgeServerOptions (): FastifyServerOptions {
   return {
     routerOptions: { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
-    return503OnClosing: true,
+    // What comes in that moment is refused before Fastify, which has a fixed body for it: see the end of a process.
+    return503OnClosing: false,
     frameworkErrors: answerUnroutable
   }
 }

@@ -9,7 +9,7 @@ await runService({
   mistakes: settingsMistakes,
   // A trace begins at the edge: what a stranger says about traces is not believed.
   acceptTraces: false,
-  longestUpstreamMs: ({ upstreamTimeoutMs }) => upstreamTimeoutMs,
+  longestUpstreamMs: ({ answerTimeoutMs }) => answerTimeoutMs,
   connect,
   build: buildApp,
   environment: process.env

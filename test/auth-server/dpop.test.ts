@@ -181,3 +181,12 @@ t.test('oauth4webapi and openid-client get DPoP tokens, nonce and all', async t 
   const handle = openid.getDPoPHandle(configuration, await openid.randomDPoPKeyPair())
   t.match(await openid.clientCredentialsGrant(configuration, {}, { DPoP: handle }), { token_type: 'dpop' })
 })
+
+t.test('a proof by a clock that differs is taken within the tolerance that is set', async t => {
+  const server = await startServer(t, { clockToleranceSeconds: 30 })
+  const early = async (seconds: number): Promise<number> => {
+    const iat = Math.floor(server.clock.ms / 1000) + seconds
+    return (await post(server.app, dpopProof(key, claims(server, await nonceOf(server.app), { iat })))).status
+  }
+  t.same([await early(30), await early(31)], [200, 400])
+})

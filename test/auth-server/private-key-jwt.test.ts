@@ -13,8 +13,8 @@ const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const KEYS = ['ES256', 'EdDSA', 'RS256', 'PS256'].map(algorithm => issuerKey(algorithm))
 const [es256] = KEYS as [IssuerKey]
 
-async function start (t: Test, jwks = KEYS.map(({ jwk }) => jwk)): Promise<TestServer> {
-  const server = await startServer(t)
+async function start (t: Test, jwks = KEYS.map(({ jwk }) => jwk), settings: Parameters<typeof startServer>[1] = {}): Promise<TestServer> {
+  const server = await startServer(t, settings)
   await admin.createClient(administration(server.db), {
     id: 'signing-client', grantTypes: ['client_credentials'], scopes: ['orders:read'], ownAudience: 'sallyport-gateway', defaultAudience: 'sallyport-gateway', authenticationMethods: ['private_key_jwt'], jwks
   })
@@ -38,6 +38,17 @@ t.test('a client proves itself with each kind of key that is registered for it, 
   }
   t.equal((await ask(server.app, assertion(server, { aud: [ISSUER] }, { typ: 'client-authentication+jwt' }), { client_id: 'signing-client' })).status, 200)
   t.equal((await ask(server.app, assertion(server, {}, { kid: undefined, typ: 'JWT' }))).status, 200, 'without kid, the only key of the algorithm')
+})
+
+t.test('a client whose clock differs is understood within the tolerance that is set, and no further', async t => {
+  for (const clockToleranceSeconds of [5, 30]) {
+    const server = await start(t, undefined, { clockToleranceSeconds })
+    const now = Math.floor(server.clock.ms / 1000)
+    const early = async (seconds: number): Promise<number> => (await ask(server.app, assertion(server, { iat: now + seconds, nbf: now + seconds }))).status
+    t.same([await early(clockToleranceSeconds), await early(clockToleranceSeconds + 1)], [200, 401])
+    const late = async (seconds: number): Promise<number> => (await ask(server.app, assertion(server, { iat: now - 60, exp: now - seconds }))).status
+    t.same([await late(clockToleranceSeconds - 1), await late(clockToleranceSeconds + 1)], [200, 401])
+  }
 })
 
 t.test('O-16: an unknown client and every bad assertion are the same answer', async t => {

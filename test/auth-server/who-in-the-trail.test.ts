@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import t from 'tap'
 import { claimsOf, exchange, FACTS, login, post, refresh, startServer, token } from './support/authorization-server.ts'
-import { authorizeUrl, browser, credentialsOf, pkce, requestOf } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, credentialsOf, pkce, requestOf, WEB_APP } from './support/browser.ts'
 
 const CUSTOMER = FACTS.users.customer1
 const RULES = {
@@ -26,7 +26,7 @@ t.test('the trail says which account a wrong password was tried for, by which cl
   const { app, db, events } = await startServer(t)
   await token(app, 'gateway', { grant_type: 'password', username: ' Customer1 ', password: 'wrong', source_address: '192.0.2.44' })
   t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'password-wrong', subject: CUSTOMER.subject, clientId: 'gateway', nameTried: 'customer1' })
-  t.match(await rowWith(db, 'password-wrong'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway', name_tried: 'customer1' })
+  t.match(await rowWith(db, 'password-wrong'), { action: 'token.issue', outcome: 'denied', subject: CUSTOMER.subject, client_id: 'gateway', name_tried: 'customer1', source_address: '192.0.2.44', peer_address: '127.0.0.1' })
   t.match(await db('audit_events').where({ subject: CUSTOMER.subject }), [{ reason: 'password-wrong' }], 'the filter by subject finds it')
 })
 
@@ -97,4 +97,20 @@ t.test('an authorization error that goes to the client by redirect has a row wit
   t.match(row, { action: 'authorization.request', outcome: 'denied', client_id: 'web-app' })
   t.match(JSON.stringify(row.detail), redirectHost)
   t.notMatch(JSON.stringify(row), /state-of-the-client|callback/)
+})
+
+t.test('the address of a row is the end user\'s, as a believed client tells it, and that of the connection from all others', async t => {
+  const { app, db } = await startServer(t)
+  const session = (await login(app, 'customer1', { source_address: '192.0.2.50' })).body
+  await refresh(app, session.refresh_token, { source_address: '192.0.2.51' })
+  const addressesOf = async (action: string) => (await db('audit_events').where({ action }).orderBy('occurred_at')).map(row => [row.source_address, row.peer_address])
+  t.strictSame(await addressesOf('session.start'), [['192.0.2.50', '127.0.0.1']])
+  t.strictSame(await addressesOf('session.refresh'), [['192.0.2.51', '127.0.0.1']])
+
+  const { verifier, challenge } = pkce()
+  const { answer } = await authorized(browser(app), authorizeUrl(requestOf(challenge)))
+  const code = { code: answer.code ?? '', redirect_uri: WEB_APP.redirect_uri, code_verifier: verifier }
+  const own = (await token(app, 'web-app', { grant_type: 'authorization_code', ...code })).body
+  await refresh(app, own.refresh_token, { source_address: '192.0.2.52' }, 'web-app')
+  t.strictSame((await addressesOf('session.refresh')).at(-1), ['127.0.0.1', null], 'whoever may not present passwords is not believed')
 })

@@ -194,7 +194,7 @@ function eventsObserver (events: SecurityEvent[]) {
 const ROLES = { appRole: 'test_gateway_app', prunerRole: 'test_gateway_pruner' }
 
 /** The gateway's database, and a pool of the role that the gateway has. */
-async function gatewayDatabase (t: Test): Promise<{ superuser: Knex, app: Knex }> {
+export async function gatewayDatabase (t: Test): Promise<{ superuser: Knex, app: Knex, appUrl: string }> {
   const { db, url } = await testDatabase(t, 'reference-gateway', async db => {
     for (const role of Object.values(ROLES)) {
       const { rows } = await db.raw('select 1 from pg_roles where rolname = ?', [role])
@@ -207,7 +207,7 @@ async function gatewayDatabase (t: Test): Promise<{ superuser: Knex, app: Knex }
   own.password = 'for-tests-only'
   const app = connectDatabase(own.href)
   t.after(() => app.destroy())
-  return { superuser: db, app }
+  return { superuser: db, app, appUrl: own.href }
 }
 
 /**
@@ -227,7 +227,7 @@ export async function sendRaw (port: number, text: string, end = false): Promise
 
 /** Waits, without a time, until something holds. */
 export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise(resolve => { setImmediate(resolve) })
+  while (!await condition()) await new Promise(resolve => { setTimeout(resolve, 2) })
 }
 
 /** The lines of a request with a credential that is accepted. */

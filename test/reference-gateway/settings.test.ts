@@ -26,6 +26,7 @@ t.test('the environment of the reference deployment gives the settings', async t
   const { values } = loadSettings({ schema: settingsSchema, environment: ENVIRONMENT })
   checkSettings(values)
   t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
+  t.match(values, { allowedHosts: [], answerTimeoutMs: 30_000, streamPauseMs: 60_000 })
   t.same(values.peerAddresses, ['order-service.sallyport.internal=127.0.0.1', 'auth-server.sallyport.internal=127.0.0.1'])
   t.same(sealingKeys(values)?.map(({ id }) => id), ['new', 'old'])
 })
@@ -36,7 +37,8 @@ t.test('a service over plain HTTP outside loopback is refused', async t => {
 
 t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
   const { tlsCaPath: _left, ...withoutCa } = SETTINGS
-  const wrong = { ...withoutCa, host: '0.0.0.0', additionalRequestHeaders: ['x-user'], sealingKeys: 'planted' }
+  const unfit = { additionalRequestHeaders: ['x-user'], allowedHosts: ['https://a', 'b'], answerTimeoutMs: 1 }
+  const wrong = { ...withoutCa, host: '0.0.0.0', ...unfit, sealingKeys: 'planted' }
   let message = ''
   try {
     checkSettings(wrong)
@@ -44,7 +46,7 @@ t.test('settings that do not fit together are refused, all at once and without a
     t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
     message = String(error)
   }
-  t.match(message, /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*sealingKeys/)
+  t.match(message, /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/)
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })

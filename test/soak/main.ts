@@ -1,16 +1,22 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../benchmarks/harness/run.ts'
+import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
+import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
+import { rollingRestarts } from './rolling-restarts.ts'
 import type { Soak } from './types.ts'
 
 const soaks: Readonly<Record<string, Soak>> = {
   refreshes: parallelRefreshes,
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
-  kills: killedServices
+  kills: killedServices,
+  trail: longTrail,
+  flood,
+  restarts: rollingRestarts
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

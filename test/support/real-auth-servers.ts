@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { admin, createPasswordHasher, DEMO_CLIENTS, keyTimesOf, migrate, parseKeyRing, postgresStore, seedDemo } from '@sallyport/auth-server'
@@ -31,6 +32,9 @@ export interface ServerTimes {
 /** Authorization servers in processes of their own, on one PostgreSQL. */
 export interface RealAuthServers {
   readonly origins: readonly string[]
+  /** Origins of the operations listeners. */
+  readonly operations: readonly string[]
+  readonly pids: readonly number[]
   readonly db: Knex
   readonly administration: admin.KeyAdministration
   /** Posts a form as the client `gateway` to one instance. */
@@ -62,7 +66,7 @@ export async function startRealAuthServers (instances: number, times: ServerTime
   const url = new URL(postgres.url)
   url.username = APP_ROLE
   url.password = rolePassword
-  const servers: Array<{ child: ChildProcess, origin: string }> = []
+  const servers: Array<{ child: ChildProcess, origin: string, operations: string }> = []
   const agent = new Agent({ connections: 128, headersTimeout: LONGEST_ANSWER_MS, bodyTimeout: LONGEST_ANSWER_MS })
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(async ({ child }) => await stop(child)))
@@ -94,6 +98,8 @@ export async function startRealAuthServers (instances: number, times: ServerTime
   }
   return {
     origins: servers.map(({ origin }) => origin),
+    operations: servers.map(({ operations }) => operations),
+    pids: servers.map(({ child }) => child.pid ?? 0),
     db,
     administration,
     post,
@@ -115,7 +121,8 @@ export async function startRealAuthServers (instances: number, times: ServerTime
   }
 }
 
-async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ child: ChildProcess, origin: string }> {
+async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ child: ChildProcess, origin: string, operations: string }> {
+  const operationsPort = await freePort()
   const child = fork(SERVER, [], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
     env: {
@@ -123,7 +130,8 @@ async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ 
       NODE_ENV: 'development',
       LOG_LEVEL: 'error',
       PORT: '0',
-      SALLYPORT_OPERATIONS_PORT: '0',
+      SALLYPORT_OPERATIONS_PORT: String(operationsPort),
+      SALLYPORT_DRAIN_DELAY_MS: '0',
       SALLYPORT_ISSUER: ISSUER,
       DATABASE_URL: databaseUrl,
       SALLYPORT_SEALING_KEYS: SEALING_KEYS,
@@ -135,7 +143,17 @@ async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ 
     once(child, 'exit').then(([code]) => { throw new Error(`auth-server ended with ${String(code)} before it was ready`) })
   ]) as [{ type: string, url: string, message?: string }]
   if (message.type !== 'ready') throw new Error(message.message)
-  return { child, origin: message.url }
+  return { child, origin: message.url, operations: `http://127.0.0.1:${operationsPort}` }
+}
+
+/** A port at which nobody listens. */
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 async function stop (child: ChildProcess): Promise<void> {

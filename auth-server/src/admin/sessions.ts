@@ -16,7 +16,16 @@ export async function endSessionsOf (administration: Administration, selector: S
   return await administration.store.transaction(async trx => {
     const ended = await endSessions(trx, selector, 'ended-by-admin', administration.clock())
     for (const session of ended) {
-      await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'ended-by-admin', subject: session.userId, clientId: session.clientId, resource: { type: 'session', id: session.id }, detail: { subject: session.userId } })
+      await administration.audit(trx, {
+        action: 'session.end',
+        outcome: 'success',
+        reason: 'ended-by-admin',
+        subject: session.userId,
+        clientId: session.clientId,
+        resource: { type: 'session', id: session.id },
+        // The administrator is the principal, and takes the place of the subject.
+        detail: { subject: session.userId }
+      })
     }
     if (ended.length === 0) await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'none-live' })
     return ended.length

@@ -31,7 +31,10 @@ export async function nextStep (server: AuthorizationServer, client: Client, int
   }
   const scopes = await grantableScopes(server, request, signedIn)
   if (await needsConsent(server, client, request, signedIn, scopes)) {
-    if (quiet) throw new AuthorizationError('consent_required', 'consent-required', 'The user has to allow this', request).about({ subject: signedIn.user.id })
+    if (quiet) {
+      throw new AuthorizationError('consent_required', 'consent-required', 'The user has to allow this', request)
+        .about({ subject: signedIn.user.id })
+    }
     return { kind: 'consent', signedIn, scopes }
   }
   return { kind: 'issue-code', signedIn, scopes }

@@ -39,7 +39,9 @@ export async function readRequest (server: AuthorizationServer, parameters: Form
   const client = await server.store.clients.find(parameters.get('client_id') ?? '')
   if (client === null || client.disabledAtMs !== null) throw invalidRequest('client-unknown', 'The application is not known here')
   const redirectUri = parameters.get('redirect_uri')
-  if (redirectUri === undefined || !isRegistered(redirectUri, client)) throw invalidRequest('redirect-uri', 'The application’s address is not registered here')
+  if (redirectUri === undefined || !isRegistered(redirectUri, client)) {
+    throw invalidRequest('redirect-uri', 'The application’s address is not registered here').about({ clientId: client.id })
+  }
   const target = { clientId: client.id, redirectUri, state: parameters.get('state') ?? null }
   const expectedUserId = await hintedUserOf(server, client, parameters.get('id_token_hint'), target)
   return { client, request: { ...requestOf(client, parameters, target, requestUri), expectedUserId } }

@@ -39,7 +39,7 @@ export async function authenticateRequest (server: AuthorizationServer, { author
   return byCertificate ?? { client: await authenticateClient(server.store, credentials, server.clock()), method: credentials.method }
 }
 
-async function byAssertion ({ store, clock, issuer }: AuthorizationServer, form: Form, assertion: string): Promise<AuthenticatedClient> {
+async function byAssertion ({ store, clock, issuer, clockToleranceSeconds }: AuthorizationServer, form: Form, assertion: string): Promise<AuthenticatedClient> {
   if (form.get('client_assertion_type') !== ASSERTION_TYPE) throw invalidClient('client-assertion-kind')
   const presented = readAssertion(assertion)
   const { clientId } = presented
@@ -48,11 +48,12 @@ async function byAssertion ({ store, clock, issuer }: AuthorizationServer, form:
   const client = await store.clients.find(clientId)
   const aimedAt = client === null ? {} : { resource: { type: 'client', id: client.id } }
   return await refusalsAbout(aimedAt, async () => {
-    const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, issuer, nowMs)
+    const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, { issuer, nowMs, clockToleranceSeconds })
     if (client === null) throw invalidClient('client-unknown')
     if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
     if (!client.authenticationMethods.includes('private_key_jwt')) throw invalidClient('client-authentication-method')
-    if (!await store.replays.record({ issuer: `assertion:${clientId}`, jti, expiresAtMs }, nowMs)) throw invalidClient('client-assertion-replayed')
+    const id = { issuer: `assertion:${clientId}`, jti, expiresAtMs }
+    if (!await store.replays.record(id, nowMs)) throw invalidClient('client-assertion-replayed')
     return { client, method: 'private_key_jwt' }
   })
 }

@@ -9,8 +9,6 @@ export const ASSERTION_ALGORITHMS: ReadonlySet<string> = new Set(['ES256', 'EdDS
 
 /** Later than this no assertion may end: what has to be remembered against replay stays small. */
 const LONGEST_LIFETIME_SECONDS = 300
-/** Allowed difference between the client's clock and this one. */
-const CLOCK_TOLERANCE_SECONDS = 10
 const LONGEST_ASSERTION = 8192
 const LONGEST_ID = 256
 /** `typ` may be left out; a JWT of another kind, such as a token or a DPoP proof, is not an assertion. */
@@ -22,6 +20,14 @@ export interface PresentedAssertion {
   readonly jws: CompactJws
   /** `sub`, which is who the sender says to be. */
   readonly clientId: string
+}
+
+/** What an assertion has to be for, and when. */
+export interface AssertionExpectations {
+  readonly issuer: string
+  readonly nowMs: number
+  /** Allowed difference between the client's clock and this one. */
+  readonly clockToleranceSeconds: number
 }
 
 /** What of a verified assertion has to be remembered. */
@@ -48,7 +54,9 @@ export function readAssertion (token: string): PresentedAssertion {
  * @throws {OAuthError} `invalid_client`
  * @see RFC 7523 §3, RFC 8725 §3; the audience as in draft-ietf-oauth-rfc7523bis
  */
-export function verifyAssertion ({ token, jws, clientId }: PresentedAssertion, proof: ClientProof | null, issuer: string, nowMs: number): AssertionId {
+export function verifyAssertion (
+  { token, jws, clientId }: PresentedAssertion, proof: ClientProof | null, here: AssertionExpectations
+): AssertionId {
   const { header, payload } = jws
   const key = keyOf(proof, header)
   const signed = isSignedBy(token, jws, key ?? decoyFor(header.alg))
@@ -56,8 +64,8 @@ export function verifyAssertion ({ token, jws, clientId }: PresentedAssertion, p
   if (!signed) throw invalidClient('client-assertion-signature')
   if (!TYPES.includes(header.typ)) throw invalidClient('client-assertion-type')
   if (payload.iss !== clientId) throw invalidClient('client-assertion-issuer')
-  if (!isFor(issuer, payload.aud)) throw invalidClient('client-assertion-audience')
-  const expiresAtMs = checkTimes(payload, nowMs / 1000) * 1000
+  if (!isFor(here.issuer, payload.aud)) throw invalidClient('client-assertion-audience')
+  const expiresAtMs = checkTimes(payload, here) * 1000
   const { jti } = payload
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) throw invalidClient('client-assertion-id')
   return { jti, expiresAtMs }
@@ -78,13 +86,17 @@ function isFor (issuer: string, audience: unknown): boolean {
 }
 
 /** @returns when nobody needs to remember the assertion any more, in epoch seconds */
-function checkTimes ({ exp, iat, nbf }: CompactJws['payload'], nowSeconds: number): number {
-  if (typeof exp !== 'number' || exp + CLOCK_TOLERANCE_SECONDS <= nowSeconds) throw invalidClient('client-assertion-expired')
-  if (exp > nowSeconds + LONGEST_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) throw invalidClient('client-assertion-lifetime')
+function checkTimes (
+  { exp, iat, nbf }: CompactJws['payload'], { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations
+): number {
+  const nowSeconds = nowMs / 1000
+  if (typeof exp !== 'number' || exp + tolerance <= nowSeconds) throw invalidClient('client-assertion-expired')
+  if (exp > nowSeconds + LONGEST_LIFETIME_SECONDS + tolerance) throw invalidClient('client-assertion-lifetime')
   for (const start of [iat, nbf]) {
-    if (start !== undefined && !(typeof start === 'number' && start <= nowSeconds + CLOCK_TOLERANCE_SECONDS)) throw invalidClient('client-assertion-early')
+    if (start === undefined) continue
+    if (typeof start !== 'number' || start > nowSeconds + tolerance) throw invalidClient('client-assertion-early')
   }
-  return exp + CLOCK_TOLERANCE_SECONDS
+  return exp + tolerance
 }
 
 /** Keys of nobody: an unknown client costs a key import and a signature check like a known one. */

@@ -31,6 +31,8 @@ export interface DpopProofsOptions {
   /** The same on all instances, newest first. */
   readonly nonceKeys: readonly Buffer[]
   readonly nonceRequired: boolean
+  /** By how much the clocks of those who prove may differ from this one. */
+  readonly clockToleranceSeconds: number
 }
 
 const refused = (reason: string): OAuthError => new OAuthError('invalid_dpop_proof', reason, 'The DPoP proof is not valid')
@@ -39,18 +41,27 @@ const refused = (reason: string): OAuthError => new OAuthError('invalid_dpop_pro
  * Checks DPoP proofs for these endpoints, whose URLs follow from the issuer and never from the request.
  * @see RFC 9449 §4.3, §5, §8
  */
-export function createDpopProofs ({ store, clock, issuer, nonceKeys, nonceRequired }: DpopProofsOptions): DpopProofs {
+export function createDpopProofs (
+  { store, clock, issuer, nonceKeys, nonceRequired, clockToleranceSeconds }: DpopProofsOptions
+): DpopProofs {
   const nonces = createDpopNonces({ keys: nonceKeys, clock })
   return {
     nonces,
     forResources: {
       origin: new URL(issuer).origin,
       algorithms: DPOP_ALGORITHMS,
+      clockToleranceSeconds,
       replays: { record: async (id, expiresAtMs) => await store.replays.record({ issuer: 'dpop-resource', jti: id, expiresAtMs }, clock()) },
       ...(nonceRequired ? { nonces } : {})
     },
     verify: (header, endpoint) => {
-      const result = verifyDpopProof(header, { method: 'POST', url: `${issuer}/oauth2/${endpoint}`, nowSeconds: clock() / 1000, algorithms: DPOP_ALGORITHMS })
+      const result = verifyDpopProof(header, {
+        method: 'POST',
+        url: `${issuer}/oauth2/${endpoint}`,
+        nowSeconds: clock() / 1000,
+        algorithms: DPOP_ALGORITHMS,
+        clockToleranceSeconds
+      })
       if (result.kind === 'invalid') throw refused(result.reason)
       const { nonce } = result.proof
       const isRight = nonces.isFresh(nonce) || (nonce === null && !nonceRequired)

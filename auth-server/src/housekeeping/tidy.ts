@@ -25,7 +25,8 @@ export interface TidyOptions {
  * whose status it cannot learn, would take the token for valid.
  * @returns how many rows of each kind were removed; `null` when another instance is at it
  */
-export async function tidy (store: Store, nowMs: number, { batch = TIDY_BATCH, isClosing = () => false }: TidyOptions = {}): Promise<TidyCounts | null> {
+export async function tidy (store: Store, nowMs: number, options: TidyOptions = {}): Promise<TidyCounts | null> {
+  const { batch = TIDY_BATCH, isClosing = () => false } = options
   const total: Record<string, number> = {}
   for (let batches = 0; batches < MOST_BATCHES; batches++) {
     const removed = await store.transaction(async trx => await trx.housekeeping.removeExpired({

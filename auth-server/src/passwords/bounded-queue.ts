@@ -2,7 +2,7 @@ import { startTimer, type StartTimer } from '@sallyport/security-context/mechani
 
 /** Runs tasks with bounded concurrency, a bounded number of waiting ones and a bounded wait. */
 export interface BoundedQueue {
-  /** Runs `task` when a slot is free; rejects with `full()` at once when too many wait, or when it has waited too long. */
+  /** Runs `task` when a slot is free; rejects with `full()` when too many wait, or when it has waited too long. */
   run: <T>(task: () => Promise<T>) => Promise<T>
   /** Running and waiting tasks. */
   size: () => number
@@ -20,7 +20,8 @@ export interface QueueBounds {
 }
 
 /** @param full makes the error for a task that gets no slot */
-export function boundedQueue ({ concurrency, longest, timeoutMs, timer = startTimer }: QueueBounds, full: () => Error): BoundedQueue {
+export function boundedQueue (bounds: QueueBounds, full: () => Error): BoundedQueue {
+  const { concurrency, longest, timeoutMs, timer = startTimer } = bounds
   let running = 0
   const waiting = new Set<() => void>()
 

@@ -4,24 +4,31 @@ import type { User } from '../store/records.ts'
 import type { LoginAttempt } from '../throttling/login-throttle.ts'
 
 /**
- * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work. Whether the
- * account has to wait is asked first, when the hash is about to run, and again when it matched: guesses sent at the same time
- * do not get past the count.
+ * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work; the
+ * security event of a refusal has the account, or the name that was tried. Whether the account has to wait is asked first,
+ * when the hash is about to run, and again when it matched: guesses sent at the same time do not get past the count.
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
-export async function checkPassword (server: AuthorizationServer, attempt: LoginAttempt, password: string): Promise<User> {
+export async function checkPassword (
+  server: AuthorizationServer, attempt: LoginAttempt, password: string
+): Promise<User> {
   const user = await server.store.users.findByName(attempt.username)
-  const parties = { ...(user !== null && { subject: user.id }), nameTried: attempt.username, detail: { sourceAddress: attempt.sourceAddress } }
+  const { username: nameTried, sourceAddress } = attempt
+  const parties = { ...(user !== null && { subject: user.id }), nameTried, detail: { sourceAddress } }
   const checked = await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
   await rehash(server, checked, password)
   return checked
 }
 
-async function checkPasswordOf ({ passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string): Promise<User> {
+async function checkPasswordOf (
+  { passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string
+): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
-    if (waitMs > 0) throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
+    if (waitMs === 0) return
+    const retryAfterSeconds = Math.ceil(waitMs / 1000)
+    throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds })
   }
   // Also before it queues: who has to wait must not keep others from their turn.
   await refuseThrottled()
@@ -42,7 +49,9 @@ async function checkPasswordOf ({ passwords, throttle }: AuthorizationServer, us
 }
 
 /** Best effort: the password was right, and whatever fails here is tried again at the next login. */
-async function rehash ({ store, passwords, report }: AuthorizationServer, { id, passwordHash }: User, password: string): Promise<void> {
+async function rehash (
+  { store, passwords, report }: AuthorizationServer, { id, passwordHash }: User, password: string
+): Promise<void> {
   if (!passwords.isOutdated(passwordHash)) return
   try {
     await store.users.rehash(id, passwordHash, await passwords.hash(password))

@@ -84,9 +84,13 @@ interface Trial {
 
 /** @see RFC 9106 */
 export function createPasswordHasher (options: PasswordHasherOptions): PasswordHasher {
-  const { parameters = DEFAULT_PASSWORD_PARAMETERS, peppers = parsePepperRing({}), hashFunction = argon2id, onUnknownPepper } = options
-  const { concurrency, queueLength: longest, queueTimeoutMs: timeoutMs = QUEUE_TIMEOUT_MS, timer = startTimer } = options
-  const queue = boundedQueue({ concurrency, longest, timeoutMs, timer }, () => new PasswordQueueFullError())
+  const { parameters = DEFAULT_PASSWORD_PARAMETERS, peppers = parsePepperRing({}), hashFunction = argon2id } = options
+  const queue = boundedQueue({
+    concurrency: options.concurrency,
+    longest: options.queueLength,
+    timeoutMs: options.queueTimeoutMs ?? QUEUE_TIMEOUT_MS,
+    timer: options.timer ?? startTimer
+  }, () => new PasswordQueueFullError())
   const newestSecret = peppers.newest?.secret ?? null
   const newestId = peppers.newest?.id ?? null
   let decoy: Promise<string> | null = null
@@ -105,28 +109,36 @@ export function createPasswordHasher (options: PasswordHasherOptions): PasswordH
     if (stored === null) return []
     const { encoded, pepperId } = parseStoredHash(stored)
     const trial = (pepper: Buffer | null): Trial => ({ encoded, pepper, counts: true })
-    if (pepperId === null) return peppers.unnamed === null ? [trial(null)] : [trial(peppers.unnamed.secret), trial(null)]
+    if (pepperId === null && peppers.unnamed !== null) return [trial(peppers.unnamed.secret), trial(null)]
+    if (pepperId === null) return [trial(null)]
     const pepper = peppers.find(pepperId)
-    if (pepper === null) onUnknownPepper?.(pepperId)
+    if (pepper === null) options.onUnknownPepper?.(pepperId)
     return pepper === null ? [] : [trial(pepper.secret)]
   }
 
   /** As many as the longest list has, whatever is stored: neither an unknown user nor the pepper of a hash shows. */
   const trialsOf = (stored: string | null, other: string): Trial[] => {
     const counted = countedTrials(stored)
-    const decoys = (peppers.unnamed === null ? 1 : 2) - counted.length
-    return [...counted, ...Array.from({ length: decoys }, () => ({ encoded: other, pepper: newestSecret, counts: false }))]
+    const missing = (peppers.unnamed === null ? 1 : 2) - counted.length
+    const idle: Trial = { encoded: other, pepper: newestSecret, counts: false }
+    return [...counted, ...Array.from({ length: missing }, () => idle)]
   }
 
   return {
-    hash: async password => await queue.run(async () => storedHashOf(await hashFunction.hash(password, parameters, newestSecret), newestId)),
+    hash: async password => {
+      const encoded = await queue.run(async () => await hashFunction.hash(password, parameters, newestSecret))
+      return storedHashOf(encoded, newestId)
+    },
     verify: async (stored, password, turn) => {
       // Made before the first login and for every caller, so that no first unknown user takes longer than the others.
       const trials = trialsOf(stored, await decoyHash())
       return await queue.run(async () => {
         await turn?.before()
         let matches = false
-        for (const { encoded, pepper, counts } of trials) matches = (await hashFunction.verify(encoded, password, pepper) && counts) || matches
+        for (const { encoded, pepper, counts } of trials) {
+          const isRight = await hashFunction.verify(encoded, password, pepper)
+          matches ||= isRight && counts
+        }
         await turn?.after(matches)
         return matches
       })
@@ -134,7 +146,8 @@ export function createPasswordHasher (options: PasswordHasherOptions): PasswordH
     isOutdated: stored => {
       const { encoded, pepperId } = parseStoredHash(stored)
       const { memoryCost, timeCost, parallelism } = parseOptions(encoded)
-      return pepperId !== newestId || memoryCost !== parameters.memoryKibibytes || timeCost !== parameters.iterations || parallelism !== parameters.lanes
+      const { memoryKibibytes, iterations, lanes } = parameters
+      return pepperId !== newestId || memoryCost !== memoryKibibytes || timeCost !== iterations || parallelism !== lanes
     }
   }
 }

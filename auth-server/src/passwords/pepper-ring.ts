@@ -29,8 +29,8 @@ const NO_PEPPER = 'none'
 const SHORTEST_SECRET = 32
 
 /**
- * The ring of `passwordPeppers`, `id:secret id:secret …`, newest first; `none` in the first place turns peppers off for new
- * hashes. `passwordPepper`, from before peppers had ids, comes last.
+ * The ring of `passwordPeppers`, `id:secret id:secret …`, newest first; `none` in the first place turns peppers off for
+ * new hashes. `passwordPepper`, from before peppers had ids, comes last.
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its secret
  */
 export function parsePepperRing ({ passwordPeppers = '', passwordPepper }: PepperSettings): PepperRing {
@@ -41,9 +41,13 @@ export function parsePepperRing ({ passwordPeppers = '', passwordPepper }: Peppe
   for (const [position, entry] of entries.entries()) {
     if (isOff && position === 0) continue
     const [, id, secret = ''] = /^([A-Za-z0-9.-]{1,32}):(\S+)$/.exec(entry) ?? []
-    if (id === undefined || secret.length < SHORTEST_SECRET) mistakes.push(`password pepper ${position + 1} is not id:secret with ${SHORTEST_SECRET} characters or more`)
-    else if (peppers.has(id)) mistakes.push(`two password peppers have the id ${id}`)
-    else peppers.set(id, { id, secret: Buffer.from(secret) })
+    if (id === undefined || secret.length < SHORTEST_SECRET) {
+      mistakes.push(`password pepper ${position + 1} is not id:secret with ${SHORTEST_SECRET} characters or more`)
+    } else if (peppers.has(id)) {
+      mistakes.push(`two password peppers have the id ${id}`)
+    } else {
+      peppers.set(id, { id, secret: Buffer.from(secret) })
+    }
   }
   const unnamed = passwordPepper === undefined ? null : { id: UNNAMED, secret: Buffer.from(passwordPepper) }
   if (unnamed !== null && peppers.has(UNNAMED)) mistakes.push(`the id ${UNNAMED} is that of passwordPepper`)

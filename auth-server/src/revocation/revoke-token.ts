@@ -39,10 +39,15 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
   return await revokeAccessToken(server, client, token, state, audit)
 }
 
-async function endSession (server: AuthorizationServer, session: Session, audit: WriteAudit): Promise<RevocationOutcome> {
+async function endSession (
+  server: AuthorizationServer, session: Session, audit: WriteAudit
+): Promise<RevocationOutcome> {
   return await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'revoked', server.clock())
-    await audit(trx, { action: 'session.end', outcome: 'success', reason: 'revoked', subject: session.userId, clientId: session.clientId, resource: { type: 'session', id: session.id } })
+    const { id, userId: subject, clientId } = session
+    await audit(trx, {
+      action: 'session.end', outcome: 'success', reason: 'revoked', subject, clientId, resource: { type: 'session', id }
+    })
     return ended.length > 0 ? 'refresh-token-revoked' : 'token-not-in-force'
   })
 }

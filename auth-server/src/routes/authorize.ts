@@ -50,11 +50,13 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const form = formOf(request)
     const attempt = await logInWithForm(server, { form, sourceAddress: request.ip, previous: signedIn }, auditOf(request))
     if (attempt.kind === 'refused') {
-      request.securityEvents.push({ stage: 'session', outcome: attempt.status < 500 ? 'denied' : 'failure', reason: attempt.reason, clientId: client.id, ...attempt.parties })
+      const outcome = attempt.status < 500 ? 'denied' : 'failure'
+      request.securityEvents.push({ stage: 'session', outcome, reason: attempt.reason, clientId: client.id, ...attempt.parties })
       if (attempt.retryAfterSeconds !== null) void reply.header('retry-after', String(attempt.retryAfterSeconds))
       return showLogin(request, reply, { client, interaction, signedIn }, { status: attempt.status, problem: attempt.problem, username: form.get('username') ?? '' })
     }
-    request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-in', subject: attempt.signedIn.user.id, clientId: client.id })
+    const parties = { subject: attempt.signedIn.user.id, clientId: client.id }
+    request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-in', ...parties })
     void reply.setCookie(SIGN_IN_COOKIE, attempt.signedIn.secret, COOKIE_ATTRIBUTES)
     return await proceed(request, reply, { client, interaction: { ...interaction, freshSignInId: attempt.signedIn.signIn.id }, signedIn: attempt.signedIn })
   })
@@ -64,7 +66,14 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     const { interaction: { request: asked, asked: shown }, signedIn, client } = visit
     const decision = formOf(request).get('decision')
     const record = async (reason: string): Promise<void> => {
-      await auditOf(request)(server.store, { action: 'authorization.grant', outcome: 'denied', reason, clientId: client.id, resource: { type: 'client', id: client.id }, ...(signedIn !== null && { subject: signedIn.user.id }) })
+      await auditOf(request)(server.store, {
+        action: 'authorization.grant',
+        outcome: 'denied',
+        reason,
+        clientId: client.id,
+        resource: { type: 'client', id: client.id },
+        ...(signedIn !== null && { subject: signedIn.user.id })
+      })
     }
     // The page belonged to another sign-in, or to none: whoever is here now has not been asked.
     if (shown === null || signedIn === null || shown.signInId !== signedIn.signIn.id) {
@@ -73,7 +82,8 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
     }
     if (decision === 'deny') {
       await record('user-denied')
-      throw new AuthorizationError('access_denied', 'user-denied', 'The user does not allow this', asked).about({ subject: signedIn.user.id })
+      throw new AuthorizationError('access_denied', 'user-denied', 'The user does not allow this', asked)
+        .about({ subject: signedIn.user.id })
     }
     if (decision !== 'allow') throw invalidRequest('decision', 'The request is not valid')
     const step = await nextStep(server, client, visit.interaction, signedIn)
@@ -110,7 +120,8 @@ export function authorizeRoutes (fastify: FastifyInstance, server: Authorization
 
   async function answerWithCode (request: FastifyRequest, reply: FastifyReply, granted: GrantedRequest): Promise<FastifyReply> {
     const code = await issueCode(server, granted, auditOf(request))
-    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'code-issued', subject: granted.signedIn.user.id, clientId: granted.request.clientId })
+    const parties = { subject: granted.signedIn.user.id, clientId: granted.request.clientId }
+    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'code-issued', ...parties })
     return sendToClient(reply, responseUri(server.issuer, granted.request, { code }))
   }
 

@@ -42,7 +42,8 @@ export function takeFormsOnly (fastify: FastifyInstance): void {
 function answerOAuthError (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
-  request.securityEvents.push({ stage: request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant', outcome, reason: error.reason, ...error.parties })
+  const stage = request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant'
+  request.securityEvents.push({ stage, outcome, reason: error.reason, ...error.parties })
   logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')
   if (error.retryAfterSeconds !== null) void reply.header('retry-after', String(error.retryAfterSeconds))

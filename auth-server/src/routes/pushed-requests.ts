@@ -1,3 +1,4 @@
+import type { DpopProof } from '@sallyport/authentication'
 import type { FastifyInstance } from 'fastify'
 import { AuthorizationError } from '../authorize/authorization-error.ts'
 import { storePushedRequest } from '../authorize/pushed-requests.ts'
@@ -6,7 +7,8 @@ import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest } from '../client-authentication/authenticate-request.ts'
 import type { Form } from '../forms/parse-form.ts'
 import { clientCertificateOf } from '../mutual-tls/client-certificate.ts'
-import { invalidRequest, OAuthError } from '../oauth-error.ts'
+import { invalidRequest, OAuthError, refusalsAbout } from '../oauth-error.ts'
+import type { Client } from '../store/records.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 import { auditOf } from './request-audit.ts'
 
@@ -18,18 +20,28 @@ export function pushedRequestRoute (fastify: FastifyInstance, server: Authorizat
     if (proofHeader !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
     const proof = proofHeader === undefined ? null : server.dpop.verify(proofHeader, 'par')
     const { client } = await authenticateRequest(server, { authorization: request.headers.authorization, form, certificate: clientCertificateOf(request.raw.socket) })
-    if (proof !== null) await server.dpop.useUp(proof)
-    if (form.has('request_uri')) throw invalidRequest('request-uri', 'A pushed request has no request_uri')
-    if (proof !== null && (form.get('dpop_jkt') ?? proof.thumbprint) !== proof.thumbprint) throw invalidRequest('dpop-thumbprint', 'dpop_jkt is not the key of the proof')
-
-    const parameters = new Map([...form].filter(([name]) => REQUEST_PARAMETERS.has(name)))
-    parameters.set('client_id', client.id)
-    if (proof !== null) parameters.set('dpop_jkt', proof.thumbprint)
-    await checked(server, parameters)
-    const { requestUri, expiresInSeconds } = await storePushedRequest(server, client.id, parameters)
-    await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', clientId: client.id, resource: { type: 'client', id: client.id } })
+    const { requestUri, expiresInSeconds } = await refusalsAbout({ clientId: client.id }, async () => {
+      if (proof !== null) await server.dpop.useUp(proof)
+      const parameters = pushedParameters(client, form, proof)
+      await checked(server, parameters)
+      return await storePushedRequest(server, client.id, parameters)
+    })
+    const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
+    await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', ...parties })
     return await reply.code(201).send({ request_uri: requestUri, expires_in: expiresInSeconds })
   })
+}
+
+/** What is stored: what counts of the form, in the name of the client that has proven who it is. */
+function pushedParameters (client: Client, form: Form, proof: DpopProof | null): Map<string, string> {
+  if (form.has('request_uri')) throw invalidRequest('request-uri', 'A pushed request has no request_uri')
+  if (proof !== null && (form.get('dpop_jkt') ?? proof.thumbprint) !== proof.thumbprint) {
+    throw invalidRequest('dpop-thumbprint', 'dpop_jkt is not the key of the proof')
+  }
+  const parameters = new Map([...form].filter(([name]) => REQUEST_PARAMETERS.has(name)))
+  parameters.set('client_id', client.id)
+  if (proof !== null) parameters.set('dpop_jkt', proof.thumbprint)
+  return parameters
 }
 
 /** The same checks as at the authorization endpoint, answered to the client directly. @see RFC 9126 §2.3 */

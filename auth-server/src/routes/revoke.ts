@@ -18,9 +18,11 @@ export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServ
       certificate: clientCertificateOf(request.raw.socket)
     })
     const audit = auditOf(request)
-    const outcome = await refusalsAbout({ clientId: client.id }, async () => await revokeToken(server, client, requireParameter(form, 'token'), audit))
+    const outcome = await refusalsAbout({ clientId: client.id }, async () =>
+      await revokeToken(server, client, requireParameter(form, 'token'), audit))
     if (outcome === 'token-not-in-force') {
-      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, clientId: client.id, resource: { type: 'client', id: client.id } })
+      const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
+      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, ...parties })
     }
     request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
     // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2

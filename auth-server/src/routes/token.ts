@@ -7,6 +7,13 @@ import { shortUserAgent } from '../token-endpoint/end-user-connection.ts'
 import { auditOf } from './request-audit.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The end user's address, as a client told it that is believed; `null` until then. */
+    endUserAddress: string | null
+  }
+}
+
 /** `POST /oauth2/token`. @see RFC 6749 §3.2 */
 export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
   fastify.post<FormRoute>('/oauth2/token', { config: { access: 'public', audit: { action: 'token.issue' } } }, async function answerToken (request, reply) {
@@ -17,8 +24,12 @@ export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServe
       form: formOf(request),
       dpop: request.headers.dpop,
       certificate: clientCertificateOf(request.raw.socket),
-      connection: { sourceAddress: bareAddress(request.ip) ?? request.ip, ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) },
-      audit: auditOf(request)
+      connection: {
+        sourceAddress: bareAddress(request.ip) ?? request.ip,
+        ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
+      },
+      audit: auditOf(request),
+      noteEndUser: address => { request.endUserAddress = address }
     })
     request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })
     return response

@@ -27,19 +27,24 @@ type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
 
 /**
  * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte for
- * byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands, and end the
- * session: it is presented when its successor has been used itself and the grace has passed; or it is repeated later than the
- * grace, and so was its predecessor: one answer gets lost, however late that is noticed, but not the answer of each generation.
+ * byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands, and end
+ * the session: it is presented when its successor has been used itself and the grace has passed; or it is repeated later
+ * than the grace, and so was its predecessor: one answer gets lost, however late that is noticed, but not the answer of
+ * each generation.
  * @throws {OAuthError} `invalid_grant`
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
-export async function rotateRefreshToken (server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit): Promise<RotatedSession> {
+export async function rotateRefreshToken (
+  server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit
+): Promise<RotatedSession> {
   const found = await server.store.sessions.findByRefreshToken(hashOfSecret(request.refreshToken))
   if (found === null) throw invalidGrant('refresh-token-unknown')
   return await refusalsAbout(sharedBy(found.session), async () => await rotateFound(server, request, found, audit))
 }
 
-async function rotateFound (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
+async function rotateFound (
+  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+): Promise<RotatedSession> {
   refuseUnusable(server, request, stored)
   request.refuse(stored.session)
   if (stored.successorSealed === null) {
@@ -61,7 +66,9 @@ function sharedBy ({ id, userId }: Session): RequestParties {
 
 const partiesOf = (session: Session): RequestParties => ({ ...sharedBy(session), clientId: session.clientId })
 
-function refuseUnusable ({ clock, confirmation }: AuthorizationServer, { client }: RefreshRequest, { session, user }: RefreshToken): void {
+function refuseUnusable (
+  { clock, confirmation }: AuthorizationServer, { client }: RefreshRequest, { session, user }: RefreshToken
+): void {
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
   if (session.endedAtMs !== null) throw invalidGrant('session-ended')
@@ -70,7 +77,9 @@ function refuseUnusable ({ clock, confirmation }: AuthorizationServer, { client 
   if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
 }
 
-async function storeSuccessor (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit): Promise<boolean> {
+async function storeSuccessor (
+  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit
+): Promise<boolean> {
   const nowMs = server.clock()
   const { session } = stored
   return await server.store.transaction(async trx => {
@@ -89,27 +98,33 @@ async function storeSuccessor (server: AuthorizationServer, request: RefreshRequ
   })
 }
 
-async function successorOf (server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit): Promise<RotatedSession> {
+async function successorOf (
+  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+): Promise<RotatedSession> {
   const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
   if (successorSealed === null) throw invalidGrant('session-ended')
-  const isPastGrace = (sinceMs: number | null): boolean => sinceMs !== null && server.clock() - sinceMs > server.lifetimes.refreshGraceMs
+  const graceEndedMs = server.clock() - server.lifetimes.refreshGraceMs
+  const isPastGrace = (sinceMs: number | null): boolean => sinceMs !== null && sinceMs < graceEndedMs
   if (isPastGrace(successorUsedAtMs)) return await refuseStolen(server, stored, 'successor-was-used', audit)
   const isLate = successorUsedAtMs === null && isPastGrace(usedAtMs)
   const isAnswered = await server.store.transaction(async trx => {
     if (isLate && !await trx.sessions.noteLateRepeat(stored.hash)) return false
-    await audit(trx, { action: 'session.refresh', outcome: 'success', reason: isLate ? 'repeated-late' : 'repeated', ...partiesOf(session) })
+    const reason = isLate ? 'repeated-late' : 'repeated'
+    await audit(trx, { action: 'session.refresh', outcome: 'success', reason, ...partiesOf(session) })
     return true
   })
   if (!isAnswered) return await refuseStolen(server, stored, 'late-repeats-in-two-generations', audit)
   return { ...stored, refreshToken: openSuccessor(request.refreshToken, successorSealed) }
 }
 
-async function refuseStolen (server: AuthorizationServer, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit): Promise<never> {
+async function refuseStolen (
+  server: AuthorizationServer, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit
+): Promise<never> {
+  const reason = 'refresh-token-reused'
   await server.store.transaction(async trx => {
-    const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'refresh-token-reused', server.clock())
-    if (ended.length > 0) {
-      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'refresh-token-reused', ...partiesOf(session), detail: { sign } })
-    }
+    const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, reason, server.clock())
+    if (ended.length === 0) return
+    await audit(trx, { action: 'session.end', outcome: 'success', reason, ...partiesOf(session), detail: { sign } })
   })
-  throw invalidGrant('refresh-token-reused')
+  throw invalidGrant(reason)
 }

@@ -52,7 +52,11 @@ export async function startSession (server: AuthorizationServer, wanted: NewSess
       clientId: session.clientId,
       ...(wanted.signIn === undefined && { nameTried: user.username }),
       resource: { type: 'session', id: session.id },
-      detail: { kind: session.kind, grant: wanted.signIn === undefined ? 'password' : 'authorization_code', sourceAddress: session.sourceAddress }
+      detail: {
+        kind: session.kind,
+        grant: wanted.signIn === undefined ? 'password' : 'authorization_code',
+        sourceAddress: session.sourceAddress
+      }
     })
     return { session, user, refreshToken }
   })

@@ -12,7 +12,13 @@ export async function endSignIn (server: AuthorizationServer, { signIn, user }: 
   await server.store.transaction(async trx => {
     await trx.signIns.end({ id: signIn.id }, nowMs)
     const ended = await endSessions(trx, { kind: 'sign-in', signInId: signIn.id }, 'signed-out', nowMs)
-    await audit(trx, { action: 'sign-in.end', outcome: 'success', subject: user.id, resource: { type: 'sign-in', id: signIn.id }, detail: { sessions: ended.map(({ id }) => id) } })
+    await audit(trx, {
+      action: 'sign-in.end',
+      outcome: 'success',
+      subject: user.id,
+      resource: { type: 'sign-in', id: signIn.id },
+      detail: { sessions: ended.map(({ id }) => id) }
+    })
   })
 }
 
@@ -20,6 +26,10 @@ export async function endSignIn (server: AuthorizationServer, { signIn, user }: 
 export async function endHintedSession (server: AuthorizationServer, session: Session, audit: WriteAudit): Promise<void> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'logout', server.clock())
-    if (ended.length > 0) await audit(trx, { action: 'session.end', outcome: 'success', reason: 'logout', subject: session.userId, clientId: session.clientId, resource: { type: 'session', id: session.id } })
+    if (ended.length === 0) return
+    const { id, userId: subject, clientId } = session
+    await audit(trx, {
+      action: 'session.end', outcome: 'success', reason: 'logout', subject, clientId, resource: { type: 'session', id }
+    })
   })
 }

@@ -32,10 +32,13 @@ export async function logInWithForm (server: AuthorizationServer, { form, source
     return { kind: 'signed-in', signedIn: await startSignIn(server, user, previous, audit) }
   } catch (error) {
     if (error instanceof PasswordQueueFullError) {
-      return refused(503, 'Too many people are logging in. Try again in a moment.', new OAuthError('temporarily_unavailable', 'overloaded', '', { retryAfterSeconds: BUSY_RETRY_SECONDS }))
+      const overloaded = new OAuthError('temporarily_unavailable', 'overloaded', '', { retryAfterSeconds: BUSY_RETRY_SECONDS })
+      return refused(503, 'Too many people are logging in. Try again in a moment.', overloaded)
     }
     if (!(error instanceof OAuthError)) throw error
-    if (error.error === 'slow_down') return refused(429, `Too many failed logins. Try again in ${error.retryAfterSeconds ?? 0} seconds.`, error)
+    if (error.error === 'slow_down') {
+      return refused(429, `Too many failed logins. Try again in ${error.retryAfterSeconds ?? 0} seconds.`, error)
+    }
     if (error.error === 'invalid_grant') return refused(400, 'The user name or the password is wrong.', error)
     throw error
   }

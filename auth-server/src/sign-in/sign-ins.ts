@@ -30,7 +30,8 @@ export async function startSignIn (server: AuthorizationServer, checked: User, p
     const signIn = wasRenewed || !isSameUser ? renewed : { ...renewed, id: randomUUID() }
     if (!wasRenewed) await trx.signIns.create(signIn, hashOfSecret(secret))
     if (previous !== null && !isSameUser) await trx.signIns.end({ id: previous.signIn.id }, nowMs)
-    await audit(trx, { action: 'sign-in.start', outcome: 'success', subject: user.id, nameTried: user.username, resource: { type: 'sign-in', id: signIn.id } })
+    const parties = { subject: user.id, nameTried: user.username, resource: { type: 'sign-in', id: signIn.id } }
+    await audit(trx, { action: 'sign-in.start', outcome: 'success', ...parties })
     return { signIn, user, secret }
   })
 }

@@ -16,6 +16,8 @@ export interface TokenRequest extends ClientRequest {
   readonly dpop: string | readonly string[] | undefined
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
+  /** Hears of the end user's address when the client is believed. */
+  readonly noteEndUser: (sourceAddress: string) => void
 }
 
 /**
@@ -27,11 +29,14 @@ export async function answerTokenRequest (server: AuthorizationServer, request: 
   // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
-  return await refusalsAbout({ clientId: authenticated.client.id }, async () => await grantTo(server, authenticated, request, proof))
+  const clientId = authenticated.client.id
+  return await refusalsAbout({ clientId }, async () => await grantTo(server, authenticated, request, proof))
 }
 
-async function grantTo (server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null): Promise<TokenResponse> {
-  const { form, connection, audit } = request
+async function grantTo (
+  server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null
+): Promise<TokenResponse> {
+  const { form, connection, audit, noteEndUser } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
   const confirmation = requestConfirmation(authenticated, request.certificate, proof)
@@ -41,7 +46,7 @@ async function grantTo (server: AuthorizationServer, authenticated: Authenticate
     const value = form.get(name)
     return value === undefined ? [] : [[name, value]]
   }))
-  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit })
+  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit, noteEndUser })
 }
 
 function grantOf (grantType: string): Grant {

@@ -16,12 +16,14 @@ export const shortUserAgent = (userAgent: string): string => userAgent.slice(0, 
  * the request. Other clients' statements are not believed.
  * @throws {OAuthError} `invalid_request`
  */
-export function endUserConnection ({ client, parameters, connection }: GrantRequest): EndUserConnection {
+export function endUserConnection (request: GrantRequest): EndUserConnection {
+  const { client, parameters, connection } = request
   if (!client.confidential || !client.grantTypes.includes('password')) return connection
   const told = parameters.get('source_address')
   // A proxy in front of the client may have left its port on it: no reason to refuse a login.
   const sourceAddress = told === undefined ? undefined : bareAddress(told)
   const userAgent = parameters.get('user_agent')
   if (sourceAddress === null) throw invalidRequest('source-address', 'source_address is not an IP address')
+  if (sourceAddress !== undefined) request.noteEndUser(sourceAddress)
   return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) }
 }

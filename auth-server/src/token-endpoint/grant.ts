@@ -15,6 +15,8 @@ export interface GrantRequest {
   /** Of the client's own connection. */
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
+  /** Hears of the end user's address when a client tells it that is believed. */
+  readonly noteEndUser: (sourceAddress: string) => void
 }
 
 /** The body of a successful answer. @see RFC 6749 §5.1, RFC 8693 §2.2.1 */

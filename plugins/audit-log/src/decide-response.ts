@@ -84,17 +84,12 @@ function decideEffects (facts: ResponseFacts, row: AuditEvent, effects: readonly
   const counted: AuditEvent[] = []
   for (const effect of effects) {
     const { reason, stage, detail } = effect
-    const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || subjectNamedBy(effect) !== undefined
+    const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || effect.subject !== undefined
     const place = isSomebodys ? events : counted
     const own = { ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
     place.push({ ...row, reason, ...own })
   }
   return { ...NOTHING, events, counted }
-}
-
-/** The account an event is about: a member of its own, or, as older stages say it, of its detail. */
-export function subjectNamedBy ({ subject, detail }: SecurityEvent): string | undefined {
-  return subject ?? (typeof detail?.subject === 'string' ? detail.subject : undefined)
 }
 
 /** The action whose successes and errors are written, `null` where only refusals are. */

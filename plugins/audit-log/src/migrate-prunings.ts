@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import type { AuditRoles } from './migrations.ts'
-import { ADOPT_ACTION, adoptDetail } from './pruning-mark.ts'
-import { auditTime, type AuditRecord } from './record.ts'
+import type { AuditRoles } from './audit-roles.ts'
+import { ADOPT_ACTION, adoptDetail, pruningRecord } from './pruning-mark.ts'
 import type { Rows } from './seal.ts'
 import { insertRecords } from './store.ts'
 
@@ -35,31 +33,9 @@ async function adoptOldMarks (db: Knex): Promise<void> {
   const { rows } = await db.raw<Rows<{ through: string, removed: string }>>(
     'select through_sequence as through, removed from audit_prunings order by through_sequence, id')
   if (rows.length === 0) return
-  const record = adoption(adoptDetail(rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) }))))
+  const detail = adoptDetail(rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) })))
+  // Of version 2, whatever the current one is when this runs.
+  const record = pruningRecord(2, 'audit-log', ADOPT_ACTION, detail)
   await insertRecords(db, [record], 60_000)
   await db('audit_prunings').update({ event_id: record.id })
-}
-
-/** A row of version 2, whatever the current one is when this runs. */
-function adoption (detail: AuditRecord['detail']): AuditRecord {
-  const nothing = {
-    reason: null,
-    subject: null,
-    issuer: null,
-    clientId: null,
-    actor: null,
-    sessionId: null,
-    tokenIdHash: null,
-    resourceType: null,
-    resourceId: null,
-    requestId: null,
-    traceId: null,
-    txn: null,
-    sourceAddress: null,
-    peerAddress: null,
-    nameTried: null
-  }
-  return {
-    ...nothing, version: 2, id: randomUUID(), occurredAt: auditTime(new Date()), process: 'audit-log', action: ADOPT_ACTION, outcome: 'success', detail, repeats: 1
-  }
 }

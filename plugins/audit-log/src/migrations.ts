@@ -1,13 +1,6 @@
 import type { Knex } from 'knex'
+import type { AuditRoles } from './audit-roles.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
-
-/** The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither. */
-export interface AuditRoles {
-  /** Role of the running service: may insert and select, nothing else. */
-  readonly appRole: string
-  /** Role of the retention job: may delete what is sealed and old, and must leave a mark. */
-  readonly prunerRole: string
-}
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
-import { buildRecord } from './build-record.ts'
-import { PRUNE_ACTION, pruneDetail, rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { CURRENT_VERSION } from './record.ts'
 import { GENESIS, type Rows } from './seal.ts'
 import { insertRecords } from './store.ts'
 
@@ -74,12 +74,7 @@ async function pruneRange (trx: Knex.Transaction, range: PrunedRange, { process,
   const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
   const removed = await trx('audit_events').whereIn('id', sealed).delete()
   if (removed !== last - first + 1) throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
-  // Nobody logs in here, so there is no name to hash.
-  const context = { process, now: new Date(), secretNames: new Set<string>(), principal: null, hashName: () => '' }
-  const record = {
-    ...buildRecord({ action: PRUNE_ACTION, outcome: 'success' }, context),
-    detail: pruneDetail(range)
-  }
+  const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range))
   await insertRecords(trx, [record], timeoutMs)
   await trx('audit_prunings').insert({
     first_sequence: first, through_sequence: last, removed, digest: Buffer.from(digest, 'hex'), event_id: record.id

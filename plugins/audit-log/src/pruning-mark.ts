@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { JsonValue } from './canonical-json.ts'
+import { cleanText } from './clean.ts'
+import { auditTime, type AuditRecord } from './record.ts'
 
 /** Action of the row in which a pruning says what it removed. The row itself is never pruned. */
 export const PRUNE_ACTION = 'audit.prune'
@@ -33,4 +35,28 @@ export function pruneDetail ({ first, last, digest }: PrunedRange): JsonValue {
 /** What the row that adopts old marks says: each of them as it was. */
 export function adoptDetail (marks: readonly { readonly throughSequence: number, readonly removed: number }[]): JsonValue {
   return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
+}
+
+const NOBODY = {
+  reason: null,
+  subject: null,
+  issuer: null,
+  clientId: null,
+  actor: null,
+  sessionId: null,
+  tokenIdHash: null,
+  resourceType: null,
+  resourceId: null,
+  requestId: null,
+  traceId: null,
+  txn: null,
+  sourceAddress: null,
+  peerAddress: null,
+  nameTried: null
+}
+
+/** The row in which a job says what was pruned. */
+export function pruningRecord (version: number, process: string, action: string, detail: JsonValue): AuditRecord {
+  const when = { id: randomUUID(), occurredAt: auditTime(new Date()) }
+  return { ...NOBODY, ...when, version, process: cleanText(process), action, outcome: 'success', detail, repeats: 1 }
 }

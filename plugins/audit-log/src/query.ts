@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
-import { SELECT_RECORD, type AuditRecord } from './record.ts'
+import { FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal.ts'
 
 /** What to read of the trail. */
@@ -17,6 +17,9 @@ export interface AuditQuery {
   /** ISO 8601 with zone, exclusive. */
   readonly until?: Date
   readonly subject?: string
+  readonly clientId?: string
+  /** As it stands in the row: in the clear, or the keyed hash. */
+  readonly nameTried?: string
   readonly action?: string
   readonly outcome?: string
   readonly resourceType?: string
@@ -37,8 +40,7 @@ export interface AuditPage {
   readonly next: number | null
 }
 
-const FILTERS = { subject: 'subject', action: 'action', outcome: 'outcome', resourceType: 'resource_type', resourceId: 'resource_id' } as const
-const FILTER_NAMES = Object.keys(FILTERS) as (keyof typeof FILTERS)[]
+const FILTER_NAMES = ['subject', 'clientId', 'nameTried', 'action', 'outcome', 'resourceType', 'resourceId'] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
 
@@ -93,7 +95,7 @@ export async function readAudit (db: Knex, query: AuditQuery, { timeoutMs = 5000
   add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
-  for (const name of FILTER_NAMES) add(`e.${FILTERS[name]} = ?`, query[name])
+  for (const name of FILTER_NAMES) add(`e.${FIELDS[name].column} = ?`, query[name])
   const { rows } = await withConnection(db, timeoutMs, async connection => db.raw<Rows<AuditRecord & { sequence: string, chainHash: string }>>(`
     select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
     from audit_seals s join audit_events e on e.id = s.event_id

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { WriteRecords } from './batch-writer.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
-import { decideResponse, subjectNamedBy, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
+import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
@@ -126,7 +126,7 @@ export function contextOf (request: FastifyRequest, options: ResolvedOptions): R
     now: clock(),
     secretNames,
     principal: request.principal,
-    subject: events.map(subjectNamedBy).findLast(subject => subject !== undefined),
+    subject: events.findLast(event => event.subject !== undefined)?.subject,
     clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
     requestId: request.id,
     ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),

@@ -20,7 +20,10 @@ export function authenticateWith (strategies: readonly Strategy[]): onRequestHoo
     for (const strategy of strategies) {
       const result = await strategy.authenticate(request, reply)
       if (result.kind === 'not-applicable') continue
-      if (result.kind === 'refused') throw refuse(request, strategy, withChallenges(request, result.error, strategies, strategy), result.about)
+      if (result.kind === 'refused') {
+        const error = withChallenges(request, result.error, strategies, strategy)
+        throw refuse(request, strategy, error, result.about)
+      }
       request.principal = result.principal
       request.accessToken = result.accessToken
       request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
@@ -55,7 +58,9 @@ interface ErrorWithHeaders {
 
 type About = Extract<StrategyResult, { kind: 'refused' }>['about']
 
-function refuse (request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders, about: About = {}): FastifyError {
+function refuse (
+  request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders, about: About = {}
+): FastifyError {
   recordEvent(request, {
     stage: 'authentication',
     outcome: (error.statusCode ?? 500) >= 500 ? 'failure' : 'denied',

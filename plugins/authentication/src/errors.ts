@@ -66,7 +66,10 @@ export const BasicRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHEN
 /** Request: username and password of a login are not valid; an unknown user and a wrong password are the same. */
 export const LoginRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_LOGIN_REJECTED', 'The credentials are not valid', 401)
 
-/** Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone, or two are of different sessions. The cookies are cleared. */
+/**
+ * Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone, or two are
+ * of different sessions. The cookies are cleared.
+ */
 export const CookieInvalidError = createError('SALLYPORT_AUTHENTICATION_COOKIE_INVALID', 'The session is not valid', 401)
 
 /** Request: the session is over: logged out, revoked or expired. The cookies are cleared. */
@@ -75,7 +78,10 @@ export const SessionEndedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENT
 /** Request: two cookies of one name: one of them was tossed in by somebody else, and nobody can tell which. */
 export const CookieDuplicatedError = createError('SALLYPORT_AUTHENTICATION_COOKIE_DUPLICATED', 'A session cookie was sent more than once', 400)
 
-/** Request: an unsafe method or upgrade by cookie that does not provably come from this origin, or by Basic from a foreign page. */
+/**
+ * Request: an unsafe method or upgrade by cookie that does not provably come from this origin, or by Basic from a
+ * foreign page.
+ */
 export const CsrfRefusedError = createError('SALLYPORT_AUTHENTICATION_CSRF_REFUSED', 'Cross-site request refused', 403)
 
 /** Request: a login from a page of another origin. */

@@ -68,12 +68,16 @@ async function authentication (fastify: FastifyInstance, options: Authentication
   const clock = options.clock ?? options.session?.clock ?? options.introspection?.clock ?? Date.now
   const gate = createStrangerGate(options.strangers ?? {}, clock)
   const local = await openVerifier(fastify, options, origin)
-  const introspector = options.introspection === undefined ? null : createIntrospector({ ...connectionOf(options), ...options.introspection }, gate)
+  const introspector = options.introspection === undefined
+    ? null
+    : createIntrospector({ ...connectionOf(options), ...options.introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const strategies: Strategy[] = tokenStrategies(options, local, introspector)
   if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
-  if (options.session !== undefined) strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
+  if (options.session !== undefined) {
+    strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
+  }
   strategies.push(...options.strategies ?? [])
 
   fastify.decorate('tokenVerifier', verifier)

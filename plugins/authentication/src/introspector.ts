@@ -13,7 +13,10 @@ import type { TokenVerifier } from './verify-token.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
 export interface IntrospectorOptions {
-  /** https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is none". */
+  /**
+   * https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is
+   * none".
+   */
   readonly endpoint: string | (() => Promise<string | null>)
   readonly clientId: string
   readonly clientSecret: string
@@ -63,7 +66,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
-  async function verify (token: string, confirm?: ConfirmBinding, source?: string): Promise<Principal> {
+  async function verify (token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
     if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
@@ -72,7 +75,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
     const refusal = refused.get(id)
     if (refusal !== undefined && clock() < refusal.untilMs) throw new InvalidTokenError(refusal.reason)
     // A token that was accepted before is no stranger's.
-    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined ? source ?? null : null)
+    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined && source !== undefined ? source() : null)
     return await requireConfirmed(await asking, confirm)
   }
 
@@ -93,7 +96,9 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
       return principal
     } catch (error) {
       accepted.delete(id)
-      if (error instanceof InvalidTokenError) refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
+      if (error instanceof InvalidTokenError) {
+        refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
+      }
       throw error
     }
   }

@@ -14,13 +14,16 @@ export interface JwksKeySourceOptions {
   /** The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. */
   readonly jwksUri: string
   readonly dispatcher?: Dispatcher
-  /** Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default 2000. */
+  /**
+   * Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default
+   * 2000.
+   */
   readonly cooldownMs?: number
   /** Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000. */
   readonly maxAgeMs?: number
   /** Age up to which the last keys are used while the server cannot be reached; then nothing is accepted, in ms. Default 3 600 000. */
   readonly maxStaleMs?: number
-  /** Time for one fetch, in ms. Default 5000. */
+  /** Time for one fetch, in ms: a token with a new key id waits for one that hangs. Default 2000. */
   readonly timeoutMs?: number
   readonly fetch?: Fetch
   /** The time in ms since 1970. Default `Date.now`. */
@@ -38,7 +41,8 @@ const REFRESH_AHEAD = 0.8
 
 /**
  * Keys from a JWKS document: fetched ahead of need, by one fetch at a time, kept while the server is away.
- * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a token
+ * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a
+ * token
  * with a new key id never waits longer than the cool-down for the next look.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */
@@ -48,7 +52,7 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   const cooldownMs = options.cooldownMs ?? 2000
   const maxAgeMs = options.maxAgeMs ?? 300_000
   const maxStaleMs = Math.max(options.maxStaleMs ?? 3_600_000, maxAgeMs)
-  const connection: Connection = { timeoutMs: 5000, ...options }
+  const connection: Connection = { timeoutMs: 2000, ...options }
 
   let keys: ReadonlyMap<string, VerificationKey> | null = null
   let fetchedAtMs = 0

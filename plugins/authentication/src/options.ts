@@ -22,7 +22,9 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   /** Where revocation is looked up; whoever made it closes it. */
   readonly status?: StatusSource
   /** Status lists that the plugin follows and closes itself, with the keys of the issuer. */
-  readonly statusLists?: Pick<StatusListSourceOptions, 'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'>
+  readonly statusLists?: Pick<
+    StatusListSourceOptions, 'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'
+  >
   /** Carries the plugin's own connections to the issuer: trusted CAs, client certificate. */
   readonly dispatcher?: Dispatcher
   /** Accept `Authorization: Bearer`. Default true. */

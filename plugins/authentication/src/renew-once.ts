@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { RenewToken } from './strategy.ts'
 
 /**
- * What `request.renewAccessToken` does: however many stages of the request ask, the token is renewed once, and the slots
+ * What `request.renewAccessToken` does: however many stages of the request ask, the token is renewed once, and the
+ * slots
  * `principal` and `accessToken` hold what came of it. A token of somebody else is never taken.
  */
 export function renewOnce (request: FastifyRequest, renew: RenewToken): () => Promise<string | null> {

@@ -14,7 +14,8 @@ export interface StatusListSourceOptions {
   readonly issuer: string
   readonly keys: KeySource
   /**
-   * Which addresses are status lists: the prefix of all of them, which ends in `/` and is followed by one path segment, or a
+   * Which addresses are status lists: the prefix of all of them, which ends in `/` and is followed by one path segment,
+   * or a
    * decision. Everything else is never fetched.
    */
   readonly allowedUris: string | ((uri: string) => boolean)
@@ -23,7 +24,10 @@ export interface StatusListSourceOptions {
   readonly pollMs?: number
   /** How long the last good list is used while no newer one can be had, in ms. Default 300 000. */
   readonly maxStalenessMs?: number
-  /** A list is let go of when no token named it for this long, in ms: the longest life of an access token. Default 900 000. */
+  /**
+   * A list is let go of when no token named it for this long, in ms: the longest life of an access token. Default 900
+   * 000.
+   */
   readonly unusedAfterMs?: number
   /** How many lists are followed; past it the one used longest ago is let go of. Default 1000. */
   readonly maxLists?: number
@@ -69,7 +73,8 @@ const MAX_REMEMBERED = 10_000
  * Follows signed status lists by polling with conditional requests. Many tokens share one list, so a revocation is
  * seen within about `pollMs` without a call per request.
  *
- * A list is followed because tokens name it, and no longer than they do. Letting go never accepts anything: the next token
+ * A list is followed because tokens name it, and no longer than they do. Letting go never accepts anything: the next
+ * token
  * of the list waits until it has been fetched anew.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see draft-ietf-oauth-status-list
@@ -78,7 +83,9 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
   const { clock = Date.now, startTimer = startProcessTimer, log = warn } = options
   const { pollMs = 1000, maxStalenessMs = 300_000, unusedAfterMs = 900_000, maxLists = 1000 } = options
   if (!(unusedAfterMs > 0)) throw new InvalidOptionsError('unusedAfterMs must be positive')
-  if (!Number.isSafeInteger(maxLists) || maxLists < 1) throw new InvalidOptionsError('maxLists must be a positive integer')
+  if (!Number.isSafeInteger(maxLists) || maxLists < 1) {
+    throw new InvalidOptionsError('maxLists must be a positive integer')
+  }
   const isAllowed = statusListAddresses(options.allowedUris, options.issuer)
   const connection: Connection = { timeoutMs: 2000, ...options }
   const maxBytes = options.maxListBytes ?? 1024 * 1024

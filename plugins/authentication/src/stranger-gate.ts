@@ -2,7 +2,10 @@ import { LRUCache } from 'lru-cache'
 import { ServerUnavailableError, ThrottledError } from './errors.ts'
 import { hasCode } from './token-failure.ts'
 
-/** How much of the authorization server callers may use who have nothing to show yet but a token that nobody here has seen. */
+/**
+ * How much of the authorization server callers may use who have nothing to show yet but a token that nobody here has
+ * seen.
+ */
 export interface StrangerLimits {
   /** Calls for one source at a time. Default 8. */
   readonly callsPerSource?: number
@@ -21,9 +24,12 @@ export interface StrangerGate {
    * @param call one call of the authorization server
    * @param charge `refusals`: only a call that is refused counts; `always`: the answer tells nothing, each counts
    * @throws `SALLYPORT_AUTHENTICATION_THROTTLED` (429) past the limits of the source,
-   * `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE` (503) past those of all, both with `Retry-After`; else what `call` throws
+   * `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE` (503) past those of all, both with `Retry-After`; else what `call`
+   * throws
    */
-  readonly pass: <Result>(source: string | null, call: () => Promise<Result>, charge?: 'refusals' | 'always') => Promise<Result>
+  readonly pass: <Result>(
+    source: string | null, call: () => Promise<Result>, charge?: 'refusals' | 'always'
+  ) => Promise<Result>
 }
 
 interface Source { left: number, atMs: number, calls: number }
@@ -44,7 +50,9 @@ export function createStrangerGate (limits: StrangerLimits, clock: () => number)
     source.atMs = clock()
     if (source.left < 1) throw waiting(new ThrottledError(), (1 - source.left) * regainMs)
     if (source.calls >= callsPerSource) throw waiting(new ThrottledError(), 1000)
-    if (calls >= maxCalls) throw waiting(new ServerUnavailableError(), 1000)
+    if (calls >= maxCalls) {
+      throw Object.assign(waiting(new ServerUnavailableError(), 1000), { reason: 'strangers-limited' })
+    }
     // Taken before the answer is there: what is under way counts as refused until it is not.
     source.left--
     source.calls++
@@ -84,7 +92,8 @@ export function strangerLimitMistakes (limits: StrangerLimits): string[] {
 
 /** A decision about the token; an outage is nobody's fault. */
 function isRefusal (error: unknown): boolean {
-  return hasCode(error, 'SALLYPORT_TOKEN_REJECTED') || (error instanceof Error && 'statusCode' in error && error.statusCode === 401)
+  if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) return true
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 401
 }
 
 function waiting (error: InstanceType<typeof ThrottledError>, waitMs: number): Error {

@@ -19,7 +19,8 @@ export function hasCode (error: unknown, code: TokenClientErrorCode): boolean {
 
 /**
  * What the caller is told of a token request that is not a rejection: throttling is 429, everything else 503, both with
- * `Retry-After`; one of our own limits stays what it is. A refusal of what we asked for (scope, grant) is our misconfiguration, so 503 and not 401.
+ * `Retry-After`; one of our own limits stays what it is. A refusal of what we asked for (scope, grant) is our
+ * misconfiguration, so 503 and not 401.
  */
 export function tokenFailure (cause: unknown): FastifyError {
   if (isSallyportError(cause) && cause.code.startsWith('SALLYPORT_AUTHENTICATION_') && isOutage(cause)) return cause
@@ -67,10 +68,13 @@ export async function verifyFresh (verifier: TokenVerifier, tokens: TokenSet): P
 }
 
 /**
- * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the life
+ * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the
+ * life
  * every request would renew. A token without an expiry never ends.
  */
-export function endsSoon ({ issuedAtSeconds, expiresAtSeconds }: Principal, nowMs: number, windowSeconds: number): boolean {
+export function endsSoon (
+  { issuedAtSeconds, expiresAtSeconds }: Principal, nowMs: number, windowSeconds: number
+): boolean {
   if (expiresAtSeconds === null) return false
   const lastThird = issuedAtSeconds === null ? windowSeconds : (expiresAtSeconds - issuedAtSeconds) / 3
   return expiresAtSeconds * 1000 - nowMs <= Math.min(windowSeconds, lastThird) * 1000

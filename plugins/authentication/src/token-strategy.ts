@@ -47,7 +47,7 @@ export function createTokenStrategy (options: TokenStrategyOptions): Strategy {
         const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(accessToken, async confirmation => {
           await confirmBinding(confirmation)
           isConfirmed = true
-        }, sourceOf(request.ip))
+        }, () => sourceOf(request.ip))
         // Also when the verifier is the app's own and knows nothing of bound tokens.
         if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
         if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')

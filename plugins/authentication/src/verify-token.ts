@@ -15,13 +15,14 @@ export interface TokenVerifier {
   /**
    * @param token the token as received
    * @param confirm asked when the token is bound to a key; left out, a bound token is refused
-   * @param source who sent it, as `sourceOf` names it, for a verifier that asks somebody; left out, it asks without limits
+   * @param source says who sent it, as `sourceOf` names it, to a verifier that asks somebody; left out, it asks without
+   * limits
    * @returns who it stands for
    * @throws {InvalidTokenError} `SALLYPORT_AUTHENTICATION_TOKEN_INVALID` (401), with the reason in `reason`
    * @throws {KeysUnavailableError} `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` (503)
    * @throws {StatusUnavailableError} `SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE` (503)
    */
-  readonly verify: (token: string, confirm?: ConfirmBinding, source?: string) => Promise<Principal>
+  readonly verify: (token: string, confirm?: ConfirmBinding, source?: () => string) => Promise<Principal>
 }
 
 /** What the shared-secret mode needs otherwise; not for asymmetric keys. */

@@ -14,7 +14,9 @@ interface Excess { readonly type: keyof Pressure, readonly value: number }
 export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): void {
   const { meter = openPressureMeter(), schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
   const thresholds = thresholdsOf(pressure)
-  const headers = { 'retry-after': String(pressure.retryAfterSeconds ?? 10) }
+  const { message: title, statusCode: status = 503, code } = new OverloadedError()
+  const problem = Object.freeze({ type: 'about:blank', title, status, code })
+  const retryAfter = String(pressure.retryAfterSeconds ?? 10)
   let excess: Excess | null = null
   let shed = 0
 
@@ -36,7 +38,8 @@ export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): 
     const { pressureHandler } = request.routeOptions.config
     if (pressureHandler === undefined) {
       shed++
-      next(Object.assign(new OverloadedError(), { headers }))
+      // Not an error: a line with a stack for each of them would be load of its own. @see RFC 9457
+      void reply.code(status).header('retry-after', retryAfter).type('application/problem+json').send(problem)
       return
     }
     Promise.resolve(pressureHandler(request, reply, excess.type, excess.value))

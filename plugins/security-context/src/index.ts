@@ -36,9 +36,12 @@ declare module 'fastify' {
     /** The access token under which `principal` was accepted: the subject token of an exchange. Never log it. */
     accessToken: string | null
     /**
-     * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed, its key
-     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the new
-     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot is
+     * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed,
+     * its key
+     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the
+     * new
+     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot
+     * is
      * `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null

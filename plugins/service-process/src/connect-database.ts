@@ -53,8 +53,10 @@ export function connectDatabase ({ databaseUrl, databaseConnections, databaseTim
  */
 function dropWhenSilent (driver: DriverConnection, timeoutMs: number): void {
   const { stream } = driver.connection
-  // A little later than the server's own limit, whose answer says more.
-  stream.setTimeout(timeoutMs + 250, () => {
+  // A listener that stays: the one that `setTimeout` takes is gone after the first quiet moment of an idle connection.
+  stream.on('timeout', () => {
     if (!driver.readyForQuery) stream.destroy(new Error('Connection terminated: the database gave no answer in time'))
   })
+  // A little later than the server's own limit, whose answer says more.
+  stream.setTimeout(timeoutMs + 250)
 }

@@ -1,6 +1,6 @@
-import health, { type HealthOptions } from '@sallyport/health'
+import health, { type HealthOptions, type PressureMeter } from '@sallyport/health'
 import { serverTls, type TlsMaterial } from '@sallyport/secure-transport'
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, type Schedule } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { ProcessSettings } from './settings.ts'
@@ -16,6 +16,9 @@ export interface OperationsOptions {
   readonly tls?: TlsMaterial | undefined
   /** What the process needs in order to serve, by name; each rejects when it is not there. */
   readonly checks: NonNullable<HealthOptions['checks']>
+  /** What measures the load, and when. Default: this process, by timer. */
+  readonly meter?: PressureMeter
+  readonly schedule?: Schedule
 }
 
 /**
@@ -23,11 +26,11 @@ export interface OperationsOptions {
  * with the settings of the process. Register it early: what is shed costs least.
  */
 export const operations = fastifyPlugin(async function operations (fastify: FastifyInstance, options: OperationsOptions) {
-  const { settings, tls, checks } = options
+  const { settings, tls, checks, meter, schedule } = options
   const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
   await fastify.register(health, {
     listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
     checks,
-    pressure: { maxEventLoopDelayMs, maxEventLoopUtilization }
+    pressure: { maxEventLoopDelayMs, maxEventLoopUtilization, ...(meter && { meter }), ...(schedule && { schedule }) }
   })
 }, { name: '@sallyport/operations', fastify: '5.x' })

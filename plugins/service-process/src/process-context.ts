@@ -13,6 +13,8 @@ export interface ProcessContext {
   readonly tls: TlsMaterial | null
   /** Calls peers, whose certificates it verifies; `null` without TLS material. */
   readonly peers: Agent | null
+  /** Another agent like `peers`, with connections and queues of its own: for calls that must not wait for those of `peers`. */
+  readonly openPeers: () => Agent | null
   readonly tracing: Tracing
   /** The pool of the app role. */
   readonly database: Knex
@@ -45,11 +47,18 @@ export async function openContext (
   const closing: Array<() => Promise<unknown>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
-  const peers = tls === null ? null : createPeerAgent({ ...tls, addresses: addressTable(settings.peerAddresses) })
   const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
   const database = connectDatabase(settings)
   closing.push(() => tracing.close(), () => database.destroy())
-  if (peers !== null) closing.push(() => peers.close())
+
+  function openPeers (): Agent | null {
+    if (tls === null) return null
+    const agent = createPeerAgent({ ...tls, addresses: addressTable(settings.peerAddresses) })
+    closing.push(() => agent.close())
+    return agent
+  }
+
+  const peers = openPeers()
   checks.database = async () => { await database.raw('select 1') }
 
   async function discover<Found> (what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
@@ -61,7 +70,7 @@ export async function openContext (
   }
 
   return {
-    context: { name, tls, peers, tracing, database, discover, checks, closeLater: close => { closing.push(close) } },
+    context: { name, tls, peers, openPeers, tracing, database, discover, checks, closeLater: close => { closing.push(close) } },
     close: async () => {
       for (const close of closing.reverse()) await close().catch((err: unknown) => { log.warn({ err }, 'closing') })
     }

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import type { TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 
-/** A cached token is dropped this long before it expires, so that it outlives the call it is used for; a short-lived one in its last third. */
+/**
+ * A cached token is dropped this long before it expires, so that it outlives the call it is used for; a short-lived one
+ * in its last third.
+ */
 const MARGIN_MS = 10_000
 
 /** What a token is cached for. `subjectToken` is `null` for the service's own tokens (client credentials). */

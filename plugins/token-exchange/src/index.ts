@@ -76,12 +76,18 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     }
   }
 
-  /** The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are tried once more. */
-  async function exchangeRenewing (request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken & { readonly fresh: boolean }> {
+  /**
+   * The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are
+   * tried once more.
+   */
+  async function exchangeRenewing (
+    request: FastifyRequest, question: TokenQuestion
+  ): Promise<ExchangedToken & { readonly fresh: boolean }> {
     try {
       return { question, ...await cache.get(question) }
     } catch (error) {
-      const subjectToken = codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? await renewedToken(request, question.subjectToken) : null
+      if (codeOf(error) !== 'SALLYPORT_TOKEN_REJECTED') throw error
+      const subjectToken = await renewedToken(request, question.subjectToken)
       if (subjectToken === null) throw error
       const again = { ...question, subjectToken }
       return { question: again, ...await cache.get(again) }
@@ -102,7 +108,9 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     return answer
   }
 
-  fastify.decorateRequest('exchangeToken', async function exchangeToken (this: FastifyRequest, audience: string, scope?: string): Promise<string> {
+  fastify.decorateRequest('exchangeToken', async function exchangeToken (
+    this: FastifyRequest, audience: string, scope?: string
+  ): Promise<string> {
     return (await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })).token
   })
   fastify.decorateRequest('dropExchangedToken', function dropExchangedToken (this: FastifyRequest, audience: string, scope?: string): void {
@@ -112,7 +120,8 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
     return {
       request: async call => {
         const upstream = upstreamOf(audience)
-        const { question, token } = await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope })
+        const asked = { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope }
+        const { question, token } = await exchange(this, asked)
         return callWith(upstream, question, token, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
       }
     }
@@ -134,7 +143,9 @@ function subjectTokenOf (request: FastifyRequest): string {
   return request.accessToken
 }
 
-/** A new token of the caller in place of a refused one, `null` when there is none: renewed meanwhile, or by this call. */
+/**
+ * A new token of the caller in place of a refused one, `null` when there is none: renewed meanwhile, or by this call.
+ */
 async function renewedToken (request: FastifyRequest, refusedToken: string | null): Promise<string | null> {
   if (request.accessToken === refusedToken) await request.renewAccessToken?.()
   return request.accessToken === refusedToken ? null : request.accessToken

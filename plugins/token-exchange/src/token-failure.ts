@@ -28,7 +28,8 @@ export function tokenFailure (answer: FailedAnswer, subjectTokenSent: boolean, n
   const decision = statusCode >= 400 && statusCode < 500 && typeof code === 'string'
   // A client that is not known or not authenticated is our misconfiguration: nothing the caller can mend, an alarm for the operator.
   if (!decision || code === 'invalid_client') return unavailable(cause, wait)
-  if (code === 'invalid_grant' || (subjectTokenSent && (code === 'invalid_request' || code === 'invalid_token'))) return new TokenRejectedError({ cause })
+  const aboutSubject = subjectTokenSent && (code === 'invalid_request' || code === 'invalid_token')
+  if (code === 'invalid_grant' || aboutSubject) return new TokenRejectedError({ cause })
   return new TokenNotGrantedError({ cause })
 }
 

@@ -45,7 +45,12 @@ export async function buildService (
   await app.register(operations, {
     settings,
     tls,
-    checks: { database: async () => { await db.raw('select 1') }, keys: () => keys.ready(), ...collaborators.checks }
+    checks: {
+      database: async () => { await db.raw('select 1') },
+      keys: () => keys.ready(),
+      audit: async () => { await app.auditHealth.check() },
+      ...collaborators.checks
+    }
   })
 
   // What is ambiguous is refused before anybody interprets it.

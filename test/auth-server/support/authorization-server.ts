@@ -87,7 +87,8 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
       store: postgresStore(pool), clock: () => clock.ms, passwordParameters: CHEAP, unfulfilledAudit: 'refuse', ...collaborators, ...moreCollaborators
     })
     if (PREFIX !== '') mountUnderPrefix(app)
-    app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+    // Before the answer leaves: what the audit log writes behind it would hold the events back.
+    app.addHook('onSend', async request => { events.push(...request.securityEvents) })
     t.after(async () => {
       await app.close()
       await pool.destroy()

@@ -280,7 +280,7 @@ t.test('a declared read and a reported effect are written without the handler', 
   const app = await buildApp(t, { db }, app => {
     app.get('/orders/:orderId', { config: { access: 'public', audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' } } } }, async () => ({}))
     app.post('/login', { config: { access: 'public', audit: { action: 'session.login' } } }, async request => {
-      request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'login', detail: { subject: 'user-9' } })
+      request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'login', subject: 'user-9' })
       return {}
     })
   })

@@ -1,3 +1,4 @@
+import type { SecurityEvent } from '@sallyport/security-context'
 import Fastify from 'fastify'
 import auditLog, { sealNow } from '@sallyport/audit-log'
 import t from 'tap'
@@ -9,7 +10,7 @@ t.test('the audit route', async t => {
   const { app: db } = await auditDatabase(t)
   let second = 0
   const app = await buildApp(t, { db, route: ROUTE, sealer: { intervalMs: 3_600_000 }, clock: () => new Date(Date.UTC(2026, 10, 23, 10, 0, second++)) }, () => {})
-  for (let i = 0; i < 5; i++) await app.auditSink.write({ action: i % 2 === 0 ? 'order.create' : 'order.cancel', outcome: i === 4 ? 'denied' : 'success', subject: `user-${i}`, resource: { type: 'order', id: `o-${i}` } })
+  for (let i = 0; i < 5; i++) await app.auditSink.write({ action: i % 2 === 0 ? 'order.create' : 'order.cancel', outcome: i === 4 ? 'denied' : 'success', subject: `user-${i}`, clientId: `client-${i}`, nameTried: `courier${i}`, resource: { type: 'order', id: `o-${i}` } })
   const get = async (query: string): Promise<{ status: number, body: { events: { sequence: number, action: string, subject: string }[], next: number | null, code?: string } }> => {
     const response = await app.inject({ url: `/audit${query}`, headers: { 'x-test-subject': 'admin-1' } })
     return { status: response.statusCode, body: response.json() }
@@ -30,6 +31,8 @@ t.test('the audit route', async t => {
     const sequences = async (query: string): Promise<number[]> => (await get(`${query}&order=oldest`)).body.events.map(event => event.sequence)
     t.same(await sequences('?subject=user-3'), [4])
     t.same(await sequences('?action=order.cancel'), [2, 4])
+    t.same(await sequences('?clientId=client-2'), [3])
+    t.same(await sequences('?nameTried=courier1'), [2])
     t.same(await sequences('?outcome=denied'), [5])
     t.same(await sequences('?resourceType=order&resourceId=o-1'), [2])
     t.same(await sequences('?resourceType=ticket'), [])
@@ -71,11 +74,30 @@ t.test('the audit route carries its policy, and does not exist without the optio
   t.equal((await sealNow(db)).sealed, 1)
 })
 
+t.test('the filter by subject finds who logged in and whose password was wrong; the one by name follows a name that is no account', async t => {
+  const { app: db } = await auditDatabase(t)
+  const app = await buildApp(t, { db, route: ROUTE, sealer: { intervalMs: 3_600_000 } }, app => {
+    app.post<{ Body: SecurityEvent }>('/login', { config: { access: 'public', audit: { action: 'session.login' } } }, async (request, reply) => {
+      request.securityEvents.push(request.body)
+      return reply.code(request.body.outcome === 'success' ? 200 : 401).send({})
+    })
+  })
+  const login = async (event: Pick<SecurityEvent, 'outcome' | 'reason'> & Partial<SecurityEvent>) => app.inject({ method: 'POST', url: '/login', payload: { stage: 'session', ...event } })
+  await login({ outcome: 'success', reason: 'login-succeeded', subject: 'user-9' })
+  await login({ outcome: 'denied', reason: 'password-wrong', subject: 'user-9', nameTried: 'customer9' })
+  await login({ outcome: 'denied', reason: 'login-rejected', nameTried: 'nobody' })
+  const found = async (query: Record<string, string>) => (await app.inject({ url: `/audit?${new URLSearchParams(query).toString()}` })).json<{ events: Array<{ reason: string, nameTried: string }> }>().events
+  t.same((await found({ subject: 'user-9' })).map(({ reason }) => reason).toSorted(), ['login-succeeded', 'password-wrong'])
+  t.match(await found({ nameTried: 'customer9' }), [{ reason: 'password-wrong' }])
+  const [unknown] = (await found({ action: 'session.login' })).filter(({ reason }) => reason === 'login-rejected')
+  t.match(await found({ nameTried: unknown?.nameTried ?? '' }), [{ reason: 'login-rejected' }])
+})
+
 t.test('every boot mistake is named at once', async t => {
   const app = Fastify().decorateRequest('principal', null)
-  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0, stalledAfterIntervals: 0 }, writeTimeoutMs: -1, maxWaitingRows: 0.5, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
+  await t.rejects(async () => { await app.register(auditLog, { db: {} as never, process: '', sealer: { intervalMs: 0, stalledAfterIntervals: 0 }, writeTimeoutMs: -1, maxWaitingRows: 0.5, refusals: { intervalMs: 0, maxKeys: 0 }, nameKey: { id: 'process', key: new Uint8Array(31) }, unfulfilled: 'maybe' as never, route: { path: 'audit', access: 'public' as never } }) }, {
     code: 'SALLYPORT_AUDIT_OPTIONS',
-    message: /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access/
+    message: /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*refusals\.intervalMs .*refusals\.maxKeys .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access.*nameKey/
   })
 })
 

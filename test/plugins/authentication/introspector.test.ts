@@ -144,3 +144,15 @@ t.test('alone, every bearer token is introspected, and an outage is 503', async 
   t.equal(inactive.statusCode, 401)
   t.equal(inactive.headers['www-authenticate'], `Bearer realm="${AUDIENCE}", error="invalid_token"`)
 })
+
+t.test('an endpoint that is found later is an outage until then, and no endpoint means that no opaque token is good', async t => {
+  let found: string | null | undefined
+  const { fetch, introspector } = setUp({ endpoint: async () => { if (found === undefined) throw new Error('not found yet'); return found } })
+  await t.rejects(introspector.verify('a'), { ...UNAVAILABLE, cause: { message: 'not found yet' } })
+  t.equal(fetch.calls.length, 0)
+  found = endpoint
+  t.match(await introspector.verify('a'), { issuer: ISSUER })
+  found = null
+  await t.rejects(introspector.verify('b'), INACTIVE)
+  t.equal(fetch.calls.length, 1)
+})

@@ -17,7 +17,9 @@ export function virtualTime (startMs: number, atRest: () => Promise<void>): Virt
 
   function next (untilMs: number): { readonly dueMs: number, readonly run: () => void } | null {
     let found: { readonly dueMs: number, readonly run: () => void } | null = null
-    for (const timer of timers) if (timer.dueMs <= untilMs && (found === null || timer.dueMs < found.dueMs)) found = timer
+    for (const timer of timers) {
+      if (timer.dueMs <= untilMs && (found === null || timer.dueMs < found.dueMs)) found = timer
+    }
     return found
   }
 

@@ -1,14 +1,14 @@
 import health, { openPressureMeter, type Pressure } from '@sallyport/health'
 import { problemDetails } from '@sallyport/security-context'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 
 const LOAD: Pressure = { eventLoopDelay: 0, eventLoopUtilization: 0, heapUsedBytes: 0, rssBytes: 0 }
 const THRESHOLDS = { maxEventLoopDelayMs: 500, maxEventLoopUtilization: 0.98, maxHeapUsedBytes: 1000, maxRssBytes: 2000 }
 
 /** An app whose load the test decides: `measure` is the next sample. */
-async function start (t: Test): Promise<{ app: FastifyInstance, measure: (load: Partial<Pressure>) => Promise<void> }> {
-  const app = Fastify()
+async function start (t: Test, logger: FastifyServerOptions['logger'] = false): Promise<{ app: FastifyInstance, measure: (load: Partial<Pressure>) => Promise<void> }> {
+  const app = Fastify({ logger })
   t.after(async () => { await app.close() })
   await app.register(problemDetails)
   let load = LOAD
@@ -41,6 +41,18 @@ t.test('above a threshold requests are shed with 503 and Retry-After, as Problem
   t.equal(response.statusCode, 503)
   t.equal(response.headers['retry-after'], '7')
   t.same(response.json(), { type: 'about:blank', title: 'The service is overloaded', status: 503, code: 'SALLYPORT_HEALTH_OVERLOADED' })
+})
+
+t.test('a flood that is shed is two lines in the log, its beginning and its end with the count', async t => {
+  const lines: Array<{ level: number, msg: string, shed?: number, type?: string }> = []
+  const { app, measure } = await start(t, { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } })
+  lines.length = 0
+  await measure({ eventLoopDelay: 501 })
+  for (let n = 0; n < 20; n++) await app.inject('/')
+  await measure({})
+  const told = lines.filter(({ msg }) => !/incoming request|request completed/.test(msg))
+  t.match(told, [{ msg: 'overloaded: requests are shed', type: 'eventLoopDelay' }, { msg: 'no longer overloaded', shed: 20 }])
+  t.equal(told.length, 2)
 })
 
 t.test('a route\'s own pressure handler decides for it', async t => {

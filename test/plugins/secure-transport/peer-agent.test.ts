@@ -36,7 +36,7 @@ function agentFor (t: Test, options: Partial<PeerAgentOptions> = {}) {
 }
 
 async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => { setImmediate(resolve) })
+  while (!condition()) await new Promise(resolve => { setTimeout(resolve, 2) })
 }
 
 t.test('calls past the connections wait in a bounded queue, and one more is refused at once', async t => {

@@ -40,7 +40,7 @@ async function ask (url: string, agent: Agent): Promise<IncomingMessage & { body
   return Object.assign(response, { body: await text(response) })
 }
 
-t.test('SIGTERM fails readiness first, and for the delay everything is served with Connection: close', async t => {
+t.test('P2: SIGTERM fails readiness first, and for the delay everything is served with Connection: close', async t => {
   const { child, ended, url, isReady, port } = await serve(t, ['0', '', NEVER])
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => { agent.destroy() })
@@ -57,7 +57,7 @@ t.test('SIGTERM fails readiness first, and for the delay everything is served wi
   await t.rejects(open(t, port), { code: 'ECONNREFUSED' })
 })
 
-t.test('a request that is under way when the listener closes is answered, and the process ends with 0', async t => {
+t.test('P2: a request that is under way when the listener closes is answered, and the process ends with 0', async t => {
   const { child, ended, url, message, output, port } = await serve(t, ['0', '', '0'])
   const slow = fetch(`${url}/slow`)
   await message('entered')
@@ -72,7 +72,7 @@ t.test('a request that is under way when the listener closes is answered, and th
   t.match(output(), 'closed in order')
 })
 
-t.test('connections that have sent nothing or half a head do not hold up the end', async t => {
+t.test('P2: connections that have sent nothing or half a head do not hold up the end', async t => {
   const { child, ended, output, port } = await serve(t, ['0', '', '0', NEVER])
   const sockets = await Promise.all(['', 'GET / HTTP/1.1\r\nHost: x', 'GET / HT'].map(sent => open(t, port, sent)))
   child.kill('SIGTERM')

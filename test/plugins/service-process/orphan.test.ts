@@ -30,7 +30,7 @@ function isAlive (pid: number): boolean {
   }
 }
 
-t.test('a service whose launcher was killed while it wrote much ends by itself and frees its port', async t => {
+t.test('P2: a service whose launcher was killed while it wrote much ends by itself and frees its port', async t => {
   await Promise.all(Array.from({ length: 3 }, async () => { await orphan(t) }))
 })
 

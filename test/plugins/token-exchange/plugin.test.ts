@@ -68,7 +68,7 @@ t.test('a cached token is dropped ten seconds before it expires', async t => {
   t.same((await get(app, '/exchange/order-service')).json(), { token: 'token-2' })
 })
 
-t.test('a short-lived token is dropped in the last third of its life: with 20 seconds not each request is an exchange', async t => {
+t.test('a short-lived token is dropped in its last third: with 20 seconds not each request is an exchange', async t => {
   const { app, server, now } = await setup(t)
   server.answer = () => ({ ...TOKEN_ANSWER, expires_in: 20 })
   for (let second = 0; second < 56; second++) {

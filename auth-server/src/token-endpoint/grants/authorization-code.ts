@@ -32,7 +32,10 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   return await refusalsAbout({ subject: stored.code.userId }, async () => await redeem(server, request, hash, stored))
 }
 
-async function redeem (server: AuthorizationServer, { client, parameters, connection, audit }: GrantRequest, hash: Buffer, stored: StoredAuthorizationCode): Promise<TokenResponse> {
+async function redeem (
+  server: AuthorizationServer, request: GrantRequest, hash: Buffer, stored: StoredAuthorizationCode
+): Promise<TokenResponse> {
+  const { client, parameters, connection, audit } = request
   const verifier = parameters.get('code_verifier')
   if (verifier === undefined || !VERIFIER_FORM.test(verifier)) throw invalidRequest('code-verifier-form', 'The code verifier is missing or not valid')
   const code = await usableCode(server, client, stored, audit)
@@ -49,7 +52,9 @@ async function redeem (server: AuthorizationServer, { client, parameters, connec
   })
 }
 
-async function usableCode (server: AuthorizationServer, client: Client, { code, sessionId }: StoredAuthorizationCode, audit: WriteAudit): Promise<AuthorizationCode> {
+async function usableCode (
+  server: AuthorizationServer, client: Client, { code, sessionId }: StoredAuthorizationCode, audit: WriteAudit
+): Promise<AuthorizationCode> {
   if (code.clientId !== client.id) throw invalidGrant('code-foreign')
   if (sessionId !== null) await refuseUsedCode(server, sessionId, audit)
   if (server.clock() >= code.expiresAtMs) throw invalidGrant('code-expired')
@@ -68,7 +73,8 @@ async function refuseUsedCode (server: AuthorizationServer, sessionId: string, a
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId }, 'code-reused', server.clock())
     for (const { userId, clientId } of ended) {
-      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'code-reused', subject: userId, clientId, resource: { type: 'session', id: sessionId } })
+      const parties = { subject: userId, clientId, resource: { type: 'session', id: sessionId } }
+      await audit(trx, { action: 'session.end', outcome: 'success', reason: 'code-reused', ...parties })
     }
   })
   throw invalidGrant('code-reused')

@@ -20,7 +20,12 @@ export async function handle (server: AuthorizationServer, { client, parameters,
   const scopes = requestedScopes(parameters.get('scope'), client.scopes.filter(scope => atAudience.includes(scope)))
   const issued = await server.issueAccessToken(client, { subject: client.id, audience, scopes, roles: [], sessionId: null, status: client.status })
   await audit(server.store, {
-    action: 'token.issue', outcome: 'success', subject: client.id, clientId: client.id, resource: { type: 'client', id: client.id }, detail: { grant: name, audience, jtiHash: jtiHashOf(issued.claims.jti) }
+    action: 'token.issue',
+    outcome: 'success',
+    subject: client.id,
+    clientId: client.id,
+    resource: { type: 'client', id: client.id },
+    detail: { grant: name, audience, jtiHash: jtiHashOf(issued.claims.jti) }
   })
   return tokenResponse(issued)
 }

@@ -31,7 +31,9 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   if (!client.audiences.includes(audience)) throw invalidTarget('audience-not-allowed')
   const subject = await verifySubject(server, client, requireParameter(parameters, 'subject_token'))
   // One link more, and no resource server would take the token.
-  if (lengthOfActorChain(subject.claims.act) >= LONGEST_ACTOR_CHAIN) throw invalidRequest('actor-chain-too-long', 'The subject token has passed through too many clients')
+  if (lengthOfActorChain(subject.claims.act) >= LONGEST_ACTOR_CHAIN) {
+    throw invalidRequest('actor-chain-too-long', 'The subject token has passed through too many clients')
+  }
 
   const roles = subject.claims.sid === undefined ? null : subject.claims.roles
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(audience), roles)
@@ -53,7 +55,12 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
     subject: subject.claims.sub,
     clientId: client.id,
     resource: { type: 'client', id: client.id },
-    detail: { audience, subjectJtiHash: jtiHashOf(subject.claims.jti), jtiHash: jtiHashOf(issued.claims.jti), txn: subject.claims.txn }
+    detail: {
+      audience,
+      subjectJtiHash: jtiHashOf(subject.claims.jti),
+      jtiHash: jtiHashOf(issued.claims.jti),
+      txn: subject.claims.txn
+    }
   })
   return tokenResponse(issued, { issued_token_type: ACCESS_TOKEN_TYPE ?? '' })
 }

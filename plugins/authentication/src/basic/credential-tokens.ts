@@ -16,7 +16,9 @@ export interface CredentialTokens {
    */
   readonly obtain: (credential: BasicCredential, connection: EndUserConnection) => Promise<VerifiedToken>
   /** Another token than this one, which the issuer refuses; throws as `obtain`. */
-  readonly replace: (refusedToken: string, credential: BasicCredential, connection: EndUserConnection) => Promise<VerifiedToken>
+  readonly replace: (
+    refusedToken: string, credential: BasicCredential, connection: EndUserConnection
+  ) => Promise<VerifiedToken>
   /** Revokes the refresh tokens that are held; ends in bounded time and never rejects. */
   readonly drain: () => Promise<void>
 }
@@ -63,11 +65,14 @@ export function createCredentialTokens (options: ResolvedBasicOptions, verifier:
     }
   }
 
-  async function replace (refusedToken: string, credential: BasicCredential, connection: EndUserConnection): Promise<VerifiedToken> {
+  async function replace (
+    refusedToken: string, credential: BasicCredential, connection: EndUserConnection
+  ): Promise<VerifiedToken> {
     const key = keyOf(credential)
     const seen = held.get(key)
     // Another request was here first, if what is held is not the refused token any more.
-    const usable = seen === undefined || seen.accessToken === refusedToken ? null : await verifyOrNull(verifier, seen.accessToken)
+    const isOther = seen !== undefined && seen.accessToken !== refusedToken
+    const usable = isOther ? await verifyOrNull(verifier, seen.accessToken) : null
     return usable ?? await once(key, () => renew(key, seen, credential, connection))
   }
 

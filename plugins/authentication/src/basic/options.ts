@@ -11,12 +11,14 @@ export interface BasicOptions {
   readonly scope?: string
   /**
    * Whether browsers get the Basic challenge, which makes them show a dialog of their own and keep the password until they
-   * are closed. Default false. A browser is told by its `Sec-Fetch-*` headers or `Origin`; clients without them are always
+   * are closed. Default false. A browser is told by its `Sec-Fetch-*` headers or `Origin`; clients without them are
+   * always
    * offered it.
    */
   readonly browserChallenge?: boolean
   /**
-   * Own origins (`https://shop.example`): pages of other ones may change nothing with the password that a browser remembers.
+   * Own origins (`https://shop.example`): pages of other ones may change nothing with the password that a browser
+   * remembers.
    * Default: scheme and host of each request, right unless a proxy that Fastify does not trust ends TLS.
    */
   readonly origins?: readonly string[]

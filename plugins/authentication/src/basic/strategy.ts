@@ -16,8 +16,10 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
  * no service ever.
  *
- * A browser that remembers a password sends it with requests of any site's page, like a cookie. So what changes something is
- * refused when it comes from a foreign page, before the password is looked at; a client that is no browser says nothing of
+ * A browser that remembers a password sends it with requests of any site's page, like a cookie. So what changes
+ * something is
+ * refused when it comes from a foreign page, before the password is looked at; a client that is no browser says nothing
+ * of
  * pages and is not.
  * @param fastify where close hooks go
  * @param options the strategy's options, found to be without mistakes
@@ -36,7 +38,8 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
 
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
-    if (isUnsafe(request.method, request.headers) && isForeign(request.headers, ownOrigins(resolved.origins, request))) {
+    const { method, headers } = request
+    if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(resolved.origins, request))) {
       return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
     }
     const credential = await parse(request, reply)
@@ -44,17 +47,23 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
     const connection = connectionOf(request)
     try {
       const verified = await tokens.obtain(credential, connection)
-      const renew = async (refusedToken: string): Promise<VerifiedToken | null> => await tokens.replace(refusedToken, credential, connection).catch(nullIfRejected)
+      const renew = async (refusedToken: string): Promise<VerifiedToken | null> =>
+        await tokens.replace(refusedToken, credential, connection).catch(nullIfRejected)
       return { kind: 'accepted', ...verified, renew }
     } catch (error) {
       // A new error for each request: requests that shared the refusal must not share its headers.
-      if (isRejection(error)) return { ...refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected'), about: { nameTried: credential.username } }
+      if (isRejection(error)) {
+        const refusal = refused(request, new BasicRejectedError({ cause: error }), 'credentials-rejected')
+        return { ...refusal, about: { nameTried: credential.username } }
+      }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
     }
   }
 
-  function refused (request: FastifyRequest, error: FastifyError, reason: string): Extract<StrategyResult, { kind: 'refused' }> {
+  function refused (
+    request: FastifyRequest, error: FastifyError, reason: string
+  ): Extract<StrategyResult, { kind: 'refused' }> {
     const shown = challengeFor(request)
     return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
   }

@@ -82,7 +82,9 @@ export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
     return { kind: 'tokens', accessToken: access?.token ?? null, refreshToken: refresh?.token ?? null, pairingId }
   }
 
-  function openCookie (name: string, purpose: string, sent: ReadonlyMap<string, string>): PairedToken | null | undefined {
+  function openCookie (
+    name: string, purpose: string, sent: ReadonlyMap<string, string>
+  ): PairedToken | null | undefined {
     const sealed = joinCookie(name, sent)
     if (sealed === null || sealed === undefined) return sealed
     const text = sealer.open(`${purpose}\0${name}`, sealed)

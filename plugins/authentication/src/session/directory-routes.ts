@@ -41,10 +41,13 @@ function accessTokenOf ({ accessToken }: FastifyRequest): string {
 }
 
 /**
- * What the directory answers under the caller's token; one that the issuer refuses is renewed once. An outage behind the
+ * What the directory answers under the caller's token; one that the issuer refuses is renewed once. An outage behind
+ * the
  * directory is 503 or 429, as everywhere.
  */
-async function answered<Result> (request: FastifyRequest, ask: (accessToken: string) => Promise<Result>): Promise<Result> {
+async function answered<Result> (
+  request: FastifyRequest, ask: (accessToken: string) => Promise<Result>
+): Promise<Result> {
   try {
     try {
       return await ask(accessTokenOf(request))

@@ -28,9 +28,10 @@ export function createLogin (core: SessionCore) {
     const { principal } = await openSession(core, request, reply, tokens, place)
     // The audit trail names who logged in; no stage ran before this public route.
     request.principal = principal
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', subject: principal.subject, nameTried: username })
-    if (place === 'body') return bodyTokens(tokens)
     const { subject, roles, scopes, expiresAtSeconds } = principal
+    const who = { subject, nameTried: username }
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', ...who })
+    if (place === 'body') return bodyTokens(tokens)
     return { subject, roles, scopes, expiresAtSeconds }
   }
 }
@@ -64,7 +65,9 @@ async function passwordGrant ({ options }: SessionCore, request: FastifyRequest,
       throw new LoginRejectedError({ cause: error })
     }
     const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
-    const ending = throttled ? { outcome: 'denied', reason: 'login-throttled' } as const : { outcome: 'failure', reason: 'login-unavailable' } as const
+    const ending = throttled
+      ? { outcome: 'denied', reason: 'login-throttled' } as const
+      : { outcome: 'failure', reason: 'login-unavailable' } as const
     recordEvent(request, { stage: 'session', ...ending, nameTried: username })
     throw tokenFailure(error)
   }

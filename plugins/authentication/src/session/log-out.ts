@@ -40,16 +40,22 @@ function takeCookies (core: SessionCore, request: FastifyRequest, reply: Fastify
     throw new CsrfRefusedError()
   }
   core.clearCookies(request, reply)
-  if (cookies.kind === 'mismatched') recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
+  if (cookies.kind === 'mismatched') {
+    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
+  }
   return cookies.kind === 'tokens' ? cookies : {}
 }
 
 interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
-  /** Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed. */
+  /**
+   * Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed.
+   */
   readonly source: string | null
 }
 
-async function endSession (core: SessionCore, request: FastifyRequest, { accessToken, refreshToken, source }: Leaving): Promise<void> {
+async function endSession (
+  core: SessionCore, request: FastifyRequest, { accessToken, refreshToken, source }: Leaving
+): Promise<void> {
   const { verifier, refresher, ended, revoker } = core
   // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
   const principal = accessToken == null ? null : await verifier.verify(accessToken).catch(() => null)

@@ -30,7 +30,8 @@ export interface SessionOptions {
   /** Scope to ask for at login. Default: what the server grants. */
   readonly scope?: string
   /**
-   * A session is refreshed this long before its access token expires, and no sooner than in the last third of the token's
+   * A session is refreshed this long before its access token expires, and no sooner than in the last third of the
+   * token's
    * life: a short-lived token is not renewed by each request. Default 30.
    */
   readonly refreshAheadSeconds?: number

@@ -6,7 +6,7 @@ import { hasCode, tokenFailure, verifyFresh, verifyOrNull, type VerifiedToken } 
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
-import type { SessionTokens } from './cookie-jar.ts'
+import type { CookieJar } from './cookie-jar.ts'
 import type { ResolvedSessionOptions } from './options.ts'
 
 /** What the plugin gives its sessions. */
@@ -33,7 +33,10 @@ export interface Asking {
 
 /** Refreshes sessions, once for all requests that ask for the same. */
 export interface SessionRefresher {
-  /** @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what the verifier throws (503) */
+  /**
+   * @throws `SALLYPORT_AUTHENTICATION_SESSION_ENDED` (401), `…_THROTTLED` (429), `…_SERVER_UNAVAILABLE` (503), or what
+   * the verifier throws (503)
+   */
   readonly refresh: (refreshToken: string, asking: Asking) => Promise<RenewedSession>
   /** Notes a refresh token of the authorization server: who presents it later is no stranger. */
   readonly remember: (tokens: TokenSet) => void
@@ -55,7 +58,7 @@ interface Retained { readonly renewed: RenewedSession, readonly untilMs: number 
  * @param seal makes the cookies of new tokens
  */
 export function createSessionRefresher (
-  options: ResolvedSessionOptions, { verifier, gate }: SessionTools, seal: (tokens: SessionTokens, pairingId: string) => readonly NamedValue[]
+  options: ResolvedSessionOptions, { verifier, gate }: SessionTools, seal: CookieJar['seal']
 ): SessionRefresher {
   const { tokenClient, clock } = options
   const macKey = createSecretKey(randomBytes(32))
@@ -67,7 +70,8 @@ export function createSessionRefresher (
 
   async function refresh (refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const known = newest(refreshToken)
-    if (known !== null && known.accessToken !== asking.refusedToken && await verifyOrNull(verifier, known.accessToken) !== null) return known
+    const isOther = known !== null && known.accessToken !== asking.refusedToken
+    if (isOther && await verifyOrNull(verifier, known.accessToken) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOf(current)
     const flight = flights.get(key) ?? renew(key, current, asking).finally(() => flights.delete(key))
@@ -111,7 +115,9 @@ export function createSessionRefresher (
   }
 
   async function requested (key: string, refreshToken: string, { connection, source }: Asking): Promise<TokenSet> {
-    if ((rejectedUntilMs.get(key) ?? 0) > clock()) throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
+    if ((rejectedUntilMs.get(key) ?? 0) > clock()) {
+      throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
+    }
     const stranger = source === undefined || issued.has(key) ? null : source
     try {
       const tokens = await gate.pass(stranger, async () => await tokenClient.refresh({ refreshToken, connection }))

@@ -38,8 +38,13 @@ export function isCsrfSafe (headers: IncomingHttpHeaders, ownOrigins: readonly s
   return isSameOrigin(headers, ownOrigins) || headers[CSRF_HEADER] === '1'
 }
 
-/** The app's own origins: those configured, or the one that the request was sent to, as a browser spells it (without a default port). */
-export function ownOrigins (configured: readonly string[] | null, { protocol, host }: FastifyRequest): readonly string[] {
+/**
+ * The app's own origins: those configured, or the one that the request was sent to, as a browser spells it (without a
+ * default port).
+ */
+export function ownOrigins (
+  configured: readonly string[] | null, { protocol, host }: FastifyRequest
+): readonly string[] {
   if (configured !== null) return configured
   const url = `${protocol}://${host}`
   return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
@@ -47,7 +52,9 @@ export function ownOrigins (configured: readonly string[] | null, { protocol, ho
 
 /** Every mistake in configured origins, in words for the operator. */
 export function originMistakes (option: string, origins: readonly string[] | null): string[] {
-  return (origins ?? []).filter(origin => URL.parse(origin)?.origin !== origin).map(origin => `${option}: ${origin} is not an origin`)
+  return (origins ?? [])
+    .filter(origin => URL.parse(origin)?.origin !== origin)
+    .map(origin => `${option}: ${origin} is not an origin`)
 }
 
 /** Whether a page of another origin sent this. Clients that are not browsers say nothing and are not foreign. */

@@ -11,14 +11,16 @@ export interface SessionRevoker {
    * answered alike for every token (RFC 7009 §2.2)
    * @throws what the token client throws; `SALLYPORT_AUTHENTICATION_THROTTLED` (429) and `…_SERVER_UNAVAILABLE` (503)
    */
-  readonly revoke: (token: string, tokenTypeHint: 'access_token' | 'refresh_token', source: string | null) => Promise<void>
+  readonly revoke: (token: string, hint: 'access_token' | 'refresh_token', source: string | null) => Promise<void>
 }
 
 const REVOKED_MS = 60_000
 const MAX_REVOKED = 10_000
 
 /** Makes the revoker of these options. */
-export function createSessionRevoker ({ tokenClient, clock }: ResolvedSessionOptions, gate: StrangerGate): SessionRevoker {
+export function createSessionRevoker (
+  { tokenClient, clock }: ResolvedSessionOptions, gate: StrangerGate
+): SessionRevoker {
   const macKey = createSecretKey(randomBytes(32))
   const revokedUntilMs = new LRUCache<string, number>({ max: MAX_REVOKED })
   return {

@@ -75,9 +75,11 @@ function createRefresh (core: SessionCore) {
     refuseBrowser(request)
     requireText(request.body.refreshToken)
     try {
-      const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, { connection: connectionOf(request), source: sourceOf(request.ip) })
+      const asking = { connection: connectionOf(request), source: sourceOf(request.ip) }
+      const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, asking)
       request.principal = principal
-      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: principal.subject })
+      const { subject } = principal
+      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
       return bodyTokens(tokens)
     } catch (error) {
       recordEvent(request, { stage: 'session', ...refreshEnding(error) })
@@ -88,5 +90,6 @@ function createRefresh (core: SessionCore) {
 
 function refreshEnding (error: unknown): Pick<SecurityEvent, 'outcome' | 'reason'> {
   if (isThrottled(error)) return { outcome: 'denied', reason: 'refresh-throttled' }
-  return isOutage(error) ? { outcome: 'failure', reason: 'refresh-unavailable' } : { outcome: 'denied', reason: 'refresh-rejected' }
+  if (isOutage(error)) return { outcome: 'failure', reason: 'refresh-unavailable' }
+  return { outcome: 'denied', reason: 'refresh-rejected' }
 }

@@ -27,7 +27,9 @@ export const SESSION_CORE = Symbol('sallyport.session')
 const MAX_ENDED = 10_000
 
 /** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
-export async function createSessionCore (fastify: FastifyInstance, given: SessionOptions, { verifier, gate }: SessionTools): Promise<SessionCore> {
+export async function createSessionCore (
+  fastify: FastifyInstance, given: SessionOptions, { verifier, gate }: SessionTools
+): Promise<SessionCore> {
   const options = resolveSessionOptions(given)
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
 

@@ -10,7 +10,11 @@ import type { SessionTools } from './refresh-session.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
 /** A session's tokens as the cookies bring them: either may be missing. */
-interface PresentedTokens { readonly accessToken: string | null, readonly refreshToken: string | null, readonly pairingId: string }
+interface PresentedTokens {
+  readonly accessToken: string | null
+  readonly refreshToken: string | null
+  readonly pairingId: string
+}
 
 /** What a refresh needs of them. */
 interface Refreshable { readonly refreshToken: string, readonly pairingId: string, readonly refusedToken?: string }
@@ -25,11 +29,15 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  * @param options the strategy's options, found to be without mistakes
  * @param tools what verifies the access tokens, and what bounds strangers
  */
-export async function createSessionStrategy (fastify: FastifyInstance, options: SessionOptions, tools: SessionTools): Promise<Strategy> {
+export async function createSessionStrategy (
+  fastify: FastifyInstance, options: SessionOptions, tools: SessionTools
+): Promise<Strategy> {
   const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
-  function renewal (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId }: PresentedTokens): { renew?: RenewToken } {
+  function renewal (
+    request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId }: PresentedTokens
+  ): { renew?: RenewToken } {
     if (refreshToken === null) return {}
     return { renew: async refusedToken => await replace(request, reply, { refreshToken, pairingId, refusedToken }) }
   }
@@ -65,7 +73,9 @@ export async function createSessionStrategy (fastify: FastifyInstance, options: 
 function createResume ({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
   let refreshAheadFromMs = 0
 
-  async function resume (request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, pairingId }: PresentedTokens): Promise<VerifiedToken> {
+  async function resume (
+    request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, pairingId }: PresentedTokens
+  ): Promise<VerifiedToken> {
     const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
     if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
     const now = options.clock()
@@ -83,16 +93,21 @@ function createResume ({ options, verifier, refresher, ended, setCookies, clearC
     }
   }
 
-  async function refreshed (request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId, refusedToken }: Refreshable): Promise<VerifiedToken> {
+  async function refreshed (
+    request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId, refusedToken }: Refreshable
+  ): Promise<VerifiedToken> {
     const renewed = await refresher.refresh(refreshToken, { connection: connectionOf(request), refusedToken })
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject: renewed.principal.subject })
+    const { subject } = renewed.principal
+    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
     return renewed
   }
 
   /** Refreshes because the issuer refuses a token that looks good here; a session that is over is logged out. */
-  async function replace (request: FastifyRequest, reply: FastifyReply, session: Refreshable): Promise<VerifiedToken | null> {
+  async function replace (
+    request: FastifyRequest, reply: FastifyReply, session: Refreshable
+  ): Promise<VerifiedToken | null> {
     try {
       return await refreshed(request, reply, session)
     } catch (error) {

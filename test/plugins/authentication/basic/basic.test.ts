@@ -281,9 +281,10 @@ t.test('past the bound the least recently used credential is dropped and its ses
   t.same(issuer.sessions.map(({ username, ended }) => [username, ended]), [['u1', false], ['u2', true], ['u3', false]])
 })
 
-t.test('browsers show their own dialog only where that is configured: by default neither scripts nor pages get the challenge', async t => {
+t.test('browsers get the challenge only where that is configured: it makes them show a dialog', async t => {
   const asked = await buildApp(t, { session: false, basic: { browserChallenge: true } })
-  t.match((await asked.app.inject({ url: '/orders', headers: { 'sec-fetch-mode': 'navigate' } })).headers['www-authenticate'], CHALLENGE)
+  const page = await asked.app.inject({ url: '/orders', headers: { 'sec-fetch-mode': 'navigate' } })
+  t.match(page.headers['www-authenticate'], CHALLENGE)
   const { app } = await buildApp(t, only)
   for (const authorization of [undefined, basic('customer1', 'no')]) {
     const headers = authorization === undefined ? {} : { authorization }
@@ -300,7 +301,8 @@ t.test('G-03: neither the credential nor a hash that could be guessed is in the 
   const response = await app.inject({ url: '/orders', headers: { authorization: basic('customer1', 'canary-password') } })
   t.notMatch(response.body + JSON.stringify(details()) + JSON.stringify(response.headers), /canary/)
   t.notMatch(response.body + JSON.stringify(response.headers), /customer1/)
-  t.same(details().map(({ nameTried, detail }) => ({ nameTried, detail })), [{ nameTried: 'customer1', detail: { strategy: 'basic' } }], 'the name in its own member only')
+  const named = details().map(({ nameTried, detail }) => [nameTried, detail])
+  t.same(named, [['customer1', { strategy: 'basic' }]], 'the name in its own member only')
 })
 
 t.test('works beside the app\'s own @fastify/basic-auth', async t => {
@@ -324,7 +326,7 @@ t.test('P1: boot names every mistake in the basic options at once', async t => {
   for (const part of ['realm', 'maxCredentials', 'maxRejected', 'refreshAheadSeconds', 'rejectedTtlMs', 'drainTimeoutMs']) t.ok(error?.message.includes(part), part)
 })
 
-t.test('X1: with tokens of 20 seconds a credential is refreshed in the last third of their life, not by each request', async t => {
+t.test('X1: with tokens of 20 seconds a credential is refreshed in their last third, not by each request', async t => {
   const issuer = new FakeIssuer()
   issuer.accessSeconds = 20
   const { app } = await buildApp(t, { ...only, issuer })

@@ -49,7 +49,11 @@ export async function buildApp (t: Test, { session = {}, basic, directory, issue
     ...who,
     handler: async request => ({ subject: request.principal?.subject, roles: request.principal?.roles, token: request.accessToken, sessionId: request.principal?.sessionId })
   })
-  app.get('/exchanged', who, async request => ({ tokens: await Promise.all([request.exchangeToken('order-service'), request.exchangeToken('delivery-service')]), roles: request.principal?.roles }))
+  app.get('/exchanged', who, async request => {
+    const audiences = ['order-service', 'delivery-service']
+    const tokens = await Promise.all(audiences.map(async audience => await request.exchangeToken(audience)))
+    return { tokens, roles: request.principal?.roles }
+  })
   app.get('/cacheable', who, async (_request, reply) => { await reply.header('cache-control', 'public, max-age=3600').send({}) })
   app.addHook('onSend', async function remember (request) { last = [...request.securityEvents] })
   await app.ready()

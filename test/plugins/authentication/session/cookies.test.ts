@@ -172,7 +172,7 @@ t.test('B12: without a session a script gets a 401 problem and never a redirect,
   }
 })
 
-t.test('S-02: the access cookie of one session with the refresh cookie of another is 401, cleared and an event, at once and after the token expired', async t => {
+t.test('S-02: the access cookie of one session with the refresh cookie of another is 401, and cleared', async t => {
   const { app, issuer, events } = await buildApp(t)
   const [one, other] = [await loggedIn(app), await loggedIn(app)]
   const mixed = (): Browser => {
@@ -216,8 +216,10 @@ t.test('a cookie that was sealed before cookies were paired does not open: a cle
   const { id, key: bytes } = key('k1')
   const unpaired = (name: string, purpose: string, token: string): string => {
     const nonce = randomBytes(12)
-    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(Buffer.from(`sallyport session cookie 1\0${id}\0${purpose}\0${name}`))
-    return `${name}=${id}.${Buffer.concat([nonce, cipher.update(token), cipher.final(), cipher.getAuthTag()]).toString('base64url')}`
+    const purposeOfOld = Buffer.from(`sallyport session cookie 1\0${id}\0${purpose}\0${name}`)
+    const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(purposeOfOld)
+    const body = Buffer.concat([nonce, cipher.update(token), cipher.final(), cipher.getAuthTag()])
+    return `${name}=${id}.${body.toString('base64url')}`
   }
   const cookie = `${unpaired(ACCESS, 'access', 'an access token')}; ${unpaired(REFRESH, 'refresh', 'a refresh token')}`
   const response = await app.inject({ url: '/orders', headers: { cookie } })

@@ -80,8 +80,10 @@ export class FakeIssuer {
       this.calls.exchange++
       await this.#pass(this.trouble)
       const access = this.#access.get(subjectToken)
-      if (this.exchangeRefusesAll || access === undefined || access.session.ended || access.epoch !== access.session.epoch) throw new Rejected()
-      return { accessToken: `${audience} as ${access.roles.join(' ')}`, refreshToken: null, expiresInSeconds: this.accessSeconds, scope: null }
+      if (access === undefined || access.session.ended || access.epoch !== access.session.epoch) throw new Rejected()
+      if (this.exchangeRefusesAll) throw new Rejected()
+      const accessToken = `${audience} as ${access.roles.join(' ')}`
+      return { accessToken, refreshToken: null, expiresInSeconds: this.accessSeconds, scope: null }
     },
     clientCredentials: async () => { throw new NotGranted() }
   }

@@ -32,7 +32,7 @@ t.test('X1: an access token is refreshed when less than the window is left, and 
   t.equal(issuer.calls.refresh, 1)
 })
 
-t.test('X1: with tokens of 20 seconds a session is refreshed in the last third of their life, not by each request', async t => {
+t.test('X1: with tokens of 20 seconds a session is refreshed in their last third, not by each request', async t => {
   const issuer = new FakeIssuer()
   issuer.accessSeconds = 20
   const { app } = await buildApp(t, { issuer })

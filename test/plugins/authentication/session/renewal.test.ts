@@ -13,7 +13,7 @@ function blindIssuer (): FakeIssuer {
   return issuer
 }
 
-t.test('R7: after a role change a session is refreshed once, the exchange repeated once, and the answer has the new roles and cookies', async t => {
+t.test('R7: after a role change a session is refreshed once and the exchange repeated', async t => {
   const { app, issuer, events } = await buildApp(t, { issuer: blindIssuer() })
   const browser = await loggedIn(app)
   issuer.changeRoles('customer1', ['ADMIN'])
@@ -21,10 +21,10 @@ t.test('R7: after a role change a session is refreshed once, the exchange repeat
   t.equal(response.statusCode, 200)
   t.same(response.json(), { tokens: ['order-service as ADMIN', 'delivery-service as ADMIN'], roles: ['ADMIN'] })
   t.same(response.cookies.map(({ name }) => name), SET)
-  t.same({ refresh: issuer.calls.refresh, exchange: issuer.calls.exchange }, { refresh: 1, exchange: 4 })
+  t.match(issuer.calls, { refresh: 1, exchange: 4 })
   t.notMatch(events().join(), 'denied')
   t.equal((await browser.get('/exchanged')).statusCode, 200)
-  t.same({ refresh: issuer.calls.refresh, exchange: issuer.calls.exchange }, { refresh: 1, exchange: 4 }, 'the new cookies work by themselves')
+  t.match(issuer.calls, { refresh: 1, exchange: 4 }, 'the new cookies work by themselves')
 })
 
 t.test('50 requests at once after a role change make one refresh, and all get the same cookies', async t => {
@@ -43,7 +43,8 @@ t.test('50 requests at once after a role change make one refresh, and all get th
   t.equal(new Set(responses.map(({ headers }) => String(headers['set-cookie']))).size, 1)
   t.equal(issuer.calls.refresh, 1)
   const late = await app.inject({ url: '/exchanged', headers })
-  t.equal(String(late.headers['set-cookie']), String(responses[0]?.headers['set-cookie']), 'and who comes late with the old cookies')
+  const same = String(responses[0]?.headers['set-cookie'])
+  t.equal(String(late.headers['set-cookie']), same, 'and who comes late with the old cookies')
   t.equal(issuer.calls.refresh, 1)
 })
 
@@ -67,7 +68,8 @@ t.test('a session that is over is 401 and its cookies are cleared', async t => {
   t.equal(codeOf(response), 'SALLYPORT_TOKEN_REJECTED')
   t.match(response.headers['www-authenticate'], /invalid_token/)
   t.equal(browser.cookies.size, 0)
-  t.ok(events().includes('session/denied/refresh-rejected') && events().includes('token-exchange/denied/subject-token-rejected'))
+  t.ok(events().includes('session/denied/refresh-rejected'))
+  t.ok(events().includes('token-exchange/denied/subject-token-rejected'))
   t.equal(issuer.calls.refresh, 1)
 })
 
@@ -78,7 +80,7 @@ t.test('when the renewed token is refused too, the answer is 401 after one refre
   const response = await browser.get('/exchanged')
   t.equal(response.statusCode, 401)
   t.equal(codeOf(response), 'SALLYPORT_TOKEN_REJECTED')
-  t.same({ refresh: issuer.calls.refresh, exchange: issuer.calls.exchange }, { refresh: 1, exchange: 4 })
+  t.match(issuer.calls, { refresh: 1, exchange: 4 })
 })
 
 t.test('an outage while renewing is 503 with Retry-After and keeps the cookies', async t => {
@@ -86,7 +88,9 @@ t.test('an outage while renewing is 503 with Retry-After and keeps the cookies',
   const browser = await loggedIn(app)
   issuer.changeRoles('customer1', ['ADMIN'])
   const { exchange } = issuer.tokenClient
-  issuer.tokenClient.exchange = async request => await exchange(request).finally(() => { issuer.trouble = 'unavailable' })
+  issuer.tokenClient.exchange = async request => {
+    return await exchange(request).finally(() => { issuer.trouble = 'unavailable' })
+  }
   const response = await browser.get('/exchanged')
   t.equal(response.statusCode, 503)
   t.equal(response.headers['retry-after'], '5')
@@ -94,14 +98,15 @@ t.test('an outage while renewing is 503 with Retry-After and keeps the cookies',
   t.ok(events().includes('session/failure/refresh-unavailable'))
 })
 
-t.test('without a refresh cookie, and with a token that the caller brought, there is nothing to renew: 401', async t => {
+t.test('without a refresh cookie, or with the caller\'s own token, there is nothing to renew: 401', async t => {
   const { app, issuer } = await buildApp(t, { issuer: blindIssuer() })
   const browser = await loggedIn(app)
   browser.cookies.delete(SET[1]!)
   const login = await new Browser(app, {}).logIn({ username: 'customer1', password: 'pass:word', tokens: 'body' })
   issuer.changeRoles('customer1', ['ADMIN'])
   t.equal((await browser.get('/exchanged')).statusCode, 401)
-  const bearer = await app.inject({ url: '/exchanged', headers: { authorization: `Bearer ${login.json<{ accessToken: string }>().accessToken}` } })
+  const authorization = `Bearer ${login.json<{ accessToken: string }>().accessToken}`
+  const bearer = await app.inject({ url: '/exchanged', headers: { authorization } })
   t.equal(bearer.statusCode, 401)
   t.equal(issuer.calls.refresh, 0)
 })
@@ -110,7 +115,8 @@ t.test('R7: after a role change a Basic credential is refreshed once for all req
   const { app, issuer } = await buildApp(t, { session: false, basic: {}, issuer: blindIssuer() })
   await app.inject({ url: '/orders', headers: BASIC })
   issuer.changeRoles('customer1', ['ADMIN'])
-  const responses = await Promise.all(Array.from({ length: 20 }, async () => await app.inject({ url: '/exchanged', headers: BASIC })))
+  const requests = Array.from({ length: 20 }, async () => await app.inject({ url: '/exchanged', headers: BASIC }))
+  const responses = await Promise.all(requests)
   t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([200]))
   t.same(responses[19]?.json<{ roles: string[] }>().roles, ['ADMIN'])
   t.same({ refresh: issuer.calls.refresh, password: issuer.calls.password }, { refresh: 1, password: 1 })

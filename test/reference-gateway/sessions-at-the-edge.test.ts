@@ -1,0 +1,67 @@
+import t from 'tap'
+import { request } from 'undici'
+import { accessToken, failures, startEdge } from './edge.ts'
+
+const JSON_BODY = { 'content-type': 'application/json' } as const
+const CREDENTIALS = { username: 'customer1', password: 'pass' } as const
+
+t.test('R7: a subject token that the issuer refuses is renewed once, and the answer has new cookies', async t => {
+  const [old, renewed] = [await accessToken({ roles: ['CUSTOMER'] }), await accessToken({ roles: ['ADMIN'] })]
+  const asked = { refresh: 0, exchange: 0 }
+  const tokens = (accessToken: string) =>
+    ({ accessToken, refreshToken: `refresh for ${accessToken}`, expiresInSeconds: 300, scope: null })
+  const { url, orders, events } = await startEdge(t, {
+    tokenClient: {
+      password: async () => tokens(old),
+      refresh: async () => { asked.refresh++; return tokens(renewed) },
+      exchange: async ({ subjectToken, audience }) => {
+        asked.exchange++
+        if (subjectToken === old) throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })
+        return { ...tokens(`token-for-${audience}`), refreshToken: null }
+      }
+    }
+  })
+  orders.answer = (_request, reply) => reply.header('set-cookie', 'service=1').send({ ok: true })
+  const login = await request(`${url}/login`, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(CREDENTIALS) })
+  const cookie = [login.headers['set-cookie']].flat().map(value => value?.split(';')[0]).join('; ')
+  const own = { ...JSON_BODY, cookie, 'x-sallyport-csrf': '1' }
+  const order = { method: 'POST', headers: own, body: '{"a":1}' } as const
+  const { statusCode, headers, body } = await request(`${url}/orders`, order)
+  t.equal(statusCode, 200)
+  t.same(await body.json(), { ok: true })
+  t.same([headers['set-cookie']].flat().map(value => value?.split('=')[0]), ['sallyport-access', 'sallyport-refresh'])
+  t.equal(headers['cache-control'], 'no-store')
+  const received = orders.received.map(({ body, headers }) => [body, headers.authorization])
+  t.same(received, [['{"a":1}', 'Bearer token-for-order-service']], 'forwarded once, with its body')
+  t.same(asked, { refresh: 1, exchange: 2 })
+  t.same(failures(events), [])
+})
+
+t.test('S-05: a foreign page\'s request by a remembered password stops at the edge; curl -u passes', async t => {
+  const token = await accessToken()
+  const password = async () => ({ accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null })
+  const { url, orders, events } = await startEdge(t, { tokenClient: { password } })
+  const authorization = `Basic ${Buffer.from('customer1:pass').toString('base64')}`
+  const foreign = { authorization, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+  t.equal((await request(`${url}/orders/1/cancel`, { method: 'POST', headers: foreign })).statusCode, 403)
+  t.equal(orders.received.length, 0)
+  t.same(failures(events), ['authentication denied csrf-refused'])
+  t.equal((await request(`${url}/orders/1/cancel`, { method: 'POST', headers: { authorization } })).statusCode, 200)
+})
+
+t.test('browsers are not asked for a password by the edge, other clients are', async t => {
+  const { url } = await startEdge(t)
+  const challenge = async (headers: Record<string, string>): Promise<unknown> =>
+    (await request(`${url}/orders`, { headers })).headers['www-authenticate']
+  t.match(await challenge({}), /Basic realm=/)
+  const browsers = [{ 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, { origin: 'https://evil.example' }]
+  for (const headers of browsers) t.notMatch(await challenge(headers), /Basic/)
+})
+
+t.test('X7: the tolerance between clocks is a setting of the edge', async t => {
+  const now = Math.floor(Date.now() / 1000)
+  const headers = { authorization: `Bearer ${await accessToken({ iat: now + 25, nbf: now + 25, exp: now + 325 })}` }
+  const [usual, tolerant] = [await startEdge(t), await startEdge(t, { settings: { clockToleranceSeconds: 60 } })]
+  t.equal((await request(`${usual.url}/orders`, { headers })).statusCode, 401)
+  t.equal((await request(`${tolerant.url}/orders`, { headers })).statusCode, 200)
+})
