@@ -25,7 +25,8 @@ const prototypes = new WeakMap<object, object>()
  */
 export function replaceTable (query: Knex.QueryBuilder, sql: string, bindings: readonly string[]): void {
   const { table, alias } = namedTable(query)
-  const filtered: Knex.QueryBuilder = query.client.queryBuilder().select('*').from(table === alias ? table : `${table} as ${alias}`)
+  const named = table === alias ? table : `${table} as ${alias}`
+  const filtered: Knex.QueryBuilder = query.client.queryBuilder().select('*').from(named)
   const { schema } = single(query)
   if (typeof schema === 'string') void filtered.withSchema(schema)
   Reflect.deleteProperty(single(query), 'schema')
@@ -34,25 +35,34 @@ export function replaceTable (query: Knex.QueryBuilder, sql: string, bindings: r
 }
 
 /** Knex has no public view of a query's table and method: they are read where it keeps them. */
-function single (query: Knex.QueryBuilder): { readonly table?: unknown, readonly schema?: unknown, readonly only?: unknown } {
+function single (
+  query: Knex.QueryBuilder
+): { readonly table?: unknown, readonly schema?: unknown, readonly only?: unknown } {
   const found: unknown = Reflect.get(query, '_single')
-  if (typeof found !== 'object' || found === null) throw new InvalidFilterError('this version of knex does not show the table of a query')
-  return found
+  if (typeof found === 'object' && found !== null) return found
+  throw new InvalidFilterError('this version of knex does not show the table of a query')
 }
 
 function namedTable (query: Knex.QueryBuilder): NamedTable {
   const statements: unknown = Reflect.get(query, '_statements')
-  if (!Array.isArray(statements) || !READING.includes(Reflect.get(query, '_method'))) throw new InvalidFilterError('the query does not read')
+  if (!Array.isArray(statements) || !READING.includes(Reflect.get(query, '_method'))) {
+    throw new InvalidFilterError('the query does not read')
+  }
   if (statements.some((statement: { grouping?: unknown }) => statement.grouping === 'union')) {
-    throw new InvalidFilterError('the query has a UNION or another set operation beside the filter; filter each of its parts')
+    throw new InvalidFilterError('the query has a UNION or another set operation; filter each of its parts')
   }
   const { table, only } = single(query)
   if (typeof table === 'string' && only !== true) {
-    const [, name = table, alias = table] = /^(.+?)\s+as\s+(.+)$/i.exec(table.trim()) ?? []
-    return { table: name, alias }
+    // As knex reads it: `orders as o`.
+    const [name = table, as, alias, ...rest] = table.trim().split(/\s+/)
+    const isAliased = as?.toLowerCase() === 'as' && alias !== undefined && rest.length === 0
+    return isAliased ? { table: name, alias } : { table, alias: table }
   }
-  const [entry, ...more] = typeof table === 'object' && table !== null && Object.getPrototypeOf(table) === Object.prototype ? Object.entries(table) : []
-  if (entry === undefined || more.length > 0 || typeof entry[1] !== 'string') throw new InvalidFilterError('the query is not over one named table')
+  const isAliases = typeof table === 'object' && table !== null && Object.getPrototypeOf(table) === Object.prototype
+  const [entry, ...more]: Array<[string, unknown]> = isAliases ? Object.entries(table) : []
+  if (entry === undefined || more.length > 0 || typeof entry[1] !== 'string') {
+    throw new InvalidFilterError('the query is not over one named table')
+  }
   return { alias: entry[0], table: entry[1] }
 }
 

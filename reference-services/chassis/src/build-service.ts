@@ -31,7 +31,9 @@ export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
  * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
  * `listen` or `ready` is the caller's, and fails when a route declares no access or no audit.
  */
-export async function buildService ({ name, settings, collaborators, upstreams, routes }: ServiceDefinition): Promise<ServiceInstance> {
+export async function buildService (
+  { name, settings, collaborators, upstreams, routes }: ServiceDefinition
+): Promise<ServiceInstance> {
   const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
   const app = createInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.

@@ -23,7 +23,8 @@ export function positionOf (cursor: string): Position {
   const parts = parse(cursor)
   if (!Array.isArray(parts)) throw new CursorInvalidError()
   const [createdAt, id]: unknown[] = parts
-  if (typeof createdAt !== 'string' || typeof id !== 'string' || !isInstant(createdAt) || !ID.test(id)) throw new CursorInvalidError()
+  if (typeof createdAt !== 'string' || !isInstant(createdAt)) throw new CursorInvalidError()
+  if (typeof id !== 'string' || !ID.test(id)) throw new CursorInvalidError()
   const position = { createdAt, id }
   if (cursorText(position) !== cursor) throw new CursorInvalidError()
   return position

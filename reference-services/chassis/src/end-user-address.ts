@@ -18,14 +18,17 @@ export interface ForwardingRules {
  * Whoever steals a token of such a client and reaches the service from a trusted address can forge it: hops are known by
  * their tokens alone until they are mutual.
  */
-export function endUserAddresses ({ forwardingCallers, trustedProxies }: ForwardingRules): (request: FastifyRequest) => RequestAddresses {
+export function endUserAddresses (
+  { forwardingCallers, trustedProxies }: ForwardingRules
+): (request: FastifyRequest) => RequestAddresses {
   const trusted = blockList(trustedProxies)
   return function addressesOfRequest (request) {
     const peer = request.raw.socket.remoteAddress
     const forwarded = request.headers['x-forwarded-for']
     const actor = request.principal?.actor?.subject
-    const believed = typeof forwarded === 'string' && isIP(forwarded) !== 0 && actor !== undefined && forwardingCallers.includes(actor) &&
+    const isTrusted = actor !== undefined && forwardingCallers.includes(actor) &&
       peer !== undefined && trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
+    const believed = isTrusted && typeof forwarded === 'string' && isIP(forwarded) !== 0
     return { source: believed ? forwarded : request.ip, peer }
   }
 }

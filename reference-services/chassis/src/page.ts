@@ -29,7 +29,9 @@ const POSITION = 'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"
  * @param query selects the rows, filtered by what the caller may see, without order and limit
  * @throws `SALLYPORT_CHASSIS_CURSOR_INVALID` for an `after` that no page ended with
  */
-export async function readPage<Row extends object> (query: Knex.QueryBuilder, order: PageOrder, page: PageQuery): Promise<Page<Row>> {
+export async function readPage<Row extends object> (
+  query: Knex.QueryBuilder, order: PageOrder, page: PageQuery
+): Promise<Page<Row>> {
   const { idColumn, createdAtColumn } = order
   const limit = Number(page.limit)
   if (page.after !== undefined) {

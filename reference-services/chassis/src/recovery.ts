@@ -36,9 +36,13 @@ const LEASE_MS = 15_000
  */
 export function openRecovery (app: ServiceInstance, options: RecoveryOptions): void {
   const { db, work, intervalMs, schedule = scheduleByTimer } = options
-  const labelNames = ['table', 'outcome']
-  const rows = new Counter({ name: 'sallyport_recovery_rows_total', help: 'Rows that recovery took up', labelNames, registers: [app.metricsRegistry] })
-  const pending = new Gauge({ name: 'sallyport_recovery_pending', help: 'Rows with work that was begun and not finished', labelNames: ['table'], registers: [app.metricsRegistry] })
+  const registers = [app.metricsRegistry]
+  const rows = new Counter({
+    name: 'sallyport_recovery_rows_total', help: 'Rows that recovery took up', labelNames: ['table', 'outcome'], registers
+  })
+  const pending = new Gauge({
+    name: 'sallyport_recovery_pending', help: 'Rows with work that was begun and not finished', labelNames: ['table'], registers
+  })
 
   async function recoverRow (id: string): Promise<boolean> {
     try {

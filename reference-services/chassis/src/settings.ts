@@ -38,6 +38,8 @@ export const recoverySettings = {
 export type RecoverySettings = DeepReadonly<Static<TObject<typeof recoverySettings>>>
 
 /** The age from which on work counts as left behind, in ms: never while the request that began it may still be at it. */
-export function recoveryAge ({ recoveryAgeMs, upstreamTimeoutMs }: RecoverySettings & Pick<ServiceSettings, 'upstreamTimeoutMs'>): number {
+export function recoveryAge (
+  { recoveryAgeMs, upstreamTimeoutMs }: RecoverySettings & Pick<ServiceSettings, 'upstreamTimeoutMs'>
+): number {
   return Math.max(recoveryAgeMs, 2 * upstreamTimeoutMs)
 }

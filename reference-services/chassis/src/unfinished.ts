@@ -20,7 +20,9 @@ export function recoverAfter (db: Knex, ageMs: number): Knex.Raw {
  * @param limit how many at most
  * @param leaseMs longer than finishing one row takes
  */
-export async function claimUnfinished (db: Knex, { table, idColumn }: UnfinishedWork, limit: number, leaseMs: number): Promise<string[]> {
+export async function claimUnfinished (
+  db: Knex, { table, idColumn }: UnfinishedWork, limit: number, leaseMs: number
+): Promise<string[]> {
   const { rows } = await db.raw<{ rows: ReadonlyArray<{ readonly id: string }> }>(`
     update ?? set recover_after = now() + ? * interval '1 ms'
     where ?? in (select ?? from ?? where recover_after <= now() order by recover_after limit ? for update skip locked)

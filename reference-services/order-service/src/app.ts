@@ -1,4 +1,6 @@
-import { auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import {
+  auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
+} from '@sallyport/chassis'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
@@ -15,7 +17,9 @@ const RECOVERY_SCOPE = 'tickets:recover'
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
-export async function buildApp (settings: OrderServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
+export async function buildApp (
+  settings: OrderServiceSettings, collaborators: ServiceCollaborators
+): Promise<ServiceInstance> {
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({

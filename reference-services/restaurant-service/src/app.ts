@@ -1,4 +1,6 @@
-import { auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import {
+  auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
+} from '@sallyport/chassis'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import type { RestaurantServiceSettings } from './settings.ts'
@@ -17,7 +19,9 @@ const RECOVERY_SCOPE = 'deliveries:recover'
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
-export async function buildApp (settings: RestaurantServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
+export async function buildApp (
+  settings: RestaurantServiceSettings, collaborators: ServiceCollaborators
+): Promise<ServiceInstance> {
   const { db, recoverySchedule } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({

@@ -1,4 +1,6 @@
-import { addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import {
+  addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles
+} from '@sallyport/chassis'
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {

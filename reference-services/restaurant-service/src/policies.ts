@@ -28,4 +28,7 @@ export const openTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery
  * Withdraws a ticket: order-service for the customer whose order it is for, and its recovery. Of a ticket from before
  * customers were kept nobody knows whose it is.
  */
-export const cancelTicket = anyOf(allOf(orderService, anyOf(ofTheirOrder, allOf(role('CUSTOMER'), attribute('customerId', null)))), orderRecovery)
+export const cancelTicket = anyOf(
+  allOf(orderService, anyOf(ofTheirOrder, allOf(role('CUSTOMER'), attribute('customerId', null)))),
+  orderRecovery
+)

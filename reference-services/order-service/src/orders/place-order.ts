@@ -16,7 +16,9 @@ import { auditedOrder, reject, storeTicketAnswer, type OrderCollaborators } from
  * order is cancelled, which withdraws the ticket.
  * @throws `SALLYPORT_ORDER_RESTAURANT_UNKNOWN`, `SALLYPORT_ORDER_ITEM_UNKNOWN`, `SALLYPORT_ORDER_REJECTED`, what `restaurants` throws
  */
-export async function placeOrder (collaborators: OrderCollaborators, customerId: string, wanted: NewOrder): Promise<StoredOrder> {
+export async function placeOrder (
+  collaborators: OrderCollaborators, customerId: string, wanted: NewOrder
+): Promise<StoredOrder> {
   const { db, restaurants, audit, recoveryAgeMs: ageMs } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
   if (menu === null) throw new RestaurantUnknownError()

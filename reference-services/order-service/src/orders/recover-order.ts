@@ -23,8 +23,10 @@ export async function recoverOrder (collaborators: RecoverOrderCollaborators, or
   if (unfinished === null) return 'settled'
   const { order, begun } = unfinished
   if (begun === 'cancel') return recoverCancel(collaborators, order)
-  const ticket = await collaborators.restaurants.openTicket(order)
-  if (ticket.kind === 'opened' && isTooOld(collaborators, order) && await collaborators.restaurants.cancelTicket(ticket.ticketId)) {
+  const { restaurants } = collaborators
+  const ticket = await restaurants.openTicket(order)
+  const undoes = ticket.kind === 'opened' && isTooOld(collaborators, order)
+  if (undoes && await restaurants.cancelTicket(ticket.ticketId)) {
     await withdraw(collaborators, order, ticket.ticketId, 'recovered-too-late')
     return 'undone'
   }

@@ -14,7 +14,9 @@ export interface OrderCollaborators {
 }
 
 /** The order in audit rows. */
-export function auditedOrder ({ orderId }: Pick<StoredOrder, 'orderId'>): { readonly type: string, readonly id: string } {
+export function auditedOrder (
+  { orderId }: Pick<StoredOrder, 'orderId'>
+): { readonly type: string, readonly id: string } {
   return { type: 'order', id: orderId }
 }
 
@@ -22,7 +24,9 @@ export function auditedOrder ({ orderId }: Pick<StoredOrder, 'orderId'>): { read
  * Stores what the restaurant said about the ticket of an order that waits for it, and returns the order as it is then.
  * @throws what `restaurants` throws
  */
-export async function storeTicketAnswer (collaborators: OrderCollaborators, order: StoredOrder, ticket: TicketAnswer): Promise<StoredOrder> {
+export async function storeTicketAnswer (
+  collaborators: OrderCollaborators, order: StoredOrder, ticket: TicketAnswer
+): Promise<StoredOrder> {
   switch (ticket.kind) {
     case 'opened': return approve(collaborators, order, ticket.ticketId)
     case 'withdrawn': return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
@@ -30,7 +34,9 @@ export async function storeTicketAnswer (collaborators: OrderCollaborators, orde
   }
 }
 
-async function approve ({ db, restaurants, audit }: OrderCollaborators, order: StoredOrder, ticketId: string): Promise<StoredOrder> {
+async function approve (
+  { db, restaurants, audit }: OrderCollaborators, order: StoredOrder, ticketId: string
+): Promise<StoredOrder> {
   const approved = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'APPROVED', ticketId })
     if (changed !== null) {
@@ -49,7 +55,9 @@ async function approve ({ db, restaurants, audit }: OrderCollaborators, order: S
 }
 
 /** Stores that an order gets no ticket. */
-export async function reject ({ db, audit }: OrderCollaborators, order: StoredOrder, reason: string): Promise<StoredOrder> {
+export async function reject (
+  { db, audit }: OrderCollaborators, order: StoredOrder, reason: string
+): Promise<StoredOrder> {
   const rejected = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'REJECTED', ticketId: null })
     if (changed !== null) {

@@ -14,7 +14,8 @@ export interface UnfinishedOrder {
 
 /** An order with unfinished work; `null` when there is none. */
 export async function findUnfinished (db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
-  const row: { begun: UnfinishedOrder['begun'] | null } | undefined = await db('orders').where({ order_id: orderId }).select('begun').first()
+  const row: { begun: UnfinishedOrder['begun'] | null } | undefined = await db('orders')
+    .where({ order_id: orderId }).select('begun').first()
   const order = row === undefined || row.begun === null ? null : await findOrder(db, orderId)
   return order === null || row === undefined || row.begun === null ? null : { order, begun: row.begun }
 }
@@ -26,8 +27,9 @@ export async function beginCancel (trx: Knex, orderId: string, { ageMs }: Begun)
   return changed === 1
 }
 
-/** Notes that a cancellation is given up, because the restaurant has accepted; an order that waits for its approval still does. */
+/** Notes that a cancellation is given up: the restaurant has accepted. An order that waits for its approval still does. */
 export async function giveUpCancel (db: Knex, orderId: string): Promise<void> {
   const whilePending = (value: string): Knex.Raw => db.raw(`case state when 'APPROVAL_PENDING' then ${value} end`)
-  await db('orders').where({ order_id: orderId, begun: 'cancel' }).update({ begun: whilePending("'place'"), recover_after: whilePending('now()') })
+  await db('orders').where({ order_id: orderId, begun: 'cancel' })
+    .update({ begun: whilePending("'place'"), recover_after: whilePending('now()') })
 }

@@ -1,4 +1,6 @@
-import { auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import {
+  auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance
+} from '@sallyport/chassis'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
@@ -19,7 +21,9 @@ export interface OrderRouteCollaborators {
 }
 
 /** The routes of order-service. */
-export async function orderRoutes (app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
+export async function orderRoutes (
+  app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators
+): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
   const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
     db,

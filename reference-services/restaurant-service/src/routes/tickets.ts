@@ -20,7 +20,9 @@ export interface TicketRouteCollaborators {
 }
 
 /** The routes under `/tickets`. */
-export async function ticketRoutes (app: ServiceInstance, { db, recoveryAgeMs }: TicketRouteCollaborators): Promise<void> {
+export async function ticketRoutes (
+  app: ServiceInstance, { db, recoveryAgeMs }: TicketRouteCollaborators
+): Promise<void> {
   const ticket = routeResource('ticketId', ticketId => findTicket(db, { ticketId }))
   const auditedTicket = { type: 'ticket', parameter: 'ticketId' } as const
 

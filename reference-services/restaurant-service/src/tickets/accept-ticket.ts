@@ -24,7 +24,9 @@ export interface AcceptCollaborators {
  * recovery asks again, or somebody accepts it again; a ticket that has its delivery is answered as it is.
  * @throws `SALLYPORT_RESTAURANT_TICKET_STATE`, what `openDelivery` throws
  */
-export async function acceptTicket (collaborators: AcceptCollaborators, { ticketId }: StoredTicket): Promise<StoredTicket> {
+export async function acceptTicket (
+  collaborators: AcceptCollaborators, { ticketId }: StoredTicket
+): Promise<StoredTicket> {
   const { db, audit } = collaborators
   const accepted = await accept(collaborators, ticketId) ?? await findTicket(db, { ticketId })
   if (accepted === null || accepted.state !== 'ACCEPTED') throw new TicketStateError()
@@ -37,7 +39,9 @@ export async function acceptTicket (collaborators: AcceptCollaborators, { ticket
  * Opens the delivery of an accepted ticket and notes it.
  * @throws what `openDelivery` throws
  */
-export async function arrangeDelivery ({ db, audit, openDelivery }: AcceptCollaborators, ticket: StoredTicket): Promise<StoredTicket> {
+export async function arrangeDelivery (
+  { db, audit, openDelivery }: AcceptCollaborators, ticket: StoredTicket
+): Promise<StoredTicket> {
   const { deliveryId } = await openDelivery(ticket)
   await db.transaction(async trx => {
     // The request and recovery may both ask: they get the same delivery, and it is noted once.
@@ -48,7 +52,9 @@ export async function arrangeDelivery ({ db, audit, openDelivery }: AcceptCollab
   return { ...ticket, deliveryId }
 }
 
-async function accept ({ db, audit, recoveryAgeMs }: AcceptCollaborators, ticketId: string): Promise<StoredTicket | null> {
+async function accept (
+  { db, audit, recoveryAgeMs }: AcceptCollaborators, ticketId: string
+): Promise<StoredTicket | null> {
   return db.transaction(async trx => {
     const changed = await acceptOpenTicket(trx, ticketId, recoveryAgeMs)
     if (changed !== null) {

@@ -52,7 +52,9 @@ export async function insertTicket (trx: Knex, ticket: StoredTicket): Promise<bo
 }
 
 /** One ticket, whoever asks; `null` when there is none. */
-export async function findTicket (db: Knex, by: { readonly ticketId: string } | { readonly orderId: string }): Promise<StoredTicket | null> {
+export async function findTicket (
+  db: Knex, by: { readonly ticketId: string } | { readonly orderId: string }
+): Promise<StoredTicket | null> {
   const where = 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
   const ticket: StoredTicket | undefined = await db('tickets').where(where).select(COLUMNS, db.raw(LINES)).first()
   return ticket ?? null
@@ -77,7 +79,9 @@ export async function withdrawOpenTicket (trx: Knex, ticketId: string): Promise<
   return closeTicket(trx, ticketId, { state: 'CANCELLED' })
 }
 
-async function closeTicket (trx: Knex, ticketId: string, to: Readonly<Record<string, unknown>>): Promise<StoredTicket | null> {
+async function closeTicket (
+  trx: Knex, ticketId: string, to: Readonly<Record<string, unknown>>
+): Promise<StoredTicket | null> {
   const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'OPEN' }).update(to)
   return changed === 1 ? findTicket(trx, { ticketId }) : null
 }
