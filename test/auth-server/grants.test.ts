@@ -99,7 +99,7 @@ t.test('an exchange names the actor, narrows the scope and keeps subject, sessio
 
   const next = await exchange(app, body.access_token, 'restaurant-service', {}, 'order-service')
   t.strictSame(claimsOf(next.body.access_token).act, { sub: 'order-service', act: { sub: 'gateway' } })
-  t.equal(next.body.scope, 'restaurants:read', 'what both tokens can carry')
+  t.equal(next.body.scope, 'orders:write restaurants:read', 'what both tokens can carry')
   const last = await exchange(app, next.body.access_token, 'delivery-service', {}, 'restaurant-service')
   t.equal(last.body.scope, '', 'nothing is left, and that is said')
 })
