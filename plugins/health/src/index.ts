@@ -40,7 +40,7 @@ async function health (fastify: FastifyInstance, given: HealthOptions): Promise<
 
   fastify.decorate('operations', operations)
   fastify.decorate('startDrain', startDrain)
-  if (options.pressure !== undefined) shedLoad(fastify, options.pressure)
+  if (options.pressure !== undefined) await shedLoad(fastify, options.pressure)
 
   fastify.addHook('onReady', async function openOperations () { await listen(operations, options) })
   fastify.addHook('onListen', function markStarted (next) { state.started = true; next() })

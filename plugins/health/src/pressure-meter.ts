@@ -1,4 +1,5 @@
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import underPressure from '@fastify/under-pressure'
+import type { FastifyInstance } from 'fastify'
 
 /** What a process is loaded with, over the last sample interval. */
 export interface Pressure {
@@ -10,35 +11,30 @@ export interface Pressure {
   readonly rssBytes: number
 }
 
-/** Measures since it was asked last. */
+/** Tells what was measured last. */
 export interface PressureMeter {
   readonly read: () => Pressure
-  readonly close: () => void
 }
 
-const DELAY_RESOLUTION_MS = 10
-
-/** Measures this process. */
-export function openPressureMeter (): PressureMeter {
-  const histogram = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
-  histogram.enable()
-  let utilization = performance.eventLoopUtilization()
+/**
+ * Measures this process with `@fastify/under-pressure`, which takes a sample an interval. It is given no thresholds, so
+ * it only measures: what it does above one is an error with a stack in the log for every request that is shed, and it
+ * takes a sample without a measurement, as there is after a long boot, for an endless delay.
+ * @param sampleIntervalMs at least 10
+ */
+export async function openPressureMeter (fastify: FastifyInstance, sampleIntervalMs: number): Promise<PressureMeter> {
+  const options = { eventLoopUtilizationMode: 'interval', sampleInterval: sampleIntervalMs } as const
+  // An app that registered it for itself keeps its own: there is one meter a process.
+  if (!fastify.hasDecorator('memoryUsage')) await fastify.register(underPressure, { ...options })
   return {
     read: () => {
-      const now = performance.eventLoopUtilization()
-      const { heapUsed, rss } = process.memoryUsage()
-      // A histogram without a sample says nothing: its mean is NaN in the moment after a long boot.
-      const meanMs = Number.isNaN(histogram.mean) ? 0 : histogram.mean / 1e6
-      const pressure = {
-        eventLoopDelay: Math.max(0, meanMs - DELAY_RESOLUTION_MS),
-        eventLoopUtilization: performance.eventLoopUtilization(now, utilization).utilization,
+      const { eventLoopDelay, eventLoopUtilized, heapUsed, rssBytes } = fastify.memoryUsage()
+      return {
+        eventLoopDelay: Number.isFinite(eventLoopDelay) ? eventLoopDelay : 0,
+        eventLoopUtilization: eventLoopUtilized,
         heapUsedBytes: heapUsed,
-        rssBytes: rss
+        rssBytes
       }
-      histogram.reset()
-      utilization = now
-      return pressure
-    },
-    close: () => { histogram.disable() }
+    }
   }
 }

@@ -11,8 +11,9 @@ interface Excess { readonly type: keyof Pressure, readonly value: number }
  * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
  * Load is measured once an interval, so a request costs one comparison.
  */
-export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): void {
-  const { meter = openPressureMeter(), schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
+export async function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): Promise<void> {
+  const { schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
+  const meter = pressure.meter ?? await openPressureMeter(fastify, sampleIntervalMs)
   const thresholds = thresholdsOf(pressure)
   const { message: title, statusCode: status = 503, code } = new OverloadedError()
   const problem = Object.freeze({ type: 'about:blank', title, status, code })
@@ -49,10 +50,7 @@ export function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): 
 
   const timer = schedule(sample, sampleIntervalMs)
   fastify.addHook('onRequest', refuseWhenOverloaded)
-  fastify.addHook('onClose', async function stopMeasuring () {
-    timer.stop()
-    meter.close()
-  })
+  fastify.addHook('onClose', async function stopSampling () { timer.stop() })
 }
 
 function thresholdsOf (options: PressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {

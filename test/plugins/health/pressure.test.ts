@@ -18,7 +18,7 @@ async function start (t: Test, logger: FastifyServerOptions['logger'] = false): 
     pressure: {
       ...THRESHOLDS,
       retryAfterSeconds: 7,
-      meter: { read: () => load, close: () => {} },
+      meter: { read: () => load },
       schedule: run => { sample = run; return { stop: () => {} } }
     }
   })
@@ -85,10 +85,24 @@ t.test('each threshold sheds above it and not at it, and the next sample below e
   }
 })
 
-t.test('a meter without a sample yet measures no delay, so that a long boot sheds nothing', t => {
-  const meter = openPressureMeter()
-  t.teardown(meter.close)
-  t.equal(meter.read().eventLoopDelay, 0)
-  t.match(meter.read(), { eventLoopDelay: Number, eventLoopUtilization: Number, heapUsedBytes: Number, rssBytes: Number })
-  t.end()
+t.test('a meter without a sample yet measures no delay, so that a long boot sheds nothing', async t => {
+  const app = Fastify()
+  t.after(async () => { await app.close() })
+  let delay = Number.POSITIVE_INFINITY
+  const usage = { eventLoopUtilized: 0.5, heapUsed: 10, rssBytes: 20 }
+  app.decorate('memoryUsage', () => ({ ...usage, eventLoopDelay: delay }))
+  const meter = await openPressureMeter(app, 1000)
+  t.same(meter.read(), { eventLoopDelay: 0, eventLoopUtilization: 0.5, heapUsedBytes: 10, rssBytes: 20 })
+  delay = 501
+  t.equal(meter.read().eventLoopDelay, 501)
+})
+
+t.test('what is measured is this process', async t => {
+  const app = Fastify()
+  t.after(async () => { await app.close() })
+  const meter = await openPressureMeter(app, 10)
+  while (meter.read().rssBytes === 0) await new Promise(resolve => setImmediate(resolve))
+  const { eventLoopDelay, eventLoopUtilization, heapUsedBytes, rssBytes } = meter.read()
+  t.ok(eventLoopDelay >= 0 && eventLoopUtilization > 0 && eventLoopUtilization <= 1)
+  t.ok(heapUsedBytes > 1_000_000 && rssBytes > heapUsedBytes)
 })

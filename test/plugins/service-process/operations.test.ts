@@ -63,7 +63,7 @@ t.test('the thresholds of the settings shed, and readiness is answered meanwhile
   await app.register(operations, {
     settings: { ...PROCESS_SETTINGS, maxEventLoopDelayMs: 500 },
     checks: {},
-    meter: { read: () => ({ eventLoopDelay: delay, eventLoopUtilization: 1, heapUsedBytes: 0, rssBytes: 0 }), close: () => {} },
+    meter: { read: () => ({ eventLoopDelay: delay, eventLoopUtilization: 1, heapUsedBytes: 0, rssBytes: 0 }) },
     schedule: run => { sample = run; return { stop: () => {} } }
   })
   app.get('/', async () => 'served')
