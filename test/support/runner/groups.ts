@@ -14,6 +14,9 @@ export interface TestGroup {
 /** In the order in which they start: what takes longest first. A file belongs to the first group that names it, else to `rest`. */
 export const GROUPS: readonly TestGroup[] = [
   { name: 'launcher', paths: ['test/e2e/launcher.test.ts'] },
+  // These wait more than they work: for leases, limits and answers that take their time.
+  { name: 'kills', paths: ['test/reference-services/kill.test.ts'] },
+  { name: 'slow-answers', paths: ['test/reference-gateway/open-answers.test.ts', 'test/reference-gateway/deadlines.test.ts'] },
   { name: 'flows', paths: ['test/e2e'] },
   { name: 'packages', paths: ['test/packages', 'test/architecture'] },
   { name: 'docs', paths: ['test/docs'] },
@@ -33,7 +36,7 @@ export const GROUPS: readonly TestGroup[] = [
   },
   // Searches its own heap for secrets.
   { name: 'basic-heap', paths: ['test/plugins/authentication/basic/basic-heap.test.ts'] },
-  { name: 'auth-server', paths: ['test/auth-server'], parts: 3 },
+  { name: 'auth-server', paths: ['test/auth-server'], parts: 4 },
   { name: 'deploy', paths: ['test/deploy'] },
   { name: 'audit-log', paths: ['test/plugins/audit-log'] },
   { name: 'service-process', paths: ['test/plugins/service-process'] },
