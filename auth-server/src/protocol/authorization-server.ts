@@ -8,7 +8,7 @@ import type { PublishStatusList } from '../tokens/status-lists/publish-status-li
 import type { StatusListUris } from '../tokens/status-lists/uris.ts'
 import type { Store } from '../store/contract.ts'
 import type { LoginThrottle } from '../accounts/login-throttle.ts'
-import type { Confirmation } from '../tokens/confirmation.ts'
+import type { Confirmation } from '../store/confirmation.ts'
 import type { IssueAccessToken } from '../tokens/issue-access-token.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
 

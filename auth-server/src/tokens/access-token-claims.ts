@@ -1,4 +1,4 @@
-import type { Confirmation } from './confirmation.ts'
+import type { Confirmation } from '../store/confirmation.ts'
 
 /** The delegation chain: who acts, and for whom that party acted before. @see RFC 8693 §4.1 */
 export interface ActorClaim {

@@ -5,7 +5,7 @@ import type { StatusListUris } from './status-lists/uris.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
-import type { Confirmation } from './confirmation.ts'
+import type { Confirmation } from '../store/confirmation.ts'
 import { hashOfSecret, newSecret } from './secret-token.ts'
 import { signJwt } from './sign-jwt.ts'
 

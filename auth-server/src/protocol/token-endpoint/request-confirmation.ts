@@ -3,7 +3,7 @@ import type { AuthenticatedClient } from '../client-authentication/authenticate-
 import { CERTIFICATE_METHODS } from '../client-authentication/by-certificate.ts'
 import type { ClientCertificate } from '../client-authentication/client-certificate.ts'
 import { invalidRequest, OAuthError } from '../../oauth-error.ts'
-import type { Confirmation } from '../../tokens/confirmation.ts'
+import type { Confirmation } from '../../store/confirmation.ts'
 
 /**
  * The keys that the tokens of this request will be bound to: the certificate when the client authenticated with one or
