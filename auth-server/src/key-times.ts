@@ -1,6 +1,6 @@
-import { LOGOUT_TOKEN_SECONDS } from '../../protocol/logout/logout-token.ts'
-import type { AuthServerSettings } from '../../settings.ts'
-import type { KeyTimes } from './key-steps.ts'
+import { LOGOUT_TOKEN_SECONDS } from './protocol/logout/logout-token.ts'
+import type { AuthServerSettings } from './settings.ts'
+import type { KeyTimes } from './tokens/keys/key-steps.ts'
 
 /** An instance asks the database for the keys again after this. */
 export const KEYS_FRESHNESS_MS = 1000
