@@ -8,7 +8,7 @@ import type { CsrfTokens } from './pages/csrf.ts'
 import type { Html } from './pages/html.ts'
 import { pageHeaders } from './pages/page-headers.ts'
 import { errorPage } from './pages/pages.ts'
-import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from '../accounts/sign-in/cookies.ts'
+import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from './cookies.ts'
 import { newSecret } from '../tokens/secret-token.ts'
 import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 

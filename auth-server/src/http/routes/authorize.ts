@@ -9,7 +9,7 @@ import type { AuthorizationServer } from '../../protocol/authorization-server.ts
 import { invalidRequest } from '../../oauth-error.ts'
 import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
-import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../../accounts/sign-in/cookies.ts'
+import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
