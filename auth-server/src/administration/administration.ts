@@ -1,7 +1,6 @@
-import type { WriteAudit } from '../audit.ts'
 import type { Clock } from '../clock.ts'
 import type { PasswordHasher } from '../accounts/passwords/password-hasher.ts'
-import type { Store } from '../store/contract.ts'
+import type { Store, WriteAudit } from '../store/contract.ts'
 
 /** What the administration functions work with; the same for the admin API, the CLI and the demo data. */
 export interface Administration {

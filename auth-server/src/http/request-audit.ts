@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { WriteAudit } from '../audit.ts'
+import type { WriteAudit } from '../store/contract.ts'
 
 /** The audit trail of a request. A store without a database has none: its events go to the log, which promises nothing. */
 export function auditOf (request: FastifyRequest): WriteAudit {

@@ -1,4 +1,5 @@
-import { jtiHashOf, type WriteAudit } from '../audit.ts'
+import { jtiHashOf } from '../tokens/access-token-claims.ts'
+import type { WriteAudit } from '../store/contract.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import { invalidGrant, OAuthError } from '../oauth-error.ts'
 import { endSessions } from '../accounts/sessions/end-sessions.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { invalidGrant } from '../../oauth-error.ts'
 import type { Client, Session, User } from '../../store/records.ts'

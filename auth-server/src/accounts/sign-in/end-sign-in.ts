@@ -1,4 +1,4 @@
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import type { Session, UserSignIn } from '../../store/records.ts'

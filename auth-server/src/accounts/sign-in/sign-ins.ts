@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { invalidGrant } from '../../oauth-error.ts'
 import type { SignIn, User, UserSignIn } from '../../store/records.ts'

@@ -1,4 +1,4 @@
-import type { RequestParties } from '../../audit.ts'
+import type { RequestParties } from '../../oauth-error.ts'
 import type { ResponseTarget } from './authorization-request.ts'
 
 /** The `error` values of authorization responses. @see RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6 */

@@ -1,4 +1,4 @@
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'

@@ -1,6 +1,6 @@
 import type { DpopProof } from '@sallyport/authentication'
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateRequest, type AuthenticatedClient, type ClientRequest } from '../client-authentication/authenticate-request.ts'
 import { OAuthError, refusalsAbout } from '../../oauth-error.ts'

@@ -1,5 +1,5 @@
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../audit.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Form } from '../../parse-form.ts'
 import { invalidRequest } from '../../oauth-error.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
-import type { WriteAudit } from '../../../audit.ts'
+import type { WriteAudit } from '../../../store/contract.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { secondsOf } from '../../../clock.ts'
 import { invalidGrant, invalidRequest, refusalsAbout } from '../../../oauth-error.ts'

@@ -1,4 +1,4 @@
-import { jtiHashOf } from '../../../audit.ts'
+import { jtiHashOf } from '../../../tokens/access-token-claims.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
 import { invalidTarget, OAuthError } from '../../../oauth-error.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
