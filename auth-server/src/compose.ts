@@ -1,5 +1,7 @@
 import type { KeyAdministration } from './administration/keys.ts'
-import type { AuthorizationServer, Report } from './protocol/authorization-server.ts'
+import type { Lifetimes, Report } from './accounts/account-parts.ts'
+import type { PageParts } from './http/page-context.ts'
+import type { AuthorizationServer } from './protocol/authorization-server.ts'
 import { createInteractions } from './protocol/authorize/interactions.ts'
 import type { Clock } from './clock.ts'
 import { createDpopProofs } from './protocol/dpop-proofs.ts'
@@ -36,14 +38,16 @@ const FRESHNESS_MS = 100
  * Puts the parts of the authorization server together.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export function composeAuthorizationServer (settings: AuthServerSettings, collaborators: AuthServerCollaborators): AuthorizationServer {
+export function composeAuthorizationServer (
+  settings: AuthServerSettings, collaborators: AuthServerCollaborators
+): PageParts {
   refuseSettings(settings)
   const { store, clock = Date.now, report = () => {} } = collaborators
   const { issuer } = settings
   const uris = statusListUris(issuer)
   const ring = parseKeyRing(settings.sealingKeys)
   const keys = createSigningKeys({ store, ring, clock, freshnessMs: KEYS_FRESHNESS_MS })
-  return Object.freeze<AuthorizationServer>({
+  return Object.freeze<PageParts>({
     issuer,
     store,
     clock,
@@ -96,7 +100,7 @@ export function composeAdministration (settings: AuthServerSettings, server: Aut
   }
 }
 
-function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifetimes'] {
+function lifetimesOf (settings: AuthServerSettings): Lifetimes {
   return {
     accessTokenSeconds: settings.accessTokenLifetimeSeconds,
     refreshGraceMs: settings.refreshGraceMs,

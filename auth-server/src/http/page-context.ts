@@ -9,8 +9,14 @@ import type { Html } from './pages/html.ts'
 import { pageHeaders } from './pages/page-headers.ts'
 import { errorPage } from './pages/pages.ts'
 import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from './cookies.ts'
+import type { AuthorizationServer } from '../protocol/authorization-server.ts'
 import { newSecret } from '../tokens/secret-token.ts'
 import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
+
+/** The parts of the authorization server that its pages work with. */
+export interface PageParts extends AuthorizationServer {
+  readonly csrf: CsrfTokens
+}
 
 /**
  * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once it

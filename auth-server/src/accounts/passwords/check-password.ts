@@ -1,4 +1,4 @@
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { User } from '../../store/records.ts'
 import type { LoginAttempt } from '../login-throttle.ts'
@@ -11,7 +11,7 @@ import type { LoginAttempt } from '../login-throttle.ts'
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
 export async function checkPassword (
-  server: AuthorizationServer, attempt: LoginAttempt, password: string
+  server: AccountParts, attempt: LoginAttempt, password: string
 ): Promise<User> {
   const user = await server.store.users.findByName(attempt.username)
   const { username: nameTried, sourceAddress } = attempt
@@ -22,7 +22,7 @@ export async function checkPassword (
 }
 
 async function checkPasswordOf (
-  { passwords, throttle }: AuthorizationServer, user: User | null, attempt: LoginAttempt, password: string
+  { passwords, throttle }: AccountParts, user: User | null, attempt: LoginAttempt, password: string
 ): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
@@ -50,7 +50,7 @@ async function checkPasswordOf (
 
 /** Best effort: the password was right, and whatever fails here is tried again at the next login. */
 async function rehash (
-  { store, passwords, report }: AuthorizationServer, { id, passwordHash }: User, password: string
+  { store, passwords, report }: AccountParts, { id, passwordHash }: User, password: string
 ): Promise<void> {
   if (!passwords.isOutdated(passwordHash)) return
   try {

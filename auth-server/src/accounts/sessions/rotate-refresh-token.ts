@@ -1,6 +1,6 @@
 import type { EndUserConnection } from '@sallyport/security-context'
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant, refusalsAbout, type RequestParties } from '../../oauth-error.ts'
 import type { Client, RefreshToken, Session, UserSession } from '../../store/records.ts'
 import { satisfies } from '../../store/confirmation.ts'
@@ -35,7 +35,7 @@ type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
 export async function rotateRefreshToken (
-  server: AuthorizationServer, request: RefreshRequest, audit: WriteAudit
+  server: AccountParts, request: RefreshRequest, audit: WriteAudit
 ): Promise<RotatedSession> {
   const found = await server.store.sessions.findByRefreshToken(hashOfSecret(request.refreshToken))
   if (found === null) throw invalidGrant('refresh-token-unknown')
@@ -43,7 +43,7 @@ export async function rotateRefreshToken (
 }
 
 async function rotateFound (
-  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+  server: AccountParts, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
 ): Promise<RotatedSession> {
   refuseUnusable(server, request, stored)
   request.refuse(stored.session)
@@ -67,7 +67,7 @@ function sharedBy ({ id, userId }: Session): RequestParties {
 const partiesOf = (session: Session): RequestParties => ({ ...sharedBy(session), clientId: session.clientId })
 
 function refuseUnusable (
-  { clock, confirmation }: AuthorizationServer, { client }: RefreshRequest, { session, user }: RefreshToken
+  { clock, confirmation }: AccountParts, { client }: RefreshRequest, { session, user }: RefreshToken
 ): void {
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
@@ -78,7 +78,7 @@ function refuseUnusable (
 }
 
 async function storeSuccessor (
-  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit
+  server: AccountParts, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit
 ): Promise<boolean> {
   const nowMs = server.clock()
   const { session } = stored
@@ -99,7 +99,7 @@ async function storeSuccessor (
 }
 
 async function successorOf (
-  server: AuthorizationServer, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+  server: AccountParts, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
 ): Promise<RotatedSession> {
   const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
   if (successorSealed === null) throw invalidGrant('session-ended')
@@ -118,7 +118,7 @@ async function successorOf (
 }
 
 async function refuseStolen (
-  server: AuthorizationServer, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit
+  server: AccountParts, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit
 ): Promise<never> {
   const reason = 'refresh-token-reused'
   await server.store.transaction(async trx => {

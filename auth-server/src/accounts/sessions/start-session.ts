@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { EndUserConnection } from '@sallyport/security-context'
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant } from '../../oauth-error.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
@@ -34,7 +34,7 @@ export interface StartedSession {
  * the password was being hashed gets no session, nor does a client that was disabled.
  * @throws {OAuthError} `invalid_grant`
  */
-export async function startSession (server: AuthorizationServer, wanted: NewSession, audit: WriteAudit): Promise<StartedSession> {
+export async function startSession (server: AccountParts, wanted: NewSession, audit: WriteAudit): Promise<StartedSession> {
   const refreshToken = newSecret()
   const nowMs = server.clock()
   return await server.store.transaction(async trx => {
@@ -62,7 +62,7 @@ export async function startSession (server: AuthorizationServer, wanted: NewSess
   })
 }
 
-function sessionOf (server: AuthorizationServer, wanted: NewSession, scopes: readonly string[], status: Session['status'], nowMs: number): Session {
+function sessionOf (server: AccountParts, wanted: NewSession, scopes: readonly string[], status: Session['status'], nowMs: number): Session {
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions[wanted.kind]
   const absoluteExpiresAtMs = nowMs + absoluteSeconds * 1000
   return {

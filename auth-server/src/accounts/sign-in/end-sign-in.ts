@@ -1,5 +1,5 @@
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import type { Session, UserSignIn } from '../../store/records.ts'
 
@@ -7,7 +7,7 @@ import type { Session, UserSignIn } from '../../store/records.ts'
  * Logs the user out in this browser: ends the sign-in and every session that was granted in it, and tells their clients.
  * The sign-in goes first: a code that is used at the same time either has its session ended here, or gives none.
  */
-export async function endSignIn (server: AuthorizationServer, { signIn, user }: UserSignIn, audit: WriteAudit): Promise<void> {
+export async function endSignIn (server: AccountParts, { signIn, user }: UserSignIn, audit: WriteAudit): Promise<void> {
   const nowMs = server.clock()
   await server.store.transaction(async trx => {
     await trx.signIns.end({ id: signIn.id }, nowMs)
@@ -23,7 +23,7 @@ export async function endSignIn (server: AuthorizationServer, { signIn, user }: 
 }
 
 /** Ends one session whose client says that its user has logged out, where no sign-in of this browser says more. */
-export async function endHintedSession (server: AuthorizationServer, session: Session, audit: WriteAudit): Promise<void> {
+export async function endHintedSession (server: AccountParts, session: Session, audit: WriteAudit): Promise<void> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'logout', server.clock())
     if (ended.length === 0) return

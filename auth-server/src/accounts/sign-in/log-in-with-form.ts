@@ -1,5 +1,5 @@
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { PasswordQueueFullError } from '../../errors.ts'
 import type { Form } from '../../parse-form.ts'
 import { invalidRequest, OAuthError, type RequestParties } from '../../oauth-error.ts'
@@ -24,7 +24,7 @@ export type LoginOutcome =
 const BUSY_RETRY_SECONDS = 1
 
 /** Logs a user in with the login page's form: the same checks, limits and hashes as the password grant. */
-export async function logInWithForm (server: AuthorizationServer, { form, sourceAddress, previous }: LoginForm, audit: WriteAudit): Promise<LoginOutcome> {
+export async function logInWithForm (server: AccountParts, { form, sourceAddress, previous }: LoginForm, audit: WriteAudit): Promise<LoginOutcome> {
   const [username, password] = [form.get('username'), form.get('password')]
   if (username === undefined || password === undefined) return refused(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
   try {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant } from '../../oauth-error.ts'
 import type { SignIn, User, UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
@@ -17,7 +17,7 @@ export interface StartedSignIn extends UserSignIn {
  * @param previous what was signed in in this browser
  * @throws {OAuthError} `invalid_grant`
  */
-export async function startSignIn (server: AuthorizationServer, checked: User, previous: UserSignIn | null, audit: WriteAudit): Promise<StartedSignIn> {
+export async function startSignIn (server: AccountParts, checked: User, previous: UserSignIn | null, audit: WriteAudit): Promise<StartedSignIn> {
   const nowMs = server.clock()
   const secret = newSecret()
   return await server.store.transaction(async trx => {
@@ -36,7 +36,7 @@ export async function startSignIn (server: AuthorizationServer, checked: User, p
   })
 }
 
-function signInOf (server: AuthorizationServer, id: string, user: User, nowMs: number): SignIn {
+function signInOf (server: AccountParts, id: string, user: User, nowMs: number): SignIn {
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions.login
   return {
     id,
@@ -50,7 +50,7 @@ function signInOf (server: AuthorizationServer, id: string, user: User, nowMs: n
 }
 
 /** The sign-in that a cookie's secret stands for, `null` when it does not count any more. */
-export async function currentSignIn ({ store, clock }: AuthorizationServer, secret: string | undefined): Promise<UserSignIn | null> {
+export async function currentSignIn ({ store, clock }: AccountParts, secret: string | undefined): Promise<UserSignIn | null> {
   const found = secret === undefined ? null : await store.signIns.findBySecret(hashOfSecret(secret))
   return found !== null && isLive(found, clock()) ? found : null
 }

@@ -5,7 +5,6 @@ import type { Interaction } from '../../protocol/authorize/interactions.ts'
 import { issueCode, type GrantedRequest } from '../../protocol/authorize/issue-code.ts'
 import { nextStep } from '../../protocol/authorize/next-step.ts'
 import { resolveRequest } from '../../protocol/authorize/pushed-requests.ts'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { invalidRequest } from '../../oauth-error.ts'
 import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
@@ -14,7 +13,9 @@ import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient } from '../page-context.ts'
+import {
+  csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts
+} from '../page-context.ts'
 import { auditOf } from '../request-audit.ts'
 
 const AUTHORIZE = '/oauth2/authorize'
@@ -31,7 +32,7 @@ interface Visit {
  * @param prefix path of the issuer
  * @see RFC 6749 §3.1, OpenID Connect Core 1.0 §3.1.2
  */
-export function authorizeRoutes (fastify: FastifyInstance, server: AuthorizationServer, prefix: string): void {
+export function authorizeRoutes (fastify: FastifyInstance, server: PageParts, prefix: string): void {
   const { csrf, interactions } = server
 
   fastify.route({

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import type { Form } from '../../parse-form.ts'
 import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../protocol/openid/logout-request.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
@@ -9,7 +8,9 @@ import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient } from '../page-context.ts'
+import {
+  csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts
+} from '../page-context.ts'
 import { auditOf } from '../request-audit.ts'
 
 const END_SESSION = '/oauth2/end-session'
@@ -19,7 +20,7 @@ const END_SESSION = '/oauth2/end-session'
  * @param prefix path of the issuer
  * @see OpenID Connect RP-Initiated Logout 1.0 §2
  */
-export function endSessionRoutes (fastify: FastifyInstance, server: AuthorizationServer, prefix: string): void {
+export function endSessionRoutes (fastify: FastifyInstance, server: PageParts, prefix: string): void {
   fastify.get(END_SESSION, { config: { access: 'public', audit: 'none' } }, async function answerLogout (request, reply) {
     const parameters = parametersOf(request)
     const [asked, signedIn] = await Promise.all([readLogoutRequest(server, parameters), currentSignIn(server, request.cookies[SIGN_IN_COOKIE])])
