@@ -1,6 +1,18 @@
 // The directions of docs/architecture.md. A test plants a violation of each rule to prove that the check can fail.
 const plugins = '^plugins/([^/]+)/'
 
+// The wings of auth-server/src, from the top down, and the modules that every wing may import.
+const WINGS = ['http', 'administration', 'protocol', 'accounts', 'tokens', 'store']
+const SHARED = '^auth-server/src/(clock|errors|oauth-error|parse-form|uuid)\\.ts$'
+
+/** A wing imports itself, the wings below it and what all of them share; never the root, which puts them together. */
+const wingsImportDownwards = WINGS.map((wing, place) => ({
+  name: `${wing}-imports-downwards`,
+  severity: 'error',
+  from: { path: `^auth-server/src/${wing}/` },
+  to: { path: '^auth-server/src/', pathNot: [SHARED, `^auth-server/src/(${WINGS.slice(place).join('|')})/`] }
+}))
+
 export default {
   forbidden: [
     {
@@ -53,6 +65,20 @@ export default {
       severity: 'error',
       from: { path: '^((?:plugins|reference-services|deploy)/[^/]+|reference-gateway|auth-server)/' },
       to: { path: '^(plugins|reference-services|deploy|reference-gateway|auth-server)/', pathNot: '^$1/', dependencyTypes: ['local'] }
+    },
+    ...wingsImportDownwards,
+    {
+      name: 'shared-by-wings-imports-no-wing',
+      severity: 'error',
+      from: { path: SHARED },
+      to: { path: '^auth-server/src/', pathNot: SHARED }
+    },
+    {
+      name: 'every-source-is-in-a-wing',
+      comment: 'A folder beside the wings would have no place in their order.',
+      severity: 'error',
+      from: { path: '^auth-server/src/[^/]+/', pathNot: `^auth-server/src/(${WINGS.join('|')})/` },
+      to: {}
     },
     { name: 'nobody-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
     { name: 'deployment-imports-no-tests', severity: 'error', from: { path: '^deploy/' }, to: { path: '^test/' } },

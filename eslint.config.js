@@ -23,7 +23,7 @@ export default [
   },
   {
     // The listener for OAuth client certificates takes self-signed ones too (RFC 8705 §2.2): the check is in client authentication.
-    files: ['auth-server/src/mutual-tls/listener.ts'],
+    files: ['auth-server/src/http/mutual-tls/listener.ts'],
     rules: { 'no-restricted-syntax': 'off' }
   },
   {

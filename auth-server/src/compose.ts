@@ -1,21 +1,22 @@
-import type { KeyAdministration } from './admin/keys.ts'
-import type { WriteAudit } from './audit.ts'
-import type { AuthorizationServer, Report } from './authorization-server.ts'
-import { createInteractions } from './authorize/interactions.ts'
+import type { KeyAdministration } from './administration/keys.ts'
+import type { Lifetimes, Report } from './accounts/account-parts.ts'
+import type { PageParts } from './http/page-context.ts'
+import type { AuthorizationServer } from './protocol/authorization-server.ts'
+import { createInteractions } from './protocol/authorize/interactions.ts'
 import type { Clock } from './clock.ts'
-import { createDpopProofs } from './dpop/dpop-proofs.ts'
+import { createDpopProofs } from './protocol/dpop-proofs.ts'
 import { InvalidSettingsError } from './errors.ts'
-import { parseKeyRing } from './keys/key-ring.ts'
-import { KEYS_FRESHNESS_MS, keyTimesOf } from './keys/key-times.ts'
-import { createSigningKeys } from './keys/signing-keys.ts'
-import { createCsrfTokens } from './pages/csrf.ts'
-import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './passwords/password-hasher.ts'
-import { parsePepperRing } from './passwords/pepper-ring.ts'
+import { parseKeyRing } from './tokens/keys/key-ring.ts'
+import { KEYS_FRESHNESS_MS, keyTimesOf } from './key-times.ts'
+import { createSigningKeys } from './tokens/keys/signing-keys.ts'
+import { createCsrfTokens } from './http/pages/csrf.ts'
+import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './accounts/passwords/password-hasher.ts'
+import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { AuthServerSettings } from './settings.ts'
-import { statusListPublisher } from './status-lists/publish-status-list.ts'
-import { statusListUris } from './status-lists/uris.ts'
-import type { Store } from './store/contract.ts'
-import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './throttling/login-throttle.ts'
+import { statusListPublisher } from './tokens/status-lists/publish-status-list.ts'
+import { statusListUris } from './tokens/status-lists/uris.ts'
+import type { Store, WriteAudit } from './store/contract.ts'
+import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/login-throttle.ts'
 import { accessTokenIssuer } from './tokens/issue-access-token.ts'
 import { accessTokenVerifier } from './tokens/verify-access-token.ts'
 
@@ -37,14 +38,16 @@ const FRESHNESS_MS = 100
  * Puts the parts of the authorization server together.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export function composeAuthorizationServer (settings: AuthServerSettings, collaborators: AuthServerCollaborators): AuthorizationServer {
+export function composeAuthorizationServer (
+  settings: AuthServerSettings, collaborators: AuthServerCollaborators
+): PageParts {
   refuseSettings(settings)
   const { store, clock = Date.now, report = () => {} } = collaborators
   const { issuer } = settings
   const uris = statusListUris(issuer)
   const ring = parseKeyRing(settings.sealingKeys)
   const keys = createSigningKeys({ store, ring, clock, freshnessMs: KEYS_FRESHNESS_MS })
-  return Object.freeze<AuthorizationServer>({
+  return Object.freeze<PageParts>({
     issuer,
     store,
     clock,
@@ -97,7 +100,7 @@ export function composeAdministration (settings: AuthServerSettings, server: Aut
   }
 }
 
-function lifetimesOf (settings: AuthServerSettings): AuthorizationServer['lifetimes'] {
+function lifetimesOf (settings: AuthServerSettings): Lifetimes {
   return {
     accessTokenSeconds: settings.accessTokenLifetimeSeconds,
     refreshGraceMs: settings.refreshGraceMs,

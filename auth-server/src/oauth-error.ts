@@ -1,4 +1,7 @@
-import type { RequestParties } from './audit.ts'
+import type { SecurityEvent } from '@sallyport/security-context'
+
+/** Whom and what a request turned out to be about, for its security event and so for its audit row. */
+export type RequestParties = Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried' | 'resource' | 'detail'>
 
 /** The `error` values that the OAuth endpoints answer. @see RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8693 §2.2.2, RFC 9126 §2.3, RFC 9449 §5, §8 */
 export type OAuthErrorCode =

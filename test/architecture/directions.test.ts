@@ -47,6 +47,20 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   ['services-meet-over-the-network', 'reference-services/order-service/src/planted.ts', "import '@sallyport/restaurant-service'\n"],
   ['apps-do-not-know-their-deployment', 'auth-server/src/planted.ts', "import '@sallyport/local'\n"],
   ['packages-by-name-only', 'auth-server/src/planted-path.ts', "import '../../plugins/health/src/index.ts'\n"],
+  // Each wing of the authorization server: one wing up, and the root, which puts the wings together.
+  ['http-imports-downwards', 'auth-server/src/http/planted-root.ts', "import '../compose.ts'\n"],
+  ['administration-imports-downwards', 'auth-server/src/administration/planted-up.ts', "import '../http/cookies.ts'\n"],
+  ['administration-imports-downwards', 'auth-server/src/administration/cli/planted-root.ts', "import '../../settings.ts'\n"],
+  ['protocol-imports-downwards', 'auth-server/src/protocol/planted-up.ts', "import '../administration/users.ts'\n"],
+  ['accounts-imports-downwards', 'auth-server/src/accounts/planted-up.ts', "import '../protocol/dpop-proofs.ts'\n"],
+  // A type alone is an arrow too.
+  ['accounts-imports-downwards', 'auth-server/src/accounts/planted-type.ts', "import type {} from '../protocol/authorization-server.ts'\n"],
+  ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/login-throttle.ts'\n"],
+  ['store-imports-downwards', 'auth-server/src/store/planted-up.ts', "import '../tokens/secret-token.ts'\n"],
+  ['store-imports-downwards', 'auth-server/src/store/memory/planted-top.ts', "import '../../http/cookies.ts'\n"],
+  // In the place of a shared module.
+  ['shared-by-wings-imports-no-wing', 'auth-server/src/uuid.ts', "import './store/confirmation.ts'\n"],
+  ['every-source-is-in-a-wing', 'auth-server/src/annexe/planted.ts', "import '../clock.ts'\n"],
   ['nobody-imports-tests', 'plugins/metrics/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   ['deployment-imports-no-tests', 'deploy/local/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   ['no-cycles', 'plugins/configuration/src/planted-cycle.ts', "import './planted-cycle.ts'\n"]

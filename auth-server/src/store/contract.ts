@@ -1,3 +1,4 @@
+import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Client, ClientProof, ClientSecret, Scope, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User } from './records.ts'
 import type { SessionStore, SignInStore, AuthorizationCodeStore, PushedRequestStore, ConsentStore, LogoutNoticeStore } from './session-contract.ts'
@@ -160,3 +161,9 @@ export interface Store {
   /** Runs `work` on a store whose changes become visible together or, when it rejects, not at all. */
   transaction: <T>(work: (store: Store) => Promise<T>) => Promise<T>
 }
+
+/**
+ * Writes an audit event on the store's connection: given the store of a transaction, the event is committed with it or
+ * not at all.
+ */
+export type WriteAudit = (store: Store, event: AuditEvent) => Promise<void>

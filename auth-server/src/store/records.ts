@@ -1,4 +1,4 @@
-import type { Confirmation } from '../tokens/confirmation.ts'
+import type { Confirmation } from './confirmation.ts'
 
 /** A position in a status list: whether what was issued under it still counts. */
 export interface StatusPosition {

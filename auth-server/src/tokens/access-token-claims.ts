@@ -1,4 +1,5 @@
-import type { Confirmation } from './confirmation.ts'
+import { hash } from 'node:crypto'
+import type { Confirmation } from '../store/confirmation.ts'
 
 /** The delegation chain: who acts, and for whom that party acted before. @see RFC 8693 §4.1 */
 export interface ActorClaim {
@@ -41,3 +42,6 @@ export const tokenTypeOf = ({ cnf }: AccessTokenClaims): TokenType => cnf?.jkt =
 
 /** The scopes of a space-delimited list. @see RFC 6749 §3.3 */
 export const scopesOf = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')
+
+/** A token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere. */
+export const jtiHashOf = (jti: string): string => hash('sha256', jti)

@@ -1,6 +1,6 @@
 import { sign } from 'node:crypto'
-import { joseOfDer } from '../keys/ecdsa-signature.ts'
-import type { Signer } from '../keys/signing-keys.ts'
+import { joseOfDer } from './keys/ecdsa-signature.ts'
+import type { Signer } from './keys/signing-keys.ts'
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 

@@ -1,6 +1,6 @@
 import { secondsOf, type Clock } from '../clock.ts'
-import type { SigningKeys } from '../keys/signing-keys.ts'
-import type { StatusListUris } from '../status-lists/uris.ts'
+import type { SigningKeys } from './keys/signing-keys.ts'
+import type { StatusListUris } from './status-lists/uris.ts'
 import type { Store } from '../store/contract.ts'
 import type { StatusPosition, UserSession } from '../store/records.ts'
 import type { AccessTokenClaims } from './access-token-claims.ts'

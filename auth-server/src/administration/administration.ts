@@ -1,0 +1,13 @@
+import type { Clock } from '../clock.ts'
+import type { PasswordHasher } from '../accounts/passwords/password-hasher.ts'
+import type { Store, WriteAudit } from '../store/contract.ts'
+
+/** What the administration functions work with; the same for the admin API, the CLI and the demo data. */
+export interface Administration {
+  readonly store: Store
+  readonly clock: Clock
+  readonly passwords: PasswordHasher
+  /** Positions in a new status list. */
+  readonly statusListSize: number
+  readonly audit: WriteAudit
+}

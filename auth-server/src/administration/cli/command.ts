@@ -1,0 +1,33 @@
+import type { ParseArgsOptionsConfig } from 'node:util'
+import type { KeyAdministration } from '../keys.ts'
+
+/** The options of one call, after parsing. */
+export type CommandValues = Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>
+
+/** One command of the command line. */
+export interface Command {
+  /** For example `users create`. */
+  readonly name: string
+  /** Arguments in order, for the help and the check. */
+  readonly arguments: readonly string[]
+  readonly options: ParseArgsOptionsConfig
+  readonly help: string
+  /** What it returns is printed. */
+  readonly run: (administration: KeyAdministration, args: readonly string[], values: CommandValues) => Promise<unknown>
+}
+
+/** The call itself is wrong: printed with the usage. */
+export class UsageError extends Error {}
+
+/** An option with several values separated by commas or spaces; none when it is not there. */
+export function listOption (values: CommandValues, name: string): readonly string[] {
+  const value = values[name]
+  return typeof value === 'string' ? value.split(/[\s,]+/).filter(item => item !== '') : []
+}
+
+/** The argument at a position, which the parser has checked to be there. */
+export function argument (args: readonly string[], position: number): string {
+  const value = args[position]
+  if (value === undefined) throw new UsageError('an argument is missing')
+  return value
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import type { Knex } from 'knex'
+import type { Administration } from '../administration.ts'
+import { setClientProof, type NewClientProof } from '../client-proof.ts'
+import { createClient, type NewClient } from '../clients.ts'
+import { createUser, setPassword } from '../users.ts'
+import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordParameters } from '../../accounts/passwords/password-hasher.ts'
+import type { Store } from '../../store/contract.ts'
+import { postgresStore } from '../../store/postgres/index.ts'
+import { hashOfSecret } from '../../tokens/secret-token.ts'
+import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
+
+/** What the deployment chose for its demo data. */
+export interface DemoFacts {
+  readonly issuer?: string
+  /** By user name; `subject` is a UUID. */
+  readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
+  /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
+  /** By id of {@link DEMO_KEY_CLIENTS}; a client without its keys is not made. */
+  readonly clientKeys?: Readonly<Record<string, NewClientProof>>
+  readonly clients: Readonly<Record<string, { readonly secret?: string | null | undefined, readonly redirectUris?: readonly string[] }>>
+}
+
+const STATUS_LIST_SIZE = 65_536
+
+/**
+ * Puts the demo's users, clients and scopes there; run again, it changes only what differs.
+ * @param db a pool with the rights of the app role or more
+ */
+export async function seedDemo (db: Knex, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
+  await seedStore(postgresStore(db), facts, passwordParameters)
+  for (const { id, scopes = [] } of DEMO_CLIENTS) await addScopes(db, id, scopes)
+}
+
+/** A client from before a scope was added gets it; what else it has stays. */
+async function addScopes (db: Knex, clientId: string, scopes: readonly string[]): Promise<void> {
+  const wanted = [...scopes]
+  await db('clients').where({ id: clientId }).whereRaw('not scopes @> ?', [wanted])
+    .update({ scopes: db.raw('array(select unnest(scopes) union select unnest(?::text[]))', [wanted]) })
+}
+
+/** The same for any store. */
+export async function seedStore (store: Store, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
+  const administration: Administration = {
+    store,
+    clock: Date.now,
+    passwords: createPasswordHasher({ parameters: passwordParameters, concurrency: 2, queueLength: 100 }),
+    statusListSize: STATUS_LIST_SIZE,
+    audit: async () => {}
+  }
+  for (const scope of DEMO_SCOPES) await administration.store.scopes.put(scope)
+  for (const [username, { subject, password, roles }] of Object.entries(facts.users)) {
+    await seedUser(administration, { id: subject, username, password, roles })
+  }
+  for (const client of DEMO_CLIENTS) {
+    const { secret, redirectUris } = facts.clients[client.id] ?? {}
+    await seedClient(administration, {
+      ...client,
+      ...(secret === undefined || secret === null ? {} : { secret }),
+      ...(redirectUris === undefined ? {} : { redirectUris })
+    })
+  }
+  for (const client of DEMO_KEY_CLIENTS) {
+    const keys = facts.clientKeys?.[client.id]
+    if (keys !== undefined) await seedKeyClient(administration, client, keys)
+  }
+}
+
+/** A client's keys are the deployment's: made anew, they replace those of the last run. */
+async function seedKeyClient (administration: Administration, client: NewClient, keys: NewClientProof): Promise<void> {
+  const existing = await administration.store.clients.find(client.id)
+  if (existing === null) await createClient(administration, { ...client, ...keys })
+  else await setClientProof(administration, client.id, keys)
+}
+
+async function seedUser (administration: Administration, wanted: Parameters<typeof createUser>[1]): Promise<void> {
+  const existing = await administration.store.users.findByName(wanted.username)
+  if (existing === null) await createUser(administration, wanted)
+  else if (!await administration.passwords.verify(existing.passwordHash, wanted.password)) await setPassword(administration, existing.id, wanted.password)
+}
+
+async function seedClient (administration: Administration, wanted: Parameters<typeof createClient>[1]): Promise<void> {
+  const existing = await administration.store.clients.findWithSecrets(wanted.id)
+  if (existing === null) {
+    await createClient(administration, wanted)
+    return
+  }
+  const { secret } = wanted
+  if (secret === undefined || !existing.client.confidential) return
+  const hash = hashOfSecret(secret)
+  if (existing.secrets.some(known => known.expiresAtMs === null && known.hash.equals(hash))) return
+  const id = randomUUID()
+  await administration.store.clients.addSecret(wanted.id, { id, hash, expiresAtMs: null }, administration.clock())
+  await administration.store.clients.expireOtherSecrets(wanted.id, id, administration.clock())
+}

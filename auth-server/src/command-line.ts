@@ -1,0 +1,45 @@
+import auditLog from '@sallyport/audit-log'
+import { loadSettings } from '@sallyport/configuration'
+import securityContext from '@sallyport/security-context'
+import { connectDatabase } from '@sallyport/service-process'
+import Fastify from 'fastify'
+import { text } from 'node:stream/consumers'
+import type { KeyAdministration } from './administration/keys.ts'
+import { composeAdministration, composeAuthorizationServer } from './compose.ts'
+import { settingsSchema } from './settings.ts'
+import { postgresStore } from './store/postgres/index.ts'
+import { runCommand } from './administration/cli/run-command.ts'
+
+/** Who the audit trail says did it. */
+const OPERATOR = 'command-line'
+
+/**
+ * The command line as a program: takes the settings of the server from the environment, works on its database and writes
+ * to its audit trail.
+ * @returns the exit code
+ */
+export async function runCommandLine (args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const closing: Array<() => Promise<unknown>> = []
+  try {
+    return await runCommand(args, async () => await openAdministration(environment, closing), {
+      out: line => { process.stdout.write(`${line}\n`) },
+      error: line => { process.stderr.write(`${line}\n`) },
+      readStdin: async () => await text(process.stdin)
+    })
+  } finally {
+    for (const close of closing.reverse()) await close()
+  }
+}
+
+async function openAdministration (environment: Readonly<Record<string, string | undefined>>, closing: Array<() => Promise<unknown>>): Promise<KeyAdministration> {
+  const { values } = loadSettings({ schema: settingsSchema, environment: { ...environment } })
+  const db = connectDatabase(values)
+  closing.push(async () => { await db.destroy() })
+  const fastify = Fastify()
+  closing.push(async () => { await fastify.close() })
+  await fastify.register(securityContext)
+  await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
+  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has one.
+  const server = composeAuthorizationServer(values, { store: postgresStore(db) })
+  return composeAdministration(values, server, async (_store, event) => { await fastify.auditSink.write({ ...event, subject: OPERATOR }) })
+}

@@ -1,0 +1,56 @@
+import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
+import { DPOP_ALGORITHMS } from '../dpop-proofs.ts'
+import type { Client } from '../../store/records.ts'
+import { GRANTS } from '../token-endpoint/grants/index.ts'
+
+/** Grants that depend on what this deployment's clients are allowed; the others always work. */
+const ONLY_WHEN_USED = new Set(['password'])
+
+/** Both metadata documents. @see RFC 8414 §2 */
+export type Metadata = Readonly<Record<string, string | boolean | readonly string[] | Readonly<Record<string, string>>>>
+
+/**
+ * What works here, and nothing else.
+ * @param issuer without a slash at the end
+ * @param clients what they are allowed decides whether the password grant is named
+ * @see RFC 8414 §2
+ */
+export function authorizationServerMetadata (issuer: string, clients: readonly Client[], scopes: readonly string[]): Metadata {
+  const used = new Set(clients.flatMap(({ grantTypes }) => grantTypes))
+  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+  const algorithms = [...ASSERTION_ALGORITHMS]
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/oauth2/authorize`,
+    pushed_authorization_request_endpoint: `${issuer}/oauth2/par`,
+    authorization_response_iss_parameter_supported: true,
+    code_challenge_methods_supported: ['S256'],
+    response_modes_supported: ['query'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+    token_endpoint: `${issuer}/oauth2/token`,
+    token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential) ? methods : [...methods, 'none'],
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
+    revocation_endpoint: `${issuer}/oauth2/revoke`,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+    introspection_endpoint: `${issuer}/oauth2/introspect`,
+    introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+    introspection_signing_alg_values_supported: ['ES256'],
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    jwks_uri: `${issuer}/oauth2/jwks`,
+    grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),
+    response_types_supported: ['code'],
+    scopes_supported: [...new Set(scopes)].sort()
+  }
+}
+
+/**
+ * Where the metadata of an issuer is found, as path on its origin: OAuth puts the well-known part in front of the
+ * issuer's path, OpenID Connect behind it.
+ * @see RFC 8414 §3.1, §5
+ */
+export function metadataPaths (issuer: string): readonly string[] {
+  const path = new URL(issuer).pathname.replace(/\/$/, '')
+  return [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`]
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { secondsOf } from '../../clock.ts'
+import type { Client, Session, User } from '../../store/records.ts'
+import { signJwt } from '../../tokens/sign-jwt.ts'
+
+/** What an id_token is about. */
+export interface IdTokenFacts {
+  readonly client: Client
+  /** With the scopes of this answer. */
+  readonly session: Session
+  readonly user: User
+  /** Of the authorization request; `null` without one, and at a refresh. */
+  readonly nonce: string | null
+  /** The access token that is issued with it, in the form that the client gets. */
+  readonly accessToken: string
+}
+
+/** The claims of an id_token. There is one audience, so `azp` is not needed. @see OpenID Connect Core 1.0 §2, Back-Channel Logout 1.0 §2.1 */
+interface IdTokenClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string
+  readonly exp: number
+  readonly iat: number
+  readonly auth_time: number
+  readonly nonce?: string
+  readonly sid: string
+  readonly at_hash: string
+  /** @see RFC 8176 §2 */
+  readonly amr: readonly ['pwd']
+  readonly preferred_username?: string
+}
+
+/**
+ * The id_token of an answer to the code grant or to a refresh, `undefined` when the scope `openid` was not granted. A
+ * refreshed one has the same subject, audience and `auth_time`, and no `nonce`.
+ * @see OpenID Connect Core 1.0 §3.1.3.3, §12.2
+ */
+export async function idTokenOf (server: AuthorizationServer, facts: IdTokenFacts): Promise<string | undefined> {
+  const { session } = facts
+  // A session that a client began with the user's password tells nothing of a login here.
+  if (!session.scopes.includes('openid') || session.authenticatedAtMs === null) return undefined
+  return signJwt(await server.keys.signer(), 'JWT', claimsOf(server, facts, session.authenticatedAtMs))
+}
+
+function claimsOf ({ issuer, clock, lifetimes }: AuthorizationServer, { client, session, user, nonce, accessToken }: IdTokenFacts, authenticatedAtMs: number): IdTokenClaims {
+  const nowSeconds = secondsOf(clock())
+  return {
+    iss: issuer,
+    sub: user.id,
+    aud: client.id,
+    exp: nowSeconds + lifetimes.accessTokenSeconds,
+    iat: nowSeconds,
+    auth_time: secondsOf(authenticatedAtMs),
+    ...(nonce === null ? {} : { nonce }),
+    sid: session.id,
+    at_hash: halfHashOf(accessToken),
+    amr: ['pwd'],
+    ...(session.scopes.includes('profile') ? { preferred_username: user.username } : {})
+  }
+}
+
+/** The left half of the hash of the signature's algorithm, which is SHA-256 for ES256. @see OpenID Connect Core 1.0 §3.1.3.6 */
+function halfHashOf (token: string): string {
+  return createHash('sha256').update(token, 'ascii').digest().subarray(0, 16).toString('base64url')
+}

@@ -1,0 +1,86 @@
+import { jtiHashOf } from '../tokens/access-token-claims.ts'
+import type { WriteAudit } from '../store/contract.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
+import { invalidGrant, OAuthError } from '../oauth-error.ts'
+import { endSessions } from '../accounts/sessions/end-sessions.ts'
+import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
+import type { Client, Session } from '../store/records.ts'
+import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
+import { hashOfSecret } from '../tokens/secret-token.ts'
+import { signedClaims } from '../tokens/verify-jwt.ts'
+
+const ID_TOKEN_TYPE = 'JWT'
+
+/** What a revocation did; all of them are answered alike. */
+export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked' | 'token-not-in-force'
+
+/**
+ * Revokes a token of this client. The hint of the request is not needed: every kind is looked for. Revoking a refresh
+ * token ends its session with all access tokens; revoking an access token revokes all access tokens of its session, or of
+ * the client when it has none, because a status position stands for all of them: the session lives on and refreshes.
+ * @throws {OAuthError} `invalid_grant` for a token in force that was issued to another client, `unsupported_token_type` for an
+ * id token or a token by exchange; they are left as they are
+ * @see RFC 7009 §2.1, §2.2
+ */
+export async function revokeToken (server: AuthorizationServer, client: Client, token: string, audit: WriteAudit): Promise<RevocationOutcome> {
+  const refreshToken = await server.store.sessions.findByRefreshToken(hashOfSecret(token))
+  if (refreshToken !== null) {
+    if (refreshToken.session.endedAtMs !== null) return 'token-not-in-force'
+    if (refreshToken.session.clientId !== client.id) throw invalidGrant('token-foreign')
+    return await endSession(server, refreshToken.session, audit)
+  }
+  const state = await server.verifyAccessToken(token)
+  if (state.kind === 'inactive') {
+    if (await signedClaims(server.keys, token, ID_TOKEN_TYPE) !== null) throw unsupported('id-token')
+    return 'token-not-in-force'
+  }
+  if (state.claims.client_id !== client.id) throw invalidGrant('token-foreign')
+  // A token by exchange shares the position of the session that it came from, which is another client's to revoke.
+  if (state.owner !== null && state.owner.session.clientId !== client.id) throw unsupported('exchanged-token')
+  return await revokeAccessToken(server, client, token, state, audit)
+}
+
+async function endSession (
+  server: AuthorizationServer, session: Session, audit: WriteAudit
+): Promise<RevocationOutcome> {
+  return await server.store.transaction(async trx => {
+    const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'revoked', server.clock())
+    const { id, userId: subject, clientId } = session
+    await audit(trx, {
+      action: 'session.end', outcome: 'success', reason: 'revoked', subject, clientId, resource: { type: 'session', id }
+    })
+    return ended.length > 0 ? 'refresh-token-revoked' : 'token-not-in-force'
+  })
+}
+
+async function revokeAccessToken (server: AuthorizationServer, client: Client, token: string, state: Extract<AccessTokenState, { kind: 'active' }>, audit: WriteAudit): Promise<RevocationOutcome> {
+  const { claims, owner } = state
+  if (owner === null && claims.sub !== client.id) throw invalidGrant('token-foreign')
+  return await server.store.transaction(async trx => {
+    await trx.opaqueTokens.remove(hashOfSecret(token))
+    // The owner as it is now, under a lock: another revocation may have moved it on, and revoked this token with that.
+    if (owner === null) {
+      const current = await trx.clients.lockForChange(client.id)
+      if (current === null || !isAt(server, claims, current.status)) return 'token-not-in-force'
+      await revokeAccessTokensOfClient(trx, current, server.statusListSize, server.clock())
+    } else {
+      const session = (await trx.sessions.lockLiveOfUser(owner.user.id)).find(({ id }) => id === owner.session.id)
+      if (session === undefined || !isAt(server, claims, session.status)) return 'token-not-in-force'
+      await revokeAccessTokensOfSessions(trx, [session], server.statusListSize, server.clock())
+    }
+    await audit(trx, {
+      action: 'token.revoke',
+      outcome: 'success',
+      subject: claims.sub,
+      clientId: client.id,
+      resource: { type: 'client', id: client.id },
+      detail: { jtiHash: jtiHashOf(claims.jti), sessionId: claims.sid ?? null }
+    })
+    return 'access-token-revoked'
+  })
+}
+
+/** @see RFC 7009 §2.2.1 */
+function unsupported (reason: string): OAuthError {
+  return new OAuthError('unsupported_token_type', reason, 'This kind of token is not revoked')
+}
