@@ -1,10 +1,10 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
 import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import type { Dispatcher } from 'undici'
-import { InvalidOptionsError, KeysUnavailableError } from './errors.ts'
+import { InvalidOptionsError, KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
-import { importKeys } from './import-keys.ts'
-import { parseJsonObject } from './json.ts'
+import { importKeys } from '../tokens/import-keys.ts'
+import { parseJsonObject } from '../tokens/json.ts'
 
 /** Receives what an operator should know; never a token or a key. */
 export type Log = (message: string, detail: Readonly<Record<string, unknown>>) => void

@@ -1,7 +1,7 @@
 import type { Principal } from '@sallyport/security-context'
-import { actorOf, hasAudience, identifier, numericDate, scopesOf, strings } from './claims.ts'
-import { InvalidTokenError } from './errors.ts'
-import { freezeJson, member, type JsonObject } from './json.ts'
+import { actorOf, hasAudience, identifier, numericDate, scopesOf, strings } from '../tokens/claims.ts'
+import { InvalidTokenError } from '../errors.ts'
+import { freezeJson, member, type JsonObject } from '../tokens/json.ts'
 
 /**
  * Who an introspected token stands for.

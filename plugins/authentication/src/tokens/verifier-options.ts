@@ -1,6 +1,6 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { SignatureCheck } from './check-signature.ts'
-import { isSecureUrl } from './fetch-document.ts'
+import { isSecureUrl } from '../sources/fetch-document.ts'
 import type { Profile } from './profiles.ts'
 import { ASYMMETRIC_ALGORITHMS } from './signature-algorithms.ts'
 

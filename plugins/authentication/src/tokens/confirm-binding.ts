@@ -1,5 +1,5 @@
 import type { Principal } from '@sallyport/security-context'
-import { InvalidTokenError } from './errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
 
 /**

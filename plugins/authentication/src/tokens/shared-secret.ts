@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
-import { InvalidOptionsError } from './errors.ts'
+import { InvalidOptionsError } from '../errors.ts'
 import type { Profile } from './profiles.ts'
 import type { SignatureCheck } from './check-signature.ts'
 import { MIN_SECRET_BYTES } from './signature-algorithms.ts'

@@ -2,7 +2,7 @@ import type { KeySource, StatusReference, StatusSource } from '@sallyport/securi
 import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import type { Dispatcher } from 'undici'
-import { InvalidOptionsError } from './errors.ts'
+import { InvalidOptionsError } from '../errors.ts'
 import { fetchDocument, type Connection, type Fetch } from './fetch-document.ts'
 import { messageOf, warn, type Log } from './jwks-key-source.ts'
 import { statusListAddresses } from './status-list-addresses.ts'

@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from './errors.ts'
+import { InvalidOptionsError } from '../errors.ts'
 import { isSecureUrl } from './fetch-document.ts'
 
 /** What comes after the prefix: one path segment without escapes, and no query. */

@@ -1,5 +1,5 @@
 import { LONGEST_ACTOR_CHAIN, type Actor, type Principal, type StatusReference } from '@sallyport/security-context'
-import { InvalidTokenError } from './errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import { freezeJson, isJsonObject, member, type JsonObject } from './json.ts'
 import type { ResolvedProfile } from './profiles.ts'
 

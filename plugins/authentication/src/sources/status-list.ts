@@ -1,10 +1,10 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import type { KeySource } from '@sallyport/security-context'
-import { isPlausibleSignature, checkWithNodeCrypto } from './check-signature.ts'
-import { decodeCanonical, parseCompactJws, type CompactJws } from './compact-jws.ts'
-import { isJsonObject, member, type JsonObject } from './json.ts'
-import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
+import { isPlausibleSignature, checkWithNodeCrypto } from '../tokens/check-signature.ts'
+import { decodeCanonical, parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
+import { isJsonObject, member, type JsonObject } from '../tokens/json.ts'
+import { DEFAULT_ALGORITHMS } from '../tokens/signature-algorithms.ts'
 
 /** A verified, unpacked status list of one bit per token. */
 export interface StatusList {

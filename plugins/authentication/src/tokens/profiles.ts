@@ -1,4 +1,4 @@
-import { InvalidTokenError } from './errors.ts'
+import { InvalidTokenError } from '../errors.ts'
 import type { JsonObject } from './json.ts'
 
 /** Where a claim is: its name, or the names on the way to it in nested objects. */
