@@ -1,4 +1,4 @@
-import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/chassis'
+import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { totalOf } from './orders/order.ts'
 import { findOrder, insertOrder } from './orders/order-store.ts'

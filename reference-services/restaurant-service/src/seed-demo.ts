@@ -1,5 +1,5 @@
 import { grantAccess } from '@sallyport/authorization'
-import { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { findRestaurant, storeMenu } from './restaurants/restaurant-store.ts'
 import { insertTicket } from './tickets/ticket-store.ts'

@@ -26,7 +26,7 @@ export const openApi = fastifyPlugin(async function openApi (app: ServiceInstanc
     },
     transform: ({ schema, url, route }) => ({ schema: { ...schema, ...accessOf(route) }, url })
   })
-}, { name: '@sallyport/chassis/open-api', fastify: '5.x' })
+}, { name: '@sallyport/service-kit/open-api', fastify: '5.x' })
 
 /** Serves the document as `/openapi.json` on the operations listener: who has no business there need not read it. */
 export function serveOpenApi (app: ServiceInstance): void {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { connect as connectService } from '@sallyport/chassis'
+import { connect as connectService } from '@sallyport/service-kit'
 import * as deliveryService from '@sallyport/delivery-service'
 import { exportJWK } from 'jose'
 import { createPublicKey } from 'node:crypto'
@@ -98,5 +98,5 @@ t.test('a service does not start beside an authorization server that publishes n
   const settings = { ...SETTINGS, issuer }
   const { context, close } = await openContext('a-service', settings, true, { warn: () => {}, info: () => {} })
   t.after(close)
-  await t.rejects(connectService(settings, context), { code: 'SALLYPORT_CHASSIS_SETTINGS_INVALID', message: /jwks_uri/ })
+  await t.rejects(connectService(settings, context), { code: 'SALLYPORT_SERVICE_SETTINGS_INVALID', message: /jwks_uri/ })
 })

@@ -1,4 +1,4 @@
-import { buildService, callerOf, migrateService, namedMigrations, routeResource, type ServiceDefinition, type ServiceInstance, type ServiceRoles } from '@sallyport/chassis'
+import { buildService, callerOf, migrateService, namedMigrations, routeResource, type ServiceDefinition, type ServiceInstance, type ServiceRoles } from '@sallyport/service-kit'
 import { allOf, owner, role } from '@sallyport/authorization'
 import type { StatusSource } from '@sallyport/security-context'
 import type { Knex } from 'knex'
@@ -109,7 +109,7 @@ t.test('a handler that uses a caller or a resource its route does not declare fa
   for (const url of ['/undeclared-resource', '/public']) {
     const answer = await app.inject({ url, headers: await as('customer1', NAME) })
     t.equal(answer.statusCode, 500)
-    t.same(answer.json(), { type: 'about:blank', title: 'Internal Server Error', status: 500, code: 'SALLYPORT_CHASSIS_MISUSE' })
+    t.same(answer.json(), { type: 'about:blank', title: 'Internal Server Error', status: 500, code: 'SALLYPORT_SERVICE_MISUSE' })
   }
 })
 

@@ -1,5 +1,5 @@
 // Storage that fails under a request, with a real PostgreSQL.
-import { buildService, migrateService, namedMigrations, type ServiceInstance, type ServiceRoles } from '@sallyport/chassis'
+import { buildService, migrateService, namedMigrations, type ServiceInstance, type ServiceRoles } from '@sallyport/service-kit'
 import knex, { type Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'

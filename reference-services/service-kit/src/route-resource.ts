@@ -1,12 +1,12 @@
 import type { Principal, Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
-import { ChassisMisuseError } from './errors.ts'
+import { ServiceMisuseError } from './errors.ts'
 
 /** The row that a route is about: loaded once, decided over by the policy, then used by the handler. */
 export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
   readonly load: (request: FastifyRequest) => Promise<Resource | null>
-  /** The row, in a handler behind the policy. Throws `SALLYPORT_CHASSIS_MISUSE` on a route that did not declare `load`. */
+  /** The row, in a handler behind the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`. */
   readonly of: (request: FastifyRequest) => Row
 }
 
@@ -34,7 +34,7 @@ export function routeResource<Row extends object> (parameter: string, find: (id:
 
 /**
  * Who is calling, in a handler of a route that is not public.
- * @throws `SALLYPORT_CHASSIS_MISUSE` on a public route
+ * @throws `SALLYPORT_SERVICE_MISUSE` on a public route
  */
 export function callerOf (request: FastifyRequest): Principal {
   if (request.principal === null) throw misuse('the route is public')
@@ -48,5 +48,5 @@ function parameterOf ({ params }: FastifyRequest, name: string): string {
 }
 
 function misuse (text: string): Error {
-  return new ChassisMisuseError({ cause: new Error(text) })
+  return new ServiceMisuseError({ cause: new Error(text) })
 }

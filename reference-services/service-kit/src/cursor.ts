@@ -17,7 +17,7 @@ export function cursorText ({ createdAt, id }: Position): string {
 
 /**
  * The position that a cursor carries. One position has one text.
- * @throws `SALLYPORT_CHASSIS_CURSOR_INVALID`
+ * @throws `SALLYPORT_SERVICE_CURSOR_INVALID`
  */
 export function positionOf (cursor: string): Position {
   const parts = parse(cursor)

@@ -27,7 +27,7 @@ const POSITION = 'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"
  * an offset: rows that arrive meanwhile repeat nothing, and no row is looked up, so that a cursor tells nothing about rows
  * that the caller may not see.
  * @param query selects the rows, filtered by what the caller may see, without order and limit
- * @throws `SALLYPORT_CHASSIS_CURSOR_INVALID` for an `after` that no page ended with
+ * @throws `SALLYPORT_SERVICE_CURSOR_INVALID` for an `after` that no page ended with
  */
 export async function readPage<Row extends object> (
   query: Knex.QueryBuilder, order: PageOrder, page: PageQuery

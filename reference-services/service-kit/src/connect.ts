@@ -9,7 +9,7 @@ import type { ServiceSettings } from './settings.ts'
  * Makes the collaborators of a service of its settings and what its process has opened: the authorization server's
  * endpoints, keys and status lists, and this service as its client. The authorization server may be away: until it is
  * found the service is not ready, and what needs it is answered with 503.
- * @throws `SALLYPORT_CHASSIS_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
+ * @throws `SALLYPORT_SERVICE_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
  */
 export async function connect (settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
   const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
