@@ -10,5 +10,4 @@ export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type P
 export { auditOf, auditOfRecovery, type RecordAudit } from './record-audit.ts'
 export { openRecovery, type Recovered, type RecoveryOptions } from './recovery.ts'
 export { addUnfinishedWork, dropUnfinishedWork, recoverAfter, type UnfinishedWork } from './unfinished.ts'
-export { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts, type DemoOrder } from './demo-world.ts'
 export * as errors from './errors.ts'

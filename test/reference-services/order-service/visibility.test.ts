@@ -1,4 +1,4 @@
-import { DEMO_ORDERS } from '@sallyport/service-kit'
+import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import t from 'tap'
 import { as, USERS } from '../support.ts'
 import { AUDIENCE, demoOrder, start } from './support.ts'

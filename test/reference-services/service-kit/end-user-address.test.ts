@@ -1,5 +1,5 @@
 // Whose word about the end user's address reaches the audit trail.
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
 import { startStack } from '../stack.ts'

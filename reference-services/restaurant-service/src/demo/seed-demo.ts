@@ -1,8 +1,8 @@
 import { grantAccess } from '@sallyport/authorization'
-import { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts } from '@sallyport/service-kit'
+import { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { findRestaurant, storeMenu } from './restaurants/restaurant-store.ts'
-import { insertTicket } from './tickets/ticket-store.ts'
+import { findRestaurant, storeMenu } from '../restaurants/restaurant-store.ts'
+import { insertTicket } from '../tickets/ticket-store.ts'
 
 /**
  * Puts the demo's restaurants, menus, managers and tickets there; what is there already stays as it is.

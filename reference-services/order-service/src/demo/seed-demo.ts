@@ -1,7 +1,7 @@
-import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit'
+import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { totalOf } from './orders/order.ts'
-import { findOrder, insertOrder } from './orders/order-store.ts'
+import { totalOf } from '../orders/order.ts'
+import { findOrder, insertOrder } from '../orders/order-store.ts'
 
 /**
  * Puts the demo's orders there; what is there already stays as it is.

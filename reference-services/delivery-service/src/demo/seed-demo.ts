@@ -1,6 +1,6 @@
-import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit'
+import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { insertDelivery } from './deliveries/delivery-store.ts'
+import { insertDelivery } from '../deliveries/delivery-store.ts'
 
 /**
  * Puts the demo's deliveries there; what is there already stays as it is.
