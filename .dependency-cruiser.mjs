@@ -45,13 +45,13 @@ export default {
       name: 'apps-meet-over-the-network',
       severity: 'error',
       from: { path: '^(reference-gateway|auth-server|reference-services)/' },
-      to: { path: '^(reference-gateway|auth-server|reference-services)/', pathNot: ['^$1/', '^reference-services/chassis/'] }
+      to: { path: '^(reference-gateway|auth-server|reference-services)/', pathNot: ['^$1/', '^reference-services/service-kit/'] }
     },
     {
       name: 'services-meet-over-the-network',
       severity: 'error',
       from: { path: '^reference-services/([^/]+)/' },
-      to: { path: '^reference-services/', pathNot: ['^reference-services/$1/', '^reference-services/chassis/'] }
+      to: { path: '^reference-services/', pathNot: ['^reference-services/$1/', '^reference-services/service-kit/'] }
     },
     {
       name: 'apps-do-not-know-their-deployment',

@@ -10,6 +10,3 @@ export async function migrate (db: Knex, roles: { readonly appRole: string, read
   const { source, tableName } = auditMigrations(roles)
   await db.migrate.latest({ migrationSource: source, tableName })
 }
-
-/** There is nothing to seed: the gateway owns no data of the domain. */
-export async function seedDemo (): Promise<void> {}

@@ -1,6 +1,6 @@
 // Every route of every service × every kind of caller.
 import { readFileSync } from 'node:fs'
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import t, { type Test } from 'tap'
 import { startStack } from './stack.ts'
 import { as, USERS, type TestService, type Username } from './support.ts'

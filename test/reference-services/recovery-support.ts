@@ -1,4 +1,4 @@
-import type { ServiceCollaborators } from '@sallyport/chassis'
+import type { ServiceCollaborators } from '@sallyport/service-kit'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import type { Test } from 'tap'
 import { Agent, type Dispatcher } from 'undici'

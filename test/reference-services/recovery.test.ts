@@ -1,6 +1,6 @@
 // What was begun and left behind is finished by the services themselves.
 import { randomUUID } from 'node:crypto'
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
 import { age, beforeCalls, everything, manualSchedule, metric, once, proxied, send } from './recovery-support.ts'

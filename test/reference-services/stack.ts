@@ -1,4 +1,4 @@
-import type { ServiceCollaborators } from '@sallyport/chassis'
+import type { ServiceCollaborators } from '@sallyport/service-kit'
 import * as deliveryService from '@sallyport/delivery-service'
 import * as orderService from '@sallyport/order-service'
 import * as restaurantService from '@sallyport/restaurant-service'

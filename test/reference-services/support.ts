@@ -1,4 +1,4 @@
-import type { ServiceCollaborators, ServiceInstance, ServiceRoles } from '@sallyport/chassis'
+import type { ServiceCollaborators, ServiceInstance, ServiceRoles } from '@sallyport/service-kit'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'

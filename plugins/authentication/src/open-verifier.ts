@@ -1,11 +1,11 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
-import { checkWithFastifyJwt } from './check-with-fastify-jwt.ts'
-import { createJwksKeySource, type Log } from './jwks-key-source.ts'
+import { checkWithFastifyJwt } from './tokens/check-with-fastify-jwt.ts'
+import { createJwksKeySource, type Log } from './sources/jwks-key-source.ts'
 import type { AuthenticationOptions, VerifierOrigin } from './options.ts'
-import { createSharedSecretVerifier } from './shared-secret.ts'
-import { createStatusListSource } from './status-list-source.ts'
-import { createTokenVerifier, type TokenVerifier } from './verify-token.ts'
+import { createSharedSecretVerifier } from './tokens/shared-secret.ts'
+import { createStatusListSource } from './sources/status-list-source.ts'
+import { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
 
 /** The plugin's verifier and the realm of its challenge. */
 export interface OpenVerifier {

@@ -3,13 +3,13 @@ import type { Dispatcher } from 'undici'
 import { basicOptionMistakes, resolveBasicOptions, type BasicOptions } from './basic/options.ts'
 import { dpopOptionMistakes, type DpopOptions } from './dpop/options.ts'
 import { resolveSessionOptions, sessionOptionMistakes, type SessionOptions } from './session/options.ts'
-import { introspectorMistakes, type IntrospectorOptions } from './introspector.ts'
-import { sharedSecretMistakes, type SharedSecretOptions } from './shared-secret.ts'
-import type { StatusListSourceOptions } from './status-list-source.ts'
+import { introspectorMistakes, type IntrospectorOptions } from './sources/introspector.ts'
+import { sharedSecretMistakes, type SharedSecretOptions } from './tokens/shared-secret.ts'
+import type { StatusListSourceOptions } from './sources/status-list-source.ts'
 import type { Strategy } from './strategy.ts'
 import { strangerLimitMistakes, type StrangerLimits } from './stranger-gate.ts'
-import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
-import type { TokenVerifier } from './verify-token.ts'
+import { verifierMistakes, type TokenVerifierOptions } from './tokens/verifier-options.ts'
+import type { TokenVerifier } from './tokens/verify-token.ts'
 
 /** How the caller of a request is found out. */
 export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions, 'keys' | 'status'>> {

@@ -1,7 +1,7 @@
 import type { FastifyError } from '@fastify/error'
 import type { Principal, TokenClientErrorCode, TokenSet } from '@sallyport/security-context'
 import { isSallyportError, ServerUnavailableError, ThrottledError } from './errors.ts'
-import type { TokenVerifier } from './verify-token.ts'
+import type { TokenVerifier } from './tokens/verify-token.ts'
 
 /** When nobody says how long to wait. */
 const DEFAULT_WAIT_SECONDS = 5

@@ -1,4 +1,4 @@
-import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/chassis'
+import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/service-kit'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import type { DeliveryServiceSettings } from './settings.ts'
 

@@ -1,4 +1,4 @@
-import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/chassis'
+import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {

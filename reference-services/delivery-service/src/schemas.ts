@@ -1,4 +1,4 @@
-import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
 /** `SCHEDULED` deliveries are offered to every courier; each later state is reached by the one who accepted. */

@@ -1,4 +1,4 @@
-import { serviceSettings } from '@sallyport/chassis'
+import { serviceSettings } from '@sallyport/service-kit'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 

@@ -1,6 +1,6 @@
 import {
   auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
-} from '@sallyport/chassis'
+} from '@sallyport/service-kit'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'

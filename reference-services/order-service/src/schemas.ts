@@ -1,4 +1,4 @@
-import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
 const Quantity = Type.Integer({ minimum: 1, maximum: 99 })

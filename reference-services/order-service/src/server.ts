@@ -1,4 +1,4 @@
-import { connect } from '@sallyport/chassis'
+import { connect } from '@sallyport/service-kit'
 import { runService } from '@sallyport/service-process'
 import { buildApp, NAME } from './app.ts'
 import { settingsSchema } from './settings.ts'

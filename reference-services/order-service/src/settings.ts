@@ -1,4 +1,4 @@
-import { recoverySettings, serviceSettings } from '@sallyport/chassis'
+import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 

@@ -1,6 +1,6 @@
 import {
   auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
-} from '@sallyport/chassis'
+} from '@sallyport/service-kit'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import type { RestaurantServiceSettings } from './settings.ts'

@@ -1,6 +1,6 @@
 import {
   addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles
-} from '@sallyport/chassis'
+} from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {

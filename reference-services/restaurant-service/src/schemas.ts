@@ -1,4 +1,4 @@
-import { Cursor, Id, Instant, lineOfText } from '@sallyport/chassis'
+import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
 const PriceCents = Type.Integer({ minimum: 0, maximum: 100_000 })

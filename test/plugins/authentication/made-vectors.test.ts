@@ -5,8 +5,8 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { VerificationKey } from '@sallyport/security-context'
 import { importKeys } from '@sallyport/authentication'
-import { checkWithFastifyJwt } from '../../../plugins/authentication/src/check-with-fastify-jwt.ts'
-import { checkWithNodeCrypto, type SignatureCheck } from '../../../plugins/authentication/src/check-signature.ts'
+import { checkWithFastifyJwt } from '../../../plugins/authentication/src/tokens/check-with-fastify-jwt.ts'
+import { checkWithNodeCrypto, type SignatureCheck } from '../../../plugins/authentication/src/tokens/check-signature.ts'
 import { accepts, keysOf, type Jwk } from './support/accepts-jws.ts'
 
 const app = Fastify()

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path'
 import Fastify from 'fastify'
 import t from 'tap'
 import { importKeys } from '@sallyport/authentication'
-import { checkWithFastifyJwt } from '../../../plugins/authentication/src/check-with-fastify-jwt.ts'
-import { checkWithNodeCrypto } from '../../../plugins/authentication/src/check-signature.ts'
+import { checkWithFastifyJwt } from '../../../plugins/authentication/src/tokens/check-with-fastify-jwt.ts'
+import { checkWithNodeCrypto } from '../../../plugins/authentication/src/tokens/check-signature.ts'
 import { accepts, keysOf, type Jwk } from './support/accepts-jws.ts'
 
 // The public test vectors are not part of this repository.

@@ -202,7 +202,7 @@ t.test('V14: the cache gives a token its own claims only, and ends with expiry, 
   let revoked = false
   const keys = fixedKeys(key)
   const status = { follow: async () => {}, check: (_: StatusReference) => revoked ? 'revoked' as const : 'valid' as const, ageMs: () => 0, close: async () => {} }
-  const { checkWithNodeCrypto } = await import('../../../plugins/authentication/src/check-signature.ts')
+  const { checkWithNodeCrypto } = await import('../../../plugins/authentication/src/tokens/check-signature.ts')
   const verifier = verifierWith({ keys, status, clock: () => nowMs, clockToleranceSeconds: 0, checkSignature: input => { checks++; return checkWithNodeCrypto(input) } })
   const withStatus = (jti: string) => signToken(key, goodClaims({ jti, status: { status_list: { idx: 3, uri: 'https://issuer.example/lists/1' } } }))
   const [one, two] = [withStatus('one'), withStatus('two')]

@@ -1,4 +1,4 @@
-import { DEMO_ORDERS } from '@sallyport/chassis'
+import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import * as deliveryService from '@sallyport/delivery-service'
 import t, { type Test } from 'tap'
 import { as, authority, SETTINGS, startService, USERS, type TestService, type Username } from '../support.ts'

@@ -1,4 +1,4 @@
-import { DEMO_ORDERS } from '@sallyport/chassis'
+import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import t from 'tap'
 import { as, USERS } from '../support.ts'
 import { AUDIENCE, cancel, demoOrder, newest, place, start, TICKET_ID, type Answers } from './support.ts'

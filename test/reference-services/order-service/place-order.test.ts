@@ -1,4 +1,4 @@
-import { DEMO_ORDERS } from '@sallyport/chassis'
+import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t from 'tap'
 import { MockAgent } from 'undici'

@@ -1,4 +1,4 @@
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'

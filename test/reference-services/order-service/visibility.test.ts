@@ -1,4 +1,4 @@
-import { DEMO_ORDERS } from '@sallyport/chassis'
+import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import t from 'tap'
 import { as, USERS } from '../support.ts'
 import { AUDIENCE, demoOrder, start } from './support.ts'
@@ -85,7 +85,7 @@ t.test('a cursor that no page ended with is 400', async t => {
   ]
   for (const after of made) {
     const answer = await service.app.inject({ url: `/orders?after=${after}`, headers })
-    t.same([answer.statusCode, answer.json().code], [400, 'SALLYPORT_CHASSIS_CURSOR_INVALID'], Buffer.from(after, 'base64url').toString())
+    t.same([answer.statusCode, answer.json().code], [400, 'SALLYPORT_SERVICE_CURSOR_INVALID'], Buffer.from(after, 'base64url').toString())
   }
   for (const after of ['', 'a=', 'a/b', '%00', 'x'.repeat(129)]) t.equal((await service.app.inject({ url: `/orders?after=${after}`, headers })).statusCode, 400)
   t.equal((await service.app.inject({ url: `/orders?after=${cursor(at, id)}`, headers })).statusCode, 200)

@@ -1,5 +1,5 @@
 // What order-service may do at restaurant-service, and who is not order-service.
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as restaurantService from '@sallyport/restaurant-service'
 import t, { type Test } from 'tap'
 import { as, authority, SETTINGS, startService, USERS, type TestService } from '../support.ts'

@@ -1,5 +1,5 @@
 import { withdrawAccess } from '@sallyport/authorization'
-import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/chassis'
+import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as restaurantService from '@sallyport/restaurant-service'
 import t, { type Test } from 'tap'
 import { as, FACTS, SETTINGS, startService, startUpstream, USERS, type TestService, type Username } from '../support.ts'

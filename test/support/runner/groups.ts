@@ -24,7 +24,7 @@ export const GROUPS: readonly TestGroup[] = [
     name: 'processes',
     paths: [
       'test/auth-server/process.test.ts', 'test/auth-server/process-failures.test.ts',
-      'test/auth-server/process-tls.test.ts', 'test/reference-services/chassis/process.test.ts'
+      'test/auth-server/process-tls.test.ts', 'test/reference-services/service-kit/process.test.ts'
     ]
   },
   {

@@ -1,5 +1,5 @@
-import { isSecureUrl } from '../fetch-document.ts'
-import { ASYMMETRIC_ALGORITHMS } from '../signature-algorithms.ts'
+import { isSecureUrl } from '../sources/fetch-document.ts'
+import { ASYMMETRIC_ALGORITHMS } from '../tokens/signature-algorithms.ts'
 import type { DpopNonces } from './nonces.ts'
 
 /** Where used proofs are remembered. */

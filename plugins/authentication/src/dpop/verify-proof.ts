@@ -1,9 +1,9 @@
 import { createHash, type KeyObject } from 'node:crypto'
-import { parseCompactJws, type CompactJws } from '../compact-jws.ts'
-import { importPublicJwk } from '../import-keys.ts'
-import { isJsonObject, member } from '../json.ts'
-import { DEFAULT_ALGORITHMS } from '../signature-algorithms.ts'
-import { isSignedBy } from '../signed-by.ts'
+import { parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
+import { importPublicJwk } from '../tokens/import-keys.ts'
+import { isJsonObject, member } from '../tokens/json.ts'
+import { DEFAULT_ALGORITHMS } from '../tokens/signature-algorithms.ts'
+import { isSignedBy } from '../tokens/signed-by.ts'
 
 /** What a proof must say. */
 export interface DpopExpectations {

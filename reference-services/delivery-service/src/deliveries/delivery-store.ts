@@ -1,5 +1,5 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, type Page, type PageQuery } from '@sallyport/chassis'
+import { readPage, type Page, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { DeliveryState } from '../schemas.ts'

@@ -1,4 +1,4 @@
-import type { RecordAudit } from '@sallyport/chassis'
+import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { DeliveryStateError } from '../errors.ts'
 import { findDelivery, moveDelivery, type StoredDelivery } from './delivery-store.ts'

@@ -1,4 +1,4 @@
-import { auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
 import type { Policy } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'

@@ -1,4 +1,4 @@
-import type { Recovered } from '@sallyport/chassis'
+import type { Recovered } from '@sallyport/service-kit'
 import { finishCancel } from './cancel-order.ts'
 import type { StoredOrder } from './order.ts'
 import { storeTicketAnswer, withdraw, type OrderCollaborators } from './settle-order.ts'

@@ -1,4 +1,4 @@
-import type { RecordAudit } from '@sallyport/chassis'
+import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'

@@ -1,4 +1,4 @@
-import { recoverAfter } from '@sallyport/chassis'
+import { recoverAfter } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { CANCELLABLE, type Begun, type StoredOrder } from './order.ts'
 import { findOrder } from './order-store.ts'

@@ -1,6 +1,6 @@
 import {
   auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance
-} from '@sallyport/chassis'
+} from '@sallyport/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'

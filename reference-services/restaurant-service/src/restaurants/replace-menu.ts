@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RecordAudit } from '@sallyport/chassis'
+import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { MenuItemTakenError } from '../errors.ts'
 import type { MenuItem, NewMenu } from '../schemas.ts'

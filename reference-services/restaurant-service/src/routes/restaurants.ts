@@ -1,4 +1,4 @@
-import { auditOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import * as policies from '../policies.ts'
 import { replaceMenu } from '../restaurants/replace-menu.ts'

@@ -1,4 +1,4 @@
-import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/chassis'
+import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
 import type { Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'

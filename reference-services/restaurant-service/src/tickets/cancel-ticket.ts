@@ -1,4 +1,4 @@
-import type { RecordAudit } from '@sallyport/chassis'
+import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { TicketStateError } from '../errors.ts'
 import { findTicket, withdrawOpenTicket, type StoredTicket } from './ticket-store.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RecordAudit } from '@sallyport/chassis'
+import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { MenuItemUnknownError, RestaurantUnknownError, TicketExistsError } from '../errors.ts'
 import { findMenu, findRestaurant } from '../restaurants/restaurant-store.ts'

@@ -1,4 +1,4 @@
-import type { Recovered } from '@sallyport/chassis'
+import type { Recovered } from '@sallyport/service-kit'
 import { arrangeDelivery, type AcceptCollaborators } from './accept-ticket.ts'
 import { findTicket } from './ticket-store.ts'
 

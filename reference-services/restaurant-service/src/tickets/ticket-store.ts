@@ -1,4 +1,4 @@
-import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/chassis'
+import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { TicketState } from '../schemas.ts'
 

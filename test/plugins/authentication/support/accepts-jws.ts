@@ -1,9 +1,9 @@
 import { createSecretKey } from 'node:crypto'
 import type { VerificationKey } from '@sallyport/security-context'
 import { importKeys } from '@sallyport/authentication'
-import { isPlausibleSignature, type SignatureCheck } from '../../../../plugins/authentication/src/check-signature.ts'
-import { splitCompactJws } from '../../../../plugins/authentication/src/compact-jws.ts'
-import { parseJsonObject } from '../../../../plugins/authentication/src/json.ts'
+import { isPlausibleSignature, type SignatureCheck } from '../../../../plugins/authentication/src/tokens/check-signature.ts'
+import { splitCompactJws } from '../../../../plugins/authentication/src/tokens/compact-jws.ts'
+import { parseJsonObject } from '../../../../plugins/authentication/src/tokens/json.ts'
 
 export type Jwk = Record<string, unknown>
 

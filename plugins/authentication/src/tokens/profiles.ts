@@ -1,0 +1,107 @@
+import { InvalidTokenError } from '../errors.ts'
+import type { JsonObject } from './json.ts'
+
+/** Where a claim is: its name, or the names on the way to it in nested objects. */
+export type ClaimPath = string | readonly string[]
+
+/** Where an issuer puts what RFC 9068 names otherwise, or does not name. */
+export interface ProfileClaims {
+  /** Default `client_id`. */
+  readonly clientId?: ClaimPath
+  /** Default `jti`. */
+  readonly tokenId?: ClaimPath
+  /** Default `roles`: an array of strings. */
+  readonly roles?: ClaimPath
+  /** Default `scope`. */
+  readonly scope?: ClaimPath
+  /** Default `sid`. */
+  readonly sessionId?: ClaimPath
+}
+
+/** The access tokens of an issuer that no named profile fits. */
+export interface CustomProfile {
+  /** Accepted values of the header's `typ`, without `application/`; compared without regard to case. */
+  readonly typ: string | readonly string[]
+  readonly claims?: ProfileClaims
+  /** Default `space-delimited`; `array` is for issuers that send an array of strings (`scp`). */
+  readonly scopeFormat?: 'space-delimited' | 'array'
+  /** Claims that this issuer does not send. Default none: both are required. */
+  readonly optional?: ReadonlyArray<'clientId' | 'tokenId'>
+}
+
+/** How an issuer writes its access tokens. `rfc9068` is the standard; everything else has to be asked for by name. */
+export type Profile = 'rfc9068' | 'keycloak' | 'auth0' | CustomProfile
+
+/** A profile with everything filled in. */
+export interface ResolvedProfile {
+  readonly typ: ReadonlySet<string>
+  readonly clientId: readonly string[]
+  readonly tokenId: readonly string[]
+  readonly roles: ReadonlyArray<readonly string[]>
+  readonly scope: readonly string[]
+  readonly sessionId: readonly string[]
+  readonly scopeFormat: 'space-delimited' | 'array'
+  readonly optional: ReadonlySet<string>
+  /** Refuses tokens of the issuer that are no access tokens, where `typ` in the header does not tell them apart. */
+  readonly refuseForeignKinds: (claims: JsonObject) => void
+}
+
+const refuseNothing = (): void => {}
+
+/**
+ * Fills a profile in for one audience.
+ * @param audience this service's identifier: Keycloak nests a client's roles below it
+ */
+export function resolveProfile (profile: Profile, audience: string): ResolvedProfile {
+  switch (profile) {
+    case 'rfc9068': return custom({ typ: 'at+jwt' })
+    case 'keycloak': return keycloak(audience)
+    case 'auth0': return auth0()
+    default: return custom(profile)
+  }
+}
+
+function custom (profile: CustomProfile): ResolvedProfile {
+  const claims = profile.claims ?? {}
+  return {
+    typ: new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
+    clientId: pathOf(claims.clientId ?? 'client_id'),
+    tokenId: pathOf(claims.tokenId ?? 'jti'),
+    roles: [pathOf(claims.roles ?? 'roles')],
+    scope: pathOf(claims.scope ?? 'scope'),
+    sessionId: pathOf(claims.sessionId ?? 'sid'),
+    scopeFormat: profile.scopeFormat ?? 'space-delimited',
+    optional: new Set(profile.optional ?? []),
+    refuseForeignKinds: refuseNothing
+  }
+}
+
+/** Keycloak: `typ: JWT` for every kind of token, and a claim `typ` that says which kind it is. */
+function keycloak (audience: string): ResolvedProfile {
+  return {
+    ...custom({ typ: ['JWT', 'at+jwt'], claims: { clientId: 'azp' } }),
+    roles: [['realm_access', 'roles'], ['resource_access', audience, 'roles']],
+    refuseForeignKinds: claims => {
+      if (claims['typ'] !== 'Bearer') throw new InvalidTokenError('token-type-mismatch')
+    }
+  }
+}
+
+/**
+ * Auth0's own dialect: `typ: JWT` for access and ID tokens alike, no `jti`; what a user's roles give is in `permissions`.
+ * (With Auth0's RFC 9068 dialect, use `rfc9068`.) Only ID tokens have a
+ * `nonce` or hashes of other tokens.
+ */
+function auth0 (): ResolvedProfile {
+  return {
+    ...custom({ typ: 'JWT', claims: { clientId: 'azp', roles: 'permissions' }, optional: ['tokenId'] }),
+    refuseForeignKinds: claims => {
+      const isIdToken = ['nonce', 'at_hash', 'c_hash', 's_hash'].some(name => Object.hasOwn(claims, name))
+      if (isIdToken) throw new InvalidTokenError('token-type-mismatch')
+    }
+  }
+}
+
+function pathOf (path: ClaimPath): readonly string[] {
+  return typeof path === 'string' ? [path] : path
+}

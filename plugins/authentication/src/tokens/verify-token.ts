@@ -1,0 +1,140 @@
+import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
+import { LRUCache } from 'lru-cache'
+import { checkWithNodeCrypto, isPlausibleSignature } from './check-signature.ts'
+import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
+import { parseCompactJws, type CompactJws } from './compact-jws.ts'
+import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
+import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from '../errors.ts'
+import { member, type JsonObject } from './json.ts'
+import { resolveProfile, type ResolvedProfile } from './profiles.ts'
+import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
+import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
+
+/** Verifies access tokens of one issuer for one audience. */
+export interface TokenVerifier {
+  /**
+   * @param token the token as received
+   * @param confirm asked when the token is bound to a key; left out, a bound token is refused
+   * @param source says who sent it, as `sourceOf` names it, to a verifier that asks somebody; left out, it asks without
+   * limits
+   * @returns who it stands for
+   * @throws {InvalidTokenError} `SALLYPORT_AUTHENTICATION_TOKEN_INVALID` (401), with the reason in `reason`
+   * @throws {KeysUnavailableError} `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` (503)
+   * @throws {StatusUnavailableError} `SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE` (503)
+   */
+  readonly verify: (token: string, confirm?: ConfirmBinding, source?: () => string) => Promise<Principal>
+}
+
+/** What the shared-secret mode needs otherwise; not for asymmetric keys. */
+export interface VerifierInternals {
+  /** `none`: tokens may come without `kid`, because there is exactly one key. */
+  readonly keyId: 'required' | 'none'
+}
+
+/** Larger tokens are refused before anything in them is looked at. */
+const MAX_TOKEN_BYTES = 8192
+const MAX_KEY_ID_LENGTH = 256
+
+interface VerifiedToken {
+  readonly keyId: string
+  readonly status: StatusReference | null
+  readonly expiresAtMs: number
+  readonly result: Promise<Principal>
+  /** Bound to a key: each request has to prove it. */
+  readonly isBound: boolean
+}
+
+/**
+ * A verifier of JWT access tokens. A token verified before costs a look-up: its expiry, whether its key is still
+ * published, and its revocation bit; never another signature check.
+ * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
+ * @see RFC 9068 §4, RFC 8725 §3
+ */
+export function createTokenVerifier (options: TokenVerifierOptions): TokenVerifier {
+  const mistakes = verifierMistakes(options)
+  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+  return verifierOf(options, { keyId: 'required' })
+}
+
+/** {@link createTokenVerifier} without the check of the options. */
+export function verifierOf (options: TokenVerifierOptions, internals: VerifierInternals): TokenVerifier {
+  const { keys, status, clock = Date.now, checkSignature = checkWithNodeCrypto, cacheSize = 5000 } = options
+  const algorithms: ReadonlySet<string> = new Set(options.algorithms ?? DEFAULT_ALGORITHMS)
+  const profile = resolveProfile(options.profile ?? 'rfc9068', options.audience)
+  const expected: Expectations = { issuer: options.issuer, audience: options.audience, profile, clockToleranceSeconds: options.clockToleranceSeconds ?? 5 }
+  const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
+  // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
+  const verified = cacheSize > 0 ? new LRUCache<string, VerifiedToken>({ max: cacheSize }) : null
+
+  function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
+    const known = verified?.get(token)
+    if (known === undefined || !isStillGood(known)) return verifyAnew(token, confirm)
+    return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
+  }
+
+  function isStillGood (known: VerifiedToken): boolean {
+    if (clock() >= known.expiresAtMs || !keys.isPublished(known.keyId)) return false
+    if (known.status === null || status === undefined) return true
+    const answer = status.check(known.status)
+    return answer === 'valid' || (answer === 'unavailable' && acceptUnchecked)
+  }
+
+  async function verifyAnew (token: string, confirm: ConfirmBinding | undefined): Promise<Principal> {
+    verified?.delete(token)
+    const jws = parseToken(token)
+    const key = await findKey(keys, checkHeader(jws.header, algorithms, profile, internals))
+    if (key.algorithm !== member(jws.header, 'alg')) throw new InvalidTokenError('key-algorithm-mismatch')
+    if (!isPlausibleSignature(jws.signature, key) || !checkSignature({ ...jws, token, key })) throw new InvalidTokenError('signature-invalid')
+    const principal = principalOf(jws.payload, expected, clock() / 1000)
+    const reference = statusReferenceOf(jws.payload)
+    if (reference !== null && status !== undefined) await checkStatus(status, reference, acceptUnchecked)
+    const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + expected.clockToleranceSeconds) * 1000
+    verified?.set(token, { keyId: key.keyId, status: reference, expiresAtMs, result: Promise.resolve(principal), isBound: Object.hasOwn(principal.claims, 'cnf') })
+    return await requireConfirmed(principal, confirm)
+  }
+
+  return { verify }
+}
+
+/** The parts of a token of acceptable size and shape. */
+export function parseToken (token: string): CompactJws {
+  if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
+  const jws = parseCompactJws(token)
+  if (jws === null) throw new InvalidTokenError('token-malformed')
+  return jws
+}
+
+/**
+ * Checks the header. `jku`, `jwk`, `x5u` and `x5c` are never looked at: keys come from the key source only.
+ * @returns the key id
+ * @see RFC 8725 §3.1, §3.10, §3.11, RFC 7515 §4.1.11
+ */
+export function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>, profile: Pick<ResolvedProfile, 'typ'>, internals: VerifierInternals): string {
+  const typ = member(header, 'typ')
+  if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) throw new InvalidTokenError('token-type-mismatch')
+  const alg = member(header, 'alg')
+  if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
+  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new InvalidTokenError('critical-header-unknown')
+  const keyId = member(header, 'kid')
+  if (internals.keyId === 'none' && keyId === undefined) return ''
+  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) throw new InvalidTokenError('key-unknown')
+  return keyId
+}
+
+export async function findKey (keys: KeySource, keyId: string): Promise<VerificationKey> {
+  const key = await keys.find(keyId)
+  if (key === null) throw new InvalidTokenError('key-unknown')
+  return key
+}
+
+async function checkStatus (status: StatusSource, reference: StatusReference, acceptUnchecked: boolean): Promise<void> {
+  await status.follow(reference)
+  const answer = status.check(reference)
+  if (answer === 'revoked') throw new InvalidTokenError('token-revoked')
+  if (answer === 'unavailable' && !acceptUnchecked) throw new StatusUnavailableError()
+}
+
+/** `application/at+jwt` and `at+jwt` are the same media type. @see RFC 7515 §4.1.9 */
+function withoutApplication (typ: string): string {
+  return typ.toLowerCase().replace(/^application\//, '')
+}

@@ -1,0 +1,32 @@
+import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
+import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import type { ServiceCollaborators } from './collaborators.ts'
+import { ServiceSettingsError } from './errors.ts'
+import type { ServiceSettings } from './settings.ts'
+
+/**
+ * Makes the collaborators of a service of its settings and what its process has opened: the authorization server's
+ * endpoints, keys and status lists, and this service as its client. The authorization server may be away: until it is
+ * found the service is not ready, and what needs it is answered with 503.
+ * @throws `SALLYPORT_SERVICE_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
+ */
+export async function connect (settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
+  const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
+  const { tls, peers, tracing, database: db, checks, closeLater } = context
+  const dispatcher = peers === null ? {} : { dispatcher: peers }
+  const discovery = await context.discover('issuer', async () => {
+    const metadata = await discoverMetadata({ issuer, ...dispatcher })
+    const { jwksUri } = metadata
+    if (jwksUri === null) throw new ServiceSettingsError(`the metadata of ${issuer} names no jwks_uri`)
+    return { ...metadata, jwksUri }
+  })
+  const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, ...dispatcher }))
+  closeLater(keys.close)
+  // Lists are only looked for where the issuer itself is: a token names the list, and must not choose the host.
+  const allowedUris = `${issuer}/oauth2/status-lists/`
+  const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
+  closeLater(status.close)
+  const tokenClient = createTokenClient({ metadata: discovery.get, clientId, clientSecret, ...dispatcher })
+  return { db, keys, status, tokenClient, tracing, checks, ...dispatcher, ...(tls !== null && { tls }) }
+}
