@@ -14,7 +14,7 @@ function mistakesOf (text: string): string[] {
     const path = fileURLToPath(new URL(file, page))
     if (!existsSync(path)) return [`${file} does not exist`]
     const source = readFileSync(path, 'utf8')
-    const titles = [...source.matchAll(/\.test\((['"`])(.*?)(?<!\\)\1, /g)].map(([, , found = '']) => found.replaceAll("\\'", "'"))
+    const titles = [...source.matchAll(/\.test\(\s*(['"`])(.*?)(?<!\\)\1,/g)].map(([, , found = '']) => found.replaceAll("\\'", "'"))
     return titles.some(found => found === title || found.startsWith(`${title}:`) || (title.length > 20 && found.startsWith(title))) ? [] : [`${file} has no test ${title}`]
   })
 }
