@@ -10,10 +10,9 @@ import type { Schedule } from '@sallyport/security-context/mechanics'
 import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
+import { openBackground, type LogoutDelivery } from './background.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
-import { openHousekeeping } from './administration/housekeeping/open-housekeeping.ts'
-import { openLogoutDelivery, type LogoutDelivery } from './protocol/logout/open-delivery.ts'
 import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { clientAdminRoutes } from './http/routes/admin/clients.ts'
@@ -102,9 +101,6 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   }
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
-  openHousekeeping(fastify, server, (settings.housekeepingIntervalSeconds ?? 60) * 1000, collaborators.housekeepingSchedule)
-  openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
-
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
     metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
@@ -140,5 +136,11 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     clientAdminRoutes(scope, administrationOf)
     keyAdminRoutes(scope, administrationOf)
   }, { prefix })
+
+  openBackground(fastify, server, {
+    housekeepingIntervalMs: (settings.housekeepingIntervalSeconds ?? 60) * 1000,
+    housekeepingSchedule: collaborators.housekeepingSchedule,
+    logoutDelivery: { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery }
+  })
   return fastify
 }
