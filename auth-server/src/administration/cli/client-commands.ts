@@ -1,6 +1,6 @@
+import type { Client } from '../../store/records.ts'
 import { setClientLogout, type NewClientLogout } from '../client-logout.ts'
 import { createClient, disableClient, rotateSecret, type NewClient } from '../clients.ts'
-import type { Client } from '../../store/records.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const

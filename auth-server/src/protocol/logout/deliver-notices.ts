@@ -1,6 +1,6 @@
 import type { AuditSink } from '@sallyport/security-context'
-import type { AuthorizationServer } from '../authorization-server.ts'
 import type { LogoutNotice } from '../../store/records.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { issueLogoutToken } from './logout-token.ts'
 import type { SendLogoutToken } from './send-logout-token.ts'
 
