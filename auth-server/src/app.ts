@@ -10,26 +10,25 @@ import type { Schedule } from '@sallyport/security-context/mechanics'
 import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
+import { openBackground, type LogoutDelivery } from './background.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
 import { InvalidSettingsError } from './errors.ts'
-import { openHousekeeping } from './administration/housekeeping/open-housekeeping.ts'
-import { openLogoutDelivery, type LogoutDelivery } from './protocol/logout/open-delivery.ts'
-import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
-import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
-import { clientAdminRoutes } from './http/routes/admin/clients.ts'
-import { authorizeRoutes } from './http/routes/authorize.ts'
-import { keyAdminRoutes } from './http/routes/admin/keys.ts'
-import { userAdminRoutes } from './http/routes/admin/users.ts'
-import { endSessionRoutes } from './http/routes/end-session.ts'
-import { introspectRoute } from './http/routes/introspect.ts'
-import { jwksRoute } from './http/routes/jwks.ts'
 import { keepOutOfCaches } from './http/keep-out-of-caches.ts'
-import { metadataRoutes } from './http/routes/metadata.ts'
+import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
 import { prepareOAuthContext } from './http/oauth-context.ts'
 import { OWN_AUDIENCE, ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
-import { pushedRequestRoute } from './http/routes/pushed-requests.ts'
 import { auditOf } from './http/request-audit.ts'
+import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
+import { clientAdminRoutes } from './http/routes/admin/clients.ts'
+import { keyAdminRoutes } from './http/routes/admin/keys.ts'
+import { userAdminRoutes } from './http/routes/admin/users.ts'
+import { authorizeRoutes } from './http/routes/authorize.ts'
+import { endSessionRoutes } from './http/routes/end-session.ts'
+import { introspectRoute } from './http/routes/introspect.ts'
+import { jwksRoute } from './http/routes/jwks.ts'
+import { metadataRoutes } from './http/routes/metadata.ts'
+import { pushedRequestRoute } from './http/routes/pushed-requests.ts'
 import { revokeRoute } from './http/routes/revoke.ts'
 import { sessionRoutes } from './http/routes/sessions.ts'
 import { statusListRoute } from './http/routes/status-lists.ts'
@@ -102,9 +101,6 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   }
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
-  openHousekeeping(fastify, server, (settings.housekeepingIntervalSeconds ?? 60) * 1000, collaborators.housekeepingSchedule)
-  openLogoutDelivery(fastify, server, { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery })
-
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments (scope) {
     metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
@@ -140,5 +136,11 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
     clientAdminRoutes(scope, administrationOf)
     keyAdminRoutes(scope, administrationOf)
   }, { prefix })
+
+  openBackground(fastify, server, {
+    housekeepingIntervalMs: (settings.housekeepingIntervalSeconds ?? 60) * 1000,
+    housekeepingSchedule: collaborators.housekeepingSchedule,
+    logoutDelivery: { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery }
+  })
   return fastify
 }

@@ -4,11 +4,11 @@ import securityContext from '@sallyport/security-context'
 import { connectDatabase } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { text } from 'node:stream/consumers'
+import { runCommand } from './administration/cli/run-command.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import { composeAdministration, composeAuthorizationServer } from './compose.ts'
 import { settingsSchema } from './settings.ts'
 import { postgresStore } from './store/postgres/index.ts'
-import { runCommand } from './administration/cli/run-command.ts'
 
 /** Who the audit trail says did it. */
 const OPERATOR = 'command-line'

@@ -1,6 +1,6 @@
 import { importKeys } from '@sallyport/authentication'
-import { ASSERTION_ALGORITHMS } from '../protocol/client-authentication/verify-assertion.ts'
 import { InvalidValueError, UnknownSubjectError } from '../errors.ts'
+import { ASSERTION_ALGORITHMS } from '../protocol/client-authentication/verify-assertion.ts'
 import type { AuthenticationMethod, ClientProof } from '../store/records.ts'
 import type { Administration } from './administration.ts'
 

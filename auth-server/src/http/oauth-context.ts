@@ -1,7 +1,7 @@
 import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { parseForm, type Form } from '../parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
+import { parseForm, type Form } from '../parse-form.ts'
 
 /** Longest form, in bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024

@@ -1,17 +1,17 @@
 import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { invalidRequest, OAuthError } from '../oauth-error.ts'
+import { parseForm, type Form } from '../parse-form.ts'
+import type { AuthorizationServer } from '../protocol/authorization-server.ts'
 import { AuthorizationError } from '../protocol/authorize/authorization-error.ts'
 import { responseUri } from '../protocol/authorize/authorization-response.ts'
-import { parseForm, type Form } from '../parse-form.ts'
-import { invalidRequest, OAuthError } from '../oauth-error.ts'
+import { newSecret } from '../tokens/secret-token.ts'
+import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from './cookies.ts'
+import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 import type { CsrfTokens } from './pages/csrf.ts'
 import type { Html } from './pages/html.ts'
 import { pageHeaders } from './pages/page-headers.ts'
 import { errorPage } from './pages/pages.ts'
-import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from './cookies.ts'
-import type { AuthorizationServer } from '../protocol/authorization-server.ts'
-import { newSecret } from '../tokens/secret-token.ts'
-import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 
 /** The parts of the authorization server that its pages work with. */
 export interface PageParts extends AuthorizationServer {

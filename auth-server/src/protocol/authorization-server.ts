@@ -1,6 +1,6 @@
 import type { AccountParts } from '../accounts/account-parts.ts'
-import type { SigningKeys } from '../tokens/keys/signing-keys.ts'
 import type { IssueAccessToken } from '../tokens/issue-access-token.ts'
+import type { SigningKeys } from '../tokens/keys/signing-keys.ts'
 import type { PublishStatusList } from '../tokens/status-lists/publish-status-list.ts'
 import type { StatusListUris } from '../tokens/status-lists/uris.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'

@@ -1,13 +1,13 @@
-import { jtiHashOf } from '../tokens/access-token-claims.ts'
-import type { WriteAudit } from '../store/contract.ts'
-import type { AuthorizationServer } from './authorization-server.ts'
-import { invalidGrant, OAuthError } from '../oauth-error.ts'
 import { endSessions } from '../accounts/sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
+import { invalidGrant, OAuthError } from '../oauth-error.ts'
+import type { WriteAudit } from '../store/contract.ts'
 import type { Client, Session } from '../store/records.ts'
-import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
+import { jtiHashOf } from '../tokens/access-token-claims.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
+import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
 import { signedClaims } from '../tokens/verify-jwt.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
 
 const ID_TOKEN_TYPE = 'JWT'
 

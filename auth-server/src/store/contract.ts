@@ -1,9 +1,13 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
-import type { Client, ClientProof, ClientSecret, Scope, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User } from './records.ts'
-import type { SessionStore, SignInStore, AuthorizationCodeStore, PushedRequestStore, ConsentStore, LogoutNoticeStore } from './session-contract.ts'
+import type { AuthorizationCodeStore, ConsentStore, PushedRequestStore } from './authorization-contract.ts'
+import type {
+  Client, ClientProof, ClientSecret, Scope, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User
+} from './records.ts'
+import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
 
-export type { Rotation, SessionSelector, SessionStore, SignInStore, AuthorizationCodeStore, PushedRequestStore, ConsentStore, LogoutNoticeStore } from './session-contract.ts'
+export type * from './authorization-contract.ts'
+export type * from './session-contract.ts'
 
 /** Users and their roles. */
 export interface UserStore {

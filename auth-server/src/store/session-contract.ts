@@ -1,4 +1,6 @@
-import type { AuthorizationCode, LogoutNotice, PushedRequest, RefreshToken, Session, SignIn, StatusPosition, StoredAuthorizationCode, UserSession, UserSignIn } from './records.ts'
+import type {
+  LogoutNotice, RefreshToken, Session, SignIn, StatusPosition, UserSession, UserSignIn
+} from './records.ts'
 
 /** What one rotation stores. */
 export interface Rotation {
@@ -57,42 +59,13 @@ export interface SignInStore {
   end: (selector: { readonly id: string } | { readonly userId: string }, nowMs: number) => Promise<readonly string[]>
 }
 
-/** Authorization codes, by hash. */
-export interface AuthorizationCodeStore {
-  save: (hash: Buffer, code: AuthorizationCode) => Promise<void>
-  find: (hash: Buffer) => Promise<StoredAuthorizationCode | null>
-  /**
-   * The one compare-and-set of a code's use: of any number of concurrent calls, over any number of processes, exactly one
-   * gets `true`.
-   */
-  use: (hash: Buffer, sessionId: string) => Promise<boolean>
-}
-
-/** Authorization requests that were pushed, by hash of their reference. */
-export interface PushedRequestStore {
-  save: (hash: Buffer, request: PushedRequest) => Promise<void>
-  find: (hash: Buffer) => Promise<PushedRequest | null>
-  /** `false` when it is not there any more: of concurrent calls one gets `true`. */
-  remove: (hash: Buffer) => Promise<boolean>
-}
-
-/** What users have allowed clients. */
-export interface ConsentStore {
-  /** The scopes that the user has allowed the client, all times together. */
-  find: (userId: string, clientId: string) => Promise<readonly string[]>
-  /** Adds to what is allowed. */
-  add: (userId: string, clientId: string, scopes: readonly string[], nowMs: number) => Promise<void>
-  /** Forgets what was allowed: the next request asks again. */
-  remove: (userId: string, clientId: string) => Promise<void>
-}
-
 /** Notices of ended sessions, on their way to clients. */
 export interface LogoutNoticeStore {
   /** Stores a notice for each of these sessions whose client has a place for it. */
   add: (sessions: readonly Session[], nowMs: number) => Promise<void>
   /**
-   * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over any number of processes, a notice is in
-   * one; it is due again when the lease is over and nobody has settled it.
+   * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over
+   * any number of processes, a notice is in one; it is due again when the lease is over and nobody has settled it.
    */
   claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>
   /** Makes a claimed notice due again at that time, unless somebody has claimed it since. */

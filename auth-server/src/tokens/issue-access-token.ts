@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { secondsOf, type Clock } from '../clock.ts'
-import type { SigningKeys } from './keys/signing-keys.ts'
-import type { StatusListUris } from './status-lists/uris.ts'
+import type { Confirmation } from '../store/confirmation.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
-import type { Confirmation } from '../store/confirmation.ts'
+import type { SigningKeys } from './keys/signing-keys.ts'
 import { hashOfSecret, newSecret } from './secret-token.ts'
 import { signJwt } from './sign-jwt.ts'
+import type { StatusListUris } from './status-lists/uris.ts'
 
 /** What a new access token says. */
 export interface AccessTokenFacts {

@@ -1,6 +1,6 @@
 import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
-import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
 import { confirmationOf } from '../store/confirmation.ts'
+import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
 
 const isString = (value: unknown): value is string => typeof value === 'string'
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)

@@ -1,6 +1,6 @@
-import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { User } from '../../store/records.ts'
+import type { AccountParts } from '../account-parts.ts'
 import type { LoginAttempt } from '../login-throttle.ts'
 
 /**

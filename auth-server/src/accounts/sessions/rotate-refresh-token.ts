@@ -1,10 +1,10 @@
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant, refusalsAbout, type RequestParties } from '../../oauth-error.ts'
-import type { Client, RefreshToken, Session, UserSession } from '../../store/records.ts'
 import { satisfies } from '../../store/confirmation.ts'
+import type { WriteAudit } from '../../store/contract.ts'
+import type { Client, RefreshToken, Session, UserSession } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
+import type { AccountParts } from '../account-parts.ts'
 import { endSessions } from './end-sessions.ts'
 import { openSuccessor, sealSuccessor } from './sealed-successor.ts'
 

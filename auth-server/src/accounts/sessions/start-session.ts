@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant } from '../../oauth-error.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
+import type { AccountParts } from '../account-parts.ts'
 
 /** What a new session is for. */
 export interface NewSession {

@@ -1,7 +1,7 @@
 import type { WriteAudit } from '../../store/contract.ts'
+import type { Session, UserSignIn } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
-import type { Session, UserSignIn } from '../../store/records.ts'
 
 /**
  * Logs the user out in this browser: ends the sign-in and every session that was granted in it, and tells their clients.

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { AccountParts } from '../account-parts.ts'
 import { invalidGrant } from '../../oauth-error.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { SignIn, User, UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
+import type { AccountParts } from '../account-parts.ts'
 
 /** A sign-in that has just begun; `secret` goes into the browser's cookie and nowhere else. */
 export interface StartedSignIn extends UserSignIn {

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import type { KeyAdministration } from '../keys.ts'
-import { CLIENT_AND_KEY_COMMANDS } from './client-and-key-commands.ts'
+import { CLIENT_COMMANDS } from './client-commands.ts'
 import { UsageError, type Command } from './command.ts'
+import { KEY_COMMANDS } from './key-commands.ts'
 import { USER_COMMANDS } from './user-commands.ts'
 
 /** Where the command line reads and writes. */
@@ -11,7 +12,7 @@ export interface Terminal {
   readonly readStdin: () => Promise<string>
 }
 
-const COMMANDS: readonly Command[] = [...USER_COMMANDS, ...CLIENT_AND_KEY_COMMANDS]
+const COMMANDS: readonly Command[] = [...USER_COMMANDS, ...CLIENT_COMMANDS, ...KEY_COMMANDS]
 const HELP = ['help', '--help', '-h']
 const SHARED_OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, 'password-stdin': { type: 'boolean' } } as const
 

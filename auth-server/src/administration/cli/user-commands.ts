@@ -1,12 +1,12 @@
-import { UnknownSubjectError } from '../../errors.ts'
-import type { Administration } from '../administration.ts'
-import { endSessionsOf, listSessions } from '../sessions.ts'
-import { createUser, disableUser, enableUser, setPassword, setRoles } from '../users.ts'
 import { normaliseUsername } from '../../accounts/passwords/normalise-username.ts'
-import { tidy } from '../housekeeping/tidy.ts'
 import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
+import { UnknownSubjectError } from '../../errors.ts'
 import type { User } from '../../store/records.ts'
 import { isUuid } from '../../uuid.ts'
+import type { Administration } from '../administration.ts'
+import { endSessionsOf, listSessions } from '../sessions.ts'
+import { tidy } from '../tidy.ts'
+import { createUser, disableUser, enableUser, setPassword, setRoles } from '../users.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import type { Administration } from '../administration.ts'
-import { setClientProof, type NewClientProof } from '../client-proof.ts'
-import { createClient, type NewClient } from '../clients.ts'
-import { createUser, setPassword } from '../users.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordParameters } from '../../accounts/passwords/password-hasher.ts'
 import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
+import type { Administration } from '../administration.ts'
+import { setClientProof, type NewClientProof } from '../client-proof.ts'
+import { createClient, type NewClient } from '../clients.ts'
+import { createUser, setPassword } from '../users.ts'
 import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
 
 /** What the deployment chose for its demo data. */

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Form } from '../../parse-form.ts'
-import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../protocol/openid/logout-request.ts'
-import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
-import { formTargetOf } from '../pages/page-headers.ts'
-import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
+import type { Form } from '../../parse-form.ts'
+import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../protocol/openid/logout-request.ts'
 import type { UserSignIn } from '../../store/records.ts'
+import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
 import {
   csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts
 } from '../page-context.ts'
+import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
+import { formTargetOf } from '../pages/page-headers.ts'
 import { auditOf } from '../request-audit.ts'
 
 const END_SESSION = '/oauth2/end-session'

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { invalidClient } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
+import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { introspectToken } from '../../protocol/introspection/introspect-token.ts'
 import { asksForSignedResponse, signedResponse, SIGNED_RESPONSE_TYPE } from '../../protocol/introspection/signed-response.ts'
-import { invalidClient } from '../../oauth-error.ts'
-import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { requireParameter } from '../../protocol/token-endpoint/grant.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
-import { freshValue } from '../fresh-value.ts'
 import { authorizationServerMetadata, metadataPaths } from '../../protocol/metadata/authorization-server-metadata.ts'
-import { withOpenId } from '../../protocol/metadata/openid-metadata.ts'
 import { withMutualTls } from '../../protocol/metadata/mutual-tls-metadata.ts'
+import { withOpenId } from '../../protocol/metadata/openid-metadata.ts'
+import { freshValue } from '../fresh-value.ts'
 
 const FRESHNESS_MS = 5000
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
-import { InvalidBearerError, SessionNotFoundError } from '../../errors.ts'
 import { endSessions } from '../../accounts/sessions/end-sessions.ts'
 import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
+import { InvalidBearerError, SessionNotFoundError } from '../../errors.ts'
+import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import type { SessionSelector } from '../../store/contract.ts'
 import { auditOf } from '../request-audit.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { StatusListNotFoundError } from '../../errors.ts'
+import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 
 const LIST_ID = /^[0-9a-f-]{36}$/
 

@@ -4,8 +4,8 @@ import type { AuthorizationServer } from '../../protocol/authorization-server.ts
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { answerTokenRequest } from '../../protocol/token-endpoint/answer-token-request.ts'
 import { shortUserAgent } from '../../protocol/token-endpoint/end-user-connection.ts'
-import { auditOf } from '../request-audit.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
+import { auditOf } from '../request-audit.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

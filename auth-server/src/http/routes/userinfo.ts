@@ -1,7 +1,7 @@
 import { scope } from '@sallyport/authorization'
 import type { FastifyInstance } from 'fastify'
-import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { InvalidBearerError } from '../../errors.ts'
+import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { userInfoOf } from '../../protocol/openid/userinfo.ts'
 import { keepOutOfCaches } from '../keep-out-of-caches.ts'
 import { sessionTokenVerifier } from '../own-verifier.ts'

@@ -1,7 +1,7 @@
 import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { AuthorizationError, type AuthorizationErrorCode } from './authorization-error.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 

@@ -1,7 +1,7 @@
+import type { Client, UserSignIn } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { qualifiedScopes } from '../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../scopes/protocol-scopes.ts'
-import type { Client, UserSignIn } from '../../store/records.ts'
 import { AuthorizationError } from './authorization-error.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import type { Interaction } from './interactions.ts'

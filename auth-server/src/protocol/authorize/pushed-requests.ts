@@ -1,7 +1,7 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
-import type { Form } from '../../parse-form.ts'
 import { invalidRequest } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { readRequest, type ReadRequest } from './read-request.ts'
 
 /** @see RFC 9126 §2.2 */

@@ -1,10 +1,10 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
-import type { Form } from '../../parse-form.ts'
-import type { ClientCertificate } from './client-certificate.ts'
 import { invalidClient, invalidRequest, refusalsAbout } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
 import type { AuthenticationMethod, Client } from '../../store/records.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { authenticateClient } from './authenticate-client.ts'
 import { authenticateByCertificate } from './by-certificate.ts'
+import type { ClientCertificate } from './client-certificate.ts'
 import { presentedCredentials } from './presented-credentials.ts'
 import { readAssertion, verifyAssertion } from './verify-assertion.ts'
 

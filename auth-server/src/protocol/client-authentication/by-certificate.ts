@@ -1,9 +1,9 @@
-import { hasName } from './certificate-names.ts'
-import type { ClientCertificate } from './client-certificate.ts'
 import { invalidClient } from '../../oauth-error.ts'
 import type { Store } from '../../store/contract.ts'
-import { refusalOf } from './authenticate-client.ts'
 import type { AuthenticationMethod, Client } from '../../store/records.ts'
+import { refusalOf } from './authenticate-client.ts'
+import { hasName } from './certificate-names.ts'
+import type { ClientCertificate } from './client-certificate.ts'
 
 /** The methods that a certificate alone is enough for. */
 export const CERTIFICATE_METHODS: readonly AuthenticationMethod[] = ['tls_client_auth', 'self_signed_tls_client_auth']

@@ -1,5 +1,5 @@
-import { decodeFormComponent, type Form } from '../../parse-form.ts'
 import { invalidClient, invalidRequest } from '../../oauth-error.ts'
+import { decodeFormComponent, type Form } from '../../parse-form.ts'
 import type { AuthenticationMethod } from '../../store/records.ts'
 
 /** What a request presents as client authentication. */

@@ -1,6 +1,6 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Client } from '../../store/records.ts'
 import { tokenTypeOf, type AccessTokenClaims, type TokenType } from '../../tokens/access-token-claims.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** The answer of the introspection endpoint. @see RFC 7662 §2.2 */
 export type IntrospectionResponse = { readonly active: false } | ({ readonly active: true, readonly token_type: TokenType } & AccessTokenClaims)

@@ -1,7 +1,7 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
 import { secondsOf } from '../../clock.ts'
 import type { Client } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import type { IntrospectionResponse } from './introspect-token.ts'
 
 /** The media type of a signed answer. @see RFC 9701 §4 */

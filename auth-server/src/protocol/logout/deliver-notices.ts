@@ -1,10 +1,10 @@
 import type { AuditSink } from '@sallyport/security-context'
-import type { AuthorizationServer } from '../authorization-server.ts'
 import type { LogoutNotice } from '../../store/records.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { issueLogoutToken } from './logout-token.ts'
 import type { SendLogoutToken } from './send-logout-token.ts'
 
-/** What {@link deliverNotices} works with. */
+/** What {@link deliverAllNotices} works with. */
 export interface DeliverNotices {
   readonly server: AuthorizationServer
   readonly send: SendLogoutToken
@@ -24,7 +24,7 @@ const WAITS_MS = [5_000, 15_000, 60_000, 120_000, 240_000] as const
 /** A process that is killed during an attempt keeps a notice from the others for so long. */
 const LEASE_MS = 30_000
 /** At most so many attempts at a time. */
-export const NOTICES_AT_A_TIME = 20
+const NOTICES_AT_A_TIME = 20
 
 /** Answers that may be another one next time. @see RFC 9110 §15.5.9, §15.6, RFC 6585 §4 */
 const isPassing = (status: number): boolean => status === 408 || status === 429 || status >= 500
@@ -32,10 +32,16 @@ const isPassing = (status: number): boolean => status === 408 || status === 429 
 /**
  * Delivers what is due, each notice over as many instances once. A success is 200 or 204; a refusal is final, because the
  * specification forbids to repeat what failed for good.
- * @returns how many notices were tried
+ * @param isClosing whether to stop after the attempts at hand
  * @see OpenID Connect Back-Channel Logout 1.0 §2.5, §2.8
  */
-export async function deliverNotices (delivery: DeliverNotices): Promise<number> {
+export async function deliverAllNotices (delivery: DeliverNotices, isClosing: () => boolean): Promise<void> {
+  let tried = NOTICES_AT_A_TIME
+  while (tried === NOTICES_AT_A_TIME && !isClosing()) tried = await deliverSomeNotices(delivery)
+}
+
+/** @returns how many notices were tried */
+async function deliverSomeNotices (delivery: DeliverNotices): Promise<number> {
   const { store, clock } = delivery.server
   const nowMs = clock()
   const notices = await store.logoutNotices.claim({ nowMs, leaseUntilMs: nowMs + LEASE_MS, limit: NOTICES_AT_A_TIME })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { AuthorizationServer } from '../authorization-server.ts'
 import { secondsOf } from '../../clock.ts'
 import type { LogoutNotice } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** How long a logout token is good: the specification encourages two minutes at most, against replay. @see OpenID Connect Back-Channel Logout 1.0 §4 */
 export const LOGOUT_TOKEN_SECONDS = 120

@@ -1,6 +1,6 @@
+import type { Client } from '../../store/records.ts'
 import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
 import { DPOP_ALGORITHMS } from '../dpop-proofs.ts'
-import type { Client } from '../../store/records.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 
 /** Grants that depend on what this deployment's clients are allowed; the others always work. */

@@ -1,5 +1,5 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
 import { signedClaims } from '../../tokens/verify-jwt.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** What an id_token that this server once issued says. */
 export interface IdTokenHint {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { AuthorizationServer } from '../authorization-server.ts'
 import { secondsOf } from '../../clock.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** What an id_token is about. */
 export interface IdTokenFacts {

@@ -1,7 +1,7 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
-import type { Form } from '../../parse-form.ts'
 import { invalidRequest } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
 import type { Client, Session } from '../../store/records.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 import { readIdTokenHint } from './id-token-hint.ts'
 
 /** The parameters that count; the others change nothing. @see OpenID Connect RP-Initiated Logout 1.0 §2 */

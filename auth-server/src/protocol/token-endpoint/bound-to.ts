@@ -1,5 +1,5 @@
-import type { AuthorizationServer } from '../authorization-server.ts'
 import type { Confirmation } from '../../store/confirmation.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** The server as one request sees it whose client has proven these keys: every access token that it issues is bound to them. */
 export function boundTo (server: AuthorizationServer, confirmation: Confirmation | null): AuthorizationServer {

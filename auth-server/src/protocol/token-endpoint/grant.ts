@@ -1,11 +1,11 @@
 import type { EndUserConnection } from '@sallyport/security-context'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
-import type { Form } from '../../parse-form.ts'
 import { invalidRequest } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
+import type { WriteAudit } from '../../store/contract.ts'
 import type { Client } from '../../store/records.ts'
 import { tokenTypeOf, type TokenType } from '../../tokens/access-token-claims.ts'
 import type { IssuedAccessToken } from '../../tokens/issue-access-token.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
 
 /** One request to the token endpoint, after client authentication. */
 export interface GrantRequest {

@@ -1,9 +1,9 @@
 import type { DpopProof } from '@sallyport/authentication'
+import { invalidRequest, OAuthError } from '../../oauth-error.ts'
+import type { Confirmation } from '../../store/confirmation.ts'
 import type { AuthenticatedClient } from '../client-authentication/authenticate-request.ts'
 import { CERTIFICATE_METHODS } from '../client-authentication/by-certificate.ts'
 import type { ClientCertificate } from '../client-authentication/client-certificate.ts'
-import { invalidRequest, OAuthError } from '../../oauth-error.ts'
-import type { Confirmation } from '../../store/confirmation.ts'
 
 /**
  * The keys that the tokens of this request will be bound to: the certificate when the client authenticated with one or

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import * as keysAndStatus from './001-keys-and-status-lists.ts'
 import * as usersAndClients from './002-users-and-clients.ts'
 import * as sessionsAndTokens from './003-sessions-and-tokens.ts'
 import * as boundTokens from './005-bound-tokens.ts'
@@ -6,7 +7,6 @@ import * as authorizationCodes from './006-authorization-codes.ts'
 import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
-import * as keysAndStatus from './001-keys-and-status-lists.ts'
 
 interface NamedMigration extends Knex.Migration { readonly name: string }
 

@@ -1,5 +1,5 @@
-import type { Session } from '../records.ts'
 import type { Confirmation } from '../confirmation.ts'
+import type { Session } from '../records.ts'
 import { millisecondsOf, millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
 
 /** A row of the table `sessions`. */

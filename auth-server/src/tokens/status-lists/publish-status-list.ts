@@ -1,9 +1,9 @@
 import { deflate } from 'node:zlib'
 import { promisify } from 'node:util'
 import { secondsOf, type Clock } from '../../clock.ts'
-import type { SigningKeys } from '../keys/signing-keys.ts'
 import type { Store } from '../../store/contract.ts'
 import type { StatusList } from '../../store/records.ts'
+import type { SigningKeys } from '../keys/signing-keys.ts'
 import { signJwt } from '../sign-jwt.ts'
 import type { StatusListUris } from './uris.ts'
 

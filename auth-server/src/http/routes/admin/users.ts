@@ -1,10 +1,10 @@
 import Type, { type Static } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
 import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
 import { createUser, disableUser, enableUser, setPassword, setRoles } from '../../../administration/users.ts'
 import { SessionNotFoundError } from '../../../errors.ts'
-import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { User } from '../../../store/records.ts'
 import { ADMIN_ACCESS } from './access.ts'
 

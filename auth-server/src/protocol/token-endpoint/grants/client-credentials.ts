@@ -1,8 +1,8 @@
+import { invalidTarget, OAuthError } from '../../../oauth-error.ts'
+import type { Client } from '../../../store/records.ts'
 import { jtiHashOf } from '../../../tokens/access-token-claims.ts'
 import type { AuthorizationServer } from '../../authorization-server.ts'
-import { invalidTarget, OAuthError } from '../../../oauth-error.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
-import type { Client } from '../../../store/records.ts'
 import { tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
 export const name = 'client_credentials'

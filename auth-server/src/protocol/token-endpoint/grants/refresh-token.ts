@@ -1,10 +1,10 @@
-import type { AuthorizationServer } from '../../authorization-server.ts'
+import { rotateRefreshToken } from '../../../accounts/sessions/rotate-refresh-token.ts'
 import { secondsOf } from '../../../clock.ts'
+import type { Session } from '../../../store/records.ts'
+import type { AuthorizationServer } from '../../authorization-server.ts'
 import { idTokenOf } from '../../openid/id-token.ts'
 import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { isProtocolScope } from '../../scopes/protocol-scopes.ts'
-import { rotateRefreshToken } from '../../../accounts/sessions/rotate-refresh-token.ts'
-import type { Session } from '../../../store/records.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 

@@ -1,10 +1,10 @@
 import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
-import type { AuthorizationServer } from '../../authorization-server.ts'
-import type { Form } from '../../../parse-form.ts'
 import { invalidRequest, invalidTarget, OAuthError } from '../../../oauth-error.ts'
-import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
+import type { Form } from '../../../parse-form.ts'
 import type { Client, StatusPosition } from '../../../store/records.ts'
 import { jtiHashOf, lengthOfActorChain, scopesOf, type AccessTokenClaims } from '../../../tokens/access-token-claims.ts'
+import type { AuthorizationServer } from '../../authorization-server.ts'
+import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
 import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
 
 export const name = 'urn:ietf:params:oauth:grant-type:token-exchange'

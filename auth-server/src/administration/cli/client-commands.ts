@@ -1,16 +1,16 @@
+import type { Client } from '../../store/records.ts'
 import { setClientLogout, type NewClientLogout } from '../client-logout.ts'
 import { createClient, disableClient, rotateSecret, type NewClient } from '../clients.ts'
-import { advanceKeys, listKeys, publishKey, removeKey, resealKeys, rotateInEmergency, startSigning } from '../keys.ts'
-import type { Client } from '../../store/records.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
 const LOGOUT_OPTIONS = { 'backchannel-logout-uri': text, 'post-logout-redirect-uris': text } as const
 const ONE_DAY_SECONDS = 86_400
 
-const shown = ({ id, grantTypes, scopes, audiences, confidential, accessTokenFormat, disabledAtMs }: Client): object => ({
-  id, confidential, grantTypes, scopes, audiences, accessTokenFormat, disabled: disabledAtMs !== null
-})
+function shown (client: Client): object {
+  const { id, confidential, grantTypes, scopes, audiences, accessTokenFormat, disabledAtMs } = client
+  return { id, confidential, grantTypes, scopes, audiences, accessTokenFormat, disabled: disabledAtMs !== null }
+}
 
 function newClient (id: string, values: CommandValues): NewClient {
   const one = (name: string): string | undefined => listOption(values, name)[0]
@@ -36,7 +36,9 @@ function logoutOf (values: CommandValues): NewClientLogout {
   const [backchannel] = listOption(values, 'backchannel-logout-uri')
   return {
     ...(backchannel === undefined ? {} : { backchannelLogoutUri: backchannel === 'none' ? null : backchannel }),
-    ...(values['post-logout-redirect-uris'] === undefined ? {} : { postLogoutRedirectUris: listOption(values, 'post-logout-redirect-uris') })
+    ...(values['post-logout-redirect-uris'] !== undefined && {
+      postLogoutRedirectUris: listOption(values, 'post-logout-redirect-uris')
+    })
   }
 }
 
@@ -46,9 +48,15 @@ function overlapOf (values: CommandValues): number {
   return seconds
 }
 
-/** `clients …`. */
-const CLIENT_COMMANDS: readonly Command[] = [
-  { name: 'clients list', arguments: [], options: {}, help: 'Lists the clients.', run: async ({ store }) => (await store.clients.list()).map(shown) },
+/** `clients …`, `secrets …`. */
+export const CLIENT_COMMANDS: readonly Command[] = [
+  {
+    name: 'clients list',
+    arguments: [],
+    options: {},
+    help: 'Lists the clients.',
+    run: async ({ store }) => (await store.clients.list()).map(shown)
+  },
   {
     name: 'clients create',
     arguments: ['client-id'],
@@ -65,7 +73,9 @@ const CLIENT_COMMANDS: readonly Command[] = [
       'require-par': { type: 'boolean' },
       ...LOGOUT_OPTIONS
     },
-    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, --default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, --first-party, --require-par.',
+    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, ' +
+      '--default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, ' +
+      '--first-party, --require-par.',
     run: async (administration, args, values) => {
       const { client, secret } = await createClient(administration, newClient(argument(args, 0), values))
       return { ...shown(client), secret }
@@ -75,7 +85,8 @@ const CLIENT_COMMANDS: readonly Command[] = [
     name: 'clients set-logout',
     arguments: ['client-id'],
     options: LOGOUT_OPTIONS,
-    help: 'Changes where a client hears of ended sessions (--backchannel-logout-uri, `none` for nowhere) and where browsers may go after logout (--post-logout-redirect-uris).',
+    help: 'Changes where a client hears of ended sessions (--backchannel-logout-uri, `none` for nowhere) and where ' +
+      'browsers may go after logout (--post-logout-redirect-uris).',
     run: async (administration, args, values) => {
       await setClientLogout(administration, argument(args, 0), logoutOf(values))
       return { id: argument(args, 0), ...logoutOf(values) }
@@ -96,37 +107,8 @@ const CLIENT_COMMANDS: readonly Command[] = [
     arguments: ['client-id'],
     options: { 'overlap-seconds': text },
     help: 'Gives a client a new secret, printed this once; the old ones are good for --overlap-seconds (a day).',
-    run: async (administration, args, values) => ({ secret: await rotateSecret(administration, argument(args, 0), overlapOf(values)) })
+    run: async (administration, args, values) => {
+      return { secret: await rotateSecret(administration, argument(args, 0), overlapOf(values)) }
+    }
   }
 ]
-
-/** `keys …`. */
-const KEY_COMMANDS: readonly Command[] = [
-  { name: 'keys list', arguments: [], options: {}, help: 'Lists the signing keys and their states.', run: async administration => await listKeys(administration) },
-  { name: 'keys publish', arguments: [], options: {}, help: 'Publishes the next signing key; `keys advance` completes the rotation later.', run: async administration => await publishKey(administration) },
-  { name: 'keys advance', arguments: [], options: {}, help: 'Takes every step that is safe now; run it regularly.', run: async administration => ({ steps: await advanceKeys(administration) }) },
-  {
-    name: 'keys sign',
-    arguments: ['kid'],
-    options: {},
-    help: 'Lets a published key sign; refused with the reason while that is unsafe.',
-    run: async (administration, args) => {
-      await startSigning(administration, argument(args, 0))
-      return await listKeys(administration)
-    }
-  },
-  {
-    name: 'keys remove',
-    arguments: ['kid'],
-    options: {},
-    help: 'Removes a retired key; refused with the reason while that is unsafe.',
-    run: async (administration, args) => {
-      await removeKey(administration, argument(args, 0))
-      return await listKeys(administration)
-    }
-  },
-  { name: 'keys emergency', arguments: [], options: {}, help: 'For a stolen key: a new one signs at once, all others go. Prints what that breaks.', run: async administration => await rotateInEmergency(administration) },
-  { name: 'keys reseal', arguments: [], options: {}, help: 'Seals the private keys under the newest sealing key.', run: async administration => ({ resealed: await resealKeys(administration) }) }
-]
-
-export const CLIENT_AND_KEY_COMMANDS: readonly Command[] = [...CLIENT_COMMANDS, ...KEY_COMMANDS]

@@ -1,4 +1,4 @@
-import type { Store, TidyCounts } from '../../store/contract.ts'
+import type { Store, TidyCounts } from '../store/contract.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
