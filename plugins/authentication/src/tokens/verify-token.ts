@@ -1,13 +1,12 @@
 import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import { checkWithNodeCrypto, isPlausibleSignature } from './check-signature.ts'
+import { checkWithNodeCrypto, DEFAULT_ALGORITHMS, demandsExtension, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from '../errors.ts'
 import { member, type JsonObject } from './json.ts'
 import { resolveProfile, type ResolvedProfile } from './profiles.ts'
-import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
 import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
 
 /** Verifies access tokens of one issuer for one audience. */
@@ -114,7 +113,7 @@ export function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>
   if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) throw new InvalidTokenError('token-type-mismatch')
   const alg = member(header, 'alg')
   if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
-  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new InvalidTokenError('critical-header-unknown')
+  if (demandsExtension(header)) throw new InvalidTokenError('critical-header-unknown')
   const keyId = member(header, 'kid')
   if (internals.keyId === 'none' && keyId === undefined) return ''
   if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) throw new InvalidTokenError('key-unknown')
