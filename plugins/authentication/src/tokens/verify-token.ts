@@ -34,7 +34,7 @@ export interface VerifierInternals {
 const MAX_TOKEN_BYTES = 8192
 const MAX_KEY_ID_LENGTH = 256
 
-interface VerifiedToken {
+interface RememberedToken {
   readonly keyId: string
   readonly status: StatusReference | null
   readonly expiresAtMs: number
@@ -63,7 +63,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
   const expected: Expectations = { issuer: options.issuer, audience: options.audience, profile, clockToleranceSeconds: options.clockToleranceSeconds ?? 5 }
   const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
-  const verified = cacheSize > 0 ? new LRUCache<string, VerifiedToken>({ max: cacheSize }) : null
+  const verified = cacheSize > 0 ? new LRUCache<string, RememberedToken>({ max: cacheSize }) : null
 
   function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
     const known = verified?.get(token)
@@ -71,7 +71,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
     return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
   }
 
-  function isStillGood (known: VerifiedToken): boolean {
+  function isStillGood (known: RememberedToken): boolean {
     if (clock() >= known.expiresAtMs || !keys.isPublished(known.keyId)) return false
     if (known.status === null || status === undefined) return true
     const answer = status.check(known.status)
