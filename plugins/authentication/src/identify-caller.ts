@@ -3,8 +3,7 @@ import type { SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
 import { recordEvent } from './record-event.ts'
-import { renewOnce } from './renew-once.ts'
-import type { Strategy, StrategyResult } from './strategy.ts'
+import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /** The hook that finds out who is calling, with these strategies in this order. */
 export function authenticateWith (strategies: readonly Strategy[]): onRequestHookHandler {
@@ -78,4 +77,26 @@ function reasonOf (code: string): string {
 
 function acceptedEvent ({ name }: Strategy): SecurityEvent {
   return Object.freeze({ stage: 'authentication', outcome: 'success', reason: 'authenticated', detail: Object.freeze({ strategy: name }) })
+}
+
+/**
+ * What `request.renewAccessToken` does: however many stages of the request ask, the token is renewed once, and the slots
+ * `principal` and `accessToken` hold what came of it. A token of somebody else is never taken.
+ */
+function renewOnce (request: FastifyRequest, renew: RenewToken): () => Promise<string | null> {
+  let renewed: Promise<string | null> | null = null
+  return async function renewAccessToken () {
+    renewed ??= renewNow(request, renew)
+    return await renewed
+  }
+}
+
+async function renewNow (request: FastifyRequest, renew: RenewToken): Promise<string | null> {
+  const { principal, accessToken } = request
+  if (principal === null || accessToken === null) return null
+  const verified = await renew(accessToken)
+  if (verified === null || verified.principal.subject !== principal.subject) return null
+  request.principal = verified.principal
+  request.accessToken = verified.accessToken
+  return verified.accessToken
 }

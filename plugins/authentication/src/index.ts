@@ -1,37 +1,37 @@
 import type { Principal } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { authenticateWith } from './identify-caller.ts'
 import { createBasicStrategy } from './basic/strategy.ts'
-import { createTokenStrategy, looksLikeJwt } from './token-strategy.ts'
-import { confirmRequests, type TokenScheme } from './confirm-request.ts'
 import { InvalidOptionsError } from './errors.ts'
-import { createIntrospector } from './sources/introspector.ts'
+import { authenticateWith } from './identify-caller.ts'
 import { openVerifier, type OpenVerifier } from './open-verifier.ts'
 import { resolveOptions, type AuthenticationOptions } from './options.ts'
 import { createSessionStrategy } from './session/strategy.ts'
-import { DEFAULT_ALGORITHMS } from './tokens/signature-algorithms.ts'
+import { createIntrospector } from './sources/introspector.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import type { Strategy } from './strategy.ts'
+import { DEFAULT_ALGORITHMS } from './tokens/check-signature.ts'
+import { confirmRequests, type TokenScheme } from './tokens/confirm-request.ts'
+import { createTokenStrategy, looksLikeJwt } from './tokens/strategy.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 
 export type { AuthenticationOptions } from './options.ts'
 export type { Strategy, StrategyResult } from './strategy.ts'
 export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
-export type { SignatureCheck, SignedInput } from './tokens/check-signature.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
 export type { TokenVerifierOptions } from './tokens/verifier-options.ts'
 export { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
 export { createIntrospector, type IntrospectorOptions } from './sources/introspector.ts'
 export type { StrangerLimits } from './stranger-gate.ts'
-export { createJwksKeySource, type JwksKeySourceOptions, type Log } from './sources/jwks-key-source.ts'
+export { createJwksKeySource, type JwksKeySourceOptions } from './sources/jwks-key-source.ts'
+export type { Log } from './sources/log.ts'
 export { createStatusListSource, type StatusListSource, type StatusListSourceOptions } from './sources/status-list-source.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-keys.ts'
 export { parseCompactJws, type CompactJws } from './tokens/compact-jws.ts'
-export { isSignedBy } from './tokens/signed-by.ts'
+export { isSignedBy, type SignatureCheck, type SignedInput } from './tokens/check-signature.ts'
 export { statusReferenceOf } from './tokens/claims.ts'
-export { looksLikeJwt } from './token-strategy.ts'
+export { looksLikeJwt } from './tokens/strategy.ts'
 export { requireConfirmed, type ConfirmBinding } from './tokens/confirm-binding.ts'
 export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
@@ -70,7 +70,7 @@ async function authentication (fastify: FastifyInstance, options: Authentication
   const local = await openVerifier(fastify, options, origin)
   const introspector = options.introspection === undefined
     ? null
-    : createIntrospector({ ...connectionOf(options), ...options.introspection }, gate)
+    : createIntrospector({ ...dispatching(options), ...options.introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const strategies: Strategy[] = tokenStrategies(options, local, introspector)
@@ -114,7 +114,7 @@ function tokenStrategies (options: AuthenticationOptions, local: OpenVerifier | 
   ]
 }
 
-function connectionOf ({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
+function dispatching ({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
   return dispatcher === undefined ? {} : { dispatcher }
 }
 

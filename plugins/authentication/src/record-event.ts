@@ -1,13 +1,7 @@
-import type { EndUserConnection, SecurityEvent } from '@sallyport/security-context'
+import type { SecurityEvent } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 
 /** Appends a security event; an app that uses this plugin alone may have no such slot. */
 export function recordEvent (request: FastifyRequest, event: SecurityEvent): void {
   if (Array.isArray(request.securityEvents)) request.securityEvents.push(event)
-}
-
-/** What the authorization server may know of the end user's connection. */
-export function connectionOf (request: FastifyRequest): EndUserConnection {
-  const userAgent = request.headers['user-agent']
-  return { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) }
 }

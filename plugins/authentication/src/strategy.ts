@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal, SecurityEvent } from '@sallyport/security-context'
-import type { VerifiedToken } from './token-failure.ts'
+import type { VerifiedToken } from './tokens/verified-token.ts'
 
 /**
  * What a strategy found in a request. "Not responsible" is not "rejected": only `not-applicable` lets the next

@@ -53,7 +53,7 @@ export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCach
 
   return {
     async get (question) {
-      const key = keyOf(question)
+      const key = keyOfQuestion(question)
       const cached = tokens.get(key)
       if (cached !== undefined && clock() < cached.usableUntilMs) return { token: cached.token, fresh: false }
       tokens.delete(key)
@@ -64,11 +64,11 @@ export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCach
       }
       return { token: await promise, fresh: true }
     },
-    drop (question) { tokens.delete(keyOf(question)) },
+    drop (question) { tokens.delete(keyOfQuestion(question)) },
     size: () => tokens.size
   }
 }
 
-function keyOf ({ subjectToken, audience, scope }: TokenQuestion): string {
+function keyOfQuestion ({ subjectToken, audience, scope }: TokenQuestion): string {
   return createHash('sha256').update(JSON.stringify([subjectToken, audience, scope ?? null])).digest('base64')
 }

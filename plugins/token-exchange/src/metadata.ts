@@ -39,7 +39,7 @@ export async function discoverMetadata (options: DiscoveryOptions): Promise<Auth
   const mistake = endpointMistake(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
   if (mistake !== null) throw new InvalidMetadataError(`issuer ${issuer} ${mistake}`)
   for (const location of locationsOf(issuer)) {
-    const text = await fetchDocument(location, options)
+    const text = await fetchMetadata(location, options)
     if (text !== null) return parseMetadata(issuer, text)
   }
   throw new TokenUnavailableError({ cause: new Error(`No metadata document found for issuer ${issuer}`) })
@@ -52,7 +52,9 @@ function locationsOf (issuer: string): string[] {
   return [`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/.well-known/openid-configuration`]
 }
 
-async function fetchDocument (location: string, { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: DiscoveryOptions): Promise<string | null> {
+async function fetchMetadata (
+  location: string, { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: DiscoveryOptions
+): Promise<string | null> {
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     const response = await request(location, { headers: { accept: 'application/json' }, signal, ...(dispatcher && { dispatcher }) })

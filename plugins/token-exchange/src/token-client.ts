@@ -1,11 +1,10 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
 import { type Dispatcher, request } from 'undici'
-import { basicClientAuthentication } from './client-authentication.ts'
+import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidOptionsError, TokenNotGrantedError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './metadata.ts'
 import { readBody } from './read-body.ts'
-import { type FailedAnswer, tokenFailure, unavailable } from './token-failure.ts'
 import { parseTokenSet } from './token-set.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -27,7 +26,7 @@ export interface TokenClientOptions {
 }
 
 type Parameters = Readonly<Record<string, string | undefined>>
-type Post = (endpoint: string, parameters: Parameters) => Promise<FailedAnswer>
+type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer>
 
 /**
  * An OAuth 2.0 client for the password, refresh, client credentials and token exchange grants and for revocation.
@@ -44,9 +43,9 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     const exchanged = parameters.grant_type === EXCHANGE_GRANT
     const { tokenEndpoint } = await metadata()
     const answer = await post(tokenEndpoint, parameters)
-    if (answer.statusCode !== 200) throw tokenFailure(answer, exchanged, clock())
+    if (answer.statusCode !== 200) throw errorOfAnswer(answer, exchanged, clock())
     const tokens = parseTokenSet(answer.text, exchanged)
-    if (typeof tokens === 'string') throw unavailable(new Error(tokens))
+    if (typeof tokens === 'string') throw serverUnavailable(new Error(tokens))
     return tokens
   }
 
@@ -65,7 +64,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
       const { revocationEndpoint } = await metadata()
       if (revocationEndpoint === null) throw new TokenNotGrantedError({ cause: new Error('The authorization server has no revocation endpoint') })
       const answer = await post(revocationEndpoint, { token, token_type_hint: tokenTypeHint })
-      if (answer.statusCode !== 200) throw tokenFailure(answer, false, clock())
+      if (answer.statusCode !== 200) throw errorOfAnswer(answer, false, clock())
     }
   }
 }
@@ -87,7 +86,7 @@ function poster ({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEO
       const text = await readBody(response.body, MAX_ANSWER_BYTES)
       return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], text }
     } catch (cause) {
-      throw unavailable(cause)
+      throw serverUnavailable(cause)
     }
   }
 }
@@ -99,7 +98,7 @@ function lazyMetadata (source: TokenClientOptions['metadata']): () => Promise<Au
   return () => {
     found ??= source().catch(cause => {
       found = null
-      throw unavailable(cause)
+      throw serverUnavailable(cause)
     })
     return found
   }
@@ -117,4 +116,18 @@ function checkOptions ({ metadata, clientId, clientSecret, timeoutMs }: TokenCli
     }
   }
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+}
+
+/**
+ * The `Authorization` value of `client_secret_basic`. Identifier and secret are form-encoded first, so that a colon, a
+ * percent sign or a letter outside ASCII in either survives.
+ * @see RFC 6749 §2.3.1
+ */
+function basicClientAuthentication (clientId: string, clientSecret: string): string {
+  return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
+}
+
+/** `application/x-www-form-urlencoded`, of one value. */
+function formEncode (value: string): string {
+  return new URLSearchParams([['', value]]).toString().slice(1)
 }

@@ -2,7 +2,8 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { BasicRejectedError } from '../errors.ts'
-import { endsSoon, hasCode, isOutage, tokenFailure, verifyFresh, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
+import { hasCode, isOutage, tokenFailure } from '../token-failure.ts'
+import { endsSoon, verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createRevoker } from './revoke-tokens.ts'
 import type { ResolvedBasicOptions } from './options.ts'
@@ -46,11 +47,11 @@ export function createCredentialTokens (options: ResolvedBasicOptions, verifier:
   })
 
   // No user-id contains a NUL (control characters are refused), so the separator keeps the pair unambiguous.
-  const keyOf = ({ username, password }: BasicCredential): string =>
+  const keyOfCredential = ({ username, password }: BasicCredential): string =>
     createHmac('sha256', macKey).update(username).update('\0').update(password).digest('base64url')
 
   async function obtain (credential: BasicCredential, connection: EndUserConnection): Promise<VerifiedToken> {
-    const key = keyOf(credential)
+    const key = keyOfCredential(credential)
     if ((rejectedUntilMs.get(key) ?? 0) > clock()) throw new BasicRejectedError()
     const seen = held.get(key)
     const usable = seen === undefined ? null : await verifyOrNull(verifier, seen.accessToken)
@@ -68,7 +69,7 @@ export function createCredentialTokens (options: ResolvedBasicOptions, verifier:
   async function replace (
     refusedToken: string, credential: BasicCredential, connection: EndUserConnection
   ): Promise<VerifiedToken> {
-    const key = keyOf(credential)
+    const key = keyOfCredential(credential)
     const seen = held.get(key)
     // Another request was here first, if what is held is not the refused token any more.
     const isOther = seen !== undefined && seen.accessToken !== refusedToken

@@ -1,5 +1,5 @@
 import type { TokenClient } from '@sallyport/security-context'
-import { originMistakes } from '../session/request-origin.ts'
+import { originMistakes } from '../request-origin.ts'
 
 /** Options of the Basic strategy. */
 export interface BasicOptions {

@@ -1,5 +1,5 @@
 import { isSecureUrl } from '../sources/fetch-document.ts'
-import { ASYMMETRIC_ALGORITHMS } from '../tokens/signature-algorithms.ts'
+import { ASYMMETRIC_ALGORITHMS } from '../tokens/check-signature.ts'
 import type { DpopNonces } from './nonces.ts'
 
 /** Where used proofs are remembered. */

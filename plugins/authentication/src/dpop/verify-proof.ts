@@ -2,8 +2,7 @@ import { createHash, type KeyObject } from 'node:crypto'
 import { parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
 import { importPublicJwk } from '../tokens/import-keys.ts'
 import { isJsonObject, member } from '../tokens/json.ts'
-import { DEFAULT_ALGORITHMS } from '../tokens/signature-algorithms.ts'
-import { isSignedBy } from '../tokens/signed-by.ts'
+import { DEFAULT_ALGORITHMS, isSignedBy } from '../tokens/check-signature.ts'
 
 /** What a proof must say. */
 export interface DpopExpectations {

@@ -4,7 +4,7 @@ import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '
 import { recordEvent } from '../record-event.ts'
 import { isThrottled, tokenFailure } from '../token-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import { isCsrfSafe } from './request-origin.ts'
+import { isCsrfSafe } from '../request-origin.ts'
 import type { RefreshBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 

@@ -1,5 +1,5 @@
 import type { TokenClient } from '@sallyport/security-context'
-import { originMistakes } from './request-origin.ts'
+import { originMistakes } from '../request-origin.ts'
 
 /** One key of the sealing key ring. */
 export interface SealingKey {

@@ -2,7 +2,8 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
-import { hasCode, tokenFailure, verifyFresh, verifyOrNull, type VerifiedToken } from '../token-failure.ts'
+import { hasCode, tokenFailure } from '../token-failure.ts'
+import { verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
@@ -66,14 +67,15 @@ export function createSessionRefresher (
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
   const rejectedUntilMs = new LRUCache<string, number>({ max: MAX_REMEMBERED })
   const issued = new LRUCache<string, true>({ max: MAX_REMEMBERED })
-  const keyOf = (refreshToken: string): string => createHmac('sha256', macKey).update(refreshToken).digest('base64url')
+  const keyOfRefreshToken = (refreshToken: string): string =>
+    createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
   async function refresh (refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const known = newest(refreshToken)
     const isOther = known !== null && known.accessToken !== asking.refusedToken
     if (isOther && await verifyOrNull(verifier, known.accessToken) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
-    const key = keyOf(current)
+    const key = keyOfRefreshToken(current)
     const flight = flights.get(key) ?? renew(key, current, asking).finally(() => flights.delete(key))
     flights.set(key, flight)
     return await flight
@@ -89,12 +91,12 @@ export function createSessionRefresher (
   /** The remembered refreshes from this token on. Ends at a token that succeeds itself (a server that does not rotate). */
   function * successors (refreshToken: string): Generator<{ key: string, renewed: RenewedSession }> {
     const seen = new Set<string>()
-    for (let key = keyOf(refreshToken); !seen.has(key);) {
+    for (let key = keyOfRefreshToken(refreshToken); !seen.has(key);) {
       const entry = retained.get(key)
       if (entry === undefined || entry.untilMs <= clock()) return
       seen.add(key)
       yield { key, renewed: entry.renewed }
-      if (entry.renewed.tokens.refreshToken !== null) key = keyOf(entry.renewed.tokens.refreshToken)
+      if (entry.renewed.tokens.refreshToken !== null) key = keyOfRefreshToken(entry.renewed.tokens.refreshToken)
     }
   }
 
@@ -131,7 +133,7 @@ export function createSessionRefresher (
   }
 
   function remember ({ refreshToken }: TokenSet): void {
-    if (refreshToken !== null) issued.set(keyOf(refreshToken), true)
+    if (refreshToken !== null) issued.set(keyOfRefreshToken(refreshToken), true)
   }
 
   function forget (refreshToken: string): string {
@@ -140,5 +142,5 @@ export function createSessionRefresher (
     return latest
   }
 
-  return { refresh, forget, remember, isRemembered: refreshToken => issued.has(keyOf(refreshToken)) }
+  return { refresh, forget, remember, isRemembered: refreshToken => issued.has(keyOfRefreshToken(refreshToken)) }
 }

@@ -5,7 +5,7 @@ import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
 import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
 import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
-import { ownOrigins } from './request-origin.ts'
+import { ownOrigins } from '../request-origin.ts'
 import { createSessionRevoker, type SessionRevoker } from './revoke-session.ts'
 
 /** What the session strategy and the session routes share. */

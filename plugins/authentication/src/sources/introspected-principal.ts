@@ -1,5 +1,5 @@
 import type { Principal } from '@sallyport/security-context'
-import { actorOf, hasAudience, identifier, numericDate, scopesOf, strings } from '../tokens/claims.ts'
+import { actorOfClaim, hasAudience, identifier, numericDate, scopesOfClaim, strings } from '../tokens/claims.ts'
 import { InvalidTokenError } from '../errors.ts'
 import { freezeJson, member, type JsonObject } from '../tokens/json.ts'
 
@@ -26,11 +26,11 @@ export function introspectedPrincipal (answer: JsonObject, expected: { readonly 
     subject,
     clientId: identifier(member(answer, 'client_id')),
     roles: Object.freeze([...new Set(strings(member(answer, 'roles')))]),
-    scopes: Object.freeze(scopesOf(member(answer, 'scope'), 'space-delimited')),
+    scopes: Object.freeze(scopesOfClaim(member(answer, 'scope'), 'space-delimited')),
     audience: expected.audience,
     sessionId: identifier(member(answer, 'sid')),
     tokenId: identifier(member(answer, 'jti')),
-    actor: actorOf(member(answer, 'act')),
+    actor: actorOfClaim(member(answer, 'act')),
     issuedAtSeconds: numericDate(member(answer, 'iat')),
     expiresAtSeconds,
     claims: freezeJson(answer)

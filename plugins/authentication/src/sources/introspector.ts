@@ -6,7 +6,7 @@ import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding
 import { IntrospectionUnavailableError, InvalidOptionsError, InvalidTokenError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
-import { messageOf, warn, type Log } from './jwks-key-source.ts'
+import { messageOf, warn, type Log } from './log.ts'
 import { parseJsonObject } from '../tokens/json.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'

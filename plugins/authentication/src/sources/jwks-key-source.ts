@@ -3,11 +3,9 @@ import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/sec
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError, KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
+import { messageOf, warn, type Log } from './log.ts'
 import { importKeys } from '../tokens/import-keys.ts'
 import { parseJsonObject } from '../tokens/json.ts'
-
-/** Receives what an operator should know; never a token or a key. */
-export type Log = (message: string, detail: Readonly<Record<string, unknown>>) => void
 
 /** Where the keys are and how long they are believed. */
 export interface JwksKeySourceOptions {
@@ -166,15 +164,4 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   }
 
   return { find, isPublished, ready, ageMs, close }
-}
-
-/** Reports to the process's warnings, for sources that were given no log. */
-export const warn: Log = function warn (message, detail) {
-  process.emitWarning(`${message}: ${JSON.stringify(detail)}`, { code: 'SALLYPORT_AUTHENTICATION' })
-}
-
-/** The text of an error with the text of what caused it. */
-export function messageOf (error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError } from '../errors.ts'
 import { fetchDocument, type Connection, type Fetch } from './fetch-document.ts'
-import { messageOf, warn, type Log } from './jwks-key-source.ts'
+import { messageOf, warn, type Log } from './log.ts'
 import { statusListAddresses } from './status-list-addresses.ts'
 import { readStatusList, statusBit, type StatusList } from './status-list.ts'
 

@@ -1,10 +1,9 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import type { KeySource } from '@sallyport/security-context'
-import { isPlausibleSignature, checkWithNodeCrypto } from '../tokens/check-signature.ts'
+import { DEFAULT_ALGORITHMS, demandsExtension, isSignedBy } from '../tokens/check-signature.ts'
 import { decodeCanonical, parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
 import { isJsonObject, member, type JsonObject } from '../tokens/json.ts'
-import { DEFAULT_ALGORITHMS } from '../tokens/signature-algorithms.ts'
 
 /** A verified, unpacked status list of one bit per token. */
 export interface StatusList {
@@ -68,10 +67,10 @@ async function checkSigned (jws: CompactJws, token: string, keys: KeySource): Pr
   const alg = member(header, 'alg')
   if (typeof typ !== 'string' || !['statuslist+jwt', 'application/statuslist+jwt'].includes(typ.toLowerCase())) throw new Error('typ is not statuslist+jwt')
   if (typeof alg !== 'string' || !DEFAULT_ALGORITHMS.includes(alg)) throw new Error('algorithm not allowed')
-  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new Error('critical header')
+  if (demandsExtension(header)) throw new Error('critical header')
   const key = typeof keyId === 'string' ? await keys.find(keyId) : null
   if (key === null || key.algorithm !== alg) throw new Error('key not known')
-  if (!isPlausibleSignature(jws.signature, key) || !checkWithNodeCrypto({ ...jws, token, key })) throw new Error('signature not valid')
+  if (!isSignedBy(token, jws, key)) throw new Error('signature not valid')
 }
 
 async function unpack (list: unknown, maxBytes: number): Promise<Buffer> {

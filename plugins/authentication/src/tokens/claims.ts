@@ -32,11 +32,11 @@ export function principalOf (claims: JsonObject, expected: Expectations, nowSeco
     subject: required(identifier(member(claims, 'sub'))),
     clientId: unlessOptional(identifier(at(claims, profile.clientId)), profile.optional.has('clientId')),
     roles: Object.freeze(rolesOf(claims, profile)),
-    scopes: Object.freeze(scopesOf(at(claims, profile.scope), profile.scopeFormat)),
+    scopes: Object.freeze(scopesOfClaim(at(claims, profile.scope), profile.scopeFormat)),
     audience: expected.audience,
     sessionId: identifier(at(claims, profile.sessionId)),
     tokenId: unlessOptional(identifier(at(claims, profile.tokenId)), profile.optional.has('tokenId')),
-    actor: actorOf(member(claims, 'act')),
+    actor: actorOfClaim(member(claims, 'act')),
     issuedAtSeconds,
     expiresAtSeconds,
     claims: freezeJson(claims)
@@ -118,7 +118,7 @@ function rolesOf (claims: JsonObject, profile: ResolvedProfile): string[] {
 }
 
 /** The scopes of a scope claim; another type is refused, so that it cannot grant by accident. @see RFC 9068 §2.2.3, RFC 6749 §3.3 */
-export function scopesOf (value: unknown, format: ResolvedProfile['scopeFormat']): string[] {
+export function scopesOfClaim (value: unknown, format: ResolvedProfile['scopeFormat']): string[] {
   if (value === undefined) return []
   if (format === 'array') return strings(value)
   if (typeof value !== 'string') throw new InvalidTokenError('claim-invalid')
@@ -133,11 +133,11 @@ export function strings (value: unknown): string[] {
 }
 
 /** The chain of parties that act for the subject, newest first. @see RFC 8693 §4.1 */
-export function actorOf (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): Actor | null {
+export function actorOfClaim (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): Actor | null {
   if (value === undefined) return null
   if (!isJsonObject(value) || linksLeft === 0) throw new InvalidTokenError('claim-invalid')
   return Object.freeze({
     subject: required(identifier(member(value, 'sub'))),
-    actor: actorOf(member(value, 'act'), linksLeft - 1)
+    actor: actorOfClaim(member(value, 'act'), linksLeft - 1)
   })
 }

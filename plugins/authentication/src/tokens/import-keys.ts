@@ -2,8 +2,7 @@ import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:cryp
 import type { VerificationKey } from '@sallyport/security-context'
 import { decodeCanonical } from './compact-jws.ts'
 import { isJsonObject, member, type JsonObject } from './json.ts'
-import { isRocaModulus } from './roca.ts'
-import { keyMistake, signatureAlgorithm } from './signature-algorithms.ts'
+import { keyMistake, signatureAlgorithm } from './check-signature.ts'
 
 /** A key of the document that is not used, and why. */
 export interface IgnoredKey {
@@ -33,6 +32,15 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const IMPLIED_ALGORITHMS: ReadonlyMap<string, string> = new Map([
   ['EC P-256', 'ES256'], ['EC P-384', 'ES384'], ['EC P-521', 'ES512'], ['OKP Ed25519', 'EdDSA'], ['RSA', 'RS256']
 ])
+
+/** Odd primes that divide the primorial of the flawed generator for every key length. */
+const PRIMES = [
+  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
+  103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167
+]
+
+const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>]> =
+  PRIMES.map(prime => [BigInt(prime), powersOf65537(prime)])
 
 /**
  * The verification keys of a JWKS document. A key that is weak, malformed, not public, not for signatures, or whose id
@@ -124,4 +132,21 @@ function publicKeyOf (entry: JsonObject): KeyObject | null {
   } catch {
     return null
   }
+}
+
+/**
+ * Whether an RSA modulus has the fingerprint of the flawed Infineon key generator, whose keys can be factored: modulo
+ * each small prime it is a power of 65537. A sound modulus has it with a chance of about one in a hundred million.
+ * @param modulus the JWK's `n`
+ * @see CVE-2017-15361
+ */
+function isRocaModulus (modulus: Uint8Array): boolean {
+  const n = BigInt(`0x${Buffer.from(modulus).toString('hex') || '0'}`)
+  return POWERS.every(([prime, powers]) => powers.has(Number(n % prime)))
+}
+
+function powersOf65537 (prime: number): ReadonlySet<number> {
+  const powers = new Set<number>()
+  for (let power = 1; !powers.has(power); power = (power * 65537) % prime) powers.add(power)
+  return powers
 }

@@ -1,8 +1,7 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
-import type { SignatureCheck } from './check-signature.ts'
+import { ASYMMETRIC_ALGORITHMS, type SignatureCheck } from './check-signature.ts'
 import { isSecureUrl } from '../sources/fetch-document.ts'
 import type { Profile } from './profiles.ts'
-import { ASYMMETRIC_ALGORITHMS } from './signature-algorithms.ts'
 
 /** What a verifier checks, and with what. */
 export interface TokenVerifierOptions {

@@ -1,13 +1,12 @@
 import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import { checkWithNodeCrypto, isPlausibleSignature } from './check-signature.ts'
+import { checkWithNodeCrypto, DEFAULT_ALGORITHMS, demandsExtension, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from '../errors.ts'
 import { member, type JsonObject } from './json.ts'
 import { resolveProfile, type ResolvedProfile } from './profiles.ts'
-import { DEFAULT_ALGORITHMS } from './signature-algorithms.ts'
 import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
 
 /** Verifies access tokens of one issuer for one audience. */
@@ -35,7 +34,7 @@ export interface VerifierInternals {
 const MAX_TOKEN_BYTES = 8192
 const MAX_KEY_ID_LENGTH = 256
 
-interface VerifiedToken {
+interface RememberedToken {
   readonly keyId: string
   readonly status: StatusReference | null
   readonly expiresAtMs: number
@@ -64,7 +63,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
   const expected: Expectations = { issuer: options.issuer, audience: options.audience, profile, clockToleranceSeconds: options.clockToleranceSeconds ?? 5 }
   const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
-  const verified = cacheSize > 0 ? new LRUCache<string, VerifiedToken>({ max: cacheSize }) : null
+  const verified = cacheSize > 0 ? new LRUCache<string, RememberedToken>({ max: cacheSize }) : null
 
   function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
     const known = verified?.get(token)
@@ -72,7 +71,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
     return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
   }
 
-  function isStillGood (known: VerifiedToken): boolean {
+  function isStillGood (known: RememberedToken): boolean {
     if (clock() >= known.expiresAtMs || !keys.isPublished(known.keyId)) return false
     if (known.status === null || status === undefined) return true
     const answer = status.check(known.status)
@@ -114,7 +113,7 @@ export function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>
   if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) throw new InvalidTokenError('token-type-mismatch')
   const alg = member(header, 'alg')
   if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
-  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new InvalidTokenError('critical-header-unknown')
+  if (demandsExtension(header)) throw new InvalidTokenError('critical-header-unknown')
   const keyId = member(header, 'kid')
   if (internals.keyId === 'none' && keyId === undefined) return ''
   if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) throw new InvalidTokenError('key-unknown')

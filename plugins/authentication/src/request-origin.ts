@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { EndUserConnection } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 
 /** The header that a cross-site page cannot set without a CORS preflight that nobody answers. */
@@ -62,4 +63,10 @@ export function isForeign (headers: IncomingHttpHeaders, ownOrigins: readonly st
   const site = headers['sec-fetch-site']
   const says = headers.origin !== undefined || (site !== undefined && site !== 'none')
   return says && !isSameOrigin(headers, ownOrigins)
+}
+
+/** What the authorization server may know of the end user's connection. */
+export function connectionOf (request: FastifyRequest): EndUserConnection {
+  const userAgent = request.headers['user-agent']
+  return { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
-import type { ConfirmBinding } from './tokens/confirm-binding.ts'
-import { createProofCheck } from './dpop/check-proof.ts'
-import type { DpopOptions } from './dpop/options.ts'
-import { InvalidTokenError } from './errors.ts'
+import type { ConfirmBinding } from './confirm-binding.ts'
+import { createProofCheck } from '../dpop/check-proof.ts'
+import type { DpopOptions } from '../dpop/options.ts'
+import { InvalidTokenError } from '../errors.ts'
 
 /** How a token is presented. */
 export type TokenScheme = 'bearer' | 'dpop'

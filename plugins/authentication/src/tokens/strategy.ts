@@ -1,11 +1,11 @@
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from 'fastify'
-import { readAuthorization } from './authorization-header.ts'
+import { readAuthorization } from '../authorization-header.ts'
 import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
-import type { DpopNonces } from './dpop/nonces.ts'
-import { InvalidProofError, InvalidTokenError, isSallyportError } from './errors.ts'
-import { NOT_APPLICABLE, type Strategy, type StrategyResult } from './strategy.ts'
-import type { TokenVerifier } from './tokens/verify-token.ts'
+import type { DpopNonces } from '../dpop/nonces.ts'
+import { InvalidProofError, InvalidTokenError, isSallyportError } from '../errors.ts'
+import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import type { TokenVerifier } from './verify-token.ts'
 
 /** How a strategy for tokens names itself and which tokens are its business. */
 export interface TokenStrategyOptions {
