@@ -1,3 +1,4 @@
+import { parseNameKey } from '@sallyport/audit-log'
 import type { KeyAdministration } from './admin/keys.ts'
 import type { WriteAudit } from './audit.ts'
 import type { AuthorizationServer, Report } from './authorization-server.ts'
@@ -124,5 +125,8 @@ function refuseSettings (settings: AuthServerSettings): void {
   if (settings.loginIdleSeconds > settings.loginAbsoluteSeconds) mistakes.push('loginIdleSeconds is more than loginAbsoluteSeconds')
   if (settings.apiIdleSeconds > settings.apiAbsoluteSeconds) mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
+  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
+    mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')
+  }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
-import { normaliseUsername } from '../passwords/normalise-username.ts'
 import { endSessions } from '../sessions/end-sessions.ts'
 import { revokeAccessTokensOfSessions } from '../sessions/revoke-access-tokens.ts'
 import type { Store } from '../store/contract.ts'

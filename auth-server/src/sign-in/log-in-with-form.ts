@@ -1,10 +1,10 @@
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import type { RequestParties, WriteAudit } from '../audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { PasswordQueueFullError } from '../errors.ts'
 import type { Form } from '../forms/parse-form.ts'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { checkPassword } from '../passwords/check-password.ts'
-import { normaliseUsername } from '../passwords/normalise-username.ts'
 import type { UserSignIn } from '../store/records.ts'
 import { startSignIn, type StartedSignIn } from './sign-ins.ts'
 
