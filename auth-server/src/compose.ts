@@ -1,3 +1,4 @@
+import { parseNameKey } from '@sallyport/audit-log'
 import type { Lifetimes, Report } from './accounts/account-parts.ts'
 import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/login-throttle.ts'
 import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './accounts/passwords/password-hasher.ts'
@@ -127,5 +128,8 @@ function refuseSettings (settings: AuthServerSettings): void {
   if (settings.loginIdleSeconds > settings.loginAbsoluteSeconds) mistakes.push('loginIdleSeconds is more than loginAbsoluteSeconds')
   if (settings.apiIdleSeconds > settings.apiAbsoluteSeconds) mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
+  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
+    mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')
+  }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

@@ -16,6 +16,12 @@ export const settingsSchema = Type.Object({
   sealingKeys: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-', description: 'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.' }),
   passwordPeppers: Type.Optional(Type.String({ secret: true, minLength: 4, description: 'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, separated by spaces. `none` in the first place: new hashes have none.' })),
   passwordPepper: Type.Optional(Type.String({ secret: true, minLength: 32, description: 'The one key from before they had ids; see passwordPeppers.' })),
+  auditNameKey: Type.Optional(Type.String({
+    secret: true,
+    minLength: 32,
+    demoPrefix: 'demo-',
+    description: 'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes or more, that of the gateway.'
+  })),
   accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
   loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
   loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),

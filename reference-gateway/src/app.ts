@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
-import auditLog from '@sallyport/audit-log'
+import auditLog, { parseNameKey } from '@sallyport/audit-log'
 import authentication, { createIntrospector, type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
@@ -106,7 +106,13 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     ...clock
   })
   await app.register(authorization, {})
-  await app.register(auditLog, { db, process: NAME, route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) } })
+  const nameKey = parseNameKey(settings.auditNameKey ?? '')
+  await app.register(auditLog, {
+    db,
+    process: NAME,
+    route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
+    ...(nameKey !== null && { nameKey })
+  })
   await app.register(tokenExchange, { tokenClient, ...clock })
 
   await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })

@@ -1,3 +1,4 @@
+import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import { processSettings } from '@sallyport/service-process'
@@ -21,6 +22,8 @@ export const settingsSchema = Type.Object({
   clientSecret: secret(32),
   /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
   sealingKeys: secret(32),
+  /** Key under which names tried at logins stand in the trail: `id:base64url`, the auth server's, so that both can be joined. */
+  auditNameKey: Type.Optional(secret(32)),
   orderServiceOrigin: origin(),
   restaurantServiceOrigin: origin(),
   deliveryServiceOrigin: origin(),
@@ -63,6 +66,9 @@ export function settingsMistakes (settings: GatewaySettings): string[] {
     mistakes.push('answerTimeoutMs: shorter than upstreamTimeoutMs, which is a part of it')
   }
   if (sealingKeys(settings) === null) mistakes.push('sealingKeys: not a list of id:base64url with 32 bytes each')
+  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
+    mistakes.push('auditNameKey: not id:base64url with 32 bytes or more')
+  }
   return mistakes
 }
 

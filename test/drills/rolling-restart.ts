@@ -15,7 +15,8 @@ export type ProxyName = 'haproxy' | 'nginx'
 /** What the load saw: how many requests were answered as they should, and what happened to each other one. */
 export interface DrillResult { readonly answered: number, readonly failures: readonly string[], readonly exitCodes: readonly number[] }
 
-interface Place { readonly port: number, readonly operationsPort: number }
+/** Where a process listens. */
+export interface Place { readonly port: number, readonly operationsPort: number }
 interface LoadRequest { readonly method: 'GET' | 'POST', readonly path: string, readonly status: number }
 
 const SERVICE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
@@ -73,8 +74,8 @@ async function startProcess ({ port, operationsPort }: Place): Promise<ChildProc
   return child
 }
 
-/** The configuration of `deploy/proxies` with the ports of this drill in the place of its own. */
-function startProxy (proxy: ProxyName, directory: string, edge: number, [a, b]: readonly Place[]): ChildProcess {
+/** The configuration of `deploy/proxies` with these ports in the place of its own. */
+export function startProxy (proxy: ProxyName, directory: string, edge: number, [a, b]: readonly Place[]): ChildProcess {
   const file = proxy === 'haproxy' ? 'haproxy.cfg' : 'nginx.conf'
   const ports: Readonly<Record<string, number | undefined>> = { 8000: edge, 8080: a?.port, 8180: a?.operationsPort, 8090: b?.port, 8190: b?.operationsPort }
   const configuration = readFileSync(join(CONFIGURATIONS, file), 'utf8').replaceAll(/\b8(?:000|[01][89]0)\b/g, port => String(ports[port] ?? port))

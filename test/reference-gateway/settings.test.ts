@@ -51,3 +51,11 @@ t.test('settings that do not fit together are refused, all at once and without a
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })
 })
+
+t.test('the key of the names tried at logins is read, and one that is none is refused without showing it', async t => {
+  const { values } = loadSettings({ schema: settingsSchema, environment: { ...ENVIRONMENT, SALLYPORT_AUDIT_NAME_KEY: `names:${KEY}` } })
+  checkSettings(values)
+  for (const wrong of [`process:${KEY}`, `names:planted-${'a'.repeat(20)}`, `planted-${KEY}`]) {
+    t.throws(() => { checkSettings({ ...SETTINGS, auditNameKey: wrong }) }, { message: /auditNameKey: not id:base64url with 32 bytes or more$/ })
+  }
+})

@@ -1,5 +1,5 @@
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { randomUUID } from 'node:crypto'
-import { normaliseUsername } from '../accounts/passwords/normalise-username.ts'
 import { endSessions } from '../accounts/sessions/end-sessions.ts'
 import { revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
 import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'

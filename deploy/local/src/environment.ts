@@ -80,6 +80,7 @@ function secretSettings (entry: ProcessEntry, { secrets, databaseUrls }: Deploym
   return [
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
-    ['sealingKeys', 'SALLYPORT_SEALING_KEYS', secrets.sealingKeys[entry.name] ?? '']
+    ['sealingKeys', 'SALLYPORT_SEALING_KEYS', secrets.sealingKeys[entry.name] ?? ''],
+    ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey]
   ]
 }

@@ -14,6 +14,8 @@ export interface Secrets {
   readonly clients: Readonly<Record<string, string>>
   /** Key rings by process, newest key first: `id:base64url`. */
   readonly sealingKeys: Readonly<Record<string, string>>
+  /** Key of the names tried at logins, for the trails of the gateway and the authorization server: `id:base64url`. */
+  readonly auditNameKey: string
   /** Passwords by database role. */
   readonly databaseRoles: Readonly<Record<string, string>>
 }
@@ -43,7 +45,8 @@ export function loadSecrets (directory: string, names: SecretNames): Secrets {
   const secrets: Secrets = {
     users: Object.fromEntries(Object.entries(USERS).map(([name, user]) => [name, { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }])),
     clients: fill(names.clients, kept.clients, () => demoSecret(32)),
-    sealingKeys: fill(names.processes, kept.sealingKeys, () => `demo-${randomUUID().slice(0, 8)}:${randomBytes(32).toString('base64url')}`),
+    sealingKeys: fill(names.processes, kept.sealingKeys, demoKey),
+    auditNameKey: kept.auditNameKey ?? demoKey(),
     databaseRoles: { ...kept.databaseRoles, ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex')) }
   }
   writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)
@@ -64,4 +67,8 @@ function fill (names: readonly string[], kept: Readonly<Record<string, string>> 
 
 function demoSecret (bytes: number): string {
   return `demo-${randomBytes(bytes).toString('base64url')}`
+}
+
+function demoKey (): string {
+  return `demo-${randomUUID().slice(0, 8)}:${randomBytes(32).toString('base64url')}`
 }

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 
 /** A key under which the account names that were tried are hashed. */
 export interface NameKey {
@@ -16,14 +17,25 @@ export const PROCESS_KEY_ID = 'process'
 
 /**
  * Makes the hash of names that are no account: joinable under one key, but no dictionary of names (or of the passwords
- * that people type into that field) can be tried on it without the key.
+ * that people type into that field) can be tried on it without the key. Every spelling of a name has one hash.
  * @param nameKey left out: a random key of this process
  * @returns `hmac-sha256:<key id>:<hexadecimal>`
  */
 export function createHashName (nameKey?: NameKey): HashName {
   const { id, key } = nameKey ?? { id: PROCESS_KEY_ID, key: randomBytes(32) }
   const secret = createSecretKey(key)
-  return name => `hmac-sha256:${id}:${createHmac('sha256', secret).update(name).digest('hex')}`
+  return name => `hmac-sha256:${id}:${createHmac('sha256', secret).update(normaliseUsername(name)).digest('hex')}`
+}
+
+/**
+ * Reads a key as a secret file has it: `id:base64url`, 32 bytes or more.
+ * @returns `null` when it is something else, or has the id of processes
+ */
+export function parseNameKey (text: string): NameKey | null {
+  const [, id, encoded] = /^([\w.-]{1,64}):([\w-]{43,})$/.exec(text.trim()) ?? []
+  if (id === undefined || encoded === undefined) return null
+  const nameKey = { id, key: Buffer.from(encoded, 'base64url') }
+  return isNameKey(nameKey) ? nameKey : null
 }
 
 /** Whether a key can be taken: it is long enough, and its id is not the one of processes. */

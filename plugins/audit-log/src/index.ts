@@ -17,7 +17,7 @@ import type { AuditRecord } from './record.ts'
 import { insertRecords, insertRecordsAlone } from './store.ts'
 
 export type { AuditLogOptions, RequestAddresses } from './options.ts'
-export type { NameKey } from './hash-name.ts'
+export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'

@@ -1,14 +1,14 @@
 /** Names of fields, headers and parameters whose values are secrets: lower case, without `_` and `-`. */
 const SECRET_NAMES: ReadonlySet<string> = new Set([
   'authorization', 'proxyauthorization', 'cookie', 'setcookie', 'apikey', 'xapikey',
-  'password', 'newpassword', 'currentpassword', 'passwordpepper', 'secret', 'clientsecret',
+  'password', 'newpassword', 'currentpassword', 'passwordpepper', 'passwordpeppers', 'auditnamekey', 'secret', 'clientsecret',
   'token', 'accesstoken', 'refreshtoken', 'idtoken', 'idtokenhint', 'subjecttoken', 'actortoken', 'logouttoken',
   'code', 'codeverifier', 'assertion', 'clientassertion', 'sealingkey', 'sealingkeys', 'privatekey', 'databaseurl'
 ])
 
-/** Whether a field or header of this name holds a secret. */
+/** Whether a field, a header or an environment variable of this name holds a secret. */
 export function isSecretName (name: string): boolean {
-  return name.length <= 32 && SECRET_NAMES.has(name.toLowerCase().replaceAll(/[_-]/g, ''))
+  return name.length <= 32 && SECRET_NAMES.has(name.toLowerCase().replaceAll(/[_-]/g, '').replace(/^sallyport/, ''))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { PasswordQueueFullError } from '../../errors.ts'
 import { invalidRequest, OAuthError, type RequestParties } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
@@ -5,7 +6,6 @@ import type { WriteAudit } from '../../store/contract.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
 import { checkPassword } from '../passwords/check-password.ts'
-import { normaliseUsername } from '../passwords/normalise-username.ts'
 import { startSignIn, type StartedSignIn } from './sign-ins.ts'
 
 /** One submission of the login page. */

@@ -1,4 +1,4 @@
-import { normaliseUsername } from '../../accounts/passwords/normalise-username.ts'
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
 import { UnknownSubjectError } from '../../errors.ts'
 import type { User } from '../../store/records.ts'

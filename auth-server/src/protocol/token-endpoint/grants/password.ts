@@ -1,5 +1,5 @@
+import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { checkPassword } from '../../../accounts/passwords/check-password.ts'
-import { normaliseUsername } from '../../../accounts/passwords/normalise-username.ts'
 import { startSession } from '../../../accounts/sessions/start-session.ts'
 import { secondsOf } from '../../../clock.ts'
 import { invalidRequest, invalidTarget, OAuthError } from '../../../oauth-error.ts'
