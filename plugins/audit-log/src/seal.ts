@@ -163,13 +163,21 @@ async function withoutSealed (trx: Knex.Transaction, rows: readonly EventRow[]):
   return rows.filter(row => !sealed.has(row.id))
 }
 
-/**
- * The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more.
- */
+/** Settings of each page's transaction, with `:ms` for the time limit. */
+const SETTINGS = Object.entries({
+  // The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more.
+  statement_timeout: ':ms',
+  idle_in_transaction_session_timeout: ':ms',
+  // A page is read in the order of an index, and looked up in another. A planner that knows a table badly (after a
+  // restore, or before the first ANALYZE) may take reading and sorting all of it for cheaper.
+  enable_seqscan: "'off'",
+  enable_bitmapscan: "'off'",
+  enable_sort: "'off'"
+}).map(([name, value]) => `set_config('${name}', ${value}, true)`).join(', ')
+
+/** Makes the settings of the transaction, and takes the lock that one sealer has at a time. */
 async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
-  await trx.raw(
-    "select set_config('statement_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', :ms, true)",
-    { ms: `${timeoutMs}` })
+  await trx.raw(`select ${SETTINGS}`, { ms: `${timeoutMs}` })
   if (lock === 'wait') {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [LOCK])
     return true

@@ -4,6 +4,8 @@ import { ClosingError } from './errors.ts'
 
 /** What the end of a process does with the connections of its server. */
 export interface Connections {
+  /** Follows the connections of another server too, which hands its upgrades to the first one. */
+  add: (server: Server) => void
   /** From now on each answer ends its connection; requests are served. */
   closeAfterAnswer: () => void
   /**
@@ -32,7 +34,7 @@ export function watchConnections (server: Server): Connections {
   const byPeer = new Map<string, Connection>()
   let phase: Phase = 'serving'
 
-  server.on('connection', (socket: Socket) => {
+  function follow (socket: Socket): void {
     const connection: Connection = { socket, upgraded: false, responses: new Set() }
     const peer = peerName(socket)
     open.add(connection)
@@ -43,15 +45,17 @@ export function watchConnections (server: Server): Connections {
       if (byPeer.get(peer) === connection) byPeer.delete(peer)
     })
     if (phase === 'refusing') setTimeout(() => { if (isSilent(connection)) connection.socket.destroy() }, LATE_CONNECTION_MS).unref()
-  })
+  }
+
   // TLS runs over the socket of the connection and has one of its own, which requests name.
-  server.on('secureConnection', (socket: Socket) => {
+  function followSecure (socket: Socket): void {
     const connection = byPeer.get(peerName(socket))
     if (connection === undefined) return
     connection.socket = socket
     bySocket.set(socket, connection)
-  })
-  interceptRequests(server, (request, response) => {
+  }
+
+  function passes (request: IncomingMessage, response: ServerResponse): boolean {
     const connection = bySocket.get(request.socket)
     connection?.responses.add(response)
     response.once('close', () => {
@@ -62,7 +66,15 @@ export function watchConnections (server: Server): Connections {
     if (phase !== 'serving') endConnectionWith(response)
     if (phase === 'refusing') answerClosing(request, response)
     return phase !== 'refusing'
-  })
+  }
+
+  function add (server: Server): void {
+    server.on('connection', follow)
+    server.on('secureConnection', followSecure)
+    interceptRequests(server, passes)
+  }
+
+  add(server)
   // A listener of our own alone would make Node hand over sockets that nobody takes.
   if (server.listenerCount('upgrade') > 0) {
     server.prependListener('upgrade', ({ socket }: IncomingMessage) => {
@@ -72,6 +84,7 @@ export function watchConnections (server: Server): Connections {
   }
 
   return {
+    add,
     closeAfterAnswer: () => {
       phase = 'closing-after-answer'
       for (const { responses } of open) for (const response of responses) endConnectionWith(response)

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { watchConnections } from './connections.ts'
 import { drain, drainLimits, type DrainTimes } from './drain.ts'
 import { startExitWatchdog } from './exit-watchdog.ts'
+import { closeTogether, furtherServers } from './further-servers.ts'
 import { flushStandardLog } from './log-destination.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
@@ -17,10 +18,11 @@ type Reason = { readonly signal: string } | { readonly err: unknown } | { readon
  * when everything closed and no request was cut, else 1. A second signal ends the drain delay, a third the process.
  * @param orphaned resolves when the parent is gone
  * @param release closes what the app worked with, when the app is closed
+ * @returns to be called when the app listens: it may then have more servers than one
  */
 export function endProcessWhenTold (
   app: FastifyInstance, times: DrainTimes, orphaned: Promise<undefined>, release: () => Promise<void> = async () => {}
-): void {
+): () => void {
   const limits = drainLimits(times)
   const connections = watchConnections(app.server)
   const skipDelay = new AbortController()
@@ -58,6 +60,12 @@ export function endProcessWhenTold (
     else start({ err })
   })
   void orphaned.then(() => { start({ orphaned: true }) })
+
+  return () => {
+    const further = furtherServers(app)
+    for (const server of further) connections.add(server)
+    closeTogether(app.server, further)
+  }
 }
 
 async function exit (code: number): Promise<void> {

@@ -38,8 +38,9 @@ export async function runApp (name: string, start: () => Promise<StartedApp>): P
     const started = await Promise.race([start(), orphaned.promise])
     if (started === undefined) process.exit(1)
     place = started
-    endProcessWhenTold(started.app, started.times ?? {}, orphaned.promise, started.release)
+    const listens = endProcessWhenTold(started.app, started.times ?? {}, orphaned.promise, started.release)
     const url = await started.app.listen({ host: started.host, port: started.port })
+    listens()
     await tellParent({ type: 'ready', name, url })
   } catch (error) {
     const message = bootFailure(error, place)

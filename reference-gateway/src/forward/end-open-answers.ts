@@ -11,8 +11,9 @@ const ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null |
 }
 
 /**
- * Ends the answers of a session that has just been ended here, without waiting for the revocation to come round. Sessions that were
- * ended elsewhere are noticed by the look at all open answers, which ends with the app.
+ * Ends the answers of a session that has just been ended here, without waiting for the revocation to come round.
+ * Sessions that were ended elsewhere are noticed by the look at all open answers, which ends with the app. Streams end
+ * when the app begins to close: nothing else would end them, and the end of the process would wait for them.
  */
 async function endOfSessions (fastify: FastifyInstance, { openAnswers }: { readonly openAnswers: OpenAnswers }): Promise<void> {
   fastify.addHook('onResponse', function endAnswersOfSession (request, _reply, done) {
@@ -23,6 +24,7 @@ async function endOfSessions (fastify: FastifyInstance, { openAnswers }: { reado
     }
     done()
   })
+  fastify.addHook('preClose', async function finishStreams () { openAnswers.finish() })
   fastify.addHook('onClose', async function stopLooking () { openAnswers.close() })
 }
 

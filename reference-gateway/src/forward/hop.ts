@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
@@ -97,13 +97,36 @@ export function passAnswer (incoming: IncomingAnswer): FastifyReply {
   void reply.code(statusCode).headers(rewriteLocation?.(passed) ?? passed)
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
-  watch(incoming, body)
-  if (route.stream === true) reply.raw.once('pipe', () => { reply.raw.flushHeaders() })
-  return reply.send(body)
+  if (route.stream !== true) {
+    watch(incoming, body, null)
+    return reply.send(body)
+  }
+  reply.raw.once('pipe', () => { reply.raw.flushHeaders() })
+  // An announced length must be kept, and such an answer has an end.
+  const { payload, finish } = passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
+  watch(incoming, body, finish)
+  return reply.send(payload)
+}
+
+/** A body to pass on, and what ends it in good order before the service does. */
+function finishable (body: Readable): { readonly payload: Readable, readonly finish: () => void } {
+  const payload = new PassThrough()
+  body.once('error', error => { payload.destroy(error) })
+  payload.once('close', () => { body.destroy() })
+  body.pipe(payload)
+  return {
+    payload,
+    finish () {
+      body.unpipe(payload)
+      payload.end()
+    }
+  }
 }
 
 /** Ends the answer with the access under which it was asked for, and lets an error of it be named. */
-function watch ({ request, reply, route, openAnswers }: IncomingAnswer, body: Readable): void {
+function watch (
+  { request, reply, route, openAnswers }: IncomingAnswer, body: Readable, finish: (() => void) | null
+): void {
   const { principal, accessToken, securityEvents } = request
   const { audience } = route
   body.once('error', error => {
@@ -116,6 +139,7 @@ function watch ({ request, reply, route, openAnswers }: IncomingAnswer, body: Re
   const remove = openAnswers.add({
     principal,
     accessToken,
+    finish,
     end (reason: EndOfAccess) {
       securityEvents.push({ stage: 'forward', outcome: 'denied', reason, detail: { audience } })
       recordEnd(request, reply, reason, audience)

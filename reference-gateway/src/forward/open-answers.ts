@@ -11,6 +11,8 @@ export interface OpenAnswer {
   readonly accessToken: string | null
   /** Ends the answer; called once. */
   readonly end: (reason: EndOfAccess) => void
+  /** Ends a stream as if the service had, for when the gateway closes; `null` for an answer that ends in time. */
+  readonly finish: (() => void) | null
 }
 
 /** What decides whether an access still stands, and how often that is looked at. */
@@ -34,6 +36,8 @@ export interface OpenAnswers {
   readonly add: (answer: OpenAnswer) => () => void
   /** Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for a look. */
   readonly endSessions: (subject: string, sessionId: string | null) => void
+  /** Finishes all streams, and from now on each that is added. */
+  readonly finish: () => void
   readonly size: () => number
   readonly close: () => void
 }
@@ -47,6 +51,7 @@ interface WatchedAnswer extends OpenAnswer { readonly reference: StatusReference
 export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
   const { status, introspector, clock = Date.now, clockToleranceSeconds = 5, schedule = scheduleByTimer, intervalMs = 500 } = options
   const open = new Set<WatchedAnswer>()
+  let finishing = false
 
   function end (answer: WatchedAnswer, reason: EndOfAccess): void {
     if (open.delete(answer)) answer.end(reason)
@@ -71,6 +76,7 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
     add (answer) {
       const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims) }
       open.add(watched)
+      if (finishing) watched.finish?.()
       return () => { open.delete(watched) }
     },
     endSessions (subject, sessionId) {
@@ -79,6 +85,10 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
         if (principal.subject !== subject || principal.sessionId === null) continue
         if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
       }
+    },
+    finish () {
+      finishing = true
+      for (const answer of [...open]) answer.finish?.()
     },
     size: () => open.size,
     close: stop

@@ -25,8 +25,10 @@ async function until (holds: () => Promise<boolean>): Promise<void> {
   while (!await holds()) await delay(5)
 }
 
-async function open (t: Test, port: number, sent = ''): Promise<{ socket: Socket, closed: Promise<void> }> {
-  const socket = connect(port, '127.0.0.1')
+async function open (
+  t: Test, port: number, sent = '', host = '127.0.0.1'
+): Promise<{ socket: Socket, closed: Promise<void> }> {
+  const socket = connect(port, host)
   t.after(() => { socket.destroy() })
   await once(socket, 'connect')
   const closed = new Promise<void>(resolve => { socket.once('close', () => { resolve() }) })
@@ -124,4 +126,21 @@ t.test('requests that take longer than the limit are cut, everything is closed a
   await cut
   t.equal(await ended, '1')
   t.match(output(), /cut requests that were under way[^]*closed in order/)
+})
+
+t.test('on localhost the listener of the second address ends like that of the first', async t => {
+  const { child, ended, message, port, output } = await serve(t, ['0', 'two-addresses', '0', NEVER])
+  const quiet = await Promise.all(['', 'GET / HT'].map(sent => open(t, port, sent, '::1')))
+  const kept = await open(t, port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', '::1')
+  await once(kept.socket, 'data')
+  const slow = await open(t, port, 'GET /slow HTTP/1.1\r\nHost: x\r\n\r\n', '::1')
+  const answer = text(slow.socket)
+  await message('entered')
+  child.kill('SIGTERM')
+  await Promise.all([kept, ...quiet].map(({ closed }) => closed))
+  await until(async () => await open(t, port, '', '::1').then(() => false, () => true))
+  t.notMatch(output(), 'closed in order', 'what the app works with stays while a request is under way')
+  child.send('finish')
+  t.match(await answer, /^HTTP\/1.1 200 OK[^]*connection: close[^]*finished$/i)
+  t.equal(await ended, '0')
 })
