@@ -3,7 +3,7 @@ import type { EndUserConnection } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 
 /** The header that a cross-site page cannot set without a CORS preflight that nobody answers. */
-export const CSRF_HEADER = 'x-sallyport-csrf'
+const CSRF_HEADER = 'x-sallyport-csrf'
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 

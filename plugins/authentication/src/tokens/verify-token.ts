@@ -96,7 +96,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
 }
 
 /** The parts of a token of acceptable size and shape. */
-export function parseToken (token: string): CompactJws {
+function parseToken (token: string): CompactJws {
   if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
   const jws = parseCompactJws(token)
   if (jws === null) throw new InvalidTokenError('token-malformed')
@@ -108,7 +108,7 @@ export function parseToken (token: string): CompactJws {
  * @returns the key id
  * @see RFC 8725 §3.1, §3.10, §3.11, RFC 7515 §4.1.11
  */
-export function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>, profile: Pick<ResolvedProfile, 'typ'>, internals: VerifierInternals): string {
+function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>, profile: Pick<ResolvedProfile, 'typ'>, internals: VerifierInternals): string {
   const typ = member(header, 'typ')
   if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) throw new InvalidTokenError('token-type-mismatch')
   const alg = member(header, 'alg')
@@ -120,7 +120,7 @@ export function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>
   return keyId
 }
 
-export async function findKey (keys: KeySource, keyId: string): Promise<VerificationKey> {
+async function findKey (keys: KeySource, keyId: string): Promise<VerificationKey> {
   const key = await keys.find(keyId)
   if (key === null) throw new InvalidTokenError('key-unknown')
   return key
