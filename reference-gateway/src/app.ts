@@ -119,6 +119,7 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
   await app.register(sessionsNeedSession)
   await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
   const openAnswers = createOpenAnswers({
+    keys,
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),
     ...(collaborators.schedule && { schedule: collaborators.schedule }),

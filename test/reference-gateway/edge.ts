@@ -18,7 +18,7 @@ const ISSUER = 'https://localhost:8081'
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
 /** The issuer's one key. */
-const keys: KeySource = {
+export const keys: KeySource = {
   find: async keyId => keyId === 'key-1' ? { keyId, algorithm: 'ES256', key: publicKey } : null,
   isPublished: keyId => keyId === 'key-1',
   ready: async () => {},

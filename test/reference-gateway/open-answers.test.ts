@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { type Dispatcher, request } from 'undici'
-import type { StatusReference, StatusSource } from '@sallyport/security-context'
+import type { KeySource, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { accessToken, type EdgeOptions, failures, GOOD, oneRoute, startEdge, until } from './edge.ts'
+import { accessToken, type EdgeOptions, failures, GOOD, keys as KEYS, oneRoute, startEdge, until } from './edge.ts'
 
 const LIST = 'https://localhost:8081/oauth2/status-lists/1'
 
@@ -77,6 +77,25 @@ t.test('an answer that is under way ends when its token is revoked; others go on
   t.match(rows, [{ action: 'answer.end', outcome: 'denied', reason: 'access-revoked', subject: '00000000-0000-4000-8000-000000000001', client_id: 'gateway', detail: { sessionId: 's1', audience: 'order-service' } }])
   await timer.look()
   t.notOk(second.ended())
+})
+
+t.test('an answer that is under way ends when the key of its token is withdrawn, or cannot be known any more', async t => {
+  const published = { isPublished: true, find: async (): Promise<VerificationKey | null> => null }
+  const keys: KeySource = { ...KEYS, isPublished: () => published.isPublished, find: async keyId => published.isPublished ? await KEYS.find(keyId) : await published.find() }
+  const { edge, timer, open } = await startStreams(t, { collaborators: { keys } })
+  const first = await open({ ...reference(1), sid: 's1' })
+  await timer.look()
+  t.notOk(first.ended())
+  published.isPublished = false
+  await timer.look()
+  await until(() => first.ended() && failures(edge.events).length === 1)
+  published.isPublished = true
+  const second = await open({ ...reference(2), sid: 's2' })
+  published.isPublished = false
+  published.find = async () => { throw new Error('away') }
+  await timer.look()
+  await until(() => second.ended() && failures(edge.events).length === 2)
+  t.same(failures(edge.events), ['forward denied access-revoked', 'forward denied access-unconfirmed'])
 })
 
 t.test('an answer that is under way ends when its token expires, with the tolerance with which it was accepted', async t => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
 import type { FastifyServerOptions } from 'fastify'
+import { answerUnroutable } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
 import type { ProcessSettings } from './settings.ts'
 import type { Tracing } from './tracing.ts'
@@ -32,6 +33,7 @@ export function instanceOptions ({ name, settings, tls, tracing, requestIds }: I
     ...serverOptions(tls === undefined ? null : serverTls(tls)),
     genReqId: requestIds === 'own' ? () => randomUUID() : callerRequestId,
     requestIdHeader: false,
+    frameworkErrors: answerUnroutable(),
     trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
     // Fastify's own validation turns "5" into 5 and drops unknown members: what was decided over must be what was sent.

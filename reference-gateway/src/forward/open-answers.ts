@@ -1,5 +1,5 @@
-import { looksLikeJwt, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
-import type { Principal, StatusReference, StatusSource } from '@sallyport/security-context'
+import { looksLikeJwt, parseCompactJws, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
+import type { KeySource, Principal, StatusReference, StatusSource } from '@sallyport/security-context'
 import { type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
 
 /** Why an answer ends before the service has ended it; reason of the security event. */
@@ -17,6 +17,8 @@ export interface OpenAnswer {
 
 /** What decides whether an access still stands, and how often that is looked at. */
 export interface OpenAnswersOptions {
+  /** Keys of JWTs: one that was withdrawn takes back what it signed. */
+  readonly keys?: KeySource
   /** Revocations of JWTs. */
   readonly status?: StatusSource
   /** Verifies opaque tokens, which no status list names; it remembers its answers for a while. */
@@ -42,14 +44,18 @@ export interface OpenAnswers {
   readonly close: () => void
 }
 
-interface WatchedAnswer extends OpenAnswer { readonly reference: StatusReference | null }
+interface WatchedAnswer extends OpenAnswer {
+  readonly reference: StatusReference | null
+  /** Id of the key that signed the access token; `null` for an opaque one. */
+  readonly keyId: string | null
+}
 
 /**
  * Watches all answers that are under way, with one timer: an answer goes on as long as a new request with the same access
  * would be accepted. So a revocation reaches a stream within the bound of any request, and one look.
  */
 export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
-  const { status, introspector, clock = Date.now, clockToleranceSeconds = 5, schedule = scheduleByTimer, intervalMs = 500 } = options
+  const { keys, status, introspector, clock = Date.now, clockToleranceSeconds = 5, schedule = scheduleByTimer, intervalMs = 500 } = options
   const open = new Set<WatchedAnswer>()
   let finishing = false
 
@@ -63,8 +69,9 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
   }
 
   function reasonToEnd (answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
-    const { expiresAtSeconds } = answer.principal
+    const { principal: { expiresAtSeconds }, keyId } = answer
     if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) return 'access-expired'
+    if (keyId !== null && keys !== undefined && !keys.isPublished(keyId)) return reasonOfMissingKey(keys, keyId)
     if (answer.reference !== null && status !== undefined) return reasonOfStatus(status, answer.reference)
     const { accessToken } = answer
     return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken) ? reasonOfIntrospection(introspector, accessToken) : null
@@ -74,7 +81,8 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
 
   return {
     add (answer) {
-      const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims) }
+      const keyId = answer.accessToken === null ? null : keyIdOf(answer.accessToken)
+      const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
       open.add(watched)
       if (finishing) watched.finish?.()
       return () => { open.delete(watched) }
@@ -92,6 +100,20 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
     },
     size: () => open.size,
     close: stop
+  }
+}
+
+function keyIdOf (token: string): string | null {
+  const keyId = parseCompactJws(token)?.header.kid
+  return typeof keyId === 'string' ? keyId : null
+}
+
+/** A key that is not among those known: a new request would ask for it, so it is asked for here. */
+async function reasonOfMissingKey (keys: KeySource, keyId: string): Promise<EndOfAccess | null> {
+  try {
+    return await keys.find(keyId) === null ? 'access-revoked' : null
+  } catch {
+    return 'access-unconfirmed'
   }
 }
 
