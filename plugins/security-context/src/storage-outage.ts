@@ -14,11 +14,18 @@ const ABOUT_THE_SERVER = /^(?:08|25006|25P03|28|3D|40|53|55|57|58|F0|XX)/
 /** The driver and the pool give these no code; knex puts the statement before them. */
 const DRIVER_LOST_IT = [
   'Connection terminated', 'Connection ended', 'timeout exceeded', 'timeout expired', 'Query read timeout',
-  'Unable to acquire a connection', 'Client has encountered a connection error', 'Client was closed'
+  'Unable to acquire a connection', 'Client has encountered a connection error', 'Client was closed',
+  'The server does not support SSL connections', 'There was an error establishing an SSL connection'
 ]
 const NETWORK_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'
+  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH',
+  'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN'
 ])
+/** Beginnings of the codes by which Node says that a certificate does not prove the server. */
+const UNTRUSTED_CODES = [
+  'CERT_', 'ERR_TLS_', 'ERR_SSL_', 'DEPTH_ZERO_SELF_SIGNED', 'SELF_SIGNED_', 'UNABLE_TO_', 'HOSTNAME_MISMATCH',
+  'INVALID_CA'
+]
 
 /** How long a client waits before it asks again, in seconds. */
 export const STORAGE_RETRY_AFTER_SECONDS = 5
@@ -34,7 +41,9 @@ export function isStorageOutage (error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isStorageOutage)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if ('severity' in error) return ABOUT_THE_SERVER.test(code)
-  if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect'
+  // Whatever kept the connection from being made: no socket file, no port or descriptor left.
+  if ('syscall' in error && error.syscall === 'connect') return true
+  if (UNTRUSTED_CODES.some(beginning => code.startsWith(beginning))) return true
   return NETWORK_CODES.has(code) || error.name === 'KnexTimeoutError' || isLostByDriver(error)
 }
 

@@ -13,6 +13,8 @@ interface Setting {
   readonly superuser: Knex
   readonly proxy: FaultProxy
   readonly app: FastifyInstance
+  /** Connections of the pool that somebody has. */
+  readonly used: () => number
   /** One interval of the sealer. */
   readonly seal: () => Promise<void>
   readonly clock: { ms: number }
@@ -53,7 +55,7 @@ async function setting (t: Test, options: { readonly maxWaitingRows?: number, re
       }
     })
   })
-  return { superuser, proxy, app, seal: () => seal(), clock }
+  return { superuser, proxy, app, used: () => db.client.pool.numUsed(), seal: () => seal(), clock }
 }
 
 const statuses = async (app: FastifyInstance, count: number): Promise<number[]> =>
@@ -99,6 +101,7 @@ t.test('packets are swallowed for a while: what is answered is recorded, and aft
   const rows = (await rowsOf(superuser)).filter(row => row.action === 'order.read')
   t.ok(rows.length >= acknowledged, `${rows.length} rows for ${acknowledged} acknowledged reads`)
   t.match(await verifyChain(superuser), { ok: true, unsealedRows: 0 })
+  t.equal(setup.used(), 0, 'a connection that was silent is not held for ever')
 })
 
 t.test('an insert that was given up and arrives late is a row of its own that nobody was told of', async t => {
@@ -151,6 +154,7 @@ t.test('the sealer gives a silent run up, says that it stands still, and goes on
   while (await app.auditHealth.check().then(() => false, () => true)) await seal()
   t.match(app.auditHealth.counts(), { unsealedForMs: 0 })
   t.match(await verifyChain(superuser), { ok: true, sealedRows: rows, unsealedRows: 0 }, 'nothing is sealed twice, and nothing is left')
+  t.equal(setup.used(), 0, 'a connection that was silent is not held for ever')
 })
 
 t.test('a step of the sealer that is cut in COMMIT is done once', async t => {
