@@ -47,7 +47,8 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
     }
     client.on('data', data => {
       if (mode === 'silent') { strikes++; return }
-      marked ||= data.includes(marker)
+      // What was sent before the mode was set is no mark: it may be of any transaction.
+      marked = mode.startsWith('cut') && (marked || data.includes(marker))
       const commits = data.includes('COMMIT') && marked
       if (data.includes('COMMIT')) marked = false
       if (commits && mode === 'cut-before-commit') { strike(); client.destroy(); return }
