@@ -12,13 +12,20 @@ const mistakesOf = (schema: Parameters<typeof loadSettings>[0]['schema'], enviro
   }
 }
 
-const demo = { SALLYPORT_CLIENT_SECRET: `demo-${'x'.repeat(40)}`, SALLYPORT_SEALING_KEYS: `demo-1:${'A'.repeat(43)}` }
+const demo = {
+  SALLYPORT_CLIENT_SECRET: `demo-${'x'.repeat(40)}`,
+  SALLYPORT_SEALING_KEYS: `demo-1:${'A'.repeat(43)}`,
+  SALLYPORT_AUDIT_NAME_KEY: `demo-1:${'A'.repeat(43)}`
+}
 
 t.test('P1: the launcher’s demo secrets do not start in production', async t => {
   const refused = mistakesOf(gateway, { ...demo, NODE_ENV: 'production' })
   t.match(refused, /clientSecret: .*demo/)
   t.match(refused, /sealingKeys: .*demo/)
-  t.match(mistakesOf(authServer, { SALLYPORT_SEALING_KEYS: demo.SALLYPORT_SEALING_KEYS, NODE_ENV: 'production' }), /sealingKeys: .*demo/)
+  t.match(refused, /auditNameKey: .*demo/)
+  const { SALLYPORT_CLIENT_SECRET: _none, ...ofAuthServer } = demo
+  const refusedThere = mistakesOf(authServer, { ...ofAuthServer, NODE_ENV: 'production' })
+  for (const setting of [/sealingKeys: .*demo/, /auditNameKey: .*demo/]) t.match(refusedThere, setting)
   t.notMatch(mistakesOf(gateway, { ...demo, NODE_ENV: 'development' }), /demo/, 'and do on a developer’s machine')
 })
 

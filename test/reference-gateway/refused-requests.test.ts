@@ -33,3 +33,10 @@ t.test('a flood of anonymous requests is a handful of rows and needs no audit da
   const rows: Array<{ repeats: number }> = await db('audit_events')
   t.same(rows.map(({ repeats }) => repeats).toSorted((a, b) => a - b), [1, 99])
 })
+
+t.test('a version that is not served is a denial in the trail, though its status is a 5xx', async t => {
+  const { app, port, db } = await startEdge(t)
+  t.same(statuses(await sendRaw(port, rawRequest('GET /orders HTTP/2.0'))), [505])
+  await app.sealAudit()
+  t.match(await db('audit_events'), [{ outcome: 'denied', reason: 'version-refused' }])
+})

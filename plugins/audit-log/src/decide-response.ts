@@ -33,6 +33,8 @@ const NOTHING: ResponseAudit = { events: [], counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 /** Stages whose success is an effect (a login, a logout, an issued token), not a check passed on the way to one. */
 const EFFECTS: ReadonlySet<SecurityStage> = new Set<SecurityStage>(['session', 'grant', 'revocation'])
+/** The one 5xx that is the client's doing. @see RFC 9110 §15.6.6 */
+const VERSION_REFUSED = 505
 /** Action of a refusal on a route that declares none of its own. */
 const ACCESS = 'request.access'
 /** Action of a refusal of what is no request to any route: an ambiguous path, a method that is not served. */
@@ -58,7 +60,7 @@ function decideRefusal (facts: ResponseFacts, refusals: readonly SecurityEvent[]
   const isDenial = facts.status === 401 || facts.status === 403 || decisive?.outcome === 'denied'
   const event: AuditEvent = {
     action: action ?? refusedAction(facts.declaration),
-    outcome: facts.status < 500 && isDenial ? 'denied' : 'failure',
+    outcome: isDenial && (facts.status < 500 || facts.status === VERSION_REFUSED) ? 'denied' : 'failure',
     reason: decisive?.reason ?? facts.errorCode ?? `status-${facts.status}`,
     ...named(decisive),
     ...resourceOf(facts, decisive),
