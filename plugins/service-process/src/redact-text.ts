@@ -13,7 +13,7 @@ const SHORTEST_CREDENTIAL = 6
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
 const VALUE = /[^&\s"#\\]*/y
 const SCHEME = /bearer|dpop|basic/i
-const AUTHORIZATION = /\b(bearer|dpop|basic)( +)([\w\-.~+/]+=*)/gi
+const AUTHORIZATION = /\b(bearer|dpop|basic)([ \t]+)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g
 const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g

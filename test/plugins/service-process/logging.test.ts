@@ -26,6 +26,7 @@ t.test('P5: no secret gets into a log line, by headers, fields, messages, errors
     request.log.info({ headers: request.headers }, 'headers')
     request.log.info({ res: { headers: { 'set-cookie': [`a=${CANARY}`, `b=${CANARY}`] } }, deep: { er: { password: CANARY, accessToken: CANARY, client_secret: CANARY } } }, 'fields')
     request.log.info(`token ${JWT} and Authorization: Bearer ${CANARY}X and Basic ${Buffer.from(`user:${CANARY}`).toString('base64')}`)
+    request.log.info(`a tab is a space too: Bearer\t${CANARY}X`)
     request.log.info({ text: JSON.stringify({ password: CANARY, quoted: `a"${'b'}` }), url: `postgres://user:${CANARY}@host/db`, form: `grant_type=password&password=${CANARY}` })
     request.log.error(new Error(`GET https://issuer.example/?access_token=${CANARY} failed`))
     request.log.info({ url: `/oauth2/end-session?id_token_hint=${CANARY}&client_id=web-app` }, 'hint')
