@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['**/dist/**', '.tap/**', '.sallyport/**'] }),
+  ...neostandard({ ts: true, noStyle: true, ignores: ['**/dist/**', '.tap/**', '.sallyport/**'] }),
   {
     files: ['**/*.ts'],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
