@@ -24,16 +24,23 @@ export default {
     },
     {
       name: 'process-opens-what-every-process-has',
-      comment: 'The one exception (ADR 14): service-process opens settings, transport and readiness, and knows no other plugin.',
+      comment:
+        'The one exception (ADR 14): service-process opens settings, transport and readiness, and knows no other plugin.',
       severity: 'error',
       from: { path: '^plugins/service-process/' },
-      to: { path: '^plugins/', pathNot: '^plugins/(service-process|security-context|configuration|secure-transport|health)/' }
+      to: {
+        path: '^plugins/',
+        pathNot: '^plugins/(service-process|security-context|configuration|secure-transport|health)/'
+      }
     },
     {
       name: 'contract-imports-nothing-of-ours',
       severity: 'error',
       from: { path: '^plugins/security-context/' },
-      to: { path: '^(plugins|reference-gateway|reference-services|auth-server|deploy|test)/', pathNot: '^plugins/security-context/' }
+      to: {
+        path: '^(plugins|reference-gateway|reference-services|auth-server|deploy|test)/',
+        pathNot: '^plugins/security-context/'
+      }
     },
     {
       name: 'plugins-know-no-app',
@@ -45,7 +52,10 @@ export default {
       name: 'apps-meet-over-the-network',
       severity: 'error',
       from: { path: '^(reference-gateway|auth-server|reference-services)/' },
-      to: { path: '^(reference-gateway|auth-server|reference-services)/', pathNot: ['^$1/', '^reference-services/service-kit/'] }
+      to: {
+        path: '^(reference-gateway|auth-server|reference-services)/',
+        pathNot: ['^$1/', '^reference-services/service-kit/']
+      }
     },
     {
       name: 'services-meet-over-the-network',
@@ -64,7 +74,11 @@ export default {
       comment: 'Another package is imported by its name, never by a path into its src.',
       severity: 'error',
       from: { path: '^((?:plugins|reference-services|deploy)/[^/]+|reference-gateway|auth-server)/' },
-      to: { path: '^(plugins|reference-services|deploy|reference-gateway|auth-server)/', pathNot: '^$1/', dependencyTypes: ['local'] }
+      to: {
+        path: '^(plugins|reference-services|deploy|reference-gateway|auth-server)/',
+        pathNot: '^$1/',
+        dependencyTypes: ['local']
+      }
     },
     ...wingsImportDownwards,
     {
@@ -90,6 +104,10 @@ export default {
     exclude: { path: ['/dist/', '\\.tap/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@sallyport/source', 'import', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.mjs', '.json'] }
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@sallyport/source', 'import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.json']
+    }
   }
 }

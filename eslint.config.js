@@ -17,8 +17,17 @@ export default [
     files: ['*/src/**/*.ts', '*/*/src/**/*.ts'],
     ignores: ['plugins/configuration/src/**', '**/src/server.ts', 'deploy/**'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read by the configuration plugin and server.ts only.' }],
-      'no-restricted-syntax': ['error', { selector: 'Property[key.name="rejectUnauthorized"][value.value=false]', message: 'TLS verification is never off.' }]
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read by the configuration plugin and server.ts only.' }
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'Property[key.name="rejectUnauthorized"][value.value=false]',
+          message: 'TLS verification is never off.'
+        }
+      ]
     }
   },
   {
@@ -29,6 +38,10 @@ export default [
   {
     // Tests hand promises to tap, and fixtures are longer than code should be.
     files: ['test/**/*.ts'],
-    rules: { 'max-lines': 'off', '@typescript-eslint/no-floating-promises': 'off', '@typescript-eslint/no-non-null-assertion': 'off' }
+    rules: {
+      'max-lines': 'off',
+      '@typescript-eslint/no-floating-promises': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off'
+    }
   }
 ]

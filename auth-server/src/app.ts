@@ -58,17 +58,24 @@ export const NAME = OWN_AUDIENCE
 const TRACE_ID_BYTES = 16
 
 /**
- * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is under
- * the issuer's path, except the RFC 8414 metadata, whose well-known part comes first.
+ * The authorization server, ready to listen; reading this function is reading what a request passes. Everything is
+ * under the issuer's path, except the RFC 8414 metadata, whose well-known part comes first.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function buildApp (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
+export async function buildApp(
+  settings: AuthServerSettings,
+  collaborators: AppCollaborators
+): Promise<FastifyInstance> {
   const server = composeAuthorizationServer(settings, {
-    report: (err, message) => { fastify.log.error(err === null ? {} : { err }, message) },
+    report: (err, message) => {
+      fastify.log.error(err === null ? {} : { err }, message)
+    },
     ...collaborators
   })
   const { connection } = server.store
-  if (connection === null && settings.nodeEnv === 'production') throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
+  if (connection === null && settings.nodeEnv === 'production') {
+    throw new InvalidSettingsError('in production the app needs a store with a database, for its audit trail')
+  }
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
   // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
@@ -80,13 +87,24 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   await fastify.register(operations, {
     settings,
     tls,
-    checks: connection === null
-      ? {}
-      : { database: async () => { await connection.raw('select 1') }, audit: async () => { await fastify.auditHealth.check() } }
+    checks:
+      connection === null
+        ? {}
+        : {
+            database: async () => {
+              await connection.raw('select 1')
+            },
+            audit: async () => {
+              await fastify.auditHealth.check()
+            }
+          }
   })
   await fastify.register(secureTransport)
   await fastify.register(authentication, {
-    verifier: ownTokenVerifier(server.verifyAccessToken), dpop: server.dpop.forResources, certificateBound: true, clock: server.clock
+    verifier: ownTokenVerifier(server.verifyAccessToken),
+    dpop: server.dpop.forResources,
+    certificateBound: true,
+    clock: server.clock
   })
   await fastify.register(authorization, {})
   fastify.decorateRequest('endUserAddress', null)
@@ -104,40 +122,59 @@ export async function buildApp (settings: AuthServerSettings, collaborators: App
   await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
-  await fastify.register(async function metadataDocuments (scope) {
+  await fastify.register(async function metadataDocuments(scope) {
     metadataRoutes(scope, server, settings.jwksMaxAgeSeconds, mutualTlsOrigin)
   })
-  await fastify.register(async function publicDocuments (scope) {
-    jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
-    statusListRoute(scope, server)
-  }, { prefix })
-  await fastify.register(async function pages (scope) {
-    await scope.register(cookie)
-    preparePageContext(scope, settings.issuer)
-    authorizeRoutes(scope, server, prefix)
-    endSessionRoutes(scope, server, prefix)
-  }, { prefix })
-  await fastify.register(async function oauthEndpoints (scope) {
-    prepareOAuthContext(scope)
-    pushedRequestRoute(scope, server)
-    tokenRoute(scope, server)
-    revokeRoute(scope, server)
-    introspectRoute(scope, server)
-  }, { prefix })
-  await fastify.register(async function userInfo (scope) {
-    userInfoRoute(scope, server)
-  }, { prefix })
-  await fastify.register(async function ownSessions (scope) {
-    keepOutOfCaches(scope)
-    sessionRoutes(scope, server)
-  }, { prefix })
-  await fastify.register(async function administration (scope) {
-    keepOutOfCaches(scope)
-    const administrationOf = (request: FastifyRequest): KeyAdministration => composeAdministration(settings, server, auditOf(request))
-    userAdminRoutes(scope, administrationOf)
-    clientAdminRoutes(scope, administrationOf)
-    keyAdminRoutes(scope, administrationOf)
-  }, { prefix })
+  await fastify.register(
+    async function publicDocuments(scope) {
+      jwksRoute(scope, server, settings.jwksMaxAgeSeconds)
+      statusListRoute(scope, server)
+    },
+    { prefix }
+  )
+  await fastify.register(
+    async function pages(scope) {
+      await scope.register(cookie)
+      preparePageContext(scope, settings.issuer)
+      authorizeRoutes(scope, server, prefix)
+      endSessionRoutes(scope, server, prefix)
+    },
+    { prefix }
+  )
+  await fastify.register(
+    async function oauthEndpoints(scope) {
+      prepareOAuthContext(scope)
+      pushedRequestRoute(scope, server)
+      tokenRoute(scope, server)
+      revokeRoute(scope, server)
+      introspectRoute(scope, server)
+    },
+    { prefix }
+  )
+  await fastify.register(
+    async function userInfo(scope) {
+      userInfoRoute(scope, server)
+    },
+    { prefix }
+  )
+  await fastify.register(
+    async function ownSessions(scope) {
+      keepOutOfCaches(scope)
+      sessionRoutes(scope, server)
+    },
+    { prefix }
+  )
+  await fastify.register(
+    async function administration(scope) {
+      keepOutOfCaches(scope)
+      const administrationOf = (request: FastifyRequest): KeyAdministration =>
+        composeAdministration(settings, server, auditOf(request))
+      userAdminRoutes(scope, administrationOf)
+      clientAdminRoutes(scope, administrationOf)
+      keyAdminRoutes(scope, administrationOf)
+    },
+    { prefix }
+  )
 
   openBackground(fastify, server, {
     housekeepingIntervalMs: (settings.housekeepingIntervalSeconds ?? 60) * 1000,

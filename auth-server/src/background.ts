@@ -42,31 +42,35 @@ const DELIVERY_INTERVAL_MS = 1000
  * Starts what the app does on its own, from when it is ready until it closes; every other instance does the same.
  * @param fastify with the audit log registered, where there is one
  */
-export function openBackground (
-  fastify: FastifyInstance, server: AuthorizationServer, options: BackgroundOptions
+export function openBackground(
+  fastify: FastifyInstance,
+  server: AuthorizationServer,
+  options: BackgroundOptions
 ): void {
   openJob(fastify, {
     intervalMs: options.housekeepingIntervalMs,
     schedule: options.housekeepingSchedule ?? scheduleByTimer,
-    run: async isClosing => { await removeExpiredRows(fastify, server, isClosing) }
+    run: async isClosing => {
+      await removeExpiredRows(fastify, server, isClosing)
+    }
   })
   openJob(fastify, logoutDeliveryJob(fastify, server, options.logoutDelivery))
 }
 
 /** The app waits for the run that its end finds. */
-function openJob (fastify: FastifyInstance, { intervalMs, schedule, run, close }: Job): void {
+function openJob(fastify: FastifyInstance, { intervalMs, schedule, run, close }: Job): void {
   let timer: { readonly stop: () => void } | null = null
   let isClosing = false
   let running: Promise<void> = Promise.resolve()
 
-  fastify.addHook('onReady', function startJob (next) {
+  fastify.addHook('onReady', function startJob(next) {
     timer = schedule(async () => {
       running = run(() => isClosing)
       await running
     }, intervalMs)
     next()
   })
-  fastify.addHook('preClose', async function stopJob () {
+  fastify.addHook('preClose', async function stopJob() {
     isClosing = true
     timer?.stop()
     await running
@@ -75,8 +79,10 @@ function openJob (fastify: FastifyInstance, { intervalMs, schedule, run, close }
 }
 
 /** Of several instances one at a time does. */
-async function removeExpiredRows (
-  fastify: FastifyInstance, { store, clock }: AuthorizationServer, isClosing: () => boolean
+async function removeExpiredRows(
+  fastify: FastifyInstance,
+  { store, clock }: AuthorizationServer,
+  isClosing: () => boolean
 ): Promise<void> {
   try {
     const removed = await tidy(store, clock(), { isClosing })
@@ -88,9 +94,11 @@ async function removeExpiredRows (
 }
 
 /** Delivers the notices of the database, together with every other instance. */
-function logoutDeliveryJob (fastify: FastifyInstance, server: AuthorizationServer, options: LogoutDelivery): Job {
+function logoutDeliveryJob(fastify: FastifyInstance, server: AuthorizationServer, options: LogoutDelivery): Job {
   const {
-    ca = getCACertificates('default').join('\n'), timeoutMs = DELIVERY_TIMEOUT_MS, schedule = scheduleByTimer
+    ca = getCACertificates('default').join('\n'),
+    timeoutMs = DELIVERY_TIMEOUT_MS,
+    schedule = scheduleByTimer
   } = options
   const sender = logoutTokenSender({ ca, timeoutMs })
   const delivery: DeliverNotices = {
@@ -116,7 +124,11 @@ function logoutDeliveryJob (fastify: FastifyInstance, server: AuthorizationServe
 }
 
 /** A store without a database has no audit trail: its events go to the log, which promises nothing. */
-function sinkOf (fastify: FastifyInstance): AuditSink {
+function sinkOf(fastify: FastifyInstance): AuditSink {
   if (fastify.hasDecorator('auditSink')) return fastify.auditSink
-  return { write: async audit => { fastify.log.info({ audit }, 'audit event') } }
+  return {
+    write: async audit => {
+      fastify.log.info({ audit }, 'audit event')
+    }
+  }
 }

@@ -14,16 +14,23 @@ import { postgresStore } from './store/postgres/index.ts'
 const OPERATOR = 'command-line'
 
 /**
- * The command line as a program: takes the settings of the server from the environment, works on its database and writes
- * to its audit trail.
+ * The command line as a program: takes the settings of the server from the environment, works on its database and
+ * writes to its audit trail.
  * @returns the exit code
  */
-export async function runCommandLine (args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runCommandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>
+): Promise<number> {
   const closing: Array<() => Promise<unknown>> = []
   try {
     return await runCommand(args, async () => await openAdministration(environment, closing), {
-      out: line => { process.stdout.write(`${line}\n`) },
-      error: line => { process.stderr.write(`${line}\n`) },
+      out: line => {
+        process.stdout.write(`${line}\n`)
+      },
+      error: line => {
+        process.stderr.write(`${line}\n`)
+      },
       readStdin: async () => await text(process.stdin)
     })
   } finally {
@@ -31,15 +38,25 @@ export async function runCommandLine (args: readonly string[], environment: Read
   }
 }
 
-async function openAdministration (environment: Readonly<Record<string, string | undefined>>, closing: Array<() => Promise<unknown>>): Promise<KeyAdministration> {
+async function openAdministration(
+  environment: Readonly<Record<string, string | undefined>>,
+  closing: Array<() => Promise<unknown>>
+): Promise<KeyAdministration> {
   const { values } = loadSettings({ schema: settingsSchema, environment: { ...environment } })
   const db = connectDatabase(values)
-  closing.push(async () => { await db.destroy() })
+  closing.push(async () => {
+    await db.destroy()
+  })
   const fastify = Fastify()
-  closing.push(async () => { await fastify.close() })
+  closing.push(async () => {
+    await fastify.close()
+  })
   await fastify.register(securityContext)
   await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
-  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has one.
+  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has
+  // one.
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
-  return composeAdministration(values, server, async (_store, event) => { await fastify.auditSink.write({ ...event, subject: OPERATOR }) })
+  return composeAdministration(values, server, async (_store, event) => {
+    await fastify.auditSink.write({ ...event, subject: OPERATOR })
+  })
 }

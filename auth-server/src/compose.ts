@@ -1,7 +1,12 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { Lifetimes, Report } from './accounts/account-parts.ts'
 import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/login-throttle.ts'
-import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordHashFunction, type PasswordParameters } from './accounts/passwords/password-hasher.ts'
+import {
+  createPasswordHasher,
+  DEFAULT_PASSWORD_PARAMETERS,
+  type PasswordHashFunction,
+  type PasswordParameters
+} from './accounts/passwords/password-hasher.ts'
 import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import type { Clock } from './clock.ts'
@@ -39,8 +44,9 @@ const FRESHNESS_MS = 100
  * Puts the parts of the authorization server together.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export function composeAuthorizationServer (
-  settings: AuthServerSettings, collaborators: AuthServerCollaborators
+export function composeAuthorizationServer(
+  settings: AuthServerSettings,
+  collaborators: AuthServerCollaborators
 ): PageParts {
   refuseSettings(settings)
   const { store, clock = Date.now, report = () => {} } = collaborators
@@ -76,20 +82,41 @@ export function composeAuthorizationServer (
       queueLength: settings.passwordQueueLength,
       peppers: parsePepperRing(settings),
       onUnknownPepper: reportOnce(id => {
-        report(null, `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`)
+        report(
+          null,
+          `password hashes name the pepper "${id}", which is not in passwordPeppers: their passwords are refused`
+        )
       }),
       ...(collaborators.passwordHashFunction === undefined ? {} : { hashFunction: collaborators.passwordHashFunction })
     }),
-    issueAccessToken: accessTokenIssuer({ issuer, store, clock, keys, statusListUris: uris, lifetimeSeconds: settings.accessTokenLifetimeSeconds }),
+    issueAccessToken: accessTokenIssuer({
+      issuer,
+      store,
+      clock,
+      keys,
+      statusListUris: uris,
+      lifetimeSeconds: settings.accessTokenLifetimeSeconds
+    }),
     verifyAccessToken: accessTokenVerifier({ issuer, store, clock, keys, statusListUris: uris }),
     publishStatusList: statusListPublisher({
-      issuer, store, clock, keys, uris, freshnessMs: FRESHNESS_MS, ttlSeconds: settings.statusListTtlSeconds, lifetimeSeconds: settings.statusListLifetimeSeconds
+      issuer,
+      store,
+      clock,
+      keys,
+      uris,
+      freshnessMs: FRESHNESS_MS,
+      ttlSeconds: settings.statusListTtlSeconds,
+      lifetimeSeconds: settings.statusListLifetimeSeconds
     })
   })
 }
 
 /** The same parts for the administration functions. */
-export function composeAdministration (settings: AuthServerSettings, server: AuthorizationServer, audit: WriteAudit): KeyAdministration {
+export function composeAdministration(
+  settings: AuthServerSettings,
+  server: AuthorizationServer,
+  audit: WriteAudit
+): KeyAdministration {
   return {
     store: server.store,
     clock: server.clock,
@@ -101,7 +128,7 @@ export function composeAdministration (settings: AuthServerSettings, server: Aut
   }
 }
 
-function lifetimesOf (settings: AuthServerSettings): Lifetimes {
+function lifetimesOf(settings: AuthServerSettings): Lifetimes {
   return {
     accessTokenSeconds: settings.accessTokenLifetimeSeconds,
     refreshGraceMs: settings.refreshGraceMs,
@@ -113,7 +140,7 @@ function lifetimesOf (settings: AuthServerSettings): Lifetimes {
 }
 
 /** One line for each id, however many logins it refuses. */
-function reportOnce (report: (id: string) => void): (id: string) => void {
+function reportOnce(report: (id: string) => void): (id: string) => void {
   const reported = new Set<string>()
   return id => {
     if (reported.has(id)) return
@@ -123,10 +150,14 @@ function reportOnce (report: (id: string) => void): (id: string) => void {
 }
 
 /** What each value alone does not show. */
-function refuseSettings (settings: AuthServerSettings): void {
+function refuseSettings(settings: AuthServerSettings): void {
   const mistakes: string[] = []
-  if (settings.loginIdleSeconds > settings.loginAbsoluteSeconds) mistakes.push('loginIdleSeconds is more than loginAbsoluteSeconds')
-  if (settings.apiIdleSeconds > settings.apiAbsoluteSeconds) mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
+  if (settings.loginIdleSeconds > settings.loginAbsoluteSeconds) {
+    mistakes.push('loginIdleSeconds is more than loginAbsoluteSeconds')
+  }
+  if (settings.apiIdleSeconds > settings.apiAbsoluteSeconds) {
+    mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
+  }
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')

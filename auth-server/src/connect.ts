@@ -10,10 +10,11 @@ import { postgresStore } from './store/postgres/index.ts'
  * Makes the collaborators of the authorization server of its settings and what its process has opened.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function connect (settings: AuthServerSettings, context: ProcessContext): Promise<AppCollaborators> {
+export async function connect(settings: AuthServerSettings, context: ProcessContext): Promise<AppCollaborators> {
   const { tls, tracing, database } = context
   const [clientCa, logoutCa] = await Promise.all([
-    readAuthorities(settings, 'mtlsClientCaPath'), readAuthorities(settings, 'backchannelLogoutCaPath')
+    readAuthorities(settings, 'mtlsClientCaPath'),
+    readAuthorities(settings, 'backchannelLogoutCaPath')
   ])
   return {
     store: postgresStore(database),
@@ -25,18 +26,21 @@ export async function connect (settings: AuthServerSettings, context: ProcessCon
 }
 
 /** The app of the process; the log of a first boot says what to run, since without a client nobody gets a token. */
-export async function build (settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
+export async function build(settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
   const app = await buildApp(settings, collaborators)
-  if (await collaborators.store.connection?.('clients').first('id') === undefined) {
-    app.log.warn('there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, ' +
-      '`npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest')
+  if ((await collaborators.store.connection?.('clients').first('id')) === undefined) {
+    app.log.warn(
+      'there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, ' +
+        '`npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest'
+    )
   }
   return app
 }
 
 /** The authorities of a setting that is used when they are not those of the server itself. */
-async function readAuthorities (
-  settings: AuthServerSettings, name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'
+async function readAuthorities(
+  settings: AuthServerSettings,
+  name: 'mtlsClientCaPath' | 'backchannelLogoutCaPath'
 ): Promise<string | null> {
   const path = settings[name]
   if (path === undefined) return null

@@ -1,19 +1,33 @@
 import createError from '@fastify/error'
 
 /** Boot: the settings cannot work together; the message lists every mistake. */
-export const InvalidSettingsError = createError('SALLYPORT_AUTH_SERVER_SETTINGS_INVALID', 'The settings are not valid: %s', 500)
+export const InvalidSettingsError = createError(
+  'SALLYPORT_AUTH_SERVER_SETTINGS_INVALID',
+  'The settings are not valid: %s',
+  500
+)
 
 /** A stored secret names a sealing key that is not in the ring, or does not open with it. */
 export const UnsealError = createError('SALLYPORT_AUTH_SERVER_UNSEAL_FAILED', 'Internal Server Error', 500)
 
 /** Operation: a step of a signing key's life that would break valid tokens; the message says why. */
-export const UnsafeKeyStepError = createError('SALLYPORT_AUTH_SERVER_KEY_STEP_UNSAFE', 'This key step is refused: %s', 409)
+export const UnsafeKeyStepError = createError(
+  'SALLYPORT_AUTH_SERVER_KEY_STEP_UNSAFE',
+  'This key step is refused: %s',
+  409
+)
 
 /** No key signs now: the first one could not be made or read. */
 export const NoSigningKeyError = createError('SALLYPORT_AUTH_SERVER_SIGNING_KEY_MISSING', 'Service Unavailable', 503)
 
-/** Too many password hashes wait, or this one waited too long; the request can be repeated after `Retry-After` seconds. */
-export const PasswordQueueFullError = createError('SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL', 'Service Unavailable', 503)
+/**
+ * Too many password hashes wait, or this one waited too long; the request can be repeated after `Retry-After` seconds.
+ */
+export const PasswordQueueFullError = createError(
+  'SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL',
+  'Service Unavailable',
+  503
+)
 
 /** A session request came with a client's own token, which has no session. @see RFC 6750 §3.1 */
 export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVALID', 'Authentication is required', 401)

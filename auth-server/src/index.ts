@@ -7,7 +7,13 @@ export { keyTimesOf } from './key-times.ts'
 export { parseKeyRing, type KeyRing } from './tokens/keys/key-ring.ts'
 export { memoryStore } from './store/memory/index.ts'
 export { postgresStore } from './store/postgres/index.ts'
-export { argon2id, createPasswordHasher, type PasswordHashFunction, type PasswordHasher, type PasswordParameters } from './accounts/passwords/password-hasher.ts'
+export {
+  argon2id,
+  createPasswordHasher,
+  type PasswordHashFunction,
+  type PasswordHasher,
+  type PasswordParameters
+} from './accounts/passwords/password-hasher.ts'
 export type { Store } from './store/contract.ts'
 export { STORE_CHECKS, type StoreCheck } from './store/checks/index.ts'
 export * as admin from './administration/index.ts'

@@ -9,10 +9,13 @@ export const KEYS_FRESHNESS_MS = 1000
 const CLOCK_TOLERANCE_MS = 60_000
 
 /** The times of key steps that follow from the settings. */
-export function keyTimesOf (settings: Pick<AuthServerSettings, 'jwksMaxAgeSeconds' | 'accessTokenLifetimeSeconds' | 'statusListLifetimeSeconds'>): KeyTimes {
+export function keyTimesOf(
+  settings: Pick<AuthServerSettings, 'jwksMaxAgeSeconds' | 'accessTokenLifetimeSeconds' | 'statusListLifetimeSeconds'>
+): KeyTimes {
   return {
     jwksMaxAgeMs: settings.jwksMaxAgeSeconds * 1000,
-    longestTokenMs: Math.max(settings.accessTokenLifetimeSeconds, settings.statusListLifetimeSeconds, LOGOUT_TOKEN_SECONDS) * 1000,
+    longestTokenMs:
+      Math.max(settings.accessTokenLifetimeSeconds, settings.statusListLifetimeSeconds, LOGOUT_TOKEN_SECONDS) * 1000,
     instancesFollowMs: KEYS_FRESHNESS_MS,
     clockToleranceMs: CLOCK_TOLERANCE_MS
   }

@@ -9,12 +9,12 @@ const ENCODED = /[%+\0]/
 export type Form = ReadonlyMap<string, string>
 
 /**
- * Parses `application/x-www-form-urlencoded` strictly. Decoding that replaces what is not UTF-8 would make two different
- * passwords one, so everything that is not exact is refused.
+ * Parses `application/x-www-form-urlencoded` strictly. Decoding that replaces what is not UTF-8 would make two
+ * different passwords one, so everything that is not exact is refused.
  * @throws {OAuthError} `invalid_request`: a parameter twice, bad percent-encoding or UTF-8, a NUL
  * @see RFC 6749 §3.2: no parameter more than once, one without a value counts as omitted
  */
-export function parseForm (body: Buffer): Form {
+export function parseForm(body: Buffer): Form {
   const form = new Map<string, string>()
   for (const pair of textOf(body).split('&')) {
     if (pair === '') continue
@@ -33,7 +33,7 @@ export function parseForm (body: Buffer): Form {
  * Decodes one form component; `null` when it is not valid or has a NUL, which no text column can hold.
  * @see RFC 6749 Appendix B
  */
-export function decodeFormComponent (encoded: string): string | null {
+export function decodeFormComponent(encoded: string): string | null {
   if (!ENCODED.test(encoded)) return encoded
   try {
     const decoded = decodeURIComponent(encoded.replaceAll('+', ' '))
@@ -43,7 +43,7 @@ export function decodeFormComponent (encoded: string): string | null {
   }
 }
 
-function textOf (body: Buffer): string {
+function textOf(body: Buffer): string {
   try {
     return utf8.decode(body)
   } catch {

@@ -5,5 +5,10 @@ import { settingsSchema } from './settings.ts'
 
 // Nobody's trace is continued: every caller is a stranger here until the grant.
 await runService({
-  name: NAME, settings: settingsSchema, acceptTraces: false, connect, build, environment: process.env
+  name: NAME,
+  settings: settingsSchema,
+  acceptTraces: false,
+  connect,
+  build,
+  environment: process.env
 })

@@ -5,37 +5,104 @@ import Type, { type Static } from 'typebox'
 const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
 /** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
-export const settingsSchema = Type.Object({
-  ...processSettings({ port: 8081, operationsPort: 8181 }),
-  mtlsPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })),
-  mtlsOrigin: Type.Optional(Type.String({ format: 'secure-url', description: 'Where clients reach that listener. Default: the host of the issuer with mtlsPort.' })),
-  mtlsClientCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for client certificates (PEM). Default: those of tlsCaPath.' })),
-  backchannelLogoutCaPath: Type.Optional(Type.String({ description: 'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.' })),
-  dpopNonceRequired: Type.Optional(Type.Boolean({ description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server. Default: true.' })),
-  issuer: Type.String({ format: 'secure-url', pattern: '[^/]$', description: 'Issuer, without a slash at the end; a path mounts everything under it.' }),
-  sealingKeys: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-', description: 'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.' }),
-  passwordPeppers: Type.Optional(Type.String({ secret: true, minLength: 4, description: 'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, separated by spaces. `none` in the first place: new hashes have none.' })),
-  passwordPepper: Type.Optional(Type.String({ secret: true, minLength: 32, description: 'The one key from before they had ids; see passwordPeppers.' })),
-  auditNameKey: Type.Optional(Type.String({
-    secret: true,
-    minLength: 32,
-    demoPrefix: 'demo-',
-    description: 'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes or more, that of the gateway.'
-  })),
-  accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
-  loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
-  loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
-  apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
-  apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
-  refreshGraceMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 10_000, description: 'A refresh token may be presented again for so long after its successor was used.' }),
-  housekeepingIntervalSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400, description: 'Expired rows are removed this often. Default: 60.' })),
-  jwksMaxAgeSeconds: Type.Integer({ minimum: 1, default: 300, description: 'How long verifiers may keep the key set; a new key signs no earlier than this.' }),
-  statusListSize: Type.Integer({ minimum: 8, maximum: 1_048_576, default: 65_536, description: 'Positions in a new status list.' }),
-  statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
-  statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
-  passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
-  passwordQueueLength: Type.Integer({ minimum: 0, default: 64, description: 'Password hashes that may wait; past it the answer is 503.' })
-}, { additionalProperties: false })
+export const settingsSchema = Type.Object(
+  {
+    ...processSettings({ port: 8081, operationsPort: 8181 }),
+    mtlsPort: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 65535, description: 'Listener that takes client certificates.' })
+    ),
+    mtlsOrigin: Type.Optional(
+      Type.String({
+        format: 'secure-url',
+        description: 'Where clients reach that listener. Default: the host of the issuer with mtlsPort.'
+      })
+    ),
+    mtlsClientCaPath: Type.Optional(
+      Type.String({ description: 'Authorities that vouch for client certificates (PEM). Default: those of tlsCaPath.' })
+    ),
+    backchannelLogoutCaPath: Type.Optional(
+      Type.String({
+        description:
+          'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.'
+      })
+    ),
+    dpopNonceRequired: Type.Optional(
+      Type.Boolean({
+        description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server. Default: true.'
+      })
+    ),
+    issuer: Type.String({
+      format: 'secure-url',
+      pattern: '[^/]$',
+      description: 'Issuer, without a slash at the end; a path mounts everything under it.'
+    }),
+    sealingKeys: Type.String({
+      secret: true,
+      minLength: 32,
+      demoPrefix: 'demo-',
+      description:
+        'Key ring that seals signing keys at rest, newest first: `id:base64url of 32 bytes`, separated by spaces.'
+    }),
+    passwordPeppers: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 4,
+        description:
+          'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, separated by spaces. `none` in the first place: new hashes have none.'
+      })
+    ),
+    passwordPepper: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 32,
+        description: 'The one key from before they had ids; see passwordPeppers.'
+      })
+    ),
+    auditNameKey: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 32,
+        demoPrefix: 'demo-',
+        description:
+          'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes or more, that of the gateway.'
+      })
+    ),
+    accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
+    loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
+    loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
+    apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
+    apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
+    refreshGraceMs: Type.Integer({
+      minimum: 0,
+      maximum: 60_000,
+      default: 10_000,
+      description: 'A refresh token may be presented again for so long after its successor was used.'
+    }),
+    housekeepingIntervalSeconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 86_400, description: 'Expired rows are removed this often. Default: 60.' })
+    ),
+    jwksMaxAgeSeconds: Type.Integer({
+      minimum: 1,
+      default: 300,
+      description: 'How long verifiers may keep the key set; a new key signs no earlier than this.'
+    }),
+    statusListSize: Type.Integer({
+      minimum: 8,
+      maximum: 1_048_576,
+      default: 65_536,
+      description: 'Positions in a new status list.'
+    }),
+    statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
+    statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
+    passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
+    passwordQueueLength: Type.Integer({
+      minimum: 0,
+      default: 64,
+      description: 'Password hashes that may wait; past it the answer is 503.'
+    })
+  },
+  { additionalProperties: false }
+)
 
 /** The settings as values. */
 export type AuthServerSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -5,7 +5,13 @@ import authentication, { createIntrospector, type IntrospectorOptions, sessionRo
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
-import securityContext, { type KeySource, problemDetails, type SessionDirectory, type StatusSource, type TokenClient } from '@sallyport/security-context'
+import securityContext, {
+  type KeySource,
+  problemDetails,
+  type SessionDirectory,
+  type StatusSource,
+  type TokenClient
+} from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
@@ -38,8 +44,8 @@ export interface GatewayCollaborators {
   /** Where opaque tokens are asked about; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
   /**
-   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their certificates, bound
-   * its queue and let a call that waits end with its signal, as `createPeerAgent` does.
+   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their
+   * certificates, bound its queue and let a call that waits end with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
   /** The routing table. Default: {@link routesOf} the settings. */
@@ -50,7 +56,10 @@ export interface GatewayCollaborators {
   readonly db: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
-  /** Own certificate: of the edge listener where `edgeTls` is set, and of an operations listener that is reached from elsewhere. */
+  /**
+   * Own certificate: of the edge listener where `edgeTls` is set, and of an operations listener that is reached from
+   * elsewhere.
+   */
   readonly tls?: TlsMaterial
   /** Readiness checks beside those of the database and the keys, by name. */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
@@ -63,7 +72,10 @@ export interface GatewayCollaborators {
  * do is decided by the service.
  * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
-export async function buildApp (settings: GatewaySettings, collaborators: GatewayCollaborators): Promise<FastifyInstance> {
+export async function buildApp(
+  settings: GatewaySettings,
+  collaborators: GatewayCollaborators
+): Promise<FastifyInstance> {
   checkSettings(settings)
   const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
@@ -82,9 +94,13 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     settings,
     tls,
     checks: {
-      database: async () => { await db.raw('select 1') },
+      database: async () => {
+        await db.raw('select 1')
+      },
       keys: () => keys.ready(),
-      audit: async () => { await app.auditHealth.check() },
+      audit: async () => {
+        await app.auditHealth.check()
+      },
       ...collaborators.checks
     }
   })
@@ -135,7 +151,10 @@ export async function buildApp (settings: GatewaySettings, collaborators: Gatewa
     answerTimeoutMs: settings.answerTimeoutMs,
     streamPauseMs: settings.streamPauseMs,
     additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
-    tracingHeaders: request => tracing?.outgoingHeaders(request) ?? { traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01` },
+    tracingHeaders: request =>
+      tracing?.outgoingHeaders(request) ?? {
+        traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`
+      },
     openAnswers
   })
   return app

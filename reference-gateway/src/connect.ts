@@ -11,12 +11,14 @@ import type { GatewaySettings } from './settings.ts'
  * away: until it is found the gateway is not ready, and what needs it is answered with 503.
  * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
  */
-export async function connect (settings: GatewaySettings, context: ProcessContext): Promise<GatewayCollaborators> {
+export async function connect(settings: GatewaySettings, context: ProcessContext): Promise<GatewayCollaborators> {
   const { issuer, clientId, clientSecret, authServerOrigin: origin, upstreamTimeoutMs: timeoutMs } = settings
   const { tls, peers: dispatcher, tracing, database: db, checks, closeLater } = context
   // Of their own: a service that hangs must not hold up logins, refreshes and exchanges.
   const upstreamAgent = context.openPeers()
-  if (tls === null || dispatcher === null || upstreamAgent === null) throw new InvalidSettingsError('without TLS material no service is reached')
+  if (tls === null || dispatcher === null || upstreamAgent === null) {
+    throw new InvalidSettingsError('without TLS material no service is reached')
+  }
   const discovery = await context.discover('issuer', async () => {
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata

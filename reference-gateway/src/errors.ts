@@ -1,19 +1,38 @@
 import createError from '@fastify/error'
 
-/** The request target has more than one reading (encoded or dot segments, empty segments, parameters, a fragment, a foreign authority). */
-export const PathNotCanonicalError = createError('SALLYPORT_GATEWAY_PATH_NOT_CANONICAL', 'The request path is not in canonical form', 400)
+/**
+ * The request target has more than one reading (encoded or dot segments, empty segments, parameters, a fragment, a
+ * foreign authority).
+ */
+export const PathNotCanonicalError = createError(
+  'SALLYPORT_GATEWAY_PATH_NOT_CANONICAL',
+  'The request path is not in canonical form',
+  400
+)
 
 /** The request target is longer than the gateway accepts. */
 export const UrlTooLongError = createError('SALLYPORT_GATEWAY_URL_TOO_LONG', 'The request URL is too long', 414)
 
 /** The method is not one that the gateway serves. */
-export const MethodRefusedError = createError('SALLYPORT_GATEWAY_METHOD_REFUSED', 'The request method is not supported', 405)
+export const MethodRefusedError = createError(
+  'SALLYPORT_GATEWAY_METHOD_REFUSED',
+  'The request method is not supported',
+  405
+)
 
 /** The client asked for another protocol on this connection. */
-export const UpgradeRefusedError = createError('SALLYPORT_GATEWAY_UPGRADE_REFUSED', 'Protocol upgrades are not supported', 400)
+export const UpgradeRefusedError = createError(
+  'SALLYPORT_GATEWAY_UPGRADE_REFUSED',
+  'Protocol upgrades are not supported',
+  400
+)
 
 /** The request line names another version than HTTP/1.0 or 1.1. */
-export const VersionRefusedError = createError('SALLYPORT_GATEWAY_VERSION_REFUSED', 'The HTTP version is not supported', 505)
+export const VersionRefusedError = createError(
+  'SALLYPORT_GATEWAY_VERSION_REFUSED',
+  'The HTTP version is not supported',
+  505
+)
 
 /** An HTTP/1.0 request with a transfer coding: two servers would not agree on its end. */
 export const FramingRefusedError = createError('SALLYPORT_GATEWAY_FRAMING_REFUSED', 'The request is not valid', 400)
@@ -22,13 +41,21 @@ export const FramingRefusedError = createError('SALLYPORT_GATEWAY_FRAMING_REFUSE
 export const HostRefusedError = createError('SALLYPORT_GATEWAY_HOST_REFUSED', 'The request is for another host', 421)
 
 /** The caller's token has no session: it belongs to a client, or was issued outside a login. */
-export const SessionsRefusedError = createError('SALLYPORT_GATEWAY_SESSIONS_REFUSED', 'The access token belongs to no session', 403)
+export const SessionsRefusedError = createError(
+  'SALLYPORT_GATEWAY_SESSIONS_REFUSED',
+  'The access token belongs to no session',
+  403
+)
 
 /** The body is larger than the gateway forwards; counted while it streams. */
 export const BodyTooLargeError = createError('SALLYPORT_GATEWAY_BODY_TOO_LARGE', 'The request body is too large', 413)
 
 /** Too many login attempts from one source; `Retry-After` says when the next one is taken. */
-export const LoginThrottledError = createError('SALLYPORT_GATEWAY_LOGIN_THROTTLED', 'Too many login attempts, try again later', 429)
+export const LoginThrottledError = createError(
+  'SALLYPORT_GATEWAY_LOGIN_THROTTLED',
+  'Too many login attempts, try again later',
+  429
+)
 
 /** The service cannot be reached, or is not the one that its certificate must prove it to be. */
 export const UpstreamFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILED', 'The service is not available', 502)
@@ -36,17 +63,34 @@ export const UpstreamFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILE
 /** Too many requests wait for the service already; `Retry-After` says when to try again. */
 export const UpstreamBusyError = createError('SALLYPORT_GATEWAY_UPSTREAM_BUSY', 'The service is busy, try again', 503)
 
-/** The service refused the token that was exchanged for it: most likely the session ended or its roles changed a moment ago. */
-export const UpstreamRefusedTokenError = createError('SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN', 'The service is not available, try again', 503)
+/**
+ * The service refused the token that was exchanged for it: most likely the session ended or its roles changed a moment
+ * ago.
+ */
+export const UpstreamRefusedTokenError = createError(
+  'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN',
+  'The service is not available, try again',
+  503
+)
 
 /** The service did not begin its answer in time, or did not end it. */
-export const UpstreamTimeoutError = createError('SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT', 'The service did not answer in time', 504)
+export const UpstreamTimeoutError = createError(
+  'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
+  'The service did not answer in time',
+  504
+)
 
-/** The caller's access ended while the answer was under way; seen by the client only if nothing of the answer had left. */
+/**
+ * The caller's access ended while the answer was under way; seen by the client only if nothing of the answer had left.
+ */
 export const AccessEndedError = createError('SALLYPORT_GATEWAY_ACCESS_ENDED', 'The access has ended', 401)
 
 /** For the log: the client closed its connection before it had the answer, so nobody waits for one. */
 export const ClientLeftError = createError('SALLYPORT_GATEWAY_CLIENT_LEFT', 'The client closed the connection', 499)
 
 /** Boot: settings that are valid one by one and wrong together; the message lists every mistake. */
-export const InvalidSettingsError = createError('SALLYPORT_GATEWAY_SETTINGS_INVALID', 'Settings of the gateway: %s', 500)
+export const InvalidSettingsError = createError(
+  'SALLYPORT_GATEWAY_SETTINGS_INVALID',
+  'Settings of the gateway: %s',
+  500
+)

@@ -10,11 +10,12 @@ export interface LoginThrottleOptions {
 }
 
 /**
- * Limits `POST /login` per source (an IPv4 address, or an IPv6 /64), before the password is looked at. The address is the connection's own, or
- * comes from a proxy that is trusted by name. The authorization server limits per account, over all gateways.
+ * Limits `POST /login` per source (an IPv4 address, or an IPv6 /64), before the password is looked at. The address is
+ * the connection's own, or comes from a proxy that is trusted by name. The authorization server limits per account,
+ * over all gateways.
  */
-async function loginThrottle (fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
-  fastify.addHook('onRoute', function limitLogin (route: RouteOptions) {
+async function loginThrottle(fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
+  fastify.addHook('onRoute', function limitLogin(route: RouteOptions) {
     if (route.url !== '/login' || ![route.method].flat().includes('POST')) return
     route.config = { ...route.config, rateLimit: { max: perMinute, timeWindow: 60_000 } }
   })
@@ -22,11 +23,22 @@ async function loginThrottle (fastify: FastifyInstance, { perMinute }: LoginThro
     global: false,
     keyGenerator: (request: FastifyRequest) => sourceOf(request.ip),
     // The headers would tell an attacker how many tries are left; Retry-After is what a client needs.
-    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },
+    addHeaders: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false,
+      'retry-after': true
+    },
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
-    onExceeded: (request: FastifyRequest) => { request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'login-throttled' }) },
+    onExceeded: (request: FastifyRequest) => {
+      request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'login-throttled' })
+    },
     errorResponseBuilder: () => new LoginThrottledError()
   })
 }
 
-export default fastifyPlugin(loginThrottle, { name: '@sallyport/reference-gateway/login-throttle', fastify: '5.x', decorators: { request: ['securityEvents'] } })
+export default fastifyPlugin(loginThrottle, {
+  name: '@sallyport/reference-gateway/login-throttle',
+  fastify: '5.x',
+  decorators: { request: ['securityEvents'] }
+})

@@ -6,7 +6,10 @@ import type { Knex } from 'knex'
  * @param db pool of the database's owner
  * @param roles names of the roles that may append, and that may prune
  */
-export async function migrate (db: Knex, roles: { readonly appRole: string, readonly prunerRole: string }): Promise<void> {
+export async function migrate(
+  db: Knex,
+  roles: { readonly appRole: string; readonly prunerRole: string }
+): Promise<void> {
   const { source, tableName } = auditMigrations(roles)
   await db.migrate.latest({ migrationSource: source, tableName })
 }

@@ -23,11 +23,16 @@ const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 
 /**
  * The caller's sessions at the authorization server, asked for in the caller's name with an exchanged token.
- * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`, `SALLYPORT_GATEWAY_UPSTREAM_*` and
- * `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
+ * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
+ * `SALLYPORT_GATEWAY_UPSTREAM_*` and `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
  */
-export function createSessionDirectory ({ tokenClient, origin, dispatcher, timeoutMs }: SessionDirectoryOptions): SessionDirectory {
-  async function ask (subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
+export function createSessionDirectory({
+  tokenClient,
+  origin,
+  dispatcher,
+  timeoutMs
+}: SessionDirectoryOptions): SessionDirectory {
+  async function ask(subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
     const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUDIENCE })
     const answer = await callUpstream({ origin, token, headers: {}, dispatcher, timeoutMs }, { method, path })
     if (answer.statusCode < 300 || UNKNOWN.includes(answer.statusCode)) return answer
@@ -35,54 +40,72 @@ export function createSessionDirectory ({ tokenClient, origin, dispatcher, timeo
   }
 
   return {
-    async list (accessToken) {
+    async list(accessToken) {
       const { body } = await ask(accessToken, 'GET', '/sessions')
       const sessions: unknown = isObject(body) ? body.sessions : undefined
-      if (!Array.isArray(sessions) || !sessions.every(isSummary)) throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
+      if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
+        throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
+      }
       return sessions
     },
-    async end (accessToken, sessionId) {
+    async end(accessToken, sessionId) {
       // An empty id would end every session instead of one.
       if (sessionId === '') return false
       return (await ask(accessToken, 'DELETE', `/sessions/${encodeURIComponent(sessionId)}`)).statusCode < 300
     },
-    async endAll (accessToken) {
+    async endAll(accessToken) {
       await ask(accessToken, 'DELETE', '/sessions')
     }
   }
 }
 
-/** An answer that is no success, as the caller learns of it. The token is good here: a 401 says that its session has ended since. */
-function refusalOf ({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
+/**
+ * An answer that is no success, as the caller learns of it. The token is good here: a 401 says that its session has
+ * ended since.
+ */
+function refusalOf({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
   if (statusCode === 401) return tryAgain(new UpstreamRefusedTokenError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
   const wait = Number(headers['retry-after'])
-  if (statusCode === 429 || statusCode === 503) return tryAgain(new UpstreamBusyError({ cause }), wait > 0 ? wait : undefined)
+  if (statusCode === 429 || statusCode === 503) {
+    return tryAgain(new UpstreamBusyError({ cause }), wait > 0 ? wait : undefined)
+  }
   return new UpstreamFailedError({ cause })
 }
 
 /**
- * Refuses tokens without a session on the routes of sessions with `SALLYPORT_GATEWAY_SESSIONS_REFUSED`: a client that acts in its
- * own name has none to list or to end. Register it before the session routes.
+ * Refuses tokens without a session on the routes of sessions with `SALLYPORT_GATEWAY_SESSIONS_REFUSED`: a client that
+ * acts in its own name has none to list or to end. Register it before the session routes.
  */
-async function refuseSessionless (fastify: FastifyInstance): Promise<void> {
-  fastify.addHook('onRoute', function needSession (route) {
-    if (SESSION_ROUTES.includes(route.url)) route.preHandler = [refuseWithoutSession, ...[route.preHandler ?? []].flat()]
+async function refuseSessionless(fastify: FastifyInstance): Promise<void> {
+  fastify.addHook('onRoute', function needSession(route) {
+    if (SESSION_ROUTES.includes(route.url)) {
+      route.preHandler = [refuseWithoutSession, ...[route.preHandler ?? []].flat()]
+    }
   })
 }
 
-async function refuseWithoutSession (request: FastifyRequest): Promise<void> {
+async function refuseWithoutSession(request: FastifyRequest): Promise<void> {
   if (request.principal?.sessionId != null) return
   request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'no-session' })
   throw new SessionsRefusedError()
 }
 
-export const sessionsNeedSession = fastifyPlugin(refuseSessionless, { name: '@sallyport/reference-gateway/sessions-need-session', fastify: '5.x', decorators: { request: ['principal', 'securityEvents'] } })
+export const sessionsNeedSession = fastifyPlugin(refuseSessionless, {
+  name: '@sallyport/reference-gateway/sessions-need-session',
+  fastify: '5.x',
+  decorators: { request: ['principal', 'securityEvents'] }
+})
 
-function isObject (value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-function isSummary (value: unknown): value is SessionSummary {
-  return isObject(value) && typeof value.sessionId === 'string' && typeof value.createdAtSeconds === 'number' && typeof value.current === 'boolean'
+function isSummary(value: unknown): value is SessionSummary {
+  return (
+    isObject(value) &&
+    typeof value.sessionId === 'string' &&
+    typeof value.createdAtSeconds === 'number' &&
+    typeof value.current === 'boolean'
+  )
 }

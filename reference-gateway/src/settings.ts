@@ -8,49 +8,59 @@ import { refusedNames } from './hygiene/forwarded-headers.ts'
 import { unclearHosts } from './hygiene/public-hosts.ts'
 
 /** A list in one environment variable, separated by spaces. */
-const list = (): ReturnType<typeof Type.Unsafe<string[]>> => Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
+const list = (): ReturnType<typeof Type.Unsafe<string[]>> =>
+  Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
 const secret = (minLength = 1) => Type.String({ minLength, secret: true, demoPrefix: 'demo-' })
 const origin = () => Type.String({ format: 'secure-origin' })
 
 /** Every setting of the gateway; `@sallyport/configuration` says how each is set. */
-export const settingsSchema = Type.Object({
-  ...processSettings({ port: 8080, operationsPort: 8180 }),
-  /** TLS at the edge; plain HTTP is for a loopback address only. */
-  edgeTls: Type.Boolean({ default: false }),
-  issuer: Type.String({ format: 'secure-url' }),
-  clientId: Type.String({ minLength: 1, default: 'gateway' }),
-  clientSecret: secret(32),
-  /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
-  sealingKeys: secret(32),
-  /** Key under which names tried at logins stand in the trail: `id:base64url`, the auth server's, so that both can be joined. */
-  auditNameKey: Type.Optional(secret(32)),
-  orderServiceOrigin: origin(),
-  restaurantServiceOrigin: origin(),
-  deliveryServiceOrigin: origin(),
-  authServerOrigin: origin(),
-  /** Names under which the edge is reached, `name` or `name:port`; none: loopback names and `host`. */
-  allowedHosts: list(),
-  /** Request headers that reach the services beside the built-in ones. */
-  additionalRequestHeaders: list(),
-  maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
-  /** From the arrival of a request to the head of its answer, and between two parts of the answer's body. */
-  upstreamTimeoutMs: Type.Integer({ minimum: 1, default: 10_000 }),
-  /** From the arrival of a request to the end of its answer. */
-  answerTimeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
-  /** Between two parts of the answer on a route that is declared as a stream. */
-  streamPauseMs: Type.Integer({ minimum: 1, default: 60_000 }),
-  /** Login attempts per source address and minute. */
-  loginsPerMinute: Type.Integer({ minimum: 1, default: 30 })
-}, { additionalProperties: false })
+export const settingsSchema = Type.Object(
+  {
+    ...processSettings({ port: 8080, operationsPort: 8180 }),
+    /** TLS at the edge; plain HTTP is for a loopback address only. */
+    edgeTls: Type.Boolean({ default: false }),
+    issuer: Type.String({ format: 'secure-url' }),
+    clientId: Type.String({ minLength: 1, default: 'gateway' }),
+    clientSecret: secret(32),
+    /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
+    sealingKeys: secret(32),
+    /**
+     * Key under which names tried at logins stand in the trail: `id:base64url`, the auth server's, so that both can be
+     * joined.
+     */
+    auditNameKey: Type.Optional(secret(32)),
+    orderServiceOrigin: origin(),
+    restaurantServiceOrigin: origin(),
+    deliveryServiceOrigin: origin(),
+    authServerOrigin: origin(),
+    /** Names under which the edge is reached, `name` or `name:port`; none: loopback names and `host`. */
+    allowedHosts: list(),
+    /** Request headers that reach the services beside the built-in ones. */
+    additionalRequestHeaders: list(),
+    maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
+    /** From the arrival of a request to the head of its answer, and between two parts of the answer's body. */
+    upstreamTimeoutMs: Type.Integer({ minimum: 1, default: 10_000 }),
+    /** From the arrival of a request to the end of its answer. */
+    answerTimeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
+    /** Between two parts of the answer on a route that is declared as a stream. */
+    streamPauseMs: Type.Integer({ minimum: 1, default: 60_000 }),
+    /** Login attempts per source address and minute. */
+    loginsPerMinute: Type.Integer({ minimum: 1, default: 30 })
+  },
+  { additionalProperties: false }
+)
 
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
 /** One key of the sealing key ring. */
-export interface SealingKey { readonly id: string, readonly key: Buffer }
+export interface SealingKey {
+  readonly id: string
+  readonly key: Buffer
+}
 
 /** What a schema cannot say: one sentence a mistake, without secrets. */
-export function settingsMistakes (settings: GatewaySettings): string[] {
+export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes: string[] = []
   if ([settings.tlsCertificatePath, settings.tlsPrivateKeyPath, settings.tlsCaPath].includes(undefined)) {
     mistakes.push('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath are needed to reach the services')
@@ -59,7 +69,9 @@ export function settingsMistakes (settings: GatewaySettings): string[] {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
   }
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
-  if (refused.length > 0) mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
+  if (refused.length > 0) {
+    mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
+  }
   const unclearNames = unclearHosts(settings.allowedHosts).map(name => JSON.stringify(name))
   if (unclearNames.length > 0) mistakes.push(`allowedHosts: ${unclearNames.join(', ')} is not name or name:port`)
   if (settings.answerTimeoutMs < settings.upstreamTimeoutMs) {
@@ -76,16 +88,19 @@ export function settingsMistakes (settings: GatewaySettings): string[] {
  * Refuses settings that do not fit together.
  * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, with every mistake and no secret
  */
-export function checkSettings (settings: GatewaySettings): void {
+export function checkSettings(settings: GatewaySettings): void {
   const mistakes = settingsMistakes(settings)
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }
 
 /** The sealing key ring, newest first; `null` when it cannot be read. */
-export function sealingKeys ({ sealingKeys: text }: Pick<GatewaySettings, 'sealingKeys'>): SealingKey[] | null {
-  const keys = text.trim().split(/\s+/).map(entry => {
-    const [, id = '', encoded = ''] = /^([\w-]{1,32}):([\w-]{43})$/.exec(entry) ?? []
-    return { id, key: Buffer.from(encoded, 'base64url') }
-  })
+export function sealingKeys({ sealingKeys: text }: Pick<GatewaySettings, 'sealingKeys'>): SealingKey[] | null {
+  const keys = text
+    .trim()
+    .split(/\s+/)
+    .map(entry => {
+      const [, id = '', encoded = ''] = /^([\w-]{1,32}):([\w-]{43})$/.exec(entry) ?? []
+      return { id, key: Buffer.from(encoded, 'base64url') }
+    })
   return keys.every(({ key }) => key.byteLength === 32) ? keys : null
 }

@@ -11,21 +11,57 @@ const FOLDERS = ['plugins', 'reference-gateway', 'reference-services', 'auth-ser
 const copy = mkdtempSync(join(tmpdir(), 'sallyport-directions-'))
 t.teardown(() => rmSync(copy, { recursive: true }))
 for (const folder of FOLDERS) {
-  cpSync(join(ROOT, folder), join(copy, folder), { recursive: true, filter: source => !/node_modules|\/dist|\.readme-/.test(source) })
+  cpSync(join(ROOT, folder), join(copy, folder), {
+    recursive: true,
+    filter: source => !/node_modules|\/dist|\.readme-/.test(source)
+  })
 }
-for (const file of ['.dependency-cruiser.mjs', 'tsconfig.json', 'tsconfig.base.json', 'package.json']) cpSync(join(ROOT, file), join(copy, file))
+for (const file of ['.dependency-cruiser.mjs', 'tsconfig.json', 'tsconfig.base.json', 'package.json']) {
+  cpSync(join(ROOT, file), join(copy, file))
+}
 // The real modules, and in front of them the copied workspaces.
 mkdirSync(join(copy, 'node_modules'))
-cpSync(join(ROOT, 'node_modules/@sallyport'), join(copy, 'node_modules/@sallyport'), { recursive: true, verbatimSymlinks: true })
-for (const name of ['fastify', 'fastify-plugin', '@fastify', 'typescript', '@types', 'knex', 'undici', 'tap', 'pg', 'typebox']) symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name))
+cpSync(join(ROOT, 'node_modules/@sallyport'), join(copy, 'node_modules/@sallyport'), {
+  recursive: true,
+  verbatimSymlinks: true
+})
+for (const name of [
+  'fastify',
+  'fastify-plugin',
+  '@fastify',
+  'typescript',
+  '@types',
+  'knex',
+  'undici',
+  'tap',
+  'pg',
+  'typebox'
+]) {
+  symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name))
+}
 
-interface Violation { readonly rule: { readonly name: string }, readonly from: string }
+interface Violation {
+  readonly rule: { readonly name: string }
+  readonly from: string
+}
 
-function violations (): Violation[] {
-  const args = [join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs'), '--config', '.dependency-cruiser.mjs', '--output-type', 'json', ...FOLDERS]
+function violations(): Violation[] {
+  const args = [
+    join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs'),
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'json',
+    ...FOLDERS
+  ]
   let output: string
   try {
-    output = execFileSync(process.execPath, args, { cwd: copy, encoding: 'utf8', maxBuffer: 1e9, stdio: ['ignore', 'pipe', 'ignore'] })
+    output = execFileSync(process.execPath, args, {
+      cwd: copy,
+      encoding: 'utf8',
+      maxBuffer: 1e9,
+      stdio: ['ignore', 'pipe', 'ignore']
+    })
   } catch (error) {
     output = (error as { stdout: string }).stdout
   }
@@ -36,25 +72,45 @@ function violations (): Violation[] {
 const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]> = [
   ['no-sibling-plugin', 'plugins/metrics/src/planted-sibling.ts', "import '@sallyport/health'\n"],
   // The one package that may open what every process has knows no other plugin.
-  ['process-opens-what-every-process-has', 'plugins/service-process/src/planted-sibling.ts', "import '@sallyport/authentication'\n"],
-  ['process-opens-what-every-process-has', 'plugins/service-process/src/planted-token-client.ts', "import '@sallyport/token-exchange'\n"],
+  [
+    'process-opens-what-every-process-has',
+    'plugins/service-process/src/planted-sibling.ts',
+    "import '@sallyport/authentication'\n"
+  ],
+  [
+    'process-opens-what-every-process-has',
+    'plugins/service-process/src/planted-token-client.ts',
+    "import '@sallyport/token-exchange'\n"
+  ],
   // And it is the only one: nobody else opens settings, transport or readiness.
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-settings.ts', "import '@sallyport/configuration'\n"],
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-process.ts', "import '@sallyport/service-process'\n"],
   ['contract-imports-nothing-of-ours', 'plugins/security-context/src/planted.ts', "import '@sallyport/health'\n"],
   ['plugins-know-no-app', 'plugins/health/src/planted.ts', "import '@sallyport/auth-server'\n"],
   ['apps-meet-over-the-network', 'reference-gateway/src/planted.ts', "import '@sallyport/auth-server'\n"],
-  ['services-meet-over-the-network', 'reference-services/order-service/src/planted.ts', "import '@sallyport/restaurant-service'\n"],
+  [
+    'services-meet-over-the-network',
+    'reference-services/order-service/src/planted.ts',
+    "import '@sallyport/restaurant-service'\n"
+  ],
   ['apps-do-not-know-their-deployment', 'auth-server/src/planted.ts', "import '@sallyport/local'\n"],
   ['packages-by-name-only', 'auth-server/src/planted-path.ts', "import '../../plugins/health/src/index.ts'\n"],
   // Each wing of the authorization server: one wing up, and the root, which puts the wings together.
   ['http-imports-downwards', 'auth-server/src/http/planted-root.ts', "import '../compose.ts'\n"],
   ['administration-imports-downwards', 'auth-server/src/administration/planted-up.ts', "import '../http/cookies.ts'\n"],
-  ['administration-imports-downwards', 'auth-server/src/administration/cli/planted-root.ts', "import '../../settings.ts'\n"],
+  [
+    'administration-imports-downwards',
+    'auth-server/src/administration/cli/planted-root.ts',
+    "import '../../settings.ts'\n"
+  ],
   ['protocol-imports-downwards', 'auth-server/src/protocol/planted-up.ts', "import '../administration/users.ts'\n"],
   ['accounts-imports-downwards', 'auth-server/src/accounts/planted-up.ts', "import '../protocol/dpop-proofs.ts'\n"],
   // A type alone is an arrow too.
-  ['accounts-imports-downwards', 'auth-server/src/accounts/planted-type.ts', "import type {} from '../protocol/authorization-server.ts'\n"],
+  [
+    'accounts-imports-downwards',
+    'auth-server/src/accounts/planted-type.ts',
+    "import type {} from '../protocol/authorization-server.ts'\n"
+  ],
   ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/login-throttle.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/planted-up.ts', "import '../tokens/secret-token.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/memory/planted-top.ts', "import '../../http/cookies.ts'\n"],
@@ -67,7 +123,10 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
 ]
 
 t.test('the repository keeps its directions', async t => {
-  t.strictSame(violations().map(({ rule, from }) => `${rule.name}: ${from}`), [])
+  t.strictSame(
+    violations().map(({ rule, from }) => `${rule.name}: ${from}`),
+    []
+  )
 })
 
 t.test('a planted violation of each rule is found', async t => {

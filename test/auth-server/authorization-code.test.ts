@@ -1,14 +1,27 @@
 import { admin } from '@sallyport/auth-server'
 import t from 'tap'
 import { administration } from './support/administration.ts'
-import { claimsOf, introspect, ISSUER, refresh, startServer, token, type TestServer } from './support/authorization-server.ts'
+import {
+  claimsOf,
+  introspect,
+  ISSUER,
+  refresh,
+  startServer,
+  token,
+  type TestServer
+} from './support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from './support/browser.ts'
 
-const codeGrant = (code: string | undefined, verifier: string, more: Record<string, string> = {}) =>
-  ({ grant_type: 'authorization_code', code: code ?? '', redirect_uri: WEB_APP.redirect_uri, code_verifier: verifier, ...more })
+const codeGrant = (code: string | undefined, verifier: string, more: Record<string, string> = {}) => ({
+  grant_type: 'authorization_code',
+  code: code ?? '',
+  redirect_uri: WEB_APP.redirect_uri,
+  code_verifier: verifier,
+  ...more
+})
 
 /** A code that a user has just allowed the web app. */
-async function freshCode ({ app }: TestServer, more: Record<string, string | undefined> = {}) {
+async function freshCode({ app }: TestServer, more: Record<string, string | undefined> = {}) {
   const { verifier, challenge } = pkce()
   const user = browser(app)
   const { answer } = await authorized(user, authorizeUrl(requestOf(challenge, more)))
@@ -26,11 +39,20 @@ t.test('a user logs in, allows a client, and the client gets tokens of that user
   const { status, body, headers } = await token(app, 'web-app', codeGrant(answer.code, verifier))
   t.match([status, body.token_type, body.scope], [200, 'Bearer', 'orders:read'])
   t.equal(headers['cache-control'], 'no-store')
-  t.match(claimsOf(body.access_token), { sub: '00000000-0000-4000-8000-000000000001', aud: 'sallyport-gateway', client_id: 'web-app', roles: ['CUSTOMER'] })
+  t.match(claimsOf(body.access_token), {
+    sub: '00000000-0000-4000-8000-000000000001',
+    aud: 'sallyport-gateway',
+    client_id: 'web-app',
+    roles: ['CUSTOMER']
+  })
   const next = await refresh(app, body.refresh_token, {}, 'web-app')
   t.equal(next.status, 200, 'the refresh token works')
-  const actions = (await db('audit_events').select('action', 'outcome')).map(({ action, outcome }) => `${action} ${outcome}`)
-  for (const action of ['sign-in.start', 'authorization.grant', 'session.start', 'session.refresh']) t.ok(actions.includes(`${action} success`), action)
+  const actions = (await db('audit_events').select('action', 'outcome')).map(
+    ({ action, outcome }) => `${action} ${outcome}`
+  )
+  for (const action of ['sign-in.start', 'authorization.grant', 'session.start', 'session.refresh']) {
+    t.ok(actions.includes(`${action} success`), action)
+  }
 })
 
 t.test('a public client gets tokens with its verifier alone, and is asked for consent each time', async t => {
@@ -40,10 +62,19 @@ t.test('a public client gets tokens with its verifier alone, and is asked for co
     const { verifier, challenge } = pkce()
     const redirect = `http://127.0.0.1:${port}/callback`
     const page = await user.get(authorizeUrl(requestOf(challenge, { ...NATIVE_APP, redirect_uri: redirect })))
-    const asked = page.body.includes('name="password"') ? await user.submit(page, { username: 'customer1', password: 'password of user 1' }) : page
+    const asked = page.body.includes('name="password"')
+      ? await user.submit(page, { username: 'customer1', password: 'password of user 1' })
+      : page
     t.match(asked.body, /Allow access\?/, 'nobody else on the device can take the answer silently')
-    const { answer } = await authorized(user, authorizeUrl(requestOf(challenge, { ...NATIVE_APP, redirect_uri: redirect })))
-    const { status, body } = await token(app, null, codeGrant(answer.code, verifier, { client_id: 'native-app', redirect_uri: redirect }))
+    const { answer } = await authorized(
+      user,
+      authorizeUrl(requestOf(challenge, { ...NATIVE_APP, redirect_uri: redirect }))
+    )
+    const { status, body } = await token(
+      app,
+      null,
+      codeGrant(answer.code, verifier, { client_id: 'native-app', redirect_uri: redirect })
+    )
     t.match([status, body.refresh_token], [200, /^[\w-]{43}$/], port)
   }
 })
@@ -67,7 +98,11 @@ t.test('O-01: a second use without the verifier ends it too, another client’s 
   const { code, verifier } = await freshCode(server)
   const first = await token(app, 'web-app', codeGrant(code, verifier))
   t.equal((await token(app, 'gateway', codeGrant(code, verifier))).body.error, 'invalid_grant')
-  t.equal((await introspect(app, first.body.access_token, 'gateway')).active, true, 'another client cannot log anybody out')
+  t.equal(
+    (await introspect(app, first.body.access_token, 'gateway')).active,
+    true,
+    'another client cannot log anybody out'
+  )
   t.equal((await token(app, 'web-app', codeGrant(code, pkce().verifier))).body.error, 'invalid_grant')
   t.strictSame(await introspect(app, first.body.access_token, 'gateway'), { active: false })
 })
@@ -76,7 +111,12 @@ t.test('O-01: of 20 uses at the same time over two instances at most one gets to
   const server = await startServer(t)
   const other = await server.another()
   const { code, verifier } = await freshCode(server)
-  const answers = await Promise.all(Array.from({ length: 20 }, async (_, position) => await token(position % 2 === 0 ? server.app : other, 'web-app', codeGrant(code, verifier))))
+  const answers = await Promise.all(
+    Array.from(
+      { length: 20 },
+      async (_, position) => await token(position % 2 === 0 ? server.app : other, 'web-app', codeGrant(code, verifier))
+    )
+  )
   t.strictSame(answers.filter(({ status }) => status === 200).length, 1)
   t.ok(answers.every(({ status }) => status === 200 || status === 400))
   const sessions = await server.db('sessions').where({ client_id: 'web-app' })
@@ -111,11 +151,21 @@ t.test('O-03: PKCE with S256 is required of every client: plain, missing and dow
   ]) {
     for (const client of [WEB_APP, NATIVE_APP]) {
       const { to, answer } = await authorized(user, authorizeUrl(requestOf(challenge, { ...client, ...more })))
-      t.match([to, answer.error, answer.code, answer.state], [client.redirect_uri, 'invalid_request', undefined, 'state-1'], JSON.stringify(more))
+      t.match(
+        [to, answer.error, answer.code, answer.state],
+        [client.redirect_uri, 'invalid_request', undefined, 'state-1'],
+        JSON.stringify(more)
+      )
     }
   }
   const { code } = await freshCode(server)
-  for (const [wrong, error] of [[pkce().verifier, 'invalid_grant'], ['', 'invalid_request'], [challenge, 'invalid_grant'], ['short', 'invalid_request'], ['ü'.repeat(43), 'invalid_request']] as const) {
+  for (const [wrong, error] of [
+    [pkce().verifier, 'invalid_grant'],
+    ['', 'invalid_request'],
+    [challenge, 'invalid_grant'],
+    ['short', 'invalid_request'],
+    ['ü'.repeat(43), 'invalid_request']
+  ] as const) {
     t.equal((await token(app, 'web-app', codeGrant(code, wrong))).body.error, error, wrong)
   }
 })
@@ -131,7 +181,11 @@ t.test('O-04: a code is bound to its client and its redirect URI', async t => {
     ['web-app', { redirect_uri: '' }, 'code-redirect-uri'],
     ['web-app', { code: `${code}x` }, 'code-unknown']
   ] as const) {
-    t.match(await token(app, client, codeGrant(code, verifier, more)), { status: 400, body: { error: 'invalid_grant' } }, reason)
+    t.match(
+      await token(app, client, codeGrant(code, verifier, more)),
+      { status: 400, body: { error: 'invalid_grant' } },
+      reason
+    )
     t.equal(events.at(-1)?.reason, reason)
   }
   t.equal((await token(app, 'web-app', codeGrant(code, verifier))).status, 200, 'none of that has used it up')
@@ -142,10 +196,30 @@ t.test('a code whose user has logged out, been disabled or changed the password 
   const administrative = administration(server.db, () => server.clock.ms)
   const subject = '00000000-0000-4000-8000-000000000001'
   const changes: Array<[string, () => Promise<unknown>]> = [
-    ['sign-in ended', async () => { await server.db('sign_ins').update({ ended_at: new Date(server.clock.ms) }) }],
-    ['sign-in idle', async () => { await server.db('sign_ins').update({ idle_expires_at: new Date(server.clock.ms) }) }],
-    ['password changed', async () => { await admin.setPassword(administrative, subject, 'password of user 1') }],
-    ['user disabled', async () => { await admin.disableUser(administrative, subject) }]
+    [
+      'sign-in ended',
+      async () => {
+        await server.db('sign_ins').update({ ended_at: new Date(server.clock.ms) })
+      }
+    ],
+    [
+      'sign-in idle',
+      async () => {
+        await server.db('sign_ins').update({ idle_expires_at: new Date(server.clock.ms) })
+      }
+    ],
+    [
+      'password changed',
+      async () => {
+        await admin.setPassword(administrative, subject, 'password of user 1')
+      }
+    ],
+    [
+      'user disabled',
+      async () => {
+        await admin.disableUser(administrative, subject)
+      }
+    ]
   ]
   for (const [what, change] of changes) {
     const { code, verifier } = await freshCode(server)

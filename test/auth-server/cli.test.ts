@@ -3,13 +3,17 @@ import t, { type Test } from 'tap'
 import { administration } from './support/administration.ts'
 import { login, startServer, token } from './support/authorization-server.ts'
 
-async function commandLine (t: Test) {
+async function commandLine(t: Test) {
   const server = await startServer(t)
   const run = async (line: string, stdin = '') => {
     const written = { out: '', error: '' }
     const code = await runCommand(line.split(' '), async () => administration(server.db, () => server.clock.ms), {
-      out: text => { written.out += text },
-      error: text => { written.error += text },
+      out: text => {
+        written.out += text
+      },
+      error: text => {
+        written.error += text
+      },
       readStdin: async () => stdin
     })
     return { code, ...written, json: () => JSON.parse(written.out) }
@@ -19,38 +23,75 @@ async function commandLine (t: Test) {
 
 t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {
   const { app, run } = await commandLine(t)
-  t.match(await run('users create operator --password-stdin --roles ADMIN,CUSTOMER --json', 'secret one\n'), { code: 0 })
-  const logIn = async () => await token(app, 'gateway', { grant_type: 'password', username: 'operator', password: 'secret one' })
+  t.match(await run('users create operator --password-stdin --roles ADMIN,CUSTOMER --json', 'secret one\n'), {
+    code: 0
+  })
+  const logIn = async () =>
+    await token(app, 'gateway', { grant_type: 'password', username: 'operator', password: 'secret one' })
   t.equal((await logIn()).status, 200)
-  t.match((await run('users set-roles OPERATOR --roles COURIER --json')).json(), { username: 'operator', roles: ['COURIER'] })
+  t.match((await run('users set-roles OPERATOR --roles COURIER --json')).json(), {
+    username: 'operator',
+    roles: ['COURIER']
+  })
   t.equal((await run('sessions list operator --json')).json().length, 1)
   t.equal((await run('sessions end-all operator --json')).json().ended, 1)
   t.match((await run('users disable operator')).out, /disabled: true/)
   t.equal((await logIn()).status, 400)
-  t.match((await run('users list --json')).json().map(({ username }: { username: string }) => username), ['admin1', 'customer1', 'customer2', 'operator', 'restaurant1'])
+  t.match(
+    (await run('users list --json')).json().map(({ username }: { username: string }) => username),
+    ['admin1', 'customer1', 'customer2', 'operator', 'restaurant1']
+  )
   t.equal((await run('users set-password customer1 --password-stdin', 'other')).code, 0)
   t.equal((await login(app)).status, 400)
 })
 
 t.test('the command line creates a client, prints its secret once and rotates it', async t => {
   const { app, run } = await commandLine(t)
-  const { secret } = (await run('clients create job --grants client_credentials --scopes orders:read --default-audience sallyport-gateway --json')).json()
-  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).body.scope, 'orders:read')
+  const { secret } = (
+    await run(
+      'clients create job --grants client_credentials --scopes orders:read --default-audience sallyport-gateway --json'
+    )
+  ).json()
+  t.equal(
+    (await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).body.scope,
+    'orders:read'
+  )
   t.notOk((await run('clients list --json')).out.includes(secret))
   const rotated = (await run('secrets rotate job --overlap-seconds 0 --json')).json().secret
-  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).status, 401)
-  t.equal((await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: rotated })).status, 200)
+  t.equal(
+    (await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: secret })).status,
+    401
+  )
+  t.equal(
+    (await token(app, null, { grant_type: 'client_credentials', client_id: 'job', client_secret: rotated })).status,
+    200
+  )
   t.equal((await run('clients disable job')).code, 0)
 })
 
 t.test('the command line registers where a client and its browsers hear of a logout', async t => {
   const { db, run } = await commandLine(t)
-  const registered = async (id: string) => await db('clients').where({ id }).first('backchannel_logout_uri', 'post_logout_redirect_uris')
-  await run('clients create rp --grants client_credentials --backchannel-logout-uri https://rp.example/out --post-logout-redirect-uris https://rp.example/bye,https://rp.example/')
-  t.strictSame({ ...await registered('rp') }, { backchannel_logout_uri: 'https://rp.example/out', post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/'] })
+  const registered = async (id: string) =>
+    await db('clients').where({ id }).first('backchannel_logout_uri', 'post_logout_redirect_uris')
+  await run(
+    'clients create rp --grants client_credentials --backchannel-logout-uri https://rp.example/out --post-logout-redirect-uris https://rp.example/bye,https://rp.example/'
+  )
+  t.strictSame(
+    { ...(await registered('rp')) },
+    {
+      backchannel_logout_uri: 'https://rp.example/out',
+      post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/']
+    }
+  )
   t.equal((await run('clients set-logout rp --backchannel-logout-uri none')).code, 0)
-  t.strictSame({ ...await registered('rp') }, { backchannel_logout_uri: null, post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/'] })
-  t.match(await run('clients set-logout rp --backchannel-logout-uri http://rp.example/'), { code: 1, error: /no back-channel logout URI/ })
+  t.strictSame(
+    { ...(await registered('rp')) },
+    { backchannel_logout_uri: null, post_logout_redirect_uris: ['https://rp.example/bye', 'https://rp.example/'] }
+  )
+  t.match(await run('clients set-logout rp --backchannel-logout-uri http://rp.example/'), {
+    code: 1,
+    error: /no back-channel logout URI/
+  })
   t.match(await run('clients set-logout nobody'), { code: 1, error: /There is no client nobody/ })
 })
 
@@ -68,19 +109,46 @@ t.test('help is printed, and a wrong call says what is wrong and exits with 2', 
   const { run } = await commandLine(t)
   t.match(await run('help'), { code: 0, out: /users create <username>/ })
   t.match(await run('users create --help'), { code: 0, out: /--password-stdin/ })
-  for (const line of ['users --help', 'help users']) t.match(await run(line), { code: 0, out: /^(?![^]*clients create)[^]*users list/ }, line)
+  for (const line of ['users --help', 'help users']) {
+    t.match(await run(line), { code: 0, out: /^(?![^]*clients create)[^]*users list/ }, line)
+  }
   for (const [line, error] of [
-    ['users fly', /no command users fly/], ['users create', /<username> is missing/], ['users create a', /--password-stdin is missing/], ['users create a --password secret', /Unknown option '--password'/], ['users list --unknown', /unknown/],
-    ['users list more', /too many/], ['users set-roles customer1', /--roles is missing/], ['sessions end xx', /session id is a UUID/], ['users', /no command users/], ['secrets rotate job --overlap-seconds x', /whole number/]
-  ] as const) t.match(await run(line), { code: 2, error }, line)
+    ['users fly', /no command users fly/],
+    ['users create', /<username> is missing/],
+    ['users create a', /--password-stdin is missing/],
+    ['users create a --password secret', /Unknown option '--password'/],
+    ['users list --unknown', /unknown/],
+    ['users list more', /too many/],
+    ['users set-roles customer1', /--roles is missing/],
+    ['sessions end xx', /session id is a UUID/],
+    ['users', /no command users/],
+    ['secrets rotate job --overlap-seconds x', /whole number/]
+  ] as const) {
+    t.match(await run(line), { code: 2, error }, line)
+  }
   t.match(await run('users disable nobody'), { code: 1, error: /There is no user nobody/ })
 })
 
 t.test('a database of which no address answers is named with every address', async t => {
   const written = { out: '', error: '' }
-  const refused = new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')])
-  const code = await runCommand(['users', 'list'], async () => { throw refused }, {
-    out: text => { written.out += text }, error: text => { written.error += text }, readStdin: async () => ''
-  })
+  const refused = new AggregateError([
+    new Error('connect ECONNREFUSED ::1:1'),
+    new Error('connect ECONNREFUSED 127.0.0.1:1')
+  ])
+  const code = await runCommand(
+    ['users', 'list'],
+    async () => {
+      throw refused
+    },
+    {
+      out: text => {
+        written.out += text
+      },
+      error: text => {
+        written.error += text
+      },
+      readStdin: async () => ''
+    }
+  )
   t.strictSame([code, written], [1, { out: '', error: 'connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1' }])
 })

@@ -4,8 +4,30 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { faultProxy, type FaultProxy } from '../support/fault-proxy.ts'
-import { ACCESS_TOKEN_TYPE, basic, claimsOf, EXCHANGE, exchange, introspect, login, refresh, startServer, token, type TestServer } from './support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, credentialsOf, formOf, pkce, requestOf, WEB_APP, type Browser } from './support/browser.ts'
+import {
+  ACCESS_TOKEN_TYPE,
+  basic,
+  claimsOf,
+  EXCHANGE,
+  exchange,
+  introspect,
+  login,
+  refresh,
+  startServer,
+  token,
+  type TestServer
+} from './support/authorization-server.ts'
+import {
+  authorized,
+  authorizeUrl,
+  browser,
+  credentialsOf,
+  formOf,
+  pkce,
+  requestOf,
+  WEB_APP,
+  type Browser
+} from './support/browser.ts'
 
 const TIMEOUT_MS = 300
 const { verifier, challenge } = pkce()
@@ -18,31 +40,37 @@ interface Faulty {
   readonly db: Knex
   readonly clock: TestServer['clock']
   readonly have: {
-    readonly refreshToken: string,
-    readonly accessToken: string,
-    readonly opaque: string,
-    readonly admin: string,
-    readonly own: string,
-    readonly listPath: string,
+    readonly refreshToken: string
+    readonly accessToken: string
+    readonly opaque: string
+    readonly admin: string
+    readonly own: string
+    readonly listPath: string
     readonly code: () => Promise<string>
-    readonly signedIn: Browser,
+    readonly signedIn: Browser
     readonly forms: Record<'login' | 'consent' | 'logout', SavedForm>
   }
 }
 
 /** A form as a browser would send it. */
-interface SavedForm { readonly action: string, readonly form: Record<string, string>, readonly cookies: string }
+interface SavedForm {
+  readonly action: string
+  readonly form: Record<string, string>
+  readonly cookies: string
+}
 
-function saved (user: Browser, page: LightMyRequestResponse, fields: Record<string, string>): SavedForm {
+function saved(user: Browser, page: LightMyRequestResponse, fields: Record<string, string>): SavedForm {
   const { action, values } = formOf(page.body)
   return { action, form: { ...values, ...fields }, cookies: [...user.cookies].map(pair => pair.join('=')).join('; ') }
 }
 
-async function startFaulty (t: Test): Promise<Faulty> {
+async function startFaulty(t: Test): Promise<Faulty> {
   const { db, databaseUrl, another, clock } = await startServer(t)
   const proxy = await faultProxy(t, databaseUrl)
   const pool = connectDatabase({ databaseUrl: proxy.url, databaseConnections: 10, databaseTimeoutMs: TIMEOUT_MS })
-  t.teardown(async () => { await pool.destroy() })
+  t.teardown(async () => {
+    await pool.destroy()
+  })
   const app = await another({}, { store: postgresStore(pool), unfulfilledAudit: 'record' })
   const session = (await login(app)).body
   const opaque = (await token(app, 'opaque-client', { grant_type: 'client_credentials' })).body.access_token
@@ -78,22 +106,63 @@ async function startFaulty (t: Test): Promise<Faulty> {
 
 type Call = (faulty: Faulty, code: string) => Promise<LightMyRequestResponse>
 
-const posted = (path: string, client: string, form: (faulty: Faulty, code: string) => Record<string, string>): Call => async (faulty, code) => await faulty.app.inject({
-  method: 'POST', url: path, headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(client) }, payload: new URLSearchParams(form(faulty, code)).toString()
-})
-const got = (url: (faulty: Faulty) => string, bearer?: (faulty: Faulty) => string): Call => async faulty =>
-  await faulty.app.inject({ url: url(faulty), headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer(faulty)}` } })
-const administered = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, payload?: object): Call => async ({ app, have }) =>
-  await app.inject({ method, url, headers: { authorization: `Bearer ${have.admin}` }, ...(payload === undefined ? {} : { payload }) })
+const posted =
+  (path: string, client: string, form: (faulty: Faulty, code: string) => Record<string, string>): Call =>
+  async (faulty, code) =>
+    await faulty.app.inject({
+      method: 'POST',
+      url: path,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(client) },
+      payload: new URLSearchParams(form(faulty, code)).toString()
+    })
+const got =
+  (url: (faulty: Faulty) => string, bearer?: (faulty: Faulty) => string): Call =>
+  async faulty =>
+    await faulty.app.inject({
+      url: url(faulty),
+      headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer(faulty)}` }
+    })
+const administered =
+  (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, payload?: object): Call =>
+  async ({ app, have }) =>
+    await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${have.admin}` },
+      ...(payload === undefined ? {} : { payload })
+    })
 
-const submitted = (name: keyof Faulty['have']['forms']): Call => async ({ app, have }) => {
-  const { action, form, cookies } = have.forms[name]
-  return await app.inject({ method: 'POST', url: action, headers: { 'content-type': 'application/x-www-form-urlencoded', cookie: cookies }, payload: new URLSearchParams(form).toString() })
-}
-const read = (path: string): Endpoint => ({ route: `GET ${path}`, call: got(() => path, ({ have }) => have.admin), reads: true })
-const changed = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, parameters: Record<string, string> = {}, payload?: object): Endpoint => ({
+const submitted =
+  (name: keyof Faulty['have']['forms']): Call =>
+  async ({ app, have }) => {
+    const { action, form, cookies } = have.forms[name]
+    return await app.inject({
+      method: 'POST',
+      url: action,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', cookie: cookies },
+      payload: new URLSearchParams(form).toString()
+    })
+  }
+const read = (path: string): Endpoint => ({
+  route: `GET ${path}`,
+  call: got(
+    () => path,
+    ({ have }) => have.admin
+  ),
+  reads: true
+})
+const changed = (
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  parameters: Record<string, string> = {},
+  payload?: object
+): Endpoint => ({
   route: `${method} ${path}`,
-  call: administered(method, Object.entries(parameters).reduce((url, [name, value]) => url.replace(`:${name}`, value), path), payload)
+  call: administered(
+    method,
+    Object.entries(parameters).reduce((url, [name, value]) => url.replace(`:${name}`, value), path),
+    payload
+  )
 })
 const USER = { userId: '00000000-0000-4000-8000-000000000002' }
 const CLIENT = { clientId: 'machine-client' }
@@ -112,33 +181,136 @@ interface Endpoint {
 
 /** Every endpoint; a test compares it with the routes of the server. */
 const ENDPOINTS: Record<string, Endpoint> = {
-  'password grant': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'gateway', () => ({ grant_type: 'password', ...credentialsOf('customer1') })) },
-  'refresh grant': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'gateway', ({ have }) => ({ grant_type: 'refresh_token', refresh_token: have.refreshToken })) },
-  'client credentials': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'machine-client', () => ({ grant_type: 'client_credentials' })) },
-  'client credentials, opaque': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'opaque-client', () => ({ grant_type: 'client_credentials' })) },
-  'token exchange': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'gateway', ({ have }) => ({ grant_type: EXCHANGE, subject_token: have.accessToken, subject_token_type: ACCESS_TOKEN_TYPE, audience: 'order-service' })) },
-  'authorization code': { route: 'POST /oauth2/token', call: posted('/oauth2/token', 'web-app', (_, code) => ({ grant_type: 'authorization_code', code, redirect_uri: WEB_APP.redirect_uri, code_verifier: verifier })) },
-  revocation: { route: 'POST /oauth2/revoke', call: posted('/oauth2/revoke', 'gateway', ({ have }) => ({ token: have.refreshToken })) },
-  introspection: { route: 'POST /oauth2/introspect', call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.accessToken })), reads: true },
-  'introspection, opaque': { route: 'POST /oauth2/introspect', call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.opaque })), reads: true },
-  'pushed request': { route: 'POST /oauth2/par', call: posted('/oauth2/par', 'web-app', () => requestOf(challenge) as Record<string, string>) },
+  'password grant': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'gateway', () => ({ grant_type: 'password', ...credentialsOf('customer1') }))
+  },
+  'refresh grant': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'gateway', ({ have }) => ({
+      grant_type: 'refresh_token',
+      refresh_token: have.refreshToken
+    }))
+  },
+  'client credentials': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'machine-client', () => ({ grant_type: 'client_credentials' }))
+  },
+  'client credentials, opaque': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'opaque-client', () => ({ grant_type: 'client_credentials' }))
+  },
+  'token exchange': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'gateway', ({ have }) => ({
+      grant_type: EXCHANGE,
+      subject_token: have.accessToken,
+      subject_token_type: ACCESS_TOKEN_TYPE,
+      audience: 'order-service'
+    }))
+  },
+  'authorization code': {
+    route: 'POST /oauth2/token',
+    call: posted('/oauth2/token', 'web-app', (_, code) => ({
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: WEB_APP.redirect_uri,
+      code_verifier: verifier
+    }))
+  },
+  revocation: {
+    route: 'POST /oauth2/revoke',
+    call: posted('/oauth2/revoke', 'gateway', ({ have }) => ({ token: have.refreshToken }))
+  },
+  introspection: {
+    route: 'POST /oauth2/introspect',
+    call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.accessToken })),
+    reads: true
+  },
+  'introspection, opaque': {
+    route: 'POST /oauth2/introspect',
+    call: posted('/oauth2/introspect', 'gateway', ({ have }) => ({ token: have.opaque })),
+    reads: true
+  },
+  'pushed request': {
+    route: 'POST /oauth2/par',
+    call: posted('/oauth2/par', 'web-app', () => requestOf(challenge) as Record<string, string>)
+  },
   'authorization page': { route: 'GET /oauth2/authorize', call: got(() => CODE_URL), reads: true },
-  'authorization of a signed-in user': { route: 'GET /oauth2/authorize', call: async ({ have }) => await have.signedIn.get(CODE_URL) },
-  'authorization by form': { route: 'POST /oauth2/authorize', call: posted('/oauth2/authorize', 'web-app', () => requestOf(challenge) as Record<string, string>), reads: true },
+  'authorization of a signed-in user': {
+    route: 'GET /oauth2/authorize',
+    call: async ({ have }) => await have.signedIn.get(CODE_URL)
+  },
+  'authorization by form': {
+    route: 'POST /oauth2/authorize',
+    call: posted('/oauth2/authorize', 'web-app', () => requestOf(challenge) as Record<string, string>),
+    reads: true
+  },
   'login form': { route: 'POST /oauth2/authorize/login', call: submitted('login') },
   'consent form': { route: 'POST /oauth2/authorize/consent', call: submitted('consent') },
-  'logout page': { route: 'GET /oauth2/end-session', call: async ({ have }) => await have.signedIn.get('/oauth2/end-session'), reads: true },
-  'logout by form': { route: 'POST /oauth2/end-session', call: posted('/oauth2/end-session', 'web-app', () => ({})), independent: true },
+  'logout page': {
+    route: 'GET /oauth2/end-session',
+    call: async ({ have }) => await have.signedIn.get('/oauth2/end-session'),
+    reads: true
+  },
+  'logout by form': {
+    route: 'POST /oauth2/end-session',
+    call: posted('/oauth2/end-session', 'web-app', () => ({})),
+    independent: true
+  },
   'logout confirmation': { route: 'POST /oauth2/end-session/confirm', call: submitted('logout') },
   'key set': { route: 'GET /oauth2/jwks', call: got(() => '/oauth2/jwks'), reads: true },
-  metadata: { route: 'GET /.well-known/oauth-authorization-server', call: got(() => '/.well-known/oauth-authorization-server'), reads: true },
-  'OpenID metadata': { route: 'GET /.well-known/openid-configuration', call: got(() => '/.well-known/openid-configuration'), reads: true },
+  metadata: {
+    route: 'GET /.well-known/oauth-authorization-server',
+    call: got(() => '/.well-known/oauth-authorization-server'),
+    reads: true
+  },
+  'OpenID metadata': {
+    route: 'GET /.well-known/openid-configuration',
+    call: got(() => '/.well-known/openid-configuration'),
+    reads: true
+  },
   'status list': { route: 'GET /oauth2/status-lists/:listId', call: got(({ have }) => have.listPath), reads: true },
-  'own sessions': { route: 'GET /sessions', call: got(() => '/sessions', ({ have }) => have.own), reads: true },
-  'ending all own sessions': { route: 'DELETE /sessions', call: async ({ app, have }) => await app.inject({ method: 'DELETE', url: '/sessions', headers: { authorization: `Bearer ${have.own}` } }) },
-  'ending an own session': { route: 'DELETE /sessions/:sessionId', call: async ({ app, have }) => await app.inject({ method: 'DELETE', url: `/sessions/${SESSION.sessionId}`, headers: { authorization: `Bearer ${have.own}` } }) },
-  userinfo: { route: 'GET /oauth2/userinfo', call: got(() => '/oauth2/userinfo', ({ have }) => have.accessToken), reads: true },
-  'userinfo by POST': { route: 'POST /oauth2/userinfo', call: async ({ app, have }) => await app.inject({ method: 'POST', url: '/oauth2/userinfo', headers: { authorization: `Bearer ${have.accessToken}` } }), reads: true },
+  'own sessions': {
+    route: 'GET /sessions',
+    call: got(
+      () => '/sessions',
+      ({ have }) => have.own
+    ),
+    reads: true
+  },
+  'ending all own sessions': {
+    route: 'DELETE /sessions',
+    call: async ({ app, have }) =>
+      await app.inject({ method: 'DELETE', url: '/sessions', headers: { authorization: `Bearer ${have.own}` } })
+  },
+  'ending an own session': {
+    route: 'DELETE /sessions/:sessionId',
+    call: async ({ app, have }) =>
+      await app.inject({
+        method: 'DELETE',
+        url: `/sessions/${SESSION.sessionId}`,
+        headers: { authorization: `Bearer ${have.own}` }
+      })
+  },
+  userinfo: {
+    route: 'GET /oauth2/userinfo',
+    call: got(
+      () => '/oauth2/userinfo',
+      ({ have }) => have.accessToken
+    ),
+    reads: true
+  },
+  'userinfo by POST': {
+    route: 'POST /oauth2/userinfo',
+    call: async ({ app, have }) =>
+      await app.inject({
+        method: 'POST',
+        url: '/oauth2/userinfo',
+        headers: { authorization: `Bearer ${have.accessToken}` }
+      }),
+    reads: true
+  },
   'audit trail': read('/audit'),
   'list of users': read('/admin/users'),
   'new user': changed('POST', '/admin/users', {}, { username: 'newcomer', password: 'a good password', roles: [] }),
@@ -146,7 +318,14 @@ const ENDPOINTS: Record<string, Endpoint> = {
   'change of password': changed('PUT', '/admin/users/:userId/password', USER, { password: 'a better password' }),
   'disabling a user': changed('POST', '/admin/users/:userId/disable', USER),
   'enabling a user': changed('POST', '/admin/users/:userId/enable', USER),
-  'sessions of a user': { route: 'GET /admin/users/:userId/sessions', call: got(() => `/admin/users/${USER.userId}/sessions`, ({ have }) => have.admin), reads: true },
+  'sessions of a user': {
+    route: 'GET /admin/users/:userId/sessions',
+    call: got(
+      () => `/admin/users/${USER.userId}/sessions`,
+      ({ have }) => have.admin
+    ),
+    reads: true
+  },
   'ending a user’s sessions': changed('DELETE', '/admin/users/:userId/sessions', USER),
   'ending a session': changed('DELETE', '/admin/sessions/:sessionId', SESSION),
   'list of clients': read('/admin/clients'),
@@ -165,14 +344,17 @@ const ENDPOINTS: Record<string, Endpoint> = {
 }
 
 /** The routes of a server, of its printed tree. */
-function routesOf (tree: string): string[] {
+function routesOf(tree: string): string[] {
   const parents: string[] = []
   return tree.split('\n').flatMap(line => {
     const [, indent = '', path = '', methods = ''] = /^([│ ]*)[├└]── (\S+) \(([^)]*)\)$/.exec(line) ?? []
     if (path === '') return []
     const depth = indent.length / 4
-    parents[depth] = (depth === 0 ? '' : parents[depth - 1] ?? '') + path
-    return methods.split(', ').filter(method => method !== 'HEAD').map(method => `${method} ${parents[depth] ?? ''}`)
+    parents[depth] = (depth === 0 ? '' : (parents[depth - 1] ?? '')) + path
+    return methods
+      .split(', ')
+      .filter(method => method !== 'HEAD')
+      .map(method => `${method} ${parents[depth] ?? ''}`)
   })
 }
 
@@ -186,39 +368,61 @@ t.test('the table of endpoints has every route of the server', async t => {
 /** What would be a claim that something was done. */
 const CLAIMS = /access_token|refresh_token|request_uri|"active":true|"keys"|code=/
 
-async function refuseEverything (t: Test, faulty: Faulty, code: string, mayRead: boolean): Promise<void> {
+async function refuseEverything(t: Test, faulty: Faulty, code: string, mayRead: boolean): Promise<void> {
   // Nothing that an instance remembers is fresh enough any more.
   faulty.clock.advance(20)
-  await Promise.all(Object.entries(ENDPOINTS).map(async ([name, { call, reads, independent }]) => {
-    const { statusCode, body, headers } = await call(faulty, code)
-    if (independent === true) return
-    if (mayRead && reads === true && statusCode < 500) return
-    t.ok(statusCode >= 500, `${name}: ${statusCode}`)
-    t.notMatch(`${body} ${headers.location ?? ''}`, CLAIMS, name)
-    if (statusCode === 503) t.match(headers['retry-after'], /^\d+$/, `${name}: Retry-After`)
-  }))
+  await Promise.all(
+    Object.entries(ENDPOINTS).map(async ([name, { call, reads, independent }]) => {
+      const { statusCode, body, headers } = await call(faulty, code)
+      if (independent === true) return
+      if (mayRead && reads === true && statusCode < 500) return
+      t.ok(statusCode >= 500, `${name}: ${statusCode}`)
+      t.notMatch(`${body} ${headers.location ?? ''}`, CLAIMS, name)
+      if (statusCode === 503) t.match(headers['retry-after'], /^\d+$/, `${name}: Retry-After`)
+    })
+  )
 }
 
-async function recover (t: Test, faulty: Faulty): Promise<void> {
+async function recover(t: Test, faulty: Faulty): Promise<void> {
   const startedAt = process.hrtime.bigint()
-  for (const name of ['key set', 'client credentials', 'refresh grant', 'introspection', 'authorization page', 'list of users']) {
+  for (const name of [
+    'key set',
+    'client credentials',
+    'refresh grant',
+    'introspection',
+    'authorization page',
+    'list of users'
+  ]) {
     let status = 0
-    while (status !== 200 && Number(process.hrtime.bigint() - startedAt) < 1e10) status = (await ENDPOINTS[name]?.call(faulty, ''))?.statusCode ?? 0
+    while (status !== 200 && Number(process.hrtime.bigint() - startedAt) < 1e10) {
+      status = (await ENDPOINTS[name]?.call(faulty, ''))?.statusCode ?? 0
+    }
     t.equal(status, 200, `${name} works again, within ten seconds and without a restart`)
   }
 }
 
 for (const mode of ['stopped', 'silent'] as const) {
-  t.test(`with a database that is ${mode} every endpoint answers 5xx and claims nothing, and works again afterwards`, async t => {
-    const faulty = await startFaulty(t)
-    const code = await faulty.have.code()
-    faulty.proxy.set(mode)
-    await refuseEverything(t, faulty, code, false)
-    faulty.proxy.set('pass')
-    await recover(t, faulty)
-    t.equal((await introspect(faulty.app, faulty.have.accessToken)).active, true, 'the session that was asked to end has not')
-    t.equal((await ENDPOINTS['authorization code']?.call(faulty, code))?.statusCode, 200, 'and the code was not used up')
-  })
+  t.test(
+    `with a database that is ${mode} every endpoint answers 5xx and claims nothing, and works again afterwards`,
+    async t => {
+      const faulty = await startFaulty(t)
+      const code = await faulty.have.code()
+      faulty.proxy.set(mode)
+      await refuseEverything(t, faulty, code, false)
+      faulty.proxy.set('pass')
+      await recover(t, faulty)
+      t.equal(
+        (await introspect(faulty.app, faulty.have.accessToken)).active,
+        true,
+        'the session that was asked to end has not'
+      )
+      t.equal(
+        (await ENDPOINTS['authorization code']?.call(faulty, code))?.statusCode,
+        200,
+        'and the code was not used up'
+      )
+    }
+  )
 }
 
 t.test('with a database that cannot be written, nothing is issued or changed', async t => {
@@ -226,7 +430,11 @@ t.test('with a database that cannot be written, nothing is issued or changed', a
   const { db } = faulty
   const code = await faulty.have.code()
   const name = new URL(faulty.proxy.url).pathname.slice(1)
-  const reconnect = async () => await db.raw('select pg_terminate_backend(pid) from pg_stat_activity where datname = ? and pid <> pg_backend_pid()', [name])
+  const reconnect = async () =>
+    await db.raw(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = ? and pid <> pg_backend_pid()',
+      [name]
+    )
   await db.raw('alter database ?? set default_transaction_read_only = on', [name])
   await reconnect()
   await refuseEverything(t, faulty, code, true)
@@ -235,7 +443,8 @@ t.test('with a database that cannot be written, nothing is issued or changed', a
   await recover(t, faulty)
 })
 
-const count = async (db: Knex, table: string, condition: Record<string, unknown>): Promise<number> => Number((await db(table).where(condition).count('* as n'))[0]?.n)
+const count = async (db: Knex, table: string, condition: Record<string, unknown>): Promise<number> =>
+  Number((await db(table).where(condition).count('* as n'))[0]?.n)
 
 for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
   t.test(`a refresh whose ${mode} is answered 5xx and, repeated, gives the one successor`, async t => {
@@ -269,7 +478,11 @@ for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
     const failed = await login(app, 'customer2')
     t.ok(failed.status >= 500)
     t.notMatch(failed.text, CLAIMS)
-    t.equal(await count(db, 'sessions', {}) - before, mode === 'cut-after-commit' ? 1 : 0, 'at most a session whose refresh token left in no answer')
+    t.equal(
+      (await count(db, 'sessions', {})) - before,
+      mode === 'cut-after-commit' ? 1 : 0,
+      'at most a session whose refresh token left in no answer'
+    )
     t.equal((await login(app, 'customer2')).status, 200)
     const starts = await count(db, 'audit_events', { action: 'session.start' })
     t.equal(starts, await count(db, 'sessions', {}), 'each session has its audit row')
@@ -283,7 +496,8 @@ for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
     const failed = await ENDPOINTS['authorization code']?.call(faulty, code)
     t.ok((failed?.statusCode ?? 0) >= 500)
     const again = await ENDPOINTS['authorization code']?.call(faulty, code)
-    // A code that was committed as used is used: its second use ends the session that nobody holds, and the user logs in again.
+    // A code that was committed as used is used: its second use ends the session that nobody holds, and the user logs
+    // in again.
     t.equal(again?.statusCode, mode === 'cut-after-commit' ? 400 : 200)
     const live = await count(faulty.db, 'sessions', { client_id: 'web-app', ended_at: null })
     t.equal(live - before, mode === 'cut-after-commit' ? 0 : 1)

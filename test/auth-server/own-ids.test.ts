@@ -10,11 +10,16 @@ t.test('neither a request id nor a trace id of a caller is taken, whoever the ca
     await app.inject({
       method: 'POST',
       url: '/oauth2/token',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', authorization, 'x-request-id': requestId, traceparent: `00-${traceId}-${'b'.repeat(16)}-01` },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization,
+        'x-request-id': requestId,
+        traceparent: `00-${traceId}-${'b'.repeat(16)}-01`
+      },
       payload: 'grant_type=client_credentials'
     })
   }
-  let rows: Array<{ request_id: string, trace_id: string }> = []
+  let rows: Array<{ request_id: string; trace_id: string }> = []
   while (rows.length < 2) rows = await db('audit_events')
   t.equal(new Set(rows.map(row => row.request_id)).size, 2)
   for (const row of rows) {

@@ -1,40 +1,64 @@
 import t from 'tap'
 import { claimsOf, introspect, login, post, refresh, startServer, token } from './support/authorization-server.ts'
 
-t.test('O-11: a predecessor gives the same successor byte for byte until the successor was used and the grace has passed', async t => {
-  const { app, clock } = await startServer(t)
-  const first = (await login(app)).body.refresh_token
-  const second = (await refresh(app, first)).body
-  clock.advance(1800)
-  const again = (await refresh(app, first)).body
-  t.equal(again.refresh_token, second.refresh_token, 'minutes later, when the answer was lost')
-  t.not(again.access_token, second.access_token, 'the access token is minted anew')
+t.test(
+  'O-11: a predecessor gives the same successor byte for byte until the successor was used and the grace has passed',
+  async t => {
+    const { app, clock } = await startServer(t)
+    const first = (await login(app)).body.refresh_token
+    const second = (await refresh(app, first)).body
+    clock.advance(1800)
+    const again = (await refresh(app, first)).body
+    t.equal(again.refresh_token, second.refresh_token, 'minutes later, when the answer was lost')
+    t.not(again.access_token, second.access_token, 'the access token is minted anew')
 
-  const third = (await refresh(app, second.refresh_token)).body
-  t.ok(third.refresh_token)
-  clock.advance(10)
-  t.equal((await refresh(app, first)).body.refresh_token, second.refresh_token, 'within the grace after the first use of the successor')
-  t.equal((await refresh(app, third.refresh_token)).status, 200, 'the session lives')
-})
+    const third = (await refresh(app, second.refresh_token)).body
+    t.ok(third.refresh_token)
+    clock.advance(10)
+    t.equal(
+      (await refresh(app, first)).body.refresh_token,
+      second.refresh_token,
+      'within the grace after the first use of the successor'
+    )
+    t.equal((await refresh(app, third.refresh_token)).status, 200, 'the session lives')
+  }
+)
 
-t.test('O-11: a predecessor presented after its successor was used and the grace passed ends that session and no other', async t => {
-  const { app, clock, db, events } = await startServer(t)
-  const stolen = (await login(app)).body
-  const other = (await login(app)).body
-  const second = (await refresh(app, stolen.refresh_token)).body
-  const third = (await refresh(app, second.refresh_token)).body
-  clock.advance(10.001)
-  const replayed = await refresh(app, stolen.refresh_token)
-  t.match([replayed.status, replayed.body.error], [400, 'invalid_grant'])
-  t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'refresh-token-reused' })
-  t.equal((await refresh(app, third.refresh_token)).body.error, 'invalid_grant', 'the newest token of the family is dead')
-  t.strictSame(await introspect(app, third.access_token), { active: false }, 'its access tokens too')
-  const { status_list: reference } = claimsOf(third.access_token).status as { status_list: { idx: number, uri: string } }
-  const { rows } = await db.raw('select get_bit(bits, ?) as bit from status_lists where id = ?', [reference.idx, reference.uri.split('/').at(-1)!])
-  t.equal(rows[0].bit, 1, 'the bit is set')
-  t.equal((await refresh(app, other.refresh_token)).status, 200, 'the other session of the user lives')
-  t.match(await db('sessions').where({ id: claimsOf(third.access_token).sid }).first(), { end_reason: 'refresh-token-reused' })
-})
+t.test(
+  'O-11: a predecessor presented after its successor was used and the grace passed ends that session and no other',
+  async t => {
+    const { app, clock, db, events } = await startServer(t)
+    const stolen = (await login(app)).body
+    const other = (await login(app)).body
+    const second = (await refresh(app, stolen.refresh_token)).body
+    const third = (await refresh(app, second.refresh_token)).body
+    clock.advance(10.001)
+    const replayed = await refresh(app, stolen.refresh_token)
+    t.match([replayed.status, replayed.body.error], [400, 'invalid_grant'])
+    t.match(events.at(-1), { stage: 'grant', outcome: 'denied', reason: 'refresh-token-reused' })
+    t.equal(
+      (await refresh(app, third.refresh_token)).body.error,
+      'invalid_grant',
+      'the newest token of the family is dead'
+    )
+    t.strictSame(await introspect(app, third.access_token), { active: false }, 'its access tokens too')
+    const { status_list: reference } = claimsOf(third.access_token).status as {
+      status_list: { idx: number; uri: string }
+    }
+    const { rows } = await db.raw('select get_bit(bits, ?) as bit from status_lists where id = ?', [
+      reference.idx,
+      reference.uri.split('/').at(-1)!
+    ])
+    t.equal(rows[0].bit, 1, 'the bit is set')
+    t.equal((await refresh(app, other.refresh_token)).status, 200, 'the other session of the user lives')
+    t.match(
+      await db('sessions')
+        .where({ id: claimsOf(third.access_token).sid })
+        .first(),
+      { end_reason: 'refresh-token-reused' }
+    )
+  }
+)
 
 t.test('O-12: 20 parallel refreshes of one token over two instances give one successor', async t => {
   const { app, another, db } = await startServer(t)
@@ -82,7 +106,11 @@ t.test('O-14: a refresh token is of use to its own client only, and the scope do
   t.equal((await refresh(app, own, { scope: 'orders:read admin' })).body.error, 'invalid_scope')
   const narrowed = await refresh(app, own, { scope: 'orders:read' })
   t.equal(narrowed.body.scope, 'orders:read')
-  t.equal((await refresh(app, narrowed.body.refresh_token)).body.scope, 'orders:read restaurants:read', 'narrowing one token narrows not the session')
+  t.equal(
+    (await refresh(app, narrowed.body.refresh_token)).body.scope,
+    'orders:read restaurants:read',
+    'narrowing one token narrows not the session'
+  )
 })
 
 t.test('when a session has ended, none of its refresh tokens gives anything, also within the grace', async t => {

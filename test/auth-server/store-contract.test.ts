@@ -5,7 +5,9 @@ import { testDatabase } from '../support/database.ts'
 const titles = STORE_CHECKS.map(({ title }) => title)
 
 t.test('the PostgreSQL store keeps the storage contract', async t => {
-  const { db } = await testDatabase(t, 'auth-server-empty', async db => { await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' }) })
+  const { db } = await testDatabase(t, 'auth-server-empty', async db => {
+    await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
+  })
   for (const { title, run } of STORE_CHECKS) await t.resolves(run(postgresStore(db)), title)
 })
 
@@ -24,7 +26,15 @@ const broken = (fault: Fault, store: Store = memoryStore(), isInside = false): S
 })
 
 const FAULTS: Record<string, Fault> = {
-  'a rotation ignores what was there': ({ sessions }) => ({ sessions: { ...sessions, rotate: async rotation => { await sessions.rotate(rotation); return true } } }),
+  'a rotation ignores what was there': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      rotate: async rotation => {
+        await sessions.rotate(rotation)
+        return true
+      }
+    }
+  }),
   'a rotation looks and writes in two steps': ({ sessions }) => ({
     sessions: {
       ...sessions,
@@ -37,42 +47,176 @@ const FAULTS: Record<string, Fault> = {
     }
   }),
   'a rotation does not ask whether the session has ended': ({ sessions }) => ({
-    sessions: { ...sessions, rotate: async rotation => await sessions.rotate(rotation) || (await sessions.find(rotation.sessionId))?.session.endedAtMs !== null }
+    sessions: {
+      ...sessions,
+      rotate: async rotation =>
+        (await sessions.rotate(rotation)) || (await sessions.find(rotation.sessionId))?.session.endedAtMs !== null
+    }
   }),
-  'two late repeats in a row are both noted': ({ sessions }) => ({ sessions: { ...sessions, noteLateRepeat: async hash => { await sessions.noteLateRepeat(hash); return true } } }),
-  'a late repeat is forgotten': ({ sessions }) => ({ sessions: { ...sessions, noteLateRepeat: async hash => (await sessions.findByRefreshToken(hash))?.session.endedAtMs === null } }),
+  'two late repeats in a row are both noted': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      noteLateRepeat: async hash => {
+        await sessions.noteLateRepeat(hash)
+        return true
+      }
+    }
+  }),
+  'a late repeat is forgotten': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      noteLateRepeat: async hash => (await sessions.findByRefreshToken(hash))?.session.endedAtMs === null
+    }
+  }),
   'an end tells of sessions that had ended': ({ sessions }) => ({
-    sessions: { ...sessions, end: async (selector, reason, nowMs) => { const ended = await sessions.end(selector, reason, nowMs); return ended.length === 0 && selector.kind === 'session' ? [(await sessions.find(selector.sessionId))?.session].flatMap(session => session ?? []) : ended } }
+    sessions: {
+      ...sessions,
+      end: async (selector, reason, nowMs) => {
+        const ended = await sessions.end(selector, reason, nowMs)
+        return ended.length === 0 && selector.kind === 'session'
+          ? [(await sessions.find(selector.sessionId))?.session].flatMap(session => session ?? [])
+          : ended
+      }
+    }
   }),
-  'the list has ended sessions': ({ sessions }) => ({ sessions: { ...sessions, listOfUser: async userId => await sessions.listOfUser(userId, 0) } }),
-  'a code is used twice': ({ authorizationCodes }) => ({ authorizationCodes: { ...authorizationCodes, use: async (hash, id) => { await authorizationCodes.use(hash, id); return true } } }),
-  'a pushed request stays': ({ pushedRequests }) => ({ pushedRequests: { ...pushedRequests, remove: async () => true } }),
-  'consent is replaced': ({ consents }) => ({ consents: { ...consents, add: async (userId, clientId, scopes, nowMs) => { await consents.remove(userId, clientId); await consents.add(userId, clientId, scopes, nowMs) } } }),
+  'the list has ended sessions': ({ sessions }) => ({
+    sessions: { ...sessions, listOfUser: async userId => await sessions.listOfUser(userId, 0) }
+  }),
+  'a code is used twice': ({ authorizationCodes }) => ({
+    authorizationCodes: {
+      ...authorizationCodes,
+      use: async (hash, id) => {
+        await authorizationCodes.use(hash, id)
+        return true
+      }
+    }
+  }),
+  'a pushed request stays': ({ pushedRequests }) => ({
+    pushedRequests: { ...pushedRequests, remove: async () => true }
+  }),
+  'consent is replaced': ({ consents }) => ({
+    consents: {
+      ...consents,
+      add: async (userId, clientId, scopes, nowMs) => {
+        await consents.remove(userId, clientId)
+        await consents.add(userId, clientId, scopes, nowMs)
+      }
+    }
+  }),
   'a renewed sign-in keeps its secret': ({ signIns }) => ({ signIns: { ...signIns, renew: async () => true } }),
   'an ended sign-in counts as live': ({ signIns }) => ({ signIns: { ...signIns, end: async () => [] } }),
   'a transaction that fails stays': store => ({ transaction: async work => await work(store) }),
-  'a late rehash undoes a new password': ({ users }) => ({ users: { ...users, rehash: async (id, _previous, hash) => { await users.setPasswordHash(id, hash, 0) } } }),
-  'two users have one name': ({ users }) => ({ users: { ...users, create: async (user, nowMs) => { await users.create(user, nowMs); return true } } }),
-  'a client is used as it was': ({ clients }) => ({ clients: { ...clients, lockForUse: async id => { const found = await clients.find(id); return found === null ? null : { ...found, disabledAtMs: null } } } }),
+  'a late rehash undoes a new password': ({ users }) => ({
+    users: {
+      ...users,
+      rehash: async (id, _previous, hash) => {
+        await users.setPasswordHash(id, hash, 0)
+      }
+    }
+  }),
+  'two users have one name': ({ users }) => ({
+    users: {
+      ...users,
+      create: async (user, nowMs) => {
+        await users.create(user, nowMs)
+        return true
+      }
+    }
+  }),
+  'a client is used as it was': ({ clients }) => ({
+    clients: {
+      ...clients,
+      lockForUse: async id => {
+        const found = await clients.find(id)
+        return found === null ? null : { ...found, disabledAtMs: null }
+      }
+    }
+  }),
   'an old secret lives on': ({ clients }) => ({ clients: { ...clients, expireOtherSecrets: async () => {} } }),
-  'a key step is no compare-and-set': ({ signingKeys }) => ({ signingKeys: { ...signingKeys, move: async (kid, from, to, nowMs) => { await signingKeys.move(kid, from, to, nowMs); return true } } }),
+  'a key step is no compare-and-set': ({ signingKeys }) => ({
+    signingKeys: {
+      ...signingKeys,
+      move: async (kid, from, to, nowMs) => {
+        await signingKeys.move(kid, from, to, nowMs)
+        return true
+      }
+    }
+  }),
   'positions are given out in order': ({ statusLists }) => {
     let next = 0
-    return { statusLists: { ...statusLists, allocate: async (size, nowMs) => ({ ...await statusLists.allocate(size, nowMs), index: next++ }) } }
+    return {
+      statusLists: {
+        ...statusLists,
+        allocate: async (size, nowMs) => ({ ...(await statusLists.allocate(size, nowMs)), index: next++ })
+      }
+    }
   },
-  'a revocation forgets the version': ({ statusLists }) => ({ statusLists: { ...statusLists, version: async listId => await statusLists.read(listId) === null ? null : 1 } }),
+  'a revocation forgets the version': ({ statusLists }) => ({
+    statusLists: { ...statusLists, version: async listId => ((await statusLists.read(listId)) === null ? null : 1) }
+  }),
   'a revocation is lost': ({ statusLists }) => ({ statusLists: { ...statusLists, revoke: async () => {} } }),
-  'an id is used twice': ({ replays }) => ({ replays: { record: async (id, nowMs) => { await replays.record(id, nowMs); return true } } }),
-  'a claim leases nothing': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, claim: async claim => await logoutNotices.claim({ ...claim, leaseUntilMs: claim.nowMs }) } }),
-  'a late attempt moves a notice that another one has': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, postpone: async (notice, atMs) => { for (const attempts of [1, 2]) await logoutNotices.postpone({ ...notice, attempts }, atMs) } } }),
-  'a notice is never settled': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, remove: async () => true } }),
-  'tidying forgets sessions': ({ housekeeping }) => ({ housekeeping: { removeExpired: async rules => await housekeeping.removeExpired({ ...rules, endedBeforeMs: 0 }) } }),
-  'tidying removes what lives': ({ housekeeping }) => ({ housekeeping: { removeExpired: async rules => await housekeeping.removeExpired({ ...rules, endedBeforeMs: rules.endedBeforeMs + 1e10 }) } }),
-  'a use of a successor is not told': ({ sessions }) => ({ sessions: { ...sessions, findByRefreshToken: async hash => { const found = await sessions.findByRefreshToken(hash); return found === null ? null : { ...found, successorUsedAtMs: null } } } }),
-  'a session comes with a user of another moment': ({ sessions }) => ({ sessions: { ...sessions, findByRefreshToken: async hash => { const found = await sessions.findByRefreshToken(hash); return found === null ? null : { ...found, user: { ...found.user, roles: [] } } } } }),
-  'an end by sign-in ends nothing': ({ sessions }) => ({ sessions: { ...sessions, end: async (selector, reason, nowMs) => selector.kind === 'sign-in' ? [] : await sessions.end(selector, reason, nowMs) } }),
+  'an id is used twice': ({ replays }) => ({
+    replays: {
+      record: async (id, nowMs) => {
+        await replays.record(id, nowMs)
+        return true
+      }
+    }
+  }),
+  'a claim leases nothing': ({ logoutNotices }) => ({
+    logoutNotices: {
+      ...logoutNotices,
+      claim: async claim => await logoutNotices.claim({ ...claim, leaseUntilMs: claim.nowMs })
+    }
+  }),
+  'a late attempt moves a notice that another one has': ({ logoutNotices }) => ({
+    logoutNotices: {
+      ...logoutNotices,
+      postpone: async (notice, atMs) => {
+        for (const attempts of [1, 2]) await logoutNotices.postpone({ ...notice, attempts }, atMs)
+      }
+    }
+  }),
+  'a notice is never settled': ({ logoutNotices }) => ({
+    logoutNotices: { ...logoutNotices, remove: async () => true }
+  }),
+  'tidying forgets sessions': ({ housekeeping }) => ({
+    housekeeping: { removeExpired: async rules => await housekeeping.removeExpired({ ...rules, endedBeforeMs: 0 }) }
+  }),
+  'tidying removes what lives': ({ housekeeping }) => ({
+    housekeeping: {
+      removeExpired: async rules =>
+        await housekeeping.removeExpired({ ...rules, endedBeforeMs: rules.endedBeforeMs + 1e10 })
+    }
+  }),
+  'a use of a successor is not told': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      findByRefreshToken: async hash => {
+        const found = await sessions.findByRefreshToken(hash)
+        return found === null ? null : { ...found, successorUsedAtMs: null }
+      }
+    }
+  }),
+  'a session comes with a user of another moment': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      findByRefreshToken: async hash => {
+        const found = await sessions.findByRefreshToken(hash)
+        return found === null ? null : { ...found, user: { ...found.user, roles: [] } }
+      }
+    }
+  }),
+  'an end by sign-in ends nothing': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      end: async (selector, reason, nowMs) =>
+        selector.kind === 'sign-in' ? [] : await sessions.end(selector, reason, nowMs)
+    }
+  }),
   'a session keeps its position': ({ sessions }) => ({ sessions: { ...sessions, setStatus: async () => {} } }),
-  'a part of a transaction that fails stays': (store, isInside) => isInside ? { transaction: async work => await work(store) } : {},
+  'a part of a transaction that fails stays': (store, isInside) =>
+    isInside ? { transaction: async work => await work(store) } : {},
   'a reader gets what others change': ({ users }) => ({
     users: {
       ...users,
@@ -85,12 +229,34 @@ const FAULTS: Record<string, Fault> = {
       }
     }
   }),
-  'two clients have one id': ({ clients }) => ({ clients: { ...clients, create: async (client, nowMs) => { await clients.create(client, nowMs); return true } } }),
+  'two clients have one id': ({ clients }) => ({
+    clients: {
+      ...clients,
+      create: async (client, nowMs) => {
+        await clients.create(client, nowMs)
+        return true
+      }
+    }
+  }),
   'a scope is everywhere': ({ scopes }) => ({ scopes: { ...scopes, ofAudience: async () => await scopes.list() } }),
-  'two keys sign': ({ signingKeys }) => ({ signingKeys: { ...signingKeys, add: async key => { await signingKeys.add(key).catch(() => {}) } } }),
+  'two keys sign': ({ signingKeys }) => ({
+    signingKeys: {
+      ...signingKeys,
+      add: async key => {
+        await signingKeys.add(key).catch(() => {})
+      }
+    }
+  }),
   'an opaque token stays': ({ opaqueTokens }) => ({ opaqueTokens: { ...opaqueTokens, remove: async () => {} } }),
   'a notice is lost': ({ logoutNotices }) => ({ logoutNotices: { ...logoutNotices, add: async () => {} } }),
-  'waits do not grow': ({ loginAttempts }) => ({ loginAttempts: { ...loginAttempts, recordFailure: async failure => { await loginAttempts.recordFailure({ ...failure, longestWaitMs: failure.firstWaitMs }) } } })
+  'waits do not grow': ({ loginAttempts }) => ({
+    loginAttempts: {
+      ...loginAttempts,
+      recordFailure: async failure => {
+        await loginAttempts.recordFailure({ ...failure, longestWaitMs: failure.firstWaitMs })
+      }
+    }
+  })
 }
 
 t.test('the checks find a store that breaks a promise, each of them', async t => {
@@ -98,10 +264,18 @@ t.test('the checks find a store that breaks a promise, each of them', async t =>
   for (const [fault, plant] of Object.entries(FAULTS)) {
     const store = broken(plant)
     const failed: string[] = []
-    for (const { title, run } of STORE_CHECKS) await run(store).catch(() => { failed.push(title) })
+    for (const { title, run } of STORE_CHECKS) {
+      await run(store).catch(() => {
+        failed.push(title)
+      })
+    }
     t.not(failed.length, 0, fault)
     for (const title of failed) shown.add(title)
   }
-  t.strictSame(titles.filter(title => !shown.has(title)), [], 'every check has failed for some fault')
+  t.strictSame(
+    titles.filter(title => !shown.has(title)),
+    [],
+    'every check has failed for some fault'
+  )
   t.equal(new Set(titles).size, titles.length, 'titles are unique')
 })

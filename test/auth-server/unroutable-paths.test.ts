@@ -7,11 +7,22 @@ t.test('a path that cannot be decoded is Problem Details that no cache keeps, an
     const answer = await app.inject({ method: url.startsWith('/admin') ? 'PUT' : 'GET', url })
     t.equal(answer.statusCode, 400, url)
     t.match(answer.headers, { 'content-type': /^application\/problem\+json/, 'cache-control': 'no-store' }, url)
-    t.same(answer.json(), { type: 'about:blank', title: 'The request is not valid', status: 400, code: 'SALLYPORT_CONTEXT_REQUEST_INVALID' })
+    t.same(answer.json(), {
+      type: 'about:blank',
+      title: 'The request is not valid',
+      status: 400,
+      code: 'SALLYPORT_CONTEXT_REQUEST_INVALID'
+    })
   }
   await app.sealAudit()
-  const rows: Array<{ action: string, outcome: string, reason: string, repeats: number }> = await db('audit_events')
+  const rows: Array<{ action: string; outcome: string; reason: string; repeats: number }> = await db('audit_events')
   t.ok(rows.length > 0)
-  t.same(new Set(rows.map(({ action, outcome, reason }) => `${action} ${outcome} ${reason}`)), new Set(['request.refused denied path-undecodable']))
-  t.equal(rows.reduce((sum, { repeats }) => sum + repeats, 0), 3)
+  t.same(
+    new Set(rows.map(({ action, outcome, reason }) => `${action} ${outcome} ${reason}`)),
+    new Set(['request.refused denied path-undecodable'])
+  )
+  t.equal(
+    rows.reduce((sum, { repeats }) => sum + repeats, 0),
+    3
+  )
 })

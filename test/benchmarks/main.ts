@@ -4,17 +4,41 @@ import { parseArgs } from 'node:util'
 import { machine, runBenchmark } from './harness/run.ts'
 import type { Benchmark, Measured, Measurement } from './harness/types.ts'
 
-const { positionals: [name], values } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
+const {
+  positionals: [name],
+  values
+} = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
 const file = new URL(`${name ?? ''}.bench.ts`, import.meta.url)
 if (name === undefined || !/^[\w-]+$/.test(name) || !existsSync(file)) {
-  const names = readdirSync(new URL('.', import.meta.url)).filter(entry => entry.endsWith('.bench.ts')).map(entry => entry.replace('.bench.ts', ''))
+  const names = readdirSync(new URL('.', import.meta.url))
+    .filter(entry => entry.endsWith('.bench.ts'))
+    .map(entry => entry.replace('.bench.ts', ''))
   console.error(`usage: npm run bench -- <name> [--json FILE]; names: ${names.join(', ')}`)
   process.exit(1)
 }
-const module = await import(file.href) as { benchmark: Benchmark } | { measurement: Measurement }
-const report = 'measurement' in module ? { machine: machine(), ...await module.measurement(console.log) } : await runBenchmark(module.benchmark, console.log)
+const module = (await import(file.href)) as { benchmark: Benchmark } | { measurement: Measurement }
+const report =
+  'measurement' in module
+    ? { machine: machine(), ...(await module.measurement(console.log)) }
+    : await runBenchmark(module.benchmark, console.log)
 console.log(report.machine)
-if ('values' in report) for (const [value, measured] of Object.entries(report.values)) console.log(`${value}: ${measured}`)
-else for (const [candidate, operations] of Object.entries(report.candidates)) console.table({ [candidate]: Object.fromEntries(Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [`${operation} (µs CPU)`, cpuMicrosPerRequest])) })
-for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['goals'][string]>(report.goals)) console.log(`${goal}: ${value} (goal ${better === 'higher' ? '≥' : '≤'} ${wanted}: ${(better === 'higher' ? value >= wanted : value <= wanted) ? 'reached' : 'not reached'})`)
+if ('values' in report) {
+  for (const [value, measured] of Object.entries(report.values)) console.log(`${value}: ${measured}`)
+} else {
+  for (const [candidate, operations] of Object.entries(report.candidates)) {
+    console.table({
+      [candidate]: Object.fromEntries(
+        Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [
+          `${operation} (µs CPU)`,
+          cpuMicrosPerRequest
+        ])
+      )
+    })
+  }
+}
+for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['goals'][string]>(report.goals)) {
+  console.log(
+    `${goal}: ${value} (goal ${better === 'higher' ? '≥' : '≤'} ${wanted}: ${(better === 'higher' ? value >= wanted : value <= wanted) ? 'reached' : 'not reached'})`
+  )
+}
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)

@@ -13,9 +13,9 @@ const SETTLED_MS = 150
 const GIVE_UP_MS = 10_000
 
 /**
- * How long a token is still accepted after the refresh token of its session was revoked: at resource servers that poll the
- * status list each second, over two instances on one PostgreSQL. Counted from the moment the revocation is sent, until the
- * last of the verifiers refuses. Beside it, how long after the answer every instance publishes the new list.
+ * How long a token is still accepted after the refresh token of its session was revoked: at resource servers that poll
+ * the status list each second, over two instances on one PostgreSQL. Counted from the moment the revocation is sent,
+ * until the last of the verifiers refuses. Beside it, how long after the answer every instance publishes the new list.
  */
 export const measurement: Measurement = async log => {
   const servers = await startRealAuthServers(INSTANCES)
@@ -32,17 +32,23 @@ export const measurement: Measurement = async log => {
     const published: number[] = []
     for (let n = 0; n < REVOCATIONS; n++) {
       const { access_token: token, refresh_token: refreshToken } = await servers.login(n, 'load0')
-      for (const { verify } of verifiers) if (!await verify(token)) throw new Error('a fresh token was refused')
+      for (const { verify } of verifiers) if (!(await verify(token))) throw new Error('a fresh token was refused')
       // At a random phase of the polls, and late enough that what the instances publish is from after the login.
       await delay(SETTLED_MS + Math.random() * POLL_MS)
-      const etags = await Promise.all(servers.origins.map(async (_, instance) => await entityTag(servers, instance, token)))
+      const etags = await Promise.all(
+        servers.origins.map(async (_, instance) => await entityTag(servers, instance, token))
+      )
       const startedAt = performance.now()
       const { status } = await servers.post(n, '/oauth2/revoke', { token: refreshToken })
       if (status !== 200) throw new Error(`revocation answered ${status}`)
       const answeredAt = performance.now()
       const [ends, lists] = await Promise.all([
-        Promise.all(verifiers.map(async ({ verify }) => await until(async () => !await verify(token)))),
-        Promise.all(etags.map(async (before, instance) => await until(async () => await entityTag(servers, instance, token) !== before)))
+        Promise.all(verifiers.map(async ({ verify }) => await until(async () => !(await verify(token))))),
+        Promise.all(
+          etags.map(
+            async (before, instance) => await until(async () => (await entityTag(servers, instance, token)) !== before)
+          )
+        )
       ])
       refused.push(Math.max(...ends) - startedAt)
       published.push(Math.max(...lists) - answeredAt)
@@ -69,10 +75,19 @@ export const measurement: Measurement = async log => {
   }
 }
 
-function openVerifier (servers: RealAuthServers, instance: number): { verify: (token: string) => Promise<boolean>, close: () => Promise<void> } {
+function openVerifier(
+  servers: RealAuthServers,
+  instance: number
+): { verify: (token: string) => Promise<boolean>; close: () => Promise<void> } {
   const fetch = servers.fetchFrom(instance)
   const keys = createJwksKeySource({ jwksUri: `${ISSUER}/oauth2/jwks`, fetch })
-  const status = createStatusListSource({ issuer: ISSUER, keys, allowedUris: `${ISSUER}/oauth2/status-lists/`, pollMs: POLL_MS, fetch })
+  const status = createStatusListSource({
+    issuer: ISSUER,
+    keys,
+    allowedUris: `${ISSUER}/oauth2/status-lists/`,
+    pollMs: POLL_MS,
+    fetch
+  })
   const verifier = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys, status })
   return {
     verify: async token => {
@@ -84,20 +99,24 @@ function openVerifier (servers: RealAuthServers, instance: number): { verify: (t
         throw error
       }
     },
-    close: async () => { await Promise.all([keys.close(), status.close()]) }
+    close: async () => {
+      await Promise.all([keys.close(), status.close()])
+    }
   }
 }
 
 /** The entity tag of the list that the token names, at one instance. */
-async function entityTag (servers: RealAuthServers, instance: number, token: string): Promise<string | null> {
-  const { status } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { status: { status_list: { uri: string } } }
+async function entityTag(servers: RealAuthServers, instance: number, token: string): Promise<string | null> {
+  const { status } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+    status: { status_list: { uri: string } }
+  }
   return (await servers.get(instance, new URL(status.status_list.uri).pathname)).etag
 }
 
 /** When the condition first held. */
-async function until (condition: () => Promise<boolean>): Promise<number> {
+async function until(condition: () => Promise<boolean>): Promise<number> {
   const startedAt = performance.now()
-  while (!await condition()) {
+  while (!(await condition())) {
     if (performance.now() - startedAt > GIVE_UP_MS) throw new Error(`not within ${GIVE_UP_MS} ms`)
     await delay(LOOK_AGAIN_MS)
   }

@@ -3,9 +3,11 @@ import { databaseTarget, ensureDatabase, PROCESSES, rolesOf, type DatabaseTarget
 import t, { type Test } from 'tap'
 import { clusterUrl, connect } from '../support/database.ts'
 
-function target (t: Test, adminUrl = clusterUrl()): { target: DatabaseTarget, passwords: Record<string, string> } {
+function target(t: Test, adminUrl = clusterUrl()): { target: DatabaseTarget; passwords: Record<string, string> } {
   const name = `launcher_${randomBytes(6).toString('hex')}`
-  const passwords = Object.fromEntries(Object.values(rolesOf(name)).map(role => [role, randomBytes(12).toString('hex')]))
+  const passwords = Object.fromEntries(
+    Object.values(rolesOf(name)).map(role => [role, randomBytes(12).toString('hex')])
+  )
   t.after(async () => {
     const admin = connect(clusterUrl(), 1)
     await admin.raw('drop database if exists ??', [name])
@@ -15,7 +17,7 @@ function target (t: Test, adminUrl = clusterUrl()): { target: DatabaseTarget, pa
   return { target: { adminUrl, name, origin: 'DATABASE_URL' }, passwords }
 }
 
-async function query (url: string, sql: string): Promise<unknown> {
+async function query(url: string, sql: string): Promise<unknown> {
   const db = connect(url, 1)
   return db.raw(sql).finally(() => db.destroy())
 }
@@ -67,18 +69,41 @@ t.test('a role without the right, a wrong password, a dead server and no URL are
   const made = await ensureDatabase(one, passwords)
   const { target: two } = target(t, made.appUrl)
   const name = 'LauncherError'
-  await t.rejects(ensureDatabase(two, passwords), { name, message: /^The role of DATABASE_URL may not make database .* needs CREATEDB and CREATEROLE$/ })
+  await t.rejects(ensureDatabase(two, passwords), {
+    name,
+    message: /^The role of DATABASE_URL may not make database .* needs CREATEDB and CREATEROLE$/
+  })
   const wrong = new URL(clusterUrl())
   wrong.password = 'wrong'
-  await t.rejects(ensureDatabase({ ...one, adminUrl: wrong.href }, passwords), { name, message: /DATABASE_URL cannot be used: password authentication failed/ })
-  await t.rejects(ensureDatabase({ ...one, adminUrl: 'postgres://u:p@127.0.0.1:1/x' }, passwords), { name, message: /cannot be used: .*ECONNREFUSED/ })
-  await t.rejects(ensureDatabase({ ...one, adminUrl: 'mysql://x' }, passwords), { name, message: 'DATABASE_URL is not a postgres:// URL' })
+  await t.rejects(ensureDatabase({ ...one, adminUrl: wrong.href }, passwords), {
+    name,
+    message: /DATABASE_URL cannot be used: password authentication failed/
+  })
+  await t.rejects(ensureDatabase({ ...one, adminUrl: 'postgres://u:p@127.0.0.1:1/x' }, passwords), {
+    name,
+    message: /cannot be used: .*ECONNREFUSED/
+  })
+  await t.rejects(ensureDatabase({ ...one, adminUrl: 'mysql://x' }, passwords), {
+    name,
+    message: 'DATABASE_URL is not a postgres:// URL'
+  })
 })
 
 t.test('a process can be given its own database', async t => {
   const entry = PROCESSES.find(({ name }) => name === 'order-service')!
-  t.same(databaseTarget(entry, 'postgres://s', {}), { adminUrl: 'postgres://s', name: 'sallyport_order_service', origin: 'DATABASE_URL' })
+  t.same(databaseTarget(entry, 'postgres://s', {}), {
+    adminUrl: 'postgres://s',
+    name: 'sallyport_order_service',
+    origin: 'DATABASE_URL'
+  })
   const own = { ORDER_SERVICE_DATABASE_URL: 'postgres://u:p@h/orders' }
-  t.same(databaseTarget(entry, 'postgres://s', own), { adminUrl: own.ORDER_SERVICE_DATABASE_URL, name: 'orders', origin: 'ORDER_SERVICE_DATABASE_URL' })
-  t.throws(() => databaseTarget(entry, 'postgres://s', { ORDER_SERVICE_DATABASE_URL: 'postgres://h' }), { name: 'LauncherError', message: /has to name a database/ })
+  t.same(databaseTarget(entry, 'postgres://s', own), {
+    adminUrl: own.ORDER_SERVICE_DATABASE_URL,
+    name: 'orders',
+    origin: 'ORDER_SERVICE_DATABASE_URL'
+  })
+  t.throws(() => databaseTarget(entry, 'postgres://s', { ORDER_SERVICE_DATABASE_URL: 'postgres://h' }), {
+    name: 'LauncherError',
+    message: /has to name a database/
+  })
 })

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { startPostgres } from '@sallyport/local'
 import t from 'tap'
 
-async function gone (pid: number): Promise<boolean> {
+async function gone(pid: number): Promise<boolean> {
   for (const deadline = Date.now() + 8_000; Date.now() < deadline; await delay(20)) {
     try {
       process.kill(pid, 0)
@@ -21,8 +21,12 @@ async function gone (pid: number): Promise<boolean> {
 
 t.test('after kill -9 of a launcher its database ends by itself, and the next start finds the data', async t => {
   const directory = join(mkdtempSync(join(tmpdir(), 'sallyport-keeper-')), 'cluster')
-  const launcher = fork(fileURLToPath(new URL('fixtures/launcher.ts', import.meta.url)), [directory], { execArgv: ['--conditions=@sallyport/source'] })
-  const [{ postgres, dataDirectory }] = await once(launcher, 'message') as [{ postgres: number, dataDirectory: string }]
+  const launcher = fork(fileURLToPath(new URL('fixtures/launcher.ts', import.meta.url)), [directory], {
+    execArgv: ['--conditions=@sallyport/source']
+  })
+  const [{ postgres, dataDirectory }] = (await once(launcher, 'message')) as [
+    { postgres: number; dataDirectory: string }
+  ]
   launcher.kill('SIGKILL')
   t.ok(await gone(postgres), 'no database is left')
   const next = await startPostgres({ directory, keeper: true })

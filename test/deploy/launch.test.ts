@@ -9,18 +9,29 @@ import { fileURLToPath } from 'node:url'
 import { allPorts, requireFreePorts } from '@sallyport/local'
 import t from 'tap'
 
-const PORT_BASE = 20_000 + process.pid % 20_000
+const PORT_BASE = 20_000 + (process.pid % 20_000)
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-launch-'))
 // Open to the database's user, so that no copy of the binaries is made.
 chmodSync(directory, 0o711)
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 
-interface Run { child: ChildProcess, output: () => string, ended: Promise<string>, ready: Promise<void> }
+interface Run {
+  child: ChildProcess
+  output: () => string
+  ended: Promise<string>
+  ready: Promise<void>
+}
 
-function start (): Run {
-  const child = fork(fileURLToPath(new URL('fixtures/run-launcher.ts', import.meta.url)), [directory, String(PORT_BASE)], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: ['--conditions=@sallyport/source'], env: { ...process.env, DATABASE_URL: undefined }
-  })
+function start(): Run {
+  const child = fork(
+    fileURLToPath(new URL('fixtures/run-launcher.ts', import.meta.url)),
+    [directory, String(PORT_BASE)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: ['--conditions=@sallyport/source'],
+      env: { ...process.env, DATABASE_URL: undefined }
+    }
+  )
   let output = ''
   const ready = Promise.withResolvers<void>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -36,7 +47,7 @@ function start (): Run {
   return { child, output: () => output, ended, ready: ready.promise }
 }
 
-async function untilPortsAreFree (): Promise<void> {
+async function untilPortsAreFree(): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {
     try {
       await requireFreePorts(allPorts(PORT_BASE))
@@ -58,7 +69,16 @@ t.test('everything starts, tells its facts, refuses a second launcher, and stops
     issuer: `https://localhost:${PORT_BASE + 1}`,
     caFile: join(directory, 'certificates', 'ca.pem'),
     operations: { 'order-service': `http://127.0.0.1:${PORT_BASE + 102}` },
-    clients: [{ clientId: 'machine-client', clientSecret: /^demo-/, grantTypes: ['client_credentials'], scopes: ['orders:read'], audiences: ['sallyport-gateway'] }, { clientId: 'native-app', redirectUris: ['http://127.0.0.1/callback'] }]
+    clients: [
+      {
+        clientId: 'machine-client',
+        clientSecret: /^demo-/,
+        grantTypes: ['client_credentials'],
+        scopes: ['orders:read'],
+        audiences: ['sallyport-gateway']
+      },
+      { clientId: 'native-app', redirectUris: ['http://127.0.0.1/callback'] }
+    ]
   })
   t.equal(facts.clients[1].clientSecret, undefined)
   t.equal(facts.users.length, 7)
@@ -77,21 +97,24 @@ t.test('everything starts, tells its facts, refuses a second launcher, and stops
   await untilPortsAreFree()
 })
 
-t.test('after kill -9 of the launcher nothing is left; the next start works; when one process dies it is named and everything stops', async t => {
-  const killed = start()
-  await killed.ready
-  killed.child.kill('SIGKILL')
-  await killed.ended
-  await untilPortsAreFree()
+t.test(
+  'after kill -9 of the launcher nothing is left; the next start works; when one process dies it is named and everything stops',
+  async t => {
+    const killed = start()
+    await killed.ready
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    await untilPortsAreFree()
 
-  const next = start()
-  await next.ready
-  const pid = await (await fetch(`http://127.0.0.1:${PORT_BASE + 2}/pid`)).json() as number
-  process.kill(pid, 'SIGKILL')
-  t.equal(await next.ended, '1')
-  t.match(next.output(), /launcher: order-service ended \(signal SIGKILL\)/)
-  await untilPortsAreFree()
-})
+    const next = start()
+    await next.ready
+    const pid = (await (await fetch(`http://127.0.0.1:${PORT_BASE + 2}/pid`)).json()) as number
+    process.kill(pid, 'SIGKILL')
+    t.equal(await next.ended, '1')
+    t.match(next.output(), /launcher: order-service ended \(signal SIGKILL\)/)
+    await untilPortsAreFree()
+  }
+)
 
 t.test('a taken port is one clear line', async t => {
   const server = createServer().listen(PORT_BASE + 3, '127.0.0.1')

@@ -33,7 +33,11 @@ t.test('a server left behind by a killed parent is stopped by the next start', a
 })
 
 t.test('a test file gets a database of its own, made from a template', async t => {
-  const prepare = async (db: import('knex').Knex): Promise<void> => { await db.schema.createTable('thing', table => { table.increments() }) }
+  const prepare = async (db: import('knex').Knex): Promise<void> => {
+    await db.schema.createTable('thing', table => {
+      table.increments()
+    })
+  }
   const first = await testDatabase(t, 'self-test', prepare)
   const second = await testDatabase(t, 'self-test', prepare)
   await first.db('thing').insert({})

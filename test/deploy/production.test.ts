@@ -3,7 +3,10 @@ import { loadSettings } from '@sallyport/configuration'
 import { settingsSchema as authServer } from '@sallyport/auth-server'
 import { settingsSchema as gateway } from '@sallyport/reference-gateway'
 
-const mistakesOf = (schema: Parameters<typeof loadSettings>[0]['schema'], environment: Record<string, string>): string => {
+const mistakesOf = (
+  schema: Parameters<typeof loadSettings>[0]['schema'],
+  environment: Record<string, string>
+): string => {
   try {
     loadSettings({ schema, environment })
     return ''

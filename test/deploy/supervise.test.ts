@@ -3,12 +3,17 @@ import { superviseProcesses, type ProcessSpec, type Supervisor } from '@sallypor
 import t, { type Test } from 'tap'
 
 const spec = (name: string, mode: string): ProcessSpec => ({
-  name, path: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)), environment: { MODE: mode }, execArgv: []
+  name,
+  path: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)),
+  environment: { MODE: mode },
+  execArgv: []
 })
 
-function supervise (t: Test): { supervisor: Supervisor, lines: string[] } {
+function supervise(t: Test): { supervisor: Supervisor; lines: string[] } {
   const lines: string[] = []
-  const supervisor = superviseProcesses(line => { lines.push(line) })
+  const supervisor = superviseProcesses(line => {
+    lines.push(line)
+  })
   t.after(async () => supervisor.stop(100))
   return { supervisor, lines }
 }
@@ -17,17 +22,24 @@ t.test('processes run beside each other with their output prefixed, and end when
   const { supervisor, lines } = supervise(t)
   await Promise.all([supervisor.start(spec('one', 'a')), supervisor.start(spec('two', 'b'))])
   await supervisor.stop(5_000)
-  t.same(lines.filter(line => line.includes('one line')).sort(), ['one                | one line of a', 'two                | one line of b'])
+  t.same(lines.filter(line => line.includes('one line')).sort(), [
+    'one                | one line of a',
+    'two                | one line of b'
+  ])
 })
 
 t.test('a process that fails at boot is named with its own reason', async t => {
   const { supervisor } = supervise(t)
-  await t.rejects(supervisor.start(spec('order-service', 'fails')), { message: 'order-service ended (exit code 1): the setting issuer is missing' })
+  await t.rejects(supervisor.start(spec('order-service', 'fails')), {
+    message: 'order-service ended (exit code 1): the setting issuer is missing'
+  })
 })
 
 t.test('a process that throws at boot is named with the error', async t => {
   const { supervisor } = supervise(t)
-  await t.rejects(supervisor.start(spec('order-service', 'throws')), { message: /^order-service ended \(exit code 1\): TypeError: a defect/ })
+  await t.rejects(supervisor.start(spec('order-service', 'throws')), {
+    message: /^order-service ended \(exit code 1\): TypeError: a defect/
+  })
 })
 
 t.test('a process that is killed later is a failure of the whole, named with the signal', async t => {
@@ -47,7 +59,7 @@ t.test('a process that does not end when asked is ended after the grace', async 
 })
 
 /** Process id of a child whose command line has this text. */
-async function childOf (parent: number, text: string): Promise<number> {
+async function childOf(parent: number, text: string): Promise<number> {
   const { readdirSync, readFileSync } = await import('node:fs')
   for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
     try {

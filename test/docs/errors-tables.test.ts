@@ -4,19 +4,25 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ROOT, workspaces } from '../support/packages.ts'
 
-interface Documented { readonly code: string, readonly status: number }
-
-function codesInReadme (readme: string): Documented[] {
-  const section = /^## Errors$([\s\S]*?)(?=^## |$(?![\s\S]))/m.exec(readme)?.[1] ?? ''
-  return [...section.matchAll(/^\| `(SALLYPORT_\w+)` \| (\d{3}) \|/gm)].map(([, code = '', status]) => ({ code, status: Number(status) }))
+interface Documented {
+  readonly code: string
+  readonly status: number
 }
 
-async function codesInSource (file: string): Promise<Documented[]> {
-  const exported = await import(file) as Record<string, unknown>
+function codesInReadme(readme: string): Documented[] {
+  const section = /^## Errors$([\s\S]*?)(?=^## |$(?![\s\S]))/m.exec(readme)?.[1] ?? ''
+  return [...section.matchAll(/^\| `(SALLYPORT_\w+)` \| (\d{3}) \|/gm)].map(([, code = '', status]) => ({
+    code,
+    status: Number(status)
+  }))
+}
+
+async function codesInSource(file: string): Promise<Documented[]> {
+  const exported = (await import(file)) as Record<string, unknown>
   const codes: Documented[] = []
   for (const value of Object.values(exported)) {
     if (typeof value !== 'function' || !(value.prototype instanceof Error)) continue
-    const ErrorClass = value as new () => { code: string, statusCode: number }
+    const ErrorClass = value as new () => { code: string; statusCode: number }
     const { code, statusCode } = new ErrorClass()
     codes.push({ code, status: statusCode })
   }

@@ -10,10 +10,12 @@ Object.assign(DOMPurify, { addHook: () => {}, sanitize: (text: string) => text }
 
 const folders = ['.', 'docs', 'docs/adr', 'docs/runbooks', ...workspaces().map(({ folder }) => folder)]
 
-function pages (): string[] {
+function pages(): string[] {
   return folders.flatMap(folder => {
     try {
-      return readdirSync(join(ROOT, folder)).filter(name => name.endsWith('.md')).map(name => join(folder, name))
+      return readdirSync(join(ROOT, folder))
+        .filter(name => name.endsWith('.md'))
+        .map(name => join(folder, name))
     } catch {
       return []
     }

@@ -11,11 +11,16 @@ const run = promisify(execFile)
 const scratch = mkdtempSync(join(ROOT, 'test/docs/.readme-'))
 t.teardown(() => rmSync(scratch, { recursive: true }))
 
-interface Block { readonly language: string, readonly mark: string, readonly code: string }
+interface Block {
+  readonly language: string
+  readonly mark: string
+  readonly code: string
+}
 
-function blocksOf (markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)]
-    .map(([, language = '', mark = '', code = '']) => ({ language, mark: mark.trim(), code }))
+function blocksOf(markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)].map(
+    ([, language = '', mark = '', code = '']) => ({ language, mark: mark.trim(), code })
+  )
 }
 
 const readmes = ['README.md', ...workspaces().map(({ folder }) => join(folder, 'README.md'))]
@@ -30,9 +35,15 @@ for (const [index, readme] of readmes.entries()) {
       } else if (language === 'ts') {
         const file = join(scratch, `${index}-${number}.ts`)
         writeFileSync(file, code)
-        await t.resolves(run(process.execPath, ['--conditions=@sallyport/source', file], { cwd: ROOT, timeout: 30_000 }), `block ${number + 1}: ${code.split('\n')[0]}`)
+        await t.resolves(
+          run(process.execPath, ['--conditions=@sallyport/source', file], { cwd: ROOT, timeout: 30_000 }),
+          `block ${number + 1}: ${code.split('\n')[0]}`
+        )
       } else if (language === 'sh') {
-        await t.resolves(run('bash', ['-euc', code], { cwd: ROOT, timeout: 60_000 }), `block ${number + 1}: ${code.split('\n')[0]}`)
+        await t.resolves(
+          run('bash', ['-euc', code], { cwd: ROOT, timeout: 60_000 }),
+          `block ${number + 1}: ${code.split('\n')[0]}`
+        )
       }
     }
   })

@@ -4,17 +4,20 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ROOT, workspaces } from '../support/packages.ts'
 
-interface Manifest { readonly dependencies?: Readonly<Record<string, string>>, readonly peerDependencies?: Readonly<Record<string, string>> }
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
 
 const folders = new Map(workspaces().map(({ name, folder }) => [name, folder]))
 const plugins = workspaces().filter(({ folder }) => folder.startsWith('plugins/'))
 
-function read (folder: string, file: string): string {
+function read(folder: string, file: string): string {
   return readFileSync(join(ROOT, folder, file), 'utf8')
 }
 
 /** The package and what it needs of ours, directly or not. */
-function ownPackages (name: string, found = new Set<string>()): ReadonlySet<string> {
+function ownPackages(name: string, found = new Set<string>()): ReadonlySet<string> {
   const folder = folders.get(name)
   if (folder === undefined || found.has(name)) return found
   found.add(name)

@@ -10,6 +10,13 @@ t.test('docs/security.md says what the tests say; npm run statements writes it',
 })
 
 t.test('no test names a statement that does not exist', async t => {
-  const known = new Set(Object.values(STATEMENTS).flat().map(({ id }) => id))
-  t.strictSame([...testsByStatement().keys()].filter(id => !known.has(id)), [])
+  const known = new Set(
+    Object.values(STATEMENTS)
+      .flat()
+      .map(({ id }) => id)
+  )
+  t.strictSame(
+    [...testsByStatement().keys()].filter(id => !known.has(id)),
+    []
+  )
 })

@@ -13,30 +13,48 @@ import { Agent, request } from 'undici'
 export type ProxyName = 'haproxy' | 'nginx'
 
 /** What the load saw: how many requests were answered as they should, and what happened to each other one. */
-export interface DrillResult { readonly answered: number, readonly failures: readonly string[], readonly exitCodes: readonly number[] }
+export interface DrillResult {
+  readonly answered: number
+  readonly failures: readonly string[]
+  readonly exitCodes: readonly number[]
+}
 
 /** Where a process listens. */
-export interface Place { readonly port: number, readonly operationsPort: number }
-interface LoadRequest { readonly method: 'GET' | 'POST', readonly path: string, readonly status: number }
+export interface Place {
+  readonly port: number
+  readonly operationsPort: number
+}
+interface LoadRequest {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly status: number
+}
 
 const SERVICE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
 const CONFIGURATIONS = fileURLToPath(new URL('../../deploy/proxies', import.meta.url))
 const DRAIN_DELAY_MS = 1500
 const WORKERS = 8
-const READS: readonly LoadRequest[] = [{ method: 'GET', path: '/quick', status: 200 }, { method: 'GET', path: '/quick', status: 200 }, { method: 'GET', path: '/slow', status: 200 }]
+const READS: readonly LoadRequest[] = [
+  { method: 'GET', path: '/quick', status: 200 },
+  { method: 'GET', path: '/quick', status: 200 },
+  { method: 'GET', path: '/slow', status: 200 }
+]
 const ORDER: LoadRequest = { method: 'POST', path: '/order', status: 201 }
 /** nginx without health checks may lose a request that must not be repeated; its configuration says so. */
 const LOAD: Readonly<Record<ProxyName, readonly LoadRequest[]>> = { haproxy: [...READS, ORDER], nginx: READS }
 
 /** Whether the proxy is installed here. */
-export function isInstalled (proxy: ProxyName): boolean {
+export function isInstalled(proxy: ProxyName): boolean {
   return spawnSync(proxy, ['-v'], { stdio: 'ignore' }).error === undefined
 }
 
 /** Restarts both processes `rounds` times, one after the other, each when the other is back. */
-export async function drillRollingRestarts (proxy: ProxyName, rounds: number): Promise<DrillResult> {
+export async function drillRollingRestarts(proxy: ProxyName, rounds: number): Promise<DrillResult> {
   const [edge, ...ports] = await freePorts(5)
-  const places: Place[] = [{ port: ports[0] ?? 0, operationsPort: ports[1] ?? 0 }, { port: ports[2] ?? 0, operationsPort: ports[3] ?? 0 }]
+  const places: Place[] = [
+    { port: ports[0] ?? 0, operationsPort: ports[1] ?? 0 },
+    { port: ports[2] ?? 0, operationsPort: ports[3] ?? 0 }
+  ]
   const running = await Promise.all(places.map(startProcess))
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-drill-'))
   const front = startProxy(proxy, directory, edge ?? 0, places)
@@ -49,14 +67,14 @@ export async function drillRollingRestarts (proxy: ProxyName, rounds: number): P
         const process = running[index]
         if (process === undefined) continue
         process.kill('SIGTERM')
-        const [code] = await once(process, 'exit') as [number | null]
+        const [code] = (await once(process, 'exit')) as [number | null]
         exitCodes.push(code ?? -1)
         running[index] = await startProcess(place)
         // Back in the rotation: the proxy has sent it something.
-        while (await (await fetch(`http://127.0.0.1:${place.operationsPort}/served`)).text() === '0') await delay(20)
+        while ((await (await fetch(`http://127.0.0.1:${place.operationsPort}/served`)).text()) === '0') await delay(20)
       }
     }
-    return { ...await load.stop(), exitCodes }
+    return { ...(await load.stop()), exitCodes }
   } finally {
     await load.stop()
     for (const child of [front, ...running]) child.kill('SIGKILL')
@@ -64,21 +82,34 @@ export async function drillRollingRestarts (proxy: ProxyName, rounds: number): P
   }
 }
 
-async function startProcess ({ port, operationsPort }: Place): Promise<ChildProcess> {
+async function startProcess({ port, operationsPort }: Place): Promise<ChildProcess> {
   const child = fork(SERVICE, {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
-    env: { ...process.env, PORT: String(port), OPERATIONS_PORT: String(operationsPort), DRAIN_DELAY_MS: String(DRAIN_DELAY_MS) }
+    env: {
+      ...process.env,
+      PORT: String(port),
+      OPERATIONS_PORT: String(operationsPort),
+      DRAIN_DELAY_MS: String(DRAIN_DELAY_MS)
+    }
   })
-  const [message] = await once(child, 'message') as [{ type: string }]
+  const [message] = (await once(child, 'message')) as [{ type: string }]
   if (message.type !== 'ready') throw new Error(`the service did not start: ${JSON.stringify(message)}`)
   return child
 }
 
 /** The configuration of `deploy/proxies` with these ports in the place of its own. */
-export function startProxy (proxy: ProxyName, directory: string, edge: number, [a, b]: readonly Place[]): ChildProcess {
+export function startProxy(proxy: ProxyName, directory: string, edge: number, [a, b]: readonly Place[]): ChildProcess {
   const file = proxy === 'haproxy' ? 'haproxy.cfg' : 'nginx.conf'
-  const ports: Readonly<Record<string, number | undefined>> = { 8000: edge, 8080: a?.port, 8180: a?.operationsPort, 8090: b?.port, 8190: b?.operationsPort }
-  const configuration = readFileSync(join(CONFIGURATIONS, file), 'utf8').replaceAll(/\b8(?:000|[01][89]0)\b/g, port => String(ports[port] ?? port))
+  const ports: Readonly<Record<string, number | undefined>> = {
+    8000: edge,
+    8080: a?.port,
+    8180: a?.operationsPort,
+    8090: b?.port,
+    8190: b?.operationsPort
+  }
+  const configuration = readFileSync(join(CONFIGURATIONS, file), 'utf8').replaceAll(/\b8(?:000|[01][89]0)\b/g, port =>
+    String(ports[port] ?? port)
+  )
   const path = join(directory, file)
   if (proxy === 'haproxy') {
     writeFileSync(path, configuration)
@@ -87,29 +118,51 @@ export function startProxy (proxy: ProxyName, directory: string, edge: number, [
   // Nothing outside of this folder, so that no rights are needed.
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   for (const folder of folders) mkdirSync(join(directory, folder))
-  writeFileSync(path, configuration.replace('http {', `http {\n  access_log off;\n${folders.map(folder => `  ${folder}_temp_path ${directory}/${folder};`).join('\n')}`))
-  return startQuietly('nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', `daemon off; master_process off; pid ${directory}/nginx.pid;`])
+  writeFileSync(
+    path,
+    configuration.replace(
+      'http {',
+      `http {\n  access_log off;\n${folders.map(folder => `  ${folder}_temp_path ${directory}/${folder};`).join('\n')}`
+    )
+  )
+  return startQuietly('nginx', [
+    '-p',
+    directory,
+    '-c',
+    path,
+    '-e',
+    'stderr',
+    '-g',
+    `daemon off; master_process off; pid ${directory}/nginx.pid;`
+  ])
 }
 
 /** What it says of servers that come and go is expected; why it ended by itself is not. */
-function startQuietly (program: string, args: readonly string[]): ChildProcess {
+function startQuietly(program: string, args: readonly string[]): ChildProcess {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
-  child.stderr?.on('data', data => { said = `${said}${String(data)}`.slice(-4000) })
-  child.once('exit', (code, signal) => { if (signal === null) console.error(`${program} ended with ${code}: ${said}`) })
+  child.stderr?.on('data', data => {
+    said = `${said}${String(data)}`.slice(-4000)
+  })
+  child.once('exit', (code, signal) => {
+    if (signal === null) console.error(`${program} ended with ${code}: ${said}`)
+  })
   return child
 }
 
-interface Load { readonly until: (answered: number) => Promise<void>, readonly stop: () => Promise<{ answered: number, failures: string[] }> }
+interface Load {
+  readonly until: (answered: number) => Promise<void>
+  readonly stop: () => Promise<{ answered: number; failures: string[] }>
+}
 
 /** A bounded number of clients, each with the next request when the last one is answered. */
-function startLoad (origin: string, requests: readonly LoadRequest[]): Load {
+function startLoad(origin: string, requests: readonly LoadRequest[]): Load {
   const agent = new Agent({ connections: WORKERS })
   const failures: string[] = []
   const count = { answered: 0 }
   const stopping = new AbortController()
 
-  async function work (first: number): Promise<void> {
+  async function work(first: number): Promise<void> {
     for (let turn = first; !stopping.signal.aborted; turn++) {
       const next = requests[turn % requests.length]
       if (next === undefined) return
@@ -123,7 +176,9 @@ function startLoad (origin: string, requests: readonly LoadRequest[]): Load {
 
   const done = Promise.all(Array.from({ length: WORKERS }, (_, index) => work(index)))
   return {
-    until: async wanted => { while (count.answered < wanted) await delay(20) },
+    until: async wanted => {
+      while (count.answered < wanted) await delay(20)
+    },
     stop: async () => {
       stopping.abort()
       await done
@@ -133,9 +188,13 @@ function startLoad (origin: string, requests: readonly LoadRequest[]): Load {
   }
 }
 
-async function send (dispatcher: Agent, origin: string, { method, path, status }: LoadRequest): Promise<string | null> {
+async function send(dispatcher: Agent, origin: string, { method, path, status }: LoadRequest): Promise<string | null> {
   try {
-    const response = await request(origin + path, { method, dispatcher, ...(method === 'POST' && { body: '{}', headers: { 'content-type': 'application/json' } }) })
+    const response = await request(origin + path, {
+      method,
+      dispatcher,
+      ...(method === 'POST' && { body: '{}', headers: { 'content-type': 'application/json' } })
+    })
     const body = await response.body.text()
     return response.statusCode === status ? null : `${method} ${path}: ${response.statusCode} ${body.slice(0, 200)}`
   } catch (error) {
@@ -143,13 +202,20 @@ async function send (dispatcher: Agent, origin: string, { method, path, status }
   }
 }
 
-async function freePorts (count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return server
-  }))
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    })
+  )
   const ports = servers.map(server => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map(async server => { server.close(); await once(server, 'close') }))
+  await Promise.all(
+    servers.map(async server => {
+      server.close()
+      await once(server, 'close')
+    })
+  )
   return ports
 }

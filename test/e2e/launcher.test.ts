@@ -14,19 +14,34 @@ const directory = mkdtempSync(join(tmpdir(), 'sallyport-launcher-'))
 const portBase = await freePortBase()
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 
-const isListening = async (port: number): Promise<boolean> => await new Promise(resolve => {
-  const socket = connect(port, '127.0.0.1')
-  socket.once('connect', () => { socket.destroy(); resolve(true) })
-  socket.once('error', () => { resolve(false) })
-})
+const isListening = async (port: number): Promise<boolean> =>
+  await new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => {
+      resolve(false)
+    })
+  })
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
-const until = async (holds: () => Promise<boolean> | boolean): Promise<void> => { while (!await holds()) await new Promise(resolve => setTimeout(resolve, 20)) }
-const listening = async (): Promise<number[]> => (await Promise.all(allPorts(portBase).map(async port => await isListening(port) ? [port] : []))).flat()
+const until = async (holds: () => Promise<boolean> | boolean): Promise<void> => {
+  while (!(await holds())) await new Promise(resolve => setTimeout(resolve, 20))
+}
+const listening = async (): Promise<number[]> =>
+  (await Promise.all(allPorts(portBase).map(async port => ((await isListening(port)) ? [port] : [])))).flat()
 
-/** Process ids of everything that this stack runs, the database included: each names the folder or has it in its environment. */
-async function processesOf (): Promise<number[]> {
+/**
+ * Process ids of everything that this stack runs, the database included: each names the folder or has it in its
+ * environment.
+ */
+async function processesOf(): Promise<number[]> {
   const { stdout } = await run('ps', ['-eo', 'pid=,args='])
-  return stdout.split('\n').filter(line => line.includes(directory)).map(line => Number(line.trim().split(' ')[0]))
+  return stdout
+    .split('\n')
+    .filter(line => line.includes(directory))
+    .map(line => Number(line.trim().split(' ')[0]))
 }
 
 let orderId: unknown
@@ -34,26 +49,52 @@ let first: OwnStack
 
 t.test('the stack gets ready, and the three curl commands work as pasted', async t => {
   first = await startOwnStack({ directory, portBase })
-  const commands = first.output().split('\n').map(line => line.trim()).filter(line => line.startsWith('curl '))
+  const commands = first
+    .output()
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line.startsWith('curl '))
   t.equal(commands.length, 3)
   for (const command of commands) {
     const { stdout } = await run('bash', ['-c', `${command} -sS -o /dev/null -w '%{http_code}'`])
     t.equal(stdout, '200', command.split(' ').at(-1) ?? '')
   }
   const stack = readStack(first.localJson)
-  t.match(stack, { gateway: `http://127.0.0.1:${portBase}`, issuer: `https://localhost:${portBase + 1}`, users: [{ username: 'customer1' }] })
-  t.match(stack.clients.find(({ clientId }) => clientId === 'gateway'), { clientSecret: /^demo-/, grantTypes: Array, scopes: Array, audiences: Array })
+  t.match(stack, {
+    gateway: `http://127.0.0.1:${portBase}`,
+    issuer: `https://localhost:${portBase + 1}`,
+    users: [{ username: 'customer1' }]
+  })
+  t.match(
+    stack.clients.find(({ clientId }) => clientId === 'gateway'),
+    { clientSecret: /^demo-/, grantTypes: Array, scopes: Array, audiences: Array }
+  )
 })
 
 t.test('a second launcher in the same folder is one clear line', async t => {
   const launcher = fileURLToPath(new URL('../../deploy/local/src/main.ts', import.meta.url))
-  await t.rejects(run(process.execPath, ['--conditions=@sallyport/source', launcher, '--directory', directory, '--port-base', String(portBase)]), { code: 1, stderr: /^npm start: .+\n$/ })
+  await t.rejects(
+    run(process.execPath, [
+      '--conditions=@sallyport/source',
+      launcher,
+      '--directory',
+      directory,
+      '--port-base',
+      String(portBase)
+    ]),
+    { code: 1, stderr: /^npm start: .+\n$/ }
+  )
   t.ok(existsSync(first.localJson), 'and disturbs nothing')
 })
 
 t.test('P2: after kill -9 of the launcher no process and no port is left', async t => {
   const stack = readStack(first.localJson)
-  const placed = await run('curl', ['-sS', '-u', `customer1:${stack.users[0]?.password ?? ''}`, `${stack.gateway}/orders`])
+  const placed = await run('curl', [
+    '-sS',
+    '-u',
+    `customer1:${stack.users[0]?.password ?? ''}`,
+    `${stack.gateway}/orders`
+  ])
   orderId = (JSON.parse(placed.stdout) as { orders: Array<{ orderId: string }> }).orders[0]?.orderId
   process.kill(first.pid, 'SIGKILL')
   await first.ended
@@ -65,12 +106,21 @@ t.test('P2: after kill -9 of the launcher no process and no port is left', async
 t.test('P2: the next start takes over the folder and finds its data', async t => {
   const second = await startOwnStack({ directory, portBase })
   const stack = readStack(second.localJson)
-  const { stdout } = await run('curl', ['-sS', '-u', `customer1:${stack.users[0]?.password ?? ''}`, `${stack.gateway}/orders`])
+  const { stdout } = await run('curl', [
+    '-sS',
+    '-u',
+    `customer1:${stack.users[0]?.password ?? ''}`,
+    `${stack.gateway}/orders`
+  ])
   t.ok((JSON.parse(stdout) as { orders: Array<{ orderId: string }> }).orders.some(order => order.orderId === orderId))
 
   await t.test('P2: a service that dies is named, and everything stops', async t => {
     const { stdout: table } = await run('ps', ['-eo', 'pid=,ppid=,args='])
-    const service = table.split('\n').find(line => line.includes('delivery-service/src/server.ts') && Number(line.trim().split(/\s+/)[1]) === second.pid)
+    const service = table
+      .split('\n')
+      .find(
+        line => line.includes('delivery-service/src/server.ts') && Number(line.trim().split(/\s+/)[1]) === second.pid
+      )
     t.ok(service, 'the process is found')
     process.kill(Number(service?.trim().split(/\s+/)[0]), 'SIGKILL')
     t.not(await second.ended, 0)
@@ -82,7 +132,17 @@ t.test('P2: the next start takes over the folder and finds its data', async t =>
 t.test('P2: Ctrl-C stops everything with exit code 0', async t => {
   const third = await startOwnStack({ directory, portBase, args: ['--tls'] })
   const stack = readStack(third.localJson)
-  const { stdout } = await run('curl', ['-sS', '-i', '--cacert', stack.caFile, '-H', 'content-type: application/json', '-d', JSON.stringify({ username: 'customer1', password: stack.users[0]?.password }), `${stack.gateway}/login`])
+  const { stdout } = await run('curl', [
+    '-sS',
+    '-i',
+    '--cacert',
+    stack.caFile,
+    '-H',
+    'content-type: application/json',
+    '-d',
+    JSON.stringify({ username: 'customer1', password: stack.users[0]?.password }),
+    `${stack.gateway}/login`
+  ])
   t.match(stdout, /set-cookie: __Host-sallyport-access=[^;]+;.*Secure/i, 'S-01: over TLS the cookies are host-bound')
   process.kill(third.pid, 'SIGINT')
   t.equal(await third.ended, 0)
@@ -97,7 +157,10 @@ t.test('P1: a taken port, a bad setting and production are refused in one clear 
       await stack.stop()
       return 'it started'
     } catch (error) {
-      return String(error).split('\n').filter(line => line.includes('npm start:')).join('|')
+      return String(error)
+        .split('\n')
+        .filter(line => line.includes('npm start:'))
+        .join('|')
     }
   }
   t.match(await refusal({ NODE_ENV: 'production' }), /^npm start: .*production/i)

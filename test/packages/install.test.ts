@@ -1,4 +1,5 @@
-// The packages as npm would publish them, in a service of somebody else: packed, unpacked, run without our source condition.
+// The packages as npm would publish them, in a service of somebody else: packed, unpacked, run without our source
+// condition.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,7 @@ const service = mkdtempSync(join(tmpdir(), 'sallyport-install-'))
 t.teardown(() => rmSync(service, { recursive: true }))
 
 /** The program of the root README's "Protect an existing service", without its `listen`. */
-function readmeProgram (): string {
+function readmeProgram(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   const [, program = ''] = /## Protect an existing service[\s\S]*?```ts[^\n]*\n([\s\S]*?)```/.exec(readme) ?? []
   return program.replace(/^await app\.listen.*$/m, '')
@@ -46,16 +47,30 @@ console.log(JSON.stringify(seen))
 `
 
 t.before(async () => {
-  await run(join(ROOT, 'node_modules/.bin/tsc'), ['-b', 'plugins/authentication', 'plugins/authorization'], { cwd: ROOT })
+  await run(join(ROOT, 'node_modules/.bin/tsc'), ['-b', 'plugins/authentication', 'plugins/authorization'], {
+    cwd: ROOT
+  })
   mkdirSync(join(service, 'node_modules/@sallyport'), { recursive: true })
   for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (name !== '@sallyport' && !name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(service, 'node_modules', name))
+    if (name !== '@sallyport' && !name.startsWith('.')) {
+      symlinkSync(join(ROOT, 'node_modules', name), join(service, 'node_modules', name))
+    }
   }
   for (const name of ['security-context', 'authentication', 'authorization']) {
-    const { stdout } = await run('npm', ['pack', '--silent', '--workspace', `plugins/${name}`, '--pack-destination', service], { cwd: ROOT })
+    const { stdout } = await run(
+      'npm',
+      ['pack', '--silent', '--workspace', `plugins/${name}`, '--pack-destination', service],
+      { cwd: ROOT }
+    )
     const folder = join(service, 'node_modules/@sallyport', name)
     mkdirSync(folder)
-    await run('tar', ['-xzf', join(service, stdout.trim().split('\n').at(-1) ?? ''), '--strip-components=1', '-C', folder])
+    await run('tar', [
+      '-xzf',
+      join(service, stdout.trim().split('\n').at(-1) ?? ''),
+      '--strip-components=1',
+      '-C',
+      folder
+    ])
   }
 })
 
@@ -63,15 +78,23 @@ t.test('the README’s fifteen lines protect a service with the packed packages 
   const program = readmeProgram()
   t.ok(program.split('\n').filter(line => line.trim() !== '').length <= 16, 'they are about fifteen lines')
   const local = program.replace(/^const issuer = .*$/m, '').replace('logger: true', 'logger: false')
-  const imports = local.split('\n').filter(line => line.startsWith('import')).join('\n')
-  const rest = local.split('\n').filter(line => !line.startsWith('import')).join('\n')
+  const imports = local
+    .split('\n')
+    .filter(line => line.startsWith('import'))
+    .join('\n')
+  const rest = local
+    .split('\n')
+    .filter(line => !line.startsWith('import'))
+    .join('\n')
   writeFileSync(join(service, 'service.mjs'), `${imports}\n${ISSUER}\n${rest}\n${CHECKS}`)
   const { stdout } = await run(process.execPath, [join(service, 'service.mjs')], { cwd: service })
   t.strictSame(JSON.parse(stdout), [200, 401, 403, 200], 'a proper token, none, one without the role, the public route')
 })
 
 t.test('and a route without a declaration does not boot', async t => {
-  writeFileSync(join(service, 'undeclared.mjs'), `
+  writeFileSync(
+    join(service, 'undeclared.mjs'),
+    `
 import Fastify from 'fastify'
 import securityContext from '@sallyport/security-context'
 import authorization from '@sallyport/authorization'
@@ -80,7 +103,8 @@ await app.register(securityContext)
 await app.register(authorization)
 app.get('/forgotten', async () => 'x')
 await app.ready().then(() => console.log('booted'), error => console.log(error.message))
-`)
+`
+  )
   const { stdout } = await run(process.execPath, [join(service, 'undeclared.mjs')], { cwd: service })
   t.match(stdout, 'GET /forgotten')
 })

@@ -5,7 +5,10 @@ import { type Dispatcher, request } from 'undici'
 import { type Edge, failures, GOOD, oneRoute, startEdge, until } from './edge.ts'
 
 /** A gateway before a service whose answers the test writes and ends. */
-async function startStreams (t: Test, headers: Record<string, string> = {}): Promise<{ edge: Edge, answers: FastifyReply['raw'][] }> {
+async function startStreams(
+  t: Test,
+  headers: Record<string, string> = {}
+): Promise<{ edge: Edge; answers: FastifyReply['raw'][] }> {
   const edge = await startEdge(t, { routes: oneRoute({ stream: true }) })
   const answers: FastifyReply['raw'][] = []
   edge.orders.answer = (_request, reply) => {
@@ -17,25 +20,35 @@ async function startStreams (t: Test, headers: Record<string, string> = {}): Pro
   return { edge, answers }
 }
 
-const ask = (edge: Edge): Promise<Dispatcher.ResponseData> => request(`${edge.url}/orders`, { headers: GOOD, reset: true })
+const ask = (edge: Edge): Promise<Dispatcher.ResponseData> =>
+  request(`${edge.url}/orders`, { headers: GOOD, reset: true })
 
-t.test('streams end when the gateway closes: their clients have all that came, and an end, and the service is let go', async t => {
-  const { edge, answers } = await startStreams(t)
-  const opened = [ask(edge), ask(edge)]
-  await until(() => answers.length === 2)
-  let closed = 0
-  for (const answer of answers) {
-    answer.write('data: 1\n\n')
-    answer.once('close', () => { closed++ })
+t.test(
+  'streams end when the gateway closes: their clients have all that came, and an end, and the service is let go',
+  async t => {
+    const { edge, answers } = await startStreams(t)
+    const opened = [ask(edge), ask(edge)]
+    await until(() => answers.length === 2)
+    let closed = 0
+    for (const answer of answers) {
+      answer.write('data: 1\n\n')
+      answer.once('close', () => {
+        closed++
+      })
+    }
+    const clients = await Promise.all(opened)
+    const bodies = clients.map(({ body }) => body.text())
+    await edge.app.close()
+    t.same(await Promise.all(bodies), ['data: 1\n\n', 'data: 1\n\n'], 'a chunked body that is whole')
+    await until(() => closed === 2)
+    t.same(failures(edge.events), [])
+    t.same(
+      edge.events.filter(({ stage }) => stage === 'forward'),
+      [],
+      'nobody was denied anything'
+    )
   }
-  const clients = await Promise.all(opened)
-  const bodies = clients.map(({ body }) => body.text())
-  await edge.app.close()
-  t.same(await Promise.all(bodies), ['data: 1\n\n', 'data: 1\n\n'], 'a chunked body that is whole')
-  await until(() => closed === 2)
-  t.same(failures(edge.events), [])
-  t.same(edge.events.filter(({ stage }) => stage === 'forward'), [], 'nobody was denied anything')
-})
+)
 
 t.test('a stream whose head comes when the gateway closes already ends at once', async t => {
   const { edge, answers } = await startStreams(t)

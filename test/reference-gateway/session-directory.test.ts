@@ -7,29 +7,54 @@ import { request } from 'undici'
 import { listen } from '../plugins/token-exchange/authorization-server.ts'
 import { accessToken, failures, GOOD, startEdge } from './edge.ts'
 
-const SESSION = { sessionId: 's1', clientId: 'gateway', kind: 'login', createdAtSeconds: 1, lastUsedAtSeconds: 2, expiresAtSeconds: 3, sourceAddress: null, userAgent: null, current: true }
+const SESSION = {
+  sessionId: 's1',
+  clientId: 'gateway',
+  kind: 'login',
+  createdAtSeconds: 1,
+  lastUsedAtSeconds: 2,
+  expiresAtSeconds: 3,
+  sourceAddress: null,
+  userAgent: null,
+  current: true
+}
 
-async function setup (t: Test) {
+async function setup(t: Test) {
   const asked: string[] = []
   const answer = { status: 200, body: { sessions: [SESSION] } as unknown, headers: {} }
-  const origin = await listen(t, Fastify({ forceCloseConnections: true }), app => app.all('/*', (request, reply) => {
-    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`)
-    return reply.code(answer.status).headers(answer.headers).send(answer.body)
-  }))
+  const origin = await listen(t, Fastify({ forceCloseConnections: true }), app =>
+    app.all('/*', (request, reply) => {
+      asked.push(`${request.method} ${request.url} ${request.headers.authorization}`)
+      return reply.code(answer.status).headers(answer.headers).send(answer.body)
+    })
+  )
   const dispatcher = createPeerAgent({ ca: '' })
   t.after(() => dispatcher.destroy())
-  const exchange: TokenClient['exchange'] = async ({ subjectToken, audience }) => ({ accessToken: `${subjectToken}-for-${audience}`, refreshToken: null, expiresInSeconds: 60, scope: null })
-  const directory = createSessionDirectory({ tokenClient: { exchange } as TokenClient, origin, dispatcher, timeoutMs: 1000 })
+  const exchange: TokenClient['exchange'] = async ({ subjectToken, audience }) => ({
+    accessToken: `${subjectToken}-for-${audience}`,
+    refreshToken: null,
+    expiresInSeconds: 60,
+    scope: null
+  })
+  const directory = createSessionDirectory({
+    tokenClient: { exchange } as TokenClient,
+    origin,
+    dispatcher,
+    timeoutMs: 1000
+  })
   return { asked, answer, directory }
 }
 
-t.test('the caller\'s sessions are listed and ended with an exchanged token', async t => {
+t.test("the caller's sessions are listed and ended with an exchanged token", async t => {
   const { asked, answer, directory } = await setup(t)
   t.same(await directory.list('caller'), [SESSION])
   Object.assign(answer, { status: 204, body: undefined })
   t.equal(await directory.end('caller', 's1'), true)
   await directory.endAll('caller')
-  t.same(asked, ['GET /sessions', 'DELETE /sessions/s1', 'DELETE /sessions'].map(line => `${line} Bearer caller-for-auth-server`))
+  t.same(
+    asked,
+    ['GET /sessions', 'DELETE /sessions/s1', 'DELETE /sessions'].map(line => `${line} Bearer caller-for-auth-server`)
+  )
 })
 
 t.test('a session that the caller does not have, or that cannot be one, is not there', async t => {
@@ -45,7 +70,11 @@ t.test('a refusal of the authorization server is told as what it is: no session,
   const told = [
     [403, {}, { code: 'SALLYPORT_GATEWAY_SESSIONS_REFUSED', statusCode: 403 }],
     [401, {}, { code: 'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN', statusCode: 503, headers: { 'retry-after': '1' } }],
-    [503, { 'retry-after': '7' }, { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '7' } }],
+    [
+      503,
+      { 'retry-after': '7' },
+      { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '7' } }
+    ],
     [429, {}, { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '1' } }]
   ] as const
   for (const [status, headers, expected] of told) {
@@ -58,16 +87,30 @@ t.test('a refusal of the authorization server is told as what it is: no session,
 
 t.test('an id that would lead to another resource is not asked for', async t => {
   const { asked, directory } = await setup(t)
-  for (const id of ['..', 'a/b', '../sessions', '.']) await t.rejects(directory.end('caller', id), { code: 'SALLYPORT_TOKEN_PATH_INVALID' }, id)
+  for (const id of ['..', 'a/b', '../sessions', '.']) {
+    await t.rejects(directory.end('caller', id), { code: 'SALLYPORT_TOKEN_PATH_INVALID' }, id)
+  }
   t.equal(await directory.end('caller', ''), false)
   t.same(asked, [])
 })
 
 t.test('an error or an answer of another shape is an outage, never an empty list', async t => {
   const { answer, directory } = await setup(t)
-  for (const [status, body] of [[500, {}], [200, {}], [200, 'x'], [200, { sessions: [{}] }], [200, { sessions: 5 }], [400, {}], [404, {}]] as const) {
+  for (const [status, body] of [
+    [500, {}],
+    [200, {}],
+    [200, 'x'],
+    [200, { sessions: [{}] }],
+    [200, { sessions: 5 }],
+    [400, {}],
+    [404, {}]
+  ] as const) {
     Object.assign(answer, { status, body })
-    await t.rejects(directory.list('caller'), { code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' }, `${status} ${JSON.stringify(body)}`)
+    await t.rejects(
+      directory.list('caller'),
+      { code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' },
+      `${status} ${JSON.stringify(body)}`
+    )
   }
 })
 
@@ -81,7 +124,11 @@ t.test('DELETE /sessions/x is 404, and a token without a session is 403 on every
   authorizationServer.asked.length = 0
   events.length = 0
   const headers = { authorization: `Bearer ${await accessToken({ sid: undefined, sub: 'robot', client_id: 'robot' })}` }
-  for (const [method, path] of [['GET', '/sessions'], ['DELETE', '/sessions'], ['DELETE', '/sessions/x']] as const) {
+  for (const [method, path] of [
+    ['GET', '/sessions'],
+    ['DELETE', '/sessions'],
+    ['DELETE', '/sessions/x']
+  ] as const) {
     const { statusCode, body, headers: answered } = await request(url + path, { method, headers })
     t.equal(statusCode, 403, `${method} ${path}`)
     t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_SESSIONS_REFUSED', status: 403 })

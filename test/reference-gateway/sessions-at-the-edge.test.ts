@@ -8,12 +8,19 @@ const CREDENTIALS = { username: 'customer1', password: 'pass' } as const
 t.test('R7: a subject token that the issuer refuses is renewed once, and the answer has new cookies', async t => {
   const [old, renewed] = [await accessToken({ roles: ['CUSTOMER'] }), await accessToken({ roles: ['ADMIN'] })]
   const asked = { refresh: 0, exchange: 0 }
-  const tokens = (accessToken: string) =>
-    ({ accessToken, refreshToken: `refresh for ${accessToken}`, expiresInSeconds: 300, scope: null })
+  const tokens = (accessToken: string) => ({
+    accessToken,
+    refreshToken: `refresh for ${accessToken}`,
+    expiresInSeconds: 300,
+    scope: null
+  })
   const { url, orders, events } = await startEdge(t, {
     tokenClient: {
       password: async () => tokens(old),
-      refresh: async () => { asked.refresh++; return tokens(renewed) },
+      refresh: async () => {
+        asked.refresh++
+        return tokens(renewed)
+      },
       exchange: async ({ subjectToken, audience }) => {
         asked.exchange++
         if (subjectToken === old) throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })
@@ -23,13 +30,19 @@ t.test('R7: a subject token that the issuer refuses is renewed once, and the ans
   })
   orders.answer = (_request, reply) => reply.header('set-cookie', 'service=1').send({ ok: true })
   const login = await request(`${url}/login`, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(CREDENTIALS) })
-  const cookie = [login.headers['set-cookie']].flat().map(value => value?.split(';')[0]).join('; ')
+  const cookie = [login.headers['set-cookie']]
+    .flat()
+    .map(value => value?.split(';')[0])
+    .join('; ')
   const own = { ...JSON_BODY, cookie, 'x-sallyport-csrf': '1' }
   const order = { method: 'POST', headers: own, body: '{"a":1}' } as const
   const { statusCode, headers, body } = await request(`${url}/orders`, order)
   t.equal(statusCode, 200)
   t.same(await body.json(), { ok: true })
-  t.same([headers['set-cookie']].flat().map(value => value?.split('=')[0]), ['sallyport-access', 'sallyport-refresh'])
+  t.same(
+    [headers['set-cookie']].flat().map(value => value?.split('=')[0]),
+    ['sallyport-access', 'sallyport-refresh']
+  )
   t.equal(headers['cache-control'], 'no-store')
   const received = orders.received.map(({ body, headers }) => [body, headers.authorization])
   t.same(received, [['{"a":1}', 'Bearer token-for-order-service']], 'forwarded once, with its body')
@@ -37,7 +50,7 @@ t.test('R7: a subject token that the issuer refuses is renewed once, and the ans
   t.same(failures(events), [])
 })
 
-t.test('S-05: a foreign page\'s request by a remembered password stops at the edge; curl -u passes', async t => {
+t.test("S-05: a foreign page's request by a remembered password stops at the edge; curl -u passes", async t => {
   const token = await accessToken()
   const password = async () => ({ accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null })
   const { url, orders, events } = await startEdge(t, { tokenClient: { password } })

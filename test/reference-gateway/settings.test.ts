@@ -27,12 +27,25 @@ t.test('the environment of the reference deployment gives the settings', async t
   checkSettings(values)
   t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
   t.match(values, { allowedHosts: [], answerTimeoutMs: 30_000, streamPauseMs: 60_000 })
-  t.same(values.peerAddresses, ['order-service.sallyport.internal=127.0.0.1', 'auth-server.sallyport.internal=127.0.0.1'])
-  t.same(sealingKeys(values)?.map(({ id }) => id), ['new', 'old'])
+  t.same(values.peerAddresses, [
+    'order-service.sallyport.internal=127.0.0.1',
+    'auth-server.sallyport.internal=127.0.0.1'
+  ])
+  t.same(
+    sealingKeys(values)?.map(({ id }) => id),
+    ['new', 'old']
+  )
 })
 
 t.test('a service over plain HTTP outside loopback is refused', async t => {
-  t.throws(() => loadSettings({ schema: settingsSchema, environment: { ...ENVIRONMENT, SALLYPORT_ORDER_SERVICE_ORIGIN: 'http://order-service.sallyport.internal:8082' } }), /orderServiceOrigin/)
+  t.throws(
+    () =>
+      loadSettings({
+        schema: settingsSchema,
+        environment: { ...ENVIRONMENT, SALLYPORT_ORDER_SERVICE_ORIGIN: 'http://order-service.sallyport.internal:8082' }
+      }),
+    /orderServiceOrigin/
+  )
 })
 
 t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
@@ -46,16 +59,27 @@ t.test('settings that do not fit together are refused, all at once and without a
     t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
     message = String(error)
   }
-  t.match(message, /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/)
+  t.match(
+    message,
+    /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/
+  )
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })
 })
 
 t.test('the key of the names tried at logins is read, and one that is none is refused without showing it', async t => {
-  const { values } = loadSettings({ schema: settingsSchema, environment: { ...ENVIRONMENT, SALLYPORT_AUDIT_NAME_KEY: `names:${KEY}` } })
+  const { values } = loadSettings({
+    schema: settingsSchema,
+    environment: { ...ENVIRONMENT, SALLYPORT_AUDIT_NAME_KEY: `names:${KEY}` }
+  })
   checkSettings(values)
   for (const wrong of [`process:${KEY}`, `names:planted-${'a'.repeat(20)}`, `planted-${KEY}`]) {
-    t.throws(() => { checkSettings({ ...SETTINGS, auditNameKey: wrong }) }, { message: /auditNameKey: not id:base64url with 32 bytes or more$/ })
+    t.throws(
+      () => {
+        checkSettings({ ...SETTINGS, auditNameKey: wrong })
+      },
+      { message: /auditNameKey: not id:base64url with 32 bytes or more$/ }
+    )
   }
 })

@@ -7,5 +7,8 @@ t.test('the overloaded gateway sheds requests before anybody is authenticated, a
   await sheds(t, app, '/session')
   t.equal((await app.inject({ url: '/orders', headers: { authorization: 'Bearer nonsense' } })).statusCode, 503)
   t.equal(exchanges.length, 0)
-  t.notOk(events.some(({ reason }) => reason === 'token-malformed'), 'the token was not looked at')
+  t.notOk(
+    events.some(({ reason }) => reason === 'token-malformed'),
+    'the token was not looked at'
+  )
 })

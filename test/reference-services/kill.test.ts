@@ -1,16 +1,32 @@
 // A sample of what `npm run soak -- kills` does at length: services are killed under load, and finish what they began.
 import t from 'tap'
 import { testDatabase } from '../support/database.ts'
-import { halfDone, settled, startKillableServices, wronglyRecorded, type Killable } from '../support/killable-services.ts'
+import {
+  halfDone,
+  settled,
+  startKillableServices,
+  wronglyRecorded,
+  type Killable
+} from '../support/killable-services.ts'
 
 /** Which service is killed after how many further requests of the load. */
-const KILLS: ReadonlyArray<readonly [Killable, number]> = [['order-service', 7], ['restaurant-service', 5], ['delivery-service', 3]]
+const KILLS: ReadonlyArray<readonly [Killable, number]> = [
+  ['order-service', 7],
+  ['restaurant-service', 5],
+  ['delivery-service', 3]
+]
 
 t.test('services that are killed under load leave nothing half-done, without a client’s help', async t => {
-  const services = await startKillableServices(async (name, prepare) => {
-    const { url, db } = await testDatabase(t, `killed-${name}`, prepare)
-    return { owner: db, appUrl: Object.assign(new URL(url), { username: 'test_killed_app', password: 'for-tests-only' }).href }
-  }, { SALLYPORT_UPSTREAM_TIMEOUT_MS: '500', SALLYPORT_RECOVERY_AGE_MS: '1000', SALLYPORT_RECOVERY_INTERVAL_MS: '100' })
+  const services = await startKillableServices(
+    async (name, prepare) => {
+      const { url, db } = await testDatabase(t, `killed-${name}`, prepare)
+      return {
+        owner: db,
+        appUrl: Object.assign(new URL(url), { username: 'test_killed_app', password: 'for-tests-only' }).href
+      }
+    },
+    { SALLYPORT_UPSTREAM_TIMEOUT_MS: '500', SALLYPORT_RECOVERY_AGE_MS: '1000', SALLYPORT_RECOVERY_INTERVAL_MS: '100' }
+  )
   t.after(services.close)
   const load = services.load(6)
   for (const [name, requests] of KILLS) {
@@ -21,6 +37,9 @@ t.test('services that are killed under load leave nothing half-done, without a c
   await load.stop()
   t.same(await settled(services, 60_000), [])
   t.same(await wronglyRecorded(services), [], 'each effect is recorded once')
-  t.ok(Number((await services.owners['order-service']('orders').count())[0]?.count) > 7, 'beside those of the demo there are orders')
+  t.ok(
+    Number((await services.owners['order-service']('orders').count())[0]?.count) > 7,
+    'beside those of the demo there are orders'
+  )
   t.same(await halfDone(services), [])
 })

@@ -4,8 +4,14 @@ import t from 'tap'
 import { startStack } from './stack.ts'
 import { as } from './support.ts'
 
-interface Operation { readonly security?: ReadonlyArray<Record<string, string[]>>, readonly 'x-access'?: string }
-interface Document { readonly security?: unknown, readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> }
+interface Operation {
+  readonly security?: ReadonlyArray<Record<string, string[]>>
+  readonly 'x-access'?: string
+}
+interface Document {
+  readonly security?: unknown
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
 
 /** The scopes of each route, by hand: alternatives are separated by a bar. */
 const SCOPES = {
@@ -42,12 +48,30 @@ t.test('the OpenAPI document of each service says for every route what is enforc
     const { app } = stack[name]
     const document: Document = (await app.operations.inject('/openapi.json')).json()
     t.equal(document.security, undefined, 'no default that a route could forget')
-    const described = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => (
-      [`${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation] as const
-    )))
-    t.same(Object.fromEntries(described.map(([route, { security = [] }]) => [route, security.map(({ accessToken = [] }) => accessToken.join(' ')).join(' | ')])), SCOPES[name], name)
-    const declared = authorizationMatrix(app).trimEnd().split('\n').map(line => line.split(/ {2,}/))
-    t.same(new Map(described.map(([route, operation]) => [route, operation['x-access']])), new Map(declared.map(([route, access]) => [route, access])), `${name}: the policies`)
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(
+        ([method, operation]) => [`${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation] as const
+      )
+    )
+    t.same(
+      Object.fromEntries(
+        described.map(([route, { security = [] }]) => [
+          route,
+          security.map(({ accessToken = [] }) => accessToken.join(' ')).join(' | ')
+        ])
+      ),
+      SCOPES[name],
+      name
+    )
+    const declared = authorizationMatrix(app)
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(/ {2,}/))
+    t.same(
+      new Map(described.map(([route, operation]) => [route, operation['x-access']])),
+      new Map(declared.map(([route, access]) => [route, access])),
+      `${name}: the policies`
+    )
   }
 })
 
@@ -55,8 +79,11 @@ t.test('orders, tickets, deliveries and refusals are kept in no cache', async t 
   const { orders, restaurants, deliveries } = await startStack(t)
   const [order] = await orders.owner('orders').where({ state: 'APPROVED' })
   const asked = [
-    [orders, 'order-service', '/orders'], [orders, 'order-service', `/orders/${order.order_id}`], [orders, 'order-service', '/audit'],
-    [restaurants, 'restaurant-service', '/restaurants'], [restaurants, 'restaurant-service', `/restaurants/${order.restaurant_id}/tickets`],
+    [orders, 'order-service', '/orders'],
+    [orders, 'order-service', `/orders/${order.order_id}`],
+    [orders, 'order-service', '/audit'],
+    [restaurants, 'restaurant-service', '/restaurants'],
+    [restaurants, 'restaurant-service', `/restaurants/${order.restaurant_id}/tickets`],
     [deliveries, 'delivery-service', '/deliveries']
   ] as const
   for (const [service, audience, url] of asked) {

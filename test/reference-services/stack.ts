@@ -13,14 +13,32 @@ export interface StackPart {
 }
 
 /** The three services as they call each other over the network, each on a database of its own. */
-export async function startStack (
-  t: Test, parts: { readonly orders?: StackPart, readonly restaurants?: StackPart } = {}
-): Promise<{ orders: TestService, restaurants: TestService, deliveries: TestService, restaurantServiceOrigin: string }> {
+export async function startStack(
+  t: Test,
+  parts: { readonly orders?: StackPart; readonly restaurants?: StackPart } = {}
+): Promise<{
+  orders: TestService
+  restaurants: TestService
+  deliveries: TestService
+  restaurantServiceOrigin: string
+}> {
   const { orders: ofOrders = {}, restaurants: ofRestaurants = {} } = parts
   const deliveries = await startService(t, deliveryService, SETTINGS)
   const deliveryServiceOrigin = await deliveries.app.listen({ host: '127.0.0.1', port: 0 })
-  const restaurants = await startService(t, restaurantService, { ...SETTINGS, deliveryServiceOrigin }, ofRestaurants.collaborators, ofRestaurants.through)
+  const restaurants = await startService(
+    t,
+    restaurantService,
+    { ...SETTINGS, deliveryServiceOrigin },
+    ofRestaurants.collaborators,
+    ofRestaurants.through
+  )
   const restaurantServiceOrigin = await restaurants.app.listen({ host: '127.0.0.1', port: 0 })
-  const orders = await startService(t, orderService, { ...SETTINGS, restaurantServiceOrigin }, ofOrders.collaborators, ofOrders.through)
+  const orders = await startService(
+    t,
+    orderService,
+    { ...SETTINGS, restaurantServiceOrigin },
+    ofOrders.collaborators,
+    ofOrders.through
+  )
   return { orders, restaurants, deliveries, restaurantServiceOrigin }
 }

@@ -10,7 +10,10 @@ import { createTokenAuthority } from '../support/token-authority.ts'
 export const authority = createTokenAuthority()
 
 const ALL_SCOPES = 'orders:read orders:write restaurants:read restaurants:write deliveries:read deliveries:write'
-const user = (number: number, role: string) => ({ subject: `10000000-0000-4000-8000-00000000000${number}`, roles: [role] })
+const user = (number: number, role: string) => ({
+  subject: `10000000-0000-4000-8000-00000000000${number}`,
+  roles: [role]
+})
 /** The demo's users, with the ids that a deployment would choose. */
 export const USERS = {
   customer1: user(1, 'CUSTOMER'),
@@ -25,7 +28,11 @@ export type Username = keyof typeof USERS
 export const FACTS = { users: USERS, issuer: authority.issuer }
 
 /** The Authorization header of a demo user, with the token that the gateway would have exchanged for `audience`. */
-export async function as (username: Username, audience: string, more: { scope?: string, roles?: string[], actor?: string } = {}): Promise<{ authorization: string }> {
+export async function as(
+  username: Username,
+  audience: string,
+  more: { scope?: string; roles?: string[]; actor?: string } = {}
+): Promise<{ authorization: string }> {
   const { subject, roles } = USERS[username]
   const token = await authority.mint({
     subject,
@@ -76,14 +83,17 @@ export interface TestService {
  * Builds a service on a database of its own, with the demo's data and the rights of the app role.
  * @param through the URL under which the app reaches its database: that of a proxy, for example
  */
-export async function startService<Settings> (
-  t: Test, service: ServicePackage<Settings>, settings: Settings, collaborators: Partial<ServiceCollaborators> = {},
+export async function startService<Settings>(
+  t: Test,
+  service: ServicePackage<Settings>,
+  settings: Settings,
+  collaborators: Partial<ServiceCollaborators> = {},
   through: (url: string) => Promise<string> = async url => url
 ): Promise<TestService> {
   const template = service.NAME
   const roles = { appRole: `test_${template}_app`, prunerRole: `test_${template}_pruner` }
   const { db: owner, url } = await testDatabase(t, template, async db => {
-    for (const role of Object.values(roles)) await db.raw('create role ?? login password \'for-tests-only\'', [role])
+    for (const role of Object.values(roles)) await db.raw("create role ?? login password 'for-tests-only'", [role])
     await service.migrate(db, roles)
     await service.seedDemo(db, FACTS)
   })
@@ -91,21 +101,32 @@ export async function startService<Settings> (
   appUrl.username = roles.appRole
   appUrl.password = 'for-tests-only'
   const db = connect(await through(appUrl.href))
-  const app = await service.buildApp(settings, { db, keys: authority.keys, tokenClient: authority.tokenClient(service.NAME), recoverySchedule: never, ...collaborators })
+  const app = await service.buildApp(settings, {
+    db,
+    keys: authority.keys,
+    tokenClient: authority.tokenClient(service.NAME),
+    recoverySchedule: never,
+    ...collaborators
+  })
   t.after(async () => {
     await app.close()
     await db.destroy()
   })
   await app.ready()
   // Refusals of strangers are counted, and written behind the answer.
-  const audit: TestService['audit'] = async () => { await app.sealAudit(); return owner('audit_events').select().orderBy('transaction_id') }
+  const audit: TestService['audit'] = async () => {
+    await app.sealAudit()
+    return owner('audit_events').select().orderBy('transaction_id')
+  }
   return { app, owner, db, audit }
 }
 
 /** A server on loopback that plays another service. */
-export async function startUpstream (t: Test, routes: (app: FastifyInstance) => void): Promise<string> {
+export async function startUpstream(t: Test, routes: (app: FastifyInstance) => void): Promise<string> {
   const app = Fastify()
   routes(app)
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   return app.listen({ host: '127.0.0.1', port: 0 })
 }

@@ -2,7 +2,8 @@
 import t from 'tap'
 import { expressionsIn, findSlow } from '../support/regular-expressions.ts'
 
-const findingsIn = (source: string): string[] => findSlow(expressionsIn('planted.ts', source)).map(({ place, why }) => `${place} ${why}`)
+const findingsIn = (source: string): string[] =>
+  findSlow(expressionsIn('planted.ts', source)).map(({ place, why }) => `${place} ${why}`)
 
 t.test('the expression that froze a process with one URL is found, with the text that does it', async t => {
   const [finding, ...more] = findingsIn(String.raw`
@@ -13,7 +14,10 @@ t.test('the expression that froze a process with one URL is found, with the text
 
 t.test('literals, constructors, constants and the patterns of schemas are read', async t => {
   const slow = String.raw`^(a|a)*$`
-  t.equal(findingsIn(`const x = /${slow}/; const y = new RegExp('${slow}'); const z = RegExp('${slow}', 'g')`).length, 3)
+  t.equal(
+    findingsIn(`const x = /${slow}/; const y = new RegExp('${slow}'); const z = RegExp('${slow}', 'g')`).length,
+    3
+  )
   t.equal(findingsIn(`const SLOW = '${slow}'; export const schema = { pattern: SLOW }`).length, 1)
   t.equal(findingsIn(`Type.String({ pattern: '${slow}' })`).length, 1)
 })

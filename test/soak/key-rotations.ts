@@ -22,12 +22,21 @@ interface Verifier {
   readonly live: TokenVerifier
 }
 
-interface KeptToken { readonly jwt: string, control: boolean, after: boolean }
-interface Totals { tokens: number, verifications: number, acceptedBeforeRemoval: number, refusedAfterRemoval: number }
+interface KeptToken {
+  readonly jwt: string
+  control: boolean
+  after: boolean
+}
+interface Totals {
+  tokens: number
+  verifications: number
+  acceptedBeforeRemoval: number
+  refusedAfterRemoval: number
+}
 
 /**
- * Key rotations under load: clients get tokens at every instance and verify each at once, with the key sets of all of them.
- * A token of each key is kept; it has to be accepted until the key is removed and refused after that.
+ * Key rotations under load: clients get tokens at every instance and verify each at once, with the key sets of all of
+ * them. A token of each key is kept; it has to be accepted until the key is removed and refused after that.
  */
 export const keyRotations: Soak = async log => {
   const servers = await startRealAuthServers(INSTANCES, TIMES)
@@ -38,31 +47,43 @@ export const keyRotations: Soak = async log => {
   const ended = new AbortController()
   try {
     await servers.createUsers(CLIENTS)
-    const load = Promise.all(Array.from({ length: CLIENTS }, async (_, client) => {
-      let { refresh_token: refreshToken } = await servers.login(client, `load${client}`)
-      for (let n = client; !ended.signal.aborted; n++) {
-        const { status, text } = await servers.post(n, '/oauth2/token', { grant_type: 'refresh_token', refresh_token: refreshToken })
-        if (status !== 200) {
-          broken.push(`a refresh was answered ${status}: ${text}`)
-          return
+    const load = Promise.all(
+      Array.from({ length: CLIENTS }, async (_, client) => {
+        let { refresh_token: refreshToken } = await servers.login(client, `load${client}`)
+        for (let n = client; !ended.signal.aborted; n++) {
+          const { status, text } = await servers.post(n, '/oauth2/token', {
+            grant_type: 'refresh_token',
+            refresh_token: refreshToken
+          })
+          if (status !== 200) {
+            broken.push(`a refresh was answered ${status}: ${text}`)
+            return
+          }
+          const answer = JSON.parse(text) as { access_token: string; refresh_token: string }
+          refreshToken = answer.refresh_token
+          totals.tokens++
+          const kid = kidOf(answer.access_token)
+          if (!kept.has(kid)) kept.set(kid, { jwt: answer.access_token, control: false, after: false })
+          for (const { live } of verifiers) {
+            totals.verifications++
+            const refusal = await refusalOf(live, answer.access_token)
+            if (refusal !== null) broken.push(`a valid token of ${kid} was refused: ${refusal}`)
+          }
         }
-        const answer = JSON.parse(text) as { access_token: string, refresh_token: string }
-        refreshToken = answer.refresh_token
-        totals.tokens++
-        const kid = kidOf(answer.access_token)
-        if (!kept.has(kid)) kept.set(kid, { jwt: answer.access_token, control: false, after: false })
-        for (const { live } of verifiers) {
-          totals.verifications++
-          const refusal = await refusalOf(live, answer.access_token)
-          if (refusal !== null) broken.push(`a valid token of ${kid} was refused: ${refusal}`)
-        }
-      }
-    }))
+      })
+    )
 
-    await rotate(servers, log, async () => { await checkKept(servers, verifiers, kept, totals, broken) })
+    await rotate(servers, log, async () => {
+      await checkKept(servers, verifiers, kept, totals, broken)
+    })
     ended.abort()
     await load
-    if (totals.acceptedBeforeRemoval !== ROTATIONS * INSTANCES || totals.refusedAfterRemoval !== ROTATIONS * INSTANCES) broken.push('not every removed key was checked at every verifier')
+    if (
+      totals.acceptedBeforeRemoval !== ROTATIONS * INSTANCES ||
+      totals.refusedAfterRemoval !== ROTATIONS * INSTANCES
+    ) {
+      broken.push('not every removed key was checked at every verifier')
+    }
     return { counts: { rotations: ROTATIONS, instances: INSTANCES, ...totals }, broken }
   } finally {
     ended.abort()
@@ -71,8 +92,15 @@ export const keyRotations: Soak = async log => {
   }
 }
 
-/** Publishes a key each {@link PUBLISH_EACH_MS} and takes every step as soon as it is safe, until the last key is removed. */
-async function rotate (servers: RealAuthServers, log: (line: string) => void, eachTick: () => Promise<void>): Promise<void> {
+/**
+ * Publishes a key each {@link PUBLISH_EACH_MS} and takes every step as soon as it is safe, until the last key is
+ * removed.
+ */
+async function rotate(
+  servers: RealAuthServers,
+  log: (line: string) => void,
+  eachTick: () => Promise<void>
+): Promise<void> {
   let published = 0
   let signing = 0
   let publishedAtMs = 0
@@ -93,9 +121,23 @@ async function rotate (servers: RealAuthServers, log: (line: string) => void, ea
   await eachTick()
 }
 
-/** Shows the kept token of each key to verifiers that live at its time: accepted while the key is retired, refused once it is removed. */
-async function checkKept (servers: RealAuthServers, verifiers: readonly Verifier[], kept: Map<string, KeptToken>, totals: Totals, broken: string[]): Promise<void> {
-  const states = await servers.db('signing_keys').select('kid', 'state', 'retired_at', 'removed_at') as Array<{ kid: string, state: string, retired_at: Date | null, removed_at: Date | null }>
+/**
+ * Shows the kept token of each key to verifiers that live at its time: accepted while the key is retired, refused once
+ * it is removed.
+ */
+async function checkKept(
+  servers: RealAuthServers,
+  verifiers: readonly Verifier[],
+  kept: Map<string, KeptToken>,
+  totals: Totals,
+  broken: string[]
+): Promise<void> {
+  const states = (await servers.db('signing_keys').select('kid', 'state', 'retired_at', 'removed_at')) as Array<{
+    kid: string
+    state: string
+    retired_at: Date | null
+    removed_at: Date | null
+  }>
   for (const { kid, state, retired_at: retiredAt, removed_at: removedAt } of states) {
     const token = kept.get(kid)
     if (token === undefined) continue
@@ -112,25 +154,33 @@ async function checkKept (servers: RealAuthServers, verifiers: readonly Verifier
       for (const { keys } of verifiers) {
         const refusal = await refusalOf(verifierAt(keys, token.jwt), token.jwt)
         if (refusal === 'key-unknown') totals.refusedAfterRemoval++
-        else broken.push(`a token of the removed key ${kid} was ${refusal === null ? 'accepted' : `refused as ${refusal}`}`)
+        else {
+          broken.push(
+            `a token of the removed key ${kid} was ${refusal === null ? 'accepted' : `refused as ${refusal}`}`
+          )
+        }
       }
     }
   }
 }
 
-function openVerifier (servers: RealAuthServers, instance: number): Verifier {
-  const keys = createJwksKeySource({ jwksUri: `${ISSUER}/oauth2/jwks`, maxAgeMs: TIMES.jwksMaxAgeSeconds * 1000, fetch: servers.fetchFrom(instance) })
+function openVerifier(servers: RealAuthServers, instance: number): Verifier {
+  const keys = createJwksKeySource({
+    jwksUri: `${ISSUER}/oauth2/jwks`,
+    maxAgeMs: TIMES.jwksMaxAgeSeconds * 1000,
+    fetch: servers.fetchFrom(instance)
+  })
   return { keys, live: createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys }) }
 }
 
 /** A verifier that lives when the token was issued, so that nothing but its key can make it refuse. */
-function verifierAt (keys: KeySource, jwt: string): TokenVerifier {
+function verifierAt(keys: KeySource, jwt: string): TokenVerifier {
   const { iat } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as { iat: number }
   return createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys, clock: () => iat * 1000 })
 }
 
 /** Why the verifier refuses the token, `null` when it accepts it. */
-async function refusalOf (verifier: TokenVerifier, token: string): Promise<string | null> {
+async function refusalOf(verifier: TokenVerifier, token: string): Promise<string | null> {
   try {
     await verifier.verify(token)
     return null
@@ -140,4 +190,5 @@ async function refusalOf (verifier: TokenVerifier, token: string): Promise<strin
   }
 }
 
-const kidOf = (jwt: string): string => (JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid
+const kidOf = (jwt: string): string =>
+  (JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid

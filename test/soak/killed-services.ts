@@ -26,7 +26,14 @@ export const killedServices: Soak = async log => {
     const owner = connect(Object.assign(new URL(postgres.url), { pathname: `/${database}` }).href, 3)
     owners.push(owner)
     await prepare(owner)
-    return { owner, appUrl: Object.assign(new URL(postgres.url), { pathname: `/${database}`, username: 'test_killed_app', password: 'for-tests-only' }).href }
+    return {
+      owner,
+      appUrl: Object.assign(new URL(postgres.url), {
+        pathname: `/${database}`,
+        username: 'test_killed_app',
+        password: 'for-tests-only'
+      }).href
+    }
   })
   try {
     const load = services.load(WORKERS)
@@ -40,9 +47,11 @@ export const killedServices: Soak = async log => {
     }
     await load.stop()
     const startedAt = performance.now()
-    const broken = [...await settled(services, SETTLED_MS), ...await wronglyRecorded(services)]
+    const broken = [...(await settled(services, SETTLED_MS)), ...(await wronglyRecorded(services))]
     const [counted] = await services.owners['order-service']('orders').count({ orders: '*' })
-    const recovered = await services.owners['order-service']('audit_events').where({ reason: 'recovered' }).count({ rows: '*' })
+    const recovered = await services.owners['order-service']('audit_events')
+      .where({ reason: 'recovered' })
+      .count({ rows: '*' })
     return {
       counts: {
         kills: KILLS_OF_EACH * KILLABLE.length,

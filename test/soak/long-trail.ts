@@ -18,15 +18,25 @@ const RESTART_LIMIT_MS = 60_000
 /** Every row is looked at once, where no release that keeps watermarks has sealed before. */
 const FIRST_LIMIT_MS = 30 * 60_000
 
-/** A trail of ten million rows: a run of the sealer after a restart ends in time, and no statement is over the limit. */
+/**
+ * A trail of ten million rows: a run of the sealer after a restart ends in time, and no statement is over the limit.
+ */
 export const longTrail: Soak = async log => sealLongTrail(ROWS, log)
 
-export async function sealLongTrail (rows: number, log: (line: string) => void): Promise<SoakResult> {
+export async function sealLongTrail(rows: number, log: (line: string) => void): Promise<SoakResult> {
   const directory = fileURLToPath(new URL(`../../.sallyport/trail-${randomBytes(4).toString('hex')}`, import.meta.url))
   mkdirSync(directory, { recursive: true })
-  const postgres = await startPostgres({ directory, keeper: true, settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } })
+  const postgres = await startPostgres({
+    directory,
+    keeper: true,
+    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+  })
   const owner = connect(postgres.url, 2)
-  const db = knex({ client: 'pg', connection: { connectionString: postgres.url, statement_timeout: STATEMENT_LIMIT_MS }, pool: { min: 0, max: 2 } })
+  const db = knex({
+    client: 'pg',
+    connection: { connectionString: postgres.url, statement_timeout: STATEMENT_LIMIT_MS },
+    pool: { min: 0, max: 2 }
+  })
   try {
     await owner.raw('create role trail_app; create role trail_pruner')
     const { source, tableName } = auditMigrations({ appRole: 'trail_app', prunerRole: 'trail_pruner' })
@@ -43,12 +53,22 @@ export async function sealLongTrail (rows: number, log: (line: string) => void):
     await writeRows(owner, BACKLOG)
     const restarted = await timed(async () => sealNow(db))
     log(`run after a restart: ${restarted.ms} ms`)
-    const { rows: [left] } = await owner.raw('select (select count(*) from audit_events) - (select count(*) from audit_seals) as unsealed')
+    const {
+      rows: [left]
+    } = await owner.raw('select (select count(*) from audit_events) - (select count(*) from audit_seals) as unsealed')
     return {
-      counts: { rows, 'rows sealed by the first run': first.sealed, 'first run, ms': first.ms, 'rows sealed after a restart': restarted.sealed, 'run after a restart, ms': restarted.ms },
+      counts: {
+        rows,
+        'rows sealed by the first run': first.sealed,
+        'first run, ms': first.ms,
+        'rows sealed after a restart': restarted.sealed,
+        'run after a restart, ms': restarted.ms
+      },
       broken: [
         ...(first.sealed === BACKLOG ? [] : [`the first run sealed ${first.sealed} of ${BACKLOG} rows`]),
-        ...(restarted.sealed === BACKLOG ? [] : [`the run after a restart sealed ${restarted.sealed} of ${BACKLOG} rows`]),
+        ...(restarted.sealed === BACKLOG
+          ? []
+          : [`the run after a restart sealed ${restarted.sealed} of ${BACKLOG} rows`]),
         ...(Number(left.unsealed) === 0 ? [] : [`${left.unsealed} rows are left unsealed`]),
         ...(first.ms < FIRST_LIMIT_MS ? [] : [`the first run took ${first.ms} ms`]),
         ...(restarted.ms < RESTART_LIMIT_MS ? [] : [`the run after a restart took ${restarted.ms} ms`])
@@ -63,7 +83,7 @@ export async function sealLongTrail (rows: number, log: (line: string) => void):
 }
 
 /** In transactions of a thousand rows. The hashes are not of the rows: sealing does not look at what they say. */
-async function writeRows (owner: Knex, rows: number): Promise<void> {
+async function writeRows(owner: Knex, rows: number): Promise<void> {
   await owner.raw(`
     do $$ begin
       for batch in 1..${rows / ROWS_OF_A_TRANSACTION} loop
@@ -75,13 +95,15 @@ async function writeRows (owner: Knex, rows: number): Promise<void> {
     end $$`)
 }
 
-async function sealWithoutWatermarks (owner: Knex): Promise<void> {
+async function sealWithoutWatermarks(owner: Knex): Promise<void> {
   await owner.raw(`
     insert into audit_seals (sequence, event_id, content_hash, chain_hash)
       select row_number() over (order by transaction_id, id), id, content_hash, content_hash from audit_events`)
 }
 
-async function timed (run: () => Promise<{ readonly sealed: number }>): Promise<{ readonly sealed: number, readonly ms: number }> {
+async function timed(
+  run: () => Promise<{ readonly sealed: number }>
+): Promise<{ readonly sealed: number; readonly ms: number }> {
   const startedAt = performance.now()
   const { sealed } = await run()
   return { sealed, ms: Math.round(performance.now() - startedAt) }

@@ -30,7 +30,9 @@ for (const [name, soak] of Object.entries(soaks)) {
   if (names.length > 0 && !names.includes(name)) continue
   const startedAt = performance.now()
   const { counts, broken } = await soak(line => console.log(`  ${line}`))
-  console.log(`${name}: ${broken.length === 0 ? 'held' : 'BROKEN'} (${Math.round((performance.now() - startedAt) / 1000)} s)`)
+  console.log(
+    `${name}: ${broken.length === 0 ? 'held' : 'BROKEN'} (${Math.round((performance.now() - startedAt) / 1000)} s)`
+  )
   for (const [count, value] of Object.entries(counts)) console.log(`  ${count}: ${value}`)
   for (const what of broken.slice(0, 20)) console.log(`  broken: ${what}`)
   failures += broken.length

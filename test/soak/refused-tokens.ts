@@ -1,5 +1,14 @@
 import { createTokenVerifier } from '@sallyport/authentication'
-import { AUDIENCE, clock, encode, fixedKeys, goodClaims, ISSUER, issuerKey, signToken } from '../plugins/authentication/issuer.ts'
+import {
+  AUDIENCE,
+  clock,
+  encode,
+  fixedKeys,
+  goodClaims,
+  ISSUER,
+  issuerKey,
+  signToken
+} from '../plugins/authentication/issuer.ts'
 import type { Soak } from './types.ts'
 
 const ROUNDS = 2000
@@ -17,7 +26,8 @@ const KINDS: Readonly<Record<string, (n: number) => string>> = {
   'as large as may be, no JSON': n => `${header}.${encode('['.repeat(5900) + n)}.${signature}`,
   'unknown key': n => `${encode({ alg: 'ES256', typ: 'at+jwt', kid: `k${n}` })}.${payload}.${signature}`,
   'wrong signature': n => `${header}.${encode({ ...goodClaims(), n })}.${signature}`,
-  'wrong signature, as large as may be': n => `${header}.${encode({ ...goodClaims(), n, filler: 'x'.repeat(5000) })}.${signature}`
+  'wrong signature, as large as may be': n =>
+    `${header}.${encode({ ...goodClaims(), n, filler: 'x'.repeat(5000) })}.${signature}`
 }
 
 /** What it costs to refuse a token, in microseconds of user CPU, by how far the token gets. */
@@ -30,7 +40,11 @@ export const refusedTokens: Soak = async () => {
     for (const token of tokens.slice(0, WARM_UP)) await verifier.verify(token).catch(() => {})
     const before = process.cpuUsage()
     let refused = 0
-    for (const token of tokens) await verifier.verify(token).catch(() => { refused++ })
+    for (const token of tokens) {
+      await verifier.verify(token).catch(() => {
+        refused++
+      })
+    }
     const micros = Math.round(process.cpuUsage(before).user / tokens.length)
     counts[`${kind}, µs`] = micros
     if (refused < tokens.length) broken.push(`${tokens.length - refused} of "${kind}" were accepted`)

@@ -15,8 +15,15 @@ export const rollingRestarts: Soak = async log => {
     }
     const { answered, failures, exitCodes } = await drillRollingRestarts(proxy, ROUNDS)
     log(`${proxy}: ${answered} answered, ${failures.length} failed`)
-    Object.assign(counts, { [`${proxy}: requests answered`]: answered, [`${proxy}: requests failed`]: failures.length, [`${proxy}: processes restarted`]: exitCodes.length })
-    broken.push(...failures.map(failure => `${proxy}: ${failure}`), ...exitCodes.filter(code => code !== 0).map(code => `${proxy}: a process ended with ${code}`))
+    Object.assign(counts, {
+      [`${proxy}: requests answered`]: answered,
+      [`${proxy}: requests failed`]: failures.length,
+      [`${proxy}: processes restarted`]: exitCodes.length
+    })
+    broken.push(
+      ...failures.map(failure => `${proxy}: ${failure}`),
+      ...exitCodes.filter(code => code !== 0).map(code => `${proxy}: a process ended with ${code}`)
+    )
   }
   return { counts, broken }
 }

@@ -16,7 +16,10 @@ for (const { folder, name, published } of workspaces()) {
   for (const message of messages) console.error(`${name}: ${formatMessage(message, pkg)}`)
   mistakes += messages.length
   try {
-    execFileSync(binary('attw'), ['--pack', '.', '--profile', 'esm-only', '--format', 'ascii', '--no-emoji'], { cwd: join(ROOT, folder), stdio: 'pipe' })
+    execFileSync(binary('attw'), ['--pack', '.', '--profile', 'esm-only', '--format', 'ascii', '--no-emoji'], {
+      cwd: join(ROOT, folder),
+      stdio: 'pipe'
+    })
   } catch (error) {
     mistakes += 1
     console.error(`${name}: ${(error as { stdout: Buffer }).stdout.toString()}`)

@@ -13,7 +13,7 @@ export interface TestDatabase {
 }
 
 /** The superuser's URL of the run's cluster. */
-export function clusterUrl (): string {
+export function clusterUrl(): string {
   return (JSON.parse(readFileSync(CLUSTER_FILE, 'utf8')) as { url: string }).url
 }
 
@@ -22,7 +22,11 @@ export function clusterUrl (): string {
  * @param template name of the template; the same name must always mean the same `prepare`
  * @param prepare makes tables and roles in the template, once per run
  */
-export async function testDatabase (t: Test, template: string, prepare: (db: Knex) => Promise<void>): Promise<TestDatabase> {
+export async function testDatabase(
+  t: Test,
+  template: string,
+  prepare: (db: Knex) => Promise<void>
+): Promise<TestDatabase> {
   const admin = connect(clusterUrl(), 1)
   const name = `test_${template.replaceAll('-', '_')}_${randomBytes(6).toString('hex')}`
   const templateName = `template_${template.replaceAll('-', '_')}`
@@ -41,16 +45,18 @@ export async function testDatabase (t: Test, template: string, prepare: (db: Kne
     await admin.destroy()
   }
   const db = connect(databaseUrl(name), 5)
-  t.after(async () => { await db.destroy() })
+  t.after(async () => {
+    await db.destroy()
+  })
   return { url: databaseUrl(name), db }
 }
 
 /** A pool for a URL; the caller destroys it. */
-export function connect (url: string, max = 5): Knex {
+export function connect(url: string, max = 5): Knex {
   return knex({ client: 'pg', connection: url, pool: { min: 0, max } })
 }
 
-function databaseUrl (name: string): string {
+function databaseUrl(name: string): string {
   const url = new URL(clusterUrl())
   url.pathname = `/${name}`
   return url.href

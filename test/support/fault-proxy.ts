@@ -22,13 +22,14 @@ export interface FaultProxy {
   /** How often a mode has struck. */
   readonly strikes: () => number
   /**
-   * @param after cuts only the COMMIT of a transaction that has sent this text, so that no other transaction of the process is hit
+   * @param after cuts only the COMMIT of a transaction that has sent this text, so that no other transaction of the
+   * process is hit
    */
   set: (mode: FaultMode, after?: string) => void
 }
 
 /** Starts a proxy in front of the database of `url`; closed after the test. */
-export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
+export async function faultProxy(t: Test, url: string): Promise<FaultProxy> {
   const target = new URL(url)
   const sockets = new Set<Socket>()
   let mode: FaultMode = 'pass'
@@ -36,23 +37,40 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
   let strikes = 0
 
   const server = createServer(client => {
-    if (mode === 'stopped') { client.destroy(); return }
+    if (mode === 'stopped') {
+      client.destroy()
+      return
+    }
     const upstream = connect(Number(target.port), target.hostname)
     let awaitsCommit = false
     let marked = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {})
-      socket.on('close', () => { sockets.delete(socket); client.destroy(); upstream.destroy() })
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
     }
     client.on('data', data => {
-      if (mode === 'silent') { strikes++; return }
+      if (mode === 'silent') {
+        strikes++
+        return
+      }
       // What was sent before the mode was set is no mark: it may be of any transaction.
       marked = mode.startsWith('cut') && (marked || data.includes(marker))
       const commits = data.includes('COMMIT') && marked
       if (data.includes('COMMIT')) marked = false
-      if (commits && mode === 'cut-before-commit') { strike(); client.destroy(); return }
-      if (commits && mode === 'cut-after-commit') { strike(); awaitsCommit = true }
+      if (commits && mode === 'cut-before-commit') {
+        strike()
+        client.destroy()
+        return
+      }
+      if (commits && mode === 'cut-after-commit') {
+        strike()
+        awaitsCommit = true
+      }
       upstream.write(data)
     })
     upstream.on('data', data => {
@@ -61,7 +79,10 @@ export async function faultProxy (t: Test, url: string): Promise<FaultProxy> {
       else client.write(data)
     })
   })
-  const strike = (): void => { strikes++; mode = 'pass' }
+  const strike = (): void => {
+    strikes++
+    mode = 'pass'
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

@@ -7,7 +7,10 @@ export const MOST = 300
 const FLOOR_US = 50
 const TRIES = 3
 
-/** Texts that are hard for one way of reading or another: each is repeated to a length, with what may make it fail at its end. */
+/**
+ * Texts that are hard for one way of reading or another: each is repeated to a length, with what may make it fail at
+ * its end.
+ */
 export const SHAPES: Readonly<Record<string, (length: number) => string>> = {
   letters: length => 'a'.repeat(length),
   'letters and a failure at the end': length => `${'a'.repeat(length - 1)}!`,
@@ -43,22 +46,22 @@ export const SHAPES: Readonly<Record<string, (length: number) => string>> = {
 export type ReadText = (text: string) => unknown
 
 /**
- * How many times as long the large text takes, in user CPU, at the best of a few tries: other work of the machine can only
- * add to a measurement.
+ * How many times as long the large text takes, in user CPU, at the best of a few tries: other work of the machine can
+ * only add to a measurement.
  * @param repeats of the small text, whose time is a mean
  */
-export async function growthOf (read: ReadText, shape: (length: number) => string, repeats = 10): Promise<number> {
+export async function growthOf(read: ReadText, shape: (length: number) => string, repeats = 10): Promise<number> {
   const [small, large] = [shape(SMALL), shape(LARGE)]
   let best = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < TRIES && best > MOST; attempt++) {
     await cpuOf(read, small, repeats)
     const expected = Math.max(FLOOR_US, await cpuOf(read, small, repeats))
-    best = Math.min(best, await cpuOf(read, large, 1) / expected)
+    best = Math.min(best, (await cpuOf(read, large, 1)) / expected)
   }
   return best
 }
 
-async function cpuOf (read: ReadText, text: string, repeats: number): Promise<number> {
+async function cpuOf(read: ReadText, text: string, repeats: number): Promise<number> {
   const before = process.cpuUsage()
   for (let i = 0; i < repeats; i++) {
     try {

@@ -14,17 +14,29 @@ import { createTokenAuthority } from './token-authority.ts'
 
 /** The services that are started as processes and killed. */
 export const KILLABLE = ['order-service', 'restaurant-service', 'delivery-service'] as const
-export type Killable = typeof KILLABLE[number]
+export type Killable = (typeof KILLABLE)[number]
 
-const PACKAGES = { 'order-service': orderService, 'restaurant-service': restaurantService, 'delivery-service': deliveryService }
+const PACKAGES = {
+  'order-service': orderService,
+  'restaurant-service': restaurantService,
+  'delivery-service': deliveryService
+}
 const SECRET = 'secret-secret-secret-secret-secret'
 const [anchor] = DEMO_RESTAURANTS
 const userId = (last: number): string => `10000000-0000-4000-8000-00000000000${last}`
-const USERS = Object.fromEntries(['customer1', 'customer2', 'restaurant1', 'restaurant2', 'courier1', 'courier2', 'admin1'].map((name, index) => [name, { subject: userId(index + 1) }]))
+const USERS = Object.fromEntries(
+  ['customer1', 'customer2', 'restaurant1', 'restaurant2', 'courier1', 'courier2', 'admin1'].map((name, index) => [
+    name,
+    { subject: userId(index + 1) }
+  ])
+)
 const ROLES = { appRole: 'test_killed_app', prunerRole: 'test_killed_pruner' }
 
 /** A database of one service: the URL of the app role, and a pool of the owner. */
-export interface KillableDatabase { readonly appUrl: string, readonly owner: Knex }
+export interface KillableDatabase {
+  readonly appUrl: string
+  readonly owner: Knex
+}
 
 /** The three services as processes, under load. */
 export interface KillableServices {
@@ -42,16 +54,21 @@ export interface KillableServices {
  * Starts an issuer and the three services as processes, each on its own port for good.
  * @param databaseOf makes a database for a service: `prepare` makes tables and demo data as its owner
  */
-export async function startKillableServices (
-  databaseOf: (name: Killable, prepare: (owner: Knex) => Promise<void>) => Promise<KillableDatabase>, settings: Readonly<Record<string, string>> = {}
+export async function startKillableServices(
+  databaseOf: (name: Killable, prepare: (owner: Knex) => Promise<void>) => Promise<KillableDatabase>,
+  settings: Readonly<Record<string, string>> = {}
 ): Promise<KillableServices> {
   const { issuer, authority, close: closeIssuer } = await startIssuer()
-  const ports = Object.fromEntries(await Promise.all(KILLABLE.map(async name => [name, await freePort()] as const))) as Record<Killable, number>
+  const ports = Object.fromEntries(
+    await Promise.all(KILLABLE.map(async name => [name, await freePort()] as const))
+  ) as Record<Killable, number>
   const originOf = (name: Killable): string => `http://127.0.0.1:${ports[name]}`
   const databases: Partial<Record<Killable, KillableDatabase>> = {}
   for (const name of KILLABLE) {
     databases[name] = await databaseOf(name, async owner => {
-      await owner.raw(`do $$ begin create role ${ROLES.appRole} login password 'for-tests-only'; exception when duplicate_object then null; end $$`)
+      await owner.raw(
+        `do $$ begin create role ${ROLES.appRole} login password 'for-tests-only'; exception when duplicate_object then null; end $$`
+      )
       await owner.raw(`do $$ begin create role ${ROLES.prunerRole}; exception when duplicate_object then null; end $$`)
       await PACKAGES[name].migrate(owner, ROLES)
       await PACKAGES[name].seedDemo(owner, { users: USERS, issuer })
@@ -60,7 +77,7 @@ export async function startKillableServices (
   const databaseFor = (name: Killable): KillableDatabase => databases[name]!
   const children: Partial<Record<Killable, ChildProcess>> = {}
 
-  async function start (name: Killable): Promise<void> {
+  async function start(name: Killable): Promise<void> {
     const child = fork(fileURLToPath(new URL(`../../reference-services/${name}/src/server.ts`, import.meta.url)), {
       env: {
         DATABASE_URL: databaseFor(name).appUrl,
@@ -78,7 +95,7 @@ export async function startKillableServices (
       stdio: ['ignore', 'ignore', 'inherit', 'ipc']
     })
     children[name] = child
-    const [message] = await once(child, 'message') as [{ type: string }]
+    const [message] = (await once(child, 'message')) as [{ type: string }]
     if (message.type !== 'ready') throw new Error(`${name}: ${JSON.stringify(message)}`)
   }
   try {
@@ -92,25 +109,46 @@ export async function startKillableServices (
   let done = 0
   const headersOf = async (user: string, role: string, audience: Killable): Promise<Record<string, string>> => {
     const subject = USERS[user]?.subject ?? ''
-    const token = await authority.mint({ subject, audience, roles: [role], scope: 'orders:read orders:write restaurants:read restaurants:write' })
+    const token = await authority.mint({
+      subject,
+      audience,
+      roles: [role],
+      scope: 'orders:read orders:write restaurants:read restaurants:write'
+    })
     return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   }
-  async function post (name: Killable, path: string, user: string, role: string, body: object = {}): Promise<Record<string, unknown> | null> {
+  async function post(
+    name: Killable,
+    path: string,
+    user: string,
+    role: string,
+    body: object = {}
+  ): Promise<Record<string, unknown> | null> {
     try {
-      const answer = await fetch(`${originOf(name)}${path}`, { method: 'POST', headers: await headersOf(user, role, name), body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
-      return answer.ok ? await answer.json() as Record<string, unknown> : null
+      const answer = await fetch(`${originOf(name)}${path}`, {
+        method: 'POST',
+        headers: await headersOf(user, role, name),
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(10_000)
+      })
+      return answer.ok ? ((await answer.json()) as Record<string, unknown>) : null
     } catch {
       return null
     } finally {
       done++
     }
   }
-  async function oneOrder (): Promise<void> {
+  async function oneOrder(): Promise<void> {
     const lines = [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }]
-    const order = await post('order-service', '/orders', 'customer1', 'CUSTOMER', { restaurantId: anchor.restaurantId, lines, deliveryAddress: 'here' })
+    const order = await post('order-service', '/orders', 'customer1', 'CUSTOMER', {
+      restaurantId: anchor.restaurantId,
+      lines,
+      deliveryAddress: 'here'
+    })
     if (order === null) return
-    if (randomInt(3) === 0) await post('order-service', `/orders/${String(order.orderId)}/cancel`, 'customer1', 'CUSTOMER')
-    else await post('restaurant-service', `/tickets/${String(order.ticketId)}/accept`, 'restaurant1', 'RESTAURANT')
+    if (randomInt(3) === 0) {
+      await post('order-service', `/orders/${String(order.orderId)}/cancel`, 'customer1', 'CUSTOMER')
+    } else await post('restaurant-service', `/tickets/${String(order.ticketId)}/accept`, 'restaurant1', 'RESTAURANT')
   }
   const owners = Object.fromEntries(KILLABLE.map(name => [name, databaseFor(name).owner])) as Record<Killable, Knex>
   return {
@@ -123,18 +161,29 @@ export async function startKillableServices (
     },
     load: workers => {
       const state = { stopped: false }
-      const running = Array.from({ length: workers }, async () => { while (!state.stopped) await oneOrder() })
-      return { stop: async () => { state.stopped = true; await Promise.all(running) } }
+      const running = Array.from({ length: workers }, async () => {
+        while (!state.stopped) await oneOrder()
+      })
+      return {
+        stop: async () => {
+          state.stopped = true
+          await Promise.all(running)
+        }
+      }
     },
     close: async () => {
-      await Promise.all(Object.values(children).map(async child => { if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit') }))
+      await Promise.all(
+        Object.values(children).map(async child => {
+          if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+        })
+      )
       await closeIssuer()
     }
   }
 }
 
 /** What is half-done in the three databases, one sentence each. */
-export async function halfDone ({ owners }: KillableServices): Promise<string[]> {
+export async function halfDone({ owners }: KillableServices): Promise<string[]> {
   const orders: Array<Record<string, string | null>> = await owners['order-service']('orders').select()
   const tickets: Array<Record<string, string | null>> = await owners['restaurant-service']('tickets').select()
   const deliveries: Array<Record<string, string | null>> = await owners['delivery-service']('deliveries').select()
@@ -145,32 +194,52 @@ export async function halfDone ({ owners }: KillableServices): Promise<string[]>
     const ticket = ticketOf.get(id)
     const live = ticket !== undefined && ticket.state !== 'CANCELLED'
     if (begun !== null || state === 'APPROVAL_PENDING') wrong.push(`order ${id} is ${state}, begun: ${begun}`)
-    else if (state === 'APPROVED' && (!live || ticket.ticket_id !== ticketId)) wrong.push(`order ${id} is APPROVED, its ticket ${ticket?.state}`)
-    else if (state !== 'APPROVED' && live) wrong.push(`order ${id} is ${state}, its ticket ${ticket.state}`)
+    else if (state === 'APPROVED' && (!live || ticket.ticket_id !== ticketId)) {
+      wrong.push(`order ${id} is APPROVED, its ticket ${ticket?.state}`)
+    } else if (state !== 'APPROVED' && live) wrong.push(`order ${id} is ${state}, its ticket ${ticket.state}`)
   }
   for (const { ticket_id: id, state, delivery_id: deliveryId, recover_after: recoverAfter } of tickets) {
     const delivery = deliveryOf.get(id)
-    if (recoverAfter !== null || (state === 'ACCEPTED') !== (delivery !== undefined) || (delivery?.delivery_id ?? null) !== deliveryId) wrong.push(`ticket ${id} is ${state}, its delivery ${deliveryId}`)
+    if (
+      recoverAfter !== null ||
+      (state === 'ACCEPTED') !== (delivery !== undefined) ||
+      (delivery?.delivery_id ?? null) !== deliveryId
+    ) {
+      wrong.push(`ticket ${id} is ${state}, its delivery ${deliveryId}`)
+    }
   }
   return wrong
 }
 
 /** Effects that are recorded more than once, or not at all. */
-export async function wronglyRecorded ({ owners }: KillableServices): Promise<string[]> {
+export async function wronglyRecorded({ owners }: KillableServices): Promise<string[]> {
   const once = async (name: Killable, action: string, rows: Array<{ id: string }>): Promise<string[]> => {
-    const recorded: Array<{ resource_id: string }> = await owners[name]('audit_events').where({ action, outcome: 'success' })
-      .where(builder => builder.whereNull('reason').orWhere('reason', 'recovered')).select('resource_id')
+    const recorded: Array<{ resource_id: string }> = await owners[name]('audit_events')
+      .where({ action, outcome: 'success' })
+      .where(builder => builder.whereNull('reason').orWhere('reason', 'recovered'))
+      .select('resource_id')
     const counts = Map.groupBy(recorded, row => row.resource_id)
-    return rows.filter(({ id }) => counts.get(id)?.length !== 1).map(({ id }) => `${action} of ${id} is recorded ${counts.get(id)?.length ?? 0} times`)
+    return rows
+      .filter(({ id }) => counts.get(id)?.length !== 1)
+      .map(({ id }) => `${action} of ${id} is recorded ${counts.get(id)?.length ?? 0} times`)
   }
   const demo = '00000000-%'
-  const approved: Array<{ id: string }> = await owners['order-service']('orders').where({ state: 'APPROVED' }).whereRaw('order_id::text not like ?', [demo]).select('order_id as id')
-  const accepted: Array<{ id: string }> = await owners['restaurant-service']('tickets').where({ state: 'ACCEPTED' }).whereRaw('ticket_id::text not like ?', [demo]).select('ticket_id as id')
-  return [...await once('order-service', 'order.approve', approved), ...await once('restaurant-service', 'ticket.arrange-delivery', accepted)]
+  const approved: Array<{ id: string }> = await owners['order-service']('orders')
+    .where({ state: 'APPROVED' })
+    .whereRaw('order_id::text not like ?', [demo])
+    .select('order_id as id')
+  const accepted: Array<{ id: string }> = await owners['restaurant-service']('tickets')
+    .where({ state: 'ACCEPTED' })
+    .whereRaw('ticket_id::text not like ?', [demo])
+    .select('ticket_id as id')
+  return [
+    ...(await once('order-service', 'order.approve', approved)),
+    ...(await once('restaurant-service', 'ticket.arrange-delivery', accepted))
+  ]
 }
 
 /** Waits until nothing is half-done; what still is after `timeoutMs`. */
-export async function settled (services: KillableServices, timeoutMs: number): Promise<string[]> {
+export async function settled(services: KillableServices, timeoutMs: number): Promise<string[]> {
   const startedAt = performance.now()
   for (;;) {
     const wrong = await halfDone(services)
@@ -180,21 +249,36 @@ export async function settled (services: KillableServices, timeoutMs: number): P
 }
 
 /** An authorization server as far as the services need it: exchanged tokens, and clients' own. */
-async function startIssuer (): Promise<{ issuer: string, authority: ReturnType<typeof createTokenAuthority>, close: () => Promise<void> }> {
+async function startIssuer(): Promise<{
+  issuer: string
+  authority: ReturnType<typeof createTokenAuthority>
+  close: () => Promise<void>
+}> {
   const app = Fastify()
-  const documents: { metadata?: object, keys?: object } = {}
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => { done(null, new URLSearchParams(String(body))) })
+  const documents: { metadata?: object; keys?: object } = {}
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
+    done(null, new URLSearchParams(String(body)))
+  })
   app.get('/.well-known/oauth-authorization-server', async () => documents.metadata)
   app.get('/jwks', async () => documents.keys)
   app.post<{ Body: URLSearchParams }>('/token', async ({ body, headers }) => {
-    const [clientId = ''] = Buffer.from((headers.authorization ?? '').slice('Basic '.length), 'base64').toString().split(':')
+    const [clientId = ''] = Buffer.from((headers.authorization ?? '').slice('Basic '.length), 'base64')
+      .toString()
+      .split(':')
     const client = authority.tokenClient(decodeURIComponent(clientId))
     const audience = body.get('audience') ?? ''
     const scope = body.get('scope') ?? ''
     const subjectToken = body.get('subject_token')
-    const tokens = subjectToken === null ? await client.clientCredentials({ audience, scope }) : await client.exchange({ subjectToken, audience })
+    const tokens =
+      subjectToken === null
+        ? await client.clientCredentials({ audience, scope })
+        : await client.exchange({ subjectToken, audience })
     return {
-      access_token: tokens.accessToken, token_type: 'Bearer', issued_token_type: 'urn:ietf:params:oauth:token-type:access_token', expires_in: tokens.expiresInSeconds, scope: tokens.scope ?? scope
+      access_token: tokens.accessToken,
+      token_type: 'Bearer',
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      expires_in: tokens.expiresInSeconds,
+      scope: tokens.scope ?? scope
     }
   })
   const issuer = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -202,12 +286,23 @@ async function startIssuer (): Promise<{ issuer: string, authority: ReturnType<t
   const key = (await authority.keys.find('test-key'))?.key
   if (key === undefined) throw new Error('the authority has no key')
   const jwk = await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))
-  documents.metadata = { issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks`, response_types_supported: [] }
+  documents.metadata = {
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: []
+  }
   documents.keys = { keys: [{ ...jwk, kid: 'test-key', alg: 'ES256', use: 'sig' }] }
-  return { issuer, authority, close: async () => { await app.close() } }
+  return {
+    issuer,
+    authority,
+    close: async () => {
+      await app.close()
+    }
+  }
 }
 
-async function freePort (): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -14,17 +14,23 @@ export interface Workspace {
 }
 
 /** Every workspace, in the order of the root package.json. */
-export function workspaces (): Workspace[] {
+export function workspaces(): Workspace[] {
   const { workspaces: patterns } = readJson('package.json') as { workspaces: string[] }
-  const folders = patterns.flatMap(pattern => pattern.endsWith('/*')
-    ? readdirSync(join(ROOT, pattern.slice(0, -2))).sort().map(name => join(pattern.slice(0, -2), name))
-    : [pattern])
-  return folders.filter(folder => existsSync(join(ROOT, folder, 'package.json'))).map(folder => {
-    const manifest = readJson(join(folder, 'package.json')) as { name: string, private?: boolean }
-    return { folder, name: manifest.name, published: manifest.private !== true }
-  })
+  const folders = patterns.flatMap(pattern =>
+    pattern.endsWith('/*')
+      ? readdirSync(join(ROOT, pattern.slice(0, -2)))
+          .sort()
+          .map(name => join(pattern.slice(0, -2), name))
+      : [pattern]
+  )
+  return folders
+    .filter(folder => existsSync(join(ROOT, folder, 'package.json')))
+    .map(folder => {
+      const manifest = readJson(join(folder, 'package.json')) as { name: string; private?: boolean }
+      return { folder, name: manifest.name, published: manifest.private !== true }
+    })
 }
 
-function readJson (path: string): unknown {
+function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'))
 }

@@ -5,7 +5,16 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { admin, createPasswordHasher, DEMO_CLIENTS, keyTimesOf, migrate, parseKeyRing, postgresStore, seedDemo } from '@sallyport/auth-server'
+import {
+  admin,
+  createPasswordHasher,
+  DEMO_CLIENTS,
+  keyTimesOf,
+  migrate,
+  parseKeyRing,
+  postgresStore,
+  seedDemo
+} from '@sallyport/auth-server'
 import type { Fetch } from '@sallyport/authentication'
 import { startPostgres } from '@sallyport/local'
 import type { Knex } from 'knex'
@@ -38,11 +47,15 @@ export interface RealAuthServers {
   readonly db: Knex
   readonly administration: admin.KeyAdministration
   /** Posts a form as the client `gateway` to one instance. */
-  readonly post: (instance: number, path: string, form: Record<string, string>) => Promise<{ status: number, text: string }>
+  readonly post: (
+    instance: number,
+    path: string,
+    form: Record<string, string>
+  ) => Promise<{ status: number; text: string }>
   /** Gets what is at a path of one instance, to its end. */
-  readonly get: (instance: number, path: string) => Promise<{ status: number, etag: string | null, text: string }>
+  readonly get: (instance: number, path: string) => Promise<{ status: number; etag: string | null; text: string }>
   /** Logs a user of {@link createUsers} in. */
-  readonly login: (instance: number, username: string) => Promise<{ access_token: string, refresh_token: string }>
+  readonly login: (instance: number, username: string) => Promise<{ access_token: string; refresh_token: string }>
   /** CPU time that the process of an instance has taken, all its threads, in ms. Linux only. */
   readonly cpuMs: (instance: number) => number
   /** `count` users, `load0` and so on. */
@@ -53,11 +66,16 @@ export interface RealAuthServers {
 }
 
 /** Starts PostgreSQL with its durable defaults and `instances` servers. */
-export async function startRealAuthServers (instances: number, times: ServerTimes = {}): Promise<RealAuthServers> {
+export async function startRealAuthServers(instances: number, times: ServerTimes = {}): Promise<RealAuthServers> {
   const directory = fileURLToPath(new URL(`../../.sallyport/stress-${randomBytes(4).toString('hex')}`, import.meta.url))
   mkdirSync(directory, { recursive: true })
   const postgres = await startPostgres({ directory, keeper: true, settings: { max_connections: '200' } })
-  const secrets = Object.fromEntries(DEMO_CLIENTS.map(({ id, confidential }) => [id, { secret: confidential === false ? null : randomBytes(32).toString('base64url') }]))
+  const secrets = Object.fromEntries(
+    DEMO_CLIENTS.map(({ id, confidential }) => [
+      id,
+      { secret: confidential === false ? null : randomBytes(32).toString('base64url') }
+    ])
+  )
   const db = connect(postgres.url, 10)
   const rolePassword = randomBytes(18).toString('hex')
   await db.raw(`create role ${APP_ROLE} login password '${rolePassword}'`)
@@ -66,7 +84,7 @@ export async function startRealAuthServers (instances: number, times: ServerTime
   const url = new URL(postgres.url)
   url.username = APP_ROLE
   url.password = rolePassword
-  const servers: Array<{ child: ChildProcess, origin: string, operations: string }> = []
+  const servers: Array<{ child: ChildProcess; origin: string; operations: string }> = []
   const agent = new Agent({ connections: 128, headersTimeout: LONGEST_ANSWER_MS, bodyTimeout: LONGEST_ANSWER_MS })
   const close = async (): Promise<void> => {
     await Promise.all(servers.map(async ({ child }) => await stop(child)))
@@ -89,11 +107,21 @@ export async function startRealAuthServers (instances: number, times: ServerTime
     passwords: createPasswordHasher({ concurrency: 2, queueLength: 10_000 }),
     statusListSize: 65_536,
     ring: parseKeyRing(SEALING_KEYS),
-    keyTimes: keyTimesOf({ jwksMaxAgeSeconds: 300, accessTokenLifetimeSeconds: 300, statusListLifetimeSeconds: 600, ...times }),
+    keyTimes: keyTimesOf({
+      jwksMaxAgeSeconds: 300,
+      accessTokenLifetimeSeconds: 300,
+      statusListLifetimeSeconds: 600,
+      ...times
+    }),
     audit: async () => {}
   }
   const post: RealAuthServers['post'] = async (instance, path, form) => {
-    const response = await fetch(originOf(instance) + path, { method: 'POST', dispatcher: agent, headers: { authorization }, body: new URLSearchParams(form) })
+    const response = await fetch(originOf(instance) + path, {
+      method: 'POST',
+      dispatcher: agent,
+      headers: { authorization },
+      body: new URLSearchParams(form)
+    })
     return { status: response.status, text: await response.text() }
   }
   return {
@@ -108,20 +136,32 @@ export async function startRealAuthServers (instances: number, times: ServerTime
       return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
     },
     login: async (instance, username) => {
-      const { status, text } = await post(instance, '/oauth2/token', { grant_type: 'password', username, password: LOAD_PASSWORD })
+      const { status, text } = await post(instance, '/oauth2/token', {
+        grant_type: 'password',
+        username,
+        password: LOAD_PASSWORD
+      })
       if (status !== 200) throw new Error(`login answered ${status}: ${text}`)
-      return JSON.parse(text) as { access_token: string, refresh_token: string }
+      return JSON.parse(text) as { access_token: string; refresh_token: string }
     },
     cpuMs: instance => cpuMsOf(servers[instance % servers.length]?.child.pid ?? 0),
     createUsers: async count => {
-      for (let n = 0; n < count; n++) await admin.createUser(administration, { username: `load${n}`, password: LOAD_PASSWORD, roles: ['CUSTOMER'] })
+      for (let n = 0; n < count; n++) {
+        await admin.createUser(administration, { username: `load${n}`, password: LOAD_PASSWORD, roles: ['CUSTOMER'] })
+      }
     },
-    fetchFrom: instance => async (address, init) => await fetch(address.replace(ISSUER, originOf(instance)), { ...init, dispatcher: agent } as Parameters<typeof fetch>[1]),
+    fetchFrom: instance => async (address, init) =>
+      await fetch(address.replace(ISSUER, originOf(instance)), { ...init, dispatcher: agent } as Parameters<
+        typeof fetch
+      >[1]),
     close
   }
 }
 
-async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ child: ChildProcess, origin: string, operations: string }> {
+async function startServer(
+  databaseUrl: string,
+  times: ServerTimes
+): Promise<{ child: ChildProcess; origin: string; operations: string }> {
   const operationsPort = await freePort()
   const child = fork(SERVER, [], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
@@ -135,19 +175,26 @@ async function startServer (databaseUrl: string, times: ServerTimes): Promise<{ 
       SALLYPORT_ISSUER: ISSUER,
       DATABASE_URL: databaseUrl,
       SALLYPORT_SEALING_KEYS: SEALING_KEYS,
-      ...Object.fromEntries(Object.entries(times).map(([key, value]) => [`SALLYPORT_${key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`, String(value)]))
+      ...Object.fromEntries(
+        Object.entries(times).map(([key, value]) => [
+          `SALLYPORT_${key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`,
+          String(value)
+        ])
+      )
     }
   })
-  const [message] = await Promise.race([
+  const [message] = (await Promise.race([
     once(child, 'message'),
-    once(child, 'exit').then(([code]) => { throw new Error(`auth-server ended with ${String(code)} before it was ready`) })
-  ]) as [{ type: string, url: string, message?: string }]
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`auth-server ended with ${String(code)} before it was ready`)
+    })
+  ])) as [{ type: string; url: string; message?: string }]
   if (message.type !== 'ready') throw new Error(message.message)
   return { child, origin: message.url, operations: `http://127.0.0.1:${operationsPort}` }
 }
 
 /** A port at which nobody listens. */
-async function freePort (): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -156,7 +203,7 @@ async function freePort (): Promise<number> {
   return port
 }
 
-async function stop (child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
@@ -164,7 +211,7 @@ async function stop (child: ChildProcess): Promise<void> {
 }
 
 /** User and system time, which the kernel tells in hundredths of a second. @see proc_pid_stat(5) */
-function cpuMsOf (pid: number): number {
+function cpuMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const [, , , , , , , , , , , user = '0', system = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(user) + Number(system)) * 10

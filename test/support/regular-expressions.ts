@@ -4,13 +4,30 @@ import { createRequire } from 'node:module'
 import ts from 'typescript'
 
 /** A regular expression, and where it stands. */
-export interface Expression { readonly source: string, readonly flags: string, readonly place: string }
+export interface Expression {
+  readonly source: string
+  readonly flags: string
+  readonly place: string
+}
 
 /** What is wrong with one: it can be attacked, or nobody can tell. */
-export interface Finding { readonly place: string, readonly expression: string, readonly why: string }
+export interface Finding {
+  readonly place: string
+  readonly expression: string
+  readonly why: string
+}
 
-interface Diagnostics { readonly status: 'safe' | 'vulnerable' | 'unknown', readonly complexity?: { summary: string }, readonly attack?: { pattern: string }, readonly error?: { kind: string } }
-type CheckSync = (source: string, flags: string, parameters: { timeout: number, checker?: string, randomSeed: number }) => Diagnostics
+interface Diagnostics {
+  readonly status: 'safe' | 'vulnerable' | 'unknown'
+  readonly complexity?: { summary: string }
+  readonly attack?: { pattern: string }
+  readonly error?: { kind: string }
+}
+type CheckSync = (
+  source: string,
+  flags: string,
+  parameters: { timeout: number; checker?: string; randomSeed: number }
+) => Diagnostics
 
 /** recheck in JavaScript: its default is a binary of each platform. */
 const { checkSync } = createRequire(import.meta.url)('recheck/lib/browser.js') as { checkSync: CheckSync }
@@ -20,7 +37,10 @@ const TIMEOUT_MS = 60_000
  * The literals, `RegExp(…)` and JSON Schema `pattern:` of a TypeScript file. What is put together at run time cannot be
  * read and is listed with `null` as its source.
  */
-export function expressionsIn (file: string, text = readFileSync(file, 'utf8')): Array<Expression | { readonly source: null, readonly place: string }> {
+export function expressionsIn(
+  file: string,
+  text = readFileSync(file, 'utf8')
+): Array<Expression | { readonly source: null; readonly place: string }> {
   const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
   const constants = new Map<string, ts.Expression>()
   const found: ReturnType<typeof expressionsIn> = []
@@ -32,16 +52,29 @@ export function expressionsIn (file: string, text = readFileSync(file, 'utf8')):
     return ts.isIdentifier(node) && constants.has(node.text) ? textOf(constants.get(node.text)) : null
   }
   const add = (node: ts.Node, source: string | null, flags: string | null): void => {
-    found.push(source === null || flags === null ? { source: null, place: placeOf(node) } : { source, flags, place: placeOf(node) })
+    found.push(
+      source === null || flags === null
+        ? { source: null, place: placeOf(node) }
+        : { source, flags, place: placeOf(node) }
+    )
   }
   const visit = (node: ts.Node): void => {
-    if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer !== undefined && ts.isStringLiteralLike(node.initializer)) {
+    if (
+      ts.isVariableDeclaration(node) &&
+      ts.isIdentifier(node.name) &&
+      node.initializer !== undefined &&
+      ts.isStringLiteralLike(node.initializer)
+    ) {
       constants.set(node.name.text, node.initializer)
     }
     if (ts.isRegularExpressionLiteral(node)) {
       const end = node.text.lastIndexOf('/')
       add(node, node.text.slice(1, end), node.text.slice(end + 1))
-    } else if ((ts.isNewExpression(node) || ts.isCallExpression(node)) && ts.isIdentifier(node.expression) && node.expression.text === 'RegExp') {
+    } else if (
+      (ts.isNewExpression(node) || ts.isCallExpression(node)) &&
+      ts.isIdentifier(node.expression) &&
+      node.expression.text === 'RegExp'
+    ) {
       add(node, textOf(node.arguments?.[0]), textOf(node.arguments?.[1]))
     } else if (ts.isPropertyAssignment(node) && ts.isIdentifier(node.name) && node.name.text === 'pattern') {
       // Ajv compiles patterns with this flag.
@@ -54,7 +87,7 @@ export function expressionsIn (file: string, text = readFileSync(file, 'utf8')):
 }
 
 /** Checks expressions, each only once; an expression of which nobody can tell is a finding too. */
-export function findSlow (expressions: ReturnType<typeof expressionsIn>): Finding[] {
+export function findSlow(expressions: ReturnType<typeof expressionsIn>): Finding[] {
   const findings: Finding[] = []
   const known = new Map<string, string | null>()
   for (const { place, ...expression } of expressions) {
@@ -71,7 +104,7 @@ export function findSlow (expressions: ReturnType<typeof expressionsIn>): Findin
   return findings
 }
 
-function slownessOf (source: string, flags: string): string | null {
+function slownessOf(source: string, flags: string): string | null {
   const { status, complexity, attack, error } = checkSync(source, flags, { timeout: TIMEOUT_MS, randomSeed: 1 })
   if (status === 'safe') return null
   if (status === 'vulnerable') return `${complexity?.summary ?? 'slow'} for ${attack?.pattern ?? 'some text'}`

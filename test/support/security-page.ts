@@ -6,21 +6,36 @@ import { STATEMENTS } from './statements.ts'
 const PREAMBLE = readFileSync(new URL('security-page.preamble.md', import.meta.url), 'utf8')
 
 /** The page `docs/security.md`: each statement with the tests whose titles name it. */
-export function securityPage (): string {
+export function securityPage(): string {
   const tests = testsByStatement()
-  const sections = Object.entries(STATEMENTS).map(([area, statements]) => [
-    `## ${area}`, '', '| | holds | source | shown by |', '|---|---|---|---|',
-    ...statements.map(({ id, text, source }) => `| ${id} | ${text} | ${source} | ${[...tests.get(id) ?? []].sort().map(file => `[${file.replace(/^test\/|\.test\.ts$/g, '')}](../${file})`).join(', ') || '**no test yet**'} |`)
-  ].join('\n'))
+  const sections = Object.entries(STATEMENTS).map(([area, statements]) =>
+    [
+      `## ${area}`,
+      '',
+      '| | holds | source | shown by |',
+      '|---|---|---|---|',
+      ...statements.map(
+        ({ id, text, source }) =>
+          `| ${id} | ${text} | ${source} | ${
+            [...(tests.get(id) ?? [])]
+              .sort()
+              .map(file => `[${file.replace(/^test\/|\.test\.ts$/g, '')}](../${file})`)
+              .join(', ') || '**no test yet**'
+          } |`
+      )
+    ].join('\n')
+  )
   return `${PREAMBLE}\n${sections.join('\n\n')}\n`
 }
 
 /** Statement id → the test files with a title that begins with it (also several: "O-18, O-19: …"). */
-export function testsByStatement (): Map<string, Set<string>> {
+export function testsByStatement(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>()
   for (const file of readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).sort()) {
     if (!file.endsWith('.test.ts')) continue
-    for (const [, title = ''] of readFileSync(join(ROOT, 'test', file), 'utf8').matchAll(/\btest\(\s*['"`]([^:'"`]+):/g)) {
+    for (const [, title = ''] of readFileSync(join(ROOT, 'test', file), 'utf8').matchAll(
+      /\btest\(\s*['"`]([^:'"`]+):/g
+    )) {
       for (const [id] of title.matchAll(/\b(?:[OGST]-|[VZAP])\d{1,2}\b/g)) {
         const files = found.get(id) ?? new Set()
         found.set(id, files.add(join('test', file)))

@@ -6,11 +6,11 @@ import type { Test } from 'tap'
 export const ALWAYS_OVERLOADED = { maxEventLoopUtilization: 1e-9 } as const
 
 /**
- * Asserts that an app built with {@link ALWAYS_OVERLOADED} sheds what comes to its main listener once load was measured, with
- * 503 and `Retry-After`, and answers health meanwhile.
+ * Asserts that an app built with {@link ALWAYS_OVERLOADED} sheds what comes to its main listener once load was
+ * measured, with 503 and `Retry-After`, and answers health meanwhile.
  * @param url of a public route
  */
-export async function sheds (t: Test, app: FastifyInstance, url: string): Promise<void> {
+export async function sheds(t: Test, app: FastifyInstance, url: string): Promise<void> {
   const ask = async () => await app.inject(url)
   t.not((await ask()).statusCode, 503, 'before the first measurement')
   while ((await ask()).statusCode !== 503) await pause(20)

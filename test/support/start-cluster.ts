@@ -1,4 +1,5 @@
-// Runs once before all test files: one PostgreSQL cluster for the whole run, with durability off because nobody needs the data.
+// Runs once before all test files: one PostgreSQL cluster for the whole run, with durability off because nobody needs
+// the data.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { startPostgres } from '@sallyport/local'
 import { CLUSTER_DIRECTORY, CLUSTER_FILE } from './cluster-file.ts'

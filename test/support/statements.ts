@@ -5,7 +5,8 @@ export interface Statement {
   readonly source: string
 }
 
-const area = (entries: ReadonlyArray<readonly [id: string, text: string, source: string]>): Statement[] => entries.map(([id, text, source]) => ({ id, text, source }))
+const area = (entries: ReadonlyArray<readonly [id: string, text: string, source: string]>): Statement[] =>
+  entries.map(([id, text, source]) => ({ id, text, source }))
 
 /** Every statement, by area. */
 export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
@@ -14,7 +15,11 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['V02', 'A key serves one algorithm; a public key is never an HMAC secret', 'RFC 8725 §3.1'],
     ['V03', 'Keys come from the configured place only; no header or claim causes a fetch', 'RFC 8725 §3.10'],
     ['V04', '`kid` is an opaque name; unknown ones cost at most one fetch per cool-down', 'RFC 8725 §3.10'],
-    ['V05', 'Expiry and issue time are required numbers, `nbf` is honoured, the tolerance is at most a minute', 'RFC 9068 §4'],
+    [
+      'V05',
+      'Expiry and issue time are required numbers, `nbf` is honoured, the tolerance is at most a minute',
+      'RFC 9068 §4'
+    ],
     ['V06', 'The issuer is one exact string', 'RFC 9068 §4'],
     ['V07', 'The audience names exactly this service', 'RFC 9068 §4'],
     ['V08', 'Only access tokens are accepted as access tokens', 'RFC 9068 §4'],
@@ -28,7 +33,11 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['V16', 'An oversized token is refused before it is parsed', 'ASVS 4.2.5'],
     ['V17', 'Refusals carry the bearer challenge and no detail', 'RFC 6750 §3'],
     ['V18', 'A token is taken from the Authorization header only', 'RFC 6750 §2'],
-    ['V19', 'With the key server down, known keys go on for a bounded time and unknown ones fail closed', 'ASVS 16.5.3'],
+    [
+      'V19',
+      'With the key server down, known keys go on for a bounded time and unknown ones fail closed',
+      'ASVS 16.5.3'
+    ],
     ['V20', 'A retired key is refused, a new one works without a restart', 'ASVS 13.3.4'],
     ['V21', 'A token bound to a certificate is refused on another', 'RFC 8705 §3']
   ]),
@@ -77,9 +86,21 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['O-32', 'Throttling is shared, survives restarts and never locks out for good', 'ASVS 6.3.1'],
     ['O-33', 'Disabling a user or changing a password ends everything they had', 'ASVS 7.4.2'],
     ['O-34', 'DPoP proofs are checked in full and cannot be replayed', 'RFC 9449 §4.3'],
-    ['O-35', 'A client that asked for it hears once of every session that ended', 'OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5'],
-    ['O-36', 'Id tokens are bound to client, session, nonce and access token, and come from a login here only', 'OpenID Connect Core 1.0 §2'],
-    ['O-37', 'Only the user, or a client of this very sign-in, logs a browser out, and it goes nowhere that is not registered', 'OpenID Connect RP-Initiated Logout 1.0 §2']
+    [
+      'O-35',
+      'A client that asked for it hears once of every session that ended',
+      'OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5'
+    ],
+    [
+      'O-36',
+      'Id tokens are bound to client, session, nonce and access token, and come from a login here only',
+      'OpenID Connect Core 1.0 §2'
+    ],
+    [
+      'O-37',
+      'Only the user, or a client of this very sign-in, logs a browser out, and it goes nowhere that is not registered',
+      'OpenID Connect RP-Initiated Logout 1.0 §2'
+    ]
   ]),
   Gateway: area([
     ['G-01', 'No identity header from outside reaches a service', 'ASVS 4.1.3'],
@@ -102,7 +123,11 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['S-02', 'Cookies are sealed for one purpose, and those of two sessions are no session', 'ASVS 11.3.2'],
     ['S-03', 'Sealing keys rotate', 'ASVS 13.3.4'],
     ['S-04', 'Two cookies of one name are refused', 'CVE-2023-27495'],
-    ['S-05', 'Unsafe methods by cookie need the same origin or a header, and by Basic come from no foreign page', 'ASVS 3.5.1'],
+    [
+      'S-05',
+      'Unsafe methods by cookie need the same origin or a header, and by Basic come from no foreign page',
+      'ASVS 3.5.1'
+    ],
     ['S-06', 'Login from a foreign origin is refused', 'RFC 9700 §4.7'],
     ['S-07', 'Login makes new cookies; logout ends the old', 'ASVS 7.4.1'],
     ['S-08', 'Parallel requests at expiry share one refresh', 'RFC 9700 §4.14.2'],

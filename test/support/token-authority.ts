@@ -28,15 +28,15 @@ export interface TokenAuthority {
 }
 
 /** Makes an issuer with an ES256 key of its own. */
-export function createTokenAuthority (issuer = 'https://issuer.test'): TokenAuthority {
+export function createTokenAuthority(issuer = 'https://issuer.test'): TokenAuthority {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const mint = (facts: TokenFacts): Promise<string> => sign(issuer, privateKey, facts)
   return { issuer, keys: keySourceOf(publicKey), mint, tokenClient: clientId => exchangingClient(mint, clientId) }
 }
 
-function keySourceOf (key: KeyObject): KeySource {
+function keySourceOf(key: KeyObject): KeySource {
   return {
-    find: async keyId => keyId === 'test-key' ? { keyId, algorithm: 'ES256', key } : null,
+    find: async keyId => (keyId === 'test-key' ? { keyId, algorithm: 'ES256', key } : null),
     isPublished: keyId => keyId === 'test-key',
     ready: async () => {},
     ageMs: () => 0,
@@ -44,16 +44,32 @@ function keySourceOf (key: KeyObject): KeySource {
   }
 }
 
-async function sign (issuer: string, key: KeyObject, { subject, audience, roles = [], scope = '', clientId = 'gateway', act = { sub: 'gateway' }, claims = {} }: TokenFacts): Promise<string> {
+async function sign(
+  issuer: string,
+  key: KeyObject,
+  { subject, audience, roles = [], scope = '', clientId = 'gateway', act = { sub: 'gateway' }, claims = {} }: TokenFacts
+): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   const payload = {
-    iss: issuer, sub: subject, aud: audience, client_id: clientId, iat: now, exp: now + 300, jti: randomUUID(), roles, scope, ...(act === null ? {} : { act }), ...claims
+    iss: issuer,
+    sub: subject,
+    aud: audience,
+    client_id: clientId,
+    iat: now,
+    exp: now + 300,
+    jti: randomUUID(),
+    roles,
+    scope,
+    ...(act === null ? {} : { act }),
+    ...claims
   }
   return new SignJWT(payload).setProtectedHeader({ typ: 'at+jwt', alg: 'ES256', kid: 'test-key' }).sign(key)
 }
 
-function exchangingClient (mint: TokenAuthority['mint'], clientId: string): TokenClient {
-  const refuse = async (): Promise<never> => { throw new Error('not part of this test') }
+function exchangingClient(mint: TokenAuthority['mint'], clientId: string): TokenClient {
+  const refuse = async (): Promise<never> => {
+    throw new Error('not part of this test')
+  }
   return {
     password: refuse,
     refresh: refuse,
@@ -63,9 +79,17 @@ function exchangingClient (mint: TokenAuthority['mint'], clientId: string): Toke
       return { accessToken, refreshToken: null, expiresInSeconds: 300, scope }
     },
     exchange: async ({ subjectToken, audience }) => {
-      const subject = JSON.parse(Buffer.from(subjectToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, string> & { roles: string[], act?: Record<string, unknown> }
+      const subject = JSON.parse(Buffer.from(subjectToken.split('.')[1] ?? '', 'base64url').toString()) as Record<
+        string,
+        string
+      > & { roles: string[]; act?: Record<string, unknown> }
       const accessToken = await mint({
-        subject: subject.sub ?? '', audience, roles: subject.roles, scope: subject.scope ?? '', clientId, act: { sub: clientId, ...(subject.act === undefined ? {} : { act: subject.act }) }
+        subject: subject.sub ?? '',
+        audience,
+        roles: subject.roles,
+        scope: subject.scope ?? '',
+        clientId,
+        act: { sub: clientId, ...(subject.act === undefined ? {} : { act: subject.act }) }
       })
       return { accessToken, refreshToken: null, expiresInSeconds: 300, scope: subject.scope ?? '' }
     }

@@ -4,7 +4,10 @@ import { expect, test } from 'tstyche'
 import { allOf, applyFilter, decide, owner, role, type Decision } from '@sallyport/authorization'
 import type { Policy, Resource } from '@sallyport/security-context'
 
-interface Order { id: number, customer: string }
+interface Order {
+  id: number
+  customer: string
+}
 
 test('policies are plain data of the shared type', () => {
   expect(allOf(role('ADMIN'), owner('customer'))).type.toBe<Policy>()
@@ -15,9 +18,13 @@ test('policies are plain data of the shared type', () => {
 
 test('a filtered query keeps its type', () => {
   const query = {} as Knex.QueryBuilder<Order, Order[]>
-  expect(applyFilter(query, owner('customer'), null, { columns: { customer: 'customer' } })).type.toBe<Knex.QueryBuilder<Order, Order[]>>()
+  expect(applyFilter(query, owner('customer'), null, { columns: { customer: 'customer' } })).type.toBe<
+    Knex.QueryBuilder<Order, Order[]>
+  >()
   const request = {} as FastifyRequest
-  expect(request.visible(query, owner('customer'), { columns: { customer: { column: 'customer', type: 'uuid' } } })).type.toBe<Knex.QueryBuilder<Order, Order[]>>()
+  expect(
+    request.visible(query, owner('customer'), { columns: { customer: { column: 'customer', type: 'uuid' } } })
+  ).type.toBe<Knex.QueryBuilder<Order, Order[]>>()
   expect(request.resource).type.toBe<Resource | null>()
   expect(request.authorize(role('ADMIN'))).type.toBe<Promise<void>>()
 })

@@ -3,7 +3,9 @@ import { expect, test } from 'tstyche'
 import type { AppClaims, Policy, Principal, SecurityEvent } from '@sallyport/security-context'
 
 declare module '@sallyport/security-context' {
-  interface AppClaims { tenant: string }
+  interface AppClaims {
+    tenant: string
+  }
 }
 
 declare const fastify: FastifyInstance
@@ -21,7 +23,7 @@ test('a request carries the principal and its events', () => {
 })
 
 test('a policy is one of the known kinds', () => {
-  expect<Policy>().type.toBeAssignableFrom<{ kind: 'role', anyOf: string[] }>()
+  expect<Policy>().type.toBeAssignableFrom<{ kind: 'role'; anyOf: string[] }>()
   expect<Policy>().type.not.toBeAssignableFrom<{ kind: 'anything' }>()
 })
 

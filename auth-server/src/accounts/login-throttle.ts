@@ -25,8 +25,9 @@ export interface ThrottleRules {
 }
 
 /**
- * An account waits at most a minute for one source; a source may serve many people and has more tries. What all sources together
- * make an account wait is much shorter than what a guessing source waits itself: it cannot keep the owner out from elsewhere.
+ * An account waits at most a minute for one source; a source may serve many people and has more tries. What all sources
+ * together make an account wait is much shorter than what a guessing source waits itself: it cannot keep the owner out
+ * from elsewhere.
  */
 export const DEFAULT_THROTTLE_RULES: ThrottleRules = {
   account: { freeFailures: 5, firstWaitMs: 1000, longestWaitMs: 60_000 },
@@ -40,7 +41,10 @@ export interface LoginThrottle {
   /** How long the login has to wait, in ms; 0: it may go on. */
   waitMs: (attempt: LoginAttempt) => Promise<number>
   failed: (attempt: LoginAttempt) => Promise<void>
-  /** Forgets the failures of the account, not those of the source: an attacker with one account of their own gains nothing. */
+  /**
+   * Forgets the failures of the account, not those of the source: an attacker with one account of their own gains
+   * nothing.
+   */
   succeeded: (attempt: LoginAttempt) => Promise<void>
 }
 
@@ -51,11 +55,15 @@ export interface LoginAttempt {
 }
 
 /** @param store counts failures for all instances, over restarts */
-export function createLoginThrottle (store: LoginAttemptStore, rules: ThrottleRules, clock: Clock): LoginThrottle {
+export function createLoginThrottle(store: LoginAttemptStore, rules: ThrottleRules, clock: Clock): LoginThrottle {
   const keysOf = ({ username, sourceAddress }: LoginAttempt): ReadonlyArray<readonly [string, ThrottleRule]> => {
     if (sourceAddress === null) return [[accountKey(username), rules.account]]
     const source = sourceKey(sourceAddress)
-    return [[pairKey(username, source), rules.account], [accountKey(username), rules.everywhere], [source, rules.source]]
+    return [
+      [pairKey(username, source), rules.account],
+      [accountKey(username), rules.everywhere],
+      [source, rules.source]
+    ]
   }
   return {
     waitMs: async attempt => {
@@ -63,7 +71,9 @@ export function createLoginThrottle (store: LoginAttemptStore, rules: ThrottleRu
       return Math.max(0, (blockedUntilMs ?? 0) - clock())
     },
     failed: async attempt => {
-      for (const [key, rule] of keysOf(attempt)) await store.recordFailure({ key, nowMs: clock(), windowMs: rules.windowMs, ...rule })
+      for (const [key, rule] of keysOf(attempt)) {
+        await store.recordFailure({ key, nowMs: clock(), windowMs: rules.windowMs, ...rule })
+      }
     },
     succeeded: async ({ username, sourceAddress }) => {
       await store.forget(accountKey(username))

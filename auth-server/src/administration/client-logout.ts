@@ -7,19 +7,28 @@ import type { Administration } from './administration.ts'
 export type NewClientLogout = Partial<Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>>
 
 /** The whole of it. */
-export function clientLogoutOf (wanted: NewClientLogout): Required<NewClientLogout> {
-  return { backchannelLogoutUri: wanted.backchannelLogoutUri ?? null, postLogoutRedirectUris: wanted.postLogoutRedirectUris ?? [] }
+export function clientLogoutOf(wanted: NewClientLogout): Required<NewClientLogout> {
+  return {
+    backchannelLogoutUri: wanted.backchannelLogoutUri ?? null,
+    postLogoutRedirectUris: wanted.postLogoutRedirectUris ?? []
+  }
 }
 
 /** Why these addresses cannot be registered, as one phrase each. */
-export function clientLogoutMistakes (wanted: NewClientLogout): string[] {
+export function clientLogoutMistakes(wanted: NewClientLogout): string[] {
   const { backchannelLogoutUri, postLogoutRedirectUris } = clientLogoutOf(wanted)
   const mistakes: string[] = []
   if (backchannelLogoutUri !== null && !isBackchannelLogoutUri(backchannelLogoutUri)) {
-    mistakes.push(`${backchannelLogoutUri} is no back-channel logout URI: https, or http on a loopback address, without a fragment`)
+    mistakes.push(
+      `${backchannelLogoutUri} is no back-channel logout URI: https, or http on a loopback address, without a fragment`
+    )
   }
   for (const uri of postLogoutRedirectUris) {
-    if (!isPostLogoutRedirectUri(uri)) mistakes.push(`${uri} is no post-logout redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
+    if (!isPostLogoutRedirectUri(uri)) {
+      mistakes.push(
+        `${uri} is no post-logout redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`
+      )
+    }
   }
   return mistakes
 }
@@ -29,7 +38,11 @@ export function clientLogoutMistakes (wanted: NewClientLogout): string[] {
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
-export async function setClientLogout (administration: Administration, clientId: string, wanted: NewClientLogout): Promise<void> {
+export async function setClientLogout(
+  administration: Administration,
+  clientId: string,
+  wanted: NewClientLogout
+): Promise<void> {
   const mistakes = clientLogoutMistakes(wanted)
   if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
   await administration.store.transaction(async trx => {
@@ -38,7 +51,10 @@ export async function setClientLogout (administration: Administration, clientId:
     const { backchannelLogoutUri, postLogoutRedirectUris } = { ...client, ...wanted }
     await trx.clients.setLogout(clientId, { backchannelLogoutUri, postLogoutRedirectUris })
     await administration.audit(trx, {
-      action: 'client.set-logout', outcome: 'success', resource: { type: 'client', id: clientId }, detail: { backchannelLogoutUri, postLogoutRedirectUris: [...postLogoutRedirectUris] }
+      action: 'client.set-logout',
+      outcome: 'success',
+      resource: { type: 'client', id: clientId },
+      detail: { backchannelLogoutUri, postLogoutRedirectUris: [...postLogoutRedirectUris] }
     })
   })
 }

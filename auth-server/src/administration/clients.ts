@@ -43,16 +43,35 @@ const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
-export async function createClient (administration: Administration, wanted: NewClient): Promise<{ readonly client: Client, readonly secret: string | null }> {
+export async function createClient(
+  administration: Administration,
+  wanted: NewClient
+): Promise<{ readonly client: Client; readonly secret: string | null }> {
   refuseClient(wanted)
   const { store, clock } = administration
   const nowMs = clock()
-  const secret = methodsOf(wanted).some(method => SECRET_METHODS.includes(method)) ? wanted.secret ?? newSecret() : null
+  const secret = methodsOf(wanted).some(method => SECRET_METHODS.includes(method))
+    ? (wanted.secret ?? newSecret())
+    : null
   const client = await store.transaction(async trx => {
-    const created: Client = { ...clientOf(wanted), status: await trx.statusLists.allocate(administration.statusListSize, nowMs) }
-    if (!await trx.clients.create(created, nowMs)) throw new NameTakenError('client', created.id)
-    if (secret !== null) await trx.clients.addSecret(created.id, { id: randomUUID(), hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
-    await administration.audit(trx, { action: 'client.create', outcome: 'success', resource: { type: 'client', id: created.id }, detail: { grantTypes: [...created.grantTypes] } })
+    const created: Client = {
+      ...clientOf(wanted),
+      status: await trx.statusLists.allocate(administration.statusListSize, nowMs)
+    }
+    if (!(await trx.clients.create(created, nowMs))) throw new NameTakenError('client', created.id)
+    if (secret !== null) {
+      await trx.clients.addSecret(
+        created.id,
+        { id: randomUUID(), hash: hashOfSecret(secret), expiresAtMs: null },
+        nowMs
+      )
+    }
+    await administration.audit(trx, {
+      action: 'client.create',
+      outcome: 'success',
+      resource: { type: 'client', id: created.id },
+      detail: { grantTypes: [...created.grantTypes] }
+    })
     return created
   })
   return { client, secret }
@@ -63,11 +82,17 @@ export async function createClient (administration: Administration, wanted: NewC
  * @param overlapSeconds how long the old secrets are still good
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
-export async function rotateSecret (administration: Administration, clientId: string, overlapSeconds: number): Promise<string> {
+export async function rotateSecret(
+  administration: Administration,
+  clientId: string,
+  overlapSeconds: number
+): Promise<string> {
   const secret = newSecret()
   await administration.store.transaction(async trx => {
     const client = await trx.clients.lockForChange(clientId)
-    if (client === null || !client.authenticationMethods.some(method => SECRET_METHODS.includes(method))) throw new UnknownSubjectError('client with secrets', clientId)
+    if (client === null || !client.authenticationMethods.some(method => SECRET_METHODS.includes(method))) {
+      throw new UnknownSubjectError('client with secrets', clientId)
+    }
     const id = randomUUID()
     const nowMs = administration.clock()
     // Two are live at most: of the older ones, the newest.
@@ -75,7 +100,12 @@ export async function rotateSecret (administration: Administration, clientId: st
     if (newest !== undefined) await trx.clients.expireOtherSecrets(clientId, newest.id, nowMs)
     await trx.clients.addSecret(clientId, { id, hash: hashOfSecret(secret), expiresAtMs: null }, nowMs)
     await trx.clients.expireOtherSecrets(clientId, id, nowMs + overlapSeconds * 1000)
-    await administration.audit(trx, { action: 'client.rotate-secret', outcome: 'success', resource: { type: 'client', id: clientId }, detail: { overlapSeconds } })
+    await administration.audit(trx, {
+      action: 'client.rotate-secret',
+      outcome: 'success',
+      resource: { type: 'client', id: clientId },
+      detail: { overlapSeconds }
+    })
   })
   return secret
 }
@@ -84,7 +114,7 @@ export async function rotateSecret (administration: Administration, clientId: st
  * Disables a client: its sessions end and its tokens are revoked.
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
-export async function disableClient (administration: Administration, clientId: string): Promise<void> {
+export async function disableClient(administration: Administration, clientId: string): Promise<void> {
   await administration.store.transaction(async trx => {
     const client = await trx.clients.lockForChange(clientId)
     if (client === null) throw new UnknownSubjectError('client', clientId)
@@ -92,17 +122,21 @@ export async function disableClient (administration: Administration, clientId: s
     await trx.clients.setDisabled(clientId, nowMs)
     await endSessions(trx, { kind: 'client', clientId }, 'client-disabled', nowMs)
     await revokeAccessTokensOfClient(trx, client, administration.statusListSize, nowMs)
-    await administration.audit(trx, { action: 'client.disable', outcome: 'success', resource: { type: 'client', id: clientId } })
+    await administration.audit(trx, {
+      action: 'client.disable',
+      outcome: 'success',
+      resource: { type: 'client', id: clientId }
+    })
   })
 }
 
 const SECRET_METHODS: readonly AuthenticationMethod[] = ['client_secret_basic', 'client_secret_post']
 
-function methodsOf ({ authenticationMethods, confidential }: NewClient): readonly AuthenticationMethod[] {
+function methodsOf({ authenticationMethods, confidential }: NewClient): readonly AuthenticationMethod[] {
   return authenticationMethods ?? (confidential === false ? ['none'] : SECRET_METHODS)
 }
 
-function clientOf (wanted: NewClient): Omit<Client, 'status'> {
+function clientOf(wanted: NewClient): Omit<Client, 'status'> {
   const { confidential = true } = wanted
   return {
     id: wanted.id,
@@ -124,18 +158,34 @@ function clientOf (wanted: NewClient): Omit<Client, 'status'> {
   }
 }
 
-function refuseClient (wanted: NewClient): void {
+function refuseClient(wanted: NewClient): void {
   const mistakes: string[] = []
-  if (!CLIENT_ID.test(wanted.id) || isUuid(wanted.id)) mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
-  if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
-  for (const uri of wanted.redirectUris ?? []) if (!isRedirectUri(uri)) mistakes.push(`${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`)
-  for (const grant of wanted.grantTypes.filter(grant => !GRANTS.has(grant))) mistakes.push(`${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)
+  if (!CLIENT_ID.test(wanted.id) || isUuid(wanted.id)) {
+    mistakes.push('a client id is up to 64 letters, digits, `.`, `_` or `-`, and no UUID, which are user ids')
+  }
+  if (wanted.secret !== undefined && wanted.secret.length < SHORTEST_SECRET) {
+    mistakes.push(`a client secret has at least ${SHORTEST_SECRET} characters`)
+  }
+  for (const uri of wanted.redirectUris ?? []) {
+    if (!isRedirectUri(uri)) {
+      mistakes.push(
+        `${uri} is no redirect URI: https, http on a loopback address, or a scheme with a dot, without a fragment`
+      )
+    }
+  }
+  for (const grant of wanted.grantTypes.filter(grant => !GRANTS.has(grant))) {
+    mistakes.push(`${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)
+  }
   if (JSON.stringify(wanted).includes('\\u0000')) mistakes.push('a NUL cannot be stored')
   mistakes.push(...clientLogoutMistakes(wanted))
   mistakes.push(...clientProofMistakes(wanted, methodsOf(wanted)))
-  if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) mistakes.push('the method none is for public clients, and for them only')
+  if ((wanted.confidential === false) !== methodsOf(wanted).includes('none')) {
+    mistakes.push('the method none is for public clients, and for them only')
+  }
   if (wanted.confidential === false) {
-    for (const grant of wanted.grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))) mistakes.push(`a public client cannot use ${grant}`)
+    for (const grant of wanted.grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))) {
+      mistakes.push(`a public client cannot use ${grant}`)
+    }
   }
   if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
 }

@@ -23,12 +23,12 @@ export const EMERGENCY_BREAKS: readonly string[] = [
 ]
 
 /** Every key that is not removed, oldest first. */
-export async function listKeys ({ store }: KeyAdministration): Promise<readonly SigningKeySummary[]> {
+export async function listKeys({ store }: KeyAdministration): Promise<readonly SigningKeySummary[]> {
   return (await store.signingKeys.list()).map(summaryOf)
 }
 
 /** Makes the next key and publishes it; it signs nothing yet. */
-export async function publishKey (administration: KeyAdministration): Promise<SigningKeySummary> {
+export async function publishKey(administration: KeyAdministration): Promise<SigningKeySummary> {
   return await step(administration, async trx => {
     const key = makeSigningKey(administration.ring, 'published', administration.clock())
     await trx.signingKeys.add(key)
@@ -42,10 +42,12 @@ export async function publishKey (administration: KeyAdministration): Promise<Si
  * @throws {UnsafeKeyStepError} `SALLYPORT_AUTH_SERVER_KEY_STEP_UNSAFE` while a verifier may not know the key
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
-export async function startSigning (administration: KeyAdministration, kid: string): Promise<void> {
+export async function startSigning(administration: KeyAdministration, kid: string): Promise<void> {
   await step(administration, async (trx, keys) => {
     refuseUnsafe(maySign(keyOf(keys, kid), administration.keyTimes, administration.clock()))
-    for (const signing of keys.filter(({ state }) => state === 'signing')) await move(administration, trx, signing, 'retired')
+    for (const signing of keys.filter(({ state }) => state === 'signing')) {
+      await move(administration, trx, signing, 'retired')
+    }
     await move(administration, trx, keyOf(keys, kid), 'signing')
   })
 }
@@ -55,7 +57,7 @@ export async function startSigning (administration: KeyAdministration, kid: stri
  * @throws {UnsafeKeyStepError} `SALLYPORT_AUTH_SERVER_KEY_STEP_UNSAFE` while a token of it may be valid
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
-export async function removeKey (administration: KeyAdministration, kid: string): Promise<void> {
+export async function removeKey(administration: KeyAdministration, kid: string): Promise<void> {
   await step(administration, async (trx, keys) => {
     const key = keyOf(keys, kid)
     refuseUnsafe(mayBeRemoved(key, administration.keyTimes, administration.clock()))
@@ -64,11 +66,11 @@ export async function removeKey (administration: KeyAdministration, kid: string)
 }
 
 /**
- * Takes every step that is safe now: a published key signs, a retired one goes. Run regularly it completes a rotation that
- * {@link publishKey} began.
+ * Takes every step that is safe now: a published key signs, a retired one goes. Run regularly it completes a rotation
+ * that {@link publishKey} began.
  * @returns the steps taken, as `kid: state`
  */
-export async function advanceKeys (administration: KeyAdministration): Promise<readonly string[]> {
+export async function advanceKeys(administration: KeyAdministration): Promise<readonly string[]> {
   const { keyTimes, clock } = administration
   return await step(administration, async (trx, keys) => {
     const taken: string[] = []
@@ -85,7 +87,9 @@ export async function advanceKeys (administration: KeyAdministration): Promise<r
       await move(administration, trx, key, 'removed')
       taken.push(`${key.kid}: removed`)
     }
-    if (taken.length === 0) await administration.audit(trx, { action: 'key.advance', outcome: 'success', reason: 'nothing-due' })
+    if (taken.length === 0) {
+      await administration.audit(trx, { action: 'key.advance', outcome: 'success', reason: 'nothing-due' })
+    }
     return taken
   })
 }
@@ -94,7 +98,9 @@ export async function advanceKeys (administration: KeyAdministration): Promise<r
  * For a stolen key: a new key signs at once and all others are removed.
  * @returns the new key's id and what this breaks
  */
-export async function rotateInEmergency (administration: KeyAdministration): Promise<{ readonly kid: string, readonly breaks: readonly string[] }> {
+export async function rotateInEmergency(
+  administration: KeyAdministration
+): Promise<{ readonly kid: string; readonly breaks: readonly string[] }> {
   return await step(administration, async (trx, keys) => {
     for (const key of keys) await move(administration, trx, key, 'removed')
     const key = makeSigningKey(administration.ring, 'signing', administration.clock())
@@ -105,12 +111,15 @@ export async function rotateInEmergency (administration: KeyAdministration): Pro
 }
 
 /** Seals every private key under the newest key of the ring, after which the older ones can leave it. */
-export async function resealKeys (administration: KeyAdministration): Promise<number> {
+export async function resealKeys(administration: KeyAdministration): Promise<number> {
   const { ring } = administration
   return await step(administration, async (trx, keys) => {
     const outdated = keys.filter(({ privateKeySealed }) => ring.isOutdated(privateKeySealed))
     for (const { kid, privateKeySealed } of outdated) {
-      await trx.signingKeys.reseal(kid, ring.seal(sealingPurpose(kid), ring.open(sealingPurpose(kid), privateKeySealed)))
+      await trx.signingKeys.reseal(
+        kid,
+        ring.seal(sealingPurpose(kid), ring.open(sealingPurpose(kid), privateKeySealed))
+      )
     }
     await administration.audit(trx, { action: 'key.reseal', outcome: 'success', detail: { count: outdated.length } })
     return outdated.length
@@ -118,32 +127,42 @@ export async function resealKeys (administration: KeyAdministration): Promise<nu
 }
 
 /** One step at a time over all instances. */
-async function step<T> ({ store }: KeyAdministration, take: (trx: Store, keys: readonly SigningKeyRecord[]) => Promise<T>): Promise<T> {
+async function step<T>(
+  { store }: KeyAdministration,
+  take: (trx: Store, keys: readonly SigningKeyRecord[]) => Promise<T>
+): Promise<T> {
   return await store.transaction(async trx => {
     await trx.signingKeys.lock()
     return await take(trx, await trx.signingKeys.list())
   })
 }
 
-async function move (administration: KeyAdministration, trx: Store, key: SigningKeyRecord, to: SigningKeyState): Promise<void> {
-  if (!await trx.signingKeys.move(key.kid, key.state, to, administration.clock())) throw new UnsafeKeyStepError(`key ${key.kid} is not ${key.state} any more`)
+async function move(
+  administration: KeyAdministration,
+  trx: Store,
+  key: SigningKeyRecord,
+  to: SigningKeyState
+): Promise<void> {
+  if (!(await trx.signingKeys.move(key.kid, key.state, to, administration.clock()))) {
+    throw new UnsafeKeyStepError(`key ${key.kid} is not ${key.state} any more`)
+  }
   await recordStep(administration, trx, `key.${to}`, key.kid)
 }
 
-async function recordStep (administration: KeyAdministration, trx: Store, action: string, kid: string): Promise<void> {
+async function recordStep(administration: KeyAdministration, trx: Store, action: string, kid: string): Promise<void> {
   await administration.audit(trx, { action, outcome: 'success', resource: { type: 'signing-key', id: kid } })
 }
 
-function keyOf (keys: readonly SigningKeyRecord[], kid: string): SigningKeyRecord {
+function keyOf(keys: readonly SigningKeyRecord[], kid: string): SigningKeyRecord {
   const key = keys.find(candidate => candidate.kid === kid)
   if (key === undefined) throw new UnknownSubjectError('signing key', kid)
   return key
 }
 
-function refuseUnsafe (decision: StepDecision): void {
+function refuseUnsafe(decision: StepDecision): void {
   if (!decision.safe) throw new UnsafeKeyStepError(decision.reason)
 }
 
-function summaryOf ({ privateKeySealed: _sealed, ...summary }: SigningKeyRecord): SigningKeySummary {
+function summaryOf({ privateKeySealed: _sealed, ...summary }: SigningKeyRecord): SigningKeySummary {
   return summary
 }

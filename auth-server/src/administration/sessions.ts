@@ -4,7 +4,7 @@ import type { Session } from '../store/records.ts'
 import type { Administration } from './administration.ts'
 
 /** Live sessions of a user, of every kind, newest first. */
-export async function listSessions ({ store, clock }: Administration, userId: string): Promise<readonly Session[]> {
+export async function listSessions({ store, clock }: Administration, userId: string): Promise<readonly Session[]> {
   return await store.sessions.listOfUser(userId, clock())
 }
 
@@ -12,7 +12,7 @@ export async function listSessions ({ store, clock }: Administration, userId: st
  * Ends sessions of anybody, with everything that was issued under them.
  * @returns how many ended
  */
-export async function endSessionsOf (administration: Administration, selector: SessionSelector): Promise<number> {
+export async function endSessionsOf(administration: Administration, selector: SessionSelector): Promise<number> {
   return await administration.store.transaction(async trx => {
     const ended = await endSessions(trx, selector, 'ended-by-admin', administration.clock())
     for (const session of ended) {
@@ -27,7 +27,9 @@ export async function endSessionsOf (administration: Administration, selector: S
         detail: { subject: session.userId }
       })
     }
-    if (ended.length === 0) await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'none-live' })
+    if (ended.length === 0) {
+      await administration.audit(trx, { action: 'session.end', outcome: 'success', reason: 'none-live' })
+    }
     return ended.length
   })
 }

@@ -7,31 +7,40 @@ import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
 export const OWN_AUDIENCE = 'auth-server'
 
 /** Verifies tokens for this server itself against its own database: a revocation counts here at once. */
-export function ownTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
-  return issuedTokenVerifier(verifyAccessToken, ({ aud }) => { if (aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch') })
+export function ownTokenVerifier(verifyAccessToken: VerifyAccessToken): TokenVerifier {
+  return issuedTokenVerifier(verifyAccessToken, ({ aud }) => {
+    if (aud !== OWN_AUDIENCE) throw new errors.InvalidTokenError('audience-mismatch')
+  })
 }
 
 /**
  * Verifies tokens of whatever audience, for the one route that answers every token of a user's session: userinfo.
  * @see OpenID Connect Core 1.0 §5.3
  */
-export function sessionTokenVerifier (verifyAccessToken: VerifyAccessToken): TokenVerifier {
-  return issuedTokenVerifier(verifyAccessToken, ({ sid }) => { if (sid === undefined) throw new errors.InvalidTokenError('claim-missing') })
+export function sessionTokenVerifier(verifyAccessToken: VerifyAccessToken): TokenVerifier {
+  return issuedTokenVerifier(verifyAccessToken, ({ sid }) => {
+    if (sid === undefined) throw new errors.InvalidTokenError('claim-missing')
+  })
 }
 
 /** @param refuse throws for claims that are not for this route */
-function issuedTokenVerifier (verifyAccessToken: VerifyAccessToken, refuse: (claims: AccessTokenClaims) => void): TokenVerifier {
+function issuedTokenVerifier(
+  verifyAccessToken: VerifyAccessToken,
+  refuse: (claims: AccessTokenClaims) => void
+): TokenVerifier {
   return {
     verify: async (token, confirm) => {
       const state = await verifyAccessToken(token)
-      if (state.kind === 'inactive') throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
+      if (state.kind === 'inactive') {
+        throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
+      }
       refuse(state.claims)
       return await requireConfirmed(principalOf(state.claims), confirm)
     }
   }
 }
 
-function principalOf (claims: AccessTokenClaims): Principal {
+function principalOf(claims: AccessTokenClaims): Principal {
   return Object.freeze({
     issuer: claims.iss,
     subject: claims.sub,
@@ -48,6 +57,6 @@ function principalOf (claims: AccessTokenClaims): Principal {
   })
 }
 
-function actorOf (claim: ActorClaim | undefined): Actor | null {
+function actorOf(claim: ActorClaim | undefined): Actor | null {
   return claim === undefined ? null : { subject: claim.sub, actor: actorOf(claim.act) }
 }

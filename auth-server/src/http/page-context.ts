@@ -19,53 +19,90 @@ export interface PageParts extends AuthorizationServer {
 }
 
 /**
- * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once it
- * is known where to. Call it on an instance of their own, after `@fastify/cookie`.
+ * What the pages share: forms only, strict headers on whatever is answered, and refusals as pages, or as redirects once
+ * it is known where to. Call it on an instance of their own, after `@fastify/cookie`.
  */
-export function preparePageContext (fastify: FastifyInstance, issuer: string): void {
+export function preparePageContext(fastify: FastifyInstance, issuer: string): void {
   takeFormsOnly(fastify)
-  fastify.addHook('onRequest', async function keepPagesToThemselves (_request, reply) { void reply.headers(pageHeaders(null)) })
-  fastify.setErrorHandler(function answerPageError (thrown: FastifyError | OAuthError | AuthorizationError, request, reply) {
+  fastify.addHook('onRequest', async function keepPagesToThemselves(_request, reply) {
+    void reply.headers(pageHeaders(null))
+  })
+  fastify.setErrorHandler(function answerPageError(
+    thrown: FastifyError | OAuthError | AuthorizationError,
+    request,
+    reply
+  ) {
     if (thrown instanceof AuthorizationError) {
       request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason, ...thrown.parties })
-      return sendToClient(reply, responseUri(issuer, thrown.target, { error: thrown.error, error_description: thrown.message }))
+      return sendToClient(
+        reply,
+        responseUri(issuer, thrown.target, { error: thrown.error, error_description: thrown.message })
+      )
     }
     return answerWithPage(thrown, request, reply)
   })
 }
 
-function answerWithPage (thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const isOutage = isStorageOutage(thrown)
-  const status = isOutage ? 503 : thrown.statusCode ?? 500
-  const reason = thrown instanceof OAuthError ? thrown.reason : status === 503 ? 'storage-unavailable' : status < 500 ? 'request-malformed' : 'internal'
+  const status = isOutage ? 503 : (thrown.statusCode ?? 500)
+  const reason =
+    thrown instanceof OAuthError
+      ? thrown.reason
+      : status === 503
+        ? 'storage-unavailable'
+        : status < 500
+          ? 'request-malformed'
+          : 'internal'
   const outcome = status < 500 ? 'denied' : 'failure'
   const parties = thrown instanceof OAuthError ? thrown.parties : {}
   request.securityEvents.push({ stage: 'grant', outcome, reason, ...parties })
   logRefusal(request, thrown, status, reason)
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
-  if (status >= 500) return sendPage(reply, status, errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id))
-  return sendPage(reply, status, errorPage('That did not work', thrown instanceof OAuthError ? thrown.message : 'The request is not valid', request.id))
+  if (status >= 500) {
+    return sendPage(
+      reply,
+      status,
+      errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id)
+    )
+  }
+  return sendPage(
+    reply,
+    status,
+    errorPage(
+      'That did not work',
+      thrown instanceof OAuthError ? thrown.message : 'The request is not valid',
+      request.id
+    )
+  )
 }
 
 /** @param formTarget where the page's form may end up besides here */
-export function sendPage (reply: FastifyReply, status: number, page: Html, formTarget: string | null = null): FastifyReply {
+export function sendPage(
+  reply: FastifyReply,
+  status: number,
+  page: Html,
+  formTarget: string | null = null
+): FastifyReply {
   return reply.code(status).headers(pageHeaders(formTarget)).send(page.text)
 }
 
-/** Hands an answer to the client, as a GET whatever the request was: a password is never sent on. @see RFC 9700 §4.12 */
-export function sendToClient (reply: FastifyReply, uri: string): FastifyReply {
+/**
+ * Hands an answer to the client, as a GET whatever the request was: a password is never sent on. @see RFC 9700 §4.12
+ */
+export function sendToClient(reply: FastifyReply, uri: string): FastifyReply {
   return reply.code(303).header('location', uri).removeHeader('content-type').send()
 }
 
 /** The parameters of a request: of the URL, or of the form. */
-export function parametersOf (request: FastifyRequest): Form {
+export function parametersOf(request: FastifyRequest): Form {
   if (request.method === 'POST') return formOf(request as FastifyRequest<FormRoute>)
   const query = request.url.indexOf('?')
   return parseForm(Buffer.from(query === -1 ? '' : request.url.slice(query + 1)))
 }
 
 /** The token for a form of this browser, which gets a cookie to tie it to. */
-export function csrfFor (tokens: CsrfTokens, request: FastifyRequest, reply: FastifyReply): string {
+export function csrfFor(tokens: CsrfTokens, request: FastifyRequest, reply: FastifyReply): string {
   const known = request.cookies[BROWSER_COOKIE]
   const secret = known ?? newSecret()
   if (known === undefined) void reply.setCookie(BROWSER_COOKIE, secret, COOKIE_ATTRIBUTES)
@@ -78,7 +115,7 @@ export function csrfFor (tokens: CsrfTokens, request: FastifyRequest, reply: Fas
  * @throws {OAuthError} `invalid_request`
  * @see RFC 9700 §4.7
  */
-export function refuseForeignForm (tokens: CsrfTokens, request: FastifyRequest, form: Form): void {
+export function refuseForeignForm(tokens: CsrfTokens, request: FastifyRequest, form: Form): void {
   const site = request.headers['sec-fetch-site']
   const secret = request.cookies[BROWSER_COOKIE]
   const isOurs = site === undefined || site === 'same-origin' || site === 'none'

@@ -1,4 +1,10 @@
-import { createDpopNonces, verifyDpopProof, type DpopNonces, type DpopOptions, type DpopProof } from '@sallyport/authentication'
+import {
+  createDpopNonces,
+  verifyDpopProof,
+  type DpopNonces,
+  type DpopOptions,
+  type DpopProof
+} from '@sallyport/authentication'
 import type { Clock } from '../clock.ts'
 import { OAuthError } from '../oauth-error.ts'
 import type { Store } from '../store/contract.ts'
@@ -35,15 +41,21 @@ export interface DpopProofsOptions {
   readonly clockToleranceSeconds: number
 }
 
-const refused = (reason: string): OAuthError => new OAuthError('invalid_dpop_proof', reason, 'The DPoP proof is not valid')
+const refused = (reason: string): OAuthError =>
+  new OAuthError('invalid_dpop_proof', reason, 'The DPoP proof is not valid')
 
 /**
  * Checks DPoP proofs for these endpoints, whose URLs follow from the issuer and never from the request.
  * @see RFC 9449 §4.3, §5, §8
  */
-export function createDpopProofs (
-  { store, clock, issuer, nonceKeys, nonceRequired, clockToleranceSeconds }: DpopProofsOptions
-): DpopProofs {
+export function createDpopProofs({
+  store,
+  clock,
+  issuer,
+  nonceKeys,
+  nonceRequired,
+  clockToleranceSeconds
+}: DpopProofsOptions): DpopProofs {
   const nonces = createDpopNonces({ keys: nonceKeys, clock })
   return {
     nonces,
@@ -51,7 +63,10 @@ export function createDpopProofs (
       origin: new URL(issuer).origin,
       algorithms: DPOP_ALGORITHMS,
       clockToleranceSeconds,
-      replays: { record: async (id, expiresAtMs) => await store.replays.record({ issuer: 'dpop-resource', jti: id, expiresAtMs }, clock()) },
+      replays: {
+        record: async (id, expiresAtMs) =>
+          await store.replays.record({ issuer: 'dpop-resource', jti: id, expiresAtMs }, clock())
+      },
       ...(nonceRequired ? { nonces } : {})
     },
     verify: (header, endpoint) => {
@@ -65,11 +80,15 @@ export function createDpopProofs (
       if (result.kind === 'invalid') throw refused(result.reason)
       const { nonce } = result.proof
       const isRight = nonces.isFresh(nonce) || (nonce === null && !nonceRequired)
-      if (!isRight) throw new OAuthError('use_dpop_nonce', 'proof-nonce-required', 'The DPoP proof needs the nonce of this answer')
+      if (!isRight) {
+        throw new OAuthError('use_dpop_nonce', 'proof-nonce-required', 'The DPoP proof needs the nonce of this answer')
+      }
       return result.proof
     },
     useUp: async ({ thumbprint, jti, usableUntilMs }) => {
-      if (!await store.replays.record({ issuer: `dpop:${thumbprint}`, jti, expiresAtMs: usableUntilMs }, clock())) throw refused('proof-replayed')
+      if (!(await store.replays.record({ issuer: `dpop:${thumbprint}`, jti, expiresAtMs: usableUntilMs }, clock()))) {
+        throw refused('proof-replayed')
+      }
     }
   }
 }

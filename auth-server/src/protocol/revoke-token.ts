@@ -16,13 +16,18 @@ export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked'
 
 /**
  * Revokes a token of this client. The hint of the request is not needed: every kind is looked for. Revoking a refresh
- * token ends its session with all access tokens; revoking an access token revokes all access tokens of its session, or of
- * the client when it has none, because a status position stands for all of them: the session lives on and refreshes.
- * @throws {OAuthError} `invalid_grant` for a token in force that was issued to another client, `unsupported_token_type` for an
- * id token or a token by exchange; they are left as they are
+ * token ends its session with all access tokens; revoking an access token revokes all access tokens of its session, or
+ * of the client when it has none, because a status position stands for all of them: the session lives on and refreshes.
+ * @throws {OAuthError} `invalid_grant` for a token in force that was issued to another client, `unsupported_token_type`
+ * for an id token or a token by exchange; they are left as they are
  * @see RFC 7009 §2.1, §2.2
  */
-export async function revokeToken (server: AuthorizationServer, client: Client, token: string, audit: WriteAudit): Promise<RevocationOutcome> {
+export async function revokeToken(
+  server: AuthorizationServer,
+  client: Client,
+  token: string,
+  audit: WriteAudit
+): Promise<RevocationOutcome> {
   const refreshToken = await server.store.sessions.findByRefreshToken(hashOfSecret(token))
   if (refreshToken !== null) {
     if (refreshToken.session.endedAtMs !== null) return 'token-not-in-force'
@@ -31,7 +36,7 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
   }
   const state = await server.verifyAccessToken(token)
   if (state.kind === 'inactive') {
-    if (await signedClaims(server.keys, token, ID_TOKEN_TYPE) !== null) throw unsupported('id-token')
+    if ((await signedClaims(server.keys, token, ID_TOKEN_TYPE)) !== null) throw unsupported('id-token')
     return 'token-not-in-force'
   }
   if (state.claims.client_id !== client.id) throw invalidGrant('token-foreign')
@@ -40,20 +45,33 @@ export async function revokeToken (server: AuthorizationServer, client: Client, 
   return await revokeAccessToken(server, client, token, state, audit)
 }
 
-async function endSession (
-  server: AuthorizationServer, session: Session, audit: WriteAudit
+async function endSession(
+  server: AuthorizationServer,
+  session: Session,
+  audit: WriteAudit
 ): Promise<RevocationOutcome> {
   return await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'revoked', server.clock())
     const { id, userId: subject, clientId } = session
     await audit(trx, {
-      action: 'session.end', outcome: 'success', reason: 'revoked', subject, clientId, resource: { type: 'session', id }
+      action: 'session.end',
+      outcome: 'success',
+      reason: 'revoked',
+      subject,
+      clientId,
+      resource: { type: 'session', id }
     })
     return ended.length > 0 ? 'refresh-token-revoked' : 'token-not-in-force'
   })
 }
 
-async function revokeAccessToken (server: AuthorizationServer, client: Client, token: string, state: Extract<AccessTokenState, { kind: 'active' }>, audit: WriteAudit): Promise<RevocationOutcome> {
+async function revokeAccessToken(
+  server: AuthorizationServer,
+  client: Client,
+  token: string,
+  state: Extract<AccessTokenState, { kind: 'active' }>,
+  audit: WriteAudit
+): Promise<RevocationOutcome> {
   const { claims, owner } = state
   if (owner === null && claims.sub !== client.id) throw invalidGrant('token-foreign')
   return await server.store.transaction(async trx => {
@@ -81,6 +99,6 @@ async function revokeAccessToken (server: AuthorizationServer, client: Client, t
 }
 
 /** @see RFC 7009 §2.2.1 */
-function unsupported (reason: string): OAuthError {
+function unsupported(reason: string): OAuthError {
   return new OAuthError('unsupported_token_type', reason, 'This kind of token is not revoked')
 }

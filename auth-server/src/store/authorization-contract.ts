@@ -5,8 +5,8 @@ export interface AuthorizationCodeStore {
   save: (hash: Buffer, code: AuthorizationCode) => Promise<void>
   find: (hash: Buffer) => Promise<StoredAuthorizationCode | null>
   /**
-   * The one compare-and-set of a code's use: of any number of concurrent calls, over any number of processes, exactly one
-   * gets `true`.
+   * The one compare-and-set of a code's use: of any number of concurrent calls, over any number of processes, exactly
+   * one gets `true`.
    */
   use: (hash: Buffer, sessionId: string) => Promise<boolean>
 }

@@ -10,14 +10,19 @@ export interface Confirmation {
 const MEMBERS = ['x5t#S256', 'jkt'] as const
 
 /** A confirmation out of parsed JSON; `null` when it is not one. */
-export function confirmationOf (value: unknown): Confirmation | null {
+export function confirmationOf(value: unknown): Confirmation | null {
   if (typeof value !== 'object' || value === null) return null
   const entries = Object.entries(value)
-  if (entries.length === 0 || !entries.every(([name, thumbprint]) => MEMBERS.some(member => member === name) && typeof thumbprint === 'string')) return null
+  if (
+    entries.length === 0 ||
+    !entries.every(([name, thumbprint]) => MEMBERS.some(member => member === name) && typeof thumbprint === 'string')
+  ) {
+    return null
+  }
   return Object.fromEntries(entries)
 }
 
 /** Whether what was proven includes every key of `required`; `null` requires none. */
-export function satisfies (required: Confirmation | null, proven: Confirmation | null): boolean {
+export function satisfies(required: Confirmation | null, proven: Confirmation | null): boolean {
   return MEMBERS.every(member => required?.[member] === undefined || required[member] === proven?.[member])
 }

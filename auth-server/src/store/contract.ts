@@ -2,7 +2,15 @@ import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { AuthorizationCodeStore, ConsentStore, PushedRequestStore } from './authorization-contract.ts'
 import type {
-  Client, ClientProof, ClientSecret, Scope, SigningKeyRecord, SigningKeyState, StatusList, StatusPosition, User
+  Client,
+  ClientProof,
+  ClientSecret,
+  Scope,
+  SigningKeyRecord,
+  SigningKeyState,
+  StatusList,
+  StatusPosition,
+  User
 } from './records.ts'
 import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
 
@@ -20,7 +28,10 @@ export interface UserStore {
   /** Stores a stronger hash of the same password, unless the password has changed since `previousHash` was read. */
   rehash: (id: string, previousHash: string, passwordHash: string) => Promise<void>
   setRoles: (id: string, roles: readonly string[]) => Promise<void>
-  /** Until the transaction ends, nobody disables the user or changes the password or the roles; logins do not exclude each other. */
+  /**
+   * Until the transaction ends, nobody disables the user or changes the password or the roles; logins do not exclude
+   * each other.
+   */
   lockForLogin: (id: string) => Promise<void>
   /** Until the transaction ends, no session of the user starts and nobody else changes the user. */
   lockForChange: (id: string) => Promise<void>
@@ -36,7 +47,9 @@ export interface ClientStore {
   /** The client as it is; until the transaction ends, nobody else uses or changes it. */
   lockForChange: (id: string) => Promise<Client | null>
   /** The client with its secrets, live or not. */
-  findWithSecrets: (id: string) => Promise<{ readonly client: Client, readonly secrets: readonly ClientSecret[] } | null>
+  findWithSecrets: (
+    id: string
+  ) => Promise<{ readonly client: Client; readonly secrets: readonly ClientSecret[] } | null>
   /** `false` when the id is taken. */
   create: (client: Client, nowMs: number) => Promise<boolean>
   addSecret: (clientId: string, secret: ClientSecret, nowMs: number) => Promise<void>
@@ -46,7 +59,10 @@ export interface ClientStore {
   /** Replaces what is registered of the client's keys and certificates. */
   setProof: (clientId: string, proof: ClientProof) => Promise<void>
   /** Replaces where the client and its browsers hear of a logout. */
-  setLogout: (clientId: string, logout: Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>) => Promise<void>
+  setLogout: (
+    clientId: string,
+    logout: Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>
+  ) => Promise<void>
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
   list: () => Promise<readonly Client[]>
 }
@@ -60,7 +76,12 @@ export interface ScopeStore {
 
 /** Opaque access tokens, by hash. */
 export interface OpaqueTokenStore {
-  save: (hash: Buffer, clientId: string, claims: Readonly<Record<string, unknown>>, expiresAtMs: number) => Promise<void>
+  save: (
+    hash: Buffer,
+    clientId: string,
+    claims: Readonly<Record<string, unknown>>,
+    expiresAtMs: number
+  ) => Promise<void>
   find: (hash: Buffer) => Promise<Readonly<Record<string, unknown>> | null>
   remove: (hash: Buffer) => Promise<void>
 }
@@ -69,9 +90,13 @@ export interface OpaqueTokenStore {
 export interface ReplayStore {
   /**
    * Remembers an id until it has expired by itself; removes some of those that have.
-   * @returns `false` when it is there already: of any number of concurrent calls, over any number of processes, one gets `true`
+   * @returns `false` when it is there already: of any number of concurrent calls, over any number of processes, one
+   * gets `true`
    */
-  record: (id: { readonly issuer: string, readonly jti: string, readonly expiresAtMs: number }, nowMs: number) => Promise<boolean>
+  record: (
+    id: { readonly issuer: string; readonly jti: string; readonly expiresAtMs: number },
+    nowMs: number
+  ) => Promise<boolean>
 }
 
 /** Signing keys. */
@@ -125,7 +150,10 @@ export interface TidyRules {
   readonly requestsBeforeMs: number
   /** Failed logins that are older, and make nobody wait. */
   readonly attemptsBeforeMs: number
-  /** Sessions, sign-ins, codes and secrets that ended or expired before this, and status lists that nothing is in any more. */
+  /**
+   * Sessions, sign-ins, codes and secrets that ended or expired before this, and status lists that nothing is in any
+   * more.
+   */
   readonly endedBeforeMs: number
   /** At most so many rows of a kind. */
   readonly limit: number
@@ -145,7 +173,10 @@ export interface HousekeepingStore {
  * A method that gets no answer rejects, and has claimed nothing.
  */
 export interface Store {
-  /** The connection or transaction that this store works on, for an audit row in the same transaction; `null` without a database. */
+  /**
+   * The connection or transaction that this store works on, for an audit row in the same transaction; `null` without a
+   * database.
+   */
   readonly connection: Knex | null
   readonly users: UserStore
   readonly clients: ClientStore

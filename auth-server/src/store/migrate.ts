@@ -11,12 +11,15 @@ export interface DatabaseRoles {
 }
 
 /**
- * Brings the tables up to date and grants the app role what it needs. Run by the launcher or a CLI, never by the server.
+ * Brings the tables up to date and grants the app role what it needs. Run by the launcher or a CLI, never by the
+ * server.
  * @param db a pool of the database's owner
  */
-export async function migrate (db: Knex, roles: DatabaseRoles): Promise<void> {
+export async function migrate(db: Knex, roles: DatabaseRoles): Promise<void> {
   const audit = auditMigrations(roles)
   await db.migrate.latest({ migrationSource: audit.source, tableName: audit.tableName })
   await db.migrate.latest({ migrationSource, tableName: MIGRATIONS_TABLE })
-  for (const table of APP_TABLES) await db.raw('grant select, insert, update, delete on ?? to ??', [table, roles.appRole])
+  for (const table of APP_TABLES) {
+    await db.raw('grant select, insert, update, delete on ?? to ??', [table, roles.appRole])
+  }
 }

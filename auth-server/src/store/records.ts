@@ -19,7 +19,13 @@ export interface User {
 }
 
 /** How a client proves who it is; `none` is a public client. @see RFC 8414 §2, token_endpoint_auth_methods_supported */
-export type AuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'self_signed_tls_client_auth' | 'none'
+export type AuthenticationMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'none'
 
 /** The one name by which a client's certificate is known, when an authority vouches for it. @see RFC 8705 §2.1.2 */
 export interface CertificateSubject {
@@ -34,7 +40,10 @@ export interface ClientProof {
   readonly jwks: ReadonlyArray<Readonly<Record<string, unknown>>>
   /** For `tls_client_auth`. */
   readonly certificateSubject: CertificateSubject | null
-  /** `x5t#S256` of its own certificates, for `self_signed_tls_client_auth`: two while one is being replaced. @see RFC 8705 §2.2 */
+  /**
+   * `x5t#S256` of its own certificates, for `self_signed_tls_client_auth`: two while one is being replaced. @see RFC
+   * 8705 §2.2
+   */
   readonly certificateThumbprints: readonly string[]
   /** Its tokens are always bound to a certificate. @see RFC 8705 §3.4 */
   readonly certificateBoundTokens: boolean
@@ -180,7 +189,9 @@ export interface PushedRequest {
 /** A refresh token as stored: never the token itself. */
 export interface RefreshToken extends UserSession {
   readonly hash: Buffer
-  /** The successor, sealed under a key that only the holder of this token can derive; `null` until this token is used. */
+  /**
+   * The successor, sealed under a key that only the holder of this token can derive; `null` until this token is used.
+   */
   readonly successorSealed: Buffer | null
   /** When this token was first used: its successor is as old; `null` until then. */
   readonly usedAtMs: number | null
@@ -216,7 +227,10 @@ export interface SigningKeyRecord {
   readonly removedAtMs: number | null
 }
 
-/** The bits of a status list: bit set = revoked, lowest bit of the first byte first. @see draft-ietf-oauth-status-list, "Status List" */
+/**
+ * The bits of a status list: bit set = revoked, lowest bit of the first byte first. @see draft-ietf-oauth-status-list,
+ * "Status List"
+ */
 export interface StatusList {
   readonly id: string
   readonly size: number

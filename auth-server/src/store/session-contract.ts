@@ -1,6 +1,4 @@
-import type {
-  LogoutNotice, RefreshToken, Session, SignIn, StatusPosition, UserSession, UserSignIn
-} from './records.ts'
+import type { LogoutNotice, RefreshToken, Session, SignIn, StatusPosition, UserSession, UserSignIn } from './records.ts'
 
 /** What one rotation stores. */
 export interface Rotation {
@@ -16,10 +14,10 @@ export interface Rotation {
 
 /** Which sessions to end. */
 export type SessionSelector =
-  | { readonly kind: 'session', readonly sessionId: string, readonly userId?: string }
-  | { readonly kind: 'user', readonly userId: string }
-  | { readonly kind: 'client', readonly clientId: string }
-  | { readonly kind: 'sign-in', readonly signInId: string }
+  | { readonly kind: 'session'; readonly sessionId: string; readonly userId?: string }
+  | { readonly kind: 'user'; readonly userId: string }
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'sign-in'; readonly signInId: string }
 
 /** Sessions and their refresh tokens. */
 export interface SessionStore {
@@ -32,8 +30,9 @@ export interface SessionStore {
    */
   rotate: (rotation: Rotation) => Promise<boolean>
   /**
-   * Notes in the session that this token was presented again long after its first use. `false`, and nothing is noted, when
-   * the last note is of the token that this one succeeded: two generations in a row; or when the session has ended.
+   * Notes in the session that this token was presented again long after its first use. `false`, and nothing is noted,
+   * when the last note is of the token that this one succeeded: two generations in a row; or when the session has
+   * ended.
    */
   noteLateRepeat: (hash: Buffer) => Promise<boolean>
   /** Sessions that have neither ended nor expired, newest first. */
@@ -50,7 +49,10 @@ export interface SignInStore {
   create: (signIn: SignIn, secretHash: Buffer) => Promise<void>
   /** By the hash of the cookie's secret, ended or not. */
   findBySecret: (secretHash: Buffer) => Promise<UserSignIn | null>
-  /** The user has shown the password again: another secret and another time, the same sign-in. `false` when it has ended. */
+  /**
+   * The user has shown the password again: another secret and another time, the same sign-in. `false` when it has
+   * ended.
+   */
   renew: (signIn: SignIn, secretHash: Buffer) => Promise<boolean>
   /** Until the transaction ends, nobody else changes the sign-in; `null` when it has ended, or there is none. */
   lockLive: (id: string) => Promise<UserSignIn | null>
@@ -67,7 +69,11 @@ export interface LogoutNoticeStore {
    * Takes notices that are due, for one attempt each, those with the fewest attempts first. Of concurrent claims, over
    * any number of processes, a notice is in one; it is due again when the lease is over and nobody has settled it.
    */
-  claim: (claim: { readonly nowMs: number, readonly leaseUntilMs: number, readonly limit: number }) => Promise<readonly LogoutNotice[]>
+  claim: (claim: {
+    readonly nowMs: number
+    readonly leaseUntilMs: number
+    readonly limit: number
+  }) => Promise<readonly LogoutNotice[]>
   /** Makes a claimed notice due again at that time, unless somebody has claimed it since. */
   postpone: (notice: LogoutNotice, nextAttemptAtMs: number) => Promise<void>
   /** `false` when it is not there any more. */

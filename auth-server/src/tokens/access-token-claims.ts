@@ -8,11 +8,14 @@ export interface ActorClaim {
 }
 
 /** How many parties act in a chain, the newest included. */
-export function lengthOfActorChain (actor: ActorClaim | undefined): number {
+export function lengthOfActorChain(actor: ActorClaim | undefined): number {
   return actor === undefined ? 0 : 1 + lengthOfActorChain(actor.act)
 }
 
-/** The claims of an access token, whatever its form. @see RFC 9068 §2.2, RFC 8693 §4.1, draft-ietf-oauth-status-list "status_list" */
+/**
+ * The claims of an access token, whatever its form. @see RFC 9068 §2.2, RFC 8693 §4.1, draft-ietf-oauth-status-list
+ * "status_list"
+ */
 export interface AccessTokenClaims {
   readonly iss: string
   readonly sub: string
@@ -26,7 +29,7 @@ export interface AccessTokenClaims {
   readonly roles: readonly string[]
   /** The session; absent in a client's own tokens. */
   readonly sid?: string
-  readonly status: { readonly status_list: { readonly idx: number, readonly uri: string } }
+  readonly status: { readonly status_list: { readonly idx: number; readonly uri: string } }
   /** The same over every token that one edge token was exchanged for. */
   readonly txn: string
   readonly act?: ActorClaim
@@ -38,10 +41,12 @@ export interface AccessTokenClaims {
 export type TokenType = 'Bearer' | 'DPoP'
 
 /** A token that is bound to a certificate is still presented as `Bearer`. @see RFC 8705 §3 */
-export const tokenTypeOf = ({ cnf }: AccessTokenClaims): TokenType => cnf?.jkt === undefined ? 'Bearer' : 'DPoP'
+export const tokenTypeOf = ({ cnf }: AccessTokenClaims): TokenType => (cnf?.jkt === undefined ? 'Bearer' : 'DPoP')
 
 /** The scopes of a space-delimited list. @see RFC 6749 §3.3 */
 export const scopesOf = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')
 
-/** A token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere. */
+/**
+ * A token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere.
+ */
 export const jtiHashOf = (jti: string): string => hash('sha256', jti)

@@ -49,19 +49,26 @@ export interface AccessTokenIssuerOptions {
  * Makes the function that issues access tokens: RFC 9068 JWTs, or opaque tokens of which only the hash is stored.
  * @see RFC 9068 §2
  */
-export function accessTokenIssuer (options: AccessTokenIssuerOptions): IssueAccessToken {
-  return async function issueAccessToken (client, facts) {
+export function accessTokenIssuer(options: AccessTokenIssuerOptions): IssueAccessToken {
+  return async function issueAccessToken(client, facts) {
     const nowSeconds = secondsOf(options.clock())
     const claims = claimsOf(options, client, facts, nowSeconds)
     const expiresInSeconds = claims.exp - nowSeconds
-    if (client.accessTokenFormat === 'jwt') return { token: signJwt(await options.keys.signer(), 'at+jwt', claims), claims, expiresInSeconds }
+    if (client.accessTokenFormat === 'jwt') {
+      return { token: signJwt(await options.keys.signer(), 'at+jwt', claims), claims, expiresInSeconds }
+    }
     const token = newSecret()
     await options.store.opaqueTokens.save(hashOfSecret(token), client.id, { ...claims }, claims.exp * 1000)
     return { token, claims, expiresInSeconds }
   }
 }
 
-function claimsOf (options: AccessTokenIssuerOptions, client: Client, facts: AccessTokenFacts, nowSeconds: number): AccessTokenClaims {
+function claimsOf(
+  options: AccessTokenIssuerOptions,
+  client: Client,
+  facts: AccessTokenFacts,
+  nowSeconds: number
+): AccessTokenClaims {
   return {
     iss: options.issuer,
     sub: facts.subject,

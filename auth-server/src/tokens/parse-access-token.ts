@@ -4,17 +4,28 @@ import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
 
 const isString = (value: unknown): value is string => typeof value === 'string'
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * The claims of an access token out of parsed JSON, `null` when one is missing or has another type: also what is signed
  * by our own key is checked, since keys sign other things too.
  * @see RFC 9068 §2.2
  */
-export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
+export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
   if (!isObject(value)) return null
   const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act, cnf } = value
-  if (!isString(iss) || !isString(sub) || !isString(aud) || !isString(clientId) || !isString(jti) || !isString(scope) || !isString(txn)) return null
+  if (
+    !isString(iss) ||
+    !isString(sub) ||
+    !isString(aud) ||
+    !isString(clientId) ||
+    !isString(jti) ||
+    !isString(scope) ||
+    !isString(txn)
+  ) {
+    return null
+  }
   if (!isWhole(iat) || !isWhole(exp)) return null
   if (!Array.isArray(roles) || !roles.every(isString)) return null
   if (sid !== undefined && !isString(sid)) return null
@@ -41,7 +52,7 @@ export function accessTokenClaimsOf (value: unknown): AccessTokenClaims | null {
   }
 }
 
-function actorOf (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): ActorClaim | null {
+function actorOf(value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): ActorClaim | null {
   if (!isObject(value) || !isString(value.sub) || linksLeft === 0) return null
   if (value.act === undefined) return { sub: value.sub }
   const previous = actorOf(value.act, linksLeft - 1)

@@ -9,7 +9,7 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
  * @param type the `typ` header, which keeps one kind of token from being taken for another
  * @see RFC 7515 §7.1, RFC 8725 §3.11
  */
-export function signJwt (signer: Signer, type: string, claims: object): string {
+export function signJwt(signer: Signer, type: string, claims: object): string {
   const input = `${encode({ typ: type, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`
   return `${input}.${joseOfDer(sign('sha256', Buffer.from(input), signer.privateKey)).toString('base64url')}`
 }

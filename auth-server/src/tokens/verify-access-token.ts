@@ -11,9 +11,9 @@ import { signedClaims } from './verify-jwt.ts'
 /** What the server finds of an access token that it issued. */
 export type AccessTokenState =
   /** In force; `owner` is the session it was issued under, `null` for a client's own token. */
-  | { readonly kind: 'active', readonly claims: AccessTokenClaims, readonly owner: UserSession | null }
+  | { readonly kind: 'active'; readonly claims: AccessTokenClaims; readonly owner: UserSession | null }
   /** Unknown, expired or revoked; `reason` is for events and never for the caller. */
-  | { readonly kind: 'inactive', readonly reason: string }
+  | { readonly kind: 'inactive'; readonly reason: string }
 
 /** Verifies a token in full against keys, clock and database. Rejects when the database gives no answer. */
 export type VerifyAccessToken = (token: string) => Promise<AccessTokenState>
@@ -33,10 +33,14 @@ const inactive = (reason: string): AccessTokenState => ({ kind: 'inactive', reas
 const LONGEST_TOKEN = 8192
 
 /** Makes the function that finds out whether an access token of this server is in force. */
-export function accessTokenVerifier (options: AccessTokenVerifierOptions): VerifyAccessToken {
-  return async function verifyAccessToken (token) {
+export function accessTokenVerifier(options: AccessTokenVerifierOptions): VerifyAccessToken {
+  return async function verifyAccessToken(token) {
     if (token.length > LONGEST_TOKEN) return inactive('token-too-long')
-    const claims = accessTokenClaimsOf(token.includes('.') ? await signedClaims(options.keys, token, 'at+jwt') : await options.store.opaqueTokens.find(hashOfSecret(token)))
+    const claims = accessTokenClaimsOf(
+      token.includes('.')
+        ? await signedClaims(options.keys, token, 'at+jwt')
+        : await options.store.opaqueTokens.find(hashOfSecret(token))
+    )
     if (claims === null) return inactive('token-unknown')
     if (claims.iss !== options.issuer) return inactive('issuer-mismatch')
     if (claims.exp <= secondsOf(options.clock())) return inactive('token-expired')
@@ -44,7 +48,7 @@ export function accessTokenVerifier (options: AccessTokenVerifierOptions): Verif
   }
 }
 
-async function stateOfOwner (options: AccessTokenVerifierOptions, claims: AccessTokenClaims): Promise<AccessTokenState> {
+async function stateOfOwner(options: AccessTokenVerifierOptions, claims: AccessTokenClaims): Promise<AccessTokenState> {
   const issuedTo = await options.store.clients.find(claims.client_id)
   if (issuedTo === null || issuedTo.disabledAtMs !== null) return inactive('client-disabled')
   if (claims.sid !== undefined) {
@@ -60,7 +64,11 @@ async function stateOfOwner (options: AccessTokenVerifierOptions, claims: Access
 }
 
 /** A revocation moves a session or client to a new position: a token at another one is revoked. */
-export function isAt ({ statusListUris }: Pick<AccessTokenVerifierOptions, 'statusListUris'>, claims: AccessTokenClaims, position: StatusPosition): boolean {
+export function isAt(
+  { statusListUris }: Pick<AccessTokenVerifierOptions, 'statusListUris'>,
+  claims: AccessTokenClaims,
+  position: StatusPosition
+): boolean {
   const { idx, uri } = claims.status.status_list
   return idx === position.index && statusListUris.listIdOf(uri) === position.listId
 }

@@ -7,13 +7,15 @@ import type { SigningKeys } from './keys/signing-keys.ts'
 const LONGEST_JWT = 8192
 
 /**
- * The claims of a JWT that this server signed, `null` for anything else: nothing is said of time, issuer or audience. It
- * is read as strictly as any resource server reads it: one spelling, no member twice, no extension.
+ * The claims of a JWT that this server signed, `null` for anything else: nothing is said of time, issuer or audience.
+ * It is read as strictly as any resource server reads it: one spelling, no member twice, no extension.
  * @param type exactly the `typ` header, so that one kind of token is never taken for another
  * @see RFC 7515 §5.2, RFC 8725 §3.11
  */
-export async function signedClaims (
-  keys: SigningKeys, token: string, type: string
+export async function signedClaims(
+  keys: SigningKeys,
+  token: string,
+  type: string
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const jws = token.length > LONGEST_JWT ? null : parseCompactJws(token)
   if (jws === null) return null

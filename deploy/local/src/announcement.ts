@@ -1,7 +1,7 @@
 import type { LocalFacts } from './local-json.ts'
 
 /** What is printed once everything is ready: URLs, accounts, and three commands that work as pasted. */
-export function announcement (facts: LocalFacts, path: string): string {
+export function announcement(facts: LocalFacts, path: string): string {
   const { gateway, issuer, caFile, users, clients, operations } = facts
   const customer = users.find(({ username }) => username === 'customer1')
   const machine = clients.find(({ clientId }) => clientId === 'machine-client')
@@ -29,6 +29,6 @@ export function announcement (facts: LocalFacts, path: string): string {
 }
 
 /** For a POSIX shell. */
-function quote (text: string): string {
+function quote(text: string): string {
   return /^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

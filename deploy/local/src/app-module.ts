@@ -17,7 +17,9 @@ export interface ClientFacts {
 /** What the demo data is made from. */
 export interface DemoFacts {
   readonly issuer: string
-  readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
+  readonly users: Readonly<
+    Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
+  >
   readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
   /** Public part of the keys of clients that have no secret. */
   readonly clientKeys: Readonly<Record<string, ClientRegistration>>
@@ -26,13 +28,13 @@ export interface DemoFacts {
 /** What the authorization server has to know of a client's key or certificate. */
 export interface ClientRegistration {
   readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
-  readonly certificateSubject?: { readonly kind: 'uri', readonly value: string }
+  readonly certificateSubject?: { readonly kind: 'uri'; readonly value: string }
 }
 
 /** What an app's package exports for its deployment. */
 export interface AppModule {
   /** Brings the tables up to date, as the owner, and grants the other roles what they need. */
-  readonly migrate?: (db: Knex, roles: { appRole: string, prunerRole: string }) => Promise<void>
+  readonly migrate?: (db: Knex, roles: { appRole: string; prunerRole: string }) => Promise<void>
   readonly seedDemo?: (db: Knex, facts: DemoFacts) => Promise<unknown>
   readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
   readonly DEMO_CLIENTS?: readonly ClientFacts[]
@@ -40,11 +42,14 @@ export interface AppModule {
 }
 
 /** An app's package, and the file that its process runs. */
-export interface LoadedApp { readonly module: AppModule, readonly serverPath: string }
+export interface LoadedApp {
+  readonly module: AppModule
+  readonly serverPath: string
+}
 
 /** Loads an app's package and finds its `server` beside its index: `.ts` from source, `.js` from a build. */
-export async function loadApp ({ packageName }: ProcessEntry): Promise<LoadedApp> {
+export async function loadApp({ packageName }: ProcessEntry): Promise<LoadedApp> {
   const index = import.meta.resolve(packageName)
-  const module = await import(packageName) as AppModule
+  const module = (await import(packageName)) as AppModule
   return { module, serverPath: new URL(index.endsWith('.ts') ? 'server.ts' : 'server.js', index).pathname }
 }

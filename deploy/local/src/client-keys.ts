@@ -20,18 +20,34 @@ export interface ClientKey {
  * `tls_client_auth`, a key pair for those of `private_key_jwt`; makes what is missing.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
-export async function ensureClientKeys (directory: string, clients: readonly ClientFacts[], nodeEnv: string | undefined): Promise<Map<string, ClientKey>> {
-  const withCertificate = clients.filter(({ authenticationMethods }) => authenticationMethods?.includes('tls_client_auth') === true)
-  const certificates = await ensureCertificates(join(directory, 'certificates'), withCertificate.map(({ id }) => ({ name: id, names: [] })), nodeEnv)
+export async function ensureClientKeys(
+  directory: string,
+  clients: readonly ClientFacts[],
+  nodeEnv: string | undefined
+): Promise<Map<string, ClientKey>> {
+  const withCertificate = clients.filter(
+    ({ authenticationMethods }) => authenticationMethods?.includes('tls_client_auth') === true
+  )
+  const certificates = await ensureCertificates(
+    join(directory, 'certificates'),
+    withCertificate.map(({ id }) => ({ name: id, names: [] })),
+    nodeEnv
+  )
   const keys = new Map<string, ClientKey>()
   for (const [id, { privateKeyPath, certificatePath }] of certificates) {
-    keys.set(id, { registration: { certificateSubject: { kind: 'uri', value: uriOf(id) } }, privateKeyFile: privateKeyPath, certificateFile: certificatePath })
+    keys.set(id, {
+      registration: { certificateSubject: { kind: 'uri', value: uriOf(id) } },
+      privateKeyFile: privateKeyPath,
+      certificateFile: certificatePath
+    })
   }
-  for (const { id } of clients.filter(({ id }) => !certificates.has(id))) keys.set(id, assertionKey(join(directory, 'clients'), id))
+  for (const { id } of clients.filter(({ id }) => !certificates.has(id))) {
+    keys.set(id, assertionKey(join(directory, 'clients'), id))
+  }
   return keys
 }
 
-function assertionKey (directory: string, clientId: string): ClientKey {
+function assertionKey(directory: string, clientId: string): ClientKey {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const privateKeyFile = join(directory, `${clientId}-key.pem`)
   if (!existsSync(privateKeyFile)) {
@@ -39,6 +55,8 @@ function assertionKey (directory: string, clientId: string): ClientKey {
     writePrivateFile(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   }
   const jwk = createPublicKey(createPrivateKey(readFileSync(privateKeyFile))).export({ format: 'jwk' })
-  const keyId = createHash('sha256').update(JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y })).digest('base64url')
+  const keyId = createHash('sha256')
+    .update(JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y }))
+    .digest('base64url')
   return { registration: { jwks: [{ ...jwk, kid: keyId, alg: 'ES256', use: 'sig' }] }, privateKeyFile, keyId }
 }

@@ -3,7 +3,11 @@ import { LauncherError } from './launcher-error.ts'
 import { databaseNameOf, type ProcessEntry } from './processes.ts'
 
 /** Roles of one database: the owner migrates, the app role serves, the pruner removes old audit rows. */
-export interface DatabaseRoles { readonly owner: string, readonly app: string, readonly pruner: string }
+export interface DatabaseRoles {
+  readonly owner: string
+  readonly app: string
+  readonly pruner: string
+}
 
 /** A database that is there, with the URLs of its roles. */
 export interface ProcessDatabase {
@@ -22,8 +26,15 @@ export interface DatabaseTarget {
   readonly origin: string
 }
 
-/** The target of a process. `<PROCESS>_DATABASE_URL` names server and database; else its usual database on the common server. */
-export function databaseTarget (process: ProcessEntry, serverUrl: string, environment: Readonly<Record<string, string | undefined>>): DatabaseTarget {
+/**
+ * The target of a process. `<PROCESS>_DATABASE_URL` names server and database; else its usual database on the common
+ * server.
+ */
+export function databaseTarget(
+  process: ProcessEntry,
+  serverUrl: string,
+  environment: Readonly<Record<string, string | undefined>>
+): DatabaseTarget {
   const variable = `${process.name.replaceAll('-', '_').toUpperCase()}_DATABASE_URL`
   const own = environment[variable]
   if (own === undefined) return { adminUrl: serverUrl, name: databaseNameOf(process), origin: 'DATABASE_URL' }
@@ -33,7 +44,7 @@ export function databaseTarget (process: ProcessEntry, serverUrl: string, enviro
 }
 
 /** The three roles of a database. */
-export function rolesOf (database: string): DatabaseRoles {
+export function rolesOf(database: string): DatabaseRoles {
   return { owner: `${database}_owner`, app: `${database}_app`, pruner: `${database}_pruner` }
 }
 
@@ -41,7 +52,10 @@ export function rolesOf (database: string): DatabaseRoles {
  * Makes a database and its roles, or brings their passwords and rights up to date; nobody else may connect.
  * @throws {LauncherError} when the server cannot be reached or the role may not do it
  */
-export async function ensureDatabase (target: DatabaseTarget, passwords: Readonly<Record<string, string>>): Promise<ProcessDatabase> {
+export async function ensureDatabase(
+  target: DatabaseTarget,
+  passwords: Readonly<Record<string, string>>
+): Promise<ProcessDatabase> {
   const { name } = target
   const roles = rolesOf(name)
   const admin = await connect(target)
@@ -51,7 +65,9 @@ export async function ensureDatabase (target: DatabaseTarget, passwords: Readonl
     const database = escapeIdentifier(name)
     if (rowCount === 0) await admin.query(`create database ${database} owner ${escapeIdentifier(roles.owner)}`)
     await admin.query(`revoke all on database ${database} from public`)
-    for (const role of Object.values(roles)) await admin.query(`grant connect on database ${database} to ${escapeIdentifier(role)}`)
+    for (const role of Object.values(roles)) {
+      await admin.query(`grant connect on database ${database} to ${escapeIdentifier(role)}`)
+    }
   } catch (error) {
     throw explained(error, target)
   } finally {
@@ -61,51 +77,67 @@ export async function ensureDatabase (target: DatabaseTarget, passwords: Readonl
   return { name, roles, ownerUrl: urlOf(roles.owner), appUrl: urlOf(roles.app) }
 }
 
-async function ensureRole (admin: Client, role: string, password: string): Promise<void> {
+async function ensureRole(admin: Client, role: string, password: string): Promise<void> {
   const { rowCount } = await admin.query('select 1 from pg_roles where rolname = $1', [role])
   const attributes = `login nosuperuser nocreatedb nocreaterole password ${escapeLiteral(password)}`
-  await admin.query(`${rowCount === 0 ? 'create' : 'alter'} role ${escapeIdentifier(role)} ${rowCount === 0 ? attributes : `password ${escapeLiteral(password)}`}`)
+  await admin.query(
+    `${rowCount === 0 ? 'create' : 'alter'} role ${escapeIdentifier(role)} ${rowCount === 0 ? attributes : `password ${escapeLiteral(password)}`}`
+  )
   // A role that is no superuser makes databases only for owners of which it is a member.
-  const { rows: [me] } = await admin.query<{ superuser: boolean }>('select rolsuper as superuser from pg_roles where rolname = current_user')
+  const {
+    rows: [me]
+  } = await admin.query<{ superuser: boolean }>(
+    'select rolsuper as superuser from pg_roles where rolname = current_user'
+  )
   if (me?.superuser !== true) await admin.query(`grant ${escapeIdentifier(role)} to current_user`)
 }
 
-async function connect (target: DatabaseTarget): Promise<Client> {
+async function connect(target: DatabaseTarget): Promise<Client> {
   parseUrl(target.adminUrl, target.origin)
   const client = await reach(target.adminUrl).catch(async (error: { code?: string }) => {
     // 3D000: the database is not there yet; one that is on every server will do to make it.
     if (error.code !== '3D000') throw explained(error, target)
-    return reach(withDatabase(target.adminUrl, 'postgres')).catch((other: unknown) => { throw explained(other, target) })
+    return reach(withDatabase(target.adminUrl, 'postgres')).catch((other: unknown) => {
+      throw explained(other, target)
+    })
   })
   client.on('error', () => {})
   return client
 }
 
-async function reach (connectionString: string): Promise<Client> {
+async function reach(connectionString: string): Promise<Client> {
   const client = new Client({ connectionString, connectionTimeoutMillis: 10_000 })
   await client.connect()
   return client
 }
 
-function explained (error: unknown, { origin, name }: DatabaseTarget): Error {
-  const { code, message } = error as { code?: string, message: string }
-  if (code === '42501') return new LauncherError(`The role of ${origin} may not make database ${name} and its roles (${message}): it needs CREATEDB and CREATEROLE`)
-  if (code === undefined || /^(28|3D|08|E)/.test(code)) return new LauncherError(`The PostgreSQL server of ${origin} cannot be used: ${message === '' ? code : message}`)
+function explained(error: unknown, { origin, name }: DatabaseTarget): Error {
+  const { code, message } = error as { code?: string; message: string }
+  if (code === '42501') {
+    return new LauncherError(
+      `The role of ${origin} may not make database ${name} and its roles (${message}): it needs CREATEDB and CREATEROLE`
+    )
+  }
+  if (code === undefined || /^(28|3D|08|E)/.test(code)) {
+    return new LauncherError(`The PostgreSQL server of ${origin} cannot be used: ${message === '' ? code : message}`)
+  }
   return error instanceof Error ? error : new Error(String(error))
 }
 
-function parseUrl (url: string, origin: string): URL {
-  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) throw new LauncherError(`${origin} is not a postgres:// URL`)
+function parseUrl(url: string, origin: string): URL {
+  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) {
+    throw new LauncherError(`${origin} is not a postgres:// URL`)
+  }
   return new URL(url)
 }
 
-function withDatabase (url: string, database: string): string {
+function withDatabase(url: string, database: string): string {
   const changed = new URL(url)
   changed.pathname = `/${encodeURIComponent(database)}`
   return changed.href
 }
 
-function urlWith (url: string, database: string, role: string, password: string): string {
+function urlWith(url: string, database: string, role: string, password: string): string {
   const changed = new URL(withDatabase(url, database))
   changed.username = encodeURIComponent(role)
   changed.password = encodeURIComponent(password)

@@ -17,15 +17,24 @@ export interface Deployment {
 }
 
 /** Variables of the launcher's own environment that a process needs to run at all. */
-const INHERITED = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED']
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'TZ',
+  'LANG',
+  'TMPDIR',
+  'NODE_OPTIONS',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_TLS_REJECT_UNAUTHORIZED'
+]
 
 /** The issuer of the deployment. */
-export function issuerOf (portBase: number): string {
+export function issuerOf(portBase: number): string {
   return `https://localhost:${portBase + 1}`
 }
 
 /** Where clients reach the gateway. */
-export function gatewayOf ({ portBase, tls }: { portBase: number, tls: boolean }): string {
+export function gatewayOf({ portBase, tls }: { portBase: number; tls: boolean }): string {
   return tls ? `https://localhost:${portBase}` : `http://127.0.0.1:${portBase}`
 }
 
@@ -33,11 +42,18 @@ export function gatewayOf ({ portBase, tls }: { portBase: number, tls: boolean }
  * The environment of one process: only what its settings schema knows, so that no process sees another one's secrets.
  * Secrets are files that only this user can read, named by `*_FILE`.
  */
-export function environmentOf (entry: ProcessEntry, app: AppModule, deployment: Deployment, own: NodeJS.ProcessEnv): Record<string, string> {
+export function environmentOf(
+  entry: ProcessEntry,
+  app: AppModule,
+  deployment: Deployment,
+  own: NodeJS.ProcessEnv
+): Record<string, string> {
   const known = app.settingsSchema?.properties ?? {}
   const environment: Record<string, string> = { NODE_ENV: own.NODE_ENV ?? 'development' }
   for (const name of INHERITED) if (own[name] !== undefined) environment[name] = own[name]
-  for (const [key, variable, value] of plainSettings(entry, deployment, own)) if (Object.hasOwn(known, key)) environment[variable] = value
+  for (const [key, variable, value] of plainSettings(entry, deployment, own)) {
+    if (Object.hasOwn(known, key)) environment[variable] = value
+  }
   for (const [key, variable, value] of secretSettings(entry, deployment)) {
     if (!Object.hasOwn(known, key)) continue
     const path = join(deployment.directory, 'run', entry.name, variable.toLowerCase().replaceAll('_', '-'))
@@ -49,7 +65,11 @@ export function environmentOf (entry: ProcessEntry, app: AppModule, deployment: 
 
 type Setting = readonly [key: string, variable: string, value: string]
 
-function plainSettings (entry: ProcessEntry, { portBase, tls, certificates }: Deployment, own: NodeJS.ProcessEnv): Setting[] {
+function plainSettings(
+  entry: ProcessEntry,
+  { portBase, tls, certificates }: Deployment,
+  own: NodeJS.ProcessEnv
+): Setting[] {
   const files = certificates.get(entry.name)
   const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
   return [
@@ -71,12 +91,16 @@ function plainSettings (entry: ProcessEntry, { portBase, tls, certificates }: De
   ]
 }
 
-function originSetting (peer: ProcessEntry, portBase: number): Setting {
+function originSetting(peer: ProcessEntry, portBase: number): Setting {
   const key = `${peer.name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Origin`
-  return [key, `SALLYPORT_${peer.name.replaceAll('-', '_').toUpperCase()}_ORIGIN`, `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`]
+  return [
+    key,
+    `SALLYPORT_${peer.name.replaceAll('-', '_').toUpperCase()}_ORIGIN`,
+    `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`
+  ]
 }
 
-function secretSettings (entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {
+function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {
   return [
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],

@@ -1,8 +1,21 @@
 export { type AppModule, type ClientFacts, type DemoFacts, type LoadedApp } from './app-module.ts'
 export { startPostgres, stopPostgres, type PostgresOptions, type RunningPostgres } from './postgres/index.ts'
-export { makeAuthority, restoreAuthority, type Authority, type CertificateRequest, type IssuedCertificate } from './certificates/index.ts'
+export {
+  makeAuthority,
+  restoreAuthority,
+  type Authority,
+  type CertificateRequest,
+  type IssuedCertificate
+} from './certificates/index.ts'
 export { ensureCertificates, type CertificateFiles } from './certificates/process-certificates.ts'
-export { databaseTarget, ensureDatabase, rolesOf, type DatabaseRoles, type DatabaseTarget, type ProcessDatabase } from './databases.ts'
+export {
+  databaseTarget,
+  ensureDatabase,
+  rolesOf,
+  type DatabaseRoles,
+  type DatabaseTarget,
+  type ProcessDatabase
+} from './databases.ts'
 export { environmentOf, gatewayOf, issuerOf, type Deployment } from './environment.ts'
 export { launch, type Surroundings } from './launch.ts'
 export { LauncherError } from './launcher-error.ts'

@@ -34,10 +34,16 @@ const STOP_GRACE_MS = 7_000
  * @param load finds the apps; another one in tests
  * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process died
  */
-export async function launch (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp = loadApp): Promise<void> {
+export async function launch(
+  options: LauncherOptions,
+  surroundings: Surroundings,
+  load: typeof loadApp = loadApp
+): Promise<void> {
   const cleanups: Array<() => void | Promise<void>> = []
   try {
-    await run(options, surroundings, load, cleanup => { cleanups.push(cleanup) })
+    await run(options, surroundings, load, cleanup => {
+      cleanups.push(cleanup)
+    })
   } catch (error) {
     if (!surroundings.stop.aborted) throw error
   } finally {
@@ -45,7 +51,12 @@ export async function launch (options: LauncherOptions, surroundings: Surroundin
   }
 }
 
-async function run (options: LauncherOptions, surroundings: Surroundings, load: typeof loadApp, defer: (cleanup: () => void | Promise<void>) => void): Promise<void> {
+async function run(
+  options: LauncherOptions,
+  surroundings: Surroundings,
+  load: typeof loadApp,
+  defer: (cleanup: () => void | Promise<void>) => void
+): Promise<void> {
   const { directory, portBase } = options
   const { environment, print, stop } = surroundings
   openStateDirectory(directory)
@@ -58,10 +69,16 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
 
   const database = await openDatabaseServer(options, surroundings, defer)
   const targets = new Map(PROCESSES.map(entry => [entry, databaseTarget(entry, database.url, environment)]))
-  const { DEMO_CLIENTS: demoClients = [], DEMO_KEY_CLIENTS: keyClients = [] } = apps.get(entryOf('auth-server'))?.module ?? {}
+  const { DEMO_CLIENTS: demoClients = [], DEMO_KEY_CLIENTS: keyClients = [] } =
+    apps.get(entryOf('auth-server'))?.module ?? {}
   const clientKeys = await ensureClientKeys(directory, keyClients, environment.NODE_ENV)
   const secrets = loadSecrets(directory, {
-    clients: [...new Set([...PROCESSES.map(({ clientId }) => clientId).filter(id => id !== null), ...demoClients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)])],
+    clients: [
+      ...new Set([
+        ...PROCESSES.map(({ clientId }) => clientId).filter(id => id !== null),
+        ...demoClients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)
+      ])
+    ],
     processes: PROCESSES.map(({ name }) => name),
     databaseRoles: [...targets.values()].flatMap(({ name }) => Object.values(rolesOf(name)))
   })
@@ -86,7 +103,10 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
     const app = apps.get(entry)
     if (app === undefined) return
     await supervisor.start({
-      name: entry.name, path: app.serverPath, environment: environmentOf(entry, app.module, deployment, environment), execArgv: process.execArgv
+      name: entry.name,
+      path: app.serverPath,
+      environment: environmentOf(entry, app.module, deployment, environment),
+      execArgv: process.execArgv
     })
     await waitUntilReady(entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`, stop)
   }
@@ -100,27 +120,41 @@ async function run (options: LauncherOptions, surroundings: Surroundings, load: 
 }
 
 /** The authorization server first: the others ask it for metadata and keys. */
-async function startInOrder (start: (entry: ProcessEntry) => Promise<void>): Promise<void> {
+async function startInOrder(start: (entry: ProcessEntry) => Promise<void>): Promise<void> {
   const [first, ...others] = PROCESSES
   if (first !== undefined) await start(first)
   await Promise.all(others.map(start))
 }
 
-async function openDatabaseServer (
-  { directory }: LauncherOptions, { environment, print }: Surroundings, defer: (cleanup: () => Promise<void>) => void
-): Promise<{ url: string, failed: Promise<never> }> {
-  if (environment.DATABASE_URL !== undefined && environment.DATABASE_URL !== '') return { url: environment.DATABASE_URL, failed: new Promise(() => {}) }
+async function openDatabaseServer(
+  { directory }: LauncherOptions,
+  { environment, print }: Surroundings,
+  defer: (cleanup: () => Promise<void>) => void
+): Promise<{ url: string; failed: Promise<never> }> {
+  if (environment.DATABASE_URL !== undefined && environment.DATABASE_URL !== '') {
+    return { url: environment.DATABASE_URL, failed: new Promise(() => {}) }
+  }
   print('starting PostgreSQL')
-  const server = await startPostgres({ directory: join(directory, 'postgres'), keeper: true, settings: { max_connections: '100' } })
+  const server = await startPostgres({
+    directory: join(directory, 'postgres'),
+    keeper: true,
+    settings: { max_connections: '100' }
+  })
   let stopping = false
-  defer(async () => { stopping = true; print('stopping PostgreSQL'); await server.stop() })
-  const failed = server.ended.then(how => stopping ? new Promise<never>(() => {}) : Promise.reject(new Error(`PostgreSQL ended (${how})`)))
+  defer(async () => {
+    stopping = true
+    print('stopping PostgreSQL')
+    await server.stop()
+  })
+  const failed = server.ended.then(how =>
+    stopping ? new Promise<never>(() => {}) : Promise.reject(new Error(`PostgreSQL ended (${how})`))
+  )
   failed.catch(() => {})
   return { url: server.url, failed }
 }
 
 /** Migrates as the owner and seeds the demo data. */
-async function prepare (made: ProcessDatabase, app: LoadedApp | undefined, facts: DemoFacts): Promise<void> {
+async function prepare(made: ProcessDatabase, app: LoadedApp | undefined, facts: DemoFacts): Promise<void> {
   const db: Knex = knex({ client: 'pg', connection: made.ownerUrl, pool: { min: 0, max: 2 } })
   try {
     await app?.module.migrate?.(db, { appRole: made.roles.app, prunerRole: made.roles.pruner })
@@ -130,7 +164,7 @@ async function prepare (made: ProcessDatabase, app: LoadedApp | undefined, facts
   }
 }
 
-function demoFacts (portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): DemoFacts {
+function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): DemoFacts {
   return {
     issuer: issuerOf(portBase),
     users: secrets.users,
@@ -139,7 +173,7 @@ function demoFacts (portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<
   }
 }
 
-function entryOf (name: ProcessEntry['name']): ProcessEntry {
+function entryOf(name: ProcessEntry['name']): ProcessEntry {
   const found = PROCESSES.find(entry => entry.name === name)
   if (found === undefined) throw new Error(`There is no process ${name}`)
   return found

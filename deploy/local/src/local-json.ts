@@ -29,25 +29,33 @@ export interface LocalFacts {
   /** URL of each process's health and metrics. */
   readonly operations: Readonly<Record<string, string>>
   readonly clients: readonly LocalClient[]
-  readonly users: ReadonlyArray<{ username: string, password: string, roles: readonly string[] }>
+  readonly users: ReadonlyArray<{ username: string; password: string; roles: readonly string[] }>
 }
 
 /** Path of the file with the facts. */
-export function localJsonPath (directory: string): string {
+export function localJsonPath(directory: string): string {
   return join(directory, 'local.json')
 }
 
 /** Gathers the facts. @param clients as the authorization server's package lists them */
-export function localFacts (deployment: Deployment, clients: readonly ClientFacts[], keys: ReadonlyMap<string, ClientKey>): LocalFacts {
+export function localFacts(
+  deployment: Deployment,
+  clients: readonly ClientFacts[],
+  keys: ReadonlyMap<string, ClientKey>
+): LocalFacts {
   const { portBase, secrets, directory } = deployment
   return {
     gateway: gatewayOf(deployment),
     issuer: issuerOf(portBase),
     caFile: join(directory, 'certificates', 'ca.pem'),
-    operations: Object.fromEntries(PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])),
+    operations: Object.fromEntries(
+      PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])
+    ),
     clients: clients.map(client => {
       const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
-      const audiences = new Set([client.defaultAudience, ...client.audiences ?? []].filter(audience => typeof audience === 'string'))
+      const audiences = new Set(
+        [client.defaultAudience, ...(client.audiences ?? [])].filter(audience => typeof audience === 'string')
+      )
       return {
         clientId: client.id,
         ...(clientSecret !== undefined && { clientSecret }),
@@ -62,13 +70,13 @@ export function localFacts (deployment: Deployment, clients: readonly ClientFact
   }
 }
 
-function keyFilesOf (key: ClientKey | undefined): Pick<LocalClient, 'privateKeyFile' | 'certificateFile' | 'keyId'> {
+function keyFilesOf(key: ClientKey | undefined): Pick<LocalClient, 'privateKeyFile' | 'certificateFile' | 'keyId'> {
   if (key === undefined) return {}
   const { registration: _, ...files } = key
   return files
 }
 
 /** Writes the facts where tests and tools find them; they hold secrets, so only this user can read them. */
-export function writeLocalJson (directory: string, facts: LocalFacts): void {
+export function writeLocalJson(directory: string, facts: LocalFacts): void {
   writePrivateFile(localJsonPath(directory), `${JSON.stringify(facts, null, 2)}\n`)
 }

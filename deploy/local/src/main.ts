@@ -20,10 +20,19 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 try {
   const options = parseOptions(process.argv.slice(2))
   if (options.help) console.log(HELP)
-  else await launch(options, { environment: process.env, print: text => { console.log(text) }, stop: stop.signal, force: force.signal })
+  else {
+    await launch(options, {
+      environment: process.env,
+      print: text => {
+        console.log(text)
+      },
+      stop: stop.signal,
+      force: force.signal
+    })
+  }
   process.exit(0)
 } catch (error) {
   const expected = error instanceof LauncherError || error instanceof ProcessEnded
-  console.error(`npm start: ${expected ? error.message : (error as Error).stack ?? String(error)}`)
+  console.error(`npm start: ${expected ? error.message : ((error as Error).stack ?? String(error))}`)
   process.exit(1)
 }

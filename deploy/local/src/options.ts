@@ -32,20 +32,34 @@ export const HELP = `Starts the reference deployment on this machine.
 const DEFAULT_DIRECTORY = fileURLToPath(new URL('../../../.sallyport', import.meta.url))
 
 /** @throws {LauncherError} for an option that does not exist or a port that cannot be */
-export function parseOptions (args: readonly string[]): LauncherOptions {
+export function parseOptions(args: readonly string[]): LauncherOptions {
   const { values } = parse(args)
   const portBase = Number(values['port-base'] ?? '8080')
   if (!Number.isInteger(portBase) || portBase < 1 || portBase + HIGHEST_PORT_OFFSET > 65_535) {
-    throw new LauncherError(`--port-base has to be a number from 1 to ${65_535 - HIGHEST_PORT_OFFSET}, not "${values['port-base']}"`)
+    throw new LauncherError(
+      `--port-base has to be a number from 1 to ${65_535 - HIGHEST_PORT_OFFSET}, not "${values['port-base']}"`
+    )
   }
-  return { portBase, tls: values.tls ?? false, help: values.help ?? false, directory: values.directory === undefined ? DEFAULT_DIRECTORY : resolve(values.directory) }
+  return {
+    portBase,
+    tls: values.tls ?? false,
+    help: values.help ?? false,
+    directory: values.directory === undefined ? DEFAULT_DIRECTORY : resolve(values.directory)
+  }
 }
 
-function parse (args: readonly string[]): { values: { 'port-base'?: string, tls?: boolean, help?: boolean, directory?: string } } {
+function parse(args: readonly string[]): {
+  values: { 'port-base'?: string; tls?: boolean; help?: boolean; directory?: string }
+} {
   try {
     return parseArgs({
       args: [...args],
-      options: { 'port-base': { type: 'string' }, tls: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, directory: { type: 'string' } }
+      options: {
+        'port-base': { type: 'string' },
+        tls: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        directory: { type: 'string' }
+      }
     })
   } catch (error) {
     throw new LauncherError(`${(error as Error).message.split('. ')[0]} (npm start -- --help lists the options)`)

@@ -12,7 +12,10 @@ export interface ProcessEntry {
   readonly names: readonly string[]
 }
 
-/** The processes, in the order in which they start: everything behind the gateway asks the authorization server for keys. */
+/**
+ * The processes, in the order in which they start: everything behind the gateway asks the authorization server for
+ * keys.
+ */
 export const PROCESSES: readonly ProcessEntry[] = [
   entry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
   entry('order-service', 2),
@@ -27,30 +30,42 @@ const OPERATIONS_OFFSET = 100
 export const HIGHEST_PORT_OFFSET = OPERATIONS_OFFSET + Math.max(...PROCESSES.map(({ portOffset }) => portOffset))
 
 /** A process's main port. */
-export function portOf (process: ProcessEntry, portBase: number): number {
+export function portOf(process: ProcessEntry, portBase: number): number {
   return portBase + process.portOffset
 }
 
 /** The port of a process's health and metrics. */
-export function operationsPortOf (process: ProcessEntry, portBase: number): number {
+export function operationsPortOf(process: ProcessEntry, portBase: number): number {
   return portBase + process.portOffset + OPERATIONS_OFFSET
 }
 
 /** Every port that the deployment listens on. */
-export function allPorts (portBase: number): number[] {
-  return PROCESSES.flatMap(process => [portOf(process, portBase), operationsPortOf(process, portBase), ...process.morePortOffsets.map(offset => portBase + offset)])
+export function allPorts(portBase: number): number[] {
+  return PROCESSES.flatMap(process => [
+    portOf(process, portBase),
+    operationsPortOf(process, portBase),
+    ...process.morePortOffsets.map(offset => portBase + offset)
+  ])
 }
 
 /** The name under which peers reach a process and verify its certificate. */
-export function hostNameOf (process: { readonly name: string }): string {
+export function hostNameOf(process: { readonly name: string }): string {
   return `${process.name}.sallyport.internal`
 }
 
 /** The database of a process. */
-export function databaseNameOf (process: ProcessEntry): string {
+export function databaseNameOf(process: ProcessEntry): string {
   return `sallyport_${process.name.replaceAll('-', '_')}`
 }
 
-function entry (name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
-  return { name, packageName: `@sallyport/${name}`, clientId: name, portOffset, morePortOffsets: [], names: [], ...more }
+function entry(name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
+  return {
+    name,
+    packageName: `@sallyport/${name}`,
+    clientId: name,
+    portOffset,
+    morePortOffsets: [],
+    names: [],
+    ...more
+  }
 }

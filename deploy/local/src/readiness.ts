@@ -4,34 +4,56 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LauncherError } from './launcher-error.ts'
 
 /** Makes sure that nobody listens on any of these loopback ports. @throws {LauncherError} with every taken port */
-export async function requireFreePorts (ports: readonly number[]): Promise<void> {
-  const taken = (await Promise.all(ports.map(async port => await isFree(port) ? [] : [port]))).flat()
+export async function requireFreePorts(ports: readonly number[]): Promise<void> {
+  const taken = (await Promise.all(ports.map(async port => ((await isFree(port)) ? [] : [port])))).flat()
   if (taken.length > 0) {
-    throw new LauncherError(`${taken.length === 1 ? 'Port' : 'Ports'} ${taken.join(', ')} on 127.0.0.1 cannot be used (taken?); --port-base N moves all`)
+    throw new LauncherError(
+      `${taken.length === 1 ? 'Port' : 'Ports'} ${taken.join(', ')} on 127.0.0.1 cannot be used (taken?); --port-base N moves all`
+    )
   }
 }
 
-/** Waits until a process's readiness probe says yes. @throws {LauncherError} after `timeoutMs`, the signal's reason when aborted */
-export async function waitUntilReady (name: string, operationsUrl: string, signal: AbortSignal, timeoutMs = 60_000): Promise<void> {
+/**
+ * Waits until a process's readiness probe says yes. @throws {LauncherError} after `timeoutMs`, the signal's reason when
+ * aborted
+ */
+export async function waitUntilReady(
+  name: string,
+  operationsUrl: string,
+  signal: AbortSignal,
+  timeoutMs = 60_000
+): Promise<void> {
   const deadline = Date.now() + timeoutMs
-  while (await statusOf(`${operationsUrl}/health/ready`) !== 200) {
+  while ((await statusOf(`${operationsUrl}/health/ready`)) !== 200) {
     signal.throwIfAborted()
-    if (Date.now() > deadline) throw new LauncherError(`${name} did not become ready within ${timeoutMs / 1000} s: ask ${operationsUrl}/health/ready`)
+    if (Date.now() > deadline) {
+      throw new LauncherError(
+        `${name} did not become ready within ${timeoutMs / 1000} s: ask ${operationsUrl}/health/ready`
+      )
+    }
     await delay(50)
   }
 }
 
-async function isFree (port: number): Promise<boolean> {
+async function isFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const server = createServer().once('error', () => resolve(false))
-  server.listen(port, '127.0.0.1', () => { server.close(() => resolve(true)) })
+  server.listen(port, '127.0.0.1', () => {
+    server.close(() => resolve(true))
+  })
   return promise
 }
 
 /** The status of a GET, `null` when there is no answer. */
-async function statusOf (url: string): Promise<number | null> {
+async function statusOf(url: string): Promise<number | null> {
   const { promise, resolve } = Promise.withResolvers<number | null>()
-  const probe = request(url, { agent: false, timeout: 2_000 }, response => { response.resume(); resolve(response.statusCode ?? null) })
-  probe.on('timeout', () => probe.destroy()).on('error', () => resolve(null)).end()
+  const probe = request(url, { agent: false, timeout: 2_000 }, response => {
+    response.resume()
+    resolve(response.statusCode ?? null)
+  })
+  probe
+    .on('timeout', () => probe.destroy())
+    .on('error', () => resolve(null))
+    .end()
   return promise
 }

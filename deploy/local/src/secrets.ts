@@ -5,7 +5,11 @@ import { LauncherError } from './launcher-error.ts'
 import { writePrivateFile } from './state-directory.ts'
 
 /** A user of the demonstration. */
-export interface DemoUser { readonly subject: string, readonly password: string, readonly roles: readonly string[] }
+export interface DemoUser {
+  readonly subject: string
+  readonly password: string
+  readonly roles: readonly string[]
+}
 
 /** Everything secret that the launcher makes once and keeps. */
 export interface Secrets {
@@ -21,7 +25,7 @@ export interface Secrets {
 }
 
 /** Subjects are fixed, so that seeded orders belong to the same people in every database. */
-const USERS: Readonly<Record<string, { subject: string, roles: readonly string[] }>> = {
+const USERS: Readonly<Record<string, { subject: string; roles: readonly string[] }>> = {
   customer1: { subject: '6f1c8a52-0b7e-4c5f-9d0e-0c0000000001', roles: ['CUSTOMER'] },
   customer2: { subject: '6f1c8a52-0b7e-4c5f-9d0e-0c0000000002', roles: ['CUSTOMER'] },
   restaurant1: { subject: '6f1c8a52-0b7e-4c5f-9d0e-0e0000000001', roles: ['RESTAURANT'] },
@@ -32,28 +36,40 @@ const USERS: Readonly<Record<string, { subject: string, roles: readonly string[]
 }
 
 /** What secrets are needed for. */
-export interface SecretNames { readonly clients: readonly string[], readonly processes: readonly string[], readonly databaseRoles: readonly string[] }
+export interface SecretNames {
+  readonly clients: readonly string[]
+  readonly processes: readonly string[]
+  readonly databaseRoles: readonly string[]
+}
 
 /**
  * Reads the kept secrets and makes those that are missing. Passwords and client secrets begin with `demo-`, which every
  * process refuses when NODE_ENV is `production`.
  * @throws {LauncherError} when the file is damaged
  */
-export function loadSecrets (directory: string, names: SecretNames): Secrets {
+export function loadSecrets(directory: string, names: SecretNames): Secrets {
   const path = join(directory, 'secrets.json')
   const kept = existsSync(path) ? parse(path) : {}
   const secrets: Secrets = {
-    users: Object.fromEntries(Object.entries(USERS).map(([name, user]) => [name, { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }])),
+    users: Object.fromEntries(
+      Object.entries(USERS).map(([name, user]) => [
+        name,
+        { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }
+      ])
+    ),
     clients: fill(names.clients, kept.clients, () => demoSecret(32)),
     sealingKeys: fill(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
-    databaseRoles: { ...kept.databaseRoles, ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex')) }
+    databaseRoles: {
+      ...kept.databaseRoles,
+      ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))
+    }
   }
   writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)
   return secrets
 }
 
-function parse (path: string): Partial<Secrets> {
+function parse(path: string): Partial<Secrets> {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Partial<Secrets>
   } catch {
@@ -61,14 +77,18 @@ function parse (path: string): Partial<Secrets> {
   }
 }
 
-function fill (names: readonly string[], kept: Readonly<Record<string, string>> | undefined, make: () => string): Record<string, string> {
+function fill(
+  names: readonly string[],
+  kept: Readonly<Record<string, string>> | undefined,
+  make: () => string
+): Record<string, string> {
   return Object.fromEntries(names.map(name => [name, kept?.[name] ?? make()]))
 }
 
-function demoSecret (bytes: number): string {
+function demoSecret(bytes: number): string {
   return `demo-${randomBytes(bytes).toString('base64url')}`
 }
 
-function demoKey (): string {
+function demoKey(): string {
   return `demo-${randomUUID().slice(0, 8)}:${randomBytes(32).toString('base64url')}`
 }

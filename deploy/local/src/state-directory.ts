@@ -1,9 +1,19 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+  writeFileSync
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { LauncherError } from './launcher-error.ts'
 
 /** Makes the folder for everything the launcher keeps. @throws {LauncherError} when it cannot be written */
-export function openStateDirectory (directory: string): void {
+export function openStateDirectory(directory: string): void {
   try {
     // Others may pass through, because the database can run as another user below it; they may not list it.
     makeFolders(resolve(directory))
@@ -15,18 +25,22 @@ export function openStateDirectory (directory: string): void {
   }
 }
 
-/** One by one: asked for all at once, Node tries for ever where the system answers ENOENT for one that can be made nowhere, as in /proc. */
-function makeFolders (directory: string): void {
+/**
+ * One by one: asked for all at once, Node tries for ever where the system answers ENOENT for one that can be made
+ * nowhere, as in /proc.
+ */
+function makeFolders(directory: string): void {
   if (existsSync(directory)) return
   makeFolders(dirname(directory))
   mkdirSync(directory, { mode: 0o711 })
 }
 
 /**
- * Makes sure that one launcher works in a folder; returns how to let go. The lock of a launcher that was killed is taken over.
+ * Makes sure that one launcher works in a folder; returns how to let go. The lock of a launcher that was killed is
+ * taken over.
  * @throws {LauncherError} when another launcher is running there
  */
-export function lockStateDirectory (directory: string): () => void {
+export function lockStateDirectory(directory: string): () => void {
   const path = join(directory, 'launcher.lock')
   for (;;) {
     try {
@@ -39,7 +53,9 @@ export function lockStateDirectory (directory: string): () => void {
       const holder = readFileSync(path, 'utf8').trim()
       const [pid = '', startTime] = holder.split(' ')
       if (startTime !== undefined && startTimeOf(Number(pid)) === startTime) {
-        throw new LauncherError(`A launcher is already running in ${directory} (process ${pid}); --directory and --port-base start another one`)
+        throw new LauncherError(
+          `A launcher is already running in ${directory} (process ${pid}); --directory and --port-base start another one`
+        )
       }
       rmSync(path, { force: true })
     }
@@ -47,14 +63,14 @@ export function lockStateDirectory (directory: string): () => void {
 }
 
 /** Writes a file that only this user can read, whole or not at all. */
-export function writePrivateFile (path: string, content: string): void {
+export function writePrivateFile(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeFileSync(`${path}.new`, content, { mode: 0o600 })
   renameSync(`${path}.new`, path)
 }
 
 /** When a process started, so that a reused process id is not taken for the old process; `gone` when there is none. */
-function startTimeOf (pid: number): string {
+function startTimeOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? 'gone'
   } catch {
@@ -63,7 +79,7 @@ function startTimeOf (pid: number): string {
   }
 }
 
-function isAlive (pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -22,13 +22,17 @@ export interface Supervisor {
   kill: () => void
 }
 
-interface Running { readonly name: string, readonly child: ChildProcess, readonly ended: Promise<void> }
+interface Running {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly ended: Promise<void>
+}
 
 /**
  * Runs processes beside each other with their output prefixed by their name. Each is in a process group of its own, so
  * that Ctrl-C reaches the supervisor alone; each ends by itself when its IPC channel to here closes.
  */
-export function superviseProcesses (print: (line: string) => void): Supervisor {
+export function superviseProcesses(print: (line: string) => void): Supervisor {
   const running = new Map<string, Running>()
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
@@ -38,9 +42,16 @@ export function superviseProcesses (print: (line: string) => void): Supervisor {
     failed: failure.promise,
     start: async spec => {
       const ready = Promise.withResolvers<void>()
-      const child = fork(spec.path, [], { env: { ...spec.environment }, execArgv: [...spec.execArgv], stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true })
+      const child = fork(spec.path, [], {
+        env: { ...spec.environment },
+        execArgv: [...spec.execArgv],
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        detached: true
+      })
       const reason = forwardOutput(spec.name, child, print)
-      child.on('message', message => { if (isMessage(message) && message.type === 'ready') ready.resolve() })
+      child.on('message', message => {
+        if (isMessage(message) && message.type === 'ready') ready.resolve()
+      })
       const ended = new Promise<void>(resolve => {
         // Not 'close': Node does not emit it after a disconnect.
         const end = (how: string): void => {
@@ -51,7 +62,9 @@ export function superviseProcesses (print: (line: string) => void): Supervisor {
           ready.reject(error)
         }
         child.once('error', error => end(error.message))
-        child.once('exit', (code, signal) => { end(signal === null ? `exit code ${code}` : `signal ${signal}`) })
+        child.once('exit', (code, signal) => {
+          end(signal === null ? `exit code ${code}` : `signal ${signal}`)
+        })
       })
       running.set(spec.name, { name: spec.name, child, ended })
       await ready.promise
@@ -60,7 +73,9 @@ export function superviseProcesses (print: (line: string) => void): Supervisor {
       stopping = true
       const all = [...running.values()]
       for (const { child } of all) child.kill('SIGTERM')
-      const deadline = setTimeout(() => { for (const { child } of all) child.kill('SIGKILL') }, graceMs)
+      const deadline = setTimeout(() => {
+        for (const { child } of all) child.kill('SIGKILL')
+      }, graceMs)
       await Promise.all(all.map(({ ended }) => ended))
       clearTimeout(deadline)
     },
@@ -75,16 +90,21 @@ export function superviseProcesses (print: (line: string) => void): Supervisor {
 export class ProcessEnded extends Error {
   override readonly name = 'ProcessEnded'
 
-  constructor (processName: string, how: string, reason: string | null) {
+  constructor(processName: string, how: string, reason: string | null) {
     super(`${processName} ended (${how})${reason === null ? '' : `: ${reason}`}`)
   }
 }
 
-/** Prints the output of a process line by line; the returned function tells its own reason for ending, or its last words. */
-function forwardOutput (name: string, child: ChildProcess, print: (line: string) => void): () => string | null {
+/**
+ * Prints the output of a process line by line; the returned function tells its own reason for ending, or its last
+ * words.
+ */
+function forwardOutput(name: string, child: ChildProcess, print: (line: string) => void): () => string | null {
   let toldReason: string | null = null
   let lastError: string | null = null
-  child.on('message', message => { if (isMessage(message) && message.type === 'failed') toldReason = message.message ?? null })
+  child.on('message', message => {
+    if (isMessage(message) && message.type === 'failed') toldReason = message.message ?? null
+  })
   const forward = (stream: NodeJS.ReadableStream | null, isError: boolean): void => {
     if (stream === null) return
     createInterface({ input: stream }).on('line', line => {
@@ -97,6 +117,6 @@ function forwardOutput (name: string, child: ChildProcess, print: (line: string)
   return () => toldReason ?? lastError
 }
 
-function isMessage (message: unknown): message is { type: string, message?: string } {
+function isMessage(message: unknown): message is { type: string; message?: string } {
   return typeof message === 'object' && message !== null && 'type' in message && typeof message.type === 'string'
 }

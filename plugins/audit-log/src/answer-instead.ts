@@ -1,20 +1,34 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-interface RefusalError extends Error { readonly code: string, readonly statusCode?: number, readonly headers?: Readonly<Record<string, string>> }
+interface RefusalError extends Error {
+  readonly code: string
+  readonly statusCode?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 /** Headers that say nothing about the payload and that a browser or a log needs on every response. */
 const KEPT_HEADERS = [
-  'strict-transport-security', 'x-content-type-options', 'content-security-policy', 'vary', 'x-request-id',
-  'access-control-allow-origin', 'access-control-allow-credentials'
+  'strict-transport-security',
+  'x-content-type-options',
+  'content-security-policy',
+  'vary',
+  'x-request-id',
+  'access-control-allow-origin',
+  'access-control-allow-credentials'
 ]
 
 /**
  * Answers with the error in place of a response whose audit row could not be written. Fastify's own way of failing in
- * onSend would run every other onSend hook again, and with that send the cookies of the login that is refused here; so the
- * answer is written past them, and nothing of the response but {@link KEPT_HEADERS} is left.
+ * onSend would run every other onSend hook again, and with that send the cookies of the login that is refused here; so
+ * the answer is written past them, and nothing of the response but {@link KEPT_HEADERS} is left.
  * @see RFC 9457 §3
  */
-export function answerInstead (request: FastifyRequest, reply: FastifyReply, payload: unknown, error: RefusalError): void {
+export function answerInstead(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  error: RefusalError
+): void {
   request.log.error({ err: error }, 'response withheld: its audit row is missing')
   discard(payload)
   const status = error.statusCode ?? 500
@@ -34,8 +48,10 @@ export function answerInstead (request: FastifyRequest, reply: FastifyReply, pay
 }
 
 /** A stream that is never read would hold its file or its upstream connection. */
-function discard (payload: unknown): void {
+function discard(payload: unknown): void {
   if (typeof payload !== 'object' || payload === null) return
   if ('destroy' in payload && typeof payload.destroy === 'function') payload.destroy()
-  else if ('cancel' in payload && typeof payload.cancel === 'function') void Promise.resolve(payload.cancel()).catch(() => {})
+  else if ('cancel' in payload && typeof payload.cancel === 'function') {
+    void Promise.resolve(payload.cancel()).catch(() => {})
+  }
 }

@@ -1,4 +1,6 @@
-/** The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither. */
+/**
+ * The roles that work with the audit tables; both must exist. The role that migrates owns the tables and is neither.
+ */
 export interface AuditRoles {
   /** Role of the running service: may insert and select, nothing else. */
   readonly appRole: string

@@ -44,11 +44,11 @@ const MAX_BATCH = 200
  * When a batch fails its parts are tried alone, so that one bad record fails its own request only; when it has no
  * answer in time all its parts fail, and the writer goes on with the next batch.
  */
-export function createBatchWriter ({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
+export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
   const parts: Part[] = []
   let [running, waiting, refused, givenUp] = [false, 0, 0, 0]
 
-  async function drain (): Promise<void> {
+  async function drain(): Promise<void> {
     running = true
     while (parts.length > 0) {
       const batch = parts.splice(0, MAX_BATCH)
@@ -58,7 +58,7 @@ export function createBatchWriter ({ insert, timeoutMs, maxWaiting }: BatchWrite
     running = false
   }
 
-  async function writeTogether (batch: readonly Part[]): Promise<void> {
+  async function writeTogether(batch: readonly Part[]): Promise<void> {
     try {
       await insertInTime(batch.flatMap(part => part.records))
       for (const part of batch) part.resolve()
@@ -68,7 +68,7 @@ export function createBatchWriter ({ insert, timeoutMs, maxWaiting }: BatchWrite
     }
   }
 
-  async function insertInTime (records: readonly AuditRecord[]): Promise<void> {
+  async function insertInTime(records: readonly AuditRecord[]): Promise<void> {
     try {
       await withDeadline(insert(records), timeoutMs)
     } catch (error) {
@@ -79,20 +79,21 @@ export function createBatchWriter ({ insert, timeoutMs, maxWaiting }: BatchWrite
 
   return {
     counts: () => ({ waiting, refused, givenUp }),
-    write: records => new Promise<void>((resolve, reject) => {
-      // While an insert is under way there is room for something, however much it is.
-      if (waiting > 0 && waiting + records.length > maxWaiting) {
-        refused += records.length
-        reject(new Error(`${waiting} audit records wait already`))
-        return
-      }
-      waiting += records.length
-      parts.push({ records, resolve, reject })
-      if (!running) void drain()
-    })
+    write: records =>
+      new Promise<void>((resolve, reject) => {
+        // While an insert is under way there is room for something, however much it is.
+        if (waiting > 0 && waiting + records.length > maxWaiting) {
+          refused += records.length
+          reject(new Error(`${waiting} audit records wait already`))
+          return
+        }
+        waiting += records.length
+        parts.push({ records, resolve, reject })
+        if (!running) void drain()
+      })
   }
 }
 
-function isTimeout (error: unknown): boolean {
+function isTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT'
 }

@@ -30,7 +30,7 @@ const OUTCOMES: readonly unknown[] = ['success', 'denied', 'failure']
  * The row of an event: everything bounded and redacted, the token only as a hash.
  * @throws {AuditEventInvalidError} `SALLYPORT_AUDIT_EVENT_INVALID`
  */
-export function buildRecord (event: AuditEvent, context: RecordContext): AuditRecord {
+export function buildRecord(event: AuditEvent, context: RecordContext): AuditRecord {
   checkEvent(event)
   const { principal } = context
   return {
@@ -61,27 +61,30 @@ export function buildRecord (event: AuditEvent, context: RecordContext): AuditRe
 }
 
 /** A name that is an account is no secret; of any other it is not known what was typed into the field. */
-function shownName ({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
+function shownName({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
   if (nameTried === undefined) return null
   return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
 }
 
-function checkEvent ({ action, outcome, resource }: AuditEvent): void {
-  const valid = typeof action === 'string' && action !== '' && OUTCOMES.includes(outcome) &&
+function checkEvent({ action, outcome, resource }: AuditEvent): void {
+  const valid =
+    typeof action === 'string' &&
+    action !== '' &&
+    OUTCOMES.includes(outcome) &&
     (resource === undefined || (typeof resource.type === 'string' && typeof resource.id === 'string'))
   if (!valid) throw new AuditEventInvalidError()
 }
 
 /** Chains end at ten links: a token that nests more was made to be large. */
-function actorOf (actor: Actor | null, depth: number): JsonValue {
+function actorOf(actor: Actor | null, depth: number): JsonValue {
   if (actor === null || depth === 10) return null
   return { subject: cleanText(actor.subject), actor: actorOf(actor.actor, depth + 1) }
 }
 
-function hashOf (tokenId: string | null): string | null {
+function hashOf(tokenId: string | null): string | null {
   return tokenId === null ? null : createHash('sha256').update(tokenId).digest('hex')
 }
 
-function stringOf (value: unknown): string | null {
+function stringOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }

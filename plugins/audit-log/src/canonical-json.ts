@@ -8,14 +8,16 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
  * @throws {TypeError} for a number that JSON has no text for
  * @see RFC 8785 §3.2
  */
-export function canonicalJson (value: JsonValue): string {
+export function canonicalJson(value: JsonValue): string {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('not a JSON number')
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const members = Object.keys(value).sort().map(name => `${JSON.stringify(name)}:${canonicalJson(value[name] ?? null)}`)
+  const members = Object.keys(value)
+    .sort()
+    .map(name => `${JSON.stringify(name)}:${canonicalJson(value[name] ?? null)}`)
   return `{${members.join(',')}}`
 }
 
-function isList (value: JsonValue): value is readonly JsonValue[] {
+function isList(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value)
 }

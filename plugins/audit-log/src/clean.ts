@@ -10,31 +10,40 @@ const MAX_DEPTH = 8
 const MAX_MEMBERS = 100
 const REDACTED = '[redacted]'
 
-const SECRET_NAME = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
+const SECRET_NAME =
+  /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
 /** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
 const TOKEN_ID_NAME = /[tT]okenId$/
 const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
-/** A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too. */
+/**
+ * A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too.
+ */
 const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
 const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
 const SHORTEST_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
- * surrogate as U+FFFD, and bounded. What is cut off is named by its length and hash, so that two long values stay distinguishable.
- * Other control and bidirectional characters are kept as they are: a parameter of a query and a JSON string can hold them.
+ * surrogate as U+FFFD, and bounded. What is cut off is named by its length and hash, so that two long values stay
+ * distinguishable. Other control and bidirectional characters are kept as they are: a parameter of a query and a JSON
+ * string can hold them.
  */
-export function cleanText (text: string, maxLength: number = MAX_TEXT_LENGTH): string {
-  const bounded = text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
-  return bounded.replace(JWS, `$1${REDACTED}`).replace(CREDENTIAL, hideCredential).toWellFormed().replaceAll('\0', '\\u0000')
+export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
+  const bounded =
+    text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
+  return bounded
+    .replace(JWS, `$1${REDACTED}`)
+    .replace(CREDENTIAL, hideCredential)
+    .toWellFormed()
+    .replaceAll('\0', '\\u0000')
 }
 
-function hideCredential (found: string, value: string): string {
+function hideCredential(found: string, value: string): string {
   return value.length >= SHORTEST_CREDENTIAL ? REDACTED : found
 }
 
 /** {@link cleanText} for a value that may be missing. */
-export function cleanOptional (text: string | null | undefined): string | null {
+export function cleanOptional(text: string | null | undefined): string | null {
   return text === null || text === undefined ? null : cleanText(text)
 }
 
@@ -43,14 +52,14 @@ export function cleanOptional (text: string | null | undefined): string | null {
  * members and total size bounded, each bound leaving a marker.
  * @param secretNames more member names to redact, compared without case
  */
-export function cleanDetail (detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
+export function cleanDetail(detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
   const cleaned = cleanValue(detail, secretNames, 0)
   const text = canonicalJson(cleaned)
   const bytes = Buffer.byteLength(text)
   return bytes <= MAX_DETAIL_BYTES ? cleaned : { truncated: true, bytes, sha256: sha256(text) }
 }
 
-function cleanValue (value: unknown, secretNames: ReadonlySet<string>, depth: number): JsonValue {
+function cleanValue(value: unknown, secretNames: ReadonlySet<string>, depth: number): JsonValue {
   if (typeof value === 'string') return cleanText(value, MAX_DETAIL_TEXT_LENGTH)
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (typeof value === 'boolean' || value === null) return value
@@ -62,20 +71,31 @@ function cleanValue (value: unknown, secretNames: ReadonlySet<string>, depth: nu
   return cleanObject(Object.entries(value), secretNames, depth)
 }
 
-function cleanList (list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
+function cleanList(list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
   const kept: JsonValue[] = list.slice(0, MAX_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
   if (list.length > MAX_MEMBERS) kept.push(`[${list.length - MAX_MEMBERS} more]`)
   return kept
 }
 
-function cleanObject (members: readonly (readonly [string, unknown])[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
-  const kept = members.slice(0, MAX_MEMBERS).filter(([, value]) => value !== undefined)
+function cleanObject(
+  members: readonly (readonly [string, unknown])[],
+  secretNames: ReadonlySet<string>,
+  depth: number
+): JsonValue {
+  const kept = members
+    .slice(0, MAX_MEMBERS)
+    .filter(([, value]) => value !== undefined)
     .map(([name, value]) => cleanMember(name, value, secretNames, depth))
   if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
   return Object.fromEntries(kept)
 }
 
-function cleanMember (name: string, value: unknown, secretNames: ReadonlySet<string>, depth: number): [string, JsonValue] {
+function cleanMember(
+  name: string,
+  value: unknown,
+  secretNames: ReadonlySet<string>,
+  depth: number
+): [string, JsonValue] {
   const isNamedSecret = secretNames.has(name.toLowerCase())
   if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') {
     return [cleanText(`${name}Hash`, 128), sha256(value)]
@@ -84,6 +104,6 @@ function cleanMember (name: string, value: unknown, secretNames: ReadonlySet<str
   return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
 }
 
-function sha256 (text: string): string {
+function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }

@@ -20,15 +20,15 @@ interface Pool {
  * @param db the pool
  * @param work uses this connection and no other
  */
-export async function withConnection<Result> (
+export async function withConnection<Result>(
   db: Knex,
   timeoutMs: number,
   work: (connection: PoolConnection) => Promise<Result>
 ): Promise<Result> {
   const pool: Pool = db.client
-  const use: { late: boolean, connection: PoolConnection | null } = { late: false, connection: null }
+  const use: { late: boolean; connection: PoolConnection | null } = { late: false, connection: null }
 
-  async function run (): Promise<Result> {
+  async function run(): Promise<Result> {
     const connection = await pool.acquireConnection()
     try {
       // The caller has given up, and nobody would end this work in time.
@@ -51,7 +51,7 @@ export async function withConnection<Result> (
   }
 }
 
-function cut (connection: PoolConnection): void {
+function cut(connection: PoolConnection): void {
   const reason = new Error('the database gave no answer in time')
   connection.__knex__disposed = reason
   connection.connection?.stream?.destroy(reason)

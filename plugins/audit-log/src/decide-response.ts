@@ -16,7 +16,7 @@ export interface ResponseFacts {
   /** Whether the caller was identified: a stranger can repeat a request without end. */
   readonly hasPrincipal: boolean
   /** Id of the declared resource, from the route's parameters. */
-  readonly resource?: { readonly type: string, readonly id: string }
+  readonly resource?: { readonly type: string; readonly id: string }
 }
 
 /** What is still to be written, and whether an effect went unrecorded. */
@@ -44,7 +44,7 @@ export const REFUSED = 'request.refused'
  * What the audit trail still owes this response: refusals and failures of declared routes, refusals by any stage
  * everywhere, effects that stages reported, and declared reads.
  */
-export function decideResponse (facts: ResponseFacts): ResponseAudit {
+export function decideResponse(facts: ResponseFacts): ResponseAudit {
   const refusals = facts.events.filter(event => event.outcome !== 'success')
   const effects = facts.events.filter(event => event.outcome === 'success' && EFFECTS.has(event.stage))
   // A refusal can be told by a redirect: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
@@ -52,7 +52,7 @@ export function decideResponse (facts: ResponseFacts): ResponseAudit {
   return isRefusal ? decideRefusal(facts, refusals) : decideSuccess(facts, effects)
 }
 
-function decideRefusal (facts: ResponseFacts, refusals: readonly SecurityEvent[]): ResponseAudit {
+function decideRefusal(facts: ResponseFacts, refusals: readonly SecurityEvent[]): ResponseAudit {
   const action = actionOf(facts.declaration)
   if (action === null && refusals.length === 0) return NOTHING
   if (facts.written.some(outcome => outcome !== 'success')) return NOTHING
@@ -69,7 +69,7 @@ function decideRefusal (facts: ResponseFacts, refusals: readonly SecurityEvent[]
   return facts.hasPrincipal ? { ...NOTHING, events: [event] } : { ...NOTHING, counted: [event] }
 }
 
-function decideSuccess (facts: ResponseFacts, effects: readonly SecurityEvent[]): ResponseAudit {
+function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]): ResponseAudit {
   const { declaration, method, status } = facts
   const action = actionOf(declaration)
   if (action === null || facts.written.length > 0) return NOTHING
@@ -81,37 +81,41 @@ function decideSuccess (facts: ResponseFacts, effects: readonly SecurityEvent[])
 }
 
 /** An effect of nobody, such as a logout without a session, is counted: anybody can cause it without end. */
-function decideEffects (facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
+function decideEffects(facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
   const events: AuditEvent[] = []
   const counted: AuditEvent[] = []
   for (const effect of effects) {
     const { reason, stage, detail } = effect
     const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || effect.subject !== undefined
     const place = isSomebodys ? events : counted
-    const own = { ...named(effect), ...resourceOf(facts, effect), detail: { ...responseDetail(facts), stage, ...detail } }
+    const own = {
+      ...named(effect),
+      ...resourceOf(facts, effect),
+      detail: { ...responseDetail(facts), stage, ...detail }
+    }
     place.push({ ...row, reason, ...own })
   }
   return { ...NOTHING, events, counted }
 }
 
 /** The action whose successes and errors are written, `null` where only refusals are. */
-function actionOf (declaration: RouteAudit | undefined): string | null {
+function actionOf(declaration: RouteAudit | undefined): string | null {
   if (declaration === undefined || declaration === 'none' || declaration.only === 'refusals') return null
   return declaration.action
 }
 
-function refusedAction (declaration: RouteAudit | undefined): string {
+function refusedAction(declaration: RouteAudit | undefined): string {
   if (declaration === undefined) return REFUSED
   return declaration === 'none' ? ACCESS : declaration.action
 }
 
 /** What an event shows in `detail`: never the name that was typed. */
-function publicPart ({ stage, outcome, reason, detail }: SecurityEvent): Readonly<Record<string, unknown>> {
+function publicPart({ stage, outcome, reason, detail }: SecurityEvent): Readonly<Record<string, unknown>> {
   return { stage, outcome, reason, detail }
 }
 
 /** Who an event is about. */
-function named (event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 'clientId' | 'nameTried'> {
+function named(event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 'clientId' | 'nameTried'> {
   const { subject, clientId, nameTried } = event ?? {}
   return {
     ...(subject === undefined ? {} : { subject }),
@@ -120,12 +124,12 @@ function named (event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 
   }
 }
 
-function responseDetail ({ status, method, route }: ResponseFacts): Readonly<Record<string, unknown>> {
+function responseDetail({ status, method, route }: ResponseFacts): Readonly<Record<string, unknown>> {
   return { status, method, route }
 }
 
 /** What the declaration names, else what the stage that decided named. */
-function resourceOf (facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
+function resourceOf(facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
   const resource = facts.resource ?? event?.resource
   return resource === undefined ? {} : { resource }
 }

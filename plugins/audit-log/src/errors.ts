@@ -3,14 +3,24 @@ import createError from '@fastify/error'
 /** Request: what happened could not be written to the audit trail, so it is not acknowledged either. */
 export const AuditUnavailableError = createError('SALLYPORT_AUDIT_UNAVAILABLE', 'The audit trail is not available', 503)
 
-/** Request: a mutating route with an audit declaration answered 2xx or 3xx without a committed audit row (`unfulfilled: 'refuse'`). */
+/**
+ * Request: a mutating route with an audit declaration answered 2xx or 3xx without a committed audit row (`unfulfilled:
+ * 'refuse'`).
+ */
 export const AuditUnfulfilledError = createError('SALLYPORT_AUDIT_UNFULFILLED', 'Internal Server Error', 500)
 
 /** Request: the query of the audit route is not valid. */
 export const AuditQueryInvalidError = createError('SALLYPORT_AUDIT_QUERY_INVALID', 'The audit query is not valid', 400)
 
-/** Handler: `request.audit` was given an event without action, with an unknown outcome, or with a resource that is not two strings. */
+/**
+ * Handler: `request.audit` was given an event without action, with an unknown outcome, or with a resource that is not
+ * two strings.
+ */
 export const AuditEventInvalidError = createError('SALLYPORT_AUDIT_EVENT_INVALID', 'Internal Server Error', 500)
 
 /** Boot: the options of the plugin are not valid; the message names every mistake. */
-export const AuditOptionsError = createError('SALLYPORT_AUDIT_OPTIONS', 'Invalid options of @sallyport/audit-log: %s', 500)
+export const AuditOptionsError = createError(
+  'SALLYPORT_AUDIT_OPTIONS',
+  'Invalid options of @sallyport/audit-log: %s',
+  500
+)

@@ -21,7 +21,7 @@ export const PROCESS_KEY_ID = 'process'
  * @param nameKey left out: a random key of this process
  * @returns `hmac-sha256:<key id>:<hexadecimal>`
  */
-export function createHashName (nameKey?: NameKey): HashName {
+export function createHashName(nameKey?: NameKey): HashName {
   const { id, key } = nameKey ?? { id: PROCESS_KEY_ID, key: randomBytes(32) }
   const secret = createSecretKey(key)
   return name => `hmac-sha256:${id}:${createHmac('sha256', secret).update(normaliseUsername(name)).digest('hex')}`
@@ -31,7 +31,7 @@ export function createHashName (nameKey?: NameKey): HashName {
  * Reads a key as a secret file has it: `id:base64url`, 32 bytes or more.
  * @returns `null` when it is something else, or has the id of processes
  */
-export function parseNameKey (text: string): NameKey | null {
+export function parseNameKey(text: string): NameKey | null {
   const [, id, encoded] = /^([\w.-]{1,64}):([\w-]{43,})$/.exec(text.trim()) ?? []
   if (id === undefined || encoded === undefined) return null
   const nameKey = { id, key: Buffer.from(encoded, 'base64url') }
@@ -39,6 +39,6 @@ export function parseNameKey (text: string): NameKey | null {
 }
 
 /** Whether a key can be taken: it is long enough, and its id is not the one of processes. */
-export function isNameKey ({ id, key }: NameKey): boolean {
+export function isNameKey({ id, key }: NameKey): boolean {
   return /^[\w.-]{1,64}$/.test(id) && id !== PROCESS_KEY_ID && key instanceof Uint8Array && key.byteLength >= 32
 }

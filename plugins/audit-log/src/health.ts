@@ -16,7 +16,7 @@ export interface AuditHealth {
 /**
  * A writer that fails shows in its 503s and in the database's own check; a sealer that stands still shows only here.
  */
-export function createAuditHealth (
+export function createAuditHealth(
   { sealer: intervals }: ResolvedOptions,
   writer: BatchWriter,
   sealer: Sealer

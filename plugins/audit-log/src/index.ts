@@ -44,8 +44,9 @@ declare module 'fastify' {
     /** Writes an event that belongs to no request in the caller's transaction: a job that has no caller. */
     auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
     /**
-     * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with `reply.statusCode`
-     * set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
+     * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with
+     * `reply.statusCode` set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that
+     * and nothing else.
      */
     flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
     /**
@@ -66,7 +67,7 @@ declare module 'fastify' {
  * their response leaves. What cannot be recorded is not acknowledged: 503. What a stranger is refused is counted.
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`
  */
-async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
+async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = resolveOptions(given)
   const { db, writeTimeoutMs } = options
   const writer = createBatchWriter({
@@ -78,31 +79,48 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
   const audit = createRequestAudit(options, { write: writer.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
   /** What was answered is counted before it is sealed, so that a page of the trail holds it. */
-  async function sealAudit (): Promise<SealResult> {
+  async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
     return await sealer.sealNow()
   }
 
   requireRouteDeclaration(fastify, 'audit')
-  fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) { await audit.record(this, trx, event) })
-  fastify.decorate('auditSink', { write: async event => { await writer.write([recordWithoutRequest(options, event)]) } })
-  fastify.decorate('auditWithin', async function auditWithin (trx, event) { await insertRecords(trx, [recordWithoutRequest(options, event)], writeTimeoutMs) })
-  fastify.decorate('flushAudit', async function flushAudit (request: FastifyRequest, reply: FastifyReply) { await audit.settle(request, reply.statusCode) })
-  fastify.decorate('countRefusal', function countRefusal (request: FastifyRequest, reason: string, status: number) {
+  fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) {
+    await audit.record(this, trx, event)
+  })
+  fastify.decorate('auditSink', {
+    write: async event => {
+      await writer.write([recordWithoutRequest(options, event)])
+    }
+  })
+  fastify.decorate('auditWithin', async function auditWithin(trx, event) {
+    await insertRecords(trx, [recordWithoutRequest(options, event)], writeTimeoutMs)
+  })
+  fastify.decorate('flushAudit', async function flushAudit(request: FastifyRequest, reply: FastifyReply) {
+    await audit.settle(request, reply.statusCode)
+  })
+  fastify.decorate('countRefusal', function countRefusal(request: FastifyRequest, reason: string, status: number) {
     const detail = { status, method: request.method, route: '' }
     refusals.count({ action: REFUSED, outcome: 'denied', reason, detail }, contextOf(request, options))
   })
   fastify.decorate('sealAudit', sealAudit)
   fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
 
-  fastify.addHook('onError', function noteError (request, _reply, error, next) {
+  fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
     next()
   })
 
-  fastify.addHook('onSend', function makeAuditDurable (request, reply, payload, next) {
+  fastify.addHook('onSend', function makeAuditDurable(request, reply, payload, next) {
     // When the row cannot be written `next` is never called: the answer has been written past the other hooks.
-    audit.settle(request, reply.statusCode).then(() => { next(null, payload) }, error => { answerInstead(request, reply, payload, error) })
+    audit.settle(request, reply.statusCode).then(
+      () => {
+        next(null, payload)
+      },
+      error => {
+        answerInstead(request, reply, payload, error)
+      }
+    )
   })
 
   addAuditRoute(fastify, options, sealAudit)
@@ -110,38 +128,62 @@ async function auditLog (fastify: FastifyInstance, given: AuditLogOptions): Prom
 }
 
 /** What runs from the start of the app to its end. */
-function runWithApp (fastify: FastifyInstance, sealer: Sealer | null, refusals: RefusalLog): void {
+function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: RefusalLog): void {
   if (sealer !== null) {
-    fastify.addHook('onReady', function startSealer (next) { sealer.start(); next() })
-    fastify.addHook('onClose', async function stopSealer () { await sealer.close() })
+    fastify.addHook('onReady', function startSealer(next) {
+      sealer.start()
+      next()
+    })
+    fastify.addHook('onClose', async function stopSealer() {
+      await sealer.close()
+    })
   }
-  fastify.addHook('onReady', function startCounting (next) { refusals.start(); next() })
+  fastify.addHook('onReady', function startCounting(next) {
+    refusals.start()
+    next()
+  })
   // Added after the sealer's, it runs before it: what it writes is sealed too.
-  fastify.addHook('onClose', async function writeCounts () { await refusals.close() })
+  fastify.addHook('onClose', async function writeCounts() {
+    await refusals.close()
+  })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
-function sealerFor (fastify: FastifyInstance, options: ResolvedOptions): Sealer {
+function sealerFor(fastify: FastifyInstance, options: ResolvedOptions): Sealer {
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
     timeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
     monotonicMs: options.monotonicMs,
-    onSealed: (head, sealed) => { fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed') },
-    onError: error => { fastify.log.error({ err: error }, 'audit rows could not be sealed') }
+    onSealed: (head, sealed) => {
+      fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed')
+    },
+    onError: error => {
+      fastify.log.error({ err: error }, 'audit rows could not be sealed')
+    }
   })
 }
 
-function refusalLogFor (fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
-  fastify.log.info(options.refusals, 'refusals of strangers are counted and written per interval: kill -9 loses at most one')
+function refusalLogFor(fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
+  fastify.log.info(
+    options.refusals,
+    'refusals of strangers are counted and written per interval: kill -9 loses at most one'
+  )
   return createRefusalLog(options, write, (error, unwritten) => {
     fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written')
   })
 }
 
-function recordWithoutRequest ({ process, clock, secretNames, hashName }: ResolvedOptions, event: AuditEvent): AuditRecord {
+function recordWithoutRequest(
+  { process, clock, secretNames, hashName }: ResolvedOptions,
+  event: AuditEvent
+): AuditRecord {
   return buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })
 }
 
-export default fastifyPlugin(auditLog, { name: '@sallyport/audit-log', fastify: '5.x', decorators: { request: ['principal'] } })
+export default fastifyPlugin(auditLog, {
+  name: '@sallyport/audit-log',
+  fastify: '5.x',
+  decorators: { request: ['principal'] }
+})

@@ -8,7 +8,7 @@ import { insertRecords } from './store.ts'
  * Marks state which rows were removed, and a row of the trail states the same. Marks that are there already get one row
  * that states them all as they are; a further one of their kind is refused from now on.
  */
-export async function addMarks (db: Knex, { prunerRole }: AuditRoles): Promise<void> {
+export async function addMarks(db: Knex, { prunerRole }: AuditRoles): Promise<void> {
   await db.raw(`
     alter table audit_prunings
       add column first_sequence bigint, add column digest bytea, add column event_id uuid`)
@@ -18,22 +18,26 @@ export async function addMarks (db: Knex, { prunerRole }: AuditRoles): Promise<v
       first_sequence > 0 and through_sequence >= first_sequence and removed = through_sequence - first_sequence + 1
       and octet_length(digest) = 32 and first_sequence is not null and digest is not null and event_id is not null) not valid`)
   await db.raw('grant insert (first_sequence, digest, event_id) on audit_prunings to ??', [prunerRole])
-  await db.raw(`
+  await db.raw(
+    `
     grant insert (version, id, occurred_at, process, action, outcome, reason, subject, issuer, client_id, actor, session_id,
       token_id_hash, resource_type, resource_id, request_id, trace_id, txn, source_address, detail, peer_address, name_tried,
-      repeats, content_hash) on audit_events to ??`, [prunerRole])
+      repeats, content_hash) on audit_events to ??`,
+    [prunerRole]
+  )
 }
 
 /** Marks of the new kind would lose what they state. */
-export async function dropMarks (db: Knex): Promise<void> {
+export async function dropMarks(db: Knex): Promise<void> {
   const { rows } = await db.raw<Rows<unknown>>('select from audit_prunings where first_sequence is not null limit 1')
   if (rows.length > 0) throw new Error('there are pruning marks that state what they removed, and would lose it')
   await db.raw('alter table audit_prunings drop column first_sequence, drop column digest, drop column event_id')
 }
 
-async function adoptOldMarks (db: Knex): Promise<void> {
-  const { rows } = await db.raw<Rows<{ through: string, removed: string }>>(
-    'select through_sequence as through, removed from audit_prunings order by through_sequence, id')
+async function adoptOldMarks(db: Knex): Promise<void> {
+  const { rows } = await db.raw<Rows<{ through: string; removed: string }>>(
+    'select through_sequence as through, removed from audit_prunings order by through_sequence, id'
+  )
   if (rows.length === 0) return
   const marks = rows.map(({ through, removed }) => ({ throughSequence: Number(through), removed: Number(removed) }))
   const detail = adoptDetail(marks)

@@ -7,7 +7,7 @@ import { addMarks, dropMarks } from './migrate-prunings.ts'
  * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it is released:
  * it says in full what it does, and takes nothing from the code that goes on changing.
  */
-export function auditMigrations (roles: AuditRoles): { source: Knex.MigrationSource<string>, tableName: string } {
+export function auditMigrations(roles: AuditRoles): { source: Knex.MigrationSource<string>; tableName: string } {
   const migrations: Record<string, Knex.Migration> = {
     '0001-audit-tables': { up: createTables, down: dropTables },
     '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
@@ -32,7 +32,7 @@ export function auditMigrations (roles: AuditRoles): { source: Knex.MigrationSou
  * rows their place; it repeats the content hash, so that the chain can still be proved after old rows are pruned.
  * `transaction_id` lets the sealer find rows that committed late without searching the whole table.
  */
-async function createTables (db: Knex): Promise<void> {
+async function createTables(db: Knex): Promise<void> {
   await db.raw(`
     create table audit_events (
       id uuid primary key,
@@ -67,19 +67,24 @@ async function createTables (db: Knex): Promise<void> {
     )`)
 }
 
-async function dropTables (db: Knex): Promise<void> {
+async function dropTables(db: Knex): Promise<void> {
   for (const table of ['audit_prunings', 'audit_seals', 'audit_events']) await db.raw('drop table ??', [table])
 }
 
-/** Inserts are granted by column: nobody but PostgreSQL says which transaction a row came from or when it was sealed. */
-async function grant (db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
+/**
+ * Inserts are granted by column: nobody but PostgreSQL says which transaction a row came from or when it was sealed.
+ */
+async function grant(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
   for (const table of ['audit_events', 'audit_seals', 'audit_prunings']) {
     await db.raw('revoke all on ?? from public', [table])
     await db.raw('grant select on ?? to ??, ??', [table, appRole, prunerRole])
   }
-  await db.raw(`
+  await db.raw(
+    `
     grant insert (id, occurred_at, process, action, outcome, reason, subject, issuer, client_id, actor, session_id, token_id_hash,
-      resource_type, resource_id, request_id, trace_id, txn, source_address, detail, content_hash) on audit_events to ??`, [appRole])
+      resource_type, resource_id, request_id, trace_id, txn, source_address, detail, content_hash) on audit_events to ??`,
+    [appRole]
+  )
   await db.raw('grant insert (sequence, event_id, content_hash, chain_hash) on audit_seals to ??', [appRole])
   await db.raw('grant delete on audit_events to ??', [prunerRole])
   await db.raw('grant insert (through_sequence, removed) on audit_prunings to ??', [prunerRole])
@@ -89,8 +94,10 @@ async function grant (db: Knex, { appRole, prunerRole }: AuditRoles): Promise<vo
  * A row that names no version is of version 1, which is what rows written before, and by processes that are not
  * replaced yet, are. The constraints hold for new rows; old ones fulfil them, and are not read to find out.
  */
-async function addVersion2 (db: Knex, { appRole }: AuditRoles): Promise<void> {
-  await alterBriefly(db, `
+async function addVersion2(db: Knex, { appRole }: AuditRoles): Promise<void> {
+  await alterBriefly(
+    db,
+    `
     alter table audit_events
       add column version smallint not null default 1,
       add column peer_address text,
@@ -98,24 +105,27 @@ async function addVersion2 (db: Knex, { appRole }: AuditRoles): Promise<void> {
       add column repeats integer not null default 1,
       add constraint audit_events_repeats check (repeats > 0) not valid,
       add constraint audit_events_version_1
-        check (version > 1 or (peer_address is null and name_tried is null and repeats = 1)) not valid`)
+        check (version > 1 or (peer_address is null and name_tried is null and repeats = 1)) not valid`
+  )
   await db.raw('grant insert (version, peer_address, name_tried, repeats) on audit_events to ??', [appRole])
 }
 
 /** Rows of version 2 cannot be proved without their columns, so they must not be there. */
-async function dropVersion2 (db: Knex): Promise<void> {
+async function dropVersion2(db: Knex): Promise<void> {
   const { rows } = await db.raw<{ rows: unknown[] }>('select from audit_events where version > 1 limit 1')
   if (rows.length > 0) throw new Error('there are audit rows of version 2, which cannot go back to version 1')
-  await db.raw('alter table audit_events drop column version, drop column peer_address, drop column name_tried, drop column repeats')
+  await db.raw(
+    'alter table audit_events drop column version, drop column peer_address, drop column name_tried, drop column repeats'
+  )
 }
 
 /** With each page of seals the sealer keeps from which transaction on rows may be unsealed. */
-async function addWatermark (db: Knex, { appRole }: AuditRoles): Promise<void> {
+async function addWatermark(db: Knex, { appRole }: AuditRoles): Promise<void> {
   await alterBriefly(db, 'alter table audit_seals add column watermark xid8')
   await db.raw('grant insert (watermark) on audit_seals to ??', [appRole])
 }
 
-async function dropWatermark (db: Knex): Promise<void> {
+async function dropWatermark(db: Knex): Promise<void> {
   await db.raw('alter table audit_seals drop column watermark')
 }
 
@@ -123,7 +133,7 @@ async function dropWatermark (db: Knex): Promise<void> {
  * Alters a table that is written to all the time. The lock waits for transactions under way, and everybody who writes
  * waits behind it: so it waits a quarter of a second, lets those behind it pass, and tries again, for half a minute.
  */
-async function alterBriefly (db: Knex, statement: string): Promise<void> {
+async function alterBriefly(db: Knex, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await db.transaction(async trx => {
@@ -138,6 +148,6 @@ async function alterBriefly (db: Knex, statement: string): Promise<void> {
   }
 }
 
-function isLockTimeout (error: unknown): boolean {
+function isLockTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === '55P03'
 }

@@ -25,7 +25,7 @@ export interface AuditLogOptions {
    */
   readonly sealer?: Partial<SealerIntervals> | false
   /** Serves the trail under this path, to whom the policy allows. Default: no route. */
-  readonly route?: { readonly path: string, readonly access: Policy | 'authenticated' } | false
+  readonly route?: { readonly path: string; readonly access: Policy | 'authenticated' } | false
   /**
    * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes
    * one, logs an error and adds a security event; `refuse` answers 500, for tests. Default `record`.
@@ -34,15 +34,16 @@ export interface AuditLogOptions {
   /** More member names whose values are redacted in `detail`, compared without case. */
   readonly redact?: readonly string[]
   /**
-   * How long a response waits for its row before it becomes a 503, and how long each insert, each step of the sealer and
-   * each reading of the trail may take. Default 5000 ms.
+   * How long a response waits for its row before it becomes a 503, and how long each insert, each step of the sealer
+   * and each reading of the trail may take. Default 5000 ms.
    */
   readonly writeTimeoutMs?: number
   /**
    * Refusals before a principal is known are counted: how often the counts are written (default every 60 000 ms), and
-   * how many kinds (source, route, reason, account tried) are told apart at a time (default 500); the rest is one count.
+   * how many kinds (source, route, reason, account tried) are told apart at a time (default 500); the rest is one
+   * count.
    */
-  readonly refusals?: { readonly intervalMs?: number, readonly maxKeys?: number }
+  readonly refusals?: { readonly intervalMs?: number; readonly maxKeys?: number }
   /**
    * Hashes the account names that were tried and are no account. Processes with the same key write hashes that can be
    * compared. Default: a random key of this process, named `process`.
@@ -70,11 +71,11 @@ export interface ResolvedOptions {
   readonly db: Knex
   readonly process: string
   readonly sealer: SealerIntervals | false
-  readonly route: { readonly path: string, readonly access: Policy | 'authenticated' } | false
+  readonly route: { readonly path: string; readonly access: Policy | 'authenticated' } | false
   readonly unfulfilled: 'record' | 'refuse'
   readonly secretNames: ReadonlySet<string>
   readonly writeTimeoutMs: number
-  readonly refusals: { readonly intervalMs: number, readonly maxKeys: number }
+  readonly refusals: { readonly intervalMs: number; readonly maxKeys: number }
   readonly hashName: HashName
   readonly addresses: (request: FastifyRequest) => RequestAddresses
   readonly maxWaitingRows: number
@@ -83,13 +84,14 @@ export interface ResolvedOptions {
   readonly schedule: Schedule
 }
 
-const NAME_KEY_RULE = 'nameKey must have an id of 1 to 64 characters A-Za-z0-9._-, not process, and a key of 32 bytes or more'
+const NAME_KEY_RULE =
+  'nameKey must have an id of 1 to 64 characters A-Za-z0-9._-, not process, and a key of 32 bytes or more'
 
 /**
  * Fills in the defaults.
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`, naming every mistake
  */
-export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
+export function resolveOptions(options: AuditLogOptions): ResolvedOptions {
   const nameKey = options.nameKey !== undefined && isNameKey(options.nameKey) ? options.nameKey : undefined
   const resolved: ResolvedOptions = {
     db: options.db,
@@ -113,28 +115,37 @@ export function resolveOptions (options: AuditLogOptions): ResolvedOptions {
   return Object.freeze(resolved)
 }
 
-function mistakesIn (options: ResolvedOptions): string[] {
+function mistakesIn(options: ResolvedOptions): string[] {
   const { sealer, route } = options
   const checks: readonly (readonly [boolean, string])[] = [
     [typeof options.db === 'function' && options.db.isTransaction !== true, 'db must be a knex pool'],
     [typeof options.process === 'string' && options.process !== '', 'process must be a name'],
     [sealer === false || isPositive(sealer.intervalMs), 'sealer.intervalMs must be a positive whole number'],
-    [sealer === false || isPositive(sealer.stalledAfterIntervals), 'sealer.stalledAfterIntervals must be a positive whole number'],
+    [
+      sealer === false || isPositive(sealer.stalledAfterIntervals),
+      'sealer.stalledAfterIntervals must be a positive whole number'
+    ],
     [isPositive(options.writeTimeoutMs), 'writeTimeoutMs must be a positive whole number'],
     [isPositive(options.refusals.intervalMs), 'refusals.intervalMs must be a positive whole number'],
     [isPositive(options.refusals.maxKeys), 'refusals.maxKeys must be a positive whole number'],
     [isPositive(options.maxWaitingRows), 'maxWaitingRows must be a positive whole number'],
     [options.unfulfilled === 'record' || options.unfulfilled === 'refuse', 'unfulfilled must be record or refuse'],
-    [route === false || (typeof route.path === 'string' && route.path.startsWith('/')), 'route.path must begin with a slash'],
-    [route === false || route.access === 'authenticated' || typeof route.access === 'object', 'route.access must be a policy or authenticated']
+    [
+      route === false || (typeof route.path === 'string' && route.path.startsWith('/')),
+      'route.path must begin with a slash'
+    ],
+    [
+      route === false || route.access === 'authenticated' || typeof route.access === 'object',
+      'route.access must be a policy or authenticated'
+    ]
   ]
   return checks.filter(([valid]) => !valid).map(([, mistake]) => mistake)
 }
 
-function isPositive (value: number): boolean {
+function isPositive(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0
 }
 
-function ownAddresses (request: FastifyRequest): RequestAddresses {
+function ownAddresses(request: FastifyRequest): RequestAddresses {
   return { source: request.ip, peer: request.raw.socket.remoteAddress }
 }

@@ -29,7 +29,7 @@ export interface PruneOptions {
  * old those behind it claim to be. A row that is missing already is in no range: no mark covers it.
  * @param db pool of the pruner role
  */
-export async function pruneAudit (
+export async function pruneAudit(
   db: Knex,
   { before, process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions
 ): Promise<PruneResult> {
@@ -45,21 +45,27 @@ export async function pruneAudit (
 }
 
 /** Up to which sequence rows are old, and up to which they were pruned before. */
-async function oldSequences (trx: Knex.Transaction, before: Date): Promise<{ through: number, pruned: number }> {
-  const { rows: [range] } = await trx.raw<Rows<{ through: string, pruned: string }>>(`
+async function oldSequences(trx: Knex.Transaction, before: Date): Promise<{ through: number; pruned: number }> {
+  const {
+    rows: [range]
+  } = await trx.raw<Rows<{ through: string; pruned: string }>>(
+    `
     select coalesce(
       (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id
         where e.occurred_at >= :before),
       (select max(sequence) from audit_seals), 0) as through,
-      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`, { before })
+      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`,
+    { before }
+  )
   return { through: Number(range?.through ?? 0), pruned: Number(range?.pruned ?? 0) }
 }
 
 /**
  * Ranges of rows that are there, without a hole: holes are rows that say what was pruned, and rows that are missing.
  */
-async function prunableRanges (trx: Knex.Transaction, pruned: number, through: number): Promise<PrunedRange[]> {
-  const { rows } = await trx.raw<Rows<{ first: string, last: string, before: Buffer | null, end: Buffer }>>(`
+async function prunableRanges(trx: Knex.Transaction, pruned: number, through: number): Promise<PrunedRange[]> {
+  const { rows } = await trx.raw<Rows<{ first: string; last: string; before: Buffer | null; end: Buffer }>>(
+    `
     select first, last, (select chain_hash from audit_seals where sequence = first - 1) as before,
       (select chain_hash from audit_seals where sequence = last) as "end"
     from (
@@ -69,17 +75,19 @@ async function prunableRanges (trx: Knex.Transaction, pruned: number, through: n
         where s.sequence > :pruned and s.sequence <= :through
           and not exists (select from audit_prunings p where p.event_id = e.id)
       ) kept group by island
-    ) ranges order by first`, { pruned, through })
+    ) ranges order by first`,
+    { pruned, through }
+  )
   return rows.map(row => {
     const [first, last] = [Number(row.first), Number(row.last)]
     return { first, last, digest: rangeDigest(first, last, row.before ?? GENESIS, row.end) }
   })
 }
 
-async function pruneRange (
+async function pruneRange(
   trx: Knex.Transaction,
   range: PrunedRange,
-  { process, timeoutMs }: { readonly process: string, readonly timeoutMs: number }
+  { process, timeoutMs }: { readonly process: string; readonly timeoutMs: number }
 ): Promise<number> {
   const { first, last, digest } = range
   const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
@@ -90,7 +98,11 @@ async function pruneRange (
   const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range))
   await insertRecords(trx, [record], timeoutMs)
   await trx('audit_prunings').insert({
-    first_sequence: first, through_sequence: last, removed, digest: Buffer.from(digest, 'hex'), event_id: record.id
+    first_sequence: first,
+    through_sequence: last,
+    removed,
+    digest: Buffer.from(digest, 'hex'),
+    event_id: record.id
   })
   return removed
 }

@@ -17,10 +17,10 @@ export interface PrunedRange {
 }
 
 /**
- * SHA-256(first ‖ last, 8 bytes big-endian each ‖ chain hash before the first ‖ chain hash of the last). Each chain hash
- * covers the one before, so the two cover every row between them.
+ * SHA-256(first ‖ last, 8 bytes big-endian each ‖ chain hash before the first ‖ chain hash of the last). Each chain
+ * hash covers the one before, so the two cover every row between them.
  */
-export function rangeDigest (first: number, last: number, before: Buffer, end: Buffer): string {
+export function rangeDigest(first: number, last: number, before: Buffer, end: Buffer): string {
   const places = Buffer.alloc(16)
   places.writeBigUInt64BE(BigInt(first))
   places.writeBigUInt64BE(BigInt(last), 8)
@@ -28,13 +28,13 @@ export function rangeDigest (first: number, last: number, before: Buffer, end: B
 }
 
 /** What the row of a pruning says. */
-export function pruneDetail ({ first, last, digest }: PrunedRange): JsonValue {
+export function pruneDetail({ first, last, digest }: PrunedRange): JsonValue {
   return { firstSequence: first, lastSequence: last, removed: last - first + 1, digest }
 }
 
 /** What the row that adopts old marks says: each of them as it was. */
-export function adoptDetail (
-  marks: readonly { readonly throughSequence: number, readonly removed: number }[]
+export function adoptDetail(
+  marks: readonly { readonly throughSequence: number; readonly removed: number }[]
 ): JsonValue {
   return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
 }
@@ -58,7 +58,7 @@ const NOBODY = {
 }
 
 /** The row in which a job says what was pruned. */
-export function pruningRecord (version: number, process: string, action: string, detail: JsonValue): AuditRecord {
+export function pruningRecord(version: number, process: string, action: string, detail: JsonValue): AuditRecord {
   const when = { id: randomUUID(), occurredAt: auditTime(new Date()) }
   return { ...NOBODY, ...when, version, process: cleanText(process), action, outcome: 'success', detail, repeats: 1 }
 }

@@ -40,7 +40,15 @@ export interface AuditPage {
   readonly next: number | null
 }
 
-const FILTER_NAMES = ['subject', 'clientId', 'nameTried', 'action', 'outcome', 'resourceType', 'resourceId'] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
+const FILTER_NAMES = [
+  'subject',
+  'clientId',
+  'nameTried',
+  'action',
+  'outcome',
+  'resourceType',
+  'resourceId'
+] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
 
@@ -49,10 +57,12 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d
  * types: a misspelt filter must not answer with the whole trail.
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for unknown, repeated or malformed parameters
  */
-export function parseAuditQuery (query: unknown): AuditQuery {
+export function parseAuditQuery(query: unknown): AuditQuery {
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(query ?? {})) {
-    if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) throw new AuditQueryInvalidError()
+    if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) {
+      throw new AuditQueryInvalidError()
+    }
     given.set(name, value)
   }
   const order = given.get('order') ?? 'newest'
@@ -62,17 +72,24 @@ export function parseAuditQuery (query: unknown): AuditQuery {
   if (limit < 1 || limit > 500) throw new AuditQueryInvalidError()
   const from = instant(given.get('from'))
   const until = instant(given.get('until'))
-  const filters = Object.fromEntries(FILTER_NAMES.flatMap(name => given.has(name) ? [[name, given.get(name)]] : []))
-  return { order, limit, ...filters, ...(after === undefined ? {} : { after }), ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }
+  const filters = Object.fromEntries(FILTER_NAMES.flatMap(name => (given.has(name) ? [[name, given.get(name)]] : [])))
+  return {
+    order,
+    limit,
+    ...filters,
+    ...(after === undefined ? {} : { after }),
+    ...(from === undefined ? {} : { from }),
+    ...(until === undefined ? {} : { until })
+  }
 }
 
-function wholeNumber (text: string | undefined): number | undefined {
+function wholeNumber(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^\d{1,15}$/.test(text)) throw new AuditQueryInvalidError()
   return Number(text)
 }
 
-function instant (text: string | undefined): Date | undefined {
+function instant(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
   if (!INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
@@ -83,7 +100,11 @@ function instant (text: string | undefined): Date | undefined {
  * Reads one page of sealed rows. A row of an earlier version has `null`, or 1 for `repeats`, where it has no field.
  * @param timeoutMs default 5000
  */
-export async function readAudit (db: Knex, query: AuditQuery, { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}): Promise<AuditPage> {
+export async function readAudit(
+  db: Knex,
+  query: AuditQuery,
+  { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}
+): Promise<AuditPage> {
   const newest = query.order === 'newest'
   const conditions: string[] = []
   const values: (string | number | Date)[] = []
@@ -96,19 +117,29 @@ export async function readAudit (db: Knex, query: AuditQuery, { timeoutMs = 5000
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
   for (const name of FILTER_NAMES) add(`e.${FIELDS[name].column} = ?`, query[name])
-  const { rows } = await withConnection(db, timeoutMs, async connection => db.raw<Rows<AuditRecord & { sequence: string, chainHash: string }>>(`
+  const { rows } = await withConnection(db, timeoutMs, async connection =>
+    db
+      .raw<Rows<AuditRecord & { sequence: string; chainHash: string }>>(
+        `
     select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
     from audit_seals s join audit_events e on e.id = s.event_id
     ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
-    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`, [...values, query.limit + 1]).connection(connection))
+    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`,
+        [...values, query.limit + 1]
+      )
+      .connection(connection)
+  )
   const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
-  return { events, next: rows.length > query.limit ? events.at(-1)?.sequence ?? null : null }
+  return { events, next: rows.length > query.limit ? (events.at(-1)?.sequence ?? null) : null }
 }
 
 /** Characters that are invisible, reorder what follows, or end a line for some viewers. */
 const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
 /** JSON that shows every character: the same data, but no field can reorder or break what a terminal prints. */
-export function visibleJson (value: unknown): string {
-  return JSON.stringify(value).replace(UNSEEN, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+export function visibleJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    UNSEEN,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
 }

@@ -48,12 +48,12 @@ export const CURRENT_VERSION = 2
 type Version = 1 | typeof CURRENT_VERSION
 
 /** How a field is stored: it decides how it is written and read back. */
-type Stored<Value> =
-  Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
+type Stored<Value> = Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
 
 /** A field is hashed from the version on that brought it; a row of an earlier version has `before` in its place. */
-type Field<Value> = { readonly column: string, readonly stored: Stored<Value> } &
-  ({ readonly since: 1 } | { readonly since: Exclude<Version, 1>, readonly before: Value })
+type Field<Value> = { readonly column: string; readonly stored: Stored<Value> } & (
+  { readonly since: 1 } | { readonly since: Exclude<Version, 1>; readonly before: Value }
+)
 
 /**
  * Every field: its column, how it is stored, and since which version. Insert, read-back, content hash and verification
@@ -92,44 +92,50 @@ const ALL = entriesOf(FIELDS)
 export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
   stored === 'time'
     ? `to_char(e.${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "${name}"`
-    : `e.${column} as "${name}"`).join(', ')
+    : `e.${column} as "${name}"`
+).join(', ')
 
 /** The columns of a record's version and what goes into them. */
-export function toColumns (record: AuditRecord): Record<string, string | number | null> {
-  return Object.fromEntries(ALL.filter(([, { since }]) => since <= record.version).map(([name, { column, stored }]) => {
-    const value = record[name]
-    if (stored === 'json') return [column, value === null ? null : canonicalJson(value)]
-    return [column, typeof value === 'string' || typeof value === 'number' ? value : null]
-  }))
+export function toColumns(record: AuditRecord): Record<string, string | number | null> {
+  return Object.fromEntries(
+    ALL.filter(([, { since }]) => since <= record.version).map(([name, { column, stored }]) => {
+      const value = record[name]
+      if (stored === 'json') return [column, value === null ? null : canonicalJson(value)]
+      return [column, typeof value === 'string' || typeof value === 'number' ? value : null]
+    })
+  )
 }
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
  * its neighbour, and nothing that a later version brought, so that the hash of a row never changes.
  */
-export function contentHash (record: AuditRecord): Buffer {
+export function contentHash(record: AuditRecord): Buffer {
   const hashed = ALL.filter(([, { since }]) => since <= record.version).map(([name]) => [name, record[name]] as const)
-  return createHash('sha256').update(canonicalJson(Object.fromEntries(hashed))).digest()
+  return createHash('sha256')
+    .update(canonicalJson(Object.fromEntries(hashed)))
+    .digest()
 }
 
 /**
  * What is wrong with a stored row that should have this content hash: a version that this code does not know, or
  * another content. A value in a column that the row's version does not have is another content too.
  */
-export function contentProblem (record: AuditRecord, hash: Buffer): 'version-unknown' | 'content-changed' | null {
+export function contentProblem(record: AuditRecord, hash: Buffer): 'version-unknown' | 'content-changed' | null {
   if (record.version > CURRENT_VERSION) return 'version-unknown'
-  const later = ALL.every(([name, field]) =>
-    field.since === 1 || field.since <= record.version || record[name] === field.before)
+  const later = ALL.every(
+    ([name, field]) => field.since === 1 || field.since <= record.version || record[name] === field.before
+  )
   return later && contentHash(record).equals(hash) ? null : 'content-changed'
 }
 
 /** Time as records carry it. */
-export function auditTime (date: Date): string {
+export function auditTime(date: Date): string {
   return date.toISOString().replace('Z', '000Z')
 }
 
 type Entry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
 
-function entriesOf (fields: typeof FIELDS): readonly Entry[] {
+function entriesOf(fields: typeof FIELDS): readonly Entry[] {
   return Object.entries(fields) as Entry[]
 }

@@ -32,12 +32,16 @@ export interface RefusalCounts<Sample> {
   readonly size: () => number
 }
 
-interface Pending { repeats: number, readonly firstAtMs: number, lastAtMs: number }
+interface Pending {
+  repeats: number
+  readonly firstAtMs: number
+  lastAtMs: number
+}
 interface Kind<Sample> {
   readonly sample: Sample | null
   pending: Pending | null
   /** One at most: while it is not written, what follows is pending. So an outage holds two counts a kind. */
-  outgoing: { readonly tally: Tally<Sample>, underWay: boolean } | null
+  outgoing: { readonly tally: Tally<Sample>; underWay: boolean } | null
   isQuiet: boolean
 }
 
@@ -47,12 +51,12 @@ interface Kind<Sample> {
  * @param maxKeys kinds told apart at a time; the refusals of further kinds are one count, `others`
  * @param newId ids of tallies
  */
-export function createRefusalCounts<Sample> (maxKeys: number, newId: () => string): RefusalCounts<Sample> {
+export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string): RefusalCounts<Sample> {
   const kinds = new Map<string, Kind<Sample>>()
   const others = newKind<Sample>(null)
   const holders = new WeakMap<Tally<Sample>, Kind<Sample>>()
 
-  function count (key: string, sample: () => Sample, atMs: number): Tally<Sample> | null {
+  function count(key: string, sample: () => Sample, atMs: number): Tally<Sample> | null {
     const known = kinds.get(key)
     if (known !== undefined || kinds.size >= maxKeys) {
       addTo(known ?? others, atMs)
@@ -64,7 +68,7 @@ export function createRefusalCounts<Sample> (maxKeys: number, newId: () => strin
     return handOut(kind, 'first')
   }
 
-  function collect (): Tally<Sample>[] {
+  function collect(): Tally<Sample>[] {
     const due = [...kinds.values()].map(kind => handOut(kind, 'more'))
     for (const [key, kind] of kinds) {
       if (kind.isQuiet && kind.outgoing === null) kinds.delete(key)
@@ -73,7 +77,7 @@ export function createRefusalCounts<Sample> (maxKeys: number, newId: () => strin
     return [...due, handOut(others, 'others')].filter(tally => tally !== null)
   }
 
-  function handOut (kind: Kind<Sample>, as: Tally<Sample>['kind']): Tally<Sample> | null {
+  function handOut(kind: Kind<Sample>, as: Tally<Sample>['kind']): Tally<Sample> | null {
     if (kind.outgoing === null && kind.pending !== null) {
       const tally = { id: newId(), kind: as, sample: kind.sample, ...kind.pending }
       holders.set(tally, kind)
@@ -85,7 +89,7 @@ export function createRefusalCounts<Sample> (maxKeys: number, newId: () => strin
     return kind.outgoing.tally
   }
 
-  function settle (tally: Tally<Sample>, isWritten: boolean): void {
+  function settle(tally: Tally<Sample>, isWritten: boolean): void {
     const kind = holders.get(tally)
     if (kind?.outgoing?.tally !== tally) return
     if (isWritten) kind.outgoing = null
@@ -95,22 +99,26 @@ export function createRefusalCounts<Sample> (maxKeys: number, newId: () => strin
   return {
     count,
     collect,
-    written: tally => { settle(tally, true) },
-    failed: tally => { settle(tally, false) },
+    written: tally => {
+      settle(tally, true)
+    },
+    failed: tally => {
+      settle(tally, false)
+    },
     unwritten: () => [...kinds.values(), others].reduce((sum, kind) => sum + unwrittenOf(kind), 0),
     size: () => kinds.size
   }
 }
 
-function newKind<Sample> (sample: Sample | null): Kind<Sample> {
+function newKind<Sample>(sample: Sample | null): Kind<Sample> {
   return { sample, pending: null, outgoing: null, isQuiet: false }
 }
 
-function unwrittenOf ({ pending, outgoing }: Kind<unknown>): number {
+function unwrittenOf({ pending, outgoing }: Kind<unknown>): number {
   return (pending?.repeats ?? 0) + (outgoing?.tally.repeats ?? 0)
 }
 
-function addTo (kind: Kind<unknown>, atMs: number): void {
+function addTo(kind: Kind<unknown>, atMs: number): void {
   kind.isQuiet = false
   kind.pending ??= { repeats: 0, firstAtMs: atMs, lastAtMs: atMs }
   kind.pending.repeats++

@@ -17,13 +17,17 @@ export interface RefusalLog extends Omit<RefusalWriter<RefusalSample>, 'count'> 
  * Puts the counting together: kinds, rows, and who writes when.
  * @param onError called when an outage begins, and when refusals are given up at the end of the process
  */
-export function createRefusalLog (
-  options: ResolvedOptions, write: WriteRecords, onError: (error: unknown, unwritten: number) => void
+export function createRefusalLog(
+  options: ResolvedOptions,
+  write: WriteRecords,
+  onError: (error: unknown, unwritten: number) => void
 ): RefusalLog {
   const { refusals, writeTimeoutMs, schedule, clock } = options
   const writer = createRefusalWriter<RefusalSample>({
     counts: createRefusalCounts(refusals.maxKeys, randomUUID),
-    write: async tallies => { await write(tallies.map(tally => refusalRow(tally, options))) },
+    write: async tallies => {
+      await write(tallies.map(tally => refusalRow(tally, options)))
+    },
     intervalMs: refusals.intervalMs,
     closeTimeoutMs: writeTimeoutMs,
     schedule,
@@ -32,6 +36,8 @@ export function createRefusalLog (
   })
   return {
     ...writer,
-    count: (event, context) => { writer.count(refusalKind(event, context), () => sampleRefusal(event, context)) }
+    count: (event, context) => {
+      writer.count(refusalKind(event, context), () => sampleRefusal(event, context))
+    }
   }
 }

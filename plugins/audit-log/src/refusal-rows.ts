@@ -22,7 +22,7 @@ export interface RefusalSample {
  * What makes two refusals one kind: who counts as one caller, where, what and why, and at a login which account was
  * tried. Not the resource, nor anything else of which a stranger can name as many as they like without being noticed.
  */
-export function refusalKind (event: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
+export function refusalKind(event: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
   const { action, outcome, reason, subject, clientId, nameTried, detail } = event
   const name = nameTried === undefined ? null : hashName(nameTried)
   const place = Object.values(placeIn(detail))
@@ -30,7 +30,7 @@ export function refusalKind (event: AuditEvent, { sourceAddress, hashName }: Rec
 }
 
 /** The first refusal of its kind, bounded and redacted as its row will be. */
-export function sampleRefusal (event: AuditEvent, context: RecordContext): RefusalSample {
+export function sampleRefusal(event: AuditEvent, context: RecordContext): RefusalSample {
   const source = sourceOf(context.sourceAddress ?? '')
   return { record: buildRecord(event, context), source, place: placeIn(event.detail) }
 }
@@ -40,7 +40,7 @@ export function sampleRefusal (event: AuditEvent, context: RecordContext): Refus
  * common. Made from the tally alone, so that every attempt to write it writes the same row.
  * @param context of the process, for what had no kind of its own
  */
-export function refusalRow (tally: Tally<RefusalSample>, context: ProcessContext): AuditRecord {
+export function refusalRow(tally: Tally<RefusalSample>, context: ProcessContext): AuditRecord {
   const { id, kind, sample, repeats, firstAtMs, lastAtMs } = tally
   if (kind === 'first' && sample !== null) return { ...sample.record, id }
   const now = new Date(lastAtMs)
@@ -63,7 +63,7 @@ export function refusalRow (tally: Tally<RefusalSample>, context: ProcessContext
   }
 }
 
-function placeIn (detail: AuditEvent['detail']): RefusalSample['place'] {
+function placeIn(detail: AuditEvent['detail']): RefusalSample['place'] {
   const members = ['status', 'method', 'route'].map((name): [string, JsonValue] => {
     const value = detail?.[name]
     return [name, typeof value === 'string' || typeof value === 'number' ? value : null]

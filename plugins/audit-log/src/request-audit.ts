@@ -9,8 +9,16 @@ import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
 
-interface Written { readonly id: string, readonly outcome: AuditEvent['outcome'], readonly inTransaction: boolean }
-interface RequestState { readonly written: Written[], errorCode: string | null, settled: boolean }
+interface Written {
+  readonly id: string
+  readonly outcome: AuditEvent['outcome']
+  readonly inTransaction: boolean
+}
+interface RequestState {
+  readonly written: Written[]
+  errorCode: string | null
+  settled: boolean
+}
 
 /** The audit trail as one request sees it. */
 export interface RequestAudit {
@@ -34,22 +42,22 @@ export interface AuditOutlets {
 }
 
 /** Makes the per-request part. */
-export function createRequestAudit (options: ResolvedOptions, { write, count }: AuditOutlets): RequestAudit {
+export function createRequestAudit(options: ResolvedOptions, { write, count }: AuditOutlets): RequestAudit {
   const states = new WeakMap<FastifyRequest, RequestState>()
 
-  function stateOf (request: FastifyRequest): RequestState {
+  function stateOf(request: FastifyRequest): RequestState {
     const state = states.get(request) ?? { written: [], errorCode: null, settled: false }
     states.set(request, state)
     return state
   }
 
-  async function record (request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
+  async function record(request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
     await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
     stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
 
-  async function settle (request: FastifyRequest, status: number): Promise<void> {
+  async function settle(request: FastifyRequest, status: number): Promise<void> {
     const state = stateOf(request)
     if (state.settled) return
     state.settled = true
@@ -62,19 +70,22 @@ export function createRequestAudit (options: ResolvedOptions, { write, count }: 
     await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
   }
 
-  async function decide (request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
+  async function decide(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
     const facts = factsOf(request, status, state)
     return decideResponse({ ...facts, written: await committedOutcomes(state.written) })
   }
 
-  /** A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing. */
-  async function committedOutcomes (written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
+  /**
+   * A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing.
+   */
+  async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
-    const committed = uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
+    const committed =
+      uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
     return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
   }
 
-  async function unavailableOnError<Result> (work: () => Promise<Result>): Promise<Result> {
+  async function unavailableOnError<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       return await withDeadline(work(), options.writeTimeoutMs)
     } catch (error) {
@@ -82,26 +93,41 @@ export function createRequestAudit (options: ResolvedOptions, { write, count }: 
     }
   }
 
-  return { record, settle, noteError: (request, code) => { stateOf(request).errorCode = code } }
+  return {
+    record,
+    settle,
+    noteError: (request, code) => {
+      stateOf(request).errorCode = code
+    }
+  }
 }
 
 /** The 503 of a trail that cannot be written or read. */
-export function unavailable (cause: unknown): Error {
+export function unavailable(cause: unknown): Error {
   return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
 }
 
-/** Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their code. */
-function refuseUnavailable (error: unknown): never {
-  const retryable = error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
+/**
+ * Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their
+ * code.
+ */
+function refuseUnavailable(error: unknown): never {
+  const retryable =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
   throw retryable ? error : unavailable(error)
 }
 
-function reportUnfulfilled (request: FastifyRequest): void {
-  request.log.error({ route: request.routeOptions.url, method: request.method }, 'an effect was acknowledged without an audit row of its own')
-  if ('securityEvents' in request) request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
+function reportUnfulfilled(request: FastifyRequest): void {
+  request.log.error(
+    { route: request.routeOptions.url, method: request.method },
+    'an effect was acknowledged without an audit row of its own'
+  )
+  if ('securityEvents' in request) {
+    request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
+  }
 }
 
-function factsOf (request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
+function factsOf(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
   const resource = declaredResource(request)
   return {
     status,
@@ -117,7 +143,7 @@ function factsOf (request: FastifyRequest, status: number, state: RequestState):
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf (request: FastifyRequest, options: ResolvedOptions): RecordContext {
+export function contextOf(request: FastifyRequest, options: ResolvedOptions): RecordContext {
   const { process, clock, secretNames, hashName } = options
   const { source, peer } = options.addresses(request)
   const events = eventsOf(request)
@@ -137,19 +163,22 @@ export function contextOf (request: FastifyRequest, options: ResolvedOptions): R
 }
 
 /** An app that uses this plugin alone may have no security events. */
-function eventsOf (request: FastifyRequest): readonly SecurityEvent[] {
+function eventsOf(request: FastifyRequest): readonly SecurityEvent[] {
   return Array.isArray(request.securityEvents) ? request.securityEvents : []
 }
 
-function withDeclaredResource (request: FastifyRequest, event: AuditEvent): AuditEvent {
+function withDeclaredResource(request: FastifyRequest, event: AuditEvent): AuditEvent {
   const resource = event.resource ?? declaredResource(request)
   return resource === undefined ? event : { ...event, resource }
 }
 
-function declaredResource (request: FastifyRequest): { type: string, id: string } | undefined {
+function declaredResource(request: FastifyRequest): { type: string; id: string } | undefined {
   const declaration = request.routeOptions.config.audit
   if (declaration === undefined || declaration === 'none' || declaration.resource === undefined) return undefined
   const { type, parameter } = declaration.resource
-  const id = typeof request.params === 'object' && request.params !== null ? Object.entries(request.params).find(([name]) => name === parameter)?.[1] : undefined
+  const id =
+    typeof request.params === 'object' && request.params !== null
+      ? Object.entries(request.params).find(([name]) => name === parameter)?.[1]
+      : undefined
   return typeof id === 'string' ? { type, id } : undefined
 }

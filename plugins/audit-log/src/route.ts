@@ -8,10 +8,14 @@ import { unavailable } from './request-audit.ts'
  * `GET <path>`: a page of the trail. Reading is itself recorded; what is committed is sealed first, so that a page
  * holds everything that was acknowledged before it was asked for.
  */
-export function addAuditRoute (fastify: FastifyInstance, { db, route, sealer, writeTimeoutMs }: ResolvedOptions, seal: () => Promise<unknown>): void {
+export function addAuditRoute(
+  fastify: FastifyInstance,
+  { db, route, sealer, writeTimeoutMs }: ResolvedOptions,
+  seal: () => Promise<unknown>
+): void {
   if (route === false) return
 
-  async function readSealed (query: AuditQuery): Promise<AuditPage> {
+  async function readSealed(query: AuditQuery): Promise<AuditPage> {
     try {
       if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
       return await readAudit(db, query, { timeoutMs: writeTimeoutMs })
@@ -20,8 +24,12 @@ export function addAuditRoute (fastify: FastifyInstance, { db, route, sealer, wr
     }
   }
 
-  fastify.get(route.path, { config: { access: route.access, audit: { action: 'audit.read' } } }, async function readAuditTrail (request, reply) {
-    const page = await readSealed(parseAuditQuery(request.query))
-    return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)
-  })
+  fastify.get(
+    route.path,
+    { config: { access: route.access, audit: { action: 'audit.read' } } },
+    async function readAuditTrail(request, reply) {
+      const page = await readSealed(parseAuditQuery(request.query))
+      return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)
+    }
+  )
 }

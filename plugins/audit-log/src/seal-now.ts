@@ -7,7 +7,7 @@ import { sealPending, type SealResult } from './seal.ts'
  * @param db pool of the app role
  * @param timeoutMs limit of each step of some thousand rows
  */
-export async function sealNow (
+export async function sealNow(
   db: Knex,
   { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}
 ): Promise<SealResult> {

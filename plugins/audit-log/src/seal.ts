@@ -44,7 +44,7 @@ const STATEMENT = 1000
 const LOCK = 'sallyport-audit-sealer'
 
 /** SHA-256(previous chain hash ‖ sequence, 8 bytes big-endian ‖ content hash): all of fixed length. */
-export function chainHash (previous: Buffer, sequence: number, contentHash: Buffer): Buffer {
+export function chainHash(previous: Buffer, sequence: number, contentHash: Buffer): Buffer {
   const place = Buffer.alloc(8)
   place.writeBigUInt64BE(BigInt(sequence))
   return createHash('sha256').update(previous).update(place).update(contentHash).digest()
@@ -59,7 +59,7 @@ export function chainHash (previous: Buffer, sequence: number, contentHash: Buff
  * oldest transaction that was still open when the run began: every row of an older one is sealed once the run is done.
  * The last seal of each page has it too, so that a run after a restart starts there, and not at the first row.
  */
-export async function sealPending (
+export async function sealPending(
   db: Knex,
   progress: SealProgress,
   { lock, timeoutMs, signal, onPage }: SealRun
@@ -68,7 +68,8 @@ export async function sealPending (
   let place: Place = progress.watermark === null ? null : { from: progress.watermark }
   for (;;) {
     const page = await withConnection(db, timeoutMs, connection =>
-      db.transaction(trx => sealPage(trx, place, lock, timeoutMs), { connection }))
+      db.transaction(trx => sealPage(trx, place, lock, timeoutMs), { connection })
+    )
     if (page === null) return { sealed, head: null }
     onPage?.(page.head, page.sealed)
     sealed += page.sealed
@@ -79,27 +80,40 @@ export async function sealPending (
 }
 
 /** Where a page begins; behind the first page of a run also what that one found. `null`: the database knows. */
-type Place = { readonly from: bigint, readonly run?: Run } | null
+type Place = { readonly from: bigint; readonly run?: Run } | null
 /**
  * The oldest transaction that was open when the run began, and whether it looks at all rows whatever their
  * transaction.
  */
-interface Run { readonly oldestOpen: bigint, readonly all: boolean }
+interface Run {
+  readonly oldestOpen: bigint
+  readonly all: boolean
+}
 /** What one page did; `next` is `null` on the last. */
-interface Page { readonly sealed: number, readonly head: AuditHead, readonly watermark: bigint, readonly next: Place }
-interface EventRow { readonly id: string, readonly content_hash: Buffer, readonly transaction_id: string }
+interface Page {
+  readonly sealed: number
+  readonly head: AuditHead
+  readonly watermark: bigint
+  readonly next: Place
+}
+interface EventRow {
+  readonly id: string
+  readonly content_hash: Buffer
+  readonly transaction_id: string
+}
 
-async function sealPage (
+async function sealPage(
   trx: Knex.Transaction,
   place: Place,
   lock: 'wait' | 'skip',
   timeoutMs: number
 ): Promise<Page | null> {
-  if (!await takeLock(trx, lock, timeoutMs)) return null
+  if (!(await takeLock(trx, lock, timeoutMs))) return null
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
   const { oldestOpen, upcoming } = await readSnapshot(trx)
-  const from = place?.from ?? await readWatermark(trx)
-  // A watermark that is still to come is of another cluster, from which the tables were copied with its transaction ids.
+  const from = place?.from ?? (await readWatermark(trx))
+  // A watermark that is still to come is of another cluster, from which the tables were copied with its transaction
+  // ids.
   const run = place?.run ?? { oldestOpen, all: from === 0n || from > upcoming }
   const rows = await readPage(trx, place?.run === undefined && run.all ? 0n : from, run.all ? null : upcoming)
   const last = rows.at(-1)
@@ -109,11 +123,11 @@ async function sealPage (
   return { sealed, head, watermark, next }
 }
 
-async function seal (
+async function seal(
   trx: Knex.Transaction,
   rows: readonly EventRow[],
   watermark: bigint
-): Promise<{ head: AuditHead, sealed: number }> {
+): Promise<{ head: AuditHead; sealed: number }> {
   const head = await readHead(trx)
   let { sequence } = head
   let previous: Buffer = Buffer.from(head.chainHash, 'hex')
@@ -130,35 +144,45 @@ async function seal (
 }
 
 /** The oldest transaction that is open, and the next one to come. */
-async function readSnapshot (trx: Knex.Transaction): Promise<{ oldestOpen: bigint, upcoming: bigint }> {
-  const { rows: [row] } = await trx.raw<Rows<{ xmin: string, xmax: string }>>(
-    'select pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax from pg_current_snapshot() s')
+async function readSnapshot(trx: Knex.Transaction): Promise<{ oldestOpen: bigint; upcoming: bigint }> {
+  const {
+    rows: [row]
+  } = await trx.raw<Rows<{ xmin: string; xmax: string }>>(
+    'select pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax from pg_current_snapshot() s'
+  )
   return { oldestOpen: BigInt(row?.xmin ?? 0), upcoming: BigInt(row?.xmax ?? 0) }
 }
 
 /** The watermark of the last page that sealed something; 0 when no release that keeps one has sealed lately. */
-async function readWatermark (trx: Knex.Transaction): Promise<bigint> {
-  const { rows: [row] } = await trx.raw<Rows<{ watermark: string }>>(`
+async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
+  const {
+    rows: [row]
+  } = await trx.raw<Rows<{ watermark: string }>>(`
     select watermark::text from (select sequence, watermark from audit_seals order by sequence desc limit ${PAGE}) recent
     where watermark is not null order by sequence desc limit 1`)
   return BigInt(row?.watermark ?? 0)
 }
 
 /** Full transactions, so that the next page begins behind the last of them. */
-async function readPage (trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
+async function readPage(trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
   const bindings = { from: `${from}`, ...(before !== null && { before: `${before}` }) }
-  const { rows } = await trx.raw<Rows<EventRow>>(`
+  const { rows } = await trx.raw<Rows<EventRow>>(
+    `
     select id, content_hash, transaction_id::text from (
       select * from audit_events
       where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
       order by transaction_id fetch first ${PAGE} rows with ties
-    ) page order by page.transaction_id, occurred_at, id`, bindings)
+    ) page order by page.transaction_id, occurred_at, id`,
+    bindings
+  )
   return rows
 }
 
-async function withoutSealed (trx: Knex.Transaction, rows: readonly EventRow[]): Promise<EventRow[]> {
+async function withoutSealed(trx: Knex.Transaction, rows: readonly EventRow[]): Promise<EventRow[]> {
   const { rows: found } = await trx.raw<Rows<{ id: string }>>(
-    'select event_id as id from audit_seals where event_id = any(?::uuid[])', [rows.map(row => row.id)])
+    'select event_id as id from audit_seals where event_id = any(?::uuid[])',
+    [rows.map(row => row.id)]
+  )
   const sealed = new Set(found.map(({ id }) => id))
   return rows.filter(row => !sealed.has(row.id))
 }
@@ -173,27 +197,34 @@ const SETTINGS = Object.entries({
   enable_seqscan: "'off'",
   enable_bitmapscan: "'off'",
   enable_sort: "'off'"
-}).map(([name, value]) => `set_config('${name}', ${value}, true)`).join(', ')
+})
+  .map(([name, value]) => `set_config('${name}', ${value}, true)`)
+  .join(', ')
 
 /** Makes the settings of the transaction, and takes the lock that one sealer has at a time. */
-async function takeLock (trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
+async function takeLock(trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
   await trx.raw(`select ${SETTINGS}`, { ms: `${timeoutMs}` })
   if (lock === 'wait') {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [LOCK])
     return true
   }
-  const { rows: [row] } = await trx.raw<Rows<{ taken: boolean }>>(
-    'select pg_try_advisory_xact_lock(hashtext(?)) as taken', [LOCK])
+  const {
+    rows: [row]
+  } = await trx.raw<Rows<{ taken: boolean }>>('select pg_try_advisory_xact_lock(hashtext(?)) as taken', [LOCK])
   return row?.taken === true
 }
 
 /** The end of the chain: the anchor to keep outside the database. */
-export async function readHead (db: Knex): Promise<AuditHead> {
-  const last = await db('audit_seals').select('sequence', 'chain_hash').orderBy('sequence', 'desc')
-    .first<{ sequence: string, chain_hash: Buffer } | undefined>()
+export async function readHead(db: Knex): Promise<AuditHead> {
+  const last = await db('audit_seals')
+    .select('sequence', 'chain_hash')
+    .orderBy('sequence', 'desc')
+    .first<{ sequence: string; chain_hash: Buffer } | undefined>()
   if (last === undefined) return { sequence: 0, chainHash: GENESIS.toString('hex') }
   return { sequence: Number(last.sequence), chainHash: last.chain_hash.toString('hex') }
 }
 
 /** What `knex.raw` resolves to on PostgreSQL. */
-export interface Rows<Row> { readonly rows: Row[] }
+export interface Rows<Row> {
+  readonly rows: Row[]
+}

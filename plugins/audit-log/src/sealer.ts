@@ -31,16 +31,22 @@ export interface Sealer {
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer (
-  { db, intervalMs, timeoutMs, schedule, monotonicMs, onSealed, onError }: SealerOptions
-): Sealer {
+export function createSealer({
+  db,
+  intervalMs,
+  timeoutMs,
+  schedule,
+  monotonicMs,
+  onSealed,
+  onError
+}: SealerOptions): Sealer {
   const progress: SealProgress = { watermark: null }
   const closing = new AbortController()
   let timer: { stop: () => void } | null = null
   let last: Promise<unknown> = Promise.resolve()
   let succeededAt: number | null = null
 
-  async function run (lock: 'wait' | 'skip'): Promise<SealResult> {
+  async function run(lock: 'wait' | 'skip'): Promise<SealResult> {
     const result = await sealPending(db, progress, {
       lock,
       timeoutMs,
@@ -55,8 +61,11 @@ export function createSealer (
   }
 
   /** One run after the other, so that `close` can wait for the one under way; each step of a run ends in time. */
-  function enqueue (lock: 'wait' | 'skip'): Promise<SealResult> {
-    const next = last.then(() => run(lock), () => run(lock))
+  function enqueue(lock: 'wait' | 'skip'): Promise<SealResult> {
+    const next = last.then(
+      () => run(lock),
+      () => run(lock)
+    )
     last = next
     return next
   }
@@ -64,10 +73,12 @@ export function createSealer (
   return {
     start: () => {
       succeededAt = monotonicMs()
-      timer = schedule(async () => { await enqueue('skip').catch(onError) }, intervalMs)
+      timer = schedule(async () => {
+        await enqueue('skip').catch(onError)
+      }, intervalMs)
     },
     sealNow: () => enqueue('wait'),
-    unsuccessfulForMs: () => succeededAt === null ? null : monotonicMs() - succeededAt,
+    unsuccessfulForMs: () => (succeededAt === null ? null : monotonicMs() - succeededAt),
     close: async () => {
       timer?.stop()
       await withDeadline(enqueue('skip'), timeoutMs).catch(onError)

@@ -6,23 +6,23 @@ import { contentHash, toColumns, type AuditRecord } from './record.ts'
  * Inserts records of one version with their content hashes, all or none, in the caller's transaction.
  * @param timeoutMs after it the insert is given up, and the connection of the transaction is not used again
  */
-export async function insertRecords (trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+export async function insertRecords(trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await trx('audit_events').insert(records.map(toRow)).timeout(timeoutMs)
 }
 
 /**
  * Inserts records in a transaction of their own. Rejects after `timeoutMs`; the rows of an insert that was given up may
- * still arrive: they are true, and what they tell was not acknowledged. A row that arrived that way is left as it is when
- * it is inserted again.
+ * still arrive: they are true, and what they tell was not acknowledged. A row that arrived that way is left as it is
+ * when it is inserted again.
  */
-export async function insertRecordsAlone (db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+export async function insertRecordsAlone(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await withConnection(db, timeoutMs, async connection => {
     await db('audit_events').connection(connection).insert(records.map(toRow)).onConflict('id').ignore()
   })
 }
 
 /** Which of these rows other connections can see, which is to say: which are committed. */
-export async function committedIds (db: Knex, ids: readonly string[], timeoutMs: number): Promise<Set<string>> {
+export async function committedIds(db: Knex, ids: readonly string[], timeoutMs: number): Promise<Set<string>> {
   const rows = await withConnection(db, timeoutMs, async connection => {
     const found: { id: string }[] = await db('audit_events').connection(connection).select('id').whereIn('id', ids)
     return found
@@ -30,6 +30,6 @@ export async function committedIds (db: Knex, ids: readonly string[], timeoutMs:
   return new Set(rows.map(row => row.id))
 }
 
-function toRow (record: AuditRecord): Record<string, string | number | Buffer | null> {
+function toRow(record: AuditRecord): Record<string, string | number | Buffer | null> {
   return { ...toColumns(record), content_hash: contentHash(record) }
 }

@@ -43,13 +43,21 @@ export interface ChainReport {
 
 /** What the caller knows from elsewhere. */
 export interface VerifyOptions {
-  /** A head kept outside this database: without it a cut tail, or a chain rewritten from some row on, cannot be told from an honest one. */
+  /**
+   * A head kept outside this database: without it a cut tail, or a chain rewritten from some row on, cannot be told
+   * from an honest one.
+   */
   readonly expectedHead?: AuditHead
   /** Rows read at a time. Default 1000. */
   readonly batchSize?: number
 }
 
-interface SealRow { readonly sequence: string, readonly seal_hash: Buffer, readonly chain_hash: Buffer, readonly content_hash: Buffer | null }
+interface SealRow {
+  readonly sequence: string
+  readonly seal_hash: Buffer
+  readonly chain_hash: Buffer
+  readonly content_hash: Buffer | null
+}
 type ReadRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
 interface Progress {
   sequence: number
@@ -67,33 +75,51 @@ interface Progress {
  * following from the one before, and the expected head among them.
  * @param db any role that may select
  */
-export async function verifyChain (db: Knex, { expectedHead, batchSize = 1000 }: VerifyOptions = {}): Promise<ChainReport> {
-  return db.transaction(async trx => {
-    const prunings = await readPrunings(trx)
-    const progress: Progress = { sequence: 0, previous: GENESIS, expected: expectedHead, prunings, range: 0, beforeRange: GENESIS }
-    const problem = await checkSeals(trx, progress, batchSize)
-    const unsealed = await checkUnsealed(trx, batchSize)
-    const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
-    const report = {
-      sealedRows: Number(sealed?.count ?? 0),
-      unsealedRows: unsealed.rows,
-      prunedThrough: prunings.ranges.at(-1)?.last ?? prunings.unstatedThrough,
-      unstatedThrough: prunings.unstatedThrough,
-      head: { sequence: progress.sequence, chainHash: progress.previous.toString('hex') }
-    }
-    if (problem !== null) return { ok: false, problem, firstBadSequence: progress.sequence + 1, ...report }
-    if (prunings.firstWrong !== null) return { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: prunings.firstWrong, ...report }
-    return unsealed.problem === null ? { ok: true, ...report } : { ok: false, problem: unsealed.problem, ...report }
-  }, { isolationLevel: 'repeatable read', readOnly: true })
+export async function verifyChain(
+  db: Knex,
+  { expectedHead, batchSize = 1000 }: VerifyOptions = {}
+): Promise<ChainReport> {
+  return db.transaction(
+    async trx => {
+      const prunings = await readPrunings(trx)
+      const progress: Progress = {
+        sequence: 0,
+        previous: GENESIS,
+        expected: expectedHead,
+        prunings,
+        range: 0,
+        beforeRange: GENESIS
+      }
+      const problem = await checkSeals(trx, progress, batchSize)
+      const unsealed = await checkUnsealed(trx, batchSize)
+      const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
+      const report = {
+        sealedRows: Number(sealed?.count ?? 0),
+        unsealedRows: unsealed.rows,
+        prunedThrough: prunings.ranges.at(-1)?.last ?? prunings.unstatedThrough,
+        unstatedThrough: prunings.unstatedThrough,
+        head: { sequence: progress.sequence, chainHash: progress.previous.toString('hex') }
+      }
+      if (problem !== null) return { ok: false, problem, firstBadSequence: progress.sequence + 1, ...report }
+      if (prunings.firstWrong !== null) {
+        return { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: prunings.firstWrong, ...report }
+      }
+      return unsealed.problem === null ? { ok: true, ...report } : { ok: false, problem: unsealed.problem, ...report }
+    },
+    { isolationLevel: 'repeatable read', readOnly: true }
+  )
 }
 
 /** Advances `progress` past every seal that holds. */
-async function checkSeals (trx: Knex.Transaction, progress: Progress, batchSize: number): Promise<ChainProblem | null> {
+async function checkSeals(trx: Knex.Transaction, progress: Progress, batchSize: number): Promise<ChainProblem | null> {
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(`
+    const { rows } = await trx.raw<Rows<ReadRow>>(
+      `
       select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
       from audit_seals s left join audit_events e on e.id = s.event_id
-      where s.sequence > ? order by s.sequence limit ?`, [progress.sequence, batchSize])
+      where s.sequence > ? order by s.sequence limit ?`,
+      [progress.sequence, batchSize]
+    )
     for (const row of rows) {
       const problem = checkSeal(row, progress)
       if (problem !== null) return problem
@@ -105,21 +131,23 @@ async function checkSeals (trx: Knex.Transaction, progress: Progress, batchSize:
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
 }
 
-function checkSeal (row: ReadRow, progress: Progress): ChainProblem | null {
+function checkSeal(row: ReadRow, progress: Progress): ChainProblem | null {
   const sequence = progress.sequence + 1
   if (Number(row.sequence) !== sequence) return 'gap'
   const chain = chainHash(progress.previous, sequence, row.seal_hash)
   if (!chain.equals(row.chain_hash)) return 'chain-broken'
   const problem = checkPlace(row, sequence, chain, progress)
   if (problem !== null) return problem
-  if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) return 'head-missing'
+  if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) {
+    return 'head-missing'
+  }
   progress.sequence = sequence
   progress.previous = chain
   return null
 }
 
 /** A row is there as it was sealed, or not there because it was pruned. */
-function checkPlace (row: ReadRow, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+function checkPlace(row: ReadRow, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
   const range = progress.prunings.ranges[progress.range]
   const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
   if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
@@ -128,21 +156,34 @@ function checkPlace (row: ReadRow, sequence: number, chain: Buffer, progress: Pr
 }
 
 /** At the end of a range its digest is compared with what the chain has there. */
-function checkRange (range: PrunedRange | undefined, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+function checkRange(
+  range: PrunedRange | undefined,
+  sequence: number,
+  chain: Buffer,
+  progress: Progress
+): ChainProblem | null {
   if (range === undefined || sequence < range.first) return null
   if (sequence === range.first) progress.beforeRange = progress.previous
   if (sequence < range.last) return null
   progress.range++
-  return rangeDigest(range.first, range.last, progress.beforeRange, chain) === range.digest ? null : 'pruning-mark-wrong'
+  return rangeDigest(range.first, range.last, progress.beforeRange, chain) === range.digest
+    ? null
+    : 'pruning-mark-wrong'
 }
 
-async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise<{ rows: number, problem: ChainProblem | null }> {
+async function checkUnsealed(
+  trx: Knex.Transaction,
+  batchSize: number
+): Promise<{ rows: number; problem: ChainProblem | null }> {
   let [count, after] = [0, '00000000-0000-0000-0000-000000000000']
   let problem: ChainProblem | null = null
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(`
+    const { rows } = await trx.raw<Rows<ReadRow>>(
+      `
       select e.content_hash, ${SELECT_RECORD} from audit_events e
-      where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`, [after, batchSize])
+      where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`,
+      [after, batchSize]
+    )
     count += rows.length
     for (const row of rows) problem ??= unsealedProblem(row)
     after = rows.at(-1)?.id ?? after
@@ -150,13 +191,13 @@ async function checkUnsealed (trx: Knex.Transaction, batchSize: number): Promise
   }
 }
 
-function unsealedProblem (row: ReadRow): ChainProblem | null {
+function unsealedProblem(row: ReadRow): ChainProblem | null {
   const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordOf(row), row.content_hash)
   return problem === 'content-changed' ? 'unsealed-row-changed' : problem
 }
 
 /** The record alone, out of a row that also has the columns of its seal. */
-function recordOf (row: ReadRow): AuditRecord {
+function recordOf(row: ReadRow): AuditRecord {
   const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, ...record } = row
   return record as AuditRecord
 }

@@ -22,14 +22,14 @@ interface MarkColumns {
   readonly digest: Buffer | null
   readonly content_hash: Buffer | null
 }
-type MarkRow = { readonly mark: MarkColumns, readonly record: AuditRecord }
+type MarkRow = { readonly mark: MarkColumns; readonly record: AuditRecord }
 type ReadRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
 
 /**
  * The marks of all prunings, each held against the row of the trail that states the same. A mark that does not hold
  * covers nothing. That the stating rows are as they were sealed is for the walk along the chain to find.
  */
-export async function readPrunings (trx: Knex.Transaction): Promise<Prunings> {
+export async function readPrunings(trx: Knex.Transaction): Promise<Prunings> {
   const { rows } = await trx.raw<Rows<ReadRow>>(`
     select p.event_id, p.first_sequence, p.through_sequence, p.removed, p.digest, e.content_hash, ${SELECT_RECORD}
     from audit_prunings p left join audit_events e on e.id = p.event_id order by p.through_sequence, p.id`)
@@ -47,16 +47,29 @@ export async function readPrunings (trx: Knex.Transaction): Promise<Prunings> {
   return { ranges, unstatedThrough, firstWrong: wrong.length === 0 ? null : Math.max(1, Math.min(...wrong)) }
 }
 
-function markOf (row: ReadRow): MarkRow {
+function markOf(row: ReadRow): MarkRow {
   const {
-    event_id: event, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash, ...record
+    event_id: event,
+    first_sequence: first,
+    through_sequence: through,
+    removed,
+    digest,
+    content_hash: hash,
+    ...record
   } = row
-  const mark = { event_id: event, first_sequence: first, through_sequence: through, removed, digest, content_hash: hash }
+  const mark = {
+    event_id: event,
+    first_sequence: first,
+    through_sequence: through,
+    removed,
+    digest,
+    content_hash: hash
+  }
   return { mark, record }
 }
 
 /** The range of a mark whose row in the trail says exactly the same; `null` when it does not hold. */
-function statedRange ({ mark, record }: MarkRow): PrunedRange | null {
+function statedRange({ mark, record }: MarkRow): PrunedRange | null {
   const [first, last] = [Number(mark.first_sequence), Number(mark.through_sequence)]
   const range = { first, last, digest: mark.digest?.toString('hex') ?? '' }
   const holds = range.first > 0 && range.last >= range.first && Number(mark.removed) === range.last - range.first + 1
@@ -64,8 +77,11 @@ function statedRange ({ mark, record }: MarkRow): PrunedRange | null {
 }
 
 /** Old marks all have one row that states them, and each removed everything from the one before up to its end. */
-function isAdopted (marks: readonly MarkRow[]): boolean {
-  const said = marks.map(({ mark }) => ({ throughSequence: Number(mark.through_sequence), removed: Number(mark.removed) }))
+function isAdopted(marks: readonly MarkRow[]): boolean {
+  const said = marks.map(({ mark }) => ({
+    throughSequence: Number(mark.through_sequence),
+    removed: Number(mark.removed)
+  }))
   const detail = canonicalJson(adoptDetail(said))
   let through = 0
   return marks.every(({ mark, record }) => {
@@ -75,7 +91,11 @@ function isAdopted (marks: readonly MarkRow[]): boolean {
   })
 }
 
-function states (mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
-  return mark.content_hash !== null && contentProblem(record, mark.content_hash) === null &&
-    record.action === action && canonicalJson(record.detail) === detail
+function states(mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
+  return (
+    mark.content_hash !== null &&
+    contentProblem(record, mark.content_hash) === null &&
+    record.action === action &&
+    canonicalJson(record.detail) === detail
+  )
 }

@@ -30,20 +30,20 @@ export interface RefusalWriter<Sample> {
 }
 
 /** Makes the writer; nothing is written on schedule before `start`. */
-export function createRefusalWriter<Sample> (options: RefusalWriterOptions<Sample>): RefusalWriter<Sample> {
+export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample>): RefusalWriter<Sample> {
   const { counts, write, intervalMs, closeTimeoutMs, schedule, clock, onError } = options
   const due: Tally<Sample>[] = []
   let writing: Promise<void> | null = null
   let isAway = false
   let timer: { stop: () => void } | null = null
 
-  function send (tallies: readonly Tally<Sample>[]): Promise<void> {
+  function send(tallies: readonly Tally<Sample>[]): Promise<void> {
     due.push(...tallies)
     if (due.length > 0) writing ??= writeDue()
     return writing ?? Promise.resolve()
   }
 
-  async function writeDue (): Promise<void> {
+  async function writeDue(): Promise<void> {
     while (due.length > 0) {
       const together = due.splice(0, MAX_TOGETHER)
       try {
@@ -60,14 +60,14 @@ export function createRefusalWriter<Sample> (options: RefusalWriterOptions<Sampl
     writing = null
   }
 
-  async function flush (): Promise<void> {
+  async function flush(): Promise<void> {
     // What is under way first: behind it its kind hands out nothing.
     await writing
     await send(counts.collect())
   }
 
   /** A kind may have a failed tally and a count behind it: two rounds; ends where a round writes nothing. */
-  async function flushAll (): Promise<void> {
+  async function flushAll(): Promise<void> {
     let before = Infinity
     while (counts.unwritten() > 0 && counts.unwritten() < before) {
       before = counts.unwritten()
@@ -80,11 +80,16 @@ export function createRefusalWriter<Sample> (options: RefusalWriterOptions<Sampl
       const first = counts.count(key, sample, clock().getTime())
       if (first !== null) void send([first])
     },
-    start: () => { timer = schedule(flush, intervalMs) },
+    start: () => {
+      timer = schedule(flush, intervalMs)
+    },
     flush,
     close: async () => {
       timer?.stop()
-      const failure = await withDeadline(flushAll(), closeTimeoutMs).then(() => null, (error: unknown) => error)
+      const failure = await withDeadline(flushAll(), closeTimeoutMs).then(
+        () => null,
+        (error: unknown) => error
+      )
       if (counts.unwritten() > 0) onError(failure ?? new Error('the process ends'), counts.unwritten())
     }
   }

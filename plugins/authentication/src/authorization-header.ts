@@ -3,7 +3,7 @@ export type AuthorizationHeader =
   | { readonly kind: 'none' }
   /** More than one header of that name: Node would keep the first silently, another hop perhaps the last. */
   | { readonly kind: 'ambiguous' }
-  | { readonly kind: 'credentials', /** Lower case. */ readonly scheme: string, readonly value: string }
+  | { readonly kind: 'credentials'; /** Lower case. */ readonly scheme: string; readonly value: string }
 
 const NONE: AuthorizationHeader = Object.freeze({ kind: 'none' })
 const AMBIGUOUS: AuthorizationHeader = Object.freeze({ kind: 'ambiguous' })
@@ -13,7 +13,7 @@ const AMBIGUOUS: AuthorizationHeader = Object.freeze({ kind: 'ambiguous' })
  * @param rawHeaders names and values in turn, as received
  * @see RFC 9110 §11.4
  */
-export function readAuthorization (rawHeaders: readonly string[]): AuthorizationHeader {
+export function readAuthorization(rawHeaders: readonly string[]): AuthorizationHeader {
   let header: string | null = null
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
@@ -24,5 +24,9 @@ export function readAuthorization (rawHeaders: readonly string[]): Authorization
   if (header === null) return NONE
   const space = header.indexOf(' ')
   if (space === -1) return { kind: 'credentials', scheme: header.toLowerCase(), value: '' }
-  return { kind: 'credentials', scheme: header.slice(0, space).toLowerCase(), value: header.slice(space).replace(/^ +/, '') }
+  return {
+    kind: 'credentials',
+    scheme: header.slice(0, space).toLowerCase(),
+    value: header.slice(space).replace(/^ +/, '')
+  }
 }

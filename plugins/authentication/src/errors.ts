@@ -2,13 +2,21 @@ import createError, { type FastifyError } from '@fastify/error'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
-export const InvalidOptionsError = createError('SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', 'Authentication options: %s', 500)
+export const InvalidOptionsError = createError(
+  'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
+  'Authentication options: %s',
+  500
+)
 
 /** Request: a route that needs a caller was called without credentials. */
 export const CredentialsRequiredError = createError('SALLYPORT_AUTHENTICATION_REQUIRED', 'Authentication required', 401)
 
 /** Request: more than one Authorization header. */
-export const AmbiguousCredentialsError = createError('SALLYPORT_AUTHENTICATION_AMBIGUOUS', 'More than one credential', 400)
+export const AmbiguousCredentialsError = createError(
+  'SALLYPORT_AUTHENTICATION_AMBIGUOUS',
+  'More than one credential',
+  400
+)
 
 const TokenError = createError<[]>('SALLYPORT_AUTHENTICATION_TOKEN_INVALID', 'The access token is not valid', 401)
 
@@ -18,7 +26,7 @@ const TokenError = createError<[]>('SALLYPORT_AUTHENTICATION_TOKEN_INVALID', 'Th
  */
 export class InvalidTokenError extends TokenError {
   readonly reason: InvalidTokenReason
-  constructor (reason: InvalidTokenReason, options?: ErrorOptions) {
+  constructor(reason: InvalidTokenReason, options?: ErrorOptions) {
     super()
     this.reason = reason
     if (options?.cause !== undefined) this.cause = options.cause
@@ -27,17 +35,32 @@ export class InvalidTokenError extends TokenError {
 
 /** Why a token was refused: the stable reasons of the security event. */
 export type InvalidTokenReason =
-  | 'token-too-large' | 'token-malformed' | 'token-type-mismatch' | 'algorithm-not-allowed' | 'critical-header-unknown'
-  | 'key-unknown' | 'key-algorithm-mismatch' | 'signature-invalid' | 'issuer-mismatch' | 'audience-mismatch'
-  | 'token-expired' | 'token-not-yet-valid' | 'claim-missing' | 'claim-invalid' | 'confirmation-unproven' | 'token-revoked'
-  | 'token-inactive' | 'certificate-mismatch' | 'token-not-bound'
+  | 'token-too-large'
+  | 'token-malformed'
+  | 'token-type-mismatch'
+  | 'algorithm-not-allowed'
+  | 'critical-header-unknown'
+  | 'key-unknown'
+  | 'key-algorithm-mismatch'
+  | 'signature-invalid'
+  | 'issuer-mismatch'
+  | 'audience-mismatch'
+  | 'token-expired'
+  | 'token-not-yet-valid'
+  | 'claim-missing'
+  | 'claim-invalid'
+  | 'confirmation-unproven'
+  | 'token-revoked'
+  | 'token-inactive'
+  | 'certificate-mismatch'
+  | 'token-not-bound'
 
 const ProofError = createError<[]>('SALLYPORT_AUTHENTICATION_PROOF_INVALID', 'The DPoP proof is not valid', 401)
 
 /** Request: the DPoP proof that came with the token is not accepted. Why is in `reason`. @see RFC 9449 §7.1 */
 export class InvalidProofError extends ProofError {
   readonly reason: DpopProofReason
-  constructor (reason: DpopProofReason) {
+  constructor(reason: DpopProofReason) {
     super()
     this.reason = reason
   }
@@ -46,37 +69,69 @@ export class InvalidProofError extends ProofError {
 const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
 
 /** Request: no verification keys: the JWKS was never seen, or is older than the allowed staleness. */
-export class KeysUnavailableError extends createError<[]>('SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE', 'Tokens cannot be verified now', 503) {
+export class KeysUnavailableError extends createError<[]>(
+  'SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE',
+  'Tokens cannot be verified now',
+  503
+) {
   readonly headers = RETRY_AFTER
 }
 
 /** Request: the status list of the token was never seen, or is older than the allowed staleness. */
-export class StatusUnavailableError extends createError<[]>('SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE', 'Tokens cannot be verified now', 503) {
+export class StatusUnavailableError extends createError<[]>(
+  'SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE',
+  'Tokens cannot be verified now',
+  503
+) {
   readonly headers = RETRY_AFTER
 }
 
 /** Request: the introspection endpoint does not answer. */
-export class IntrospectionUnavailableError extends createError<[]>('SALLYPORT_AUTHENTICATION_INTROSPECTION_UNAVAILABLE', 'Tokens cannot be verified now', 503) {
+export class IntrospectionUnavailableError extends createError<[]>(
+  'SALLYPORT_AUTHENTICATION_INTROSPECTION_UNAVAILABLE',
+  'Tokens cannot be verified now',
+  503
+) {
   readonly headers = RETRY_AFTER
 }
 
 /** Request: the Basic credentials are malformed, unknown or wrong; which of them is not told. @see RFC 7617 §2 */
-export const BasicRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_BASIC_REJECTED', 'The credentials are not valid', 401)
+export const BasicRejectedError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_BASIC_REJECTED',
+  'The credentials are not valid',
+  401
+)
 
 /** Request: username and password of a login are not valid; an unknown user and a wrong password are the same. */
-export const LoginRejectedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_LOGIN_REJECTED', 'The credentials are not valid', 401)
+export const LoginRejectedError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_LOGIN_REJECTED',
+  'The credentials are not valid',
+  401
+)
 
 /**
  * Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone, or two are
  * of different sessions. The cookies are cleared.
  */
-export const CookieInvalidError = createError('SALLYPORT_AUTHENTICATION_COOKIE_INVALID', 'The session is not valid', 401)
+export const CookieInvalidError = createError(
+  'SALLYPORT_AUTHENTICATION_COOKIE_INVALID',
+  'The session is not valid',
+  401
+)
 
 /** Request: the session is over: logged out, revoked or expired. The cookies are cleared. */
-export const SessionEndedError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_SESSION_ENDED', 'The session has ended', 401)
+export const SessionEndedError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_SESSION_ENDED',
+  'The session has ended',
+  401
+)
 
 /** Request: two cookies of one name: one of them was tossed in by somebody else, and nobody can tell which. */
-export const CookieDuplicatedError = createError('SALLYPORT_AUTHENTICATION_COOKIE_DUPLICATED', 'A session cookie was sent more than once', 400)
+export const CookieDuplicatedError = createError(
+  'SALLYPORT_AUTHENTICATION_COOKIE_DUPLICATED',
+  'A session cookie was sent more than once',
+  400
+)
 
 /**
  * Request: an unsafe method or upgrade by cookie that does not provably come from this origin, or by Basic from a
@@ -85,10 +140,18 @@ export const CookieDuplicatedError = createError('SALLYPORT_AUTHENTICATION_COOKI
 export const CsrfRefusedError = createError('SALLYPORT_AUTHENTICATION_CSRF_REFUSED', 'Cross-site request refused', 403)
 
 /** Request: a login from a page of another origin. */
-export const ForeignOriginError = createError('SALLYPORT_AUTHENTICATION_ORIGIN_FOREIGN', 'Cross-site request refused', 403)
+export const ForeignOriginError = createError(
+  'SALLYPORT_AUTHENTICATION_ORIGIN_FOREIGN',
+  'Cross-site request refused',
+  403
+)
 
 /** Request: a browser asked for tokens in the body, where scripts could read them. */
-export const BodyTokensRefusedError = createError('SALLYPORT_AUTHENTICATION_BODY_TOKENS_REFUSED', 'Browsers keep their session in cookies', 403)
+export const BodyTokensRefusedError = createError(
+  'SALLYPORT_AUTHENTICATION_BODY_TOKENS_REFUSED',
+  'Browsers keep their session in cookies',
+  403
+)
 
 /** Request: a field of the login or refresh form is not acceptable text (NUL, lone surrogate) or comes twice. */
 export const FormInvalidError = createError('SALLYPORT_AUTHENTICATION_FORM_INVALID', 'The form is not valid', 400)
@@ -97,21 +160,46 @@ export const FormInvalidError = createError('SALLYPORT_AUTHENTICATION_FORM_INVAL
 export const SessionNotFoundError = createError('SALLYPORT_AUTHENTICATION_SESSION_NOT_FOUND', 'Not Found', 404)
 
 /** Request: the route works on behalf of an access token, and the caller was authenticated without one. */
-export const AccessTokenMissingError = createError('SALLYPORT_AUTHENTICATION_ACCESS_TOKEN_MISSING', 'This needs an access token', 403)
+export const AccessTokenMissingError = createError(
+  'SALLYPORT_AUTHENTICATION_ACCESS_TOKEN_MISSING',
+  'This needs an access token',
+  403
+)
 
 /** Request: a token is too large for the cookies that browsers keep; operators shorten the token's claims. */
-export const CookieTooLargeError = createError<[string, number, number]>('SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE', 'Cookie %s needs %d bytes, at most %d fit', 500)
+export const CookieTooLargeError = createError<[string, number, number]>(
+  'SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE',
+  'Cookie %s needs %d bytes, at most %d fit',
+  500
+)
 
 /** Request: too many tries at the authorization server; `Retry-After` says when the next one may succeed. */
-export const ThrottledError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_THROTTLED', 'Too many requests, try again later', 429)
+export const ThrottledError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_THROTTLED',
+  'Too many requests, try again later',
+  429
+)
 
 /** Request: the authorization server gave no usable answer: an outage, never taken for a refusal. */
-export const ServerUnavailableError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE', 'The authorization server is not available', 503)
+export const ServerUnavailableError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE',
+  'The authorization server is not available',
+  503
+)
 
-/** Request: the cookies are cleared, but the authorization server could not be told: the session may live there until it ends by itself. */
-export const LogoutIncompleteError = createError<[ErrorOptions?]>('SALLYPORT_AUTHENTICATION_LOGOUT_INCOMPLETE', 'The session could not be ended at the authorization server', 503)
+/**
+ * Request: the cookies are cleared, but the authorization server could not be told: the session may live there until it
+ * ends by itself.
+ */
+export const LogoutIncompleteError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_LOGOUT_INCOMPLETE',
+  'The session could not be ended at the authorization server',
+  503
+)
 
 /** Whether this is an error of this project, with a status and a stable code. */
-export function isSallyportError (error: unknown): error is FastifyError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SALLYPORT_')
+export function isSallyportError(error: unknown): error is FastifyError {
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SALLYPORT_')
+  )
 }

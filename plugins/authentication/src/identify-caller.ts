@@ -6,16 +6,18 @@ import { recordEvent } from './record-event.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /** The hook that finds out who is calling, with these strategies in this order. */
-export function authenticateWith (strategies: readonly Strategy[]): onRequestHookHandler {
+export function authenticateWith(strategies: readonly Strategy[]): onRequestHookHandler {
   const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
 
-  return function authenticate (request, reply, next) {
+  return function authenticate(request, reply, next) {
     if (request.is404 || request.routeOptions.config.access === 'public') next()
     else identify(request, reply).then(() => next(), next)
   }
 
-  async function identify (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (readAuthorization(request.raw.rawHeaders).kind === 'ambiguous') throw refuse(request, null, new AmbiguousCredentialsError())
+  async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (readAuthorization(request.raw.rawHeaders).kind === 'ambiguous') {
+      throw refuse(request, null, new AmbiguousCredentialsError())
+    }
     for (const strategy of strategies) {
       const result = await strategy.authenticate(request, reply)
       if (result.kind === 'not-applicable') continue
@@ -38,14 +40,23 @@ export function authenticateWith (strategies: readonly Strategy[]): onRequestHoo
  * Strategies that share a scheme offer it once.
  * @see RFC 9110 §11.6.1, RFC 6750 §3
  */
-function withChallenges (request: FastifyRequest, error: FastifyError & ErrorWithHeaders, strategies: readonly Strategy[], tried: Strategy | null): FastifyError {
+function withChallenges(
+  request: FastifyRequest,
+  error: FastifyError & ErrorWithHeaders,
+  strategies: readonly Strategy[],
+  tried: Strategy | null
+): FastifyError {
   if (error.statusCode !== 401) return error
   const own = error.headers?.['www-authenticate'] ?? null
-  const challenges = new Set(strategies.map(strategy => {
-    if (strategy === tried) return own
-    const challenge = strategy.challengeFor === undefined ? strategy.challenge : strategy.challengeFor(request)
-    return challenge === tried?.challenge ? own : challenge
-  }).filter(challenge => challenge !== null))
+  const challenges = new Set(
+    strategies
+      .map(strategy => {
+        if (strategy === tried) return own
+        const challenge = strategy.challengeFor === undefined ? strategy.challenge : strategy.challengeFor(request)
+        return challenge === tried?.challenge ? own : challenge
+      })
+      .filter(challenge => challenge !== null)
+  )
   if (challenges.size === 0) return error
   return Object.assign(error, { headers: { ...error.headers, 'www-authenticate': [...challenges].join(', ') } })
 }
@@ -57,8 +68,11 @@ interface ErrorWithHeaders {
 
 type About = Extract<StrategyResult, { kind: 'refused' }>['about']
 
-function refuse (
-  request: FastifyRequest, strategy: Strategy | null, error: FastifyError & ErrorWithHeaders, about: About = {}
+function refuse(
+  request: FastifyRequest,
+  strategy: Strategy | null,
+  error: FastifyError & ErrorWithHeaders,
+  about: About = {}
 ): FastifyError {
   recordEvent(request, {
     stage: 'authentication',
@@ -71,27 +85,35 @@ function refuse (
 }
 
 /** `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` is the reason `keys-unavailable`. */
-function reasonOf (code: string): string {
-  return code.replace(/^SALLYPORT_(?:AUTHENTICATION_)?/, '').toLowerCase().replaceAll('_', '-')
+function reasonOf(code: string): string {
+  return code
+    .replace(/^SALLYPORT_(?:AUTHENTICATION_)?/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')
 }
 
-function acceptedEvent ({ name }: Strategy): SecurityEvent {
-  return Object.freeze({ stage: 'authentication', outcome: 'success', reason: 'authenticated', detail: Object.freeze({ strategy: name }) })
+function acceptedEvent({ name }: Strategy): SecurityEvent {
+  return Object.freeze({
+    stage: 'authentication',
+    outcome: 'success',
+    reason: 'authenticated',
+    detail: Object.freeze({ strategy: name })
+  })
 }
 
 /**
- * What `request.renewAccessToken` does: however many stages of the request ask, the token is renewed once, and the slots
- * `principal` and `accessToken` hold what came of it. A token of somebody else is never taken.
+ * What `request.renewAccessToken` does: however many stages of the request ask, the token is renewed once, and the
+ * slots `principal` and `accessToken` hold what came of it. A token of somebody else is never taken.
  */
-function renewOnce (request: FastifyRequest, renew: RenewToken): () => Promise<string | null> {
+function renewOnce(request: FastifyRequest, renew: RenewToken): () => Promise<string | null> {
   let renewed: Promise<string | null> | null = null
-  return async function renewAccessToken () {
+  return async function renewAccessToken() {
     renewed ??= renewNow(request, renew)
     return await renewed
   }
 }
 
-async function renewNow (request: FastifyRequest, renew: RenewToken): Promise<string | null> {
+async function renewNow(request: FastifyRequest, renew: RenewToken): Promise<string | null> {
   const { principal, accessToken } = request
   if (principal === null || accessToken === null) return null
   const verified = await renew(accessToken)

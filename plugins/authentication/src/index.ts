@@ -26,7 +26,11 @@ export { createIntrospector, type IntrospectorOptions } from './sources/introspe
 export type { StrangerLimits } from './stranger-gate.ts'
 export { createJwksKeySource, type JwksKeySourceOptions } from './sources/jwks-key-source.ts'
 export type { Log } from './sources/log.ts'
-export { createStatusListSource, type StatusListSource, type StatusListSourceOptions } from './sources/status-list-source.ts'
+export {
+  createStatusListSource,
+  type StatusListSource,
+  type StatusListSourceOptions
+} from './sources/status-list-source.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-keys.ts'
 export { parseCompactJws, type CompactJws } from './tokens/compact-jws.ts'
 export { isSignedBy, type SignatureCheck, type SignedInput } from './tokens/check-signature.ts'
@@ -35,7 +39,13 @@ export { looksLikeJwt } from './tokens/strategy.ts'
 export { requireConfirmed, type ConfirmBinding } from './tokens/confirm-binding.ts'
 export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
-export { verifyDpopProof, type DpopExpectations, type DpopProof, type DpopProofReason, type DpopProofResult } from './dpop/verify-proof.ts'
+export {
+  verifyDpopProof,
+  type DpopExpectations,
+  type DpopProof,
+  type DpopProofReason,
+  type DpopProofResult
+} from './dpop/verify-proof.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
@@ -48,13 +58,18 @@ declare module 'fastify' {
     tokenVerifier: TokenVerifier
   }
   interface FastifyContextConfig {
-    /** Verifies the tokens of this route alone, instead of the plugin's verifier: for one that takes tokens of other audiences. */
+    /**
+     * Verifies the tokens of this route alone, instead of the plugin's verifier: for one that takes tokens of other
+     * audiences.
+     */
     tokenVerifier?: TokenVerifier
   }
 }
 
 const NOBODY: TokenVerifier = Object.freeze({
-  verify: async (): Promise<Principal> => { throw new InvalidOptionsError('no verifier was configured') }
+  verify: async (): Promise<Principal> => {
+    throw new InvalidOptionsError('no verifier was configured')
+  }
 })
 
 /**
@@ -62,15 +77,16 @@ const NOBODY: TokenVerifier = Object.freeze({
  * request or the route declares `access: 'public'`. Sets `request.principal` and `request.accessToken`.
  * @throws {InvalidOptionsError} at boot, `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  */
-async function authentication (fastify: FastifyInstance, options: AuthenticationOptions): Promise<void> {
+async function authentication(fastify: FastifyInstance, options: AuthenticationOptions): Promise<void> {
   const { origin, mistakes } = resolveOptions(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const clock = options.clock ?? options.session?.clock ?? options.introspection?.clock ?? Date.now
   const gate = createStrangerGate(options.strangers ?? {}, clock)
   const local = await openVerifier(fastify, options, origin)
-  const introspector = options.introspection === undefined
-    ? null
-    : createIntrospector({ ...dispatching(options), ...options.introspection }, gate)
+  const introspector =
+    options.introspection === undefined
+      ? null
+      : createIntrospector({ ...dispatching(options), ...options.introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const strategies: Strategy[] = tokenStrategies(options, local, introspector)
@@ -78,7 +94,7 @@ async function authentication (fastify: FastifyInstance, options: Authentication
   if (options.session !== undefined) {
     strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
   }
-  strategies.push(...options.strategies ?? [])
+  strategies.push(...(options.strategies ?? []))
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
@@ -87,35 +103,53 @@ async function authentication (fastify: FastifyInstance, options: Authentication
 }
 
 /** The strategies for tokens in the Authorization header: for each verifier, those of the schemes that are taken. */
-function tokenStrategies (options: AuthenticationOptions, local: OpenVerifier | null, introspector: TokenVerifier | null): Strategy[] {
+function tokenStrategies(
+  options: AuthenticationOptions,
+  local: OpenVerifier | null,
+  introspector: TokenVerifier | null
+): Strategy[] {
   const confirm = confirmRequests(options)
   const schemes: readonly TokenScheme[] = options.dpop === undefined ? ['bearer'] : ['dpop', 'bearer']
   const localSchemes = options.bearer === false ? schemes.filter(scheme => scheme !== 'bearer') : schemes
   const algorithms = options.dpop?.algorithms ?? DEFAULT_ALGORITHMS
   const nonces = options.dpop?.nonces
   const shared = { confirm, algorithms, ...(nonces === undefined ? {} : { nonces }) }
-  const nameOf = (name: string, scheme: TokenScheme): string => scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
+  const nameOf = (name: string, scheme: TokenScheme): string =>
+    scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
   return [
     ...(local === null
       ? []
-      : localSchemes.map(scheme => createTokenStrategy({
-        ...shared, name: nameOf('bearer', scheme), scheme, realm: local.realm, verifier: local.verifier, isResponsible: introspector === null ? () => true : looksLikeJwt
-      }))),
+      : localSchemes.map(scheme =>
+          createTokenStrategy({
+            ...shared,
+            name: nameOf('bearer', scheme),
+            scheme,
+            realm: local.realm,
+            verifier: local.verifier,
+            isResponsible: introspector === null ? () => true : looksLikeJwt
+          })
+        )),
     ...(introspector === null
       ? []
-      : schemes.map(scheme => createTokenStrategy({
-        ...shared,
-        name: nameOf('introspection', scheme),
-        scheme,
-        realm: options.introspection?.audience ?? '',
-        verifier: introspector,
-        isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
-      })))
+      : schemes.map(scheme =>
+          createTokenStrategy({
+            ...shared,
+            name: nameOf('introspection', scheme),
+            scheme,
+            realm: options.introspection?.audience ?? '',
+            verifier: introspector,
+            isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
+          })
+        ))
   ]
 }
 
-function dispatching ({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
+function dispatching({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
   return dispatcher === undefined ? {} : { dispatcher }
 }
 
-export default fastifyPlugin(authentication, { name: '@sallyport/authentication', fastify: '5.x', decorators: { request: ['principal'] } })
+export default fastifyPlugin(authentication, {
+  name: '@sallyport/authentication',
+  fastify: '5.x',
+  decorators: { request: ['principal'] }
+})

@@ -23,15 +23,22 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   readonly status?: StatusSource
   /** Status lists that the plugin follows and closes itself, with the keys of the issuer. */
   readonly statusLists?: Pick<
-    StatusListSourceOptions, 'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'
+    StatusListSourceOptions,
+    'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'
   >
   /** Carries the plugin's own connections to the issuer: trusted CAs, client certificate. */
   readonly dispatcher?: Dispatcher
   /** Accept `Authorization: Bearer`. Default true. */
   readonly bearer?: boolean
-  /** Accept tokens that are bound to a DPoP key, as `Authorization: DPoP` with a proof. Without it such a token is refused. */
+  /**
+   * Accept tokens that are bound to a DPoP key, as `Authorization: DPoP` with a proof. Without it such a token is
+   * refused.
+   */
   readonly dpop?: DpopOptions
-  /** Accept tokens that are bound to a certificate, from a connection with that client certificate. Default false: such a token is refused. */
+  /**
+   * Accept tokens that are bound to a certificate, from a connection with that client certificate. Default false: such
+   * a token is refused.
+   */
   readonly certificateBound?: boolean
   /** Accept opaque bearer tokens, checked with the issuer. */
   readonly introspection?: IntrospectorOptions
@@ -52,13 +59,13 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
 
 /** Where the verifier comes from: exactly one of these, or none when introspection answers for all tokens. */
 export type VerifierOrigin =
-  | { readonly kind: 'given', readonly verifier: TokenVerifier }
-  | { readonly kind: 'shared-secret', readonly options: SharedSecretOptions }
-  | { readonly kind: 'issuer', readonly issuer: string, readonly audience: string }
+  | { readonly kind: 'given'; readonly verifier: TokenVerifier }
+  | { readonly kind: 'shared-secret'; readonly options: SharedSecretOptions }
+  | { readonly kind: 'issuer'; readonly issuer: string; readonly audience: string }
   | { readonly kind: 'none' }
 
 /** The origin of the verifier, and every mistake in the options as one phrase each. */
-export function resolveOptions (options: AuthenticationOptions): { origin: VerifierOrigin, mistakes: string[] } {
+export function resolveOptions(options: AuthenticationOptions): { origin: VerifierOrigin; mistakes: string[] } {
   const origin = originOf(options)
   const mistakes = [
     ...mixtures(options),
@@ -71,33 +78,51 @@ export function resolveOptions (options: AuthenticationOptions): { origin: Verif
     ...(options.session === undefined ? [] : sessionOptionMistakes(resolveSessionOptions(options.session)))
   ]
   if (origin.kind === 'none' && options.introspection === undefined && (options.strategies ?? []).length === 0) {
-    mistakes.push('no way to authenticate: give issuer, audience and jwksUri (or keys), verifier, sharedSecret, introspection or strategies')
+    mistakes.push(
+      'no way to authenticate: give issuer, audience and jwksUri (or keys), verifier, sharedSecret, introspection or strategies'
+    )
   }
-  if (origin.kind === 'none' && options.introspection === undefined && (options.basic ?? options.session) !== undefined) {
+  if (
+    origin.kind === 'none' &&
+    options.introspection === undefined &&
+    (options.basic ?? options.session) !== undefined
+  ) {
     mistakes.push('basic and session need a way to verify the tokens they get')
   }
   return { origin, mistakes }
 }
 
-function originOf (options: AuthenticationOptions): VerifierOrigin {
+function originOf(options: AuthenticationOptions): VerifierOrigin {
   if (options.sharedSecret !== undefined) return { kind: 'shared-secret', options: options.sharedSecret }
   if (options.verifier !== undefined) return { kind: 'given', verifier: options.verifier }
   if (namesIssuer(options)) return { kind: 'issuer', issuer: options.issuer ?? '', audience: options.audience ?? '' }
   return { kind: 'none' }
 }
 
-const namesIssuer = ({ issuer, audience, keys, jwksUri }: AuthenticationOptions): boolean => [issuer, audience, keys, jwksUri].some(option => option !== undefined)
+const namesIssuer = ({ issuer, audience, keys, jwksUri }: AuthenticationOptions): boolean =>
+  [issuer, audience, keys, jwksUri].some(option => option !== undefined)
 
-function mixtures (options: AuthenticationOptions): string[] {
+function mixtures(options: AuthenticationOptions): string[] {
   const mistakes: string[] = []
-  if (options.sharedSecret !== undefined && namesIssuer(options)) mistakes.push('sharedSecret must not be mixed with issuer, audience, keys or jwksUri')
-  if (options.verifier !== undefined && (options.sharedSecret !== undefined || namesIssuer(options))) mistakes.push('verifier must not be mixed with issuer, audience, keys, jwksUri or sharedSecret')
-  if (options.status !== undefined && options.statusLists !== undefined) mistakes.push('status and statusLists must not both be given')
+  if (options.sharedSecret !== undefined && namesIssuer(options)) {
+    mistakes.push('sharedSecret must not be mixed with issuer, audience, keys or jwksUri')
+  }
+  if (options.verifier !== undefined && (options.sharedSecret !== undefined || namesIssuer(options))) {
+    mistakes.push('verifier must not be mixed with issuer, audience, keys, jwksUri or sharedSecret')
+  }
+  if (options.status !== undefined && options.statusLists !== undefined) {
+    mistakes.push('status and statusLists must not both be given')
+  }
   return mistakes
 }
 
-function issuerMistakes (options: AuthenticationOptions, { issuer, audience }: { issuer: string, audience: string }): string[] {
+function issuerMistakes(
+  options: AuthenticationOptions,
+  { issuer, audience }: { issuer: string; audience: string }
+): string[] {
   const mistakes = verifierMistakes({ ...options, issuer, audience })
-  if ((options.keys === undefined) === (options.jwksUri === undefined)) mistakes.push('exactly one of keys and jwksUri must be given')
+  if ((options.keys === undefined) === (options.jwksUri === undefined)) {
+    mistakes.push('exactly one of keys and jwksUri must be given')
+  }
   return mistakes
 }

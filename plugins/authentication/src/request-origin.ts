@@ -11,31 +11,38 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
  * Whether the method changes something. A connection upgrade counts: a WebSocket opened by another site's page would be
  * driven by that page under the user's cookies.
  */
-export function isUnsafe (method: string, headers: IncomingHttpHeaders): boolean {
+export function isUnsafe(method: string, headers: IncomingHttpHeaders): boolean {
   return !SAFE_METHODS.has(method) || headers.upgrade !== undefined
 }
 
-/** Whether a page's script or form sent this: only browsers send fetch metadata, and scripts cannot forge it or `Origin`. */
-export function isBrowser (headers: IncomingHttpHeaders): boolean {
+/**
+ * Whether a page's script or form sent this: only browsers send fetch metadata, and scripts cannot forge it or
+ * `Origin`.
+ */
+export function isBrowser(headers: IncomingHttpHeaders): boolean {
   return headers.origin !== undefined || Object.keys(headers).some(name => name.startsWith('sec-fetch-'))
 }
 
 /**
  * Whether the browser says that a page of one of our own origins sent this.
  *
- * `Sec-Fetch-Site` decides where it is sent. `none` (typed into the address bar, an extension) names no page, so `Origin`
- * decides then, as it does for browsers without fetch metadata. `same-site` is another origin: a sibling subdomain is not us.
+ * `Sec-Fetch-Site` decides where it is sent. `none` (typed into the address bar, an extension) names no page, so
+ * `Origin` decides then, as it does for browsers without fetch metadata. `same-site` is another origin: a sibling
+ * subdomain is not us.
  * @see W3C Fetch Metadata Request Headers, `Sec-Fetch-Site`
  */
-export function isSameOrigin (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+export function isSameOrigin(headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return true
   if (site !== undefined && site !== 'none') return false
   return headers.origin !== undefined && ownOrigins.includes(headers.origin)
 }
 
-/** Whether a request by cookie may change something: from our own origin, or with the header that no foreign page can add. */
-export function isCsrfSafe (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+/**
+ * Whether a request by cookie may change something: from our own origin, or with the header that no foreign page can
+ * add.
+ */
+export function isCsrfSafe(headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
   return isSameOrigin(headers, ownOrigins) || headers[CSRF_HEADER] === '1'
 }
 
@@ -43,8 +50,9 @@ export function isCsrfSafe (headers: IncomingHttpHeaders, ownOrigins: readonly s
  * The app's own origins: those configured, or the one that the request was sent to, as a browser spells it (without a
  * default port).
  */
-export function ownOrigins (
-  configured: readonly string[] | null, { protocol, host }: FastifyRequest
+export function ownOrigins(
+  configured: readonly string[] | null,
+  { protocol, host }: FastifyRequest
 ): readonly string[] {
   if (configured !== null) return configured
   const url = `${protocol}://${host}`
@@ -52,21 +60,21 @@ export function ownOrigins (
 }
 
 /** Every mistake in configured origins, in words for the operator. */
-export function originMistakes (option: string, origins: readonly string[] | null): string[] {
+export function originMistakes(option: string, origins: readonly string[] | null): string[] {
   return (origins ?? [])
     .filter(origin => URL.parse(origin)?.origin !== origin)
     .map(origin => `${option}: ${origin} is not an origin`)
 }
 
 /** Whether a page of another origin sent this. Clients that are not browsers say nothing and are not foreign. */
-export function isForeign (headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
+export function isForeign(headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
   const site = headers['sec-fetch-site']
   const says = headers.origin !== undefined || (site !== undefined && site !== 'none')
   return says && !isSameOrigin(headers, ownOrigins)
 }
 
 /** What the authorization server may know of the end user's connection. */
-export function connectionOf (request: FastifyRequest): EndUserConnection {
+export function connectionOf(request: FastifyRequest): EndUserConnection {
   const userAgent = request.headers['user-agent']
   return { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) }
 }

@@ -28,22 +28,28 @@ export interface StrangerGate {
    * throws
    */
   readonly pass: <Result>(
-    source: string | null, call: () => Promise<Result>, charge?: 'refusals' | 'always'
+    source: string | null,
+    call: () => Promise<Result>,
+    charge?: 'refusals' | 'always'
   ) => Promise<Result>
 }
 
-interface Source { left: number, atMs: number, calls: number }
+interface Source {
+  left: number
+  atMs: number
+  calls: number
+}
 
 const MINUTE_MS = 60_000
 
 /** @param clock ms since 1970 */
-export function createStrangerGate (limits: StrangerLimits, clock: () => number): StrangerGate {
+export function createStrangerGate(limits: StrangerLimits, clock: () => number): StrangerGate {
   const { callsPerSource = 8, refusalsPerSource = 30, calls: maxCalls = 32, maxSources = 10_000 } = limits
   const regainMs = MINUTE_MS / refusalsPerSource
   const sources = new LRUCache<string, Source>({ max: maxSources })
   let calls = 0
 
-  function enter (name: string): Source {
+  function enter(name: string): Source {
     const source = sources.get(name) ?? { left: refusalsPerSource, atMs: clock(), calls: 0 }
     sources.set(name, source)
     source.left = Math.min(source.left + Math.max(clock() - source.atMs, 0) / regainMs, refusalsPerSource)
@@ -60,14 +66,14 @@ export function createStrangerGate (limits: StrangerLimits, clock: () => number)
     return source
   }
 
-  function leave (source: Source, charged: boolean): void {
+  function leave(source: Source, charged: boolean): void {
     source.calls--
     calls--
     if (!charged) source.left++
   }
 
   return {
-    async pass (name, call, charge = 'refusals') {
+    async pass(name, call, charge = 'refusals') {
       if (name === null) return await call()
       const source = enter(name)
       let charged = charge === 'always'
@@ -84,18 +90,18 @@ export function createStrangerGate (limits: StrangerLimits, clock: () => number)
 }
 
 /** Every mistake in the limits, in words for the operator. */
-export function strangerLimitMistakes (limits: StrangerLimits): string[] {
+export function strangerLimitMistakes(limits: StrangerLimits): string[] {
   return (['callsPerSource', 'refusalsPerSource', 'calls', 'maxSources'] as const)
     .filter(name => limits[name] !== undefined && (!Number.isSafeInteger(limits[name]) || limits[name] < 1))
     .map(name => `strangers.${name} must be a positive integer`)
 }
 
 /** A decision about the token; an outage is nobody's fault. */
-function isRefusal (error: unknown): boolean {
+function isRefusal(error: unknown): boolean {
   if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) return true
   return error instanceof Error && 'statusCode' in error && error.statusCode === 401
 }
 
-function waiting (error: InstanceType<typeof ThrottledError>, waitMs: number): Error {
+function waiting(error: InstanceType<typeof ThrottledError>, waitMs: number): Error {
   return Object.assign(error, { headers: { 'retry-after': String(Math.max(Math.ceil(waitMs / 1000), 1)) } })
 }

@@ -8,19 +8,19 @@ import type { VerifiedToken } from './tokens/verified-token.ts'
  */
 export type StrategyResult =
   | {
-    readonly kind: 'accepted'
-    readonly principal: Principal
-    readonly accessToken: string | null
-    /** For a strategy that got the token itself. */
-    readonly renew?: RenewToken
-  }
+      readonly kind: 'accepted'
+      readonly principal: Principal
+      readonly accessToken: string | null
+      /** For a strategy that got the token itself. */
+      readonly renew?: RenewToken
+    }
   | { readonly kind: 'not-applicable' }
   | {
-    readonly kind: 'refused'
-    readonly error: FastifyError
-    /** Whom the refusal is about, for the security event. */
-    readonly about?: Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried'>
-  }
+      readonly kind: 'refused'
+      readonly error: FastifyError
+      /** Whom the refusal is about, for the security event. */
+      readonly about?: Pick<SecurityEvent, 'subject' | 'clientId' | 'nameTried'>
+    }
 
 /**
  * Gets a new token in place of one that the issuer refuses though the verifier accepted it.
@@ -35,7 +35,10 @@ export interface Strategy {
   readonly name: string
   /** `WWW-Authenticate` of a request without credentials, without `error`; `null` for none. @see RFC 9110 §11.6.1 */
   readonly challenge: string | null
-  /** The challenge for this very request, where it is not the same for all: a Basic challenge makes browsers show a dialog. */
+  /**
+   * The challenge for this very request, where it is not the same for all: a Basic challenge makes browsers show a
+   * dialog.
+   */
   readonly challengeFor?: (request: FastifyRequest) => string | null
   /** Never throws for bad credentials; a throw is an internal error and is answered as one. */
   readonly authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<StrategyResult>

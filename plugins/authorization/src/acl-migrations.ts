@@ -13,14 +13,19 @@ export interface Migrations {
  * from the published package are the same to knex.
  * @param options.appRole database role of the service: may read, add and remove entries, and nothing else
  */
-export function aclMigrations (options: { readonly appRole: string }): Migrations {
+export function aclMigrations(options: { readonly appRole: string }): Migrations {
   const migrations: Readonly<Record<string, Knex.Migration>> = {
     '001-acl-entries': {
-      async up (db) {
-        await db.raw('create table ?? (issuer text not null, subject text not null check (subject <> \'\'), resource_type text not null, resource_id text not null, permission text not null, primary key (subject, resource_type, permission, resource_id, issuer))', [ACL_TABLE])
+      async up(db) {
+        await db.raw(
+          "create table ?? (issuer text not null, subject text not null check (subject <> ''), resource_type text not null, resource_id text not null, permission text not null, primary key (subject, resource_type, permission, resource_id, issuer))",
+          [ACL_TABLE]
+        )
         await db.raw('grant select, insert, delete on ?? to ??', [ACL_TABLE, options.appRole])
       },
-      async down (db) { await db.schema.dropTable(ACL_TABLE) }
+      async down(db) {
+        await db.schema.dropTable(ACL_TABLE)
+      }
     }
   }
   return {

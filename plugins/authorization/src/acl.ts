@@ -8,11 +8,20 @@ export const ACL_TABLE = 'acl_entries'
 /** Stands for "the only issuer this service trusts" in the primary key, where PostgreSQL allows no NULL. */
 const ANY_ISSUER = ''
 
-interface AclRow { readonly issuer: string, readonly subject: string, readonly resource_type: string, readonly resource_id: string, readonly permission: string }
+interface AclRow {
+  readonly issuer: string
+  readonly subject: string
+  readonly resource_type: string
+  readonly resource_id: string
+  readonly permission: string
+}
 
 /** One entry: this subject has this permission on this resource. */
 export interface AclEntry {
-  /** Issuer of the subject. Left out: the subject of any issuer that the service trusts; give it where there are several. */
+  /**
+   * Issuer of the subject. Left out: the subject of any issuer that the service trusts; give it where there are
+   * several.
+   */
   readonly issuer?: string | null
   readonly subject: string
   readonly resourceType: string
@@ -21,17 +30,17 @@ export interface AclEntry {
 }
 
 /** Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it. */
-export async function grantAccess (db: Knex, entry: AclEntry): Promise<void> {
+export async function grantAccess(db: Knex, entry: AclEntry): Promise<void> {
   await db(ACL_TABLE).insert(rowOf(entry)).onConflict().ignore()
 }
 
 /** Takes a permission back, from the next decision on. @returns whether there was such an entry */
-export async function withdrawAccess (db: Knex, entry: AclEntry): Promise<boolean> {
-  return await db(ACL_TABLE).where(rowOf(entry)).delete() > 0
+export async function withdrawAccess(db: Knex, entry: AclEntry): Promise<boolean> {
+  return (await db(ACL_TABLE).where(rowOf(entry)).delete()) > 0
 }
 
 /** Whether an entry gives the subject this permission: one for its issuer, or one without issuer. */
-export async function hasAccess (db: Knex, entry: AclEntry): Promise<boolean> {
+export async function hasAccess(db: Knex, entry: AclEntry): Promise<boolean> {
   const { issuer, ...row } = rowOf(entry)
   const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', [ANY_ISSUER, issuer]).first(db.raw('1'))
   return found !== undefined
@@ -41,24 +50,50 @@ export async function hasAccess (db: Knex, entry: AclEntry): Promise<boolean> {
  * Asks the access control list everything that one decision needs, in one query. Nothing is cached: a withdrawn entry
  * is gone from the next decision.
  */
-export async function loadAccess (db: Knex, principal: Principal, questions: readonly AccessQuestion[]): Promise<(question: AccessQuestion) => boolean> {
+export async function loadAccess(
+  db: Knex,
+  principal: Principal,
+  questions: readonly AccessQuestion[]
+): Promise<(question: AccessQuestion) => boolean> {
   const rows = await db<AclRow>(ACL_TABLE)
     .where('subject', principal.subject)
     .whereIn('issuer', [ANY_ISSUER, principal.issuer ?? ANY_ISSUER])
-    .whereIn(['resource_type', 'resource_id', 'permission'], questions.map(question => [question.resourceType, question.resourceId, question.permission]))
+    .whereIn(
+      ['resource_type', 'resource_id', 'permission'],
+      questions.map(question => [question.resourceType, question.resourceId, question.permission])
+    )
     .select('resource_type', 'resource_id', 'permission')
   const entries = new Set(rows.map(row => JSON.stringify([row.resource_type, row.resource_id, row.permission])))
-  return ({ resourceType, resourceId, permission }) => entries.has(JSON.stringify([resourceType, resourceId, permission]))
+  return ({ resourceType, resourceId, permission }) =>
+    entries.has(JSON.stringify([resourceType, resourceId, permission]))
 }
 
 /** The SQL condition "an entry gives the principal this permission on the resource whose id is in this column". */
-export function aclCondition (principal: Principal, rule: { readonly resourceType: string, readonly permission: string }, column: string): { sql: string, bindings: string[] } {
+export function aclCondition(
+  principal: Principal,
+  rule: { readonly resourceType: string; readonly permission: string },
+  column: string
+): { sql: string; bindings: string[] } {
   return {
     sql: 'exists (select 1 from ?? as acl where acl.subject = ? and acl.issuer in (?, ?) and acl.resource_type = ? and acl.permission = ? and acl.resource_id = ??::text)',
-    bindings: [ACL_TABLE, principal.subject, ANY_ISSUER, principal.issuer ?? ANY_ISSUER, rule.resourceType, rule.permission, column]
+    bindings: [
+      ACL_TABLE,
+      principal.subject,
+      ANY_ISSUER,
+      principal.issuer ?? ANY_ISSUER,
+      rule.resourceType,
+      rule.permission,
+      column
+    ]
   }
 }
 
-function rowOf (entry: AclEntry): AclRow {
-  return { issuer: entry.issuer ?? ANY_ISSUER, subject: entry.subject, resource_type: entry.resourceType, resource_id: entry.resourceId, permission: entry.permission }
+function rowOf(entry: AclEntry): AclRow {
+  return {
+    issuer: entry.issuer ?? ANY_ISSUER,
+    subject: entry.subject,
+    resource_type: entry.resourceType,
+    resource_id: entry.resourceId,
+    permission: entry.permission
+  }
 }

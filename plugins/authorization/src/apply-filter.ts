@@ -11,12 +11,17 @@ import { policyMistakes } from './validate-policy.ts'
  * The column that holds an attribute. The name alone compares `column::text`, which is right for text, varchar, enum,
  * uuid, integer and boolean columns, but only uses an index on text ones; `uuid` and `integer` compare in that type.
  */
-export type ColumnMapping = string | { readonly column: string, readonly type: 'text' | 'uuid' | 'integer' }
+export type ColumnMapping = string | { readonly column: string; readonly type: 'text' | 'uuid' | 'integer' }
 
 /** Where the attributes of a policy's resource are in the rows of a query. */
-export interface FilterMapping { readonly columns: Readonly<Record<string, ColumnMapping>> }
+export interface FilterMapping {
+  readonly columns: Readonly<Record<string, ColumnMapping>>
+}
 
-interface Condition { readonly sql: string, readonly bindings: readonly string[] }
+interface Condition {
+  readonly sql: string
+  readonly bindings: readonly string[]
+}
 
 const FALSE: Condition = { sql: 'false', bindings: [] }
 const TRUE: Condition = { sql: 'true', bindings: [] }
@@ -27,13 +32,19 @@ const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
  * Narrows a query to the rows that the policy allows, inside the database, so that paging and counting are right. For
  * every row the answer is the one of `decide`. The filter takes the place of the query's table, so that no condition
  * before or after, no copy and no use as a subquery gets around it.
- * @param query a knex query on PostgreSQL that reads one named table, joined to others or not; changed in place and returned
+ * @param query a knex query on PostgreSQL that reads one named table, joined to others or not; changed in place and
+ * returned
  * @param principal who asks; `null` sees nothing
  * @param mapping columns of that table
  * @throws {InvalidPolicyError} `SALLYPORT_AUTHORIZATION_POLICY_INVALID`
  * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID`
  */
-export function applyFilter<Query extends Knex.QueryBuilder> (query: Query, policy: Policy, principal: Principal | null, mapping: FilterMapping): Query {
+export function applyFilter<Query extends Knex.QueryBuilder>(
+  query: Query,
+  policy: Policy,
+  principal: Principal | null,
+  mapping: FilterMapping
+): Query {
   const mistakes = policyMistakes(policy, 'policy')
   if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
   const { sql, bindings } = conditionOf(policy, principal, mapping.columns)
@@ -41,7 +52,7 @@ export function applyFilter<Query extends Knex.QueryBuilder> (query: Query, poli
   return query
 }
 
-function conditionOf (policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+function conditionOf(policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
   if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
     const parts = policy.policies.map(part => conditionOf(part, principal, columns))
     const operator = policy.kind === 'allOf' ? ' and ' : ' or '
@@ -50,7 +61,7 @@ function conditionOf (policy: Policy, principal: Principal | null, columns: Filt
   return ruleCondition(policy, principal, columns)
 }
 
-function ruleCondition (rule: Rule, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+function ruleCondition(rule: Rule, principal: Principal | null, columns: FilterMapping['columns']): Condition {
   if (rule.kind === 'role' || rule.kind === 'scope' || rule.kind === 'actor' || rule.kind === 'client') {
     return principal !== null && evaluateRule(rule, principal, { principal }) === 'allowed' ? TRUE : FALSE
   }
@@ -63,22 +74,28 @@ function ruleCondition (rule: Rule, principal: Principal | null, columns: Filter
   return rule.kind === 'owner' ? equals(mapping, subject) : aclCondition(principal, rule, columnOf(mapping))
 }
 
-function equals (mapping: ColumnMapping, value: string | number | boolean | null): Condition {
+function equals(mapping: ColumnMapping, value: string | number | boolean | null): Condition {
   const column = columnOf(mapping)
   if (value === null) return { sql: '?? is null', bindings: [column] }
   const text = comparableText(value)
   if (text === null) return FALSE
   switch (typeof mapping === 'string' ? 'text' : mapping.type) {
-    case 'uuid': return UUID.test(text) ? { sql: '?? = ?::uuid', bindings: [column, text] } : FALSE
-    case 'integer': return INTEGER.test(text) ? { sql: '?? = ?::bigint', bindings: [column, text] } : FALSE
-    default: return { sql: '??::text = ?', bindings: [column, text] }
+    case 'uuid':
+      return UUID.test(text) ? { sql: '?? = ?::uuid', bindings: [column, text] } : FALSE
+    case 'integer':
+      return INTEGER.test(text) ? { sql: '?? = ?::bigint', bindings: [column, text] } : FALSE
+    default:
+      return { sql: '??::text = ?', bindings: [column, text] }
   }
 }
 
-function either (conditions: readonly Condition[]): Condition {
-  return { sql: conditions.map(({ sql }) => sql).join(' or '), bindings: conditions.flatMap(({ bindings }) => bindings) }
+function either(conditions: readonly Condition[]): Condition {
+  return {
+    sql: conditions.map(({ sql }) => sql).join(' or '),
+    bindings: conditions.flatMap(({ bindings }) => bindings)
+  }
 }
 
-function columnOf (mapping: ColumnMapping): string {
+function columnOf(mapping: ColumnMapping): string {
   return typeof mapping === 'string' ? mapping : mapping.column
 }

@@ -8,7 +8,7 @@ import { loadFacts } from './load-facts.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** Refuses a request from what needs no resource: no principal, or a policy that is already decided against it. */
-export function refuseEarly (request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
+export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
   if (request.principal === null) return unauthenticated(request)
   if (policy === 'authenticated' || evaluate(policy, { principal: request.principal }) !== 'denied') return undefined
   return forbidden(request, decide(policy, { principal: request.principal }), null)
@@ -19,7 +19,12 @@ export function refuseEarly (request: FastifyRequest, policy: 'authenticated' | 
  * @param resource `null` when there is none to be found
  * @returns the error to answer with, `undefined` when the policy allows
  */
-export async function refuseOver (request: FastifyRequest, policy: Policy, resource: Resource | null | undefined, options: ResolvedOptions): Promise<FastifyError | undefined> {
+export async function refuseOver(
+  request: FastifyRequest,
+  policy: Policy,
+  resource: Resource | null | undefined,
+  options: ResolvedOptions
+): Promise<FastifyError | undefined> {
   const early = refuseEarly(request, policy)
   if (early !== undefined || request.principal === null) return early
   if (resource === null) return notFound(request)
@@ -28,55 +33,81 @@ export async function refuseOver (request: FastifyRequest, policy: Policy, resou
     if (evaluate(policy, facts) === 'allowed') return undefined
     const decision = decide(policy, facts)
     const refusal = forbidden(request, decision, resource ?? null)
-    return options.hides && decision.reason !== 'resource-required' ? new ResourceNotFoundError({ cause: refusal }) : refusal
+    return options.hides && decision.reason !== 'resource-required'
+      ? new ResourceNotFoundError({ cause: refusal })
+      : refusal
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') record(request, 'failure', 'acl-unavailable', {})
+    if (error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') {
+      record(request, 'failure', 'acl-unavailable', {})
+    }
     throw error
   }
 }
 
 /** The refusal of a request for a resource that does not exist: the same error as for one that is hidden. */
-export function notFound (request: FastifyRequest): FastifyError {
+export function notFound(request: FastifyRequest): FastifyError {
   record(request, 'denied', 'resource-not-found', {})
   return new ResourceNotFoundError()
 }
 
-function unauthenticated (request: FastifyRequest): FastifyError {
+function unauthenticated(request: FastifyRequest): FastifyError {
   record(request, 'denied', 'unauthenticated', {})
   // RFC 9110 §15.5.2: a 401 carries a challenge; RFC 6750 §3.1: without an error code when no credentials were sent.
   return Object.assign(new UnauthenticatedError(), { headers: { 'www-authenticate': 'Bearer' } })
 }
 
-function forbidden (request: FastifyRequest, decision: Decision, resource: Resource | null): FastifyError {
+function forbidden(request: FastifyRequest, decision: Decision, resource: Resource | null): FastifyError {
   const { nearest, reason } = decision
   const rule = nearest?.policy
   record(request, 'denied', reason, {
     rule: nearest?.rule ?? null,
     missing: nearest?.missing ?? null,
-    ...(rule?.kind === 'acl' && resource !== null ? { resourceType: rule.resourceType, resourceId: String(resource[rule.attribute]) } : {})
+    ...(rule?.kind === 'acl' && resource !== null
+      ? { resourceType: rule.resourceType, resourceId: String(resource[rule.attribute]) }
+      : {})
   })
-  const error = new ForbiddenError({ cause: new Error(`${reason}: ${nearest?.missing ?? ''} (${nearest?.rule ?? ''})`) })
+  const error = new ForbiddenError({
+    cause: new Error(`${reason}: ${nearest?.missing ?? ''} (${nearest?.rule ?? ''})`)
+  })
   if (rule?.kind !== 'scope') return error
-  return Object.assign(error, { headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${rule.allOf.join(' ')}"` } })
+  return Object.assign(error, {
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${rule.allOf.join(' ')}"` }
+  })
 }
 
-function record (request: FastifyRequest, outcome: SecurityEvent['outcome'], reason: string, detail: NonNullable<SecurityEvent['detail']>): void {
-  const event: SecurityEvent = { stage: 'authorization', outcome, reason, detail: { ...routeDetail(request), ...detail } }
+function record(
+  request: FastifyRequest,
+  outcome: SecurityEvent['outcome'],
+  reason: string,
+  detail: NonNullable<SecurityEvent['detail']>
+): void {
+  const event: SecurityEvent = {
+    stage: 'authorization',
+    outcome,
+    reason,
+    detail: { ...routeDetail(request), ...detail }
+  }
   // A bare app may have no security context: then the log is all there is.
   const events: SecurityEvent[] | undefined = request.securityEvents
   if (events === undefined) request.log.info({ securityEvent: event }, 'access refused')
   else events.push(event)
 }
 
-function routeDetail (request: FastifyRequest): NonNullable<SecurityEvent['detail']> {
+function routeDetail(request: FastifyRequest): NonNullable<SecurityEvent['detail']> {
   const { audit } = request.routeOptions.config
   const route = `${request.method} ${request.routeOptions.url ?? ''}`
   if (audit === undefined || audit === 'none') return { action: route }
   if (audit.resource === undefined) return { action: audit.action, route }
-  return { action: audit.action, route, resourceType: audit.resource.type, resourceId: parameter(request, audit.resource.parameter) }
+  return {
+    action: audit.action,
+    route,
+    resourceType: audit.resource.type,
+    resourceId: parameter(request, audit.resource.parameter)
+  }
 }
 
-function parameter (request: FastifyRequest, name: string): string | null {
-  const value: unknown = typeof request.params === 'object' && request.params !== null ? Reflect.get(request.params, name) : null
+function parameter(request: FastifyRequest, name: string): string | null {
+  const value: unknown =
+    typeof request.params === 'object' && request.params !== null ? Reflect.get(request.params, name) : null
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null
 }

@@ -1,15 +1,23 @@
 /**
  * The text under which a value is compared, the same in JavaScript and in PostgreSQL (`column::text`): strings, safe
- * integers, bigints and booleans. So an `int8` column, which the driver reads as a string, equals the number in a policy.
- * @returns `null` for everything that has no such text: it equals nothing. That includes strings which PostgreSQL cannot
- *   hold (NUL) or would change on the way (lone surrogates), which could otherwise match a row that they are not equal to.
+ * integers, bigints and booleans. So an `int8` column, which the driver reads as a string, equals the number in a
+ * policy.
+ * @returns `null` for everything that has no such text: it equals nothing. That includes strings which PostgreSQL
+ * cannot
+ * hold (NUL) or would change on the way (lone surrogates), which could otherwise match a row that they are not equal
+ * to.
  */
-export function comparableText (value: unknown): string | null {
+export function comparableText(value: unknown): string | null {
   switch (typeof value) {
-    case 'string': return value.isWellFormed() && !value.includes('\0') ? value : null
-    case 'number': return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : null
-    case 'bigint': return String(value)
-    case 'boolean': return String(value)
-    default: return null
+    case 'string':
+      return value.isWellFormed() && !value.includes('\0') ? value : null
+    case 'number':
+      return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : null
+    case 'bigint':
+      return String(value)
+    case 'boolean':
+      return String(value)
+    default:
+      return null
   }
 }

@@ -2,8 +2,19 @@ import type { Policy } from '@sallyport/security-context'
 import { evaluate, evaluateRule, holds, type Facts, type Outcome, type Rule } from './evaluate.ts'
 
 /** Why a policy allowed or refused: stable identifiers, used in security events and as metric labels. */
-export type DecisionReason = 'allowed' | 'unauthenticated' | 'role-missing' | 'scope-missing' | 'actor-mismatch' | 'client-mismatch' |
-  'not-owner' | 'attribute-mismatch' | 'no-acl-entry' | 'resource-required' | 'acl-required' | 'policy-invalid'
+export type DecisionReason =
+  | 'allowed'
+  | 'unauthenticated'
+  | 'role-missing'
+  | 'scope-missing'
+  | 'actor-mismatch'
+  | 'client-mismatch'
+  | 'not-owner'
+  | 'attribute-mismatch'
+  | 'no-acl-entry'
+  | 'resource-required'
+  | 'acl-required'
+  | 'policy-invalid'
 
 /** How one policy of the tree came out; `parts` explain `allOf` and `anyOf`. */
 export interface Explanation {
@@ -23,7 +34,9 @@ export interface Decision {
   /** `allowed`, or the reason of `nearest`. */
   readonly reason: DecisionReason
   readonly explanation: Explanation
-  /** The rule that stands between the caller and the access with the fewest other facts missing; `null` when allowed. */
+  /**
+   * The rule that stands between the caller and the access with the fewest other facts missing; `null` when allowed.
+   */
   readonly nearest: Explanation | null
 }
 
@@ -33,53 +46,73 @@ export interface Decision {
  * @param policy the policy as data
  * @param facts the principal, and the resource and ACL answers that the policy needs
  */
-export function decide (policy: Policy, facts: Facts): Decision {
+export function decide(policy: Policy, facts: Facts): Decision {
   const explanation = explain(policy, facts, '')
   const allowed = evaluate(policy, facts) === 'allowed'
   const nearest = allowed ? null : leafOf(explanation)
   return { allowed, reason: nearest?.reason ?? 'allowed', explanation, nearest }
 }
 
-function explain (policy: Policy, facts: Facts, path: string): Explanation {
+function explain(policy: Policy, facts: Facts, path: string): Explanation {
   const rule = path === '' ? policy.kind : `${path}.${policy.kind}`
   const outcome = evaluate(policy, facts)
-  const parts = policy.kind === 'allOf' || policy.kind === 'anyOf'
-    ? policy.policies.map((part, index) => explain(part, facts, `${rule}.${index}`))
-    : []
+  const parts =
+    policy.kind === 'allOf' || policy.kind === 'anyOf'
+      ? policy.policies.map((part, index) => explain(part, facts, `${rule}.${index}`))
+      : []
   if (parts.length === 0) return { rule, policy, outcome, ...judge(policy, facts, outcome), parts }
   const nearest = outcome === 'allowed' ? null : nearestOf(policy, parts)
   return { rule, policy, outcome, reason: nearest?.reason ?? 'allowed', missing: nearest?.missing ?? null, parts }
 }
 
-function judge (policy: Policy, facts: Facts, outcome: Outcome): Pick<Explanation, 'reason' | 'missing'> {
+function judge(policy: Policy, facts: Facts, outcome: Outcome): Pick<Explanation, 'reason' | 'missing'> {
   if (outcome === 'allowed') return { reason: 'allowed', missing: null }
   if (facts.principal === null) return { reason: 'unauthenticated', missing: 'an authenticated principal' }
-  if (policy.kind === 'allOf' || policy.kind === 'anyOf') return { reason: 'policy-invalid', missing: 'a policy with parts' }
+  if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
+    return { reason: 'policy-invalid', missing: 'a policy with parts' }
+  }
   if (evaluateRule(policy, facts.principal, facts) === 'undecided') return undecided(policy, facts)
   return refusal(policy, facts.principal.scopes)
 }
 
-function undecided (rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'missing'> {
+function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'missing'> {
   return facts.resource == null
     ? { reason: 'resource-required', missing: `a resource for ${rule.kind}` }
     : { reason: 'acl-required', missing: 'answers from the access control list' }
 }
 
-function refusal (rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
+function refusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
   switch (rule.kind) {
-    case 'role': return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }
-    case 'scope': return { reason: 'scope-missing', missing: `scope ${rule.allOf.filter(token => !holds(scopes, token)).join(' ')}` }
-    case 'actor': return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }
-    case 'client': return { reason: 'client-mismatch', missing: `a token of the client ${rule.clientId} itself` }
-    case 'owner': return { reason: 'not-owner', missing: `subject in resource.${rule.attribute}` }
-    case 'attribute': return { reason: 'attribute-mismatch', missing: `resource.${rule.attribute} in ${JSON.stringify(rule.anyOf)}` }
-    case 'acl': return { reason: 'no-acl-entry', missing: `permission ${rule.permission} on ${rule.resourceType} of resource.${rule.attribute}` }
-    default: return { reason: 'policy-invalid', missing: 'a policy of a known kind' }
+    case 'role':
+      return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }
+    case 'scope':
+      return {
+        reason: 'scope-missing',
+        missing: `scope ${rule.allOf.filter(token => !holds(scopes, token)).join(' ')}`
+      }
+    case 'actor':
+      return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }
+    case 'client':
+      return { reason: 'client-mismatch', missing: `a token of the client ${rule.clientId} itself` }
+    case 'owner':
+      return { reason: 'not-owner', missing: `subject in resource.${rule.attribute}` }
+    case 'attribute':
+      return { reason: 'attribute-mismatch', missing: `resource.${rule.attribute} in ${JSON.stringify(rule.anyOf)}` }
+    case 'acl':
+      return {
+        reason: 'no-acl-entry',
+        missing: `permission ${rule.permission} on ${rule.resourceType} of resource.${rule.attribute}`
+      }
+    default:
+      return { reason: 'policy-invalid', missing: 'a policy of a known kind' }
   }
 }
 
-/** Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, of equal ones the first that looks at the resource. */
-function nearestOf (policy: Policy, parts: readonly Explanation[]): Explanation | null {
+/**
+ * Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, of equal ones the
+ * first that looks at the resource.
+ */
+function nearestOf(policy: Policy, parts: readonly Explanation[]): Explanation | null {
   const open = parts.filter(part => part.outcome !== 'allowed')
   if (policy.kind === 'allOf') return leafOf(open.find(part => part.outcome === 'denied') ?? open[0])
   const fewest = Math.min(...open.map(missingRules))
@@ -87,12 +120,12 @@ function nearestOf (policy: Policy, parts: readonly Explanation[]): Explanation 
   return leafOf(closest.find(part => looksAtResource(part.policy)) ?? closest[0])
 }
 
-function leafOf (explanation: Explanation | undefined): Explanation | null {
+function leafOf(explanation: Explanation | undefined): Explanation | null {
   if (explanation === undefined) return null
   return explanation.parts.length === 0 ? explanation : nearestOf(explanation.policy, explanation.parts)
 }
 
-function missingRules (explanation: Explanation): number {
+function missingRules(explanation: Explanation): number {
   if (explanation.outcome === 'allowed') return 0
   if (explanation.parts.length === 0) return 1
   const counts = explanation.parts.map(missingRules)
@@ -100,10 +133,16 @@ function missingRules (explanation: Explanation): number {
 }
 
 /** Whether a policy, or a part of it, needs the resource. */
-export function looksAtResource (policy: Policy): boolean {
+export function looksAtResource(policy: Policy): boolean {
   switch (policy.kind) {
-    case 'owner': case 'attribute': case 'acl': return true
-    case 'allOf': case 'anyOf': return policy.policies.some(looksAtResource)
-    default: return false
+    case 'owner':
+    case 'attribute':
+    case 'acl':
+      return true
+    case 'allOf':
+    case 'anyOf':
+      return policy.policies.some(looksAtResource)
+    default:
+      return false
   }
 }

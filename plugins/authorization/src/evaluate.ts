@@ -26,53 +26,74 @@ export type Rule = Exclude<Policy, { readonly kind: 'allOf' | 'anyOf' }>
  * Decides with the facts at hand, in three values: what is `undecided` before the body is parsed is asked again when
  * the resource is loaded. Nothing is allowed to a caller that is not authenticated, nor by an empty or unknown policy.
  */
-export function evaluate (policy: Policy, facts: Facts): Outcome {
+export function evaluate(policy: Policy, facts: Facts): Outcome {
   if (facts.principal === null) return 'denied'
   switch (policy.kind) {
-    case 'allOf': return evaluateAll(policy.policies, facts)
-    case 'anyOf': return evaluateAny(policy.policies, facts)
-    default: return evaluateRule(policy, facts.principal, facts)
+    case 'allOf':
+      return evaluateAll(policy.policies, facts)
+    case 'anyOf':
+      return evaluateAny(policy.policies, facts)
+    default:
+      return evaluateRule(policy, facts.principal, facts)
   }
 }
 
 /** The outcome of one rule for an authenticated principal. */
-export function evaluateRule (rule: Rule, principal: Principal, facts: Facts): Outcome {
+export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Outcome {
   switch (rule.kind) {
-    case 'role': return verdict(rule.anyOf.some(name => holds(principal.roles, name)))
-    case 'scope': return verdict(rule.allOf.length > 0 && rule.allOf.every(token => holds(principal.scopes, token)))
-    case 'actor': return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
-    case 'client': return verdict(isClientItself(principal, rule.clientId))
-    case 'owner': return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
-    case 'attribute': return overResource(facts, resource => verdict(rule.anyOf.some(value => equal(value, resource[rule.attribute]))))
-    case 'acl': return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
-    default: return 'denied'
+    case 'role':
+      return verdict(rule.anyOf.some(name => holds(principal.roles, name)))
+    case 'scope':
+      return verdict(rule.allOf.length > 0 && rule.allOf.every(token => holds(principal.scopes, token)))
+    case 'actor':
+      return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
+    case 'client':
+      return verdict(isClientItself(principal, rule.clientId))
+    case 'owner':
+      return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
+    case 'attribute':
+      return overResource(facts, resource => verdict(rule.anyOf.some(value => equal(value, resource[rule.attribute]))))
+    case 'acl':
+      return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
+    default:
+      return 'denied'
   }
 }
 
 /** A client is the subject of its own tokens. @see RFC 9068 §2.2 */
-function isClientItself ({ clientId, subject, actor, sessionId }: Principal, wanted: string): boolean {
+function isClientItself({ clientId, subject, actor, sessionId }: Principal, wanted: string): boolean {
   return clientId === wanted && subject === wanted && actor === null && sessionId === null
 }
 
-/** The principal's subject as rows hold it; `undefined`, which equals no attribute, when it has none that a row could hold. */
-export function ownerText (principal: Principal): string | undefined {
+/**
+ * The principal's subject as rows hold it; `undefined`, which equals no attribute, when it has none that a row could
+ * hold.
+ */
+export function ownerText(principal: Principal): string | undefined {
   const text = typeof principal.subject === 'string' ? comparableText(principal.subject) : null
   return text === null || text === '' ? undefined : text
 }
 
-/** The question that an ACL rule asks about this resource, `null` when the resource has no id that an entry could name. */
-export function accessQuestion (rule: Extract<Policy, { kind: 'acl' }>, resource: Resource): AccessQuestion | null {
+/**
+ * The question that an ACL rule asks about this resource, `null` when the resource has no id that an entry could name.
+ */
+export function accessQuestion(rule: Extract<Policy, { kind: 'acl' }>, resource: Resource): AccessQuestion | null {
   const resourceId = comparableText(resource[rule.attribute])
   return resourceId === null ? null : { resourceType: rule.resourceType, resourceId, permission: rule.permission }
 }
 
-function evaluateAcl (rule: Extract<Policy, { kind: 'acl' }>, principal: Principal, resource: Resource, facts: Facts): Outcome {
+function evaluateAcl(
+  rule: Extract<Policy, { kind: 'acl' }>,
+  principal: Principal,
+  resource: Resource,
+  facts: Facts
+): Outcome {
   const question = accessQuestion(rule, resource)
   if (question === null || ownerText(principal) === undefined) return 'denied'
   return facts.hasAccess === undefined ? 'undecided' : verdict(facts.hasAccess(question))
 }
 
-function evaluateAll (policies: readonly Policy[], facts: Facts): Outcome {
+function evaluateAll(policies: readonly Policy[], facts: Facts): Outcome {
   let outcome: Outcome = policies.length === 0 ? 'denied' : 'allowed'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
@@ -82,7 +103,7 @@ function evaluateAll (policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function evaluateAny (policies: readonly Policy[], facts: Facts): Outcome {
+function evaluateAny(policies: readonly Policy[], facts: Facts): Outcome {
   let outcome: Outcome = 'denied'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
@@ -92,21 +113,21 @@ function evaluateAny (policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function overResource (facts: Facts, decide: (resource: Resource) => Outcome): Outcome {
+function overResource(facts: Facts, decide: (resource: Resource) => Outcome): Outcome {
   return facts.resource == null ? 'undecided' : decide(facts.resource)
 }
 
 /** Exact membership of an array: a user's own slot may hold a string, whose `includes` would find substrings. */
-export function holds (list: unknown, wanted: string): boolean {
+export function holds(list: unknown, wanted: string): boolean {
   return Array.isArray(list) && list.includes(wanted)
 }
 
-function equal (wanted: string | number | boolean | null, found: unknown): boolean {
+function equal(wanted: string | number | boolean | null, found: unknown): boolean {
   if (wanted === null) return found === null
   const text = comparableText(wanted)
   return text !== null && text === comparableText(found)
 }
 
-function verdict (allowed: boolean): Outcome {
+function verdict(allowed: boolean): Outcome {
   return allowed ? 'allowed' : 'denied'
 }

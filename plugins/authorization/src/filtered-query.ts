@@ -9,8 +9,27 @@ interface NamedTable {
 
 /** What would take the filtered table out of a query again, or add rows beside it, or change rows. */
 const REFUSED = [
-  'from', 'into', 'table', 'fromRaw', 'fromJS', 'withSchema', 'union', 'unionAll', 'intersect', 'except', 'columnInfo',
-  'insert', 'upsert', 'update', 'updateFrom', 'increment', 'decrement', 'delete', 'del', 'truncate', 'using'
+  'from',
+  'into',
+  'table',
+  'fromRaw',
+  'fromJS',
+  'withSchema',
+  'union',
+  'unionAll',
+  'intersect',
+  'except',
+  'columnInfo',
+  'insert',
+  'upsert',
+  'update',
+  'updateFrom',
+  'increment',
+  'decrement',
+  'delete',
+  'del',
+  'truncate',
+  'using'
 ] as const
 /** Methods of a query that reads. */
 const READING: readonly unknown[] = ['select', 'first', 'pluck']
@@ -21,9 +40,10 @@ const prototypes = new WeakMap<object, object>()
  * Puts `(select * from table where condition) as table` in the place of a query's table: whatever is asked of the query
  * before or after (conditions with OR, their removal, copies, its use as a subquery), only rows of that table come out.
  * From then on the query, and each copy of it, refuses another table, a set operation and a change.
- * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID` when the query is not a plain one over one table
+ * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID` when the query is not a plain one over one
+ * table
  */
-export function replaceTable (query: Knex.QueryBuilder, sql: string, bindings: readonly string[]): void {
+export function replaceTable(query: Knex.QueryBuilder, sql: string, bindings: readonly string[]): void {
   const { table, alias } = namedTable(query)
   const named = table === alias ? table : `${table} as ${alias}`
   const filtered: Knex.QueryBuilder = query.client.queryBuilder().select('*').from(named)
@@ -35,15 +55,17 @@ export function replaceTable (query: Knex.QueryBuilder, sql: string, bindings: r
 }
 
 /** Knex has no public view of a query's table and method: they are read where it keeps them. */
-function single (
-  query: Knex.QueryBuilder
-): { readonly table?: unknown, readonly schema?: unknown, readonly only?: unknown } {
+function single(query: Knex.QueryBuilder): {
+  readonly table?: unknown
+  readonly schema?: unknown
+  readonly only?: unknown
+} {
   const found: unknown = Reflect.get(query, '_single')
   if (typeof found === 'object' && found !== null) return found
   throw new InvalidFilterError('this version of knex does not show the table of a query')
 }
 
-function namedTable (query: Knex.QueryBuilder): NamedTable {
+function namedTable(query: Knex.QueryBuilder): NamedTable {
   const statements: unknown = Reflect.get(query, '_statements')
   if (!Array.isArray(statements) || !READING.includes(Reflect.get(query, '_method'))) {
     throw new InvalidFilterError('the query does not read')
@@ -66,12 +88,12 @@ function namedTable (query: Knex.QueryBuilder): NamedTable {
   return { alias: entry[0], table: entry[1] }
 }
 
-function unqualified (name: string): string {
+function unqualified(name: string): string {
   return name.slice(name.lastIndexOf('.') + 1)
 }
 
 /** The prototype of filtered queries on top of that of knex's; a copy of a filtered query is one as well. */
-function guardedPrototype (prototype: unknown): object {
+function guardedPrototype(prototype: unknown): object {
   if (typeof prototype !== 'object' || prototype === null) throw new InvalidFilterError('this is no query of knex')
   const known = prototypes.get(prototype)
   if (known !== undefined) return known
@@ -79,13 +101,13 @@ function guardedPrototype (prototype: unknown): object {
   if (typeof original !== 'function') throw new InvalidFilterError('this is no query of knex')
   const guarded: object = Object.create(prototype)
   for (const name of REFUSED) {
-    const value = function refuseOnFilteredQuery (): never {
+    const value = function refuseOnFilteredQuery(): never {
       throw new InvalidFilterError(`${name} on a filtered query would go around the filter; use it as a subquery`)
     }
     Object.defineProperty(guarded, name, { value })
   }
   // Knex copies a query by `new this.constructor(client)`.
-  const value = function filteredQuery (client: unknown): object {
+  const value = function filteredQuery(client: unknown): object {
     const copy: object = Reflect.construct(original, [client])
     return Object.setPrototypeOf(copy, guarded)
   }

@@ -28,7 +28,8 @@ declare module 'fastify' {
     resource: Resource | null
     /**
      * Decides a policy inside a handler and throws the refusal: 401, 403, or 404 for a resource that is hidden.
-     * @param resource what the policy decides over; `null` or `undefined` when it was not found, left out for a policy that needs none
+     * @param resource what the policy decides over; `null` or `undefined` when it was not found, left out for a policy
+     * that needs none
      */
     authorize: (policy: Policy, ...resource: [resource?: Resource | null | undefined]) => Promise<void>
     /** `applyFilter` for this request's principal. Not async: the query is returned, not run. */
@@ -41,36 +42,36 @@ declare module 'fastify' {
  * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without
  * `config.access` fails the boot, and so does a policy that could not decide. Register it after authentication.
  */
-function authorization (fastify: FastifyInstance, options: AuthorizationOptions, done: () => void): void {
+function authorization(fastify: FastifyInstance, options: AuthorizationOptions, done: () => void): void {
   const resolved = resolveOptions(options)
   requireRouteDeclaration(fastify, 'access')
   fastify.decorate(ROUTES, collectRoutePolicies(fastify, resolved.db !== null))
 
   fastify.decorateRequest('resource', null)
-  fastify.decorateRequest('authorize', async function authorize (this: FastifyRequest, policy, ...found) {
+  fastify.decorateRequest('authorize', async function authorize(this: FastifyRequest, policy, ...found) {
     const mistakes = policyMistakes(policy, 'policy')
     if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
     // A resource that was looked for and is undefined was not found; one that was not given is another thing.
-    const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : found[0] ?? null, resolved)
+    const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : (found[0] ?? null), resolved)
     if (refusal !== undefined) throw refusal
   })
-  fastify.decorateRequest('visible', function visible (this: FastifyRequest, query, policy, mapping) {
+  fastify.decorateRequest('visible', function visible(this: FastifyRequest, query, policy, mapping) {
     return applyFilter(query, policy, this.principal, mapping)
   })
 
-  fastify.addHook('onRequest', function authorizeBeforeParsing (request, _reply, next) {
+  fastify.addHook('onRequest', function authorizeBeforeParsing(request, _reply, next) {
     const { access } = request.routeOptions.config
     next(access === undefined || access === 'public' ? undefined : refuseEarly(request, access))
   })
 
-  fastify.addHook('preHandler', function authorizeResource (request, _reply, next) {
+  fastify.addHook('preHandler', function authorizeResource(request, _reply, next) {
     const { access, resource } = request.routeOptions.config
     if (resource === undefined && typeof access !== 'object') next()
     else decideOver(request).then(() => next(), next)
   })
   done()
 
-  async function decideOver (request: FastifyRequest): Promise<void> {
+  async function decideOver(request: FastifyRequest): Promise<void> {
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
     // A query builder's `first()` answers undefined, whatever the type says.
@@ -82,4 +83,8 @@ function authorization (fastify: FastifyInstance, options: AuthorizationOptions,
   }
 }
 
-export default fastifyPlugin(authorization, { name: '@sallyport/authorization', fastify: '5.x', decorators: { request: ['principal'] } })
+export default fastifyPlugin(authorization, {
+  name: '@sallyport/authorization',
+  fastify: '5.x',
+  decorators: { request: ['principal'] }
+})

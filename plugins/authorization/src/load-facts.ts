@@ -9,7 +9,12 @@ import type { ResolvedOptions } from './options.ts'
  * decision open, and then once.
  * @throws {AclUnavailableError} `SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE` when it does not answer in time
  */
-export async function loadFacts (policy: Policy, principal: Principal, resource: Resource | null, options: ResolvedOptions): Promise<Facts> {
+export async function loadFacts(
+  policy: Policy,
+  principal: Principal,
+  resource: Resource | null,
+  options: ResolvedOptions
+): Promise<Facts> {
   const facts: Facts = { principal, resource }
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
   if (options.db === null) throw new InvalidPolicyError('an acl rule needs the option acl.db')
@@ -17,16 +22,22 @@ export async function loadFacts (policy: Policy, principal: Principal, resource:
   return { principal, resource, hasAccess: await within(options.timeoutMs, answers) }
 }
 
-function questionsOf (policy: Policy, resource: Resource): AccessQuestion[] {
-  if (policy.kind === 'allOf' || policy.kind === 'anyOf') return policy.policies.flatMap(part => questionsOf(part, resource))
+function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
+  if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
+    return policy.policies.flatMap(part => questionsOf(part, resource))
+  }
   const question = policy.kind === 'acl' ? accessQuestion(policy, resource) : null
   return question === null ? [] : [question]
 }
 
 /** An outage often shows as silence, not as an error: a pool that waits for a connection waits a minute by default. */
-async function within<T> (timeoutMs: number, answer: Promise<T>): Promise<T> {
+async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(reject, timeoutMs, new Error(`The access control list did not answer within ${timeoutMs} ms`))
+  const timer = setTimeout(
+    reject,
+    timeoutMs,
+    new Error(`The access control list did not answer within ${timeoutMs} ms`)
+  )
   try {
     return await Promise.race([answer, silence])
   } catch (cause) {

@@ -6,34 +6,48 @@ import type { DeclaredRoute } from './route-policies.ts'
 export const ROUTES = Symbol('sallyport.authorization.routes')
 
 /**
- * Who may call what, as stable text: a line for each route, sorted, with its policy. Made for a snapshot in CI, so that a
- * change of access is seen in review.
+ * Who may call what, as stable text: a line for each route, sorted, with its policy. Made for a snapshot in CI, so that
+ * a change of access is seen in review.
  * @param fastify an instance with the authorization plugin, after `ready()`
  */
-export function authorizationMatrix (fastify: FastifyInstance): string {
+export function authorizationMatrix(fastify: FastifyInstance): string {
   const routes = fastify.getDecorator<readonly DeclaredRoute[]>(ROUTES).filter(({ method }) => method !== 'HEAD')
-  const rows = routes.map(({ method, url, access }) => ({ route: `${method} ${url}`, key: `${url} ${method}`, access: accessText(access) }))
+  const rows = routes.map(({ method, url, access }) => ({
+    route: `${method} ${url}`,
+    key: `${url} ${method}`,
+    access: accessText(access)
+  }))
   const width = Math.max(0, ...rows.map(({ route }) => route.length))
-  const lines = rows.sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0).map(({ route, access }) => `${route.padEnd(width)}  ${access}`)
+  const lines = rows
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ route, access }) => `${route.padEnd(width)}  ${access}`)
   return [...lines, ''].join('\n')
 }
 
 /** A policy on one line: `allOf(scope(orders:write), owner(customerId))`. */
-export function policyText (policy: Policy): string {
+export function policyText(policy: Policy): string {
   switch (policy.kind) {
-    case 'role': return `role(${policy.anyOf.join(' | ')})`
-    case 'scope': return `scope(${policy.allOf.join(' & ')})`
-    case 'actor': return `actor(${policy.clientId})`
-    case 'client': return `client(${policy.clientId})`
-    case 'owner': return `owner(${policy.attribute})`
-    case 'attribute': return `attribute(${policy.attribute} in ${JSON.stringify(policy.anyOf)})`
-    case 'acl': return `acl(${policy.permission} on ${policy.resourceType} ${policy.attribute})`
-    default: return `${policy.kind}(${policy.policies.map(policyText).join(', ')})`
+    case 'role':
+      return `role(${policy.anyOf.join(' | ')})`
+    case 'scope':
+      return `scope(${policy.allOf.join(' & ')})`
+    case 'actor':
+      return `actor(${policy.clientId})`
+    case 'client':
+      return `client(${policy.clientId})`
+    case 'owner':
+      return `owner(${policy.attribute})`
+    case 'attribute':
+      return `attribute(${policy.attribute} in ${JSON.stringify(policy.anyOf)})`
+    case 'acl':
+      return `acl(${policy.permission} on ${policy.resourceType} ${policy.attribute})`
+    default:
+      return `${policy.kind}(${policy.policies.map(policyText).join(', ')})`
   }
 }
 
 /** An access declaration on one line: `public`, `authenticated` or the policy. */
-export function accessText (access: RouteAccess | undefined): string {
+export function accessText(access: RouteAccess | undefined): string {
   if (access === undefined) return 'undeclared'
   return typeof access === 'string' ? access : policyText(access)
 }

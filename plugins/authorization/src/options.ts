@@ -23,7 +23,7 @@ export interface ResolvedOptions {
 }
 
 /** Fills in the defaults. */
-export function resolveOptions (options: AuthorizationOptions): ResolvedOptions {
+export function resolveOptions(options: AuthorizationOptions): ResolvedOptions {
   return Object.freeze({
     db: options.acl?.db ?? null,
     timeoutMs: options.acl?.timeoutMs ?? 2000,

@@ -15,31 +15,37 @@ export interface DeclaredRoute {
  * lists all mistakes. Routes without any declaration are the concern of `requireRouteDeclaration`.
  * @returns the list that grows with the routes
  */
-export function collectRoutePolicies (fastify: FastifyInstance, hasAcl: boolean): readonly DeclaredRoute[] {
+export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean): readonly DeclaredRoute[] {
   const routes: DeclaredRoute[] = []
   const mistakes = new Set<string>()
 
-  fastify.addHook('onRoute', function collectPolicy (route: RouteOptions) {
+  fastify.addHook('onRoute', function collectPolicy(route: RouteOptions) {
     for (const method of [route.method].flat()) {
       routes.push({ method, url: route.url, access: route.config?.access })
       for (const mistake of routeMistakes(route, hasAcl)) mistakes.add(`${method} ${route.url}: ${mistake}`)
     }
   })
 
-  fastify.addHook('onReady', function refuseInvalidPolicies (done) {
+  fastify.addHook('onReady', function refuseInvalidPolicies(done) {
     // Fastify adds a HEAD route to each GET route: what is wrong with both is said once.
-    const listed = [...mistakes].filter(mistake => !mistake.startsWith('HEAD ') || !mistakes.has(mistake.replace('HEAD', 'GET'))).sort()
+    const listed = [...mistakes]
+      .filter(mistake => !mistake.startsWith('HEAD ') || !mistakes.has(mistake.replace('HEAD', 'GET')))
+      .sort()
     done(listed.length === 0 ? undefined : new InvalidPoliciesError(listed.join('; ')))
   })
   return routes
 }
 
-function routeMistakes (route: RouteOptions, hasAcl: boolean): string[] {
+function routeMistakes(route: RouteOptions, hasAcl: boolean): string[] {
   const access = route.config?.access
   if (access === undefined || access === 'public' || access === 'authenticated') return []
   const mistakes = policyMistakes(access)
   if (mistakes.length > 0) return mistakes
-  if (looksAtResource(access) && route.config?.resource === undefined) mistakes.push('the policy decides over a resource, but config.resource is missing')
-  if (asksAcl(access) && !hasAcl) mistakes.push('the policy asks the access control list, but the option acl is missing')
+  if (looksAtResource(access) && route.config?.resource === undefined) {
+    mistakes.push('the policy decides over a resource, but config.resource is missing')
+  }
+  if (asksAcl(access) && !hasAcl) {
+    mistakes.push('the policy asks the access control list, but the option acl is missing')
+  }
   return mistakes
 }

@@ -4,51 +4,66 @@ import type { Policy } from '@sallyport/security-context'
 const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 
 /**
- * What keeps a policy from deciding anything: unknown kinds, empty lists (an empty `allOf` would allow everybody), names
- * that can never match. Policies may come from JavaScript or JSON, so nothing is taken from the type.
+ * What keeps a policy from deciding anything: unknown kinds, empty lists (an empty `allOf` would allow everybody),
+ * names that can never match. Policies may come from JavaScript or JSON, so nothing is taken from the type.
  * @returns one sentence for each mistake with the path of the policy; empty when the policy is sound
  */
-export function policyMistakes (policy: unknown, path = 'access'): string[] {
+export function policyMistakes(policy: unknown, path = 'access'): string[] {
   if (!isRecord(policy)) return [`${path} is not a policy`]
   switch (policy.kind) {
-    case 'role': return listMistakes(policy.anyOf, `${path}.role`, isText)
-    case 'scope': return listMistakes(policy.allOf, `${path}.scope`, value => typeof value === 'string' && SCOPE_TOKEN.test(value))
-    case 'actor': case 'client': return textMistakes(policy, path, ['clientId'])
-    case 'owner': return textMistakes(policy, path, ['attribute'])
-    case 'attribute': return [...textMistakes(policy, path, ['attribute']), ...listMistakes(policy.anyOf, `${path}.attribute`, isComparable)]
-    case 'acl': return textMistakes(policy, path, ['resourceType', 'permission', 'attribute'])
-    case 'allOf': case 'anyOf': return partMistakes(policy.policies, `${path}.${policy.kind}`)
-    default: return [`${path} has the unknown kind ${JSON.stringify(policy.kind)}`]
+    case 'role':
+      return listMistakes(policy.anyOf, `${path}.role`, isText)
+    case 'scope':
+      return listMistakes(policy.allOf, `${path}.scope`, value => typeof value === 'string' && SCOPE_TOKEN.test(value))
+    case 'actor':
+    case 'client':
+      return textMistakes(policy, path, ['clientId'])
+    case 'owner':
+      return textMistakes(policy, path, ['attribute'])
+    case 'attribute':
+      return [
+        ...textMistakes(policy, path, ['attribute']),
+        ...listMistakes(policy.anyOf, `${path}.attribute`, isComparable)
+      ]
+    case 'acl':
+      return textMistakes(policy, path, ['resourceType', 'permission', 'attribute'])
+    case 'allOf':
+    case 'anyOf':
+      return partMistakes(policy.policies, `${path}.${policy.kind}`)
+    default:
+      return [`${path} has the unknown kind ${JSON.stringify(policy.kind)}`]
   }
 }
 
 /** Whether the policy, or a part of it, asks the access control list. */
-export function asksAcl (policy: Policy): boolean {
-  return policy.kind === 'acl' || ((policy.kind === 'allOf' || policy.kind === 'anyOf') && policy.policies.some(asksAcl))
+export function asksAcl(policy: Policy): boolean {
+  return (
+    policy.kind === 'acl' || ((policy.kind === 'allOf' || policy.kind === 'anyOf') && policy.policies.some(asksAcl))
+  )
 }
 
-function partMistakes (policies: unknown, path: string): string[] {
+function partMistakes(policies: unknown, path: string): string[] {
   if (!Array.isArray(policies) || policies.length === 0) return [`${path} is empty`]
   return policies.flatMap((policy: unknown, index) => policyMistakes(policy, `${path}.${index}`))
 }
 
-function listMistakes (values: unknown, path: string, isSound: (value: unknown) => boolean): string[] {
+function listMistakes(values: unknown, path: string, isSound: (value: unknown) => boolean): string[] {
   if (!Array.isArray(values) || values.length === 0) return [`${path} is empty`]
   return values.filter(value => !isSound(value)).map(value => `${path} cannot match ${String(JSON.stringify(value))}`)
 }
 
-function textMistakes (policy: Readonly<Record<string, unknown>>, path: string, keys: readonly string[]): string[] {
+function textMistakes(policy: Readonly<Record<string, unknown>>, path: string, keys: readonly string[]): string[] {
   return keys.filter(key => !isText(policy[key])).map(key => `${path}.${String(policy.kind)} has no ${key}`)
 }
 
-function isText (value: unknown): boolean {
+function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '' && value.trim() === value
 }
 
-function isComparable (value: unknown): boolean {
+function isComparable(value: unknown): boolean {
   return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value)
 }
 
-function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

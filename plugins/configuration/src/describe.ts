@@ -1,17 +1,23 @@
 import type { SettingSchema } from './schema.ts'
 
 /** A table of every setting: name, value, origin. Secrets are hidden, and so are credentials inside URLs. */
-export function describeSettings (
-  schemas: Readonly<Record<string, SettingSchema>>, values: Readonly<Record<string, unknown>>, origins: Readonly<Record<string, string>>
+export function describeSettings(
+  schemas: Readonly<Record<string, SettingSchema>>,
+  values: Readonly<Record<string, unknown>>,
+  origins: Readonly<Record<string, string>>
 ): string {
-  const rows = Object.keys(schemas).sort().map(key => [key, shownValue(schemas[key], values[key]), origins[key] ?? 'not set'] as const)
+  const rows = Object.keys(schemas)
+    .sort()
+    .map(key => [key, shownValue(schemas[key], values[key]), origins[key] ?? 'not set'] as const)
   const keyWidth = Math.max(0, ...rows.map(([key]) => key.length))
   const valueWidth = Math.max(0, ...rows.map(([, value]) => value.length))
-  return rows.map(([key, value, origin]) => `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${origin}`).join('\n')
+  return rows
+    .map(([key, value, origin]) => `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${origin}`)
+    .join('\n')
 }
 
 /** How a value may be printed. */
-export function shownValue (schema: SettingSchema | undefined, value: unknown): string {
+export function shownValue(schema: SettingSchema | undefined, value: unknown): string {
   if (value === undefined) return '-'
   if (schema?.secret === true) return '[secret]'
   return JSON.stringify(value).replaceAll(/:\/\/[^/@\s"]*@/g, '://[secret]@')

@@ -8,7 +8,10 @@ import { STRICT } from './validate.ts'
 export { loadSettings, type DeepReadonly, type Settings, type SettingsSources } from './load-settings.ts'
 export * as errors from './errors.ts'
 
-/** The app's settings, merged by the app: `declare module '@sallyport/configuration' { interface AppSettings { issuer: string } }`. */
+/**
+ * The app's settings, merged by the app: `declare module '@sallyport/configuration' { interface AppSettings { issuer:
+ * string } }`.
+ */
 export interface AppSettings {}
 
 /** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
@@ -22,12 +25,18 @@ declare module 'fastify' {
 }
 
 /** Decorates `fastify.settings` with validated, frozen settings; a mistake fails the boot and names every mistake. */
-async function configuration (fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
+async function configuration(fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
   const settings = 'settings' in options ? options.settings : loadSettings(options)
   // A copy of the top level, because @fastify/env writes to the schema and to the data it is given.
   const schema = { ...settings.schema }
   const data = { ...(settings.values as object) }
-  await fastify.register(fastifyEnv, { confKey: 'settings', schema, data, env: false, ajv: { customOptions: STRICT } as never })
+  await fastify.register(fastifyEnv, {
+    confKey: 'settings',
+    schema,
+    data,
+    env: false,
+    ajv: { customOptions: STRICT } as never
+  })
   Object.freeze(fastify.settings)
 }
 

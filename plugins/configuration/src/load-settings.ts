@@ -7,8 +7,11 @@ import { readEnvironment, readFiles, type Found } from './sources.ts'
 import { checkValues, coerceStrings } from './validate.ts'
 
 /** A value that nothing can change. */
-export type DeepReadonly<T> = T extends (infer Item)[] ? ReadonlyArray<DeepReadonly<Item>>
-  : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? ReadonlyArray<DeepReadonly<Item>>
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T
 
 /** Where settings come from. */
 export interface SettingsSources<S extends TObject> {
@@ -38,7 +41,7 @@ export interface Settings<T> {
  * files and unknown variables that begin with `SALLYPORT_` are mistakes.
  * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`, with every mistake and the origin of its value
  */
-export function loadSettings<S extends TObject> (sources: SettingsSources<S>): Settings<Static<S>> {
+export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Settings<Static<S>> {
   const { schema, environment } = sources
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
   const files = readFiles(schemas, sources.files ?? [])
@@ -49,8 +52,12 @@ export function loadSettings<S extends TObject> (sources: SettingsSources<S>): S
   const violations = new Map([...checked.violations, ...coerced.violations])
 
   const mistakes = [
-    ...schemaMistakes(schemas), ...files.mistakes, ...variables.mistakes,
-    ...[...violations].filter(([key]) => found.has(key) || !isMentioned(key, variables.mistakes)).map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
+    ...schemaMistakes(schemas),
+    ...files.mistakes,
+    ...variables.mistakes,
+    ...[...violations]
+      .filter(([key]) => found.has(key) || !isMentioned(key, variables.mistakes))
+      .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]
   if (mistakes.length > 0) throw new ConfigurationError(messageOf(mistakes))
@@ -58,25 +65,27 @@ export function loadSettings<S extends TObject> (sources: SettingsSources<S>): S
   const values = deepFreeze(checked.values) as DeepReadonly<Static<S>>
   const misfits = sources.mistakes?.(values) ?? []
   if (misfits.length > 0) throw new ConfigurationError(messageOf(misfits))
-  const origins = Object.freeze(Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default'])))
+  const origins = Object.freeze(
+    Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default']))
+  )
   return Object.freeze({ values, origins, schema, describe: () => describeSettings(schemas, checked.values, origins) })
 }
 
-function valuesOf (found: ReadonlyMap<string, Found>): Record<string, unknown> {
+function valuesOf(found: ReadonlyMap<string, Found>): Record<string, unknown> {
   return Object.fromEntries([...found].map(([key, { value }]) => [key, value]))
 }
 
 /** A setting whose source is broken is not also reported as missing. */
-function isMentioned (key: string, mistakes: readonly string[]): boolean {
+function isMentioned(key: string, mistakes: readonly string[]): boolean {
   return mistakes.some(mistake => mistake.startsWith(`${key}: `))
 }
 
-function originText (key: string, found: Found | undefined, schema: SettingSchema | undefined): string {
+function originText(key: string, found: Found | undefined, schema: SettingSchema | undefined): string {
   if (found === undefined) return `set ${environmentName(key)} or, for a secret, ${environmentName(key)}_FILE`
   return schema?.secret === true ? found.origin : `${found.origin}: ${shownValue(schema, found.value)}`
 }
 
-function demoMistakes (schemas: Readonly<Record<string, SettingSchema>>, found: ReadonlyMap<string, Found>): string[] {
+function demoMistakes(schemas: Readonly<Record<string, SettingSchema>>, found: ReadonlyMap<string, Found>): string[] {
   return [...found].flatMap(([key, { value, origin }]) => {
     const prefix = schemas[key]?.demoPrefix
     const isDemo = prefix !== undefined && typeof value === 'string' && value.startsWith(prefix)
@@ -84,12 +93,13 @@ function demoMistakes (schemas: Readonly<Record<string, SettingSchema>>, found: 
   })
 }
 
-function messageOf (mistakes: readonly string[]): string {
-  const head = mistakes.length === 1 ? 'The configuration has a mistake:' : `The configuration has ${mistakes.length} mistakes:`
+function messageOf(mistakes: readonly string[]): string {
+  const head =
+    mistakes.length === 1 ? 'The configuration has a mistake:' : `The configuration has ${mistakes.length} mistakes:`
   return [head, ...mistakes.map(mistake => `  ${mistake}`)].join('\n')
 }
 
-function deepFreeze<T> (value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     for (const item of Object.values(value)) deepFreeze(item)
     Object.freeze(value)

@@ -25,16 +25,20 @@ export const FORMATS = {
   'secure-origin': (value: string) => isSecureUrl(value) && new URL(value).origin === value
 }
 
-function isSecureUrl (value: string): boolean {
+function isSecureUrl(value: string): boolean {
   if (!URL.canParse(value)) return false
   const { protocol, hostname } = new URL(value)
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
 /** Mistakes of the schema itself: names and defaults that could not work. */
-export function schemaMistakes (schemas: Readonly<Record<string, SettingSchema>>): string[] {
+export function schemaMistakes(schemas: Readonly<Record<string, SettingSchema>>): string[] {
   return Object.entries(schemas).flatMap(([key, schema]) => [
-    ...(/File$/.test(key) ? [`${key}: a name that ends in File would collide with the *_FILE variables (call it ${key.replace(/File$/, 'Path')})`] : []),
+    ...(/File$/.test(key)
+      ? [
+          `${key}: a name that ends in File would collide with the *_FILE variables (call it ${key.replace(/File$/, 'Path')})`
+        ]
+      : []),
     ...(schema.secret === true && schema.default !== undefined ? [`${key}: a secret must not have a default`] : [])
   ])
 }

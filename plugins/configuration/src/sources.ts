@@ -3,15 +3,24 @@ import { environmentName, isOurs } from './names.ts'
 import type { SettingSchema } from './schema.ts'
 
 /** A value as it was found, and where. */
-export interface Found { readonly value: unknown, readonly origin: string }
+export interface Found {
+  readonly value: unknown
+  readonly origin: string
+}
 
 /** What one kind of source holds: values by setting, and what is wrong with it. */
-export interface SourceContent { readonly found: Map<string, Found>, readonly mistakes: readonly string[] }
+export interface SourceContent {
+  readonly found: Map<string, Found>
+  readonly mistakes: readonly string[]
+}
 
 type Schemas = Readonly<Record<string, SettingSchema>>
 
 /** Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. */
-export function readEnvironment (schemas: Schemas, environment: Readonly<Record<string, string | undefined>>): SourceContent {
+export function readEnvironment(
+  schemas: Schemas,
+  environment: Readonly<Record<string, string | undefined>>
+): SourceContent {
   const found = new Map<string, Found>()
   const mistakes: string[] = []
   const known = new Set<string>()
@@ -20,22 +29,26 @@ export function readEnvironment (schemas: Schemas, environment: Readonly<Record<
     const fileName = `${name}_FILE`
     known.add(name).add(fileName)
     const { [name]: value, [fileName]: path } = environment
-    if (value !== undefined && path !== undefined) mistakes.push(`${key}: both ${name} and ${fileName} are set in the environment`)
-    else if (value !== undefined) found.set(key, { value: split(schema, value), origin: `environment ${name}` })
+    if (value !== undefined && path !== undefined) {
+      mistakes.push(`${key}: both ${name} and ${fileName} are set in the environment`)
+    } else if (value !== undefined) found.set(key, { value: split(schema, value), origin: `environment ${name}` })
     else if (path !== undefined) {
       const content = readSecretFile(path)
-      if (content === null) mistakes.push(`${key}: the file ${path}, named by ${fileName} in the environment, cannot be read`)
-      else found.set(key, { value: split(schema, content), origin: `file ${path} (environment ${fileName})` })
+      if (content === null) {
+        mistakes.push(`${key}: the file ${path}, named by ${fileName} in the environment, cannot be read`)
+      } else found.set(key, { value: split(schema, content), origin: `file ${path} (environment ${fileName})` })
     }
   }
   for (const name of Object.keys(environment)) {
-    if (isOurs(name) && environment[name] !== undefined && !known.has(name)) mistakes.push(`${name}: is set in the environment, but there is no such setting`)
+    if (isOurs(name) && environment[name] !== undefined && !known.has(name)) {
+      mistakes.push(`${name}: is set in the environment, but there is no such setting`)
+    }
   }
   return { found, mistakes }
 }
 
 /** Reads JSON files of camelCase settings; a later file wins. */
-export function readFiles (schemas: Schemas, files: readonly string[]): SourceContent {
+export function readFiles(schemas: Schemas, files: readonly string[]): SourceContent {
   const found = new Map<string, Found>()
   const mistakes: string[] = []
   for (const path of files) {
@@ -51,13 +64,13 @@ export function readFiles (schemas: Schemas, files: readonly string[]): SourceCo
   return { found, mistakes }
 }
 
-function split (schema: SettingSchema, value: string): unknown {
+function split(schema: SettingSchema, value: string): unknown {
   if (schema.separator === undefined) return value
   return value.split(schema.separator).filter(item => item !== '')
 }
 
 /** The content without one trailing newline, as editors and `echo` add it; `null` when unreadable. */
-function readSecretFile (path: string): string | null {
+function readSecretFile(path: string): string | null {
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch {
@@ -66,7 +79,7 @@ function readSecretFile (path: string): string | null {
 }
 
 /** The object in a file, or what is wrong with it. The parser's own message is left out: it quotes the content. */
-function readJsonObject (path: string): Record<string, unknown> | string {
+function readJsonObject(path: string): Record<string, unknown> | string {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -75,7 +88,9 @@ function readJsonObject (path: string): Record<string, unknown> | string {
   }
   try {
     const content: unknown = JSON.parse(text)
-    return typeof content === 'object' && content !== null && !Array.isArray(content) ? { ...content } : 'does not hold a JSON object'
+    return typeof content === 'object' && content !== null && !Array.isArray(content)
+      ? { ...content }
+      : 'does not hold a JSON object'
   } catch {
     return 'is not JSON'
   }

@@ -12,12 +12,13 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * The operations server, without authentication: other plugins add what operators read (`/metrics`) to it. Listens
-     * from the main instance's onReady to its onClose when a listener is configured; `operations.listeningOrigin` is its URL.
+     * from the main instance's onReady to its onClose when a listener is configured; `operations.listeningOrigin` is
+     * its URL.
      */
     operations: FastifyInstance
     /**
-     * Makes readiness fail while requests are still served, and lets each response close its connection: call it when the
-     * signal to stop arrives, then `close()` once the load balancer has had time to look.
+     * Makes readiness fail while requests are still served, and lets each response close its connection: call it when
+     * the signal to stop arrives, then `close()` once the load balancer has had time to look.
      */
     startDrain: () => void
   }
@@ -32,26 +33,38 @@ declare module 'fastify' {
  * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS`, from `register`
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, from `ready()` or `listen()`
  */
-async function health (fastify: FastifyInstance, given: HealthOptions): Promise<void> {
+async function health(fastify: FastifyInstance, given: HealthOptions): Promise<void> {
   const options = resolveOptions(given)
   const state: ProcessState = { started: false, draining: false }
-  const startDrain = (): void => { state.draining = true }
+  const startDrain = (): void => {
+    state.draining = true
+  }
   const operations = createOperations(options, state, fastify.log.child({ listener: 'operations' }))
 
   fastify.decorate('operations', operations)
   fastify.decorate('startDrain', startDrain)
   if (options.pressure !== undefined) await shedLoad(fastify, options.pressure)
 
-  fastify.addHook('onReady', async function openOperations () { await listen(operations, options) })
-  fastify.addHook('onListen', function markStarted (next) { state.started = true; next() })
-  fastify.addHook('preClose', function failReadiness (next) { startDrain(); next() })
-  fastify.addHook('onSend', function closeDrainedConnection (request, reply, _payload, next) {
+  fastify.addHook('onReady', async function openOperations() {
+    await listen(operations, options)
+  })
+  fastify.addHook('onListen', function markStarted(next) {
+    state.started = true
+    next()
+  })
+  fastify.addHook('preClose', function failReadiness(next) {
+    startDrain()
+    next()
+  })
+  fastify.addHook('onSend', function closeDrainedConnection(request, reply, _payload, next) {
     // HTTP/2 has no such header and refuses it. @see RFC 9113 §8.2.2
     if (state.draining && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
     next()
   })
   // Runs when the main server has finished what was under way, so probes are answered until then.
-  fastify.addHook('onClose', async function closeOperations () { await operations.close() })
+  fastify.addHook('onClose', async function closeOperations() {
+    await operations.close()
+  })
 }
 
 export default fastifyPlugin(health, { name: '@sallyport/health', fastify: '5.x' })

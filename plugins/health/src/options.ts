@@ -5,10 +5,15 @@ import { HealthOptionsError } from './errors.ts'
 import type { PressureMeter } from './pressure-meter.ts'
 
 /**
- * Decides what becomes of a request while a threshold is passed. Returns nothing to serve it all the same, or the payload
- * to answer with. `type` says which threshold, `value` what was measured.
+ * Decides what becomes of a request while a threshold is passed. Returns nothing to serve it all the same, or the
+ * payload to answer with. `type` says which threshold, `value` what was measured.
  */
-export type PressureHandler = (request: FastifyRequest, reply: FastifyReply, type: string, value: number | undefined) => unknown
+export type PressureHandler = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  type: string,
+  value: number | undefined
+) => unknown
 
 /** Thresholds above which requests of the main listener are shed; a threshold that is left out is not watched. */
 export interface PressureOptions {
@@ -29,9 +34,15 @@ export interface PressureOptions {
 
 /** Options of the health plugin. */
 export interface HealthOptions {
-  /** Where the operations listener listens; without it nothing does. Plain HTTP on a loopback address only. Port 0 takes a free one. */
-  readonly listener?: { readonly host: string, readonly port: number, readonly https?: ServerOptions }
-  /** What the service needs in order to serve; each rejects when it is not there. Run in parallel for each readiness probe. */
+  /**
+   * Where the operations listener listens; without it nothing does. Plain HTTP on a loopback address only. Port 0 takes
+   * a free one.
+   */
+  readonly listener?: { readonly host: string; readonly port: number; readonly https?: ServerOptions }
+  /**
+   * What the service needs in order to serve; each rejects when it is not there. Run in parallel for each readiness
+   * probe.
+   */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
   /** How long one check may take. Default 2000 ms. */
   readonly checkTimeoutMs?: number
@@ -51,36 +62,58 @@ export interface ResolvedOptions {
  * Fills in the defaults.
  * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS`, naming every mistake
  */
-export function resolveOptions ({ listener, checks = {}, checkTimeoutMs = 2000, pressure }: HealthOptions): ResolvedOptions {
+export function resolveOptions({
+  listener,
+  checks = {},
+  checkTimeoutMs = 2000,
+  pressure
+}: HealthOptions): ResolvedOptions {
   const mistakes = [...listenerMistakes(listener), ...pressureMistakes(pressure)]
   if (!isPositiveInteger(checkTimeoutMs)) mistakes.push('checkTimeoutMs must be a positive whole number')
-  for (const [name, check] of Object.entries(checks)) if (typeof check !== 'function') mistakes.push(`checks.${name} must be a function`)
+  for (const [name, check] of Object.entries(checks)) {
+    if (typeof check !== 'function') mistakes.push(`checks.${name} must be a function`)
+  }
   if (mistakes.length > 0) throw new HealthOptionsError(mistakes.join('; '))
   return Object.freeze({ listener, checks, checkTimeoutMs, pressure })
 }
 
-function listenerMistakes (listener: HealthOptions['listener']): string[] {
+function listenerMistakes(listener: HealthOptions['listener']): string[] {
   if (listener === undefined) return []
   const mistakes: string[] = []
-  if (!Number.isInteger(listener.port) || listener.port < 0 || listener.port > 65_535) mistakes.push('listener.port must be a port number')
+  if (!Number.isInteger(listener.port) || listener.port < 0 || listener.port > 65_535) {
+    mistakes.push('listener.port must be a port number')
+  }
   if (typeof listener.host !== 'string' || listener.host === '') mistakes.push('listener.host must be an address')
-  else if (listener.https === undefined && !isLoopback(listener.host)) mistakes.push(`listener.host ${listener.host} is not a loopback address and needs listener.https`)
+  else if (listener.https === undefined && !isLoopback(listener.host)) {
+    mistakes.push(`listener.host ${listener.host} is not a loopback address and needs listener.https`)
+  }
   return mistakes
 }
 
 /** A zero or a NaN would shed everything or nothing: neither can have been meant. */
-function pressureMistakes (pressure: PressureOptions | undefined): string[] {
+function pressureMistakes(pressure: PressureOptions | undefined): string[] {
   if (pressure === undefined) return []
-  const numbers = ['maxEventLoopDelayMs', 'maxEventLoopUtilization', 'maxHeapUsedBytes', 'maxRssBytes', 'sampleIntervalMs', 'retryAfterSeconds'] as const
-  const mistakes: string[] = numbers.filter(name => pressure[name] !== undefined && !isPositive(pressure[name])).map(name => `pressure.${name} must be a positive number`)
-  if ((pressure.maxEventLoopUtilization ?? 1) > 1) mistakes.push('pressure.maxEventLoopUtilization is a share, at most 1')
+  const numbers = [
+    'maxEventLoopDelayMs',
+    'maxEventLoopUtilization',
+    'maxHeapUsedBytes',
+    'maxRssBytes',
+    'sampleIntervalMs',
+    'retryAfterSeconds'
+  ] as const
+  const mistakes: string[] = numbers
+    .filter(name => pressure[name] !== undefined && !isPositive(pressure[name]))
+    .map(name => `pressure.${name} must be a positive number`)
+  if ((pressure.maxEventLoopUtilization ?? 1) > 1) {
+    mistakes.push('pressure.maxEventLoopUtilization is a share, at most 1')
+  }
   return mistakes
 }
 
-function isPositive (value: number): boolean {
+function isPositive(value: number): boolean {
   return Number.isFinite(value) && value > 0
 }
 
-function isPositiveInteger (value: number): boolean {
+function isPositiveInteger(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0
 }

@@ -22,7 +22,7 @@ export interface PressureMeter {
  * takes a sample without a measurement, as there is after a long boot, for an endless delay.
  * @param sampleIntervalMs at least 10
  */
-export async function openPressureMeter (fastify: FastifyInstance, sampleIntervalMs: number): Promise<PressureMeter> {
+export async function openPressureMeter(fastify: FastifyInstance, sampleIntervalMs: number): Promise<PressureMeter> {
   const options = { eventLoopUtilizationMode: 'interval', sampleInterval: sampleIntervalMs } as const
   // An app that registered it for itself keeps its own: there is one meter a process.
   if (!fastify.hasDecorator('memoryUsage')) await fastify.register(underPressure, { ...options })

@@ -16,30 +16,36 @@ const PAUSE_DEADLINES = 10
  * @param timeoutMs how long one check may take
  * @param clock ms, from any beginning
  */
-export function createCheckRunner (
-  checks: Readonly<Record<string, () => Promise<void>>>, timeoutMs: number, clock: () => number = () => performance.now()
+export function createCheckRunner(
+  checks: Readonly<Record<string, () => Promise<void>>>,
+  timeoutMs: number,
+  clock: () => number = () => performance.now()
 ): RunChecks {
   const runs = Object.entries(checks).map(([name, check]) => [name, shareRuns(check, timeoutMs, clock)] as const)
   return async () => {
     const results = await Promise.allSettled(runs.map(([, run]) => run()))
-    return new Map(results.flatMap((result, i) => result.status === 'rejected' ? [[runs[i]?.[0] ?? '', result.reason]] : []))
+    return new Map(
+      results.flatMap((result, i) => (result.status === 'rejected' ? [[runs[i]?.[0] ?? '', result.reason]] : []))
+    )
   }
 }
 
 /** A check of which one run at a time is waited for. */
-function shareRuns (check: () => Promise<void>, timeoutMs: number, clock: () => number): () => Promise<void> {
+function shareRuns(check: () => Promise<void>, timeoutMs: number, clock: () => number): () => Promise<void> {
   let current: Promise<void> | null = null
   let abandoned = 0
   let startedAtMs = Number.NEGATIVE_INFINITY
 
-  function start (): Promise<void> {
+  function start(): Promise<void> {
     startedAtMs = clock()
     let ended = false
     let givenUp = false
-    const run = Promise.resolve().then(check).finally(() => {
-      ended = true
-      if (givenUp) abandoned--
-    })
+    const run = Promise.resolve()
+      .then(check)
+      .finally(() => {
+        ended = true
+        if (givenUp) abandoned--
+      })
     return withDeadline(run, timeoutMs).finally(() => {
       current = null
       givenUp = !ended

@@ -5,15 +5,18 @@ import type { PressureOptions } from './options.ts'
 import { openPressureMeter, type Pressure } from './pressure-meter.ts'
 
 /** A threshold that is passed, and what was measured. */
-interface Excess { readonly type: keyof Pressure, readonly value: number }
+interface Excess {
+  readonly type: keyof Pressure
+  readonly value: number
+}
 
 /**
  * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
  * Load is measured once an interval, so a request costs one comparison.
  */
-export async function shedLoad (fastify: FastifyInstance, pressure: PressureOptions): Promise<void> {
+export async function shedLoad(fastify: FastifyInstance, pressure: PressureOptions): Promise<void> {
   const { schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
-  const meter = pressure.meter ?? await openPressureMeter(fastify, sampleIntervalMs)
+  const meter = pressure.meter ?? (await openPressureMeter(fastify, sampleIntervalMs))
   const thresholds = thresholdsOf(pressure)
   const { message: title, statusCode: status = 503, code } = new OverloadedError()
   const problem = Object.freeze({ type: 'about:blank', title, status, code })
@@ -21,7 +24,7 @@ export async function shedLoad (fastify: FastifyInstance, pressure: PressureOpti
   let excess: Excess | null = null
   let shed = 0
 
-  async function sample (): Promise<void> {
+  async function sample(): Promise<void> {
     const measured = meter.read()
     const passed = thresholds.find(([type, limit]) => measured[type] > limit)
     const before = excess
@@ -31,7 +34,7 @@ export async function shedLoad (fastify: FastifyInstance, pressure: PressureOpti
     if (excess === null) shed = 0
   }
 
-  function refuseWhenOverloaded (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+  function refuseWhenOverloaded(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
     if (excess === null) {
       next()
       return
@@ -44,16 +47,21 @@ export async function shedLoad (fastify: FastifyInstance, pressure: PressureOpti
       return
     }
     Promise.resolve(pressureHandler(request, reply, excess.type, excess.value))
-      .then(payload => { if (payload === undefined) next(); else void reply.send(payload) })
+      .then(payload => {
+        if (payload === undefined) next()
+        else void reply.send(payload)
+      })
       .catch(next)
   }
 
   const timer = schedule(sample, sampleIntervalMs)
   fastify.addHook('onRequest', refuseWhenOverloaded)
-  fastify.addHook('onClose', async function stopSampling () { timer.stop() })
+  fastify.addHook('onClose', async function stopSampling() {
+    timer.stop()
+  })
 }
 
-function thresholdsOf (options: PressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
+function thresholdsOf(options: PressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
   const limits = {
     eventLoopDelay: options.maxEventLoopDelayMs,
     heapUsedBytes: options.maxHeapUsedBytes,

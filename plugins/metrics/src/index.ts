@@ -27,7 +27,7 @@ declare module 'fastify' {
  * Prometheus metrics under the names of the HTTP semantic conventions, and a counter of security events. The number of
  * series is bounded whatever is requested, and no label holds anything a caller wrote.
  */
-async function metrics (fastify: FastifyInstance, options: MetricsOptions): Promise<void> {
+async function metrics(fastify: FastifyInstance, options: MetricsOptions): Promise<void> {
   const registry = new Registry()
   if (options.process !== undefined) registry.setDefaultLabels({ process: options.process })
   await fastify.register(fastifyMetrics.default, processMeasurements(registry, options))
@@ -48,37 +48,50 @@ async function metrics (fastify: FastifyInstance, options: MetricsOptions): Prom
     countEvents(request.securityEvents ?? [])
   }
 
-  // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else here.
+  // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else
+  // here.
   fastify.decorateRequest(ERROR_CODE, null)
   fastify.decorateRequest(COUNTED, false)
-  fastify.addHook('onError', function rememberErrorCode (request, _reply, error, next) {
+  fastify.addHook('onError', function rememberErrorCode(request, _reply, error, next) {
     if (typeof error.code === 'string') request[ERROR_CODE] = error.code
     next()
   })
-  fastify.addHook('onResponse', function measureRequest (request, reply, next) {
+  fastify.addHook('onResponse', function measureRequest(request, reply, next) {
     countOnce(request)
     if (request.routeOptions.config.disableMetrics !== true) {
-      observeDuration(reply.elapsedTime / 1000, { method: request.method, route: measuredRoute(request), statusCode: reply.statusCode, errorCode: request[ERROR_CODE] })
+      observeDuration(reply.elapsedTime / 1000, {
+        method: request.method,
+        route: measuredRoute(request),
+        statusCode: reply.statusCode,
+        errorCode: request[ERROR_CODE]
+      })
     }
     next()
   })
-  fastify.addHook('onRequestAbort', function countAborted (request, next) {
+  fastify.addHook('onRequestAbort', function countAborted(request, next) {
     countOnce(request)
     aborted.inc({ http_route: measuredRoute(request) })
     next()
   })
 
-  options.exposeOn?.get('/metrics', { config: { access: 'public', audit: 'none', disableMetrics: true }, logLevel: 'warn' }, async function exposeMetrics (_request, reply) {
-    return reply.type(registry.contentType).send(await registry.metrics())
-  })
+  options.exposeOn?.get(
+    '/metrics',
+    { config: { access: 'public', audit: 'none', disableMetrics: true }, logLevel: 'warn' },
+    async function exposeMetrics(_request, reply) {
+      return reply.type(registry.contentType).send(await registry.metrics())
+    }
+  )
 }
 
-function measuredRoute (request: FastifyRequest): string {
+function measuredRoute(request: FastifyRequest): string {
   return routeLabel(request.is404 ? undefined : request.routeOptions.url)
 }
 
 /** What fastify-metrics measures for us: the process. */
-function processMeasurements (registry: Registry, options: MetricsOptions): Parameters<typeof fastifyMetrics.default>[1] {
+function processMeasurements(
+  registry: Registry,
+  options: MetricsOptions
+): Parameters<typeof fastifyMetrics.default>[1] {
   return {
     endpoint: null,
     // Given, so that it does not look for another client package at run time.

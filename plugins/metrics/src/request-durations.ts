@@ -11,8 +11,11 @@ export interface MeasuredResponse {
   readonly errorCode: string | null
 }
 
-/** The histogram `http_server_request_duration_seconds`. @see OpenTelemetry HTTP semantic conventions, http.server.request.duration */
-export function createDurationHistogram (registry: Registry): (seconds: number, response: MeasuredResponse) => void {
+/**
+ * The histogram `http_server_request_duration_seconds`. @see OpenTelemetry HTTP semantic conventions,
+ * http.server.request.duration
+ */
+export function createDurationHistogram(registry: Registry): (seconds: number, response: MeasuredResponse) => void {
   const histogram = new Histogram({
     name: 'http_server_request_duration_seconds',
     help: 'Duration of HTTP server requests',
@@ -20,7 +23,15 @@ export function createDurationHistogram (registry: Registry): (seconds: number, 
     buckets: [...DURATION_BUCKETS_SECONDS],
     registers: [registry]
   })
-  return function observeDuration (seconds, { method, route, statusCode, errorCode }) {
-    histogram.observe({ http_request_method: methodLabel(method), http_route: route, http_response_status_code: statusCode, error_type: errorTypeLabel(statusCode, errorCode) }, seconds)
+  return function observeDuration(seconds, { method, route, statusCode, errorCode }) {
+    histogram.observe(
+      {
+        http_request_method: methodLabel(method),
+        http_route: route,
+        http_response_status_code: statusCode,
+        error_type: errorTypeLabel(statusCode, errorCode)
+      },
+      seconds
+    )
   }
 }

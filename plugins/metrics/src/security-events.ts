@@ -15,31 +15,35 @@ interface Tally {
  * Counts security events by stage, outcome and reason. A reason that is not an identifier, or a new one once there are
  * 500 series, is counted as `other`: no mistake elsewhere can put a secret into a label or exhaust the memory.
  */
-export function createEventCounter (registry: Registry): (events: readonly SecurityEvent[]) => void {
+export function createEventCounter(registry: Registry): (events: readonly SecurityEvent[]) => void {
   const tallies = new Map<string, Tally>()
-  registry.registerMetric(new Counter({
-    name: 'sallyport_security_events_total',
-    help: 'What the security stages of requests found out',
-    labelNames: ['stage', 'outcome', 'reason'],
-    registers: [],
-    // Handed over when somebody reads: a request pays for one look-up.
-    collect () {
-      for (const tally of tallies.values()) {
-        this.inc(tally.labels, tally.count)
-        tally.count = 0
+  registry.registerMetric(
+    new Counter({
+      name: 'sallyport_security_events_total',
+      help: 'What the security stages of requests found out',
+      labelNames: ['stage', 'outcome', 'reason'],
+      registers: [],
+      // Handed over when somebody reads: a request pays for one look-up.
+      collect() {
+        for (const tally of tallies.values()) {
+          this.inc(tally.labels, tally.count)
+          tally.count = 0
+        }
       }
-    }
-  }))
-  function tallyOf ({ stage, outcome, reason }: SecurityEvent): Tally {
+    })
+  )
+  function tallyOf({ stage, outcome, reason }: SecurityEvent): Tally {
     const key = `${stage} ${outcome} ${reason}`
     const known = tallies.get(key)
     if (known !== undefined) return known
-    if (reason !== OTHER && (tallies.size >= MAX_SERIES || !IDENTIFIER.test(reason))) return tallyOf({ stage, outcome, reason: OTHER })
+    if (reason !== OTHER && (tallies.size >= MAX_SERIES || !IDENTIFIER.test(reason))) {
+      return tallyOf({ stage, outcome, reason: OTHER })
+    }
     const tally = { labels: { stage, outcome, reason }, count: 0 }
     tallies.set(key, tally)
     return tally
   }
-  return function countEvents (events) {
+  return function countEvents(events) {
     for (const event of events) tallyOf(event).count++
   }
 }

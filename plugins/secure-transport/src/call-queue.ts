@@ -12,34 +12,37 @@ export interface CallLimits {
 /** Hands a call over to the connections. */
 type Send = (handler: Dispatcher.DispatchHandler) => boolean
 
-interface Origin { running: number, readonly waiting: Set<QueuedCall> }
+interface Origin {
+  running: number
+  readonly waiting: Set<QueuedCall>
+}
 
 /** The calls of an agent, in one bounded queue for each origin. */
 export interface CallQueues {
   /**
-   * Sends a call at once or when a connection is free. The handler hears of `SALLYPORT_TRANSPORT_PEER_BUSY` when the queue
-   * is full or the wait is over, and of the signal's reason as soon as it aborts.
+   * Sends a call at once or when a connection is free. The handler hears of `SALLYPORT_TRANSPORT_PEER_BUSY` when the
+   * queue is full or the wait is over, and of the signal's reason as soon as it aborts.
    * @returns false when the call has to wait
    */
   readonly dispatch: (origin: string, signal: unknown, handler: Dispatcher.DispatchHandler, send: Send) => boolean
   /** Calls under way and calls that wait, by origin. */
-  readonly counts: () => Readonly<Record<string, { readonly running: number, readonly waiting: number }>>
+  readonly counts: () => Readonly<Record<string, { readonly running: number; readonly waiting: number }>>
 }
 
 /**
- * Queues in front of undici's own, which is without bound and deaf: a call that waits there notices neither its signal nor
- * any timeout until a connection takes it up.
+ * Queues in front of undici's own, which is without bound and deaf: a call that waits there notices neither its signal
+ * nor any timeout until a connection takes it up.
  */
-export function createCallQueues (limits: CallLimits): CallQueues {
+export function createCallQueues(limits: CallLimits): CallQueues {
   const origins = new Map<string, Origin>()
 
-  function originOf (name: string): Origin {
+  function originOf(name: string): Origin {
     const known = origins.get(name) ?? { running: 0, waiting: new Set<QueuedCall>() }
     origins.set(name, known)
     return known
   }
 
-  function release (origin: Origin): void {
+  function release(origin: Origin): void {
     origin.running--
     for (const next of origin.waiting) {
       if (origin.running >= limits.connections) return
@@ -49,10 +52,18 @@ export function createCallQueues (limits: CallLimits): CallQueues {
   }
 
   return {
-    dispatch (name, signal, handler, send) {
+    dispatch(name, signal, handler, send) {
       const origin = originOf(name)
       const abortSignal = signal instanceof AbortSignal ? signal : null
-      const call = new QueuedCall({ handler, signal: abortSignal, send, waiting: origin.waiting, release: () => { release(origin) } })
+      const call = new QueuedCall({
+        handler,
+        signal: abortSignal,
+        send,
+        waiting: origin.waiting,
+        release: () => {
+          release(origin)
+        }
+      })
       if (origin.running < limits.connections) {
         origin.running++
         return call.send()
@@ -61,7 +72,8 @@ export function createCallQueues (limits: CallLimits): CallQueues {
       else call.fail(new PeerBusyError())
       return false
     },
-    counts: () => Object.fromEntries([...origins].map(([name, { running, waiting }]) => [name, { running, waiting: waiting.size }]))
+    counts: () =>
+      Object.fromEntries([...origins].map(([name, { running, waiting }]) => [name, { running, waiting: waiting.size }]))
   }
 }
 
@@ -76,8 +88,8 @@ interface CallParts {
 }
 
 /**
- * One call on its way to a connection. Until the connection takes it up it fails by itself; from then on undici looks after
- * its signal, and this only notices the end.
+ * One call on its way to a connection. Until the connection takes it up it fails by itself; from then on undici looks
+ * after its signal, and this only notices the end.
  */
 class QueuedCall implements Dispatcher.DispatchHandler {
   readonly #parts: CallParts
@@ -87,20 +99,22 @@ class QueuedCall implements Dispatcher.DispatchHandler {
   #released = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor (parts: CallParts) {
+  constructor(parts: CallParts) {
     this.#parts = parts
     if (parts.signal?.aborted === true) this.#onAbort()
     else parts.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** @param timeoutMs at most, in ms */
-  wait (timeoutMs: number): void {
+  wait(timeoutMs: number): void {
     if (this.#failure !== null) return
     this.#parts.waiting.add(this)
-    this.#timer = setTimeout(() => { this.fail(new PeerBusyError()) }, timeoutMs)
+    this.#timer = setTimeout(() => {
+      this.fail(new PeerBusyError())
+    }, timeoutMs)
   }
 
-  send (): boolean {
+  send(): boolean {
     this.#leaveQueue()
     if (this.#failure !== null) {
       this.#release()
@@ -110,7 +124,7 @@ class QueuedCall implements Dispatcher.DispatchHandler {
     return this.#parts.send(this)
   }
 
-  fail (error: Error): void {
+  fail(error: Error): void {
     if (this.#failure !== null) return
     this.#failure = error
     this.#leaveQueue()
@@ -123,53 +137,66 @@ class QueuedCall implements Dispatcher.DispatchHandler {
     this.fail(reason instanceof Error ? reason : new Error('The call was aborted', { cause: reason }))
   }
 
-  #leaveQueue (): void {
+  #leaveQueue(): void {
     clearTimeout(this.#timer)
     this.#parts.waiting.delete(this)
   }
 
-  #release (): void {
+  #release(): void {
     if (this.#released) return
     this.#released = true
     this.#parts.signal?.removeEventListener('abort', this.#onAbort)
     this.#parts.release()
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController, context: unknown): void {
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     if (this.#failure !== null) return controller.abort(this.#failure)
     this.#parts.signal?.removeEventListener('abort', this.#onAbort)
     this.#parts.handler.onRequestStart?.(controller, context)
   }
 
-  onRequestUpgrade (...args: Parameters<Required<Dispatcher.DispatchHandler>['onRequestUpgrade']>): void {
+  onRequestUpgrade(...args: Parameters<Required<Dispatcher.DispatchHandler>['onRequestUpgrade']>): void {
     this.#release()
     this.#parts.handler.onRequestUpgrade?.(...args)
   }
 
-  onResponseStarted (): void { this.#parts.handler.onResponseStarted?.() }
+  onResponseStarted(): void {
+    this.#parts.handler.onResponseStarted?.()
+  }
 
-  onResponseStart (...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseStart']>): void {
+  onResponseStart(...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseStart']>): void {
     this.#parts.handler.onResponseStart?.(...args)
   }
 
-  onResponseData (...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseData']>): void {
+  onResponseData(...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseData']>): void {
     this.#parts.handler.onResponseData?.(...args)
   }
 
-  onResponseEnd (...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseEnd']>): void {
+  onResponseEnd(...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseEnd']>): void {
     this.#release()
     this.#parts.handler.onResponseEnd?.(...args)
   }
 
-  onResponseError (...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseError']>): void {
+  onResponseError(...args: Parameters<Required<Dispatcher.DispatchHandler>['onResponseError']>): void {
     if (this.#sent) this.#release()
     if (this.#failure === null) this.#parts.handler.onResponseError?.(...args)
   }
 
-  onBodySent (chunk: Buffer): void { this.#parts.handler.onBodySent?.(chunk) }
+  onBodySent(chunk: Buffer): void {
+    this.#parts.handler.onBodySent?.(chunk)
+  }
 
-  onRequestSent (): void { this.#parts.handler.onRequestSent?.() }
+  onRequestSent(): void {
+    this.#parts.handler.onRequestSent?.()
+  }
 }
 
 /** The controller of a call that never began: there is nothing left to control. */
-const ENDED: Dispatcher.DispatchController = Object.freeze({ aborted: true, paused: false, reason: null, abort: () => {}, pause: () => {}, resume: () => {} })
+const ENDED: Dispatcher.DispatchController = Object.freeze({
+  aborted: true,
+  paused: false,
+  reason: null,
+  abort: () => {},
+  pause: () => {},
+  resume: () => {}
+})

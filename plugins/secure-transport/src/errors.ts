@@ -1,13 +1,24 @@
 import createError from '@fastify/error'
 
-/** Boot: certificate, private key or CA cannot be read, do not belong together, or are outside their validity; every mistake is named. */
-export const TlsMaterialError = createError('SALLYPORT_TRANSPORT_MATERIAL_INVALID', 'The TLS material cannot be used: %s', 500)
+/**
+ * Boot: certificate, private key or CA cannot be read, do not belong together, or are outside their validity; every
+ * mistake is named.
+ */
+export const TlsMaterialError = createError(
+  'SALLYPORT_TRANSPORT_MATERIAL_INVALID',
+  'The TLS material cannot be used: %s',
+  500
+)
 
 /** Boot: a variable or flag of Node.js weakens TLS or HTTP parsing for the whole process; every one is named. */
 export const InsecureRuntimeError = createError('SALLYPORT_TRANSPORT_RUNTIME_INSECURE', 'Refusing to run: %s', 500)
 
 /** Call: a peer agent was asked for plain HTTP to something that is not loopback. */
-export const PlaintextRefusedError = createError('SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED', 'Plain HTTP to %s is refused', 500)
+export const PlaintextRefusedError = createError(
+  'SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED',
+  'Plain HTTP to %s is refused',
+  500
+)
 
 /** Call: too many calls of one peer wait for a connection already, or this one has waited too long. */
 export const PeerBusyError = createError('SALLYPORT_TRANSPORT_PEER_BUSY', 'Too many calls wait for the peer', 503)
@@ -16,4 +27,8 @@ export const PeerBusyError = createError('SALLYPORT_TRANSPORT_PEER_BUSY', 'Too m
 export const DuplicateHeaderError = createError('SALLYPORT_TRANSPORT_HEADER_DUPLICATE', 'The request is not valid', 400)
 
 /** Request: more header lines than allowed. */
-export const TooManyHeadersError = createError('SALLYPORT_TRANSPORT_HEADERS_TOO_MANY', 'Request Header Fields Too Large', 431)
+export const TooManyHeadersError = createError(
+  'SALLYPORT_TRANSPORT_HEADERS_TOO_MANY',
+  'Request Header Fields Too Large',
+  431
+)

@@ -25,17 +25,22 @@ export interface SecureTransportOptions {
  * a security event of stage `hygiene`. Responses over TLS carry Strict-Transport-Security.
  * @see RFC 6797 §7.2
  */
-function secureTransport (fastify: FastifyInstance, options: SecureTransportOptions, done: () => void): void {
+function secureTransport(fastify: FastifyInstance, options: SecureTransportOptions, done: () => void): void {
   const maxRawLength = (options.maxHeaderCount ?? 100) * 2
   const hstsMaxAgeSeconds = options.hstsMaxAgeSeconds ?? 31_536_000
   const hsts = hstsMaxAgeSeconds > 0 ? `max-age=${hstsMaxAgeSeconds}` : null
 
-  fastify.addHook('onRequest', function refuseAmbiguousHeaders (request: FastifyRequest, reply: FastifyReply, next) {
+  fastify.addHook('onRequest', function refuseAmbiguousHeaders(request: FastifyRequest, reply: FastifyReply, next) {
     // The socket itself, not request.protocol: a forwarded header can claim https.
     if (hsts !== null && 'encrypted' in request.raw.socket) reply.header('strict-transport-security', hsts)
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
-      note(request, { stage: 'hygiene', outcome: 'denied', reason: 'too-many-headers', detail: { count: rawHeaders.length / 2 } })
+      note(request, {
+        stage: 'hygiene',
+        outcome: 'denied',
+        reason: 'too-many-headers',
+        detail: { count: rawHeaders.length / 2 }
+      })
       next(new TooManyHeadersError())
       return
     }
@@ -50,10 +55,12 @@ function secureTransport (fastify: FastifyInstance, options: SecureTransportOpti
   done()
 }
 
-function note (request: FastifyRequest, event: SecurityEvent): void {
+function note(request: FastifyRequest, event: SecurityEvent): void {
   request.securityEvents.push(event)
 }
 
 export default fastifyPlugin(secureTransport, {
-  name: '@sallyport/secure-transport', fastify: '5.x', decorators: { request: ['securityEvents'] }
+  name: '@sallyport/secure-transport',
+  fastify: '5.x',
+  decorators: { request: ['securityEvents'] }
 })

@@ -20,7 +20,9 @@ export interface PeerAgentOptions {
   readonly addresses?: Readonly<Record<string, string>>
   /** Connections per origin, each with one call at a time. Default 64. */
   readonly connections?: number
-  /** Calls per origin that wait for a connection; one more is refused with `SALLYPORT_TRANSPORT_PEER_BUSY`. Default 256. */
+  /**
+   * Calls per origin that wait for a connection; one more is refused with `SALLYPORT_TRANSPORT_PEER_BUSY`. Default 256.
+   */
   readonly maxQueued?: number
   /** How long a call waits for a connection before it is refused in the same way. Default: `headersTimeoutMs`. */
   readonly queueTimeoutMs?: number
@@ -33,24 +35,24 @@ export interface PeerAgentOptions {
 }
 
 /**
- * An undici agent whose calls wait in bounded queues, one for each origin. A call that waits ends with its signal and with
- * the limit of the wait; undici's own queue knows neither.
+ * An undici agent whose calls wait in bounded queues, one for each origin. A call that waits ends with its signal and
+ * with the limit of the wait; undici's own queue knows neither.
  */
 export class PeerAgent extends Agent {
   readonly #queues: CallQueues
 
-  constructor (options: Agent.Options, queues: CallQueues) {
+  constructor(options: Agent.Options, queues: CallQueues) {
     super(options)
     this.#queues = queues
   }
 
-  override dispatch (options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  override dispatch(options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const signal = 'signal' in options ? options.signal : null
     return this.#queues.dispatch(String(options.origin), signal, handler, queued => super.dispatch(options, queued))
   }
 
   /** Calls under way and calls that wait, by origin. */
-  counts (): ReturnType<CallQueues['counts']> {
+  counts(): ReturnType<CallQueues['counts']> {
     return this.#queues.counts()
   }
 }
@@ -62,17 +64,20 @@ export class PeerAgent extends Agent {
  * `SALLYPORT_TRANSPORT_PEER_BUSY`.
  * @see RFC 9110 §4.3.4
  */
-export function createPeerAgent (options: PeerAgentOptions): PeerAgent {
+export function createPeerAgent(options: PeerAgentOptions): PeerAgent {
   const { connections = 64, maxQueued = 256, headersTimeoutMs = 10_000, queueTimeoutMs = headersTimeoutMs } = options
-  return new PeerAgent({
-    connections,
-    headersTimeout: headersTimeoutMs,
-    bodyTimeout: options.bodyTimeoutMs ?? 30_000,
-    connect: connectorOf(options)
-  }, createCallQueues({ connections, maxQueued, queueTimeoutMs }))
+  return new PeerAgent(
+    {
+      connections,
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: options.bodyTimeoutMs ?? 30_000,
+      connect: connectorOf(options)
+    },
+    createCallQueues({ connections, maxQueued, queueTimeoutMs })
+  )
 }
 
-function connectorOf (options: PeerAgentOptions): buildConnector.connector {
+function connectorOf(options: PeerAgentOptions): buildConnector.connector {
   const connector = buildConnector({
     ca: options.ca,
     ...(options.certificate !== undefined && { cert: options.certificate }),
@@ -99,7 +104,7 @@ function connectorOf (options: PeerAgentOptions): buildConnector.connector {
 }
 
 /** Resolves names from the table first. Both callback shapes of `dns.lookup` are in use by Node's sockets. */
-function lookupIn (addresses: Readonly<Record<string, string>>): LookupFunction {
+function lookupIn(addresses: Readonly<Record<string, string>>): LookupFunction {
   const table = new Map(Object.entries(addresses))
   return (hostname, options, callback) => {
     const address = table.get(hostname)

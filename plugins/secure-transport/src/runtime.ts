@@ -15,16 +15,23 @@ const REFUSED_FLAGS: ReadonlyMap<string, string> = new Map([
  * @param execArgv `process.execArgv`
  * @throws {InsecureRuntimeError} `SALLYPORT_TRANSPORT_RUNTIME_INSECURE`, with every reason
  */
-export function refuseInsecureRuntime (environment: Readonly<Record<string, string | undefined>>, execArgv: readonly string[]): void {
+export function refuseInsecureRuntime(
+  environment: Readonly<Record<string, string | undefined>>,
+  execArgv: readonly string[]
+): void {
   const reasons = [
-    ...(environment.NODE_TLS_REJECT_UNAUTHORIZED === '0' ? ['NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate verification off'] : []),
+    ...(environment.NODE_TLS_REJECT_UNAUTHORIZED === '0'
+      ? ['NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate verification off']
+      : []),
     ...refusedFlags(execArgv).map(flag => `${flag} ${REFUSED_FLAGS.get(flag)}`),
-    ...refusedFlags(environment.NODE_OPTIONS?.split(/[\s"]+/) ?? []).map(flag => `${flag} in NODE_OPTIONS ${REFUSED_FLAGS.get(flag)}`)
+    ...refusedFlags(environment.NODE_OPTIONS?.split(/[\s"]+/) ?? []).map(
+      flag => `${flag} in NODE_OPTIONS ${REFUSED_FLAGS.get(flag)}`
+    )
   ]
   if (reasons.length > 0) throw new InsecureRuntimeError(reasons.join('; '))
 }
 
 /** Node reads underscores in flags as hyphens. */
-function refusedFlags (args: readonly string[]): string[] {
+function refusedFlags(args: readonly string[]): string[] {
   return args.map(arg => (arg.split('=')[0] ?? '').replaceAll('_', '-')).filter(flag => REFUSED_FLAGS.has(flag))
 }

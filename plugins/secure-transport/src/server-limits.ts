@@ -30,7 +30,7 @@ export const serverLimits: ServerLimits = Object.freeze({
  * @param tls options of {@link serverTls}, `null` for plain HTTP
  * @param limits other values for single limits
  */
-export function serverOptions (tls: ServerOptions | null, limits: Partial<ServerLimits> = {}): FastifyServerOptions {
+export function serverOptions(tls: ServerOptions | null, limits: Partial<ServerLimits> = {}): FastifyServerOptions {
   const merged = { ...serverLimits, ...limits }
   const { requestTimeout, keepAliveTimeout } = merged
   // The return type leaves out `http` and `https`, so that the instance has the type that plugins are written for.

@@ -26,16 +26,18 @@ const MIN_VERSION = 'TLSv1.2'
  * @param clock milliseconds since the epoch
  * @throws {TlsMaterialError} `SALLYPORT_TRANSPORT_MATERIAL_INVALID`, with every mistake
  */
-export async function loadTlsMaterial (paths: TlsMaterialPaths, clock: () => number = Date.now): Promise<TlsMaterial> {
+export async function loadTlsMaterial(paths: TlsMaterialPaths, clock: () => number = Date.now): Promise<TlsMaterial> {
   const mistakes: string[] = []
-  const [certificate, privateKey, ca] = await Promise.all([paths.certificatePath, paths.privateKeyPath, paths.caPath].map(async path => {
-    try {
-      return await readFile(path, 'utf8')
-    } catch {
-      mistakes.push(`${path} cannot be read`)
-      return ''
-    }
-  })) as [string, string, string]
+  const [certificate, privateKey, ca] = (await Promise.all(
+    [paths.certificatePath, paths.privateKeyPath, paths.caPath].map(async path => {
+      try {
+        return await readFile(path, 'utf8')
+      } catch {
+        mistakes.push(`${path} cannot be read`)
+        return ''
+      }
+    })
+  )) as [string, string, string]
   if (mistakes.length === 0) mistakes.push(...materialMistakes({ certificate, privateKey, ca }, paths, clock()))
   if (mistakes.length > 0) throw new TlsMaterialError(mistakes.join('; '))
   return Object.freeze({ certificate, privateKey, ca })
@@ -47,7 +49,10 @@ export async function loadTlsMaterial (paths: TlsMaterialPaths, clock: () => num
  * @param options `clientCertificates: 'required'` ends the handshake of a client without a certificate of our authority
  * @see RFC 9325 §3.1.1
  */
-export function serverTls (material: TlsMaterial, options: { readonly clientCertificates?: 'none' | 'required' } = {}): ServerOptions {
+export function serverTls(
+  material: TlsMaterial,
+  options: { readonly clientCertificates?: 'none' | 'required' } = {}
+): ServerOptions {
   const required = options.clientCertificates === 'required'
   return {
     cert: material.certificate,
@@ -58,25 +63,33 @@ export function serverTls (material: TlsMaterial, options: { readonly clientCert
   }
 }
 
-function materialMistakes (material: TlsMaterial, paths: TlsMaterialPaths, now: number): string[] {
+function materialMistakes(material: TlsMaterial, paths: TlsMaterialPaths, now: number): string[] {
   const certificate = parse(() => new X509Certificate(material.certificate))
   const key = parse(() => createPrivateKey(material.privateKey))
   const ca = parse(() => new X509Certificate(material.ca))
   return [
-    ...(certificate === null ? [`${paths.certificatePath} does not hold a certificate`] : validityMistakes(certificate, paths.certificatePath, now)),
+    ...(certificate === null
+      ? [`${paths.certificatePath} does not hold a certificate`]
+      : validityMistakes(certificate, paths.certificatePath, now)),
     ...(key === null ? [`${paths.privateKeyPath} does not hold an unencrypted private key`] : []),
     ...(ca === null ? [`${paths.caPath} does not hold a certificate`] : validityMistakes(ca, paths.caPath, now)),
-    ...(certificate !== null && key !== null && !certificate.checkPrivateKey(key) ? [`${paths.privateKeyPath} is not the key of ${paths.certificatePath}`] : [])
+    ...(certificate !== null && key !== null && !certificate.checkPrivateKey(key)
+      ? [`${paths.privateKeyPath} is not the key of ${paths.certificatePath}`]
+      : [])
   ]
 }
 
-function validityMistakes (certificate: X509Certificate, path: string, now: number): string[] {
-  if (now < certificate.validFromDate.getTime()) return [`${path} is not valid before ${certificate.validFromDate.toISOString()}`]
-  if (now > certificate.validToDate.getTime()) return [`${path} has expired at ${certificate.validToDate.toISOString()}`]
+function validityMistakes(certificate: X509Certificate, path: string, now: number): string[] {
+  if (now < certificate.validFromDate.getTime()) {
+    return [`${path} is not valid before ${certificate.validFromDate.toISOString()}`]
+  }
+  if (now > certificate.validToDate.getTime()) {
+    return [`${path} has expired at ${certificate.validToDate.toISOString()}`]
+  }
   return []
 }
 
-function parse<T> (read: () => T): T | null {
+function parse<T>(read: () => T): T | null {
   try {
     return read()
   } catch {

@@ -5,7 +5,7 @@ export interface AuditEvent {
   readonly outcome: 'success' | 'denied' | 'failure'
   /** Stable identifier of why, as in security events. */
   readonly reason?: string
-  readonly resource?: { readonly type: string, readonly id: string }
+  readonly resource?: { readonly type: string; readonly id: string }
   /** Who did it, or whose account it is about; the principal of the request comes first. */
   readonly subject?: string
   /** The OAuth client that did it; that of the principal comes first. */

@@ -22,25 +22,37 @@ export interface EndUserConnection {
  */
 export interface TokenClient {
   /** Password grant. @see RFC 6749 §4.3 */
-  password: (request: { username: string, password: string, scope?: string, sessionKind?: 'login' | 'api', connection?: EndUserConnection }) => Promise<TokenSet>
+  password: (request: {
+    username: string
+    password: string
+    scope?: string
+    sessionKind?: 'login' | 'api'
+    connection?: EndUserConnection
+  }) => Promise<TokenSet>
   /** Refresh grant. @see RFC 6749 §6 */
-  refresh: (request: { refreshToken: string, scope?: string, connection?: EndUserConnection }) => Promise<TokenSet>
+  refresh: (request: { refreshToken: string; scope?: string; connection?: EndUserConnection }) => Promise<TokenSet>
   /** Token exchange. @see RFC 8693 §2.1 */
-  exchange: (request: { subjectToken: string, audience: string, scope?: string }) => Promise<TokenSet>
+  exchange: (request: { subjectToken: string; audience: string; scope?: string }) => Promise<TokenSet>
   /** Client credentials grant. @see RFC 6749 §4.4 */
-  clientCredentials: (request: { audience?: string, scope?: string }) => Promise<TokenSet>
+  clientCredentials: (request: { audience?: string; scope?: string }) => Promise<TokenSet>
   /** Revocation. @see RFC 7009 §2.1 */
-  revoke: (request: { token: string, tokenTypeHint?: 'access_token' | 'refresh_token' }) => Promise<void>
+  revoke: (request: { token: string; tokenTypeHint?: 'access_token' | 'refresh_token' }) => Promise<void>
 }
 
 /**
  * How a token request failed, matched on `code`, never with `instanceof`.
  * - `SALLYPORT_TOKEN_REJECTED`: terminal: the credential, code or token is not valid (`invalid_grant`).
- * - `SALLYPORT_TOKEN_NOT_GRANTED`: the server refused what was asked for (`invalid_scope`, `invalid_target`, `unauthorized_client`).
+ * - `SALLYPORT_TOKEN_NOT_GRANTED`: the server refused what was asked for (`invalid_scope`, `invalid_target`,
+ * `unauthorized_client`).
  * - `SALLYPORT_TOKEN_THROTTLED`: too many tries; the error has `retryAfterSeconds`.
- * - `SALLYPORT_TOKEN_UNAVAILABLE`: no answer, a 5xx, or an answer that makes no sense; the error may have `retryAfterSeconds`.
+ * - `SALLYPORT_TOKEN_UNAVAILABLE`: no answer, a 5xx, or an answer that makes no sense; the error may have
+ * `retryAfterSeconds`.
  */
-export type TokenClientErrorCode = 'SALLYPORT_TOKEN_REJECTED' | 'SALLYPORT_TOKEN_NOT_GRANTED' | 'SALLYPORT_TOKEN_THROTTLED' | 'SALLYPORT_TOKEN_UNAVAILABLE'
+export type TokenClientErrorCode =
+  | 'SALLYPORT_TOKEN_REJECTED'
+  | 'SALLYPORT_TOKEN_NOT_GRANTED'
+  | 'SALLYPORT_TOKEN_THROTTLED'
+  | 'SALLYPORT_TOKEN_UNAVAILABLE'
 
 /** A key that verifies signatures: one key, one algorithm. @see RFC 8725 §3.1 */
 export interface VerificationKey {

@@ -5,7 +5,7 @@ import type { Principal } from './principal.ts'
 const requests = new AsyncLocalStorage<FastifyRequest>()
 
 /** Runs `next` so that everything it starts finds `request` again; used by the plugin's first hook. */
-export function runWithRequest (request: FastifyRequest, next: () => void): void {
+export function runWithRequest(request: FastifyRequest, next: () => void): void {
   requests.run(request, next)
 }
 
@@ -14,11 +14,11 @@ export function runWithRequest (request: FastifyRequest, next: () => void): void
  * thread-local security context. `null` outside a request, before authentication, and in `onRequestAbort` (use
  * `request.principal` there).
  */
-export function currentPrincipal (): Principal | null {
+export function currentPrincipal(): Principal | null {
   return requests.getStore()?.principal ?? null
 }
 
 /** The request that this code runs for, `null` outside one. */
-export function currentRequest (): FastifyRequest | null {
+export function currentRequest(): FastifyRequest | null {
   return requests.getStore() ?? null
 }

@@ -1,9 +1,16 @@
 import createError from '@fastify/error'
 
 /** Boot: routes were registered without a required declaration in `config`; the message names every one of them. */
-export const UndeclaredRoutesError = createError('SALLYPORT_CONTEXT_ROUTES_UNDECLARED', 'Routes without config.%s: %s', 500)
+export const UndeclaredRoutesError = createError(
+  'SALLYPORT_CONTEXT_ROUTES_UNDECLARED',
+  'Routes without config.%s: %s',
+  500
+)
 
-/** Request: the matched route has no declaration (it was added behind the boot check's back); refused, never let through. */
+/**
+ * Request: the matched route has no declaration (it was added behind the boot check's back); refused, never let
+ * through.
+ */
 export const UndeclaredRouteError = createError('SALLYPORT_CONTEXT_ROUTE_UNDECLARED', 'Internal Server Error', 500)
 
 /** Request: the body, query, parameters or headers do not match the route's schema. */
@@ -12,5 +19,7 @@ export const InvalidRequestError = createError('SALLYPORT_CONTEXT_REQUEST_INVALI
 /** Request: no route has this method and path. */
 export const NotFoundError = createError('SALLYPORT_CONTEXT_NOT_FOUND', 'Not Found', 404)
 
-/** Request: the database gave no answer, or none that counts; the request can be repeated after `Retry-After` seconds. */
+/**
+ * Request: the database gave no answer, or none that counts; the request can be repeated after `Retry-After` seconds.
+ */
 export const StorageUnavailableError = createError('SALLYPORT_STORAGE_UNAVAILABLE', 'Service Unavailable', 503)

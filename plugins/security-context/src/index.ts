@@ -9,8 +9,16 @@ export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from 
 export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
 export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
 export type {
-  EndUserConnection, KeySource, SessionDirectory, SessionSummary, StatusReference, StatusSource, TokenClient, TokenClientErrorCode,
-  TokenSet, VerificationKey
+  EndUserConnection,
+  KeySource,
+  SessionDirectory,
+  SessionSummary,
+  StatusReference,
+  StatusSource,
+  TokenClient,
+  TokenClientErrorCode,
+  TokenSet,
+  VerificationKey
 } from './collaborators.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
@@ -60,7 +68,7 @@ const REQUEST_SLOTS = ['principal', 'accessToken', 'renewAccessToken', 'security
  * and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
-function securityContext (fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {
+function securityContext(fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {
   const traceId = options.traceId ?? (request => traceIdOf(request.headers.traceparent))
   const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
@@ -69,7 +77,7 @@ function securityContext (fastify: FastifyInstance, options: SecurityContextOpti
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
 
-  fastify.addHook('onRequest', function openSecurityContext (request, _reply, next) {
+  fastify.addHook('onRequest', function openSecurityContext(request, _reply, next) {
     request.securityEvents = []
     request.traceId = traceId(request)
     runWithRequest(request, next)

@@ -2,31 +2,37 @@ import type { FastifyRequest } from 'fastify'
 import type { SecurityEvent } from './events.ts'
 
 /**
- * Logs what is answered with an error, in one line. Below 500 that is what somebody asks about a refusal: who, where, by
- * which rule and why, at `info` and without a stack, since nothing of ours is broken. From 500 on the error with its stack
- * and cause, at `error`.
+ * Logs what is answered with an error, in one line. Below 500 that is what somebody asks about a refusal: who, where,
+ * by which rule and why, at `info` and without a stack, since nothing of ours is broken. From 500 on the error with its
+ * stack and cause, at `error`.
  * @param error as it was thrown
  * @param status of the answer
  * @param reason stable identifier; default: that of the last security event of this request, else the error's message
  */
-export function logRefusal (request: FastifyRequest, error: Error, status: number, reason?: string): void {
+export function logRefusal(request: FastifyRequest, error: Error, status: number, reason?: string): void {
   if (status >= 500) {
-    request.log.error({ err: error, ...whoAndWhere(request, lastOf(request, 'failure')), ...(reason !== undefined && { reason }) }, 'request failed')
+    request.log.error(
+      { err: error, ...whoAndWhere(request, lastOf(request, 'failure')), ...(reason !== undefined && { reason }) },
+      'request failed'
+    )
     return
   }
   const event = lastOf(request, 'denied')
-  request.log.info({
-    status,
-    ...(hasCode(error) && { code: error.code }),
-    ...whoAndWhere(request, event),
-    rule: event?.detail?.rule ?? null,
-    reason: reason ?? event?.reason ?? error.message,
-    ...(error.cause instanceof Error && { cause: error.cause.message })
-  }, 'request refused')
+  request.log.info(
+    {
+      status,
+      ...(hasCode(error) && { code: error.code }),
+      ...whoAndWhere(request, event),
+      rule: event?.detail?.rule ?? null,
+      reason: reason ?? event?.reason ?? error.message,
+      ...(error.cause instanceof Error && { cause: error.cause.message })
+    },
+    'request refused'
+  )
 }
 
 /** Without a principal, whom the stage that refused was about; never the name that was typed. */
-function whoAndWhere (request: FastifyRequest, event: SecurityEvent | undefined): Record<string, string | null> {
+function whoAndWhere(request: FastifyRequest, event: SecurityEvent | undefined): Record<string, string | null> {
   // A bare app may have no security context: then nobody is known.
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   const { method, routeOptions } = request
@@ -39,10 +45,13 @@ function whoAndWhere (request: FastifyRequest, event: SecurityEvent | undefined)
 
 type Refused = Exclude<SecurityEvent['outcome'], 'success'>
 
-function lastOf (request: { readonly securityEvents?: readonly SecurityEvent[] }, wanted: Refused): SecurityEvent | undefined {
+function lastOf(
+  request: { readonly securityEvents?: readonly SecurityEvent[] },
+  wanted: Refused
+): SecurityEvent | undefined {
   return request.securityEvents?.findLast(({ outcome }) => outcome === wanted)
 }
 
-function hasCode (error: Error): error is Error & { readonly code: string } {
+function hasCode(error: Error): error is Error & { readonly code: string } {
   return 'code' in error && typeof error.code === 'string'
 }

@@ -14,9 +14,13 @@ export interface ProblemDetails {
 }
 
 /** An error may carry response headers: `WWW-Authenticate` on a 401, `Retry-After` on a 503. */
-interface ErrorWithHeaders extends FastifyError { readonly headers?: Readonly<Record<string, string>> }
+interface ErrorWithHeaders extends FastifyError {
+  readonly headers?: Readonly<Record<string, string>>
+}
 
-/** Fastify's own client errors (too large, wrong media type, bad JSON) keep their status and code; their text is safe. */
+/**
+ * Fastify's own client errors (too large, wrong media type, bad JSON) keep their status and code; their text is safe.
+ */
 const isClientError = (status: number): boolean => status >= 400 && status < 500
 
 /**
@@ -25,36 +29,49 @@ const isClientError = (status: number): boolean => status >= 400 && status < 500
  * {@link storageOutage}.
  * @see RFC 9457
  */
-export const problemDetails = fastifyPlugin(function problemDetails (fastify: FastifyInstance, _options: object, done: () => void) {
-  fastify.setErrorHandler(function answerProblem (error: ErrorWithHeaders, request: FastifyRequest, reply: FastifyReply) {
-    const shown: ErrorWithHeaders = error.validation === undefined ? storageOutage(error) ?? error : new InvalidRequestError()
-    const status = statusOf(shown)
-    logRefusal(request, error, status)
-    if (shown.headers !== undefined) void reply.headers(shown.headers)
-    return sendProblem(reply, status, isClientError(status) || isOurs(shown) ? shown.message : 'Internal Server Error', codeOf(shown, status))
-  })
-  fastify.setNotFoundHandler(function answerNotFound (_request, reply) {
-    const error = new NotFoundError()
-    return sendProblem(reply, 404, error.message, error.code)
-  })
-  done()
-}, { name: '@sallyport/problem-details', fastify: '5.x' })
+export const problemDetails = fastifyPlugin(
+  function problemDetails(fastify: FastifyInstance, _options: object, done: () => void) {
+    fastify.setErrorHandler(function answerProblem(
+      error: ErrorWithHeaders,
+      request: FastifyRequest,
+      reply: FastifyReply
+    ) {
+      const shown: ErrorWithHeaders =
+        error.validation === undefined ? (storageOutage(error) ?? error) : new InvalidRequestError()
+      const status = statusOf(shown)
+      logRefusal(request, error, status)
+      if (shown.headers !== undefined) void reply.headers(shown.headers)
+      return sendProblem(
+        reply,
+        status,
+        isClientError(status) || isOurs(shown) ? shown.message : 'Internal Server Error',
+        codeOf(shown, status)
+      )
+    })
+    fastify.setNotFoundHandler(function answerNotFound(_request, reply) {
+      const error = new NotFoundError()
+      return sendProblem(reply, 404, error.message, error.code)
+    })
+    done()
+  },
+  { name: '@sallyport/problem-details', fastify: '5.x' }
+)
 
-function sendProblem (reply: FastifyReply, status: number, title: string, code: string): FastifyReply {
+function sendProblem(reply: FastifyReply, status: number, title: string, code: string): FastifyReply {
   const body: ProblemDetails = { type: 'about:blank', title, status, code }
   return reply.code(status).type('application/problem+json').send(body)
 }
 
-function statusOf (error: FastifyError): number {
+function statusOf(error: FastifyError): number {
   const status = error.statusCode
   return status !== undefined && status >= 400 && status < 600 ? status : 500
 }
 
-function isOurs (error: FastifyError): boolean {
+function isOurs(error: FastifyError): boolean {
   return typeof error.code === 'string' && error.code.startsWith('SALLYPORT_')
 }
 
-function codeOf (error: FastifyError, status: number): string {
+function codeOf(error: FastifyError, status: number): string {
   if (isOurs(error)) return error.code
   return isClientError(status) && typeof error.code === 'string' ? error.code : 'SALLYPORT_CONTEXT_INTERNAL'
 }

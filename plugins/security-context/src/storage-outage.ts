@@ -13,17 +13,39 @@ export type StorageOutage = FastifyError & { readonly headers: Readonly<Record<s
 const ABOUT_THE_SERVER = /^(?:08|25006|25P03|28|3D|40|53|55|57|58|F0|XX)/
 /** The driver and the pool give these no code; knex puts the statement before them. */
 const DRIVER_LOST_IT = [
-  'Connection terminated', 'Connection ended', 'timeout exceeded', 'timeout expired', 'Query read timeout',
-  'Unable to acquire a connection', 'Client has encountered a connection error', 'Client was closed',
-  'The server does not support SSL connections', 'There was an error establishing an SSL connection'
+  'Connection terminated',
+  'Connection ended',
+  'timeout exceeded',
+  'timeout expired',
+  'Query read timeout',
+  'Unable to acquire a connection',
+  'Client has encountered a connection error',
+  'Client was closed',
+  'The server does not support SSL connections',
+  'There was an error establishing an SSL connection'
 ]
 const NETWORK_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH',
-  'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN'
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN'
 ])
 /** Beginnings of the codes by which Node says that a certificate does not prove the server. */
 const UNTRUSTED_CODES = [
-  'CERT_', 'ERR_TLS_', 'ERR_SSL_', 'DEPTH_ZERO_SELF_SIGNED', 'SELF_SIGNED_', 'UNABLE_TO_', 'HOSTNAME_MISMATCH',
+  'CERT_',
+  'ERR_TLS_',
+  'ERR_SSL_',
+  'DEPTH_ZERO_SELF_SIGNED',
+  'SELF_SIGNED_',
+  'UNABLE_TO_',
+  'HOSTNAME_MISMATCH',
   'INVALID_CA'
 ]
 
@@ -35,7 +57,7 @@ export const STORAGE_RETRY_AFTER_SECONDS = 5
  * that somebody has given a status already is not asked again.
  * @see PostgreSQL documentation, Appendix A "PostgreSQL Error Codes"
  */
-export function isStorageOutage (error: unknown): boolean {
+export function isStorageOutage(error: unknown): boolean {
   if (!(error instanceof Error) || 'statusCode' in error) return false
   // Node.js tries each address of a name and says what became of all.
   if (error instanceof AggregateError) return error.errors.some(isStorageOutage)
@@ -47,7 +69,7 @@ export function isStorageOutage (error: unknown): boolean {
   return NETWORK_CODES.has(code) || error.name === 'KnexTimeoutError' || isLostByDriver(error)
 }
 
-function isLostByDriver ({ message }: Error): boolean {
+function isLostByDriver({ message }: Error): boolean {
   return DRIVER_LOST_IT.some(text => message.startsWith(text) || message.includes(` - ${text}`))
 }
 
@@ -56,7 +78,7 @@ function isLostByDriver ({ message }: Error): boolean {
  * is.
  * @param error as the driver, the pool or the socket gave it; becomes the cause
  */
-export function storageOutage (error: unknown): StorageOutage | null {
+export function storageOutage(error: unknown): StorageOutage | null {
   if (!isStorageOutage(error)) return null
   const headers = { 'retry-after': String(STORAGE_RETRY_AFTER_SECONDS) }
   return Object.assign(new StorageUnavailableError({ cause: error }), { headers })

@@ -13,13 +13,13 @@ let nextId = randomIds.length
  * @returns 32 lower-case hexadecimal digits
  * @see W3C Trace Context §3.2
  */
-export function traceIdOf (traceparent: unknown): string {
+export function traceIdOf(traceparent: unknown): string {
   const match = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null
   const traceId = match?.[1]
   return traceId !== undefined && traceId !== ZERO ? traceId : randomId()
 }
 
-function randomId (): string {
+function randomId(): string {
   if (nextId === randomIds.length) {
     randomFillSync(randomIds)
     nextId = 0

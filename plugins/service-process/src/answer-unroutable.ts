@@ -15,15 +15,17 @@ const ANY_PATH: UnroutablePath = { code, title, reason: 'path-undecodable' }
  * Answers what Fastify refuses before any hook, such as a path that cannot be decoded, for `frameworkErrors`: Problem
  * Details that no cache keeps, one line in the log, and a count in the audit trail where the app has one.
  */
-export function answerUnroutable (
-  { code, title, reason }: UnroutablePath = ANY_PATH
-): NonNullable<FastifyServerOptions['frameworkErrors']> {
-  return function answerUnroutablePath (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+export function answerUnroutable({ code, title, reason }: UnroutablePath = ANY_PATH): NonNullable<
+  FastifyServerOptions['frameworkErrors']
+> {
+  return function answerUnroutablePath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
     const status = 400
     logRefusal(request, error, status, reason)
     const { server } = request
     // Its owner is the audit log, which an app need not have.
-    if ('countRefusal' in server && typeof server.countRefusal === 'function') server.countRefusal(request, reason, status)
+    if ('countRefusal' in server && typeof server.countRefusal === 'function') {
+      server.countRefusal(request, reason, status)
+    }
     const body: ProblemDetails = { type: 'about:blank', title, status, code }
     void reply.code(status).type('application/problem+json').header('cache-control', 'no-store').send(body)
   }

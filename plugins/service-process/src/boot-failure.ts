@@ -3,14 +3,14 @@
  * operator.
  * @param place where the process was to listen, `null` before that is known
  */
-export function bootFailure (error: unknown, place: { readonly host: string, readonly port: number } | null): string {
+export function bootFailure(error: unknown, place: { readonly host: string; readonly port: number } | null): string {
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null
   if (place !== null && code === 'EADDRINUSE') return `port ${place.port} on ${place.host} is taken`
   if (place !== null && code === 'EACCES') return `port ${place.port} on ${place.host} is not allowed for this user`
   // A host of which no address answers fails with an error of errors, whose own message is empty.
   if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map(inner => inner instanceof Error ? inner.message : String(inner)).join(', ')
+    return error.errors.map(inner => (inner instanceof Error ? inner.message : String(inner))).join(', ')
   }
-  return code === null ? error.stack ?? error.message : error.message
+  return code === null ? (error.stack ?? error.message) : error.message
 }

@@ -22,7 +22,7 @@ export type DatabaseSettings = Pick<ProcessSettings, 'databaseUrl' | 'databaseCo
  * statement (which the server gives up by then as well), nor an answer that never comes.
  * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
-export function connectDatabase ({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): Knex {
+export function connectDatabase({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): Knex {
   const mistake = databaseUrlMistake(databaseUrl)
   if (mistake !== null) throw new DatabaseUrlError(mistake)
   return knex({
@@ -51,7 +51,7 @@ export function connectDatabase ({ databaseUrl, databaseConnections, databaseTim
  * Ends a connection on which an answer has not come in time: the query in flight is rejected and the pool makes a new
  * connection. The driver's own timeout would leave the dead connection in the pool.
  */
-function dropWhenSilent (driver: DriverConnection, timeoutMs: number): void {
+function dropWhenSilent(driver: DriverConnection, timeoutMs: number): void {
   const { stream } = driver.connection
   // A listener that stays: the one that `setTimeout` takes is gone after the first quiet moment of an idle connection.
   stream.on('timeout', () => {

@@ -18,23 +18,28 @@ export interface Connections {
   destroy: () => number
 }
 
-interface Connection { socket: Socket, upgraded: boolean, readonly responses: Set<ServerResponse> }
+interface Connection {
+  socket: Socket
+  upgraded: boolean
+  readonly responses: Set<ServerResponse>
+}
 type Phase = 'serving' | 'closing-after-answer' | 'refusing'
 
 const LATE_CONNECTION_MS = 1000
 const RETRY_AFTER_SECONDS = '1'
 
 /**
- * Follows the connections of an HTTP/1.1 server, so that its end knows which of them carry a request. Node itself counts a
- * connection that never sent a byte as active and waits for it. Call it when every handler is in place, before listening.
+ * Follows the connections of an HTTP/1.1 server, so that its end knows which of them carry a request. Node itself
+ * counts a connection that never sent a byte as active and waits for it. Call it when every handler is in place, before
+ * listening.
  */
-export function watchConnections (server: Server): Connections {
+export function watchConnections(server: Server): Connections {
   const open = new Set<Connection>()
   const bySocket = new WeakMap<Socket, Connection>()
   const byPeer = new Map<string, Connection>()
   let phase: Phase = 'serving'
 
-  function follow (socket: Socket): void {
+  function follow(socket: Socket): void {
     const connection: Connection = { socket, upgraded: false, responses: new Set() }
     const peer = peerName(socket)
     open.add(connection)
@@ -44,18 +49,22 @@ export function watchConnections (server: Server): Connections {
       open.delete(connection)
       if (byPeer.get(peer) === connection) byPeer.delete(peer)
     })
-    if (phase === 'refusing') setTimeout(() => { if (isSilent(connection)) connection.socket.destroy() }, LATE_CONNECTION_MS).unref()
+    if (phase === 'refusing') {
+      setTimeout(() => {
+        if (isSilent(connection)) connection.socket.destroy()
+      }, LATE_CONNECTION_MS).unref()
+    }
   }
 
   // TLS runs over the socket of the connection and has one of its own, which requests name.
-  function followSecure (socket: Socket): void {
+  function followSecure(socket: Socket): void {
     const connection = byPeer.get(peerName(socket))
     if (connection === undefined) return
     connection.socket = socket
     bySocket.set(socket, connection)
   }
 
-  function passes (request: IncomingMessage, response: ServerResponse): boolean {
+  function passes(request: IncomingMessage, response: ServerResponse): boolean {
     const connection = bySocket.get(request.socket)
     connection?.responses.add(response)
     response.once('close', () => {
@@ -68,7 +77,7 @@ export function watchConnections (server: Server): Connections {
     return phase !== 'refusing'
   }
 
-  function add (server: Server): void {
+  function add(server: Server): void {
     server.on('connection', follow)
     server.on('secureConnection', followSecure)
     interceptRequests(server, passes)
@@ -104,7 +113,10 @@ export function watchConnections (server: Server): Connections {
 }
 
 /** Puts `passes` before the server's own handlers, which see a request only when it says so. */
-function interceptRequests (server: Server, passes: (request: IncomingMessage, response: ServerResponse) => boolean): void {
+function interceptRequests(
+  server: Server,
+  passes: (request: IncomingMessage, response: ServerResponse) => boolean
+): void {
   const handlers = server.listeners('request')
   server.removeAllListeners('request')
   server.on('request', (request, response) => {
@@ -113,23 +125,25 @@ function interceptRequests (server: Server, passes: (request: IncomingMessage, r
   })
 }
 
-function isSilent ({ responses, upgraded }: Connection): boolean {
+function isSilent({ responses, upgraded }: Connection): boolean {
   return responses.size === 0 && !upgraded
 }
 
-function peerName ({ remoteAddress, remotePort, localPort }: Socket): string {
+function peerName({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`
 }
 
-function endConnectionWith (response: ServerResponse): void {
+function endConnectionWith(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close')
 }
 
 /** @see RFC 9457, RFC 9110 §10.2.3 */
-function answerClosing (request: IncomingMessage, response: ServerResponse): void {
+function answerClosing(request: IncomingMessage, response: ServerResponse): void {
   const { message: title, statusCode: status = 503, code } = new ClosingError()
   response.writeHead(status, {
-    'content-type': 'application/problem+json', 'retry-after': RETRY_AFTER_SECONDS, 'cache-control': 'no-store'
+    'content-type': 'application/problem+json',
+    'retry-after': RETRY_AFTER_SECONDS,
+    'cache-control': 'no-store'
   })
   response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ type: 'about:blank', title, status, code }))
 }

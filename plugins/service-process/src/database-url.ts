@@ -10,7 +10,7 @@ import { Client } from 'pg'
  * with the variables PGHOST and PGSSLMODE, and with `uselibpqcompat`, which turns checks off. Nothing is connected.
  * @returns a phrase that follows the setting's name, without the URL and its password
  */
-export function databaseUrlMistake (url: string): string | null {
+export function databaseUrlMistake(url: string): string | null {
   const driver = readByDriver(url)
   if (driver === null) return 'cannot be read, or names a file that cannot be read'
   if (driver.host.startsWith('/') || isLoopback(driver.host)) return null
@@ -25,7 +25,7 @@ interface DriverReading {
   readonly tls: unknown
 }
 
-function readByDriver (url: string): DriverReading | null {
+function readByDriver(url: string): DriverReading | null {
   try {
     const client = new Client({ connectionString: url })
     return { host: client.host, tls: client.ssl }
@@ -35,7 +35,7 @@ function readByDriver (url: string): DriverReading | null {
 }
 
 /** Whether the driver checks the certificate against a CA and the host's name, because the URL asks for just that. */
-function isVerified (url: string, tls: unknown): boolean {
+function isVerified(url: string, tls: unknown): boolean {
   const modes = new URL(url).searchParams.getAll('sslmode')
   if (modes.length !== 1 || modes[0] !== 'verify-full') return false
   if (typeof tls !== 'object' || tls === null) return false

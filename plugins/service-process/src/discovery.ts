@@ -43,14 +43,14 @@ const PAUSE_MS = 1000
  * Looks for something until it is there: processes of one deployment start in any order, and none waits for another
  * before it listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
  */
-export function openDiscovery<Found> (options: DiscoveryOptions<Found>): Discovery<Found> {
+export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discovery<Found> {
   const { name, attempt, log, schedule = scheduleByTimer, pauseMs = PAUSE_MS } = options
   let found: { readonly value: Found } | null = null
   let failure: unknown = null
   let told = ''
   let attempts = 0
 
-  async function tryOnce (): Promise<void> {
+  async function tryOnce(): Promise<void> {
     attempts++
     try {
       found = { value: await attempt() }
@@ -65,18 +65,26 @@ export function openDiscovery<Found> (options: DiscoveryOptions<Found>): Discove
     }
   }
 
-  async function get (): Promise<Found> {
+  async function get(): Promise<Found> {
     if (found === null) throw Object.assign(new NotDiscoveredError(), { cause: failure })
     return found.value
   }
 
-  const timer = schedule(async () => { if (found === null) await tryOnce() }, pauseMs)
+  const timer = schedule(async () => {
+    if (found === null) await tryOnce()
+  }, pauseMs)
   return {
-    found: () => found === null ? null : found.value,
+    found: () => (found === null ? null : found.value),
     get,
-    ready: async () => { await get() },
-    attempted: tryOnce().then(() => { if (found === null && !mayGoAway(failure)) throw failure }),
-    close: () => { timer.stop() }
+    ready: async () => {
+      await get()
+    },
+    attempted: tryOnce().then(() => {
+      if (found === null && !mayGoAway(failure)) throw failure
+    }),
+    close: () => {
+      timer.stop()
+    }
   }
 }
 
@@ -84,12 +92,12 @@ export function openDiscovery<Found> (options: DiscoveryOptions<Found>): Discove
  * Whether a failure is an outage and not a mistake of somebody: what answers 503 says so, and so does the network,
  * whose errors have a `syscall`.
  */
-function mayGoAway (error: unknown): boolean {
+function mayGoAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return ('statusCode' in error && error.statusCode === 503) || 'syscall' in error
 }
 
-function reasonOf (error: unknown): string {
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause instanceof Error ? error.cause.message : ''
   return `${error.message} ${cause}`

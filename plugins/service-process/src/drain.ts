@@ -24,27 +24,38 @@ const CLOSE_MARGIN_MS = 2000
  * How long requests that are under way may take: what the slowest of them waits for, and a margin for its answer.
  * @param longestUpstreamMs longest time limit of a call to another service, in ms
  */
-export function closeTimeoutFor (longestUpstreamMs: number): number {
+export function closeTimeoutFor(longestUpstreamMs: number): number {
   return longestUpstreamMs + CLOSE_MARGIN_MS
 }
 
 /** {@link DrainTimes} with every default filled in. */
-export interface DrainLimits { readonly drainDelayMs: number, readonly closeTimeoutMs: number, readonly releaseTimeoutMs: number }
+export interface DrainLimits {
+  readonly drainDelayMs: number
+  readonly closeTimeoutMs: number
+  readonly releaseTimeoutMs: number
+}
 
 /** Fills in the defaults. */
-export function drainLimits ({ drainDelayMs = 5000, closeTimeoutMs = closeTimeoutFor(10_000), releaseTimeoutMs = 5000 }: DrainTimes): DrainLimits {
+export function drainLimits({
+  drainDelayMs = 5000,
+  closeTimeoutMs = closeTimeoutFor(10_000),
+  releaseTimeoutMs = 5000
+}: DrainTimes): DrainLimits {
   return { drainDelayMs, closeTimeoutMs, releaseTimeoutMs }
 }
 
 /**
- * Ends the serving in an order in which a load balancer loses nothing: readiness fails; for the delay everything is served
- * and each answer ends its connection; then the listener closes and connections without a request end; requests under way
- * get their time; what is left is cut.
+ * Ends the serving in an order in which a load balancer loses nothing: readiness fails; for the delay everything is
+ * served and each answer ends its connection; then the listener closes and connections without a request end; requests
+ * under way get their time; what is left is cut.
  * @param skipDelay aborted when nobody should wait any longer
  * @param release closes what the app worked with, when the app is closed
  */
-export async function drain (
-  app: FastifyInstance, connections: Connections, times: DrainLimits, skipDelay: AbortSignal,
+export async function drain(
+  app: FastifyInstance,
+  connections: Connections,
+  times: DrainLimits,
+  skipDelay: AbortSignal,
   release: () => Promise<void>
 ): Promise<DrainOutcome> {
   failReadiness(app)
@@ -52,24 +63,32 @@ export async function drain (
   await waitUnless(skipDelay, times.drainDelayMs)
   const silent = connections.refuse()
   if (silent > 0) app.log.debug({ connections: silent }, 'connections without a request ended')
-  const closed = app.close().then(release).then(() => 'closed' as const)
-  if (await within(closed, times.closeTimeoutMs) === 'closed') return 'complete'
+  const closed = app
+    .close()
+    .then(release)
+    .then(() => 'closed' as const)
+  if ((await within(closed, times.closeTimeoutMs)) === 'closed') return 'complete'
   const requests = connections.destroy()
-  if (requests > 0) app.log.warn({ requests }, `cut requests that were under way for ${times.closeTimeoutMs} ms after the listener closed`)
-  if (await within(closed, times.releaseTimeoutMs) === undefined) return 'stuck'
+  if (requests > 0) {
+    app.log.warn(
+      { requests },
+      `cut requests that were under way for ${times.closeTimeoutMs} ms after the listener closed`
+    )
+  }
+  if ((await within(closed, times.releaseTimeoutMs)) === undefined) return 'stuck'
   return requests > 0 ? 'cut' : 'complete'
 }
 
 /** The health plugin decorates `startDrain`; an app without readiness has nothing to fail. */
-function failReadiness (app: FastifyInstance): void {
+function failReadiness(app: FastifyInstance): void {
   if ('startDrain' in app && typeof app.startDrain === 'function') app.startDrain()
 }
 
-async function waitUnless (skip: AbortSignal, ms: number): Promise<void> {
+async function waitUnless(skip: AbortSignal, ms: number): Promise<void> {
   if (ms > 0) await delay(ms, undefined, { signal: skip }).catch(() => {})
 }
 
-async function within<Result> (work: Promise<Result>, ms: number): Promise<Result | undefined> {
+async function within<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
   const stop = new AbortController()
   try {
     return await Promise.race([work, delay(ms, undefined, { signal: stop.signal })])

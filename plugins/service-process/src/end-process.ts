@@ -14,21 +14,25 @@ const EXIT_MARGIN_MS = 2000
 type Reason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
 
 /**
- * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case. The exit code is 0
- * when everything closed and no request was cut, else 1. A second signal ends the drain delay, a third the process.
+ * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case.
+ * The exit code is 0 when everything closed and no request was cut, else 1. A second signal ends the drain delay, a
+ * third the process.
  * @param orphaned resolves when the parent is gone
  * @param release closes what the app worked with, when the app is closed
  * @returns to be called when the app listens: it may then have more servers than one
  */
-export function endProcessWhenTold (
-  app: FastifyInstance, times: DrainTimes, orphaned: Promise<undefined>, release: () => Promise<void> = async () => {}
+export function endProcessWhenTold(
+  app: FastifyInstance,
+  times: DrainTimes,
+  orphaned: Promise<undefined>,
+  release: () => Promise<void> = async () => {}
 ): () => void {
   const limits = drainLimits(times)
   const connections = watchConnections(app.server)
   const skipDelay = new AbortController()
   let ending = false
 
-  async function end (reason: Reason): Promise<void> {
+  async function end(reason: Reason): Promise<void> {
     if (ending) return
     ending = true
     startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
@@ -36,11 +40,13 @@ export function endProcessWhenTold (
     if ('err' in reason) app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
     else app.log.info(reason, 'closing')
     const outcome = await drain(app, connections, limits, skipDelay.signal, release)
-    if (outcome === 'stuck') app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
+    if (outcome === 'stuck') {
+      app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
+    }
     await exit(outcome === 'complete' && !('err' in reason) ? 0 : 1)
   }
 
-  function start (reason: Reason): void {
+  function start(reason: Reason): void {
     end(reason).catch(async (err: unknown) => {
       app.log.error({ err }, 'the process ends: closing failed')
       await exit(1)
@@ -59,7 +65,9 @@ export function endProcessWhenTold (
     if (ending) app.log.error({ err }, 'an uncaught error while the process ends')
     else start({ err })
   })
-  void orphaned.then(() => { start({ orphaned: true }) })
+  void orphaned.then(() => {
+    start({ orphaned: true })
+  })
 
   return () => {
     const further = furtherServers(app)
@@ -68,7 +76,7 @@ export function endProcessWhenTold (
   }
 }
 
-async function exit (code: number): Promise<void> {
+async function exit(code: number): Promise<void> {
   await flushStandardLog(FLUSH_MS)
   process.exit(code)
 }

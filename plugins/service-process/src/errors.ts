@@ -22,4 +22,8 @@ export const ReloadRefusedError = createError('SALLYPORT_PROCESS_RELOAD_REFUSED'
 export const ReloadFailedError = createError('SALLYPORT_PROCESS_RELOAD_FAILED', 'The change was taken back: %s', 500)
 
 /** Request: came on a connection that was still open after the listener had been closed. */
-export const ClosingError = createError('SALLYPORT_PROCESS_CLOSING', 'The service is closing; send the request again', 503)
+export const ClosingError = createError(
+  'SALLYPORT_PROCESS_CLOSING',
+  'The service is closing; send the request again',
+  503
+)

@@ -6,10 +6,10 @@ setTimeout(() => process.kill(workerData.pid, 'SIGKILL'), workerData.ms)
 `
 
 /**
- * Kills this process after `ms`, whatever its main thread is busy with: a destination of the log that writes synchronously
- * can hold it in a loop that no timer and no signal reaches. Ends with the process.
+ * Kills this process after `ms`, whatever its main thread is busy with: a destination of the log that writes
+ * synchronously can hold it in a loop that no timer and no signal reaches. Ends with the process.
  */
-export function startExitWatchdog (ms: number): void {
+export function startExitWatchdog(ms: number): void {
   const worker = new Worker(CODE, { eval: true, execArgv: [], workerData: { pid: process.pid, ms } })
   worker.unref()
 }

@@ -28,7 +28,7 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * Options to spread into `Fastify({ … })`, the same for every process: TLS and limits, request ids, forwarding
  * headers believed from named proxies only, logs without secrets, and validation that changes nothing of what was sent.
  */
-export function instanceOptions ({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
+export function instanceOptions({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
   return {
     ...serverOptions(tls === undefined ? null : serverTls(tls)),
     genReqId: requestIds === 'own' ? () => randomUUID() : callerRequestId,
@@ -41,7 +41,7 @@ export function instanceOptions ({ name, settings, tls, tracing, requestIds }: I
   }
 }
 
-function callerRequestId (request: IncomingMessage): string {
+function callerRequestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

@@ -7,18 +7,19 @@ import type { Discovery } from './discovery.ts'
  * @param discovery of what the issuer says of itself
  * @param open makes the source, once
  */
-export function lateKeySource<Metadata> (
-  discovery: Discovery<Metadata>, open: (metadata: Metadata) => KeySource
+export function lateKeySource<Metadata>(
+  discovery: Discovery<Metadata>,
+  open: (metadata: Metadata) => KeySource
 ): KeySource {
   let source: KeySource | null = null
 
-  function opened (): KeySource | null {
+  function opened(): KeySource | null {
     const metadata = discovery.found()
     if (metadata !== null) source ??= open(metadata)
     return source
   }
 
-  async function required (): Promise<KeySource> {
+  async function required(): Promise<KeySource> {
     const metadata = await discovery.get()
     source ??= open(metadata)
     return source
@@ -27,8 +28,12 @@ export function lateKeySource<Metadata> (
   return {
     find: async keyId => await (await required()).find(keyId),
     isPublished: keyId => opened()?.isPublished(keyId) ?? false,
-    ready: async () => { await (await required()).ready() },
+    ready: async () => {
+      await (await required()).ready()
+    },
     ageMs: () => source?.ageMs() ?? null,
-    close: async () => { await source?.close() }
+    close: async () => {
+      await source?.close()
+    }
   }
 }

@@ -22,15 +22,15 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 /**
  * A destination that cannot hold up the process: it never waits for the reader; what a slow reader leaves behind is
- * bounded, and later lines are dropped and counted in a line of their own. A reader that is gone is no error. pino's own
- * destination flushes synchronously when a fatal line is logged and when the process exits, and repeats for ever a write
- * that fails.
+ * bounded, and later lines are dropped and counted in a line of their own. A reader that is gone is no error. pino's
+ * own destination flushes synchronously when a fatal line is logged and when the process exits, and repeats for ever a
+ * write that fails.
  */
-export function createLogDestination (output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
+export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
   let dropped = 0
   let written = Promise.resolve()
 
-  function hand (text: string): void {
+  function hand(text: string): void {
     const { promise, resolve } = Promise.withResolvers<void>()
     written = promise
     output.write(text, resolve)
@@ -43,7 +43,11 @@ export function createLogDestination (output: LogOutput, maxWaitingBytes = MAX_W
         dropped++
         return
       }
-      if (dropped > 0) hand(`${JSON.stringify({ level: 'warn', time: Date.now(), dropped, msg: 'lines are missing: the log is read too slowly' })}\n`)
+      if (dropped > 0) {
+        hand(
+          `${JSON.stringify({ level: 'warn', time: Date.now(), dropped, msg: 'lines are missing: the log is read too slowly' })}\n`
+        )
+      }
       dropped = 0
       hand(line)
     },
@@ -58,36 +62,42 @@ export function createLogDestination (output: LogOutput, maxWaitingBytes = MAX_W
 let standard: LogDestination | undefined
 
 /** The destination on stdout, one for the process. */
-export function standardLogDestination (): LogDestination {
+export function standardLogDestination(): LogDestination {
   standard ??= createLogDestination(process.stdout instanceof Socket ? outputOfStream(process.stdout) : outputOfFile(1))
   return standard
 }
 
 /** Waits a bounded time for the lines on stdout, when there are any. */
-export async function flushStandardLog (timeoutMs: number): Promise<void> {
+export async function flushStandardLog(timeoutMs: number): Promise<void> {
   await standard?.flush(timeoutMs)
 }
 
 /**
- * A reader of stdout or stderr that is gone makes each write fail; as an uncaught error that would end the process while
- * it is being ended.
+ * A reader of stdout or stderr that is gone makes each write fail; as an uncaught error that would end the process
+ * while it is being ended.
  */
-export function outliveBrokenPipes (): void {
+export function outliveBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** Pipes, sockets and terminals: Node writes them without blocking. */
-function outputOfStream (stream: Socket): LogOutput {
+function outputOfStream(stream: Socket): LogOutput {
   stream.on('error', () => {})
   return {
-    write: (text, done) => { stream.write(text, () => { done() }) },
+    write: (text, done) => {
+      stream.write(text, () => {
+        done()
+      })
+    },
     waitingBytes: () => stream.writableLength,
     isBroken: () => stream.destroyed || stream.errored !== null
   }
 }
 
-/** A file takes what it is given, or has no room at the moment: then these lines are lost and the next ones tried again. */
-function outputOfFile (fd: number): LogOutput {
+/**
+ * A file takes what it is given, or has no room at the moment: then these lines are lost and the next ones tried again.
+ */
+function outputOfFile(fd: number): LogOutput {
   return {
     write: (text, done) => {
       const bytes = Buffer.from(text)

@@ -17,22 +17,25 @@ export interface LoggerOptions {
 }
 
 /**
- * Options for `Fastify({ logger })`: JSON lines with name, level and trace ids. Secrets are hidden in the finished line:
- * authorization and cookie headers, passwords, tokens in fields, messages, errors and URLs.
+ * Options for `Fastify({ logger })`: JSON lines with name, level and trace ids. Secrets are hidden in the finished
+ * line: authorization and cookie headers, passwords, tokens in fields, messages, errors and URLs.
  */
-export function loggerOptions (options: LoggerOptions): LoggerSettings {
+export function loggerOptions(options: LoggerOptions): LoggerSettings {
   const { name, level, traceIds } = options
   return {
     name,
     level,
     formatters: { level: label => ({ level: label }) },
-    serializers: { req: requestFields, res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode }) },
+    serializers: {
+      req: requestFields,
+      res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode })
+    },
     hooks: { streamWrite: redactLine },
     stream: standardLogDestination(),
     ...(traceIds !== undefined && { mixin: () => ({ ...traceIds() }) })
   }
 }
 
-function requestFields (request: FastifyRequest): { method: string, url: string, remoteAddress: string } {
+function requestFields(request: FastifyRequest): { method: string; url: string; remoteAddress: string } {
   return { method: request.method, url: boundText(request.url), remoteAddress: request.ip }
 }

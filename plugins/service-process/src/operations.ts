@@ -6,7 +6,8 @@ import fastifyPlugin from 'fastify-plugin'
 import type { ProcessSettings } from './settings.ts'
 
 type OperationsSettings = Pick<
-  ProcessSettings, 'operationsHost' | 'operationsPort' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'
+  ProcessSettings,
+  'operationsHost' | 'operationsPort' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'
 >
 
 /** Options of {@link operations}. */
@@ -25,13 +26,16 @@ export interface OperationsOptions {
  * The operations listener with its probes, on a host of its own, and load shedding on the main one: `@sallyport/health`
  * with the settings of the process. Register it early: what is shed costs least.
  */
-export const operations = fastifyPlugin(async function operations (fastify: FastifyInstance, options: OperationsOptions) {
-  const { settings, tls, checks, meter, schedule } = options
-  const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
-  const thresholds = { maxEventLoopDelayMs, maxEventLoopUtilization }
-  await fastify.register(health, {
-    listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
-    checks,
-    pressure: { ...thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
-  })
-}, { name: '@sallyport/operations', fastify: '5.x' })
+export const operations = fastifyPlugin(
+  async function operations(fastify: FastifyInstance, options: OperationsOptions) {
+    const { settings, tls, checks, meter, schedule } = options
+    const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
+    const thresholds = { maxEventLoopDelayMs, maxEventLoopUtilization }
+    await fastify.register(health, {
+      listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
+      checks,
+      pressure: { ...thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
+    })
+  },
+  { name: '@sallyport/operations', fastify: '5.x' }
+)

@@ -13,7 +13,10 @@ export interface ProcessContext {
   readonly tls: TlsMaterial | null
   /** Calls peers, whose certificates it verifies; `null` without TLS material. */
   readonly peers: Agent | null
-  /** Another agent like `peers`, with connections and queues of its own: for calls that must not wait for those of `peers`. */
+  /**
+   * Another agent like `peers`, with connections and queues of its own: for calls that must not wait for those of
+   * `peers`.
+   */
   readonly openPeers: () => Agent | null
   readonly tracing: Tracing
   /** The pool of the app role. */
@@ -41,17 +44,23 @@ export interface OpenContext {
  * @param acceptTraces whether a caller's `traceparent` is continued
  * @throws the codes of secure-transport, `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
-export async function openContext (
-  name: string, settings: ProcessSettings, acceptTraces: boolean, log: DiscoveryLog
+export async function openContext(
+  name: string,
+  settings: ProcessSettings,
+  acceptTraces: boolean,
+  log: DiscoveryLog
 ): Promise<OpenContext> {
   const closing: Array<() => Promise<unknown>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
   const database = connectDatabase(settings)
-  closing.push(() => tracing.close(), () => database.destroy())
+  closing.push(
+    () => tracing.close(),
+    () => database.destroy()
+  )
 
-  function openPeers (): Agent | null {
+  function openPeers(): Agent | null {
     if (tls === null) return null
     const agent = createPeerAgent({ ...tls, addresses: addressTable(settings.peerAddresses) })
     closing.push(() => agent.close())
@@ -59,35 +68,57 @@ export async function openContext (
   }
 
   const peers = openPeers()
-  checks.database = async () => { await database.raw('select 1') }
+  checks.database = async () => {
+    await database.raw('select 1')
+  }
 
-  async function discover<Found> (what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
+  async function discover<Found>(what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
     const discovery = openDiscovery({ name: what, attempt, log })
-    closing.push(async () => { discovery.close() })
+    closing.push(async () => {
+      discovery.close()
+    })
     checks[what] = discovery.ready
     await discovery.attempted
     return discovery
   }
 
   return {
-    context: { name, tls, peers, openPeers, tracing, database, discover, checks, closeLater: close => { closing.push(close) } },
+    context: {
+      name,
+      tls,
+      peers,
+      openPeers,
+      tracing,
+      database,
+      discover,
+      checks,
+      closeLater: close => {
+        closing.push(close)
+      }
+    },
     close: async () => {
-      for (const close of closing.reverse()) await close().catch((err: unknown) => { log.warn({ err }, 'closing') })
+      for (const close of closing.reverse()) {
+        await close().catch((err: unknown) => {
+          log.warn({ err }, 'closing')
+        })
+      }
     }
   }
 }
 
 /** The material that the settings name; {@link processSettingsMistakes} has seen that it is all of it or none. */
-async function loadMaterial (settings: ProcessSettings): Promise<TlsMaterial | null> {
+async function loadMaterial(settings: ProcessSettings): Promise<TlsMaterial | null> {
   const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = settings
   if (certificatePath === undefined || privateKeyPath === undefined || caPath === undefined) return null
   return await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })
 }
 
 /** `name=address` pairs as a table. */
-function addressTable (pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(pairs.map(pair => {
-    const at = pair.indexOf('=')
-    return [pair.slice(0, at), pair.slice(at + 1)]
-  }))
+function addressTable(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map(pair => {
+      const at = pair.indexOf('=')
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    })
+  )
 }

@@ -19,15 +19,21 @@ const JWT_START = /(?:^|[.-])eyJ/g
 const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
 
 /**
- * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs. Shortens
- * runs without a space. Each rule is one pass that never returns to what it has read: the text may be a stranger's.
+ * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs.
+ * Shortens runs without a space. Each rule is one pass that never returns to what it has read: the text may be a
+ * stranger's.
  */
-export function redactText (text: string): string {
+export function redactText(text: string): string {
   const redacted = hideSecrets(text)
-  return redacted.length > LONGEST_WORD ? redacted.split(' ').map(word => word.length > LONGEST_WORD ? shorten(word) : word).join(' ') : redacted
+  return redacted.length > LONGEST_WORD
+    ? redacted
+        .split(' ')
+        .map(word => (word.length > LONGEST_WORD ? shorten(word) : word))
+        .join(' ')
+    : redacted
 }
 
-function hideSecrets (text: string): string {
+function hideSecrets(text: string): string {
   let redacted = text
   if (redacted.includes('=')) redacted = hideParameters(redacted)
   if (SCHEME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
@@ -37,21 +43,30 @@ function hideSecrets (text: string): string {
 }
 
 /** Whether {@link redactText} could change the text: a cheap look for what its rules begin with. */
-export function mayNeedRedaction (text: string): boolean {
-  return text.includes('=') || text.includes('eyJ') || text.includes('://') || text.length > LONGEST_WORD || SCHEME.test(text)
+export function mayNeedRedaction(text: string): boolean {
+  return (
+    text.includes('=') ||
+    text.includes('eyJ') ||
+    text.includes('://') ||
+    text.length > LONGEST_WORD ||
+    SCHEME.test(text)
+  )
 }
 
-/** The beginning of a long text, and how many characters are missing. Secrets go first: a cut could take their mark away. */
-export function boundText (text: string): string {
+/**
+ * The beginning of a long text, and how many characters are missing. Secrets go first: a cut could take their mark
+ * away.
+ */
+export function boundText(text: string): string {
   return text.length > SHORTENED ? shorten(hideSecrets(text)) : text
 }
 
-function shorten (text: string): string {
+function shorten(text: string): string {
   return text.length > SHORTENED ? `${text.slice(0, SHORTENED)}[${text.length - SHORTENED} more]` : text
 }
 
 /** `name=value`, the name read backwards from its `=`. */
-function hideParameters (text: string): string {
+function hideParameters(text: string): string {
   const parts: string[] = []
   let done = 0
   for (let at = text.indexOf('='); at !== -1; at = text.indexOf('=', at + 1)) {
@@ -67,25 +82,25 @@ function hideParameters (text: string): string {
   return parts.join('') + text.slice(done)
 }
 
-function startOfName (text: string, end: number, floor: number): number {
+function startOfName(text: string, end: number, floor: number): number {
   let start = end
   while (start > floor && end - start < LONGEST_NAME && !NAME_ENDS.has(text.charAt(start - 1))) start--
   return start
 }
 
-function endOf (run: RegExp, text: string, start: number): number {
+function endOf(run: RegExp, text: string, start: number): number {
   run.lastIndex = start
   run.test(text)
   return run.lastIndex
 }
 
 /** A value that does not read like a word. */
-function hideAuthorization (found: string, scheme: string, spaces: string, value: string): string {
+function hideAuthorization(found: string, scheme: string, spaces: string, value: string): string {
   return value.length >= SHORTEST_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
 }
 
 /** The rest of a run from the first JWT on; what belongs to one is never looked at again. */
-function hideJwt (run: string): string {
+function hideJwt(run: string): string {
   JWT_START.lastIndex = 0
   for (let found = JWT_START.exec(run); found !== null; found = JWT_START.exec(run)) {
     const start = JWT_START.lastIndex - 3

@@ -8,15 +8,15 @@ const SPACE = /\s*/y
 
 /**
  * Hides secrets in one line of a JSON log: known fields at any depth, authorization values, JWTs, credentials and token
- * parameters in URLs. It works on the finished line, so that no message, error text or nested object gets around it, and
- * reads it once from left to right: the time that it takes grows with the line and with nothing else.
+ * parameters in URLs. It works on the finished line, so that no message, error text or nested object gets around it,
+ * and reads it once from left to right: the time that it takes grows with the line and with nothing else.
  */
-export function redactLine (line: string): string {
+export function redactLine(line: string): string {
   return redactQuoted(line, 0)
 }
 
 /** Goes from one quoted string to the next: each is a name, whose value may be hidden, or a text. */
-function redactQuoted (text: string, depth: number): string {
+function redactQuoted(text: string, depth: number): string {
   const parts: string[] = []
   let done = 0
   let at = text.indexOf('"')
@@ -46,7 +46,7 @@ function redactQuoted (text: string, depth: number): string {
 }
 
 /** A string's content between its quotes, as it stands in the JSON. */
-function redactContent (content: string, depth: number): string {
+function redactContent(content: string, depth: number): string {
   const isQuoting = content.includes('\\"')
   if (!isQuoting && !mayNeedRedaction(content)) return content
   const text = unquote(content)
@@ -57,14 +57,14 @@ function redactContent (content: string, depth: number): string {
 }
 
 /** An error's `code` is what operators search for; an authorization code is a secret of the same name. */
-function isHidden (name: string, value: string): boolean {
+function isHidden(name: string, value: string): boolean {
   if (value === '' || value === 'null' || value === 'true' || value === 'false') return false
   const isCode = name.toLowerCase() === 'code'
   if (isCode && /^[\d.-]+$/.test(value)) return false
   return !(isCode && value.startsWith('"') && isErrorCode(value.slice(1, -1)))
 }
 
-function closingQuote (text: string, from: number): number {
+function closingQuote(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
     let backslashes = 0
     while (at - backslashes > from && text.charAt(at - backslashes - 1) === '\\') backslashes++
@@ -74,13 +74,13 @@ function closingQuote (text: string, from: number): number {
 }
 
 /** Where the value begins when a colon follows; -1 when the string was no name. */
-function startOfValue (text: string, from: number): number {
+function startOfValue(text: string, from: number): number {
   const colon = endOf(SPACE, text, from)
   return text.charAt(colon) === ':' ? endOf(SPACE, text, colon + 1) : -1
 }
 
 /** Behind a string, an array or an object with everything in it, or a number or word. */
-function endOfValue (text: string, start: number): number {
+function endOfValue(text: string, start: number): number {
   const first = text.charAt(start)
   if (first === '"') return afterString(text, start)
   if (first !== '[' && first !== '{') return endOf(SCALAR, text, start)
@@ -94,19 +94,19 @@ function endOfValue (text: string, start: number): number {
   return text.length
 }
 
-function afterString (text: string, start: number): number {
+function afterString(text: string, start: number): number {
   const end = closingQuote(text, start + 1)
   return end === -1 ? text.length : end + 1
 }
 
-function endOf (run: RegExp, text: string, start: number): number {
+function endOf(run: RegExp, text: string, start: number): number {
   run.lastIndex = start
   run.test(text)
   return run.lastIndex
 }
 
 /** What a string's content stands for; `null` when it is no JSON string. */
-function unquote (content: string): string | null {
+function unquote(content: string): string | null {
   if (!content.includes('\\')) return content
   try {
     const text: unknown = JSON.parse(`"${content}"`)

@@ -28,17 +28,20 @@ export interface Reload<Next> {
   readonly reload: (next: Next) => Promise<void>
 }
 
-interface Prepared { readonly name: string, readonly change: Change }
+interface Prepared {
+  readonly name: string
+  readonly change: Change
+}
 
 /**
  * The one way to change something in a running process: every subscriber validates, then every subscriber switches; one
  * refusal changes nothing.
  */
-export function createReload<Next> (): Reload<Next> {
+export function createReload<Next>(): Reload<Next> {
   const subscribers = new Set<ReloadSubscriber<Next>>()
   let last: Promise<unknown> = Promise.resolve()
 
-  async function exchange (next: Next): Promise<void> {
+  async function exchange(next: Next): Promise<void> {
     await applyAll(await validateAll([...subscribers], next))
   }
 
@@ -47,45 +50,51 @@ export function createReload<Next> (): Reload<Next> {
       // A copy: the same object may be added twice, and each is removed by its own.
       const own = { ...subscriber }
       subscribers.add(own)
-      return () => { subscribers.delete(own) }
+      return () => {
+        subscribers.delete(own)
+      }
     },
     reload: next => {
-      const turn = last.then(async () => { await exchange(next) })
+      const turn = last.then(async () => {
+        await exchange(next)
+      })
       last = turn.catch(() => {})
       return turn
     }
   }
 }
 
-async function validateAll<Next> (subscribers: ReadonlyArray<ReloadSubscriber<Next>>, next: Next): Promise<Prepared[]> {
+async function validateAll<Next>(subscribers: ReadonlyArray<ReloadSubscriber<Next>>, next: Next): Promise<Prepared[]> {
   const refusals: Reason[] = []
-  const prepared = await Promise.all(subscribers.map(async ({ name, validate }) => {
-    try {
-      return [{ name, change: await validate(next) }]
-    } catch (error) {
-      refusals.push({ name, error })
-      return []
-    }
-  }))
+  const prepared = await Promise.all(
+    subscribers.map(async ({ name, validate }) => {
+      try {
+        return [{ name, change: await validate(next) }]
+      } catch (error) {
+        refusals.push({ name, error })
+        return []
+      }
+    })
+  )
   if (refusals.length === 0) return prepared.flat()
   throw Object.assign(new ReloadRefusedError(reasonText(refusals)), { cause: refusals[0]?.error })
 }
 
 /** In the order of the subscriptions; taken back in reverse. */
-async function applyAll (prepared: readonly Prepared[]): Promise<void> {
+async function applyAll(prepared: readonly Prepared[]): Promise<void> {
   const begun: Prepared[] = []
   for (const one of prepared) {
     begun.push(one)
     try {
       await one.change.apply()
     } catch (error) {
-      const reasons = [{ name: one.name, error }, ...await undoAll(begun)]
+      const reasons = [{ name: one.name, error }, ...(await undoAll(begun))]
       throw Object.assign(new ReloadFailedError(reasonText(reasons)), { cause: error })
     }
   }
 }
 
-async function undoAll (begun: readonly Prepared[]): Promise<Reason[]> {
+async function undoAll(begun: readonly Prepared[]): Promise<Reason[]> {
   const reasons: Reason[] = []
   for (const { name, change } of begun.toReversed()) {
     try {
@@ -97,9 +106,12 @@ async function undoAll (begun: readonly Prepared[]): Promise<Reason[]> {
   return reasons
 }
 
-interface Reason { readonly name: string, readonly error: unknown }
+interface Reason {
+  readonly name: string
+  readonly error: unknown
+}
 
-function reasonText (reasons: readonly Reason[]): string {
+function reasonText(reasons: readonly Reason[]): string {
   const texts = reasons.map(({ name, error }) => `${name}: ${error instanceof Error ? error.message : String(error)}`)
   return texts.join('; ')
 }

@@ -17,8 +17,8 @@ export interface StartedApp {
 
 /** What a forked service says to its parent, once. */
 export type ServiceMessage =
-  | { readonly type: 'ready', readonly name: string, readonly url: string }
-  | { readonly type: 'failed', readonly name: string, readonly message: string }
+  | { readonly type: 'ready'; readonly name: string; readonly url: string }
+  | { readonly type: 'failed'; readonly name: string; readonly message: string }
 
 /**
  * The life of a process around an app: start, listen, say so to the parent, end in order on SIGTERM, SIGINT, an
@@ -26,7 +26,7 @@ export type ServiceMessage =
  * @param name of the process, in the messages to its parent and on stderr
  * @param start makes the app; reading settings belongs in here, so that their mistakes are told
  */
-export async function runApp (name: string, start: () => Promise<StartedApp>): Promise<void> {
+export async function runApp(name: string, start: () => Promise<StartedApp>): Promise<void> {
   outliveBrokenPipes()
   // A parent that was killed cannot send a signal, but its end of the channel closes.
   const orphaned = Promise.withResolvers<undefined>()
@@ -50,7 +50,7 @@ export async function runApp (name: string, start: () => Promise<StartedApp>): P
   }
 }
 
-async function tellParent (message: ServiceMessage): Promise<void> {
+async function tellParent(message: ServiceMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (process.send === undefined || !process.connected) return
   process.send(message, undefined, undefined, () => resolve())

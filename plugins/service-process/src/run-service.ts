@@ -36,13 +36,13 @@ export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Co
  * listen, say so to the parent, end in order when told to. A failed boot is one clear message on stderr and exit code
  * 1. Another process that is away does not fail it: see `ProcessContext.discover`.
  */
-export async function runService<Schema extends TObject<ProcessProperties>, Collaborators> (
+export async function runService<Schema extends TObject<ProcessProperties>, Collaborators>(
   definition: ServiceDefinition<Schema, Collaborators>
 ): Promise<void> {
   await runApp(definition.name, () => boot(definition))
 }
 
-async function boot<Schema extends TObject<ProcessProperties>, Collaborators> (
+async function boot<Schema extends TObject<ProcessProperties>, Collaborators>(
   definition: ServiceDefinition<Schema, Collaborators>
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
@@ -50,7 +50,7 @@ async function boot<Schema extends TObject<ProcessProperties>, Collaborators> (
   const { values } = loadSettings({
     schema: definition.settings,
     environment,
-    mistakes: settings => [...processSettingsMistakes(settings), ...definition.mistakes?.(settings) ?? []]
+    mistakes: settings => [...processSettingsMistakes(settings), ...(definition.mistakes?.(settings) ?? [])]
   })
   const settings: ProcessSettings = values
   const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))

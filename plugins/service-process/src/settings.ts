@@ -20,7 +20,7 @@ const list = (pattern?: string) =>
  * The settings that every process has, to be spread into its own schema. Serialisable values only; what is made of them
  * is handed to the app as collaborators.
  */
-export function processSettings (ports: ProcessPorts) {
+export function processSettings(ports: ProcessPorts) {
   return {
     nodeEnv: Type.Optional(Type.String()),
     logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
@@ -58,7 +58,7 @@ export type ProcessProperties = ReturnType<typeof processSettings>
 export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
 
 /** What the schema cannot say of the settings of a process: one sentence a mistake, without secrets. */
-export function processSettingsMistakes (settings: ProcessSettings): string[] {
+export function processSettingsMistakes(settings: ProcessSettings): string[] {
   const database = databaseUrlMistake(settings.databaseUrl)
   const unclear = settings.trustedProxies.filter(entry => !isAddressOrBlock(entry))
   return [
@@ -68,19 +68,21 @@ export function processSettingsMistakes (settings: ProcessSettings): string[] {
   ]
 }
 
-function tlsMistakes (settings: ProcessSettings): string[] {
+function tlsMistakes(settings: ProcessSettings): string[] {
   const { host, operationsHost, tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath } = settings
   const given = [tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath].filter(path => path !== undefined).length
   if (given === 3) return []
   if (given > 0) return ['tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath belong together']
   const open = Object.entries({ host, operationsHost }).filter(([, address]) => !isLoopback(address))
-  return open.map(([name, address]) =>
-    `${name}: plain HTTP on ${address} would show what it serves to the network: give tlsCertificatePath, ` +
-    'tlsPrivateKeyPath and tlsCaPath')
+  return open.map(
+    ([name, address]) =>
+      `${name}: plain HTTP on ${address} would show what it serves to the network: give tlsCertificatePath, ` +
+      'tlsPrivateKeyPath and tlsCaPath'
+  )
 }
 
 /** An address, or a block of addresses. A number of hops, which any client can fake, is neither. */
-function isAddressOrBlock (text: string): boolean {
+function isAddressOrBlock(text: string): boolean {
   const [address = '', prefix, ...more] = text.split('/')
   const family = isIP(address)
   if (family === 0 || more.length > 0) return false

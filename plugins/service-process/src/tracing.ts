@@ -11,7 +11,9 @@ export interface TracingOptions {
   readonly serviceName: string
   /** Where finished spans go. Default: nowhere; ids are made and passed on all the same. */
   readonly spanProcessors?: readonly SpanProcessor[]
-  /** Whether a caller's `traceparent` is continued. `false` at the edge, where callers are strangers. Default `true`. */
+  /**
+   * Whether a caller's `traceparent` is continued. `false` at the edge, where callers are strangers. Default `true`.
+   */
   readonly acceptIncoming?: boolean
 }
 
@@ -23,7 +25,9 @@ export interface Tracing {
   traceId: (request: FastifyRequest) => string
   /** `trace_id` and `span_id` of the code that runs now, empty outside a request; for log lines. */
   traceIds: () => Readonly<Record<string, string>>
-  /** Headers that carry the trace to a peer, for a call made on behalf of this request, or of the code that runs now. */
+  /**
+   * Headers that carry the trace to a peer, for a call made on behalf of this request, or of the code that runs now.
+   */
   outgoingHeaders: (request?: FastifyRequest) => Record<string, string>
   /** Sends what is left to the processors and forgets the global tracer. */
   close: () => Promise<void>
@@ -34,8 +38,8 @@ export interface Tracing {
  * ESM and in any import order. Span attributes hold the path without the query, where tokens may be.
  * @see W3C Trace Context
  */
-export function startTracing (options: TracingOptions): Tracing {
-  const provider = new NodeTracerProvider({ spanProcessors: [...options.spanProcessors ?? []] })
+export function startTracing(options: TracingOptions): Tracing {
+  const provider = new NodeTracerProvider({ spanProcessors: [...(options.spanProcessors ?? [])] })
   provider.register()
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
@@ -54,7 +58,7 @@ export function startTracing (options: TracingOptions): Tracing {
     },
     outgoingHeaders: request => {
       const headers: Record<string, string> = {}
-      propagation.inject(request === undefined ? context.active() : contextOf(request) ?? context.active(), headers)
+      propagation.inject(request === undefined ? context.active() : (contextOf(request) ?? context.active()), headers)
       return headers
     },
     close: async () => {
@@ -65,40 +69,43 @@ export function startTracing (options: TracingOptions): Tracing {
   }
 }
 
-function tracingPlugin (instrumentation: FastifyOtelInstrumentation, acceptIncoming: boolean): FastifyPluginAsync {
-  return fastifyPlugin(async function tracing (fastify: FastifyInstance) {
-    fastify.addHook('onRequest', function dropTraceHeaders (request, _reply, done) {
-      // Baggage is a caller's key-value store that would travel to every peer.
-      delete request.headers.baggage
-      if (!acceptIncoming) {
-        delete request.headers.traceparent
-        delete request.headers.tracestate
-      }
-      done()
-    })
-    await fastify.register(instrumentation.plugin())
-    // The body is parsed from events of the socket, where the context of onRequest is gone.
-    fastify.addHook('preValidation', function resumeTrace (request, _reply, done) {
-      const active = contextOf(request)
-      if (active === null) done()
-      else context.with(active, done)
-    })
-  }, { name: '@sallyport/tracing', fastify: '5.x' })
+function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncoming: boolean): FastifyPluginAsync {
+  return fastifyPlugin(
+    async function tracing(fastify: FastifyInstance) {
+      fastify.addHook('onRequest', function dropTraceHeaders(request, _reply, done) {
+        // Baggage is a caller's key-value store that would travel to every peer.
+        delete request.headers.baggage
+        if (!acceptIncoming) {
+          delete request.headers.traceparent
+          delete request.headers.tracestate
+        }
+        done()
+      })
+      await fastify.register(instrumentation.plugin())
+      // The body is parsed from events of the socket, where the context of onRequest is gone.
+      fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
+        const active = contextOf(request)
+        if (active === null) done()
+        else context.with(active, done)
+      })
+    },
+    { name: '@sallyport/tracing', fastify: '5.x' }
+  )
 }
 
-function contextOf (request: FastifyRequest): Context | null {
+function contextOf(request: FastifyRequest): Context | null {
   if (!request.server.hasRequestDecorator('opentelemetry')) return null
   // Typed as always there, but absent before the first hook and on routes that opted out.
   const active: Context | null | undefined = request.opentelemetry().context
   return active ?? null
 }
 
-function spanContextOf (request: FastifyRequest): { traceId: string } | null {
+function spanContextOf(request: FastifyRequest): { traceId: string } | null {
   const active = contextOf(request)
-  return active === null ? null : trace.getSpanContext(active) ?? null
+  return active === null ? null : (trace.getSpanContext(active) ?? null)
 }
 
-function pathOf (url: string): string {
+function pathOf(url: string): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }

@@ -4,7 +4,12 @@ import { readBody } from './read-body.ts'
 
 const MAX_ANSWER_BYTES = 1024 * 1024
 /** `code` or `name` of the failures that are a matter of time. */
-const TIMEOUTS: readonly unknown[] = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'TimeoutError']
+const TIMEOUTS: readonly unknown[] = [
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'TimeoutError'
+]
 
 /** One call of another service. */
 export interface UpstreamCall {
@@ -38,7 +43,7 @@ export interface UpstreamTarget {
  * Calls a service with a bearer token. No retry, no redirect, at most 1 MiB of answer.
  * @throws `SALLYPORT_TOKEN_PATH_INVALID`, `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`
  */
-export async function callUpstream (target: UpstreamTarget, call: UpstreamCall): Promise<UpstreamAnswer> {
+export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): Promise<UpstreamAnswer> {
   const url = urlOf(target.origin, call.path)
   const body = call.body === undefined ? undefined : JSON.stringify(call.body)
   const headers: Record<string, string> = {
@@ -51,10 +56,18 @@ export async function callUpstream (target: UpstreamTarget, call: UpstreamCall):
   try {
     const signal = AbortSignal.timeout(target.timeoutMs)
     const response = await request(url, {
-      method: call.method, headers, signal, ...(body !== undefined && { body }), ...(target.dispatcher && { dispatcher: target.dispatcher })
+      method: call.method,
+      headers,
+      signal,
+      ...(body !== undefined && { body }),
+      ...(target.dispatcher && { dispatcher: target.dispatcher })
     })
     const text = await readBody(response.body, MAX_ANSWER_BYTES)
-    return { statusCode: response.statusCode, headers: response.headers, body: isJson(response.headers['content-type']) ? JSON.parse(text) : text }
+    return {
+      statusCode: response.statusCode,
+      headers: response.headers,
+      body: isJson(response.headers['content-type']) ? JSON.parse(text) : text
+    }
   } catch (cause) {
     throw isTimeout(cause) ? new UpstreamTimeoutError({ cause }) : new UpstreamFailedError({ cause })
   }
@@ -64,22 +77,23 @@ export async function callUpstream (target: UpstreamTarget, call: UpstreamCall):
  * A path that the URL parser would change, or that leaves the origin, was put together from unescaped input; it would
  * make the service see another resource than the caller's policy was checked for.
  */
-function urlOf (origin: string, path: string): URL {
+function urlOf(origin: string, path: string): URL {
   const url = URL.parse(path, origin)
-  const canonical = path.startsWith('/') && url !== null && url.origin === new URL(origin).origin && url.pathname + url.search === path
+  const canonical =
+    path.startsWith('/') && url !== null && url.origin === new URL(origin).origin && url.pathname + url.search === path
   if (!canonical || /%(2e|2f|5c|00)/i.test(url.pathname) || url.pathname.includes('//')) throw new InvalidPathError()
   return url
 }
 
-function lowerCased (headers: Readonly<Record<string, string>>): Record<string, string> {
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-function isJson (contentType: string | string[] | undefined): boolean {
+function isJson(contentType: string | string[] | undefined): boolean {
   return typeof contentType === 'string' && /^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)
 }
 
-function isTimeout (error: unknown): boolean {
+function isTimeout(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return TIMEOUTS.includes(error.name) || ('code' in error && TIMEOUTS.includes(error.code))
 }

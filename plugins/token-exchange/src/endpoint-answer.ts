@@ -20,7 +20,7 @@ export interface EndpointAnswer {
  * @param subjectTokenSent true for a token exchange, where an invalid subject token is `invalid_request`
  * @see RFC 6749 §5.2, RFC 8693 §2.2.2
  */
-export function errorOfAnswer (answer: EndpointAnswer, subjectTokenSent: boolean, nowMs: number): FastifyError {
+export function errorOfAnswer(answer: EndpointAnswer, subjectTokenSent: boolean, nowMs: number): FastifyError {
   const { statusCode } = answer
   const wait = waitAskedFor(answer.retryAfter, nowMs)
   const code = parseObject(answer.text)?.error
@@ -36,11 +36,11 @@ export function errorOfAnswer (answer: EndpointAnswer, subjectTokenSent: boolean
 }
 
 /** The error for an authorization server that did not answer, or answered nonsense. */
-export function serverUnavailable (cause: unknown, waitSeconds: number | null = null): FastifyError {
+export function serverUnavailable(cause: unknown, waitSeconds: number | null = null): FastifyError {
   return waiting(new TokenUnavailableError({ cause }), waitSeconds ?? DEFAULT_WAIT_SECONDS)
 }
 
-function waiting (error: FastifyError, seconds: number): FastifyError {
+function waiting(error: FastifyError, seconds: number): FastifyError {
   return Object.assign(error, { retryAfterSeconds: seconds, headers: { 'retry-after': String(seconds) } })
 }
 
@@ -50,7 +50,7 @@ function waiting (error: FastifyError, seconds: number): FastifyError {
  * @param nowMs epoch in ms
  * @see RFC 9110 §10.2.3
  */
-function waitAskedFor (value: string | string[] | undefined, nowMs: number): number | null {
+function waitAskedFor(value: string | string[] | undefined, nowMs: number): number | null {
   if (typeof value !== 'string') return null
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
   return Number.isNaN(seconds) ? null : Math.min(Math.max(Math.ceil(seconds), 0), MAX_WAIT_SECONDS)
@@ -59,6 +59,8 @@ function waitAskedFor (value: string | string[] | undefined, nowMs: number): num
 /**
  * The server's error code for our log: it chose the text, so only what RFC 6749 §5.2 allows in one, and not much of it.
  */
-function printable (code: unknown): string {
-  return typeof code === 'string' ? code.slice(0, 64).replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?') : 'without an error code'
+function printable(code: unknown): string {
+  return typeof code === 'string'
+    ? code.slice(0, 64).replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+    : 'without an error code'
 }

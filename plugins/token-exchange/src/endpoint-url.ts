@@ -1,10 +1,11 @@
 import { isLoopback } from '@sallyport/security-context/mechanics'
 
 /**
- * Why a URL must not be asked for tokens, `null` when it may: https, or plain http to this machine itself for development.
+ * Why a URL must not be asked for tokens, `null` when it may: https, or plain http to this machine itself for
+ * development.
  * @param value the URL as configured or as found in the metadata
  */
-export function endpointMistake (value: string): string | null {
+export function endpointMistake(value: string): string | null {
   const url = URL.parse(value)
   if (url === null) return 'is not an absolute URL'
   if (url.username !== '' || url.password !== '') return 'carries credentials'

@@ -4,31 +4,60 @@ import createError from '@fastify/error'
 export const TokenRejectedError = createError('SALLYPORT_TOKEN_REJECTED', 'The credentials are not valid', 401)
 
 /** The authorization server refused what was asked for: the scope, the audience or the grant. */
-export const TokenNotGrantedError = createError('SALLYPORT_TOKEN_NOT_GRANTED', 'Access to this resource was not granted', 403)
+export const TokenNotGrantedError = createError(
+  'SALLYPORT_TOKEN_NOT_GRANTED',
+  'Access to this resource was not granted',
+  403
+)
 
 /** Too many tries; `retryAfterSeconds` and the `Retry-After` header say when the next one may succeed. */
 export const TokenThrottledError = createError('SALLYPORT_TOKEN_THROTTLED', 'Too many requests, try again later', 429)
 
 /** The authorization server gave no answer, a 5xx or one that makes no sense, or does not know us as a client. */
-export const TokenUnavailableError = createError('SALLYPORT_TOKEN_UNAVAILABLE', 'The authorization server is not available', 503)
+export const TokenUnavailableError = createError(
+  'SALLYPORT_TOKEN_UNAVAILABLE',
+  'The authorization server is not available',
+  503
+)
 
 /** Boot: the metadata or an endpoint in it cannot be trusted; the message lists every mistake. */
-export const InvalidMetadataError = createError('SALLYPORT_TOKEN_METADATA_INVALID', 'The authorization server metadata is not valid: %s', 500)
+export const InvalidMetadataError = createError(
+  'SALLYPORT_TOKEN_METADATA_INVALID',
+  'The authorization server metadata is not valid: %s',
+  500
+)
 
 /** Boot: options of the plugin or of the client are wrong; the message lists every mistake. */
-export const InvalidOptionsError = createError('SALLYPORT_TOKEN_OPTIONS_INVALID', 'Options of @sallyport/token-exchange: %s', 500)
+export const InvalidOptionsError = createError(
+  'SALLYPORT_TOKEN_OPTIONS_INVALID',
+  'Options of @sallyport/token-exchange: %s',
+  500
+)
 
-/** A handler asked for an exchange on a request that no stage has given an access token: its route is not authenticated. */
+/**
+ * A handler asked for an exchange on a request that no stage has given an access token: its route is not authenticated.
+ */
 export const SubjectTokenMissingError = createError('SALLYPORT_TOKEN_SUBJECT_MISSING', 'Internal Server Error', 500)
 
 /** A handler named an audience that `upstreams` does not have. */
 export const UnknownAudienceError = createError('SALLYPORT_TOKEN_AUDIENCE_UNKNOWN', 'Internal Server Error', 500)
 
-/** A handler built a path that is not a canonical absolute path, so the request could reach another resource than was meant. */
+/**
+ * A handler built a path that is not a canonical absolute path, so the request could reach another resource than was
+ * meant.
+ */
 export const InvalidPathError = createError('SALLYPORT_TOKEN_PATH_INVALID', 'Internal Server Error', 500)
 
 /** The called service could not be reached, or its answer could not be read. */
-export const UpstreamFailedError = createError('SALLYPORT_TOKEN_UPSTREAM_FAILED', 'A service that this request needs is not available', 502)
+export const UpstreamFailedError = createError(
+  'SALLYPORT_TOKEN_UPSTREAM_FAILED',
+  'A service that this request needs is not available',
+  502
+)
 
 /** The called service did not answer in time. */
-export const UpstreamTimeoutError = createError('SALLYPORT_TOKEN_UPSTREAM_TIMEOUT', 'A service that this request needs did not answer in time', 504)
+export const UpstreamTimeoutError = createError(
+  'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT',
+  'A service that this request needs did not answer in time',
+  504
+)

@@ -26,7 +26,7 @@ export interface ExchangeCacheOptions {
 /** Tokens by subject, audience and scope. */
 export interface ExchangeCache {
   /** The cached token or a new one; callers with the same question share one request. A failure is not kept. */
-  get: (question: TokenQuestion) => Promise<{ readonly token: string, readonly fresh: boolean }>
+  get: (question: TokenQuestion) => Promise<{ readonly token: string; readonly fresh: boolean }>
   /** Forgets one answer: the upstream refused the token. */
   drop: (question: TokenQuestion) => void
   /** How many tokens are kept. */
@@ -37,11 +37,11 @@ export interface ExchangeCache {
  * A bounded cache of exchanged tokens. Keys are digests: a heap dump or a log line of a key gives no token away, and
  * the parts are delimited, so no two questions have the same key.
  */
-export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
-  const tokens = new LRUCache<string, { token: string, usableUntilMs: number }>({ max: maxEntries })
+export function createExchangeCache({ obtain, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
+  const tokens = new LRUCache<string, { token: string; usableUntilMs: number }>({ max: maxEntries })
   const pending = new Map<string, Promise<string>>()
 
-  async function obtainOnce (key: string, question: TokenQuestion): Promise<string> {
+  async function obtainOnce(key: string, question: TokenQuestion): Promise<string> {
     // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
     const askedAtMs = clock()
     const { accessToken, expiresInSeconds } = await obtain(question)
@@ -52,7 +52,7 @@ export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCach
   }
 
   return {
-    async get (question) {
+    async get(question) {
       const key = keyOfQuestion(question)
       const cached = tokens.get(key)
       if (cached !== undefined && clock() < cached.usableUntilMs) return { token: cached.token, fresh: false }
@@ -64,11 +64,15 @@ export function createExchangeCache ({ obtain, maxEntries, clock }: ExchangeCach
       }
       return { token: await promise, fresh: true }
     },
-    drop (question) { tokens.delete(keyOfQuestion(question)) },
+    drop(question) {
+      tokens.delete(keyOfQuestion(question))
+    },
     size: () => tokens.size
   }
 }
 
-function keyOfQuestion ({ subjectToken, audience, scope }: TokenQuestion): string {
-  return createHash('sha256').update(JSON.stringify([subjectToken, audience, scope ?? null])).digest('base64')
+function keyOfQuestion({ subjectToken, audience, scope }: TokenQuestion): string {
+  return createHash('sha256')
+    .update(JSON.stringify([subjectToken, audience, scope ?? null]))
+    .digest('base64')
 }

@@ -23,7 +23,10 @@ export interface UpstreamCaller {
 }
 
 /** A token, and the question that it answers. */
-interface ExchangedToken { readonly token: string, readonly question: TokenQuestion }
+interface ExchangedToken {
+  readonly token: string
+  readonly question: TokenQuestion
+}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -48,27 +51,35 @@ declare module 'fastify' {
 }
 
 /** Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`. */
-async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
+async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
   const options = resolveOptions(given)
   const { tokenClient, clock, maxCachedTokens: maxEntries } = options
   const cache = createExchangeCache({
     maxEntries,
     clock,
-    obtain: ({ subjectToken, audience, scope }) => subjectToken === null
-      ? tokenClient.clientCredentials({ audience, ...(scope !== undefined && { scope }) })
-      : tokenClient.exchange({ subjectToken, audience, ...(scope !== undefined && { scope }) })
+    obtain: ({ subjectToken, audience, scope }) =>
+      subjectToken === null
+        ? tokenClient.clientCredentials({ audience, ...(scope !== undefined && { scope }) })
+        : tokenClient.exchange({ subjectToken, audience, ...(scope !== undefined && { scope }) })
   })
   const records = fastify.hasRequestDecorator('securityEvents')
 
-  function record (request: FastifyRequest, event: SecurityEvent): void {
+  function record(request: FastifyRequest, event: SecurityEvent): void {
     if (records) request.securityEvents.push(event)
   }
 
-  async function exchange (request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
+  async function exchange(request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
     const { audience } = question
     try {
       const { fresh, ...exchanged } = await exchangeRenewing(request, question)
-      if (fresh) record(request, { stage: 'token-exchange', outcome: 'success', reason: 'token-exchanged', detail: { audience } })
+      if (fresh) {
+        record(request, {
+          stage: 'token-exchange',
+          outcome: 'success',
+          reason: 'token-exchanged',
+          detail: { audience }
+        })
+      }
       return exchanged
     } catch (error) {
       record(request, failureEvent(error, audience))
@@ -80,43 +91,54 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
    * The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are
    * tried once more.
    */
-  async function exchangeRenewing (
-    request: FastifyRequest, question: TokenQuestion
+  async function exchangeRenewing(
+    request: FastifyRequest,
+    question: TokenQuestion
   ): Promise<ExchangedToken & { readonly fresh: boolean }> {
     try {
-      return { question, ...await cache.get(question) }
+      return { question, ...(await cache.get(question)) }
     } catch (error) {
       if (codeOf(error) !== 'SALLYPORT_TOKEN_REJECTED') throw error
       const subjectToken = await renewedToken(request, question.subjectToken)
       if (subjectToken === null) throw error
       const again = { ...question, subjectToken }
-      return { question: again, ...await cache.get(again) }
+      return { question: again, ...(await cache.get(again)) }
     }
   }
 
-  function upstreamOf (audience: string): Upstream {
+  function upstreamOf(audience: string): Upstream {
     const upstream = Object.hasOwn(options.upstreams, audience) ? options.upstreams[audience] : undefined
     if (upstream === undefined) throw new UnknownAudienceError({ cause: new Error(`upstreams has no ${audience}`) })
     return upstream
   }
 
   /** A call under a token of the cache; a token that its audience refuses is not used again. */
-  async function callWith (upstream: Upstream, question: TokenQuestion, token: string, headers: Readonly<Record<string, string>>, call: UpstreamCall): Promise<UpstreamAnswer> {
+  async function callWith(
+    upstream: Upstream,
+    question: TokenQuestion,
+    token: string,
+    headers: Readonly<Record<string, string>>,
+    call: UpstreamCall
+  ): Promise<UpstreamAnswer> {
     const { dispatcher, upstreamTimeoutMs: timeoutMs } = options
     const answer = await callUpstream({ origin: upstream.origin, token, headers, dispatcher, timeoutMs }, call)
     if (answer.statusCode === 401) cache.drop(question)
     return answer
   }
 
-  fastify.decorateRequest('exchangeToken', async function exchangeToken (
-    this: FastifyRequest, audience: string, scope?: string
-  ): Promise<string> {
-    return (await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })).token
-  })
-  fastify.decorateRequest('dropExchangedToken', function dropExchangedToken (this: FastifyRequest, audience: string, scope?: string): void {
-    cache.drop({ subjectToken: subjectTokenOf(this), audience, scope })
-  })
-  fastify.decorateRequest('callAs', function callAs (this: FastifyRequest, audience: string): UpstreamCaller {
+  fastify.decorateRequest(
+    'exchangeToken',
+    async function exchangeToken(this: FastifyRequest, audience: string, scope?: string): Promise<string> {
+      return (await exchange(this, { subjectToken: subjectTokenOf(this), audience, scope })).token
+    }
+  )
+  fastify.decorateRequest(
+    'dropExchangedToken',
+    function dropExchangedToken(this: FastifyRequest, audience: string, scope?: string): void {
+      cache.drop({ subjectToken: subjectTokenOf(this), audience, scope })
+    }
+  )
+  fastify.decorateRequest('callAs', function callAs(this: FastifyRequest, audience: string): UpstreamCaller {
     return {
       request: async call => {
         const upstream = upstreamOf(audience)
@@ -126,7 +148,7 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
       }
     }
   })
-  fastify.decorate('callAsService', function callAsService (audience: string, scope?: string): UpstreamCaller {
+  fastify.decorate('callAsService', function callAsService(audience: string, scope?: string): UpstreamCaller {
     return {
       request: async call => {
         const upstream = upstreamOf(audience)
@@ -138,7 +160,7 @@ async function tokenExchange (fastify: FastifyInstance, given: TokenExchangeOpti
   })
 }
 
-function subjectTokenOf (request: FastifyRequest): string {
+function subjectTokenOf(request: FastifyRequest): string {
   if (request.accessToken === null) throw new SubjectTokenMissingError()
   return request.accessToken
 }
@@ -146,14 +168,23 @@ function subjectTokenOf (request: FastifyRequest): string {
 /**
  * A new token of the caller in place of a refused one, `null` when there is none: renewed meanwhile, or by this call.
  */
-async function renewedToken (request: FastifyRequest, refusedToken: string | null): Promise<string | null> {
+async function renewedToken(request: FastifyRequest, refusedToken: string | null): Promise<string | null> {
   if (request.accessToken === refusedToken) await request.renewAccessToken?.()
   return request.accessToken === refusedToken ? null : request.accessToken
 }
 
-/** The caller's token was accepted before and is refused now (its session ended): a client learns that from the challenge. @see RFC 6750 §3 */
-function challenged (cause: unknown): Error {
-  return Object.assign(new TokenRejectedError({ cause }), { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
+/**
+ * The caller's token was accepted before and is refused now (its session ended): a client learns that from the
+ * challenge. @see RFC 6750 §3
+ */
+function challenged(cause: unknown): Error {
+  return Object.assign(new TokenRejectedError({ cause }), {
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' }
+  })
 }
 
-export default fastifyPlugin(tokenExchange, { name: '@sallyport/token-exchange', fastify: '5.x', decorators: { request: ['accessToken'] } })
+export default fastifyPlugin(tokenExchange, {
+  name: '@sallyport/token-exchange',
+  fastify: '5.x',
+  decorators: { request: ['accessToken'] }
+})

@@ -6,7 +6,9 @@ import { parseObject, readBody } from './read-body.ts'
 const MAX_DOCUMENT_BYTES = 256 * 1024
 const DEFAULT_TIMEOUT_MS = 5000
 
-/** What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2 */
+/**
+ * What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2
+ */
 export interface AuthorizationServerMetadata {
   readonly issuer: string
   readonly tokenEndpoint: string
@@ -31,10 +33,11 @@ export interface DiscoveryOptions {
  * Fetches the metadata of an authorization server: the RFC 8414 document, and where that does not exist (404) the
  * OpenID Connect one. The document must name the same issuer, and its endpoints must be on the issuer's origin: a
  * document from elsewhere could send our secrets elsewhere.
- * @throws `SALLYPORT_TOKEN_METADATA_INVALID` listing all mistakes; `SALLYPORT_TOKEN_UNAVAILABLE` when there is no answer
+ * @throws `SALLYPORT_TOKEN_METADATA_INVALID` listing all mistakes; `SALLYPORT_TOKEN_UNAVAILABLE` when there is no
+ * answer
  * @see RFC 8414 §3, §3.3
  */
-export async function discoverMetadata (options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
+export async function discoverMetadata(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
   const { issuer } = options
   const mistake = endpointMistake(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
   if (mistake !== null) throw new InvalidMetadataError(`issuer ${issuer} ${mistake}`)
@@ -45,19 +48,29 @@ export async function discoverMetadata (options: DiscoveryOptions): Promise<Auth
   throw new TokenUnavailableError({ cause: new Error(`No metadata document found for issuer ${issuer}`) })
 }
 
-/** The well-known part goes between host and path for OAuth, after the path for OpenID Connect. @see RFC 8414 §3.1, §5 */
-function locationsOf (issuer: string): string[] {
+/**
+ * The well-known part goes between host and path for OAuth, after the path for OpenID Connect. @see RFC 8414 §3.1, §5
+ */
+function locationsOf(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
-  return [`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/.well-known/openid-configuration`]
+  return [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    `${origin}${path}/.well-known/openid-configuration`
+  ]
 }
 
-async function fetchMetadata (
-  location: string, { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: DiscoveryOptions
+async function fetchMetadata(
+  location: string,
+  { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: DiscoveryOptions
 ): Promise<string | null> {
   try {
     const signal = AbortSignal.timeout(timeoutMs)
-    const response = await request(location, { headers: { accept: 'application/json' }, signal, ...(dispatcher && { dispatcher }) })
+    const response = await request(location, {
+      headers: { accept: 'application/json' },
+      signal,
+      ...(dispatcher && { dispatcher })
+    })
     const text = await readBody(response.body, MAX_DOCUMENT_BYTES)
     if (response.statusCode === 404) return null
     if (response.statusCode !== 200) throw new Error(`${location} answered ${response.statusCode}`)
@@ -67,7 +80,7 @@ async function fetchMetadata (
   }
 }
 
-function parseMetadata (issuer: string, text: string): AuthorizationServerMetadata {
+function parseMetadata(issuer: string, text: string): AuthorizationServerMetadata {
   const document = parseObject(text)
   if (document === null) throw new InvalidMetadataError('the document is not a JSON object')
   const mistakes: string[] = []
@@ -88,7 +101,12 @@ function parseMetadata (issuer: string, text: string): AuthorizationServerMetada
   return metadata
 }
 
-function endpointOf (document: Readonly<Record<string, unknown>>, name: string, issuer: string, mistakes: string[]): string | null {
+function endpointOf(
+  document: Readonly<Record<string, unknown>>,
+  name: string,
+  issuer: string,
+  mistakes: string[]
+): string | null {
   const value = document[name]
   if (value === undefined) return null
   const mistake = typeof value === 'string' ? endpointMistake(value) : 'is not a string'
@@ -98,7 +116,7 @@ function endpointOf (document: Readonly<Record<string, unknown>>, name: string, 
   return null
 }
 
-function aliasesOf (value: unknown, mistakes: string[]): Readonly<Record<string, string>> {
+function aliasesOf(value: unknown, mistakes: string[]): Readonly<Record<string, string>> {
   const aliases: Record<string, string> = {}
   if (typeof value !== 'object' || value === null) return aliases
   for (const [name, url] of Object.entries(value)) {

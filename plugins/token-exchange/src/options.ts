@@ -35,14 +35,16 @@ export interface ResolvedOptions extends Required<Omit<TokenExchangeOptions, 'di
 }
 
 /** Checks and completes the options. Throws `SALLYPORT_TOKEN_OPTIONS_INVALID` with all mistakes. */
-export function resolveOptions (options: TokenExchangeOptions): ResolvedOptions {
+export function resolveOptions(options: TokenExchangeOptions): ResolvedOptions {
   const { upstreams = {}, maxCachedTokens = 10_000, upstreamTimeoutMs = 5000 } = options
   const mistakes: string[] = []
   for (const [audience, { origin }] of Object.entries(upstreams)) {
     const mistake = endpointMistake(origin) ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin')
     if (mistake !== null) mistakes.push(`upstreams.${audience}.origin ${mistake}`)
   }
-  if (!Number.isInteger(maxCachedTokens) || maxCachedTokens < 1) mistakes.push('maxCachedTokens is not a positive integer')
+  if (!Number.isInteger(maxCachedTokens) || maxCachedTokens < 1) {
+    mistakes.push('maxCachedTokens is not a positive integer')
+  }
   if (!(upstreamTimeoutMs > 0)) mistakes.push('upstreamTimeoutMs is not positive')
   if (options.tokenClient === undefined) mistakes.push('tokenClient is missing')
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))

@@ -1,6 +1,6 @@
 /** The answer is larger than the reader accepts; an endless one would fill the memory. */
 export class BodyTooLargeError extends Error {
-  constructor (maxBytes: number) {
+  constructor(maxBytes: number) {
     super(`The body is larger than ${maxBytes} bytes`)
   }
 }
@@ -11,7 +11,7 @@ export class BodyTooLargeError extends Error {
  * @param maxBytes limit in bytes, counted while reading: a declared length is not believed
  * @throws {BodyTooLargeError} past the limit; `TypeError` when the bytes are not UTF-8
  */
-export async function readBody (body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+export async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
@@ -23,7 +23,7 @@ export async function readBody (body: AsyncIterable<Uint8Array>, maxBytes: numbe
 }
 
 /** A JSON object, `null` for any other text. Never throws. */
-export function parseObject (text: string): Readonly<Record<string, unknown>> | null {
+export function parseObject(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text)
     return isObject(value) ? value : null
@@ -32,6 +32,6 @@ export function parseObject (text: string): Readonly<Record<string, unknown>> | 
   }
 }
 
-function isObject (value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -8,17 +8,17 @@ const EVENTS: Readonly<Record<TokenClientErrorCode, Pick<SecurityEvent, 'outcome
 }
 
 /** What the audit trail and the metrics learn of a failed exchange. */
-export function failureEvent (error: unknown, audience: string): SecurityEvent {
+export function failureEvent(error: unknown, audience: string): SecurityEvent {
   const code = codeOf(error)
-  const event = isTokenCode(code) ? EVENTS[code] : { outcome: 'failure', reason: 'exchange-failed' } as const
+  const event = isTokenCode(code) ? EVENTS[code] : ({ outcome: 'failure', reason: 'exchange-failed' } as const)
   return { stage: 'token-exchange', ...event, detail: { audience } }
 }
 
 /** The `code` of an error, matched instead of its class: it may come from another copy of a package. */
-export function codeOf (error: unknown): unknown {
+export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
-function isTokenCode (code: unknown): code is TokenClientErrorCode {
+function isTokenCode(code: unknown): code is TokenClientErrorCode {
   return typeof code === 'string' && Object.hasOwn(EVENTS, code)
 }

@@ -33,13 +33,13 @@ type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer
  * It authenticates by `client_secret_basic`, never follows a redirect and never retries: a refresh token may be spent.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */
-export function createTokenClient (options: TokenClientOptions): TokenClient {
+export function createTokenClient(options: TokenClientOptions): TokenClient {
   checkOptions(options)
   const clock = options.clock ?? Date.now
   const metadata = lazyMetadata(options.metadata)
   const post = poster(options)
 
-  async function grant (parameters: Parameters): Promise<TokenSet> {
+  async function grant(parameters: Parameters): Promise<TokenSet> {
     const exchanged = parameters.grant_type === EXCHANGE_GRANT
     const { tokenEndpoint } = await metadata()
     const answer = await post(tokenEndpoint, parameters)
@@ -50,19 +50,39 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
   }
 
   return {
-    password: ({ username, password, scope, sessionKind, connection }) => grant({
-      grant_type: 'password', username, password, scope, session_kind: sessionKind, source_address: connection?.sourceAddress, user_agent: connection?.userAgent
-    }),
-    refresh: ({ refreshToken, scope, connection }) => grant({
-      grant_type: 'refresh_token', refresh_token: refreshToken, scope, source_address: connection?.sourceAddress, user_agent: connection?.userAgent
-    }),
-    exchange: ({ subjectToken, audience, scope }) => grant({
-      grant_type: EXCHANGE_GRANT, subject_token: subjectToken, subject_token_type: ACCESS_TOKEN_TYPE, requested_token_type: ACCESS_TOKEN_TYPE, audience, scope
-    }),
+    password: ({ username, password, scope, sessionKind, connection }) =>
+      grant({
+        grant_type: 'password',
+        username,
+        password,
+        scope,
+        session_kind: sessionKind,
+        source_address: connection?.sourceAddress,
+        user_agent: connection?.userAgent
+      }),
+    refresh: ({ refreshToken, scope, connection }) =>
+      grant({
+        grant_type: 'refresh_token',
+        refresh_token: refreshToken,
+        scope,
+        source_address: connection?.sourceAddress,
+        user_agent: connection?.userAgent
+      }),
+    exchange: ({ subjectToken, audience, scope }) =>
+      grant({
+        grant_type: EXCHANGE_GRANT,
+        subject_token: subjectToken,
+        subject_token_type: ACCESS_TOKEN_TYPE,
+        requested_token_type: ACCESS_TOKEN_TYPE,
+        audience,
+        scope
+      }),
     clientCredentials: ({ audience, scope }) => grant({ grant_type: 'client_credentials', audience, scope }),
-    async revoke ({ token, tokenTypeHint }) {
+    async revoke({ token, tokenTypeHint }) {
       const { revocationEndpoint } = await metadata()
-      if (revocationEndpoint === null) throw new TokenNotGrantedError({ cause: new Error('The authorization server has no revocation endpoint') })
+      if (revocationEndpoint === null) {
+        throw new TokenNotGrantedError({ cause: new Error('The authorization server has no revocation endpoint') })
+      }
       const answer = await post(revocationEndpoint, { token, token_type_hint: tokenTypeHint })
       if (answer.statusCode !== 200) throw errorOfAnswer(answer, false, clock())
     }
@@ -70,7 +90,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
 }
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
-function poster ({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: TokenClientOptions): Post {
+function poster({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: TokenClientOptions): Post {
   const authorization = basicClientAuthentication(clientId, clientSecret)
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
@@ -92,7 +112,7 @@ function poster ({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEO
 }
 
 /** Asks once for all callers that wait, keeps a success and forgets a failure. */
-function lazyMetadata (source: TokenClientOptions['metadata']): () => Promise<AuthorizationServerMetadata> {
+function lazyMetadata(source: TokenClientOptions['metadata']): () => Promise<AuthorizationServerMetadata> {
   if (typeof source !== 'function') return () => Promise.resolve(source)
   let found: Promise<AuthorizationServerMetadata> | null = null
   return () => {
@@ -104,7 +124,7 @@ function lazyMetadata (source: TokenClientOptions['metadata']): () => Promise<Au
   }
 }
 
-function checkOptions ({ metadata, clientId, clientSecret, timeoutMs }: TokenClientOptions): void {
+function checkOptions({ metadata, clientId, clientSecret, timeoutMs }: TokenClientOptions): void {
   const mistakes: string[] = []
   if (clientId === '') mistakes.push('clientId is empty')
   if (clientSecret === '') mistakes.push('clientSecret is empty')
@@ -123,11 +143,11 @@ function checkOptions ({ metadata, clientId, clientSecret, timeoutMs }: TokenCli
  * percent sign or a letter outside ASCII in either survives.
  * @see RFC 6749 §2.3.1
  */
-function basicClientAuthentication (clientId: string, clientSecret: string): string {
+function basicClientAuthentication(clientId: string, clientSecret: string): string {
   return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
 }
 
 /** `application/x-www-form-urlencoded`, of one value. */
-function formEncode (value: string): string {
+function formEncode(value: string): string {
   return new URLSearchParams([['', value]]).toString().slice(1)
 }

@@ -1,11 +1,17 @@
 import type { TokenSet } from '@sallyport/security-context'
 import { parseObject } from './read-body.ts'
 
-/** A token goes into a header and maybe a cookie: nothing but visible ASCII, and not without bound. @see RFC 6749 Appendix A.12 */
+/**
+ * A token goes into a header and maybe a cookie: nothing but visible ASCII, and not without bound. @see RFC 6749
+ * Appendix A.12
+ */
 const TOKEN = /^[\x21-\x7e]{1,16384}$/
 /** A lifetime past this is a unit mistake (milliseconds), not a lifetime. */
 const MAX_LIFETIME_SECONDS = 366 * 24 * 3600
-const ACCESS_TOKEN_TYPES: readonly unknown[] = ['urn:ietf:params:oauth:token-type:access_token', 'urn:ietf:params:oauth:token-type:jwt']
+const ACCESS_TOKEN_TYPES: readonly unknown[] = [
+  'urn:ietf:params:oauth:token-type:access_token',
+  'urn:ietf:params:oauth:token-type:jwt'
+]
 
 /**
  * Reads the body of a successful token answer.
@@ -13,23 +19,32 @@ const ACCESS_TOKEN_TYPES: readonly unknown[] = ['urn:ietf:params:oauth:token-typ
  * @returns the tokens, or what is wrong with the answer
  * @see RFC 6749 §5.1, RFC 8693 §2.2.1
  */
-export function parseTokenSet (text: string, exchanged: boolean): TokenSet | string {
+export function parseTokenSet(text: string, exchanged: boolean): TokenSet | string {
   const body = parseObject(text)
   if (body === null) return 'the answer is not a JSON object'
   const { access_token: accessToken, refresh_token: refreshToken, expires_in: lifetime, scope } = body
   if (!isToken(accessToken)) return 'access_token is missing or malformed'
-  if (typeof body.token_type !== 'string' || body.token_type.toLowerCase() !== 'bearer') return 'token_type is not Bearer'
+  if (typeof body.token_type !== 'string' || body.token_type.toLowerCase() !== 'bearer') {
+    return 'token_type is not Bearer'
+  }
   if (!isLifetime(lifetime)) return 'expires_in is missing or not a sane number of seconds'
   if (refreshToken !== undefined && !isToken(refreshToken)) return 'refresh_token is malformed'
   if (scope !== undefined && typeof scope !== 'string') return 'scope is not a string'
-  if (exchanged && !ACCESS_TOKEN_TYPES.includes(body.issued_token_type)) return 'issued_token_type is not an access token'
-  return Object.freeze({ accessToken, refreshToken: refreshToken ?? null, expiresInSeconds: lifetime, scope: scope ?? null })
+  if (exchanged && !ACCESS_TOKEN_TYPES.includes(body.issued_token_type)) {
+    return 'issued_token_type is not an access token'
+  }
+  return Object.freeze({
+    accessToken,
+    refreshToken: refreshToken ?? null,
+    expiresInSeconds: lifetime,
+    scope: scope ?? null
+  })
 }
 
-function isToken (value: unknown): value is string {
+function isToken(value: unknown): value is string {
   return typeof value === 'string' && TOKEN.test(value)
 }
 
-function isLifetime (value: unknown): value is number {
+function isLifetime(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value <= MAX_LIFETIME_SECONDS
 }

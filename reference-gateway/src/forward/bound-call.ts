@@ -21,32 +21,35 @@ export interface BoundCall {
 }
 
 /**
- * Puts a forwarded request under its limits. They count from the arrival of the request, so that the time in which it was
- * authenticated, had its token exchanged or waited for a connection is not on top. Only the time that the client itself
- * takes for its body is: Node's request timeout bounds that.
+ * Puts a forwarded request under its limits. They count from the arrival of the request, so that the time in which it
+ * was authenticated, had its token exchanged or waited for a connection is not on top. Only the time that the client
+ * itself takes for its body is: Node's request timeout bounds that.
  */
-export function boundCall (request: FastifyRequest, reply: FastifyReply, limits: AnswerLimits): BoundCall {
+export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: AnswerLimits): BoundCall {
   const controller = new AbortController()
   const remaining = (limitMs: number): number => Math.max(0, limitMs - reply.elapsedTime)
-  const expire = (): void => { controller.abort(new UpstreamTimeoutError()) }
-  let timer = setTimeout(function headIsLate () {
+  const expire = (): void => {
+    controller.abort(new UpstreamTimeoutError())
+  }
+  let timer = setTimeout(function headIsLate() {
     if (waitsForClient(request)) timer = setTimeout(headIsLate, limits.headMs)
     else expire()
   }, remaining(limits.headMs))
 
-  reply.raw.once('close', function endWithTheClient () {
+  reply.raw.once('close', function endWithTheClient() {
     clearTimeout(timer)
     if (reply.raw.writableFinished) return
     const left = new ClientLeftError()
     if (!reply.raw.headersSent) reply.raw.statusCode = left.statusCode ?? reply.raw.statusCode
     controller.abort(left)
-    // Fastify ends a request on `finish` or `error` only: without this an answer that was cut would be neither logged nor counted.
+    // Fastify ends a request on `finish` or `error` only: without this an answer that was cut would be neither logged
+    // nor counted.
     if (reply.raw.listenerCount('error') > 0) reply.raw.emit('error', left)
   })
 
   return {
     signal: controller.signal,
-    headArrived () {
+    headArrived() {
       clearTimeout(timer)
       if (limits.totalMs !== null) timer = setTimeout(expire, remaining(limits.totalMs))
     }
@@ -54,6 +57,6 @@ export function boundCall (request: FastifyRequest, reply: FastifyReply, limits:
 }
 
 /** Whether the service has taken all that came of the body, and more is to come. */
-function waitsForClient ({ raw, body }: FastifyRequest): boolean {
+function waitsForClient({ raw, body }: FastifyRequest): boolean {
   return !raw.complete && body instanceof Readable && !body.destroyed && body.readableLength === 0
 }

@@ -15,22 +15,38 @@ const ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null |
  * Sessions that were ended elsewhere are noticed by the look at all open answers, which ends with the app. Streams end
  * when the app begins to close: nothing else would end them, and the end of the process would wait for them.
  */
-async function endOfSessions (fastify: FastifyInstance, { openAnswers }: { readonly openAnswers: OpenAnswers }): Promise<void> {
-  fastify.addHook('onResponse', function endAnswersOfSession (request, _reply, done) {
+async function endOfSessions(
+  fastify: FastifyInstance,
+  { openAnswers }: { readonly openAnswers: OpenAnswers }
+): Promise<void> {
+  fastify.addHook('onResponse', function endAnswersOfSession(request, _reply, done) {
     for (const { stage, outcome, reason } of request.securityEvents) {
       if (stage !== 'session' || outcome !== 'success') continue
       const sessionId = ENDS[reason]?.(request)
-      if (sessionId !== undefined && request.principal !== null) openAnswers.endSessions(request.principal.subject, sessionId)
+      if (sessionId !== undefined && request.principal !== null) {
+        openAnswers.endSessions(request.principal.subject, sessionId)
+      }
     }
     done()
   })
-  fastify.addHook('preClose', async function finishStreams () { openAnswers.finish() })
-  fastify.addHook('onClose', async function stopLooking () { openAnswers.close() })
+  fastify.addHook('preClose', async function finishStreams() {
+    openAnswers.finish()
+  })
+  fastify.addHook('onClose', async function stopLooking() {
+    openAnswers.close()
+  })
 }
 
-function parameter ({ params }: FastifyRequest, name: string): string | undefined {
-  const value: unknown = typeof params === 'object' && params !== null && name in params ? Object.entries(params).find(([known]) => known === name)?.[1] : undefined
+function parameter({ params }: FastifyRequest, name: string): string | undefined {
+  const value: unknown =
+    typeof params === 'object' && params !== null && name in params
+      ? Object.entries(params).find(([known]) => known === name)?.[1]
+      : undefined
   return typeof value === 'string' ? value : undefined
 }
 
-export const endOpenAnswers = fastifyPlugin(endOfSessions, { name: '@sallyport/reference-gateway/end-open-answers', fastify: '5.x', decorators: { request: ['securityEvents'] } })
+export const endOpenAnswers = fastifyPlugin(endOfSessions, {
+  name: '@sallyport/reference-gateway/end-open-answers',
+  fastify: '5.x',
+  decorators: { request: ['securityEvents'] }
+})

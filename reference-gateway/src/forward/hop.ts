@@ -32,13 +32,29 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 const audiences = new WeakMap<object, string>()
 
 /** Describes the answer's payload, which an error replaces. */
-const PAYLOAD_HEADERS = ['content-length', 'content-encoding', 'content-type', 'content-range', 'etag', 'last-modified'] as const
+const PAYLOAD_HEADERS = [
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'etag',
+  'last-modified'
+] as const
 
 /**
- * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is written.
+ * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is
+ * written.
  * @throws what {@link failed} names
  */
-export async function sendRequest ({ request, path, token, route, options, signal, pauseMs }: OutgoingRequest): Promise<Dispatcher.ResponseData> {
+export async function sendRequest({
+  request,
+  path,
+  token,
+  route,
+  options,
+  signal,
+  pauseMs
+}: OutgoingRequest): Promise<Dispatcher.ResponseData> {
   const { origin, audience } = route
   const queryAt = request.url.indexOf('?')
   try {
@@ -76,17 +92,29 @@ export interface IncomingAnswer {
 }
 
 /**
- * Passes a service's answer on. A 401 of the service is not the client's to answer: its credentials are fine here. The session
- * most likely ended or changed a moment ago, which the next request will notice; so this one is to be tried again.
+ * Passes a service's answer on. A 401 of the service is not the client's to answer: its credentials are fine here. The
+ * session most likely ended or changed a moment ago, which the next request will notice; so this one is to be tried
+ * again.
  * @throws {UpstreamRefusedTokenError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
  */
-export function passAnswer (incoming: IncomingAnswer): FastifyReply {
-  const { request, reply, answer: { statusCode, headers, body }, route, rewriteLocation } = incoming
+export function passAnswer(incoming: IncomingAnswer): FastifyReply {
+  const {
+    request,
+    reply,
+    answer: { statusCode, headers, body },
+    route,
+    rewriteLocation
+  } = incoming
   const { audience } = route
   if (statusCode === 401) {
     void body.dump().catch(() => {})
     request.dropExchangedToken(audience)
-    request.securityEvents.push({ stage: 'forward', outcome: 'failure', reason: 'upstream-refused-token', detail: { audience } })
+    request.securityEvents.push({
+      stage: 'forward',
+      outcome: 'failure',
+      reason: 'upstream-refused-token',
+      detail: { audience }
+    })
     throw tryAgain(new UpstreamRefusedTokenError())
   }
   if (statusCode > 599) {
@@ -101,22 +129,29 @@ export function passAnswer (incoming: IncomingAnswer): FastifyReply {
     watch(incoming, body, null)
     return reply.send(body)
   }
-  reply.raw.once('pipe', () => { reply.raw.flushHeaders() })
+  reply.raw.once('pipe', () => {
+    reply.raw.flushHeaders()
+  })
   // An announced length must be kept, and such an answer has an end.
-  const { payload, finish } = passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
+  const { payload, finish } =
+    passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
   watch(incoming, body, finish)
   return reply.send(payload)
 }
 
 /** A body to pass on, and what ends it in good order before the service does. */
-function finishable (body: Readable): { readonly payload: Readable, readonly finish: () => void } {
+function finishable(body: Readable): { readonly payload: Readable; readonly finish: () => void } {
   const payload = new PassThrough()
-  body.once('error', error => { payload.destroy(error) })
-  payload.once('close', () => { body.destroy() })
+  body.once('error', error => {
+    payload.destroy(error)
+  })
+  payload.once('close', () => {
+    body.destroy()
+  })
   body.pipe(payload)
   return {
     payload,
-    finish () {
+    finish() {
       body.unpipe(payload)
       payload.end()
     }
@@ -124,8 +159,10 @@ function finishable (body: Readable): { readonly payload: Readable, readonly fin
 }
 
 /** Ends the answer with the access under which it was asked for, and lets an error of it be named. */
-function watch (
-  { request, reply, route, openAnswers }: IncomingAnswer, body: Readable, finish: (() => void) | null
+function watch(
+  { request, reply, route, openAnswers }: IncomingAnswer,
+  body: Readable,
+  finish: (() => void) | null
 ): void {
   const { principal, accessToken, securityEvents } = request
   const { audience } = route
@@ -140,7 +177,7 @@ function watch (
     principal,
     accessToken,
     finish,
-    end (reason: EndOfAccess) {
+    end(reason: EndOfAccess) {
       securityEvents.push({ stage: 'forward', outcome: 'denied', reason, detail: { audience } })
       recordEnd(request, reply, reason, audience)
       body.destroy(new AccessEndedError())
@@ -150,29 +187,41 @@ function watch (
 }
 
 /** The request's own row was owed before the first byte; this one says what became of it. */
-function recordEnd (request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
+function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
   const { principal, server, id: requestId, traceId, method, routeOptions } = request
-  server.auditSink.write({
-    action: 'answer.end',
-    outcome: 'denied',
-    reason,
-    ...(principal !== null && { subject: principal.subject }),
-    ...(typeof principal?.clientId === 'string' && { clientId: principal.clientId }),
-    detail: { requestId, traceId, sessionId: principal?.sessionId ?? null, method, route: routeOptions.url ?? null, status: reply.statusCode, audience }
-  }).catch(error => { request.log.error({ err: error }, 'the end of an answer could not be recorded') })
+  server.auditSink
+    .write({
+      action: 'answer.end',
+      outcome: 'denied',
+      reason,
+      ...(principal !== null && { subject: principal.subject }),
+      ...(typeof principal?.clientId === 'string' && { clientId: principal.clientId }),
+      detail: {
+        requestId,
+        traceId,
+        sessionId: principal?.sessionId ?? null,
+        method,
+        route: routeOptions.url ?? null,
+        status: reply.statusCode,
+        audience
+      }
+    })
+    .catch(error => {
+      request.log.error({ err: error }, 'the end of an answer could not be recorded')
+    })
 }
 
 /** Remembers whose failure an error is. */
-function ofService<Failure> (error: Failure, audience: string): Failure {
+function ofService<Failure>(error: Failure, audience: string): Failure {
   if (typeof error === 'object' && error !== null) audiences.set(error, audience)
   return error
 }
 
 /**
- * The error to answer in place of a failed call of a service; others stay as they are. Records the event, and takes back what the
- * service said of a payload that will not come.
+ * The error to answer in place of a failed call of a service; others stay as they are. Records the event, and takes
+ * back what the service said of a payload that will not come.
  */
-export function failed (request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
+export function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
   const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
   if (audience === undefined) return error
   const failure = forwardFailure(error, audience)
@@ -184,21 +233,23 @@ export function failed (request: FastifyRequest, reply: FastifyReply, error: unk
 }
 
 /** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
-function clientHeaders ({ method, headers }: FastifyRequest): Headers {
+function clientHeaders({ method, headers }: FastifyRequest): Headers {
   if (method !== 'GET' && method !== 'HEAD') return headers
   return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
 }
 
-function bodyOf ({ body }: FastifyRequest): Readable | null {
+function bodyOf({ body }: FastifyRequest): Readable | null {
   return isReadable(body) ? body : null
 }
 
-function isReadable (body: unknown): body is Readable {
+function isReadable(body: unknown): body is Readable {
   return typeof body === 'object' && body !== null && 'pipe' in body
 }
 
 /** An absolute redirect to the service itself would tell its inner address, and could not be followed. */
-function withoutOrigin (headers: Headers, origin: string): Headers {
+function withoutOrigin(headers: Headers, origin: string): Headers {
   const { location } = headers
-  return typeof location === 'string' && location.startsWith(`${origin}/`) ? { ...headers, location: location.slice(origin.length) } : headers
+  return typeof location === 'string' && location.startsWith(`${origin}/`)
+    ? { ...headers, location: location.slice(origin.length) }
+    : headers
 }

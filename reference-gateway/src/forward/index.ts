@@ -17,23 +17,30 @@ const LINGER_MS = 5_000
  * The routes to the services. Each request carries a token of its own for the one service it goes to; the caller's
  * credentials stay here. Needs authentication and token exchange before it.
  */
-export async function forwardRoutes (fastify: FastifyInstance, options: ForwardOptions): Promise<void> {
+export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOptions): Promise<void> {
   // Bodies pass as they came: parsed and written anew they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
-  fastify.addHook('onSend', function letTheBodyArrive (request, reply, payload, done) {
+  fastify.addHook('onSend', function letTheBodyArrive(request, reply, payload, done) {
     const limits = { maxBytes: options.maxBodyBytes, maxMs: LINGER_MS }
     done(null, lingeringPayload(request, reply, payload, limits) ?? payload)
   })
   // An answer that failed before any of it left: nameless until here, since it was already handed to Fastify.
-  fastify.setErrorHandler(function nameFailure (error, request, reply) { throw failed(request, reply, error) })
+  fastify.setErrorHandler(function nameFailure(error, request, reply) {
+    throw failed(request, reply, error)
+  })
   for (const route of options.routes) await fastify.register(forwardRoute, { route, options })
 }
 
 /** One prefix: everything under it goes to one service. */
-async function forwardRoute (fastify: FastifyInstance, { route, options }: { route: Route, options: ForwardOptions }): Promise<void> {
+async function forwardRoute(
+  fastify: FastifyInstance,
+  { route, options }: { route: Route; options: ForwardOptions }
+): Promise<void> {
   const maxBodyBytes = Math.min(options.maxBodyBytes, route.maxBodyBytes ?? Number.POSITIVE_INFINITY)
-  fastify.addContentTypeParser('*', function passBody (_request, payload, done) { done(null, limitBody(payload, maxBodyBytes)) })
-  fastify.addHook('preParsing', function refuseDeclaredLength (request, reply, _payload, done) {
+  fastify.addContentTypeParser('*', function passBody(_request, payload, done) {
+    done(null, limitBody(payload, maxBodyBytes))
+  })
+  fastify.addHook('preParsing', function refuseDeclaredLength(request, reply, _payload, done) {
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
     request.securityEvents.push({ stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
     void reply.header('connection', 'close')
@@ -49,33 +56,48 @@ async function forwardRoute (fastify: FastifyInstance, { route, options }: { rou
     proxyPayloads: false,
     // The service writes the effect to its own trail; refusals at the edge are written here.
     config: { access: 'authenticated', audit: 'none' },
-    handler: async (request, reply, destination, proxied) => await forward(request, reply, destination, proxied.rewriteHeaders)
+    handler: async (request, reply, destination, proxied) =>
+      await forward(request, reply, destination, proxied.rewriteHeaders)
   })
 }
 
 /**
- * Nothing goes this way, but a client that reply-from makes itself would verify no certificate. It declares the types of another
- * major of undici; what it calls is `request(options, callback)`, the same in both.
+ * Nothing goes this way, but a client that reply-from makes itself would verify no certificate. It declares the types
+ * of another major of undici; what it calls is `request(options, callback)`, the same in both.
  */
-function asProxyClient (dispatcher: Dispatcher): NonNullable<FastifyHttpProxyOptions['undici']> {
+function asProxyClient(dispatcher: Dispatcher): NonNullable<FastifyHttpProxyOptions['undici']> {
   return dispatcher as unknown as NonNullable<FastifyHttpProxyOptions['undici']>
 }
 
-type Forward = (request: FastifyRequest, reply: FastifyReply, path: string, rewriteLocation: HeaderRewrite | undefined) => Promise<FastifyReply>
+type Forward = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  rewriteLocation: HeaderRewrite | undefined
+) => Promise<FastifyReply>
 
 /**
- * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with its
- * client nor within a limit.
+ * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with
+ * its client nor within a limit.
  */
-function forwarder (route: Route, options: ForwardOptions): Forward {
-  const limits: AnswerLimits = route.stream === true
-    ? { headMs: options.upstreamTimeoutMs, pauseMs: options.streamPauseMs, totalMs: null }
-    : { headMs: options.upstreamTimeoutMs, pauseMs: options.upstreamTimeoutMs, totalMs: options.answerTimeoutMs }
+function forwarder(route: Route, options: ForwardOptions): Forward {
+  const limits: AnswerLimits =
+    route.stream === true
+      ? { headMs: options.upstreamTimeoutMs, pauseMs: options.streamPauseMs, totalMs: null }
+      : { headMs: options.upstreamTimeoutMs, pauseMs: options.upstreamTimeoutMs, totalMs: options.answerTimeoutMs }
 
-  return async function forward (request, reply, path, rewriteLocation) {
+  return async function forward(request, reply, path, rewriteLocation) {
     const call = boundCall(request, reply, limits)
     const token = await request.exchangeToken(route.audience)
-    const answer = await sendRequest({ request, path, token, route, options, signal: call.signal, pauseMs: limits.pauseMs })
+    const answer = await sendRequest({
+      request,
+      path,
+      token,
+      route,
+      options,
+      signal: call.signal,
+      pauseMs: limits.pauseMs
+    })
     call.headArrived()
     return passAnswer({ request, reply, answer, route, rewriteLocation, openAnswers: options.openAnswers })
   }

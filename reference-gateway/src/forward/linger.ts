@@ -8,34 +8,53 @@ export interface LingerLimits {
 }
 
 /**
- * The payload of an answer that leaves before the request's body has arrived, on a connection that is closed after it. The
- * answer goes out at once; its end waits until the client has sent the rest. Closed at once, the connection would be reset
- * by the bytes that are still on their way, and the client could lose the answer.
+ * The payload of an answer that leaves before the request's body has arrived, on a connection that is closed after it.
+ * The answer goes out at once; its end waits until the client has sent the rest. Closed at once, the connection would
+ * be reset by the bytes that are still on their way, and the client could lose the answer.
  * @returns the payload to send instead, `null` when the connection need not wait
  * @see RFC 9112 §9.6
  */
-export function lingeringPayload (request: FastifyRequest, reply: FastifyReply, payload: unknown, limits: LingerLimits): Readable | null {
-  if (request.raw.complete || !(typeof payload === 'string' || payload instanceof Buffer || payload instanceof Readable)) return null
+export function lingeringPayload(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  limits: LingerLimits
+): Readable | null {
+  if (
+    request.raw.complete ||
+    !(typeof payload === 'string' || payload instanceof Buffer || payload instanceof Readable)
+  ) {
+    return null
+  }
   const closes = reply.getHeader('connection') === 'close' || !reply.raw.shouldKeepAlive
   if (!closes) return null
   if (!(payload instanceof Readable)) void reply.header('content-length', Buffer.byteLength(payload))
   return Readable.from(payloadThenWait(request, payload, limits), { objectMode: false })
 }
 
-async function * payloadThenWait ({ raw }: FastifyRequest, payload: string | Buffer | Readable, { maxBytes, maxMs }: LingerLimits): AsyncGenerator<unknown> {
-  if (payload instanceof Readable) yield * payload
+async function* payloadThenWait(
+  { raw }: FastifyRequest,
+  payload: string | Buffer | Readable,
+  { maxBytes, maxMs }: LingerLimits
+): AsyncGenerator<unknown> {
+  if (payload instanceof Readable) yield* payload
   else yield payload
   if (raw.complete || raw.destroyed) return
   await new Promise<void>(resolve => {
     let bytes = 0
     const timer = setTimeout(resolve, maxMs)
-    raw.once('close', resolve).once('end', resolve).on('data', (chunk: Buffer) => {
-      bytes += chunk.byteLength
-      if (bytes > maxBytes) resolve()
-    })
+    raw
+      .once('close', resolve)
+      .once('end', resolve)
+      .on('data', (chunk: Buffer) => {
+        bytes += chunk.byteLength
+        if (bytes > maxBytes) resolve()
+      })
     // Nobody else wants it any more.
     raw.unpipe()
     raw.resume()
-    raw.once('close', () => { clearTimeout(timer) })
+    raw.once('close', () => {
+      clearTimeout(timer)
+    })
   })
 }

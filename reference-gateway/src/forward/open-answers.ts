@@ -36,7 +36,9 @@ export interface OpenAnswersOptions {
 export interface OpenAnswers {
   /** @returns takes the answer off the list: it has ended by itself */
   readonly add: (answer: OpenAnswer) => () => void
-  /** Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for a look. */
+  /**
+   * Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for a look.
+   */
   readonly endSessions: (subject: string, sessionId: string | null) => void
   /** Finishes all streams, and from now on each that is added. */
   readonly finish: () => void
@@ -51,50 +53,69 @@ interface WatchedAnswer extends OpenAnswer {
 }
 
 /**
- * Watches all answers that are under way, with one timer: an answer goes on as long as a new request with the same access
- * would be accepted. So a revocation reaches a stream within the bound of any request, and one look.
+ * Watches all answers that are under way, with one timer: an answer goes on as long as a new request with the same
+ * access would be accepted. So a revocation reaches a stream within the bound of any request, and one look.
  */
-export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
-  const { keys, status, introspector, clock = Date.now, clockToleranceSeconds = 5, schedule = scheduleByTimer, intervalMs = 500 } = options
+export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
+  const {
+    keys,
+    status,
+    introspector,
+    clock = Date.now,
+    clockToleranceSeconds = 5,
+    schedule = scheduleByTimer,
+    intervalMs = 500
+  } = options
   const open = new Set<WatchedAnswer>()
   let finishing = false
 
-  function end (answer: WatchedAnswer, reason: EndOfAccess): void {
+  function end(answer: WatchedAnswer, reason: EndOfAccess): void {
     if (open.delete(answer)) answer.end(reason)
   }
 
-  async function look (answer: WatchedAnswer): Promise<void> {
+  async function look(answer: WatchedAnswer): Promise<void> {
     const reason = await reasonToEnd(answer)
     if (reason !== null) end(answer, reason)
   }
 
-  function reasonToEnd (answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
-    const { principal: { expiresAtSeconds }, keyId } = answer
-    if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) return 'access-expired'
+  function reasonToEnd(answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
+    const {
+      principal: { expiresAtSeconds },
+      keyId
+    } = answer
+    if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) {
+      return 'access-expired'
+    }
     if (keyId !== null && keys !== undefined && !keys.isPublished(keyId)) return reasonOfMissingKey(keys, keyId)
     if (answer.reference !== null && status !== undefined) return reasonOfStatus(status, answer.reference)
     const { accessToken } = answer
-    return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken) ? reasonOfIntrospection(introspector, accessToken) : null
+    return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken)
+      ? reasonOfIntrospection(introspector, accessToken)
+      : null
   }
 
-  const { stop } = schedule(async () => { await Promise.all([...open].map(look)) }, intervalMs)
+  const { stop } = schedule(async () => {
+    await Promise.all([...open].map(look))
+  }, intervalMs)
 
   return {
-    add (answer) {
+    add(answer) {
       const keyId = answer.accessToken === null ? null : keyIdOf(answer.accessToken)
       const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
       open.add(watched)
       if (finishing) watched.finish?.()
-      return () => { open.delete(watched) }
+      return () => {
+        open.delete(watched)
+      }
     },
-    endSessions (subject, sessionId) {
+    endSessions(subject, sessionId) {
       for (const answer of open) {
         const { principal } = answer
         if (principal.subject !== subject || principal.sessionId === null) continue
         if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
       }
     },
-    finish () {
+    finish() {
       finishing = true
       for (const answer of [...open]) answer.finish?.()
     },
@@ -103,21 +124,24 @@ export function createOpenAnswers (options: OpenAnswersOptions): OpenAnswers {
   }
 }
 
-function keyIdOf (token: string): string | null {
+function keyIdOf(token: string): string | null {
   const keyId = parseCompactJws(token)?.header.kid
   return typeof keyId === 'string' ? keyId : null
 }
 
 /** A key that is not among those known: a new request would ask for it, so it is asked for here. */
-async function reasonOfMissingKey (keys: KeySource, keyId: string): Promise<EndOfAccess | null> {
+async function reasonOfMissingKey(keys: KeySource, keyId: string): Promise<EndOfAccess | null> {
   try {
-    return await keys.find(keyId) === null ? 'access-revoked' : null
+    return (await keys.find(keyId)) === null ? 'access-revoked' : null
   } catch {
     return 'access-unconfirmed'
   }
 }
 
-function reasonOfStatus (status: StatusSource, reference: StatusReference): EndOfAccess | null | Promise<EndOfAccess | null> {
+function reasonOfStatus(
+  status: StatusSource,
+  reference: StatusReference
+): EndOfAccess | null | Promise<EndOfAccess | null> {
   const answer = status.check(reference)
   if (answer === 'valid') return null
   if (answer === 'revoked') return 'access-revoked'
@@ -125,14 +149,14 @@ function reasonOfStatus (status: StatusSource, reference: StatusReference): EndO
 }
 
 /** The list may have been let go, or be new: what a new request would wait for is waited for here. */
-async function reasonOfFollowedStatus (status: StatusSource, reference: StatusReference): Promise<EndOfAccess | null> {
+async function reasonOfFollowedStatus(status: StatusSource, reference: StatusReference): Promise<EndOfAccess | null> {
   await status.follow(reference)
   const answer = status.check(reference)
   if (answer === 'valid') return null
   return answer === 'revoked' ? 'access-revoked' : 'access-unconfirmed'
 }
 
-async function reasonOfIntrospection (introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
+async function reasonOfIntrospection(introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
   try {
     // What the token is bound to was proven when the request came.
     await introspector.verify(accessToken, async () => {})

@@ -24,7 +24,7 @@ export interface Origins {
 const SERVICE_BODY_BYTES = 64 * 1024
 
 /** Which service answers which path: the whole routing table. Each audit trail is reached under `/audit/<process>`. */
-export function routesOf (origins: Origins): Route[] {
+export function routesOf(origins: Origins): Route[] {
   const services = [
     { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },
     { audience: 'restaurant-service', origin: origins.restaurantServiceOrigin, prefixes: ['/restaurants', '/tickets'] },

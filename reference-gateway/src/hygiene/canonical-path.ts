@@ -1,10 +1,14 @@
-/** Raw characters of a path segment, without `;` (path parameters are read differently by every router). @see RFC 3986 §3.3 */
+/**
+ * Raw characters of a path segment, without `;` (path parameters are read differently by every router). @see RFC 3986
+ * §3.3
+ */
 const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/
 /** Visible ASCII except `#`: a fragment does not belong into a request. */
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 /**
- * Characters that may not arrive encoded: delimiters and dots (the path would have two readings), `%` (double encoding),
- * control characters, and what need not be encoded at all (`%61dmin` and `admin` would be judged differently).
+ * Characters that may not arrive encoded: delimiters and dots (the path would have two readings), `%` (double
+ * encoding), control characters, and what need not be encoded at all (`%61dmin` and `admin` would be judged
+ * differently).
  */
 const NEVER_ENCODED = /[\p{Cc}/\\.;%?#A-Za-z0-9\-_~]/u
 
@@ -14,7 +18,7 @@ const NEVER_ENCODED = /[\p{Cc}/\\.;%?#A-Za-z0-9\-_~]/u
  * @param target the request target as received, with its query
  * @see RFC 3986 §6.2.2, RFC 9112 §3.2.1
  */
-export function targetMistake (target: string): string | null {
+export function targetMistake(target: string): string | null {
   const queryAt = target.indexOf('?')
   const path = queryAt === -1 ? target : target.slice(0, queryAt)
   if (queryAt !== -1 && !QUERY.test(target.slice(queryAt + 1))) return 'query-character'
@@ -30,7 +34,7 @@ export function targetMistake (target: string): string | null {
   return null
 }
 
-function segmentMistake (segment: string): string | null {
+function segmentMistake(segment: string): string | null {
   if (segment === '') return 'empty-segment'
   if (segment === '.' || segment === '..') return 'dot-segment'
   if (!SEGMENT.test(segment)) return 'path-character'

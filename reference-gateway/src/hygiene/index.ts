@@ -1,7 +1,15 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { FramingRefusedError, HostRefusedError, MethodRefusedError, PathNotCanonicalError, UpgradeRefusedError, UrlTooLongError, VersionRefusedError } from '../errors.ts'
+import {
+  FramingRefusedError,
+  HostRefusedError,
+  MethodRefusedError,
+  PathNotCanonicalError,
+  UpgradeRefusedError,
+  UrlTooLongError,
+  VersionRefusedError
+} from '../errors.ts'
 import { targetMistake } from './canonical-path.ts'
 import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 
@@ -27,16 +35,19 @@ declare module 'fastify' {
   }
 }
 
-interface Refusal { readonly error: FastifyError & { headers?: Record<string, string> }, readonly reason: string }
+interface Refusal {
+  readonly error: FastifyError & { headers?: Record<string, string> }
+  readonly reason: string
+}
 
 /**
  * Refuses what has more than one reading before anything else looks at the request: no stage after this one needs to
  * normalise. Runs for unknown routes too.
  */
-async function requestHygiene (fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
+async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
   const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
   fastify.decorateRequest('publicHost', '')
-  fastify.addHook('onRequest', function refuseAmbiguousRequest (request, reply, done) {
+  fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
     // Whatever says nothing else is somebody's own: a service's or a route's header replaces this one.
     void reply.header('cache-control', 'no-store')
     const refusal = refusalOf(request) ?? refusalOfHost(request, canonicalHost)
@@ -46,21 +57,30 @@ async function requestHygiene (fastify: FastifyInstance, options: RequestHygiene
   })
 }
 
-function refusalOf ({ raw }: FastifyRequest): Refusal | null {
+function refusalOf({ raw }: FastifyRequest): Refusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
   if (!VERSIONS.includes(httpVersion)) return { error: closing(new VersionRefusedError()), reason: 'version-refused' }
   // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
-  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
-  if (!METHODS.some(known => known === method)) {
-    return { error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }), reason: 'method-refused' }
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
+    return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
   }
-  if (headers.upgrade !== undefined || headers['http2-settings'] !== undefined) return { error: new UpgradeRefusedError(), reason: 'upgrade-refused' }
+  if (!METHODS.some(known => known === method)) {
+    return {
+      error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }),
+      reason: 'method-refused'
+    }
+  }
+  if (headers.upgrade !== undefined || headers['http2-settings'] !== undefined) {
+    return { error: new UpgradeRefusedError(), reason: 'upgrade-refused' }
+  }
   if (url.length > MAX_URL_BYTES) return { error: new UrlTooLongError(), reason: 'url-too-long' }
   const mistake = targetMistake(url)
-  return mistake === null ? null : { error: new PathNotCanonicalError({ cause: new Error(mistake) }), reason: 'path-not-canonical' }
+  return mistake === null
+    ? null
+    : { error: new PathNotCanonicalError({ cause: new Error(mistake) }), reason: 'path-not-canonical' }
 }
 
-function refusalOfHost (request: FastifyRequest, canonicalHost: CanonicalHost): Refusal | null {
+function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): Refusal | null {
   const named = request.raw.httpVersion === '1.0' && request.raw.headers.host === undefined ? undefined : request.host
   const host = canonicalHost(named, request.protocol, request.raw.socket.localPort)
   if (host === null) return { error: new HostRefusedError(), reason: 'host-refused' }
@@ -69,8 +89,12 @@ function refusalOfHost (request: FastifyRequest, canonicalHost: CanonicalHost): 
 }
 
 /** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
-function closing<Refused extends FastifyError> (error: Refused): Refused & { headers: Record<string, string> } {
+function closing<Refused extends FastifyError>(error: Refused): Refused & { headers: Record<string, string> } {
   return Object.assign(error, { headers: { connection: 'close' } })
 }
 
-export default fastifyPlugin(requestHygiene, { name: '@sallyport/reference-gateway/request-hygiene', fastify: '5.x', decorators: { request: ['securityEvents'] } })
+export default fastifyPlugin(requestHygiene, {
+  name: '@sallyport/reference-gateway/request-hygiene',
+  fastify: '5.x',
+  decorators: { request: ['securityEvents'] }
+})

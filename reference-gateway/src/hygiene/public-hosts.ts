@@ -12,20 +12,21 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 export type CanonicalHost = (named: string | undefined, protocol: string, port: number | undefined) => string | null
 
 /** Entries of a list of hosts that are none. */
-export function unclearHosts (hosts: readonly string[]): string[] {
+export function unclearHosts(hosts: readonly string[]): string[] {
   return hosts.filter(host => !HOST.test(host.toLowerCase()))
 }
 
 /**
- * Makes the check of the host. Services believe what the gateway says it was called: links and redirects are made of it, so it
- * comes from this list and not from whoever sent the request.
- * @param allowed `name` for that name with no port, a default port or the listener's own; `name:port` for just that. Empty:
- * loopback names with any port, and `listenerHost`
+ * Makes the check of the host. Services believe what the gateway says it was called: links and redirects are made of
+ * it, so it comes from this list and not from whoever sent the request.
+ * @param allowed `name` for that name with no port, a default port or the listener's own; `name:port` for just that.
+ * Empty: loopback names with any port, and `listenerHost`
  * @param listenerHost address that the edge listens on
  * @see RFC 9110 §7.2, §7.4
  */
-export function canonicalHosts (allowed: readonly string[], listenerHost: string): CanonicalHost {
-  const names = allowed.length === 0 ? [...LOOPBACK, listenerHost.includes(':') ? `[${listenerHost}]` : listenerHost] : allowed
+export function canonicalHosts(allowed: readonly string[], listenerHost: string): CanonicalHost {
+  const names =
+    allowed.length === 0 ? [...LOOPBACK, listenerHost.includes(':') ? `[${listenerHost}]` : listenerHost] : allowed
   const hosts: ReadonlySet<string> = new Set(names.map(name => name.toLowerCase()))
   const [first = 'localhost'] = hosts
 

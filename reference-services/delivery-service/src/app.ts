@@ -10,6 +10,15 @@ export const NAME = 'delivery-service'
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
-export async function buildApp (settings: DeliveryServiceSettings, collaborators: ServiceCollaborators): Promise<ServiceInstance> {
-  return buildService({ name: NAME, settings, collaborators, upstreams: {}, routes: app => deliveryRoutes(app, { db: collaborators.db }) })
+export async function buildApp(
+  settings: DeliveryServiceSettings,
+  collaborators: ServiceCollaborators
+): Promise<ServiceInstance> {
+  return buildService({
+    name: NAME,
+    settings,
+    collaborators,
+    upstreams: {},
+    routes: app => deliveryRoutes(app, { db: collaborators.db })
+  })
 }

@@ -2,7 +2,9 @@ import { migrateService, namedMigrations, type DomainTables, type ServiceRoles }
 import type { Knex } from 'knex'
 
 const tables: DomainTables = {
-  migrations: namedMigrations('delivery_migrations', { '0001-deliveries': { up: createDeliveries, down: dropDeliveries } }),
+  migrations: namedMigrations('delivery_migrations', {
+    '0001-deliveries': { up: createDeliveries, down: dropDeliveries }
+  }),
   grants: { deliveries: ['select', 'insert', 'update'] }
 }
 
@@ -10,11 +12,11 @@ const tables: DomainTables = {
  * Makes the tables of delivery-service, its audit trail and access control lists, and grants the app role its rights.
  * @param db pool of the database's owner
  */
-export async function migrate (db: Knex, roles: ServiceRoles): Promise<void> {
+export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
   await migrateService(db, roles, tables)
 }
 
-async function createDeliveries (db: Knex): Promise<void> {
+async function createDeliveries(db: Knex): Promise<void> {
   await db.raw(`
     create table deliveries (
       delivery_id uuid primary key,
@@ -30,6 +32,6 @@ async function createDeliveries (db: Knex): Promise<void> {
   await db.raw('create index deliveries_newest on deliveries (created_at desc, delivery_id desc)')
 }
 
-async function dropDeliveries (db: Knex): Promise<void> {
+async function dropDeliveries(db: Knex): Promise<void> {
   await db.raw('drop table deliveries')
 }

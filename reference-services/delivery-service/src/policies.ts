@@ -4,7 +4,10 @@ const offered = allOf(attribute('state', 'SCHEDULED'), attribute('courierId', nu
 const assigned = owner('courierId')
 
 /** Sees a delivery: couriers what is offered or theirs, administrators all. Filters the list. */
-export const readDelivery = allOf(scope('deliveries:read'), anyOf(role('ADMIN'), allOf(role('COURIER'), anyOf(offered, assigned))))
+export const readDelivery = allOf(
+  scope('deliveries:read'),
+  anyOf(role('ADMIN'), allOf(role('COURIER'), anyOf(offered, assigned)))
+)
 
 /** May ask for the list at all; what is in it, {@link readDelivery} says. */
 export const listDeliveries = allOf(scope('deliveries:read'), role('COURIER', 'ADMIN'))

@@ -1,5 +1,10 @@
 import {
-  auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
+  auditOfRecovery,
+  buildService,
+  openRecovery,
+  recoveryAge,
+  type ServiceCollaborators,
+  type ServiceInstance
 } from '@sallyport/service-kit'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
@@ -17,8 +22,9 @@ const RECOVERY_SCOPE = 'tickets:recover'
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
-export async function buildApp (
-  settings: OrderServiceSettings, collaborators: ServiceCollaborators
+export async function buildApp(
+  settings: OrderServiceSettings,
+  collaborators: ServiceCollaborators
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = recoveryAge(settings)

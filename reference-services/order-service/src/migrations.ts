@@ -1,5 +1,10 @@
 import {
-  addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles
+  addUnfinishedWork,
+  dropUnfinishedWork,
+  migrateService,
+  namedMigrations,
+  type DomainTables,
+  type ServiceRoles
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
@@ -15,11 +20,11 @@ const tables: DomainTables = {
  * Makes the tables of order-service, its audit trail and access control lists, and grants the app role its rights.
  * @param db pool of the database's owner
  */
-export async function migrate (db: Knex, roles: ServiceRoles): Promise<void> {
+export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
   await migrateService(db, roles, tables)
 }
 
-async function createOrders (db: Knex): Promise<void> {
+async function createOrders(db: Knex): Promise<void> {
   await db.raw(`
     create table orders (
       order_id uuid primary key,
@@ -45,19 +50,19 @@ async function createOrders (db: Knex): Promise<void> {
     )`)
 }
 
-async function dropOrders (db: Knex): Promise<void> {
+async function dropOrders(db: Knex): Promise<void> {
   for (const table of ['order_lines', 'orders']) await db.raw('drop table ??', [table])
 }
 
 /** What was begun and not finished; orders that wait from before are taken up by recovery. */
-async function addBegun (db: Knex): Promise<void> {
+async function addBegun(db: Knex): Promise<void> {
   await db.raw("alter table orders add column begun text check (begun in ('place', 'cancel'))")
   await addUnfinishedWork(db, 'orders')
   await db.raw('alter table orders add check ((begun is null) = (recover_after is null))')
   await db.raw("update orders set begun = 'place', recover_after = now() where state = 'APPROVAL_PENDING'")
 }
 
-async function dropBegun (db: Knex): Promise<void> {
+async function dropBegun(db: Knex): Promise<void> {
   await dropUnfinishedWork(db, 'orders')
   await db.raw('alter table orders drop column begun')
 }

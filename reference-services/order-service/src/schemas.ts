@@ -4,33 +4,53 @@ import Type, { type Static } from 'typebox'
 const Quantity = Type.Integer({ minimum: 1, maximum: 99 })
 
 /** What a customer sends: never a price, an owner or a state, which are ours to say. */
-export const NewOrderSchema = Type.Object({
-  restaurantId: Id,
-  lines: Type.Array(Type.Object({ menuItemId: Id, quantity: Quantity }, { additionalProperties: false }), { minItems: 1, maxItems: 20 }),
-  deliveryAddress: lineOfText(200)
-}, { additionalProperties: false })
+export const NewOrderSchema = Type.Object(
+  {
+    restaurantId: Id,
+    lines: Type.Array(Type.Object({ menuItemId: Id, quantity: Quantity }, { additionalProperties: false }), {
+      minItems: 1,
+      maxItems: 20
+    }),
+    deliveryAddress: lineOfText(200)
+  },
+  { additionalProperties: false }
+)
 
 /** A line as it was sold: name and price are those of the menu at that moment. */
-export const OrderLineSchema = Type.Object({ menuItemId: Id, name: Type.String(), quantity: Quantity, priceCents: Type.Integer() }, { additionalProperties: false })
+export const OrderLineSchema = Type.Object(
+  { menuItemId: Id, name: Type.String(), quantity: Quantity, priceCents: Type.Integer() },
+  { additionalProperties: false }
+)
 
 /** `APPROVAL_PENDING` means: it is not known here whether the restaurant has a ticket for it. */
-export const OrderStateSchema = Type.Union([Type.Literal('APPROVAL_PENDING'), Type.Literal('APPROVED'), Type.Literal('REJECTED'), Type.Literal('CANCELLED')])
+export const OrderStateSchema = Type.Union([
+  Type.Literal('APPROVAL_PENDING'),
+  Type.Literal('APPROVED'),
+  Type.Literal('REJECTED'),
+  Type.Literal('CANCELLED')
+])
 
 /** An order as its readers see it. */
-export const OrderSchema = Type.Object({
-  orderId: Id,
-  customerId: Type.String(),
-  restaurantId: Id,
-  state: OrderStateSchema,
-  ticketId: Type.Union([Id, Type.Null()]),
-  lines: Type.Array(OrderLineSchema),
-  totalCents: Type.Integer(),
-  deliveryAddress: Type.String(),
-  createdAt: Instant
-}, { additionalProperties: false })
+export const OrderSchema = Type.Object(
+  {
+    orderId: Id,
+    customerId: Type.String(),
+    restaurantId: Id,
+    state: OrderStateSchema,
+    ticketId: Type.Union([Id, Type.Null()]),
+    lines: Type.Array(OrderLineSchema),
+    totalCents: Type.Integer(),
+    deliveryAddress: Type.String(),
+    createdAt: Instant
+  },
+  { additionalProperties: false }
+)
 
 /** A page of orders, newest first. */
-export const OrderPageSchema = Type.Object({ orders: Type.Array(OrderSchema), next: Type.Union([Cursor, Type.Null()]) }, { additionalProperties: false })
+export const OrderPageSchema = Type.Object(
+  { orders: Type.Array(OrderSchema), next: Type.Union([Cursor, Type.Null()]) },
+  { additionalProperties: false }
+)
 
 /** Path parameters of one order. */
 export const OrderParametersSchema = Type.Object({ orderId: Id }, { additionalProperties: false })

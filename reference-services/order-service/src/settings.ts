@@ -3,13 +3,19 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 
 /** The settings of order-service: those of every service, of recovery, and where restaurant-service is. */
-export const settingsSchema = Type.Object({
-  ...serviceSettings({ port: 8082, operationsPort: 8182 }),
-  ...recoverySettings,
-  /** An order that was never finished is undone, and finished no more, when it is older. */
-  orderUndoneAfterMs: Type.Integer({ minimum: 60_000, maximum: 86_400_000, default: 900_000 }),
-  restaurantServiceOrigin: Type.String({ format: 'secure-origin', default: 'https://restaurant-service.sallyport.internal:8083' })
-}, { additionalProperties: false })
+export const settingsSchema = Type.Object(
+  {
+    ...serviceSettings({ port: 8082, operationsPort: 8182 }),
+    ...recoverySettings,
+    /** An order that was never finished is undone, and finished no more, when it is older. */
+    orderUndoneAfterMs: Type.Integer({ minimum: 60_000, maximum: 86_400_000, default: 900_000 }),
+    restaurantServiceOrigin: Type.String({
+      format: 'secure-origin',
+      default: 'https://restaurant-service.sallyport.internal:8083'
+    })
+  },
+  { additionalProperties: false }
+)
 
 /** The settings as values. */
 export type OrderServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

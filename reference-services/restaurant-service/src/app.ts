@@ -1,5 +1,10 @@
 import {
-  auditOfRecovery, buildService, openRecovery, recoveryAge, type ServiceCollaborators, type ServiceInstance
+  auditOfRecovery,
+  buildService,
+  openRecovery,
+  recoveryAge,
+  type ServiceCollaborators,
+  type ServiceInstance
 } from '@sallyport/service-kit'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
@@ -14,13 +19,14 @@ export const NAME = 'restaurant-service'
 const RECOVERY_SCOPE = 'deliveries:recover'
 
 /**
- * Builds restaurant-service: the path that all services share, its routes, and the recovery of accepted tickets that were
- * left without a delivery.
+ * Builds restaurant-service: the path that all services share, its routes, and the recovery of accepted tickets that
+ * were left without a delivery.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
-export async function buildApp (
-  settings: RestaurantServiceSettings, collaborators: ServiceCollaborators
+export async function buildApp(
+  settings: RestaurantServiceSettings,
+  collaborators: ServiceCollaborators
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule } = collaborators
   const recoveryAgeMs = recoveryAge(settings)

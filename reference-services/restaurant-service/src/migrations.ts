@@ -1,5 +1,10 @@
 import {
-  addUnfinishedWork, dropUnfinishedWork, migrateService, namedMigrations, type DomainTables, type ServiceRoles
+  addUnfinishedWork,
+  dropUnfinishedWork,
+  migrateService,
+  namedMigrations,
+  type DomainTables,
+  type ServiceRoles
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
@@ -22,11 +27,11 @@ const tables: DomainTables = {
  * Makes the tables of restaurant-service, its audit trail and access control lists, and grants the app role its rights.
  * @param db pool of the database's owner
  */
-export async function migrate (db: Knex, roles: ServiceRoles): Promise<void> {
+export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
   await migrateService(db, roles, tables)
 }
 
-async function createRestaurants (db: Knex): Promise<void> {
+async function createRestaurants(db: Knex): Promise<void> {
   await db.raw('create table restaurants (restaurant_id uuid primary key, name text not null unique)')
   await db.raw(`
     create table menu_items (
@@ -39,12 +44,12 @@ async function createRestaurants (db: Knex): Promise<void> {
   await db.raw('create index menu_items_of_restaurant on menu_items (restaurant_id, position)')
 }
 
-async function dropRestaurants (db: Knex): Promise<void> {
+async function dropRestaurants(db: Knex): Promise<void> {
   for (const table of ['menu_items', 'restaurants']) await db.raw('drop table ??', [table])
 }
 
 /** Lines repeat the name: a ticket is what was ordered, also after the menu changed. */
-async function createTickets (db: Knex): Promise<void> {
+async function createTickets(db: Knex): Promise<void> {
   await db.raw(`
     create table tickets (
       ticket_id uuid primary key,
@@ -67,21 +72,21 @@ async function createTickets (db: Knex): Promise<void> {
     )`)
 }
 
-async function dropTickets (db: Knex): Promise<void> {
+async function dropTickets(db: Knex): Promise<void> {
   for (const table of ['ticket_lines', 'tickets']) await db.raw('drop table ??', [table])
 }
 
 /**
- * Whose order a ticket is for; not known of tickets from before. Accepted tickets that wait for their delivery from before
- * are taken up by recovery.
+ * Whose order a ticket is for; not known of tickets from before. Accepted tickets that wait for their delivery from
+ * before are taken up by recovery.
  */
-async function addCustomerAndRecovery (db: Knex): Promise<void> {
+async function addCustomerAndRecovery(db: Knex): Promise<void> {
   await db.raw('alter table tickets add column customer_id text')
   await addUnfinishedWork(db, 'tickets')
   await db.raw("update tickets set recover_after = now() where state = 'ACCEPTED' and delivery_id is null")
 }
 
-async function dropCustomerAndRecovery (db: Knex): Promise<void> {
+async function dropCustomerAndRecovery(db: Knex): Promise<void> {
   await dropUnfinishedWork(db, 'tickets')
   await db.raw('alter table tickets drop column customer_id')
 }

@@ -3,11 +3,17 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 
 /** The settings of restaurant-service: those of every service, of recovery, and where delivery-service is. */
-export const settingsSchema = Type.Object({
-  ...serviceSettings({ port: 8083, operationsPort: 8183 }, ['order-service']),
-  ...recoverySettings,
-  deliveryServiceOrigin: Type.String({ format: 'secure-origin', default: 'https://delivery-service.sallyport.internal:8084' })
-}, { additionalProperties: false })
+export const settingsSchema = Type.Object(
+  {
+    ...serviceSettings({ port: 8083, operationsPort: 8183 }, ['order-service']),
+    ...recoverySettings,
+    deliveryServiceOrigin: Type.String({
+      format: 'secure-origin',
+      default: 'https://delivery-service.sallyport.internal:8084'
+    })
+  },
+  { additionalProperties: false }
+)
 
 /** The settings as values. */
 export type RestaurantServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -31,9 +31,13 @@ export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
  * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
  * `listen` or `ready` is the caller's, and fails when a route declares no access or no audit.
  */
-export async function buildService (
-  { name, settings, collaborators, upstreams, routes }: ServiceDefinition
-): Promise<ServiceInstance> {
+export async function buildService({
+  name,
+  settings,
+  collaborators,
+  upstreams,
+  routes
+}: ServiceDefinition): Promise<ServiceInstance> {
   const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
   const app = createInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.
@@ -41,14 +45,19 @@ export async function buildService (
   await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await app.register(problemDetails)
 
-  // How the service is doing, on a listener that the edge does not reach; what is too much is shed before it costs anything.
+  // How the service is doing, on a listener that the edge does not reach; what is too much is shed before it costs
+  // anything.
   await app.register(operations, {
     settings,
     tls,
     checks: {
-      database: async () => { await db.raw('select 1') },
+      database: async () => {
+        await db.raw('select 1')
+      },
       keys: () => keys.ready(),
-      audit: async () => { await app.auditHealth.check() },
+      audit: async () => {
+        await app.auditHealth.check()
+      },
       ...collaborators.checks
     }
   })
@@ -57,7 +66,7 @@ export async function buildService (
   await app.register(secureTransport)
 
   // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
-  app.addHook('onRequest', function keepOutOfCaches (_request, reply, next) {
+  app.addHook('onRequest', function keepOutOfCaches(_request, reply, next) {
     void reply.header('cache-control', 'no-store')
     next()
   })
@@ -98,10 +107,15 @@ export async function buildService (
     upstreams,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,
     ...(dispatcher !== undefined && { dispatcher }),
-    outgoingHeaders: request => ({ ...tracing?.outgoingHeaders(request), 'x-forwarded-for': addresses(request).source }),
+    outgoingHeaders: request => ({
+      ...tracing?.outgoingHeaders(request),
+      'x-forwarded-for': addresses(request).source
+    }),
     ...(clock !== undefined && { clock })
   })
 
-  await app.register(async function serviceRoutes (scope) { await routes(scope.withTypeProvider()) })
+  await app.register(async function serviceRoutes(scope) {
+    await routes(scope.withTypeProvider())
+  })
   return app
 }

@@ -11,7 +11,7 @@ import type { ServiceSettings } from './settings.ts'
  * found the service is not ready, and what needs it is answered with 503.
  * @throws `SALLYPORT_SERVICE_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
  */
-export async function connect (settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
+export async function connect(settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
   const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
   const { tls, peers, tracing, database: db, checks, closeLater } = context
   const dispatcher = peers === null ? {} : { dispatcher: peers }

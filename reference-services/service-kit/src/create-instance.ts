@@ -1,7 +1,10 @@
 import { instanceOptions } from '@sallyport/service-process'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
-  type FastifyBaseLogger, type FastifyInstance, type RawReplyDefaultExpression, type RawRequestDefaultExpression,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
   type RawServerDefault
 } from 'fastify'
 import type { ServiceCollaborators } from './collaborators.ts'
@@ -9,14 +12,20 @@ import type { ServiceSettings } from './settings.ts'
 
 /** A Fastify instance whose handlers get the types of their route's TypeBox schemas. */
 export type ServiceInstance = FastifyInstance<
-  RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
 >
 
 const BODY_LIMIT_BYTES = 64 * 1024
 
 /** The server: that of every process, with the gateway's request ids. */
-export function createInstance (
-  name: string, settings: ServiceSettings, { tls, tracing }: ServiceCollaborators
+export function createInstance(
+  name: string,
+  settings: ServiceSettings,
+  { tls, tracing }: ServiceCollaborators
 ): ServiceInstance {
   // Forwarding headers are believed of callers that the token names, which the server knows nothing of yet.
   const believing = { ...settings, trustedProxies: [] }

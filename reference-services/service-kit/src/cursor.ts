@@ -11,7 +11,7 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** A position as text for a URL: opaque to clients, and its own proof of nothing. */
-export function cursorText ({ createdAt, id }: Position): string {
+export function cursorText({ createdAt, id }: Position): string {
   return Buffer.from(JSON.stringify([createdAt, id])).toString('base64url')
 }
 
@@ -19,7 +19,7 @@ export function cursorText ({ createdAt, id }: Position): string {
  * The position that a cursor carries. One position has one text.
  * @throws `SALLYPORT_SERVICE_CURSOR_INVALID`
  */
-export function positionOf (cursor: string): Position {
+export function positionOf(cursor: string): Position {
   const parts = parse(cursor)
   if (!Array.isArray(parts)) throw new CursorInvalidError()
   const [createdAt, id]: unknown[] = parts
@@ -30,7 +30,7 @@ export function positionOf (cursor: string): Position {
   return position
 }
 
-function parse (cursor: string): unknown {
+function parse(cursor: string): unknown {
   try {
     return JSON.parse(Buffer.from(cursor, 'base64url').toString())
   } catch {
@@ -39,7 +39,7 @@ function parse (cursor: string): unknown {
 }
 
 /** A day that there is, in a year that PostgreSQL knows. */
-function isInstant (text: string): boolean {
+function isInstant(text: string): boolean {
   const date = new Date(INSTANT.test(text) && !text.startsWith('0000') ? text : Number.NaN)
   return !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 19) === text.slice(0, 19)
 }

@@ -7,4 +7,8 @@ export const ServiceMisuseError = createError('SALLYPORT_SERVICE_MISUSE', 'Inter
 export const ServiceSettingsError = createError('SALLYPORT_SERVICE_SETTINGS_INVALID', 'Invalid settings: %s', 500)
 
 /** The `after` of a list is not one that a page ended with. */
-export const CursorInvalidError = createError('SALLYPORT_SERVICE_CURSOR_INVALID', 'The position of the page is not valid', 400)
+export const CursorInvalidError = createError(
+  'SALLYPORT_SERVICE_CURSOR_INVALID',
+  'The position of the page is not valid',
+  400
+)

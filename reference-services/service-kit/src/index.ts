@@ -2,8 +2,20 @@ export { buildService, readAuditTrail, type ServiceDefinition } from './build-se
 export type { ServiceCollaborators } from './collaborators.ts'
 export type { ServiceInstance } from './create-instance.ts'
 export { connect } from './connect.ts'
-export { recoveryAge, recoverySettings, serviceSettings, type RecoverySettings, type ServiceSettings } from './settings.ts'
-export { migrateService, namedMigrations, type DomainTables, type NamedMigrations, type ServiceRoles } from './migrations.ts'
+export {
+  recoveryAge,
+  recoverySettings,
+  serviceSettings,
+  type RecoverySettings,
+  type ServiceSettings
+} from './settings.ts'
+export {
+  migrateService,
+  namedMigrations,
+  type DomainTables,
+  type NamedMigrations,
+  type ServiceRoles
+} from './migrations.ts'
 export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type Page, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'

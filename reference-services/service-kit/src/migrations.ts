@@ -24,7 +24,10 @@ export interface DomainTables {
 }
 
 /** A migration source whose names do not depend on where files are. */
-export function namedMigrations (tableName: string, migrations: Readonly<Record<string, Knex.Migration>>): NamedMigrations {
+export function namedMigrations(
+  tableName: string,
+  migrations: Readonly<Record<string, Knex.Migration>>
+): NamedMigrations {
   const source: Knex.MigrationSource<string> = {
     getMigrations: async () => Object.keys(migrations),
     getMigrationName: name => name,
@@ -42,7 +45,7 @@ export function namedMigrations (tableName: string, migrations: Readonly<Record<
  * rights.
  * @param db pool of the database's owner
  */
-export async function migrateService (db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
+export async function migrateService(db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
   for (const { source, tableName } of [auditMigrations(roles), aclMigrations(roles), domain.migrations]) {
     await db.migrate.latest({ migrationSource: source, tableName })
   }

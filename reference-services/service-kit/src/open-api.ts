@@ -12,33 +12,38 @@ export interface OpenApiOptions {
 }
 
 /**
- * Collects the routes that follow for an OpenAPI document. What it says about access is what is enforced: `security` has
- * the scopes of the route's policy (an array of alternatives), and `x-access` the policy.
+ * Collects the routes that follow for an OpenAPI document. What it says about access is what is enforced: `security`
+ * has the scopes of the route's policy (an array of alternatives), and `x-access` the policy.
  * @see OpenAPI 3.1 §4.8.30: a bearer scheme may name what is needed
  */
-export const openApi = fastifyPlugin(async function openApi (app: ServiceInstance, { name, issuer }: OpenApiOptions): Promise<void> {
-  const description = `Access token of ${issuer} for ${name}`
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: name, version: '0.1.0' },
-      components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description } } }
-    },
-    transform: ({ schema, url, route }) => ({ schema: { ...schema, ...accessOf(route) }, url })
-  })
-}, { name: '@sallyport/service-kit/open-api', fastify: '5.x' })
+export const openApi = fastifyPlugin(
+  async function openApi(app: ServiceInstance, { name, issuer }: OpenApiOptions): Promise<void> {
+    const description = `Access token of ${issuer} for ${name}`
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: name, version: '0.1.0' },
+        components: {
+          securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description } }
+        }
+      },
+      transform: ({ schema, url, route }) => ({ schema: { ...schema, ...accessOf(route) }, url })
+    })
+  },
+  { name: '@sallyport/service-kit/open-api', fastify: '5.x' }
+)
 
 /** Serves the document as `/openapi.json` on the operations listener: who has no business there need not read it. */
-export function serveOpenApi (app: ServiceInstance): void {
+export function serveOpenApi(app: ServiceInstance): void {
   app.operations.get('/openapi.json', { config: { access: 'public', audit: 'none' } }, async () => app.swagger())
 }
 
-function accessOf ({ config }: RouteOptions): Readonly<Record<string, unknown>> {
+function accessOf({ config }: RouteOptions): Readonly<Record<string, unknown>> {
   const access = config?.access
   return { security: securityOf(access), 'x-access': accessText(access) }
 }
 
-function securityOf (access: RouteAccess | undefined): ReadonlyArray<Readonly<Record<string, readonly string[]>>> {
+function securityOf(access: RouteAccess | undefined): ReadonlyArray<Readonly<Record<string, readonly string[]>>> {
   if (access === 'public') return []
   const alternatives = typeof access === 'object' ? requiredScopes(access) : [[]]
   return alternatives.map(accessToken => ({ accessToken }))

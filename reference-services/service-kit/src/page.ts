@@ -20,17 +20,20 @@ interface PositionColumns {
 }
 
 /** Where a row is in the list, with all digits of its instant: a Date has lost some. */
-const POSITION = 'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "positionCreatedAt", ??::text as "positionId"'
+const POSITION =
+  'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "positionCreatedAt", ??::text as "positionId"'
 
 /**
- * Reads one page of a query, newest first. The page begins behind a position, which the cursor itself carries, and not at
- * an offset: rows that arrive meanwhile repeat nothing, and no row is looked up, so that a cursor tells nothing about rows
- * that the caller may not see.
+ * Reads one page of a query, newest first. The page begins behind a position, which the cursor itself carries, and not
+ * at an offset: rows that arrive meanwhile repeat nothing, and no row is looked up, so that a cursor tells nothing
+ * about rows that the caller may not see.
  * @param query selects the rows, filtered by what the caller may see, without order and limit
  * @throws `SALLYPORT_SERVICE_CURSOR_INVALID` for an `after` that no page ended with
  */
-export async function readPage<Row extends object> (
-  query: Knex.QueryBuilder, order: PageOrder, page: PageQuery
+export async function readPage<Row extends object>(
+  query: Knex.QueryBuilder,
+  order: PageOrder,
+  page: PageQuery
 ): Promise<Page<Row>> {
   const { idColumn, createdAtColumn } = order
   const limit = Number(page.limit)
@@ -38,8 +41,13 @@ export async function readPage<Row extends object> (
     const { createdAt, id } = positionOf(page.after)
     void query.whereRaw('(??, ??) < (?::timestamptz, ?::uuid)', [createdAtColumn, idColumn, createdAt, id])
   }
-  const found: Array<Row & PositionColumns> = await query.select(query.client.raw(POSITION, [createdAtColumn, idColumn]))
-    .orderBy([{ column: createdAtColumn, order: 'desc' }, { column: idColumn, order: 'desc' }]).limit(limit + 1)
+  const found: Array<Row & PositionColumns> = await query
+    .select(query.client.raw(POSITION, [createdAtColumn, idColumn]))
+    .orderBy([
+      { column: createdAtColumn, order: 'desc' },
+      { column: idColumn, order: 'desc' }
+    ])
+    .limit(limit + 1)
   const last = found.length > limit ? found[limit - 1] : undefined
   const next = last === undefined ? null : cursorText({ createdAt: last.positionCreatedAt, id: last.positionId })
   const rows = found.slice(0, limit)

@@ -7,15 +7,15 @@ import type { ServiceInstance } from './create-instance.ts'
 export type RecordAudit = (trx: Knex, event: AuditEvent) => Promise<void>
 
 /** `request.audit` as a function of its own. */
-export function auditOf (request: FastifyRequest): RecordAudit {
+export function auditOf(request: FastifyRequest): RecordAudit {
   return (trx, event) => request.audit(trx, event)
 }
 
 /**
- * Audit of what a service does by itself, without a caller: it is the subject of its own events, and `recovered` is their
- * reason where they have no other.
+ * Audit of what a service does by itself, without a caller: it is the subject of its own events, and `recovered` is
+ * their reason where they have no other.
  * @param name the service, which is its OAuth client too
  */
-export function auditOfRecovery (app: ServiceInstance, name: string): RecordAudit {
+export function auditOfRecovery(app: ServiceInstance, name: string): RecordAudit {
   return (trx, event) => app.auditWithin(trx, { reason: 'recovered', ...event, subject: name, clientId: name })
 }

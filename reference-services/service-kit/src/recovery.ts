@@ -34,17 +34,23 @@ const LEASE_MS = 15_000
  * Measured by `sallyport_recovery_pending` (rows that hold unfinished work, as of the last run) and
  * `sallyport_recovery_rows_total` by outcome.
  */
-export function openRecovery (app: ServiceInstance, options: RecoveryOptions): void {
+export function openRecovery(app: ServiceInstance, options: RecoveryOptions): void {
   const { db, work, intervalMs, schedule = scheduleByTimer } = options
   const registers = [app.metricsRegistry]
   const rows = new Counter({
-    name: 'sallyport_recovery_rows_total', help: 'Rows that recovery took up', labelNames: ['table', 'outcome'], registers
+    name: 'sallyport_recovery_rows_total',
+    help: 'Rows that recovery took up',
+    labelNames: ['table', 'outcome'],
+    registers
   })
   const pending = new Gauge({
-    name: 'sallyport_recovery_pending', help: 'Rows with work that was begun and not finished', labelNames: ['table'], registers
+    name: 'sallyport_recovery_pending',
+    help: 'Rows with work that was begun and not finished',
+    labelNames: ['table'],
+    registers
   })
 
-  async function recoverRow (id: string): Promise<boolean> {
+  async function recoverRow(id: string): Promise<boolean> {
     try {
       rows.inc({ table: work.table, outcome: await options.recover(id) })
       return true
@@ -55,7 +61,7 @@ export function openRecovery (app: ServiceInstance, options: RecoveryOptions): v
     }
   }
 
-  async function run (): Promise<void> {
+  async function run(): Promise<void> {
     try {
       for (let taken = 0; taken < BATCH;) {
         const ids = await claimUnfinished(db, work, CHUNK, LEASE_MS)
@@ -71,12 +77,15 @@ export function openRecovery (app: ServiceInstance, options: RecoveryOptions): v
 
   let running: Promise<void> = Promise.resolve()
   let stop = (): void => {}
-  app.addHook('onReady', function startRecovery (next) {
-    stop = schedule(() => { running = run(); return running }, intervalMs).stop
+  app.addHook('onReady', function startRecovery(next) {
+    stop = schedule(() => {
+      running = run()
+      return running
+    }, intervalMs).stop
     next()
   })
   // Before the instance closes its connections: a row in work is finished, the next is not begun.
-  app.addHook('preClose', async function stopRecovery () {
+  app.addHook('preClose', async function stopRecovery() {
     stop()
     await running
   })

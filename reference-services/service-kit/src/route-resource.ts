@@ -6,7 +6,9 @@ import { ServiceMisuseError } from './errors.ts'
 export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
   readonly load: (request: FastifyRequest) => Promise<Resource | null>
-  /** The row, in a handler behind the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`. */
+  /**
+   * The row, in a handler behind the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`.
+   */
   readonly of: (request: FastifyRequest) => Row
 }
 
@@ -15,16 +17,19 @@ export interface RouteResource<Row> {
  * @param parameter name of the path parameter that holds the id
  * @param find the row with this id, whoever asks; `null` when there is none
  */
-export function routeResource<Row extends object> (parameter: string, find: (id: string) => Promise<Row | null>): RouteResource<Row> {
+export function routeResource<Row extends object>(
+  parameter: string,
+  find: (id: string) => Promise<Row | null>
+): RouteResource<Row> {
   const rows = new WeakMap<FastifyRequest, Row>()
   return {
-    async load (request) {
+    async load(request) {
       const row = await find(parameterOf(request, parameter))
       if (row === null) return null
       rows.set(request, row)
       return Object.fromEntries(Object.entries(row))
     },
-    of (request) {
+    of(request) {
       const row = rows.get(request)
       if (row === undefined) throw misuse('the route does not declare its resource')
       return row
@@ -36,17 +41,20 @@ export function routeResource<Row extends object> (parameter: string, find: (id:
  * Who is calling, in a handler of a route that is not public.
  * @throws `SALLYPORT_SERVICE_MISUSE` on a public route
  */
-export function callerOf (request: FastifyRequest): Principal {
+export function callerOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw misuse('the route is public')
   return request.principal
 }
 
-function parameterOf ({ params }: FastifyRequest, name: string): string {
-  const value: unknown = typeof params === 'object' && params !== null ? Object.entries(params).find(([key]) => key === name)?.[1] : undefined
+function parameterOf({ params }: FastifyRequest, name: string): string {
+  const value: unknown =
+    typeof params === 'object' && params !== null
+      ? Object.entries(params).find(([key]) => key === name)?.[1]
+      : undefined
   if (typeof value !== 'string') throw misuse(`the route has no parameter ${name}`)
   return value
 }
 
-function misuse (text: string): Error {
+function misuse(text: string): Error {
   return new ServiceMisuseError({ cause: new Error(text) })
 }

@@ -7,7 +7,7 @@ import Type, { type Static, type TObject } from 'typebox'
  * this service as its client. Serialisable values only; collaborators are handed to `buildApp`.
  * @param callers OAuth clients that act here in a user's name, beside the gateway
  */
-export function serviceSettings (ports: ProcessPorts, callers: readonly string[] = []) {
+export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
     /** Where callers connect from that may say where the end user is. */
@@ -26,8 +26,8 @@ export function serviceSettings (ports: ProcessPorts, callers: readonly string[]
 export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serviceSettings>>>>
 
 /**
- * The settings of a service that finishes by itself what was begun, to be spread into its schema: how old unfinished work
- * is when recovery takes it up, how often it looks, and from which age on an order is undone and not finished.
+ * The settings of a service that finishes by itself what was begun, to be spread into its schema: how old unfinished
+ * work is when recovery takes it up, how often it looks, and from which age on an order is undone and not finished.
  */
 export const recoverySettings = {
   recoveryAgeMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 10_000 }),
@@ -37,9 +37,12 @@ export const recoverySettings = {
 /** The settings of recovery as values. */
 export type RecoverySettings = DeepReadonly<Static<TObject<typeof recoverySettings>>>
 
-/** The age from which on work counts as left behind, in ms: never while the request that began it may still be at it. */
-export function recoveryAge (
-  { recoveryAgeMs, upstreamTimeoutMs }: RecoverySettings & Pick<ServiceSettings, 'upstreamTimeoutMs'>
-): number {
+/**
+ * The age from which on work counts as left behind, in ms: never while the request that began it may still be at it.
+ */
+export function recoveryAge({
+  recoveryAgeMs,
+  upstreamTimeoutMs
+}: RecoverySettings & Pick<ServiceSettings, 'upstreamTimeoutMs'>): number {
   return Math.max(recoveryAgeMs, 2 * upstreamTimeoutMs)
 }

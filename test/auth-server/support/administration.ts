@@ -3,7 +3,11 @@ import type { Knex } from 'knex'
 import { CHEAP, SETTINGS } from './authorization-server.ts'
 
 /** The administration functions' collaborators on a test database. */
-export function administration (db: Knex, clock: () => number = Date.now, sealingKeys = SETTINGS.sealingKeys): admin.KeyAdministration {
+export function administration(
+  db: Knex,
+  clock: () => number = Date.now,
+  sealingKeys = SETTINGS.sealingKeys
+): admin.KeyAdministration {
   return {
     store: postgresStore(db),
     clock,

@@ -1,4 +1,13 @@
-import { DEMO_CLIENTS, buildApp, migrate, postgresStore, seedDemo, type AppCollaborators, type AuthServerSettings, type DemoFacts } from '@sallyport/auth-server'
+import {
+  DEMO_CLIENTS,
+  buildApp,
+  migrate,
+  postgresStore,
+  seedDemo,
+  type AppCollaborators,
+  type AuthServerSettings,
+  type DemoFacts
+} from '@sallyport/auth-server'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Knex } from 'knex'
@@ -15,7 +24,11 @@ export const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
 
 export const secretOf = (clientId: string): string => `${clientId}-secret-`.padEnd(43, 'x')
 
-const user = (last: number, roles: string[]) => ({ subject: `00000000-0000-4000-8000-00000000000${last}`, password: `password of user ${last}`, roles })
+const user = (last: number, roles: string[]) => ({
+  subject: `00000000-0000-4000-8000-00000000000${last}`,
+  password: `password of user ${last}`,
+  roles
+})
 
 export const FACTS = {
   issuer: ISSUER,
@@ -25,7 +38,9 @@ export const FACTS = {
     restaurant1: user(3, ['RESTAURANT']),
     admin1: user(7, ['ADMIN'])
   },
-  clients: Object.fromEntries(DEMO_CLIENTS.map(({ id, confidential }) => [id, { secret: confidential === false ? null : secretOf(id) }]))
+  clients: Object.fromEntries(
+    DEMO_CLIENTS.map(({ id, confidential }) => [id, { secret: confidential === false ? null : secretOf(id) }])
+  )
 } satisfies DemoFacts
 
 export const SETTINGS: AuthServerSettings = {
@@ -57,38 +72,65 @@ export interface TokenAnswer {
   error_description?: string
 }
 
-export interface Answer { readonly status: number, readonly body: TokenAnswer, readonly headers: LightMyRequestResponse['headers'], readonly text: string }
+export interface Answer {
+  readonly status: number
+  readonly body: TokenAnswer
+  readonly headers: LightMyRequestResponse['headers']
+  readonly text: string
+}
 
 /** An authorization server on a database of its own, with the demo data and a clock that stands still. */
 export interface TestServer {
   readonly app: FastifyInstance
   readonly db: Knex
   readonly databaseUrl: string
-  readonly clock: { ms: number, advance: (seconds: number) => void }
-  readonly events: Array<{ stage: string, outcome: string, reason: string }>
+  readonly clock: { ms: number; advance: (seconds: number) => void }
+  readonly events: Array<{ stage: string; outcome: string; reason: string }>
   /** Another instance on the same database and clock. */
-  readonly another: (settings?: Partial<AuthServerSettings>, collaborators?: Partial<AppCollaborators>) => Promise<FastifyInstance>
+  readonly another: (
+    settings?: Partial<AuthServerSettings>,
+    collaborators?: Partial<AppCollaborators>
+  ) => Promise<FastifyInstance>
 }
 
-export async function migratedDatabase (t: Test): Promise<{ url: string, db: Knex }> {
+export async function migratedDatabase(t: Test): Promise<{ url: string; db: Knex }> {
   return await testDatabase(t, 'auth-server', async db => {
     await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
     await seedDemo(db, FACTS, CHEAP)
   })
 }
 
-export async function startServer (t: Test, settings: Partial<AuthServerSettings> = {}, collaborators: Partial<AppCollaborators> = {}): Promise<TestServer> {
+export async function startServer(
+  t: Test,
+  settings: Partial<AuthServerSettings> = {},
+  collaborators: Partial<AppCollaborators> = {}
+): Promise<TestServer> {
   const { db, url } = await migratedDatabase(t)
-  const clock = { ms: Date.now(), advance (seconds: number) { clock.ms += seconds * 1000 } }
+  const clock = {
+    ms: Date.now(),
+    advance(seconds: number) {
+      clock.ms += seconds * 1000
+    }
+  }
   const events: TestServer['events'] = []
   const another: TestServer['another'] = async (moreSettings = {}, moreCollaborators = {}) => {
     const pool = connect(url, 10)
-    const app = await buildApp({ ...SETTINGS, ...settings, ...moreSettings }, {
-      store: postgresStore(pool), clock: () => clock.ms, passwordParameters: CHEAP, unfulfilledAudit: 'refuse', ...collaborators, ...moreCollaborators
-    })
+    const app = await buildApp(
+      { ...SETTINGS, ...settings, ...moreSettings },
+      {
+        store: postgresStore(pool),
+        clock: () => clock.ms,
+        passwordParameters: CHEAP,
+        unfulfilledAudit: 'refuse',
+        ...collaborators,
+        ...moreCollaborators
+      }
+    )
     if (PREFIX !== '') mountUnderPrefix(app)
     // Before the answer leaves: what the audit log writes behind it would hold the events back.
-    app.addHook('onSend', async request => { events.push(...request.securityEvents) })
+    app.addHook('onSend', async request => {
+      events.push(...request.securityEvents)
+    })
     t.after(async () => {
       await app.close()
       await pool.destroy()
@@ -100,30 +142,40 @@ export async function startServer (t: Test, settings: Partial<AuthServerSettings
 }
 
 /** Lets a test name paths as they are without a prefix; RFC 8414 has the well-known part in front of it. */
-function mountUnderPrefix (app: FastifyInstance): void {
+function mountUnderPrefix(app: FastifyInstance): void {
   const inject = app.inject.bind(app) as (options: unknown) => ReturnType<FastifyInstance['inject']>
   const mounted = (url: string): string => {
     if (url === '/.well-known/oauth-authorization-server') return url + PREFIX
     return url.startsWith(PREFIX) || url.startsWith('/.well-known/oauth-authorization-server/') ? url : PREFIX + url
   }
-  const replaced = (options: string | { url: string }): unknown => inject(typeof options === 'string' ? mounted(options) : { ...options, url: mounted(options.url) })
+  const replaced = (options: string | { url: string }): unknown =>
+    inject(typeof options === 'string' ? mounted(options) : { ...options, url: mounted(options.url) })
   Object.assign(app, { inject: replaced })
 }
 
-export const basic = (clientId: string, secret = secretOf(clientId)): string => `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`
+export const basic = (clientId: string, secret = secretOf(clientId)): string =>
+  `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`
 
 /** Posts a form; `client` authenticates with Basic. */
-export async function post (app: FastifyInstance, path: string, client: string | null, form: Record<string, string> | string): Promise<Answer> {
+export async function post(
+  app: FastifyInstance,
+  path: string,
+  client: string | null,
+  form: Record<string, string> | string
+): Promise<Answer> {
   const response = await app.inject({
     method: 'POST',
     url: path,
-    headers: { 'content-type': 'application/x-www-form-urlencoded', ...(client === null ? {} : { authorization: basic(client) }) },
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(client === null ? {} : { authorization: basic(client) })
+    },
     payload: typeof form === 'string' ? form : new URLSearchParams(form).toString()
   })
   return { status: response.statusCode, headers: response.headers, text: response.body, body: parsed(response.body) }
 }
 
-function parsed (text: string): TokenAnswer {
+function parsed(text: string): TokenAnswer {
   try {
     return JSON.parse(text) as TokenAnswer
   } catch {
@@ -131,21 +183,50 @@ function parsed (text: string): TokenAnswer {
   }
 }
 
-export const token = async (app: FastifyInstance, client: string | null, form: Record<string, string> | string): Promise<Answer> => await post(app, '/oauth2/token', client, form)
+export const token = async (
+  app: FastifyInstance,
+  client: string | null,
+  form: Record<string, string> | string
+): Promise<Answer> => await post(app, '/oauth2/token', client, form)
 
-export const login = async (app: FastifyInstance, username: keyof typeof FACTS.users = 'customer1', more: Record<string, string> = {}): Promise<Answer> =>
+export const login = async (
+  app: FastifyInstance,
+  username: keyof typeof FACTS.users = 'customer1',
+  more: Record<string, string> = {}
+): Promise<Answer> =>
   await token(app, 'gateway', { grant_type: 'password', username, password: FACTS.users[username].password, ...more })
 
-export const refresh = async (app: FastifyInstance, refreshToken: string | undefined, more: Record<string, string> = {}, client = 'gateway'): Promise<Answer> =>
+export const refresh = async (
+  app: FastifyInstance,
+  refreshToken: string | undefined,
+  more: Record<string, string> = {},
+  client = 'gateway'
+): Promise<Answer> =>
   await token(app, client, { grant_type: 'refresh_token', refresh_token: refreshToken ?? '', ...more })
 
-export const exchange = async (app: FastifyInstance, subjectToken: string, audience: string, more: Record<string, string> = {}, client = 'gateway'): Promise<Answer> =>
-  await token(app, client, { grant_type: EXCHANGE, subject_token: subjectToken, subject_token_type: ACCESS_TOKEN_TYPE, audience, ...more })
+export const exchange = async (
+  app: FastifyInstance,
+  subjectToken: string,
+  audience: string,
+  more: Record<string, string> = {},
+  client = 'gateway'
+): Promise<Answer> =>
+  await token(app, client, {
+    grant_type: EXCHANGE,
+    subject_token: subjectToken,
+    subject_token_type: ACCESS_TOKEN_TYPE,
+    audience,
+    ...more
+  })
 
-export const introspect = async (app: FastifyInstance, value: string, client = 'gateway'): Promise<Record<string, unknown>> =>
+export const introspect = async (
+  app: FastifyInstance,
+  value: string,
+  client = 'gateway'
+): Promise<Record<string, unknown>> =>
   (await post(app, '/oauth2/introspect', client, { token: value })).body as unknown as Record<string, unknown>
 
 /** The claims of a JWT, not verified. */
-export function claimsOf (jwt: string): Record<string, unknown> {
+export function claimsOf(jwt: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 }

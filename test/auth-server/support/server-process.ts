@@ -32,8 +32,12 @@ export interface ServerProcess {
 }
 
 /** Starts `auth-server/src/server.ts` with nothing but this environment; the test ends it. */
-export function startServerProcess (t: Test, env: Record<string, string>): ServerProcess {
-  const child = fork(SERVER, [], { env, execArgv: ['--conditions=@sallyport/source'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+export function startServerProcess(t: Test, env: Record<string, string>): ServerProcess {
+  const child = fork(SERVER, [], {
+    env,
+    execArgv: ['--conditions=@sallyport/source'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc']
+  })
   const written = { stdout: '', stderr: '' }
   const drained = (['stdout', 'stderr'] as const).map(async name => {
     for await (const chunk of child[name] ?? []) written[name] += String(chunk)
@@ -44,7 +48,9 @@ export function startServerProcess (t: Test, env: Record<string, string>): Serve
   })
   const message = Promise.race([
     once(child, 'message').then(([said]) => said as ServiceMessage),
-    ended.then(code => { throw new Error(`the process ended with ${code} and told nothing: ${written.stderr}`) })
+    ended.then(code => {
+      throw new Error(`the process ended with ${code} and told nothing: ${written.stderr}`)
+    })
   ])
   t.after(async () => {
     child.kill('SIGKILL')

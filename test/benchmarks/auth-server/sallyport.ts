@@ -1,9 +1,18 @@
-// Our candidate: the app as it is deployed, except for TLS, which the peer has not either, and for the log, which is at `warn`.
+// Our candidate: the app as it is deployed, except for TLS, which the peer has not either, and for the log, which is at
+// `warn`.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { buildApp, memoryStore, migrate, postgresStore, seedStore, type AuthServerSettings, type Store } from '@sallyport/auth-server'
+import {
+  buildApp,
+  memoryStore,
+  migrate,
+  postgresStore,
+  seedStore,
+  type AuthServerSettings,
+  type Store
+} from '@sallyport/auth-server'
 import { startPostgres } from '@sallyport/local'
 import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../harness/types.ts'
@@ -12,11 +21,25 @@ import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
 const secretOf = (id: string): string => `${id}-`.padEnd(43, 'x')
-const client = (id: string): { id: string, secret: string } => ({ id, secret: secretOf(id) })
-const USER = { subject: '00000000-0000-4000-8000-000000000001', password: 'a password of the benchmark', roles: ['CUSTOMER'] }
+const client = (id: string): { id: string; secret: string } => ({ id, secret: secretOf(id) })
+const USER = {
+  subject: '00000000-0000-4000-8000-000000000001',
+  password: 'a password of the benchmark',
+  roles: ['CUSTOMER']
+}
 const FACTS = {
   users: { customer1: USER },
-  clients: Object.fromEntries(['gateway', 'order-service', 'restaurant-service', 'delivery-service', 'machine-client', 'opaque-client', 'web-app'].map(id => [id, { secret: secretOf(id) }]))
+  clients: Object.fromEntries(
+    [
+      'gateway',
+      'order-service',
+      'restaurant-service',
+      'delivery-service',
+      'machine-client',
+      'opaque-client',
+      'web-app'
+    ].map(id => [id, { secret: secretOf(id) }])
+  )
 }
 const SETTINGS: AuthServerSettings = {
   ...PROCESS_SETTINGS,
@@ -39,26 +62,46 @@ const SETTINGS: AuthServerSettings = {
   passwordQueueLength: 64
 }
 
-interface OpenStore { readonly store: Store, readonly close: () => Promise<void> }
+interface OpenStore {
+  readonly store: Store
+  readonly close: () => Promise<void>
+}
 
 /** @param options `store`: `memory` or `postgres` */
-export default async function startSallyport (options: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
-  const { store, close } = options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
+export default async function startSallyport(options: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
+  const { store, close } =
+    options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
   await seedStore(store, FACTS, CHEAP)
   const app = await buildApp(SETTINGS, { store, passwordParameters: CHEAP })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 
   const opaque = form('/oauth2/token', client('opaque-client'), { grant_type: 'client_credentials' })
-  const session = form('/oauth2/token', client('gateway'), { grant_type: 'password', username: 'customer1', password: USER.password })
+  const session = form('/oauth2/token', client('gateway'), {
+    grant_type: 'password',
+    username: 'customer1',
+    password: USER.password
+  })
   const introspection = { ...form('/oauth2/introspect', client('gateway'), {}), expect: '"active":true' }
   return {
     origin,
     requests: {
-      'client credentials': [form('/oauth2/token', client('machine-client'), { grant_type: 'client_credentials', scope: 'orders:read' })],
-      introspection: times(INTROSPECTIONS, { ...introspection, prepare: { request: opaque, member: 'access_token', parameter: 'token' } }),
-      'introspection of a JWT': times(INTROSPECTIONS, { ...introspection, prepare: { request: session, member: 'access_token', parameter: 'token' } }),
-      refresh: times(CHAINS, { ...form('/oauth2/token', client('gateway'), { grant_type: 'refresh_token' }), chained: true, prepare: { request: session, member: 'refresh_token', parameter: 'refresh_token' } })
+      'client credentials': [
+        form('/oauth2/token', client('machine-client'), { grant_type: 'client_credentials', scope: 'orders:read' })
+      ],
+      introspection: times(INTROSPECTIONS, {
+        ...introspection,
+        prepare: { request: opaque, member: 'access_token', parameter: 'token' }
+      }),
+      'introspection of a JWT': times(INTROSPECTIONS, {
+        ...introspection,
+        prepare: { request: session, member: 'access_token', parameter: 'token' }
+      }),
+      refresh: times(CHAINS, {
+        ...form('/oauth2/token', client('gateway'), { grant_type: 'refresh_token' }),
+        chained: true,
+        prepare: { request: session, member: 'refresh_token', parameter: 'refresh_token' }
+      })
     },
     close: async () => {
       await app.close()
@@ -69,7 +112,7 @@ export default async function startSallyport (options: Readonly<Record<string, u
 
 const times = (count: number, request: LoadRequest): LoadRequest[] => Array.from({ length: count }, () => request)
 
-async function openPostgres (): Promise<OpenStore> {
+async function openPostgres(): Promise<OpenStore> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
   // With durability, as in production.
   const server = await startPostgres({ directory })

@@ -2,7 +2,7 @@
 import type { ServerFactory } from './types.ts'
 
 const [module = '', options = '{}'] = process.argv.slice(2)
-const { default: start } = await import(module) as { default: ServerFactory }
+const { default: start } = (await import(module)) as { default: ServerFactory }
 const server = await start(JSON.parse(options) as Record<string, unknown>)
 
 process.on('message', message => {
@@ -11,5 +11,7 @@ process.on('message', message => {
     process.send?.({ cpuMicros: user + system })
   }
 })
-process.on('disconnect', () => { void server.close().finally(() => process.exit()) })
+process.on('disconnect', () => {
+  void server.close().finally(() => process.exit())
+})
 process.send?.({ ready: { origin: server.origin, requests: server.requests } })

@@ -49,7 +49,7 @@ export interface LoadRequest {
   /** A refresh chain: the next request's body is this one with the `refresh_token` of the answer. */
   readonly chained?: boolean
   /** Sent once before everything else; a member of its answer becomes a parameter of this request's form. */
-  readonly prepare?: { readonly request: LoadRequest, readonly member: string, readonly parameter: string }
+  readonly prepare?: { readonly request: LoadRequest; readonly member: string; readonly parameter: string }
 }
 
 /** A server that is ready to be measured. */
@@ -66,7 +66,9 @@ export type ServerFactory = (options: Readonly<Record<string, unknown>>) => Prom
 /** The result of a {@link Measurement}. */
 export interface Measured {
   readonly values: Readonly<Record<string, number>>
-  readonly goals: Readonly<Record<string, { readonly value: number, readonly goal: number, readonly better: 'higher' | 'lower' }>>
+  readonly goals: Readonly<
+    Record<string, { readonly value: number; readonly goal: number; readonly better: 'higher' | 'lower' }>
+  >
 }
 
 /** What cannot be said as CPU per request, as a distribution of latencies: a bench file exports it as `measurement`. */

@@ -12,7 +12,9 @@ t.test('records that arrive during an insert go together in the next', async t =
     ...BOUNDS,
     insert: async records => {
       batches.push(records.map(({ id }) => id))
-      await new Promise<void>(resolve => { gates.push(resolve) })
+      await new Promise<void>(resolve => {
+        gates.push(resolve)
+      })
     }
   })
   const all = ['a', 'b', 'c'].map(id => write([record(id)]))
@@ -35,7 +37,10 @@ t.test('a record that cannot be inserted fails its own request only', async t =>
     }
   })
   const results = await Promise.allSettled(['first', 'good', 'bad', 'fine'].map(id => write([record(id)])))
-  t.same(results.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+  t.same(
+    results.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled']
+  )
   t.same(written.sort(), ['fine', 'first', 'good'])
 })
 
@@ -59,7 +64,14 @@ t.test('an insert that never answers fails its own records, and the next one doe
 
 t.test('so many records wait at most, and what is refused is counted', async t => {
   const gates: (() => void)[] = []
-  const { write, counts } = createBatchWriter({ ...BOUNDS, maxWaiting: 3, insert: async () => new Promise<void>(resolve => { gates.push(resolve) }) })
+  const { write, counts } = createBatchWriter({
+    ...BOUNDS,
+    maxWaiting: 3,
+    insert: async () =>
+      new Promise<void>(resolve => {
+        gates.push(resolve)
+      })
+  })
   const all = ['a', 'b', 'c', 'd', 'e', 'f'].map(async id => write([record(id)]))
   const results = Promise.allSettled(all)
   t.same(counts(), { waiting: 3, refused: 2, givenUp: 0 })
@@ -67,6 +79,9 @@ t.test('so many records wait at most, and what is refused is counted', async t =
   await all[0]
   await new Promise(setImmediate)
   gates[1]?.()
-  t.same((await results).map(({ status }) => status), ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
+  t.same(
+    (await results).map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected']
+  )
   t.same(counts(), { waiting: 0, refused: 2, givenUp: 0 })
 })

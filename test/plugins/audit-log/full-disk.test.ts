@@ -11,15 +11,19 @@ import { auditDatabase, buildApp } from './support.ts'
 const DISK_MEBIBYTES = 4
 
 /** A small file system that belongs to the database server; `null` where none can be mounted. */
-function mountDisk (t: Test): string | null {
+function mountDisk(t: Test): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'))
-  t.after(() => { rmSync(folder, { recursive: true, force: true }) })
+  t.after(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MEBIBYTES}m`, 'tmpfs', folder], { stdio: 'ignore' })
   } catch {
     return null
   }
-  t.after(() => { execFileSync('umount', [folder]) })
+  t.after(() => {
+    execFileSync('umount', [folder])
+  })
   const { dataDirectory } = JSON.parse(readFileSync(CLUSTER_FILE, 'utf8')) as { dataDirectory: string }
   const { uid, gid } = statSync(dataDirectory)
   chownSync(folder, uid, gid)
@@ -27,7 +31,7 @@ function mountDisk (t: Test): string | null {
 }
 
 /** Puts the trail on the small disk and fills what is left of it; resolves with what makes room again. */
-async function fillDisk (t: Test, db: Knex, disk: string): Promise<() => Promise<void>> {
+async function fillDisk(t: Test, db: Knex, disk: string): Promise<() => Promise<void>> {
   await db.raw(`create tablespace small_disk location '${disk}'`)
   t.after(async () => {
     await db.raw('drop table if exists filler')
@@ -40,8 +44,16 @@ async function fillDisk (t: Test, db: Knex, disk: string): Promise<() => Promise
   const fill = async (): Promise<never> => {
     for (;;) await db.raw("insert into filler select repeat('x', 6000) from generate_series(1, 20)")
   }
-  await t.rejects(async () => { await fill() }, { code: '53100' }, 'the disk is full')
-  return async () => { await db.raw('drop table filler') }
+  await t.rejects(
+    async () => {
+      await fill()
+    },
+    { code: '53100' },
+    'the disk is full'
+  )
+  return async () => {
+    await db.raw('drop table filler')
+  }
 }
 
 t.test('A9: on a full disk nothing is acknowledged without its row, and all goes on once there is room', async t => {
@@ -58,14 +70,23 @@ t.test('A9: on a full disk nothing is acknowledged without its row, and all goes
       const id = thing++
       await db.transaction(async trx => {
         await trx('thing').insert({ id })
-        await request.audit(trx, { action: 'thing.make', outcome: 'success', resource: { type: 'thing', id: String(id) }, detail: { filler: 'y'.repeat(900) } })
+        await request.audit(trx, {
+          action: 'thing.make',
+          outcome: 'success',
+          resource: { type: 'thing', id: String(id) },
+          detail: { filler: 'y'.repeat(900) }
+        })
       })
       return { id }
     })
   })
-  const make = async (): Promise<{ status: number, code: string, retryAfter: unknown, id: number }> => {
-    const { statusCode, headers, body } = await app.inject({ method: 'POST', url: '/things', headers: { 'x-test-subject': 'somebody' } })
-    const { code, id } = JSON.parse(body) as { code: string, id: number }
+  const make = async (): Promise<{ status: number; code: string; retryAfter: unknown; id: number }> => {
+    const { statusCode, headers, body } = await app.inject({
+      method: 'POST',
+      url: '/things',
+      headers: { 'x-test-subject': 'somebody' }
+    })
+    const { code, id } = JSON.parse(body) as { code: string; id: number }
     return { status: statusCode, code, retryAfter: headers['retry-after'], id }
   }
 

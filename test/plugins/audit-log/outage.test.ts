@@ -21,88 +21,105 @@ interface Setting {
 }
 
 /** An app whose connections go through a proxy, from a pool that limits how long connecting takes and nothing else. */
-async function setting (t: Test, options: { readonly maxWaitingRows?: number, readonly writeTimeoutMs?: number } = {}): Promise<Setting> {
+async function setting(
+  t: Test,
+  options: { readonly maxWaitingRows?: number; readonly writeTimeoutMs?: number } = {}
+): Promise<Setting> {
   const { superuser, appUrl } = await auditDatabase(t)
   const proxy = await faultProxy(t, appUrl)
   const connection = { connectionString: proxy.url, connectionTimeoutMillis: 2 * TIMEOUT_MS }
   const log = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: () => {} }
   const db = knex({ client: 'pg', connection, log, acquireConnectionTimeout: 2 * TIMEOUT_MS, pool: { min: 0, max: 3 } })
-  t.after(async () => { proxy.set('stopped'); await db.destroy() })
+  t.after(async () => {
+    proxy.set('stopped')
+    await db.destroy()
+  })
   const clock = { ms: 0 }
   let seal = async (): Promise<void> => {}
-  const app = await buildApp(t, {
-    db,
-    writeTimeoutMs: TIMEOUT_MS,
-    sealer: { intervalMs: SEAL_INTERVAL_MS, stalledAfterIntervals: 3 },
-    monotonicMs: () => clock.ms,
-    route: { path: '/audit', access: 'authenticated' },
-    schedule: (run, intervalMs) => {
-      if (intervalMs === SEAL_INTERVAL_MS) seal = run
-      return { stop: () => {} }
+  const app = await buildApp(
+    t,
+    {
+      db,
+      writeTimeoutMs: TIMEOUT_MS,
+      sealer: { intervalMs: SEAL_INTERVAL_MS, stalledAfterIntervals: 3 },
+      monotonicMs: () => clock.ms,
+      route: { path: '/audit', access: 'authenticated' },
+      schedule: (run, intervalMs) => {
+        if (intervalMs === SEAL_INTERVAL_MS) seal = run
+        return { stop: () => {} }
+      },
+      ...options
     },
-    ...options
-  }, app => {
-    app.get('/read', { config: READ }, async () => ({}))
-    app.post('/held', { config: READ }, async request => {
-      const trx = await db.transaction()
-      proxy.set('silent')
-      try {
-        await request.audit(trx, { action: 'thing.create', outcome: 'success' })
-      } catch (error) {
-        // Not awaited: it is as silent as the rest, until the proxy stops.
-        trx.rollback().catch(() => {})
-        throw error
-      }
-    })
-  })
+    app => {
+      app.get('/read', { config: READ }, async () => ({}))
+      app.post('/held', { config: READ }, async request => {
+        const trx = await db.transaction()
+        proxy.set('silent')
+        try {
+          await request.audit(trx, { action: 'thing.create', outcome: 'success' })
+        } catch (error) {
+          // Not awaited: it is as silent as the rest, until the proxy stops.
+          trx.rollback().catch(() => {})
+          throw error
+        }
+      })
+    }
+  )
   return { superuser, proxy, app, used: () => db.client.pool.numUsed(), seal: () => seal(), clock }
 }
 
 const statuses = async (app: FastifyInstance, count: number): Promise<number[]> =>
   Promise.all(Array.from({ length: count }, async () => (await app.inject('/read')).statusCode))
 /** Reads until so many were acknowledged: under load one may be given up. */
-async function acknowledge (app: FastifyInstance, wanted: number): Promise<void> {
-  for (let acknowledged = 0; acknowledged < wanted;) acknowledged += count(await statuses(app, wanted - acknowledged), 200)
+async function acknowledge(app: FastifyInstance, wanted: number): Promise<void> {
+  for (let acknowledged = 0; acknowledged < wanted;) {
+    acknowledged += count(await statuses(app, wanted - acknowledged), 200)
+  }
 }
 /** Runs the sealer until nothing is left, also of inserts that were given up and go on at the server. */
-async function sealAll ({ superuser, seal }: Setting): Promise<void> {
+async function sealAll({ superuser, seal }: Setting): Promise<void> {
   await untilIdle(superuser)
-  do await seal(); while ((await verifyChain(superuser)).unsealedRows > 0)
+  do await seal()
+  while ((await verifyChain(superuser)).unsealedRows > 0)
 }
 /** Waits until the server has done all that it was sent. */
-async function untilIdle (superuser: Knex): Promise<void> {
-  const active = "select from pg_stat_activity where usename = 'test_audit_app' and datname = current_database() and state = 'active'"
+async function untilIdle(superuser: Knex): Promise<void> {
+  const active =
+    "select from pg_stat_activity where usename = 'test_audit_app' and datname = current_database() and state = 'active'"
   while ((await superuser.raw(active)).rows.length > 0);
 }
 /** A connection that was being made while packets were swallowed has its own limit, so the first tries may fail. */
-async function untilServed (app: FastifyInstance): Promise<void> {
+async function untilServed(app: FastifyInstance): Promise<void> {
   while ((await app.inject('/read')).statusCode !== 200) await new Promise(setImmediate)
 }
 const count = (list: readonly number[], status: number): number => list.filter(each => each === status).length
 
-t.test('packets are swallowed for a while: what is answered is recorded, and afterwards all is served without a restart', async t => {
-  const setup = await setting(t)
-  const { app, proxy, superuser } = setup
-  await acknowledge(app, 3)
-  let acknowledged = 3
-  proxy.set('silent')
-  const during = [...await statuses(app, 20), ...await statuses(app, 20), ...await statuses(app, 20)]
-  t.equal(count(during, 503), 60)
-  t.equal((await app.inject('/audit')).statusCode, 503)
-  t.ok(app.auditHealth.counts().givenUp >= 1)
+t.test(
+  'packets are swallowed for a while: what is answered is recorded, and afterwards all is served without a restart',
+  async t => {
+    const setup = await setting(t)
+    const { app, proxy, superuser } = setup
+    await acknowledge(app, 3)
+    let acknowledged = 3
+    proxy.set('silent')
+    const during = [...(await statuses(app, 20)), ...(await statuses(app, 20)), ...(await statuses(app, 20))]
+    t.equal(count(during, 503), 60)
+    t.equal((await app.inject('/audit')).statusCode, 503)
+    t.ok(app.auditHealth.counts().givenUp >= 1)
 
-  proxy.set('pass')
-  await untilServed(app)
-  acknowledged += 1
-  await acknowledge(app, 30)
-  acknowledged += 30
-  t.equal(app.auditHealth.counts().waiting, 0)
-  await sealAll(setup)
-  const rows = (await rowsOf(superuser)).filter(row => row.action === 'order.read')
-  t.ok(rows.length >= acknowledged, `${rows.length} rows for ${acknowledged} acknowledged reads`)
-  t.match(await verifyChain(superuser), { ok: true, unsealedRows: 0 })
-  t.equal(setup.used(), 0, 'a connection that was silent is not held for ever')
-})
+    proxy.set('pass')
+    await untilServed(app)
+    acknowledged += 1
+    await acknowledge(app, 30)
+    acknowledged += 30
+    t.equal(app.auditHealth.counts().waiting, 0)
+    await sealAll(setup)
+    const rows = (await rowsOf(superuser)).filter(row => row.action === 'order.read')
+    t.ok(rows.length >= acknowledged, `${rows.length} rows for ${acknowledged} acknowledged reads`)
+    t.match(await verifyChain(superuser), { ok: true, unsealedRows: 0 })
+    t.equal(setup.used(), 0, 'a connection that was silent is not held for ever')
+  }
+)
 
 t.test('an insert that was given up and arrives late is a row of its own that nobody was told of', async t => {
   const { app, superuser } = await setting(t)
@@ -146,14 +163,28 @@ t.test('the sealer gives a silent run up, says that it stands still, and goes on
   proxy.set('silent')
   for (let interval = 0; interval < 4; interval++) {
     clock.ms += SEAL_INTERVAL_MS
-    await t.resolves(interval < 3 ? app.auditHealth.check() : Promise.resolve(), 'ready as long as a run may still succeed')
+    await t.resolves(
+      interval < 3 ? app.auditHealth.check() : Promise.resolve(),
+      'ready as long as a run may still succeed'
+    )
     await seal()
   }
   await t.rejects(app.auditHealth.check(), /sealed for 4000 ms/)
   proxy.set('pass')
-  while (await app.auditHealth.check().then(() => false, () => true)) await seal()
+  while (
+    await app.auditHealth.check().then(
+      () => false,
+      () => true
+    )
+  ) {
+    await seal()
+  }
   t.match(app.auditHealth.counts(), { unsealedForMs: 0 })
-  t.match(await verifyChain(superuser), { ok: true, sealedRows: rows, unsealedRows: 0 }, 'nothing is sealed twice, and nothing is left')
+  t.match(
+    await verifyChain(superuser),
+    { ok: true, sealedRows: rows, unsealedRows: 0 },
+    'nothing is sealed twice, and nothing is left'
+  )
   t.equal(setup.used(), 0, 'a connection that was silent is not held for ever')
 })
 
@@ -175,11 +206,16 @@ t.test('a step of the sealer that its client gave up is ended by the server, whi
   const setup = await setting(t)
   const { app, seal, superuser } = setup
   await acknowledge(app, 3)
-  const locks = async (): Promise<number> => (await superuser.raw("select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")).rows.length
+  const locks = async (): Promise<number> =>
+    (
+      await superuser.raw(
+        "select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
+      )
+    ).rows.length
   await superuser.transaction(async trx => {
     await trx.raw('lock table audit_seals in access exclusive mode')
     await seal()
-    while (await locks() > 0) await new Promise(setImmediate)
+    while ((await locks()) > 0) await new Promise(setImmediate)
   })
   await sealAll(setup)
   t.match(await verifyChain(superuser), { ok: true, unsealedRows: 0 })

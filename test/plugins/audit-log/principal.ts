@@ -1,7 +1,7 @@
 import type { Principal } from '@sallyport/security-context'
 
 /** The principal of a test request, as some authentication stage would have left it. */
-export function securityContextOf (subject: unknown): Principal | null {
+export function securityContextOf(subject: unknown): Principal | null {
   return typeof subject !== 'string'
     ? null
     : {

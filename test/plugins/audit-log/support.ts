@@ -20,7 +20,7 @@ export interface AuditDatabase {
   readonly appUrl: string
 }
 
-async function prepareRoles (db: Knex): Promise<void> {
+async function prepareRoles(db: Knex): Promise<void> {
   for (const role of [OWNER, ...Object.values(ROLES)]) {
     const { rows } = await db.raw('select 1 from pg_roles where rolname = ?', [role])
     if (rows.length === 0) await db.raw(`create role ?? login password '${PASSWORD}'`, [role])
@@ -28,7 +28,7 @@ async function prepareRoles (db: Knex): Promise<void> {
   await db.raw('grant create on schema public to ??', [OWNER])
 }
 
-async function prepare (db: Knex): Promise<void> {
+async function prepare(db: Knex): Promise<void> {
   await prepareRoles(db)
   await db.raw('set role ??', [OWNER])
   const { source, tableName } = auditMigrations(ROLES)
@@ -39,7 +39,7 @@ async function prepare (db: Knex): Promise<void> {
 }
 
 /** A trail that release 0.1.0 wrote, before any migration of today. */
-async function prepareVersion1 (db: Knex): Promise<void> {
+async function prepareVersion1(db: Knex): Promise<void> {
   await prepareRoles(db)
   await db.raw('set role ??', [OWNER])
   // A colon and a question mark would be bindings for knex.
@@ -49,53 +49,73 @@ async function prepareVersion1 (db: Knex): Promise<void> {
   db.client.releaseConnection(connection)
 }
 
-export async function auditDatabase (t: Test): Promise<AuditDatabase> {
+export async function auditDatabase(t: Test): Promise<AuditDatabase> {
   return rolesOf(t, await testDatabase(t, 'audit-log', prepare))
 }
 
 /** A database with a trail of release 0.1.0, and the pool of its owner, who migrates it. */
-export async function version1Database (t: Test): Promise<AuditDatabase & { readonly owner: Knex }> {
+export async function version1Database(t: Test): Promise<AuditDatabase & { readonly owner: Knex }> {
   const database = await testDatabase(t, 'audit-log-version-1', prepareVersion1)
   const owner = connect(urlOf(database, OWNER))
-  t.after(async () => { await owner.destroy() })
+  t.after(async () => {
+    await owner.destroy()
+  })
   return { ...rolesOf(t, database), owner }
 }
 
-function urlOf ({ url }: TestDatabase, role: string): string {
+function urlOf({ url }: TestDatabase, role: string): string {
   const own = new URL(url)
   own.username = role
   own.password = PASSWORD
   return own.href
 }
 
-function rolesOf (t: Test, database: TestDatabase): AuditDatabase {
+function rolesOf(t: Test, database: TestDatabase): AuditDatabase {
   const app = connect(urlOf(database, ROLES.appRole))
   const pruner = connect(urlOf(database, ROLES.prunerRole))
-  t.after(async () => { await app.destroy(); await pruner.destroy() })
+  t.after(async () => {
+    await app.destroy()
+    await pruner.destroy()
+  })
   return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole) }
 }
 
 /** A pool that no server answers. */
-export function deadPool (t: Test): Knex {
+export function deadPool(t: Test): Knex {
   const url = new URL(clusterUrl())
   url.port = '1'
   const db = connect(url.href)
-  t.after(async () => { await db.destroy() })
+  t.after(async () => {
+    await db.destroy()
+  })
   return db
 }
 
 /** An app with the audit log, whose caller is `x-test-subject`; routes are added by `routes`. */
-export async function buildApp (t: Test, options: Omit<AuditLogOptions, 'process'>, routes: (app: FastifyInstance) => void): Promise<FastifyInstance> {
+export async function buildApp(
+  t: Test,
+  options: Omit<AuditLogOptions, 'process'>,
+  routes: (app: FastifyInstance) => void
+): Promise<FastifyInstance> {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(securityContext)
-  app.addHook('onRequest', async request => { request.principal = securityContextOf(request.headers['x-test-subject']) })
+  app.addHook('onRequest', async request => {
+    request.principal = securityContextOf(request.headers['x-test-subject'])
+  })
   await app.register(auditLog, { process: 'order-service', sealer: false, ...options })
   routes(app)
   await app.ready()
   return app
 }
 
-export async function rowsOf (db: Knex): Promise<(Record<string, unknown> & Pick<AuditRecord, 'action' | 'outcome' | 'reason' | 'subject'> & { detail: Record<string, unknown> })[]> {
+export async function rowsOf(
+  db: Knex
+): Promise<
+  (Record<string, unknown> &
+    Pick<AuditRecord, 'action' | 'outcome' | 'reason' | 'subject'> & { detail: Record<string, unknown> })[]
+> {
   return db('audit_events').orderBy('occurred_at')
 }

@@ -17,23 +17,48 @@ const issuer = issuerKey('ES256')
 const key = dpopKey()
 const bound = signToken(issuer, goodClaims({ cnf: { jkt: key.thumbprint } }))
 const plain = signToken(issuer)
-const options: AuthenticationOptions = { issuer: ISSUER, audience: AUDIENCE, keys: fixedKeys(issuer), clock, dpop: { origin: ORIGIN } }
+const options: AuthenticationOptions = {
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  keys: fixedKeys(issuer),
+  clock,
+  dpop: { origin: ORIGIN }
+}
 
-async function buildApp (t: Test, more: Partial<AuthenticationOptions> = {}, app: FastifyInstance = Fastify()): Promise<{ app: FastifyInstance, events: SecurityEvent[] }> {
+async function buildApp(
+  t: Test,
+  more: Partial<AuthenticationOptions> = {},
+  app: FastifyInstance = Fastify()
+): Promise<{ app: FastifyInstance; events: SecurityEvent[] }> {
   t.teardown(() => app.close())
   const events: SecurityEvent[] = []
   await app.register(securityContext)
   await app.register(problemDetails)
-  app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+  app.addHook('onResponse', async request => {
+    events.push(...request.securityEvents)
+  })
   await app.register(authentication, { ...options, ...more })
   app.get('/orders', async request => ({ subject: request.principal?.subject, token: request.accessToken }))
   app.post('/orders', async () => ({}))
   return { app, events }
 }
 
-const claims = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({ htm: 'GET', htu: `${ORIGIN}/orders`, iat: NOW, ath: hashOfToken(bound), ...changes })
+const claims = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
+  htm: 'GET',
+  htu: `${ORIGIN}/orders`,
+  iat: NOW,
+  ath: hashOfToken(bound),
+  ...changes
+})
 const get = async (app: FastifyInstance, proof: string | string[] | undefined, token = bound, url = '/orders') =>
-  await app.inject({ url, headers: { authorization: `DPoP ${token}`, host: 'internal.example:8080', ...(proof !== undefined && { dpop: proof }) } })
+  await app.inject({
+    url,
+    headers: {
+      authorization: `DPoP ${token}`,
+      host: 'internal.example:8080',
+      ...(proof !== undefined && { dpop: proof })
+    }
+  })
 
 t.test('O-34: a bound token with its proof reaches the route, whatever the Host header and the query say', async t => {
   const { app, events } = await buildApp(t)
@@ -41,7 +66,11 @@ t.test('O-34: a bound token with its proof reaches the route, whatever the Host 
   t.equal(answer.statusCode, 200)
   t.same(answer.json(), { subject: goodClaims()['sub'], token: bound })
   t.match(events, [{ outcome: 'success', reason: 'authenticated', detail: { strategy: 'dpop' } }])
-  t.equal((await app.inject({ url: '/orders', headers: { authorization: `Bearer ${plain}` } })).statusCode, 200, 'plain bearer tokens go on')
+  t.equal(
+    (await app.inject({ url: '/orders', headers: { authorization: `Bearer ${plain}` } })).statusCode,
+    200,
+    'plain bearer tokens go on'
+  )
 })
 
 t.test('O-34: a proof that is not for this request, token and key is refused', async t => {
@@ -51,19 +80,31 @@ t.test('O-34: a proof that is not for this request, token and key is refused', a
     ['proof-malformed', 'invalid_dpop_proof', undefined],
     ['proof-malformed', 'invalid_dpop_proof', `${dpopProof(key, claims())}, ${dpopProof(key, claims())}`],
     ['proof-method-mismatch', 'invalid_dpop_proof', dpopProof(key, claims({ htm: 'POST' }))],
-    ['proof-url-mismatch', 'invalid_dpop_proof', dpopProof(key, claims({ htu: 'https://internal.example:8080/orders' }))],
+    [
+      'proof-url-mismatch',
+      'invalid_dpop_proof',
+      dpopProof(key, claims({ htu: 'https://internal.example:8080/orders' }))
+    ],
     ['proof-url-mismatch', 'invalid_dpop_proof', dpopProof(key, claims({ htu: `${ORIGIN}/orders/1` }))],
     ['proof-expired', 'invalid_dpop_proof', dpopProof(key, claims({ iat: NOW - 66 }))],
     ['proof-token-mismatch', 'invalid_dpop_proof', dpopProof(key, claims({ ath: undefined }))],
     ['proof-token-mismatch', 'invalid_dpop_proof', dpopProof(key, claims({ ath: hashOfToken(plain) }))],
     ['proof-key-mismatch', 'invalid_dpop_proof', dpopProof(other, claims())],
     ['token-not-bound', 'invalid_token', dpopProof(key, claims({ ath: hashOfToken(plain) })), plain],
-    ['token-expired', 'invalid_token', dpopProof(key, claims()), signToken(issuer, goodClaims({ exp: NOW - 100, cnf: { jkt: key.thumbprint } }))]
+    [
+      'token-expired',
+      'invalid_token',
+      dpopProof(key, claims()),
+      signToken(issuer, goodClaims({ exp: NOW - 100, cnf: { jkt: key.thumbprint } }))
+    ]
   ]
   for (const [reason, error, proof, token = bound] of cases) {
     const answer = await get(app, proof, token)
     t.equal(answer.statusCode, 401, reason)
-    t.equal(answer.headers['www-authenticate'], `DPoP realm="${AUDIENCE}", ${ALGORITHMS}, error="${error}", Bearer realm="${AUDIENCE}"`)
+    t.equal(
+      answer.headers['www-authenticate'],
+      `DPoP realm="${AUDIENCE}", ${ALGORITHMS}, error="${error}", Bearer realm="${AUDIENCE}"`
+    )
     t.match(events.at(-1), { outcome: 'denied', reason, detail: { strategy: 'dpop' } })
   }
   t.equal((await get(app, 'x')).json().code, 'SALLYPORT_AUTHENTICATION_PROOF_INVALID')
@@ -79,7 +120,11 @@ t.test('O-34: a path that begins with two slashes names no other host', async t 
 t.test('O-34: a proof works once, and only a request that is right in everything else uses it up', async t => {
   const { app, events } = await buildApp(t)
   const proof = dpopProof(key, claims())
-  t.equal((await app.inject({ method: 'POST', url: '/orders', headers: { authorization: `DPoP ${bound}`, dpop: proof } })).statusCode, 401)
+  t.equal(
+    (await app.inject({ method: 'POST', url: '/orders', headers: { authorization: `DPoP ${bound}`, dpop: proof } }))
+      .statusCode,
+    401
+  )
   t.equal((await get(app, proof)).statusCode, 200)
   t.equal((await get(app, proof)).statusCode, 401)
   t.match(events.at(-1), { reason: 'proof-replayed' })
@@ -88,7 +133,11 @@ t.test('O-34: a proof works once, and only a request that is right in everything
   t.same(answers.sort(), [200, 401, 401])
   const another = dpopKey()
   const token = signToken(issuer, goodClaims({ cnf: { jkt: another.thumbprint } }))
-  t.equal((await get(app, dpopProof(another, claims({ jti: 'one', ath: hashOfToken(token) })), token)).statusCode, 200, 'the same id from another key is another proof')
+  t.equal(
+    (await get(app, dpopProof(another, claims({ jti: 'one', ath: hashOfToken(token) })), token)).statusCode,
+    200,
+    'the same id from another key is another proof'
+  )
 })
 
 t.test('O-34: the memory of proofs is bounded and can be shared; a store that does not answer refuses', async t => {
@@ -99,12 +148,26 @@ t.test('O-34: the memory of proofs is bounded and can be shared; a store that do
   t.equal((await get(small.app, proofs[0])).statusCode, 200, 'forgotten before its time')
 
   const seen = new Map<string, number>()
-  const replays = { record: async (id: string, expiresAtMs: number) => !seen.has(id) && seen.set(id, expiresAtMs).size > 0 }
-  const [one, two] = await Promise.all([buildApp(t, { dpop: { origin: ORIGIN, replays } }), buildApp(t, { dpop: { origin: ORIGIN, replays } })])
+  const replays = {
+    record: async (id: string, expiresAtMs: number) => !seen.has(id) && seen.set(id, expiresAtMs).size > 0
+  }
+  const [one, two] = await Promise.all([
+    buildApp(t, { dpop: { origin: ORIGIN, replays } }),
+    buildApp(t, { dpop: { origin: ORIGIN, replays } })
+  ])
   const proof = dpopProof(key, claims())
   t.same([(await get(one.app, proof)).statusCode, (await get(two.app, proof)).statusCode], [200, 401])
   t.match([...seen], [[/^[\w-]{43}$/, (NOW + 65) * 1000]])
-  const broken = await buildApp(t, { dpop: { origin: ORIGIN, replays: { record: async () => { throw new Error('away') } } } })
+  const broken = await buildApp(t, {
+    dpop: {
+      origin: ORIGIN,
+      replays: {
+        record: async () => {
+          throw new Error('away')
+        }
+      }
+    }
+  })
   t.equal((await get(broken.app, dpopProof(key, claims()))).statusCode, 500)
 })
 
@@ -131,16 +194,33 @@ t.test('V21: a bound token is refused as a plain bearer token, with and without 
     t.teardown(() => app.close())
     await app.register(securityContext)
     const events: SecurityEvent[] = []
-    app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+    app.addHook('onResponse', async request => {
+      events.push(...request.securityEvents)
+    })
     await app.register(authentication, { ...rest, keys, ...dpop })
     app.get('/orders', async () => ({}))
     for (const token of [bound, bound, certificate]) {
-      const { statusCode } = await app.inject({ url: '/orders', headers: { authorization: `Bearer ${token}`, dpop: proof } })
+      const { statusCode } = await app.inject({
+        url: '/orders',
+        headers: { authorization: `Bearer ${token}`, dpop: proof }
+      })
       t.equal(statusCode, 401)
       t.match(events.at(-1), { outcome: 'denied', reason: 'confirmation-unproven' })
     }
-    t.equal((await app.inject({ url: '/orders', headers: { authorization: `DPoP ${bound}`, dpop: dpopProof(key, claims()) } })).statusCode, 'dpop' in dpop ? 200 : 401)
-    await t.rejects(app.tokenVerifier.verify(bound), { code: 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID' }, 'also for code that verifies by itself')
+    t.equal(
+      (
+        await app.inject({
+          url: '/orders',
+          headers: { authorization: `DPoP ${bound}`, dpop: dpopProof(key, claims()) }
+        })
+      ).statusCode,
+      'dpop' in dpop ? 200 : 401
+    )
+    await t.rejects(
+      app.tokenVerifier.verify(bound),
+      { code: 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID' },
+      'also for code that verifies by itself'
+    )
   }
 })
 
@@ -167,7 +247,7 @@ t.test('V21: what a token is bound to has to be known here and confirmed in full
   }
 })
 
-t.test('V21: an app\'s own verifier that knows nothing of bound tokens lets none through', async t => {
+t.test("V21: an app's own verifier that knows nothing of bound tokens lets none through", async t => {
   const principal = { subject: 'alice', claims: { cnf: { jkt: key.thumbprint } } } as unknown as Principal
   const app = Fastify()
   t.teardown(() => app.close())
@@ -180,15 +260,28 @@ t.test('V21: an app\'s own verifier that knows nothing of bound tokens lets none
 
 t.test('V21: a token bound to a certificate works on a connection with that certificate and on no other', async t => {
   const authority = await makeAuthority()
-  const [server, own, foreign] = await Promise.all([authority.issue({ names: ['localhost'] }), authority.issue({ names: ['one'] }), authority.issue({ names: ['two'] })])
+  const [server, own, foreign] = await Promise.all([
+    authority.issue({ names: ['localhost'] }),
+    authority.issue({ names: ['one'] }),
+    authority.issue({ names: ['two'] })
+  ])
   const thumbprint = createHash('sha256').update(new X509Certificate(own.certificate).raw).digest('base64url')
   const https = { key: server.privateKey, cert: server.certificate, ca: authority.certificate, requestCert: true }
-  const { app, events } = await buildApp(t, { certificateBound: true }, Fastify({ https }) as unknown as FastifyInstance)
+  const { app, events } = await buildApp(
+    t,
+    { certificateBound: true },
+    Fastify({ https }) as unknown as FastifyInstance
+  )
   const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
   const certificateBound = signToken(issuer, goodClaims({ cnf: { 'x5t#S256': thumbprint } }))
   const both = signToken(issuer, goodClaims({ cnf: { 'x5t#S256': thumbprint, jkt: key.thumbprint } }))
   const call = async (certificate: typeof own, headers: Record<string, string>): Promise<number> => {
-    const dispatcher = createPeerAgent({ ca: authority.certificate, addresses: { localhost: '127.0.0.1' }, certificate: certificate.certificate, privateKey: certificate.privateKey })
+    const dispatcher = createPeerAgent({
+      ca: authority.certificate,
+      addresses: { localhost: '127.0.0.1' },
+      certificate: certificate.certificate,
+      privateKey: certificate.privateKey
+    })
     const { statusCode, body } = await send(`https://localhost:${port}/orders`, { dispatcher, headers })
     await body.dump()
     await dispatcher.close()
@@ -198,7 +291,15 @@ t.test('V21: a token bound to a certificate works on a connection with that cert
   t.equal(await call(own, bearer), 200)
   t.equal(await call(foreign, bearer), 401)
   t.match(events.at(-1), { outcome: 'denied', reason: 'certificate-mismatch' })
-  t.equal(await call(foreign, { ...bearer, 'x-forwarded-client-cert': own.certificate.replaceAll('\n', ' '), 'client-cert': thumbprint }), 401, 'no header speaks for a certificate')
+  t.equal(
+    await call(foreign, {
+      ...bearer,
+      'x-forwarded-client-cert': own.certificate.replaceAll('\n', ' '),
+      'client-cert': thumbprint
+    }),
+    401,
+    'no header speaks for a certificate'
+  )
   t.equal(await call(own, { authorization: `DPoP ${certificateBound}` }), 401, 'it is not bound to a DPoP key')
   t.match(events.at(-1), { reason: 'token-not-bound' })
   const dpop = () => ({ authorization: `DPoP ${both}`, dpop: dpopProof(key, claims({ ath: hashOfToken(both) })) })
@@ -207,20 +308,39 @@ t.test('V21: a token bound to a certificate works on a connection with that cert
   t.equal(await call(own, { authorization: `Bearer ${both}` }), 401)
 })
 
-t.test('V21: a bound opaque token needs its proof on every request, also when the answer about it is remembered', async t => {
-  const answer = { active: true, token_type: 'DPoP', aud: AUDIENCE, sub: 'alice', exp: NOW + 100, cnf: { jkt: key.thumbprint } }
-  const endpoint = await httpServer(t, (_request, response) => { response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)) })
-  const app = Fastify()
-  t.teardown(() => app.close())
-  await app.register(securityContext)
-  await app.register(authentication, { clock, dpop: { origin: ORIGIN }, introspection: { endpoint, clientId: 'c', clientSecret: 's', audience: AUDIENCE, clock } })
-  app.get('/orders', async request => request.principal?.subject)
-  const proof = () => dpopProof(key, claims({ ath: hashOfToken('opaque') }))
-  t.equal((await get(app, proof(), 'opaque')).body, 'alice')
-  t.equal((await get(app, undefined, 'opaque')).statusCode, 401)
-  t.equal((await app.inject({ url: '/orders', headers: { authorization: 'Bearer opaque', dpop: proof() } })).statusCode, 401)
-  t.equal((await get(app, proof(), 'opaque')).body, 'alice')
-})
+t.test(
+  'V21: a bound opaque token needs its proof on every request, also when the answer about it is remembered',
+  async t => {
+    const answer = {
+      active: true,
+      token_type: 'DPoP',
+      aud: AUDIENCE,
+      sub: 'alice',
+      exp: NOW + 100,
+      cnf: { jkt: key.thumbprint }
+    }
+    const endpoint = await httpServer(t, (_request, response) => {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+    })
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(securityContext)
+    await app.register(authentication, {
+      clock,
+      dpop: { origin: ORIGIN },
+      introspection: { endpoint, clientId: 'c', clientSecret: 's', audience: AUDIENCE, clock }
+    })
+    app.get('/orders', async request => request.principal?.subject)
+    const proof = () => dpopProof(key, claims({ ath: hashOfToken('opaque') }))
+    t.equal((await get(app, proof(), 'opaque')).body, 'alice')
+    t.equal((await get(app, undefined, 'opaque')).statusCode, 401)
+    t.equal(
+      (await app.inject({ url: '/orders', headers: { authorization: 'Bearer opaque', dpop: proof() } })).statusCode,
+      401
+    )
+    t.equal((await get(app, proof(), 'opaque')).body, 'alice')
+  }
+)
 
 t.test('bearer tokens can be switched off, so that only bound ones are taken', async t => {
   const { app } = await buildApp(t, { bearer: false })
@@ -231,8 +351,17 @@ t.test('bearer tokens can be switched off, so that only bound ones are taken', a
 })
 
 t.test('mistakes in the options for proofs are named at boot', async t => {
-  const dpop = { origin: 'https://api.example/path', maxAgeSeconds: 301, clockToleranceSeconds: 61, maxRemembered: 0, algorithms: ['HS256'] }
-  await t.rejects(buildApp(t, { dpop }), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', message: /origin.*algorithms.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered/ })
+  const dpop = {
+    origin: 'https://api.example/path',
+    maxAgeSeconds: 301,
+    clockToleranceSeconds: 61,
+    maxRemembered: 0,
+    algorithms: ['HS256']
+  }
+  await t.rejects(buildApp(t, { dpop }), {
+    code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
+    message: /origin.*algorithms.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered/
+  })
 })
 
 t.test('oauth4webapi calls a protected resource with DPoP', async t => {
@@ -244,9 +373,19 @@ t.test('oauth4webapi calls a protected resource with DPoP', async t => {
     return new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
   })()
   const now = Math.floor(Date.now() / 1000)
-  const token = signToken(issuer, goodClaims({ iat: now, exp: now + 60, cnf: { jkt: await DPoP.calculateThumbprint() } }))
+  const token = signToken(
+    issuer,
+    goodClaims({ iat: now, exp: now + 60, cnf: { jkt: await DPoP.calculateThumbprint() } })
+  )
   const url = new URL('http://127.0.0.1:1/orders')
-  const forward = async (_url: string, { headers }: { headers?: ConstructorParameters<typeof Headers>[0] }): Promise<Response> => await fetch(`http://127.0.0.1:${port}/orders`, { headers: new Headers(headers) })
-  const response = await oauth.protectedResourceRequest(token, 'GET', url, new Headers(), null, { DPoP, [oauth.customFetch]: forward, [oauth.allowInsecureRequests]: true })
+  const forward = async (
+    _url: string,
+    { headers }: { headers?: ConstructorParameters<typeof Headers>[0] }
+  ): Promise<Response> => await fetch(`http://127.0.0.1:${port}/orders`, { headers: new Headers(headers) })
+  const response = await oauth.protectedResourceRequest(token, 'GET', url, new Headers(), null, {
+    DPoP,
+    [oauth.customFetch]: forward,
+    [oauth.allowInsecureRequests]: true
+  })
   t.equal(response.status, 200)
 })

@@ -9,7 +9,7 @@ import { httpServer } from './servers.ts'
 
 const now = (): number => Math.floor(Date.now() / 1000)
 
-async function setUp (t: Test, options: Partial<AuthenticationOptions> = {}) {
+async function setUp(t: Test, options: Partial<AuthenticationOptions> = {}) {
   const key = issuerKey('ES256')
   const world = { keys: [key], revoked: 0, polls: 0, down: false }
   const base = await httpServer(t, (request, response) => {
@@ -17,24 +17,45 @@ async function setUp (t: Test, options: Partial<AuthenticationOptions> = {}) {
     else if (request.url === '/jwks') response.end(JSON.stringify({ keys: world.keys.map(({ jwk }) => jwk) }))
     else answerList(response, `${base}${request.url}`)
   })
-  function answerList (response: ServerResponse, uri: string): void {
+  function answerList(response: ServerResponse, uri: string): void {
     world.polls++
-    const list = { sub: uri, iss: base, iat: now(), exp: now() + 600, status_list: { bits: 1, lst: deflateSync(Buffer.from([world.revoked])).toString('base64url') } }
+    const list = {
+      sub: uri,
+      iss: base,
+      iat: now(),
+      exp: now() + 600,
+      status_list: { bits: 1, lst: deflateSync(Buffer.from([world.revoked])).toString('base64url') }
+    }
     const input = `${encode({ typ: 'statuslist+jwt', alg: 'ES256', kid: key.keyId })}.${encode(list)}`
     response.end(`${input}.${signBytes(key, input).toString('base64url')}`)
   }
   const app = Fastify()
   t.teardown(() => app.close())
   app.decorateRequest('principal', null)
-  await app.register(authentication, { issuer: base, audience: AUDIENCE, jwksUri: `${base}/jwks`, statusLists: { allowedUris: `${base}/lists/`, pollMs: 5 }, ...options })
+  await app.register(authentication, {
+    issuer: base,
+    audience: AUDIENCE,
+    jwksUri: `${base}/jwks`,
+    statusLists: { allowedUris: `${base}/lists/`, pollMs: 5 },
+    ...options
+  })
   app.get('/', async request => request.principal?.subject)
   const token = (changes: Record<string, unknown> = {}, signer = key): string =>
-    signToken(signer, goodClaims({ iss: base, iat: now(), exp: now() + 300, status: { status_list: { idx: 1, uri: `${base}/lists/1` } }, ...changes }))
+    signToken(
+      signer,
+      goodClaims({
+        iss: base,
+        iat: now(),
+        exp: now() + 300,
+        status: { status_list: { idx: 1, uri: `${base}/lists/1` } },
+        ...changes
+      })
+    )
   const get = async (value: string) => await app.inject({ url: '/', headers: { authorization: `Bearer ${value}` } })
   return { world, app, token, get }
 }
 
-async function polledTwice (world: { polls: number }): Promise<void> {
+async function polledTwice(world: { polls: number }): Promise<void> {
   const before = world.polls
   while (world.polls < before + 2) await new Promise(resolve => setImmediate(resolve))
 }

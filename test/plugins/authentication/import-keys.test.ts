@@ -5,7 +5,7 @@ import { issuerKey } from './issuer.ts'
 
 const good = issuerKey('ES256', 'good')
 
-function reasonFor (entry: unknown): string | undefined {
+function reasonFor(entry: unknown): string | undefined {
   const imported = importKeys({ keys: [good.jwk, entry] })
   return imported?.keys.size === 1 && imported.keys.has('good') ? imported.ignored[0]?.reason : undefined
 }
@@ -16,11 +16,19 @@ t.test('the keys of every algorithm are imported, each for its one algorithm', a
     t.equal(importKeys({ keys: [jwk] })?.keys.get('k')?.algorithm, algorithm)
   }
   const { alg, use, ...bare } = issuerKey('ES256', 'bare').jwk
-  t.equal(importKeys({ keys: [bare] })?.keys.get('bare')?.algorithm, 'ES256', 'a key that does not say is for the usual algorithm of its type')
+  t.equal(
+    importKeys({ keys: [bare] })?.keys.get('bare')?.algorithm,
+    'ES256',
+    'a key that does not say is for the usual algorithm of its type'
+  )
 })
 
 t.test('V15: weak keys are ignored and the others go on', async t => {
-  const rsa = (options: { modulusLength: number, publicExponent?: number }) => ({ ...generateKeyPairSync('rsa', options).publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256' })
+  const rsa = (options: { modulusLength: number; publicExponent?: number }) => ({
+    ...generateKeyPairSync('rsa', options).publicKey.export({ format: 'jwk' }),
+    kid: 'weak',
+    alg: 'RS256'
+  })
   t.match(reasonFor(rsa({ modulusLength: 1024 })), /below 2048/)
   t.match(reasonFor(rsa({ modulusLength: 2048, publicExponent: 3 })), /exponent/)
   const { n } = rsa({ modulusLength: 2048 })
@@ -31,7 +39,14 @@ t.test('V15: a point that is not on the curve is ignored', async t => {
   const point = createECDH('prime256v1').generateKeys()
   const off = Buffer.from(point)
   off[64]! ^= 1
-  const jwk = (bytes: Buffer) => ({ kty: 'EC', crv: 'P-256', kid: 'weak', alg: 'ES256', x: bytes.subarray(1, 33).toString('base64url'), y: bytes.subarray(33).toString('base64url') })
+  const jwk = (bytes: Buffer) => ({
+    kty: 'EC',
+    crv: 'P-256',
+    kid: 'weak',
+    alg: 'ES256',
+    x: bytes.subarray(1, 33).toString('base64url'),
+    y: bytes.subarray(33).toString('base64url')
+  })
   t.equal(importKeys({ keys: [jwk(point)] })?.keys.size, 1)
   t.equal(reasonFor(jwk(off)), 'not a valid public key')
   t.equal(reasonFor({ ...jwk(point), x: '', y: '' }), 'not a valid public key')
@@ -58,12 +73,20 @@ t.test('V02: symmetric, private and foreign keys are ignored', async t => {
 t.test('two keys of one id are both ignored, unless only one of them is for signatures', async t => {
   const [one, two] = [issuerKey('ES256', 'twin').jwk, issuerKey('ES256', 'twin').jwk]
   const imported = importKeys({ keys: [one, two, good.jwk] })
-  t.same([...imported?.keys.keys() ?? []], ['good'])
+  t.same([...(imported?.keys.keys() ?? [])], ['good'])
   t.match(imported?.ignored, [{ keyId: 'twin', reason: 'key id is not unique' }])
   t.ok(importKeys({ keys: [one, { ...two, use: 'enc' }] })?.keys.has('twin'))
 })
 
 t.test('what is no key set gives null', async t => {
-  for (const document of [null, {}, { keys: {} }, { keys: 'x' }, { keys: Array.from({ length: 101 }, () => good.jwk) }]) t.equal(importKeys(document), null)
+  for (const document of [
+    null,
+    {},
+    { keys: {} },
+    { keys: 'x' },
+    { keys: Array.from({ length: 101 }, () => good.jwk) }
+  ]) {
+    t.equal(importKeys(document), null)
+  }
   t.equal(importKeys({ keys: [] })?.keys.size, 0)
 })

@@ -8,17 +8,34 @@ import { virtualTime } from './virtual-time.ts'
 const jwksUri = 'https://issuer.example/jwks'
 const one = issuerKey('ES256', 'one')
 const two = issuerKey('ES256', 'two')
-const documentOf = (...keys: IssuerKey[]): FakeAnswer => ({ body: JSON.stringify({ keys: keys.map(({ jwk }) => jwk) }) })
+const documentOf = (...keys: IssuerKey[]): FakeAnswer => ({
+  body: JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })
+})
 const UNAVAILABLE = { code: 'SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE', statusCode: 503 }
 
-function setUp (t: Test, { cooldownMs = 30_000, ...options }: Partial<JwksKeySourceOptions> = {}) {
-  const world = { nowMs: 1_000_000, answer: (): FakeAnswer | Promise<FakeAnswer> => documentOf(one), logged: [] as string[] }
+function setUp(t: Test, { cooldownMs = 30_000, ...options }: Partial<JwksKeySourceOptions> = {}) {
+  const world = {
+    nowMs: 1_000_000,
+    answer: (): FakeAnswer | Promise<FakeAnswer> => documentOf(one),
+    logged: [] as string[]
+  }
   const fetch = fakeFetch(() => world.answer())
-  const source = createJwksKeySource({ jwksUri, fetch, clock: () => world.nowMs, log: message => world.logged.push(message), cooldownMs, maxAgeMs: 300_000, maxStaleMs: 3_600_000, ...options })
+  const source = createJwksKeySource({
+    jwksUri,
+    fetch,
+    clock: () => world.nowMs,
+    log: message => world.logged.push(message),
+    cooldownMs,
+    maxAgeMs: 300_000,
+    maxStaleMs: 3_600_000,
+    ...options
+  })
   t.teardown(() => source.close())
   return { world, fetch, source }
 }
-const down = (): FakeAnswer => { throw new Error('connection refused') }
+const down = (): FakeAnswer => {
+  throw new Error('connection refused')
+}
 
 t.test('keys are fetched once, ahead of the first request', async t => {
   const { fetch, source } = setUp(t)
@@ -35,7 +52,10 @@ t.test('keys are fetched once, ahead of the first request', async t => {
 t.test('V04: a flood of unknown key ids costs one fetch per cool-down', async t => {
   const { world, fetch, source } = setUp(t)
   await source.ready()
-  const flood = async () => await Promise.all(Array.from({ length: 10_000 }, async (_, n) => await source.find(`unknown-${n}-${Math.random()}`)))
+  const flood = async () =>
+    await Promise.all(
+      Array.from({ length: 10_000 }, async (_, n) => await source.find(`unknown-${n}-${Math.random()}`))
+    )
   t.ok((await flood()).every(key => key === null))
   t.equal(fetch.calls.length, 1, 'the first fetch was just now')
   world.nowMs += 30_000
@@ -57,24 +77,34 @@ t.test('V20: a new key works without a restart, a key that is gone is not publis
   t.equal(fetch.calls.length, 2)
 })
 
-t.test('a key that is new while the document cannot be had is found within the cool-down once it can, not after the backoff', async t => {
-  const time = virtualTime(1_000_000, async () => { await until(() => time.waiting() === 1) })
-  const { world, fetch, source } = setUp(t, { cooldownMs: 2000, clock: time.clock, startTimer: time.startTimer })
-  await source.ready()
-  world.answer = down
-  const asked = { before: fetch.calls.length, ids: 0 }
-  for (let elapsedMs = 0; elapsedMs < 120_000; elapsedMs += 100) {
-    await time.advance(100)
-    await Promise.allSettled([source.find('two'), source.find(`stranger-${++asked.ids}`)])
-    t.ok(source.isPublished('one'))
+t.test(
+  'a key that is new while the document cannot be had is found within the cool-down once it can, not after the backoff',
+  async t => {
+    const time = virtualTime(1_000_000, async () => {
+      await until(() => time.waiting() === 1)
+    })
+    const { world, fetch, source } = setUp(t, { cooldownMs: 2000, clock: time.clock, startTimer: time.startTimer })
+    await source.ready()
+    world.answer = down
+    const asked = { before: fetch.calls.length, ids: 0 }
+    for (let elapsedMs = 0; elapsedMs < 120_000; elapsedMs += 100) {
+      await time.advance(100)
+      await Promise.allSettled([source.find('two'), source.find(`stranger-${++asked.ids}`)])
+      t.ok(source.isPublished('one'))
+    }
+    const looks = fetch.calls.length - asked.before
+    t.ok(
+      looks > 55 && looks <= 60 + 10,
+      `${looks} looks in two minutes: one per cool-down of 2 s, and those of the growing intervals`
+    )
+    world.answer = () => documentOf(one, two)
+    let waitedMs = 0
+    for (; waitedMs < 10_000 && (await source.find('two').catch(() => null)) === null; waitedMs += 100) {
+      await time.advance(100)
+    }
+    t.ok(waitedMs <= 2000, `found after ${waitedMs} ms`)
   }
-  const looks = fetch.calls.length - asked.before
-  t.ok(looks > 55 && looks <= 60 + 10, `${looks} looks in two minutes: one per cool-down of 2 s, and those of the growing intervals`)
-  world.answer = () => documentOf(one, two)
-  let waitedMs = 0
-  for (; waitedMs < 10_000 && (await source.find('two').catch(() => null)) === null; waitedMs += 100) await time.advance(100)
-  t.ok(waitedMs <= 2000, `found after ${waitedMs} ms`)
-})
+)
 
 t.test('V04: a flood of unknown key ids while the document cannot be had costs one fetch per cool-down', async t => {
   const { world, fetch, source } = setUp(t, { cooldownMs: 2000, startTimer: () => ({ stop: () => {} }) })
@@ -83,7 +113,9 @@ t.test('V04: a flood of unknown key ids while the document cannot be had costs o
   for (let cooldown = 1; cooldown <= 5; cooldown++) {
     world.nowMs += 2000
     for (const part of [0, 1]) {
-      await Promise.allSettled(Array.from({ length: 1000 }, async (_, n) => await source.find(`unknown-${cooldown}-${part}-${n}`)))
+      await Promise.allSettled(
+        Array.from({ length: 1000 }, async (_, n) => await source.find(`unknown-${cooldown}-${part}-${n}`))
+      )
       world.nowMs += part
     }
     t.equal(fetch.calls.length, 1 + cooldown)
@@ -94,7 +126,10 @@ t.test('due keys are fetched again in the background, and nobody waits', async t
   const { world, fetch, source } = setUp(t)
   await source.ready()
   let release: (answer: FakeAnswer) => void = () => {}
-  world.answer = () => new Promise(resolve => { release = resolve })
+  world.answer = () =>
+    new Promise(resolve => {
+      release = resolve
+    })
   world.nowMs += 240_000
   t.ok(await source.find('one'), 'answered while the fetch is under way')
   t.equal(source.isPublished('one'), true)
@@ -150,7 +185,18 @@ t.test('V19: while the server is away known keys go on for a bounded time, then 
 t.test('V19: answers that make no sense change nothing', async t => {
   const { world, source } = setUp(t)
   await source.ready()
-  for (const answer of [{ status: 500 }, { status: 404, body: '{"keys":[]}' }, { status: 304 }, { body: '' }, { body: '<html>' }, { body: '[]' }, { body: '{"keys":"x"}' }, { body: '{"keys":[],"keys":[]}' }, { body: `${documentOf(two).body as string}${' '.repeat(600_000)}` }, { status: 204 }]) {
+  for (const answer of [
+    { status: 500 },
+    { status: 404, body: '{"keys":[]}' },
+    { status: 304 },
+    { body: '' },
+    { body: '<html>' },
+    { body: '[]' },
+    { body: '{"keys":"x"}' },
+    { body: '{"keys":[],"keys":[]}' },
+    { body: `${documentOf(two).body as string}${' '.repeat(600_000)}` },
+    { status: 204 }
+  ]) {
     world.answer = () => answer
     world.nowMs += 250_000
     const before = world.logged.length
@@ -189,12 +235,23 @@ t.test('V15: an ignored key is logged', async t => {
 })
 
 t.test('V03: only https, or http on loopback; redirects are not followed', async t => {
-  for (const bad of ['http://issuer.example/jwks', 'ftp://x', 'file:///etc/keys', 'jwks', '', 'https://user:pw@issuer.example/jwks', 'http://localhost.evil.example/']) {
+  for (const bad of [
+    'http://issuer.example/jwks',
+    'ftp://x',
+    'file:///etc/keys',
+    'jwks',
+    '',
+    'https://user:pw@issuer.example/jwks',
+    'http://localhost.evil.example/'
+  ]) {
     t.throws(() => createJwksKeySource({ jwksUri: bad }), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID' }, bad)
   }
   let followed = false
   const base = await httpServer(t, (request, response) => {
-    if (request.url === '/other') { followed = true; response.end(JSON.stringify({ keys: [one.jwk] })) } else response.writeHead(302, { location: '/other' }).end()
+    if (request.url === '/other') {
+      followed = true
+      response.end(JSON.stringify({ keys: [one.jwk] }))
+    } else response.writeHead(302, { location: '/other' }).end()
   })
   const source = createJwksKeySource({ jwksUri: `${base}/jwks`, log: () => {} })
   t.teardown(() => source.close())
@@ -202,38 +259,57 @@ t.test('V03: only https, or http on loopback; redirects are not followed', async
   t.equal(followed, false)
 })
 
-t.test('CVE-2025-64527: a remote that dies, stalls or never ends at any point leaves the process and the keys alone', async t => {
-  let mode = 'good'
-  const base = await httpServer(t, (_request, response) => {
-    switch (mode) {
-      case 'good': return response.end(JSON.stringify({ keys: [one.jwk] }))
-      case 'reset': return response.destroy()
-      case 'half': response.writeHead(200, { 'content-length': '1000' }).write('{"keys":['); return setImmediate(() => response.destroy())
-      case 'stall': return response.writeHead(200).write('{"keys":[')
-      case 'endless': {
-        response.on('error', () => {})
-        const more = () => { while (response.write('x'.repeat(65536))); response.once('drain', more) }
-        return more()
+t.test(
+  'CVE-2025-64527: a remote that dies, stalls or never ends at any point leaves the process and the keys alone',
+  async t => {
+    let mode = 'good'
+    const base = await httpServer(t, (_request, response) => {
+      switch (mode) {
+        case 'good':
+          return response.end(JSON.stringify({ keys: [one.jwk] }))
+        case 'reset':
+          return response.destroy()
+        case 'half':
+          response.writeHead(200, { 'content-length': '1000' }).write('{"keys":[')
+          return setImmediate(() => response.destroy())
+        case 'stall':
+          return response.writeHead(200).write('{"keys":[')
+        case 'endless': {
+          response.on('error', () => {})
+          const more = () => {
+            while (response.write('x'.repeat(65536)));
+            response.once('drain', more)
+          }
+          return more()
+        }
+        default:
+          return response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip')
       }
-      default: return response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip')
+    })
+    let nowMs = 0
+    const logged: unknown[] = []
+    const source = createJwksKeySource({
+      jwksUri: `${base}/jwks`,
+      clock: () => nowMs,
+      timeoutMs: 200,
+      log: (_message, detail) => {
+        logged.push(detail)
+      }
+    })
+    t.teardown(() => source.close())
+    await source.ready()
+    for (mode of ['reset', 'half', 'stall', 'endless', 'bad coding']) {
+      nowMs += 290_000
+      const before = logged.length
+      t.ok(await source.find('one'), mode)
+      while (logged.length === before) await new Promise(resolve => setImmediate(resolve))
     }
-  })
-  let nowMs = 0
-  const logged: unknown[] = []
-  const source = createJwksKeySource({ jwksUri: `${base}/jwks`, clock: () => nowMs, timeoutMs: 200, log: (_message, detail) => { logged.push(detail) } })
-  t.teardown(() => source.close())
-  await source.ready()
-  for (mode of ['reset', 'half', 'stall', 'endless', 'bad coding']) {
+    mode = 'good'
     nowMs += 290_000
-    const before = logged.length
-    t.ok(await source.find('one'), mode)
-    while (logged.length === before) await new Promise(resolve => setImmediate(resolve))
+    await source.find('one')
+    await until(() => source.ageMs() === 0)
   }
-  mode = 'good'
-  nowMs += 290_000
-  await source.find('one')
-  await until(() => source.ageMs() === 0)
-})
+)
 
 t.test('after close nothing is fetched any more', async t => {
   const { world, fetch, source } = setUp(t)
@@ -256,12 +332,41 @@ t.test('a fetch that was under way at close is the last one', async t => {
 })
 
 t.test('whatever the document is, the source answers with a key, with null or with unavailable', async () => {
-  await fc.assert(fc.asyncProperty(fc.oneof(fc.json(), fc.record({ keys: fc.array(fc.oneof(fc.jsonValue(), fc.record({ kty: fc.constantFrom('EC', 'RSA', 'OKP', 'oct'), kid: fc.jsonValue(), crv: fc.jsonValue(), x: fc.base64String(), y: fc.jsonValue(), n: fc.base64String(), e: fc.constantFrom('AQAB', 'AQ', '') }))) }).map(value => JSON.stringify(value))), async body => {
-    const source = createJwksKeySource({ jwksUri, fetch: fakeFetch(() => ({ body })), log: () => {} })
-    try {
-      return await source.find('x').then(key => key === null || key.keyId === 'x', (error: { code?: string }) => error.code === UNAVAILABLE.code)
-    } finally {
-      await source.close()
-    }
-  }), { numRuns: 200 })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc.json(),
+        fc
+          .record({
+            keys: fc.array(
+              fc.oneof(
+                fc.jsonValue(),
+                fc.record({
+                  kty: fc.constantFrom('EC', 'RSA', 'OKP', 'oct'),
+                  kid: fc.jsonValue(),
+                  crv: fc.jsonValue(),
+                  x: fc.base64String(),
+                  y: fc.jsonValue(),
+                  n: fc.base64String(),
+                  e: fc.constantFrom('AQAB', 'AQ', '')
+                })
+              )
+            )
+          })
+          .map(value => JSON.stringify(value))
+      ),
+      async body => {
+        const source = createJwksKeySource({ jwksUri, fetch: fakeFetch(() => ({ body })), log: () => {} })
+        try {
+          return await source.find('x').then(
+            key => key === null || key.keyId === 'x',
+            (error: { code?: string }) => error.code === UNAVAILABLE.code
+          )
+        } finally {
+          await source.close()
+        }
+      }
+    ),
+    { numRuns: 200 }
+  )
 })

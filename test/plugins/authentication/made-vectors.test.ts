@@ -1,6 +1,14 @@
-// What the public vectors cover, made here, so that a clone without them shows it too: forged RSA paddings, edge values of
-// ECDSA, keys that must not be used (one of a flawed generator included), and every way to write a token wrongly.
-import { constants, createHash, createHmac, generateKeyPairSync, privateEncrypt, sign, type KeyObject } from 'node:crypto'
+// What the public vectors cover, made here, so that a clone without them shows it too: forged RSA paddings, edge values
+// of ECDSA, keys that must not be used (one of a flawed generator included), and every way to write a token wrongly.
+import {
+  constants,
+  createHash,
+  createHmac,
+  generateKeyPairSync,
+  privateEncrypt,
+  sign,
+  type KeyObject
+} from 'node:crypto'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { VerificationKey } from '@sallyport/security-context'
@@ -13,9 +21,12 @@ const app = Fastify()
 t.teardown(() => app.close())
 const checks: SignatureCheck[] = [checkWithNodeCrypto, await checkWithFastifyJwt(app)]
 
-const encode = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
-const inputFor = (alg: string, more: object = {}): string => `${encode({ alg, kid: 'k', ...more })}.${encode({ sub: 'somebody' })}`
-const withSignature = (input: string, signature: Uint8Array): string => `${input}.${Buffer.from(signature).toString('base64url')}`
+const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
+const inputFor = (alg: string, more: object = {}): string =>
+  `${encode({ alg, kid: 'k', ...more })}.${encode({ sub: 'somebody' })}`
+const withSignature = (input: string, signature: Uint8Array): string =>
+  `${input}.${Buffer.from(signature).toString('base64url')}`
 const jwkOf = (key: KeyObject, alg: string): Jwk => ({ ...key.export({ format: 'jwk' }), kid: 'k', alg })
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -24,8 +35,15 @@ const RS256 = keysOf([jwkOf(rsa.publicKey, 'RS256')])
 const PS256 = keysOf([jwkOf(rsa.publicKey, 'PS256')])
 const ES256 = keysOf([jwkOf(ec.publicKey, 'ES256')])
 
-/** All checks refuse each of the tokens; the answer to a check that refuses everything is the valid token beside them. */
-function refuses (t: Test, keys: VerificationKey[], valid: string, forged: ReadonlyArray<readonly [name: string, token: string]>): void {
+/**
+ * All checks refuse each of the tokens; the answer to a check that refuses everything is the valid token beside them.
+ */
+function refuses(
+  t: Test,
+  keys: VerificationKey[],
+  valid: string,
+  forged: ReadonlyArray<readonly [name: string, token: string]>
+): void {
   for (const check of checks) {
     t.equal(accepts(valid, keys, check), true, `the proper token, ${check.name}`)
     for (const [name, token] of forged) {
@@ -39,7 +57,7 @@ const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex
 const SIZE = 256
 
 /** A block signed as it is: `00 01 FF… 00` before what the vector has for a DigestInfo. @see RFC 8017 §9.2 */
-function rawSignature (digestInfo: Buffer, options: { fill?: number, type?: number, after?: Buffer } = {}): Buffer {
+function rawSignature(digestInfo: Buffer, options: { fill?: number; type?: number; after?: Buffer } = {}): Buffer {
   const { fill = 0xff, type = 1, after = Buffer.alloc(0) } = options
   const padding = Buffer.alloc(SIZE - 3 - digestInfo.length - after.length, fill)
   const block = Buffer.concat([Buffer.from([0, type]), padding, Buffer.from([0]), digestInfo, after])
@@ -53,7 +71,11 @@ t.test('RS256: a DigestInfo that is not the one encoding, and a padding that is 
   const info = (head: string, tail = digest): Buffer => Buffer.concat([hex(head), tail])
   const right = info(`30 31 30 0d ${oid} 05 00 04 20`)
   const token = (digestInfo: Buffer, options = {}): string => withSignature(input, rawSignature(digestInfo, options))
-  t.equal(token(right), withSignature(input, sign('sha256', Buffer.from(input), rsa.privateKey)), 'the block is the real one')
+  t.equal(
+    token(right),
+    withSignature(input, sign('sha256', Buffer.from(input), rsa.privateKey)),
+    'the block is the real one'
+  )
   refuses(t, RS256, token(right), [
     ['the length of the sequence in long form', token(info(`30 81 31 30 0d ${oid} 05 00 04 20`))],
     ['the length with leading zeros', token(info(`30 82 00 31 30 0d ${oid} 05 00 04 20`))],
@@ -73,7 +95,10 @@ t.test('RS256: a DigestInfo that is not the one encoding, and a padding that is 
     ['bytes after the DigestInfo', token(Buffer.concat([right, hex('00 01')]))],
     ['garbage after a short padding', token(right, { after: Buffer.alloc(180, 0xab) })],
     ['the digest alone', token(digest)],
-    ['the digest of another input', token(info(`30 31 30 0d ${oid} 05 00 04 20`, createHash('sha256').update('other').digest()))],
+    [
+      'the digest of another input',
+      token(info(`30 31 30 0d ${oid} 05 00 04 20`, createHash('sha256').update('other').digest()))
+    ],
     ['a padding of another byte', token(right, { fill: 0xfe })],
     ['block type 0', token(right, { type: 0, fill: 0 })],
     ['block type 2', token(right, { type: 2 })]
@@ -81,15 +106,21 @@ t.test('RS256: a DigestInfo that is not the one encoding, and a padding that is 
 })
 
 const modulus = BigInt(`0x${Buffer.from(String(jwkOf(rsa.publicKey, 'RS256').n), 'base64url').toString('hex')}`)
-const bytesOf = (value: bigint, length: number): Buffer => Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex')
+const bytesOf = (value: bigint, length: number): Buffer =>
+  Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex')
 
 t.test('RSA: a signature that is no residue, of another length, or of another scheme is refused', async t => {
-  for (const [alg, keys, padding] of [['RS256', RS256, constants.RSA_PKCS1_PADDING], ['PS256', PS256, constants.RSA_PKCS1_PSS_PADDING]] as const) {
+  for (const [alg, keys, padding] of [
+    ['RS256', RS256, constants.RSA_PKCS1_PADDING],
+    ['PS256', PS256, constants.RSA_PKCS1_PSS_PADDING]
+  ] as const) {
     const input = inputFor(alg)
-    const signed = (options: object = {}, hash = 'sha256'): Buffer => sign(hash, Buffer.from(input), { key: rsa.privateKey, padding, ...options })
+    const signed = (options: object = {}, hash = 'sha256'): Buffer =>
+      sign(hash, Buffer.from(input), { key: rsa.privateKey, padding, ...options })
     const right = signed({ saltLength: 32 })
     const value = BigInt(`0x${right.toString('hex')}`)
-    const other = padding === constants.RSA_PKCS1_PADDING ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
+    const other =
+      padding === constants.RSA_PKCS1_PADDING ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
     const flipped = Buffer.from(right)
     flipped[128] = (flipped[128] ?? 0) ^ 1
     refuses(t, keys, withSignature(input, right), [
@@ -112,36 +143,51 @@ t.test('RSA: a signature that is no residue, of another length, or of another sc
 t.test('PS256: a salt of another length than the hash is refused', async t => {
   const input = inputFor('PS256')
   const padding = constants.RSA_PKCS1_PSS_PADDING
-  const salted = (saltLength: number): string => withSignature(input, sign('sha256', Buffer.from(input), { key: rsa.privateKey, padding, saltLength }))
-  refuses(t, PS256, salted(32), [0, 1, 20, 31, 33, 64, SIZE - 34].map(length => [`a salt of ${length} bytes`, salted(length)] as const))
+  const salted = (saltLength: number): string =>
+    withSignature(input, sign('sha256', Buffer.from(input), { key: rsa.privateKey, padding, saltLength }))
+  refuses(
+    t,
+    PS256,
+    salted(32),
+    [0, 1, 20, 31, 33, 64, SIZE - 34].map(length => [`a salt of ${length} bytes`, salted(length)] as const)
+  )
 })
 
-t.test('ES256: every pair of edge values, another length, another form and another curve order are refused', async t => {
-  const input = inputFor('ES256')
-  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
-  const right = sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
-  const r = BigInt(`0x${right.subarray(0, 32).toString('hex')}`)
-  const s = BigInt(`0x${right.subarray(32).toString('hex')}`)
-  const pair = (a: bigint, b: bigint, length = 32): string => withSignature(input, Buffer.concat([bytesOf(a, length), bytesOf(b, length)]))
-  const edges = [0n, 1n, order - 1n, order, (1n << 256n) - 1n]
-  refuses(t, ES256, withSignature(input, right), [
-    ...edges.flatMap(a => edges.map(b => [`r = ${a}, s = ${b}`, pair(a, b)] as const)),
-    ['r = 0', pair(0n, s)],
-    ['s = 0', pair(r, 0n)],
-    ['r + n', pair(r + order, s, 33)],
-    ['s + n', pair(r, s + order, 33)],
-    ['r and s swapped', pair(s, r)],
-    ['longer numbers', pair(r, s, 40)],
-    ['zeros behind', withSignature(input, Buffer.concat([right, Buffer.alloc(2)]))],
-    ['a byte less', withSignature(input, right.subarray(0, -1))],
-    ['DER', withSignature(input, sign('sha256', Buffer.from(input), ec.privateKey))],
-    ['another hash', withSignature(input, sign('sha512', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }))]
-  ])
-})
+t.test(
+  'ES256: every pair of edge values, another length, another form and another curve order are refused',
+  async t => {
+    const input = inputFor('ES256')
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+    const right = sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
+    const r = BigInt(`0x${right.subarray(0, 32).toString('hex')}`)
+    const s = BigInt(`0x${right.subarray(32).toString('hex')}`)
+    const pair = (a: bigint, b: bigint, length = 32): string =>
+      withSignature(input, Buffer.concat([bytesOf(a, length), bytesOf(b, length)]))
+    const edges = [0n, 1n, order - 1n, order, (1n << 256n) - 1n]
+    refuses(t, ES256, withSignature(input, right), [
+      ...edges.flatMap(a => edges.map(b => [`r = ${a}, s = ${b}`, pair(a, b)] as const)),
+      ['r = 0', pair(0n, s)],
+      ['s = 0', pair(r, 0n)],
+      ['r + n', pair(r + order, s, 33)],
+      ['s + n', pair(r, s + order, 33)],
+      ['r and s swapped', pair(s, r)],
+      ['longer numbers', pair(r, s, 40)],
+      ['zeros behind', withSignature(input, Buffer.concat([right, Buffer.alloc(2)]))],
+      ['a byte less', withSignature(input, right.subarray(0, -1))],
+      ['DER', withSignature(input, sign('sha256', Buffer.from(input), ec.privateKey))],
+      [
+        'another hash',
+        withSignature(input, sign('sha512', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }))
+      ]
+    ])
+  }
+)
 
 /** Reads like a key of the flawed generator: modulo the primorial it is a power of 65537. @see CVE-2017-15361 */
-function flawedModulus (power: bigint): bigint {
-  const primes = Array.from({ length: 224 }, (_, i) => i + 2).filter(n => !Array.from({ length: n - 2 }, (_, i) => i + 2).some(d => n % d === 0))
+function flawedModulus(power: bigint): bigint {
+  const primes = Array.from({ length: 224 }, (_, i) => i + 2).filter(
+    n => !Array.from({ length: n - 2 }, (_, i) => i + 2).some(d => n % d === 0)
+  )
   const primorial = primes.slice(0, 39).reduce((product, prime) => product * BigInt(prime), 1n)
   let residue = 1n
   for (let i = 0n; i < power; i++) residue = (residue * 65537n) % primorial
@@ -151,19 +197,28 @@ function flawedModulus (power: bigint): bigint {
 
 t.test('V15: a modulus with the fingerprint of the flawed generator is ignored, and one beside it is not', async t => {
   const reason = (n: bigint): string | undefined =>
-    importKeys({ keys: [{ kty: 'RSA', kid: 'x', alg: 'RS256', e: 'AQAB', n: bytesOf(n, SIZE).toString('base64url') }] })?.ignored[0]?.reason
+    importKeys({ keys: [{ kty: 'RSA', kid: 'x', alg: 'RS256', e: 'AQAB', n: bytesOf(n, SIZE).toString('base64url') }] })
+      ?.ignored[0]?.reason
   for (const power of [0n, 1n, 2n, 77n, 1000n]) {
     const flawed = flawedModulus(power)
     t.equal(flawed.toString(2).length, 2048, 'a modulus of 2048 bits')
     t.equal(reason(flawed), 'RSA modulus of a flawed generator')
     t.equal(reason(flawed + 2n), undefined, 'the next odd number has no such structure')
   }
-  for (let i = 0; i < 5; i++) t.strictSame(importKeys({ keys: [jwkOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, 'RS256')] })?.ignored, [])
+  for (let i = 0; i < 5; i++) {
+    t.strictSame(
+      importKeys({ keys: [jwkOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, 'RS256')] })?.ignored,
+      []
+    )
+  }
 })
 
 t.test('V02: no key set makes a key serve for what it is not for', async t => {
   const input = inputFor('ES256')
-  const token = withSignature(input, sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }))
+  const token = withSignature(
+    input,
+    sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
+  )
   const jwk = jwkOf(ec.publicKey, 'ES256')
   const other = jwkOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey, 'ES256')
   const secret = { kty: 'oct', kid: 'k', alg: 'HS256', k: Buffer.alloc(32, 1).toString('base64url') }
@@ -177,10 +232,30 @@ t.test('V02: no key set makes a key serve for what it is not for', async t => {
     t.equal(accepts(token, keysOf([{ ...jwk, x: other.x }]), check), false, 'a point off the curve')
     t.equal(accepts(token, keysOf([other]), check), false, 'the key of somebody else')
     const embedded = `${encode({ alg: 'ES256', kid: 'k', jwk })}.${encode({ sub: 'somebody' })}`
-    t.equal(accepts(withSignature(embedded, sign('sha256', Buffer.from(embedded), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })), keysOf([other]), check), false, 'a key in the header')
+    t.equal(
+      accepts(
+        withSignature(
+          embedded,
+          sign('sha256', Buffer.from(embedded), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
+        ),
+        keysOf([other]),
+        check
+      ),
+      false,
+      'a key in the header'
+    )
     const hmac = inputFor('HS256')
-    for (const bytes of [Buffer.from(JSON.stringify(jwk)), Buffer.from(String(jwk.x), 'base64url'), ec.publicKey.export({ type: 'spki', format: 'der' }), Buffer.from(ec.publicKey.export({ type: 'spki', format: 'pem' }))]) {
-      t.equal(accepts(withSignature(hmac, createHmac('sha256', bytes).update(hmac).digest()), keysOf([jwk]), check), false, 'an HMAC with the public key')
+    for (const bytes of [
+      Buffer.from(JSON.stringify(jwk)),
+      Buffer.from(String(jwk.x), 'base64url'),
+      ec.publicKey.export({ type: 'spki', format: 'der' }),
+      Buffer.from(ec.publicKey.export({ type: 'spki', format: 'pem' }))
+    ]) {
+      t.equal(
+        accepts(withSignature(hmac, createHmac('sha256', bytes).update(hmac).digest()), keysOf([jwk]), check),
+        false,
+        'an HMAC with the public key'
+      )
     }
     const mac = withSignature(hmac, createHmac('sha256', Buffer.alloc(32, 1)).update(hmac).digest())
     t.equal(accepts(mac, keysOf([secret]), check), true, 'a shared secret alone')
@@ -192,7 +267,10 @@ t.test('V02: no key set makes a key serve for what it is not for', async t => {
 
 t.test('V11: a token that is written in any other way than the one is refused', async t => {
   const input = inputFor('ES256')
-  const token = withSignature(input, sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }))
+  const token = withSignature(
+    input,
+    sign('sha256', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
+  )
   const [header = '', payload = '', signature = ''] = token.split('.')
   const none = encode({ alg: 'none' })
   refuses(t, ES256, token, [
@@ -217,6 +295,9 @@ t.test('V11: a token that is written in any other way than the one is refused', 
     ['a character that decoders skip', `${header}.${payload}.${signature.slice(0, 9)}!${signature.slice(9)}`],
     ['a changed header', `${encode({ alg: 'ES256', kid: 'k', x: 1 })}.${payload}.${signature}`],
     ['a changed payload', `${header}.${encode({ sub: 'somebody else' })}.${signature}`],
-    ['bits that no byte has', `${header}.${payload}.${signature.slice(0, -1)}${String.fromCharCode(signature.charCodeAt(signature.length - 1) + 1)}`]
+    [
+      'bits that no byte has',
+      `${header}.${payload}.${signature.slice(0, -1)}${String.fromCharCode(signature.charCodeAt(signature.length - 1) + 1)}`
+    ]
   ])
 })

@@ -9,14 +9,22 @@ import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signHma
 const key = issuerKey('ES256')
 const good: AuthenticationOptions = { issuer: ISSUER, audience: AUDIENCE, keys: fixedKeys(key), clock }
 
-async function buildApp (t: Test, options: AuthenticationOptions = good): Promise<{ app: FastifyInstance, events: SecurityEvent[] }> {
+async function buildApp(
+  t: Test,
+  options: AuthenticationOptions = good
+): Promise<{ app: FastifyInstance; events: SecurityEvent[] }> {
   const app = Fastify()
   t.teardown(() => app.close())
   const events: SecurityEvent[] = []
   await app.register(securityContext)
-  app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+  app.addHook('onResponse', async request => {
+    events.push(...request.securityEvents)
+  })
   await app.register(authentication, options)
-  app.get('/orders', { config: { access: 'authenticated' } }, async request => ({ subject: request.principal?.subject, token: request.accessToken }))
+  app.get('/orders', { config: { access: 'authenticated' } }, async request => ({
+    subject: request.principal?.subject,
+    token: request.accessToken
+  }))
   app.post('/orders', async () => ({}))
   app.get('/open', { config: { access: 'public' } }, async request => ({ principal: request.principal }))
   return { app, events }
@@ -32,7 +40,12 @@ t.test('a request with a good token reaches its route with the principal and the
     t.equal(answer.statusCode, 200, scheme)
     t.same(answer.json(), { subject: goodClaims()['sub'], token })
   }
-  t.match(events[0], { stage: 'authentication', outcome: 'success', reason: 'authenticated', detail: { strategy: 'bearer' } })
+  t.match(events[0], {
+    stage: 'authentication',
+    outcome: 'success',
+    reason: 'authenticated',
+    detail: { strategy: 'bearer' }
+  })
   t.equal((await app.tokenVerifier.verify(token)).tokenId, 'token-1', 'the verifier is there for other code')
 })
 
@@ -69,7 +82,11 @@ t.test('V17: a refused token is 401 invalid_token; why is in the security event 
 t.test('V07: a route with a verifier of its own takes what that one takes, and no other route does', async t => {
   const { app, events } = await buildApp(t)
   const elsewhere = createTokenVerifier({ issuer: ISSUER, audience: 'elsewhere', keys: fixedKeys(key), clock })
-  app.get('/elsewhere', { config: { access: 'authenticated', tokenVerifier: elsewhere } }, async request => request.principal?.audience)
+  app.get(
+    '/elsewhere',
+    { config: { access: 'authenticated', tokenVerifier: elsewhere } },
+    async request => request.principal?.audience
+  )
   const [here, there] = [bearer(signToken(key)), bearer(signToken(key, goodClaims({ aud: 'elsewhere' })))]
   t.equal((await app.inject({ url: '/elsewhere', headers: there })).body, 'elsewhere')
   t.equal((await app.inject({ url: '/orders', headers: there })).statusCode, 401)
@@ -83,17 +100,37 @@ t.test('V18: a token in the query, the body or a cookie is not looked at', async
   const token = signToken(key)
   for (const request of [
     { method: 'GET', url: `/orders?access_token=${token}` },
-    { method: 'POST', url: '/orders', payload: `access_token=${token}`, headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+    {
+      method: 'POST',
+      url: '/orders',
+      payload: `access_token=${token}`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' }
+    },
     { method: 'GET', url: '/orders', headers: { cookie: `access_token=${token}; token=${token}` } },
     { method: 'GET', url: '/orders', headers: { 'x-access-token': token, 'proxy-authorization': `Bearer ${token}` } }
-  ] as const) t.equal((await app.inject(request)).statusCode, 401)
+  ] as const) {
+    t.equal((await app.inject(request)).statusCode, 401)
+  }
 })
 
 t.test('only one token in the header: lists, missing tokens and other schemes are refused', async t => {
   const { app } = await buildApp(t)
   const token = signToken(key)
-  for (const authorization of [`Bearer ${token}, Bearer ${token}`, `Bearer ${token} x`, 'Bearer', 'Bearer ', `Token ${token}`, token, `Bearer\t${token}`, `"Bearer" ${token}`]) {
-    t.equal((await app.inject({ url: '/orders', headers: { authorization } })).statusCode, 401, authorization.slice(0, 12))
+  for (const authorization of [
+    `Bearer ${token}, Bearer ${token}`,
+    `Bearer ${token} x`,
+    'Bearer',
+    'Bearer ',
+    `Token ${token}`,
+    token,
+    `Bearer\t${token}`,
+    `"Bearer" ${token}`
+  ]) {
+    t.equal(
+      (await app.inject({ url: '/orders', headers: { authorization } })).statusCode,
+      401,
+      authorization.slice(0, 12)
+    )
   }
 })
 
@@ -101,15 +138,28 @@ t.test('two Authorization headers are refused with 400, whichever is good', asyn
   const { app, events } = await buildApp(t)
   const url = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
   const token = signToken(key)
-  for (const headers of [`Authorization: Bearer ${token}\r\nauthorization: Bearer x`, `AUTHORIZATION: Basic eDp5\r\nAuthorization: Bearer ${token}`]) {
+  for (const headers of [
+    `Authorization: Bearer ${token}\r\nauthorization: Bearer x`,
+    `AUTHORIZATION: Basic eDp5\r\nAuthorization: Bearer ${token}`
+  ]) {
     const answer = await new Promise<string>((resolve, reject) => {
       let received = ''
-      const socket = connect(Number(url.port), '127.0.0.1', () => socket.write(`GET /orders HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n\r\n`))
-      socket.on('data', data => { received += String(data) }).on('end', () => resolve(received)).on('error', reject)
+      const socket = connect(Number(url.port), '127.0.0.1', () =>
+        socket.write(`GET /orders HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n\r\n`)
+      )
+      socket
+        .on('data', data => {
+          received += String(data)
+        })
+        .on('end', () => resolve(received))
+        .on('error', reject)
     })
     t.match(answer, /^HTTP\/1\.1 400 [^]*SALLYPORT_AUTHENTICATION_AMBIGUOUS/)
   }
-  t.match(events, [{ outcome: 'denied', reason: 'ambiguous' }, { outcome: 'denied', reason: 'ambiguous' }])
+  t.match(events, [
+    { outcome: 'denied', reason: 'ambiguous' },
+    { outcome: 'denied', reason: 'ambiguous' }
+  ])
 })
 
 t.test('public routes and unknown routes are left alone; a route that declares nothing is not public', async t => {
@@ -123,12 +173,22 @@ t.test('public routes and unknown routes are left alone; a route that declares n
 
 t.test('a caller is refused before the body is parsed', async t => {
   const { app } = await buildApp(t)
-  const answer = await app.inject({ method: 'POST', url: '/orders', headers: { 'content-type': 'application/json' }, payload: '{broken' })
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/orders',
+    headers: { 'content-type': 'application/json' },
+    payload: '{broken'
+  })
   t.equal(answer.statusCode, 401)
 })
 
 t.test('an outage is 503 with Retry-After and a failure event, never 401', async t => {
-  const keys = { ...fixedKeys(), find: async () => { throw new errors.KeysUnavailableError() } }
+  const keys = {
+    ...fixedKeys(),
+    find: async () => {
+      throw new errors.KeysUnavailableError()
+    }
+  }
   const { app, events } = await buildApp(t, { ...good, keys })
   const answer = await app.inject({ url: '/orders', headers: bearer(signToken(key)) })
   t.equal(answer.statusCode, 503)
@@ -168,7 +228,7 @@ t.test('the plugin can be registered in two scopes of one app', async t => {
   t.equal((await app.inject({ url: '/one', headers: bearer(token) })).statusCode, 401)
 })
 
-t.test('the plugin works alone, with the app\'s own slot for the principal', async t => {
+t.test("the plugin works alone, with the app's own slot for the principal", async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.decorateRequest('principal', null)
@@ -180,7 +240,12 @@ t.test('the plugin works alone, with the app\'s own slot for the principal', asy
 
 t.test('without a slot for the principal the boot fails', async t => {
   const app = Fastify()
-  await t.rejects(async () => { await app.register(authentication, good) }, { code: 'FST_ERR_PLUGIN_NOT_PRESENT_IN_INSTANCE' })
+  await t.rejects(
+    async () => {
+      await app.register(authentication, good)
+    },
+    { code: 'FST_ERR_PLUGIN_NOT_PRESENT_IN_INSTANCE' }
+  )
 })
 
 t.test('every mistake in the options is named at boot', async t => {
@@ -189,21 +254,54 @@ t.test('every mistake in the options is named at boot', async t => {
     app.decorateRequest('principal', null)
     await app.register(authentication, options)
   }
-  const refused = async (options: AuthenticationOptions, message: RegExp) => await t.rejects(boot(options), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', message })
+  const refused = async (options: AuthenticationOptions, message: RegExp) =>
+    await t.rejects(boot(options), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', message })
   await refused({}, /no way to authenticate/)
   await refused({ issuer: 'ftp://x', audience: '' }, /issuer must.*audience must.*exactly one of keys and jwksUri/)
   await refused({ ...good, jwksUri: 'https://issuer.example/jwks' }, /exactly one of keys and jwksUri/)
-  await refused({ ...good, sharedSecret: { secret: 'short', issuer: ISSUER, audience: AUDIENCE } }, /must not be mixed.*at least 32 bytes/)
-  await refused({ ...good, verifier: { verify: async () => { throw new Error('no') } } }, /verifier must not be mixed/)
-  await refused({ introspection: { endpoint: 'http://far.example', clientId: '', clientSecret: 'x', audience: 'a' } }, /endpoint.*clientId/)
+  await refused(
+    { ...good, sharedSecret: { secret: 'short', issuer: ISSUER, audience: AUDIENCE } },
+    /must not be mixed.*at least 32 bytes/
+  )
+  await refused(
+    {
+      ...good,
+      verifier: {
+        verify: async () => {
+          throw new Error('no')
+        }
+      }
+    },
+    /verifier must not be mixed/
+  )
+  await refused(
+    { introspection: { endpoint: 'http://far.example', clientId: '', clientSecret: 'x', audience: 'a' } },
+    /endpoint.*clientId/
+  )
 })
 
 t.test('a 401 offers every scheme; the one that was tried says what is wrong', async t => {
-  const basic = { name: 'badge', challenge: 'Badge realm="door"', authenticate: async () => ({ kind: 'not-applicable' as const }) }
+  const basic = {
+    name: 'badge',
+    challenge: 'Badge realm="door"',
+    authenticate: async () => ({ kind: 'not-applicable' as const })
+  }
   const { app } = await buildApp(t, { ...good, strategies: [basic] })
   t.equal((await app.inject('/orders')).headers['www-authenticate'], `Bearer realm="${AUDIENCE}", Badge realm="door"`)
-  t.equal((await app.inject({ url: '/orders', headers: bearer('x') })).headers['www-authenticate'], `Bearer realm="${AUDIENCE}", error="invalid_token", Badge realm="door"`)
-  const outage = await buildApp(t, { ...good, keys: { ...fixedKeys(), find: async () => { throw new errors.KeysUnavailableError() } }, strategies: [basic] })
+  t.equal(
+    (await app.inject({ url: '/orders', headers: bearer('x') })).headers['www-authenticate'],
+    `Bearer realm="${AUDIENCE}", error="invalid_token", Badge realm="door"`
+  )
+  const outage = await buildApp(t, {
+    ...good,
+    keys: {
+      ...fixedKeys(),
+      find: async () => {
+        throw new errors.KeysUnavailableError()
+      }
+    },
+    strategies: [basic]
+  })
   const answer = await outage.app.inject({ url: '/orders', headers: bearer(signToken(key)) })
   t.equal(answer.statusCode, 503)
   t.equal(answer.headers['www-authenticate'], undefined, 'an outage offers none')
@@ -211,9 +309,14 @@ t.test('a 401 offers every scheme; the one that was tried says what is wrong', a
 
 t.test('interleaved requests keep their own principals', async t => {
   const { app } = await buildApp(t)
-  const answers = await Promise.all(Array.from({ length: 50 }, async (_, n) => {
-    const token = signToken(key, goodClaims({ sub: `user-${n}` }))
-    return [n, (await app.inject({ url: '/orders', headers: bearer(token) })).json().subject]
-  }))
-  t.same(answers, answers.map(([n]) => [n, `user-${n}`]))
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, async (_, n) => {
+      const token = signToken(key, goodClaims({ sub: `user-${n}` }))
+      return [n, (await app.inject({ url: '/orders', headers: bearer(token) })).json().subject]
+    })
+  )
+  t.same(
+    answers,
+    answers.map(([n]) => [n, `user-${n}`])
+  )
 })

@@ -5,11 +5,17 @@ import { AUDIENCE, clock, fixedKeys, ISSUER, issuerKey, NOW, signToken } from '.
 const key = issuerKey('RS256')
 const times = { iat: NOW - 10, exp: NOW + 290 }
 
-function verifierFor (profile: Profile, issuer = ISSUER, audience = AUDIENCE) {
+function verifierFor(profile: Profile, issuer = ISSUER, audience = AUDIENCE) {
   return createTokenVerifier({ issuer, audience, profile, keys: fixedKeys(key), clock })
 }
 
-async function refuses (t: Test, verifier: ReturnType<typeof verifierFor>, token: string, reason: string, title: string) {
+async function refuses(
+  t: Test,
+  verifier: ReturnType<typeof verifierFor>,
+  token: string,
+  reason: string,
+  title: string
+) {
   await t.rejects(verifier.verify(token), { code: 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID', reason }, title)
 }
 
@@ -42,12 +48,36 @@ t.test('keycloak: client in azp, roles of the realm and of this audience, kind o
     tokenId: keycloak.jti
   })
   for (const typ of ['ID', 'Refresh', 'Offline', 'Logout', undefined, 'bearer']) {
-    await refuses(t, verifier, signToken(key, { ...keycloak, typ }, { typ: 'JWT' }), 'token-type-mismatch', `claim typ ${typ}`)
+    await refuses(
+      t,
+      verifier,
+      signToken(key, { ...keycloak, typ }, { typ: 'JWT' }),
+      'token-type-mismatch',
+      `claim typ ${typ}`
+    )
   }
-  await refuses(t, verifier, signToken(key, { ...keycloak, aud: 'account' }, { typ: 'JWT' }), 'audience-mismatch', 'the account audience alone')
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...keycloak, aud: 'account' }, { typ: 'JWT' }),
+    'audience-mismatch',
+    'the account audience alone'
+  )
   await refuses(t, verifier, signToken(key, { ...keycloak, azp: undefined }, { typ: 'JWT' }), 'claim-missing', 'no azp')
-  await refuses(t, verifier, signToken(key, { ...keycloak, realm_access: { roles: 'ADMIN' } }, { typ: 'JWT' }), 'claim-invalid', 'roles that are no list')
-  const bare = await verifier.verify(signToken(key, { ...keycloak, realm_access: undefined, resource_access: { account: { roles: ['manage-account'] } } }, { typ: 'JWT' }))
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...keycloak, realm_access: { roles: 'ADMIN' } }, { typ: 'JWT' }),
+    'claim-invalid',
+    'roles that are no list'
+  )
+  const bare = await verifier.verify(
+    signToken(
+      key,
+      { ...keycloak, realm_access: undefined, resource_access: { account: { roles: ['manage-account'] } } },
+      { typ: 'JWT' }
+    )
+  )
   t.same(bare.roles, [], "another client's roles are not this service's")
 })
 
@@ -65,27 +95,108 @@ const auth0 = {
 t.test('auth0: client in azp, permissions as roles, no jti; ID tokens are refused', async t => {
   const verifier = verifierFor('auth0', auth0.iss, 'https://orders.example')
   t.match(await verifier.verify(signToken(key, auth0, { typ: 'JWT' })), {
-    subject: auth0.sub, clientId: 'my_client_id', roles: ['read:orders', 'cancel:orders'], scopes: ['openid', 'profile', 'read:orders'], tokenId: null
+    subject: auth0.sub,
+    clientId: 'my_client_id',
+    roles: ['read:orders', 'cancel:orders'],
+    scopes: ['openid', 'profile', 'read:orders'],
+    tokenId: null
   })
-  await refuses(t, verifier, signToken(key, { ...auth0, nonce: 'n' }, { typ: 'JWT' }), 'token-type-mismatch', 'an ID token by its nonce')
-  await refuses(t, verifier, signToken(key, { ...auth0, at_hash: 'n' }, { typ: 'JWT' }), 'token-type-mismatch', 'an ID token by at_hash')
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...auth0, nonce: 'n' }, { typ: 'JWT' }),
+    'token-type-mismatch',
+    'an ID token by its nonce'
+  )
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...auth0, at_hash: 'n' }, { typ: 'JWT' }),
+    'token-type-mismatch',
+    'an ID token by at_hash'
+  )
   await refuses(t, verifier, signToken(key, { ...auth0, azp: undefined }, { typ: 'JWT' }), 'claim-missing', 'no azp')
-  await refuses(t, verifierFor('auth0', auth0.iss.slice(0, -1), 'https://orders.example'), signToken(key, auth0, { typ: 'JWT' }), 'issuer-mismatch', 'the issuer without its slash')
+  await refuses(
+    t,
+    verifierFor('auth0', auth0.iss.slice(0, -1), 'https://orders.example'),
+    signToken(key, auth0, { typ: 'JWT' }),
+    'issuer-mismatch',
+    'the issuer without its slash'
+  )
 })
 
 t.test('rfc9068, the default, takes neither', async t => {
-  await refuses(t, verifierFor('rfc9068', keycloak.iss), signToken(key, keycloak, { typ: 'JWT' }), 'token-type-mismatch', 'keycloak')
-  await refuses(t, verifierFor('rfc9068', auth0.iss, 'https://orders.example'), signToken(key, auth0, { typ: 'JWT' }), 'token-type-mismatch', 'auth0')
-  await refuses(t, verifierFor('rfc9068', keycloak.iss), signToken(key, keycloak), 'claim-missing', 'keycloak with at+jwt has no client_id')
+  await refuses(
+    t,
+    verifierFor('rfc9068', keycloak.iss),
+    signToken(key, keycloak, { typ: 'JWT' }),
+    'token-type-mismatch',
+    'keycloak'
+  )
+  await refuses(
+    t,
+    verifierFor('rfc9068', auth0.iss, 'https://orders.example'),
+    signToken(key, auth0, { typ: 'JWT' }),
+    'token-type-mismatch',
+    'auth0'
+  )
+  await refuses(
+    t,
+    verifierFor('rfc9068', keycloak.iss),
+    signToken(key, keycloak),
+    'claim-missing',
+    'keycloak with at+jwt has no client_id'
+  )
 })
 
 t.test('a custom profile names the typ and where the claims are', async t => {
-  const verifier = verifierFor({ typ: ['JWT', 'at+jwt'], claims: { clientId: 'cid', tokenId: 'uti', roles: 'https://shop.example/roles', scope: 'scp', sessionId: ['context', 'session'] }, scopeFormat: 'array' })
-  const claims = { ...times, iss: ISSUER, aud: AUDIENCE, sub: 'alice', cid: 'web', uti: 'u1', 'https://shop.example/roles': ['CLERK'], scp: ['orders:read', 'orders:write'], context: { session: 's1' } }
-  t.match(await verifier.verify(signToken(key, claims, { typ: 'jwt' })), { clientId: 'web', tokenId: 'u1', roles: ['CLERK'], scopes: ['orders:read', 'orders:write'], sessionId: 's1' })
-  await refuses(t, verifier, signToken(key, { ...claims, scp: 'orders:read' }, { typ: 'JWT' }), 'claim-invalid', 'the other scope format')
-  await refuses(t, verifier, signToken(key, { ...claims, uti: undefined }, { typ: 'JWT' }), 'claim-missing', 'no token id')
+  const verifier = verifierFor({
+    typ: ['JWT', 'at+jwt'],
+    claims: {
+      clientId: 'cid',
+      tokenId: 'uti',
+      roles: 'https://shop.example/roles',
+      scope: 'scp',
+      sessionId: ['context', 'session']
+    },
+    scopeFormat: 'array'
+  })
+  const claims = {
+    ...times,
+    iss: ISSUER,
+    aud: AUDIENCE,
+    sub: 'alice',
+    cid: 'web',
+    uti: 'u1',
+    'https://shop.example/roles': ['CLERK'],
+    scp: ['orders:read', 'orders:write'],
+    context: { session: 's1' }
+  }
+  t.match(await verifier.verify(signToken(key, claims, { typ: 'jwt' })), {
+    clientId: 'web',
+    tokenId: 'u1',
+    roles: ['CLERK'],
+    scopes: ['orders:read', 'orders:write'],
+    sessionId: 's1'
+  })
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...claims, scp: 'orders:read' }, { typ: 'JWT' }),
+    'claim-invalid',
+    'the other scope format'
+  )
+  await refuses(
+    t,
+    verifier,
+    signToken(key, { ...claims, uti: undefined }, { typ: 'JWT' }),
+    'claim-missing',
+    'no token id'
+  )
   await refuses(t, verifier, signToken(key, claims, { typ: 'id+jwt' }), 'token-type-mismatch', 'another typ')
   const lenient = verifierFor({ typ: 'JWT', optional: ['clientId', 'tokenId'] })
-  t.match(await lenient.verify(signToken(key, { ...times, iss: ISSUER, aud: AUDIENCE, sub: 'alice' }, { typ: 'JWT' })), { clientId: null, tokenId: null })
+  t.match(
+    await lenient.verify(signToken(key, { ...times, iss: ISSUER, aud: AUDIENCE, sub: 'alice' }, { typ: 'JWT' })),
+    { clientId: null, tokenId: null }
+  )
 })

@@ -11,25 +11,30 @@ export interface FakeAnswer {
 }
 
 /** A fake `fetch`: `answer` decides, `calls` remembers. */
-export function fakeFetch (answer: (url: string, init: HttpInit) => FakeAnswer | Promise<FakeAnswer>): Fetch & { calls: Array<{ url: string, init: HttpInit }> } {
-  const calls: Array<{ url: string, init: HttpInit }> = []
+export function fakeFetch(
+  answer: (url: string, init: HttpInit) => FakeAnswer | Promise<FakeAnswer>
+): Fetch & { calls: Array<{ url: string; init: HttpInit }> } {
+  const calls: Array<{ url: string; init: HttpInit }> = []
   const fetch: Fetch = async (url, init) => {
     calls.push({ url, init })
     const { status = 200, body = '', headers = {} } = await answer(url, init)
-    return new Response(status === 304 || status === 204 ? null : body as string, { status, headers })
+    return new Response(status === 304 || status === 204 ? null : (body as string), { status, headers })
   }
   return Object.assign(fetch, { calls })
 }
 
 /** A real HTTP server on loopback, closed with the test. */
-export async function httpServer (t: Test, listener: RequestListener): Promise<string> {
+export async function httpServer(t: Test, listener: RequestListener): Promise<string> {
   const server = createServer(listener)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => { server.closeAllConnections(); server.close() })
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 /** Resolves when the condition holds, looking again after each turn of the event loop. */
-export async function until (condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }

@@ -8,19 +8,21 @@ const key = issuerKey('ES256')
 const uri = `${ISSUER}/status-lists/1`
 
 /** A list of 1024 tokens of which these are revoked. */
-function pack (...revoked: number[]): string {
+function pack(...revoked: number[]): string {
   const bits = Buffer.alloc(128)
   for (const index of revoked) bits[index >> 3]! |= 1 << (index & 7)
   return deflateSync(bits).toString('base64url')
 }
 
-function listToken (claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}, signer = key): string {
+function listToken(claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}, signer = key): string {
   const input = `${encode({ typ: 'statuslist+jwt', alg: signer.algorithm, kid: signer.keyId, ...header })}.${encode({ iss: ISSUER, sub: uri, iat: NOW, exp: NOW + 3600, ttl: 60, status_list: { bits: 1, lst: pack() }, ...claims })}`
   return `${input}.${signBytes(signer, input).toString('base64url')}`
 }
-const revoking = (...revoked: number[]): FakeAnswer => ({ body: listToken({ status_list: { bits: 1, lst: pack(...revoked) } }) })
+const revoking = (...revoked: number[]): FakeAnswer => ({
+  body: listToken({ status_list: { bits: 1, lst: pack(...revoked) } })
+})
 
-function setUp (t: Test, options: Partial<StatusListSourceOptions> = {}) {
+function setUp(t: Test, options: Partial<StatusListSourceOptions> = {}) {
   const world = { nowMs: NOW * 1000, answer: (): FakeAnswer => revoking(), logged: [] as unknown[] }
   const fetch = fakeFetch(() => world.answer())
   const source = createStatusListSource({
@@ -31,12 +33,17 @@ function setUp (t: Test, options: Partial<StatusListSourceOptions> = {}) {
     clock: () => world.nowMs,
     pollMs: 2,
     maxStalenessMs: 60_000,
-    log: (_message, detail) => { world.logged.push(detail['error']) },
+    log: (_message, detail) => {
+      world.logged.push(detail['error'])
+    },
     ...options
   })
   t.teardown(() => source.close())
   /** Waits until every fetch begun before now has been answered. */
-  const polled = async () => { const before = fetch.calls.length; await until(() => fetch.calls.length >= before + 2) }
+  const polled = async () => {
+    const before = fetch.calls.length
+    await until(() => fetch.calls.length >= before + 2)
+  }
   return { world, fetch, source, polled }
 }
 
@@ -60,7 +67,10 @@ t.test('the example of the draft is read bit by bit', async t => {
   // draft-ietf-oauth-status-list §4.1: two bytes 0xb9 0xa3
   world.answer = () => ({ body: listToken({ status_list: { bits: 1, lst: 'eNrbuRgAAhcBXQ' } }) })
   await source.follow({ uri, index: 0 })
-  t.same(Array.from({ length: 16 }, (_, index) => source.check({ uri, index }) === 'revoked' ? 1 : 0), [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1])
+  t.same(
+    Array.from({ length: 16 }, (_, index) => (source.check({ uri, index }) === 'revoked' ? 1 : 0)),
+    [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]
+  )
 })
 
 t.test('an unchanged list is confirmed without being sent', async t => {
@@ -79,7 +89,9 @@ t.test('the last good list is used up to the allowed staleness; a revocation doe
   const { world, source, polled } = setUp(t)
   world.answer = () => revoking(7)
   await source.follow({ uri, index: 0 })
-  world.answer = () => { throw new Error('connection refused') }
+  world.answer = () => {
+    throw new Error('connection refused')
+  }
   world.nowMs += 60_000
   await polled()
   t.equal(source.check({ uri, index: 0 }), 'valid')
@@ -146,7 +158,17 @@ t.test('a list that has expired is not believed, however young its confirmation'
 
 t.test('only allowed addresses are fetched', async t => {
   const { fetch, source } = setUp(t)
-  for (const foreign of ['https://attacker.example/status-lists/1', `${ISSUER}/other/1`, `${ISSUER}/status-lists/../admin`, `${ISSUER}/status-lists/%2e%2e/admin`, `${ISSUER}.evil/status-lists/1`, 'http://issuer.example/status-lists/1', 'file:///etc/passwd', 'x', `${ISSUER}/status-lists/1#x`]) {
+  for (const foreign of [
+    'https://attacker.example/status-lists/1',
+    `${ISSUER}/other/1`,
+    `${ISSUER}/status-lists/../admin`,
+    `${ISSUER}/status-lists/%2e%2e/admin`,
+    `${ISSUER}.evil/status-lists/1`,
+    'http://issuer.example/status-lists/1',
+    'file:///etc/passwd',
+    'x',
+    `${ISSUER}/status-lists/1#x`
+  ]) {
     await source.follow({ uri: foreign, index: 0 })
     t.equal(source.check({ uri: foreign, index: 0 }), 'unavailable', foreign)
   }
@@ -166,7 +188,12 @@ t.test('a bit beyond the end is unknown, and is looked for again when the list m
   t.equal(source.check({ uri, index: 5000 }), 'unavailable')
   await source.follow({ uri, index: 5000 })
   t.equal(fetch.calls.length, 1)
-  world.answer = () => ({ body: listToken({ iat: NOW + 1, status_list: { bits: 1, lst: deflateSync(Buffer.alloc(1024)).toString('base64url') } }) })
+  world.answer = () => ({
+    body: listToken({
+      iat: NOW + 1,
+      status_list: { bits: 1, lst: deflateSync(Buffer.alloc(1024)).toString('base64url') }
+    })
+  })
   world.nowMs += 1e6
   await source.follow({ uri, index: 5000 })
   t.equal(source.check({ uri, index: 5000 }), 'valid')
@@ -174,13 +201,22 @@ t.test('a bit beyond the end is unknown, and is looked for again when the list m
 
 t.test('with the verifier: a token verified before is refused as soon as its bit is set', async t => {
   const { world, source, polled } = setUp(t)
-  const verifier = createTokenVerifier({ issuer: ISSUER, audience: AUDIENCE, keys: fixedKeys(key), status: source, clock: () => world.nowMs })
+  const verifier = createTokenVerifier({
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    keys: fixedKeys(key),
+    status: source,
+    clock: () => world.nowMs
+  })
   const token = signToken(key, goodClaims({ status: { status_list: { idx: 9, uri } } }))
   t.ok(await verifier.verify(token))
   world.answer = () => revoking(9)
   await polled()
   await t.rejects(verifier.verify(token), { code: 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID', reason: 'token-revoked' })
-  const elsewhere = signToken(key, goodClaims({ status: { status_list: { idx: 9, uri: 'https://attacker.example/1' } } }))
+  const elsewhere = signToken(
+    key,
+    goodClaims({ status: { status_list: { idx: 9, uri: 'https://attacker.example/1' } } })
+  )
   await t.rejects(verifier.verify(elsewhere), { code: 'SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE', statusCode: 503 })
 })
 

@@ -2,7 +2,10 @@
 import { deflateSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import {
-  createStatusListSource, createTokenVerifier, type Fetch, type StatusListSourceOptions
+  createStatusListSource,
+  createTokenVerifier,
+  type Fetch,
+  type StatusListSourceOptions
 } from '@sallyport/authentication'
 import { AUDIENCE, encode, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signBytes, signToken } from './issuer.ts'
 import { until } from './servers.ts'
@@ -13,7 +16,7 @@ const PREFIX = `${ISSUER}/oauth2/status-lists/`
 const LIST_BYTES = 8192
 
 /** An issuer of status lists: what was asked for, and what it answers for a list. */
-function setUp (t: Test, options: Partial<StatusListSourceOptions> = {}) {
+function setUp(t: Test, options: Partial<StatusListSourceOptions> = {}) {
   const world = {
     polls: 0,
     asked: new Map<string, number>(),
@@ -29,7 +32,9 @@ function setUp (t: Test, options: Partial<StatusListSourceOptions> = {}) {
     if (headers['if-none-match'] !== undefined) return { status: 304, headers: new Headers(), body: null }
     return { status, headers: new Headers({ etag: '"1"' }), body: bytes(world.list(uri)) }
   }
-  const time = virtualTime(NOW * 1000, async () => { await until(() => time.waiting() === source.size()) })
+  const time = virtualTime(NOW * 1000, async () => {
+    await until(() => time.waiting() === source.size())
+  })
   const source = createStatusListSource({
     issuer: ISSUER,
     keys: fixedKeys(key),
@@ -49,7 +54,7 @@ function setUp (t: Test, options: Partial<StatusListSourceOptions> = {}) {
   return { world, source, time, see }
 }
 
-function listToken (uri: string, revoked: readonly number[], issuedAtSeconds = NOW): Buffer {
+function listToken(uri: string, revoked: readonly number[], issuedAtSeconds = NOW): Buffer {
   const bits = Buffer.alloc(LIST_BYTES)
   for (const index of revoked) bits[index >> 3]! |= 1 << (index & 7)
   const list = { bits: 1, lst: deflateSync(bits).toString('base64url') }
@@ -58,7 +63,9 @@ function listToken (uri: string, revoked: readonly number[], issuedAtSeconds = N
   return Buffer.from(`${input}.${signBytes(key, input).toString('base64url')}`)
 }
 
-async function * bytes (body: Buffer): AsyncGenerator<Uint8Array> { yield body }
+async function* bytes(body: Buffer): AsyncGenerator<Uint8Array> {
+  yield body
+}
 
 t.test('a list that no token names any more is let go of, and polled no more', async t => {
   const { world, source, time, see } = setUp(t, { unusedAfterMs: 60_000 })
@@ -160,21 +167,23 @@ t.test('only what stands directly under the prefix of the lists is a list', asyn
 
 t.test('a month at ten logins a second keeps polls and lists flat', async t => {
   const POLL_MS = 1_200_000
-  const LOGINS_PER_POLL = 10 * POLL_MS / 1000
+  const LOGINS_PER_POLL = (10 * POLL_MS) / 1000
   const POSITIONS = 25_000
   const SESSION_POLLS = 8 * 3
   const DAY = 72
   const { world, source, time, see } = setUp(t, { pollMs: POLL_MS, unusedAfterMs: 1_800_000 })
-  const listAt = (poll: number): number => Math.floor(Math.max(poll, 0) * LOGINS_PER_POLL / POSITIONS)
-  const days: Array<{ polls: number, lists: number }> = []
+  const listAt = (poll: number): number => Math.floor((Math.max(poll, 0) * LOGINS_PER_POLL) / POSITIONS)
+  const days: Array<{ polls: number; lists: number }> = []
   for (let poll = 0; poll < 30 * DAY; poll++) {
     if (poll % DAY === 0) days.push({ polls: 0, lists: 0 })
     const day = days.at(-1)!
     const before = world.polls
     // Each session of the last eight hours is seen in each interval; one token of each of their lists stands for them.
     for (let list = listAt(poll - SESSION_POLLS); list <= listAt(poll); list++) {
-      if (await see(`${PREFIX}${list}`, 1 + poll % 5) !== 'valid') t.fail(`list ${list} at interval ${poll}`)
-      if (await see(`${PREFIX}${list}`, 7) !== 'revoked') t.fail(`list ${list} at interval ${poll} forgot a revocation`)
+      if ((await see(`${PREFIX}${list}`, 1 + (poll % 5))) !== 'valid') t.fail(`list ${list} at interval ${poll}`)
+      if ((await see(`${PREFIX}${list}`, 7)) !== 'revoked') {
+        t.fail(`list ${list} at interval ${poll} forgot a revocation`)
+      }
     }
     await time.advance(POLL_MS)
     day.polls = Math.max(day.polls, world.polls - before)

@@ -16,13 +16,13 @@ const post = async (client: Browser, url: string, payload: Record<string, string
   await client.send({ method: 'POST', url, payload })
 
 /** Logs in without cookies. */
-async function tokenInBody (client: Browser): Promise<string> {
+async function tokenInBody(client: Browser): Promise<string> {
   const login = await client.logIn({ username: 'customer1', password: 'pass:word', tokens: 'body' })
   return login.json<{ refreshToken: string }>().refreshToken
 }
 
 /** An app that takes opaque tokens; those that begin with `good` are active. */
-async function opaqueApp (t: Test, options: Partial<AuthenticationOptions> = {}) {
+async function opaqueApp(t: Test, options: Partial<AuthenticationOptions> = {}) {
   const world = { nowMs: NOW * 1000, gate: Promise.resolve(), down: false }
   const fetch = fakeFetch(async (_url, { body }): Promise<FakeAnswer> => {
     await world.gate
@@ -40,7 +40,9 @@ async function opaqueApp (t: Test, options: Partial<AuthenticationOptions> = {})
   const introspection = { ...client, fetch, clock: () => world.nowMs, log: () => {} }
   await app.register(authentication, { introspection, ...options })
   app.get('/', async request => request.principal?.subject)
-  app.addHook('onSend', async request => { events = [...request.securityEvents] })
+  app.addHook('onSend', async request => {
+    events = [...request.securityEvents]
+  })
   const get = async (token: string, remoteAddress = HERE) =>
     await app.inject({ url: '/', remoteAddress, headers: { authorization: `Bearer ${token}` } })
   return { world, fetch, get, reasons: () => events.map(({ outcome, reason }) => `${outcome} ${reason}`) }
@@ -103,7 +105,11 @@ t.test('while the server is slow a source has 8 calls and all strangers 32; know
   await until(() => fetch.calls.length - before === 8)
   for (let source = 0; source < 200; source++) answers.push(get(stranger(), `198.51.100.${source}`))
   await until(() => fetch.calls.length - before === 32)
-  for (let turn = 0; turn < 100; turn++) await new Promise(resolve => { setImmediate(resolve) })
+  for (let turn = 0; turn < 100; turn++) {
+    await new Promise(resolve => {
+      setImmediate(resolve)
+    })
+  }
   t.equal(fetch.calls.length - before, 32)
   t.equal((await get(stranger(), '198.51.100.251')).statusCode, 503)
   t.same(reasons(), ['failure strangers-limited'])
@@ -191,12 +197,16 @@ t.test('many sources at once cost what all strangers may have under way, and a l
   issuer.nowMs += 301_000
   const open = Promise.withResolvers<void>()
   issuer.gate = open.promise
-  const answers = Array.from({ length: 200 }, async (_, source) => await app.inject({
-    method: 'POST',
-    url: '/session/refresh',
-    remoteAddress: `198.51.100.${source}`,
-    payload: { refreshToken: stranger() }
-  }))
+  const answers = Array.from(
+    { length: 200 },
+    async (_, source) =>
+      await app.inject({
+        method: 'POST',
+        url: '/session/refresh',
+        remoteAddress: `198.51.100.${source}`,
+        payload: { refreshToken: stranger() }
+      })
+  )
   await until(() => issuer.calls.refresh === 32)
   const known = browser.get('/orders')
   await until(() => issuer.calls.refresh === 33)
@@ -216,6 +226,9 @@ t.test('P1: boot names every mistake in the limits for strangers', async t => {
   const { verifier, tokenClient } = issuer
   const session = { tokenClient, keys: [key('k')] }
   const register = async () => await app.register(authentication, { verifier, strangers, session })
-  const error = await register().then(() => null, (error: Error) => error)
+  const error = await register().then(
+    () => null,
+    (error: Error) => error
+  )
   for (const name of Object.keys(strangers)) t.ok(error?.message.includes(`strangers.${name}`), name)
 })

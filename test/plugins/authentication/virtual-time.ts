@@ -11,12 +11,12 @@ export interface VirtualTime {
 }
 
 /** @param atRest resolves when nothing is under way; it is asked after each timer */
-export function virtualTime (startMs: number, atRest: () => Promise<void>): VirtualTime {
+export function virtualTime(startMs: number, atRest: () => Promise<void>): VirtualTime {
   let nowMs = startMs
-  const timers = new Set<{ readonly dueMs: number, readonly run: () => void }>()
+  const timers = new Set<{ readonly dueMs: number; readonly run: () => void }>()
 
-  function next (untilMs: number): { readonly dueMs: number, readonly run: () => void } | null {
-    let found: { readonly dueMs: number, readonly run: () => void } | null = null
+  function next(untilMs: number): { readonly dueMs: number; readonly run: () => void } | null {
+    let found: { readonly dueMs: number; readonly run: () => void } | null = null
     for (const timer of timers) {
       if (timer.dueMs <= untilMs && (found === null || timer.dueMs < found.dueMs)) found = timer
     }
@@ -28,10 +28,14 @@ export function virtualTime (startMs: number, atRest: () => Promise<void>): Virt
     startTimer: (run, delayMs) => {
       const timer = { dueMs: nowMs + delayMs, run }
       timers.add(timer)
-      return { stop: () => { timers.delete(timer) } }
+      return {
+        stop: () => {
+          timers.delete(timer)
+        }
+      }
     },
     waiting: () => timers.size,
-    async advance (ms) {
+    async advance(ms) {
       const untilMs = nowMs + ms
       for (let timer = next(untilMs); timer !== null; timer = next(untilMs)) {
         timers.delete(timer)

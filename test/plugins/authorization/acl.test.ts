@@ -3,7 +3,13 @@ import { aclMigrations, grantAccess, hasAccess, withdrawAccess, type AclEntry } 
 import { connect } from '../../support/database.ts'
 import { APP_ROLE, orderDatabase } from './database.ts'
 
-const entry: AclEntry = { issuer: 'https://issuer.test', subject: 'alice', resourceType: 'restaurant', resourceId: 'r1', permission: 'manage' }
+const entry: AclEntry = {
+  issuer: 'https://issuer.test',
+  subject: 'alice',
+  resourceType: 'restaurant',
+  resourceId: 'r1',
+  permission: 'manage'
+}
 
 t.test('Z07: a permission holds from the grant to the withdrawal, for exactly its entry', async t => {
   const { db } = await orderDatabase(t)
@@ -11,7 +17,16 @@ t.test('Z07: a permission holds from the grant to the withdrawal, for exactly it
   await grantAccess(db, entry)
   await grantAccess(db, entry)
   t.equal(await hasAccess(db, entry), true)
-  const others: Array<Partial<AclEntry>> = [{ subject: 'Alice' }, { subject: 'bob' }, { issuer: 'https://other.test' }, { issuer: null }, { resourceType: 'order' }, { resourceId: 'r11' }, { resourceId: 'r' }, { permission: 'view' }]
+  const others: Array<Partial<AclEntry>> = [
+    { subject: 'Alice' },
+    { subject: 'bob' },
+    { issuer: 'https://other.test' },
+    { issuer: null },
+    { resourceType: 'order' },
+    { resourceId: 'r11' },
+    { resourceId: 'r' },
+    { permission: 'view' }
+  ]
   for (const other of others) t.equal(await hasAccess(db, { ...entry, ...other }), false, JSON.stringify(other))
   t.equal(await withdrawAccess(db, { ...entry, issuer: 'https://other.test' }), false)
   t.equal(await hasAccess(db, entry), true)
@@ -30,10 +45,13 @@ t.test('an entry without issuer holds for the subject of any issuer that the ser
 
 t.test('a grant in a transaction that fails was never given', async t => {
   const { db } = await orderDatabase(t)
-  await t.rejects(db.transaction(async trx => {
-    await grantAccess(trx, entry)
-    throw new Error('the change failed')
-  }), { message: 'the change failed' })
+  await t.rejects(
+    db.transaction(async trx => {
+      await grantAccess(trx, entry)
+      throw new Error('the change failed')
+    }),
+    { message: 'the change failed' }
+  )
   t.equal(await hasAccess(db, entry), false)
 })
 
@@ -52,7 +70,12 @@ t.test('the app role may read, add and remove entries, and neither change them n
   await grantAccess(app, entry)
   t.equal(await hasAccess(app, entry), true)
   t.equal(await withdrawAccess(app, entry), true)
-  for (const statement of ['update acl_entries set subject = \'bob\'', 'truncate acl_entries', 'drop table acl_entries', 'delete from acl_migrations']) {
+  for (const statement of [
+    "update acl_entries set subject = 'bob'",
+    'truncate acl_entries',
+    'drop table acl_entries',
+    'delete from acl_migrations'
+  ]) {
     await t.rejects(app.raw(statement), { code: '42501' }, statement)
   }
 })

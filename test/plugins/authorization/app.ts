@@ -12,7 +12,7 @@ export interface TestApp {
 }
 
 /** Fastify with the security context, a fixed caller and authorization. */
-export async function testApp (options: AuthorizationOptions = {}): Promise<TestApp> {
+export async function testApp(options: AuthorizationOptions = {}): Promise<TestApp> {
   const app = Fastify()
   let caller: Principal | null = null
   let events: SecurityEvent[] = []
@@ -23,5 +23,11 @@ export async function testApp (options: AuthorizationOptions = {}): Promise<Test
     events = request.securityEvents
   })
   await app.register(authorization, options)
-  return { app, callAs: principal => { caller = principal }, events: () => events }
+  return {
+    app,
+    callAs: principal => {
+      caller = principal
+    },
+    events: () => events
+  }
 }

@@ -8,7 +8,12 @@ import { principal } from './facts.ts'
 t.test('Z01: a route without access fails the boot', async t => {
   const { app } = await testApp()
   app.get('/forgotten', async () => 'open')
-  await t.rejects(async () => { await app.ready() }, { code: 'SALLYPORT_CONTEXT_ROUTES_UNDECLARED', message: /GET \/forgotten/ })
+  await t.rejects(
+    async () => {
+      await app.ready()
+    },
+    { code: 'SALLYPORT_CONTEXT_ROUTES_UNDECLARED', message: /GET \/forgotten/ }
+  )
 })
 
 t.test('policies that could not decide fail the boot, all in one error', async t => {
@@ -24,9 +29,14 @@ t.test('policies that could not decide fail the boot, all in one error', async t
     '/acl': acl('restaurant', 'manage', 'restaurant'),
     '/resource': owner('customer')
   }
-  for (const [url, access] of Object.entries(unsound)) app.get(url, { config: { access: access as Policy } }, async () => 'open')
+  for (const [url, access] of Object.entries(unsound)) {
+    app.get(url, { config: { access: access as Policy } }, async () => 'open')
+  }
   app.post('/sound', { config: { access: allOf(scope('orders:read'), role('ADMIN')) } }, async () => 'open')
-  const error = await app.ready().then(() => null, (error: Error) => error)
+  const error = await app.ready().then(
+    () => null,
+    (error: Error) => error
+  )
   t.match(error, { code: 'SALLYPORT_AUTHORIZATION_POLICIES_INVALID' })
   t.strictSame(error?.message.replace('Invalid policies: ', '').split('; '), [
     'GET /acl: the policy asks the access control list, but the option acl is missing',
@@ -50,11 +60,14 @@ t.test('without anybody to fill the principal the plugin does not load', async t
   await t.rejects(async () => await app.register(authorization), { code: 'FST_ERR_PLUGIN_NOT_PRESENT_IN_INSTANCE' })
 })
 
-t.test('the plugin works alone, with the app\'s own principal', async t => {
+t.test("the plugin works alone, with the app's own principal", async t => {
   const app = Fastify()
   app.decorateRequest('principal', null)
   app.addHook('onRequest', async request => {
-    request.principal = request.headers['x-user'] === undefined ? null : principal({ subject: String(request.headers['x-user']), roles: ['CUSTOMER'] })
+    request.principal =
+      request.headers['x-user'] === undefined
+        ? null
+        : principal({ subject: String(request.headers['x-user']), roles: ['CUSTOMER'] })
   })
   await app.register(authorization)
   app.get('/orders', { config: { access: role('CUSTOMER') } }, async () => 'orders')
@@ -70,8 +83,13 @@ t.test('the plugin works alone, with the app\'s own principal', async t => {
 t.test('a policy changed behind the boot check cannot let an undecided request pass', async t => {
   const { app, callAs, events } = await testApp()
   const config: { access: Policy } = { access: role('ADMIN') }
-  app.get('/orders', { config }, async request => { t.fail('reached'); return request.url })
-  app.addHook('onRequest', async request => { request.routeOptions.config.access = owner('customer') })
+  app.get('/orders', { config }, async request => {
+    t.fail('reached')
+    return request.url
+  })
+  app.addHook('onRequest', async request => {
+    request.routeOptions.config.access = owner('customer')
+  })
   callAs(principal({ roles: ['ADMIN'] }))
   t.equal((await app.inject('/orders')).statusCode, 403)
   t.match(events(), [{ reason: 'resource-required' }])

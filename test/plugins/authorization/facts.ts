@@ -1,7 +1,7 @@
 import type { Principal } from '@sallyport/security-context'
 
 /** A principal with what a test does not care about filled in. */
-export function principal (facts: Partial<Principal> = {}): Principal {
+export function principal(facts: Partial<Principal> = {}): Principal {
   return {
     issuer: 'https://issuer.test',
     subject: 'alice',

@@ -1,5 +1,16 @@
 import t from 'tap'
-import { acl, actor, allOf, anyOf, attribute, authorizationMatrix, client, owner, role, scope } from '@sallyport/authorization'
+import {
+  acl,
+  actor,
+  allOf,
+  anyOf,
+  attribute,
+  authorizationMatrix,
+  client,
+  owner,
+  role,
+  scope
+} from '@sallyport/authorization'
 import { orderDatabase } from './database.ts'
 import { testApp } from './app.ts'
 
@@ -8,16 +19,31 @@ t.test('the matrix prints every route with its policy, in one order whatever ord
   const { app } = await testApp({ acl: { db } })
   const resource = async (): Promise<null> => null
   await app.register(async child => {
-    child.put('/orders/:orderId', { config: { access: allOf(scope('orders:write', 'orders:read'), anyOf(role('ADMIN', 'SUPPORT'), owner('customer'), acl('order', 'change', 'id'))), resource } }, async () => '')
+    child.put(
+      '/orders/:orderId',
+      {
+        config: {
+          access: allOf(
+            scope('orders:write', 'orders:read'),
+            anyOf(role('ADMIN', 'SUPPORT'), owner('customer'), acl('order', 'change', 'id'))
+          ),
+          resource
+        }
+      },
+      async () => ''
+    )
     child.get('/orders/:orderId', { config: { access: attribute('state', 'PLACED', null), resource } }, async () => '')
   })
   app.post('/tickets', { config: { access: anyOf(actor('order-service'), client('order-service')) } }, async () => '')
   app.get('/health', { config: { access: 'public' } }, async () => '')
   await app.ready()
-  t.equal(authorizationMatrix(app), `\
+  t.equal(
+    authorizationMatrix(app),
+    `\
 GET /health           public
 GET /orders/:orderId  attribute(state in ["PLACED",null])
 PUT /orders/:orderId  allOf(scope(orders:write & orders:read), anyOf(role(ADMIN | SUPPORT), owner(customer), acl(change on order id)))
 POST /tickets         anyOf(actor(order-service), client(order-service))
-`)
+`
+  )
 })

@@ -26,7 +26,12 @@ t.test('settings that were loaded before are the same in the app', async t => {
 
 t.test('a mistake fails the boot', async t => {
   const app = Fastify()
-  await t.rejects(async () => { await app.register(configuration, { schema, environment: { SALLYPORT_PORTT: '1' } }) }, { code: 'SALLYPORT_CONFIGURATION_INVALID', message: /SALLYPORT_PORTT[^]*issuer: is required/ })
+  await t.rejects(
+    async () => {
+      await app.register(configuration, { schema, environment: { SALLYPORT_PORTT: '1' } })
+    },
+    { code: 'SALLYPORT_CONFIGURATION_INVALID', message: /SALLYPORT_PORTT[^]*issuer: is required/ }
+  )
 })
 
 t.test('the README lists every error', async t => {

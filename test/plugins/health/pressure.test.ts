@@ -4,12 +4,22 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import t, { type Test } from 'tap'
 
 const LOAD: Pressure = { eventLoopDelay: 0, eventLoopUtilization: 0, heapUsedBytes: 0, rssBytes: 0 }
-const THRESHOLDS = { maxEventLoopDelayMs: 500, maxEventLoopUtilization: 0.98, maxHeapUsedBytes: 1000, maxRssBytes: 2000 }
+const THRESHOLDS = {
+  maxEventLoopDelayMs: 500,
+  maxEventLoopUtilization: 0.98,
+  maxHeapUsedBytes: 1000,
+  maxRssBytes: 2000
+}
 
 /** An app whose load the test decides: `measure` is the next sample. */
-async function start (t: Test, logger: FastifyServerOptions['logger'] = false): Promise<{ app: FastifyInstance, measure: (load: Partial<Pressure>) => Promise<void> }> {
+async function start(
+  t: Test,
+  logger: FastifyServerOptions['logger'] = false
+): Promise<{ app: FastifyInstance; measure: (load: Partial<Pressure>) => Promise<void> }> {
   const app = Fastify({ logger })
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(problemDetails)
   let load = LOAD
   let sample = async (): Promise<void> => {}
@@ -19,17 +29,37 @@ async function start (t: Test, logger: FastifyServerOptions['logger'] = false): 
       ...THRESHOLDS,
       retryAfterSeconds: 7,
       meter: { read: () => load },
-      schedule: run => { sample = run; return { stop: () => {} } }
+      schedule: run => {
+        sample = run
+        return { stop: () => {} }
+      }
     }
   })
   app.get('/', async () => ({ served: true }))
   app.get('/vital', { config: { pressureHandler: () => {} } }, async () => ({ served: true }))
-  app.get('/degraded', { config: { pressureHandler: (_request, reply, type) => { void reply.code(203); return { degraded: type } } } }, async () => ({ served: true }))
+  app.get(
+    '/degraded',
+    {
+      config: {
+        pressureHandler: (_request, reply, type) => {
+          void reply.code(203)
+          return { degraded: type }
+        }
+      }
+    },
+    async () => ({ served: true })
+  )
   await app.listen({ host: '127.0.0.1', port: 0 })
-  return { app, measure: async next => { load = { ...LOAD, ...next }; await sample() } }
+  return {
+    app,
+    measure: async next => {
+      load = { ...LOAD, ...next }
+      await sample()
+    }
+  }
 }
 
-async function overloaded (t: Test): Promise<FastifyInstance> {
+async function overloaded(t: Test): Promise<FastifyInstance> {
   const { app, measure } = await start(t)
   await measure({ heapUsedBytes: 1001 })
   return app
@@ -40,22 +70,37 @@ t.test('above a threshold requests are shed with 503 and Retry-After, as Problem
   const response = await app.inject('/')
   t.equal(response.statusCode, 503)
   t.equal(response.headers['retry-after'], '7')
-  t.same(response.json(), { type: 'about:blank', title: 'The service is overloaded', status: 503, code: 'SALLYPORT_HEALTH_OVERLOADED' })
+  t.same(response.json(), {
+    type: 'about:blank',
+    title: 'The service is overloaded',
+    status: 503,
+    code: 'SALLYPORT_HEALTH_OVERLOADED'
+  })
 })
 
 t.test('a flood that is shed is two lines in the log, its beginning and its end with the count', async t => {
-  const lines: Array<{ level: number, msg: string, shed?: number, type?: string }> = []
-  const { app, measure } = await start(t, { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } })
+  const lines: Array<{ level: number; msg: string; shed?: number; type?: string }> = []
+  const { app, measure } = await start(t, {
+    level: 'info',
+    stream: {
+      write: (line: string) => {
+        lines.push(JSON.parse(line))
+      }
+    }
+  })
   lines.length = 0
   await measure({ eventLoopDelay: 501 })
   for (let n = 0; n < 20; n++) await app.inject('/')
   await measure({})
   const told = lines.filter(({ msg }) => !/incoming request|request completed/.test(msg))
-  t.match(told, [{ msg: 'overloaded: requests are shed', type: 'eventLoopDelay' }, { msg: 'no longer overloaded', shed: 20 }])
+  t.match(told, [
+    { msg: 'overloaded: requests are shed', type: 'eventLoopDelay' },
+    { msg: 'no longer overloaded', shed: 20 }
+  ])
   t.equal(told.length, 2)
 })
 
-t.test('a route\'s own pressure handler decides for it', async t => {
+t.test("a route's own pressure handler decides for it", async t => {
   const app = await overloaded(t)
   t.same((await app.inject('/vital')).json(), { served: true })
   const degraded = await app.inject('/degraded')
@@ -87,7 +132,9 @@ t.test('each threshold sheds above it and not at it, and the next sample below e
 
 t.test('a meter without a sample yet measures no delay, so that a long boot sheds nothing', async t => {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   let delay = Number.POSITIVE_INFINITY
   const usage = { eventLoopUtilized: 0.5, heapUsed: 10, rssBytes: 20 }
   app.decorate('memoryUsage', () => ({ ...usage, eventLoopDelay: delay }))
@@ -99,7 +146,9 @@ t.test('a meter without a sample yet measures no delay, so that a long boot shed
 
 t.test('what is measured is this process', async t => {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   const meter = await openPressureMeter(app, 10)
   while (meter.read().rssBytes === 0) await new Promise(resolve => setImmediate(resolve))
   const { eventLoopDelay, eventLoopUtilization, heapUsedBytes, rssBytes } = meter.read()

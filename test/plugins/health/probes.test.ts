@@ -6,14 +6,24 @@ import t from 'tap'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 } as const
 
-async function start (t: import('tap').Test, options: HealthOptions = {}, routes: (app: FastifyInstance) => void = () => {}): Promise<{ app: FastifyInstance, probe: (name: string) => Promise<[number, unknown]> }> {
+async function start(
+  t: import('tap').Test,
+  options: HealthOptions = {},
+  routes: (app: FastifyInstance) => void = () => {}
+): Promise<{ app: FastifyInstance; probe: (name: string) => Promise<[number, unknown]> }> {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(health, { listener: LOOPBACK, ...options })
   routes(app)
   await app.listen(LOOPBACK)
   const origin = app.operations.listeningOrigin
-  return { app, probe: async name => fetch(`${origin}/health/${name}`).then(async response => [response.status, await response.json()]) }
+  return {
+    app,
+    probe: async name =>
+      fetch(`${origin}/health/${name}`).then(async response => [response.status, await response.json()])
+  }
 }
 
 const OK: [number, unknown] = [200, { status: 'ok' }]
@@ -29,7 +39,14 @@ t.test('a service that listens and whose checks pass is live, started and ready,
 
 t.test('P3: with a failing check it is alive and not ready, and nobody learns which check or why', async t => {
   let down = true
-  const { probe } = await start(t, { checks: { canaryDatabase: async () => { if (down) throw new Error('canary password') }, other: async () => {} } })
+  const { probe } = await start(t, {
+    checks: {
+      canaryDatabase: async () => {
+        if (down) throw new Error('canary password')
+      },
+      other: async () => {}
+    }
+  })
   t.same(await probe('live'), OK)
   t.same(await probe('startup'), OK)
   t.same(await probe('ready'), UNAVAILABLE)
@@ -37,32 +54,49 @@ t.test('P3: with a failing check it is alive and not ready, and nobody learns wh
   t.same(await probe('ready'), OK, 'ready again without a restart')
 })
 
-t.test('checks run in parallel, each with a deadline, and one that is under way is not started by another probe', async t => {
-  const calls: string[] = []
-  const together: (() => void)[] = []
-  const meet = (name: string) => async () => {
-    calls.push(name)
-    await new Promise<void>(resolve => {
-      together.push(resolve)
-      if (together.length === 2) for (const go of together) go()
-    })
-  }
-  const parallel = await start(t, { checks: { one: meet('one'), two: meet('two') } })
-  t.same(await parallel.probe('ready'), OK, 'either waits for the other')
+t.test(
+  'checks run in parallel, each with a deadline, and one that is under way is not started by another probe',
+  async t => {
+    const calls: string[] = []
+    const together: (() => void)[] = []
+    const meet = (name: string) => async () => {
+      calls.push(name)
+      await new Promise<void>(resolve => {
+        together.push(resolve)
+        if (together.length === 2) for (const go of together) go()
+      })
+    }
+    const parallel = await start(t, { checks: { one: meet('one'), two: meet('two') } })
+    t.same(await parallel.probe('ready'), OK, 'either waits for the other')
 
-  let hung = 0
-  const { probe } = await start(t, { checkTimeoutMs: 100, checks: { hangs: async () => { hung += 1; await new Promise(() => {}) }, throws: () => { throw new Error('sync') } } })
-  t.same(await Promise.all([probe('ready'), probe('ready')]), [UNAVAILABLE, UNAVAILABLE])
-  for (let i = 0; i < 5; i++) t.same(await probe('ready'), UNAVAILABLE)
-  t.equal(hung, 3, 'abandoned and started again, a bounded number of times')
-})
+    let hung = 0
+    const { probe } = await start(t, {
+      checkTimeoutMs: 100,
+      checks: {
+        hangs: async () => {
+          hung += 1
+          await new Promise(() => {})
+        },
+        throws: () => {
+          throw new Error('sync')
+        }
+      }
+    })
+    t.same(await Promise.all([probe('ready'), probe('ready')]), [UNAVAILABLE, UNAVAILABLE])
+    for (let i = 0; i < 5; i++) t.same(await probe('ready'), UNAVAILABLE)
+    t.equal(hung, 3, 'abandoned and started again, a bounded number of times')
+  }
+)
 
 t.test('before the main listener listens it is alive, but neither started nor ready', async t => {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(health, { listener: LOOPBACK })
   app.addHook('onReady', async () => {
-    const status = async (name: string): Promise<number> => (await fetch(`${app.operations.listeningOrigin}/health/${name}`)).status
+    const status = async (name: string): Promise<number> =>
+      (await fetch(`${app.operations.listeningOrigin}/health/${name}`)).status
     t.same([await status('live'), await status('startup'), await status('ready')], [200, 503, 503])
   })
   await app.listen(LOOPBACK)
@@ -70,12 +104,16 @@ t.test('before the main listener listens it is alive, but neither started nor re
 
 t.test('O1: readiness fails from the beginning of the close, while what is under way is finished', async t => {
   const gate: { open?: () => void } = {}
-  const entered = new Promise<void>(resolve => { gate.open = resolve })
+  const entered = new Promise<void>(resolve => {
+    gate.open = resolve
+  })
   const finish: { now?: () => void } = {}
   const { app, probe } = await start(t, {}, app => {
     app.get('/slow', async () => {
       gate.open?.()
-      await new Promise<void>(resolve => { finish.now = resolve })
+      await new Promise<void>(resolve => {
+        finish.now = resolve
+      })
       return { finished: true }
     })
   })
@@ -94,7 +132,9 @@ t.test('O1: readiness fails from the beginning of the close, while what is under
 })
 
 t.test('O1: draining fails readiness while new requests are served, and lets connections close (N7)', async t => {
-  const { app, probe } = await start(t, {}, app => { app.get('/', async () => ({})) })
+  const { app, probe } = await start(t, {}, app => {
+    app.get('/', async () => ({}))
+  })
   t.equal((await fetch(app.listeningOrigin)).headers.get('connection'), 'keep-alive')
   app.startDrain()
   t.same(await probe('ready'), UNAVAILABLE)
@@ -105,7 +145,14 @@ t.test('O1: draining fails readiness while new requests are served, and lets con
 
 t.test('a close that begins while checks run makes the probe fail', async t => {
   const finish: { now?: () => void } = {}
-  const { app, probe } = await start(t, { checks: { slow: async () => new Promise<void>(resolve => { finish.now = resolve }) } })
+  const { app, probe } = await start(t, {
+    checks: {
+      slow: async () =>
+        new Promise<void>(resolve => {
+          finish.now = resolve
+        })
+    }
+  })
   const answer = probe('ready')
   while (finish.now === undefined) await new Promise(setImmediate)
   app.startDrain()
@@ -115,18 +162,27 @@ t.test('a close that begins while checks run makes the probe fail', async t => {
 
 t.test('a taken port is a boot failure that says so', async t => {
   const taken = createServer().listen(0, '127.0.0.1')
-  t.after(() => { taken.close() })
+  t.after(() => {
+    taken.close()
+  })
   await once(taken, 'listening')
   const { port } = taken.address() as AddressInfo
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(health, { listener: { host: '127.0.0.1', port } })
-  await t.rejects(app.listen(LOOPBACK), { code: 'SALLYPORT_HEALTH_LISTENER', message: `The operations listener cannot listen on 127.0.0.1:${port}: the port is taken` })
+  await t.rejects(app.listen(LOOPBACK), {
+    code: 'SALLYPORT_HEALTH_LISTENER',
+    message: `The operations listener cannot listen on 127.0.0.1:${port}: the port is taken`
+  })
 })
 
 t.test('without a listener the routes exist, for inject, and nothing listens', async t => {
   const app = Fastify()
-  t.after(async () => { await app.close() })
+  t.after(async () => {
+    await app.close()
+  })
   await app.register(health)
   await app.ready()
   t.equal((await app.operations.inject('/health/live')).statusCode, 200)

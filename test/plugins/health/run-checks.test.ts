@@ -4,15 +4,29 @@ import { createCheckRunner } from '../../../plugins/health/src/run-checks.ts'
 const TIMEOUT_MS = 5
 
 /** A check of which the test ends each run itself. */
-function byHand (): { check: () => Promise<void>, runs: Array<{ pass: () => void }> } {
+function byHand(): { check: () => Promise<void>; runs: Array<{ pass: () => void }> } {
   const runs: Array<{ pass: () => void }> = []
-  return { runs, check: async () => await new Promise<void>(resolve => { runs.push({ pass: resolve }) }) }
+  return {
+    runs,
+    check: async () =>
+      await new Promise<void>(resolve => {
+        runs.push({ pass: resolve })
+      })
+  }
 }
 
 t.test('a check that hung is abandoned after its deadline and started again, and readiness recovers', async t => {
   let hangs = true
   let starts = 0
-  const run = createCheckRunner({ database: async () => { starts++; if (hangs) await new Promise(() => {}) } }, TIMEOUT_MS)
+  const run = createCheckRunner(
+    {
+      database: async () => {
+        starts++
+        if (hangs) await new Promise(() => {})
+      }
+    },
+    TIMEOUT_MS
+  )
   t.match((await run()).get('database'), { message: /no answer within/ })
   hangs = false
   t.equal((await run()).size, 0)
@@ -26,22 +40,28 @@ t.test('probes that come while a check is under way share it', async t => {
   await new Promise(setImmediate)
   t.equal(runs.length, 1)
   runs[0]?.pass()
-  t.strictSame((await Promise.all(probes)).map(({ size }) => size), [0, 0, 0])
+  t.strictSame(
+    (await Promise.all(probes)).map(({ size }) => size),
+    [0, 0, 0]
+  )
 })
 
-t.test('of runs that do not end there are three, however many probes come; the next one follows ten deadlines later', async t => {
-  const { check, runs } = byHand()
-  let nowMs = 0
-  const run = createCheckRunner({ database: check }, TIMEOUT_MS, () => nowMs)
-  for (let i = 0; i < 20; i++) t.equal((await run()).size, 1)
-  t.equal(runs.length, 3)
-  t.match((await run()).get('database'), { message: '3 earlier runs of this check have not ended' })
-  nowMs = 10 * TIMEOUT_MS
-  await run()
-  t.equal(runs.length, 4)
-  await run()
-  t.equal(runs.length, 4, 'and not at once again')
-})
+t.test(
+  'of runs that do not end there are three, however many probes come; the next one follows ten deadlines later',
+  async t => {
+    const { check, runs } = byHand()
+    let nowMs = 0
+    const run = createCheckRunner({ database: check }, TIMEOUT_MS, () => nowMs)
+    for (let i = 0; i < 20; i++) t.equal((await run()).size, 1)
+    t.equal(runs.length, 3)
+    t.match((await run()).get('database'), { message: '3 earlier runs of this check have not ended' })
+    nowMs = 10 * TIMEOUT_MS
+    await run()
+    t.equal(runs.length, 4)
+    await run()
+    t.equal(runs.length, 4, 'and not at once again')
+  }
+)
 
 t.test('an abandoned run that ends makes room, and its late success is nobody’s', async t => {
   const { check, runs } = byHand()
@@ -54,6 +74,14 @@ t.test('an abandoned run that ends makes room, and its late success is nobody’
 })
 
 t.test('a check that throws at once fails alone', async t => {
-  const run = createCheckRunner({ throws: () => { throw new Error('sync') }, passes: async () => {} }, TIMEOUT_MS)
+  const run = createCheckRunner(
+    {
+      throws: () => {
+        throw new Error('sync')
+      },
+      passes: async () => {}
+    },
+    TIMEOUT_MS
+  )
   t.strictSame([...(await run()).keys()], ['throws'])
 })

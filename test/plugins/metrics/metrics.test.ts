@@ -11,7 +11,10 @@ import metrics, { type MetricsOptions } from '@sallyport/metrics'
 
 const SECRET = 'eyJhbGciOiJFUzI1NiJ9.c2VjcmV0.c2ln'
 
-async function measuredApp (t: Test, options: MetricsOptions = {}): Promise<{ app: FastifyInstance, operations: FastifyInstance, scrape: () => Promise<string> }> {
+async function measuredApp(
+  t: Test,
+  options: MetricsOptions = {}
+): Promise<{ app: FastifyInstance; operations: FastifyInstance; scrape: () => Promise<string> }> {
   const app = Fastify()
   const operations = Fastify()
   t.teardown(() => Promise.all([app.close(), operations.close()]))
@@ -21,7 +24,11 @@ async function measuredApp (t: Test, options: MetricsOptions = {}): Promise<{ ap
 }
 
 /** The samples of a metric, without comments, buckets and sums. */
-const counts = (exposition: string, name: string): string[] => exposition.split('\n').filter(line => line.startsWith(name)).sort()
+const counts = (exposition: string, name: string): string[] =>
+  exposition
+    .split('\n')
+    .filter(line => line.startsWith(name))
+    .sort()
 const DURATION = 'http_server_request_duration_seconds_count'
 const duration = (method: string, route: string, status: number, errorType: string, count: number): string =>
   `${DURATION}{http_request_method="${method}",http_route="${route}",http_response_status_code="${status}",error_type="${errorType}"} ${count}`
@@ -31,10 +38,18 @@ t.test('requests are measured by method, route pattern, status and error type', 
   const OutageError = createError('SALLYPORT_TEST_OUTAGE', 'outage', 503)
   app.get('/orders/:orderId', async () => 'order')
   app.post('/orders', async (_request, reply) => await reply.code(201).send('made'))
-  app.get('/refused', async () => { throw createError('SALLYPORT_TEST_REFUSED', 'no', 403)() })
-  app.get('/outage', async () => { throw new OutageError() })
-  app.get('/database', async () => { throw Object.assign(new Error(`relation ${SECRET}`), { code: SECRET }) })
-  for (const url of ['/orders/1', '/orders/2', '/refused', '/outage', '/database']) await app.inject({ url, headers: { authorization: `Bearer ${SECRET}` } })
+  app.get('/refused', async () => {
+    throw createError('SALLYPORT_TEST_REFUSED', 'no', 403)()
+  })
+  app.get('/outage', async () => {
+    throw new OutageError()
+  })
+  app.get('/database', async () => {
+    throw Object.assign(new Error(`relation ${SECRET}`), { code: SECRET })
+  })
+  for (const url of ['/orders/1', '/orders/2', '/refused', '/outage', '/database']) {
+    await app.inject({ url, headers: { authorization: `Bearer ${SECRET}` } })
+  }
   await app.inject({ method: 'HEAD', url: '/orders/1' })
   await app.inject({ method: 'POST', url: '/orders' })
   const exposed = await operations.inject('/metrics')
@@ -61,7 +76,10 @@ t.test('five hundred random paths make one series', async t => {
     await app.inject(`/${randomBytes(8).toString('hex')}/${request}`)
     await app.inject(`/items/${randomBytes(8).toString('hex')}`)
   }
-  t.strictSame(counts(await scrape(), DURATION), [duration('GET', '/items/:id', 200, '', 500), duration('GET', 'unmatched', 404, '', 500)])
+  t.strictSame(counts(await scrape(), DURATION), [
+    duration('GET', '/items/:id', 200, '', 500),
+    duration('GET', 'unmatched', 404, '', 500)
+  ])
 })
 
 t.test('methods that are not known share one label', async t => {
@@ -70,16 +88,24 @@ t.test('methods that are not known share one label', async t => {
   app.route({ method: 'PROPFIND' as HTTPMethods, url: '/files', handler: async () => 'files' })
   for (const method of ['PROPFIND', 'MKCOL', 'PURGE']) await app.inject({ method: method as 'GET', url: '/files' })
   const exposed = await scrape()
-  t.strictSame(counts(exposed, DURATION), [duration('_OTHER', '/files', 200, '', 1), duration('_OTHER', 'unmatched', 404, '', 2)])
+  t.strictSame(counts(exposed, DURATION), [
+    duration('_OTHER', '/files', 200, '', 1),
+    duration('_OTHER', 'unmatched', 404, '', 2)
+  ])
 })
 
-t.test('security events are counted by stage, outcome and reason, each request\'s once', async t => {
+t.test("security events are counted by stage, outcome and reason, each request's once", async t => {
   const { app, scrape } = await measuredApp(t)
   const events: Record<string, SecurityEvent[]> = {
-    '/denied': [{ stage: 'authentication', outcome: 'success', reason: 'bearer' }, { stage: 'authorization', outcome: 'denied', reason: 'role-missing', detail: { token: SECRET } }],
+    '/denied': [
+      { stage: 'authentication', outcome: 'success', reason: 'bearer' },
+      { stage: 'authorization', outcome: 'denied', reason: 'role-missing', detail: { token: SECRET } }
+    ],
     '/odd': [{ stage: 'authentication', outcome: 'denied', reason: SECRET }]
   }
-  app.get('/*', async request => { request.securityEvents.push(...events[request.url] ?? []) })
+  app.get('/*', async request => {
+    request.securityEvents.push(...(events[request.url] ?? []))
+  })
   await app.inject('/denied')
   await app.inject('/denied')
   await app.inject('/odd')
@@ -96,7 +122,9 @@ t.test('reasons without end do not make series without end', async t => {
   const { app, scrape } = await measuredApp(t)
   let next = 0
   app.get('/', async request => {
-    for (let event = 0; event < 100; event++) request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: `reason-${next++}` })
+    for (let event = 0; event < 100; event++) {
+      request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: `reason-${next++}` })
+    }
   })
   for (let request = 0; request < 6; request++) await app.inject('/')
   const samples = counts(await scrape(), 'sallyport_security_events_total')
@@ -156,7 +184,14 @@ t.test('the process is measured, and two apps in one process keep their requests
   await first.app.inject('/first')
   await second.app.inject('/second')
   const exposed = await first.scrape()
-  for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds', 'nodejs_heap_size_used_bytes']) t.match(exposed, `\n${name} `)
+  for (const name of [
+    'process_cpu_seconds_total',
+    'process_resident_memory_bytes',
+    'nodejs_eventloop_lag_seconds',
+    'nodejs_heap_size_used_bytes'
+  ]) {
+    t.match(exposed, `\n${name} `)
+  }
   t.notMatch(exposed, '/second')
   t.notMatch(exposed, 'http_request_summary')
   t.notMatch(await second.scrape(), /process_cpu|\/first/)
@@ -181,11 +216,11 @@ t.test('scrapes of the measured app itself are not measured', async t => {
   t.strictSame(counts((await app.inject('/metrics')).body, DURATION), [])
 })
 
-t.test('what ran before the plugin\'s own hooks is part of the duration', async t => {
+t.test("what ran before the plugin's own hooks is part of the duration", async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   const BEFORE_MS = 5
-  app.addHook('onRequest', function waitBeforehand (_request, _reply, next) {
+  app.addHook('onRequest', function waitBeforehand(_request, _reply, next) {
     const startedAt = performance.now()
     while (performance.now() - startedAt < BEFORE_MS);
     next()
@@ -193,6 +228,7 @@ t.test('what ran before the plugin\'s own hooks is part of the duration', async 
   await app.register(metrics, { processMetrics: false })
   app.get('/', async () => 'ok')
   await app.inject('/')
-  const [, sum] = /^http_server_request_duration_seconds_sum\{.*\} (\S+)$/m.exec(await app.metricsRegistry.metrics()) ?? []
+  const [, sum] =
+    /^http_server_request_duration_seconds_sum\{.*\} (\S+)$/m.exec(await app.metricsRegistry.metrics()) ?? []
   t.ok(Number(sum) >= BEFORE_MS / 1000, `${sum} s`)
 })

@@ -5,10 +5,14 @@ import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { createPeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 
-interface Peer { readonly origin: string, readonly requests: string[], readonly held: ServerResponse[] }
+interface Peer {
+  readonly origin: string
+  readonly requests: string[]
+  readonly held: ServerResponse[]
+}
 
 /** A peer on a real socket that keeps every request until the test answers it. */
-async function hangingPeer (t: Test): Promise<Peer> {
+async function hangingPeer(t: Test): Promise<Peer> {
   const requests: string[] = []
   const held: ServerResponse[] = []
   const server = createServer((request: IncomingMessage, response) => {
@@ -19,24 +23,33 @@ async function hangingPeer (t: Test): Promise<Peer> {
   return { origin: await listening(t, server), requests, held, ...{ server } }
 }
 
-async function listening (t: Test, server: Server | ReturnType<typeof createTcpServer>): Promise<string> {
+async function listening(t: Test, server: Server | ReturnType<typeof createTcpServer>): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => new Promise<void>(resolve => {
-    server.close(() => { resolve() })
-    if ('closeAllConnections' in server) server.closeAllConnections()
-  }))
+  t.after(
+    () =>
+      new Promise<void>(resolve => {
+        server.close(() => {
+          resolve()
+        })
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      })
+  )
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-function agentFor (t: Test, options: Partial<PeerAgentOptions> = {}) {
+function agentFor(t: Test, options: Partial<PeerAgentOptions> = {}) {
   const agent = createPeerAgent({ ca: '', connections: 2, maxQueued: 3, ...options })
   t.after(() => agent.destroy())
   return agent
 }
 
-async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => { setTimeout(resolve, 2) })
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise(resolve => {
+      setTimeout(resolve, 2)
+    })
+  }
 }
 
 t.test('calls past the connections wait in a bounded queue, and one more is refused at once', async t => {
@@ -106,31 +119,46 @@ t.test('a hung origin holds up no call of another', async t => {
 
 t.test('an answer that came before the request could be sent whole is read, although the next write fails', async t => {
   let closed: Promise<unknown> = Promise.resolve()
-  const origin = await listening(t, createTcpServer(socket => {
-    closed = once(socket, 'close')
-    socket.on('error', () => {})
-    socket.once('data', () => {
-      // Unread data makes the close a reset: the next write of the client fails.
-      socket.pause()
-      socket.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge', () => socket.destroy())
+  const origin = await listening(
+    t,
+    createTcpServer(socket => {
+      closed = once(socket, 'close')
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        // Unread data makes the close a reset: the next write of the client fails.
+        socket.pause()
+        socket.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge', () =>
+          socket.destroy()
+        )
+      })
     })
-  }))
+  )
   const agent = agentFor(t)
-  async function * body () {
+  async function* body() {
     yield Buffer.alloc(512 * 1024)
     // Written in the turn in which the connection was reset, before anything of the answer was read.
     await closed
     for (let part = 0; part < 8; part++) yield Buffer.alloc(64 * 1024)
   }
   for (let round = 0; round < 50; round++) {
-    const answer = await agent.request({ origin, path: '/', method: 'POST', body: Readable.from(body(), { objectMode: false }) })
+    const answer = await agent.request({
+      origin,
+      path: '/',
+      method: 'POST',
+      body: Readable.from(body(), { objectMode: false })
+    })
     t.equal(answer.statusCode, 413, `round ${round}`)
     t.equal(await answer.body.text(), 'large')
   }
 })
 
 t.test('a peer that closes without an answer is still an error', async t => {
-  const origin = await listening(t, createTcpServer((socket: Socket) => { socket.on('error', () => {}).once('data', () => socket.resetAndDestroy()) }))
+  const origin = await listening(
+    t,
+    createTcpServer((socket: Socket) => {
+      socket.on('error', () => {}).once('data', () => socket.resetAndDestroy())
+    })
+  )
   const agent = agentFor(t)
   await t.rejects(agent.request({ origin, path: '/', method: 'POST', body: Buffer.alloc(1024 * 1024) }))
   t.same(agent.counts(), { [origin]: { running: 0, waiting: 0 } })

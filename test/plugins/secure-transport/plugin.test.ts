@@ -1,18 +1,30 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
-import secureTransport, { createPeerAgent, errors, refuseInsecureRuntime, serverLimits, serverOptions, serverTls } from '@sallyport/secure-transport'
+import secureTransport, {
+  createPeerAgent,
+  errors,
+  refuseInsecureRuntime,
+  serverLimits,
+  serverOptions,
+  serverTls
+} from '@sallyport/secure-transport'
 import securityContext, { type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { makeAuthority } from '../../support/certificates.ts'
 import { errorsTableEquals } from '../../support/errors-table.ts'
 
-async function listen (t: Test, options: object = {}): Promise<{ app: FastifyInstance, port: number, events: SecurityEvent[] }> {
+async function listen(
+  t: Test,
+  options: object = {}
+): Promise<{ app: FastifyInstance; port: number; events: SecurityEvent[] }> {
   const app = Fastify({ ...serverOptions(null), forceCloseConnections: true })
   const events: SecurityEvent[] = []
   await app.register(securityContext)
   await app.register(secureTransport, options)
-  app.addHook('onResponse', async request => { events.push(...request.securityEvents) })
+  app.addHook('onResponse', async request => {
+    events.push(...request.securityEvents)
+  })
   app.post('/', async () => 'ok')
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(async () => app.close())
@@ -20,10 +32,14 @@ async function listen (t: Test, options: object = {}): Promise<{ app: FastifyIns
 }
 
 /** Sends bytes and returns everything that came back. */
-async function exchange (port: number, lines: readonly string[]): Promise<string> {
+async function exchange(port: number, lines: readonly string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let received = ''
-  socket.on('data', chunk => { received += chunk.toString() }).on('error', () => {})
+  socket
+    .on('data', chunk => {
+      received += chunk.toString()
+    })
+    .on('error', () => {})
   socket.write([...lines, '', ''].join('\r\n'))
   await once(socket, 'close')
   return received
@@ -33,19 +49,39 @@ const HEAD = ['POST / HTTP/1.1', 'Connection: close']
 
 t.test('a request with each header once passes', async t => {
   const { port, events } = await listen(t)
-  t.match(await exchange(port, [...HEAD, 'Host: a', 'Authorization: Bearer x', 'Content-Length: 0', 'Cookie: a=b', 'Accept: a', 'Accept: b']), /^HTTP\/1.1 200 /)
+  t.match(
+    await exchange(port, [
+      ...HEAD,
+      'Host: a',
+      'Authorization: Bearer x',
+      'Content-Length: 0',
+      'Cookie: a=b',
+      'Accept: a',
+      'Accept: b'
+    ]),
+    /^HTTP\/1.1 200 /
+  )
   t.same(events, [])
 })
 
-t.test('G-05: two Authorization, Host, Content-Type or Cookie headers are refused with 400 in any spelling', async t => {
-  for (const header of ['authorization', 'host', 'content-type', 'cookie']) {
-    const { port, events } = await listen(t)
-    const lines = [...HEAD, ...(header === 'host' ? [] : ['Host: a']), `${header}: text/plain`, `${header.toUpperCase()}: text/plain`, 'Content-Length: 0']
-    const answer = await exchange(port, lines)
-    t.match(answer, /^HTTP\/1.1 400 [^]*SALLYPORT_TRANSPORT_HEADER_DUPLICATE/, header)
-    t.same(events, [{ stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } }])
+t.test(
+  'G-05: two Authorization, Host, Content-Type or Cookie headers are refused with 400 in any spelling',
+  async t => {
+    for (const header of ['authorization', 'host', 'content-type', 'cookie']) {
+      const { port, events } = await listen(t)
+      const lines = [
+        ...HEAD,
+        ...(header === 'host' ? [] : ['Host: a']),
+        `${header}: text/plain`,
+        `${header.toUpperCase()}: text/plain`,
+        'Content-Length: 0'
+      ]
+      const answer = await exchange(port, lines)
+      t.match(answer, /^HTTP\/1.1 400 [^]*SALLYPORT_TRANSPORT_HEADER_DUPLICATE/, header)
+      t.same(events, [{ stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } }])
+    }
   }
-})
+)
 
 t.test('G-05: two Content-Length headers are refused with 400', async t => {
   const { port } = await listen(t)
@@ -56,7 +92,10 @@ t.test('G-07: more header lines than allowed are refused with 431, and so is a h
   const { port, events } = await listen(t, { maxHeaderCount: 10 })
   const many = Array.from({ length: 8 }, (_, index) => `X-${index}: 1`)
   t.match(await exchange(port, [...HEAD, 'Host: a', ...many]), /^HTTP\/1.1 200 /)
-  t.match(await exchange(port, [...HEAD, 'Host: a', ...many, 'Y: 1']), /^HTTP\/1.1 431 [^]*SALLYPORT_TRANSPORT_HEADERS_TOO_MANY/)
+  t.match(
+    await exchange(port, [...HEAD, 'Host: a', ...many, 'Y: 1']),
+    /^HTTP\/1.1 431 [^]*SALLYPORT_TRANSPORT_HEADERS_TOO_MANY/
+  )
   t.same(events, [{ stage: 'hygiene', outcome: 'denied', reason: 'too-many-headers', detail: { count: 11 } }])
   t.match(await exchange(port, [...HEAD, 'Host: a', `X: ${'x'.repeat(serverLimits.maxHeaderSize)}`]), /^HTTP\/1.1 431 /)
 })
@@ -64,16 +103,26 @@ t.test('G-07: more header lines than allowed are refused with 431, and so is a h
 t.test('G-09: the limits against slow requests are in force on the server', async t => {
   const { app } = await listen(t)
   const { requestTimeout, headersTimeout, keepAliveTimeout } = app.server
-  t.same({ requestTimeout, headersTimeout, keepAliveTimeout }, { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 })
+  t.same(
+    { requestTimeout, headersTimeout, keepAliveTimeout },
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }
+  )
 })
 
 t.test('G-09: headers that do not end are cut', async t => {
-  const app = Fastify({ ...serverOptions(null, { headersTimeout: 50, connectionsCheckingInterval: 10 }), forceCloseConnections: true })
+  const app = Fastify({
+    ...serverOptions(null, { headersTimeout: 50, connectionsCheckingInterval: 10 }),
+    forceCloseConnections: true
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(async () => app.close())
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   let received = ''
-  socket.on('data', chunk => { received += chunk.toString() }).write('GET / HTTP/1.1\r\nHost: a\r\n')
+  socket
+    .on('data', chunk => {
+      received += chunk.toString()
+    })
+    .write('GET / HTTP/1.1\r\nHost: a\r\n')
   await once(socket, 'close')
   t.match(received, /^HTTP\/1.1 408 /)
 })
@@ -86,7 +135,9 @@ t.test('G-09: a body that does not end is cut', async t => {
   t.after(async () => app.close())
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   let received = ''
-  socket.on('data', chunk => { received += chunk.toString() })
+  socket.on('data', chunk => {
+    received += chunk.toString()
+  })
   socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nhalf')
   await once(socket, 'close')
   t.match(received, /^HTTP\/1.1 408 /)
@@ -100,8 +151,15 @@ t.test('Strict-Transport-Security is on responses over TLS only, whatever a forw
   await app.register(secureTransport)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const agent = createPeerAgent({ ca: authority.certificate, addresses: { localhost: '127.0.0.1' } })
-  t.after(async () => { await agent.close(); await app.close() })
-  const { headers } = await agent.request({ origin: `https://localhost:${(app.server.address() as AddressInfo).port}`, path: '/missing', method: 'GET' })
+  t.after(async () => {
+    await agent.close()
+    await app.close()
+  })
+  const { headers } = await agent.request({
+    origin: `https://localhost:${(app.server.address() as AddressInfo).port}`,
+    path: '/missing',
+    method: 'GET'
+  })
   t.equal(headers['strict-transport-security'], 'max-age=31536000')
 
   const plain = Fastify({ trustProxy: true })
@@ -115,25 +173,55 @@ t.test('it works in a bare app that has its own slots', async t => {
   const app = Fastify()
   app.decorateRequest('principal', null)
   app.decorateRequest('securityEvents')
-  app.addHook('onRequest', async request => { request.securityEvents = [] })
+  app.addHook('onRequest', async request => {
+    request.securityEvents = []
+  })
   await app.register(secureTransport)
   app.get('/', async () => 'ok')
   t.equal((await app.inject('/')).statusCode, 200)
 })
 
 t.test('without the slot for security events the boot fails', async t => {
-  await t.rejects(async () => { await Fastify().register(secureTransport) }, { code: 'FST_ERR_PLUGIN_NOT_PRESENT_IN_INSTANCE' })
+  await t.rejects(
+    async () => {
+      await Fastify().register(secureTransport)
+    },
+    { code: 'FST_ERR_PLUGIN_NOT_PRESENT_IN_INSTANCE' }
+  )
 })
 
 t.test('T-02, P1: a process whose TLS verification or HTTP parsing is weakened does not run', async t => {
   const code = 'SALLYPORT_TRANSPORT_RUNTIME_INSECURE'
-  t.doesNotThrow(() => refuseInsecureRuntime({ NODE_OPTIONS: '--max-old-space-size=100 --conditions=x', NODE_TLS_REJECT_UNAUTHORIZED: '1' }, ['--conditions=x']))
-  t.throws(() => refuseInsecureRuntime({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, []), { code, message: /NODE_TLS_REJECT_UNAUTHORIZED=0/ })
-  for (const flag of ['--insecure-http-parser', '--insecure_http_parser', '--tls-min-v1.0', '--tls-min-v1.1', '--tls-keylog=/tmp/keys', '--security-revert=CVE-2023-46809']) {
+  t.doesNotThrow(() =>
+    refuseInsecureRuntime(
+      { NODE_OPTIONS: '--max-old-space-size=100 --conditions=x', NODE_TLS_REJECT_UNAUTHORIZED: '1' },
+      ['--conditions=x']
+    )
+  )
+  t.throws(() => refuseInsecureRuntime({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, []), {
+    code,
+    message: /NODE_TLS_REJECT_UNAUTHORIZED=0/
+  })
+  for (const flag of [
+    '--insecure-http-parser',
+    '--insecure_http_parser',
+    '--tls-min-v1.0',
+    '--tls-min-v1.1',
+    '--tls-keylog=/tmp/keys',
+    '--security-revert=CVE-2023-46809'
+  ]) {
     t.throws(() => refuseInsecureRuntime({}, [flag]), { code }, flag)
-    t.throws(() => refuseInsecureRuntime({ NODE_OPTIONS: `--max-old-space-size=100 ${flag}` }, []), { code, message: /in NODE_OPTIONS/ }, `NODE_OPTIONS ${flag}`)
+    t.throws(
+      () => refuseInsecureRuntime({ NODE_OPTIONS: `--max-old-space-size=100 ${flag}` }, []),
+      { code, message: /in NODE_OPTIONS/ },
+      `NODE_OPTIONS ${flag}`
+    )
   }
-  t.throws(() => refuseInsecureRuntime({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, ['--tls-min-v1.0']), { message: /REJECT_UNAUTHORIZED=0 .*; --tls-min-v1.0/ }, 'all at once')
+  t.throws(
+    () => refuseInsecureRuntime({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, ['--tls-min-v1.0']),
+    { message: /REJECT_UNAUTHORIZED=0 .*; --tls-min-v1.0/ },
+    'all at once'
+  )
 })
 
 t.test('the README lists every error', async t => {

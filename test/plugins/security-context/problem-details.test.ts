@@ -3,7 +3,7 @@ import createError from '@fastify/error'
 import t from 'tap'
 import { problemDetails } from '@sallyport/security-context'
 
-async function appWith (add: (app: FastifyInstance) => void): Promise<FastifyInstance> {
+async function appWith(add: (app: FastifyInstance) => void): Promise<FastifyInstance> {
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
   await app.register(problemDetails)
   add(app)
@@ -12,7 +12,11 @@ async function appWith (add: (app: FastifyInstance) => void): Promise<FastifyIns
 
 t.test('an error of ours is answered with its code, status, text and headers', async t => {
   const Refused = createError('SALLYPORT_TEST_REFUSED', 'No', 401)
-  const app = await appWith(app => app.get('/', async () => { throw Object.assign(new Refused(), { headers: { 'www-authenticate': 'Bearer' } }) }))
+  const app = await appWith(app =>
+    app.get('/', async () => {
+      throw Object.assign(new Refused(), { headers: { 'www-authenticate': 'Bearer' } })
+    })
+  )
   const answer = await app.inject('/')
   t.equal(answer.statusCode, 401)
   t.equal(answer.headers['www-authenticate'], 'Bearer')
@@ -21,9 +25,18 @@ t.test('an error of ours is answered with its code, status, text and headers', a
 })
 
 t.test('an unexpected error tells the caller nothing', async t => {
-  const app = await appWith(app => app.get('/', async () => { throw new Error('password is hunter2') }))
+  const app = await appWith(app =>
+    app.get('/', async () => {
+      throw new Error('password is hunter2')
+    })
+  )
   const answer = await app.inject('/')
-  t.strictSame(answer.json(), { type: 'about:blank', title: 'Internal Server Error', status: 500, code: 'SALLYPORT_CONTEXT_INTERNAL' })
+  t.strictSame(answer.json(), {
+    type: 'about:blank',
+    title: 'Internal Server Error',
+    status: 500,
+    code: 'SALLYPORT_CONTEXT_INTERNAL'
+  })
 })
 
 t.test('an invalid request is 400 without the value that was wrong', async t => {

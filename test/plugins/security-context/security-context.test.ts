@@ -3,7 +3,18 @@ import t from 'tap'
 import securityContext, { currentPrincipal, currentRequest, type Principal } from '@sallyport/security-context'
 
 const principalOf = (subject: string): Principal => ({
-  issuer: null, subject, clientId: null, roles: [], scopes: [], audience: null, sessionId: null, tokenId: null, actor: null, issuedAtSeconds: null, expiresAtSeconds: null, claims: {}
+  issuer: null,
+  subject,
+  clientId: null,
+  roles: [],
+  scopes: [],
+  audience: null,
+  sessionId: null,
+  tokenId: null,
+  actor: null,
+  issuedAtSeconds: null,
+  expiresAtSeconds: null,
+  claims: {}
 })
 
 t.test('a bare app gets empty slots, and each request its own events', async t => {
@@ -12,7 +23,12 @@ t.test('a bare app gets empty slots, and each request its own events', async t =
   await app.register(securityContext)
   app.get('/', async request => {
     request.securityEvents.push({ stage: 'authentication', outcome: 'success', reason: 'test' })
-    return { principal: request.principal, accessToken: request.accessToken, events: request.securityEvents.length, traceId: request.traceId }
+    return {
+      principal: request.principal,
+      accessToken: request.accessToken,
+      events: request.securityEvents.length,
+      traceId: request.traceId
+    }
   })
   const first = (await app.inject('/')).json()
   const second = (await app.inject('/')).json()
@@ -27,7 +43,8 @@ t.test('the trace id of a well-formed traceparent is taken over, any other is re
   await app.register(securityContext)
   app.get('/', async request => request.traceId)
   const traceId = '0af7651916cd43dd8448eb211c80319c'
-  const ask = async (traceparent: string): Promise<string> => (await app.inject({ url: '/', headers: { traceparent } })).body
+  const ask = async (traceparent: string): Promise<string> =>
+    (await app.inject({ url: '/', headers: { traceparent } })).body
   t.equal(await ask(`00-${traceId}-b7ad6b7169203331-01`), traceId)
   t.not(await ask(`00-${'0'.repeat(32)}-b7ad6b7169203331-01`), '0'.repeat(32))
   t.match(await ask('../../etc/passwd'), /^[0-9a-f]{32}$/)
@@ -39,7 +56,9 @@ t.test('deep code finds the principal of its own request when many interleave', 
   await app.register(securityContext)
   let arrived = 0
   let open: () => void = () => {}
-  const gate = new Promise<void>(resolve => { open = resolve })
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
   app.get('/:subject', async request => {
     const { subject } = request.params as { subject: string }
     request.principal = principalOf(subject)
@@ -48,7 +67,10 @@ t.test('deep code finds the principal of its own request when many interleave', 
     return { deep: currentPrincipal()?.subject, id: currentRequest()?.id === request.id }
   })
   const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => app.inject(`/user-${n}`)))
-  t.strictSame(answers.map(answer => answer.json()), Array.from({ length: 50 }, (_, n) => ({ deep: `user-${n}`, id: true })))
+  t.strictSame(
+    answers.map(answer => answer.json()),
+    Array.from({ length: 50 }, (_, n) => ({ deep: `user-${n}`, id: true }))
+  )
   t.equal(currentPrincipal(), null, 'outside a request there is none')
 })
 

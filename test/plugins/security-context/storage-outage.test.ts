@@ -6,7 +6,8 @@ import { errorsTableEquals } from '../../support/errors-table.ts'
 
 const failed = (message: string, members: object = {}): Error => Object.assign(new Error(message), members)
 const answered = (code: string): Error => failed(`select 1 - ${code}`, { code, severity: 'ERROR' })
-const socket = (code: string, syscall = 'connect'): Error => failed(`${syscall} ${code} 127.0.0.1:5432`, { code, syscall })
+const socket = (code: string, syscall = 'connect'): Error =>
+  failed(`${syscall} ${code} 127.0.0.1:5432`, { code, syscall })
 
 /** What a database without an answer looks like to its user. */
 const OUTAGES: Readonly<Record<string, Error>> = {
@@ -24,10 +25,14 @@ const OUTAGES: Readonly<Record<string, Error>> = {
   'its certificate is past its end': failed('certificate has expired', { code: 'CERT_HAS_EXPIRED' }),
   'its certificate is of another name': failed('Hostname mismatch', { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }),
   'it speaks no TLS': failed('The server does not support SSL connections'),
-  'the pool is full': Object.assign(new Error('Knex: Timeout acquiring a connection. The pool is probably full.'), { name: 'KnexTimeoutError' }),
+  'the pool is full': Object.assign(new Error('Knex: Timeout acquiring a connection. The pool is probably full.'), {
+    name: 'KnexTimeoutError'
+  }),
   'the pool is closed': failed('Unable to acquire a connection'),
   'the connection was lost in a query': failed('select 1 - Connection terminated unexpectedly'),
-  'the connection was lost before the query': failed('BEGIN; - Client has encountered a connection error and is not queryable'),
+  'the connection was lost before the query': failed(
+    'BEGIN; - Client has encountered a connection error and is not queryable'
+  ),
   'connecting took too long': failed('timeout expired'),
   'the disk is full (53100)': answered('53100'),
   'out of memory (53200)': answered('53200'),
@@ -53,7 +58,10 @@ const OTHERS: Readonly<Record<string, unknown>> = {
   'a transaction that failed before (25P02)': answered('25P02'),
   'a file that is missing': socket('ENOENT', 'open'),
   'an error that has a status': Object.assign(socket('ECONNREFUSED'), { statusCode: 502 }),
-  'an error of ours about another connection': Object.assign(new (createError('SALLYPORT_TOKEN_UPSTREAM_FAILED', 'x', 502))(), { cause: socket('ECONNREFUSED') }),
+  'an error of ours about another connection': Object.assign(
+    new (createError('SALLYPORT_TOKEN_UPSTREAM_FAILED', 'x', 502))(),
+    { cause: socket('ECONNREFUSED') }
+  ),
   'a bug': new TypeError('x is not a function'),
   'no error at all': { code: 'ECONNREFUSED' }
 }
@@ -61,12 +69,18 @@ const OTHERS: Readonly<Record<string, unknown>> = {
 t.test('a database without an answer is 503 with Retry-After, whoever says so', async t => {
   const app = Fastify()
   await app.register(problemDetails)
-  app.get<{ Params: { what: string } }>('/:what', async request => { throw OUTAGES[request.params.what] })
+  app.get<{ Params: { what: string } }>('/:what', async request => {
+    throw OUTAGES[request.params.what]
+  })
   for (const [what, error] of Object.entries(OUTAGES)) {
     t.equal(storageOutage(error)?.cause, error, what)
     const answer = await app.inject(`/${encodeURIComponent(what)}`)
     t.equal(answer.headers['retry-after'], '5', what)
-    t.strictSame(answer.json(), { type: 'about:blank', title: 'Service Unavailable', status: 503, code: 'SALLYPORT_STORAGE_UNAVAILABLE' }, what)
+    t.strictSame(
+      answer.json(),
+      { type: 'about:blank', title: 'Service Unavailable', status: 503, code: 'SALLYPORT_STORAGE_UNAVAILABLE' },
+      what
+    )
   }
 })
 

@@ -7,12 +7,25 @@ import { discoverMetadata } from '@sallyport/token-exchange'
 import t, { type Test } from 'tap'
 
 /** A schedule that the test moves on itself, and how often it did. */
-function byHand (): { schedule: (run: () => Promise<void>) => { stop: () => void }, next: () => Promise<void>, stopped: () => boolean } {
+function byHand(): {
+  schedule: (run: () => Promise<void>) => { stop: () => void }
+  next: () => Promise<void>
+  stopped: () => boolean
+} {
   let run = async (): Promise<void> => {}
   let stopped = false
   return {
-    schedule: given => { run = given; return { stop: () => { stopped = true } } },
-    next: async () => { if (!stopped) await run() },
+    schedule: given => {
+      run = given
+      return {
+        stop: () => {
+          stopped = true
+        }
+      }
+    },
+    next: async () => {
+      if (!stopped) await run()
+    },
     stopped: () => stopped
   }
 }
@@ -21,7 +34,9 @@ const NOT_DISCOVERED = { code: 'SALLYPORT_PROCESS_NOT_DISCOVERED', statusCode: 5
 const UNAVAILABLE = Object.assign(new Error('no answer'), { statusCode: 503 })
 
 /** An address at which nobody listens yet. */
-async function lateIssuer (t: Test): Promise<{ issuer: string, comeUp: (document: Record<string, unknown>) => Promise<void>, asked: () => number }> {
+async function lateIssuer(
+  t: Test
+): Promise<{ issuer: string; comeUp: (document: Record<string, unknown>) => Promise<void>; asked: () => number }> {
   const reserve = createServer().listen(0, '127.0.0.1')
   await once(reserve, 'listening')
   const { port } = reserve.address() as AddressInfo
@@ -35,10 +50,15 @@ async function lateIssuer (t: Test): Promise<{ issuer: string, comeUp: (document
     comeUp: async document => {
       const server = createServer((_request, response) => {
         asked++
-        response.setHeader('content-type', 'application/json').end(JSON.stringify({ issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks`, ...document }))
+        response
+          .setHeader('content-type', 'application/json')
+          .end(JSON.stringify({ issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks`, ...document }))
       }).listen(port, '127.0.0.1')
       await once(server, 'listening')
-      t.after(async () => { server.closeAllConnections(); server.close() })
+      t.after(async () => {
+        server.closeAllConnections()
+        server.close()
+      })
     }
   }
 }
@@ -48,8 +68,23 @@ t.test('an issuer that comes up late is found at the first attempt after that, a
   const { schedule, next, stopped } = byHand()
   let attempts = 0
   const lines: string[] = []
-  const log = { warn: (_detail: object, line: string) => { lines.push(line) }, info: (_detail: object, line: string) => { lines.push(line) } }
-  const discovery = openDiscovery({ name: 'issuer', attempt: async () => { attempts++; return await discoverMetadata({ issuer }) }, schedule, log })
+  const log = {
+    warn: (_detail: object, line: string) => {
+      lines.push(line)
+    },
+    info: (_detail: object, line: string) => {
+      lines.push(line)
+    }
+  }
+  const discovery = openDiscovery({
+    name: 'issuer',
+    attempt: async () => {
+      attempts++
+      return await discoverMetadata({ issuer })
+    },
+    schedule,
+    log
+  })
   await discovery.attempted
   await t.rejects(discovery.ready(), { ...NOT_DISCOVERED, cause: { code: 'SALLYPORT_TOKEN_UNAVAILABLE' } })
   await t.rejects(discovery.get(), NOT_DISCOVERED)
@@ -73,33 +108,67 @@ t.test('a mistake at the first attempt is told to the boot, an outage is not', a
   const { schedule } = byHand()
   const mistaken = openDiscovery({ name: 'issuer', attempt: () => discoverMetadata({ issuer }), schedule })
   await t.rejects(mistaken.attempted, { code: 'SALLYPORT_TOKEN_METADATA_INVALID' })
-  const away = openDiscovery({ name: 'issuer', attempt: async () => { throw UNAVAILABLE }, schedule })
+  const away = openDiscovery({
+    name: 'issuer',
+    attempt: async () => {
+      throw UNAVAILABLE
+    },
+    schedule
+  })
   await t.resolves(away.attempted)
-  const unresolved = openDiscovery({ name: 'issuer', attempt: async () => { throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { syscall: 'getaddrinfo' }) }, schedule })
+  const unresolved = openDiscovery({
+    name: 'issuer',
+    attempt: async () => {
+      throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { syscall: 'getaddrinfo' })
+    },
+    schedule
+  })
   await t.resolves(unresolved.attempted)
 })
 
-t.test('a mistake that comes later leaves the process not ready and is told once; another reason is told again', async t => {
-  const { schedule, next } = byHand()
-  const failures = [UNAVAILABLE, new Error('names another issuer'), new Error('names another issuer'), new Error('names no keys')]
-  let attempts = 0
-  const told: string[] = []
-  const discovery = openDiscovery({
-    name: 'issuer',
-    attempt: async () => { throw failures[attempts++] },
-    schedule,
-    log: { warn: detail => { told.push((detail as { err: Error }).err.message) }, info: () => {} }
-  })
-  await discovery.attempted
-  for (let i = 0; i < 3; i++) await next()
-  t.strictSame(told, ['no answer', 'names another issuer', 'names no keys'])
-  await t.rejects(discovery.ready(), { ...NOT_DISCOVERED, cause: { message: 'names no keys' } })
-})
+t.test(
+  'a mistake that comes later leaves the process not ready and is told once; another reason is told again',
+  async t => {
+    const { schedule, next } = byHand()
+    const failures = [
+      UNAVAILABLE,
+      new Error('names another issuer'),
+      new Error('names another issuer'),
+      new Error('names no keys')
+    ]
+    let attempts = 0
+    const told: string[] = []
+    const discovery = openDiscovery({
+      name: 'issuer',
+      attempt: async () => {
+        throw failures[attempts++]
+      },
+      schedule,
+      log: {
+        warn: detail => {
+          told.push((detail as { err: Error }).err.message)
+        },
+        info: () => {}
+      }
+    })
+    await discovery.attempted
+    for (let i = 0; i < 3; i++) await next()
+    t.strictSame(told, ['no answer', 'names another issuer', 'names no keys'])
+    await t.rejects(discovery.ready(), { ...NOT_DISCOVERED, cause: { message: 'names no keys' } })
+  }
+)
 
 t.test('a closed discovery tries no more', async t => {
   const { schedule, next } = byHand()
   let attempts = 0
-  const discovery = openDiscovery({ name: 'issuer', attempt: async () => { attempts++; throw UNAVAILABLE }, schedule })
+  const discovery = openDiscovery({
+    name: 'issuer',
+    attempt: async () => {
+      attempts++
+      throw UNAVAILABLE
+    },
+    schedule
+  })
   await discovery.attempted
   discovery.close()
   await next()
@@ -113,14 +182,27 @@ t.test('keys of an issuer that is not found refuse with 503, and are opened once
   let closed = 0
   const key = { keyId: 'k', algorithm: 'ES256', key: {} as never }
   const source: KeySource = {
-    find: async keyId => keyId === 'k' ? key : null,
+    find: async keyId => (keyId === 'k' ? key : null),
     isPublished: keyId => keyId === 'k',
     ready: async () => {},
     ageMs: () => 1,
-    close: async () => { closed++ }
+    close: async () => {
+      closed++
+    }
   }
-  const discovery = openDiscovery({ name: 'issuer', attempt: async () => { if (isUp) return 'metadata'; throw UNAVAILABLE }, schedule })
-  const keys = lateKeySource(discovery, metadata => { opened++; t.equal(metadata, 'metadata'); return source })
+  const discovery = openDiscovery({
+    name: 'issuer',
+    attempt: async () => {
+      if (isUp) return 'metadata'
+      throw UNAVAILABLE
+    },
+    schedule
+  })
+  const keys = lateKeySource(discovery, metadata => {
+    opened++
+    t.equal(metadata, 'metadata')
+    return source
+  })
   await discovery.attempted
   await t.rejects(keys.find('k'), NOT_DISCOVERED)
   await t.rejects(keys.ready(), NOT_DISCOVERED)
@@ -138,7 +220,15 @@ t.test('keys of an issuer that is not found refuse with 503, and are opened once
 })
 
 t.test('keys that were never opened are closed without opening them', async () => {
-  const discovery = openDiscovery<string>({ name: 'issuer', attempt: async () => { throw UNAVAILABLE }, schedule: byHand().schedule })
-  await lateKeySource(discovery, () => { throw new Error('not expected') }).close()
+  const discovery = openDiscovery<string>({
+    name: 'issuer',
+    attempt: async () => {
+      throw UNAVAILABLE
+    },
+    schedule: byHand().schedule
+  })
+  await lateKeySource(discovery, () => {
+    throw new Error('not expected')
+  }).close()
   await discovery.attempted
 })

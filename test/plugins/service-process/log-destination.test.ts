@@ -7,12 +7,15 @@ import t from 'tap'
 import { createLogDestination, type LogOutput } from '../../../plugins/service-process/src/log-destination.ts'
 
 /** A reader that takes lines only when it is told to. */
-function slowReader (): LogOutput & { readonly waiting: string[], read: () => void, broken: boolean } {
+function slowReader(): LogOutput & { readonly waiting: string[]; read: () => void; broken: boolean } {
   let callbacks: Array<() => void> = []
   const reader = {
     waiting: [] as string[],
     broken: false,
-    write: (text: string, done: () => void) => { reader.waiting.push(text); callbacks.push(done) },
+    write: (text: string, done: () => void) => {
+      reader.waiting.push(text)
+      callbacks.push(done)
+    },
     waitingBytes: () => reader.waiting.join('').length,
     isBroken: () => reader.broken,
     read: () => {
@@ -65,10 +68,14 @@ t.test('a file that takes no more is no error, and the process serves on', async
     for (let i = 0; i < 10; i++) standardLogDestination().write('x'.repeat(100000) + '\\n')
     process.stderr.write('served on')`
   const full = openSync('/dev/full', 'w')
-  t.after(() => { closeSync(full) })
+  t.after(() => {
+    closeSync(full)
+  })
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', full, 'pipe'] })
   let told = ''
-  child.stderr?.on('data', data => { told += String(data) })
+  child.stderr?.on('data', data => {
+    told += String(data)
+  })
   const [exitCode] = await once(child, 'close')
   t.equal(exitCode, 0)
   t.match(told, 'served on')

@@ -23,18 +23,27 @@ t.test('a service whose parent is gone closes in order', async t => {
   t.match(output(), 'closed in order')
 })
 
-t.test('P1: mistakes of the configuration are all told, to the parent and on stderr, and the exit code is 1', async t => {
-  const { message, output, ended } = start('0', 'mistakes')
-  t.match(await message('failed'), { type: 'failed', name: 'fixture-service', message: /issuer: is required[^]*port: must be integer/ })
-  t.equal(await ended, '1')
-  t.match(output(), /^fixture-service: The configuration has 2 mistakes:\n/)
-  t.notMatch(output(), / {4}at /, 'no stack')
-})
+t.test(
+  'P1: mistakes of the configuration are all told, to the parent and on stderr, and the exit code is 1',
+  async t => {
+    const { message, output, ended } = start('0', 'mistakes')
+    t.match(await message('failed'), {
+      type: 'failed',
+      name: 'fixture-service',
+      message: /issuer: is required[^]*port: must be integer/
+    })
+    t.equal(await ended, '1')
+    t.match(output(), /^fixture-service: The configuration has 2 mistakes:\n/)
+    t.notMatch(output(), / {4}at /, 'no stack')
+  }
+)
 
 t.test('a taken port is one clear line', async t => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => { server.close() })
+  t.after(() => {
+    server.close()
+  })
   const { port } = server.address() as AddressInfo
   const { message, output, ended } = start(String(port))
   t.match(await message('failed'), { type: 'failed', message: `port ${port} on 127.0.0.1 is taken` })

@@ -12,10 +12,16 @@ const CANARY = 'canary0123456789'
 t.test('P5: no secret setting of any process is in a log line under its own name or that of its variable', async t => {
   const schemas = [authServer, gateway, orderService, restaurantService, deliveryService]
   const settings = schemas.flatMap(({ properties }) => Object.entries(properties))
-  const secrets = new Set(settings.filter(([, schema]) => 'secret' in schema && schema.secret === true).map(([name]) => name))
+  const secrets = new Set(
+    settings.filter(([, schema]) => 'secret' in schema && schema.secret === true).map(([name]) => name)
+  )
   t.ok(secrets.size >= 5)
   let text = ''
-  const stream = { write: (line: string) => { text += line } }
+  const stream = {
+    write: (line: string) => {
+      text += line
+    }
+  }
   const app = Fastify({ logger: { ...loggerOptions({ name: 'a', level: 'info' }), stream } })
   for (const name of secrets) {
     const variable = name.replaceAll(/[A-Z]/g, letter => `_${letter}`).toUpperCase()

@@ -7,25 +7,42 @@ import t, { type Test } from 'tap'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
-async function traced (t: Test, options: { acceptIncoming?: boolean } = {}): Promise<{ app: FastifyInstance, tracing: Tracing, exporter: InMemorySpanExporter }> {
+async function traced(
+  t: Test,
+  options: { acceptIncoming?: boolean } = {}
+): Promise<{ app: FastifyInstance; tracing: Tracing; exporter: InMemorySpanExporter }> {
   const exporter = new InMemorySpanExporter()
-  const tracing = startTracing({ serviceName: 'order-service', spanProcessors: [new SimpleSpanProcessor(exporter)], ...options })
+  const tracing = startTracing({
+    serviceName: 'order-service',
+    spanProcessors: [new SimpleSpanProcessor(exporter)],
+    ...options
+  })
   const app = Fastify({ forceCloseConnections: true })
   await app.register(tracing.plugin)
   await app.register(securityContext, { traceId: tracing.traceId })
   const answer = async (request: import('fastify').FastifyRequest): Promise<object> => {
     await new Promise(resolve => setImmediate(resolve))
-    return { id: request.traceId, active: tracing.traceIds(), byRequest: tracing.outgoingHeaders(request), byContext: tracing.outgoingHeaders() }
+    return {
+      id: request.traceId,
+      active: tracing.traceIds(),
+      byRequest: tracing.outgoingHeaders(request),
+      byContext: tracing.outgoingHeaders()
+    }
   }
   app.get('/orders/:orderId', answer)
   app.post('/orders', answer)
-  t.after(async () => { await app.close(); await tracing.close() })
+  t.after(async () => {
+    await app.close()
+    await tracing.close()
+  })
   return { app, tracing, exporter }
 }
 
-t.test('a caller\'s trace is continued: in the request, in log fields and towards peers', async t => {
+t.test("a caller's trace is continued: in the request, in log fields and towards peers", async t => {
   const { app } = await traced(t)
-  const { id, active, byRequest, byContext } = (await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, baggage: 'a=b' } })).json()
+  const { id, active, byRequest, byContext } = (
+    await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, baggage: 'a=b' } })
+  ).json()
   t.equal(id, TRACE)
   t.match(active, { trace_id: TRACE, span_id: /^[0-9a-f]{16}$/ })
   t.same(byRequest, { traceparent: `00-${TRACE}-${active.span_id}-01` })
@@ -34,7 +51,9 @@ t.test('a caller\'s trace is continued: in the request, in log fields and toward
 
 t.test('the sampled flag of the caller is kept', async t => {
   const { app } = await traced(t)
-  const { byRequest } = (await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-00` } })).json()
+  const { byRequest } = (
+    await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-00` } })
+  ).json()
   t.match(byRequest.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
 })
 
@@ -42,9 +61,15 @@ t.test('a request with a body, over a real connection, has its trace in the hand
   const { app } = await traced(t)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const response = await fetch(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}/orders`, {
-    method: 'POST', body: JSON.stringify({ items: ['x'.repeat(100_000)] }), headers: { 'content-type': 'application/json', traceparent: `00-${TRACE}-b7ad6b7169203331-01` }
+    method: 'POST',
+    body: JSON.stringify({ items: ['x'.repeat(100_000)] }),
+    headers: { 'content-type': 'application/json', traceparent: `00-${TRACE}-b7ad6b7169203331-01` }
   })
-  const { id, active, byContext } = await response.json() as { id: string, active: { trace_id: string }, byContext: { traceparent: string } }
+  const { id, active, byContext } = (await response.json()) as {
+    id: string
+    active: { trace_id: string }
+    byContext: { traceparent: string }
+  }
   t.equal(id, TRACE)
   t.equal(active.trace_id, TRACE)
   t.match(byContext.traceparent, TRACE)
@@ -52,7 +77,12 @@ t.test('a request with a body, over a real connection, has its trace in the hand
 
 t.test('the edge starts a trace of its own, whatever the caller sent', async t => {
   const { app } = await traced(t, { acceptIncoming: false })
-  const { id, byRequest } = (await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, tracestate: 'x=y' } })).json()
+  const { id, byRequest } = (
+    await app.inject({
+      url: '/orders/1',
+      headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, tracestate: 'x=y' }
+    })
+  ).json()
   t.match(id, /^[0-9a-f]{32}$/)
   t.not(id, TRACE)
   t.match(byRequest.traceparent, id)
@@ -65,14 +95,23 @@ t.test('P5: an exported span names the route and not the query', async t => {
   await app.inject('/missing?access_token=canary')
   const spans = exporter.getFinishedSpans()
   t.equal(spans[0]?.name, 'GET /orders/:orderId')
-  t.match(spans[0]?.attributes, { 'http.route': '/orders/:orderId', 'url.path': '/orders/7', 'http.response.status_code': 200, 'service.name': 'order-service' })
+  t.match(spans[0]?.attributes, {
+    'http.route': '/orders/:orderId',
+    'url.path': '/orders/7',
+    'http.response.status_code': 200,
+    'service.name': 'order-service'
+  })
   t.notMatch(JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events }))), /canary/)
 })
 
 t.test('a request of an app without the plugin gets a random id and no headers', async t => {
   const tracing = startTracing({ serviceName: 'x' })
   const app = Fastify()
-  app.get('/', async request => ({ id: tracing.traceId(request), headers: tracing.outgoingHeaders(request), ids: tracing.traceIds() }))
+  app.get('/', async request => ({
+    id: tracing.traceId(request),
+    headers: tracing.outgoingHeaders(request),
+    ids: tracing.traceIds()
+  }))
   const body = (await app.inject('/')).json()
   t.match(body.id, /^[0-9a-f]{32}$/)
   t.same([body.headers, body.ids], [{}, {}])

@@ -18,13 +18,18 @@ export interface AuthorizationServer {
 }
 
 export const TOKEN_ANSWER = {
-  access_token: 'issued-token', token_type: 'Bearer', expires_in: 300, issued_token_type: 'urn:ietf:params:oauth:token-type:access_token'
+  access_token: 'issued-token',
+  token_type: 'Bearer',
+  expires_in: 300,
+  issued_token_type: 'urn:ietf:params:oauth:token-type:access_token'
 } as const
 
 /** A listening Fastify server in the role of the authorization server. */
-export async function authorizationServer (t: Test): Promise<AuthorizationServer> {
+export async function authorizationServer(t: Test): Promise<AuthorizationServer> {
   const app = Fastify({ forceCloseConnections: true })
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, new URLSearchParams(body.toString())))
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, new URLSearchParams(body.toString()))
+  )
   const issuer = await listen(t, app, app => {
     for (const path of ['/oauth2/token', '/oauth2/revoke']) {
       app.post(path, (request, reply) => {
@@ -39,12 +44,17 @@ export async function authorizationServer (t: Test): Promise<AuthorizationServer
   return server
 }
 
-export function metadataDocument (issuer: string): Record<string, unknown> {
-  return { issuer, token_endpoint: `${issuer}/oauth2/token`, revocation_endpoint: `${issuer}/oauth2/revoke`, jwks_uri: `${issuer}/oauth2/jwks` }
+export function metadataDocument(issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    token_endpoint: `${issuer}/oauth2/token`,
+    revocation_endpoint: `${issuer}/oauth2/revoke`,
+    jwks_uri: `${issuer}/oauth2/jwks`
+  }
 }
 
 /** Listens on a free loopback port and closes after the test. */
-export async function listen (t: Test, app: FastifyInstance, routes: (app: FastifyInstance) => void): Promise<string> {
+export async function listen(t: Test, app: FastifyInstance, routes: (app: FastifyInstance) => void): Promise<string> {
   routes(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(() => app.close())
@@ -52,6 +62,6 @@ export async function listen (t: Test, app: FastifyInstance, routes: (app: Fasti
 }
 
 /** Events without their detail, as `stage outcome reason`. */
-export function summaries (events: readonly SecurityEvent[]): string[] {
+export function summaries(events: readonly SecurityEvent[]): string[] {
   return events.map(({ stage, outcome, reason }) => `${stage} ${outcome} ${reason}`)
 }

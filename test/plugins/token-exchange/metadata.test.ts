@@ -6,7 +6,7 @@ import { listen, metadataDocument } from './authorization-server.ts'
 const OAUTH = '/.well-known/oauth-authorization-server'
 type Document = Record<string, unknown>
 
-async function serve (t: Test, paths: Record<string, (issuer: string) => unknown>): Promise<string> {
+async function serve(t: Test, paths: Record<string, (issuer: string) => unknown>): Promise<string> {
   const origin: string = await listen(t, Fastify(), app => {
     for (const [path, document] of Object.entries(paths)) app.get(path, () => document(origin))
   })
@@ -32,27 +32,63 @@ t.test('an issuer with a path has the well-known part inserted before it', async
 })
 
 t.test('where there is no RFC 8414 document the OpenID Connect one is used', async t => {
-  const origin = await serve(t, { '/realm/.well-known/openid-configuration': origin => metadataDocument(`${origin}/realm`) })
+  const origin = await serve(t, {
+    '/realm/.well-known/openid-configuration': origin => metadataDocument(`${origin}/realm`)
+  })
   t.equal((await discoverMetadata({ issuer: `${origin}/realm` })).issuer, `${origin}/realm`)
 })
 
 t.test('endpoints for mutual TLS may be on another origin', async t => {
   const aliases = { token_endpoint: 'https://localhost:8092/oauth2/token' }
-  const issuer = await serve(t, { [OAUTH]: issuer => ({ ...metadataDocument(issuer), mtls_endpoint_aliases: aliases }) })
+  const issuer = await serve(t, {
+    [OAUTH]: issuer => ({ ...metadataDocument(issuer), mtls_endpoint_aliases: aliases })
+  })
   t.same((await discoverMetadata({ issuer })).mtlsEndpointAliases, aliases)
 })
 
 t.test('a document that cannot be trusted is refused with every reason', async t => {
   const cases: readonly [string, (issuer: string) => Document | string, RegExp][] = [
-    ['another issuer', issuer => ({ ...metadataDocument(issuer), issuer: 'https://issuer.example' }), /names the issuer "https:\/\/issuer.example"/],
-    ['the issuer with a slash more', issuer => ({ ...metadataDocument(issuer), issuer: `${issuer}/` }), /names the issuer/],
+    [
+      'another issuer',
+      issuer => ({ ...metadataDocument(issuer), issuer: 'https://issuer.example' }),
+      /names the issuer "https:\/\/issuer.example"/
+    ],
+    [
+      'the issuer with a slash more',
+      issuer => ({ ...metadataDocument(issuer), issuer: `${issuer}/` }),
+      /names the issuer/
+    ],
     ['an issuer list', issuer => ({ ...metadataDocument(issuer), issuer: [issuer] }), /names the issuer/],
-    ['a token endpoint elsewhere', issuer => ({ ...metadataDocument(issuer), token_endpoint: 'https://issuer.example/token' }), /token_endpoint is not on the issuer's origin/],
-    ['a plain JWKS elsewhere', issuer => ({ ...metadataDocument(issuer), jwks_uri: 'http://issuer.example/jwks' }), /jwks_uri is neither https/],
-    ['no token endpoint', issuer => ({ ...metadataDocument(issuer), token_endpoint: undefined }), /token_endpoint is missing/],
-    ['an endpoint that is no string', issuer => ({ ...metadataDocument(issuer), revocation_endpoint: 5 }), /revocation_endpoint is not a string/],
-    ['credentials in an endpoint', issuer => ({ ...metadataDocument(issuer), token_endpoint: issuer.replace('//', '//a:b@') }), /token_endpoint carries credentials/],
-    ['a plain alias', issuer => ({ ...metadataDocument(issuer), mtls_endpoint_aliases: { token_endpoint: 'http://issuer.example/' } }), /aliases.token_endpoint is neither https/],
+    [
+      'a token endpoint elsewhere',
+      issuer => ({ ...metadataDocument(issuer), token_endpoint: 'https://issuer.example/token' }),
+      /token_endpoint is not on the issuer's origin/
+    ],
+    [
+      'a plain JWKS elsewhere',
+      issuer => ({ ...metadataDocument(issuer), jwks_uri: 'http://issuer.example/jwks' }),
+      /jwks_uri is neither https/
+    ],
+    [
+      'no token endpoint',
+      issuer => ({ ...metadataDocument(issuer), token_endpoint: undefined }),
+      /token_endpoint is missing/
+    ],
+    [
+      'an endpoint that is no string',
+      issuer => ({ ...metadataDocument(issuer), revocation_endpoint: 5 }),
+      /revocation_endpoint is not a string/
+    ],
+    [
+      'credentials in an endpoint',
+      issuer => ({ ...metadataDocument(issuer), token_endpoint: issuer.replace('//', '//a:b@') }),
+      /token_endpoint carries credentials/
+    ],
+    [
+      'a plain alias',
+      issuer => ({ ...metadataDocument(issuer), mtls_endpoint_aliases: { token_endpoint: 'http://issuer.example/' } }),
+      /aliases.token_endpoint is neither https/
+    ],
     ['no JSON', () => 'hello', /not a JSON object/],
     ['two mistakes', () => ({ issuer: 'https://issuer.example' }), /names the issuer .*; token_endpoint is missing/]
   ]
@@ -63,7 +99,16 @@ t.test('a document that cannot be trusted is refused with every reason', async t
 })
 
 t.test('an issuer that must not be asked is refused before any request', async t => {
-  for (const issuer of ['http://issuer.example', 'ftp://127.0.0.1', 'issuer', 'https://a:b@issuer.example', 'https://issuer.example/#x', 'https://issuer.example/?x', 'http://localhost.issuer.example', 'http://127.0.0.1.issuer.example']) {
+  for (const issuer of [
+    'http://issuer.example',
+    'ftp://127.0.0.1',
+    'issuer',
+    'https://a:b@issuer.example',
+    'https://issuer.example/#x',
+    'https://issuer.example/?x',
+    'http://localhost.issuer.example',
+    'http://127.0.0.1.issuer.example'
+  ]) {
     await t.rejects(discoverMetadata({ issuer }), { code: 'SALLYPORT_TOKEN_METADATA_INVALID' }, issuer)
   }
 })
@@ -74,9 +119,15 @@ t.test('no document, an error, an endless document or silence is an outage', asy
     missing: await serve(t, {}),
     endless: await listen(t, endless, app => app.get(OAUTH, () => ' '.repeat(256 * 1024 + 1))),
     broken: await listen(t, Fastify(), app => app.get(OAUTH, (_request, reply) => reply.code(500).send())),
-    silent: await listen(t, Fastify({ forceCloseConnections: true }), app => app.get(OAUTH, () => new Promise(() => {})))
+    silent: await listen(t, Fastify({ forceCloseConnections: true }), app =>
+      app.get(OAUTH, () => new Promise(() => {}))
+    )
   }
   for (const [title, issuer] of Object.entries(cases)) {
-    await t.rejects(discoverMetadata({ issuer, timeoutMs: title === 'silent' ? 50 : 5000 }), { code: 'SALLYPORT_TOKEN_UNAVAILABLE' }, title)
+    await t.rejects(
+      discoverMetadata({ issuer, timeoutMs: title === 'silent' ? 50 : 5000 }),
+      { code: 'SALLYPORT_TOKEN_UNAVAILABLE' },
+      title
+    )
   }
 })

@@ -1,38 +1,85 @@
 import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
-import tokenExchange, { createTokenClient, discoverMetadata, type TokenExchangeOptions } from '@sallyport/token-exchange'
+import tokenExchange, {
+  createTokenClient,
+  discoverMetadata,
+  type TokenExchangeOptions
+} from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { authorizationServer, listen, summaries, TOKEN_ANSWER } from './authorization-server.ts'
 
-interface Seen { method: string, url: string, authorization: string | undefined, requestId: unknown, traceparent: unknown, body: unknown }
+interface Seen {
+  method: string
+  url: string
+  authorization: string | undefined
+  requestId: unknown
+  traceparent: unknown
+  body: unknown
+}
 
-async function setup (t: Test, options: Partial<TokenExchangeOptions> = {}) {
+async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
   const server = await authorizationServer(t)
   let issued = 0
   server.answer = () => ({ ...TOKEN_ANSWER, access_token: `token-${++issued}` })
   const seen: Seen[] = []
   const upstream = { status: 200 }
-  const origin = await listen(t, Fastify({ forceCloseConnections: true }), app => app.all('/*', (request, reply) => {
-    const { method, url, body, headers } = request
-    seen.push({ method, url, authorization: headers.authorization, requestId: headers['x-request-id'], traceparent: headers.traceparent, body })
-    if (url === '/silent') return new Promise(() => {})
-    if (url === '/text') return reply.type('text/plain').send('hello')
-    if (url === '/endless') return reply.type('text/plain').send('x'.repeat(1024 * 1024 + 1))
-    if (url === '/broken') return reply.type('application/json').serializer(String).send('{')
-    return reply.code(upstream.status).send({ ok: true })
-  }))
+  const origin = await listen(t, Fastify({ forceCloseConnections: true }), app =>
+    app.all('/*', (request, reply) => {
+      const { method, url, body, headers } = request
+      seen.push({
+        method,
+        url,
+        authorization: headers.authorization,
+        requestId: headers['x-request-id'],
+        traceparent: headers.traceparent,
+        body
+      })
+      if (url === '/silent') return new Promise(() => {})
+      if (url === '/text') return reply.type('text/plain').send('hello')
+      if (url === '/endless') return reply.type('text/plain').send('x'.repeat(1024 * 1024 + 1))
+      if (url === '/broken') return reply.type('application/json').serializer(String).send('{')
+      return reply.code(upstream.status).send({ ok: true })
+    })
+  )
   const now = { ms: 1_000_000 }
-  const tokenClient = createTokenClient({ metadata: await discoverMetadata({ issuer: server.issuer }), clientId: 'gateway', clientSecret: 'secret' })
+  const tokenClient = createTokenClient({
+    metadata: await discoverMetadata({ issuer: server.issuer }),
+    clientId: 'gateway',
+    clientSecret: 'secret'
+  })
   const app = Fastify({ genReqId: () => 'request-1' })
   await app.register(securityContext)
   await app.register(problemDetails)
-  await app.register(tokenExchange, { tokenClient, upstreams: { 'order-service': { origin, scope: 'orders:read' } }, clock: () => now.ms, ...options })
+  await app.register(tokenExchange, {
+    tokenClient,
+    upstreams: { 'order-service': { origin, scope: 'orders:read' } },
+    clock: () => now.ms,
+    ...options
+  })
   const events: SecurityEvent[] = []
-  app.addHook('onRequest', async request => { request.accessToken = request.headers.authorization?.slice(7) ?? null })
-  app.addHook('onResponse', async request => { events.push(...request.securityEvents.splice(0)) })
-  app.get('/exchange/:audience', async request => ({ token: await request.exchangeToken((request.params as { audience: string }).audience, (request.query as { scope?: string }).scope) }))
-  app.get('/call', async request => request.callAs('order-service').request({ method: 'POST', path: '/tickets?x=1', body: { a: 1 }, headers: { Authorization: 'Bearer mine', Accept: 'text/plain' } }))
-  app.get('/call-path', async request => request.callAs('order-service').request({ method: 'GET', path: (request.query as { path: string }).path }))
+  app.addHook('onRequest', async request => {
+    request.accessToken = request.headers.authorization?.slice(7) ?? null
+  })
+  app.addHook('onResponse', async request => {
+    events.push(...request.securityEvents.splice(0))
+  })
+  app.get('/exchange/:audience', async request => ({
+    token: await request.exchangeToken(
+      (request.params as { audience: string }).audience,
+      (request.query as { scope?: string }).scope
+    )
+  }))
+  app.get('/call', async request =>
+    request.callAs('order-service').request({
+      method: 'POST',
+      path: '/tickets?x=1',
+      body: { a: 1 },
+      headers: { Authorization: 'Bearer mine', Accept: 'text/plain' }
+    })
+  )
+  app.get('/call-path', async request =>
+    request.callAs('order-service').request({ method: 'GET', path: (request.query as { path: string }).path })
+  )
   app.get('/call-unknown', async request => request.callAs('constructor').request({ method: 'GET', path: '/' }))
   t.after(() => app.close())
   return { app, server, seen, upstream, origin, now, events }
@@ -125,10 +172,19 @@ t.test('an exchange without an access token is a mistake of the app, not of the 
   t.equal(server.received.length, 0)
 })
 
-t.test('callAs sends the exchanged token, the request id and the app\'s headers, never the caller\'s token', async t => {
+t.test("callAs sends the exchanged token, the request id and the app's headers, never the caller's token", async t => {
   const { app, server, seen } = await setup(t, { outgoingHeaders: () => ({ traceparent: '00-trace' }) })
   t.match((await get(app, '/call')).json(), { statusCode: 200, body: { ok: true } })
-  t.same(seen, [{ method: 'POST', url: '/tickets?x=1', authorization: 'Bearer token-1', requestId: 'request-1', traceparent: '00-trace', body: { a: 1 } }])
+  t.same(seen, [
+    {
+      method: 'POST',
+      url: '/tickets?x=1',
+      authorization: 'Bearer token-1',
+      requestId: 'request-1',
+      traceparent: '00-trace',
+      body: { a: 1 }
+    }
+  ])
   t.equal(server.received[0]!.form.get('scope'), 'orders:read')
 })
 
@@ -137,12 +193,30 @@ t.test('a token that its audience refuses is not used again', async t => {
   upstream.status = 401
   t.equal((await get(app, '/call')).json().statusCode, 401)
   await get(app, '/call')
-  t.same(seen.map(({ authorization }) => authorization), ['Bearer token-1', 'Bearer token-2'])
+  t.same(
+    seen.map(({ authorization }) => authorization),
+    ['Bearer token-1', 'Bearer token-2']
+  )
 })
 
 t.test('a path that is not canonical is not called', async t => {
   const { app, seen, server } = await setup(t)
-  for (const path of ['orders', '//evil.example/', 'https://evil.example/', '/a/../b', '/a/%2e%2e/b', '/a%2Fb', '/a%5cb', '/a\\b', '/a//b', '/a b', '/a\r\nb', '/a%00', '/a#b', '']) {
+  for (const path of [
+    'orders',
+    '//evil.example/',
+    'https://evil.example/',
+    '/a/../b',
+    '/a/%2e%2e/b',
+    '/a%2Fb',
+    '/a%5cb',
+    '/a\\b',
+    '/a//b',
+    '/a b',
+    '/a\r\nb',
+    '/a%00',
+    '/a#b',
+    ''
+  ]) {
     const response = await get(app, `/call-path?path=${encodeURIComponent(path)}`)
     t.equal(response.statusCode, 500, path)
     t.equal(response.json().code, 'SALLYPORT_TOKEN_PATH_INVALID', path)
@@ -158,7 +232,11 @@ t.test('an answer that is not JSON is text', async t => {
 
 t.test('a service that does not answer, or not sensibly, is a 504 or 502', async t => {
   const { app } = await setup(t, { upstreamTimeoutMs: 100 })
-  const expectations = [['/silent', 504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'], ['/endless', 502, 'SALLYPORT_TOKEN_UPSTREAM_FAILED'], ['/broken', 502, 'SALLYPORT_TOKEN_UPSTREAM_FAILED']] as const
+  const expectations = [
+    ['/silent', 504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'],
+    ['/endless', 502, 'SALLYPORT_TOKEN_UPSTREAM_FAILED'],
+    ['/broken', 502, 'SALLYPORT_TOKEN_UPSTREAM_FAILED']
+  ] as const
   for (const [path, status, code] of expectations) {
     const response = await get(app, `/call-path?path=${path}`)
     t.equal(response.statusCode, status)
@@ -175,15 +253,30 @@ t.test('callAsService uses client credentials, cached', async t => {
   const { app, server, seen } = await setup(t)
   await app.callAsService('order-service').request({ method: 'GET', path: '/orders' })
   await app.callAsService('order-service').request({ method: 'GET', path: '/orders' })
-  t.same(server.received.map(({ form }) => Object.fromEntries(form)), [{ grant_type: 'client_credentials', audience: 'order-service', scope: 'orders:read' }])
-  t.same(seen.map(({ authorization }) => authorization), ['Bearer token-1', 'Bearer token-1'])
+  t.same(
+    server.received.map(({ form }) => Object.fromEntries(form)),
+    [{ grant_type: 'client_credentials', audience: 'order-service', scope: 'orders:read' }]
+  )
+  t.same(
+    seen.map(({ authorization }) => authorization),
+    ['Bearer token-1', 'Bearer token-1']
+  )
 })
 
-t.test('it works in a bare app with a slot of the user\'s own', async t => {
+t.test("it works in a bare app with a slot of the user's own", async t => {
   const app = Fastify()
   app.decorateRequest('accessToken', null)
-  app.addHook('onRequest', async request => { request.accessToken = 'subject' })
-  const tokenClient = { exchange: async ({ subjectToken }: { subjectToken: string }) => ({ accessToken: `for-${subjectToken}`, refreshToken: null, expiresInSeconds: 60, scope: null }) }
+  app.addHook('onRequest', async request => {
+    request.accessToken = 'subject'
+  })
+  const tokenClient = {
+    exchange: async ({ subjectToken }: { subjectToken: string }) => ({
+      accessToken: `for-${subjectToken}`,
+      refreshToken: null,
+      expiresInSeconds: 60,
+      scope: null
+    })
+  }
   await app.register(tokenExchange, { tokenClient: tokenClient as unknown as TokenExchangeOptions['tokenClient'] })
   app.get('/', request => request.exchangeToken('order-service'))
   t.equal((await app.inject('/')).body, 'for-subject')
@@ -197,9 +290,14 @@ t.test('without the slot for the access token the boot fails', async t => {
 
 t.test('all mistakes in the options are named at once', async t => {
   const app = Fastify().register(securityContext)
-  app.register(tokenExchange, { upstreams: { a: { origin: 'http://a.example' }, b: { origin: 'https://b.example/path' } }, maxCachedTokens: 0, upstreamTimeoutMs: 0 } as unknown as TokenExchangeOptions)
+  app.register(tokenExchange, {
+    upstreams: { a: { origin: 'http://a.example' }, b: { origin: 'https://b.example/path' } },
+    maxCachedTokens: 0,
+    upstreamTimeoutMs: 0
+  } as unknown as TokenExchangeOptions)
   await t.rejects(async () => app.ready(), {
     code: 'SALLYPORT_TOKEN_OPTIONS_INVALID',
-    message: /upstreams.a.origin is neither https.*upstreams.b.origin is not an origin; maxCachedTokens.*upstreamTimeoutMs.*tokenClient is missing/
+    message:
+      /upstreams.a.origin is neither https.*upstreams.b.origin is not an origin; maxCachedTokens.*upstreamTimeoutMs.*tokenClient is missing/
   })
 })

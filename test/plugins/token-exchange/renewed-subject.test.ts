@@ -12,7 +12,7 @@ import { FACTS, ISSUER, claimsOf, secretOf, startServer } from '../../auth-serve
 import { fetchOf } from '../../auth-server/support/fetch-of.ts'
 import { Browser } from '../authentication/session/app.ts'
 
-async function setUp (t: Test) {
+async function setUp(t: Test) {
   const server = await startServer(t)
   await server.app.listen({ port: 0, host: '127.0.0.1' })
   const origin = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`
@@ -59,7 +59,11 @@ async function setUp (t: Test) {
     const claims = claimsOf(await request.exchangeToken('order-service'))
     return { claims, roles: request.principal?.roles }
   })
-  t.after(async () => { await app.close(); await status.close(); await keys.close() })
+  t.after(async () => {
+    await app.close()
+    await status.close()
+    await keys.close()
+  })
   const browser = new Browser(app)
   const login = await browser.logIn({ username: 'customer1', password: FACTS.users.customer1.password })
   t.equal(login.statusCode, 200)

@@ -7,9 +7,15 @@ import { type AuthorizationServer, authorizationServer, TOKEN_ANSWER } from './a
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12)
 
-async function setup (t: Test, options: { clientId?: string, clientSecret?: string, timeoutMs?: number } = {}) {
+async function setup(t: Test, options: { clientId?: string; clientSecret?: string; timeoutMs?: number } = {}) {
   const server = await authorizationServer(t)
-  const client = createTokenClient({ metadata: () => discoverMetadata({ issuer: server.issuer }), clientId: 'gateway', clientSecret: 'secret', clock: () => NOW_MS, ...options })
+  const client = createTokenClient({
+    metadata: () => discoverMetadata({ issuer: server.issuer }),
+    clientId: 'gateway',
+    clientSecret: 'secret',
+    clock: () => NOW_MS,
+    ...options
+  })
   return { server, client }
 }
 
@@ -18,8 +24,20 @@ const exchangeRequest = { subjectToken: 'subject', audience: 'order-service' }
 
 t.test('each grant sends its parameters and nothing that was not given', async t => {
   const { server, client } = await setup(t)
-  await client.password({ username: 'a', password: 'ü %+&=', sessionKind: 'api', connection: { sourceAddress: '192.0.2.1', userAgent: 'curl' } })
-  t.same(formOf(server), { grant_type: 'password', username: 'a', password: 'ü %+&=', session_kind: 'api', source_address: '192.0.2.1', user_agent: 'curl' })
+  await client.password({
+    username: 'a',
+    password: 'ü %+&=',
+    sessionKind: 'api',
+    connection: { sourceAddress: '192.0.2.1', userAgent: 'curl' }
+  })
+  t.same(formOf(server), {
+    grant_type: 'password',
+    username: 'a',
+    password: 'ü %+&=',
+    session_kind: 'api',
+    source_address: '192.0.2.1',
+    user_agent: 'curl'
+  })
   await client.refresh({ refreshToken: 'r', scope: 'a b', connection: { sourceAddress: '192.0.2.1' } })
   t.same(formOf(server), { grant_type: 'refresh_token', refresh_token: 'r', scope: 'a b', source_address: '192.0.2.1' })
   await client.exchange({ ...exchangeRequest, scope: 'orders:read' })
@@ -50,9 +68,19 @@ t.test('client identifier and secret are form-encoded before they are joined by 
 t.test('a successful answer becomes a token set', async t => {
   const { server, client } = await setup(t)
   server.answer = () => ({ ...TOKEN_ANSWER, token_type: 'bearer', refresh_token: 'r', scope: 'a b' })
-  t.same(await client.password({ username: 'a', password: 'b' }), { accessToken: 'issued-token', refreshToken: 'r', expiresInSeconds: 300, scope: 'a b' })
+  t.same(await client.password({ username: 'a', password: 'b' }), {
+    accessToken: 'issued-token',
+    refreshToken: 'r',
+    expiresInSeconds: 300,
+    scope: 'a b'
+  })
   server.answer = () => TOKEN_ANSWER
-  t.same(await client.exchange(exchangeRequest), { accessToken: 'issued-token', refreshToken: null, expiresInSeconds: 300, scope: null })
+  t.same(await client.exchange(exchangeRequest), {
+    accessToken: 'issued-token',
+    refreshToken: null,
+    expiresInSeconds: 300,
+    scope: null
+  })
 })
 
 t.test('an error answer is mapped by what it says of the caller', async t => {
@@ -61,7 +89,13 @@ t.test('an error answer is mapped by what it says of the caller', async t => {
     ['invalid_grant is terminal', 400, { error: 'invalid_grant' }, 'SALLYPORT_TOKEN_REJECTED', 401],
     ['an invalid scope is not granted', 400, { error: 'invalid_scope' }, 'SALLYPORT_TOKEN_NOT_GRANTED', 403],
     ['an invalid target is not granted', 400, { error: 'invalid_target' }, 'SALLYPORT_TOKEN_NOT_GRANTED', 403],
-    ['a grant that the client may not use is not granted', 400, { error: 'unauthorized_client' }, 'SALLYPORT_TOKEN_NOT_GRANTED', 403],
+    [
+      'a grant that the client may not use is not granted',
+      400,
+      { error: 'unauthorized_client' },
+      'SALLYPORT_TOKEN_NOT_GRANTED',
+      403
+    ],
     ['a client that is not known is our outage', 401, { error: 'invalid_client' }, 'SALLYPORT_TOKEN_UNAVAILABLE', 503],
     ['a throttled caller is throttled', 429, { error: 'slow_down' }, 'SALLYPORT_TOKEN_THROTTLED', 429],
     ['a 5xx is an outage whatever its body says', 503, { error: 'invalid_grant' }, 'SALLYPORT_TOKEN_UNAVAILABLE', 503],
@@ -81,17 +115,31 @@ t.test('an exchange that is an invalid request has an invalid subject token', as
   const { server, client } = await setup(t)
   server.answer = (_form, reply) => reply.code(400).send({ error: 'invalid_request' })
   await t.rejects(client.exchange(exchangeRequest), { code: 'SALLYPORT_TOKEN_REJECTED' })
-  await t.rejects(client.clientCredentials({}), { code: 'SALLYPORT_TOKEN_NOT_GRANTED' }, 'in another grant it is a refusal of what was asked for')
+  await t.rejects(
+    client.clientCredentials({}),
+    { code: 'SALLYPORT_TOKEN_NOT_GRANTED' },
+    'in another grant it is a refusal of what was asked for'
+  )
 })
 
 t.test('the time to wait comes from Retry-After, within bounds', async t => {
   const { server, client } = await setup(t)
   const cases = [
-    [429, '17', 17], [503, '17', 17], [429, undefined, 5], [429, 'soon', 5], [429, '99999', 3600], [429, '-1', 0],
-    [429, new Date(NOW_MS + 30_000).toUTCString(), 30], [503, new Date(NOW_MS - 30_000).toUTCString(), 0]
+    [429, '17', 17],
+    [503, '17', 17],
+    [429, undefined, 5],
+    [429, 'soon', 5],
+    [429, '99999', 3600],
+    [429, '-1', 0],
+    [429, new Date(NOW_MS + 30_000).toUTCString(), 30],
+    [503, new Date(NOW_MS - 30_000).toUTCString(), 0]
   ] as const
   for (const [status, header, retryAfterSeconds] of cases) {
-    server.answer = (_form, reply) => reply.code(status).headers(header === undefined ? {} : { 'retry-after': header }).send({})
+    server.answer = (_form, reply) =>
+      reply
+        .code(status)
+        .headers(header === undefined ? {} : { 'retry-after': header })
+        .send({})
     const error: unknown = await client.clientCredentials({}).catch(error => error)
     t.match(error, { retryAfterSeconds, headers: { 'retry-after': String(retryAfterSeconds) } }, `${status} ${header}`)
   }
@@ -100,18 +148,35 @@ t.test('the time to wait comes from Retry-After, within bounds', async t => {
 t.test('an answer that makes no sense is an outage', async t => {
   const { server, client } = await setup(t)
   const cases: readonly [string, unknown][] = [
-    ['text', 'token'], ['an array', []], ['no access token', { ...TOKEN_ANSWER, access_token: undefined }], ['an empty access token', { ...TOKEN_ANSWER, access_token: '' }],
-    ['an access token with a line break', { ...TOKEN_ANSWER, access_token: 'a\r\nx: y' }], ['an access token past 16 KiB', { ...TOKEN_ANSWER, access_token: 'a'.repeat(16_385) }],
-    ['no token type', { ...TOKEN_ANSWER, token_type: undefined }], ['a sender-constrained token', { ...TOKEN_ANSWER, token_type: 'DPoP' }],
-    ['no lifetime', { ...TOKEN_ANSWER, expires_in: undefined }], ['a lifetime in text', { ...TOKEN_ANSWER, expires_in: '300' }], ['no time left', { ...TOKEN_ANSWER, expires_in: 0 }],
-    ['a negative lifetime', { ...TOKEN_ANSWER, expires_in: -1 }], ['a lifetime in ms', { ...TOKEN_ANSWER, expires_in: 1e12 }], ['a refresh token that is none', { ...TOKEN_ANSWER, refresh_token: 5 }],
-    ['a scope list', { ...TOKEN_ANSWER, scope: ['a'] }], ['no issued token type', { ...TOKEN_ANSWER, issued_token_type: undefined }],
-    ['a refresh token for an access token', { ...TOKEN_ANSWER, issued_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }],
+    ['text', 'token'],
+    ['an array', []],
+    ['no access token', { ...TOKEN_ANSWER, access_token: undefined }],
+    ['an empty access token', { ...TOKEN_ANSWER, access_token: '' }],
+    ['an access token with a line break', { ...TOKEN_ANSWER, access_token: 'a\r\nx: y' }],
+    ['an access token past 16 KiB', { ...TOKEN_ANSWER, access_token: 'a'.repeat(16_385) }],
+    ['no token type', { ...TOKEN_ANSWER, token_type: undefined }],
+    ['a sender-constrained token', { ...TOKEN_ANSWER, token_type: 'DPoP' }],
+    ['no lifetime', { ...TOKEN_ANSWER, expires_in: undefined }],
+    ['a lifetime in text', { ...TOKEN_ANSWER, expires_in: '300' }],
+    ['no time left', { ...TOKEN_ANSWER, expires_in: 0 }],
+    ['a negative lifetime', { ...TOKEN_ANSWER, expires_in: -1 }],
+    ['a lifetime in ms', { ...TOKEN_ANSWER, expires_in: 1e12 }],
+    ['a refresh token that is none', { ...TOKEN_ANSWER, refresh_token: 5 }],
+    ['a scope list', { ...TOKEN_ANSWER, scope: ['a'] }],
+    ['no issued token type', { ...TOKEN_ANSWER, issued_token_type: undefined }],
+    [
+      'a refresh token for an access token',
+      { ...TOKEN_ANSWER, issued_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }
+    ],
     ['more than 64 KiB', { ...TOKEN_ANSWER, padding: ' '.repeat(65_536) }]
   ]
   for (const [title, body] of cases) {
     server.answer = () => body
-    await t.rejects(client.exchange(exchangeRequest), { code: 'SALLYPORT_TOKEN_UNAVAILABLE', statusCode: 503, retryAfterSeconds: 5 }, title)
+    await t.rejects(
+      client.exchange(exchangeRequest),
+      { code: 'SALLYPORT_TOKEN_UNAVAILABLE', statusCode: 503, retryAfterSeconds: 5 },
+      title
+    )
   }
 })
 
@@ -120,7 +185,9 @@ t.test('an endless answer is cut off', async t => {
   server.answer = (_form, reply) => {
     reply.hijack()
     reply.raw.writeHead(200, { 'content-type': 'application/json' })
-    const write = (): void => { while (!reply.raw.destroyed && reply.raw.write(' '.repeat(16_384))); }
+    const write = (): void => {
+      while (!reply.raw.destroyed && reply.raw.write(' '.repeat(16_384)));
+    }
     reply.raw.on('drain', write)
     write()
   }
@@ -130,7 +197,10 @@ t.test('an endless answer is cut off', async t => {
 t.test('a server that does not answer in time, or not at all, is an outage', async t => {
   const { server, client } = await setup(t, { timeoutMs: 50 })
   server.answer = () => new Promise(() => {})
-  await t.rejects(client.clientCredentials({}), { code: 'SALLYPORT_TOKEN_UNAVAILABLE', cause: { name: 'TimeoutError' } })
+  await t.rejects(client.clientCredentials({}), {
+    code: 'SALLYPORT_TOKEN_UNAVAILABLE',
+    cause: { name: 'TimeoutError' }
+  })
 
   const closed = createServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
@@ -162,7 +232,7 @@ t.test('metadata is fetched once, and again after a failure', async t => {
 
 t.test('a server without a revocation endpoint does not pretend to revoke', async t => {
   const server = await authorizationServer(t)
-  const metadata = { ...await discoverMetadata({ issuer: server.issuer }), revocationEndpoint: null }
+  const metadata = { ...(await discoverMetadata({ issuer: server.issuer })), revocationEndpoint: null }
   const client = createTokenClient({ metadata, clientId: 'a', clientSecret: 'b' })
   await t.rejects(client.revoke({ token: 'r' }), { code: 'SALLYPORT_TOKEN_NOT_GRANTED' })
 })
@@ -175,9 +245,13 @@ t.test('a revocation that was not stored is an outage', async t => {
 
 t.test('all mistakes in the options are named at once', async t => {
   const server = await authorizationServer(t)
-  const metadata = { ...await discoverMetadata({ issuer: server.issuer }), tokenEndpoint: 'http://issuer.example/token' }
+  const metadata = {
+    ...(await discoverMetadata({ issuer: server.issuer })),
+    tokenEndpoint: 'http://issuer.example/token'
+  }
   t.throws(() => createTokenClient({ metadata, clientId: '', clientSecret: '', timeoutMs: 0 }), {
     code: 'SALLYPORT_TOKEN_OPTIONS_INVALID',
-    message: /clientId is empty; clientSecret is empty; timeoutMs is not positive; metadata.tokenEndpoint is neither https nor http on a loopback address/
+    message:
+      /clientId is empty; clientSecret is empty; timeoutMs is not positive; metadata.tokenEndpoint is neither https nor http on a loopback address/
   })
 })

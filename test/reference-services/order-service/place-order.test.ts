@@ -9,15 +9,43 @@ t.test('an order costs what the menu says and gets a ticket', async t => {
   const service = await start(t)
   const answer = await place(service)
   t.equal(answer.statusCode, 201)
-  t.match(answer.json(), { state: 'APPROVED', totalCents: 2900, ticketId: TICKET_ID, customerId: USERS.customer1.subject, lines: [{ name: 'Grilled mackerel', quantity: 2, priceCents: 1450 }] })
+  t.match(answer.json(), {
+    state: 'APPROVED',
+    totalCents: 2900,
+    ticketId: TICKET_ID,
+    customerId: USERS.customer1.subject,
+    lines: [{ name: 'Grilled mackerel', quantity: 2, priceCents: 1450 }]
+  })
   t.equal(answer.headers.location, `/orders/${answer.json().orderId}`)
-  const stored = await service.app.inject({ url: answer.headers.location as string, headers: await as('customer1', AUDIENCE) })
+  const stored = await service.app.inject({
+    url: answer.headers.location as string,
+    headers: await as('customer1', AUDIENCE)
+  })
   t.same(stored.json(), answer.json())
-  t.same(service.calls.map(({ path }) => path), [`GET /restaurants/${anchor.restaurantId}/menu`, 'POST /tickets'])
-  t.same(service.calls[1]?.body, { orderId: answer.json().orderId, customerId: USERS.customer1.subject, restaurantId: anchor.restaurantId, deliveryAddress: '1 Harbour Street', lines: NEW_ORDER.lines })
+  t.same(
+    service.calls.map(({ path }) => path),
+    [`GET /restaurants/${anchor.restaurantId}/menu`, 'POST /tickets']
+  )
+  t.same(service.calls[1]?.body, {
+    orderId: answer.json().orderId,
+    customerId: USERS.customer1.subject,
+    restaurantId: anchor.restaurantId,
+    deliveryAddress: '1 Harbour Street',
+    lines: NEW_ORDER.lines
+  })
   t.match(await service.audit(), [
-    { action: 'order.place', outcome: 'success', subject: USERS.customer1.subject, resource_id: answer.json().orderId, detail: { after: { state: 'APPROVAL_PENDING' } } },
-    { action: 'order.approve', outcome: 'success', detail: { before: { state: 'APPROVAL_PENDING' }, after: { state: 'APPROVED' } } }
+    {
+      action: 'order.place',
+      outcome: 'success',
+      subject: USERS.customer1.subject,
+      resource_id: answer.json().orderId,
+      detail: { after: { state: 'APPROVAL_PENDING' } }
+    },
+    {
+      action: 'order.approve',
+      outcome: 'success',
+      detail: { before: { state: 'APPROVAL_PENDING' }, after: { state: 'APPROVED' } }
+    }
   ])
 })
 
@@ -28,7 +56,11 @@ t.test('restaurant-service is called with an exchanged token and never with the 
   t.equal(service.calls.length, 2)
   for (const { authorization } of service.calls) {
     t.not(authorization, headers.authorization)
-    t.match(claimsOf(authorization), { aud: 'restaurant-service', sub: USERS.customer1.subject, act: { sub: 'order-service', act: { sub: 'gateway' } } })
+    t.match(claimsOf(authorization), {
+      aud: 'restaurant-service',
+      sub: USERS.customer1.subject,
+      act: { sub: 'order-service', act: { sub: 'gateway' } }
+    })
   }
 })
 
@@ -72,11 +104,17 @@ t.test('an order of what is not there is refused and not stored', async t => {
   t.equal(noItem.statusCode, 422)
   t.equal(noItem.json().code, 'SALLYPORT_ORDER_ITEM_UNKNOWN')
   t.equal((await service.owner('orders')).length, DEMO_ORDERS.length)
-  t.match(await service.audit(), [{ action: 'order.place', outcome: 'failure', reason: 'SALLYPORT_ORDER_ITEM_UNKNOWN' }])
+  t.match(await service.audit(), [
+    { action: 'order.place', outcome: 'failure', reason: 'SALLYPORT_ORDER_ITEM_UNKNOWN' }
+  ])
 })
 
 t.test('a menu that makes no sense is a bad gateway, and nothing is stored', async t => {
-  for (const body of [{ items: 'none' }, { items: [{ menuItemId: anchor.items[0]!.menuItemId, name: 'x', priceCents: -1 }] }, 'text']) {
+  for (const body of [
+    { items: 'none' },
+    { items: [{ menuItemId: anchor.items[0]!.menuItemId, name: 'x', priceCents: -1 }] },
+    'text'
+  ]) {
     const service = await start(t, { menu: [200, body] })
     const answer = await place(service)
     t.equal(answer.statusCode, 502)
@@ -97,11 +135,22 @@ t.test('an order that the restaurant does not take is REJECTED', async t => {
 t.test('an order whose restaurant was never reached is REJECTED', async t => {
   const dispatcher = new MockAgent({ connections: 1 })
   dispatcher.disableNetConnect()
-  t.after(async () => { await dispatcher.close() })
+  t.after(async () => {
+    await dispatcher.close()
+  })
   const pool = dispatcher.get('http://127.0.0.1:1')
-  pool.intercept({ path: /menu$/ }).reply(200, { items: anchor.items }, { headers: { 'content-type': 'application/json' } })
-  pool.intercept({ path: '/tickets', method: 'POST' }).replyWithError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
-  const service = await startService(t, orderService, { ...SETTINGS, restaurantServiceOrigin: 'http://127.0.0.1:1' }, { dispatcher })
+  pool
+    .intercept({ path: /menu$/ })
+    .reply(200, { items: anchor.items }, { headers: { 'content-type': 'application/json' } })
+  pool
+    .intercept({ path: '/tickets', method: 'POST' })
+    .replyWithError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
+  const service = await startService(
+    t,
+    orderService,
+    { ...SETTINGS, restaurantServiceOrigin: 'http://127.0.0.1:1' },
+    { dispatcher }
+  )
   const answer = await place(service)
   t.equal(answer.statusCode, 502)
   t.match(await newest(service), { state: 'REJECTED', ticket_id: null })

@@ -3,27 +3,41 @@ import t from 'tap'
 import { as, USERS } from '../support.ts'
 import { AUDIENCE, demoOrder, start } from './support.ts'
 
-t.test('Z02: an order of somebody else can be neither read, cancelled nor listed, and the denial is audited', async t => {
-  const service = await start(t)
-  const foreign = demoOrder('APPROVED', 'customer1')
-  const headers = await as('customer2', AUDIENCE)
-  const read = await service.app.inject({ url: `/orders/${foreign.orderId}`, headers })
-  const missing = await service.app.inject({ url: '/orders/90000000-0000-4000-8000-000000000000', headers })
-  t.equal(read.statusCode, 404)
-  t.same(read.json(), missing.json(), 'as if it did not exist')
-  const cancelled = await service.app.inject({ method: 'POST', url: `/orders/${foreign.orderId}/cancel`, headers })
-  t.equal(cancelled.statusCode, 404)
-  t.equal((await service.owner('orders').where({ order_id: foreign.orderId }).first()).state, 'APPROVED')
-  t.same(service.calls, [], 'and nobody else was asked')
-  const list = await service.app.inject({ url: '/orders', headers })
-  t.same(new Set(list.json().orders.map((order: { customerId: string }) => order.customerId)), new Set([USERS.customer2.subject]))
-  const denials = (await service.audit()).filter(({ outcome }) => outcome === 'denied')
-  t.match(denials.find(({ action }) => action === 'order.cancel'), { subject: USERS.customer2.subject, resource_type: 'order', resource_id: foreign.orderId, reason: String })
-  t.same(denials.filter(({ action }) => action === 'order.read').map(({ subject, resource_id: id }) => [subject, id]), [
-    [USERS.customer2.subject, foreign.orderId], [USERS.customer2.subject, '90000000-0000-4000-8000-000000000000']
-  ], 'a walk over ids shows as what it is')
-  t.equal(denials.length, 3)
-})
+t.test(
+  'Z02: an order of somebody else can be neither read, cancelled nor listed, and the denial is audited',
+  async t => {
+    const service = await start(t)
+    const foreign = demoOrder('APPROVED', 'customer1')
+    const headers = await as('customer2', AUDIENCE)
+    const read = await service.app.inject({ url: `/orders/${foreign.orderId}`, headers })
+    const missing = await service.app.inject({ url: '/orders/90000000-0000-4000-8000-000000000000', headers })
+    t.equal(read.statusCode, 404)
+    t.same(read.json(), missing.json(), 'as if it did not exist')
+    const cancelled = await service.app.inject({ method: 'POST', url: `/orders/${foreign.orderId}/cancel`, headers })
+    t.equal(cancelled.statusCode, 404)
+    t.equal((await service.owner('orders').where({ order_id: foreign.orderId }).first()).state, 'APPROVED')
+    t.same(service.calls, [], 'and nobody else was asked')
+    const list = await service.app.inject({ url: '/orders', headers })
+    t.same(
+      new Set(list.json().orders.map((order: { customerId: string }) => order.customerId)),
+      new Set([USERS.customer2.subject])
+    )
+    const denials = (await service.audit()).filter(({ outcome }) => outcome === 'denied')
+    t.match(
+      denials.find(({ action }) => action === 'order.cancel'),
+      { subject: USERS.customer2.subject, resource_type: 'order', resource_id: foreign.orderId, reason: String }
+    )
+    t.same(
+      denials.filter(({ action }) => action === 'order.read').map(({ subject, resource_id: id }) => [subject, id]),
+      [
+        [USERS.customer2.subject, foreign.orderId],
+        [USERS.customer2.subject, '90000000-0000-4000-8000-000000000000']
+      ],
+      'a walk over ids shows as what it is'
+    )
+    t.equal(denials.length, 3)
+  }
+)
 
 t.test('a list is paged, newest first, without repeating or losing an order', async t => {
   const service = await start(t)
@@ -37,7 +51,17 @@ t.test('a list is paged, newest first, without repeating or losing an order', as
     url = `/orders?limit=3&after=${page.next}`
   }
   t.same(seen, DEMO_ORDERS.map(({ orderId }) => orderId).toReversed())
-  for (const query of ['limit=0', 'limit=101', 'limit=2x', 'limit=1e1', 'limit=+5', 'limit=5&limit=6', 'after=1', 'offset=3', 'customerId=x']) {
+  for (const query of [
+    'limit=0',
+    'limit=101',
+    'limit=2x',
+    'limit=1e1',
+    'limit=+5',
+    'limit=5&limit=6',
+    'after=1',
+    'offset=3',
+    'customerId=x'
+  ]) {
     t.equal((await service.app.inject({ url: `/orders?${query}`, headers })).statusCode, 400, query)
   }
 })
@@ -50,12 +74,17 @@ t.test('a cursor tells nothing about orders that the caller may not see', async 
   const headers = await as('customer2', AUDIENCE)
   const pageAfter = async (after: string) => service.app.inject({ url: `/orders?after=${after}`, headers })
   const foreign = demoOrder('CANCELLED', 'customer1')
-  const at = (await service.owner('orders').where({ order_id: foreign.orderId }).first()).created_at.toISOString().replace('Z', '000Z')
+  const at = (await service.owner('orders').where({ order_id: foreign.orderId }).first()).created_at
+    .toISOString()
+    .replace('Z', '000Z')
   const hidden = await pageAfter(cursor(at, foreign.orderId))
   const missing = await pageAfter(cursor(at, foreign.orderId.replace(/.$/, '9')))
   t.equal(hidden.statusCode, 200)
   t.same(hidden.json(), missing.json(), 'that of a hidden order and that of none')
-  t.same(new Set(hidden.json().orders.map((order: { customerId: string }) => order.customerId)), new Set([USERS.customer2.subject]))
+  t.same(
+    new Set(hidden.json().orders.map((order: { customerId: string }) => order.customerId)),
+    new Set([USERS.customer2.subject])
+  )
   t.equal((await pageAfter(foreign.orderId)).statusCode, 400, 'an id is no position')
 })
 
@@ -70,7 +99,12 @@ t.test('a page that ends between two orders of one instant loses and repeats non
     seen.push(...page.orders.map((order: { orderId: string }) => order.orderId))
     after = page.next === null ? '' : `&after=${page.next}`
   } while (after !== '')
-  t.same(seen, DEMO_ORDERS.map(({ orderId }) => orderId).toSorted().toReversed())
+  t.same(
+    seen,
+    DEMO_ORDERS.map(({ orderId }) => orderId)
+      .toSorted()
+      .toReversed()
+  )
 })
 
 t.test('a cursor that no page ended with is 400', async t => {
@@ -79,15 +113,34 @@ t.test('a cursor that no page ended with is 400', async t => {
   const id = DEMO_ORDERS[0]!.orderId
   const at = '2026-01-01T12:00:00.000000Z'
   const made = [
-    cursor(at), cursor(at, id, 1), cursor(id, at), cursor(at, '00000000-0000-4000-8000-0003000000AB'), cursor(at, `${id} or true`), cursor(1, id), cursor('now', id), cursor('infinity', id),
-    cursor('2026-02-30T12:00:00.000000Z', id), cursor('2026-01-01T24:00:00.000000Z', id), cursor('0000-01-01T12:00:00.000000Z', id), cursor('2026-01-01T12:00:00.000Z', id),
-    Buffer.from(`["${at}", "${id}"]`).toString('base64url'), Buffer.from('{}').toString('base64url'), Buffer.from('null').toString('base64url'), 'x'
+    cursor(at),
+    cursor(at, id, 1),
+    cursor(id, at),
+    cursor(at, '00000000-0000-4000-8000-0003000000AB'),
+    cursor(at, `${id} or true`),
+    cursor(1, id),
+    cursor('now', id),
+    cursor('infinity', id),
+    cursor('2026-02-30T12:00:00.000000Z', id),
+    cursor('2026-01-01T24:00:00.000000Z', id),
+    cursor('0000-01-01T12:00:00.000000Z', id),
+    cursor('2026-01-01T12:00:00.000Z', id),
+    Buffer.from(`["${at}", "${id}"]`).toString('base64url'),
+    Buffer.from('{}').toString('base64url'),
+    Buffer.from('null').toString('base64url'),
+    'x'
   ]
   for (const after of made) {
     const answer = await service.app.inject({ url: `/orders?after=${after}`, headers })
-    t.same([answer.statusCode, answer.json().code], [400, 'SALLYPORT_SERVICE_CURSOR_INVALID'], Buffer.from(after, 'base64url').toString())
+    t.same(
+      [answer.statusCode, answer.json().code],
+      [400, 'SALLYPORT_SERVICE_CURSOR_INVALID'],
+      Buffer.from(after, 'base64url').toString()
+    )
   }
-  for (const after of ['', 'a=', 'a/b', '%00', 'x'.repeat(129)]) t.equal((await service.app.inject({ url: `/orders?after=${after}`, headers })).statusCode, 400)
+  for (const after of ['', 'a=', 'a/b', '%00', 'x'.repeat(129)]) {
+    t.equal((await service.app.inject({ url: `/orders?after=${after}`, headers })).statusCode, 400)
+  }
   t.equal((await service.app.inject({ url: `/orders?after=${cursor(at, id)}`, headers })).statusCode, 200)
 })
 

@@ -18,15 +18,26 @@ const NEW_TICKET = {
 }
 const byOrderService = { actor: 'order-service' }
 
-const start = async (t: Test): Promise<TestService> => startService(t, restaurantService, { ...SETTINGS, deliveryServiceOrigin: 'http://127.0.0.1:1' })
+const start = async (t: Test): Promise<TestService> =>
+  startService(t, restaurantService, { ...SETTINGS, deliveryServiceOrigin: 'http://127.0.0.1:1' })
 /** A token of a client itself. */
 const own = async (client: string, scope: string, claims: object = {}): Promise<{ authorization: string }> => {
-  const token = await authority.mint({ subject: client, clientId: client, audience: AUDIENCE, scope, act: null, claims: { ...claims } })
+  const token = await authority.mint({
+    subject: client,
+    clientId: client,
+    audience: AUDIENCE,
+    scope,
+    act: null,
+    claims: { ...claims }
+  })
   return { authorization: `Bearer ${token}` }
 }
-const openTicket = async ({ app }: TestService, headers: Record<string, string>, payload: object = NEW_TICKET) => app.inject({ method: 'POST', url: '/tickets', headers, payload })
-const cancelTicket = async ({ app }: TestService, headers: Record<string, string>, ticketId: string) => app.inject({ method: 'POST', url: `/tickets/${ticketId}/cancel`, headers })
-const stateOf = async ({ owner }: TestService, ticketId: string): Promise<string> => (await owner('tickets').where({ ticket_id: ticketId }).first()).state
+const openTicket = async ({ app }: TestService, headers: Record<string, string>, payload: object = NEW_TICKET) =>
+  app.inject({ method: 'POST', url: '/tickets', headers, payload })
+const cancelTicket = async ({ app }: TestService, headers: Record<string, string>, ticketId: string) =>
+  app.inject({ method: 'POST', url: `/tickets/${ticketId}/cancel`, headers })
+const stateOf = async ({ owner }: TestService, ticketId: string): Promise<string> =>
+  (await owner('tickets').where({ ticket_id: ticketId }).first()).state
 
 t.test('whoever holds a token that order-service got may not touch the orders of others', async t => {
   const service = await start(t)
@@ -35,17 +46,29 @@ t.test('whoever holds a token that order-service got may not touch the orders of
   t.equal((await cancelTicket(service, customer2, open.ticketId)).statusCode, 404, 'no withdrawal of another’s ticket')
   t.equal((await service.owner('tickets').where({ order_id: ORDER_ID })).length, 0)
   t.equal(await stateOf(service, open.ticketId), 'OPEN')
-  t.match((await service.audit()).map(({ outcome, reason }) => [outcome, reason]), [['denied', 'not-owner'], ['denied', 'not-owner']])
+  t.match(
+    (await service.audit()).map(({ outcome, reason }) => [outcome, reason]),
+    [
+      ['denied', 'not-owner'],
+      ['denied', 'not-owner']
+    ]
+  )
 })
 
 t.test('a token without the scope orders:write, or of another role, opens and withdraws nothing', async t => {
   const service = await start(t)
   const refused = {
-    'a token to read orders': await as('customer1', AUDIENCE, { ...byOrderService, scope: 'orders:read restaurants:read restaurants:write' }),
+    'a token to read orders': await as('customer1', AUDIENCE, {
+      ...byOrderService,
+      scope: 'orders:read restaurants:read restaurants:write'
+    }),
     'no scope': await as('customer1', AUDIENCE, { ...byOrderService, scope: '' }),
     'a courier': await as('courier1', AUDIENCE, byOrderService),
     'a customer without a role': await as('customer1', AUDIENCE, { ...byOrderService, roles: [] }),
-    'the scope of recovery in a user’s name': await as('customer1', AUDIENCE, { ...byOrderService, scope: 'tickets:recover' })
+    'the scope of recovery in a user’s name': await as('customer1', AUDIENCE, {
+      ...byOrderService,
+      scope: 'tickets:recover'
+    })
   }
   for (const [what, headers] of Object.entries(refused)) {
     t.equal((await openTicket(service, headers)).statusCode, 403, `${what}: open`)
@@ -56,14 +79,22 @@ t.test('a token without the scope orders:write, or of another role, opens and wi
 
 t.test('an order’s ticket is not told to the customer of another order who names it', async t => {
   const service = await start(t)
-  const answer = await openTicket(service, await as('customer2', AUDIENCE, byOrderService), { ...NEW_TICKET, orderId: open.orderId, customerId: USERS.customer2.subject })
+  const answer = await openTicket(service, await as('customer2', AUDIENCE, byOrderService), {
+    ...NEW_TICKET,
+    orderId: open.orderId,
+    customerId: USERS.customer2.subject
+  })
   t.same([answer.statusCode, answer.json().code], [409, 'SALLYPORT_RESTAURANT_TICKET_EXISTS'])
   t.notMatch(answer.body, open.ticketId)
 })
 
 t.test('a ticket that was accepted is withdrawn by nobody', async t => {
   const service = await start(t)
-  for (const headers of [await as('customer1', AUDIENCE, byOrderService), await as('admin1', AUDIENCE, byOrderService), await own('order-service', 'tickets:recover')]) {
+  for (const headers of [
+    await as('customer1', AUDIENCE, byOrderService),
+    await as('admin1', AUDIENCE, byOrderService),
+    await own('order-service', 'tickets:recover')
+  ]) {
     const answer = await cancelTicket(service, headers, accepted.ticketId)
     t.same([answer.statusCode, answer.json().code], [409, 'SALLYPORT_RESTAURANT_TICKET_STATE'])
   }
@@ -73,7 +104,16 @@ t.test('a ticket that was accepted is withdrawn by nobody', async t => {
 t.test('of a ticket from before customers were kept the acting party and the scope decide', async t => {
   const service = await start(t)
   await service.owner('tickets').where({ ticket_id: open.ticketId }).update({ customer_id: null })
-  t.equal((await cancelTicket(service, await as('customer1', AUDIENCE, { ...byOrderService, scope: 'orders:read' }), open.ticketId)).statusCode, 403)
+  t.equal(
+    (
+      await cancelTicket(
+        service,
+        await as('customer1', AUDIENCE, { ...byOrderService, scope: 'orders:read' }),
+        open.ticketId
+      )
+    ).statusCode,
+    403
+  )
   t.equal((await cancelTicket(service, await as('customer1', AUDIENCE, byOrderService), open.ticketId)).statusCode, 200)
 })
 
@@ -101,6 +141,9 @@ t.test('a ticket shows no customer', async t => {
   const service = await start(t)
   const opened = await openTicket(service, await as('customer1', AUDIENCE, byOrderService))
   t.notOk('customerId' in opened.json())
-  const listed = await service.app.inject({ url: `/restaurants/${anchor.restaurantId}/tickets`, headers: await as('restaurant1', AUDIENCE) })
+  const listed = await service.app.inject({
+    url: `/restaurants/${anchor.restaurantId}/tickets`,
+    headers: await as('restaurant1', AUDIENCE)
+  })
   t.notMatch(listed.body, USERS.customer1.subject)
 })

@@ -19,7 +19,7 @@ const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }
 const DATABASE_TIMEOUT_MS = 300
 
 /** A port at which nobody listens. */
-async function freePort (): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -29,13 +29,19 @@ async function freePort (): Promise<number> {
 }
 
 /** Metadata and keys of an issuer, which begins to listen now. */
-async function comeUp ({ issuer, keys }: TokenAuthority): Promise<void> {
+async function comeUp({ issuer, keys }: TokenAuthority): Promise<void> {
   const key = (await keys.find('test-key'))!.key
   const jwk = await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))
   const app = Fastify({ forceCloseConnections: true })
-  app.get('/.well-known/oauth-authorization-server', async () => ({ issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks` }))
+  app.get('/.well-known/oauth-authorization-server', async () => ({
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`
+  }))
   app.get('/jwks', async () => ({ keys: [{ ...jwk, kid: 'test-key', alg: 'ES256', use: 'sig' }] }))
-  t.teardown(async () => { await app.close() })
+  t.teardown(async () => {
+    await app.close()
+  })
   await app.listen({ host: '127.0.0.1', port: Number(new URL(issuer).port) })
 }
 
@@ -51,8 +57,8 @@ const readiness = async (): Promise<number> => (await fetch(`${operations}/healt
 const deliveries = async (): Promise<Response> => await fetch(`${url}/deliveries`, { headers: { authorization } })
 
 /** Asks until the answer is the one that is waited for; the test's own limit ends it. */
-async function until (ask: () => Promise<number>, status: number): Promise<void> {
-  while (await ask() !== status) await pause(20)
+async function until(ask: () => Promise<number>, status: number): Promise<void> {
+  while ((await ask()) !== status) await pause(20)
 }
 
 t.before(async () => {
@@ -62,10 +68,18 @@ t.before(async () => {
     await deliveryService.migrate(db, ROLES)
     await deliveryService.seedDemo(db, { ...FACTS, issuer: 'https://issuer.test' })
   })
-  proxy = await faultProxy(t, Object.assign(new URL(database.url), { username: ROLES.appRole, password: 'for-tests-only' }).href)
+  proxy = await faultProxy(
+    t,
+    Object.assign(new URL(database.url), { username: ROLES.appRole, password: 'for-tests-only' }).href
+  )
   const operationsPort = await freePort()
   operations = `http://127.0.0.1:${operationsPort}`
-  const token = await authority.mint({ subject: USERS.courier1.subject, audience: 'delivery-service', roles: ['COURIER'], scope: 'deliveries:read' })
+  const token = await authority.mint({
+    subject: USERS.courier1.subject,
+    audience: 'delivery-service',
+    roles: ['COURIER'],
+    scope: 'deliveries:read'
+  })
   authorization = `Bearer ${token}`
   child = fork(SERVER, {
     env: {
@@ -81,40 +95,52 @@ t.before(async () => {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
     silent: true
   })
-  t.teardown(() => { child.kill('SIGKILL') })
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => { output += data.toString() })
-  const [message] = await once(child, 'message') as [{ type: string, url: string }]
+  t.teardown(() => {
+    child.kill('SIGKILL')
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (data: Buffer) => {
+      output += data.toString()
+    })
+  }
+  const [message] = (await once(child, 'message')) as [{ type: string; url: string }]
   t.equal(message.type, 'ready', output)
   url = message.url
 })
 
-t.test('a service that starts while the issuer is away listens, is not ready and says why, refuses with 503, and becomes ready by itself', async t => {
-  t.equal(await readiness(), 503)
-  const refused = await deliveries()
-  t.equal(refused.status, 503)
-  t.match(refused.headers.get('retry-after'), /^\d+$/)
-  t.match(await refused.json(), { code: 'SALLYPORT_PROCESS_NOT_DISCOVERED' })
-  t.equal((await fetch(`${operations}/health/live`)).status, 200)
-  t.match(output, /issuer: not found yet/)
-  t.match(output, /"check":"issuer"/)
-  await comeUp(authority)
-  await until(readiness, 200)
-  t.equal((await deliveries()).status, 200)
-  t.match(output, /issuer: found/)
-})
+t.test(
+  'a service that starts while the issuer is away listens, is not ready and says why, refuses with 503, and becomes ready by itself',
+  async t => {
+    t.equal(await readiness(), 503)
+    const refused = await deliveries()
+    t.equal(refused.status, 503)
+    t.match(refused.headers.get('retry-after'), /^\d+$/)
+    t.match(await refused.json(), { code: 'SALLYPORT_PROCESS_NOT_DISCOVERED' })
+    t.equal((await fetch(`${operations}/health/live`)).status, 200)
+    t.match(output, /issuer: not found yet/)
+    t.match(output, /"check":"issuer"/)
+    await comeUp(authority)
+    await until(readiness, 200)
+    t.equal((await deliveries()).status, 200)
+    t.match(output, /issuer: found/)
+  }
+)
 
-t.test('a service whose database swallows packets is not ready, answers in time, and serves again without a restart', async t => {
-  t.equal((await deliveries()).status, 200)
-  proxy.set('silent')
-  t.equal(await readiness(), 503)
-  const failed = await Promise.all([deliveries(), deliveries(), deliveries()])
-  for (const { status } of failed) t.equal(status, 503)
-  t.ok(proxy.strikes() > 0, 'packets were swallowed')
-  proxy.set('pass')
-  await until(async () => (await deliveries()).status, 200)
-  await until(readiness, 200)
-  t.equal(child.exitCode, null)
-})
+t.test(
+  'a service whose database swallows packets is not ready, answers in time, and serves again without a restart',
+  async t => {
+    t.equal((await deliveries()).status, 200)
+    proxy.set('silent')
+    t.equal(await readiness(), 503)
+    const failed = await Promise.all([deliveries(), deliveries(), deliveries()])
+    for (const { status } of failed) t.equal(status, 503)
+    t.ok(proxy.strikes() > 0, 'packets were swallowed')
+    proxy.set('pass')
+    await until(async () => (await deliveries()).status, 200)
+    await until(readiness, 200)
+    t.equal(child.exitCode, null)
+  }
+)
 
 t.test('it ends in order', async t => {
   child.kill('SIGTERM')

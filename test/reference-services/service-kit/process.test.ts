@@ -13,19 +13,35 @@ import { FACTS, SETTINGS, startUpstream, USERS } from '../support.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 
-interface Started { readonly child: ChildProcess, readonly stderr: () => string, message: () => Promise<Record<string, string>> }
+interface Started {
+  readonly child: ChildProcess
+  readonly stderr: () => string
+  message: () => Promise<Record<string, string>>
+}
 
 /** The service's own entry as a child process, with nothing of this process's environment. */
-function startProcess (t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
-  const child = fork(SERVER, { env: environment, execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv], silent: true })
+function startProcess(t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
+  const child = fork(SERVER, {
+    env: environment,
+    execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv],
+    silent: true
+  })
   let stderr = ''
-  child.stderr?.on('data', (data: Buffer) => { stderr += data.toString() })
-  t.after(() => { child.kill('SIGKILL') })
-  return { child, stderr: () => stderr, message: async () => (await once(child, 'message'))[0] as Record<string, string> }
+  child.stderr?.on('data', (data: Buffer) => {
+    stderr += data.toString()
+  })
+  t.after(() => {
+    child.kill('SIGKILL')
+  })
+  return {
+    child,
+    stderr: () => stderr,
+    message: async () => (await once(child, 'message'))[0] as Record<string, string>
+  }
 }
 
 /** An authorization server as far as a verifier needs it. */
-async function startIssuer (t: Test): Promise<ReturnType<typeof createTokenAuthority>> {
+async function startIssuer(t: Test): Promise<ReturnType<typeof createTokenAuthority>> {
   const documents: Record<string, unknown> = {}
   const issuer = await startUpstream(t, app => {
     app.get('/.well-known/oauth-authorization-server', async () => documents.metadata)
@@ -33,8 +49,22 @@ async function startIssuer (t: Test): Promise<ReturnType<typeof createTokenAutho
   })
   const authority = createTokenAuthority(issuer)
   const key = (await authority.keys.find('test-key'))!.key
-  documents.metadata = { issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks`, response_types_supported: [] }
-  documents.keys = { keys: [{ ...await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' }))), kid: 'test-key', alg: 'ES256', use: 'sig' }] }
+  documents.metadata = {
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: []
+  }
+  documents.keys = {
+    keys: [
+      {
+        ...(await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))),
+        kid: 'test-key',
+        alg: 'ES256',
+        use: 'sig'
+      }
+    ]
+  }
   return authority
 }
 
@@ -48,23 +78,51 @@ t.test('a service process gets ready, serves, and ends on SIGTERM', async t => {
   })
   const databaseUrl = Object.assign(new URL(url), { username: roles.appRole, password: 'for-tests-only' }).href
   const { child, message, stderr } = startProcess(t, {
-    DATABASE_URL: databaseUrl, PORT: '0', SALLYPORT_OPERATIONS_PORT: '0', SALLYPORT_DRAIN_DELAY_MS: '0', SALLYPORT_ISSUER: authority.issuer, SALLYPORT_CLIENT_ID: 'delivery-service', SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret'
+    DATABASE_URL: databaseUrl,
+    PORT: '0',
+    SALLYPORT_OPERATIONS_PORT: '0',
+    SALLYPORT_DRAIN_DELAY_MS: '0',
+    SALLYPORT_ISSUER: authority.issuer,
+    SALLYPORT_CLIENT_ID: 'delivery-service',
+    SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret'
   })
   const ready = await message()
   t.match(ready, { type: 'ready', name: 'delivery-service', url: /^http:\/\/127\.0\.0\.1:\d+$/ }, stderr())
-  const token = await authority.mint({ subject: USERS.courier1.subject, audience: 'delivery-service', roles: ['COURIER'], scope: 'deliveries:read' })
+  const token = await authority.mint({
+    subject: USERS.courier1.subject,
+    audience: 'delivery-service',
+    roles: ['COURIER'],
+    scope: 'deliveries:read'
+  })
   const answer = await fetch(`${ready.url}/deliveries`, { headers: { authorization: `Bearer ${token}` } })
   t.equal(answer.status, 200)
-  t.equal((await answer.json() as { deliveries: unknown[] }).deliveries.length, 3)
+  t.equal(((await answer.json()) as { deliveries: unknown[] }).deliveries.length, 3)
   child.kill('SIGTERM')
   t.same(await once(child, 'exit'), [0, null])
 })
 
 t.test('every mistake of the settings is told at once, and no secret', async t => {
-  const { child, message, stderr } = startProcess(t, { PORT: 'http', SALLYPORT_ISSUER: 'http://issuer.example', SALLYPORT_CLIENT_SECRET: '', SALLYPORT_PEER_ADDRESSES: 'a=b=c', SALLYPORT_UNKNOWN: '1', DATABASE_URL: 'mysql://user:hush@host/db' })
+  const { child, message, stderr } = startProcess(t, {
+    PORT: 'http',
+    SALLYPORT_ISSUER: 'http://issuer.example',
+    SALLYPORT_CLIENT_SECRET: '',
+    SALLYPORT_PEER_ADDRESSES: 'a=b=c',
+    SALLYPORT_UNKNOWN: '1',
+    DATABASE_URL: 'mysql://user:hush@host/db'
+  })
   const failed = await message()
   t.equal(failed.type, 'failed')
-  for (const setting of ['port', 'issuer', 'clientId', 'clientSecret', 'databaseUrl', 'peerAddresses', 'SALLYPORT_UNKNOWN']) t.match(failed.message, setting)
+  for (const setting of [
+    'port',
+    'issuer',
+    'clientId',
+    'clientSecret',
+    'databaseUrl',
+    'peerAddresses',
+    'SALLYPORT_UNKNOWN'
+  ]) {
+    t.match(failed.message, setting)
+  }
   t.notMatch(failed.message, /hush/)
   t.same(await once(child, 'exit'), [1, null])
   t.match(stderr(), 'delivery-service: The configuration has')
@@ -87,16 +145,25 @@ t.test('settings that do not fit together are told together', async t => {
     SALLYPORT_TRUSTED_PROXIES: '10.0.0.0/8 2'
   })
   const failed = await message()
-  t.match(failed, { type: 'failed', message: /^The configuration has 4 mistakes:\n {2}host: .*0\.0\.0\.0.*\n {2}operationsHost: .*\n {2}databaseUrl: .*\n {2}trustedProxies: 2 is no/ })
+  t.match(failed, {
+    type: 'failed',
+    message:
+      /^The configuration has 4 mistakes:\n {2}host: .*0\.0\.0\.0.*\n {2}operationsHost: .*\n {2}databaseUrl: .*\n {2}trustedProxies: 2 is no/
+  })
   t.notMatch(failed.message, /hush/)
 })
 
 t.test('a service does not start beside an authorization server that publishes no keys', async t => {
   const documents: Record<string, unknown> = {}
-  const issuer = await startUpstream(t, app => { app.get('/.well-known/oauth-authorization-server', async () => documents) })
+  const issuer = await startUpstream(t, app => {
+    app.get('/.well-known/oauth-authorization-server', async () => documents)
+  })
   Object.assign(documents, { issuer, token_endpoint: `${issuer}/token`, response_types_supported: [] })
   const settings = { ...SETTINGS, issuer }
   const { context, close } = await openContext('a-service', settings, true, { warn: () => {}, info: () => {} })
   t.after(close)
-  await t.rejects(connectService(settings, context), { code: 'SALLYPORT_SERVICE_SETTINGS_INVALID', message: /jwks_uri/ })
+  await t.rejects(connectService(settings, context), {
+    code: 'SALLYPORT_SERVICE_SETTINGS_INVALID',
+    message: /jwks_uri/
+  })
 })

@@ -11,26 +11,43 @@ export interface TestGroup {
   readonly again?: true
 }
 
-/** In the order in which they start: what takes longest first. A file belongs to the first group that names it, else to `rest`. */
+/**
+ * In the order in which they start: what takes longest first. A file belongs to the first group that names it, else to
+ * `rest`.
+ */
 export const GROUPS: readonly TestGroup[] = [
   { name: 'launcher', paths: ['test/e2e/launcher.test.ts'] },
   // These wait more than they work: for leases, limits and answers that take their time.
   { name: 'kills', paths: ['test/reference-services/kill.test.ts'] },
-  { name: 'slow-answers', paths: ['test/reference-gateway/open-answers.test.ts', 'test/reference-gateway/deadlines.test.ts'] },
+  {
+    name: 'slow-answers',
+    paths: ['test/reference-gateway/open-answers.test.ts', 'test/reference-gateway/deadlines.test.ts']
+  },
   { name: 'flows', paths: ['test/e2e'] },
   { name: 'packages', paths: ['test/packages', 'test/architecture'] },
   { name: 'docs', paths: ['test/docs'] },
   {
     name: 'processes',
     paths: [
-      'test/auth-server/process.test.ts', 'test/auth-server/process-failures.test.ts',
-      'test/auth-server/process-tls.test.ts', 'test/reference-services/service-kit/process.test.ts'
+      'test/auth-server/process.test.ts',
+      'test/auth-server/process-failures.test.ts',
+      'test/auth-server/process-tls.test.ts',
+      'test/reference-services/service-kit/process.test.ts'
     ]
   },
   {
     name: 'auth-server-under-a-path',
-    paths: ['token-endpoint', 'grants', 'refresh', 'exchange', 'signed-introspection', 'authorization-code', 'authorize', 'pushed-requests', 'dpop']
-      .map(name => `test/auth-server/${name}.test.ts`),
+    paths: [
+      'token-endpoint',
+      'grants',
+      'refresh',
+      'exchange',
+      'signed-introspection',
+      'authorization-code',
+      'authorize',
+      'pushed-requests',
+      'dpop'
+    ].map(name => `test/auth-server/${name}.test.ts`),
     environment: { SALLYPORT_TEST_PREFIX: '/tenants/one' },
     again: true
   },
@@ -54,12 +71,12 @@ export interface TestProcess {
 }
 
 /**
- * Distributes test files over processes, so that each file is in exactly one of them, and in one more for each group that
- * runs it again.
+ * Distributes test files over processes, so that each file is in exactly one of them, and in one more for each group
+ * that runs it again.
  * @param files paths from the root
  * @throws when a group names a path that no file is at
  */
-export function processesFor (files: readonly string[], groups: readonly TestGroup[] = GROUPS): TestProcess[] {
+export function processesFor(files: readonly string[], groups: readonly TestGroup[] = GROUPS): TestProcess[] {
   const left = new Set(files)
   const processes: TestProcess[] = []
   for (const group of groups) {
@@ -71,7 +88,7 @@ export function processesFor (files: readonly string[], groups: readonly TestGro
   return left.size === 0 ? processes : [...processes, { name: 'rest', files: [...left], environment: {} }]
 }
 
-function split ({ name, parts = 1, environment = {} }: TestGroup, files: readonly string[]): TestProcess[] {
+function split({ name, parts = 1, environment = {} }: TestGroup, files: readonly string[]): TestProcess[] {
   return Array.from({ length: parts }, (_, part) => ({
     name: parts === 1 ? name : `${name}-${part + 1}`,
     files: files.filter((_file, index) => index % parts === part),
@@ -79,6 +96,6 @@ function split ({ name, parts = 1, environment = {} }: TestGroup, files: readonl
   }))
 }
 
-function isAt (file: string, path: string): boolean {
+function isAt(file: string, path: string): boolean {
   return file === path || file.startsWith(`${path}/`)
 }

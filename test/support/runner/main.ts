@@ -12,18 +12,21 @@ const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
 const FILE_TIMEOUT_MS = 120_000
 const PROCESS_TIMEOUT_SECONDS = 400
 
-function writeEntry ({ name, files, environment }: TestProcess): string {
+function writeEntry({ name, files, environment }: TestProcess): string {
   const entry = join(FOLDER, `${name}.test.ts`)
-  writeFileSync(entry, [
-    `import { runFiles } from ${JSON.stringify(RUN_FILES)}`,
-    `Object.assign(process.env, ${JSON.stringify(environment)})`,
-    `await runFiles(${JSON.stringify(files.map(file => join(ROOT, file)))}, ${FILE_TIMEOUT_MS})`,
-    ''
-  ].join('\n'))
+  writeFileSync(
+    entry,
+    [
+      `import { runFiles } from ${JSON.stringify(RUN_FILES)}`,
+      `Object.assign(process.env, ${JSON.stringify(environment)})`,
+      `await runFiles(${JSON.stringify(files.map(file => join(ROOT, file)))}, ${FILE_TIMEOUT_MS})`,
+      ''
+    ].join('\n')
+  )
   return entry
 }
 
-function entries (): string[] {
+function entries(): string[] {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   return processesFor(globSync('test/**/*.test.ts', { cwd: ROOT }).sort()).map(writeEntry)
@@ -34,5 +37,5 @@ const options = given.filter(argument => argument.startsWith('-'))
 const files = given.filter(argument => !argument.startsWith('-'))
 const run = files.length > 0 ? files : [`--timeout=${PROCESS_TIMEOUT_SECONDS}`, ...entries()]
 const tap = spawn('tap', ['run', ...options, ...run], { cwd: ROOT, stdio: 'inherit' })
-const [code] = await once(tap, 'exit') as [number | null]
+const [code] = (await once(tap, 'exit')) as [number | null]
 process.exitCode = code ?? 1

@@ -10,7 +10,7 @@ const SCOPED_TAP = new URL('scoped-tap.ts', import.meta.url)
 const scopes = new Map<string, Test>()
 
 /** The subtest in which a file's tests run. */
-export function scopeOf (file: string): Test {
+export function scopeOf(file: string): Test {
   const scope = scopes.get(file)
   if (scope === undefined) throw new Error(`${file} is not one of the files of this process`)
   return scope
@@ -21,7 +21,7 @@ export function scopeOf (file: string): Test {
  * `t.teardown` and tests are its own, as they are when it runs alone.
  * @param files absolute paths
  */
-export async function runFiles (files: readonly string[], timeoutMs: number): Promise<void> {
+export async function runFiles(files: readonly string[], timeoutMs: number): Promise<void> {
   const urls = new Set(files.map(file => pathToFileURL(file).href))
   registerHooks({
     resolve: (specifier, context, nextResolve) => {

@@ -20,7 +20,7 @@ export interface QueueBounds {
 }
 
 /** @param full makes the error for a task that gets no slot */
-export function boundedQueue (bounds: QueueBounds, full: () => Error): BoundedQueue {
+export function boundedQueue(bounds: QueueBounds, full: () => Error): BoundedQueue {
   const { concurrency, longest, timeoutMs, timer = startTimer } = bounds
   let running = 0
   const waiting = new Set<() => void>()

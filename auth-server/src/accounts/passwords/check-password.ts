@@ -5,14 +5,13 @@ import type { LoginAttempt } from '../login-throttle.ts'
 
 /**
  * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work; the
- * security event of a refusal has the account, or the name that was tried. Whether the account has to wait is asked first,
- * when the hash is about to run, and again when it matched: guesses sent at the same time do not get past the count.
+ * security event of a refusal has the account, or the name that was tried. Whether the account has to wait is asked
+ * first, when the hash is about to run, and again when it matched: guesses sent at the same time do not get past the
+ * count.
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
-export async function checkPassword (
-  server: AccountParts, attempt: LoginAttempt, password: string
-): Promise<User> {
+export async function checkPassword(server: AccountParts, attempt: LoginAttempt, password: string): Promise<User> {
   const user = await server.store.users.findByName(attempt.username)
   const { username: nameTried, sourceAddress } = attempt
   const parties = { ...(user !== null && { subject: user.id }), nameTried, detail: { sourceAddress } }
@@ -21,8 +20,11 @@ export async function checkPassword (
   return checked
 }
 
-async function checkPasswordOf (
-  { passwords, throttle }: AccountParts, user: User | null, attempt: LoginAttempt, password: string
+async function checkPasswordOf(
+  { passwords, throttle }: AccountParts,
+  user: User | null,
+  attempt: LoginAttempt,
+  password: string
 ): Promise<User> {
   const refuseThrottled = async (): Promise<void> => {
     const waitMs = await throttle.waitMs(attempt)
@@ -39,7 +41,9 @@ async function checkPasswordOf (
   }
   const matches = await passwords.verify(user?.passwordHash ?? null, password, {
     before: refuseThrottled,
-    after: async matches => { if (refusalOf(matches) !== null) await throttle.failed(attempt) }
+    after: async matches => {
+      if (refusalOf(matches) !== null) await throttle.failed(attempt)
+    }
   })
   const refusal = refusalOf(matches)
   if (user === null || refusal !== null) throw invalidGrant(refusal ?? 'user-unknown')
@@ -49,8 +53,10 @@ async function checkPasswordOf (
 }
 
 /** Best effort: the password was right, and whatever fails here is tried again at the next login. */
-async function rehash (
-  { store, passwords, report }: AccountParts, { id, passwordHash }: User, password: string
+async function rehash(
+  { store, passwords, report }: AccountParts,
+  { id, passwordHash }: User,
+  password: string
 ): Promise<void> {
   if (!passwords.isOutdated(passwordHash)) return
   try {

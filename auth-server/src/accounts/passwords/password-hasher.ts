@@ -12,7 +12,10 @@ export interface PasswordParameters {
   readonly lanes: number
 }
 
-/** 19 MiB, two iterations, one lane: the lowest setting that OWASP's password storage cheat sheet recommends for argon2id. */
+/**
+ * 19 MiB, two iterations, one lane: the lowest setting that OWASP's password storage cheat sheet recommends for
+ * argon2id.
+ */
 export const DEFAULT_PASSWORD_PARAMETERS: PasswordParameters = { memoryKibibytes: 19_456, iterations: 2, lanes: 1 }
 
 /** The hash function itself, exchangeable so that tests can count its runs. */
@@ -61,13 +64,15 @@ export interface PasswordHasherOptions {
 
 /** Argon2id by `@node-rs/argon2`, whose default algorithm it is. */
 export const argon2id: PasswordHashFunction = {
-  hash: async (password, parameters, pepper) => await argon2Hash(password, {
-    memoryCost: parameters.memoryKibibytes,
-    timeCost: parameters.iterations,
-    parallelism: parameters.lanes,
-    ...(pepper === null ? {} : { secret: pepper })
-  }),
-  verify: async (stored, password, pepper) => await argon2Verify(stored, password, pepper === null ? {} : { secret: pepper })
+  hash: async (password, parameters, pepper) =>
+    await argon2Hash(password, {
+      memoryCost: parameters.memoryKibibytes,
+      timeCost: parameters.iterations,
+      parallelism: parameters.lanes,
+      ...(pepper === null ? {} : { secret: pepper })
+    }),
+  verify: async (stored, password, pepper) =>
+    await argon2Verify(stored, password, pepper === null ? {} : { secret: pepper })
 }
 
 const QUEUE_TIMEOUT_MS = 5000
@@ -83,14 +88,17 @@ interface Trial {
 }
 
 /** @see RFC 9106 */
-export function createPasswordHasher (options: PasswordHasherOptions): PasswordHasher {
+export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { parameters = DEFAULT_PASSWORD_PARAMETERS, peppers = parsePepperRing({}), hashFunction = argon2id } = options
-  const queue = boundedQueue({
-    concurrency: options.concurrency,
-    longest: options.queueLength,
-    timeoutMs: options.queueTimeoutMs ?? QUEUE_TIMEOUT_MS,
-    timer: options.timer ?? startTimer
-  }, () => new PasswordQueueFullError())
+  const queue = boundedQueue(
+    {
+      concurrency: options.concurrency,
+      longest: options.queueLength,
+      timeoutMs: options.queueTimeoutMs ?? QUEUE_TIMEOUT_MS,
+      timer: options.timer ?? startTimer
+    },
+    () => new PasswordQueueFullError()
+  )
   const newestSecret = peppers.newest?.secret ?? null
   const newestId = peppers.newest?.id ?? null
   let decoy: Promise<string> | null = null

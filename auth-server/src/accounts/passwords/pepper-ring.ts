@@ -33,7 +33,7 @@ const SHORTEST_SECRET = 32
  * new hashes. `passwordPepper`, from before peppers had ids, comes last.
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its secret
  */
-export function parsePepperRing ({ passwordPeppers = '', passwordPepper }: PepperSettings): PepperRing {
+export function parsePepperRing({ passwordPeppers = '', passwordPepper }: PepperSettings): PepperRing {
   const peppers = new Map<string, Pepper>()
   const mistakes: string[] = []
   const entries = passwordPeppers.split(/\s+/).filter(entry => entry !== '')

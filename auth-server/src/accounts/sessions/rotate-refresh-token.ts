@@ -26,24 +26,29 @@ export interface RefreshRequest {
 type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
 
 /**
- * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte for
- * byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands, and end
- * the session: it is presented when its successor has been used itself and the grace has passed; or it is repeated later
- * than the grace, and so was its predecessor: one answer gets lost, however late that is noticed, but not the answer of
- * each generation.
+ * Exchanges a refresh token for its successor. The first use makes the successor; every later one gets the same, byte
+ * for byte, so that neither a lost answer nor a race logs anybody out. Two signs say that the token is in two hands,
+ * and end the session: it is presented when its successor has been used itself and the grace has passed; or it is
+ * repeated later than the grace, and so was its predecessor: one answer gets lost, however late that is noticed, but
+ * not the answer of each generation.
  * @throws {OAuthError} `invalid_grant`
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
-export async function rotateRefreshToken (
-  server: AccountParts, request: RefreshRequest, audit: WriteAudit
+export async function rotateRefreshToken(
+  server: AccountParts,
+  request: RefreshRequest,
+  audit: WriteAudit
 ): Promise<RotatedSession> {
   const found = await server.store.sessions.findByRefreshToken(hashOfSecret(request.refreshToken))
   if (found === null) throw invalidGrant('refresh-token-unknown')
   return await refusalsAbout(sharedBy(found.session), async () => await rotateFound(server, request, found, audit))
 }
 
-async function rotateFound (
-  server: AccountParts, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+async function rotateFound(
+  server: AccountParts,
+  request: RefreshRequest,
+  stored: RefreshToken,
+  audit: WriteAudit
 ): Promise<RotatedSession> {
   refuseUnusable(server, request, stored)
   request.refuse(stored.session)
@@ -60,14 +65,16 @@ async function rotateFound (
 }
 
 /** What a refusal is about: the client is the one that came, which need not be that of the session. */
-function sharedBy ({ id, userId }: Session): RequestParties {
+function sharedBy({ id, userId }: Session): RequestParties {
   return { subject: userId, resource: { type: 'session', id } }
 }
 
 const partiesOf = (session: Session): RequestParties => ({ ...sharedBy(session), clientId: session.clientId })
 
-function refuseUnusable (
-  { clock, confirmation }: AccountParts, { client }: RefreshRequest, { session, user }: RefreshToken
+function refuseUnusable(
+  { clock, confirmation }: AccountParts,
+  { client }: RefreshRequest,
+  { session, user }: RefreshToken
 ): void {
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
@@ -77,8 +84,12 @@ function refuseUnusable (
   if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
 }
 
-async function storeSuccessor (
-  server: AccountParts, request: RefreshRequest, stored: RefreshToken, successor: string, audit: WriteAudit
+async function storeSuccessor(
+  server: AccountParts,
+  request: RefreshRequest,
+  stored: RefreshToken,
+  successor: string,
+  audit: WriteAudit
 ): Promise<boolean> {
   const nowMs = server.clock()
   const { session } = stored
@@ -98,8 +109,11 @@ async function storeSuccessor (
   })
 }
 
-async function successorOf (
-  server: AccountParts, request: RefreshRequest, stored: RefreshToken, audit: WriteAudit
+async function successorOf(
+  server: AccountParts,
+  request: RefreshRequest,
+  stored: RefreshToken,
+  audit: WriteAudit
 ): Promise<RotatedSession> {
   const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
   if (successorSealed === null) throw invalidGrant('session-ended')
@@ -108,7 +122,7 @@ async function successorOf (
   if (isPastGrace(successorUsedAtMs)) return await refuseStolen(server, stored, 'successor-was-used', audit)
   const isLate = successorUsedAtMs === null && isPastGrace(usedAtMs)
   const isAnswered = await server.store.transaction(async trx => {
-    if (isLate && !await trx.sessions.noteLateRepeat(stored.hash)) return false
+    if (isLate && !(await trx.sessions.noteLateRepeat(stored.hash))) return false
     const reason = isLate ? 'repeated-late' : 'repeated'
     await audit(trx, { action: 'session.refresh', outcome: 'success', reason, ...partiesOf(session) })
     return true
@@ -117,8 +131,11 @@ async function successorOf (
   return { ...stored, refreshToken: openSuccessor(request.refreshToken, successorSealed) }
 }
 
-async function refuseStolen (
-  server: AccountParts, { session }: RefreshToken, sign: TheftSign, audit: WriteAudit
+async function refuseStolen(
+  server: AccountParts,
+  { session }: RefreshToken,
+  sign: TheftSign,
+  audit: WriteAudit
 ): Promise<never> {
   const reason = 'refresh-token-reused'
   await server.store.transaction(async trx => {

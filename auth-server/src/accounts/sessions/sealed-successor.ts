@@ -6,16 +6,22 @@ const PURPOSE = 'sallyport refresh token successor'
 const FIRST_BLOCK = Buffer.concat([Buffer.from(PURPOSE), Buffer.of(1)])
 
 /**
- * Only who holds the predecessor can derive this key; the database has its hash alone. A refresh token is 256 random bits, so
- * HKDF's step of extraction is left out.
+ * Only who holds the predecessor can derive this key; the database has its hash alone. A refresh token is 256 random
+ * bits, so HKDF's step of extraction is left out.
  * @see RFC 5869 §2.3, §3.3
  */
-function keyOf (predecessor: string): KeyObject {
-  return createSecretKey(createHmac('sha256', createSecretKey(Buffer.from(predecessor))).update(FIRST_BLOCK).digest())
+function keyOf(predecessor: string): KeyObject {
+  return createSecretKey(
+    createHmac('sha256', createSecretKey(Buffer.from(predecessor)))
+      .update(FIRST_BLOCK)
+      .digest()
+  )
 }
 
 /** Seals a successor so that its predecessor, and nothing else, opens it. */
-export const sealSuccessor = (predecessor: string, successor: string): Buffer => sealWith(keyOf(predecessor), PURPOSE, Buffer.from(successor))
+export const sealSuccessor = (predecessor: string, successor: string): Buffer =>
+  sealWith(keyOf(predecessor), PURPOSE, Buffer.from(successor))
 
 /** The successor, byte for byte as it was first given out. */
-export const openSuccessor = (predecessor: string, sealed: Buffer): string => openWith(keyOf(predecessor), PURPOSE, sealed).toString()
+export const openSuccessor = (predecessor: string, sealed: Buffer): string =>
+  openWith(keyOf(predecessor), PURPOSE, sealed).toString()

@@ -3,7 +3,7 @@ import { secondsOf } from '../../clock.ts'
 import type { Session } from '../../store/records.ts'
 
 /** What a user may see of a session. */
-export function sessionSummary (session: Session, currentSessionId: string | null): SessionSummary {
+export function sessionSummary(session: Session, currentSessionId: string | null): SessionSummary {
   return {
     sessionId: session.id,
     clientId: session.clientId,

@@ -19,7 +19,7 @@ export interface NewSession {
   readonly audience: string
   readonly connection: EndUserConnection
   /** The sign-in that the session is granted in. */
-  readonly signIn?: { readonly id: string, readonly authenticatedAtMs: number }
+  readonly signIn?: { readonly id: string; readonly authenticatedAtMs: number }
 }
 
 /** A session with its first refresh token. */
@@ -30,20 +30,32 @@ export interface StartedSession {
 }
 
 /**
- * Starts a session. User and client are read again under a lock: a user who was disabled, or whose password changed, while
- * the password was being hashed gets no session, nor does a client that was disabled.
+ * Starts a session. User and client are read again under a lock: a user who was disabled, or whose password changed,
+ * while the password was being hashed gets no session, nor does a client that was disabled.
  * @throws {OAuthError} `invalid_grant`
  */
-export async function startSession (server: AccountParts, wanted: NewSession, audit: WriteAudit): Promise<StartedSession> {
+export async function startSession(
+  server: AccountParts,
+  wanted: NewSession,
+  audit: WriteAudit
+): Promise<StartedSession> {
   const refreshToken = newSecret()
   const nowMs = server.clock()
   return await server.store.transaction(async trx => {
     await trx.users.lockForLogin(wanted.user.id)
     const user = await trx.users.find(wanted.user.id)
-    if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== wanted.user.passwordChangedAtMs) throw invalidGrant('user-changed')
+    if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== wanted.user.passwordChangedAtMs) {
+      throw invalidGrant('user-changed')
+    }
     const client = await trx.clients.lockForUse(wanted.client.id)
     if (client === null || client.disabledAtMs !== null) throw invalidGrant('client-disabled')
-    const session = sessionOf(server, wanted, wanted.scopesOf(user), await trx.statusLists.allocate(server.statusListSize, nowMs), nowMs)
+    const session = sessionOf(
+      server,
+      wanted,
+      wanted.scopesOf(user),
+      await trx.statusLists.allocate(server.statusListSize, nowMs),
+      nowMs
+    )
     await trx.sessions.create(session, hashOfSecret(refreshToken))
     await audit(trx, {
       action: 'session.start',
@@ -62,7 +74,13 @@ export async function startSession (server: AccountParts, wanted: NewSession, au
   })
 }
 
-function sessionOf (server: AccountParts, wanted: NewSession, scopes: readonly string[], status: Session['status'], nowMs: number): Session {
+function sessionOf(
+  server: AccountParts,
+  wanted: NewSession,
+  scopes: readonly string[],
+  status: Session['status'],
+  nowMs: number
+): Session {
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions[wanted.kind]
   const absoluteExpiresAtMs = nowMs + absoluteSeconds * 1000
   return {

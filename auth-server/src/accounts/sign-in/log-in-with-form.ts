@@ -18,21 +18,36 @@ export interface LoginForm {
 
 /** How it went; `problem` is for the user, `reason` and `parties` for the security event. */
 export type LoginOutcome =
-  | { readonly kind: 'signed-in', readonly signedIn: StartedSignIn }
-  | { readonly kind: 'refused', readonly status: number, readonly problem: string, readonly reason: string, readonly parties: RequestParties, readonly retryAfterSeconds: number | null }
+  | { readonly kind: 'signed-in'; readonly signedIn: StartedSignIn }
+  | {
+      readonly kind: 'refused'
+      readonly status: number
+      readonly problem: string
+      readonly reason: string
+      readonly parties: RequestParties
+      readonly retryAfterSeconds: number | null
+    }
 
 const BUSY_RETRY_SECONDS = 1
 
 /** Logs a user in with the login page's form: the same checks, limits and hashes as the password grant. */
-export async function logInWithForm (server: AccountParts, { form, sourceAddress, previous }: LoginForm, audit: WriteAudit): Promise<LoginOutcome> {
+export async function logInWithForm(
+  server: AccountParts,
+  { form, sourceAddress, previous }: LoginForm,
+  audit: WriteAudit
+): Promise<LoginOutcome> {
   const [username, password] = [form.get('username'), form.get('password')]
-  if (username === undefined || password === undefined) return refused(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
+  if (username === undefined || password === undefined) {
+    return refused(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
+  }
   try {
     const user = await checkPassword(server, { username: normaliseUsername(username), sourceAddress }, password)
     return { kind: 'signed-in', signedIn: await startSignIn(server, user, previous, audit) }
   } catch (error) {
     if (error instanceof PasswordQueueFullError) {
-      const overloaded = new OAuthError('temporarily_unavailable', 'overloaded', '', { retryAfterSeconds: BUSY_RETRY_SECONDS })
+      const overloaded = new OAuthError('temporarily_unavailable', 'overloaded', '', {
+        retryAfterSeconds: BUSY_RETRY_SECONDS
+      })
       return refused(503, 'Too many people are logging in. Try again in a moment.', overloaded)
     }
     if (!(error instanceof OAuthError)) throw error
@@ -44,6 +59,6 @@ export async function logInWithForm (server: AccountParts, { form, sourceAddress
   }
 }
 
-function refused (status: number, problem: string, { reason, parties, retryAfterSeconds }: OAuthError): LoginOutcome {
+function refused(status: number, problem: string, { reason, parties, retryAfterSeconds }: OAuthError): LoginOutcome {
   return { kind: 'refused', status, problem, reason, parties, retryAfterSeconds }
 }

@@ -11,22 +11,29 @@ export interface StartedSignIn extends UserSignIn {
 }
 
 /**
- * Begins a sign-in, or renews the browser's own when the same user shows the password again; either way the secret is a new
- * one, so that a cookie that somebody put there never comes to count. Another user's sign-in in this browser ends. The user
- * is read again under a lock, as for a session.
+ * Begins a sign-in, or renews the browser's own when the same user shows the password again; either way the secret is a
+ * new one, so that a cookie that somebody put there never comes to count. Another user's sign-in in this browser ends.
+ * The user is read again under a lock, as for a session.
  * @param previous what was signed in in this browser
  * @throws {OAuthError} `invalid_grant`
  */
-export async function startSignIn (server: AccountParts, checked: User, previous: UserSignIn | null, audit: WriteAudit): Promise<StartedSignIn> {
+export async function startSignIn(
+  server: AccountParts,
+  checked: User,
+  previous: UserSignIn | null,
+  audit: WriteAudit
+): Promise<StartedSignIn> {
   const nowMs = server.clock()
   const secret = newSecret()
   return await server.store.transaction(async trx => {
     await trx.users.lockForLogin(checked.id)
     const user = await trx.users.find(checked.id)
-    if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== checked.passwordChangedAtMs) throw invalidGrant('user-changed')
+    if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== checked.passwordChangedAtMs) {
+      throw invalidGrant('user-changed')
+    }
     const isSameUser = previous?.user.id === user.id
     const renewed = signInOf(server, isSameUser ? previous.signIn.id : randomUUID(), user, nowMs)
-    const wasRenewed = isSameUser && await trx.signIns.renew(renewed, hashOfSecret(secret))
+    const wasRenewed = isSameUser && (await trx.signIns.renew(renewed, hashOfSecret(secret)))
     const signIn = wasRenewed || !isSameUser ? renewed : { ...renewed, id: randomUUID() }
     if (!wasRenewed) await trx.signIns.create(signIn, hashOfSecret(secret))
     if (previous !== null && !isSameUser) await trx.signIns.end({ id: previous.signIn.id }, nowMs)
@@ -36,7 +43,7 @@ export async function startSignIn (server: AccountParts, checked: User, previous
   })
 }
 
-function signInOf (server: AccountParts, id: string, user: User, nowMs: number): SignIn {
+function signInOf(server: AccountParts, id: string, user: User, nowMs: number): SignIn {
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions.login
   return {
     id,
@@ -50,12 +57,20 @@ function signInOf (server: AccountParts, id: string, user: User, nowMs: number):
 }
 
 /** The sign-in that a cookie's secret stands for, `null` when it does not count any more. */
-export async function currentSignIn ({ store, clock }: AccountParts, secret: string | undefined): Promise<UserSignIn | null> {
+export async function currentSignIn(
+  { store, clock }: AccountParts,
+  secret: string | undefined
+): Promise<UserSignIn | null> {
   const found = secret === undefined ? null : await store.signIns.findBySecret(hashOfSecret(secret))
   return found !== null && isLive(found, clock()) ? found : null
 }
 
 /** Whether a sign-in still counts. */
-export function isLive ({ signIn, user }: UserSignIn, nowMs: number): boolean {
-  return signIn.endedAtMs === null && nowMs < signIn.idleExpiresAtMs && nowMs < signIn.absoluteExpiresAtMs && user.disabledAtMs === null
+export function isLive({ signIn, user }: UserSignIn, nowMs: number): boolean {
+  return (
+    signIn.endedAtMs === null &&
+    nowMs < signIn.idleExpiresAtMs &&
+    nowMs < signIn.absoluteExpiresAtMs &&
+    user.disabledAtMs === null
+  )
 }

@@ -7,12 +7,12 @@ const text = { type: 'string' } as const
 const LOGOUT_OPTIONS = { 'backchannel-logout-uri': text, 'post-logout-redirect-uris': text } as const
 const ONE_DAY_SECONDS = 86_400
 
-function shown (client: Client): object {
+function shown(client: Client): object {
   const { id, confidential, grantTypes, scopes, audiences, accessTokenFormat, disabledAtMs } = client
   return { id, confidential, grantTypes, scopes, audiences, accessTokenFormat, disabled: disabledAtMs !== null }
 }
 
-function newClient (id: string, values: CommandValues): NewClient {
+function newClient(id: string, values: CommandValues): NewClient {
   const one = (name: string): string | undefined => listOption(values, name)[0]
   const [own, byDefault] = [one('own-audience'), one('default-audience')]
   return {
@@ -32,7 +32,7 @@ function newClient (id: string, values: CommandValues): NewClient {
 }
 
 /** What is not given is left out; `none` takes the back-channel logout URI away. */
-function logoutOf (values: CommandValues): NewClientLogout {
+function logoutOf(values: CommandValues): NewClientLogout {
   const [backchannel] = listOption(values, 'backchannel-logout-uri')
   return {
     ...(backchannel === undefined ? {} : { backchannelLogoutUri: backchannel === 'none' ? null : backchannel }),
@@ -42,7 +42,7 @@ function logoutOf (values: CommandValues): NewClientLogout {
   }
 }
 
-function overlapOf (values: CommandValues): number {
+function overlapOf(values: CommandValues): number {
   const seconds = Number(values['overlap-seconds'] ?? ONE_DAY_SECONDS)
   if (!Number.isInteger(seconds) || seconds < 0) throw new UsageError('--overlap-seconds is not a whole number')
   return seconds
@@ -73,7 +73,8 @@ export const CLIENT_COMMANDS: readonly Command[] = [
       'require-par': { type: 'boolean' },
       ...LOGOUT_OPTIONS
     },
-    help: 'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, ' +
+    help:
+      'Creates a client and prints its secret, this once: --grants, --scopes, --audiences, --own-audience, ' +
       '--default-audience, --redirect-uris, --backchannel-logout-uri, --post-logout-redirect-uris, --public, --opaque, ' +
       '--first-party, --require-par.',
     run: async (administration, args, values) => {
@@ -85,7 +86,8 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     name: 'clients set-logout',
     arguments: ['client-id'],
     options: LOGOUT_OPTIONS,
-    help: 'Changes where a client hears of ended sessions (--backchannel-logout-uri, `none` for nowhere) and where ' +
+    help:
+      'Changes where a client hears of ended sessions (--backchannel-logout-uri, `none` for nowhere) and where ' +
       'browsers may go after logout (--post-logout-redirect-uris).',
     run: async (administration, args, values) => {
       await setClientLogout(administration, argument(args, 0), logoutOf(values))

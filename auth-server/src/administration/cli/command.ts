@@ -20,13 +20,13 @@ export interface Command {
 export class UsageError extends Error {}
 
 /** An option with several values separated by commas or spaces; none when it is not there. */
-export function listOption (values: CommandValues, name: string): readonly string[] {
+export function listOption(values: CommandValues, name: string): readonly string[] {
   const value = values[name]
   return typeof value === 'string' ? value.split(/[\s,]+/).filter(item => item !== '') : []
 }
 
 /** The argument at a position, which the parser has checked to be there. */
-export function argument (args: readonly string[], position: number): string {
+export function argument(args: readonly string[], position: number): string {
   const value = args[position]
   if (value === undefined) throw new UsageError('an argument is missing')
   return value

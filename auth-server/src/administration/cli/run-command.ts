@@ -14,7 +14,11 @@ export interface Terminal {
 
 const COMMANDS: readonly Command[] = [...USER_COMMANDS, ...CLIENT_COMMANDS, ...KEY_COMMANDS]
 const HELP = ['help', '--help', '-h']
-const SHARED_OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, 'password-stdin': { type: 'boolean' } } as const
+const SHARED_OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  'password-stdin': { type: 'boolean' }
+} as const
 
 /**
  * Runs one command.
@@ -22,7 +26,11 @@ const SHARED_OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', sho
  * @param administration opened only for a command that is well-formed
  * @returns the exit code: 0, 1 for a refusal, 2 for a wrong call
  */
-export async function runCommand (args: readonly string[], administration: () => Promise<KeyAdministration>, terminal: Terminal): Promise<number> {
+export async function runCommand(
+  args: readonly string[],
+  administration: () => Promise<KeyAdministration>,
+  terminal: Terminal
+): Promise<number> {
   try {
     const [noun = 'help', verb = ''] = args
     const command = COMMANDS.find(({ name }) => name === `${noun} ${verb}`)
@@ -45,12 +53,17 @@ export async function runCommand (args: readonly string[], administration: () =>
 }
 
 /** A host of which no address answers fails with an error of errors, whose own message is empty. */
-function reasonOf (error: unknown): string {
+function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ')
   return error instanceof Error ? error.message : String(error)
 }
 
-async function runParsed (command: Command, args: readonly string[], administration: () => Promise<KeyAdministration>, terminal: Terminal): Promise<number> {
+async function runParsed(
+  command: Command,
+  args: readonly string[],
+  administration: () => Promise<KeyAdministration>,
+  terminal: Terminal
+): Promise<number> {
   const { values, positionals } = parse(command, args)
   if (values.help === true) {
     terminal.out(helpText([command]))
@@ -59,29 +72,45 @@ async function runParsed (command: Command, args: readonly string[], administrat
   const missing = command.arguments[positionals.length]
   if (missing !== undefined) throw new UsageError(`<${missing}> is missing`)
   if (positionals.length > command.arguments.length) throw new UsageError(`too many arguments for ${command.name}`)
-  const password = values['password-stdin'] === true ? { password: (await terminal.readStdin()).replace(/\r?\n$/, '') } : {}
+  const password =
+    values['password-stdin'] === true ? { password: (await terminal.readStdin()).replace(/\r?\n$/, '') } : {}
   const result = await command.run(await administration(), positionals, { ...values, ...password })
   terminal.out(values.json === true ? JSON.stringify(result) : readable(result))
   return 0
 }
 
-function parse (command: Command, args: readonly string[]): { readonly values: Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>, readonly positionals: readonly string[] } {
+function parse(
+  command: Command,
+  args: readonly string[]
+): {
+  readonly values: Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>
+  readonly positionals: readonly string[]
+} {
   try {
-    return parseArgs({ args: [...args], options: { ...command.options, ...SHARED_OPTIONS }, allowPositionals: true, strict: true })
+    return parseArgs({
+      args: [...args],
+      options: { ...command.options, ...SHARED_OPTIONS },
+      allowPositionals: true,
+      strict: true
+    })
   } catch (error) {
     const [mistake = ''] = String(error instanceof Error ? error.message : error).split('\n')
     throw new UsageError(mistake)
   }
 }
 
-function helpText (commands: readonly Command[]): string {
-  const lines = commands.map(({ name, arguments: args, help }) => `  ${[name, ...args.map(arg => `<${arg}>`)].join(' ').padEnd(32)} ${help}`)
+function helpText(commands: readonly Command[]): string {
+  const lines = commands.map(
+    ({ name, arguments: args, help }) => `  ${[name, ...args.map(arg => `<${arg}>`)].join(' ').padEnd(32)} ${help}`
+  )
   return ['npm run auth -- <command> [--json]', '', ...lines].join('\n')
 }
 
 /** Records one below the other, `name: value` a line. */
-function readable (result: unknown): string {
+function readable(result: unknown): string {
   if (Array.isArray(result)) return result.length === 0 ? '(none)' : result.map(readable).join('\n\n')
   if (typeof result !== 'object' || result === null) return String(result)
-  return Object.entries(result).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join('\n')
+  return Object.entries(result)
+    .map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join('\n')
 }

@@ -10,20 +10,27 @@ import { createUser, disableUser, enableUser, setPassword, setRoles } from '../u
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
-const shown = ({ id, username, roles, disabledAtMs }: User): object => ({ id, username, roles, disabled: disabledAtMs !== null })
+const shown = ({ id, username, roles, disabledAtMs }: User): object => ({
+  id,
+  username,
+  roles,
+  disabled: disabledAtMs !== null
+})
 
-function sessionIdOf (given: string): string {
+function sessionIdOf(given: string): string {
   if (!isUuid(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
   return given
 }
 
 /** From standard input only: the arguments of a process are there for everybody to see. */
-function passwordOf ({ password }: CommandValues): string {
-  if (typeof password !== 'string' || password === '') throw new UsageError('--password-stdin is missing, or nothing came')
+function passwordOf({ password }: CommandValues): string {
+  if (typeof password !== 'string' || password === '') {
+    throw new UsageError('--password-stdin is missing, or nothing came')
+  }
   return password
 }
 
-async function userNamed ({ store }: Administration, username: string): Promise<User> {
+async function userNamed({ store }: Administration, username: string): Promise<User> {
   const user = await store.users.findByName(normaliseUsername(username))
   if (user === null) throw new UnknownSubjectError('user', username)
   return user
@@ -43,9 +50,14 @@ export const USER_COMMANDS: readonly Command[] = [
     arguments: ['username'],
     options: { roles: text },
     help: 'Creates a user: --password-stdin reads the password, --roles A,B gives roles.',
-    run: async (administration, args, values) => shown(await createUser(administration, {
-      username: argument(args, 0), password: passwordOf(values), roles: listOption(values, 'roles')
-    }))
+    run: async (administration, args, values) =>
+      shown(
+        await createUser(administration, {
+          username: argument(args, 0),
+          password: passwordOf(values),
+          roles: listOption(values, 'roles')
+        })
+      )
   },
   {
     name: 'users set-roles',
@@ -55,7 +67,11 @@ export const USER_COMMANDS: readonly Command[] = [
     run: async (administration, args, values) => {
       // Left out by mistake, it would take every role away.
       if (values.roles === undefined) throw new UsageError('--roles is missing; --roles "" takes them all away')
-      await setRoles(administration, (await userNamed(administration, argument(args, 0))).id, listOption(values, 'roles'))
+      await setRoles(
+        administration,
+        (await userNamed(administration, argument(args, 0))).id,
+        listOption(values, 'roles')
+      )
       return shown(await userNamed(administration, argument(args, 0)))
     }
   },
@@ -69,7 +85,12 @@ export const USER_COMMANDS: readonly Command[] = [
       return shown(await userNamed(administration, argument(args, 0)))
     }
   },
-  ...([['disable', disableUser, 'Disables a user and ends all sessions.'], ['enable', enableUser, 'Lets a disabled user log in again.']] as const).map(([verb, change, help]): Command => ({
+  ...(
+    [
+      ['disable', disableUser, 'Disables a user and ends all sessions.'],
+      ['enable', enableUser, 'Lets a disabled user log in again.']
+    ] as const
+  ).map(([verb, change, help]): Command => ({
     name: `users ${verb}`,
     arguments: ['username'],
     options: {},
@@ -94,20 +115,27 @@ export const USER_COMMANDS: readonly Command[] = [
     arguments: ['session-id'],
     options: {},
     help: 'Ends one session.',
-    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'session', sessionId: sessionIdOf(argument(args, 0)) }) })
+    run: async (administration, args) => ({
+      ended: await endSessionsOf(administration, { kind: 'session', sessionId: sessionIdOf(argument(args, 0)) })
+    })
   },
   {
     name: 'sessions end-all',
     arguments: ['username'],
     options: {},
     help: 'Ends all sessions of a user.',
-    run: async (administration, args) => ({ ended: await endSessionsOf(administration, { kind: 'user', userId: (await userNamed(administration, argument(args, 0))).id }) })
+    run: async (administration, args) => ({
+      ended: await endSessionsOf(administration, {
+        kind: 'user',
+        userId: (await userNamed(administration, argument(args, 0))).id
+      })
+    })
   },
   {
     name: 'database tidy',
     arguments: [],
     options: {},
     help: 'Removes expired rows now; the running server does it every minute.',
-    run: async ({ store, clock }) => await tidy(store, clock()) ?? { busy: 'another process is removing them' }
+    run: async ({ store, clock }) => (await tidy(store, clock())) ?? { busy: 'another process is removing them' }
   }
 ]

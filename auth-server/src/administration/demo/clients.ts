@@ -6,14 +6,19 @@ const EDGE = 'sallyport-gateway'
 const SERVICES = ['order-service', 'restaurant-service', 'delivery-service'] as const
 
 const DOMAIN_SCOPES = [
-  ['orders:read', 'order-service'], ['orders:write', 'order-service'],
-  ['restaurants:read', 'restaurant-service'], ['restaurants:write', 'restaurant-service'],
-  ['deliveries:read', 'delivery-service'], ['deliveries:write', 'delivery-service']
+  ['orders:read', 'order-service'],
+  ['orders:write', 'order-service'],
+  ['restaurants:read', 'restaurant-service'],
+  ['restaurants:write', 'restaurant-service'],
+  ['deliveries:read', 'delivery-service'],
+  ['deliveries:write', 'delivery-service']
 ] as const
 
 /** The scopes of the reference deployment: each at its service and at the edge, where a token may carry all of them. */
 export const DEMO_SCOPES: readonly Scope[] = [
-  ...DOMAIN_SCOPES.flatMap(([name, service]) => [service, EDGE].map(audience => ({ name, audience, requiredRole: null }))),
+  ...DOMAIN_SCOPES.flatMap(([name, service]) =>
+    [service, EDGE].map(audience => ({ name, audience, requiredRole: null }))
+  ),
   // order-service reads menus in the customer's name: its token has to carry what the next exchange may keep.
   { name: 'restaurants:read', audience: 'order-service', requiredRole: null },
   // What a user may write goes with the calls that follow from it: the next service asks for it too.
@@ -55,7 +60,13 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
   },
   { id: 'delivery-service', grantTypes: ['client_credentials', EXCHANGE], ownAudience: 'delivery-service' },
   { id: 'machine-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE },
-  { id: 'opaque-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE, accessTokenFormat: 'opaque' },
+  {
+    id: 'opaque-client',
+    grantTypes: ['client_credentials'],
+    scopes: DOMAIN_SCOPE_NAMES,
+    defaultAudience: EDGE,
+    accessTokenFormat: 'opaque'
+  },
   {
     id: 'web-app',
     grantTypes: ['authorization_code', 'refresh_token'],
@@ -75,6 +86,18 @@ export const DEMO_CLIENTS: readonly NewClient[] = [
 
 /** Clients that prove themselves with keys; the deployment makes the keys and hands their public part to `seedDemo`. */
 export const DEMO_KEY_CLIENTS: readonly NewClient[] = [
-  { id: 'assertion-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE, authenticationMethods: ['private_key_jwt'] },
-  { id: 'mtls-client', grantTypes: ['client_credentials'], scopes: DOMAIN_SCOPE_NAMES, defaultAudience: EDGE, authenticationMethods: ['tls_client_auth'] }
+  {
+    id: 'assertion-client',
+    grantTypes: ['client_credentials'],
+    scopes: DOMAIN_SCOPE_NAMES,
+    defaultAudience: EDGE,
+    authenticationMethods: ['private_key_jwt']
+  },
+  {
+    id: 'mtls-client',
+    grantTypes: ['client_credentials'],
+    scopes: DOMAIN_SCOPE_NAMES,
+    defaultAudience: EDGE,
+    authenticationMethods: ['tls_client_auth']
+  }
 ]

@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import { createPasswordHasher, DEFAULT_PASSWORD_PARAMETERS, type PasswordParameters } from '../../accounts/passwords/password-hasher.ts'
+import {
+  createPasswordHasher,
+  DEFAULT_PASSWORD_PARAMETERS,
+  type PasswordParameters
+} from '../../accounts/passwords/password-hasher.ts'
 import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
@@ -14,11 +18,15 @@ import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
 export interface DemoFacts {
   readonly issuer?: string
   /** By user name; `subject` is a UUID. */
-  readonly users: Readonly<Record<string, { readonly subject: string, readonly password: string, readonly roles: readonly string[] }>>
+  readonly users: Readonly<
+    Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
+  >
   /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
   /** By id of {@link DEMO_KEY_CLIENTS}; a client without its keys is not made. */
   readonly clientKeys?: Readonly<Record<string, NewClientProof>>
-  readonly clients: Readonly<Record<string, { readonly secret?: string | null | undefined, readonly redirectUris?: readonly string[] }>>
+  readonly clients: Readonly<
+    Record<string, { readonly secret?: string | null | undefined; readonly redirectUris?: readonly string[] }>
+  >
 }
 
 const STATUS_LIST_SIZE = 65_536
@@ -27,20 +35,30 @@ const STATUS_LIST_SIZE = 65_536
  * Puts the demo's users, clients and scopes there; run again, it changes only what differs.
  * @param db a pool with the rights of the app role or more
  */
-export async function seedDemo (db: Knex, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
+export async function seedDemo(
+  db: Knex,
+  facts: DemoFacts,
+  passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS
+): Promise<void> {
   await seedStore(postgresStore(db), facts, passwordParameters)
   for (const { id, scopes = [] } of DEMO_CLIENTS) await addScopes(db, id, scopes)
 }
 
 /** A client from before a scope was added gets it; what else it has stays. */
-async function addScopes (db: Knex, clientId: string, scopes: readonly string[]): Promise<void> {
+async function addScopes(db: Knex, clientId: string, scopes: readonly string[]): Promise<void> {
   const wanted = [...scopes]
-  await db('clients').where({ id: clientId }).whereRaw('not scopes @> ?', [wanted])
+  await db('clients')
+    .where({ id: clientId })
+    .whereRaw('not scopes @> ?', [wanted])
     .update({ scopes: db.raw('array(select unnest(scopes) union select unnest(?::text[]))', [wanted]) })
 }
 
 /** The same for any store. */
-export async function seedStore (store: Store, facts: DemoFacts, passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS): Promise<void> {
+export async function seedStore(
+  store: Store,
+  facts: DemoFacts,
+  passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS
+): Promise<void> {
   const administration: Administration = {
     store,
     clock: Date.now,
@@ -67,19 +85,21 @@ export async function seedStore (store: Store, facts: DemoFacts, passwordParamet
 }
 
 /** A client's keys are the deployment's: made anew, they replace those of the last run. */
-async function seedKeyClient (administration: Administration, client: NewClient, keys: NewClientProof): Promise<void> {
+async function seedKeyClient(administration: Administration, client: NewClient, keys: NewClientProof): Promise<void> {
   const existing = await administration.store.clients.find(client.id)
   if (existing === null) await createClient(administration, { ...client, ...keys })
   else await setClientProof(administration, client.id, keys)
 }
 
-async function seedUser (administration: Administration, wanted: Parameters<typeof createUser>[1]): Promise<void> {
+async function seedUser(administration: Administration, wanted: Parameters<typeof createUser>[1]): Promise<void> {
   const existing = await administration.store.users.findByName(wanted.username)
   if (existing === null) await createUser(administration, wanted)
-  else if (!await administration.passwords.verify(existing.passwordHash, wanted.password)) await setPassword(administration, existing.id, wanted.password)
+  else if (!(await administration.passwords.verify(existing.passwordHash, wanted.password))) {
+    await setPassword(administration, existing.id, wanted.password)
+  }
 }
 
-async function seedClient (administration: Administration, wanted: Parameters<typeof createClient>[1]): Promise<void> {
+async function seedClient(administration: Administration, wanted: Parameters<typeof createClient>[1]): Promise<void> {
   const existing = await administration.store.clients.findWithSecrets(wanted.id)
   if (existing === null) {
     await createClient(administration, wanted)

@@ -23,10 +23,10 @@ const KEEP_ALIVE_MS = 5000
  * @returns the port, `null` until the app is ready
  * @see RFC 8705 §5
  */
-export function mutualTlsListener (fastify: FastifyInstance, options: MutualTlsListenerOptions): () => number | null {
+export function mutualTlsListener(fastify: FastifyInstance, options: MutualTlsListenerOptions): () => number | null {
   const server = serverFor(fastify, options)
 
-  fastify.addHook('onReady', async function openMutualTlsListener () {
+  fastify.addHook('onReady', async function openMutualTlsListener() {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ host: options.host, port: options.port }, () => {
@@ -35,9 +35,11 @@ export function mutualTlsListener (fastify: FastifyInstance, options: MutualTlsL
       })
     })
   })
-  fastify.addHook('preClose', async function closeMutualTlsListener () {
+  fastify.addHook('preClose', async function closeMutualTlsListener() {
     if (!server.listening) return
-    await new Promise<void>(resolve => { server.close(() => resolve()) })
+    await new Promise<void>(resolve => {
+      server.close(() => resolve())
+    })
   })
 
   return () => {
@@ -51,14 +53,19 @@ export function mutualTlsListener (fastify: FastifyInstance, options: MutualTlsL
  * registered self-signed one. Who the client is, is decided at client authentication from what the handshake proved.
  * Sessions are not resumed, so each connection proves its key anew.
  */
-function serverFor (fastify: FastifyInstance, { tls, clientCa }: MutualTlsListenerOptions): Server {
-  return createServer({
-    ...serverLimits,
-    ...serverTls(tls),
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    ca: clientCa,
-    requestCert: true,
-    rejectUnauthorized: false,
-    secureOptions: constants.SSL_OP_NO_TICKET
-  }, (request, response) => { fastify.routing(request, response) })
+function serverFor(fastify: FastifyInstance, { tls, clientCa }: MutualTlsListenerOptions): Server {
+  return createServer(
+    {
+      ...serverLimits,
+      ...serverTls(tls),
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      ca: clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      secureOptions: constants.SSL_OP_NO_TICKET
+    },
+    (request, response) => {
+      fastify.routing(request, response)
+    }
+  )
 }

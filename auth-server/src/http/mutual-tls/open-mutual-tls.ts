@@ -18,14 +18,16 @@ export interface MutualTlsSettings {
  * @returns its origin as clients see it; `null` without the listener
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export function openMutualTls (
+export function openMutualTls(
   fastify: FastifyInstance,
   settings: MutualTlsSettings,
-  { tls, clientCa }: { readonly tls?: TlsMaterial, readonly clientCa?: string }
+  { tls, clientCa }: { readonly tls?: TlsMaterial; readonly clientCa?: string }
 ): () => string | null {
   const { host, mtlsPort, mtlsOrigin, issuer } = settings
   if (mtlsPort === undefined) return () => null
-  if (tls === undefined) throw new InvalidSettingsError('mtlsPort needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
+  if (tls === undefined) {
+    throw new InvalidSettingsError('mtlsPort needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
+  }
   const port = mutualTlsListener(fastify, { host, port: mtlsPort, tls, clientCa: clientCa ?? tls.ca })
   return () => {
     const listening = port()

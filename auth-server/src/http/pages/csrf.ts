@@ -8,18 +8,21 @@ export interface CsrfTokens {
 }
 
 /**
- * Tokens that follow from the browser's secret and from a key that all instances share: a page of another site can neither
- * read the cookie nor make the token.
+ * Tokens that follow from the browser's secret and from a key that all instances share: a page of another site can
+ * neither read the cookie nor make the token.
  * @param keys newest first; the newest makes tokens, each one proves them
  */
-export function createCsrfTokens (keys: readonly Buffer[]): CsrfTokens {
+export function createCsrfTokens(keys: readonly Buffer[]): CsrfTokens {
   const macKeys = keys.map(key => createSecretKey(key))
-  const tokens = (browserSecret: string): readonly Buffer[] => macKeys.map(key => createHmac('sha256', key).update(browserSecret).digest())
+  const tokens = (browserSecret: string): readonly Buffer[] =>
+    macKeys.map(key => createHmac('sha256', key).update(browserSecret).digest())
   return {
     tokenOf: browserSecret => tokens(browserSecret)[0]?.toString('base64url') ?? '',
     isRight: (token, browserSecret) => {
       const presented = Buffer.from(token, 'base64url')
-      return tokens(browserSecret).some(expected => presented.length === expected.length && timingSafeEqual(presented, expected))
+      return tokens(browserSecret).some(
+        expected => presented.length === expected.length && timingSafeEqual(presented, expected)
+      )
     }
   }
 }

@@ -2,12 +2,18 @@
 export class Html {
   readonly text: string
 
-  constructor (text: string) {
+  constructor(text: string) {
     this.text = text
   }
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;'
+}
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, character => ESCAPES[character] ?? '')
 
@@ -15,11 +21,11 @@ const escaped = (text: string): string => text.replace(/[&<>"']/g, character => 
 export type HtmlPart = string | Html | readonly Html[] | null
 
 /** Template for HTML. Attributes in it have to be quoted: what is escaped then ends neither attribute nor element. */
-export function html (template: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
+export function html(template: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   return new Html(template.reduce((text, fixed, position) => text + textOf(parts[position - 1] ?? null) + fixed))
 }
 
-function textOf (part: HtmlPart): string {
+function textOf(part: HtmlPart): string {
   if (part === null) return ''
   if (typeof part === 'string') return escaped(part)
   return part instanceof Html ? part.text : part.map(({ text }) => text).join('')

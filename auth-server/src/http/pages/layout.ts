@@ -18,7 +18,7 @@ button.quiet { background: transparent; color: inherit; border-color: currentcol
 export const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
 /** A whole page. It needs neither scripts nor anything from elsewhere. */
-export function page (title: string, body: Html): Html {
+export function page(title: string, body: Html): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>

@@ -11,18 +11,26 @@ export interface LogoutForm {
 }
 
 /** Asks whether the user wants to log out; `clientName` of the application that says so. */
-export function confirmLogoutPage (form: LogoutForm, { username, clientName }: { readonly username: string, readonly clientName: string | null }): Html {
-  return page('Log out?', html`<p>You are logged in here as <strong>${username}</strong>. Logging out ends what you began in this browser, in every application.</p>
+export function confirmLogoutPage(
+  form: LogoutForm,
+  { username, clientName }: { readonly username: string; readonly clientName: string | null }
+): Html {
+  return page(
+    'Log out?',
+    html`<p>You are logged in here as <strong>${username}</strong>. Logging out ends what you began in this browser, in every application.</p>
 ${clientName === null ? null : html`<p><strong>${clientName}</strong> asks for it.</p>`}
 <form method="post" action="${form.action}">
 <input type="hidden" name="csrf" value="${form.csrf}">
-${Object.entries(form.parameters).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">
-`)}<button type="submit">Log out</button>
+${Object.entries(form.parameters).map(
+  ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">
+`
+)}<button type="submit">Log out</button>
 </form>
-<p>To stay logged in, close this page.</p>`)
+<p>To stay logged in, close this page.</p>`
+  )
 }
 
 /** Says that it is done. */
-export function loggedOutPage (): Html {
+export function loggedOutPage(): Html {
   return page('Logged out', html`<p>You are not logged in in this browser any more.</p>`)
 }

@@ -1,11 +1,13 @@
 import { STYLE_SOURCE } from './layout.ts'
 
 /**
- * Headers of every page: shown in no frame, kept in no cache, run no script, and no link or redirect tells where it was.
- * @param formTarget where a form's answer may redirect to besides here: browsers hold redirects after a form to `form-action` too
+ * Headers of every page: shown in no frame, kept in no cache, run no script, and no link or redirect tells where it
+ * was.
+ * @param formTarget where a form's answer may redirect to besides here: browsers hold redirects after a form to
+ * `form-action` too
  * @see RFC 9700 §4.2.4, §4.16
  */
-export function pageHeaders (formTarget: string | null): Readonly<Record<string, string>> {
+export function pageHeaders(formTarget: string | null): Readonly<Record<string, string>> {
   const formAction = formTarget === null ? "'self'" : `'self' ${formTarget}`
   return {
     'content-type': 'text/html; charset=utf-8',
@@ -18,8 +20,11 @@ export function pageHeaders (formTarget: string | null): Readonly<Record<string,
   }
 }
 
-/** The source of a redirect URI in a content security policy: its origin, or its scheme when that is an application's own. */
-export function formTargetOf (redirectUri: string): string {
+/**
+ * The source of a redirect URI in a content security policy: its origin, or its scheme when that is an application's
+ * own.
+ */
+export function formTargetOf(redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
   return protocol === 'https:' || protocol === 'http:' ? origin : protocol
 }

@@ -8,15 +8,27 @@ import { freshValue } from '../fresh-value.ts'
 const FRESHNESS_MS = 5000
 
 /** Both metadata documents, at the root of the origin. @see RFC 8414 §3 */
-export function metadataRoutes (fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number, mutualTlsOrigin: () => string | null): void {
+export function metadataRoutes(
+  fastify: FastifyInstance,
+  server: AuthorizationServer,
+  maxAgeSeconds: number,
+  mutualTlsOrigin: () => string | null
+): void {
   const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
     const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
-    const document = withOpenId(authorizationServerMetadata(server.issuer, clients.filter(({ disabledAtMs }) => disabledAtMs === null), scopes.map(({ name }) => name)), server.issuer)
+    const document = withOpenId(
+      authorizationServerMetadata(
+        server.issuer,
+        clients.filter(({ disabledAtMs }) => disabledAtMs === null),
+        scopes.map(({ name }) => name)
+      ),
+      server.issuer
+    )
     const origin = mutualTlsOrigin()
     return origin === null ? document : withMutualTls(document, origin)
   })
   for (const path of metadataPaths(server.issuer)) {
-    fastify.get(path, { config: { access: 'public', audit: 'none' } }, async function answerMetadata (_request, reply) {
+    fastify.get(path, { config: { access: 'public', audit: 'none' } }, async function answerMetadata(_request, reply) {
       void reply.header('cache-control', `public, max-age=${maxAgeSeconds}`)
       return await metadata()
     })

@@ -9,23 +9,29 @@ import { formOf, type FormRoute } from '../oauth-context.ts'
 import { auditOf } from '../request-audit.ts'
 
 /** `POST /oauth2/revoke`. @see RFC 7009 §2 */
-export function revokeRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.post<FormRoute>('/oauth2/revoke', { config: { access: 'public', audit: { action: 'token.revoke' } } }, async function answerRevocation (request, reply) {
-    const form = formOf(request)
-    const { client } = await authenticateRequest(server, {
-      authorization: request.headers.authorization,
-      form,
-      certificate: clientCertificateOf(request.raw.socket)
-    })
-    const audit = auditOf(request)
-    const outcome = await refusalsAbout({ clientId: client.id }, async () =>
-      await revokeToken(server, client, requireParameter(form, 'token'), audit))
-    if (outcome === 'token-not-in-force') {
-      const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
-      await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, ...parties })
+export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.post<FormRoute>(
+    '/oauth2/revoke',
+    { config: { access: 'public', audit: { action: 'token.revoke' } } },
+    async function answerRevocation(request, reply) {
+      const form = formOf(request)
+      const { client } = await authenticateRequest(server, {
+        authorization: request.headers.authorization,
+        form,
+        certificate: clientCertificateOf(request.raw.socket)
+      })
+      const audit = auditOf(request)
+      const outcome = await refusalsAbout(
+        { clientId: client.id },
+        async () => await revokeToken(server, client, requireParameter(form, 'token'), audit)
+      )
+      if (outcome === 'token-not-in-force') {
+        const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
+        await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, ...parties })
+      }
+      request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
+      // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2
+      return await reply.code(200).send({})
     }
-    request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
-    // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2
-    return await reply.code(200).send({})
-  })
+  )
 }

@@ -7,46 +7,85 @@ import type { SessionSelector } from '../../store/contract.ts'
 import { auditOf } from '../request-audit.ts'
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-const oneSession = { params: { type: 'object', properties: { sessionId: { type: 'string', pattern: UUID } }, required: ['sessionId'] } }
-const kindFilter = { querystring: { type: 'object', additionalProperties: false, properties: { kind: { enum: ['login', 'api', 'all'] } } } }
+const oneSession = {
+  params: { type: 'object', properties: { sessionId: { type: 'string', pattern: UUID } }, required: ['sessionId'] }
+}
+const kindFilter = {
+  querystring: { type: 'object', additionalProperties: false, properties: { kind: { enum: ['login', 'api', 'all'] } } }
+}
 
 /**
  * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`: a user's own sessions, for a bearer token of the
  * audience `auth-server`, which the instance checks. Sessions of Basic credentials are listed on request only.
  */
-export function sessionRoutes (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>('/sessions', { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request) {
-    const { subject, sessionId } = userOf(request)
-    const { kind = 'login' } = request.query
-    const sessions = await server.store.sessions.listOfUser(subject, server.clock())
-    return { sessions: sessions.filter(session => kind === 'all' || session.kind === kind).map(session => sessionSummary(session, sessionId)) }
-  })
+export function sessionRoutes(fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>(
+    '/sessions',
+    { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } },
+    async function listSessions(request) {
+      const { subject, sessionId } = userOf(request)
+      const { kind = 'login' } = request.query
+      const sessions = await server.store.sessions.listOfUser(subject, server.clock())
+      return {
+        sessions: sessions
+          .filter(session => kind === 'all' || session.kind === kind)
+          .map(session => sessionSummary(session, sessionId))
+      }
+    }
+  )
 
-  fastify.delete<{ Params: { sessionId: string } }>('/sessions/:sessionId', { schema: oneSession, config: { access: 'authenticated', audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } } } }, async function endSession (request, reply) {
-    const { subject } = userOf(request)
-    const ended = await endOwn(server, request, { kind: 'session', sessionId: request.params.sessionId, userId: subject })
-    if (ended === 0) throw new SessionNotFoundError()
-    return await reply.code(204).send()
-  })
+  fastify.delete<{ Params: { sessionId: string } }>(
+    '/sessions/:sessionId',
+    {
+      schema: oneSession,
+      config: {
+        access: 'authenticated',
+        audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } }
+      }
+    },
+    async function endSession(request, reply) {
+      const { subject } = userOf(request)
+      const ended = await endOwn(server, request, {
+        kind: 'session',
+        sessionId: request.params.sessionId,
+        userId: subject
+      })
+      if (ended === 0) throw new SessionNotFoundError()
+      return await reply.code(204).send()
+    }
+  )
 
-  fastify.delete('/sessions', { config: { access: 'authenticated', audit: { action: 'session.end-all' } } }, async function endAllSessions (request, reply) {
-    await endOwn(server, request, { kind: 'user', userId: userOf(request).subject })
-    return await reply.code(204).send()
-  })
+  fastify.delete(
+    '/sessions',
+    { config: { access: 'authenticated', audit: { action: 'session.end-all' } } },
+    async function endAllSessions(request, reply) {
+      await endOwn(server, request, { kind: 'user', userId: userOf(request).subject })
+      return await reply.code(204).send()
+    }
+  )
 }
 
 /** Only a user has sessions: a client's own token has no `sid`. */
-function userOf (request: FastifyRequest): { readonly subject: string, readonly sessionId: string } {
+function userOf(request: FastifyRequest): { readonly subject: string; readonly sessionId: string } {
   const { principal } = request
   if (principal === null || principal.sessionId === null) throw new InvalidBearerError()
   return { subject: principal.subject, sessionId: principal.sessionId }
 }
 
-async function endOwn (server: AuthorizationServer, request: FastifyRequest, selector: SessionSelector): Promise<number> {
+async function endOwn(
+  server: AuthorizationServer,
+  request: FastifyRequest,
+  selector: SessionSelector
+): Promise<number> {
   const count = await server.store.transaction(async trx => {
     const ended = await endSessions(trx, selector, 'ended-by-user', server.clock())
     for (const session of ended) {
-      await auditOf(request)(trx, { action: 'session.end', outcome: 'success', reason: 'ended-by-user', resource: { type: 'session', id: session.id } })
+      await auditOf(request)(trx, {
+        action: 'session.end',
+        outcome: 'success',
+        reason: 'ended-by-user',
+        resource: { type: 'session', id: session.id }
+      })
     }
     return ended.length
   })

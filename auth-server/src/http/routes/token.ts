@@ -15,23 +15,29 @@ declare module 'fastify' {
 }
 
 /** `POST /oauth2/token`. @see RFC 6749 §3.2 */
-export function tokenRoute (fastify: FastifyInstance, server: AuthorizationServer): void {
-  fastify.post<FormRoute>('/oauth2/token', { config: { access: 'public', audit: { action: 'token.issue' } } }, async function answerToken (request, reply) {
-    if (request.headers.dpop !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
-    const userAgent = request.headers['user-agent']
-    const response = await answerTokenRequest(server, {
-      authorization: request.headers.authorization,
-      form: formOf(request),
-      dpop: request.headers.dpop,
-      certificate: clientCertificateOf(request.raw.socket),
-      connection: {
-        sourceAddress: bareAddress(request.ip) ?? request.ip,
-        ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
-      },
-      audit: auditOf(request),
-      noteEndUser: address => { request.endUserAddress = address }
-    })
-    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })
-    return response
-  })
+export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
+  fastify.post<FormRoute>(
+    '/oauth2/token',
+    { config: { access: 'public', audit: { action: 'token.issue' } } },
+    async function answerToken(request, reply) {
+      if (request.headers.dpop !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
+      const userAgent = request.headers['user-agent']
+      const response = await answerTokenRequest(server, {
+        authorization: request.headers.authorization,
+        form: formOf(request),
+        dpop: request.headers.dpop,
+        certificate: clientCertificateOf(request.raw.socket),
+        connection: {
+          sourceAddress: bareAddress(request.ip) ?? request.ip,
+          ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
+        },
+        audit: auditOf(request),
+        noteEndUser: address => {
+          request.endUserAddress = address
+        }
+      })
+      request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })
+      return response
+    }
+  )
 }

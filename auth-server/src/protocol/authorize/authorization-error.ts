@@ -3,8 +3,14 @@ import type { ResponseTarget } from './authorization-request.ts'
 
 /** The `error` values of authorization responses. @see RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6 */
 export type AuthorizationErrorCode =
-  'invalid_request' | 'unauthorized_client' | 'access_denied' | 'unsupported_response_type' | 'invalid_scope' | 'login_required' | 'consent_required' |
-  'request_not_supported'
+  | 'invalid_request'
+  | 'unauthorized_client'
+  | 'access_denied'
+  | 'unsupported_response_type'
+  | 'invalid_scope'
+  | 'login_required'
+  | 'consent_required'
+  | 'request_not_supported'
 
 /** A refusal that the client learns through the user's browser; `reason` is the stable id for the security event. */
 export class AuthorizationError extends Error {
@@ -14,7 +20,7 @@ export class AuthorizationError extends Error {
   /** Whom it is about, for the security event: of the redirect URI the host only, the rest may hold anything. */
   parties: RequestParties
 
-  constructor (error: AuthorizationErrorCode, reason: string, description: string, target: ResponseTarget) {
+  constructor(error: AuthorizationErrorCode, reason: string, description: string, target: ResponseTarget) {
     super(description)
     this.error = error
     this.reason = reason
@@ -23,14 +29,14 @@ export class AuthorizationError extends Error {
   }
 
   /** The same refusal, of which more is known. */
-  about (parties: RequestParties): this {
+  about(parties: RequestParties): this {
     this.parties = { ...parties, ...this.parties }
     return this
   }
 }
 
 /** A private-use scheme has no host: it is named instead. @see RFC 8252 §7.1 */
-function hostOf (redirectUri: string): string {
+function hostOf(redirectUri: string): string {
   const { host, protocol } = new URL(redirectUri)
   return host === '' ? protocol : host
 }

@@ -1,4 +1,7 @@
-/** What an application asks of the user, after every check. It is plain data: it travels sealed through the pages. @see RFC 6749 §4.1.1 */
+/**
+ * What an application asks of the user, after every check. It is plain data: it travels sealed through the pages. @see
+ * RFC 6749 §4.1.1
+ */
 export interface AuthorizationRequest {
   readonly clientId: string
   readonly redirectUri: string

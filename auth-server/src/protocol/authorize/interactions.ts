@@ -10,7 +10,7 @@ export interface Interaction {
   /** The sign-in that began for this very request: it satisfies `prompt=login` and any `max_age`. */
   readonly freshSignInId: string | null
   /** What a consent page shows, and in which sign-in: a decision counts for nothing else. */
-  readonly asked: { readonly signInId: string, readonly scopes: readonly string[] } | null
+  readonly asked: { readonly signInId: string; readonly scopes: readonly string[] } | null
 }
 
 /** Hands interactions to the browser and takes them back, unread and unchanged: no instance has to remember them. */
@@ -25,14 +25,20 @@ const PURPOSE = 'sallyport authorization interaction'
 const LIFETIME_MS = 30 * 60_000
 
 /** Interactions under the key ring that all instances share. */
-export function createInteractions (ring: KeyRing, clock: Clock): Interactions {
-  const stale = (reason: string): Error => invalidRequest(reason, 'This page is too old. Go back to the application and start again')
+export function createInteractions(ring: KeyRing, clock: Clock): Interactions {
+  const stale = (reason: string): Error =>
+    invalidRequest(reason, 'This page is too old. Go back to the application and start again')
   return {
-    seal: interaction => ring.seal(PURPOSE, Buffer.from(JSON.stringify({ interaction, untilMs: clock() + LIFETIME_MS }))).toString('base64url'),
+    seal: interaction =>
+      ring
+        .seal(PURPOSE, Buffer.from(JSON.stringify({ interaction, untilMs: clock() + LIFETIME_MS })))
+        .toString('base64url'),
     open: sealed => {
       try {
         // Authenticated by the ring: only this module wrote it.
-        const { interaction, untilMs } = JSON.parse(ring.open(PURPOSE, Buffer.from(sealed, 'base64url')).toString()) as { interaction: Interaction, untilMs: number }
+        const { interaction, untilMs } = JSON.parse(
+          ring.open(PURPOSE, Buffer.from(sealed, 'base64url')).toString()
+        ) as { interaction: Interaction; untilMs: number }
         if (clock() >= untilMs) throw stale('interaction-expired')
         return interaction
       } catch (error) {

@@ -18,12 +18,17 @@ export interface GrantedRequest {
 }
 
 /**
- * Issues an authorization code: 256 random bits, of which the hash is stored. Consent, code, audit row and the end of the
- * pushed request are one transaction.
- * @throws {AuthorizationError} `invalid_request` when the pushed request was used already, `login_required` when the sign-in has just ended
+ * Issues an authorization code: 256 random bits, of which the hash is stored. Consent, code, audit row and the end of
+ * the pushed request are one transaction.
+ * @throws {AuthorizationError} `invalid_request` when the pushed request was used already, `login_required` when the
+ * sign-in has just ended
  * @see RFC 6749 §4.1.2
  */
-export async function issueCode (server: AuthorizationServer, { request, signedIn, scopes, consented }: GrantedRequest, audit: WriteAudit): Promise<string> {
+export async function issueCode(
+  server: AuthorizationServer,
+  { request, signedIn, scopes, consented }: GrantedRequest,
+  audit: WriteAudit
+): Promise<string> {
   const { signIn, user } = signedIn
   const code = newSecret()
   const nowMs = server.clock()
@@ -32,8 +37,10 @@ export async function issueCode (server: AuthorizationServer, { request, signedI
   await server.store.transaction(async trx => {
     // In this order everywhere: who ends all of a user's sign-ins has locked the user first.
     await trx.users.lockForLogin(user.id)
-    if (await trx.signIns.lockLive(signIn.id) === null) throw refusal('login_required', 'sign-in-ended', 'The user has to log in')
-    if (request.requestUri !== null && !await trx.pushedRequests.remove(hashOfSecret(request.requestUri))) {
+    if ((await trx.signIns.lockLive(signIn.id)) === null) {
+      throw refusal('login_required', 'sign-in-ended', 'The user has to log in')
+    }
+    if (request.requestUri !== null && !(await trx.pushedRequests.remove(hashOfSecret(request.requestUri)))) {
       throw refusal('invalid_request', 'pushed-request-used', 'The request was used before')
     }
     if (consented) await trx.consents.add(user.id, request.clientId, scopes, nowMs)
@@ -50,7 +57,11 @@ export async function issueCode (server: AuthorizationServer, { request, signedI
       dpopThumbprint: request.dpopThumbprint,
       expiresAtMs: nowMs + CODE_LIFETIME_MS
     })
-    await trx.signIns.touch(signIn.id, nowMs, Math.min(nowMs + server.lifetimes.sessions.login.idleSeconds * 1000, signIn.absoluteExpiresAtMs))
+    await trx.signIns.touch(
+      signIn.id,
+      nowMs,
+      Math.min(nowMs + server.lifetimes.sessions.login.idleSeconds * 1000, signIn.absoluteExpiresAtMs)
+    )
     await audit(trx, {
       action: 'authorization.grant',
       outcome: 'success',

@@ -10,9 +10,9 @@ import type { Interaction } from './interactions.ts'
 export type NextStep =
   | { readonly kind: 'log-in' }
   /** The user has to allow these scopes. */
-  | { readonly kind: 'consent', readonly signedIn: UserSignIn, readonly scopes: readonly string[] }
+  | { readonly kind: 'consent'; readonly signedIn: UserSignIn; readonly scopes: readonly string[] }
   /** Nothing: a code for these scopes can be issued. */
-  | { readonly kind: 'issue-code', readonly signedIn: UserSignIn, readonly scopes: readonly string[] }
+  | { readonly kind: 'issue-code'; readonly signedIn: UserSignIn; readonly scopes: readonly string[] }
 
 /**
  * Finds the next step of a request.
@@ -20,27 +20,35 @@ export type NextStep =
  * @throws {AuthorizationError} `login_required`, `consent_required` when the client wants no page but one is needed
  * @see OpenID Connect Core 1.0 §3.1.2.1–§3.1.2.4
  */
-export async function nextStep (server: AuthorizationServer, client: Client, interaction: Interaction, signedIn: UserSignIn | null): Promise<NextStep> {
+export async function nextStep(
+  server: AuthorizationServer,
+  client: Client,
+  interaction: Interaction,
+  signedIn: UserSignIn | null
+): Promise<NextStep> {
   const { request } = interaction
   const quiet = request.prompt.includes('none')
   if (signedIn === null || !suffices(interaction, signedIn, server.clock())) {
     // Whoever has just logged in is not the one that the client means: asking again would only go in circles.
     const isAnother = signedIn !== null && signedIn.signIn.id === interaction.freshSignInId
-    if (quiet || isAnother) throw new AuthorizationError('login_required', 'login-required', 'The user has to log in', request)
+    if (quiet || isAnother) {
+      throw new AuthorizationError('login_required', 'login-required', 'The user has to log in', request)
+    }
     return { kind: 'log-in' }
   }
   const scopes = await grantableScopes(server, request, signedIn)
   if (await needsConsent(server, client, request, signedIn, scopes)) {
     if (quiet) {
-      throw new AuthorizationError('consent_required', 'consent-required', 'The user has to allow this', request)
-        .about({ subject: signedIn.user.id })
+      throw new AuthorizationError('consent_required', 'consent-required', 'The user has to allow this', request).about(
+        { subject: signedIn.user.id }
+      )
     }
     return { kind: 'consent', signedIn, scopes }
   }
   return { kind: 'issue-code', signedIn, scopes }
 }
 
-function suffices ({ request, freshSignInId }: Interaction, { signIn, user }: UserSignIn, nowMs: number): boolean {
+function suffices({ request, freshSignInId }: Interaction, { signIn, user }: UserSignIn, nowMs: number): boolean {
   if (request.expectedUserId !== null && request.expectedUserId !== user.id) return false
   if (signIn.id === freshSignInId) return true
   if (request.prompt.includes('login')) return false
@@ -50,17 +58,27 @@ function suffices ({ request, freshSignInId }: Interaction, { signIn, user }: Us
 }
 
 /** What is asked for, as far as the user's roles reach. */
-export async function grantableScopes (server: AuthorizationServer, { audience, scopes }: AuthorizationRequest, { user }: UserSignIn): Promise<readonly string[]> {
+export async function grantableScopes(
+  server: AuthorizationServer,
+  { audience, scopes }: AuthorizationRequest,
+  { user }: UserSignIn
+): Promise<readonly string[]> {
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(audience), user.roles)
   return scopes.filter(scope => isProtocolScope(scope) || qualified.includes(scope))
 }
 
 /**
- * What was allowed once is remembered only where the answer certainly reaches the same application: another application on
- * the device can take a loopback address or a private-use scheme.
+ * What was allowed once is remembered only where the answer certainly reaches the same application: another application
+ * on the device can take a loopback address or a private-use scheme.
  * @see RFC 8252 §8.6, RFC 6749 §10.2
  */
-async function needsConsent ({ store }: AuthorizationServer, client: Client, request: AuthorizationRequest, { user }: UserSignIn, scopes: readonly string[]): Promise<boolean> {
+async function needsConsent(
+  { store }: AuthorizationServer,
+  client: Client,
+  request: AuthorizationRequest,
+  { user }: UserSignIn,
+  scopes: readonly string[]
+): Promise<boolean> {
   if (request.prompt.includes('consent')) return true
   const isCertain = client.confidential || request.redirectUri.startsWith('https:')
   if (!isCertain) return true

@@ -5,7 +5,7 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]']
  * private-use scheme, whose name holds a dot; never one with a fragment or credentials.
  * @see RFC 6749 §3.1.2, RFC 8252 §7
  */
-export function isRedirectUri (uri: string): boolean {
+export function isRedirectUri(uri: string): boolean {
   if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
   const { protocol, hostname, username, password } = new URL(uri)
   if (username !== '' || password !== '') return false
@@ -19,14 +19,17 @@ export function isRedirectUri (uri: string): boolean {
  * may differ, and only for a public client: an application on the user's device takes the port that is free.
  * @see RFC 9700 §2.1, RFC 8252 §7.3
  */
-export function isRegistered (redirectUri: string, client: { readonly confidential: boolean, readonly redirectUris: readonly string[] }): boolean {
+export function isRegistered(
+  redirectUri: string,
+  client: { readonly confidential: boolean; readonly redirectUris: readonly string[] }
+): boolean {
   if (client.redirectUris.includes(redirectUri)) return true
   const portless = client.confidential || !URL.canParse(redirectUri) ? null : withoutLoopbackPort(redirectUri)
   return portless !== null && client.redirectUris.some(registered => withoutLoopbackPort(registered) === portless)
 }
 
 /** The URI's text without its port; `null` unless it is plain http on a loopback address. */
-function withoutLoopbackPort (uri: string): string | null {
+function withoutLoopbackPort(uri: string): string | null {
   const [, origin, rest] = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::\d{1,5})?((?:[/?].*)?)$/.exec(uri) ?? []
   return origin === undefined || rest === undefined ? null : origin + rest
 }

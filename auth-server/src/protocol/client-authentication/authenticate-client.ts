@@ -15,23 +15,29 @@ const NO_SECRET = Buffer.alloc(32)
  * @throws {OAuthError} `invalid_client`
  * @see RFC 6749 §5.2
  */
-export async function authenticateClient (store: Store, credentials: PresentedCredentials, nowMs: number): Promise<Client> {
+export async function authenticateClient(
+  store: Store,
+  credentials: PresentedCredentials,
+  nowMs: number
+): Promise<Client> {
   const found = await store.clients.findWithSecrets(credentials.clientId)
   const secretIsRight = matchesOne(credentials.secret ?? '', found?.secrets ?? [], nowMs)
   if (found === null) throw invalidClient('client-unknown')
   const { client } = found
   if (client.disabledAtMs !== null) throw refusalOf(client, 'client-disabled')
-  if (!client.authenticationMethods.includes(credentials.method)) throw refusalOf(client, 'client-authentication-method')
+  if (!client.authenticationMethods.includes(credentials.method)) {
+    throw refusalOf(client, 'client-authentication-method')
+  }
   if (credentials.method !== 'none' && !secretIsRight) throw refusalOf(client, 'client-secret-wrong')
   return client
 }
 
 /** The client that somebody tried to be: what the attempt was aimed at, not who made it. */
-export function refusalOf (client: Client, reason: string): OAuthError {
+export function refusalOf(client: Client, reason: string): OAuthError {
   return invalidClient(reason).about({ resource: { type: 'client', id: client.id } })
 }
 
-function matchesOne (secret: string, secrets: readonly ClientSecret[], nowMs: number): boolean {
+function matchesOne(secret: string, secrets: readonly ClientSecret[], nowMs: number): boolean {
   const presented = hashOfSecret(secret)
   let matches = 0
   for (let position = 0; position < Math.max(COMPARED_SECRETS, secrets.length); position++) {

@@ -31,29 +31,52 @@ export interface AuthenticatedClient {
  * @throws {OAuthError} `invalid_client`; `invalid_request` for more than one method
  * @see RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2
  */
-export async function authenticateRequest (server: AuthorizationServer, { authorization, form, certificate }: ClientRequest): Promise<AuthenticatedClient> {
+export async function authenticateRequest(
+  server: AuthorizationServer,
+  { authorization, form, certificate }: ClientRequest
+): Promise<AuthenticatedClient> {
   const assertion = form.get('client_assertion')
-  if (assertion !== undefined && authorization === undefined && !form.has('client_secret')) return await byAssertion(server, form, assertion)
+  if (assertion !== undefined && authorization === undefined && !form.has('client_secret')) {
+    return await byAssertion(server, form, assertion)
+  }
   const credentials = presentedCredentials(authorization, form)
-  const byCertificate = credentials.method === 'none' && certificate !== null ? await authenticateByCertificate(server.store, credentials.clientId, certificate) : null
-  return byCertificate ?? { client: await authenticateClient(server.store, credentials, server.clock()), method: credentials.method }
+  const byCertificate =
+    credentials.method === 'none' && certificate !== null
+      ? await authenticateByCertificate(server.store, credentials.clientId, certificate)
+      : null
+  return (
+    byCertificate ?? {
+      client: await authenticateClient(server.store, credentials, server.clock()),
+      method: credentials.method
+    }
+  )
 }
 
-async function byAssertion ({ store, clock, issuer, clockToleranceSeconds }: AuthorizationServer, form: Form, assertion: string): Promise<AuthenticatedClient> {
+async function byAssertion(
+  { store, clock, issuer, clockToleranceSeconds }: AuthorizationServer,
+  form: Form,
+  assertion: string
+): Promise<AuthenticatedClient> {
   if (form.get('client_assertion_type') !== ASSERTION_TYPE) throw invalidClient('client-assertion-kind')
   const presented = readAssertion(assertion)
   const { clientId } = presented
-  if ((form.get('client_id') ?? clientId) !== clientId) throw invalidRequest('client-id-mismatch', 'Two different client ids')
+  if ((form.get('client_id') ?? clientId) !== clientId) {
+    throw invalidRequest('client-id-mismatch', 'Two different client ids')
+  }
   const nowMs = clock()
   const client = await store.clients.find(clientId)
   const aimedAt = client === null ? {} : { resource: { type: 'client', id: client.id } }
   return await refusalsAbout(aimedAt, async () => {
-    const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, { issuer, nowMs, clockToleranceSeconds })
+    const { jti, expiresAtMs } = verifyAssertion(presented, client?.proof ?? null, {
+      issuer,
+      nowMs,
+      clockToleranceSeconds
+    })
     if (client === null) throw invalidClient('client-unknown')
     if (client.disabledAtMs !== null) throw invalidClient('client-disabled')
     if (!client.authenticationMethods.includes('private_key_jwt')) throw invalidClient('client-authentication-method')
     const id = { issuer: `assertion:${clientId}`, jti, expiresAtMs }
-    if (!await store.replays.record(id, nowMs)) throw invalidClient('client-assertion-replayed')
+    if (!(await store.replays.record(id, nowMs))) throw invalidClient('client-assertion-replayed')
     return { client, method: 'private_key_jwt' }
   })
 }

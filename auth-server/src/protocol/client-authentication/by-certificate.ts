@@ -15,7 +15,11 @@ export const CERTIFICATE_METHODS: readonly AuthenticationMethod[] = ['tls_client
  * @throws {OAuthError} `invalid_client`
  * @see RFC 8705 §2.1, §2.2
  */
-export async function authenticateByCertificate (store: Store, clientId: string, presented: ClientCertificate): Promise<{ readonly client: Client, readonly method: AuthenticationMethod } | null> {
+export async function authenticateByCertificate(
+  store: Store,
+  clientId: string,
+  presented: ClientCertificate
+): Promise<{ readonly client: Client; readonly method: AuthenticationMethod } | null> {
   const client = await store.clients.find(clientId)
   if (client === null) throw invalidClient('client-unknown')
   if (client.authenticationMethods.includes('none')) return null
@@ -24,6 +28,8 @@ export async function authenticateByCertificate (store: Store, clientId: string,
   const named = presented.trusted && certificateSubject !== null && hasName(presented.certificate, certificateSubject)
   if (named && client.authenticationMethods.includes('tls_client_auth')) return { client, method: 'tls_client_auth' }
   const registered = certificateThumbprints.includes(presented.thumbprint)
-  if (registered && client.authenticationMethods.includes('self_signed_tls_client_auth')) return { client, method: 'self_signed_tls_client_auth' }
+  if (registered && client.authenticationMethods.includes('self_signed_tls_client_auth')) {
+    return { client, method: 'self_signed_tls_client_auth' }
+  }
   throw refusalOf(client, 'client-certificate-wrong')
 }

@@ -15,9 +15,13 @@ export interface ClientCertificate {
  * The client certificate of a connection; `null` without one, and on listeners that ask for none.
  * @see RFC 8446 §4.4.3: the handshake proves the key, whoever issued the certificate
  */
-export function clientCertificateOf (socket: Socket): ClientCertificate | null {
+export function clientCertificateOf(socket: Socket): ClientCertificate | null {
   if (!(socket instanceof TLSSocket)) return null
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return null
-  return { certificate, thumbprint: createHash('sha256').update(certificate.raw).digest('base64url'), trusted: socket.authorized }
+  return {
+    certificate,
+    thumbprint: createHash('sha256').update(certificate.raw).digest('base64url'),
+    trusted: socket.authorized
+  }
 }

@@ -40,10 +40,18 @@ export interface AssertionId {
  * Reads who an assertion is of.
  * @throws {OAuthError} `invalid_client`
  */
-export function readAssertion (token: string): PresentedAssertion {
+export function readAssertion(token: string): PresentedAssertion {
   const jws = token.length > LONGEST_ASSERTION ? null : parseCompactJws(token)
   const clientId = jws?.payload.sub
-  if (jws === null || typeof clientId !== 'string' || clientId === '' || clientId.length > LONGEST_ID || clientId.includes('\0')) throw invalidClient('client-assertion-malformed')
+  if (
+    jws === null ||
+    typeof clientId !== 'string' ||
+    clientId === '' ||
+    clientId.length > LONGEST_ID ||
+    clientId.includes('\0')
+  ) {
+    throw invalidClient('client-assertion-malformed')
+  }
   return { token, jws, clientId }
 }
 
@@ -54,8 +62,10 @@ export function readAssertion (token: string): PresentedAssertion {
  * @throws {OAuthError} `invalid_client`
  * @see RFC 7523 §3, RFC 8725 §3; the audience as in draft-ietf-oauth-rfc7523bis
  */
-export function verifyAssertion (
-  { token, jws, clientId }: PresentedAssertion, proof: ClientProof | null, here: AssertionExpectations
+export function verifyAssertion(
+  { token, jws, clientId }: PresentedAssertion,
+  proof: ClientProof | null,
+  here: AssertionExpectations
 ): AssertionId {
   const { header, payload } = jws
   const key = keyOf(proof, header)
@@ -72,22 +82,24 @@ export function verifyAssertion (
 }
 
 /** The key that `kid` names; without `kid`, the only one of the algorithm. */
-function keyOf (proof: ClientProof | null, { kid, alg }: CompactJws['header']): VerificationKey | null {
+function keyOf(proof: ClientProof | null, { kid, alg }: CompactJws['header']): VerificationKey | null {
   if (typeof alg !== 'string' || !ASSERTION_ALGORITHMS.has(alg)) return null
-  const keys = importKeys({ keys: proof === null ? [DECOY_JWK] : proof.jwks })?.keys ?? new Map<string, VerificationKey>()
+  const keys =
+    importKeys({ keys: proof === null ? [DECOY_JWK] : proof.jwks })?.keys ?? new Map<string, VerificationKey>()
   if (proof === null) return null
   if (typeof kid === 'string') return keys.get(kid) ?? null
   const [only, ...more] = [...keys.values()].filter(({ algorithm }) => algorithm === alg)
   return kid === undefined && only !== undefined && more.length === 0 ? only : null
 }
 
-function isFor (issuer: string, audience: unknown): boolean {
+function isFor(issuer: string, audience: unknown): boolean {
   return audience === issuer || (Array.isArray(audience) && audience.length === 1 && audience[0] === issuer)
 }
 
 /** @returns when nobody needs to remember the assertion any more, in epoch seconds */
-function checkTimes (
-  { exp, iat, nbf }: CompactJws['payload'], { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations
+function checkTimes(
+  { exp, iat, nbf }: CompactJws['payload'],
+  { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations
 ): number {
   const nowSeconds = nowMs / 1000
   if (typeof exp !== 'number' || exp + tolerance <= nowSeconds) throw invalidClient('client-assertion-expired')
@@ -100,18 +112,22 @@ function checkTimes (
 }
 
 /** Keys of nobody: an unknown client costs a key import and a signature check like a known one. */
-const ELLIPTIC_DECOY: VerificationKey = { keyId: '', algorithm: 'ES256', key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey }
+const ELLIPTIC_DECOY: VerificationKey = {
+  keyId: '',
+  algorithm: 'ES256',
+  key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
+}
 const DECOY_JWK = { ...ELLIPTIC_DECOY.key.export({ format: 'jwk' }), kid: 'nobody' }
 const EDWARDS_DECOY: VerificationKey = { keyId: '', algorithm: 'EdDSA', key: generateKeyPairSync('ed25519').publicKey }
 const RSA_DECOYS = rsaDecoys()
 
-function decoyFor (algorithm: unknown): VerificationKey {
+function decoyFor(algorithm: unknown): VerificationKey {
   if (algorithm === 'EdDSA') return EDWARDS_DECOY
   return RSA_DECOYS.get(String(algorithm)) ?? ELLIPTIC_DECOY
 }
 
 /** An odd number of 2048 bits is enough to check against; a real key pair would take long to make. */
-function rsaDecoys (): ReadonlyMap<string, VerificationKey> {
+function rsaDecoys(): ReadonlyMap<string, VerificationKey> {
   const modulus = randomBytes(256)
   modulus.writeUInt8(modulus.readUInt8(0) | 0x80, 0)
   modulus.writeUInt8(modulus.readUInt8(255) | 1, 255)

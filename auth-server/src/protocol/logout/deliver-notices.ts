@@ -30,30 +30,34 @@ const NOTICES_AT_A_TIME = 20
 const isPassing = (status: number): boolean => status === 408 || status === 429 || status >= 500
 
 /**
- * Delivers what is due, each notice over as many instances once. A success is 200 or 204; a refusal is final, because the
- * specification forbids to repeat what failed for good.
+ * Delivers what is due, each notice over as many instances once. A success is 200 or 204; a refusal is final, because
+ * the specification forbids to repeat what failed for good.
  * @param isClosing whether to stop after the attempts at hand
  * @see OpenID Connect Back-Channel Logout 1.0 §2.5, §2.8
  */
-export async function deliverAllNotices (delivery: DeliverNotices, isClosing: () => boolean): Promise<void> {
+export async function deliverAllNotices(delivery: DeliverNotices, isClosing: () => boolean): Promise<void> {
   let tried = NOTICES_AT_A_TIME
   while (tried === NOTICES_AT_A_TIME && !isClosing()) tried = await deliverSomeNotices(delivery)
 }
 
 /** @returns how many notices were tried */
-async function deliverSomeNotices (delivery: DeliverNotices): Promise<number> {
+async function deliverSomeNotices(delivery: DeliverNotices): Promise<number> {
   const { store, clock } = delivery.server
   const nowMs = clock()
   const notices = await store.logoutNotices.claim({ nowMs, leaseUntilMs: nowMs + LEASE_MS, limit: NOTICES_AT_A_TIME })
-  const settled = await Promise.allSettled(notices.map(async notice => { await deliver(delivery, notice) }))
+  const settled = await Promise.allSettled(
+    notices.map(async notice => {
+      await deliver(delivery, notice)
+    })
+  )
   for (const result of settled) if (result.status === 'rejected') throw result.reason
   return notices.length
 }
 
-async function deliver (delivery: DeliverNotices, notice: LogoutNotice): Promise<void> {
+async function deliver(delivery: DeliverNotices, notice: LogoutNotice): Promise<void> {
   const { server, audit } = delivery
   const waitMs = WAITS_MS[notice.attempts - 1]
-  const outcome = await attempt(delivery, notice) ?? (waitMs === undefined ? 'no-answer' : null)
+  const outcome = (await attempt(delivery, notice)) ?? (waitMs === undefined ? 'no-answer' : null)
   if (outcome === null) {
     await server.store.logoutNotices.postpone(notice, server.clock() + (waitMs ?? 0))
     return
@@ -71,7 +75,7 @@ async function deliver (delivery: DeliverNotices, notice: LogoutNotice): Promise
   await server.store.logoutNotices.remove(notice.id)
 }
 
-async function attempt ({ server, send, onFailure }: DeliverNotices, notice: LogoutNotice): Promise<Attempt> {
+async function attempt({ server, send, onFailure }: DeliverNotices, notice: LogoutNotice): Promise<Attempt> {
   if (notice.uri === null) return 'address-withdrawn'
   const token = await issueLogoutToken(server, notice)
   try {

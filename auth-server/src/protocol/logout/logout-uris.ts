@@ -6,7 +6,7 @@ import { isRedirectUri } from '../authorize/redirect-uris.ts'
  * Only an administrator registers one, and no request can name another.
  * @see OpenID Connect Back-Channel Logout 1.0 §2.2
  */
-export function isBackchannelLogoutUri (uri: string): boolean {
+export function isBackchannelLogoutUri(uri: string): boolean {
   if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
   const { protocol, hostname, username, password } = new URL(uri)
   if (username !== '' || password !== '') return false

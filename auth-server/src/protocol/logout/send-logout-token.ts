@@ -1,6 +1,8 @@
 import { createPeerAgent } from '@sallyport/secure-transport'
 
-/** Posts a logout token to a registered address and gives the status of the answer. Rejects without an answer in time. */
+/**
+ * Posts a logout token to a registered address and gives the status of the answer. Rejects without an answer in time.
+ */
 export type SendLogoutToken = (uri: string, logoutToken: string) => Promise<number>
 
 /** How {@link logoutTokenSender} connects. */
@@ -19,8 +21,17 @@ const LONGEST_ANSWER_BYTES = 16 * 1024
  * sends nothing but the token: no cookie, no credentials, no header of any request.
  * @see OpenID Connect Back-Channel Logout 1.0 §2.5
  */
-export function logoutTokenSender ({ ca, timeoutMs }: LogoutTokenSenderOptions): { readonly send: SendLogoutToken, readonly close: () => Promise<void> } {
-  const agent = createPeerAgent({ ca, connections: 4, connectTimeoutMs: timeoutMs, headersTimeoutMs: timeoutMs, bodyTimeoutMs: timeoutMs })
+export function logoutTokenSender({ ca, timeoutMs }: LogoutTokenSenderOptions): {
+  readonly send: SendLogoutToken
+  readonly close: () => Promise<void>
+} {
+  const agent = createPeerAgent({
+    ca,
+    connections: 4,
+    connectTimeoutMs: timeoutMs,
+    headersTimeoutMs: timeoutMs,
+    bodyTimeoutMs: timeoutMs
+  })
   return {
     send: async (uri, logoutToken) => {
       const { origin, pathname, search } = new URL(uri)
@@ -36,6 +47,8 @@ export function logoutTokenSender ({ ca, timeoutMs }: LogoutTokenSenderOptions):
       await body.dump({ limit: LONGEST_ANSWER_BYTES }).catch(() => {})
       return statusCode
     },
-    close: async () => { await agent.destroy() }
+    close: async () => {
+      await agent.destroy()
+    }
   }
 }

@@ -15,7 +15,11 @@ export type Metadata = Readonly<Record<string, string | boolean | readonly strin
  * @param clients what they are allowed decides whether the password grant is named
  * @see RFC 8414 §2
  */
-export function authorizationServerMetadata (issuer: string, clients: readonly Client[], scopes: readonly string[]): Metadata {
+export function authorizationServerMetadata(
+  issuer: string,
+  clients: readonly Client[],
+  scopes: readonly string[]
+): Metadata {
   const used = new Set(clients.flatMap(({ grantTypes }) => grantTypes))
   const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
   const algorithms = [...ASSERTION_ALGORITHMS]
@@ -28,7 +32,9 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
     response_modes_supported: ['query'],
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     token_endpoint: `${issuer}/oauth2/token`,
-    token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential) ? methods : [...methods, 'none'],
+    token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential)
+      ? methods
+      : [...methods, 'none'],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
     revocation_endpoint_auth_methods_supported: methods,
@@ -50,7 +56,7 @@ export function authorizationServerMetadata (issuer: string, clients: readonly C
  * issuer's path, OpenID Connect behind it.
  * @see RFC 8414 §3.1, §5
  */
-export function metadataPaths (issuer: string): readonly string[] {
+export function metadataPaths(issuer: string): readonly string[] {
   const path = new URL(issuer).pathname.replace(/\/$/, '')
   return [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`]
 }

@@ -9,13 +9,20 @@ const ALIASED_MEMBER = /^(?:token|revocation|introspection|pushed_authorization_
  * @param origin of that listener
  * @see RFC 8705 §2.1.1, §2.2.1, §3.3, §5
  */
-export function withMutualTls (metadata: Metadata, origin: string): Metadata {
+export function withMutualTls(metadata: Metadata, origin: string): Metadata {
   const entries = Object.entries(metadata)
   return {
     ...metadata,
-    ...Object.fromEntries(entries.flatMap(([name, value]) => METHODS_MEMBER.test(name) && Array.isArray(value) ? [[name, [...value, ...METHODS]]] : [])),
+    ...Object.fromEntries(
+      entries.flatMap(([name, value]) =>
+        METHODS_MEMBER.test(name) && Array.isArray(value) ? [[name, [...value, ...METHODS]]] : []
+      )
+    ),
     tls_client_certificate_bound_access_tokens: true,
-    mtls_endpoint_aliases: Object.fromEntries(entries.flatMap(([name, value]) =>
-      ALIASED_MEMBER.test(name) && typeof value === 'string' ? [[name, `${origin}${new URL(value).pathname}`]] : []))
+    mtls_endpoint_aliases: Object.fromEntries(
+      entries.flatMap(([name, value]) =>
+        ALIASED_MEMBER.test(name) && typeof value === 'string' ? [[name, `${origin}${new URL(value).pathname}`]] : []
+      )
+    )
   }
 }

@@ -3,11 +3,11 @@ import { PROTOCOL_SCOPES } from '../scopes/protocol-scopes.ts'
 import type { Metadata } from './authorization-server-metadata.ts'
 
 /**
- * Adds what works of OpenID Connect. `RS256`, which the specification wants in the list, is not offered: everything here
- * is signed with one algorithm.
+ * Adds what works of OpenID Connect. `RS256`, which the specification wants in the list, is not offered: everything
+ * here is signed with one algorithm.
  * @see OpenID Connect Discovery 1.0 §3, RP-Initiated Logout 1.0 §2.1, Back-Channel Logout 1.0 §2.1
  */
-export function withOpenId (metadata: Metadata, issuer: string): Metadata {
+export function withOpenId(metadata: Metadata, issuer: string): Metadata {
   const scopes = metadata['scopes_supported']
   return {
     ...metadata,
@@ -16,7 +16,19 @@ export function withOpenId (metadata: Metadata, issuer: string): Metadata {
     end_session_endpoint: `${issuer}/oauth2/end-session`,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [SIGNING_ALGORITHM],
-    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'sid', 'at_hash', 'amr', 'preferred_username'],
+    claims_supported: [
+      'iss',
+      'sub',
+      'aud',
+      'exp',
+      'iat',
+      'auth_time',
+      'nonce',
+      'sid',
+      'at_hash',
+      'amr',
+      'preferred_username'
+    ],
     claims_parameter_supported: false,
     request_parameter_supported: false,
     // Without it a client may take it for true. References of pushed requests are another matter. @see RFC 9126 §5

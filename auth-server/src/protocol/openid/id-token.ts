@@ -16,7 +16,10 @@ export interface IdTokenFacts {
   readonly accessToken: string
 }
 
-/** The claims of an id_token. There is one audience, so `azp` is not needed. @see OpenID Connect Core 1.0 §2, Back-Channel Logout 1.0 §2.1 */
+/**
+ * The claims of an id_token. There is one audience, so `azp` is not needed. @see OpenID Connect Core 1.0 §2,
+ * Back-Channel Logout 1.0 §2.1
+ */
 interface IdTokenClaims {
   readonly iss: string
   readonly sub: string
@@ -37,14 +40,18 @@ interface IdTokenClaims {
  * refreshed one has the same subject, audience and `auth_time`, and no `nonce`.
  * @see OpenID Connect Core 1.0 §3.1.3.3, §12.2
  */
-export async function idTokenOf (server: AuthorizationServer, facts: IdTokenFacts): Promise<string | undefined> {
+export async function idTokenOf(server: AuthorizationServer, facts: IdTokenFacts): Promise<string | undefined> {
   const { session } = facts
   // A session that a client began with the user's password tells nothing of a login here.
   if (!session.scopes.includes('openid') || session.authenticatedAtMs === null) return undefined
   return signJwt(await server.keys.signer(), 'JWT', claimsOf(server, facts, session.authenticatedAtMs))
 }
 
-function claimsOf ({ issuer, clock, lifetimes }: AuthorizationServer, { client, session, user, nonce, accessToken }: IdTokenFacts, authenticatedAtMs: number): IdTokenClaims {
+function claimsOf(
+  { issuer, clock, lifetimes }: AuthorizationServer,
+  { client, session, user, nonce, accessToken }: IdTokenFacts,
+  authenticatedAtMs: number
+): IdTokenClaims {
   const nowSeconds = secondsOf(clock())
   return {
     iss: issuer,
@@ -61,7 +68,10 @@ function claimsOf ({ issuer, clock, lifetimes }: AuthorizationServer, { client, 
   }
 }
 
-/** The left half of the hash of the signature's algorithm, which is SHA-256 for ES256. @see OpenID Connect Core 1.0 §3.1.3.6 */
-function halfHashOf (token: string): string {
+/**
+ * The left half of the hash of the signature's algorithm, which is SHA-256 for ES256. @see OpenID Connect Core 1.0
+ * §3.1.3.6
+ */
+function halfHashOf(token: string): string {
   return createHash('sha256').update(token, 'ascii').digest().subarray(0, 16).toString('base64url')
 }

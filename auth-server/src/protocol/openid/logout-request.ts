@@ -25,23 +25,41 @@ export interface LogoutRequest {
  * @throws {OAuthError} `invalid_request` when hint and `client_id` name two clients
  * @see OpenID Connect RP-Initiated Logout 1.0 §2, §3, §4
  */
-export async function readLogoutRequest (server: AuthorizationServer, parameters: Form): Promise<LogoutRequest> {
+export async function readLogoutRequest(server: AuthorizationServer, parameters: Form): Promise<LogoutRequest> {
   const hintText = parameters.get('id_token_hint')
   const hint = hintText === undefined ? null : await readIdTokenHint(server, hintText)
   const clientId = parameters.get('client_id') ?? hint?.clientId
-  if (hint !== null && hint.clientId !== clientId) throw invalidRequest('hint-foreign', 'The request names two applications')
+  if (hint !== null && hint.clientId !== clientId) {
+    throw invalidRequest('hint-foreign', 'The request names two applications')
+  }
   const [client, hinted] = await Promise.all([
     clientId === undefined ? null : server.store.clients.find(clientId),
     hint === null ? null : server.store.sessions.find(hint.sessionId)
   ])
-  const isHinted = hint !== null && hinted !== null && hinted.session.clientId === hint.clientId && hinted.session.userId === hint.userId
-  return { client, isProven: hint !== null, hinted: isHinted ? hinted.session : null, redirectTo: redirectOf(client, parameters) }
+  const isHinted =
+    hint !== null &&
+    hinted !== null &&
+    hinted.session.clientId === hint.clientId &&
+    hinted.session.userId === hint.userId
+  return {
+    client,
+    isProven: hint !== null,
+    hinted: isHinted ? hinted.session : null,
+    redirectTo: redirectOf(client, parameters)
+  }
 }
 
 /** @see OpenID Connect RP-Initiated Logout 1.0 §3 */
-function redirectOf (client: Client | null, parameters: Form): string | null {
+function redirectOf(client: Client | null, parameters: Form): string | null {
   const uri = parameters.get('post_logout_redirect_uri')
-  if (uri === undefined || client === null || client.disabledAtMs !== null || !client.postLogoutRedirectUris.includes(uri)) return null
+  if (
+    uri === undefined ||
+    client === null ||
+    client.disabledAtMs !== null ||
+    !client.postLogoutRedirectUris.includes(uri)
+  ) {
+    return null
+  }
   const state = parameters.get('state')
   if (state === undefined) return uri
   return `${uri}${uri.includes('?') ? '&' : '?'}${new URLSearchParams({ state }).toString()}`

@@ -6,7 +6,10 @@ export interface UserInfo {
   readonly preferred_username?: string
 }
 
-/** The claims that the scopes of a token stand for. Roles are no claims: they are for resource servers, in access tokens. */
-export function userInfoOf ({ id, username }: User, scopes: readonly string[]): UserInfo {
+/**
+ * The claims that the scopes of a token stand for. Roles are no claims: they are for resource servers, in access
+ * tokens.
+ */
+export function userInfoOf({ id, username }: User, scopes: readonly string[]): UserInfo {
   return { sub: id, ...(scopes.includes('profile') ? { preferred_username: username } : {}) }
 }

@@ -4,7 +4,11 @@ import { OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { WriteAudit } from '../../store/contract.ts'
 import type { Client } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { authenticateRequest, type AuthenticatedClient, type ClientRequest } from '../client-authentication/authenticate-request.ts'
+import {
+  authenticateRequest,
+  type AuthenticatedClient,
+  type ClientRequest
+} from '../client-authentication/authenticate-request.ts'
 import { boundTo } from './bound-to.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
 import { GRANTS } from './grants/index.ts'
@@ -25,16 +29,20 @@ export interface TokenRequest extends ClientRequest {
  * @throws {OAuthError}
  * @see RFC 6749 §3.2
  */
-export async function answerTokenRequest (server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
-  // Before client authentication: a request without the right nonce comes again, and must not have used its assertion up.
+export async function answerTokenRequest(server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
+  // Before client authentication: a request without the right nonce comes again, and must not have used its assertion
+  // up.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
   const clientId = authenticated.client.id
   return await refusalsAbout({ clientId }, async () => await grantTo(server, authenticated, request, proof))
 }
 
-async function grantTo (
-  server: AuthorizationServer, authenticated: AuthenticatedClient, request: TokenRequest, proof: DpopProof | null
+async function grantTo(
+  server: AuthorizationServer,
+  authenticated: AuthenticatedClient,
+  request: TokenRequest,
+  proof: DpopProof | null
 ): Promise<TokenResponse> {
   const { form, connection, audit, noteEndUser } = request
   const { client } = authenticated
@@ -42,19 +50,25 @@ async function grantTo (
   const confirmation = requestConfirmation(authenticated, request.certificate, proof)
   const grant = grantOf(requireParameter(form, 'grant_type'))
   refuseGrantNotAllowed(client, grant)
-  const parameters = new Map(grant.parameters.flatMap(name => {
-    const value = form.get(name)
-    return value === undefined ? [] : [[name, value]]
-  }))
+  const parameters = new Map(
+    grant.parameters.flatMap(name => {
+      const value = form.get(name)
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
   return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit, noteEndUser })
 }
 
-function grantOf (grantType: string): Grant {
+function grantOf(grantType: string): Grant {
   const grant = GRANTS.get(grantType)
-  if (grant === undefined) throw new OAuthError('unsupported_grant_type', 'grant-unsupported', 'This grant type is not supported')
+  if (grant === undefined) {
+    throw new OAuthError('unsupported_grant_type', 'grant-unsupported', 'This grant type is not supported')
+  }
   return grant
 }
 
-function refuseGrantNotAllowed (client: Client, grant: Grant): void {
-  if (!client.grantTypes.includes(grant.name)) throw new OAuthError('unauthorized_client', 'grant-not-allowed', 'This client may not use the grant')
+function refuseGrantNotAllowed(client: Client, grant: Grant): void {
+  if (!client.grantTypes.includes(grant.name)) {
+    throw new OAuthError('unauthorized_client', 'grant-not-allowed', 'This client may not use the grant')
+  }
 }

@@ -16,7 +16,7 @@ export const shortUserAgent = (userAgent: string): string => userAgent.slice(0, 
  * the request. Other clients' statements are not believed.
  * @throws {OAuthError} `invalid_request`
  */
-export function endUserConnection (request: GrantRequest): EndUserConnection {
+export function endUserConnection(request: GrantRequest): EndUserConnection {
   const { client, parameters, connection } = request
   if (!client.confidential || !client.grantTypes.includes('password')) return connection
   const told = parameters.get('source_address')
@@ -25,5 +25,8 @@ export function endUserConnection (request: GrantRequest): EndUserConnection {
   const userAgent = parameters.get('user_agent')
   if (sourceAddress === null) throw invalidRequest('source-address', 'source_address is not an IP address')
   if (sourceAddress !== undefined) request.noteEndUser(sourceAddress)
-  return { ...(sourceAddress === undefined ? {} : { sourceAddress }), ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) }) }
+  return {
+    ...(sourceAddress === undefined ? {} : { sourceAddress }),
+    ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
+  }
 }

@@ -41,13 +41,22 @@ export interface Grant {
 }
 
 /** @throws {OAuthError} `invalid_request` */
-export function requireParameter (parameters: Form, name: string): string {
+export function requireParameter(parameters: Form, name: string): string {
   const value = parameters.get(name)
   if (value === undefined) throw invalidRequest('parameter-missing', `The parameter ${name} is missing`)
   return value
 }
 
 /** The answer for an access token. */
-export function tokenResponse (issued: IssuedAccessToken, more: Pick<TokenResponse, 'refresh_token' | 'issued_token_type' | 'id_token'> = {}): TokenResponse {
-  return { access_token: issued.token, token_type: tokenTypeOf(issued.claims), expires_in: issued.expiresInSeconds, scope: issued.claims.scope, ...more }
+export function tokenResponse(
+  issued: IssuedAccessToken,
+  more: Pick<TokenResponse, 'refresh_token' | 'issued_token_type' | 'id_token'> = {}
+): TokenResponse {
+  return {
+    access_token: issued.token,
+    token_type: tokenTypeOf(issued.claims),
+    expires_in: issued.expiresInSeconds,
+    scope: issued.claims.scope,
+    ...more
+  }
 }

@@ -11,4 +11,10 @@ export type { StoreCheck } from './check.ts'
  * What any store has to pass, whatever the test runner: run each check on the store, best with two connections to one
  * database so that its races are real ones.
  */
-export const STORE_CHECKS: readonly StoreCheck[] = [...ROTATION_CHECKS, ...SESSION_CHECKS, ...SUBJECT_CHECKS, ...SERVER_CHECKS, ...NOTICE_CHECKS]
+export const STORE_CHECKS: readonly StoreCheck[] = [
+  ...ROTATION_CHECKS,
+  ...SESSION_CHECKS,
+  ...SUBJECT_CHECKS,
+  ...SERVER_CHECKS,
+  ...NOTICE_CHECKS
+]

@@ -9,14 +9,14 @@ const LIMIT = 1000
 const URI = 'https://app.example/logged-out'
 
 /** A session whose client hears of its end. */
-async function heardSession (store: Store): Promise<Session> {
+async function heardSession(store: Store): Promise<Session> {
   const { session, client } = await someSession(store)
   await store.clients.setLogout(client.id, { backchannelLogoutUri: URI, postLogoutRedirectUris: [] })
   return session
 }
 
 /** What is due of a session's notices; what else is due goes back. */
-async function claimOf (store: Store, { id }: Session, nowMs: number): Promise<readonly LogoutNotice[]> {
+async function claimOf(store: Store, { id }: Session, nowMs: number): Promise<readonly LogoutNotice[]> {
   const claimed = await store.logoutNotices.claim({ nowMs, leaseUntilMs: nowMs + LEASE_MS, limit: LIMIT })
   return claimed.filter(({ sessionId }) => sessionId === id)
 }
@@ -30,7 +30,10 @@ export const NOTICE_CHECKS: readonly StoreCheck[] = [
       await store.logoutNotices.add([session, unheard], NOW)
       deepEqual(await claimOf(store, session, NOW - 1), [], 'not before its time')
       const [notice] = await claimOf(store, session, NOW)
-      deepEqual({ ...notice, id: '' }, { id: '', clientId: session.clientId, userId: session.userId, sessionId: session.id, attempts: 1, uri: URI })
+      deepEqual(
+        { ...notice, id: '' },
+        { id: '', clientId: session.clientId, userId: session.userId, sessionId: session.id, attempts: 1, uri: URI }
+      )
       deepEqual(await claimOf(store, unheard, NOW + LEASE_MS), [])
     }
   },
@@ -39,7 +42,10 @@ export const NOTICE_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const session = await heardSession(store)
       await store.logoutNotices.add([session], NOW)
-      equal((await Promise.all(Array.from({ length: 10 }, async () => await claimOf(store, session, NOW)))).flat().length, 1)
+      equal(
+        (await Promise.all(Array.from({ length: 10 }, async () => await claimOf(store, session, NOW)))).flat().length,
+        1
+      )
       deepEqual(await claimOf(store, session, NOW + LEASE_MS - 1), [])
       equal((await claimOf(store, session, NOW + LEASE_MS))[0]?.attempts, 2)
     }
@@ -63,7 +69,10 @@ export const NOTICE_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const session = await heardSession(store)
       await store.logoutNotices.add([session], NOW)
-      await store.clients.setLogout(session.clientId, { backchannelLogoutUri: null, postLogoutRedirectUris: ['https://app.example/bye'] })
+      await store.clients.setLogout(session.clientId, {
+        backchannelLogoutUri: null,
+        postLogoutRedirectUris: ['https://app.example/bye']
+      })
       deepEqual((await store.clients.find(session.clientId))?.postLogoutRedirectUris, ['https://app.example/bye'])
       const [notice] = await claimOf(store, session, NOW)
       equal(notice?.uri, null)

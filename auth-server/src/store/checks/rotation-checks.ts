@@ -5,13 +5,21 @@ import { newHash, NOW, someSession, winnersOf, type SomeSession } from './rows.t
 
 const LATER = NOW + 1000
 
-function rotationOf ({ session, tokenHash }: SomeSession, more: Partial<Rotation> = {}): Rotation {
+function rotationOf({ session, tokenHash }: SomeSession, more: Partial<Rotation> = {}): Rotation {
   return {
-    hash: tokenHash, successorHash: newHash(), successorSealed: Buffer.from('sealed'), sessionId: session.id, nowMs: LATER, idleExpiresAtMs: LATER + 3_600_000, userAgent: null, sourceAddress: null, ...more
+    hash: tokenHash,
+    successorHash: newHash(),
+    successorSealed: Buffer.from('sealed'),
+    sessionId: session.id,
+    nowMs: LATER,
+    idleExpiresAtMs: LATER + 3_600_000,
+    userAgent: null,
+    sourceAddress: null,
+    ...more
   }
 }
 
-async function rotateOnce (store: Store, of: SomeSession): Promise<Rotation> {
+async function rotateOnce(store: Store, of: SomeSession): Promise<Rotation> {
   const rotation = rotationOf(of)
   equal(await store.sessions.rotate(rotation), true)
   return rotation
@@ -23,17 +31,24 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
     title: 'of 100 rotations of one token at the same time one wins, and its successor is the one that is stored',
     run: async store => {
       const of = await someSession(store)
-      const rotations = Array.from({ length: 100 }, (_, position) => rotationOf(of, { successorSealed: Buffer.from(`sealed ${position}`) }))
+      const rotations = Array.from({ length: 100 }, (_, position) =>
+        rotationOf(of, { successorSealed: Buffer.from(`sealed ${position}`) })
+      )
       const won: Rotation[] = []
-      equal(await winnersOf(100, async position => {
-        const rotation = rotations[position] ?? rotationOf(of)
-        const isWinner = await store.sessions.rotate(rotation)
-        if (isWinner) won.push(rotation)
-        return isWinner
-      }), 1)
+      equal(
+        await winnersOf(100, async position => {
+          const rotation = rotations[position] ?? rotationOf(of)
+          const isWinner = await store.sessions.rotate(rotation)
+          if (isWinner) won.push(rotation)
+          return isWinner
+        }),
+        1
+      )
       const stored = await store.sessions.findByRefreshToken(of.tokenHash)
       deepEqual(stored?.successorSealed, won[0]?.successorSealed)
-      const found = await Promise.all(rotations.map(async ({ successorHash }) => await store.sessions.findByRefreshToken(successorHash)))
+      const found = await Promise.all(
+        rotations.map(async ({ successorHash }) => await store.sessions.findByRefreshToken(successorHash))
+      )
       equal(found.filter(token => token !== null).length, 1)
     }
   },
@@ -70,10 +85,15 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
       const before = await store.sessions.findByRefreshToken(of.tokenHash)
       deepEqual([before?.usedAtMs, before?.successorUsedAtMs], [LATER, null])
       equal((await store.sessions.findByRefreshToken(first.successorHash))?.usedAtMs, null)
-      await store.sessions.rotate(rotationOf(of, { hash: first.successorHash, nowMs: LATER + 5, userAgent: 'second agent' }))
+      await store.sessions.rotate(
+        rotationOf(of, { hash: first.successorHash, nowMs: LATER + 5, userAgent: 'second agent' })
+      )
       equal((await store.sessions.findByRefreshToken(of.tokenHash))?.successorUsedAtMs, LATER + 5)
       const session = (await store.sessions.find(of.session.id))?.session
-      deepEqual([session?.lastUsedAtMs, session?.idleExpiresAtMs, session?.userAgent, session?.sourceAddress], [LATER + 5, LATER + 3_600_000, 'second agent', '192.0.2.1'])
+      deepEqual(
+        [session?.lastUsedAtMs, session?.idleExpiresAtMs, session?.userAgent, session?.sourceAddress],
+        [LATER + 5, LATER + 3_600_000, 'second agent', '192.0.2.1']
+      )
     }
   },
   {
@@ -86,7 +106,9 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
         hashes.push((await rotateOnce(store, { ...of, tokenHash: hash })).successorHash)
       }
       const [first, second, third, fourth] = hashes
-      if (first === undefined || second === undefined || third === undefined || fourth === undefined) throw new Error('no tokens')
+      if (first === undefined || second === undefined || third === undefined || fourth === undefined) {
+        throw new Error('no tokens')
+      }
       deepEqual([await store.sessions.noteLateRepeat(first), await store.sessions.noteLateRepeat(first)], [true, true])
       equal(await store.sessions.noteLateRepeat(second), false, 'two in a row')
       equal(await store.sessions.noteLateRepeat(third), true, 'the refused one was not noted')
@@ -101,10 +123,12 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
       const of = await someSession(store)
       const { successorHash } = await rotateOnce(store, of)
       equal(await store.sessions.noteLateRepeat(newHash()), false)
-      await store.transaction(async trx => {
-        equal(await trx.sessions.noteLateRepeat(of.tokenHash), true)
-        throw new Error('planned')
-      }).catch(() => {})
+      await store
+        .transaction(async trx => {
+          equal(await trx.sessions.noteLateRepeat(of.tokenHash), true)
+          throw new Error('planned')
+        })
+        .catch(() => {})
       equal(await store.sessions.noteLateRepeat(successorHash), true)
       await store.sessions.end({ kind: 'session', sessionId: of.session.id }, 'logout', NOW)
       equal(await store.sessions.noteLateRepeat(successorHash), false)
@@ -115,10 +139,12 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const of = await someSession(store)
       const rotation = rotationOf(of)
-      await store.transaction(async trx => {
-        equal(await trx.sessions.rotate(rotation), true)
-        throw new Error('planned')
-      }).catch(() => {})
+      await store
+        .transaction(async trx => {
+          equal(await trx.sessions.rotate(rotation), true)
+          throw new Error('planned')
+        })
+        .catch(() => {})
       equal(await store.sessions.findByRefreshToken(rotation.successorHash), null)
       equal(await store.sessions.rotate(rotation), true)
     }
@@ -128,7 +154,10 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const of = await someSession(store)
       const rotation = rotationOf(of)
-      await Promise.all([store.sessions.rotate(rotation), store.sessions.end({ kind: 'session', sessionId: of.session.id }, 'logout', NOW)])
+      await Promise.all([
+        store.sessions.rotate(rotation),
+        store.sessions.end({ kind: 'session', sessionId: of.session.id }, 'logout', NOW)
+      ])
       notEqual((await store.sessions.find(of.session.id))?.session.endedAtMs, null)
       equal(await store.sessions.rotate(rotationOf(of, { hash: rotation.successorHash })), false)
     }

@@ -11,15 +11,23 @@ const LIST_SIZE = 1024
 export const newHash = (): Buffer => randomBytes(32)
 
 /** A user that is in the store. */
-export async function someUser (store: Store, more: Partial<User> = {}): Promise<User> {
+export async function someUser(store: Store, more: Partial<User> = {}): Promise<User> {
   const id = randomUUID()
-  const user: User = { id, username: `user-${id}`, passwordHash: 'hash', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['CUSTOMER'], ...more }
+  const user: User = {
+    id,
+    username: `user-${id}`,
+    passwordHash: 'hash',
+    passwordChangedAtMs: NOW,
+    disabledAtMs: null,
+    roles: ['CUSTOMER'],
+    ...more
+  }
   await store.users.create(user, NOW)
   return user
 }
 
 /** A client that is in the store. */
-export async function someClient (store: Store, more: Partial<Client> = {}): Promise<Client> {
+export async function someClient(store: Store, more: Partial<Client> = {}): Promise<Client> {
   const client: Client = {
     id: `client-${randomUUID()}`,
     name: 'A client',
@@ -36,7 +44,13 @@ export async function someClient (store: Store, more: Partial<Client> = {}): Pro
     pushedRequestsRequired: false,
     backchannelLogoutUri: null,
     postLogoutRedirectUris: [],
-    proof: { jwks: [], certificateSubject: null, certificateThumbprints: [], certificateBoundTokens: false, dpopBoundTokens: false },
+    proof: {
+      jwks: [],
+      certificateSubject: null,
+      certificateThumbprints: [],
+      certificateBoundTokens: false,
+      dpopBoundTokens: false
+    },
     status: await store.statusLists.allocate(LIST_SIZE, NOW),
     disabledAtMs: null,
     ...more
@@ -54,7 +68,7 @@ export interface SomeSession {
 }
 
 /** A session that is in the store. */
-export async function someSession (store: Store, more: Partial<Session> = {}): Promise<SomeSession> {
+export async function someSession(store: Store, more: Partial<Session> = {}): Promise<SomeSession> {
   const user = await someUser(store)
   const client = await someClient(store)
   const session: Session = {
@@ -85,15 +99,26 @@ export async function someSession (store: Store, more: Partial<Session> = {}): P
 }
 
 /** A sign-in that is in the store. */
-export async function someSignIn (store: Store, user: User): Promise<{ readonly signIn: SignIn, readonly secretHash: Buffer }> {
-  const signIn: SignIn = { id: randomUUID(), userId: user.id, authenticatedAtMs: NOW, lastUsedAtMs: NOW, idleExpiresAtMs: NOW + HOUR, absoluteExpiresAtMs: NOW + 24 * HOUR, endedAtMs: null }
+export async function someSignIn(
+  store: Store,
+  user: User
+): Promise<{ readonly signIn: SignIn; readonly secretHash: Buffer }> {
+  const signIn: SignIn = {
+    id: randomUUID(),
+    userId: user.id,
+    authenticatedAtMs: NOW,
+    lastUsedAtMs: NOW,
+    idleExpiresAtMs: NOW + HOUR,
+    absoluteExpiresAtMs: NOW + 24 * HOUR,
+    endedAtMs: null
+  }
   const secretHash = newHash()
   await store.signIns.create(signIn, secretHash)
   return { signIn, secretHash }
 }
 
 /** A code that is in the store. */
-export async function someCode (store: Store): Promise<{ readonly code: AuthorizationCode, readonly hash: Buffer }> {
+export async function someCode(store: Store): Promise<{ readonly code: AuthorizationCode; readonly hash: Buffer }> {
   const user = await someUser(store)
   const client = await someClient(store)
   const { signIn } = await someSignIn(store, user)
@@ -116,7 +141,7 @@ export async function someCode (store: Store): Promise<{ readonly code: Authoriz
 }
 
 /** How many of the calls that run at the same time answered `true`. */
-export async function winnersOf (calls: number, call: (position: number) => Promise<boolean>): Promise<number> {
+export async function winnersOf(calls: number, call: (position: number) => Promise<boolean>): Promise<number> {
   const answers = await Promise.all(Array.from({ length: calls }, async (_, position) => await call(position)))
   return answers.filter(won => won).length
 }

@@ -18,9 +18,10 @@ const key = (more: Partial<SigningKeyRecord> = {}): SigningKeyRecord => ({
   ...more
 })
 
-const stored = async (store: Store, kid: string): Promise<SigningKeyRecord | undefined> => (await store.signingKeys.list()).find(found => found.kid === kid)
+const stored = async (store: Store, kid: string): Promise<SigningKeyRecord | undefined> =>
+  (await store.signingKeys.list()).find(found => found.kid === kid)
 
-async function bitOf (store: Store, { listId, index }: StatusPosition): Promise<number> {
+async function bitOf(store: Store, { listId, index }: StatusPosition): Promise<number> {
   const list = await store.statusLists.read(listId)
   return ((list?.bits[index >> 3] ?? 0) >> (index & 7)) & 1
 }
@@ -44,7 +45,9 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
   {
     title: 'two keys never sign at a time',
     run: async store => {
-      if (!(await store.signingKeys.list()).some(({ state }) => state === 'signing')) await store.signingKeys.add(key({ state: 'signing', signingAtMs: NOW }))
+      if (!(await store.signingKeys.list()).some(({ state }) => state === 'signing')) {
+        await store.signingKeys.add(key({ state: 'signing', signingAtMs: NOW }))
+      }
       await rejects(store.signingKeys.add(key({ state: 'signing', signingAtMs: NOW })))
       const { kid } = key()
       await store.signingKeys.add(key({ kid }))
@@ -54,21 +57,34 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
   {
     title: 'no two allocations give one position, and they follow no order',
     run: async store => {
-      const positions = await Promise.all(Array.from({ length: 200 }, async () => await store.statusLists.allocate(1024, NOW)))
+      const positions = await Promise.all(
+        Array.from({ length: 200 }, async () => await store.statusLists.allocate(1024, NOW))
+      )
       equal(new Set(positions.map(({ listId, index }) => `${listId} ${index}`)).size, 200)
       const steps = positions.slice(1).map(({ index }, position) => index - (positions[position]?.index ?? 0))
       ok(new Set(steps).size > 20, 'the distances differ')
-      for (const { listId, index } of positions) ok(index >= 0 && index < ((await store.statusLists.read(listId))?.size ?? 0))
+      for (const { listId, index } of positions) {
+        ok(index >= 0 && index < ((await store.statusLists.read(listId))?.size ?? 0))
+      }
     }
   },
   {
     title: 'a revocation sets its bits and no others, and raises the version of its list',
     run: async store => {
-      const positions = await Promise.all(Array.from({ length: 12 }, async () => await store.statusLists.allocate(1024, NOW)))
+      const positions = await Promise.all(
+        Array.from({ length: 12 }, async () => await store.statusLists.allocate(1024, NOW))
+      )
       const [revoked, kept] = [positions.slice(0, 6), positions.slice(6)]
       const before = await Promise.all(revoked.map(async ({ listId }) => await store.statusLists.version(listId)))
-      await Promise.all(revoked.map(async position => { await store.statusLists.revoke([position]) }))
-      deepEqual(await Promise.all(positions.map(async position => await bitOf(store, position))), [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+      await Promise.all(
+        revoked.map(async position => {
+          await store.statusLists.revoke([position])
+        })
+      )
+      deepEqual(
+        await Promise.all(positions.map(async position => await bitOf(store, position))),
+        [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+      )
       for (const [index, { listId }] of revoked.entries()) {
         notEqual(await store.statusLists.version(listId), before[index])
         equal(await store.statusLists.version(listId), (await store.statusLists.read(listId))?.version)
@@ -82,15 +98,22 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
   {
     title: 'revocations that take new positions of the list they change do not wait for each other in a circle',
     run: async store => {
-      const positions = await Promise.all(Array.from({ length: 8 }, async () => await store.statusLists.allocate(1024, NOW)))
-      await Promise.all(positions.map(async position => {
-        await store.transaction(async trx => {
-          await trx.statusLists.allocate(1024, NOW)
-          await new Promise(resolve => setImmediate(resolve))
-          await trx.statusLists.revoke([position])
+      const positions = await Promise.all(
+        Array.from({ length: 8 }, async () => await store.statusLists.allocate(1024, NOW))
+      )
+      await Promise.all(
+        positions.map(async position => {
+          await store.transaction(async trx => {
+            await trx.statusLists.allocate(1024, NOW)
+            await new Promise(resolve => setImmediate(resolve))
+            await trx.statusLists.revoke([position])
+          })
         })
-      }))
-      deepEqual(await Promise.all(positions.map(async position => await bitOf(store, position))), positions.map(() => 1))
+      )
+      deepEqual(
+        await Promise.all(positions.map(async position => await bitOf(store, position))),
+        positions.map(() => 1)
+      )
     }
   },
   {
@@ -98,10 +121,12 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const position = await store.statusLists.allocate(1024, NOW)
       const version = await store.statusLists.version(position.listId)
-      await store.transaction(async trx => {
-        await trx.statusLists.revoke([position])
-        throw new Error('planned')
-      }).catch(() => {})
+      await store
+        .transaction(async trx => {
+          await trx.statusLists.revoke([position])
+          throw new Error('planned')
+        })
+        .catch(() => {})
       deepEqual([await bitOf(store, position), await store.statusLists.version(position.listId)], [0, version])
     }
   },
@@ -130,8 +155,19 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
   {
     title: 'failed logins add up over concurrent calls, wait longer each time, and are forgotten',
     run: async store => {
-      const failure = { key: randomUUID(), nowMs: NOW, windowMs: 1000, freeFailures: 9, firstWaitMs: 100, longestWaitMs: 350 }
-      await Promise.all(Array.from({ length: 9 }, async () => { await store.loginAttempts.recordFailure(failure) }))
+      const failure = {
+        key: randomUUID(),
+        nowMs: NOW,
+        windowMs: 1000,
+        freeFailures: 9,
+        firstWaitMs: 100,
+        longestWaitMs: 350
+      }
+      await Promise.all(
+        Array.from({ length: 9 }, async () => {
+          await store.loginAttempts.recordFailure(failure)
+        })
+      )
       equal(await store.loginAttempts.blockedUntilMs([failure.key]), null)
       const waits = []
       for (let count = 0; count < 4; count++) {
@@ -140,7 +176,11 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
       }
       deepEqual(waits, [NOW + 100, NOW + 200, NOW + 350, NOW + 350])
       await store.loginAttempts.recordFailure({ ...failure, nowMs: NOW + 5000 })
-      equal(await store.loginAttempts.blockedUntilMs([failure.key]), NOW + 350, 'the window is over: the count begins again')
+      equal(
+        await store.loginAttempts.blockedUntilMs([failure.key]),
+        NOW + 350,
+        'the window is over: the count begins again'
+      )
       await store.loginAttempts.forget(failure.key)
       equal(await store.loginAttempts.blockedUntilMs([failure.key]), null)
     }

@@ -8,7 +8,13 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
     title: 'of concurrent ends of a session one tells that it ended it',
     run: async store => {
       const { session } = await someSession(store)
-      equal(await winnersOf(20, async () => (await store.sessions.end({ kind: 'session', sessionId: session.id }, 'logout', NOW)).length === 1), 1)
+      equal(
+        await winnersOf(
+          20,
+          async () => (await store.sessions.end({ kind: 'session', sessionId: session.id }, 'logout', NOW)).length === 1
+        ),
+        1
+      )
       const ended = (await store.sessions.find(session.id))?.session
       deepEqual([ended?.endedAtMs, ended?.endReason], [NOW, 'logout'])
     }
@@ -17,9 +23,18 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
     title: 'an end reaches what it names, and nothing else',
     run: async store => {
       const [one, other] = [await someSession(store), await someSession(store)]
-      deepEqual(await store.sessions.end({ kind: 'session', sessionId: one.session.id, userId: other.user.id }, 'x', NOW), [])
-      deepEqual((await store.sessions.end({ kind: 'user', userId: one.user.id }, 'x', NOW)).map(({ id }) => id), [one.session.id])
-      deepEqual((await store.sessions.end({ kind: 'client', clientId: other.client.id }, 'x', NOW)).map(({ id }) => id), [other.session.id])
+      deepEqual(
+        await store.sessions.end({ kind: 'session', sessionId: one.session.id, userId: other.user.id }, 'x', NOW),
+        []
+      )
+      deepEqual(
+        (await store.sessions.end({ kind: 'user', userId: one.user.id }, 'x', NOW)).map(({ id }) => id),
+        [one.session.id]
+      )
+      deepEqual(
+        (await store.sessions.end({ kind: 'client', clientId: other.client.id }, 'x', NOW)).map(({ id }) => id),
+        [other.session.id]
+      )
       deepEqual(await store.sessions.end({ kind: 'client', clientId: other.client.id }, 'x', NOW), [])
     }
   },
@@ -28,8 +43,14 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const user = await someUser(store)
       const { signIn } = await someSignIn(store, user)
-      const [inside, outside] = [await someSession(store, { signInId: signIn.id, authenticatedAtMs: NOW }), await someSession(store)]
-      deepEqual((await store.sessions.end({ kind: 'sign-in', signInId: signIn.id }, 'x', NOW)).map(({ id }) => id), [inside.session.id])
+      const [inside, outside] = [
+        await someSession(store, { signInId: signIn.id, authenticatedAtMs: NOW }),
+        await someSession(store)
+      ]
+      deepEqual(
+        (await store.sessions.end({ kind: 'sign-in', signInId: signIn.id }, 'x', NOW)).map(({ id }) => id),
+        [inside.session.id]
+      )
       equal((await store.sessions.find(outside.session.id))?.session.endedAtMs, null)
     }
   },
@@ -43,7 +64,10 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
       const old = await someSession(store, { ...more, absoluteExpiresAtMs: NOW })
       const ended = await someSession(store, more)
       await store.sessions.end({ kind: 'session', sessionId: ended.session.id }, 'x', NOW)
-      deepEqual((await store.sessions.listOfUser(user.id, NOW)).map(({ id }) => id), [newer.session.id, session.id])
+      deepEqual(
+        (await store.sessions.listOfUser(user.id, NOW)).map(({ id }) => id),
+        [newer.session.id, session.id]
+      )
       ok(idle.session.id !== old.session.id)
     }
   },
@@ -111,8 +135,18 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
   {
     title: 'tidying removes what ended or expired long enough ago, with what hangs on it, and nothing else',
     run: async store => {
-      const rules = { expiredBeforeMs: NOW, requestsBeforeMs: NOW, attemptsBeforeMs: NOW, endedBeforeMs: NOW, limit: 1000 }
-      const [live, ended, idle] = [await someSession(store), await someSession(store), await someSession(store, { idleExpiresAtMs: NOW - 1 })]
+      const rules = {
+        expiredBeforeMs: NOW,
+        requestsBeforeMs: NOW,
+        attemptsBeforeMs: NOW,
+        endedBeforeMs: NOW,
+        limit: 1000
+      }
+      const [live, ended, idle] = [
+        await someSession(store),
+        await someSession(store),
+        await someSession(store, { idleExpiresAtMs: NOW - 1 })
+      ]
       await store.sessions.end({ kind: 'session', sessionId: ended.session.id }, 'x', NOW - 1)
       const [code, spent] = [await someCode(store), newHash()]
       await store.authorizationCodes.save(spent, { ...code.code, expiresAtMs: NOW - 1 })
@@ -128,7 +162,12 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
         more = count > 0
       }
       ok(removed >= 4)
-      deepEqual(await Promise.all([ended, idle].map(async ({ tokenHash }) => await store.sessions.findByRefreshToken(tokenHash))), [null, null])
+      deepEqual(
+        await Promise.all(
+          [ended, idle].map(async ({ tokenHash }) => await store.sessions.findByRefreshToken(tokenHash))
+        ),
+        [null, null]
+      )
       deepEqual(await Promise.all([store.authorizationCodes.find(spent), store.opaqueTokens.find(stale)]), [null, null])
       deepEqual((await store.sessions.findByRefreshToken(live.tokenHash))?.session, live.session)
       deepEqual((await store.authorizationCodes.find(code.hash))?.code, code.code)
@@ -141,7 +180,10 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
       const user = await someUser(store)
       const [one, other] = [await someSignIn(store, user), await someSignIn(store, user)]
       await store.signIns.touch(one.signIn.id, NOW + 1, NOW + 2)
-      deepEqual((await store.transaction(async trx => await trx.signIns.lockLive(one.signIn.id)))?.signIn.idleExpiresAtMs, NOW + 2)
+      deepEqual(
+        (await store.transaction(async trx => await trx.signIns.lockLive(one.signIn.id)))?.signIn.idleExpiresAtMs,
+        NOW + 2
+      )
       deepEqual(await store.signIns.end({ id: one.signIn.id }, NOW), [one.signIn.id])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [other.signIn.id])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [])

@@ -23,7 +23,10 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       equal((await store.users.find(id))?.passwordHash, 'stronger')
       await store.users.setPasswordHash(id, 'changed', NOW + 1)
       await store.users.rehash(id, 'stronger', 'late')
-      deepEqual([(await store.users.find(id))?.passwordHash, (await store.users.find(id))?.passwordChangedAtMs], ['changed', NOW + 1])
+      deepEqual(
+        [(await store.users.find(id))?.passwordHash, (await store.users.find(id))?.passwordChangedAtMs],
+        ['changed', NOW + 1]
+      )
     }
   },
   {
@@ -32,7 +35,9 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const { id } = await someUser(store)
       const order: string[] = []
       let locked = (): void => {}
-      const isLocked = new Promise<void>(resolve => { locked = resolve })
+      const isLocked = new Promise<void>(resolve => {
+        locked = resolve
+      })
       const change = store.transaction(async trx => {
         await trx.users.lockForChange(id)
         locked()
@@ -73,12 +78,14 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const { id } = await someUser(store)
       let seen = store.users.find(id)
-      await store.transaction(async trx => {
-        await trx.users.setRoles(id, ['ADMIN'])
-        seen = store.users.find(id)
-        await new Promise(resolve => setImmediate(resolve))
-        throw new Error('planned')
-      }).catch(() => {})
+      await store
+        .transaction(async trx => {
+          await trx.users.setRoles(id, ['ADMIN'])
+          seen = store.users.find(id)
+          await new Promise(resolve => setImmediate(resolve))
+          throw new Error('planned')
+        })
+        .catch(() => {})
       deepEqual([(await seen)?.roles, (await store.users.find(id))?.roles], [['CUSTOMER'], ['CUSTOMER']])
     }
   },
@@ -87,10 +94,19 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const { id } = await someUser(store)
       let late: Promise<unknown> = Promise.resolve()
-      await store.transaction(async trx => {
-        late = new Promise(resolve => setImmediate(resolve)).then(async () => { await trx.users.setRoles(id, ['LATE']) }).then(() => 'done', () => 'refused')
-        throw new Error('planned')
-      }).catch(() => {})
+      await store
+        .transaction(async trx => {
+          late = new Promise(resolve => setImmediate(resolve))
+            .then(async () => {
+              await trx.users.setRoles(id, ['LATE'])
+            })
+            .then(
+              () => 'done',
+              () => 'refused'
+            )
+          throw new Error('planned')
+        })
+        .catch(() => {})
       equal(await late, 'refused')
       deepEqual((await store.users.find(id))?.roles, ['CUSTOMER'])
     }
@@ -101,10 +117,12 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const { id } = await someUser(store)
       await store.transaction(async trx => {
         await trx.users.setRoles(id, ['KEPT'])
-        await trx.transaction(async inner => {
-          await inner.users.setRoles(id, ['LOST'])
-          throw new Error('planned')
-        }).catch(() => {})
+        await trx
+          .transaction(async inner => {
+            await inner.users.setRoles(id, ['LOST'])
+            throw new Error('planned')
+          })
+          .catch(() => {})
       })
       deepEqual((await store.users.find(id))?.roles, ['KEPT'])
     }
@@ -120,7 +138,9 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       deepEqual([before?.roles, before?.disabledAtMs], [['CUSTOMER'], null])
       try {
         Reflect.set(before?.roles ?? [], 0, 'OTHER')
-      } catch { /* as good */ }
+      } catch {
+        /* as good */
+      }
       deepEqual((await store.users.find(id))?.roles, ['ADMIN'])
     }
   },
@@ -130,7 +150,12 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const client = await someClient(store)
       deepEqual(await store.clients.find(client.id), client)
       equal(await store.clients.create({ ...client, name: 'other' }, NOW), false)
-      const proof = { ...client.proof, certificateThumbprints: ['t'], certificateSubject: { kind: 'dns', value: 'a.example' }, dpopBoundTokens: true } as const
+      const proof = {
+        ...client.proof,
+        certificateThumbprints: ['t'],
+        certificateSubject: { kind: 'dns', value: 'a.example' },
+        dpopBoundTokens: true
+      } as const
       await store.clients.setProof(client.id, proof)
       await store.clients.setDisabled(client.id, NOW)
       deepEqual(await store.clients.find(client.id), { ...client, proof, disabledAtMs: NOW })
@@ -145,8 +170,13 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const [forever, late, soon, kept] = [secret(null), secret(NOW + 100), secret(NOW + 10), secret(null)]
       for (const each of [forever, late, soon, kept]) await store.clients.addSecret(id, each, NOW)
       await store.clients.expireOtherSecrets(id, kept.id, NOW + 50)
-      const found = new Map((await store.clients.findWithSecrets(id))?.secrets.map(({ id, expiresAtMs }) => [id, expiresAtMs]))
-      deepEqual([forever, late, soon, kept].map(({ id }) => found.get(id)), [NOW + 50, NOW + 50, NOW + 10, null])
+      const found = new Map(
+        (await store.clients.findWithSecrets(id))?.secrets.map(({ id, expiresAtMs }) => [id, expiresAtMs])
+      )
+      deepEqual(
+        [forever, late, soon, kept].map(({ id }) => found.get(id)),
+        [NOW + 50, NOW + 50, NOW + 10, null]
+      )
     }
   },
   {
@@ -156,7 +186,10 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       await store.scopes.put({ name: 'b', audience, requiredRole: null })
       await store.scopes.put({ name: 'a', audience, requiredRole: 'X' })
       await store.scopes.put({ name: 'b', audience, requiredRole: 'ADMIN' })
-      deepEqual(await store.scopes.ofAudience(audience), [{ name: 'a', audience, requiredRole: 'X' }, { name: 'b', audience, requiredRole: 'ADMIN' }])
+      deepEqual(await store.scopes.ofAudience(audience), [
+        { name: 'a', audience, requiredRole: 'X' },
+        { name: 'b', audience, requiredRole: 'ADMIN' }
+      ])
       deepEqual(await store.scopes.ofAudience(randomUUID()), [])
     }
   }

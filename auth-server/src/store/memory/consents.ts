@@ -4,13 +4,17 @@ import type { Run, Tables } from './tables.ts'
 const keyOf = (userId: string, clientId: string): string => `${userId} ${clientId}`
 
 /** What users have allowed clients, in memory. */
-export function consentStore ({ consents }: Tables, run: Run): ConsentStore {
+export function consentStore({ consents }: Tables, run: Run): ConsentStore {
   return {
     find: async (userId, clientId) => await run(() => consents.get(keyOf(userId, clientId)) ?? []),
     add: async (userId, clientId, scopes) => {
       const key = keyOf(userId, clientId)
-      await run(() => { consents.set(key, [...new Set([...consents.get(key) ?? [], ...scopes])].sort()) })
+      await run(() => {
+        consents.set(key, [...new Set([...(consents.get(key) ?? []), ...scopes])].sort())
+      })
     },
-    remove: async (userId, clientId) => { await run(() => consents.delete(keyOf(userId, clientId))) }
+    remove: async (userId, clientId) => {
+      await run(() => consents.delete(keyOf(userId, clientId)))
+    }
   }
 }

@@ -3,27 +3,44 @@ import type { Table } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Removes up to `limit` rows that fit. */
-function remove<Row> (table: Table<Row>, limit: number, fits: (row: Row, key: string) => boolean): number {
-  const keys = table.entries().filter(([key, row]) => fits(row, key)).slice(0, limit).map(([key]) => key)
+function remove<Row>(table: Table<Row>, limit: number, fits: (row: Row, key: string) => boolean): number {
+  const keys = table
+    .entries()
+    .filter(([key, row]) => fits(row, key))
+    .slice(0, limit)
+    .map(([key]) => key)
   for (const key of keys) table.delete(key)
   return keys.length
 }
 
-interface Ending { readonly endedAtMs: number | null, readonly idleExpiresAtMs: number, readonly absoluteExpiresAtMs: number }
+interface Ending {
+  readonly endedAtMs: number | null
+  readonly idleExpiresAtMs: number
+  readonly absoluteExpiresAtMs: number
+}
 
-const endOf = ({ endedAtMs, idleExpiresAtMs, absoluteExpiresAtMs }: Ending): number => endedAtMs ?? Math.min(idleExpiresAtMs, absoluteExpiresAtMs)
+const endOf = ({ endedAtMs, idleExpiresAtMs, absoluteExpiresAtMs }: Ending): number =>
+  endedAtMs ?? Math.min(idleExpiresAtMs, absoluteExpiresAtMs)
 
 /** Removes expired rows in memory. */
-export function housekeepingStore (tables: Tables, run: Run): HousekeepingStore {
+export function housekeepingStore(tables: Tables, run: Run): HousekeepingStore {
   return { removeExpired: async rules => await run(() => removeExpired(tables, rules)) }
 }
 
-function removeExpired (tables: Tables, { expiredBeforeMs, requestsBeforeMs, attemptsBeforeMs, endedBeforeMs, limit }: TidyRules): Record<string, number> {
+function removeExpired(
+  tables: Tables,
+  { expiredBeforeMs, requestsBeforeMs, attemptsBeforeMs, endedBeforeMs, limit }: TidyRules
+): Record<string, number> {
   const counts = {
     opaqueTokens: remove(tables.opaqueTokens, limit, ({ expiresAtMs }) => expiresAtMs < expiredBeforeMs),
     replayedIds: remove(tables.replays, limit, untilMs => untilMs < expiredBeforeMs),
     pushedRequests: remove(tables.pushedRequests, limit, ({ expiresAtMs }) => expiresAtMs < requestsBeforeMs),
-    loginAttempts: remove(tables.loginAttempts, limit, ({ lastFailedAtMs, blockedUntilMs }) => lastFailedAtMs < attemptsBeforeMs && (blockedUntilMs ?? lastFailedAtMs) < expiredBeforeMs),
+    loginAttempts: remove(
+      tables.loginAttempts,
+      limit,
+      ({ lastFailedAtMs, blockedUntilMs }) =>
+        lastFailedAtMs < attemptsBeforeMs && (blockedUntilMs ?? lastFailedAtMs) < expiredBeforeMs
+    ),
     authorizationCodes: remove(tables.authorizationCodes, limit, ({ code }) => code.expiresAtMs < endedBeforeMs),
     clientSecrets: removeSecrets(tables, endedBeforeMs),
     sessions: remove(tables.sessions, limit, session => endOf(session) < endedBeforeMs),
@@ -36,7 +53,7 @@ function removeExpired (tables: Tables, { expiredBeforeMs, requestsBeforeMs, att
   return { ...counts, statusLists: 0 }
 }
 
-function removeSecrets ({ clientSecrets }: Tables, beforeMs: number): number {
+function removeSecrets({ clientSecrets }: Tables, beforeMs: number): number {
   let removed = 0
   for (const [clientId, secrets] of clientSecrets.entries()) {
     const kept = secrets.filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs >= beforeMs)

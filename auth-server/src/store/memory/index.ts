@@ -21,14 +21,15 @@ type Transaction = Store['transaction']
 
 /**
  * The storage contract in the memory of one process, for tests, trials and measurements: it ends with the process.
- * Transactions run one after another, and nothing else runs in the middle of one, so that every promise of the contract holds.
- * Work that uses this store itself within a transaction, instead of the one it was handed, waits for its own end.
+ * Transactions run one after another, and nothing else runs in the middle of one, so that every promise of the contract
+ * holds. Work that uses this store itself within a transaction, instead of the one it was handed, waits for its own
+ * end.
  */
-export function memoryStore (): Store {
+export function memoryStore(): Store {
   const turns = createTurns()
   const journal = createJournal(turns.isTaken)
   const tables = createTables(journal)
-  const run: Run = step => turns.isTaken() ? inTurn(step) : step()
+  const run: Run = step => (turns.isTaken() ? inTurn(step) : step())
   const inTurn = async <Result>(step: () => Result): Promise<Result> => {
     while (turns.isTaken()) await turns.next()
     return step()
@@ -37,10 +38,14 @@ export function memoryStore (): Store {
     while (turns.isTaken()) await turns.next()
     turns.take()
     let isOver = false
-    const inside: Store = storeOf(tables, step => {
-      if (isOver) throw new Error('the transaction is over')
-      return step()
-    }, savepoints(journal, () => inside))
+    const inside: Store = storeOf(
+      tables,
+      step => {
+        if (isOver) throw new Error('the transaction is over')
+        return step()
+      },
+      savepoints(journal, () => inside)
+    )
     try {
       return await work(inside)
     } catch (error) {
@@ -64,13 +69,17 @@ interface Turns {
   readonly release: () => void
 }
 
-function createTurns (): Turns {
+function createTurns(): Turns {
   const waiting: Array<() => void> = []
   let taken = false
   return {
     isTaken: () => taken,
-    next: async () => { await new Promise<void>(resolve => waiting.push(resolve)) },
-    take: () => { taken = true },
+    next: async () => {
+      await new Promise<void>(resolve => waiting.push(resolve))
+    },
+    take: () => {
+      taken = true
+    },
     release: () => {
       taken = false
       for (const wake of waiting.splice(0)) wake()
@@ -79,7 +88,7 @@ function createTurns (): Turns {
 }
 
 /** Within a transaction, another one is a savepoint of it. */
-function savepoints (journal: Journal, store: () => Store): Transaction {
+function savepoints(journal: Journal, store: () => Store): Transaction {
   return async work => {
     const mark = journal.mark()
     try {
@@ -91,7 +100,7 @@ function savepoints (journal: Journal, store: () => Store): Transaction {
   }
 }
 
-function storeOf (tables: Tables, run: Run, transaction: Transaction): Store {
+function storeOf(tables: Tables, run: Run, transaction: Transaction): Store {
   return Object.freeze<Store>({
     connection: null,
     users: userStore(tables, run),

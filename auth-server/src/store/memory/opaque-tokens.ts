@@ -3,10 +3,16 @@ import { keyOf } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Opaque access tokens in memory. */
-export function opaqueTokenStore ({ opaqueTokens }: Tables, run: Run): OpaqueTokenStore {
+export function opaqueTokenStore({ opaqueTokens }: Tables, run: Run): OpaqueTokenStore {
   return {
-    save: async (hash, _clientId, claims, expiresAtMs) => { await run(() => { opaqueTokens.set(keyOf(hash), { claims, expiresAtMs }) }) },
+    save: async (hash, _clientId, claims, expiresAtMs) => {
+      await run(() => {
+        opaqueTokens.set(keyOf(hash), { claims, expiresAtMs })
+      })
+    },
     find: async hash => await run(() => opaqueTokens.get(keyOf(hash))?.claims ?? null),
-    remove: async hash => { await run(() => opaqueTokens.delete(keyOf(hash))) }
+    remove: async hash => {
+      await run(() => opaqueTokens.delete(keyOf(hash)))
+    }
   }
 }

@@ -5,14 +5,15 @@ import type { Run, Tables } from './tables.ts'
 const SWEPT = 2
 
 /** Used ids in memory: those that came first are looked at first, so that what has expired goes. */
-export function replayStore ({ replays }: Tables, run: Run): ReplayStore {
+export function replayStore({ replays }: Tables, run: Run): ReplayStore {
   return {
-    record: async ({ issuer, jti, expiresAtMs }, nowMs) => await run(() => {
-      for (const [key, untilMs] of replays.oldest(SWEPT)) if (untilMs < nowMs) replays.delete(key)
-      const key = JSON.stringify([issuer, jti])
-      if (replays.has(key)) return false
-      replays.set(key, expiresAtMs)
-      return true
-    })
+    record: async ({ issuer, jti, expiresAtMs }, nowMs) =>
+      await run(() => {
+        for (const [key, untilMs] of replays.oldest(SWEPT)) if (untilMs < nowMs) replays.delete(key)
+        const key = JSON.stringify([issuer, jti])
+        if (replays.has(key)) return false
+        replays.set(key, expiresAtMs)
+        return true
+      })
   }
 }

@@ -4,51 +4,87 @@ import { keyOf } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Sessions and their refresh tokens in memory. */
-export function sessionStore (tables: Tables, run: Run): SessionStore {
+export function sessionStore(tables: Tables, run: Run): SessionStore {
   const { sessions, refreshTokens } = tables
   return {
     create: async (session, refreshTokenHash) => {
       await run(() => {
         sessions.set(session.id, session)
-        refreshTokens.set(keyOf(refreshTokenHash), { sessionId: session.id, predecessorKey: null, successor: null, usedAtMs: null })
+        refreshTokens.set(keyOf(refreshTokenHash), {
+          sessionId: session.id,
+          predecessorKey: null,
+          successor: null,
+          usedAtMs: null
+        })
       })
     },
     find: async id => await run(() => userSessionOf(tables, id)),
-    findByRefreshToken: async hash => await run(() => {
-      const token = refreshTokens.get(keyOf(hash))
-      const found = token === undefined ? null : userSessionOf(tables, token.sessionId)
-      if (token === undefined || found === null) return null
-      const successor = token.successor === null ? undefined : refreshTokens.get(token.successor.key)
-      return { ...found, hash, successorSealed: token.successor?.sealed ?? null, usedAtMs: token.usedAtMs, successorUsedAtMs: successor?.usedAtMs ?? null }
-    }),
+    findByRefreshToken: async hash =>
+      await run(() => {
+        const token = refreshTokens.get(keyOf(hash))
+        const found = token === undefined ? null : userSessionOf(tables, token.sessionId)
+        if (token === undefined || found === null) return null
+        const successor = token.successor === null ? undefined : refreshTokens.get(token.successor.key)
+        return {
+          ...found,
+          hash,
+          successorSealed: token.successor?.sealed ?? null,
+          usedAtMs: token.usedAtMs,
+          successorUsedAtMs: successor?.usedAtMs ?? null
+        }
+      }),
     rotate: async rotation => await run(() => rotate(tables, rotation)),
     noteLateRepeat: async hash => await run(() => noteLateRepeat(tables, keyOf(hash))),
-    listOfUser: async (userId, nowMs) => await run(() => sessions.values()
-      .filter(session => session.userId === userId && session.endedAtMs === null && session.idleExpiresAtMs > nowMs && session.absoluteExpiresAtMs > nowMs)
-      .sort((a, b) => b.createdAtMs - a.createdAtMs)),
-    end: async (selector, reason, nowMs) => await run(() => selected(tables, selector).filter(({ endedAtMs }) => endedAtMs === null).map(session => {
-      const ended = { ...session, endedAtMs: nowMs, endReason: reason }
-      sessions.set(session.id, ended)
-      return ended
-    })),
-    lockLiveOfUser: async userId => await run(() => sessions.values().filter(session => session.userId === userId && session.endedAtMs === null)),
-    setStatus: async (id, status) => { await run(() => sessions.update(id, session => ({ ...session, status }))) }
+    listOfUser: async (userId, nowMs) =>
+      await run(() =>
+        sessions
+          .values()
+          .filter(
+            session =>
+              session.userId === userId &&
+              session.endedAtMs === null &&
+              session.idleExpiresAtMs > nowMs &&
+              session.absoluteExpiresAtMs > nowMs
+          )
+          .sort((a, b) => b.createdAtMs - a.createdAtMs)
+      ),
+    end: async (selector, reason, nowMs) =>
+      await run(() =>
+        selected(tables, selector)
+          .filter(({ endedAtMs }) => endedAtMs === null)
+          .map(session => {
+            const ended = { ...session, endedAtMs: nowMs, endReason: reason }
+            sessions.set(session.id, ended)
+            return ended
+          })
+      ),
+    lockLiveOfUser: async userId =>
+      await run(() => sessions.values().filter(session => session.userId === userId && session.endedAtMs === null)),
+    setStatus: async (id, status) => {
+      await run(() => sessions.update(id, session => ({ ...session, status })))
+    }
   }
 }
 
-function userSessionOf ({ sessions, users }: Tables, id: string): UserSession | null {
+function userSessionOf({ sessions, users }: Tables, id: string): UserSession | null {
   const session = sessions.get(id)
   const user = users.get(session?.userId ?? '')
   return session === undefined || user === undefined ? null : { session, user }
 }
 
-function rotate ({ sessions, refreshTokens }: Tables, rotation: Rotation): boolean {
+function rotate({ sessions, refreshTokens }: Tables, rotation: Rotation): boolean {
   const key = keyOf(rotation.hash)
   const token = refreshTokens.get(key)
   const session = sessions.get(token?.sessionId ?? '')
-  if (token === undefined || token.successor !== null || session === undefined || session.endedAtMs !== null) return false
+  if (token === undefined || token.successor !== null || session === undefined || session.endedAtMs !== null) {
+    return false
+  }
   const successorKey = keyOf(rotation.successorHash)
-  refreshTokens.set(key, { ...token, successor: { key: successorKey, sealed: rotation.successorSealed }, usedAtMs: rotation.nowMs })
+  refreshTokens.set(key, {
+    ...token,
+    successor: { key: successorKey, sealed: rotation.successorSealed },
+    usedAtMs: rotation.nowMs
+  })
   refreshTokens.set(successorKey, { sessionId: session.id, predecessorKey: key, successor: null, usedAtMs: null })
   sessions.set(session.id, {
     ...session,
@@ -60,7 +96,7 @@ function rotate ({ sessions, refreshTokens }: Tables, rotation: Rotation): boole
   return true
 }
 
-function noteLateRepeat ({ sessions, refreshTokens, lateRepeats }: Tables, key: string): boolean {
+function noteLateRepeat({ sessions, refreshTokens, lateRepeats }: Tables, key: string): boolean {
   const token = refreshTokens.get(key)
   const session = sessions.get(token?.sessionId ?? '')
   if (token === undefined || session === undefined || session.endedAtMs !== null) return false
@@ -69,14 +105,19 @@ function noteLateRepeat ({ sessions, refreshTokens, lateRepeats }: Tables, key: 
   return true
 }
 
-function selected ({ sessions }: Tables, selector: SessionSelector): readonly Session[] {
+function selected({ sessions }: Tables, selector: SessionSelector): readonly Session[] {
   switch (selector.kind) {
     case 'session': {
       const session = sessions.get(selector.sessionId)
-      return session === undefined || (selector.userId !== undefined && selector.userId !== session.userId) ? [] : [session]
+      return session === undefined || (selector.userId !== undefined && selector.userId !== session.userId)
+        ? []
+        : [session]
     }
-    case 'user': return sessions.values().filter(({ userId }) => userId === selector.userId)
-    case 'client': return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
-    case 'sign-in': return sessions.values().filter(({ signInId }) => signInId === selector.signInId)
+    case 'user':
+      return sessions.values().filter(({ userId }) => userId === selector.userId)
+    case 'client':
+      return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
+    case 'sign-in':
+      return sessions.values().filter(({ signInId }) => signInId === selector.signInId)
   }
 }

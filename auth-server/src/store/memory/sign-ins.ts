@@ -4,12 +4,14 @@ import { keyOf } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Sign-ins in memory. */
-export function signInStore ({ signIns, signInSecrets, users }: Tables, run: Run): SignInStore {
+export function signInStore({ signIns, signInSecrets, users }: Tables, run: Run): SignInStore {
   const withUser = (signIn: SignIn | undefined): UserSignIn | null => {
     const user = users.get(signIn?.userId ?? '')
     return signIn === undefined || user === undefined ? null : { signIn, user }
   }
-  const forgetSecretOf = (id: string): void => { for (const [key, of] of signInSecrets.entries()) if (of === id) signInSecrets.delete(key) }
+  const forgetSecretOf = (id: string): void => {
+    for (const [key, of] of signInSecrets.entries()) if (of === id) signInSecrets.delete(key)
+  }
   return {
     create: async (signIn, secretHash) => {
       await run(() => {
@@ -17,24 +19,35 @@ export function signInStore ({ signIns, signInSecrets, users }: Tables, run: Run
         signInSecrets.set(keyOf(secretHash), signIn.id)
       })
     },
-    findBySecret: async secretHash => await run(() => withUser(signIns.get(signInSecrets.get(keyOf(secretHash)) ?? ''))),
-    renew: async (signIn, secretHash) => await run(() => {
-      const known = signIns.get(signIn.id)
-      if (known === undefined || known.userId !== signIn.userId || known.endedAtMs !== null) return false
-      forgetSecretOf(signIn.id)
-      signInSecrets.set(keyOf(secretHash), signIn.id)
-      signIns.set(signIn.id, signIn)
-      return true
-    }),
-    lockLive: async id => await run(() => {
-      const signIn = signIns.get(id)
-      return signIn?.endedAtMs === null ? withUser(signIn) : null
-    }),
-    touch: async (id, lastUsedAtMs, idleExpiresAtMs) => { await run(() => signIns.update(id, signIn => ({ ...signIn, lastUsedAtMs, idleExpiresAtMs }))) },
-    end: async (selector, nowMs) => await run(() => {
-      const live = signIns.values().filter(({ id, userId, endedAtMs }) => endedAtMs === null && ('id' in selector ? id === selector.id : userId === selector.userId))
-      for (const signIn of live) signIns.set(signIn.id, { ...signIn, endedAtMs: nowMs })
-      return live.map(({ id }) => id)
-    })
+    findBySecret: async secretHash =>
+      await run(() => withUser(signIns.get(signInSecrets.get(keyOf(secretHash)) ?? ''))),
+    renew: async (signIn, secretHash) =>
+      await run(() => {
+        const known = signIns.get(signIn.id)
+        if (known === undefined || known.userId !== signIn.userId || known.endedAtMs !== null) return false
+        forgetSecretOf(signIn.id)
+        signInSecrets.set(keyOf(secretHash), signIn.id)
+        signIns.set(signIn.id, signIn)
+        return true
+      }),
+    lockLive: async id =>
+      await run(() => {
+        const signIn = signIns.get(id)
+        return signIn?.endedAtMs === null ? withUser(signIn) : null
+      }),
+    touch: async (id, lastUsedAtMs, idleExpiresAtMs) => {
+      await run(() => signIns.update(id, signIn => ({ ...signIn, lastUsedAtMs, idleExpiresAtMs })))
+    },
+    end: async (selector, nowMs) =>
+      await run(() => {
+        const live = signIns
+          .values()
+          .filter(
+            ({ id, userId, endedAtMs }) =>
+              endedAtMs === null && ('id' in selector ? id === selector.id : userId === selector.userId)
+          )
+        for (const signIn of live) signIns.set(signIn.id, { ...signIn, endedAtMs: nowMs })
+        return live.map(({ id }) => id)
+      })
   }
 }

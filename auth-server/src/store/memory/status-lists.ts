@@ -4,7 +4,7 @@ import type { StatusList, StatusPosition } from '../records.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Status lists in memory. */
-export function statusListStore (tables: Tables, run: Run): StatusListStore {
+export function statusListStore(tables: Tables, run: Run): StatusListStore {
   const { statusLists } = tables
   return {
     allocate: async listSize => await run(() => allocate(tables, listSize)),
@@ -25,7 +25,7 @@ const keyOf = ({ listId, index }: StatusPosition): string => `${listId} ${index}
 /** So many taken positions in a row mean, with all likelihood, that half of the list is taken. */
 const COLLISIONS_OF_A_FULL_LIST = 6
 
-function allocate (tables: Tables, listSize: number): StatusPosition {
+function allocate(tables: Tables, listSize: number): StatusPosition {
   const newest = tables.statusLists.values().at(-1)
   const taken = newest === undefined ? null : takeOneOf(tables, newest)
   if (taken !== null) return taken
@@ -37,7 +37,7 @@ function allocate (tables: Tables, listSize: number): StatusPosition {
 }
 
 /** A random free position, `null` when there are few left. */
-function takeOneOf ({ statusIndexes }: Tables, list: StatusList): StatusPosition | null {
+function takeOneOf({ statusIndexes }: Tables, list: StatusList): StatusPosition | null {
   for (let attempt = 0; attempt < COLLISIONS_OF_A_FULL_LIST; attempt++) {
     const position = { listId: list.id, index: randomInt(list.size) }
     if (statusIndexes.has(keyOf(position))) continue
@@ -47,8 +47,8 @@ function takeOneOf ({ statusIndexes }: Tables, list: StatusList): StatusPosition
   return null
 }
 
-function withBit (list: StatusList, index: number): StatusList {
+function withBit(list: StatusList, index: number): StatusList {
   const bits = Buffer.from(list.bits)
-  bits.writeUInt8(bits.readUInt8(index >> 3) | 1 << (index & 7), index >> 3)
+  bits.writeUInt8(bits.readUInt8(index >> 3) | (1 << (index & 7)), index >> 3)
   return { ...list, bits, version: list.version + 1 }
 }

@@ -11,13 +11,19 @@ export interface Journal {
 }
 
 /** An empty journal. */
-export function createJournal (isTransaction: () => boolean): Journal {
+export function createJournal(isTransaction: () => boolean): Journal {
   const undos: Array<() => void> = []
   return {
-    note: undo => { if (isTransaction()) undos.push(undo) },
+    note: undo => {
+      if (isTransaction()) undos.push(undo)
+    },
     mark: () => undos.length,
-    undoTo: mark => { while (undos.length > mark) undos.pop()?.() },
-    clear: () => { undos.length = 0 }
+    undoTo: mark => {
+      while (undos.length > mark) undos.pop()?.()
+    },
+    clear: () => {
+      undos.length = 0
+    }
   }
 }
 
@@ -36,12 +42,16 @@ export interface Table<Row> {
 }
 
 /** An empty table whose changes the journal can undo. */
-export function createTable<Row> (journal: Journal): Table<Row> {
+export function createTable<Row>(journal: Journal): Table<Row> {
   const rows = new Map<string, Row>()
-  const restore = (key: string, previous: Row | undefined): void => { previous === undefined ? rows.delete(key) : rows.set(key, previous) }
+  const restore = (key: string, previous: Row | undefined): void => {
+    previous === undefined ? rows.delete(key) : rows.set(key, previous)
+  }
   const set = (key: string, row: Row): void => {
     const previous = rows.get(key)
-    journal.note(() => { restore(key, previous) })
+    journal.note(() => {
+      restore(key, previous)
+    })
     rows.set(key, frozen(row))
   }
   return {
@@ -57,7 +67,9 @@ export function createTable<Row> (journal: Journal): Table<Row> {
     delete: key => {
       const previous = rows.get(key)
       if (previous === undefined) return false
-      journal.note(() => { restore(key, previous) })
+      journal.note(() => {
+        restore(key, previous)
+      })
       return rows.delete(key)
     },
     values: () => [...rows.values()],
@@ -74,7 +86,7 @@ export function createTable<Row> (journal: Journal): Table<Row> {
 }
 
 /** Makes the row, and everything in it but bytes, unchangeable: who reads it cannot change what is stored. */
-function frozen<Value> (value: Value): Value {
+function frozen<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
   for (const part of Object.values(value)) frozen(part)
   return Object.freeze(value)

@@ -1,4 +1,16 @@
-import type { AuthorizationCode, Client, ClientSecret, LogoutNotice, PushedRequest, Scope, Session, SignIn, SigningKeyRecord, StatusList, User } from '../records.ts'
+import type {
+  AuthorizationCode,
+  Client,
+  ClientSecret,
+  LogoutNotice,
+  PushedRequest,
+  Scope,
+  Session,
+  SignIn,
+  SigningKeyRecord,
+  StatusList,
+  User
+} from '../records.ts'
 import { createTable, type Journal, type Table } from './table.ts'
 
 /** A refresh token and what became of it. */
@@ -6,7 +18,7 @@ export interface RefreshTokenRow {
   readonly sessionId: string
   /** `null` for the first of its session. */
   readonly predecessorKey: string | null
-  readonly successor: { readonly key: string, readonly sealed: Buffer } | null
+  readonly successor: { readonly key: string; readonly sealed: Buffer } | null
   readonly usedAtMs: number | null
 }
 
@@ -37,11 +49,11 @@ export interface Tables {
   readonly signIns: Table<SignIn>
   /** Sign-in ids by hash of their secret. */
   readonly signInSecrets: Table<string>
-  readonly authorizationCodes: Table<{ readonly code: AuthorizationCode, readonly sessionId: string | null }>
+  readonly authorizationCodes: Table<{ readonly code: AuthorizationCode; readonly sessionId: string | null }>
   readonly pushedRequests: Table<PushedRequest>
   readonly consents: Table<readonly string[]>
   readonly logoutNotices: Table<Omit<LogoutNotice, 'id' | 'uri'> & { readonly nextAttemptAtMs: number }>
-  readonly opaqueTokens: Table<{ readonly claims: Readonly<Record<string, unknown>>, readonly expiresAtMs: number }>
+  readonly opaqueTokens: Table<{ readonly claims: Readonly<Record<string, unknown>>; readonly expiresAtMs: number }>
   readonly replays: Table<number>
   readonly signingKeys: Table<SigningKeyRecord>
   readonly statusLists: Table<StatusList>
@@ -51,7 +63,7 @@ export interface Tables {
 }
 
 /** Empty tables. */
-export function createTables (journal: Journal): Tables {
+export function createTables(journal: Journal): Tables {
   return {
     users: createTable(journal),
     usernames: createTable(journal),

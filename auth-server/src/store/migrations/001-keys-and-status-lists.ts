@@ -3,13 +3,18 @@ import type { Knex } from 'knex'
 /** Signing keys with their states, and the bit strings of the published status lists. */
 export const migration = {
   name: '001_keys_and_status_lists',
-  async up (db: Knex): Promise<void> {
+  async up(db: Knex): Promise<void> {
     await db.schema.createTable('signing_keys', table => {
       table.text('kid').primary()
       table.text('algorithm').notNullable()
       table.jsonb('public_jwk').notNullable()
       table.binary('private_key_sealed').notNullable()
-      table.enum('state', ['published', 'signing', 'retired', 'removed'], { useNative: false, enumName: 'signing_key_state' }).notNullable()
+      table
+        .enum('state', ['published', 'signing', 'retired', 'removed'], {
+          useNative: false,
+          enumName: 'signing_key_state'
+        })
+        .notNullable()
       table.timestamp('published_at').notNullable()
       table.timestamp('signing_at')
       table.timestamp('retired_at')
@@ -31,7 +36,7 @@ export const migration = {
       table.primary(['list_id', 'index'])
     })
   },
-  async down (db: Knex): Promise<void> {
+  async down(db: Knex): Promise<void> {
     for (const table of ['status_indexes', 'status_lists', 'signing_keys']) await db.schema.dropTable(table)
   }
 }

@@ -5,7 +5,7 @@ const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 /** Who can ask for tokens: users with roles, clients with secrets, and the scopes of each audience. */
 export const migration = {
   name: '002_users_and_clients',
-  async up (db: Knex): Promise<void> {
+  async up(db: Knex): Promise<void> {
     await db.schema.createTable('users', table => {
       table.uuid('id').primary()
       table.text('username').notNullable().unique()
@@ -33,12 +33,14 @@ export const migration = {
       table.timestamp('blocked_until')
     })
   },
-  async down (db: Knex): Promise<void> {
-    for (const table of ['login_attempts', 'client_secrets', 'clients', 'scopes', 'user_roles', 'users']) await db.schema.dropTable(table)
+  async down(db: Knex): Promise<void> {
+    for (const table of ['login_attempts', 'client_secrets', 'clients', 'scopes', 'user_roles', 'users']) {
+      await db.schema.dropTable(table)
+    }
   }
 }
 
-async function createClients (db: Knex): Promise<void> {
+async function createClients(db: Knex): Promise<void> {
   await db.schema.createTable('clients', table => {
     table.text('id').primary()
     table.text('name').notNullable()
@@ -57,7 +59,9 @@ async function createClients (db: Knex): Promise<void> {
     table.timestamp('disabled_at')
     table.foreign(['status_list_id', 'status_index']).references(['list_id', 'index']).inTable('status_indexes')
   })
-  await db.raw("alter table clients add constraint access_token_format_known check (access_token_format in ('jwt', 'opaque'))")
+  await db.raw(
+    "alter table clients add constraint access_token_format_known check (access_token_format in ('jwt', 'opaque'))"
+  )
   // A client's subject is its id, a user's a UUID: neither can ever be taken for the other.
   await db.raw(`alter table clients add constraint id_is_no_user_id check (id !~* '${UUID}')`)
   await db.schema.createTable('client_secrets', table => {

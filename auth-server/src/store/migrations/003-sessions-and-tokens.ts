@@ -1,9 +1,11 @@
 import type { Knex } from 'knex'
 
-/** Sessions, which are refresh-token families, and everything that is issued under them: hashes and sealed values only. */
+/**
+ * Sessions, which are refresh-token families, and everything that is issued under them: hashes and sealed values only.
+ */
 export const migration = {
   name: '003_sessions_and_tokens',
-  async up (db: Knex): Promise<void> {
+  async up(db: Knex): Promise<void> {
     await db.schema.createTable('sessions', table => {
       table.uuid('id').primary()
       table.uuid('user_id').notNullable().references('users.id').onDelete('CASCADE')
@@ -50,7 +52,9 @@ export const migration = {
       table.primary(['issuer', 'jti'])
     })
   },
-  async down (db: Knex): Promise<void> {
-    for (const table of ['replayed_ids', 'opaque_access_tokens', 'refresh_tokens', 'sessions']) await db.schema.dropTable(table)
+  async down(db: Knex): Promise<void> {
+    for (const table of ['replayed_ids', 'opaque_access_tokens', 'refresh_tokens', 'sessions']) {
+      await db.schema.dropTable(table)
+    }
   }
 }

@@ -1,9 +1,12 @@
 import type { Knex } from 'knex'
 
-/** The authorization code flow: browsers in which users have logged in, what they allowed, and codes and requests on their way. */
+/**
+ * The authorization code flow: browsers in which users have logged in, what they allowed, and codes and requests on
+ * their way.
+ */
 export const migration = {
   name: '006_authorization_codes',
-  async up (db: Knex): Promise<void> {
+  async up(db: Knex): Promise<void> {
     await db.schema.alterTable('clients', table => {
       table.boolean('first_party').notNullable().defaultTo(false)
       table.boolean('pushed_requests_required').notNullable().defaultTo(false)
@@ -51,10 +54,14 @@ export const migration = {
       table.primary(['user_id', 'client_id'])
     })
   },
-  async down (db: Knex): Promise<void> {
+  async down(db: Knex): Promise<void> {
     for (const table of ['consents', 'pushed_requests', 'authorization_codes']) await db.schema.dropTable(table)
-    await db.schema.alterTable('sessions', table => { table.dropColumns('sign_in_id', 'authenticated_at') })
+    await db.schema.alterTable('sessions', table => {
+      table.dropColumns('sign_in_id', 'authenticated_at')
+    })
     await db.schema.dropTable('sign_ins')
-    await db.schema.alterTable('clients', table => { table.dropColumns('first_party', 'pushed_requests_required') })
+    await db.schema.alterTable('clients', table => {
+      table.dropColumns('first_party', 'pushed_requests_required')
+    })
   }
 }

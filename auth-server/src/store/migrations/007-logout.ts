@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 /** Logout of clients: where they hear of it, where browsers go afterwards, and the notices that are on their way. */
 export const migration = {
   name: '007_logout',
-  async up (db: Knex): Promise<void> {
+  async up(db: Knex): Promise<void> {
     await db.schema.alterTable('clients', table => {
       table.text('backchannel_logout_uri')
       table.specificType('post_logout_redirect_uris', 'text[]').notNullable().defaultTo('{}')
@@ -19,8 +19,10 @@ export const migration = {
       table.timestamp('next_attempt_at').notNullable().index()
     })
   },
-  async down (db: Knex): Promise<void> {
+  async down(db: Knex): Promise<void> {
     await db.schema.dropTable('logout_notices')
-    await db.schema.alterTable('clients', table => { table.dropColumns('backchannel_logout_uri', 'post_logout_redirect_uris') })
+    await db.schema.alterTable('clients', table => {
+      table.dropColumns('backchannel_logout_uri', 'post_logout_redirect_uris')
+    })
   }
 }

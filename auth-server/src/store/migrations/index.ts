@@ -8,11 +8,19 @@ import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
 
-interface NamedMigration extends Knex.Migration { readonly name: string }
+interface NamedMigration extends Knex.Migration {
+  readonly name: string
+}
 
 const MIGRATIONS: readonly NamedMigration[] = [
-  keysAndStatus.migration, usersAndClients.migration, sessionsAndTokens.migration, boundTokens.migration, authorizationCodes.migration,
-  logout.migration, housekeeping.migration, lateRepeats.migration
+  keysAndStatus.migration,
+  usersAndClients.migration,
+  sessionsAndTokens.migration,
+  boundTokens.migration,
+  authorizationCodes.migration,
+  logout.migration,
+  housekeeping.migration,
+  lateRepeats.migration
 ]
 
 /** Where knex records which of these migrations ran. */
@@ -20,9 +28,24 @@ export const MIGRATIONS_TABLE = 'auth_server_migrations'
 
 /** The tables whose rows the running server reads and writes. */
 export const APP_TABLES = [
-  'users', 'user_roles', 'clients', 'client_secrets', 'scopes', 'sessions', 'refresh_tokens', 'opaque_access_tokens',
-  'replayed_ids', 'signing_keys', 'status_lists', 'status_indexes', 'login_attempts',
-  'sign_ins', 'authorization_codes', 'pushed_requests', 'consents', 'logout_notices'
+  'users',
+  'user_roles',
+  'clients',
+  'client_secrets',
+  'scopes',
+  'sessions',
+  'refresh_tokens',
+  'opaque_access_tokens',
+  'replayed_ids',
+  'signing_keys',
+  'status_lists',
+  'status_indexes',
+  'login_attempts',
+  'sign_ins',
+  'authorization_codes',
+  'pushed_requests',
+  'consents',
+  'logout_notices'
 ] as const
 
 /** The migrations under fixed names: the same whether they run from source or from `dist`. */

@@ -20,7 +20,7 @@ interface CodeRow {
 }
 
 /** Authorization codes on PostgreSQL. */
-export function authorizationCodeStore (db: Knex): AuthorizationCodeStore {
+export function authorizationCodeStore(db: Knex): AuthorizationCodeStore {
   return {
     save: async (hash, code) => {
       await db('authorization_codes').insert({
@@ -43,11 +43,13 @@ export function authorizationCodeStore (db: Knex): AuthorizationCodeStore {
       return row === undefined ? null : storedCodeOf(row)
     },
     // A concurrent update of the row makes this one wait and then look again: it finds a session and changes nothing.
-    use: async (hash, sessionId) => await db<CodeRow>('authorization_codes').where({ hash, session_id: null }).update({ session_id: sessionId }) === 1
+    use: async (hash, sessionId) =>
+      (await db<CodeRow>('authorization_codes').where({ hash, session_id: null }).update({ session_id: sessionId })) ===
+      1
   }
 }
 
-function storedCodeOf (row: CodeRow): StoredAuthorizationCode {
+function storedCodeOf(row: CodeRow): StoredAuthorizationCode {
   return {
     sessionId: row.session_id,
     code: {

@@ -10,7 +10,7 @@ export interface ProofColumns {
 }
 
 /** What the columns say. */
-export function proofOf (row: ProofColumns): ClientProof {
+export function proofOf(row: ProofColumns): ClientProof {
   return {
     jwks: row.jwks,
     certificateSubject: row.certificate_subject,
@@ -21,7 +21,7 @@ export function proofOf (row: ProofColumns): ClientProof {
 }
 
 /** The columns for a client's proof; JSON as text, since the driver takes an array for one of SQL. */
-export function proofColumnsOf (proof: ClientProof): Record<string, unknown> {
+export function proofColumnsOf(proof: ClientProof): Record<string, unknown> {
   return {
     jwks: JSON.stringify(proof.jwks),
     certificate_subject: proof.certificateSubject === null ? null : JSON.stringify(proof.certificateSubject),

@@ -34,10 +34,10 @@ interface SecretRow {
 const WITH_SECRETS = `select clients.*, client_secrets.id as secret_id, client_secrets.hash as secret_hash, client_secrets.expires_at as secret_expires_at
   from clients left join client_secrets on client_secrets.client_id = clients.id where clients.id = ? order by client_secrets.created_at desc`
 
-const foundBy = (row: ClientRow | undefined): Client | null => row === undefined ? null : clientOf(row)
+const foundBy = (row: ClientRow | undefined): Client | null => (row === undefined ? null : clientOf(row))
 
 /** Clients and their secrets on PostgreSQL. */
-export function clientStore (db: Knex): ClientStore {
+export function clientStore(db: Knex): ClientStore {
   return {
     find: async id => foundBy(await db<ClientRow>('clients').where({ id }).first()),
     lockForUse: async id => foundBy(await db<ClientRow>('clients').where({ id }).forShare().first()),
@@ -48,28 +48,53 @@ export function clientStore (db: Knex): ClientStore {
       return first === undefined ? null : { client: clientOf(first), secrets: rows.flatMap(secretOf) }
     },
     create: async (client, nowMs) => {
-      const inserted = await db('clients').insert({ ...rowOf(client), created_at: timeOf(nowMs) }).onConflict('id').ignore().returning('id')
+      const inserted = await db('clients')
+        .insert({ ...rowOf(client), created_at: timeOf(nowMs) })
+        .onConflict('id')
+        .ignore()
+        .returning('id')
       return inserted.length > 0
     },
     addSecret: async (clientId, secret, nowMs) => {
-      await db('client_secrets').insert({ id: secret.id, client_id: clientId, hash: secret.hash, created_at: timeOf(nowMs), expires_at: timeOrNull(secret.expiresAtMs) })
+      await db('client_secrets').insert({
+        id: secret.id,
+        client_id: clientId,
+        hash: secret.hash,
+        created_at: timeOf(nowMs),
+        expires_at: timeOrNull(secret.expiresAtMs)
+      })
     },
     expireOtherSecrets: async (clientId, keptSecretId, expiresAtMs) => {
-      await db('client_secrets').where({ client_id: clientId }).whereNot({ id: keptSecretId })
+      await db('client_secrets')
+        .where({ client_id: clientId })
+        .whereNot({ id: keptSecretId })
         .where(query => query.whereNull('expires_at').orWhere('expires_at', '>', timeOf(expiresAtMs)))
         .update({ expires_at: timeOf(expiresAtMs) })
     },
-    setStatus: async (id, status) => { await db('clients').where({ id }).update({ status_list_id: status.listId, status_index: status.index }) },
-    setProof: async (id, proof) => { await db('clients').where({ id }).update(proofColumnsOf(proof)) },
-    setLogout: async (id, { backchannelLogoutUri, postLogoutRedirectUris }) => {
-      await db('clients').where({ id }).update({ backchannel_logout_uri: backchannelLogoutUri, post_logout_redirect_uris: [...postLogoutRedirectUris] })
+    setStatus: async (id, status) => {
+      await db('clients').where({ id }).update({ status_list_id: status.listId, status_index: status.index })
     },
-    setDisabled: async (id, disabledAtMs) => { await db('clients').where({ id }).update({ disabled_at: timeOrNull(disabledAtMs) }) },
+    setProof: async (id, proof) => {
+      await db('clients').where({ id }).update(proofColumnsOf(proof))
+    },
+    setLogout: async (id, { backchannelLogoutUri, postLogoutRedirectUris }) => {
+      await db('clients')
+        .where({ id })
+        .update({
+          backchannel_logout_uri: backchannelLogoutUri,
+          post_logout_redirect_uris: [...postLogoutRedirectUris]
+        })
+    },
+    setDisabled: async (id, disabledAtMs) => {
+      await db('clients')
+        .where({ id })
+        .update({ disabled_at: timeOrNull(disabledAtMs) })
+    },
     list: async () => (await db<ClientRow>('clients').orderBy('id')).map(clientOf)
   }
 }
 
-function clientOf (row: ClientRow): Client {
+function clientOf(row: ClientRow): Client {
   return {
     id: row.id,
     name: row.name,
@@ -92,7 +117,7 @@ function clientOf (row: ClientRow): Client {
   }
 }
 
-function rowOf (client: Client): Record<string, unknown> {
+function rowOf(client: Client): Record<string, unknown> {
   return {
     id: client.id,
     name: client.name,
@@ -116,7 +141,7 @@ function rowOf (client: Client): Record<string, unknown> {
   }
 }
 
-function secretOf (row: SecretRow): ClientSecret[] {
+function secretOf(row: SecretRow): ClientSecret[] {
   if (row.secret_id === null) return []
   return [{ id: row.secret_id, hash: row.secret_hash, expiresAtMs: millisecondsOrNull(row.secret_expires_at) }]
 }

@@ -13,10 +13,15 @@ const ADD = `insert into consents (user_id, client_id, scopes, granted_at) value
   set scopes = array(select distinct unnest(consents.scopes || excluded.scopes) order by 1), granted_at = excluded.granted_at`
 
 /** What users have allowed clients, on PostgreSQL. */
-export function consentStore (db: Knex): ConsentStore {
+export function consentStore(db: Knex): ConsentStore {
   return {
-    find: async (userId, clientId) => (await db<ConsentRow>('consents').where({ user_id: userId, client_id: clientId }).first('scopes'))?.scopes ?? [],
-    add: async (userId, clientId, scopes, nowMs) => { await db.raw(ADD, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) }) },
-    remove: async (userId, clientId) => { await db('consents').where({ user_id: userId, client_id: clientId }).delete() }
+    find: async (userId, clientId) =>
+      (await db<ConsentRow>('consents').where({ user_id: userId, client_id: clientId }).first('scopes'))?.scopes ?? [],
+    add: async (userId, clientId, scopes, nowMs) => {
+      await db.raw(ADD, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) })
+    },
+    remove: async (userId, clientId) => {
+      await db('consents').where({ user_id: userId, client_id: clientId }).delete()
+    }
   }
 }

@@ -20,7 +20,7 @@ import { userStore } from './users.ts'
  * The storage contract on PostgreSQL.
  * @param db a pool, or a transaction of one
  */
-export function postgresStore (db: Knex): Store {
+export function postgresStore(db: Knex): Store {
   return Object.freeze({
     connection: db,
     users: userStore(db),
@@ -38,6 +38,7 @@ export function postgresStore (db: Knex): Store {
     statusLists: statusListStore(db),
     loginAttempts: loginAttemptStore(db),
     housekeeping: housekeepingStore(db),
-    transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> => await db.transaction(async trx => await work(postgresStore(trx)))
+    transaction: async <T>(work: (store: Store) => Promise<T>): Promise<T> =>
+      await db.transaction(async trx => await work(postgresStore(trx)))
   })
 }

@@ -10,21 +10,32 @@ const RECORD = `insert into login_attempts as known (key, failures, last_failed_
   returning failures`
 
 /** Failed logins on PostgreSQL. */
-export function loginAttemptStore (db: Knex): LoginAttemptStore {
+export function loginAttemptStore(db: Knex): LoginAttemptStore {
   return {
     blockedUntilMs: async keys => {
-      const row = await db('login_attempts').whereIn('key', [...keys]).max<{ until: Date | null }>('blocked_until as until').first()
+      const row = await db('login_attempts')
+        .whereIn('key', [...keys])
+        .max<{ until: Date | null }>('blocked_until as until')
+        .first()
       return millisecondsOrNull(row?.until ?? null)
     },
     recordFailure: async ({ key, nowMs, windowMs, freeFailures, firstWaitMs, longestWaitMs }) => {
       await db.transaction(async trx => {
-        const { rows } = await trx.raw<{ rows: Array<{ failures: number }> }>(RECORD, { key, now: timeOf(nowMs), oldest: timeOf(nowMs - windowMs) })
+        const { rows } = await trx.raw<{ rows: Array<{ failures: number }> }>(RECORD, {
+          key,
+          now: timeOf(nowMs),
+          oldest: timeOf(nowMs - windowMs)
+        })
         const failures = rows[0]?.failures ?? 0
         if (failures <= freeFailures) return
         const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(failures - freeFailures - 1, 30))
-        await trx('login_attempts').where({ key }).update({ blocked_until: timeOf(nowMs + waitMs) })
+        await trx('login_attempts')
+          .where({ key })
+          .update({ blocked_until: timeOf(nowMs + waitMs) })
       })
     },
-    forget: async key => { await db('login_attempts').where({ key }).delete() }
+    forget: async key => {
+      await db('login_attempts').where({ key }).delete()
+    }
   }
 }

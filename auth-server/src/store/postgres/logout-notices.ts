@@ -19,7 +19,8 @@ const ADD = `insert into logout_notices (id, client_id, user_id, session_id, cre
   join clients on clients.id = ended.client_id
   where clients.backchannel_logout_uri is not null`
 
-// First attempts first: clients that do not answer hold up nobody else. Rows that another instance is just taking are skipped, not waited for. The lease in next_attempt_at outlives a process that is killed.
+// First attempts first: clients that do not answer hold up nobody else. Rows that another instance is just taking are
+// skipped, not waited for. The lease in next_attempt_at outlives a process that is killed.
 const CLAIM = `with due as (
     select id from logout_notices where next_attempt_at <= :now order by attempts, next_attempt_at limit :limit for update skip locked
   )
@@ -29,7 +30,7 @@ const CLAIM = `with due as (
   returning logout_notices.id, client_id, user_id, session_id, attempts, backchannel_logout_uri as uri`
 
 /** Logout notices on PostgreSQL. */
-export function logoutNoticeStore (db: Knex): LogoutNoticeStore {
+export function logoutNoticeStore(db: Knex): LogoutNoticeStore {
   return {
     add: async (sessions, nowMs) => {
       if (sessions.length === 0) return
@@ -42,16 +43,29 @@ export function logoutNoticeStore (db: Knex): LogoutNoticeStore {
       })
     },
     claim: async ({ nowMs, leaseUntilMs, limit }) => {
-      const { rows } = await db.raw<{ rows: NoticeRow[] }>(CLAIM, { now: timeOf(nowMs), leaseUntil: timeOf(leaseUntilMs), limit })
+      const { rows } = await db.raw<{ rows: NoticeRow[] }>(CLAIM, {
+        now: timeOf(nowMs),
+        leaseUntil: timeOf(leaseUntilMs),
+        limit
+      })
       return rows.map(noticeOf)
     },
     postpone: async ({ id, attempts }, nextAttemptAtMs) => {
-      await db('logout_notices').where({ id, attempts }).update({ next_attempt_at: timeOf(nextAttemptAtMs) })
+      await db('logout_notices')
+        .where({ id, attempts })
+        .update({ next_attempt_at: timeOf(nextAttemptAtMs) })
     },
-    remove: async id => await db('logout_notices').where({ id }).delete() === 1
+    remove: async id => (await db('logout_notices').where({ id }).delete()) === 1
   }
 }
 
-function noticeOf (row: NoticeRow): LogoutNotice {
-  return { id: row.id, clientId: row.client_id, userId: row.user_id, sessionId: row.session_id, attempts: row.attempts, uri: row.uri }
+function noticeOf(row: NoticeRow): LogoutNotice {
+  return {
+    id: row.id,
+    clientId: row.client_id,
+    userId: row.user_id,
+    sessionId: row.session_id,
+    attempts: row.attempts,
+    uri: row.uri
+  }
 }

@@ -10,15 +10,22 @@ interface PushedRequestRow {
 }
 
 /** Pushed authorization requests on PostgreSQL. */
-export function pushedRequestStore (db: Knex): PushedRequestStore {
+export function pushedRequestStore(db: Knex): PushedRequestStore {
   return {
     save: async (hash, { clientId, parameters, expiresAtMs }) => {
-      await db('pushed_requests').insert({ hash, client_id: clientId, parameters: JSON.stringify(parameters), expires_at: timeOf(expiresAtMs) })
+      await db('pushed_requests').insert({
+        hash,
+        client_id: clientId,
+        parameters: JSON.stringify(parameters),
+        expires_at: timeOf(expiresAtMs)
+      })
     },
     find: async hash => {
       const row = await db<PushedRequestRow>('pushed_requests').where({ hash }).first()
-      return row === undefined ? null : { clientId: row.client_id, parameters: row.parameters, expiresAtMs: millisecondsOf(row.expires_at) }
+      return row === undefined
+        ? null
+        : { clientId: row.client_id, parameters: row.parameters, expiresAtMs: millisecondsOf(row.expires_at) }
     },
-    remove: async hash => await db('pushed_requests').where({ hash }).delete() === 1
+    remove: async hash => (await db('pushed_requests').where({ hash }).delete()) === 1
   }
 }

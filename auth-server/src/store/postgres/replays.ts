@@ -3,8 +3,8 @@ import type { Knex } from 'knex'
 import type { ReplayStore } from '../contract.ts'
 import { timeOf } from './time.ts'
 
-// Each insert takes a few expired rows away, so that the table stays as large as what is live without a timer. The unique
-// insert decides between instances.
+// Each insert takes a few expired rows away, so that the table stays as large as what is live without a timer. The
+// unique insert decides between instances.
 const RECORD = `with expired as (
     select issuer, jti from replayed_ids where expires_at < :now limit 10 for update skip locked
   ), removed as (
@@ -13,11 +13,16 @@ const RECORD = `with expired as (
   insert into replayed_ids (issuer, jti, expires_at) values (:issuer, :jti, :expiresAt) on conflict do nothing returning jti`
 
 /** Used ids on PostgreSQL: by hash, so that a row's size does not depend on the sender. */
-export function replayStore (db: Knex): ReplayStore {
+export function replayStore(db: Knex): ReplayStore {
   return {
     record: async ({ issuer, jti, expiresAtMs }, nowMs) => {
       const hash = createHash('sha256').update(jti).digest('base64url')
-      const { rows } = await db.raw<{ rows: unknown[] }>(RECORD, { issuer, jti: hash, now: timeOf(nowMs), expiresAt: timeOf(expiresAtMs) })
+      const { rows } = await db.raw<{ rows: unknown[] }>(RECORD, {
+        issuer,
+        jti: hash,
+        now: timeOf(nowMs),
+        expiresAt: timeOf(expiresAtMs)
+      })
       return rows.length === 1
     }
   }

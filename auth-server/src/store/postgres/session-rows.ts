@@ -27,7 +27,7 @@ export interface SessionRow {
 }
 
 /** The session of a row. */
-export function sessionOf (row: SessionRow): Session {
+export function sessionOf(row: SessionRow): Session {
   return {
     id: row.id,
     userId: row.user_id,
@@ -52,7 +52,7 @@ export function sessionOf (row: SessionRow): Session {
 }
 
 /** The row of a session. */
-export function sessionRowOf (session: Session): SessionRow {
+export function sessionRowOf(session: Session): SessionRow {
   return {
     id: session.id,
     user_id: session.userId,

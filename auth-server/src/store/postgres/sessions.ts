@@ -12,7 +12,8 @@ interface RefreshTokenRow {
   readonly successor_used_at: Date | null
 }
 
-// One statement, so one snapshot: the roles of a user and the status position of the session never come from different moments.
+// One statement, so one snapshot: the roles of a user and the status position of the session never come from different
+// moments.
 const SESSION = `select sessions.*, ${USER_COLUMNS} from sessions join users on users.id = sessions.user_id where sessions.id = ?::uuid`
 
 const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.successor_sealed, token.used_at, successor.used_at as successor_used_at
@@ -22,7 +23,8 @@ const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.
   left join refresh_tokens successor on successor.hash = token.successor_hash
   where token.hash = :hash`
 
-// The update waits for a concurrent one of the same row and then looks again: the second finds a successor and changes nothing.
+// The update waits for a concurrent one of the same row and then looks again: the second finds a successor and changes
+// nothing.
 const ROTATE = `with rotated as (
     update refresh_tokens set successor_hash = :successorHash, successor_sealed = :successorSealed, used_at = :now
     where hash = :hash and successor_hash is null
@@ -43,11 +45,12 @@ const NOTE_LATE_REPEAT = `update sessions set late_repeat_hash = token.hash from
     and (token.predecessor_hash is null or sessions.late_repeat_hash is distinct from token.predecessor_hash)`
 
 /** Sessions and their refresh tokens on PostgreSQL. */
-export function sessionStore (db: Knex): SessionStore {
+export function sessionStore(db: Knex): SessionStore {
   return {
     create: async (session, refreshTokenHash) => {
       // One statement: both rows or none.
-      await db('refresh_tokens').with('created', db('sessions').insert(sessionRowOf(session)))
+      await db('refresh_tokens')
+        .with('created', db('sessions').insert(sessionRowOf(session)))
         .insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
     },
     find: async id => {
@@ -67,28 +70,41 @@ export function sessionStore (db: Knex): SessionStore {
       return rowCount === 1
     },
     listOfUser: async (userId, nowMs) => {
-      const rows = await db<SessionRow>('sessions').where({ user_id: userId }).whereNull('ended_at')
-        .where('idle_expires_at', '>', timeOf(nowMs)).where('absolute_expires_at', '>', timeOf(nowMs)).orderBy('created_at', 'desc')
+      const rows = await db<SessionRow>('sessions')
+        .where({ user_id: userId })
+        .whereNull('ended_at')
+        .where('idle_expires_at', '>', timeOf(nowMs))
+        .where('absolute_expires_at', '>', timeOf(nowMs))
+        .orderBy('created_at', 'desc')
       return rows.map(sessionOf)
     },
     end: async (selector, reason, nowMs) => {
-      const rows = await db<SessionRow>('sessions').where(conditionOf(selector)).whereNull('ended_at')
-        .update({ ended_at: timeOf(nowMs), end_reason: reason }).returning('*')
+      const rows = await db<SessionRow>('sessions')
+        .where(conditionOf(selector))
+        .whereNull('ended_at')
+        .update({ ended_at: timeOf(nowMs), end_reason: reason })
+        .returning('*')
       return rows.map(row => sessionOf(row))
     },
     lockLiveOfUser: async userId => {
-      const rows = await db<SessionRow>('sessions').where({ user_id: userId }).whereNull('ended_at').orderBy('id').forUpdate()
+      const rows = await db<SessionRow>('sessions')
+        .where({ user_id: userId })
+        .whereNull('ended_at')
+        .orderBy('id')
+        .forUpdate()
       return rows.map(sessionOf)
     },
-    setStatus: async (id, status) => { await db('sessions').where({ id }).update({ status_list_id: status.listId, status_index: status.index }) }
+    setStatus: async (id, status) => {
+      await db('sessions').where({ id }).update({ status_list_id: status.listId, status_index: status.index })
+    }
   }
 }
 
-function userSessionOf (row: SessionRow & UserRow): UserSession {
+function userSessionOf(row: SessionRow & UserRow): UserSession {
   return { session: sessionOf(row), user: userOf(row) }
 }
 
-function refreshTokenOf (row: SessionRow & UserRow & RefreshTokenRow): RefreshToken {
+function refreshTokenOf(row: SessionRow & UserRow & RefreshTokenRow): RefreshToken {
   return {
     ...userSessionOf(row),
     hash: row.hash,
@@ -98,7 +114,7 @@ function refreshTokenOf (row: SessionRow & UserRow & RefreshTokenRow): RefreshTo
   }
 }
 
-function rotationBindings (rotation: Rotation): Record<string, string | Buffer | Date | null> {
+function rotationBindings(rotation: Rotation): Record<string, string | Buffer | Date | null> {
   return {
     hash: rotation.hash,
     successorHash: rotation.successorHash,
@@ -110,11 +126,17 @@ function rotationBindings (rotation: Rotation): Record<string, string | Buffer |
   }
 }
 
-function conditionOf (selector: SessionSelector): Partial<SessionRow> {
+function conditionOf(selector: SessionSelector): Partial<SessionRow> {
   switch (selector.kind) {
-    case 'session': return selector.userId === undefined ? { id: selector.sessionId } : { id: selector.sessionId, user_id: selector.userId }
-    case 'user': return { user_id: selector.userId }
-    case 'client': return { client_id: selector.clientId }
-    case 'sign-in': return { sign_in_id: selector.signInId }
+    case 'session':
+      return selector.userId === undefined
+        ? { id: selector.sessionId }
+        : { id: selector.sessionId, user_id: selector.userId }
+    case 'user':
+      return { user_id: selector.userId }
+    case 'client':
+      return { client_id: selector.clientId }
+    case 'sign-in':
+      return { sign_in_id: selector.signInId }
   }
 }

@@ -18,31 +18,45 @@ interface SignInRow {
 const WITH_USER = `select sign_ins.*, ${USER_COLUMNS} from sign_ins join users on users.id = sign_ins.user_id`
 
 /** Sign-ins on PostgreSQL. */
-export function signInStore (db: Knex): SignInStore {
+export function signInStore(db: Knex): SignInStore {
   const one = async (condition: string, value: string | Buffer): Promise<UserSignIn | null> => {
     const { rows } = await db.raw<{ rows: Array<SignInRow & UserRow> }>(`${WITH_USER} where ${condition}`, [value])
     return rows[0] === undefined ? null : { signIn: signInOf(rows[0]), user: userOf(rows[0]) }
   }
   return {
     create: async (signIn, secretHash) => {
-      await db('sign_ins').insert({ id: signIn.id, user_id: signIn.userId, ...changingColumnsOf(signIn, secretHash), ended_at: timeOrNull(signIn.endedAtMs) })
+      await db('sign_ins').insert({
+        id: signIn.id,
+        user_id: signIn.userId,
+        ...changingColumnsOf(signIn, secretHash),
+        ended_at: timeOrNull(signIn.endedAtMs)
+      })
     },
     renew: async (signIn, secretHash) =>
-      await db('sign_ins').where({ id: signIn.id, user_id: signIn.userId }).whereNull('ended_at').update(changingColumnsOf(signIn, secretHash)) === 1,
+      (await db('sign_ins')
+        .where({ id: signIn.id, user_id: signIn.userId })
+        .whereNull('ended_at')
+        .update(changingColumnsOf(signIn, secretHash))) === 1,
     findBySecret: async secretHash => await one('sign_ins.secret_hash = ?', secretHash),
     lockLive: async id => await one('sign_ins.id = ?::uuid and sign_ins.ended_at is null for update of sign_ins', id),
     touch: async (id, lastUsedAtMs, idleExpiresAtMs) => {
-      await db('sign_ins').where({ id }).update({ last_used_at: timeOf(lastUsedAtMs), idle_expires_at: timeOf(idleExpiresAtMs) })
+      await db('sign_ins')
+        .where({ id })
+        .update({ last_used_at: timeOf(lastUsedAtMs), idle_expires_at: timeOf(idleExpiresAtMs) })
     },
     end: async (selector, nowMs) => {
       const condition = 'id' in selector ? { id: selector.id } : { user_id: selector.userId }
-      const rows = await db<SignInRow>('sign_ins').where(condition).whereNull('ended_at').update({ ended_at: timeOf(nowMs) }).returning('id')
+      const rows = await db<SignInRow>('sign_ins')
+        .where(condition)
+        .whereNull('ended_at')
+        .update({ ended_at: timeOf(nowMs) })
+        .returning('id')
       return rows.map(({ id }) => id)
     }
   }
 }
 
-function signInOf (row: SignInRow): SignIn {
+function signInOf(row: SignInRow): SignIn {
   return {
     id: row.id,
     userId: row.user_id,
@@ -54,7 +68,7 @@ function signInOf (row: SignInRow): SignIn {
   }
 }
 
-function changingColumnsOf (signIn: SignIn, secretHash: Buffer): Record<string, Buffer | Date> {
+function changingColumnsOf(signIn: SignIn, secretHash: Buffer): Record<string, Buffer | Date> {
   return {
     secret_hash: secretHash,
     authenticated_at: timeOf(signIn.authenticatedAtMs),

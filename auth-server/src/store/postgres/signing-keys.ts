@@ -19,9 +19,10 @@ interface KeyRow {
 const KEY_STEP_LOCK = 7_201_001
 
 /** Signing keys on PostgreSQL. */
-export function signingKeyStore (db: Knex): SigningKeyStore {
+export function signingKeyStore(db: Knex): SigningKeyStore {
   return {
-    list: async () => (await db<KeyRow>('signing_keys').whereNot({ state: 'removed' }).orderBy('published_at')).map(keyOf),
+    list: async () =>
+      (await db<KeyRow>('signing_keys').whereNot({ state: 'removed' }).orderBy('published_at')).map(keyOf),
     add: async key => {
       await db('signing_keys').insert({
         kid: key.kid,
@@ -38,16 +39,25 @@ export function signingKeyStore (db: Knex): SigningKeyStore {
     move: async (kid, from, to, nowMs) => {
       // A removed key signs and verifies nothing any more: its private part goes at once.
       const change = to === 'removed' ? { private_key_sealed: Buffer.alloc(0) } : {}
-      return await db('signing_keys').where({ kid, state: from }).update({ state: to, [`${to}_at`]: timeOf(nowMs), ...change }) === 1
+      return (
+        (await db('signing_keys')
+          .where({ kid, state: from })
+          .update({ state: to, [`${to}_at`]: timeOf(nowMs), ...change })) === 1
+      )
     },
     reseal: async (kid, privateKeySealed) => {
-      await db('signing_keys').where({ kid }).whereNot({ state: 'removed' }).update({ private_key_sealed: privateKeySealed })
+      await db('signing_keys')
+        .where({ kid })
+        .whereNot({ state: 'removed' })
+        .update({ private_key_sealed: privateKeySealed })
     },
-    lock: async () => { await db.raw('select pg_advisory_xact_lock(?)', [KEY_STEP_LOCK]) }
+    lock: async () => {
+      await db.raw('select pg_advisory_xact_lock(?)', [KEY_STEP_LOCK])
+    }
   }
 }
 
-function keyOf (row: KeyRow): SigningKeyRecord {
+function keyOf(row: KeyRow): SigningKeyRecord {
   return {
     kid: row.kid,
     algorithm: row.algorithm,

@@ -6,7 +6,7 @@ const COORDINATE_BYTES = 32
  * deal cheaper than `dsaEncoding: 'ieee-p1363'`.
  * @see RFC 7518 §3.4
  */
-export function joseOfDer (der: Buffer): Buffer {
+export function joseOfDer(der: Buffer): Buffer {
   const jose = Buffer.alloc(2 * COORDINATE_BYTES)
   const rLength = der.readUInt8(3)
   copyInteger(der.subarray(4, 4 + rLength), jose, COORDINATE_BYTES)
@@ -19,7 +19,7 @@ export function joseOfDer (der: Buffer): Buffer {
  * The inverse, for verification; `null` when the signature does not have exactly 64 bytes.
  * @see RFC 7518 §3.4
  */
-export function derOfJose (jose: Buffer): Buffer | null {
+export function derOfJose(jose: Buffer): Buffer | null {
   if (jose.length !== 2 * COORDINATE_BYTES) return null
   const r = derInteger(jose.subarray(0, COORDINATE_BYTES))
   const s = derInteger(jose.subarray(COORDINATE_BYTES))
@@ -27,12 +27,12 @@ export function derOfJose (jose: Buffer): Buffer | null {
 }
 
 /** Writes a DER integer right-aligned so that it ends at `end`; DER may have put a zero byte in front. */
-function copyInteger (integer: Buffer, target: Buffer, end: number): void {
+function copyInteger(integer: Buffer, target: Buffer, end: number): void {
   const digits = integer.subarray(Math.max(0, integer.length - COORDINATE_BYTES))
   digits.copy(target, end - digits.length)
 }
 
-function derInteger (coordinate: Buffer): Buffer {
+function derInteger(coordinate: Buffer): Buffer {
   let start = 0
   while (start < coordinate.length - 1 && coordinate[start] === 0) start++
   const digits = coordinate.subarray(start)

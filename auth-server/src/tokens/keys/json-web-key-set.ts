@@ -9,6 +9,6 @@ export interface PublicKeyDocument {
 }
 
 /** The key set document: public members only, each key with its one algorithm. @see RFC 7517 §5 */
-export function jsonWebKeySet (keys: readonly LoadedKey[]): { readonly keys: readonly PublicKeyDocument[] } {
+export function jsonWebKeySet(keys: readonly LoadedKey[]): { readonly keys: readonly PublicKeyDocument[] } {
   return { keys: keys.map(({ kid, algorithm, publicJwk }) => ({ ...publicJwk, kid, alg: algorithm, use: 'sig' })) }
 }

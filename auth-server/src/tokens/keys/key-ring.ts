@@ -26,14 +26,18 @@ const TAG_BYTES = 16
  * @param text `id:key id:key …`, newest first; a key is 32 bytes in base64url, an id 1–32 letters, digits, `_` or `-`
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its key
  */
-export function parseKeyRing (text: string): KeyRing {
+export function parseKeyRing(text: string): KeyRing {
   const keys = new Map<string, KeyObject>()
   const mistakes: string[] = []
-  for (const [position, entry] of text.split(/\s+/).filter(part => part !== '').entries()) {
+  for (const [position, entry] of text
+    .split(/\s+/)
+    .filter(part => part !== '')
+    .entries()) {
     const [, id, encoded] = /^([\w-]{1,32}):([\w-]+)$/.exec(entry) ?? []
     const key = Buffer.from(encoded ?? '', 'base64url')
-    if (id === undefined || key.length !== KEY_BYTES) mistakes.push(`sealing key ${position + 1} is not id:base64url of ${KEY_BYTES} bytes`)
-    else if (keys.has(id)) mistakes.push(`two sealing keys have the id ${id}`)
+    if (id === undefined || key.length !== KEY_BYTES) {
+      mistakes.push(`sealing key ${position + 1} is not id:base64url of ${KEY_BYTES} bytes`)
+    } else if (keys.has(id)) mistakes.push(`two sealing keys have the id ${id}`)
     else keys.set(id, createSecretKey(key))
   }
   if (keys.size === 0 && mistakes.length === 0) mistakes.push('there is no sealing key')
@@ -41,7 +45,7 @@ export function parseKeyRing (text: string): KeyRing {
   return keyRing(keys)
 }
 
-function keyRing (keys: ReadonlyMap<string, KeyObject>): KeyRing {
+function keyRing(keys: ReadonlyMap<string, KeyObject>): KeyRing {
   const [newest] = keys
   if (newest === undefined) throw new InvalidSettingsError('there is no sealing key')
   const [newestId, newestKey] = newest
@@ -60,7 +64,7 @@ function keyRing (keys: ReadonlyMap<string, KeyObject>): KeyRing {
   }
 }
 
-function keyIdOf (sealed: Buffer): string {
+function keyIdOf(sealed: Buffer): string {
   return sealed.length === 0 ? '' : sealed.subarray(1, 1 + sealed.readUInt8(0)).toString()
 }
 
@@ -69,7 +73,7 @@ function keyIdOf (sealed: Buffer): string {
  * @param key 32 bytes; a key object, since Node 24 takes 10 µs longer for a key that comes as bytes
  * @param purpose authenticated with the ciphertext
  */
-export function sealWith (key: KeyObject, purpose: string, plaintext: Buffer): Buffer {
+export function sealWith(key: KeyObject, purpose: string, plaintext: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose))
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
@@ -80,10 +84,11 @@ export function sealWith (key: KeyObject, purpose: string, plaintext: Buffer): B
  * The inverse of {@link sealWith}.
  * @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` for another key, another purpose or a changed value
  */
-export function openWith (key: KeyObject, purpose: string, sealed: Buffer): Buffer {
+export function openWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
   try {
     const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
-      .setAAD(Buffer.from(purpose)).setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+      .setAAD(Buffer.from(purpose))
+      .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
     return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()])
   } catch (cause) {
     throw Object.assign(new UnsealError(), { cause })

@@ -12,8 +12,16 @@ export const sealingPurpose = (kid: string): string => `sallyport signing key ${
  * A new ES256 key, its private part sealed. The key id is the thumbprint of the public key.
  * @see RFC 7638 §3
  */
-export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, 'published' | 'signing'>, nowMs: number): SigningKeyRecord {
-  const { kid, publicJwk: { kty = '', crv = '', x = '', y = '' }, privateKey } = keyWithTypableId()
+export function makeSigningKey(
+  ring: KeyRing,
+  state: Extract<SigningKeyState, 'published' | 'signing'>,
+  nowMs: number
+): SigningKeyRecord {
+  const {
+    kid,
+    publicJwk: { kty = '', crv = '', x = '', y = '' },
+    privateKey
+  } = keyWithTypableId()
   return {
     kid,
     algorithm: SIGNING_ALGORITHM,
@@ -28,7 +36,7 @@ export function makeSigningKey (ring: KeyRing, state: Extract<SigningKeyState, '
 }
 
 /** Operators name keys on the command line, where an id that begins with a dash would be an option. */
-function keyWithTypableId (): { readonly kid: string, readonly publicJwk: JsonWebKey, readonly privateKey: KeyObject } {
+function keyWithTypableId(): { readonly kid: string; readonly publicJwk: JsonWebKey; readonly privateKey: KeyObject } {
   for (;;) {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const publicJwk = publicKey.export({ format: 'jwk' })

@@ -51,14 +51,21 @@ export interface SigningKeysOptions {
 }
 
 /** Follows the signing keys of the database; makes the first one when there is none. */
-export function createSigningKeys (options: SigningKeysOptions): SigningKeys {
+export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
   const { clock, freshnessMs } = options
   let loaded: Loaded | null = null
   let loading: Promise<Loaded> | null = null
 
   const current = async (): Promise<Loaded> => {
     if (loaded !== null && clock() - loaded.atMs < freshnessMs) return loaded
-    loading ??= load(options).then(result => { loaded = result; return result }).finally(() => { loading = null })
+    loading ??= load(options)
+      .then(result => {
+        loaded = result
+        return result
+      })
+      .finally(() => {
+        loading = null
+      })
     return await loading
   }
 
@@ -70,12 +77,14 @@ export function createSigningKeys (options: SigningKeysOptions): SigningKeys {
     },
     published: async () => [...(await current()).keys.values()],
     known: () => loaded?.keys ?? new Map(),
-    ageMs: () => loaded === null ? null : clock() - loaded.atMs,
-    forget: () => { loaded = null }
+    ageMs: () => (loaded === null ? null : clock() - loaded.atMs),
+    forget: () => {
+      loaded = null
+    }
   }
 }
 
-async function load (options: SigningKeysOptions): Promise<Loaded> {
+async function load(options: SigningKeysOptions): Promise<Loaded> {
   const { store, ring, clock } = options
   const atMs = clock()
   let records = await store.signingKeys.list()
@@ -89,19 +98,21 @@ async function load (options: SigningKeysOptions): Promise<Loaded> {
 }
 
 /** When no key signs, nobody is better off waiting for one: it signs at once. */
-async function makeFirstKey ({ store, ring, clock }: SigningKeysOptions): Promise<void> {
+async function makeFirstKey({ store, ring, clock }: SigningKeysOptions): Promise<void> {
   await store.transaction(async trx => {
     await trx.signingKeys.lock()
     const keys = await trx.signingKeys.list()
-    if (!keys.some(({ state }) => state === 'signing')) await trx.signingKeys.add(makeSigningKey(ring, 'signing', clock()))
+    if (!keys.some(({ state }) => state === 'signing')) {
+      await trx.signingKeys.add(makeSigningKey(ring, 'signing', clock()))
+    }
   })
 }
 
-function loadedKeyOf ({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey {
+function loadedKeyOf({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey {
   return { kid, algorithm, publicJwk, publicKey: createPublicKey({ format: 'jwk', key: { ...publicJwk } }) }
 }
 
-function signerOf ({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
+function signerOf({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
   const key = ring.open(sealingPurpose(kid), privateKeySealed)
   return { kid, algorithm, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }

@@ -49,7 +49,7 @@ const compress = promisify(deflate)
  * Publishes status lists: signed once per version, and again before the token grows old or the signing key changes.
  * @see draft-ietf-oauth-status-list, "Status List Token in JWT Format"
  */
-export function statusListPublisher (options: StatusListPublisherOptions): PublishStatusList {
+export function statusListPublisher(options: StatusListPublisherOptions): PublishStatusList {
   const signed = new Map<string, Signed>()
   const running = new Map<string, Promise<Signed | null>>()
 
@@ -66,7 +66,14 @@ export function statusListPublisher (options: StatusListPublisherOptions): Publi
     signed.delete(listId)
     if (list === null) return null
     const token = signJwt(signer, 'statuslist+jwt', await claimsOf(options, list, secondsOf(atMs)))
-    const result = { token, entityTag: `W/"${list.version}.${period}.${signer.kid}"`, version: list.version, period, keyId: signer.kid, checkedAtMs: atMs }
+    const result = {
+      token,
+      entityTag: `W/"${list.version}.${period}.${signer.kid}"`,
+      version: list.version,
+      period,
+      keyId: signer.kid,
+      checkedAtMs: atMs
+    }
     // Removed and set again: the map is in the order of signing, and what was signed longest ago goes first.
     signed.set(listId, result)
     const [oldest] = signed.keys()
@@ -74,16 +81,20 @@ export function statusListPublisher (options: StatusListPublisherOptions): Publi
     return result
   }
 
-  return async function publishStatusList (listId) {
+  return async function publishStatusList(listId) {
     const known = signed.get(listId)
     if (known !== undefined && options.clock() - known.checkedAtMs < options.freshnessMs) return known
-    const started = running.get(listId) ?? refresh(listId).finally(() => { running.delete(listId) })
+    const started =
+      running.get(listId) ??
+      refresh(listId).finally(() => {
+        running.delete(listId)
+      })
     running.set(listId, started)
     return await started
   }
 }
 
-async function claimsOf (options: StatusListPublisherOptions, list: StatusList, nowSeconds: number): Promise<object> {
+async function claimsOf(options: StatusListPublisherOptions, list: StatusList, nowSeconds: number): Promise<object> {
   const compressed = await compress(list.bits, { level: 9 })
   return {
     iss: options.issuer,

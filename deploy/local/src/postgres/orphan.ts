@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The process id in the `postmaster.pid` of a data folder when that process is a server of this folder, else `null`. */
-export function runningServer (dataDirectory: string): number | null {
+/**
+ * The process id in the `postmaster.pid` of a data folder when that process is a server of this folder, else `null`.
+ */
+export function runningServer(dataDirectory: string): number | null {
   const file = join(dataDirectory, 'postmaster.pid')
   if (!existsSync(file)) return null
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
@@ -13,12 +15,12 @@ export function runningServer (dataDirectory: string): number | null {
  * Stops a server that was left behind by a launcher that was killed; resolves when it has ended.
  * The signal is SIGINT, PostgreSQL's "fast shutdown": clients are disconnected, the data is consistent.
  */
-export async function stopServer (pid: number, dataDirectory: string): Promise<void> {
+export async function stopServer(pid: number, dataDirectory: string): Promise<void> {
   process.kill(pid, 'SIGINT')
   while (runningServer(dataDirectory) === pid) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
-function commandLine (pid: number): string {
+function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   } catch {

@@ -1,5 +1,5 @@
-// npm run walkthrough [-- --directory DIR]: every flow as a readable transcript, against the running stack of that folder,
-// or against one that is started for it and stopped afterwards.
+// npm run walkthrough [-- --directory DIR]: every flow as a readable transcript, against the running stack of that
+// folder, or against one that is started for it and stopped afterwards.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { request } from 'undici'
@@ -11,7 +11,7 @@ import { readStack, runFlows } from './run-flows.ts'
 import { WalkthroughError } from './transcript.ts'
 
 const running = join(parseOptions(process.argv.slice(2)).directory, 'local.json')
-const own = existsSync(running) && await answers(readStack(running)) ? null : await startOwnStack()
+const own = existsSync(running) && (await answers(readStack(running))) ? null : await startOwnStack()
 try {
   await runFlows(readStack(own?.localJson ?? running), flows, console.log)
   console.log(`\nAll ${flows.length} flows went as described.`)
@@ -24,7 +24,7 @@ try {
 }
 
 /** Whether the stack of these facts still runs: a launcher that was killed leaves its file behind. */
-async function answers (stack: Stack): Promise<boolean> {
+async function answers(stack: Stack): Promise<boolean> {
   try {
     const { body, statusCode } = await request(`${stack.operations['reference-gateway'] ?? ''}/health/ready`)
     await body.dump()

@@ -29,17 +29,41 @@ const STARTING_BLOCKS = 20
  * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
  * @throws {Error} with the launcher's output when it does not get ready
  */
-export async function startOwnStack (options: { readonly directory?: string, readonly portBase?: number, readonly args?: readonly string[], readonly environment?: NodeJS.ProcessEnv } = {}): Promise<OwnStack> {
+export async function startOwnStack(
+  options: {
+    readonly directory?: string
+    readonly portBase?: number
+    readonly args?: readonly string[]
+    readonly environment?: NodeJS.ProcessEnv
+  } = {}
+): Promise<OwnStack> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-stack-'))
-  const portBase = options.portBase ?? await freePortBase()
-  const args = ['--conditions=@sallyport/source', LAUNCHER, '--port-base', String(portBase), '--directory', directory, ...options.args ?? []]
-  const launcher = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: options.environment ?? process.env })
+  const portBase = options.portBase ?? (await freePortBase())
+  const args = [
+    '--conditions=@sallyport/source',
+    LAUNCHER,
+    '--port-base',
+    String(portBase),
+    '--directory',
+    directory,
+    ...(options.args ?? [])
+  ]
+  const launcher = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.environment ?? process.env
+  })
   let output = ''
-  for (const stream of [launcher.stdout, launcher.stderr]) stream.on('data', chunk => { output += String(chunk) })
+  for (const stream of [launcher.stdout, launcher.stderr]) {
+    stream.on('data', chunk => {
+      output += String(chunk)
+    })
+  }
   const ended = once(launcher, 'exit').then(([code]) => code as number | null)
   const localJson = join(directory, 'local.json')
   let over = false
-  void ended.then(() => { over = true })
+  void ended.then(() => {
+    over = true
+  })
   // The file alone may be one that a killed launcher left behind.
   while (!output.includes(READY) || !existsSync(localJson)) {
     if (over) throw new Error(`the stack did not start:\n${output}`)
@@ -60,16 +84,18 @@ export async function startOwnStack (options: { readonly directory?: string, rea
 }
 
 /** A port base whose ports are free now. */
-export async function freePortBase (): Promise<number> {
+export async function freePortBase(): Promise<number> {
   for (let block = 0; block < STARTING_BLOCKS; block++) {
     const base = 20_000 + Math.floor(Math.random() * 100) * 200
-    const free = await Promise.all([0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isFree(base + offset)))
+    const free = await Promise.all(
+      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isFree(base + offset))
+    )
     if (free.every(Boolean)) return base
   }
   throw new Error('there are no free ports')
 }
 
-async function isFree (port: number): Promise<boolean> {
+async function isFree(port: number): Promise<boolean> {
   const probe = createServer()
   try {
     probe.listen(port, '127.0.0.1')

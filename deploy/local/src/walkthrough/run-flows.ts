@@ -4,7 +4,7 @@ import type { Flow, Stack } from './flow.ts'
 import { Transcript } from './transcript.ts'
 
 /** Reads the facts of a running stack. */
-export function readStack (localJson: string): Stack {
+export function readStack(localJson: string): Stack {
   return JSON.parse(readFileSync(localJson, 'utf8')) as Stack
 }
 
@@ -13,7 +13,7 @@ export function readStack (localJson: string): Stack {
  * @param write gets each line of the transcript
  * @throws {WalkthroughError} what did not hold, after the transcript up to there
  */
-export async function runFlows (stack: Stack, flows: readonly Flow[], write: (line: string) => void): Promise<void> {
+export async function runFlows(stack: Stack, flows: readonly Flow[], write: (line: string) => void): Promise<void> {
   const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
   const transcript = new Transcript(agent, write)
   try {

@@ -33,23 +33,23 @@ export class Transcript {
   readonly #dispatcher: Dispatcher
   readonly #write: (line: string) => void
 
-  constructor (dispatcher: Dispatcher, write: (line: string) => void) {
+  constructor(dispatcher: Dispatcher, write: (line: string) => void) {
     this.#dispatcher = dispatcher
     this.#write = write
   }
 
   /** A heading. */
-  heading (text: string): void {
+  heading(text: string): void {
     this.#write(`\n== ${text} ${'='.repeat(Math.max(3, 100 - text.length))}`)
   }
 
   /** What the lines around it show. */
-  note (text: string): void {
+  note(text: string): void {
     this.#write(`   ${text}`)
   }
 
   /** Sends a request and writes it down with its answer. */
-  async call (call: Call): Promise<Answer> {
+  async call(call: Call): Promise<Answer> {
     const method = call.method ?? 'GET'
     const headers = { ...call.headers, ...contentType(call) }
     this.#write(`\n> ${method} ${call.url}`)
@@ -58,7 +58,11 @@ export class Transcript {
     if (call.form !== undefined) this.#write(`> ${shown(call.form)}`)
     const response = await request(call.url, { method, headers, body: bodyOf(call), dispatcher: this.#dispatcher })
     const text = await response.body.text()
-    const answer = { status: response.statusCode, headers: response.headers, body: parse(text, response.headers['content-type']) }
+    const answer = {
+      status: response.statusCode,
+      headers: response.headers,
+      body: parse(text, response.headers['content-type'])
+    }
     this.#write(`< ${answer.status}`)
     for (const name of SHOWN_RESPONSE_HEADERS) {
       for (const value of [answer.headers[name] ?? []].flat()) this.#write(`< ${name}: ${shortenHeader(name, value)}`)
@@ -68,34 +72,39 @@ export class Transcript {
   }
 
   /** Checks what the flow promises, and says so. */
-  check (holds: boolean, what: string): void {
+  check(holds: boolean, what: string): void {
     if (!holds) throw new WalkthroughError(`does not hold: ${what}`)
     this.#write(`   ✓ ${what}`)
   }
 }
 
-function contentType (call: Call): Record<string, string> {
+function contentType(call: Call): Record<string, string> {
   if (call.json !== undefined) return { 'content-type': 'application/json' }
   return call.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
 }
 
-function bodyOf (call: Call): string | null {
+function bodyOf(call: Call): string | null {
   if (call.json !== undefined) return JSON.stringify(call.json)
   return call.form === undefined ? null : new URLSearchParams(call.form).toString()
 }
 
-function parse (text: string, type: string | string[] | undefined): unknown {
+function parse(text: string, type: string | string[] | undefined): unknown {
   if (text === '') return null
   return String(type).includes('json') ? JSON.parse(text) : text
 }
 
-function shortenHeader (name: string, value: string): string {
-  return /^(authorization|cookie|set-cookie)$/.test(name) ? value.replace(/((?:Basic|Bearer) |=)([\w+/=.~-]{16})[\w+/=.~-]+/g, '$1$2…') : value
+function shortenHeader(name: string, value: string): string {
+  return /^(authorization|cookie|set-cookie)$/.test(name)
+    ? value.replace(/((?:Basic|Bearer) |=)([\w+/=.~-]{16})[\w+/=.~-]+/g, '$1$2…')
+    : value
 }
 
-function shown (body: unknown): string {
-  const text = typeof body === 'string'
-    ? body
-    : JSON.stringify(body, (name, value) => SECRET_MEMBERS.test(name) && typeof value === 'string' ? `${value.slice(0, 12)}…` : value as unknown)
+function shown(body: unknown): string {
+  const text =
+    typeof body === 'string'
+      ? body
+      : JSON.stringify(body, (name, value) =>
+          SECRET_MEMBERS.test(name) && typeof value === 'string' ? `${value.slice(0, 12)}…` : (value as unknown)
+        )
   return text.length > 700 ? `${text.slice(0, 700)}… (${text.length} characters)` : text
 }

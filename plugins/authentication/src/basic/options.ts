@@ -10,10 +10,9 @@ export interface BasicOptions {
   /** Scope to ask for. Default: what the server grants. */
   readonly scope?: string
   /**
-   * Whether browsers get the Basic challenge, which makes them show a dialog of their own and keep the password until they
-   * are closed. Default false. A browser is told by its `Sec-Fetch-*` headers or `Origin`; clients without them are
-   * always
-   * offered it.
+   * Whether browsers get the Basic challenge, which makes them show a dialog of their own and keep the password until
+   * they are closed. Default false. A browser is told by its `Sec-Fetch-*` headers or `Origin`; clients without them
+   * are always offered it.
    */
   readonly browserChallenge?: boolean
   /**
@@ -24,7 +23,10 @@ export interface BasicOptions {
   readonly origins?: readonly string[]
   /** A token is refreshed this long before it expires, and no sooner than in the last third of its life. Default 30. */
   readonly refreshAheadSeconds?: number
-  /** Credentials whose tokens are kept; past it the least recently used is dropped and its refresh token revoked. Default 10 000. */
+  /**
+   * Credentials whose tokens are kept; past it the least recently used is dropped and its refresh token revoked.
+   * Default 10 000.
+   */
   readonly maxCredentials?: number
   /** How long a rejected credential is refused without asking the server again. Default 5000; 0 asks each time. */
   readonly rejectedTtlMs?: number
@@ -46,7 +48,7 @@ export interface ResolvedBasicOptions extends Required<Omit<BasicOptions, 'scope
 const REALM = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,200}$/
 
 /** Fills in the defaults. */
-export function resolveBasicOptions (options: BasicOptions): ResolvedBasicOptions {
+export function resolveBasicOptions(options: BasicOptions): ResolvedBasicOptions {
   return Object.freeze({
     tokenClient: options.tokenClient,
     realm: options.realm ?? 'sallyport',
@@ -63,11 +65,15 @@ export function resolveBasicOptions (options: BasicOptions): ResolvedBasicOption
 }
 
 /** Every mistake in the options, in words for the operator. */
-export function basicOptionMistakes (options: ResolvedBasicOptions): string[] {
+export function basicOptionMistakes(options: ResolvedBasicOptions): string[] {
   const mistakes: string[] = [...originMistakes('basic.origins', options.origins)]
-  if (!REALM.test(options.realm)) mistakes.push('basic.realm must be 1 to 200 printable ASCII characters without " and \\')
+  if (!REALM.test(options.realm)) {
+    mistakes.push('basic.realm must be 1 to 200 printable ASCII characters without " and \\')
+  }
   for (const name of ['maxCredentials', 'maxRejected'] as const) {
-    if (!Number.isSafeInteger(options[name]) || options[name] < 1) mistakes.push(`basic.${name} must be a positive integer`)
+    if (!Number.isSafeInteger(options[name]) || options[name] < 1) {
+      mistakes.push(`basic.${name} must be a positive integer`)
+    }
   }
   for (const name of ['refreshAheadSeconds', 'rejectedTtlMs', 'drainTimeoutMs'] as const) {
     if (!Number.isFinite(options[name]) || options[name] < 0) mistakes.push(`basic.${name} must be a number from 0`)

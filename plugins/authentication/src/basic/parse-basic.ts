@@ -17,16 +17,16 @@ const MAX_PASSWORD = 1024
 /**
  * A parser over `@fastify/basic-auth`, registered in a scope of its own so that the app may register that plugin too.
  *
- * What `@fastify/basic-auth` leaves open is decided here: bytes that are not UTF-8 are refused (decoded leniently, different
- * passwords would become equal), and so are empty or overlong parts, which no authorization server accepts.
+ * What `@fastify/basic-auth` leaves open is decided here: bytes that are not UTF-8 are refused (decoded leniently,
+ * different passwords would become equal), and so are empty or overlong parts, which no authorization server accepts.
  * @see RFC 7617 §2, §2.1
  */
-export async function createBasicParser (fastify: FastifyInstance): Promise<ParseBasic> {
+export async function createBasicParser(fastify: FastifyInstance): Promise<ParseBasic> {
   const found = new WeakMap<FastifyRequest, BasicCredential>()
   let parse: FastifyInstance['basicAuth'] | null = null
-  await fastify.register(async function basicParsing (scope) {
+  await fastify.register(async function basicParsing(scope) {
     await scope.register(basicAuth, {
-      validate (username, password, request, _reply, done) {
+      validate(username, password, request, _reply, done) {
         found.set(request, { username, password })
         done()
       }
@@ -34,19 +34,23 @@ export async function createBasicParser (fastify: FastifyInstance): Promise<Pars
     parse = scope.basicAuth
   })
 
-  return async function parseBasic (request, reply) {
+  return async function parseBasic(request, reply) {
     if (!isUtf8(bytesOf(request.headers.authorization))) return null
-    await new Promise<void>(resolve => { void parse?.call(fastify, request, reply, () => { resolve() }) })
+    await new Promise<void>(resolve => {
+      void parse?.call(fastify, request, reply, () => {
+        resolve()
+      })
+    })
     const credential = found.get(request)
     return credential !== undefined && isAcceptable(credential) ? credential : null
   }
 }
 
 /** The decoded token68 of the header. */
-function bytesOf (header: string | undefined): Buffer {
+function bytesOf(header: string | undefined): Buffer {
   return Buffer.from(header?.slice('basic '.length) ?? '', 'base64')
 }
 
-function isAcceptable ({ username, password }: BasicCredential): boolean {
+function isAcceptable({ username, password }: BasicCredential): boolean {
   return username !== '' && password !== '' && username.length <= MAX_USERNAME && password.length <= MAX_PASSWORD
 }

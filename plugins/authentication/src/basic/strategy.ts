@@ -13,8 +13,8 @@ import { createBasicParser } from './parse-basic.ts'
 const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
 
 /**
- * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and to
- * no service ever.
+ * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and
+ * to no service ever.
  *
  * A browser that remembers a password sends it with requests of any site's page, like a cookie. So what changes
  * something is
@@ -26,17 +26,24 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
  * @param verifier verifies the tokens that the server issues
  * @see RFC 7617
  */
-export async function createBasicStrategy (fastify: FastifyInstance, options: BasicOptions, verifier: TokenVerifier): Promise<Strategy> {
+export async function createBasicStrategy(
+  fastify: FastifyInstance,
+  options: BasicOptions,
+  verifier: TokenVerifier
+): Promise<Strategy> {
   const resolved = resolveBasicOptions(options)
   const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
   const tokens = createCredentialTokens(resolved, verifier)
 
-  fastify.addHook('onClose', async function revokeHeldTokens () { await tokens.drain() })
+  fastify.addHook('onClose', async function revokeHeldTokens() {
+    await tokens.drain()
+  })
 
-  const challengeFor = (request: FastifyRequest): string | null => resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
+  const challengeFor = (request: FastifyRequest): string | null =>
+    resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
 
-  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
+  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
     const { method, headers } = request
     if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(resolved.origins, request))) {
@@ -61,21 +68,26 @@ export async function createBasicStrategy (fastify: FastifyInstance, options: Ba
     }
   }
 
-  function refused (
-    request: FastifyRequest, error: FastifyError, reason: string
+  function refused(
+    request: FastifyRequest,
+    error: FastifyError,
+    reason: string
   ): Extract<StrategyResult, { kind: 'refused' }> {
     const shown = challengeFor(request)
-    return { kind: 'refused', error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) }) }
+    return {
+      kind: 'refused',
+      error: Object.assign(error, { reason, ...(shown === null ? {} : { headers: { 'www-authenticate': shown } }) })
+    }
   }
 
   return { name: 'basic', challenge, challengeFor, authenticate }
 }
 
-function nullIfRejected (error: unknown): null {
+function nullIfRejected(error: unknown): null {
   if (isRejection(error)) return null
   throw error
 }
 
-function isRejection (error: unknown): boolean {
+function isRejection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
 }

@@ -23,10 +23,10 @@ export type CheckProof = (request: ProvenRequest) => Promise<void>
  * Makes the check of proofs at a resource server. A proof counts as used only when everything else about it is right.
  * @see RFC 9449 §4.3, §7.1
  */
-export function createProofCheck (options: DpopOptions, clock: () => number): CheckProof {
+export function createProofCheck(options: DpopOptions, clock: () => number): CheckProof {
   const { origin, nonces } = options
   const replays = options.replays ?? rememberedProofs(options.maxRemembered ?? 50_000, clock)
-  return async function checkProof ({ header, method, path, accessToken, thumbprint }) {
+  return async function checkProof({ header, method, path, accessToken, thumbprint }) {
     // Joined and not resolved: a path that begins with two slashes must not name another host.
     const url = `${origin}${path}`
     const result = verifyDpopProof(header, { ...options, method, url, nowSeconds: clock() / 1000, accessToken })
@@ -35,6 +35,6 @@ export function createProofCheck (options: DpopOptions, clock: () => number): Ch
     if (proof.thumbprint !== thumbprint) throw new InvalidProofError('proof-key-mismatch')
     if (nonces !== undefined && !nonces.isFresh(proof.nonce)) throw new InvalidProofError('proof-nonce-required')
     const id = createHash('sha256').update(`${proof.thumbprint}.${proof.jti}`).digest('base64url')
-    if (!await replays.record(id, proof.usableUntilMs)) throw new InvalidProofError('proof-replayed')
+    if (!(await replays.record(id, proof.usableUntilMs))) throw new InvalidProofError('proof-replayed')
   }
 }

@@ -29,7 +29,7 @@ const CLOCK_TOLERANCE_MS = 5000
  * @throws {RangeError} without a key
  * @see RFC 9449 §8
  */
-export function createDpopNonces ({ keys, lifetimeSeconds = 300, clock = Date.now }: DpopNonceOptions): DpopNonces {
+export function createDpopNonces({ keys, lifetimeSeconds = 300, clock = Date.now }: DpopNonceOptions): DpopNonces {
   const macKeys = keys.map(key => createSecretKey(key))
   const [newest] = macKeys
   if (newest === undefined) throw new RangeError('nonces need a key')
@@ -50,6 +50,6 @@ export function createDpopNonces ({ keys, lifetimeSeconds = 300, clock = Date.no
   }
 }
 
-function tagOf (key: KeyObject, time: Buffer): Buffer {
+function tagOf(key: KeyObject, time: Buffer): Buffer {
   return createHmac('sha256', key).update('dpop-nonce').update(time).digest().subarray(0, TAG_BYTES)
 }

@@ -14,7 +14,10 @@ export interface ProofReplays {
 
 /** How DPoP-bound tokens are accepted. */
 export interface DpopOptions {
-  /** Scheme and authority under which callers know this service, such as `https://api.example`; never taken from the request. */
+  /**
+   * Scheme and authority under which callers know this service, such as `https://api.example`; never taken from the
+   * request.
+   */
   readonly origin: string
   /** Default ES256, EdDSA, RS256, PS256. */
   readonly algorithms?: readonly string[]
@@ -26,20 +29,33 @@ export interface DpopOptions {
   readonly nonces?: DpopNonces
   /** Default: the memory of this process. Several instances behind one origin need a store that they share. */
   readonly replays?: ProofReplays
-  /** How many proofs the process remembers; past it the one used longest ago is forgotten before its time. Default 50 000. */
+  /**
+   * How many proofs the process remembers; past it the one used longest ago is forgotten before its time. Default 50
+   * 000.
+   */
   readonly maxRemembered?: number
 }
 
 /** Every mistake in the options, as one phrase each. */
-export function dpopOptionMistakes (options: DpopOptions): string[] {
+export function dpopOptionMistakes(options: DpopOptions): string[] {
   const mistakes: string[] = []
   const origin = isSecureUrl(options.origin) ? URL.parse(options.origin)?.origin : null
-  if (origin !== options.origin) mistakes.push('dpop origin must be scheme and authority of an https URL (http only on loopback), without a slash at the end')
+  if (origin !== options.origin) {
+    mistakes.push(
+      'dpop origin must be scheme and authority of an https URL (http only on loopback), without a slash at the end'
+    )
+  }
   const algorithms = options.algorithms ?? ASYMMETRIC_ALGORITHMS
-  if (algorithms.length === 0 || !algorithms.every(name => ASYMMETRIC_ALGORITHMS.includes(name))) mistakes.push('dpop algorithms must be asymmetric ones that are known here')
+  if (algorithms.length === 0 || !algorithms.every(name => ASYMMETRIC_ALGORITHMS.includes(name))) {
+    mistakes.push('dpop algorithms must be asymmetric ones that are known here')
+  }
   const { maxAgeSeconds = 60, clockToleranceSeconds = 5, maxRemembered = 1 } = options
   if (!(maxAgeSeconds >= 1 && maxAgeSeconds <= 300)) mistakes.push('dpop maxAgeSeconds must be from 1 to 300')
-  if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= 60)) mistakes.push('dpop clockToleranceSeconds must be from 0 to 60')
-  if (!(Number.isSafeInteger(maxRemembered) && maxRemembered >= 1)) mistakes.push('dpop maxRemembered must be at least 1')
+  if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= 60)) {
+    mistakes.push('dpop clockToleranceSeconds must be from 0 to 60')
+  }
+  if (!(Number.isSafeInteger(maxRemembered) && maxRemembered >= 1)) {
+    mistakes.push('dpop maxRemembered must be at least 1')
+  }
   return mistakes
 }

@@ -2,12 +2,12 @@ import { LRUCache } from 'lru-cache'
 import type { ProofReplays } from './options.ts'
 
 /**
- * Remembers used proofs in this process. Bounded, because each is of a caller's choice; only requests with a valid token
- * and the right key get as far as this, so filling it takes a caller who is known.
+ * Remembers used proofs in this process. Bounded, because each is of a caller's choice; only requests with a valid
+ * token and the right key get as far as this, so filling it takes a caller who is known.
  * @param max how many
  * @see RFC 9449 §11.1
  */
-export function rememberedProofs (max: number, clock: () => number): ProofReplays {
+export function rememberedProofs(max: number, clock: () => number): ProofReplays {
   const used = new LRUCache<string, number>({ max })
   return {
     record: async (id, expiresAtMs) => {

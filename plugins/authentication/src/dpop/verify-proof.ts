@@ -8,7 +8,10 @@ import { DEFAULT_ALGORITHMS, isSignedBy } from '../tokens/check-signature.ts'
 export interface DpopExpectations {
   /** HTTP method of the request, as received. */
   readonly method: string
-  /** Absolute URL of the request as its sender knows it, from configuration and never from a header; its query is not compared. */
+  /**
+   * Absolute URL of the request as its sender knows it, from configuration and never from a header; its query is not
+   * compared.
+   */
   readonly url: string
   readonly nowSeconds: number
   /** Default ES256, EdDSA, RS256, PS256. */
@@ -33,12 +36,23 @@ export interface DpopProof {
 
 /** Why a proof was refused: the stable reasons of the security event. */
 export type DpopProofReason =
-  | 'proof-malformed' | 'proof-type-mismatch' | 'proof-algorithm-not-allowed' | 'proof-key-invalid' | 'proof-signature-invalid'
-  | 'proof-method-mismatch' | 'proof-url-mismatch' | 'proof-expired' | 'proof-id-invalid' | 'proof-token-mismatch'
-  | 'proof-nonce-required' | 'proof-key-mismatch' | 'proof-replayed'
+  | 'proof-malformed'
+  | 'proof-type-mismatch'
+  | 'proof-algorithm-not-allowed'
+  | 'proof-key-invalid'
+  | 'proof-signature-invalid'
+  | 'proof-method-mismatch'
+  | 'proof-url-mismatch'
+  | 'proof-expired'
+  | 'proof-id-invalid'
+  | 'proof-token-mismatch'
+  | 'proof-nonce-required'
+  | 'proof-key-mismatch'
+  | 'proof-replayed'
 
 /** A verified proof, or why it is none. */
-export type DpopProofResult = { readonly kind: 'valid', readonly proof: DpopProof } | { readonly kind: 'invalid', readonly reason: DpopProofReason }
+export type DpopProofResult =
+  { readonly kind: 'valid'; readonly proof: DpopProof } | { readonly kind: 'invalid'; readonly reason: DpopProofReason }
 
 const LONGEST_PROOF = 8192
 const LONGEST_ID = 256
@@ -47,7 +61,9 @@ const DEFAULT_TOLERANCE_SECONDS = 5
 
 /** The members of a public key that its thumbprint is made of, in order. @see RFC 7638 §3.2, RFC 8037 §2 */
 const THUMBPRINT_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
-  ['EC', ['crv', 'kty', 'x', 'y']], ['OKP', ['crv', 'kty', 'x']], ['RSA', ['e', 'kty', 'n']]
+  ['EC', ['crv', 'kty', 'x', 'y']],
+  ['OKP', ['crv', 'kty', 'x']],
+  ['RSA', ['e', 'kty', 'n']]
 ])
 
 /**
@@ -56,12 +72,17 @@ const THUMBPRINT_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
  * @param header the `DPoP` header as received; Node joins two into one that is no proof
  * @see RFC 9449 §4.3
  */
-export function verifyDpopProof (header: string | readonly string[] | undefined, expected: DpopExpectations): DpopProofResult {
+export function verifyDpopProof(
+  header: string | readonly string[] | undefined,
+  expected: DpopExpectations
+): DpopProofResult {
   const jws = typeof header === 'string' && header.length <= LONGEST_PROOF ? parseCompactJws(header) : null
   if (typeof header !== 'string' || jws === null) return invalid('proof-malformed')
   if (member(jws.header, 'typ') !== 'dpop+jwt') return invalid('proof-type-mismatch')
   const algorithm = member(jws.header, 'alg')
-  if (typeof algorithm !== 'string' || !(expected.algorithms ?? DEFAULT_ALGORITHMS).includes(algorithm)) return invalid('proof-algorithm-not-allowed')
+  if (typeof algorithm !== 'string' || !(expected.algorithms ?? DEFAULT_ALGORITHMS).includes(algorithm)) {
+    return invalid('proof-algorithm-not-allowed')
+  }
   const jwk = member(jws.header, 'jwk')
   const key = isJsonObject(jwk) ? importPublicJwk(jwk, algorithm) : null
   if (key === null) return invalid('proof-key-invalid')
@@ -69,8 +90,13 @@ export function verifyDpopProof (header: string | readonly string[] | undefined,
   return verifyClaims(jws.payload, key, expected)
 }
 
-function verifyClaims (claims: CompactJws['payload'], key: KeyObject, expected: DpopExpectations): DpopProofResult {
-  const { maxAgeSeconds = DEFAULT_MAX_AGE_SECONDS, clockToleranceSeconds = DEFAULT_TOLERANCE_SECONDS, nowSeconds, accessToken } = expected
+function verifyClaims(claims: CompactJws['payload'], key: KeyObject, expected: DpopExpectations): DpopProofResult {
+  const {
+    maxAgeSeconds = DEFAULT_MAX_AGE_SECONDS,
+    clockToleranceSeconds = DEFAULT_TOLERANCE_SECONDS,
+    nowSeconds,
+    accessToken
+  } = expected
   if (member(claims, 'htm') !== expected.method) return invalid('proof-method-mismatch')
   const url = comparableUrl(member(claims, 'htu'))
   if (url === null || url !== comparableUrl(expected.url)) return invalid('proof-url-mismatch')
@@ -80,23 +106,40 @@ function verifyClaims (claims: CompactJws['payload'], key: KeyObject, expected: 
   if (!(nowSeconds < usableUntilSeconds)) return invalid('proof-expired')
   const jti = member(claims, 'jti')
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) return invalid('proof-id-invalid')
-  if (accessToken !== undefined && member(claims, 'ath') !== createHash('sha256').update(accessToken).digest('base64url')) return invalid('proof-token-mismatch')
+  if (
+    accessToken !== undefined &&
+    member(claims, 'ath') !== createHash('sha256').update(accessToken).digest('base64url')
+  ) {
+    return invalid('proof-token-mismatch')
+  }
   const nonce = member(claims, 'nonce')
-  return { kind: 'valid', proof: { thumbprint: thumbprintOf(key), jti, nonce: typeof nonce === 'string' ? nonce : null, usableUntilMs: usableUntilSeconds * 1000 } }
+  return {
+    kind: 'valid',
+    proof: {
+      thumbprint: thumbprintOf(key),
+      jti,
+      nonce: typeof nonce === 'string' ? nonce : null,
+      usableUntilMs: usableUntilSeconds * 1000
+    }
+  }
 }
 
 const invalid = (reason: DpopProofReason): DpopProofResult => ({ kind: 'invalid', reason })
 
-/** A URL without query and fragment, in its normal form. @see RFC 9449 §4.3: syntax-based and scheme-based normalization */
-function comparableUrl (value: unknown): string | null {
+/**
+ * A URL without query and fragment, in its normal form. @see RFC 9449 §4.3: syntax-based and scheme-based normalization
+ */
+function comparableUrl(value: unknown): string | null {
   if (typeof value !== 'string') return null
   const url = URL.parse(value)
   return url === null || url.username !== '' || url.password !== '' ? null : `${url.origin}${url.pathname}`
 }
 
 /** Made from the imported key, so that one key has one thumbprint however its JWK was written. */
-function thumbprintOf (key: KeyObject): string {
+function thumbprintOf(key: KeyObject): string {
   const jwk = key.export({ format: 'jwk' })
   const members = (THUMBPRINT_MEMBERS.get(jwk.kty) ?? []).map(name => [name, jwk[name]])
-  return createHash('sha256').update(JSON.stringify(Object.fromEntries(members))).digest('base64url')
+  return createHash('sha256')
+    .update(JSON.stringify(Object.fromEntries(members)))
+    .digest('base64url')
 }

@@ -1,6 +1,8 @@
 import { CookieTooLargeError } from '../errors.ts'
 
-/** Browsers keep a cookie whose name and value have at most so many bytes together. @see draft-ietf-httpbis-rfc6265bis */
+/**
+ * Browsers keep a cookie whose name and value have at most so many bytes together. @see draft-ietf-httpbis-rfc6265bis
+ */
 const MAX_COOKIE_BYTES = 4096
 /** More would not fit into the header that Node accepts. */
 const MAX_CHUNKS = 4
@@ -16,16 +18,19 @@ export interface NamedValue {
  * @param value ASCII
  * @throws {CookieTooLargeError} `SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE`
  */
-export function splitCookie (name: string, value: string): readonly NamedValue[] {
+export function splitCookie(name: string, value: string): readonly NamedValue[] {
   if (name.length + value.length <= MAX_COOKIE_BYTES) return [{ name, value }]
   const size = MAX_COOKIE_BYTES - name.length - 2
   const count = Math.ceil(value.length / size)
   if (count > MAX_CHUNKS) throw new CookieTooLargeError(name, value.length, size * MAX_CHUNKS)
-  return Array.from({ length: count }, (_, index) => ({ name: `${name}.${index}`, value: value.slice(index * size, (index + 1) * size) }))
+  return Array.from({ length: count }, (_, index) => ({
+    name: `${name}.${index}`,
+    value: value.slice(index * size, (index + 1) * size)
+  }))
 }
 
 /** Every name under which a cookie may come. */
-export function chunkNames (name: string): readonly string[] {
+export function chunkNames(name: string): readonly string[] {
   return [name, ...Array.from({ length: MAX_CHUNKS }, (_, index) => `${name}.${index}`)]
 }
 
@@ -33,7 +38,7 @@ export function chunkNames (name: string): readonly string[] {
  * Puts a cookie together again.
  * @returns `null` when it was not sent, `undefined` when its parts do not make one (a gap, or both forms at once)
  */
-export function joinCookie (name: string, sent: ReadonlyMap<string, string>): string | null | undefined {
+export function joinCookie(name: string, sent: ReadonlyMap<string, string>): string | null | undefined {
   const [whole, ...chunks] = chunkNames(name).map(part => sent.get(part))
   const count = chunks.findIndex(chunk => chunk === undefined)
   const present = count === -1 ? chunks : chunks.slice(0, count)

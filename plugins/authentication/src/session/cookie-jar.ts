@@ -20,12 +20,12 @@ export type SessionCookies =
   /** The access token of one session and the refresh token of another. */
   | { readonly kind: 'mismatched' }
   | {
-    readonly kind: 'tokens'
-    readonly accessToken: string | null
-    readonly refreshToken: string | null
-    /** What the cookies of one session have in common. */
-    readonly pairingId: string
-  }
+      readonly kind: 'tokens'
+      readonly accessToken: string | null
+      readonly refreshToken: string | null
+      /** What the cookies of one session have in common. */
+      readonly pairingId: string
+    }
 
 /** A change to the browser's cookies. */
 export interface CookieChanges {
@@ -34,7 +34,10 @@ export interface CookieChanges {
   readonly attributes: Readonly<CookieSerializeOptions>
 }
 
-interface PairedToken { readonly pairingId: string, readonly token: string }
+interface PairedToken {
+  readonly pairingId: string
+  readonly token: string
+}
 
 /** Reads and writes the session cookies; plain values in and out. */
 export interface CookieJar {
@@ -55,21 +58,23 @@ const PAIRING_BYTES = 16
 const PAIRING_LENGTH = 22
 
 /** A pairing id for a new session. */
-export function randomPairingId (): string {
+export function randomPairingId(): string {
   return randomBytes(PAIRING_BYTES).toString('base64url')
 }
 
 /** Makes the jar of these options. */
-export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
+export function createCookieJar(options: ResolvedSessionOptions): CookieJar {
   const sealer = createSealer(options.keys)
   const prefix = options.insecureLoopback ? '' : '__Host-'
   const accessName = `${prefix}sallyport-access`
   const refreshName = `${prefix}sallyport-refresh`
   const names = new Set([...chunkNames(accessName), ...chunkNames(refreshName)])
   const base = { path: '/', httpOnly: true, secure: !options.insecureLoopback, sameSite: options.sameSite } as const
-  const attributes = Object.freeze(options.cookieMaxAgeSeconds === null ? base : { ...base, maxAge: options.cookieMaxAgeSeconds })
+  const attributes = Object.freeze(
+    options.cookieMaxAgeSeconds === null ? base : { ...base, maxAge: options.cookieMaxAgeSeconds }
+  )
 
-  function read (header: string | undefined): SessionCookies {
+  function read(header: string | undefined): SessionCookies {
     const sent = parse(header, names)
     if (sent === 'duplicated') return { kind: 'duplicated' }
     if (sent.size === 0) return { kind: 'none' }
@@ -82,8 +87,10 @@ export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
     return { kind: 'tokens', accessToken: access?.token ?? null, refreshToken: refresh?.token ?? null, pairingId }
   }
 
-  function openCookie (
-    name: string, purpose: string, sent: ReadonlyMap<string, string>
+  function openCookie(
+    name: string,
+    purpose: string,
+    sent: ReadonlyMap<string, string>
   ): PairedToken | null | undefined {
     const sealed = joinCookie(name, sent)
     if (sealed === null || sealed === undefined) return sealed
@@ -91,25 +98,28 @@ export function createCookieJar (options: ResolvedSessionOptions): CookieJar {
     return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
   }
 
-  function seal ({ accessToken, refreshToken }: SessionTokens, pairingId: string): readonly NamedValue[] {
+  function seal({ accessToken, refreshToken }: SessionTokens, pairingId: string): readonly NamedValue[] {
     const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, pairingId + accessToken))
     if (refreshToken === null) return access
     return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, pairingId + refreshToken))]
   }
 
-  function replace (sealed: readonly NamedValue[], header: string | undefined): CookieChanges {
+  function replace(sealed: readonly NamedValue[], header: string | undefined): CookieChanges {
     const written = new Set(sealed.map(({ name }) => name))
     return { set: sealed, clear: presented(header, names).filter(name => !written.has(name)), attributes }
   }
 
-  const clear = (header: string | undefined): CookieChanges =>
-    ({ set: [], clear: [...new Set([accessName, refreshName, ...presented(header, names)])], attributes: base })
+  const clear = (header: string | undefined): CookieChanges => ({
+    set: [],
+    clear: [...new Set([accessName, refreshName, ...presented(header, names)])],
+    attributes: base
+  })
 
   return { read, seal, replace, clear }
 }
 
 /** Our cookies among those sent. Nothing is unquoted or decoded: what we write needs neither. */
-function parse (header: string | undefined, names: ReadonlySet<string>): ReadonlyMap<string, string> | 'duplicated' {
+function parse(header: string | undefined, names: ReadonlySet<string>): ReadonlyMap<string, string> | 'duplicated' {
   const sent = new Map<string, string>()
   for (const { name, value } of pairs(header)) {
     if (!names.has(name)) continue
@@ -119,13 +129,21 @@ function parse (header: string | undefined, names: ReadonlySet<string>): Readonl
   return sent
 }
 
-function presented (header: string | undefined, names: ReadonlySet<string>): string[] {
-  return [...new Set(pairs(header).map(({ name }) => name).filter(name => names.has(name)))]
+function presented(header: string | undefined, names: ReadonlySet<string>): string[] {
+  return [
+    ...new Set(
+      pairs(header)
+        .map(({ name }) => name)
+        .filter(name => names.has(name))
+    )
+  ]
 }
 
-function pairs (header: string | undefined): NamedValue[] {
+function pairs(header: string | undefined): NamedValue[] {
   return (header ?? '').split(';').map(pair => {
     const equals = pair.indexOf('=')
-    return equals === -1 ? { name: '', value: '' } : { name: pair.slice(0, equals).trim(), value: pair.slice(equals + 1).trim() }
+    return equals === -1
+      ? { name: '', value: '' }
+      : { name: pair.slice(0, equals).trim(), value: pair.slice(equals + 1).trim() }
   })
 }

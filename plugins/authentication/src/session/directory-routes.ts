@@ -7,35 +7,50 @@ import { sessionParameters } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
 /** Lists and ends the caller's own sessions. Whose they are, the directory decides by the access token. */
-export function directoryRoutes (fastify: FastifyInstance, core: SessionCore, directory: SessionDirectory): void {
-  fastify.get('/sessions', { config: { access: 'authenticated', audit: 'none' } }, async function listSessions (request) {
-    return { sessions: await answered(request, token => directory.list(token)) }
-  })
+export function directoryRoutes(fastify: FastifyInstance, core: SessionCore, directory: SessionDirectory): void {
+  fastify.get(
+    '/sessions',
+    { config: { access: 'authenticated', audit: 'none' } },
+    async function listSessions(request) {
+      return { sessions: await answered(request, token => directory.list(token)) }
+    }
+  )
 
-  fastify.delete<{ Params: { sessionId: string } }>('/sessions/:sessionId', {
-    schema: { params: sessionParameters },
-    config: { access: 'authenticated', audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } } }
-  }, async function endSession (request, reply) {
-    const { sessionId } = request.params
-    if (!await answered(request, token => directory.end(token, sessionId))) throw new SessionNotFoundError()
-    core.ended.add(sessionId)
-    if (request.principal?.sessionId === sessionId) core.clearCookies(request, reply)
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
-    return await reply.code(204).send()
-  })
+  fastify.delete<{ Params: { sessionId: string } }>(
+    '/sessions/:sessionId',
+    {
+      schema: { params: sessionParameters },
+      config: {
+        access: 'authenticated',
+        audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } }
+      }
+    },
+    async function endSession(request, reply) {
+      const { sessionId } = request.params
+      if (!(await answered(request, token => directory.end(token, sessionId)))) throw new SessionNotFoundError()
+      core.ended.add(sessionId)
+      if (request.principal?.sessionId === sessionId) core.clearCookies(request, reply)
+      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
+      return await reply.code(204).send()
+    }
+  )
 
-  fastify.delete('/sessions', {
-    config: { access: 'authenticated', audit: { action: 'session.end-all' } }
-  }, async function endAllSessions (request, reply) {
-    await answered(request, token => directory.endAll(token))
-    if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
-    core.clearCookies(request, reply)
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
-    return await reply.code(204).send()
-  })
+  fastify.delete(
+    '/sessions',
+    {
+      config: { access: 'authenticated', audit: { action: 'session.end-all' } }
+    },
+    async function endAllSessions(request, reply) {
+      await answered(request, token => directory.endAll(token))
+      if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
+      core.clearCookies(request, reply)
+      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
+      return await reply.code(204).send()
+    }
+  )
 }
 
-function accessTokenOf ({ accessToken }: FastifyRequest): string {
+function accessTokenOf({ accessToken }: FastifyRequest): string {
   if (typeof accessToken !== 'string') throw new AccessTokenMissingError()
   return accessToken
 }
@@ -45,8 +60,9 @@ function accessTokenOf ({ accessToken }: FastifyRequest): string {
  * the
  * directory is 503 or 429, as everywhere.
  */
-async function answered<Result> (
-  request: FastifyRequest, ask: (accessToken: string) => Promise<Result>
+async function answered<Result>(
+  request: FastifyRequest,
+  ask: (accessToken: string) => Promise<Result>
 ): Promise<Result> {
   try {
     try {
@@ -57,6 +73,8 @@ async function answered<Result> (
       return await ask(renewed)
     }
   } catch (error) {
-    throw hasCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasCode(error, 'SALLYPORT_TOKEN_THROTTLED') ? tokenFailure(error) : error
+    throw hasCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
+      ? tokenFailure(error)
+      : error
   }
 }

@@ -2,12 +2,12 @@ import { isUtf8 } from 'node:buffer'
 import { FormInvalidError } from '../errors.ts'
 
 /**
- * Parses `application/x-www-form-urlencoded` strictly: a field that comes twice and bytes that are not UTF-8 are refused,
- * where a lenient decoder would take another password than was typed.
+ * Parses `application/x-www-form-urlencoded` strictly: a field that comes twice and bytes that are not UTF-8 are
+ * refused, where a lenient decoder would take another password than was typed.
  * @throws {FormInvalidError} `SALLYPORT_AUTHENTICATION_FORM_INVALID`
  * @see WHATWG URL, application/x-www-form-urlencoded parsing
  */
-export function parseForm (body: Buffer): Record<string, string> {
+export function parseForm(body: Buffer): Record<string, string> {
   if (!isUtf8(body)) throw new FormInvalidError()
   const fields = new Map<string, string>()
   for (const field of body.toString('utf8').split('&')) {
@@ -24,11 +24,11 @@ export function parseForm (body: Buffer): Record<string, string> {
  * replacing either would make different passwords equal.
  * @throws {FormInvalidError} `SALLYPORT_AUTHENTICATION_FORM_INVALID`
  */
-export function requireText (...values: readonly string[]): void {
+export function requireText(...values: readonly string[]): void {
   if (values.some(value => value.includes('\0') || !value.isWellFormed())) throw new FormInvalidError()
 }
 
-function decode (text: string): string {
+function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch (cause) {

@@ -19,8 +19,8 @@ export interface BodyTokens {
 }
 
 /** Makes the handler of `POST /login`. */
-export function createLogin (core: SessionCore) {
-  return async function logIn (request: FastifyRequest<{ Body: LoginBody }>, reply: FastifyReply) {
+export function createLogin(core: SessionCore) {
+  return async function logIn(request: FastifyRequest<{ Body: LoginBody }>, reply: FastifyReply) {
     const { username, password, tokens: place = 'cookies' } = request.body
     refuseForeignPage(core, request)
     if (place === 'body') refuseBrowser(request)
@@ -38,28 +38,42 @@ export function createLogin (core: SessionCore) {
 }
 
 /** The tokens of a set as a response body. */
-export function bodyTokens ({ accessToken, refreshToken, expiresInSeconds }: TokenSet): BodyTokens {
+export function bodyTokens({ accessToken, refreshToken, expiresInSeconds }: TokenSet): BodyTokens {
   return { accessToken, refreshToken, expiresInSeconds, tokenType: 'Bearer' }
 }
 
-/** Tokens in a body are for clients that are not browsers: what a page's script can read, a foreign script in it can steal. */
-export function refuseBrowser (request: FastifyRequest): void {
+/**
+ * Tokens in a body are for clients that are not browsers: what a page's script can read, a foreign script in it can
+ * steal.
+ */
+export function refuseBrowser(request: FastifyRequest): void {
   if (!isBrowser(request.headers)) return
   recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'body-tokens-refused' })
   throw new BodyTokensRefusedError()
 }
 
 /** A page of another origin could log its victim into the attacker's account. */
-function refuseForeignPage (core: SessionCore, request: FastifyRequest): void {
+function refuseForeignPage(core: SessionCore, request: FastifyRequest): void {
   if (!isForeign(request.headers, core.ownOrigins(request))) return
   recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-origin-foreign' })
   throw new ForeignOriginError()
 }
 
-async function passwordGrant ({ options }: SessionCore, request: FastifyRequest, username: string, password: string): Promise<TokenSet> {
+async function passwordGrant(
+  { options }: SessionCore,
+  request: FastifyRequest,
+  username: string,
+  password: string
+): Promise<TokenSet> {
   const scope = options.scope === null ? {} : { scope: options.scope }
   try {
-    return await options.tokenClient.password({ username, password, sessionKind: 'login', connection: connectionOf(request), ...scope })
+    return await options.tokenClient.password({
+      username,
+      password,
+      sessionKind: 'login',
+      connection: connectionOf(request),
+      ...scope
+    })
   } catch (error) {
     if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
       recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-rejected', nameTried: username })
@@ -67,16 +81,20 @@ async function passwordGrant ({ options }: SessionCore, request: FastifyRequest,
     }
     const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
     const ending = throttled
-      ? { outcome: 'denied', reason: 'login-throttled' } as const
-      : { outcome: 'failure', reason: 'login-unavailable' } as const
+      ? ({ outcome: 'denied', reason: 'login-throttled' } as const)
+      : ({ outcome: 'failure', reason: 'login-unavailable' } as const)
     recordEvent(request, { stage: 'session', ...ending, nameTried: username })
     throw tokenFailure(error)
   }
 }
 
 /** Verifies the new tokens and seals the cookies. A session that the client cannot be given is ended again. */
-async function openSession (
-  core: SessionCore, request: FastifyRequest, reply: FastifyReply, tokens: TokenSet, place: 'cookies' | 'body'
+async function openSession(
+  core: SessionCore,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tokens: TokenSet,
+  place: 'cookies' | 'body'
 ): Promise<VerifiedToken> {
   try {
     const verified = await verifyFresh(core.verifier, tokens)
@@ -85,8 +103,11 @@ async function openSession (
     return verified
   } catch (error) {
     recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })
-    await core.options.tokenClient.revoke({ token: tokens.refreshToken ?? tokens.accessToken })
-      .catch((cause: unknown) => { request.log.warn({ err: cause }, 'a session that could not be opened could not be revoked') })
+    await core.options.tokenClient
+      .revoke({ token: tokens.refreshToken ?? tokens.accessToken })
+      .catch((cause: unknown) => {
+        request.log.warn({ err: cause }, 'a session that could not be opened could not be revoked')
+      })
     throw error
   }
 }

@@ -13,12 +13,15 @@ const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
 /**
  * Makes the handler of `POST /logout`.
  *
- * It reads the cookies itself instead of being an authenticated route: logging out must work with an expired session too,
- * and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told (503):
- * whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
+ * It reads the cookies itself instead of being an authenticated route: logging out must work with an expired session
+ * too, and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told
+ * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
-export function createLogout (core: SessionCore) {
-  return async function logOut (request: FastifyRequest<{ Body: Partial<RefreshBody> | null | undefined }>, reply: FastifyReply) {
+export function createLogout(core: SessionCore) {
+  return async function logOut(
+    request: FastifyRequest<{ Body: Partial<RefreshBody> | null | undefined }>,
+    reply: FastifyReply
+  ) {
     const refreshToken = request.body?.refreshToken
     const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
@@ -28,7 +31,11 @@ export function createLogout (core: SessionCore) {
 }
 
 /** The tokens in the cookies, which are cleared on the response. */
-function takeCookies (core: SessionCore, request: FastifyRequest, reply: FastifyReply): Partial<Record<keyof SessionTokens, string | null>> {
+function takeCookies(
+  core: SessionCore,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Partial<Record<keyof SessionTokens, string | null>> {
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind === 'none') return {}
   if (cookies.kind === 'duplicated') {
@@ -53,8 +60,10 @@ interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
   readonly source: string | null
 }
 
-async function endSession (
-  core: SessionCore, request: FastifyRequest, { accessToken, refreshToken, source }: Leaving
+async function endSession(
+  core: SessionCore,
+  request: FastifyRequest,
+  { accessToken, refreshToken, source }: Leaving
 ): Promise<void> {
   const { verifier, refresher, ended, revoker } = core
   // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
@@ -76,4 +85,5 @@ async function endSession (
   }
 }
 
-const subjectOf = ({ principal }: FastifyRequest): Record<string, string> => principal === null ? {} : { subject: principal.subject }
+const subjectOf = ({ principal }: FastifyRequest): Record<string, string> =>
+  principal === null ? {} : { subject: principal.subject }

@@ -14,18 +14,24 @@ export interface SessionOptions {
   /** Logs in, refreshes and revokes. */
   readonly tokenClient: TokenClient
   /**
-   * Key ring, newest first: the first key seals, every key opens. All replicas share it. To rotate, add the new key at the end
-   * on every replica, then put it in front, then take the old one out once the sessions that it sealed have been refreshed or
-   * have ended.
+   * Key ring, newest first: the first key seals, every key opens. All replicas share it. To rotate, add the new key at
+   * the end on every replica, then put it in front, then take the old one out once the sessions that it sealed have
+   * been refreshed or have ended.
    */
   readonly keys: readonly SealingKey[]
   /** Default `lax`. With `strict`, the user arrives from a link on another site as if logged out. */
   readonly sameSite?: 'lax' | 'strict'
   /** How long the browser keeps the cookies, in seconds. Default: until it is closed. */
   readonly cookieMaxAgeSeconds?: number
-  /** Development without TLS: names without `__Host-`, no `Secure`. Only for an app that listens on loopback alone. Default false. */
+  /**
+   * Development without TLS: names without `__Host-`, no `Secure`. Only for an app that listens on loopback alone.
+   * Default false.
+   */
   readonly insecureLoopback?: boolean
-  /** Own origins (`https://shop.example`). Default: scheme and host of each request, right unless a proxy that Fastify does not trust ends TLS. */
+  /**
+   * Own origins (`https://shop.example`). Default: scheme and host of each request, right unless a proxy that Fastify
+   * does not trust ends TLS.
+   */
   readonly origins?: readonly string[]
   /** Scope to ask for at login. Default: what the server grants. */
   readonly scope?: string
@@ -35,7 +41,10 @@ export interface SessionOptions {
    * life: a short-lived token is not renewed by each request. Default 30.
    */
   readonly refreshAheadSeconds?: number
-  /** How long a refresh is remembered, so that requests that were on their way with the old cookies get its result. Default 10 000. */
+  /**
+   * How long a refresh is remembered, so that requests that were on their way with the old cookies get its result.
+   * Default 10 000.
+   */
   readonly refreshRetentionMs?: number
   /** Refreshes remembered at most. Default 10 000. */
   readonly maxRetained?: number
@@ -44,14 +53,16 @@ export interface SessionOptions {
 }
 
 /** The session options with every default filled in. */
-export interface ResolvedSessionOptions extends Required<Omit<SessionOptions, 'scope' | 'origins' | 'cookieMaxAgeSeconds'>> {
+export interface ResolvedSessionOptions extends Required<
+  Omit<SessionOptions, 'scope' | 'origins' | 'cookieMaxAgeSeconds'>
+> {
   readonly scope: string | null
   readonly origins: readonly string[] | null
   readonly cookieMaxAgeSeconds: number | null
 }
 
 /** Fills in the defaults. */
-export function resolveSessionOptions (options: SessionOptions): ResolvedSessionOptions {
+export function resolveSessionOptions(options: SessionOptions): ResolvedSessionOptions {
   return Object.freeze({
     tokenClient: options.tokenClient,
     keys: [...options.keys],
@@ -68,7 +79,7 @@ export function resolveSessionOptions (options: SessionOptions): ResolvedSession
 }
 
 /** Every mistake in the options, in words for the operator; never the key material. */
-export function sessionOptionMistakes (options: ResolvedSessionOptions): string[] {
+export function sessionOptionMistakes(options: ResolvedSessionOptions): string[] {
   const mistakes: string[] = []
   const ids = options.keys.map(({ id }) => id)
   if (ids.length === 0) mistakes.push('session.keys must have at least one key')
@@ -80,8 +91,12 @@ export function sessionOptionMistakes (options: ResolvedSessionOptions): string[
   }
   mistakes.push(...originMistakes('session.origins', options.origins))
   const { cookieMaxAgeSeconds: maxAge, maxRetained } = options
-  if (maxAge !== null && (!Number.isSafeInteger(maxAge) || maxAge < 1)) mistakes.push('session.cookieMaxAgeSeconds must be a positive integer')
-  if (!Number.isSafeInteger(maxRetained) || maxRetained < 1) mistakes.push('session.maxRetained must be a positive integer')
+  if (maxAge !== null && (!Number.isSafeInteger(maxAge) || maxAge < 1)) {
+    mistakes.push('session.cookieMaxAgeSeconds must be a positive integer')
+  }
+  if (!Number.isSafeInteger(maxRetained) || maxRetained < 1) {
+    mistakes.push('session.maxRetained must be a positive integer')
+  }
   for (const name of ['refreshAheadSeconds', 'refreshRetentionMs'] as const) {
     if (!Number.isFinite(options[name]) || options[name] < 0) mistakes.push(`session.${name} must be a number from 0`)
   }

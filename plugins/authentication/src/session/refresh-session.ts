@@ -43,7 +43,10 @@ export interface SessionRefresher {
   readonly remember: (tokens: TokenSet) => void
   /** Whether the authorization server gave this refresh token to this process. */
   readonly isRemembered: (refreshToken: string) => boolean
-  /** Forgets what is remembered of this refresh token and of its successors. Returns the newest of them, the one to revoke. */
+  /**
+   * Forgets what is remembered of this refresh token and of its successors. Returns the newest of them, the one to
+   * revoke.
+   */
   readonly forget: (refreshToken: string) => string
 }
 
@@ -51,15 +54,20 @@ export interface SessionRefresher {
 const REJECTED_MS = 5000
 const MAX_REMEMBERED = 10_000
 
-interface Retained { readonly renewed: RenewedSession, readonly untilMs: number }
+interface Retained {
+  readonly renewed: RenewedSession
+  readonly untilMs: number
+}
 
 /**
- * One refresh per refresh token at a time, and its result kept for a short while: of the requests that a browser sends at
- * once, the late ones still carry the old cookies and must get the new ones too.
+ * One refresh per refresh token at a time, and its result kept for a short while: of the requests that a browser sends
+ * at once, the late ones still carry the old cookies and must get the new ones too.
  * @param seal makes the cookies of new tokens
  */
-export function createSessionRefresher (
-  options: ResolvedSessionOptions, { verifier, gate }: SessionTools, seal: CookieJar['seal']
+export function createSessionRefresher(
+  options: ResolvedSessionOptions,
+  { verifier, gate }: SessionTools,
+  seal: CookieJar['seal']
 ): SessionRefresher {
   const { tokenClient, clock } = options
   const macKey = createSecretKey(randomBytes(32))
@@ -70,10 +78,10 @@ export function createSessionRefresher (
   const keyOfRefreshToken = (refreshToken: string): string =>
     createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
-  async function refresh (refreshToken: string, asking: Asking): Promise<RenewedSession> {
+  async function refresh(refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const known = newest(refreshToken)
     const isOther = known !== null && known.accessToken !== asking.refusedToken
-    if (isOther && await verifyOrNull(verifier, known.accessToken) !== null) return known
+    if (isOther && (await verifyOrNull(verifier, known.accessToken)) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOfRefreshToken(current)
     const flight = flights.get(key) ?? renew(key, current, asking).finally(() => flights.delete(key))
@@ -82,14 +90,16 @@ export function createSessionRefresher (
   }
 
   /** The last remembered successor of this refresh token. */
-  function newest (refreshToken: string): RenewedSession | null {
+  function newest(refreshToken: string): RenewedSession | null {
     let found: RenewedSession | null = null
     for (const { renewed } of successors(refreshToken)) found = renewed
     return found
   }
 
-  /** The remembered refreshes from this token on. Ends at a token that succeeds itself (a server that does not rotate). */
-  function * successors (refreshToken: string): Generator<{ key: string, renewed: RenewedSession }> {
+  /**
+   * The remembered refreshes from this token on. Ends at a token that succeeds itself (a server that does not rotate).
+   */
+  function* successors(refreshToken: string): Generator<{ key: string; renewed: RenewedSession }> {
     const seen = new Set<string>()
     for (let key = keyOfRefreshToken(refreshToken); !seen.has(key);) {
       const entry = retained.get(key)
@@ -100,7 +110,7 @@ export function createSessionRefresher (
     }
   }
 
-  async function renew (key: string, refreshToken: string, asking: Asking): Promise<RenewedSession> {
+  async function renew(key: string, refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const tokens = await requested(key, refreshToken, asking)
     remember(tokens)
     const verified = await verifyFresh(verifier, tokens)
@@ -116,7 +126,7 @@ export function createSessionRefresher (
     return renewed
   }
 
-  async function requested (key: string, refreshToken: string, { connection, source }: Asking): Promise<TokenSet> {
+  async function requested(key: string, refreshToken: string, { connection, source }: Asking): Promise<TokenSet> {
     if ((rejectedUntilMs.get(key) ?? 0) > clock()) {
       throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
     }
@@ -132,11 +142,11 @@ export function createSessionRefresher (
     }
   }
 
-  function remember ({ refreshToken }: TokenSet): void {
+  function remember({ refreshToken }: TokenSet): void {
     if (refreshToken !== null) issued.set(keyOfRefreshToken(refreshToken), true)
   }
 
-  function forget (refreshToken: string): string {
+  function forget(refreshToken: string): string {
     const latest = newest(refreshToken)?.tokens.refreshToken ?? refreshToken
     for (const { key } of [...successors(refreshToken)]) retained.delete(key)
     return latest

@@ -18,13 +18,14 @@ const REVOKED_MS = 60_000
 const MAX_REVOKED = 10_000
 
 /** Makes the revoker of these options. */
-export function createSessionRevoker (
-  { tokenClient, clock }: ResolvedSessionOptions, gate: StrangerGate
+export function createSessionRevoker(
+  { tokenClient, clock }: ResolvedSessionOptions,
+  gate: StrangerGate
 ): SessionRevoker {
   const macKey = createSecretKey(randomBytes(32))
   const revokedUntilMs = new LRUCache<string, number>({ max: MAX_REVOKED })
   return {
-    async revoke (token, tokenTypeHint, source) {
+    async revoke(token, tokenTypeHint, source) {
       const key = createHmac('sha256', macKey).update(token).digest('base64url')
       if ((revokedUntilMs.get(key) ?? 0) > clock()) return
       await gate.pass(source, async () => await tokenClient.revoke({ token, tokenTypeHint }), 'always')

@@ -19,50 +19,74 @@ export interface SessionRoutesOptions {
 }
 
 /**
- * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a directory
- * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication plugin, with a
- * prefix if need be.
+ * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a
+ * directory `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication
+ * plugin, with a prefix if need be.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session` option
  */
-export async function sessionRoutes (fastify: FastifyInstance, options: SessionRoutesOptions): Promise<void> {
+export async function sessionRoutes(fastify: FastifyInstance, options: SessionRoutesOptions): Promise<void> {
   if (!fastify.hasDecorator(SESSION_CORE)) {
-    throw new InvalidOptionsError('sessionRoutes needs @sallyport/authentication with its session option, registered before it')
+    throw new InvalidOptionsError(
+      'sessionRoutes needs @sallyport/authentication with its session option, registered before it'
+    )
   }
   const core = fastify.getDecorator<SessionCore>(SESSION_CORE)
   acceptForms(fastify)
 
-  fastify.addHook('onSend', async function neverStore (_request, reply) { reply.header('cache-control', 'no-store') })
+  fastify.addHook('onSend', async function neverStore(_request, reply) {
+    reply.header('cache-control', 'no-store')
+  })
 
-  fastify.post<{ Body: LoginBody }>('/login', {
-    schema: { body: loginBody },
-    config: { access: 'public', audit: { action: 'session.login' } }
-  }, createLogin(core))
+  fastify.post<{ Body: LoginBody }>(
+    '/login',
+    {
+      schema: { body: loginBody },
+      config: { access: 'public', audit: { action: 'session.login' } }
+    },
+    createLogin(core)
+  )
 
-  fastify.post<{ Body: Partial<RefreshBody> | null | undefined }>('/logout', {
-    schema: { body: logoutBody },
-    // Without a body there is nothing to validate, and Fastify would call `undefined` not an object.
-    preValidation: async function absentBodyIsNull (request) { request.body ??= null },
-    config: { access: 'public', audit: { action: 'session.logout' } }
-  }, createLogout(core))
+  fastify.post<{ Body: Partial<RefreshBody> | null | undefined }>(
+    '/logout',
+    {
+      schema: { body: logoutBody },
+      // Without a body there is nothing to validate, and Fastify would call `undefined` not an object.
+      preValidation: async function absentBodyIsNull(request) {
+        request.body ??= null
+      },
+      config: { access: 'public', audit: { action: 'session.logout' } }
+    },
+    createLogout(core)
+  )
 
   fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, showSession)
 
-  fastify.post<{ Body: RefreshBody }>('/session/refresh', {
-    schema: { body: refreshBody },
-    config: { access: 'public', audit: { action: 'session.refresh' } }
-  }, createRefresh(core))
+  fastify.post<{ Body: RefreshBody }>(
+    '/session/refresh',
+    {
+      schema: { body: refreshBody },
+      config: { access: 'public', audit: { action: 'session.refresh' } }
+    },
+    createRefresh(core)
+  )
 
   if (options.directory !== undefined) directoryRoutes(fastify, core, options.directory)
 }
 
 /** Forms for these routes only, unless the app parses them itself. */
-function acceptForms (fastify: FastifyInstance): void {
+function acceptForms(fastify: FastifyInstance): void {
   const type = 'application/x-www-form-urlencoded'
   if (fastify.hasContentTypeParser(type)) return
-  fastify.addContentTypeParser(type, { parseAs: 'buffer' }, async function parseFormBody (_request: FastifyRequest, body: Buffer) { return parseForm(body) })
+  fastify.addContentTypeParser(
+    type,
+    { parseAs: 'buffer' },
+    async function parseFormBody(_request: FastifyRequest, body: Buffer) {
+      return parseForm(body)
+    }
+  )
 }
 
-async function showSession (request: FastifyRequest, reply: FastifyReply) {
+async function showSession(request: FastifyRequest, reply: FastifyReply) {
   const { principal } = request
   if (principal === null) return await reply.callNotFound()
   const { subject, roles, scopes, expiresAtSeconds, sessionId, claims } = principal
@@ -71,8 +95,8 @@ async function showSession (request: FastifyRequest, reply: FastifyReply) {
 }
 
 /** Makes the handler of `POST /session/refresh`, for clients that hold their tokens themselves. */
-function createRefresh (core: SessionCore) {
-  return async function refreshSession (request: FastifyRequest<{ Body: RefreshBody }>) {
+function createRefresh(core: SessionCore) {
+  return async function refreshSession(request: FastifyRequest<{ Body: RefreshBody }>) {
     refuseBrowser(request)
     requireText(request.body.refreshToken)
     try {
@@ -89,7 +113,7 @@ function createRefresh (core: SessionCore) {
   }
 }
 
-function refreshEnding (error: unknown): Pick<SecurityEvent, 'outcome' | 'reason'> {
+function refreshEnding(error: unknown): Pick<SecurityEvent, 'outcome' | 'reason'> {
   if (isThrottled(error)) return { outcome: 'denied', reason: 'refresh-throttled' }
   if (isOutage(error)) return { outcome: 'failure', reason: 'refresh-unavailable' }
   return { outcome: 'denied', reason: 'refresh-rejected' }

@@ -6,7 +6,9 @@ export interface LoginBody {
 }
 
 /** Body of `POST /session/refresh`, and of `POST /logout` for a client without cookies. */
-export interface RefreshBody { readonly refreshToken: string }
+export interface RefreshBody {
+  readonly refreshToken: string
+}
 
 const refreshToken = { type: 'string', minLength: 1, maxLength: 8192 } as const
 
@@ -23,12 +25,25 @@ export const loginBody = {
 } as const
 
 /** Schema of {@link RefreshBody}. */
-export const refreshBody = { type: 'object', additionalProperties: false, required: ['refreshToken'], properties: { refreshToken } } as const
+export const refreshBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['refreshToken'],
+  properties: { refreshToken }
+} as const
 
 /** Schema of the optional body of `POST /logout`. */
-export const logoutBody = { type: 'object', nullable: true, additionalProperties: false, properties: { refreshToken } } as const
+export const logoutBody = {
+  type: 'object',
+  nullable: true,
+  additionalProperties: false,
+  properties: { refreshToken }
+} as const
 
 /** Schema of the parameters of `DELETE /sessions/:sessionId`. */
 export const sessionParameters = {
-  type: 'object', additionalProperties: false, required: ['sessionId'], properties: { sessionId: { type: 'string', minLength: 1, maxLength: 128 } }
+  type: 'object',
+  additionalProperties: false,
+  required: ['sessionId'],
+  properties: { sessionId: { type: 'string', minLength: 1, maxLength: 128 } }
 } as const

@@ -17,36 +17,41 @@ export interface Sealer {
 }
 
 /**
- * AES-256-GCM under a key ring. The purpose and the key's id are authenticated: a sealed text moved to another cookie, cut,
- * flipped or relabelled does not open. Nonces are random: one key is good for 2^32 seals.
+ * AES-256-GCM under a key ring. The purpose and the key's id are authenticated: a sealed text moved to another cookie,
+ * cut, flipped or relabelled does not open. Nonces are random: one key is good for 2^32 seals.
  * @param keys newest first; the first seals
  * @param random injected for tests
  * @see NIST SP 800-38D
  */
-export function createSealer (keys: readonly SealingKey[], random: (bytes: number) => Buffer = randomBytes): Sealer {
+export function createSealer(keys: readonly SealingKey[], random: (bytes: number) => Buffer = randomBytes): Sealer {
   const ring = new Map<string, KeyObject>(keys.map(({ id, key }) => [id, createSecretKey(key)]))
   const [newest] = ring
 
-  function seal (purpose: string, text: string): string {
+  function seal(purpose: string, text: string): string {
     if (newest === undefined) throw new TypeError('The key ring is empty')
     const [id, key] = newest
     const nonce = random(NONCE_BYTES)
-    const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(associatedData(purpose, id))
+    const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(
+      associatedData(purpose, id)
+    )
     const body = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
     return `${id}.${body.toString('base64url')}`
   }
 
-  function open (purpose: string, sealed: string): string | null {
+  function open(purpose: string, sealed: string): string | null {
     const dot = sealed.indexOf('.')
     const id = sealed.slice(0, Math.max(dot, 0))
     const encoded = sealed.slice(dot + 1)
     const key = ring.get(id)
     const body = Buffer.from(encoded, 'base64url')
     // Only the canonical spelling: the decoder would skip over foreign characters.
-    if (key === undefined || body.length < NONCE_BYTES + TAG_BYTES || body.toString('base64url') !== encoded) return null
+    if (key === undefined || body.length < NONCE_BYTES + TAG_BYTES || body.toString('base64url') !== encoded) {
+      return null
+    }
     try {
       const decipher = createDecipheriv(ALGORITHM, key, body.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
-        .setAAD(associatedData(purpose, id)).setAuthTag(body.subarray(-TAG_BYTES))
+        .setAAD(associatedData(purpose, id))
+        .setAuthTag(body.subarray(-TAG_BYTES))
       return Buffer.concat([decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8')
     } catch {
       return null
@@ -57,6 +62,6 @@ export function createSealer (keys: readonly SealingKey[], random: (bytes: numbe
 }
 
 /** The number is of the format of the text: what was sealed for another does not open. */
-function associatedData (purpose: string, keyId: string): Buffer {
+function associatedData(purpose: string, keyId: string): Buffer {
   return Buffer.from(`sallyport session cookie 2\0${keyId}\0${purpose}`, 'utf8')
 }

@@ -15,7 +15,7 @@ export interface SessionCore extends SessionTools {
   readonly refresher: SessionRefresher
   readonly revoker: SessionRevoker
   /** Sessions that ended through this process; other processes learn of it from the status list. */
-  readonly ended: { readonly add: (sessionId: string) => void, readonly has: (sessionId: string | null) => boolean }
+  readonly ended: { readonly add: (sessionId: string) => void; readonly has: (sessionId: string | null) => boolean }
   readonly ownOrigins: (request: FastifyRequest) => readonly string[]
   readonly setCookies: (request: FastifyRequest, reply: FastifyReply, sealed: readonly NamedValue[]) => void
   readonly clearCookies: (request: FastifyRequest, reply: FastifyReply) => void
@@ -27,8 +27,10 @@ export const SESSION_CORE = Symbol('sallyport.session')
 const MAX_ENDED = 10_000
 
 /** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
-export async function createSessionCore (
-  fastify: FastifyInstance, given: SessionOptions, { verifier, gate }: SessionTools
+export async function createSessionCore(
+  fastify: FastifyInstance,
+  given: SessionOptions,
+  { verifier, gate }: SessionTools
 ): Promise<SessionCore> {
   const options = resolveSessionOptions(given)
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
@@ -44,25 +46,34 @@ export async function createSessionCore (
     revoker: createSessionRevoker(options, gate),
     ended: createEndedSessions(),
     ownOrigins: request => ownOrigins(options.origins, request),
-    setCookies: (request, reply, sealed) => { apply(request, reply, jar.replace(sealed, request.headers.cookie)) },
-    clearCookies: (request, reply) => { apply(request, reply, jar.clear(request.headers.cookie)) }
+    setCookies: (request, reply, sealed) => {
+      apply(request, reply, jar.replace(sealed, request.headers.cookie))
+    },
+    clearCookies: (request, reply) => {
+      apply(request, reply, jar.clear(request.headers.cookie))
+    }
   }
 
-  function apply (request: FastifyRequest, reply: FastifyReply, { set, clear, attributes }: CookieChanges): void {
+  function apply(request: FastifyRequest, reply: FastifyReply, { set, clear, attributes }: CookieChanges): void {
     for (const name of clear) reply.clearCookie(name, attributes)
     for (const { name, value } of set) reply.setCookie(name, value, attributes)
     changed.add(request)
   }
 
   // A cache in front of us that stores a response stores its Set-Cookie too, and hands one user's session to the next.
-  fastify.addHook('onSend', async function keepCookiesOutOfCaches (request, reply) {
+  fastify.addHook('onSend', async function keepCookiesOutOfCaches(request, reply) {
     if (changed.has(request)) reply.header('cache-control', 'no-store')
   })
   fastify.decorate(SESSION_CORE, core)
   return core
 }
 
-function createEndedSessions (): SessionCore['ended'] {
+function createEndedSessions(): SessionCore['ended'] {
   const ids = new LRUCache<string, true>({ max: MAX_ENDED })
-  return { add: sessionId => { ids.set(sessionId, true) }, has: sessionId => sessionId !== null && ids.has(sessionId) }
+  return {
+    add: sessionId => {
+      ids.set(sessionId, true)
+    },
+    has: sessionId => sessionId !== null && ids.has(sessionId)
+  }
 }

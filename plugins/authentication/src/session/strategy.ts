@@ -18,32 +18,40 @@ interface PresentedTokens {
 }
 
 /** What a refresh needs of them. */
-interface Refreshable { readonly refreshToken: string, readonly pairingId: string, readonly refusedToken?: string }
+interface Refreshable {
+  readonly refreshToken: string
+  readonly pairingId: string
+  readonly refusedToken?: string
+}
 
 /** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
 const REFRESH_AHEAD_PAUSE_MS = 5000
 
 /**
- * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired, about
- * to expire or revoked, and puts the new cookies on the same response.
+ * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired,
+ * about to expire or revoked, and puts the new cookies on the same response.
  * @param fastify where `@fastify/cookie` and the hooks go
  * @param options the strategy's options, found to be without mistakes
  * @param tools what verifies the access tokens, and what bounds strangers
  */
-export async function createSessionStrategy (
-  fastify: FastifyInstance, options: SessionOptions, tools: SessionTools
+export async function createSessionStrategy(
+  fastify: FastifyInstance,
+  options: SessionOptions,
+  tools: SessionTools
 ): Promise<Strategy> {
   const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
-  function renewal (
-    request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId }: PresentedTokens
+  function renewal(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { refreshToken, pairingId }: PresentedTokens
   ): { renew?: RenewToken } {
     if (refreshToken === null) return {}
     return { renew: async refusedToken => await replace(request, reply, { refreshToken, pairingId, refusedToken }) }
   }
 
-  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
+  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     const cookies = core.jar.read(request.headers.cookie)
     if (cookies.kind === 'none') return NOT_APPLICABLE
     if (cookies.kind === 'duplicated') return refuse(request, new CookieDuplicatedError(), 'cookie-duplicated')
@@ -55,12 +63,16 @@ export async function createSessionStrategy (
       return refuse(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
     try {
-      return { kind: 'accepted', ...await resume(request, reply, cookies), ...renewal(request, reply, cookies) }
+      return { kind: 'accepted', ...(await resume(request, reply, cookies)), ...renewal(request, reply, cookies) }
     } catch (error) {
       if (isEnd(error)) {
         core.clearCookies(request, reply)
         // A new error for each request: requests that shared the refusal must not share its headers.
-        return refuse(request, new SessionEndedError({ cause: error }), error.cause === undefined ? 'session-ended' : 'refresh-rejected')
+        return refuse(
+          request,
+          new SessionEndedError({ cause: error }),
+          error.cause === undefined ? 'session-ended' : 'refresh-rejected'
+        )
       }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
@@ -71,16 +83,19 @@ export async function createSessionStrategy (
 }
 
 /** The verified token of a session, refreshed when need be. */
-function createResume ({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
+function createResume({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
   let refreshAheadFromMs = 0
 
-  async function resume (
-    request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, pairingId }: PresentedTokens
+  async function resume(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { accessToken, refreshToken, pairingId }: PresentedTokens
   ): Promise<VerifiedToken> {
     const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
     if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
     const now = options.clock()
-    const due = usable === null || (endsSoon(usable.principal, now, options.refreshAheadSeconds) && now >= refreshAheadFromMs)
+    const due =
+      usable === null || (endsSoon(usable.principal, now, options.refreshAheadSeconds) && now >= refreshAheadFromMs)
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {
@@ -94,8 +109,10 @@ function createResume ({ options, verifier, refresher, ended, setCookies, clearC
     }
   }
 
-  async function refreshed (
-    request: FastifyRequest, reply: FastifyReply, { refreshToken, pairingId, refusedToken }: Refreshable
+  async function refreshed(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { refreshToken, pairingId, refusedToken }: Refreshable
   ): Promise<VerifiedToken> {
     const renewed = await refresher.refresh(refreshToken, { connection: connectionOf(request), refusedToken })
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
@@ -106,8 +123,10 @@ function createResume ({ options, verifier, refresher, ended, setCookies, clearC
   }
 
   /** Refreshes because the issuer refuses a token that looks good here; a session that is over is logged out. */
-  async function replace (
-    request: FastifyRequest, reply: FastifyReply, session: Refreshable
+  async function replace(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    session: Refreshable
   ): Promise<VerifiedToken | null> {
     try {
       return await refreshed(request, reply, session)
@@ -125,11 +144,11 @@ function createResume ({ options, verifier, refresher, ended, setCookies, clearC
   return { resume, replace }
 }
 
-function refuse (request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+function refuse(request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
   recordEvent(request, { stage: 'session', outcome: 'denied', reason })
   return { kind: 'refused', error: Object.assign(error, { reason }) }
 }
 
-function isEnd (error: unknown): error is FastifyError {
+function isEnd(error: unknown): error is FastifyError {
   return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_SESSION_ENDED'
 }

@@ -42,7 +42,12 @@ export interface FetchedDocument {
  * @param maxBytes size after any content coding is undone
  * @throws whatever went wrong: no connection, timeout, redirect, too large
  */
-export async function fetchDocument (url: string, connection: Connection, maxBytes: number, request: Partial<Pick<HttpInit, 'method' | 'headers' | 'body'>> = {}): Promise<FetchedDocument> {
+export async function fetchDocument(
+  url: string,
+  connection: Connection,
+  maxBytes: number,
+  request: Partial<Pick<HttpInit, 'method' | 'headers' | 'body'>> = {}
+): Promise<FetchedDocument> {
   const send: Fetch = connection.fetch ?? undiciFetch
   const answer = await send(url, {
     method: 'GET',
@@ -55,7 +60,7 @@ export async function fetchDocument (url: string, connection: Connection, maxByt
   return { status: answer.status, headers: answer.headers, body: await readBounded(answer.body, maxBytes) }
 }
 
-async function readBounded (body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<Buffer> {
+async function readBounded(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body ?? []) {
@@ -68,7 +73,7 @@ async function readBounded (body: AsyncIterable<Uint8Array> | null, maxBytes: nu
 }
 
 /** Whether this is an absolute https URL, or an http one on the loopback interface, without credentials or fragment. */
-export function isSecureUrl (value: unknown): value is string {
+export function isSecureUrl(value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false
   const url = new URL(value)
   if (url.username !== '' || url.password !== '' || url.hash !== '') return false

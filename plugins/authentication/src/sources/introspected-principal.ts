@@ -9,10 +9,16 @@ import { freezeJson, member, type JsonObject } from '../tokens/json.ts'
  * @throws {InvalidTokenError} when the token is not active, or not for this service
  * @see RFC 7662 §2.2
  */
-export function introspectedPrincipal (answer: JsonObject, expected: { readonly audience: string, readonly issuer?: string }, nowSeconds: number): Principal {
+export function introspectedPrincipal(
+  answer: JsonObject,
+  expected: { readonly audience: string; readonly issuer?: string },
+  nowSeconds: number
+): Principal {
   if (member(answer, 'active') !== true) throw new InvalidTokenError('token-inactive')
   const issuer = identifier(member(answer, 'iss'))
-  if (expected.issuer !== undefined && issuer !== null && issuer !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
+  if (expected.issuer !== undefined && issuer !== null && issuer !== expected.issuer) {
+    throw new InvalidTokenError('issuer-mismatch')
+  }
   if (!hasAudience(member(answer, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
   const expiresAtSeconds = numericDate(member(answer, 'exp'))
   if (expiresAtSeconds !== null && nowSeconds >= expiresAtSeconds) throw new InvalidTokenError('token-expired')
@@ -37,10 +43,15 @@ export function introspectedPrincipal (answer: JsonObject, expected: { readonly 
   })
 }
 
-/** A token of another type than bearer is one that is bound to a key: whether the sender holds it is for each request to show. */
-function checkKind (answer: JsonObject): void {
+/**
+ * A token of another type than bearer is one that is bound to a key: whether the sender holds it is for each request to
+ * show.
+ */
+function checkKind(answer: JsonObject): void {
   const tokenType = member(answer, 'token_type')
   if (tokenType === undefined) return
   const types = member(answer, 'cnf') === undefined ? ['bearer', 'access_token'] : ['bearer', 'access_token', 'dpop']
-  if (typeof tokenType !== 'string' || !types.includes(tokenType.toLowerCase())) throw new InvalidTokenError('token-type-mismatch')
+  if (typeof tokenType !== 'string' || !types.includes(tokenType.toLowerCase())) {
+    throw new InvalidTokenError('token-type-mismatch')
+  }
 }

@@ -25,7 +25,10 @@ export interface IntrospectorOptions {
   /** When given, an answer with another `iss` is refused. */
   readonly issuer?: string
   readonly dispatcher?: Dispatcher
-  /** How long an answer is believed, in ms, never past the token's `exp`: the longest time a revoked token goes on. Default 5000, 0 asks every time. */
+  /**
+   * How long an answer is believed, in ms, never past the token's `exp`: the longest time a revoked token goes on.
+   * Default 5000, 0 asks every time.
+   */
   readonly cacheMs?: number
   /** How long a refusal is remembered, in ms. Default 5000. */
   readonly refusedCacheMs?: number
@@ -39,8 +42,14 @@ export interface IntrospectorOptions {
   readonly log?: Log
 }
 
-interface Answer { readonly principal: Principal, readonly untilMs: number }
-interface Refusal { readonly reason: InvalidTokenError['reason'], readonly untilMs: number }
+interface Answer {
+  readonly principal: Principal
+  readonly untilMs: number
+}
+interface Refusal {
+  readonly reason: InvalidTokenError['reason']
+  readonly untilMs: number
+}
 
 const MAX_TOKEN_BYTES = 8192
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -55,7 +64,7 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7662
  */
-export function createIntrospector (options: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
+export function createIntrospector(options: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
   const mistakes = introspectorMistakes(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = warn } = options
@@ -66,7 +75,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
-  async function verify (token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
+  async function verify(token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
     if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
@@ -79,14 +88,14 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
     return await requireConfirmed(await asking, confirm)
   }
 
-  function ask (id: string, token: string, source: string | null): Promise<Principal> {
+  function ask(id: string, token: string, source: string | null): Promise<Principal> {
     const question = async (): Promise<Principal> => await introspect(id, token)
     const asking = (gate === null ? question() : gate.pass(source, question)).finally(() => inFlight.delete(id))
     inFlight.set(id, asking)
     return asking
   }
 
-  async function introspect (id: string, token: string): Promise<Principal> {
+  async function introspect(id: string, token: string): Promise<Principal> {
     const askedAtMs = clock()
     const claims = await request(token)
     try {
@@ -103,7 +112,7 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
     }
   }
 
-  async function request (token: string): Promise<Readonly<Record<string, unknown>>> {
+  async function request(token: string): Promise<Readonly<Record<string, unknown>>> {
     try {
       const endpoint = typeof options.endpoint === 'string' ? options.endpoint : await options.endpoint()
       // An issuer without the endpoint has given no opaque token.
@@ -128,11 +137,15 @@ export function createIntrospector (options: IntrospectorOptions, gate: Stranger
 }
 
 /** Every mistake in an introspector's options, as one phrase each. */
-export function introspectorMistakes (options: IntrospectorOptions): string[] {
+export function introspectorMistakes(options: IntrospectorOptions): string[] {
   const mistakes: string[] = []
-  if (typeof options.endpoint === 'string' && !isSecureUrl(options.endpoint)) mistakes.push('introspection endpoint must be an https URL (http only on loopback)')
+  if (typeof options.endpoint === 'string' && !isSecureUrl(options.endpoint)) {
+    mistakes.push('introspection endpoint must be an https URL (http only on loopback)')
+  }
   for (const name of ['clientId', 'clientSecret', 'audience'] as const) {
-    if (typeof options[name] !== 'string' || options[name] === '') mistakes.push(`introspection ${name} must be a non-empty string`)
+    if (typeof options[name] !== 'string' || options[name] === '') {
+      mistakes.push(`introspection ${name} must be a non-empty string`)
+    }
   }
   for (const name of ['cacheMs', 'refusedCacheMs'] as const) {
     if (!((options[name] ?? 0) >= 0)) mistakes.push(`introspection ${name} must not be negative`)
@@ -141,7 +154,7 @@ export function introspectorMistakes (options: IntrospectorOptions): string[] {
 }
 
 /** Both parts are form-encoded before they are joined. @see RFC 6749 §2.3.1 */
-function basicAuthorization (clientId: string, clientSecret: string): string {
+function basicAuthorization(clientId: string, clientSecret: string): string {
   const encode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
   return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
 }

@@ -17,9 +17,14 @@ export interface JwksKeySourceOptions {
    * 2000.
    */
   readonly cooldownMs?: number
-  /** Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000. */
+  /**
+   * Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000.
+   */
   readonly maxAgeMs?: number
-  /** Age up to which the last keys are used while the server cannot be reached; then nothing is accepted, in ms. Default 3 600 000. */
+  /**
+   * Age up to which the last keys are used while the server cannot be reached; then nothing is accepted, in ms. Default
+   * 3 600 000.
+   */
   readonly maxStaleMs?: number
   /** Time for one fetch, in ms: a token with a new key id waits for one that hangs. Default 2000. */
   readonly timeoutMs?: number
@@ -44,8 +49,10 @@ const REFRESH_AHEAD = 0.8
  * with a new key id never waits longer than the cool-down for the next look.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */
-export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
-  if (!isSecureUrl(options.jwksUri)) throw new InvalidOptionsError('jwksUri must be an https URL (http only on loopback)')
+export function createJwksKeySource(options: JwksKeySourceOptions): KeySource {
+  if (!isSecureUrl(options.jwksUri)) {
+    throw new InvalidOptionsError('jwksUri must be an https URL (http only on loopback)')
+  }
   const { jwksUri, clock = Date.now, startTimer = startProcessTimer, log = warn } = options
   const cooldownMs = options.cooldownMs ?? 2000
   const maxAgeMs = options.maxAgeMs ?? 300_000
@@ -63,17 +70,19 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   let closed = false
 
   /** Published keys that are young enough to be believed. */
-  function current (): ReadonlyMap<string, VerificationKey> | null {
+  function current(): ReadonlyMap<string, VerificationKey> | null {
     return keys !== null && clock() - fetchedAtMs <= maxStaleMs ? keys : null
   }
 
   /** Fetches, unless somebody is at it. Never rejects. */
-  function refresh (): Promise<void> {
-    inFlight ??= attempt().finally(() => { inFlight = null })
+  function refresh(): Promise<void> {
+    inFlight ??= attempt().finally(() => {
+      inFlight = null
+    })
     return inFlight
   }
 
-  async function attempt (): Promise<void> {
+  async function attempt(): Promise<void> {
     attemptedAtMs = clock()
     try {
       await load()
@@ -86,10 +95,14 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
     schedule()
   }
 
-  async function load (): Promise<void> {
+  async function load(): Promise<void> {
     const headers: Record<string, string> = { accept: 'application/jwk-set+json, application/json' }
     if (etag !== null && current() !== null) headers['if-none-match'] = etag
-    const { status, headers: answered, body } = await fetchDocument(jwksUri, connection, MAX_DOCUMENT_BYTES, { headers })
+    const {
+      status,
+      headers: answered,
+      body
+    } = await fetchDocument(jwksUri, connection, MAX_DOCUMENT_BYTES, { headers })
     if (status !== 304 || headers['if-none-match'] === undefined) {
       if (status !== 200) throw new Error(`status ${status}`)
       const imported = importKeys(parseJsonObject(body))
@@ -105,31 +118,43 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
   const retryMs = (): number => Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LAST_RETRY_MS)
 
   /** Whether an unknown key id may cause a look: with keys at hand once per cool-down, without any sooner at first. */
-  function mayAttempt (): boolean {
+  function mayAttempt(): boolean {
     const waitMs = current() === null && failures > 0 ? Math.min(retryMs(), cooldownMs) : cooldownMs
     return inFlight !== null || clock() - attemptedAtMs >= waitMs
   }
 
   /** Keeps the keys fresh without traffic, so that a key rotated out is forgotten in a quiet service too. */
-  function schedule (): void {
+  function schedule(): void {
     if (closed) return
     timer?.stop()
-    timer = startTimer(() => { void refresh() }, failures > 0 ? retryMs() : maxAgeMs * REFRESH_AHEAD)
+    timer = startTimer(
+      () => {
+        void refresh()
+      },
+      failures > 0 ? retryMs() : maxAgeMs * REFRESH_AHEAD
+    )
   }
 
   /** Keys that are due are fetched in the background: nobody waits for them while the old ones are good. */
-  function refreshAhead (): void {
-    if (!closed && inFlight === null && clock() - fetchedAtMs >= maxAgeMs * REFRESH_AHEAD && clock() - attemptedAtMs >= retryOrZero()) void refresh()
+  function refreshAhead(): void {
+    if (
+      !closed &&
+      inFlight === null &&
+      clock() - fetchedAtMs >= maxAgeMs * REFRESH_AHEAD &&
+      clock() - attemptedAtMs >= retryOrZero()
+    ) {
+      void refresh()
+    }
   }
-  const retryOrZero = (): number => failures > 0 ? retryMs() : 0
+  const retryOrZero = (): number => (failures > 0 ? retryMs() : 0)
 
-  function unavailable (): KeysUnavailableError {
+  function unavailable(): KeysUnavailableError {
     const error = new KeysUnavailableError()
     error.cause = lastError
     return error
   }
 
-  async function find (keyId: string): Promise<VerificationKey | null> {
+  async function find(keyId: string): Promise<VerificationKey | null> {
     const known = current()?.get(keyId)
     if (known !== undefined) {
       refreshAhead()
@@ -143,21 +168,21 @@ export function createJwksKeySource (options: JwksKeySourceOptions): KeySource {
     return found ?? null
   }
 
-  function isPublished (keyId: string): boolean {
+  function isPublished(keyId: string): boolean {
     refreshAhead()
     return current()?.has(keyId) ?? false
   }
 
-  async function ready (): Promise<void> {
+  async function ready(): Promise<void> {
     if (current() === null) await refresh()
     if (current() === null) throw unavailable()
   }
 
-  function ageMs (): number | null {
+  function ageMs(): number | null {
     return keys === null ? null : clock() - fetchedAtMs
   }
 
-  async function close (): Promise<void> {
+  async function close(): Promise<void> {
     closed = true
     timer?.stop()
     await inFlight

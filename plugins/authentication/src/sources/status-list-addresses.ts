@@ -12,18 +12,20 @@ const LIST_NAME = /^[\w.~-]+$/
  * @param issuer the prefix must not cover it
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */
-export function statusListAddresses (
-  allowed: string | ((uri: string) => boolean), issuer: string
+export function statusListAddresses(
+  allowed: string | ((uri: string) => boolean),
+  issuer: string
 ): (uri: string) => boolean {
   if (typeof allowed === 'string') checkPrefix(allowed, issuer)
-  const decide = typeof allowed === 'string'
-    ? (uri: string) => uri.startsWith(allowed) && LIST_NAME.test(uri.slice(allowed.length))
-    : allowed
+  const decide =
+    typeof allowed === 'string'
+      ? (uri: string) => uri.startsWith(allowed) && LIST_NAME.test(uri.slice(allowed.length))
+      : allowed
   // Only in its one canonical form is an address what it seems to be: no dot segments, no user part.
   return uri => isSecureUrl(uri) && new URL(uri).href === uri && decide(uri)
 }
 
-function checkPrefix (prefix: string, issuer: string): void {
+function checkPrefix(prefix: string, issuer: string): void {
   if (!isSecureUrl(prefix) || !prefix.endsWith('/') || new URL(prefix).search !== '') {
     throw new InvalidOptionsError('allowedUris must be an https URL (http only on loopback) that ends in /')
   }

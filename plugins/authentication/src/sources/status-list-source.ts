@@ -79,7 +79,7 @@ const MAX_REMEMBERED = 10_000
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see draft-ietf-oauth-status-list
  */
-export function createStatusListSource (options: StatusListSourceOptions): StatusListSource {
+export function createStatusListSource(options: StatusListSourceOptions): StatusListSource {
   const { clock = Date.now, startTimer = startProcessTimer, log = warn } = options
   const { pollMs = 1000, maxStalenessMs = 300_000, unusedAfterMs = 900_000, maxLists = 1000 } = options
   if (!(unusedAfterMs > 0)) throw new InvalidOptionsError('unusedAfterMs must be positive')
@@ -95,7 +95,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
   let closed = false
 
   /** Looks at the list now, unless somebody is at it. Never rejects. */
-  function refresh (uri: string, followed: FollowedList): Promise<void> {
+  function refresh(uri: string, followed: FollowedList): Promise<void> {
     if (followed.inFlight !== null) return followed.inFlight
     const flight = attempt(uri, followed).finally(() => {
       followed.inFlight = null
@@ -106,7 +106,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     return flight
   }
 
-  async function attempt (uri: string, followed: FollowedList): Promise<void> {
+  async function attempt(uri: string, followed: FollowedList): Promise<void> {
     const startedAtMs = clock()
     followed.attemptedAtMs = startedAtMs
     try {
@@ -120,7 +120,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     schedule(uri, followed)
   }
 
-  async function load (uri: string, followed: FollowedList, startedAtMs: number): Promise<void> {
+  async function load(uri: string, followed: FollowedList, startedAtMs: number): Promise<void> {
     const headers: Record<string, string> = { accept: 'application/statuslist+jwt' }
     if (followed.etag !== null && isUnexpired(followed.list)) headers['if-none-match'] = followed.etag
     const answer = await fetchDocument(uri, connection, maxBytes * 2, { headers })
@@ -128,7 +128,11 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     if (answer.status !== 304 || headers['if-none-match'] === undefined) {
       if (answer.status !== 200) throw new Error(`status ${answer.status}`)
       const list = await readStatusList(answer.body.toString('latin1').trim(), {
-        uri, issuer: options.issuer, keys: options.keys, maxBytes, nowSeconds: startedAtMs / 1000
+        uri,
+        issuer: options.issuer,
+        keys: options.keys,
+        maxBytes,
+        nowSeconds: startedAtMs / 1000
       })
       // An older list would give revoked tokens back: an attacker on the way, or a lagging replica.
       if (list.issuedAtSeconds < followed.newestIssuedAtSeconds) throw new Error('older than the list seen before')
@@ -139,29 +143,34 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     followed.confirmedAtMs = startedAtMs
   }
 
-  function schedule (uri: string, followed: FollowedList): void {
+  function schedule(uri: string, followed: FollowedList): void {
     followed.timer?.stop()
     if (closed || lists.get(uri) !== followed) return
-    followed.timer = startTimer(() => { lookAgain(uri, followed) }, Math.max(nextLookMs(followed), 1))
+    followed.timer = startTimer(
+      () => {
+        lookAgain(uri, followed)
+      },
+      Math.max(nextLookMs(followed), 1)
+    )
   }
 
-  function nextLookMs ({ list, timesGone }: FollowedList): number {
+  function nextLookMs({ list, timesGone }: FollowedList): number {
     if (timesGone > 0) return Math.max(Math.min(pollMs * 2 ** timesGone, MAX_GONE_MS), pollMs)
     return Math.min(pollMs, (list?.ttlSeconds ?? Number.POSITIVE_INFINITY) * 1000)
   }
 
-  function lookAgain (uri: string, followed: FollowedList): void {
+  function lookAgain(uri: string, followed: FollowedList): void {
     if (clock() - followed.usedAtMs >= unusedAfterMs) forget(uri, followed)
     else void refresh(uri, followed)
   }
 
-  function forget (uri: string, followed: FollowedList): void {
+  function forget(uri: string, followed: FollowedList): void {
     followed.timer?.stop()
     lists.delete(uri)
     if (followed.newestIssuedAtSeconds > 0) letGo.set(uri, followed.newestIssuedAtSeconds)
   }
 
-  function makeRoom (): void {
+  function makeRoom(): void {
     if (lists.size < maxLists) return
     const [[uri, followed] = []] = [...lists].sort(([, one], [, other]) => one.usedAtMs - other.usedAtMs)
     if (uri !== undefined && followed !== undefined) forget(uri, followed)
@@ -170,7 +179,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
   const isUnexpired = (list: StatusList | null): boolean =>
     list !== null && (list.expiresAtSeconds === null || clock() < list.expiresAtSeconds * 1000)
 
-  async function follow ({ uri, index }: StatusReference): Promise<void> {
+  async function follow({ uri, index }: StatusReference): Promise<void> {
     const known = lists.get(uri)
     if (known === undefined) {
       if (!closed && isAllowed(uri)) await begin(uri)
@@ -183,7 +192,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     else if (!closed && tooShort && clock() - known.attemptedAtMs >= pollMs) await refresh(uri, known)
   }
 
-  async function begin (uri: string): Promise<void> {
+  async function begin(uri: string): Promise<void> {
     makeRoom()
     const now = clock()
     const followed: FollowedList = {
@@ -202,7 +211,7 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     await refresh(uri, followed)
   }
 
-  function check ({ uri, index }: StatusReference): 'valid' | 'revoked' | 'unavailable' {
+  function check({ uri, index }: StatusReference): 'valid' | 'revoked' | 'unavailable' {
     const followed = lists.get(uri)
     if (followed === undefined) return 'unavailable'
     followed.usedAtMs = clock()
@@ -213,12 +222,12 @@ export function createStatusListSource (options: StatusListSourceOptions): Statu
     return bit === null || clock() - followed.confirmedAtMs > maxStalenessMs ? 'unavailable' : 'valid'
   }
 
-  function ageMs (): number | null {
+  function ageMs(): number | null {
     const confirmed = [...lists.values()].map(({ confirmedAtMs }) => confirmedAtMs)
     return confirmed.length === 0 ? null : clock() - Math.min(...confirmed)
   }
 
-  async function close (): Promise<void> {
+  async function close(): Promise<void> {
     closed = true
     for (const { timer } of lists.values()) timer?.stop()
     await Promise.all(flights)

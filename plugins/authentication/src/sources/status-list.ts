@@ -34,7 +34,7 @@ const CLOCK_TOLERANCE_SECONDS = 60
  * @throws an error saying what is wrong with it
  * @see draft-ietf-oauth-status-list §5.1, §8.3
  */
-export async function readStatusList (token: string, expected: StatusListExpectations): Promise<StatusList> {
+export async function readStatusList(token: string, expected: StatusListExpectations): Promise<StatusList> {
   const jws = parseCompactJws(token)
   if (jws === null) throw new Error('not a compact JWS')
   await checkSigned(jws, token, expected.keys)
@@ -44,9 +44,16 @@ export async function readStatusList (token: string, expected: StatusListExpecta
   if (member(claims, 'sub') !== expected.uri) throw new Error('sub is not the address of the list')
   const issuedAtSeconds = seconds(claims, 'iat')
   const expiresAtSeconds = seconds(claims, 'exp')
-  if (issuedAtSeconds === null || issuedAtSeconds > expected.nowSeconds + CLOCK_TOLERANCE_SECONDS) throw new Error('iat is missing or in the future')
+  if (issuedAtSeconds === null || issuedAtSeconds > expected.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
+    throw new Error('iat is missing or in the future')
+  }
   if (expiresAtSeconds !== null && expiresAtSeconds <= expected.nowSeconds) throw new Error('expired')
-  return { bits: await unpack(member(claims, 'status_list'), expected.maxBytes), issuedAtSeconds, expiresAtSeconds, ttlSeconds: seconds(claims, 'ttl') }
+  return {
+    bits: await unpack(member(claims, 'status_list'), expected.maxBytes),
+    issuedAtSeconds,
+    expiresAtSeconds,
+    ttlSeconds: seconds(claims, 'ttl')
+  }
 }
 
 /**
@@ -54,18 +61,20 @@ export async function readStatusList (token: string, expected: StatusListExpecta
  * @returns `null` when the list is too short to have it
  * @see draft-ietf-oauth-status-list §4.1
  */
-export function statusBit (list: StatusList, index: number): 0 | 1 | null {
+export function statusBit(list: StatusList, index: number): 0 | 1 | null {
   const byte = list.bits[Math.floor(index / 8)]
   if (byte === undefined) return null
   return (byte >> (index % 8)) & 1 ? 1 : 0
 }
 
-async function checkSigned (jws: CompactJws, token: string, keys: KeySource): Promise<void> {
+async function checkSigned(jws: CompactJws, token: string, keys: KeySource): Promise<void> {
   const { header } = jws
   const typ = member(header, 'typ')
   const keyId = member(header, 'kid')
   const alg = member(header, 'alg')
-  if (typeof typ !== 'string' || !['statuslist+jwt', 'application/statuslist+jwt'].includes(typ.toLowerCase())) throw new Error('typ is not statuslist+jwt')
+  if (typeof typ !== 'string' || !['statuslist+jwt', 'application/statuslist+jwt'].includes(typ.toLowerCase())) {
+    throw new Error('typ is not statuslist+jwt')
+  }
   if (typeof alg !== 'string' || !DEFAULT_ALGORITHMS.includes(alg)) throw new Error('algorithm not allowed')
   if (demandsExtension(header)) throw new Error('critical header')
   const key = typeof keyId === 'string' ? await keys.find(keyId) : null
@@ -73,7 +82,7 @@ async function checkSigned (jws: CompactJws, token: string, keys: KeySource): Pr
   if (!isSignedBy(token, jws, key)) throw new Error('signature not valid')
 }
 
-async function unpack (list: unknown, maxBytes: number): Promise<Buffer> {
+async function unpack(list: unknown, maxBytes: number): Promise<Buffer> {
   if (!isJsonObject(list)) throw new Error('no status_list')
   if (member(list, 'bits') !== 1) throw new Error('not one bit per token')
   const packed = member(list, 'lst')
@@ -83,7 +92,7 @@ async function unpack (list: unknown, maxBytes: number): Promise<Buffer> {
   return inflateBounded(bytes, { maxOutputLength: maxBytes })
 }
 
-function seconds (claims: JsonObject, name: string): number | null {
+function seconds(claims: JsonObject, name: string): number | null {
   const value = member(claims, name)
   if (value === undefined) return null
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Error(`${name} is not a number`)

@@ -34,18 +34,20 @@ const TABLE: readonly SignatureAlgorithm[] = [
   { name: 'HS256', family: 'hmac', hash: 'sha256', curve: null, signatureBytes: 32 }
 ]
 
-const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> =
-  new Map(TABLE.map(algorithm => [algorithm.name, Object.freeze(algorithm)]))
+const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map(
+  TABLE.map(algorithm => [algorithm.name, Object.freeze(algorithm)])
+)
 
 /** The algorithms a verifier accepts unless told otherwise. */
 export const DEFAULT_ALGORITHMS: readonly string[] = Object.freeze(['ES256', 'EdDSA', 'RS256', 'PS256'])
 
 /** The asymmetric algorithms a verifier can be told to accept. */
-export const ASYMMETRIC_ALGORITHMS: readonly string[] =
-  Object.freeze(TABLE.filter(each => each.family !== 'hmac').map(each => each.name))
+export const ASYMMETRIC_ALGORITHMS: readonly string[] = Object.freeze(
+  TABLE.filter(each => each.family !== 'hmac').map(each => each.name)
+)
 
 /** The algorithm of exactly this name; `null` for `none` and anything else unknown. */
-export function signatureAlgorithm (name: string): SignatureAlgorithm | null {
+export function signatureAlgorithm(name: string): SignatureAlgorithm | null {
   return ALGORITHMS.get(name) ?? null
 }
 
@@ -54,7 +56,7 @@ export function signatureAlgorithm (name: string): SignatureAlgorithm | null {
  * algorithm's own, and the strength sufficient. It makes "HMAC keyed with a public key" impossible to express.
  * @see RFC 8725 §3.1, §3.5
  */
-export function keyMistake (algorithm: SignatureAlgorithm, key: KeyObject): string | null {
+export function keyMistake(algorithm: SignatureAlgorithm, key: KeyObject): string | null {
   const details = key.asymmetricKeyDetails
   switch (algorithm.family) {
     case 'hmac':
@@ -73,7 +75,7 @@ export function keyMistake (algorithm: SignatureAlgorithm, key: KeyObject): stri
 }
 
 /** Length in bytes that a signature by this key has. */
-export function signatureLength (algorithm: SignatureAlgorithm, key: KeyObject): number {
+export function signatureLength(algorithm: SignatureAlgorithm, key: KeyObject): number {
   return algorithm.signatureBytes ?? Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 }
 
@@ -93,7 +95,7 @@ export type SignatureCheck = (input: SignedInput) => boolean
  * an ECDSA signature has neither `r` nor `s` zero. Run before every {@link SignatureCheck}.
  * @see RFC 7518 §3.4, CVE-2022-21449
  */
-export function isPlausibleSignature (signature: Buffer, key: VerificationKey): boolean {
+export function isPlausibleSignature(signature: Buffer, key: VerificationKey): boolean {
   const algorithm = signatureAlgorithm(key.algorithm)
   if (algorithm === null || keyMistake(algorithm, key.key) !== null) return false
   if (signature.length !== signatureLength(algorithm, key.key)) return false
@@ -103,7 +105,7 @@ export function isPlausibleSignature (signature: Buffer, key: VerificationKey): 
 }
 
 /** Checks signatures with node:crypto. */
-export const checkWithNodeCrypto: SignatureCheck = function checkWithNodeCrypto ({ signingInput, signature, key }) {
+export const checkWithNodeCrypto: SignatureCheck = function checkWithNodeCrypto({ signingInput, signature, key }) {
   const algorithm = signatureAlgorithm(key.algorithm)
   if (algorithm === null) return false
   try {
@@ -120,7 +122,7 @@ export const checkWithNodeCrypto: SignatureCheck = function checkWithNodeCrypto 
  * @param jws its parts
  * @see RFC 7515 §5.2, RFC 8725 §3.1
  */
-export function isSignedBy (token: string, jws: CompactJws, key: VerificationKey): boolean {
+export function isSignedBy(token: string, jws: CompactJws, key: VerificationKey): boolean {
   const { header, signingInput, signature } = jws
   if (member(header, 'alg') !== key.algorithm || demandsExtension(header)) return false
   return isPlausibleSignature(signature, key) && checkWithNodeCrypto({ token, signingInput, signature, key })
@@ -130,18 +132,30 @@ export function isSignedBy (token: string, jws: CompactJws, key: VerificationKey
  * Whether a header asks for an extension of JWS to be understood. Nothing here understands one.
  * @see RFC 7515 §4.1.11, RFC 7797 §6
  */
-export function demandsExtension (header: JsonObject): boolean {
+export function demandsExtension(header: JsonObject): boolean {
   return Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')
 }
 
-function isSignatureOf (
-  algorithm: SignatureAlgorithm, data: Buffer, signature: Buffer, { key }: VerificationKey
+function isSignatureOf(
+  algorithm: SignatureAlgorithm,
+  data: Buffer,
+  signature: Buffer,
+  { key }: VerificationKey
 ): boolean {
   switch (algorithm.family) {
-    case 'hmac': return timingSafeEqual(createHmac(algorithm.hash ?? '', key).update(data).digest(), signature)
-    case 'eddsa': return verify(null, data, key, signature)
-    case 'ecdsa': return verify(algorithm.hash, data, key, derSignature(signature))
-    case 'rsa-pkcs1': return verify(algorithm.hash, data, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
+    case 'hmac':
+      return timingSafeEqual(
+        createHmac(algorithm.hash ?? '', key)
+          .update(data)
+          .digest(),
+        signature
+      )
+    case 'eddsa':
+      return verify(null, data, key, signature)
+    case 'ecdsa':
+      return verify(algorithm.hash, data, key, derSignature(signature))
+    case 'rsa-pkcs1':
+      return verify(algorithm.hash, data, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
     case 'rsa-pss': {
       const padding = constants.RSA_PKCS1_PSS_PADDING
       return verify(algorithm.hash, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature)
@@ -156,7 +170,7 @@ const isNotZero = (byte: number): boolean => byte !== 0
  * `dsaEncoding: 'ieee-p1363'` makes a verification half as expensive again on Node 24.
  * @see RFC 7518 §3.4
  */
-function derSignature (signature: Buffer): Buffer {
+function derSignature(signature: Buffer): Buffer {
   const half = signature.length / 2
   const r = derInteger(signature.subarray(0, half))
   const s = derInteger(signature.subarray(half))
@@ -166,7 +180,7 @@ function derSignature (signature: Buffer): Buffer {
 }
 
 /** An unsigned big-endian number as a minimal DER INTEGER: no leading zeros, except one before a set top bit. */
-function derInteger (bytes: Buffer): Buffer {
+function derInteger(bytes: Buffer): Buffer {
   const start = bytes.findIndex(isNotZero)
   const minimal = bytes.subarray(start)
   const padded = (minimal[0] ?? 0) >= 0x80

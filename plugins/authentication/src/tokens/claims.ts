@@ -14,14 +14,14 @@ export interface Expectations {
 const MAX_IDENTIFIER_LENGTH = 512
 
 /**
- * Checks the claims of a token whose signature has been verified, and says who it stands for. Whether the sender holds the
- * keys of `cnf` is for each request to show: see `requireConfirmed`.
+ * Checks the claims of a token whose signature has been verified, and says who it stands for. Whether the sender holds
+ * the keys of `cnf` is for each request to show: see `requireConfirmed`.
  * @param claims the payload; frozen by this call
  * @param nowSeconds the time, in seconds since 1970
  * @throws {InvalidTokenError} with the first reason found
  * @see RFC 9068 §4, RFC 7519 §4.1
  */
-export function principalOf (claims: JsonObject, expected: Expectations, nowSeconds: number): Principal {
+export function principalOf(claims: JsonObject, expected: Expectations, nowSeconds: number): Principal {
   const { profile } = expected
   if (member(claims, 'iss') !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
   if (!hasAudience(member(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
@@ -47,7 +47,7 @@ export function principalOf (claims: JsonObject, expected: Expectations, nowSeco
  * Whether `aud`, a string or an array of strings, contains exactly this audience.
  * @see RFC 7519 §4.1.3
  */
-export function hasAudience (aud: unknown, audience: string): boolean {
+export function hasAudience(aud: unknown, audience: string): boolean {
   if (typeof aud === 'string') return aud === audience
   return Array.isArray(aud) && aud.every(each => typeof each === 'string') && aud.includes(audience)
 }
@@ -56,12 +56,18 @@ export function hasAudience (aud: unknown, audience: string): boolean {
  * `exp` and `iat` must be there, `nbf` may; all are numbers.
  * @returns `iat` and `exp`
  */
-export function checkTimes (claims: JsonObject, nowSeconds: number, toleranceSeconds: number): { issuedAtSeconds: number, expiresAtSeconds: number } {
+export function checkTimes(
+  claims: JsonObject,
+  nowSeconds: number,
+  toleranceSeconds: number
+): { issuedAtSeconds: number; expiresAtSeconds: number } {
   const expiresAtSeconds = required(numericDate(member(claims, 'exp')))
   const issuedAtSeconds = required(numericDate(member(claims, 'iat')))
   const notBeforeSeconds = numericDate(member(claims, 'nbf')) ?? issuedAtSeconds
   if (nowSeconds >= expiresAtSeconds + toleranceSeconds) throw new InvalidTokenError('token-expired')
-  if (Math.max(issuedAtSeconds, notBeforeSeconds) > nowSeconds + toleranceSeconds) throw new InvalidTokenError('token-not-yet-valid')
+  if (Math.max(issuedAtSeconds, notBeforeSeconds) > nowSeconds + toleranceSeconds) {
+    throw new InvalidTokenError('token-not-yet-valid')
+  }
   return { issuedAtSeconds, expiresAtSeconds }
 }
 
@@ -70,55 +76,65 @@ export function checkTimes (claims: JsonObject, nowSeconds: number, toleranceSec
  * ignoring it would make the token irrevocable.
  * @see draft-ietf-oauth-status-list §6
  */
-export function statusReferenceOf (claims: JsonObject): StatusReference | null {
+export function statusReferenceOf(claims: JsonObject): StatusReference | null {
   const status = member(claims, 'status')
   if (status === undefined) return null
   const reference = isJsonObject(status) ? member(status, 'status_list') : undefined
   if (!isJsonObject(reference)) throw new InvalidTokenError('claim-invalid')
   const index = member(reference, 'idx')
   const uri = member(reference, 'uri')
-  if (typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0 || typeof uri !== 'string') throw new InvalidTokenError('claim-invalid')
+  if (typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0 || typeof uri !== 'string') {
+    throw new InvalidTokenError('claim-invalid')
+  }
   return { uri, index }
 }
 
-function at (claims: JsonObject, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, name) => isJsonObject(value) ? member(value, name) : undefined, claims)
+function at(claims: JsonObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? member(value, name) : undefined), claims)
 }
 
 /**
  * A claim that identifies somebody or something, `null` when absent: a well-formed string without control characters,
  * which breaks neither a log line nor a database that refuses NUL.
  */
-export function identifier (value: unknown): string | null {
+export function identifier(value: unknown): string | null {
   if (value === undefined) return null
-  const isIdentifier = typeof value === 'string' && value !== '' && value.length <= MAX_IDENTIFIER_LENGTH && value.isWellFormed() && !/\p{Cc}/u.test(value)
+  const isIdentifier =
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= MAX_IDENTIFIER_LENGTH &&
+    value.isWellFormed() &&
+    !/\p{Cc}/u.test(value)
   if (!isIdentifier) throw new InvalidTokenError('claim-invalid')
   return value
 }
 
 /** A NumericDate, `null` when absent. @see RFC 7519 §2 */
-export function numericDate (value: unknown): number | null {
+export function numericDate(value: unknown): number | null {
   if (value === undefined) return null
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new InvalidTokenError('claim-invalid')
   return value
 }
 
-function required<T> (value: T | null): T {
+function required<T>(value: T | null): T {
   if (value === null) throw new InvalidTokenError('claim-missing')
   return value
 }
 
-function unlessOptional<T> (value: T | null, optional: boolean): T | null {
+function unlessOptional<T>(value: T | null, optional: boolean): T | null {
   return optional ? value : required(value)
 }
 
-function rolesOf (claims: JsonObject, profile: ResolvedProfile): string[] {
+function rolesOf(claims: JsonObject, profile: ResolvedProfile): string[] {
   const roles = profile.roles.flatMap(path => strings(at(claims, path)))
   return [...new Set(roles)]
 }
 
-/** The scopes of a scope claim; another type is refused, so that it cannot grant by accident. @see RFC 9068 §2.2.3, RFC 6749 §3.3 */
-export function scopesOfClaim (value: unknown, format: ResolvedProfile['scopeFormat']): string[] {
+/**
+ * The scopes of a scope claim; another type is refused, so that it cannot grant by accident. @see RFC 9068 §2.2.3, RFC
+ * 6749 §3.3
+ */
+export function scopesOfClaim(value: unknown, format: ResolvedProfile['scopeFormat']): string[] {
   if (value === undefined) return []
   if (format === 'array') return strings(value)
   if (typeof value !== 'string') throw new InvalidTokenError('claim-invalid')
@@ -126,14 +142,16 @@ export function scopesOfClaim (value: unknown, format: ResolvedProfile['scopeFor
 }
 
 /** An array of strings, empty when absent. */
-export function strings (value: unknown): string[] {
+export function strings(value: unknown): string[] {
   if (value === undefined) return []
-  if (!Array.isArray(value) || !value.every(each => typeof each === 'string')) throw new InvalidTokenError('claim-invalid')
+  if (!Array.isArray(value) || !value.every(each => typeof each === 'string')) {
+    throw new InvalidTokenError('claim-invalid')
+  }
   return value
 }
 
 /** The chain of parties that act for the subject, newest first. @see RFC 8693 §4.1 */
-export function actorOfClaim (value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): Actor | null {
+export function actorOfClaim(value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): Actor | null {
   if (value === undefined) return null
   if (!isJsonObject(value) || linksLeft === 0) throw new InvalidTokenError('claim-invalid')
   return Object.freeze({

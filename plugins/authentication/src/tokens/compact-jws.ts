@@ -24,7 +24,7 @@ const ALPHABET = /^[A-Za-z0-9_-]+$/
  * @returns `null` for anything else; an unsecured token (empty third part) included
  * @see RFC 7515 §5.2, §7.1
  */
-export function parseCompactJws (token: string): CompactJws | null {
+export function parseCompactJws(token: string): CompactJws | null {
   const split = splitCompactJws(token)
   if (split === null) return null
   const header = parseJsonObject(split.header)
@@ -33,7 +33,7 @@ export function parseCompactJws (token: string): CompactJws | null {
 }
 
 /** Splits a compact JWS into its three parts and undoes their base64url; `null` when it has another shape. */
-export function splitCompactJws (token: string): SplitJws | null {
+export function splitCompactJws(token: string): SplitJws | null {
   const [first, second, third, ...more] = token.split('.', 4)
   if (first === undefined || second === undefined || third === undefined || more.length > 0) return null
   const header = decodeCanonical(first)
@@ -48,7 +48,7 @@ export function splitCompactJws (token: string): SplitJws | null {
  * spaces, non-zero trailing bits), so that a token has one form only.
  * @see RFC 4648 §3.5, RFC 7515 §2
  */
-export function decodeCanonical (text: string): Buffer | null {
+export function decodeCanonical(text: string): Buffer | null {
   if (!ALPHABET.test(text)) return null
   const bytes = Buffer.from(text, 'base64url')
   return bytes.toString('base64url') === text ? bytes : null

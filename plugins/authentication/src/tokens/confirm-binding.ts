@@ -15,7 +15,7 @@ export type ConfirmBinding = (confirmation: JsonObject) => Promise<void>
  * token is refused: as a plain bearer token it would be worth as much to a thief as to its owner.
  * @throws {InvalidTokenError}
  */
-export async function requireConfirmed (principal: Principal, confirm: ConfirmBinding | undefined): Promise<Principal> {
+export async function requireConfirmed(principal: Principal, confirm: ConfirmBinding | undefined): Promise<Principal> {
   const confirmation = principal.claims['cnf']
   if (confirmation === undefined) return principal
   if (confirm === undefined) throw new InvalidTokenError('confirmation-unproven')

@@ -19,7 +19,9 @@ export interface ImportedKeys {
 /** More keys than any issuer publishes: importing one costs CPU. */
 const MAX_KEYS = 100
 
-/** The public members of each key type; nothing else of a JWK is looked at, so certificates and URLs in it are inert. */
+/**
+ * The public members of each key type; nothing else of a JWK is looked at, so certificates and URLs in it are inert.
+ */
 const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['EC', ['x', 'y']],
   ['RSA', ['n', 'e']],
@@ -30,17 +32,23 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /** What a key is for when it does not say: the usual algorithm of its type. */
 const IMPLIED_ALGORITHMS: ReadonlyMap<string, string> = new Map([
-  ['EC P-256', 'ES256'], ['EC P-384', 'ES384'], ['EC P-521', 'ES512'], ['OKP Ed25519', 'EdDSA'], ['RSA', 'RS256']
+  ['EC P-256', 'ES256'],
+  ['EC P-384', 'ES384'],
+  ['EC P-521', 'ES512'],
+  ['OKP Ed25519', 'EdDSA'],
+  ['RSA', 'RS256']
 ])
 
 /** Odd primes that divide the primorial of the flawed generator for every key length. */
 const PRIMES = [
-  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
-  103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167
+  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113,
+  127, 131, 137, 139, 149, 151, 157, 163, 167
 ]
 
-const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>]> =
-  PRIMES.map(prime => [BigInt(prime), powersOf65537(prime)])
+const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>]> = PRIMES.map(prime => [
+  BigInt(prime),
+  powersOf65537(prime)
+])
 
 /**
  * The verification keys of a JWKS document. A key that is weak, malformed, not public, not for signatures, or whose id
@@ -48,7 +56,7 @@ const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>
  * @returns `null` when the document is no JWKS
  * @see RFC 7517 §5, RFC 8725 §3.5
  */
-export function importKeys (document: JsonObject | null): ImportedKeys | null {
+export function importKeys(document: JsonObject | null): ImportedKeys | null {
   const entries = document === null ? undefined : member(document, 'keys')
   if (!Array.isArray(entries) || entries.length > MAX_KEYS) return null
   const keys = new Map<string, VerificationKey>()
@@ -68,7 +76,7 @@ export function importKeys (document: JsonObject | null): ImportedKeys | null {
   return { keys, ignored }
 }
 
-function importKey (entry: unknown): VerificationKey | IgnoredKey {
+function importKey(entry: unknown): VerificationKey | IgnoredKey {
   if (!isJsonObject(entry)) return { keyId: null, reason: 'not an object' }
   const keyId = member(entry, 'kid')
   if (typeof keyId !== 'string' || keyId === '') return { keyId: null, reason: 'no key id' }
@@ -87,7 +95,7 @@ function importKey (entry: unknown): VerificationKey | IgnoredKey {
  * for this algorithm.
  * @see RFC 9449 §4.2
  */
-export function importPublicJwk (jwk: JsonObject, algorithm: string): KeyObject | null {
+export function importPublicJwk(jwk: JsonObject, algorithm: string): KeyObject | null {
   const wanted = signatureAlgorithm(algorithm)
   const key = wanted === null || kindMistake(jwk) !== null ? null : publicKeyOf(jwk)
   if (wanted === null || key === null) return null
@@ -95,28 +103,32 @@ export function importPublicJwk (jwk: JsonObject, algorithm: string): KeyObject 
 }
 
 /** Why this entry is not a public signature key at all. */
-function kindMistake (entry: JsonObject): string | null {
+function kindMistake(entry: JsonObject): string | null {
   const use = member(entry, 'use')
   const operations = member(entry, 'key_ops')
   if (!PUBLIC_MEMBERS.has(String(member(entry, 'kty')))) return 'not an asymmetric key'
   if (PRIVATE_MEMBERS.some(name => Object.hasOwn(entry, name))) return 'private key published'
   if (use !== undefined && use !== 'sig') return 'not for signatures'
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return 'not for verification'
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
+    return 'not for verification'
+  }
   return null
 }
 
-function modulusMistake (entry: JsonObject): string | null {
+function modulusMistake(entry: JsonObject): string | null {
   const modulus = member(entry, 'n')
-  return typeof modulus === 'string' && isRocaModulus(Buffer.from(modulus, 'base64url')) ? 'RSA modulus of a flawed generator' : null
+  return typeof modulus === 'string' && isRocaModulus(Buffer.from(modulus, 'base64url'))
+    ? 'RSA modulus of a flawed generator'
+    : null
 }
 
-function typeOf (entry: JsonObject): string {
+function typeOf(entry: JsonObject): string {
   const type = String(member(entry, 'kty'))
   return type === 'RSA' ? type : `${type} ${String(member(entry, 'crv'))}`
 }
 
 /** node:crypto refuses points that are not on the curve. */
-function publicKeyOf (entry: JsonObject): KeyObject | null {
+function publicKeyOf(entry: JsonObject): KeyObject | null {
   const kty = String(member(entry, 'kty'))
   const key: Record<string, string> = { kty }
   for (const name of PUBLIC_MEMBERS.get(kty) ?? []) {
@@ -140,12 +152,12 @@ function publicKeyOf (entry: JsonObject): KeyObject | null {
  * @param modulus the JWK's `n`
  * @see CVE-2017-15361
  */
-function isRocaModulus (modulus: Uint8Array): boolean {
+function isRocaModulus(modulus: Uint8Array): boolean {
   const n = BigInt(`0x${Buffer.from(modulus).toString('hex') || '0'}`)
   return POWERS.every(([prime, powers]) => powers.has(Number(n % prime)))
 }
 
-function powersOf65537 (prime: number): ReadonlySet<number> {
+function powersOf65537(prime: number): ReadonlySet<number> {
   const powers = new Set<number>()
   for (let power = 1; !powers.has(power); power = (power * 65537) % prime) powers.add(power)
   return powers

@@ -13,7 +13,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
  * @returns `null` when the bytes are not such an object
  * @see RFC 7515 §4 (duplicate header names), RFC 7519 §4 (duplicate claim names)
  */
-export function parseJsonObject (bytes: Uint8Array): JsonObject | null {
+export function parseJsonObject(bytes: Uint8Array): JsonObject | null {
   try {
     const text = decoder.decode(bytes)
     const value: unknown = JSON.parse(text)
@@ -24,17 +24,17 @@ export function parseJsonObject (bytes: Uint8Array): JsonObject | null {
 }
 
 /** Whether this is an object, neither `null` nor an array. */
-export function isJsonObject (value: unknown): value is JsonObject {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The member of this name that the object itself has; never something inherited such as `constructor`. */
-export function member (object: JsonObject, name: string): unknown {
+export function member(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
 /** Freezes a parsed JSON value with everything below it. */
-export function freezeJson<T> (value: T): T {
+export function freezeJson<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     for (const child of Object.values(value)) freezeJson(child)
     Object.freeze(value)
@@ -43,7 +43,7 @@ export function freezeJson<T> (value: T): T {
 }
 
 /** Walks a text that is known to be valid JSON: no name twice in one object, no excessive depth. */
-function isUnambiguous (text: string): boolean {
+function isUnambiguous(text: string): boolean {
   const open: Array<Set<string>> = []
   let at = 0
   while (at < text.length) {
@@ -68,20 +68,20 @@ function isUnambiguous (text: string): boolean {
 }
 
 /** The position after the closing quote of the string that begins at `start`. */
-function endOfString (text: string, start: number): number {
+function endOfString(text: string, start: number): number {
   let at = start + 1
   while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
   return at + 1
 }
 
 /** In valid JSON a string is a member name exactly when a colon follows. */
-function isName (text: string, end: number): boolean {
+function isName(text: string, end: number): boolean {
   let at = end
   while (text[at] === ' ' || text[at] === '\t' || text[at] === '\n' || text[at] === '\r') at++
   return text[at] === ':'
 }
 
 /** Escapes are resolved first: `"\u0061ud"` and `"aud"` are the same name. */
-function nameOf (quoted: string): string {
+function nameOf(quoted: string): string {
   return quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1)
 }

@@ -52,16 +52,20 @@ const refuseNothing = (): void => {}
  * Fills a profile in for one audience.
  * @param audience this service's identifier: Keycloak nests a client's roles below it
  */
-export function resolveProfile (profile: Profile, audience: string): ResolvedProfile {
+export function resolveProfile(profile: Profile, audience: string): ResolvedProfile {
   switch (profile) {
-    case 'rfc9068': return custom({ typ: 'at+jwt' })
-    case 'keycloak': return keycloak(audience)
-    case 'auth0': return auth0()
-    default: return custom(profile)
+    case 'rfc9068':
+      return custom({ typ: 'at+jwt' })
+    case 'keycloak':
+      return keycloak(audience)
+    case 'auth0':
+      return auth0()
+    default:
+      return custom(profile)
   }
 }
 
-function custom (profile: CustomProfile): ResolvedProfile {
+function custom(profile: CustomProfile): ResolvedProfile {
   const claims = profile.claims ?? {}
   return {
     typ: new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
@@ -77,10 +81,13 @@ function custom (profile: CustomProfile): ResolvedProfile {
 }
 
 /** Keycloak: `typ: JWT` for every kind of token, and a claim `typ` that says which kind it is. */
-function keycloak (audience: string): ResolvedProfile {
+function keycloak(audience: string): ResolvedProfile {
   return {
     ...custom({ typ: ['JWT', 'at+jwt'], claims: { clientId: 'azp' } }),
-    roles: [['realm_access', 'roles'], ['resource_access', audience, 'roles']],
+    roles: [
+      ['realm_access', 'roles'],
+      ['resource_access', audience, 'roles']
+    ],
     refuseForeignKinds: claims => {
       if (claims['typ'] !== 'Bearer') throw new InvalidTokenError('token-type-mismatch')
     }
@@ -88,11 +95,11 @@ function keycloak (audience: string): ResolvedProfile {
 }
 
 /**
- * Auth0's own dialect: `typ: JWT` for access and ID tokens alike, no `jti`; what a user's roles give is in `permissions`.
- * (With Auth0's RFC 9068 dialect, use `rfc9068`.) Only ID tokens have a
- * `nonce` or hashes of other tokens.
+ * Auth0's own dialect: `typ: JWT` for access and ID tokens alike, no `jti`; what a user's roles give is in
+ * `permissions`. (With Auth0's RFC 9068 dialect, use `rfc9068`.) Only ID tokens have a `nonce` or hashes of other
+ * tokens.
  */
-function auth0 (): ResolvedProfile {
+function auth0(): ResolvedProfile {
   return {
     ...custom({ typ: 'JWT', claims: { clientId: 'azp', roles: 'permissions' }, optional: ['tokenId'] }),
     refuseForeignKinds: claims => {
@@ -102,6 +109,6 @@ function auth0 (): ResolvedProfile {
   }
 }
 
-function pathOf (path: ClaimPath): readonly string[] {
+function pathOf(path: ClaimPath): readonly string[] {
   return typeof path === 'string' ? [path] : path
 }

@@ -31,16 +31,19 @@ const SHARED_SECRET_PROFILE: Profile = { typ: ['JWT', 'at+jwt'], optional: ['cli
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7518 §3.2
  */
-export function createSharedSecretVerifier (options: SharedSecretOptions): TokenVerifier {
+export function createSharedSecretVerifier(options: SharedSecretOptions): TokenVerifier {
   const mistakes = sharedSecretMistakes(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const { secret, ...rest } = options
   const key: VerificationKey = { keyId: '', algorithm: 'HS256', key: createSecretKey(Buffer.from(secret)) }
-  return verifierOf({ profile: SHARED_SECRET_PROFILE, ...rest, keys: oneKey(key), algorithms: ['HS256'] }, { keyId: 'none' })
+  return verifierOf(
+    { profile: SHARED_SECRET_PROFILE, ...rest, keys: oneKey(key), algorithms: ['HS256'] },
+    { keyId: 'none' }
+  )
 }
 
 /** Every mistake in the options, as one phrase each. The secret itself is never in them. */
-export function sharedSecretMistakes (options: SharedSecretOptions): string[] {
+export function sharedSecretMistakes(options: SharedSecretOptions): string[] {
   const bytes = Buffer.from(options.secret)
   const mistakes = verifierMistakes(options).map(mistake => `sharedSecret ${mistake}`)
   if (bytes.length < MIN_SECRET_BYTES) mistakes.push(`sharedSecret secret must have at least ${MIN_SECRET_BYTES} bytes`)
@@ -49,7 +52,7 @@ export function sharedSecretMistakes (options: SharedSecretOptions): string[] {
   return mistakes
 }
 
-function oneKey (key: VerificationKey): KeySource {
+function oneKey(key: VerificationKey): KeySource {
   return {
     find: async () => key,
     isPublished: () => true,

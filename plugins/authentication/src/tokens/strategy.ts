@@ -30,53 +30,76 @@ export interface TokenStrategyOptions {
  * the scheme `DPoP` the token must be bound to a DPoP key, under `Bearer` it must not.
  * @see RFC 6750 §2.1, RFC 9700 §4.3.2, RFC 9449 §7.1
  */
-export function createTokenStrategy (options: TokenStrategyOptions): Strategy {
+export function createTokenStrategy(options: TokenStrategyOptions): Strategy {
   const { name, scheme, verifier, isResponsible, confirm } = options
   const challenge = challengeOf(options)
 
   return {
     name,
     challenge,
-    authenticate: async function authenticateToken (request): Promise<StrategyResult> {
+    authenticate: async function authenticateToken(request): Promise<StrategyResult> {
       const authorization = readAuthorization(request.raw.rawHeaders)
-      if (authorization.kind !== 'credentials' || authorization.scheme !== scheme || !isResponsible(authorization.value)) return NOT_APPLICABLE
+      if (
+        authorization.kind !== 'credentials' ||
+        authorization.scheme !== scheme ||
+        !isResponsible(authorization.value)
+      ) {
+        return NOT_APPLICABLE
+      }
       const accessToken = authorization.value
       const confirmBinding = confirm(request, scheme, accessToken)
       let isConfirmed = false
       try {
-        const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(accessToken, async confirmation => {
-          await confirmBinding(confirmation)
-          isConfirmed = true
-        }, () => sourceOf(request.ip))
+        const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(
+          accessToken,
+          async confirmation => {
+            await confirmBinding(confirmation)
+            isConfirmed = true
+          },
+          () => sourceOf(request.ip)
+        )
         // Also when the verifier is the app's own and knows nothing of bound tokens.
         if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
         if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')
         return { kind: 'accepted', principal, accessToken }
       } catch (error) {
-        return { kind: 'refused', error: refusalOf(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined) }
+        return {
+          kind: 'refused',
+          error: refusalOf(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined)
+        }
       }
     }
   }
 }
 
-function challengeOf ({ scheme, realm, algorithms }: TokenStrategyOptions): string {
+function challengeOf({ scheme, realm, algorithms }: TokenStrategyOptions): string {
   const parameters = `realm="${realm.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
   return scheme === 'bearer' ? `Bearer ${parameters}` : `DPoP ${parameters}, algs="${algorithms.join(' ')}"`
 }
 
 /** Whether a token has the form of a JWT: an opaque token can have two dots too, but does not begin with `{"`. */
-export function looksLikeJwt (token: string): boolean {
+export function looksLikeJwt(token: string): boolean {
   return token.startsWith('eyJ') && token.split('.', 4).length === 3
 }
 
 /** Errors of the verifier are answers; anything else is a defect and goes on as what it is. */
-function refusalOf (error: unknown, challenge: string, nonces: DpopNonces | undefined): FastifyError {
+function refusalOf(error: unknown, challenge: string, nonces: DpopNonces | undefined): FastifyError {
   const headersFor = (code: string): { headers: Readonly<Record<string, string>> } => ({
-    headers: { 'www-authenticate': `${challenge}, error="${code}"`, ...(nonces === undefined ? {} : { 'dpop-nonce': nonces.current() }) }
+    headers: {
+      'www-authenticate': `${challenge}, error="${code}"`,
+      ...(nonces === undefined ? {} : { 'dpop-nonce': nonces.current() })
+    }
   })
   // A new error: requests that shared one verification must not share an error that gets headers of its own.
-  if (error instanceof InvalidTokenError) return Object.assign(new InvalidTokenError(error.reason, { cause: error }), headersFor('invalid_token'))
-  if (error instanceof InvalidProofError) return Object.assign(error, headersFor(error.reason === 'proof-nonce-required' ? 'use_dpop_nonce' : 'invalid_dpop_proof'))
+  if (error instanceof InvalidTokenError) {
+    return Object.assign(new InvalidTokenError(error.reason, { cause: error }), headersFor('invalid_token'))
+  }
+  if (error instanceof InvalidProofError) {
+    return Object.assign(
+      error,
+      headersFor(error.reason === 'proof-nonce-required' ? 'use_dpop_nonce' : 'invalid_dpop_proof')
+    )
+  }
   if (isSallyportError(error)) return error
   throw error
 }

@@ -13,7 +13,7 @@ export interface VerifiedToken {
  * @returns `null` when the token is refused
  * @throws what the verifier throws when it cannot tell (503)
  */
-export async function verifyOrNull (verifier: TokenVerifier, accessToken: string): Promise<VerifiedToken | null> {
+export async function verifyOrNull(verifier: TokenVerifier, accessToken: string): Promise<VerifiedToken | null> {
   try {
     return { accessToken, principal: await verifier.verify(accessToken) }
   } catch (error) {
@@ -27,7 +27,7 @@ export async function verifyOrNull (verifier: TokenVerifier, accessToken: string
  * that is an outage for the operator to mend, not the caller's mistake.
  * @throws {ServerUnavailableError} `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE`
  */
-export async function verifyFresh (verifier: TokenVerifier, tokens: TokenSet): Promise<VerifiedToken> {
+export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Promise<VerifiedToken> {
   try {
     return { accessToken: tokens.accessToken, principal: await verifier.verify(tokens.accessToken) }
   } catch (error) {
@@ -39,8 +39,10 @@ export async function verifyFresh (verifier: TokenVerifier, tokens: TokenSet): P
  * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the
  * life every request would renew. A token without an expiry never ends.
  */
-export function endsSoon (
-  { issuedAtSeconds, expiresAtSeconds }: Principal, nowMs: number, windowSeconds: number
+export function endsSoon(
+  { issuedAtSeconds, expiresAtSeconds }: Principal,
+  nowMs: number,
+  windowSeconds: number
 ): boolean {
   if (expiresAtSeconds === null) return false
   const lastThird = issuedAtSeconds === null ? windowSeconds : (expiresAtSeconds - issuedAtSeconds) / 3

@@ -49,46 +49,59 @@ interface RememberedToken {
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9068 §4, RFC 8725 §3
  */
-export function createTokenVerifier (options: TokenVerifierOptions): TokenVerifier {
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const mistakes = verifierMistakes(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   return verifierOf(options, { keyId: 'required' })
 }
 
 /** {@link createTokenVerifier} without the check of the options. */
-export function verifierOf (options: TokenVerifierOptions, internals: VerifierInternals): TokenVerifier {
+export function verifierOf(options: TokenVerifierOptions, internals: VerifierInternals): TokenVerifier {
   const { keys, status, clock = Date.now, checkSignature = checkWithNodeCrypto, cacheSize = 5000 } = options
   const algorithms: ReadonlySet<string> = new Set(options.algorithms ?? DEFAULT_ALGORITHMS)
   const profile = resolveProfile(options.profile ?? 'rfc9068', options.audience)
-  const expected: Expectations = { issuer: options.issuer, audience: options.audience, profile, clockToleranceSeconds: options.clockToleranceSeconds ?? 5 }
+  const expected: Expectations = {
+    issuer: options.issuer,
+    audience: options.audience,
+    profile,
+    clockToleranceSeconds: options.clockToleranceSeconds ?? 5
+  }
   const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
   const verified = cacheSize > 0 ? new LRUCache<string, RememberedToken>({ max: cacheSize }) : null
 
-  function verify (token: string, confirm?: ConfirmBinding): Promise<Principal> {
+  function verify(token: string, confirm?: ConfirmBinding): Promise<Principal> {
     const known = verified?.get(token)
     if (known === undefined || !isStillGood(known)) return verifyAnew(token, confirm)
     return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
   }
 
-  function isStillGood (known: RememberedToken): boolean {
+  function isStillGood(known: RememberedToken): boolean {
     if (clock() >= known.expiresAtMs || !keys.isPublished(known.keyId)) return false
     if (known.status === null || status === undefined) return true
     const answer = status.check(known.status)
     return answer === 'valid' || (answer === 'unavailable' && acceptUnchecked)
   }
 
-  async function verifyAnew (token: string, confirm: ConfirmBinding | undefined): Promise<Principal> {
+  async function verifyAnew(token: string, confirm: ConfirmBinding | undefined): Promise<Principal> {
     verified?.delete(token)
     const jws = parseToken(token)
     const key = await findKey(keys, checkHeader(jws.header, algorithms, profile, internals))
     if (key.algorithm !== member(jws.header, 'alg')) throw new InvalidTokenError('key-algorithm-mismatch')
-    if (!isPlausibleSignature(jws.signature, key) || !checkSignature({ ...jws, token, key })) throw new InvalidTokenError('signature-invalid')
+    if (!isPlausibleSignature(jws.signature, key) || !checkSignature({ ...jws, token, key })) {
+      throw new InvalidTokenError('signature-invalid')
+    }
     const principal = principalOf(jws.payload, expected, clock() / 1000)
     const reference = statusReferenceOf(jws.payload)
     if (reference !== null && status !== undefined) await checkStatus(status, reference, acceptUnchecked)
     const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + expected.clockToleranceSeconds) * 1000
-    verified?.set(token, { keyId: key.keyId, status: reference, expiresAtMs, result: Promise.resolve(principal), isBound: Object.hasOwn(principal.claims, 'cnf') })
+    verified?.set(token, {
+      keyId: key.keyId,
+      status: reference,
+      expiresAtMs,
+      result: Promise.resolve(principal),
+      isBound: Object.hasOwn(principal.claims, 'cnf')
+    })
     return await requireConfirmed(principal, confirm)
   }
 
@@ -96,7 +109,7 @@ export function verifierOf (options: TokenVerifierOptions, internals: VerifierIn
 }
 
 /** The parts of a token of acceptable size and shape. */
-function parseToken (token: string): CompactJws {
+function parseToken(token: string): CompactJws {
   if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
   const jws = parseCompactJws(token)
   if (jws === null) throw new InvalidTokenError('token-malformed')
@@ -108,25 +121,34 @@ function parseToken (token: string): CompactJws {
  * @returns the key id
  * @see RFC 8725 §3.1, §3.10, §3.11, RFC 7515 §4.1.11
  */
-function checkHeader (header: JsonObject, algorithms: ReadonlySet<string>, profile: Pick<ResolvedProfile, 'typ'>, internals: VerifierInternals): string {
+function checkHeader(
+  header: JsonObject,
+  algorithms: ReadonlySet<string>,
+  profile: Pick<ResolvedProfile, 'typ'>,
+  internals: VerifierInternals
+): string {
   const typ = member(header, 'typ')
-  if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) throw new InvalidTokenError('token-type-mismatch')
+  if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) {
+    throw new InvalidTokenError('token-type-mismatch')
+  }
   const alg = member(header, 'alg')
   if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
   if (demandsExtension(header)) throw new InvalidTokenError('critical-header-unknown')
   const keyId = member(header, 'kid')
   if (internals.keyId === 'none' && keyId === undefined) return ''
-  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) throw new InvalidTokenError('key-unknown')
+  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) {
+    throw new InvalidTokenError('key-unknown')
+  }
   return keyId
 }
 
-async function findKey (keys: KeySource, keyId: string): Promise<VerificationKey> {
+async function findKey(keys: KeySource, keyId: string): Promise<VerificationKey> {
   const key = await keys.find(keyId)
   if (key === null) throw new InvalidTokenError('key-unknown')
   return key
 }
 
-async function checkStatus (status: StatusSource, reference: StatusReference, acceptUnchecked: boolean): Promise<void> {
+async function checkStatus(status: StatusSource, reference: StatusReference, acceptUnchecked: boolean): Promise<void> {
   await status.follow(reference)
   const answer = status.check(reference)
   if (answer === 'revoked') throw new InvalidTokenError('token-revoked')
@@ -134,6 +156,6 @@ async function checkStatus (status: StatusSource, reference: StatusReference, ac
 }
 
 /** `application/at+jwt` and `at+jwt` are the same media type. @see RFC 7515 §4.1.9 */
-function withoutApplication (typ: string): string {
+function withoutApplication(typ: string): string {
   return typ.toLowerCase().replace(/^application\//, '')
 }

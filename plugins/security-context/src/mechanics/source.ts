@@ -7,7 +7,7 @@ const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
  * An address without what a proxy may have left on it: a port, the brackets of IPv6, a zone.
  * @returns `null` for what is no address
  */
-export function bareAddress (address: string): string | null {
+export function bareAddress(address: string): string | null {
   const unwrapped = IPV4_WITH_PORT.exec(address)?.[1] ?? /^\[([^\]]*)\](?::\d{1,5})?$/.exec(address)?.[1] ?? address
   if (isIPv4(unwrapped)) return unwrapped
   const [withoutZone = ''] = unwrapped.split('%', 1)
@@ -16,19 +16,19 @@ export function bareAddress (address: string): string | null {
 
 /**
  * Who counts as one caller where callers are limited by address: an IPv4 address, or the /64 of an IPv6 address, since
- * that is what one subscriber gets. An IPv4 address written as IPv6 is that IPv4 address; a port that a proxy left on the
- * address is not part of it.
+ * that is what one subscriber gets. An IPv4 address written as IPv6 is that IPv4 address; a port that a proxy left on
+ * the address is not part of it.
  * @param address as `request.ip` gives it
  * @returns the address, `2001:db8:0:1::/64`, or `unknown` for what is no address
  * @see RFC 4291 §2.5.5.2, RFC 6177 §2
  */
-export function sourceOf (address: string): string {
+export function sourceOf(address: string): string {
   const bare = bareAddress(address)
   if (bare === null) return 'unknown'
   return isIPv4(bare) ? bare : sourceOfIpv6(bare)
 }
 
-function sourceOfIpv6 (address: string): string {
+function sourceOfIpv6(address: string): string {
   // The URL parser writes every IPv6 address in one way: lower case, no leading zeros, no dots.
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = MAPPED.exec(canonical) ?? []
@@ -40,11 +40,11 @@ function sourceOfIpv6 (address: string): string {
   return `${groups.slice(0, 4).join(':')}::/64`
 }
 
-function groupsOf (text: string): string[] {
+function groupsOf(text: string): string[] {
   return text === '' ? [] : text.split(':')
 }
 
-function octets (group: string): number[] {
+function octets(group: string): number[] {
   const value = Number.parseInt(group, 16)
   return [value >> 8, value & 0xff]
 }

@@ -5,5 +5,9 @@ export type StartTimer = (run: () => void, delayMs: number) => { readonly stop: 
 export const startTimer: StartTimer = (run, delayMs) => {
   const timer = setTimeout(run, delayMs)
   timer.unref()
-  return { stop: () => { clearTimeout(timer) } }
+  return {
+    stop: () => {
+      clearTimeout(timer)
+    }
+  }
 }

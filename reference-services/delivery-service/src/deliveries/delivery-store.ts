@@ -29,29 +29,41 @@ const COLUMNS = {
 const NEWEST_FIRST = { idColumn: COLUMNS.deliveryId, createdAtColumn: COLUMNS.createdAt }
 
 /** Stores a delivery; `false` when its ticket or its order has one already. */
-export async function insertDelivery (trx: Knex, delivery: StoredDelivery): Promise<boolean> {
-  const inserted: unknown[] = await trx('deliveries').insert({
-    delivery_id: delivery.deliveryId,
-    ticket_id: delivery.ticketId,
-    order_id: delivery.orderId,
-    restaurant_id: delivery.restaurantId,
-    state: delivery.state,
-    courier_id: delivery.courierId,
-    delivery_address: delivery.deliveryAddress,
-    created_at: delivery.createdAt
-  }).onConflict().ignore().returning('delivery_id')
+export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promise<boolean> {
+  const inserted: unknown[] = await trx('deliveries')
+    .insert({
+      delivery_id: delivery.deliveryId,
+      ticket_id: delivery.ticketId,
+      order_id: delivery.orderId,
+      restaurant_id: delivery.restaurantId,
+      state: delivery.state,
+      courier_id: delivery.courierId,
+      delivery_address: delivery.deliveryAddress,
+      created_at: delivery.createdAt
+    })
+    .onConflict()
+    .ignore()
+    .returning('delivery_id')
   return inserted.length === 1
 }
 
 /** One delivery, whoever asks; `null` when there is none. */
-export async function findDelivery (db: Knex, by: { readonly deliveryId: string } | { readonly ticketId: string }): Promise<StoredDelivery | null> {
+export async function findDelivery(
+  db: Knex,
+  by: { readonly deliveryId: string } | { readonly ticketId: string }
+): Promise<StoredDelivery | null> {
   const where = 'deliveryId' in by ? { delivery_id: by.deliveryId } : { ticket_id: by.ticketId }
   const delivery: StoredDelivery | undefined = await db('deliveries').where(where).select(COLUMNS).first()
   return delivery ?? null
 }
 
 /** The deliveries that the policy shows to the principal, newest first; the policy is part of the SQL. */
-export async function findDeliveries (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredDelivery>> {
+export async function findDeliveries(
+  db: Knex,
+  policy: Policy,
+  principal: Principal,
+  page: PageQuery
+): Promise<Page<StoredDelivery>> {
   const query = db('deliveries').select(COLUMNS)
   return readPage<StoredDelivery>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
 }
@@ -63,7 +75,12 @@ export interface Position {
 }
 
 /** Moves a delivery on if it is still at `from`: of two callers with the same `from`, one gets `null`. */
-export async function moveDelivery (trx: Knex, deliveryId: string, from: Position, to: Position): Promise<StoredDelivery | null> {
+export async function moveDelivery(
+  trx: Knex,
+  deliveryId: string,
+  from: Position,
+  to: Position
+): Promise<StoredDelivery | null> {
   const changed = await trx('deliveries')
     .where({ delivery_id: deliveryId, state: from.state, courier_id: from.courierId })
     .update({ state: to.state, courier_id: to.courierId })

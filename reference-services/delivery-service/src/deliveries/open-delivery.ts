@@ -12,24 +12,39 @@ export interface OpenedDelivery {
 }
 
 /**
- * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks again.
+ * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks
+ * again.
  * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one
  */
-export async function openDelivery (db: Knex, audit: RecordAudit, wanted: NewDelivery): Promise<OpenedDelivery> {
-  const delivery: StoredDelivery = { deliveryId: randomUUID(), ...wanted, state: 'SCHEDULED', courierId: null, createdAt: new Date() }
+export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDelivery): Promise<OpenedDelivery> {
+  const delivery: StoredDelivery = {
+    deliveryId: randomUUID(),
+    ...wanted,
+    state: 'SCHEDULED',
+    courierId: null,
+    createdAt: new Date()
+  }
   const opened = await db.transaction(async trx => {
-    if (!await insertDelivery(trx, delivery)) return false
+    if (!(await insertDelivery(trx, delivery))) return false
     const after = { state: delivery.state, ticketId: delivery.ticketId, orderId: delivery.orderId }
     await audit(trx, { action: 'delivery.open', outcome: 'success', resource: resourceOf(delivery), detail: { after } })
     return true
   })
   if (opened) return { delivery, opened }
   const existing = await findDelivery(db, { ticketId: wanted.ticketId })
-  if (existing === null || existing.orderId !== wanted.orderId || existing.restaurantId !== wanted.restaurantId) throw new DeliveryExistsError()
-  await audit(db, { action: 'delivery.open', outcome: 'success', reason: 'already-open', resource: resourceOf(existing), detail: { after: { state: existing.state } } })
+  if (existing === null || existing.orderId !== wanted.orderId || existing.restaurantId !== wanted.restaurantId) {
+    throw new DeliveryExistsError()
+  }
+  await audit(db, {
+    action: 'delivery.open',
+    outcome: 'success',
+    reason: 'already-open',
+    resource: resourceOf(existing),
+    detail: { after: { state: existing.state } }
+  })
   return { delivery: existing, opened: false }
 }
 
-function resourceOf ({ deliveryId }: StoredDelivery): { type: string, id: string } {
+function resourceOf({ deliveryId }: StoredDelivery): { type: string; id: string } {
   return { type: 'delivery', id: deliveryId }
 }

@@ -4,10 +4,13 @@ import type { Position } from './delivery-store.ts'
 export type Step = 'accept' | 'pickup' | 'deliver'
 
 /** A step of this courier: where the delivery must be, and where it is then. */
-export function stepOf (step: Step, courierId: string): { readonly from: Position, readonly to: Position } {
+export function stepOf(step: Step, courierId: string): { readonly from: Position; readonly to: Position } {
   switch (step) {
-    case 'accept': return { from: { state: 'SCHEDULED', courierId: null }, to: { state: 'ACCEPTED', courierId } }
-    case 'pickup': return { from: { state: 'ACCEPTED', courierId }, to: { state: 'PICKED_UP', courierId } }
-    case 'deliver': return { from: { state: 'PICKED_UP', courierId }, to: { state: 'DELIVERED', courierId } }
+    case 'accept':
+      return { from: { state: 'SCHEDULED', courierId: null }, to: { state: 'ACCEPTED', courierId } }
+    case 'pickup':
+      return { from: { state: 'ACCEPTED', courierId }, to: { state: 'PICKED_UP', courierId } }
+    case 'deliver':
+      return { from: { state: 'PICKED_UP', courierId }, to: { state: 'DELIVERED', courierId } }
   }
 }

@@ -5,21 +5,31 @@ import { findDelivery, moveDelivery, type StoredDelivery } from './delivery-stor
 import { stepOf, type Step } from './steps.ts'
 
 /**
- * Takes a step of a delivery: a compare-and-set in one statement, with its audit row in the same transaction, so that of
- * two couriers who accept at once one succeeds and one is told. A step that this courier has just taken already is
+ * Takes a step of a delivery: a compare-and-set in one statement, with its audit row in the same transaction, so that
+ * of two couriers who accept at once one succeeds and one is told. A step that this courier has just taken already is
  * answered as it is: a lost answer can be asked for again.
  * @throws `SALLYPORT_DELIVERY_STATE`
  */
-export async function takeStep (db: Knex, audit: RecordAudit, step: Step, deliveryId: string, courierId: string): Promise<StoredDelivery> {
+export async function takeStep(
+  db: Knex,
+  audit: RecordAudit,
+  step: Step,
+  deliveryId: string,
+  courierId: string
+): Promise<StoredDelivery> {
   const { from, to } = stepOf(step, courierId)
   const moved = await db.transaction(async trx => {
     const delivery = await moveDelivery(trx, deliveryId, from, to)
-    if (delivery !== null) await audit(trx, { action: `delivery.${step}`, outcome: 'success', detail: { before: from, after: to } })
+    if (delivery !== null) {
+      await audit(trx, { action: `delivery.${step}`, outcome: 'success', detail: { before: from, after: to } })
+    }
     return delivery
   })
   if (moved !== null) return moved
   const delivery = await findDelivery(db, { deliveryId })
-  if (delivery === null || delivery.state !== to.state || delivery.courierId !== to.courierId) throw new DeliveryStateError()
+  if (delivery === null || delivery.state !== to.state || delivery.courierId !== to.courierId) {
+    throw new DeliveryStateError()
+  }
   await audit(db, { action: `delivery.${step}`, outcome: 'success', reason: 'already-done', detail: { after: to } })
   return delivery
 }

@@ -6,12 +6,21 @@ import { insertDelivery } from '../deliveries/delivery-store.ts'
  * Puts the demo's deliveries there; what is there already stays as it is.
  * @param db pool of the database's owner
  */
-export async function seedDemo (db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
   await db.transaction(async trx => {
     for (const { orderId, ticketId, deliveryId, restaurant, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
       if (delivery === null) continue
       const courierId = delivery.courier === null ? null : subjectOf(facts, delivery.courier)
-      await insertDelivery(trx, { deliveryId, ticketId, orderId, restaurantId: restaurant.restaurantId, state: delivery.state, courierId, deliveryAddress, createdAt })
+      await insertDelivery(trx, {
+        deliveryId,
+        ticketId,
+        orderId,
+        restaurantId: restaurant.restaurantId,
+        state: delivery.state,
+        courierId,
+        deliveryAddress,
+        createdAt
+      })
     }
   })
 }

@@ -7,22 +7,36 @@ import { findOrder, insertOrder } from '../orders/order-store.ts'
  * Puts the demo's orders there; what is there already stays as it is.
  * @param db pool of the database's owner
  */
-export async function seedDemo (db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
   await db.transaction(async trx => {
-    for (const { orderId, customer, restaurant, quantity, order: state, ticket, ticketId, deliveryAddress, createdAt } of DEMO_ORDERS) {
-      if (await findOrder(trx, orderId) !== null) continue
+    for (const {
+      orderId,
+      customer,
+      restaurant,
+      quantity,
+      order: state,
+      ticket,
+      ticketId,
+      deliveryAddress,
+      createdAt
+    } of DEMO_ORDERS) {
+      if ((await findOrder(trx, orderId)) !== null) continue
       const lines = restaurant.items.slice(0, 2).map(item => ({ ...item, quantity }))
-      await insertOrder(trx, {
-        orderId,
-        customerId: subjectOf(facts, customer),
-        restaurantId: restaurant.restaurantId,
-        state,
-        ticketId: ticket === null ? null : ticketId,
-        lines,
-        totalCents: totalOf(lines),
-        deliveryAddress,
-        createdAt
-      }, null)
+      await insertOrder(
+        trx,
+        {
+          orderId,
+          customerId: subjectOf(facts, customer),
+          restaurantId: restaurant.restaurantId,
+          state,
+          ticketId: ticket === null ? null : ticketId,
+          lines,
+          totalCents: totalOf(lines),
+          deliveryAddress,
+          createdAt
+        },
+        null
+      )
     }
   })
 }

@@ -5,7 +5,13 @@ import { RestaurantFailedError, RestaurantUnavailableError } from '../errors.ts'
 import type { Restaurants } from './restaurants.ts'
 
 const Menu = Type.Object({
-  items: Type.Array(Type.Object({ menuItemId: Type.String(), name: Type.String(), priceCents: Type.Integer({ minimum: 0, maximum: 100_000 }) }))
+  items: Type.Array(
+    Type.Object({
+      menuItemId: Type.String(),
+      name: Type.String(),
+      priceCents: Type.Integer({ minimum: 0, maximum: 100_000 })
+    })
+  )
 })
 const Ticket = Type.Object({ ticketId: Type.String(), state: Type.Optional(Type.String()) })
 
@@ -14,22 +20,32 @@ const REFUSALS: readonly number[] = [404, 409]
 
 /**
  * Asks restaurant-service over the network. An answer is believed only in the shape that was agreed on.
- * @throws `SALLYPORT_ORDER_RESTAURANT_FAILED`, `SALLYPORT_ORDER_RESTAURANT_UNAVAILABLE`, and what `caller.request` throws
+ * @throws `SALLYPORT_ORDER_RESTAURANT_FAILED`, `SALLYPORT_ORDER_RESTAURANT_UNAVAILABLE`, and what `caller.request`
+ * throws
  */
-export function askRestaurantService (caller: UpstreamCaller): Restaurants {
+export function askRestaurantService(caller: UpstreamCaller): Restaurants {
   return {
-    async readMenu (restaurantId) {
-      const answer = await caller.request({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` })
+    async readMenu(restaurantId) {
+      const answer = await caller.request({
+        method: 'GET',
+        path: `/restaurants/${encodeURIComponent(restaurantId)}/menu`
+      })
       return answer.statusCode === 404 ? null : parse(Menu, answer).items
     },
-    async openTicket ({ orderId, customerId, restaurantId, lines, deliveryAddress }) {
-      const body = { orderId, customerId, restaurantId, deliveryAddress, lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity })) }
+    async openTicket({ orderId, customerId, restaurantId, lines, deliveryAddress }) {
+      const body = {
+        orderId,
+        customerId,
+        restaurantId,
+        deliveryAddress,
+        lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity }))
+      }
       const answer = await caller.request({ method: 'POST', path: '/tickets', body })
       if (REFUSALS.includes(answer.statusCode)) return { kind: 'refused' }
       const { ticketId, state } = parse(Ticket, answer)
       return { kind: state === 'CANCELLED' ? 'withdrawn' : 'opened', ticketId }
     },
-    async cancelTicket (ticketId) {
+    async cancelTicket(ticketId) {
       const answer = await caller.request({ method: 'POST', path: `/tickets/${encodeURIComponent(ticketId)}/cancel` })
       if (answer.statusCode === 409) return false
       parse(Ticket, answer)
@@ -38,7 +54,7 @@ export function askRestaurantService (caller: UpstreamCaller): Restaurants {
   }
 }
 
-function parse<Schema extends TSchema> (schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {
+function parse<Schema extends TSchema>(schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {
   if (statusCode === 503) throw new RestaurantUnavailableError()
   if (statusCode >= 200 && statusCode < 300 && Value.Check(schema, body)) return body
   throw Object.assign(new RestaurantFailedError(), { cause: new Error(`restaurant-service answered ${statusCode}`) })

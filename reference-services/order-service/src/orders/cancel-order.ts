@@ -7,16 +7,16 @@ import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
 
 /**
  * Cancels an order: it is noted that the cancellation begins, then the ticket is withdrawn at the restaurant, then the
- * order is cancelled, so that no restaurant cooks what was cancelled. From the note on, recovery finishes what this call
- * does not. Cancelling a cancelled order changes nothing and answers the same.
+ * order is cancelled, so that no restaurant cooks what was cancelled. From the note on, recovery finishes what this
+ * call does not. Cancelling a cancelled order changes nothing and answers the same.
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE`, what `restaurants` throws
  */
-export async function cancelOrder (collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
+export async function cancelOrder(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
   const { db, audit, recoveryAgeMs: ageMs } = collaborators
   if (order.state === 'CANCELLED') return alreadyCancelled(collaborators, order)
   if (!CANCELLABLE.includes(order.state)) throw new OrderNotCancellableError()
   const begun = await db.transaction(async trx => {
-    if (!await beginCancel(trx, order.orderId, { ageMs })) return false
+    if (!(await beginCancel(trx, order.orderId, { ageMs }))) return false
     const detail = { before: { state: order.state } }
     await audit(trx, { action: 'order.begin-cancel', outcome: 'success', resource: auditedOrder(order), detail })
     return true
@@ -28,10 +28,10 @@ export async function cancelOrder (collaborators: OrderCollaborators, order: Sto
  * Carries out a cancellation that has begun.
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE` when the restaurant has accepted; then the cancellation is given up
  */
-export async function finishCancel (collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
+export async function finishCancel(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
   const { db, restaurants, audit } = collaborators
   const ticketId = await ticketOf(restaurants, order)
-  if (ticketId !== null && !await restaurants.cancelTicket(ticketId)) {
+  if (ticketId !== null && !(await restaurants.cancelTicket(ticketId))) {
     await giveUpCancel(db, order.orderId)
     throw new OrderNotCancellableError()
   }
@@ -47,20 +47,26 @@ export async function finishCancel (collaborators: OrderCollaborators, order: St
 }
 
 /** The ticket of an order whose answer got lost is found by asking for it again: an order has one ticket at most. */
-async function ticketOf (restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
+async function ticketOf(restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
   if (order.ticketId !== null) return order.ticketId
   const answer = await restaurants.openTicket(order)
   return answer.kind === 'refused' ? null : answer.ticketId
 }
 
-async function cancelledMeanwhile (collaborators: OrderCollaborators, { orderId }: StoredOrder): Promise<StoredOrder> {
+async function cancelledMeanwhile(collaborators: OrderCollaborators, { orderId }: StoredOrder): Promise<StoredOrder> {
   const order = await findOrder(collaborators.db, orderId)
   if (order?.state !== 'CANCELLED') throw new OrderNotCancellableError()
   return alreadyCancelled(collaborators, order)
 }
 
-async function alreadyCancelled ({ db, audit }: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
+async function alreadyCancelled({ db, audit }: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
   const detail = { before: { state: order.state }, after: { state: order.state } }
-  await audit(db, { action: 'order.cancel', outcome: 'success', reason: 'already-cancelled', resource: auditedOrder(order), detail })
+  await audit(db, {
+    action: 'order.cancel',
+    outcome: 'success',
+    reason: 'already-cancelled',
+    resource: auditedOrder(order),
+    detail
+  })
   return order
 }

@@ -1,5 +1,10 @@
 /** No token, no call: the authorization server did not answer, or did not grant what the call needs. */
-const BEFORE_THE_CALL: readonly unknown[] = ['SALLYPORT_TOKEN_REJECTED', 'SALLYPORT_TOKEN_NOT_GRANTED', 'SALLYPORT_TOKEN_THROTTLED', 'SALLYPORT_TOKEN_UNAVAILABLE']
+const BEFORE_THE_CALL: readonly unknown[] = [
+  'SALLYPORT_TOKEN_REJECTED',
+  'SALLYPORT_TOKEN_NOT_GRANTED',
+  'SALLYPORT_TOKEN_THROTTLED',
+  'SALLYPORT_TOKEN_UNAVAILABLE'
+]
 /** No connection, no call. */
 const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
 
@@ -7,10 +12,12 @@ const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUN
  * Whether a call that failed certainly had no effect at the other end. A timeout or a broken connection is no proof:
  * the answer may be what got lost.
  */
-export function neverArrived (error: unknown): boolean {
-  return BEFORE_THE_CALL.includes(codeOf(error)) || (error instanceof Error && NO_CONNECTION.includes(codeOf(error.cause)))
+export function neverArrived(error: unknown): boolean {
+  return (
+    BEFORE_THE_CALL.includes(codeOf(error)) || (error instanceof Error && NO_CONNECTION.includes(codeOf(error.cause)))
+  )
 }
 
-function codeOf (error: unknown): unknown {
+function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -27,7 +27,7 @@ const LINES = `(
  * Stores a new order with its lines.
  * @param begun what recovery finishes, should nobody else; `null` for an order that is as it is to stay
  */
-export async function insertOrder (trx: Knex, order: StoredOrder, begun: Begun | null): Promise<void> {
+export async function insertOrder(trx: Knex, order: StoredOrder, begun: Begun | null): Promise<void> {
   await trx('orders').insert({
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -39,34 +39,58 @@ export async function insertOrder (trx: Knex, order: StoredOrder, begun: Begun |
     created_at: order.createdAt,
     ...(begun !== null && { begun: 'place', recover_after: recoverAfter(trx, begun.ageMs) })
   })
-  await trx('order_lines').insert(order.lines.map((line, position) => ({
-    order_id: order.orderId, position, menu_item_id: line.menuItemId, name: line.name, quantity: line.quantity, price_cents: line.priceCents
-  })))
+  await trx('order_lines').insert(
+    order.lines.map((line, position) => ({
+      order_id: order.orderId,
+      position,
+      menu_item_id: line.menuItemId,
+      name: line.name,
+      quantity: line.quantity,
+      price_cents: line.priceCents
+    }))
+  )
 }
 
 /** One order, whoever asks; `null` when there is none. */
-export async function findOrder (db: Knex, orderId: string): Promise<StoredOrder | null> {
-  const order: StoredOrder | undefined = await db('orders').where({ order_id: orderId }).select(COLUMNS, db.raw(LINES)).first()
+export async function findOrder(db: Knex, orderId: string): Promise<StoredOrder | null> {
+  const order: StoredOrder | undefined = await db('orders')
+    .where({ order_id: orderId })
+    .select(COLUMNS, db.raw(LINES))
+    .first()
   return order ?? null
 }
 
 /** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
-export async function findOrders (db: Knex, policy: Policy, principal: Principal, page: PageQuery): Promise<Page<StoredOrder>> {
+export async function findOrders(
+  db: Knex,
+  policy: Policy,
+  principal: Principal,
+  page: PageQuery
+): Promise<Page<StoredOrder>> {
   const query = db('orders').select(COLUMNS, db.raw(LINES))
   return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
 }
 
 /**
- * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. What was begun is
- * finished by it, except that approving an order does not finish a cancellation that has begun meanwhile.
+ * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. What was begun
+ * is finished by it, except that approving an order does not finish a cancellation that has begun meanwhile.
  */
-export async function changeState (
-  trx: Knex, orderId: string, from: readonly OrderState[], to: { readonly state: OrderState, readonly ticketId: string | null }
+export async function changeState(
+  trx: Knex,
+  orderId: string,
+  from: readonly OrderState[],
+  to: { readonly state: OrderState; readonly ticketId: string | null }
 ): Promise<StoredOrder | null> {
-  const finished = to.state === 'APPROVED'
-    ? { begun: trx.raw("nullif(begun, 'place')"), recover_after: trx.raw("case begun when 'cancel' then recover_after end") }
-    : { begun: null, recover_after: null }
-  const changed = await trx('orders').where({ order_id: orderId }).whereIn('state', [...from])
+  const finished =
+    to.state === 'APPROVED'
+      ? {
+          begun: trx.raw("nullif(begun, 'place')"),
+          recover_after: trx.raw("case begun when 'cancel' then recover_after end")
+        }
+      : { begun: null, recover_after: null }
+  const changed = await trx('orders')
+    .where({ order_id: orderId })
+    .whereIn('state', [...from])
     .update({ state: to.state, ticket_id: to.ticketId, ...finished })
   return changed === 1 ? findOrder(trx, orderId) : null
 }

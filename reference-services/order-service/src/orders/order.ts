@@ -22,6 +22,6 @@ export interface Begun {
 export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
 
 /** What the lines cost together, in cents. */
-export function totalOf (lines: readonly OrderLine[]): number {
+export function totalOf(lines: readonly OrderLine[]): number {
   return lines.reduce((total, { quantity, priceCents }) => total + quantity * priceCents, 0)
 }

@@ -14,10 +14,13 @@ import { auditedOrder, reject, storeTicketAnswer, type OrderCollaborators } from
  * The stored state is what is known. A restaurant that says no, or was never reached, makes the order REJECTED. When
  * an answer got lost, the ticket may be open: the order stays APPROVAL_PENDING until recovery has asked again, or the
  * order is cancelled, which withdraws the ticket.
- * @throws `SALLYPORT_ORDER_RESTAURANT_UNKNOWN`, `SALLYPORT_ORDER_ITEM_UNKNOWN`, `SALLYPORT_ORDER_REJECTED`, what `restaurants` throws
+ * @throws `SALLYPORT_ORDER_RESTAURANT_UNKNOWN`, `SALLYPORT_ORDER_ITEM_UNKNOWN`, `SALLYPORT_ORDER_REJECTED`, what
+ * `restaurants` throws
  */
-export async function placeOrder (
-  collaborators: OrderCollaborators, customerId: string, wanted: NewOrder
+export async function placeOrder(
+  collaborators: OrderCollaborators,
+  customerId: string,
+  wanted: NewOrder
 ): Promise<StoredOrder> {
   const { db, restaurants, audit, recoveryAgeMs: ageMs } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
@@ -45,7 +48,7 @@ export async function placeOrder (
   return settled
 }
 
-function sell (menu: readonly MenuItem[], wanted: NewOrder['lines']): OrderLine[] {
+function sell(menu: readonly MenuItem[], wanted: NewOrder['lines']): OrderLine[] {
   const items = new Map(menu.map(item => [item.menuItemId, item]))
   return wanted.map(({ menuItemId, quantity }) => {
     const item = items.get(menuItemId)
@@ -54,7 +57,7 @@ function sell (menu: readonly MenuItem[], wanted: NewOrder['lines']): OrderLine[
   })
 }
 
-async function askForTicket (collaborators: OrderCollaborators, order: StoredOrder): Promise<TicketAnswer> {
+async function askForTicket(collaborators: OrderCollaborators, order: StoredOrder): Promise<TicketAnswer> {
   try {
     return await collaborators.restaurants.openTicket(order)
   } catch (error) {

@@ -18,7 +18,7 @@ export interface RecoverOrderCollaborators extends OrderCollaborators {
  * it any more is not brought to the kitchen: its ticket is withdrawn.
  * @throws what `restaurants` throws; then the order stays as it is for a later run
  */
-export async function recoverOrder (collaborators: RecoverOrderCollaborators, orderId: string): Promise<Recovered> {
+export async function recoverOrder(collaborators: RecoverOrderCollaborators, orderId: string): Promise<Recovered> {
   const unfinished = await findUnfinished(collaborators.db, orderId)
   if (unfinished === null) return 'settled'
   const { order, begun } = unfinished
@@ -26,7 +26,7 @@ export async function recoverOrder (collaborators: RecoverOrderCollaborators, or
   const { restaurants } = collaborators
   const ticket = await restaurants.openTicket(order)
   const undoes = ticket.kind === 'opened' && isTooOld(collaborators, order)
-  if (undoes && await restaurants.cancelTicket(ticket.ticketId)) {
+  if (undoes && (await restaurants.cancelTicket(ticket.ticketId))) {
     await withdraw(collaborators, order, ticket.ticketId, 'recovered-too-late')
     return 'undone'
   }
@@ -34,7 +34,7 @@ export async function recoverOrder (collaborators: RecoverOrderCollaborators, or
   return state === 'APPROVED' ? 'finished' : 'undone'
 }
 
-async function recoverCancel (collaborators: RecoverOrderCollaborators, order: StoredOrder): Promise<Recovered> {
+async function recoverCancel(collaborators: RecoverOrderCollaborators, order: StoredOrder): Promise<Recovered> {
   try {
     await finishCancel(collaborators, order)
     return 'finished'
@@ -46,6 +46,6 @@ async function recoverCancel (collaborators: RecoverOrderCollaborators, order: S
   }
 }
 
-function isTooOld ({ clock, undoneAfterMs }: RecoverOrderCollaborators, { createdAt }: StoredOrder): boolean {
+function isTooOld({ clock, undoneAfterMs }: RecoverOrderCollaborators, { createdAt }: StoredOrder): boolean {
   return clock() - createdAt.getTime() > undoneAfterMs
 }

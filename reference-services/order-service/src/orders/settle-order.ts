@@ -14,9 +14,10 @@ export interface OrderCollaborators {
 }
 
 /** The order in audit rows. */
-export function auditedOrder (
-  { orderId }: Pick<StoredOrder, 'orderId'>
-): { readonly type: string, readonly id: string } {
+export function auditedOrder({ orderId }: Pick<StoredOrder, 'orderId'>): {
+  readonly type: string
+  readonly id: string
+} {
   return { type: 'order', id: orderId }
 }
 
@@ -24,18 +25,25 @@ export function auditedOrder (
  * Stores what the restaurant said about the ticket of an order that waits for it, and returns the order as it is then.
  * @throws what `restaurants` throws
  */
-export async function storeTicketAnswer (
-  collaborators: OrderCollaborators, order: StoredOrder, ticket: TicketAnswer
+export async function storeTicketAnswer(
+  collaborators: OrderCollaborators,
+  order: StoredOrder,
+  ticket: TicketAnswer
 ): Promise<StoredOrder> {
   switch (ticket.kind) {
-    case 'opened': return approve(collaborators, order, ticket.ticketId)
-    case 'withdrawn': return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
-    case 'refused': return reject(collaborators, order, 'restaurant-refused')
+    case 'opened':
+      return approve(collaborators, order, ticket.ticketId)
+    case 'withdrawn':
+      return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
+    case 'refused':
+      return reject(collaborators, order, 'restaurant-refused')
   }
 }
 
-async function approve (
-  { db, restaurants, audit }: OrderCollaborators, order: StoredOrder, ticketId: string
+async function approve(
+  { db, restaurants, audit }: OrderCollaborators,
+  order: StoredOrder,
+  ticketId: string
 ): Promise<StoredOrder> {
   const approved = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'APPROVED', ticketId })
@@ -46,7 +54,7 @@ async function approve (
     return changed
   })
   if (approved !== null) return approved
-  const current = await findOrder(db, order.orderId) ?? order
+  const current = (await findOrder(db, order.orderId)) ?? order
   // The request and recovery may both ask: whoever is second finds the order approved.
   if (current.state === 'APPROVED') return current
   // Cancelled while the restaurant was being asked: the ticket must not outlive the order.
@@ -55,8 +63,10 @@ async function approve (
 }
 
 /** Stores that an order gets no ticket. */
-export async function reject (
-  { db, audit }: OrderCollaborators, order: StoredOrder, reason: string
+export async function reject(
+  { db, audit }: OrderCollaborators,
+  order: StoredOrder,
+  reason: string
 ): Promise<StoredOrder> {
   const rejected = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'REJECTED', ticketId: null })
@@ -66,12 +76,15 @@ export async function reject (
     }
     return changed
   })
-  return rejected ?? await findOrder(db, order.orderId) ?? order
+  return rejected ?? (await findOrder(db, order.orderId)) ?? order
 }
 
 /** Stores that an order that waited is cancelled, for its ticket is withdrawn or there is none. */
-export async function withdraw (
-  { db, audit }: OrderCollaborators, order: StoredOrder, ticketId: string | null, reason: string
+export async function withdraw(
+  { db, audit }: OrderCollaborators,
+  order: StoredOrder,
+  ticketId: string | null,
+  reason: string
 ): Promise<StoredOrder> {
   const withdrawn = await db.transaction(async trx => {
     const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'CANCELLED', ticketId })
@@ -81,5 +94,5 @@ export async function withdraw (
     }
     return changed
   })
-  return withdrawn ?? await findOrder(db, order.orderId) ?? order
+  return withdrawn ?? (await findOrder(db, order.orderId)) ?? order
 }

@@ -13,23 +13,30 @@ export interface UnfinishedOrder {
 }
 
 /** An order with unfinished work; `null` when there is none. */
-export async function findUnfinished (db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
+export async function findUnfinished(db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
   const row: { begun: UnfinishedOrder['begun'] | null } | undefined = await db('orders')
-    .where({ order_id: orderId }).select('begun').first()
+    .where({ order_id: orderId })
+    .select('begun')
+    .first()
   const order = row === undefined || row.begun === null ? null : await findOrder(db, orderId)
   return order === null || row === undefined || row.begun === null ? null : { order, begun: row.begun }
 }
 
 /** Notes that the cancellation of an order begins; `false` when it can no longer be cancelled. */
-export async function beginCancel (trx: Knex, orderId: string, { ageMs }: Begun): Promise<boolean> {
-  const changed = await trx('orders').where({ order_id: orderId }).whereIn('state', [...CANCELLABLE])
+export async function beginCancel(trx: Knex, orderId: string, { ageMs }: Begun): Promise<boolean> {
+  const changed = await trx('orders')
+    .where({ order_id: orderId })
+    .whereIn('state', [...CANCELLABLE])
     .update({ begun: 'cancel', recover_after: recoverAfter(trx, ageMs) })
   return changed === 1
 }
 
-/** Notes that a cancellation is given up: the restaurant has accepted. An order that waits for its approval still does. */
-export async function giveUpCancel (db: Knex, orderId: string): Promise<void> {
+/**
+ * Notes that a cancellation is given up: the restaurant has accepted. An order that waits for its approval still does.
+ */
+export async function giveUpCancel(db: Knex, orderId: string): Promise<void> {
   const whilePending = (value: string): Knex.Raw => db.raw(`case state when 'APPROVAL_PENDING' then ${value} end`)
-  await db('orders').where({ order_id: orderId, begun: 'cancel' })
+  await db('orders')
+    .where({ order_id: orderId, begun: 'cancel' })
     .update({ begun: whilePending("'place'"), recover_after: whilePending('now()') })
 }

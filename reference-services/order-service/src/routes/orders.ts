@@ -1,5 +1,10 @@
 import {
-  auditOf, callerOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance
+  auditOf,
+  callerOf,
+  PageQuerySchema,
+  ProblemSchema,
+  routeResource,
+  type ServiceInstance
 } from '@sallyport/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -21,9 +26,7 @@ export interface OrderRouteCollaborators {
 }
 
 /** The routes of order-service. */
-export async function orderRoutes (
-  app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators
-): Promise<void> {
+export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
   const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
     db,
@@ -32,41 +35,64 @@ export async function orderRoutes (
     recoveryAgeMs
   })
 
-  app.post('/orders', {
-    config: { access: policies.placeOrders, audit: { action: 'order.place' } },
-    schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
-  }, async function placeOrderRoute (request, reply) {
-    const placed = await placeOrder(collaboratorsOf(request), callerOf(request).subject, request.body)
-    return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shown(placed))
-  })
-
-  app.get('/orders', {
-    config: { access: policies.listOrders, audit: { action: 'order.list', only: 'refusals' } },
-    schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
-  }, async function listOrdersRoute (request) {
-    const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
-    return { orders: rows.map(shown), next }
-  })
-
-  app.get('/orders/:orderId', {
-    config: {
-      access: policies.readOrder,
-      resource: order.load,
-      audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
+  app.post(
+    '/orders',
+    {
+      config: { access: policies.placeOrders, audit: { action: 'order.place' } },
+      schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
     },
-    schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
-  }, async function readOrderRoute (request) {
-    return shown(order.of(request))
-  })
+    async function placeOrderRoute(request, reply) {
+      const placed = await placeOrder(collaboratorsOf(request), callerOf(request).subject, request.body)
+      return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shown(placed))
+    }
+  )
 
-  app.post('/orders/:orderId/cancel', {
-    config: { access: policies.cancelOrder, resource: order.load, audit: { action: 'order.cancel', resource: { type: 'order', parameter: 'orderId' } } },
-    schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
-  }, async function cancelOrderRoute (request) {
-    return shown(await cancelOrder(collaboratorsOf(request), order.of(request)))
-  })
+  app.get(
+    '/orders',
+    {
+      config: { access: policies.listOrders, audit: { action: 'order.list', only: 'refusals' } },
+      schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
+    },
+    async function listOrdersRoute(request) {
+      const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
+      return { orders: rows.map(shown), next }
+    }
+  )
+
+  app.get(
+    '/orders/:orderId',
+    {
+      config: {
+        access: policies.readOrder,
+        resource: order.load,
+        audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
+      },
+      schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
+    },
+    async function readOrderRoute(request) {
+      return shown(order.of(request))
+    }
+  )
+
+  app.post(
+    '/orders/:orderId/cancel',
+    {
+      config: {
+        access: policies.cancelOrder,
+        resource: order.load,
+        audit: { action: 'order.cancel', resource: { type: 'order', parameter: 'orderId' } }
+      },
+      schema: {
+        params: OrderParametersSchema,
+        response: { 200: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema }
+      }
+    },
+    async function cancelOrderRoute(request) {
+      return shown(await cancelOrder(collaboratorsOf(request), order.of(request)))
+    }
+  )
 }
 
-function shown ({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
+function shown({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
   return { ...order, lines: [...lines], createdAt: createdAt.toISOString() }
 }

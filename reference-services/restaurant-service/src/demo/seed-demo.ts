@@ -8,15 +8,32 @@ import { insertTicket } from '../tickets/ticket-store.ts'
  * Puts the demo's restaurants, menus, managers and tickets there; what is there already stays as it is.
  * @param db pool of the database's owner
  */
-export async function seedDemo (db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
   await db.transaction(async trx => {
     for (const { restaurantId, name, manager, items } of DEMO_RESTAURANTS) {
-      if (await findRestaurant(trx, restaurantId) !== null) continue
+      if ((await findRestaurant(trx, restaurantId)) !== null) continue
       await trx('restaurants').insert({ restaurant_id: restaurantId, name })
       await storeMenu(trx, restaurantId, items)
-      await grantAccess(trx, { issuer: facts.issuer, subject: subjectOf(facts, manager), resourceType: 'restaurant', resourceId: restaurantId, permission: 'manage' })
+      await grantAccess(trx, {
+        issuer: facts.issuer,
+        subject: subjectOf(facts, manager),
+        resourceType: 'restaurant',
+        resourceId: restaurantId,
+        permission: 'manage'
+      })
     }
-    for (const { orderId, customer, ticketId, deliveryId, restaurant, quantity, ticket: state, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
+    for (const {
+      orderId,
+      customer,
+      ticketId,
+      deliveryId,
+      restaurant,
+      quantity,
+      ticket: state,
+      delivery,
+      deliveryAddress,
+      createdAt
+    } of DEMO_ORDERS) {
       if (state === null) continue
       const lines = restaurant.items.slice(0, 2).map(({ menuItemId, name }) => ({ menuItemId, name, quantity }))
       await insertTicket(trx, {

@@ -12,12 +12,21 @@ import { findMenu, lockRestaurant, storeMenu } from './restaurant-store.ts'
  * restaurant could take the id under which orders know another's dish.
  * @throws `SALLYPORT_RESTAURANT_ITEM_TAKEN`
  */
-export async function replaceMenu (db: Knex, audit: RecordAudit, restaurantId: string, { items }: NewMenu): Promise<MenuItem[]> {
+export async function replaceMenu(
+  db: Knex,
+  audit: RecordAudit,
+  restaurantId: string,
+  { items }: NewMenu
+): Promise<MenuItem[]> {
   return db.transaction(async trx => {
     await lockRestaurant(trx, restaurantId)
     const before = await findMenu(trx, restaurantId)
-    const after = items.map(({ menuItemId, name, priceCents }) => ({ menuItemId: menuItemId ?? randomUUID(), name, priceCents }))
-    const kept = items.flatMap(({ menuItemId }) => menuItemId === undefined ? [] : [menuItemId])
+    const after = items.map(({ menuItemId, name, priceCents }) => ({
+      menuItemId: menuItemId ?? randomUUID(),
+      name,
+      priceCents
+    }))
+    const kept = items.flatMap(({ menuItemId }) => (menuItemId === undefined ? [] : [menuItemId]))
     const known = new Set(before.map(({ menuItemId }) => menuItemId))
     if (new Set(kept).size < kept.length || !kept.every(id => known.has(id))) throw new MenuItemTakenError()
     await storeMenu(trx, restaurantId, after)

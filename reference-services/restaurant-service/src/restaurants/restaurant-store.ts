@@ -11,31 +11,40 @@ const RESTAURANT = { restaurantId: 'restaurant_id', name: 'name' } as const
 const MENU_ITEM = { menuItemId: 'menu_item_id', name: 'name', priceCents: 'price_cents' } as const
 
 /** All restaurants, by name. */
-export async function findRestaurants (db: Knex): Promise<StoredRestaurant[]> {
+export async function findRestaurants(db: Knex): Promise<StoredRestaurant[]> {
   return db('restaurants').select(RESTAURANT).orderBy('name')
 }
 
 /** One restaurant; `null` when there is none. */
-export async function findRestaurant (db: Knex, restaurantId: string): Promise<StoredRestaurant | null> {
-  const restaurant: StoredRestaurant | undefined = await db('restaurants').where({ restaurant_id: restaurantId }).select(RESTAURANT).first()
+export async function findRestaurant(db: Knex, restaurantId: string): Promise<StoredRestaurant | null> {
+  const restaurant: StoredRestaurant | undefined = await db('restaurants')
+    .where({ restaurant_id: restaurantId })
+    .select(RESTAURANT)
+    .first()
   return restaurant ?? null
 }
 
 /** The menu in the restaurant's order. */
-export async function findMenu (db: Knex, restaurantId: string): Promise<MenuItem[]> {
+export async function findMenu(db: Knex, restaurantId: string): Promise<MenuItem[]> {
   return db('menu_items').where({ restaurant_id: restaurantId }).select(MENU_ITEM).orderBy('position')
 }
 
 /** Holds back other changes of this restaurant's menu until the transaction ends. */
-export async function lockRestaurant (trx: Knex, restaurantId: string): Promise<void> {
+export async function lockRestaurant(trx: Knex, restaurantId: string): Promise<void> {
   await trx('restaurants').where({ restaurant_id: restaurantId }).forUpdate().select('restaurant_id')
 }
 
 /** Puts `items` in place of the menu. Rejects with PostgreSQL's unique violation when an id is taken. */
-export async function storeMenu (trx: Knex, restaurantId: string, items: readonly MenuItem[]): Promise<void> {
+export async function storeMenu(trx: Knex, restaurantId: string, items: readonly MenuItem[]): Promise<void> {
   await trx('menu_items').where({ restaurant_id: restaurantId }).delete()
   if (items.length === 0) return
-  await trx('menu_items').insert(items.map(({ menuItemId, name, priceCents }, position) => (
-    { menu_item_id: menuItemId, restaurant_id: restaurantId, position, name, price_cents: priceCents }
-  )))
+  await trx('menu_items').insert(
+    items.map(({ menuItemId, name, priceCents }, position) => ({
+      menu_item_id: menuItemId,
+      restaurant_id: restaurantId,
+      position,
+      name,
+      price_cents: priceCents
+    }))
+  )
 }

@@ -20,37 +20,63 @@ export interface TicketRouteCollaborators {
 }
 
 /** The routes under `/tickets`. */
-export async function ticketRoutes (
-  app: ServiceInstance, { db, recoveryAgeMs }: TicketRouteCollaborators
+export async function ticketRoutes(
+  app: ServiceInstance,
+  { db, recoveryAgeMs }: TicketRouteCollaborators
 ): Promise<void> {
   const ticket = routeResource('ticketId', ticketId => findTicket(db, { ticketId }))
   const auditedTicket = { type: 'ticket', parameter: 'ticketId' } as const
 
-  app.post('/tickets', {
-    config: { access: policies.openTicket, resource: orderOfTicket, audit: { action: 'ticket.open' } },
-    schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
-  }, async function openTicketRoute (request, reply) {
-    const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
-    return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
-  })
+  app.post(
+    '/tickets',
+    {
+      config: { access: policies.openTicket, resource: orderOfTicket, audit: { action: 'ticket.open' } },
+      schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
+    },
+    async function openTicketRoute(request, reply) {
+      const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
+      return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
+    }
+  )
 
-  app.post('/tickets/:ticketId/cancel', {
-    config: { access: policies.cancelTicket, resource: ticket.load, audit: { action: 'ticket.cancel', resource: auditedTicket } },
-    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
-  }, async function cancelTicketRoute (request) {
-    return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
-  })
+  app.post(
+    '/tickets/:ticketId/cancel',
+    {
+      config: {
+        access: policies.cancelTicket,
+        resource: ticket.load,
+        audit: { action: 'ticket.cancel', resource: auditedTicket }
+      },
+      schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
+    },
+    async function cancelTicketRoute(request) {
+      return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
+    }
+  )
 
-  app.post('/tickets/:ticketId/accept', {
-    config: { access: policies.manageRestaurant, resource: ticket.load, audit: { action: 'ticket.accept', resource: auditedTicket } },
-    schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
-  }, async function acceptTicketRoute (request) {
-    const openDelivery = askDeliveryService(request.callAs('delivery-service'))
-    return shownTicket(await acceptTicket({ db, audit: auditOf(request), openDelivery, recoveryAgeMs }, ticket.of(request)))
-  })
+  app.post(
+    '/tickets/:ticketId/accept',
+    {
+      config: {
+        access: policies.manageRestaurant,
+        resource: ticket.load,
+        audit: { action: 'ticket.accept', resource: auditedTicket }
+      },
+      schema: {
+        params: TicketParametersSchema,
+        response: { 200: TicketSchema, '4xx': ProblemSchema, '5xx': ProblemSchema }
+      }
+    },
+    async function acceptTicketRoute(request) {
+      const openDelivery = askDeliveryService(request.callAs('delivery-service'))
+      return shownTicket(
+        await acceptTicket({ db, audit: auditOf(request), openDelivery, recoveryAgeMs }, ticket.of(request))
+      )
+    }
+  )
 }
 
 /** What opening a ticket is decided over: the order that it is for, as order-service describes it. */
-async function orderOfTicket ({ body }: FastifyRequest): Promise<Resource | null> {
+async function orderOfTicket({ body }: FastifyRequest): Promise<Resource | null> {
   return Value.Check(NewTicketSchema, body) ? { orderId: body.orderId, customerId: body.customerId } : null
 }

@@ -24,11 +24,12 @@ export interface AcceptCollaborators {
  * recovery asks again, or somebody accepts it again; a ticket that has its delivery is answered as it is.
  * @throws `SALLYPORT_RESTAURANT_TICKET_STATE`, what `openDelivery` throws
  */
-export async function acceptTicket (
-  collaborators: AcceptCollaborators, { ticketId }: StoredTicket
+export async function acceptTicket(
+  collaborators: AcceptCollaborators,
+  { ticketId }: StoredTicket
 ): Promise<StoredTicket> {
   const { db, audit } = collaborators
-  const accepted = await accept(collaborators, ticketId) ?? await findTicket(db, { ticketId })
+  const accepted = (await accept(collaborators, ticketId)) ?? (await findTicket(db, { ticketId }))
   if (accepted === null || accepted.state !== 'ACCEPTED') throw new TicketStateError()
   if (accepted.deliveryId === null) return arrangeDelivery(collaborators, accepted)
   await alreadyAccepted(audit, db, accepted)
@@ -39,21 +40,26 @@ export async function acceptTicket (
  * Opens the delivery of an accepted ticket and notes it.
  * @throws what `openDelivery` throws
  */
-export async function arrangeDelivery (
-  { db, audit, openDelivery }: AcceptCollaborators, ticket: StoredTicket
+export async function arrangeDelivery(
+  { db, audit, openDelivery }: AcceptCollaborators,
+  ticket: StoredTicket
 ): Promise<StoredTicket> {
   const { deliveryId } = await openDelivery(ticket)
   await db.transaction(async trx => {
     // The request and recovery may both ask: they get the same delivery, and it is noted once.
-    if (!await noteDelivery(trx, ticket.ticketId, deliveryId)) { await alreadyAccepted(audit, trx, ticket); return }
+    if (!(await noteDelivery(trx, ticket.ticketId, deliveryId))) {
+      await alreadyAccepted(audit, trx, ticket)
+      return
+    }
     const detail = { before: { deliveryId: null }, after: { deliveryId } }
     await audit(trx, { action: 'ticket.arrange-delivery', outcome: 'success', resource: auditedTicket(ticket), detail })
   })
   return { ...ticket, deliveryId }
 }
 
-async function accept (
-  { db, audit, recoveryAgeMs }: AcceptCollaborators, ticketId: string
+async function accept(
+  { db, audit, recoveryAgeMs }: AcceptCollaborators,
+  ticketId: string
 ): Promise<StoredTicket | null> {
   return db.transaction(async trx => {
     const changed = await acceptOpenTicket(trx, ticketId, recoveryAgeMs)
@@ -65,11 +71,17 @@ async function accept (
   })
 }
 
-async function alreadyAccepted (audit: RecordAudit, trx: Knex, ticket: StoredTicket): Promise<void> {
+async function alreadyAccepted(audit: RecordAudit, trx: Knex, ticket: StoredTicket): Promise<void> {
   const detail = { after: { state: ticket.state } }
-  await audit(trx, { action: 'ticket.accept', outcome: 'success', reason: 'already-accepted', resource: auditedTicket(ticket), detail })
+  await audit(trx, {
+    action: 'ticket.accept',
+    outcome: 'success',
+    reason: 'already-accepted',
+    resource: auditedTicket(ticket),
+    detail
+  })
 }
 
-function auditedTicket ({ ticketId }: StoredTicket): { readonly type: string, readonly id: string } {
+function auditedTicket({ ticketId }: StoredTicket): { readonly type: string; readonly id: string } {
   return { type: 'ticket', id: ticketId }
 }

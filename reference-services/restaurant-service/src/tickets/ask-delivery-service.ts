@@ -8,11 +8,16 @@ const Delivery = Type.Object({ deliveryId: Type.String() })
 
 /**
  * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
- * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what `caller.request` throws
+ * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what
+ * `caller.request` throws
  */
-export function askDeliveryService (caller: UpstreamCaller): OpenDelivery {
-  return async function openDelivery ({ ticketId, orderId, restaurantId, deliveryAddress }) {
-    const { statusCode, body } = await caller.request({ method: 'POST', path: '/deliveries', body: { ticketId, orderId, restaurantId, deliveryAddress } })
+export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
+  return async function openDelivery({ ticketId, orderId, restaurantId, deliveryAddress }) {
+    const { statusCode, body } = await caller.request({
+      method: 'POST',
+      path: '/deliveries',
+      body: { ticketId, orderId, restaurantId, deliveryAddress }
+    })
     if (statusCode === 503) throw new DeliveryUnavailableError()
     if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })

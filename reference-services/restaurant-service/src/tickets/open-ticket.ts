@@ -16,14 +16,19 @@ export interface OpenedTicket {
  * Opens the ticket of an order, or answers with the one that the order has: a caller whose answer got lost asks again.
  * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`
  */
-export async function openTicket (db: Knex, audit: RecordAudit, wanted: NewTicket): Promise<OpenedTicket> {
+export async function openTicket(db: Knex, audit: RecordAudit, wanted: NewTicket): Promise<OpenedTicket> {
   const existing = await findTicket(db, wanted)
   if (existing !== null) return found(db, audit, existing, wanted)
   const ticket = await ticketFor(db, wanted)
   const opened = await db.transaction(async trx => {
-    if (!await insertTicket(trx, ticket)) return false
+    if (!(await insertTicket(trx, ticket))) return false
     const after = { state: ticket.state, orderId: ticket.orderId, restaurantId: ticket.restaurantId }
-    await audit(trx, { action: 'ticket.open', outcome: 'success', resource: { type: 'ticket', id: ticket.ticketId }, detail: { after } })
+    await audit(trx, {
+      action: 'ticket.open',
+      outcome: 'success',
+      resource: { type: 'ticket', id: ticket.ticketId },
+      detail: { after }
+    })
     return true
   })
   if (opened) return { ticket, opened }
@@ -32,8 +37,11 @@ export async function openTicket (db: Knex, audit: RecordAudit, wanted: NewTicke
   return found(db, audit, faster, wanted)
 }
 
-async function ticketFor (db: Knex, { orderId, customerId, restaurantId, lines, deliveryAddress }: NewTicket): Promise<StoredTicket> {
-  if (await findRestaurant(db, restaurantId) === null) throw new RestaurantUnknownError()
+async function ticketFor(
+  db: Knex,
+  { orderId, customerId, restaurantId, lines, deliveryAddress }: NewTicket
+): Promise<StoredTicket> {
+  if ((await findRestaurant(db, restaurantId)) === null) throw new RestaurantUnknownError()
   const names = new Map((await findMenu(db, restaurantId)).map(({ menuItemId, name }) => [menuItemId, name]))
   const named = lines.map(({ menuItemId, quantity }) => {
     const name = names.get(menuItemId)
@@ -44,9 +52,15 @@ async function ticketFor (db: Knex, { orderId, customerId, restaurantId, lines, 
   return { ...ids, state: 'OPEN', lines: named, deliveryAddress, createdAt: new Date() }
 }
 
-async function found (db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
+async function found(db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
   const isAnothers = ticket.customerId !== null && ticket.customerId !== wanted.customerId
   if (ticket.restaurantId !== wanted.restaurantId || isAnothers) throw new TicketExistsError()
-  await audit(db, { action: 'ticket.open', outcome: 'success', reason: 'already-open', resource: { type: 'ticket', id: ticket.ticketId }, detail: { after: { state: ticket.state } } })
+  await audit(db, {
+    action: 'ticket.open',
+    outcome: 'success',
+    reason: 'already-open',
+    resource: { type: 'ticket', id: ticket.ticketId },
+    detail: { after: { state: ticket.state } }
+  })
   return { ticket, opened: false }
 }

@@ -11,7 +11,7 @@ export interface StoredTicket {
   readonly restaurantId: string
   readonly state: TicketState
   readonly deliveryId: string | null
-  readonly lines: ReadonlyArray<{ readonly menuItemId: string, readonly name: string, readonly quantity: number }>
+  readonly lines: ReadonlyArray<{ readonly menuItemId: string; readonly name: string; readonly quantity: number }>
   readonly deliveryAddress: string
   readonly createdAt: Date
 }
@@ -33,27 +33,38 @@ const LINES = `(
 ) as lines`
 
 /** Stores a ticket with its lines; `false` when the order has one already. */
-export async function insertTicket (trx: Knex, ticket: StoredTicket): Promise<boolean> {
-  const inserted: unknown[] = await trx('tickets').insert({
-    ticket_id: ticket.ticketId,
-    order_id: ticket.orderId,
-    customer_id: ticket.customerId,
-    restaurant_id: ticket.restaurantId,
-    state: ticket.state,
-    delivery_id: ticket.deliveryId,
-    delivery_address: ticket.deliveryAddress,
-    created_at: ticket.createdAt
-  }).onConflict('order_id').ignore().returning('ticket_id')
+export async function insertTicket(trx: Knex, ticket: StoredTicket): Promise<boolean> {
+  const inserted: unknown[] = await trx('tickets')
+    .insert({
+      ticket_id: ticket.ticketId,
+      order_id: ticket.orderId,
+      customer_id: ticket.customerId,
+      restaurant_id: ticket.restaurantId,
+      state: ticket.state,
+      delivery_id: ticket.deliveryId,
+      delivery_address: ticket.deliveryAddress,
+      created_at: ticket.createdAt
+    })
+    .onConflict('order_id')
+    .ignore()
+    .returning('ticket_id')
   if (inserted.length === 0) return false
-  await trx('ticket_lines').insert(ticket.lines.map((line, position) => (
-    { ticket_id: ticket.ticketId, position, menu_item_id: line.menuItemId, name: line.name, quantity: line.quantity }
-  )))
+  await trx('ticket_lines').insert(
+    ticket.lines.map((line, position) => ({
+      ticket_id: ticket.ticketId,
+      position,
+      menu_item_id: line.menuItemId,
+      name: line.name,
+      quantity: line.quantity
+    }))
+  )
   return true
 }
 
 /** One ticket, whoever asks; `null` when there is none. */
-export async function findTicket (
-  db: Knex, by: { readonly ticketId: string } | { readonly orderId: string }
+export async function findTicket(
+  db: Knex,
+  by: { readonly ticketId: string } | { readonly orderId: string }
 ): Promise<StoredTicket | null> {
   const where = 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
   const ticket: StoredTicket | undefined = await db('tickets').where(where).select(COLUMNS, db.raw(LINES)).first()
@@ -61,7 +72,7 @@ export async function findTicket (
 }
 
 /** The tickets of a restaurant, newest first. */
-export async function findTickets (db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
+export async function findTickets(db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
   const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
   return readPage<StoredTicket>(query, NEWEST_FIRST, page)
 }
@@ -70,25 +81,28 @@ export async function findTickets (db: Knex, restaurantId: string, page: PageQue
  * Accepts an open ticket, whose delivery is unfinished work from now on; `null` when it is no longer open.
  * @param ageMs when recovery may take it up, in ms from now
  */
-export async function acceptOpenTicket (trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
+export async function acceptOpenTicket(trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
   return closeTicket(trx, ticketId, { state: 'ACCEPTED', recover_after: recoverAfter(trx, ageMs) })
 }
 
 /** Withdraws an open ticket; `null` when it is no longer open. */
-export async function withdrawOpenTicket (trx: Knex, ticketId: string): Promise<StoredTicket | null> {
+export async function withdrawOpenTicket(trx: Knex, ticketId: string): Promise<StoredTicket | null> {
   return closeTicket(trx, ticketId, { state: 'CANCELLED' })
 }
 
-async function closeTicket (
-  trx: Knex, ticketId: string, to: Readonly<Record<string, unknown>>
+async function closeTicket(
+  trx: Knex,
+  ticketId: string,
+  to: Readonly<Record<string, unknown>>
 ): Promise<StoredTicket | null> {
   const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'OPEN' }).update(to)
   return changed === 1 ? findTicket(trx, { ticketId }) : null
 }
 
 /** Notes the delivery of an accepted ticket, which finishes it; `false` when it is noted already. */
-export async function noteDelivery (trx: Knex, ticketId: string, deliveryId: string): Promise<boolean> {
-  const changed = await trx('tickets').where({ ticket_id: ticketId, state: 'ACCEPTED', delivery_id: null })
+export async function noteDelivery(trx: Knex, ticketId: string, deliveryId: string): Promise<boolean> {
+  const changed = await trx('tickets')
+    .where({ ticket_id: ticketId, state: 'ACCEPTED', delivery_id: null })
     .update({ delivery_id: deliveryId, recover_after: null })
   return changed === 1
 }

@@ -10,14 +10,29 @@ const restaurant = (number: number, name: string, manager: string, menu: Readonl
   restaurantId: id('0001', number),
   name,
   manager,
-  items: menu.map(([item, priceCents], index) => ({ menuItemId: id('0002', number * 100 + index), name: item, priceCents }))
+  items: menu.map(([item, priceCents], index) => ({
+    menuItemId: id('0002', number * 100 + index),
+    name: item,
+    priceCents
+  }))
 })
 
 /** The demo's restaurants, each with its menu and the user who manages it. */
 export const DEMO_RESTAURANTS = [
-  restaurant(1, 'Anchor Grill', 'restaurant1', [['Grilled mackerel', 1450], ['Chips', 390], ['Lemonade', 320]]),
-  restaurant(2, 'Bellini', 'restaurant2', [['Margherita', 1050], ['Tiramisu', 620]]),
-  restaurant(3, 'Copper Wok', 'restaurant2', [['Pad thai', 1190], ['Spring rolls', 540], ['Jasmine tea', 280]])
+  restaurant(1, 'Anchor Grill', 'restaurant1', [
+    ['Grilled mackerel', 1450],
+    ['Chips', 390],
+    ['Lemonade', 320]
+  ]),
+  restaurant(2, 'Bellini', 'restaurant2', [
+    ['Margherita', 1050],
+    ['Tiramisu', 620]
+  ]),
+  restaurant(3, 'Copper Wok', 'restaurant2', [
+    ['Pad thai', 1190],
+    ['Spring rolls', 540],
+    ['Jasmine tea', 280]
+  ])
 ] as const
 
 /** One order of the demo, with what became of it in the other services; `null` where it never got. */
@@ -26,16 +41,25 @@ export interface DemoOrder {
   readonly ticketId: string
   readonly deliveryId: string
   readonly customer: string
-  readonly restaurant: typeof DEMO_RESTAURANTS[number]
+  readonly restaurant: (typeof DEMO_RESTAURANTS)[number]
   readonly quantity: number
   readonly order: 'APPROVED' | 'REJECTED' | 'CANCELLED'
   readonly ticket: 'OPEN' | 'ACCEPTED' | 'CANCELLED' | null
-  readonly delivery: { readonly state: 'SCHEDULED' | 'ACCEPTED' | 'PICKED_UP' | 'DELIVERED', readonly courier: string | null } | null
+  readonly delivery: {
+    readonly state: 'SCHEDULED' | 'ACCEPTED' | 'PICKED_UP' | 'DELIVERED'
+    readonly courier: string | null
+  } | null
   readonly deliveryAddress: string
   readonly createdAt: Date
 }
 
-type Story = readonly [customer: string, restaurant: 0 | 1 | 2, order: DemoOrder['order'], ticket: DemoOrder['ticket'], delivery: DemoOrder['delivery']]
+type Story = readonly [
+  customer: string,
+  restaurant: 0 | 1 | 2,
+  order: DemoOrder['order'],
+  ticket: DemoOrder['ticket'],
+  delivery: DemoOrder['delivery']
+]
 
 const STORIES: readonly Story[] = [
   ['customer1', 0, 'APPROVED', 'OPEN', null],
@@ -54,7 +78,7 @@ export const DEMO_ORDERS: readonly DemoOrder[] = STORIES.map(([customer, place, 
   deliveryId: id('0005', index + 1),
   customer,
   restaurant: DEMO_RESTAURANTS[place],
-  quantity: index % 3 + 1,
+  quantity: (index % 3) + 1,
   order,
   ticket,
   delivery,
@@ -66,7 +90,7 @@ export const DEMO_ORDERS: readonly DemoOrder[] = STORIES.map(([customer, place, 
  * The `sub` of a demo user.
  * @throws when the deployment has no such user
  */
-export function subjectOf (facts: DemoFacts, username: string): string {
+export function subjectOf(facts: DemoFacts, username: string): string {
   const user = facts.users[username]
   if (user === undefined) throw new Error(`the demo data needs the user ${username}`)
   return user.subject

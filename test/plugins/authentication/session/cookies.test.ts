@@ -6,40 +6,50 @@ import { FakeIssuer } from './fake-issuer.ts'
 const ACCESS = '__Host-sallyport-access'
 const REFRESH = '__Host-sallyport-refresh'
 
-t.test('S-02: a flipped, cut, lengthened, moved, relabelled or respelled cookie is 401 and both cookies are cleared', async t => {
-  const { app, issuer, events } = await buildApp(t)
-  const browser = await loggedIn(app)
-  const access = browser.cookies.get(ACCESS)!
-  const refresh = browser.cookies.get(REFRESH)!
-  const flip = (value: string, at: number): string => value.slice(0, at) + (value[at] === 'A' ? 'B' : 'A') + value.slice(at + 1)
-  const altered: Record<string, [string, string]> = {
-    'flipped nonce': [flip(access, 4), refresh],
-    'flipped ciphertext': [flip(access, 40), refresh],
-    'flipped tag': [flip(access, access.length - 10), refresh],
-    'flipped refresh': [access, flip(refresh, 40)],
-    'cut by 1': [access.slice(0, -1), refresh],
-    'cut to the key id': ['k1.', refresh],
-    'cut to nothing': ['', refresh],
-    lengthened: [`${access}AAAA`, refresh],
-    'moved: the refresh cookie as access cookie': [refresh, refresh],
-    swapped: [refresh, access],
-    'unknown key id': [access.replace('k1.', 'k2.'), refresh],
-    'prototype as key id': [access.replace('k1.', '__proto__.'), refresh],
-    'no key id': [access.slice(3), refresh],
-    'padding added': [`${access}=`, refresh],
-    'foreign character inside': [`${access.slice(0, 20)}!${access.slice(20)}`, refresh],
-    quoted: [`"${access}"`, refresh]
+t.test(
+  'S-02: a flipped, cut, lengthened, moved, relabelled or respelled cookie is 401 and both cookies are cleared',
+  async t => {
+    const { app, issuer, events } = await buildApp(t)
+    const browser = await loggedIn(app)
+    const access = browser.cookies.get(ACCESS)!
+    const refresh = browser.cookies.get(REFRESH)!
+    const flip = (value: string, at: number): string =>
+      value.slice(0, at) + (value[at] === 'A' ? 'B' : 'A') + value.slice(at + 1)
+    const altered: Record<string, [string, string]> = {
+      'flipped nonce': [flip(access, 4), refresh],
+      'flipped ciphertext': [flip(access, 40), refresh],
+      'flipped tag': [flip(access, access.length - 10), refresh],
+      'flipped refresh': [access, flip(refresh, 40)],
+      'cut by 1': [access.slice(0, -1), refresh],
+      'cut to the key id': ['k1.', refresh],
+      'cut to nothing': ['', refresh],
+      lengthened: [`${access}AAAA`, refresh],
+      'moved: the refresh cookie as access cookie': [refresh, refresh],
+      swapped: [refresh, access],
+      'unknown key id': [access.replace('k1.', 'k2.'), refresh],
+      'prototype as key id': [access.replace('k1.', '__proto__.'), refresh],
+      'no key id': [access.slice(3), refresh],
+      'padding added': [`${access}=`, refresh],
+      'foreign character inside': [`${access.slice(0, 20)}!${access.slice(20)}`, refresh],
+      quoted: [`"${access}"`, refresh]
+    }
+    for (const [name, [one, two]] of Object.entries(altered)) {
+      const response = await app.inject({ url: '/orders', headers: { cookie: `${ACCESS}=${one}; ${REFRESH}=${two}` } })
+      t.equal(response.statusCode, 401, name)
+      t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
+      t.same(
+        response.cookies.map(({ name, maxAge }) => [name, maxAge]),
+        [
+          [ACCESS, 0],
+          [REFRESH, 0]
+        ]
+      )
+      t.same(events(), ['session/denied/cookie-invalid', 'authentication/denied/cookie-invalid'])
+    }
+    t.equal(issuer.calls.refresh, 0)
+    t.equal((await browser.get('/orders')).statusCode, 200, 'the untouched cookies still work')
   }
-  for (const [name, [one, two]] of Object.entries(altered)) {
-    const response = await app.inject({ url: '/orders', headers: { cookie: `${ACCESS}=${one}; ${REFRESH}=${two}` } })
-    t.equal(response.statusCode, 401, name)
-    t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
-    t.same(response.cookies.map(({ name, maxAge }) => [name, maxAge]), [[ACCESS, 0], [REFRESH, 0]])
-    t.same(events(), ['session/denied/cookie-invalid', 'authentication/denied/cookie-invalid'])
-  }
-  t.equal(issuer.calls.refresh, 0)
-  t.equal((await browser.get('/orders')).statusCode, 200, 'the untouched cookies still work')
-})
+)
 
 t.test('S-02: every single flipped bit of a sealed cookie is refused', async t => {
   const { app } = await buildApp(t)
@@ -50,7 +60,10 @@ t.test('S-02: every single flipped bit of a sealed cookie is refused', async t =
   for (let bit = 0; bit < bytes.length * 8; bit += 5) {
     const changed = Buffer.from(bytes)
     changed[bit >> 3]! ^= 1 << (bit & 7)
-    const response = await app.inject({ url: '/orders', headers: { cookie: `${ACCESS}=${id}.${changed.toString('base64url')}` } })
+    const response = await app.inject({
+      url: '/orders',
+      headers: { cookie: `${ACCESS}=${id}.${changed.toString('base64url')}` }
+    })
     if (response.statusCode !== 401) accepted++
   }
   t.equal(accepted, 0)
@@ -73,18 +86,29 @@ t.test('S-04, CVE-2023-27495: two cookies of one name are refused with 400, in o
     t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_DUPLICATED')
     t.equal(events()[0], 'session/denied/cookie-duplicated')
   }
-  t.equal((await app.inject({ url: '/orders', headers: { cookie: `theme=a; theme=b; ${good}` } })).statusCode, 200, 'other cookies are not our business')
+  t.equal(
+    (await app.inject({ url: '/orders', headers: { cookie: `theme=a; theme=b; ${good}` } })).statusCode,
+    200,
+    'other cookies are not our business'
+  )
 })
 
 t.test('chunks with a gap, or beside the whole cookie, are refused', async t => {
   const { app } = await buildApp(t)
   const browser = await loggedIn(app)
   const access = browser.cookies.get(ACCESS)!
-  for (const cookie of [`${ACCESS}.1=${access}`, `${ACCESS}.0=${access}; ${ACCESS}.2=x`, `${ACCESS}=${access}; ${ACCESS}.0=x`]) {
+  for (const cookie of [
+    `${ACCESS}.1=${access}`,
+    `${ACCESS}.0=${access}; ${ACCESS}.2=x`,
+    `${ACCESS}=${access}; ${ACCESS}.0=x`
+  ]) {
     const response = await app.inject({ url: '/orders', headers: { cookie } })
     t.equal(response.statusCode, 401)
     t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
-    t.ok(response.cookies.some(({ name }) => name.startsWith(`${ACCESS}.`)), 'the chunks are cleared too')
+    t.ok(
+      response.cookies.some(({ name }) => name.startsWith(`${ACCESS}.`)),
+      'the chunks are cleared too'
+    )
   }
 })
 
@@ -139,7 +163,10 @@ t.test('S-05: a refused cross-site request refreshes nothing', async t => {
   const { app, issuer } = await buildApp(t)
   const browser = await loggedIn(app)
   issuer.nowMs += 301_000
-  t.equal((await app.inject({ method: 'POST', url: '/orders', headers: { cookie: browser.cookieHeader() } })).statusCode, 403)
+  t.equal(
+    (await app.inject({ method: 'POST', url: '/orders', headers: { cookie: browser.cookieHeader() } })).statusCode,
+    403
+  )
   t.equal(issuer.calls.refresh, 0)
 })
 
@@ -148,8 +175,14 @@ t.test('S-05: a safe method needs nothing, but a WebSocket by cookie counts as u
   const cookie = (await loggedIn(app)).cookieHeader()
   t.equal((await app.inject({ url: '/orders', headers: { cookie, 'sec-fetch-site': 'cross-site' } })).statusCode, 200)
   const upgrade = { connection: 'upgrade', upgrade: 'websocket' }
-  t.equal((await app.inject({ url: '/orders', headers: { cookie, origin: 'https://evil.example', ...upgrade } })).statusCode, 403)
-  t.equal((await app.inject({ url: '/orders', headers: { cookie, origin: 'http://localhost', ...upgrade } })).statusCode, 200)
+  t.equal(
+    (await app.inject({ url: '/orders', headers: { cookie, origin: 'https://evil.example', ...upgrade } })).statusCode,
+    403
+  )
+  t.equal(
+    (await app.inject({ url: '/orders', headers: { cookie, origin: 'http://localhost', ...upgrade } })).statusCode,
+    200
+  )
 })
 
 t.test('a bearer token is not asked for CSRF protection: no browser adds it by itself', async t => {
@@ -163,7 +196,11 @@ t.test('B12: without a session a script gets a 401 problem and never a redirect,
   const { app } = await buildApp(t)
   for (const method of ['GET', 'POST', 'DELETE'] as const) {
     for (const accept of ['application/json', 'text/html', '*/*']) {
-      const response = await app.inject({ method, url: '/orders', headers: { accept, 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' } })
+      const response = await app.inject({
+        method,
+        url: '/orders',
+        headers: { accept, 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }
+      })
       t.equal(response.statusCode, 401)
       t.equal(response.headers['content-type'], 'application/problem+json; charset=utf-8')
       t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_REQUIRED')
@@ -185,7 +222,13 @@ t.test('S-02: the access cookie of one session with the refresh cookie of anothe
     const response = await mixed().get('/orders')
     t.equal(response.statusCode, 401)
     t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
-    t.same(response.cookies.map(({ name, maxAge }) => [name, maxAge]), [[ACCESS, 0], [REFRESH, 0]])
+    t.same(
+      response.cookies.map(({ name, maxAge }) => [name, maxAge]),
+      [
+        [ACCESS, 0],
+        [REFRESH, 0]
+      ]
+    )
     t.same(events(), ['session/denied/cookie-mismatched', 'authentication/denied/cookie-mismatched'])
   }
   t.equal(issuer.calls.refresh, 0)

@@ -9,16 +9,39 @@ const NotGranted = createError('SALLYPORT_TOKEN_NOT_GRANTED', 'No', 403)
 
 export type Trouble = 'unavailable' | 'throttled' | 'not-granted'
 
-interface Session { readonly sessionId: string, readonly username: string, readonly kind: string, ended: boolean, epoch: number, readonly endsAtMs: number }
-interface Access { readonly session: Session, readonly epoch: number, readonly expiresAtSeconds: number, readonly roles: readonly string[] }
-interface Refresh { readonly session: Session, successor: string | null }
+interface Session {
+  readonly sessionId: string
+  readonly username: string
+  readonly kind: string
+  ended: boolean
+  epoch: number
+  readonly endsAtMs: number
+}
+interface Access {
+  readonly session: Session
+  readonly epoch: number
+  readonly expiresAtSeconds: number
+  readonly roles: readonly string[]
+}
+interface Refresh {
+  readonly session: Session
+  successor: string | null
+}
 
-/** An authorization server in memory: counts what it is asked, and can be away. Its clock moves when the test says so. */
+/**
+ * An authorization server in memory: counts what it is asked, and can be away. Its clock moves when the test says so.
+ */
 export class FakeIssuer {
   nowMs = 1_800_000_000_000
-  readonly users = new Map<string, { password: string, roles: string[] }>([['customer1', { password: 'pass:word', roles: ['CUSTOMER'] }]])
+  readonly users = new Map<string, { password: string; roles: string[] }>([
+    ['customer1', { password: 'pass:word', roles: ['CUSTOMER'] }]
+  ])
   readonly calls = { password: 0, refresh: 0, revoke: 0, verify: 0, exchange: 0 }
-  readonly asked: { sessionKind?: string | undefined, scope?: string | undefined, connection?: EndUserConnection | undefined }[] = []
+  readonly asked: {
+    sessionKind?: string | undefined
+    scope?: string | undefined
+    connection?: EndUserConnection | undefined
+  }[] = []
   readonly sessions: Session[] = []
   readonly revoked: string[] = []
   trouble: Trouble | null = null
@@ -51,7 +74,12 @@ export class FakeIssuer {
       const user = this.users.get(request.username)
       if (user?.password !== request.password) throw new Rejected()
       const session = {
-        sessionId: `session-${++this.#serial}`, username: request.username, kind: request.sessionKind ?? 'login', ended: false, epoch: 0, endsAtMs: this.nowMs + this.absoluteSeconds * 1000
+        sessionId: `session-${++this.#serial}`,
+        username: request.username,
+        kind: request.sessionKind ?? 'login',
+        ended: false,
+        epoch: 0,
+        endsAtMs: this.nowMs + this.absoluteSeconds * 1000
       }
       this.sessions.push(session)
       return this.#tokens(session, this.#newRefresh(session))
@@ -85,7 +113,9 @@ export class FakeIssuer {
       const accessToken = `${audience} as ${access.roles.join(' ')}`
       return { accessToken, refreshToken: null, expiresInSeconds: this.accessSeconds, scope: null }
     },
-    clientCredentials: async () => { throw new NotGranted() }
+    clientCredentials: async () => {
+      throw new NotGranted()
+    }
   }
 
   readonly verifier: TokenVerifier = {
@@ -97,50 +127,57 @@ export class FakeIssuer {
       const access = this.#access.get(token)
       if (access === undefined) throw new errors.InvalidTokenError('signature-invalid')
       if (access.expiresAtSeconds * 1000 <= this.nowMs) throw new errors.InvalidTokenError('token-expired')
-      if (!this.statusBlind && (access.session.ended || access.epoch !== access.session.epoch)) throw new errors.InvalidTokenError('token-revoked')
+      if (!this.statusBlind && (access.session.ended || access.epoch !== access.session.epoch)) {
+        throw new errors.InvalidTokenError('token-revoked')
+      }
       return this.#principal(token, access)
     }
   }
 
   /** What changing the password does at a server: every session of the user ends. */
-  changePassword (username: string, password: string): void {
+  changePassword(username: string, password: string): void {
     const user = this.users.get(username)
     if (user !== undefined) user.password = password
     this.endSessionsOf(username)
   }
 
-  endSessionsOf (username: string): void {
+  endSessionsOf(username: string): void {
     for (const session of this.sessions) if (session.username === username) session.ended = true
   }
 
   /** A role change revokes the tokens, not the session. */
-  changeRoles (username: string, roles: string[]): void {
+  changeRoles(username: string, roles: string[]): void {
     const user = this.users.get(username)
     if (user !== undefined) user.roles = roles
     for (const session of this.sessions) if (session.username === username) session.epoch++
   }
 
-  async #pass (trouble: Trouble | null): Promise<void> {
+  async #pass(trouble: Trouble | null): Promise<void> {
     await this.gate
     if (trouble === 'unavailable') throw new Unavailable()
     if (trouble === 'throttled') throw Object.assign(new Throttled(), { retryAfterSeconds: 17 })
     if (trouble === 'not-granted') throw new NotGranted()
   }
 
-  #newRefresh (session: Session): string {
+  #newRefresh(session: Session): string {
     const token = `refresh-${++this.#serial}-${'r'.repeat(40)}`
     this.#refresh.set(token, { session, successor: null })
     return token
   }
 
-  #tokens (session: Session, refreshToken: string): TokenSet {
+  #tokens(session: Session, refreshToken: string): TokenSet {
     const token = `access-${++this.#serial}-${'a'.repeat(40 + this.paddingBytes)}`
     const expiresAtSeconds = Math.floor(this.nowMs / 1000) + this.accessSeconds
-    this.#access.set(token, { session, epoch: session.epoch, expiresAtSeconds, roles: this.users.get(session.username)?.roles ?? [] })
+    this.#access.set(token, {
+      session,
+      epoch: session.epoch,
+      expiresAtSeconds,
+      roles: this.users.get(session.username)?.roles ?? []
+    })
     return { accessToken: token, refreshToken, expiresInSeconds: this.accessSeconds, scope: 'orders:read' }
   }
 
-  #principal (token: string, { session, expiresAtSeconds, roles }: Access): Principal {
+  #principal(token: string, { session, expiresAtSeconds, roles }: Access): Principal {
     return {
       issuer: 'https://issuer.example',
       subject: `subject-of-${session.username}`,

@@ -3,26 +3,38 @@ import { Browser, buildApp, codeOf, loggedIn } from './app.ts'
 
 const credentials = { username: 'customer1', password: 'pass:word' }
 
-t.test('B1, S-01: a login answers who it is and sets __Host- cookies that are Secure, HttpOnly, SameSite=Lax, Path=/ and have no Domain', async t => {
-  const { app, issuer, events } = await buildApp(t)
-  const browser = new Browser(app)
-  const response = await browser.logIn()
-  t.equal(response.statusCode, 200)
-  t.same(response.json(), { subject: 'subject-of-customer1', roles: ['CUSTOMER'], scopes: ['orders:read'], expiresAtSeconds: issuer.nowMs / 1000 + 300 })
-  t.equal(response.headers['cache-control'], 'no-store')
-  const lines = [response.headers['set-cookie']].flat()
-  t.equal(lines.length, 2)
-  for (const line of lines) {
-    t.match(line, /^__Host-sallyport-(access|refresh)=k1\.[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
-    t.ok(String(line).split(';')[0]!.length <= 4096)
+t.test(
+  'B1, S-01: a login answers who it is and sets __Host- cookies that are Secure, HttpOnly, SameSite=Lax, Path=/ and have no Domain',
+  async t => {
+    const { app, issuer, events } = await buildApp(t)
+    const browser = new Browser(app)
+    const response = await browser.logIn()
+    t.equal(response.statusCode, 200)
+    t.same(response.json(), {
+      subject: 'subject-of-customer1',
+      roles: ['CUSTOMER'],
+      scopes: ['orders:read'],
+      expiresAtSeconds: issuer.nowMs / 1000 + 300
+    })
+    t.equal(response.headers['cache-control'], 'no-store')
+    const lines = [response.headers['set-cookie']].flat()
+    t.equal(lines.length, 2)
+    for (const line of lines) {
+      t.match(line, /^__Host-sallyport-(access|refresh)=k1\.[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
+      t.ok(String(line).split(';')[0]!.length <= 4096)
+    }
+    t.same(events(), ['session/success/login-succeeded'])
+    t.same(issuer.asked, [
+      { sessionKind: 'login', scope: undefined, connection: { sourceAddress: '127.0.0.1', userAgent: 'Test browser' } }
+    ])
+    t.notMatch(response.body + String(response.headers['set-cookie']), /access-|refresh-\d/, 'no token in clear')
   }
-  t.same(events(), ['session/success/login-succeeded'])
-  t.same(issuer.asked, [{ sessionKind: 'login', scope: undefined, connection: { sourceAddress: '127.0.0.1', userAgent: 'Test browser' } }])
-  t.notMatch(response.body + String(response.headers['set-cookie']), /access-|refresh-\d/, 'no token in clear')
-})
+)
 
 t.test('S-01: SameSite=Strict, Max-Age and a scope when the options say so', async t => {
-  const { app, issuer } = await buildApp(t, { session: { sameSite: 'strict', cookieMaxAgeSeconds: 3600, scope: 'orders:read' } })
+  const { app, issuer } = await buildApp(t, {
+    session: { sameSite: 'strict', cookieMaxAgeSeconds: 3600, scope: 'orders:read' }
+  })
   const response = await new Browser(app).logIn()
   for (const cookie of response.cookies) t.match(cookie, { sameSite: 'Strict', maxAge: 3600 })
   t.equal(issuer.asked[0]?.scope, 'orders:read')
@@ -31,8 +43,13 @@ t.test('S-01: SameSite=Strict, Max-Age and a scope when the options say so', asy
 t.test('over loopback without TLS the names have no prefix and the cookies are not Secure', async t => {
   const { app } = await buildApp(t, { session: { insecureLoopback: true } })
   const response = await new Browser(app).logIn()
-  t.same(response.cookies.map(({ name }) => name), ['sallyport-access', 'sallyport-refresh'])
-  for (const cookie of response.cookies) t.match(cookie, { httpOnly: true, path: '/', sameSite: 'Lax', secure: undefined })
+  t.same(
+    response.cookies.map(({ name }) => name),
+    ['sallyport-access', 'sallyport-refresh']
+  )
+  for (const cookie of response.cookies) {
+    t.match(cookie, { httpOnly: true, path: '/', sameSite: 'Lax', secure: undefined })
+  }
 })
 
 t.test('G2: later requests are authenticated by the cookies', async t => {
@@ -50,14 +67,29 @@ t.test('a form logs in as JSON does, and its password is taken exactly', async t
   const { app, issuer } = await buildApp(t)
   issuer.users.set('ü ser', { password: 'a+b %&=:ü😀', roles: [] })
   const payload = new URLSearchParams({ username: 'ü ser', password: 'a+b %&=:ü😀' }).toString()
-  const response = await app.inject({ method: 'POST', url: '/login', payload, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+  const response = await app.inject({
+    method: 'POST',
+    url: '/login',
+    payload,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' }
+  })
   t.equal(response.statusCode, 200)
 })
 
 t.test('a form with a field twice, with bytes that are not UTF-8 or a broken escape is refused', async t => {
   const { app, issuer } = await buildApp(t)
-  for (const payload of ['username=a&username=b&password=c', 'username=a&password=%ff', 'username=a&password=%zz', Buffer.from([0x75, 0x3d, 0xff])]) {
-    const response = await app.inject({ method: 'POST', url: '/login', payload, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+  for (const payload of [
+    'username=a&username=b&password=c',
+    'username=a&password=%ff',
+    'username=a&password=%zz',
+    Buffer.from([0x75, 0x3d, 0xff])
+  ]) {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/login',
+      payload,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' }
+    })
     t.equal(response.statusCode, 400)
     t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_FORM_INVALID')
   }
@@ -67,16 +99,40 @@ t.test('a form with a field twice, with bytes that are not UTF-8 or a broken esc
 t.test('O-30: a body that is not exactly a login is 400 and asks nobody', async t => {
   const { app, issuer } = await buildApp(t)
   const bodies: unknown[] = [
-    {}, { username: 'customer1' }, { password: 'x' }, { ...credentials, extra: 1 }, { ...credentials, username: 5 }, { ...credentials, username: '' }, { ...credentials, password: '' },
-    { ...credentials, username: 'u'.repeat(257) }, { ...credentials, password: 'p'.repeat(1025) }, { ...credentials, tokens: 'header' }, [], null, 'text'
+    {},
+    { username: 'customer1' },
+    { password: 'x' },
+    { ...credentials, extra: 1 },
+    { ...credentials, username: 5 },
+    { ...credentials, username: '' },
+    { ...credentials, password: '' },
+    { ...credentials, username: 'u'.repeat(257) },
+    { ...credentials, password: 'p'.repeat(1025) },
+    { ...credentials, tokens: 'header' },
+    [],
+    null,
+    'text'
   ]
   for (const body of bodies) {
-    const response = await app.inject({ method: 'POST', url: '/login', payload: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+    const response = await app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' }
+    })
     t.equal(response.statusCode, 400, JSON.stringify(body)?.slice(0, 60))
   }
   for (const text of ['nul\0', '\ud800', 'x\udc00y']) {
-    for (const body of [{ ...credentials, username: text }, { ...credentials, password: text }]) {
-      const response = await app.inject({ method: 'POST', url: '/login', payload: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+    for (const body of [
+      { ...credentials, username: text },
+      { ...credentials, password: text }
+    ]) {
+      const response = await app.inject({
+        method: 'POST',
+        url: '/login',
+        payload: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' }
+      })
       t.equal(response.statusCode, 400)
       t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_FORM_INVALID')
     }
@@ -136,8 +192,15 @@ t.test('a login whose token the verifier refuses is 503, and the session that no
 
 t.test('S-06: a login from a page of another origin is refused before anybody is asked', async t => {
   const { app, issuer, events } = await buildApp(t)
-  const pages = [{ origin: 'https://evil.example' }, { origin: 'null' }, { origin: 'https://localhost' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' },
-    { 'sec-fetch-site': 'cross-site', origin: 'http://localhost' }, { origin: 'http://localhost.evil.example' }]
+  const pages = [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: 'https://localhost' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'cross-site', origin: 'http://localhost' },
+    { origin: 'http://localhost.evil.example' }
+  ]
   for (const headers of pages) {
     const response = await new Browser(app, headers).logIn()
     t.equal(response.statusCode, 403, JSON.stringify(headers))
@@ -145,7 +208,12 @@ t.test('S-06: a login from a page of another origin is refused before anybody is
     t.same(events(), ['session/denied/login-origin-foreign'])
   }
   t.equal(issuer.calls.password, 0)
-  for (const headers of [{}, { origin: 'http://localhost' }, { 'sec-fetch-site': 'same-origin', origin: 'http://localhost' }, { 'sec-fetch-site': 'none' }]) {
+  for (const headers of [
+    {},
+    { origin: 'http://localhost' },
+    { 'sec-fetch-site': 'same-origin', origin: 'http://localhost' },
+    { 'sec-fetch-site': 'none' }
+  ]) {
     t.equal((await new Browser(app, headers).logIn()).statusCode, 200, JSON.stringify(headers))
   }
 })
@@ -180,7 +248,12 @@ t.test('a client without cookies gets its tokens in the body, and no cookies', a
   const { app, events } = await buildApp(t)
   const response = await new Browser(app, {}).logIn({ ...credentials, tokens: 'body' })
   t.equal(response.statusCode, 200)
-  t.match(response.json(), { accessToken: /^access-/, refreshToken: /^refresh-/, expiresInSeconds: 300, tokenType: 'Bearer' })
+  t.match(response.json(), {
+    accessToken: /^access-/,
+    refreshToken: /^refresh-/,
+    expiresInSeconds: 300,
+    tokenType: 'Bearer'
+  })
   t.equal(response.headers['set-cookie'], undefined)
   t.equal(response.headers['cache-control'], 'no-store')
   t.same(events(), ['session/success/login-succeeded'])
@@ -190,7 +263,11 @@ t.test('a client without cookies gets its tokens in the body, and no cookies', a
 
 t.test('a browser does not get tokens in the body', async t => {
   const { app, issuer, events } = await buildApp(t)
-  for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { origin: 'http://localhost' }, { 'sec-fetch-mode': 'cors' }]) {
+  for (const headers of [
+    { 'sec-fetch-site': 'same-origin' },
+    { origin: 'http://localhost' },
+    { 'sec-fetch-mode': 'cors' }
+  ]) {
     const response = await new Browser(app, headers).logIn({ ...credentials, tokens: 'body' })
     t.equal(response.statusCode, 403)
     t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_BODY_TOKENS_REFUSED')
@@ -212,7 +289,11 @@ t.test('B3: tokens of 4 and 11 KB come in chunks that each fit, and work', async
     issuer.paddingBytes = 0
     issuer.nowMs += 400_000
     t.equal((await browser.get('/orders')).statusCode, 200)
-    t.same([...browser.cookies.keys()].sort(), ['__Host-sallyport-access', '__Host-sallyport-refresh'], 'the chunks are gone when one cookie is enough')
+    t.same(
+      [...browser.cookies.keys()].sort(),
+      ['__Host-sallyport-access', '__Host-sallyport-refresh'],
+      'the chunks are gone when one cookie is enough'
+    )
     t.equal((await browser.get('/orders')).statusCode, 200)
   }
 })

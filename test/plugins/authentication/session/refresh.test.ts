@@ -4,21 +4,27 @@ import { FakeIssuer } from './fake-issuer.ts'
 
 const SET = ['__Host-sallyport-access', '__Host-sallyport-refresh']
 
-t.test('B5: an expired access token is refreshed inside the request, and the new cookies are on its response', async t => {
-  const { app, issuer, events } = await buildApp(t)
-  const browser = await loggedIn(app)
-  const before = new Map(browser.cookies)
-  issuer.nowMs += 301_000
-  const response = await browser.get('/orders')
-  t.equal(response.statusCode, 200)
-  t.same(response.cookies.map(({ name }) => name), SET)
-  t.equal(response.headers['cache-control'], 'no-store')
-  for (const [name, value] of browser.cookies) t.not(value, before.get(name))
-  t.same(events(), ['session/success/session-refreshed', 'authentication/success/authenticated'])
-  t.equal((await browser.get('/orders')).headers['set-cookie'], undefined)
-  t.equal(issuer.calls.refresh, 1)
-  t.equal(issuer.calls.password, 1)
-})
+t.test(
+  'B5: an expired access token is refreshed inside the request, and the new cookies are on its response',
+  async t => {
+    const { app, issuer, events } = await buildApp(t)
+    const browser = await loggedIn(app)
+    const before = new Map(browser.cookies)
+    issuer.nowMs += 301_000
+    const response = await browser.get('/orders')
+    t.equal(response.statusCode, 200)
+    t.same(
+      response.cookies.map(({ name }) => name),
+      SET
+    )
+    t.equal(response.headers['cache-control'], 'no-store')
+    for (const [name, value] of browser.cookies) t.not(value, before.get(name))
+    t.same(events(), ['session/success/session-refreshed', 'authentication/success/authenticated'])
+    t.equal((await browser.get('/orders')).headers['set-cookie'], undefined)
+    t.equal(issuer.calls.refresh, 1)
+    t.equal(issuer.calls.password, 1)
+  }
+)
 
 t.test('X1: an access token is refreshed when less than the window is left, and not before', async t => {
   const { app, issuer } = await buildApp(t, { session: { refreshAheadSeconds: 30 } })
@@ -28,7 +34,10 @@ t.test('X1: an access token is refreshed when less than the window is left, and 
   issuer.nowMs += 1
   const response = await browser.get('/orders')
   t.equal(response.statusCode, 200)
-  t.same(response.cookies.map(({ name }) => name), SET)
+  t.same(
+    response.cookies.map(({ name }) => name),
+    SET
+  )
   t.equal(issuer.calls.refresh, 1)
 })
 
@@ -44,31 +53,40 @@ t.test('X1: with tokens of 20 seconds a session is refreshed in their last third
   t.equal(issuer.calls.refresh, 4)
 })
 
-t.test('a session whose browser lost the access cookie is refreshed; one that lost the refresh cookie lasts as long as the access token', async t => {
-  const { app, issuer } = await buildApp(t)
-  const browser = await loggedIn(app)
-  browser.cookies.delete('__Host-sallyport-access')
-  t.equal((await browser.get('/orders')).statusCode, 200)
-  t.equal(issuer.calls.refresh, 1)
-  browser.cookies.delete('__Host-sallyport-refresh')
-  issuer.nowMs += 290_000
-  t.equal((await browser.get('/orders')).statusCode, 200)
-  issuer.nowMs += 20_000
-  const response = await browser.get('/orders')
-  t.equal(response.statusCode, 401)
-  t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_SESSION_ENDED')
-  t.equal(browser.cookies.size, 0)
-})
+t.test(
+  'a session whose browser lost the access cookie is refreshed; one that lost the refresh cookie lasts as long as the access token',
+  async t => {
+    const { app, issuer } = await buildApp(t)
+    const browser = await loggedIn(app)
+    browser.cookies.delete('__Host-sallyport-access')
+    t.equal((await browser.get('/orders')).statusCode, 200)
+    t.equal(issuer.calls.refresh, 1)
+    browser.cookies.delete('__Host-sallyport-refresh')
+    issuer.nowMs += 290_000
+    t.equal((await browser.get('/orders')).statusCode, 200)
+    issuer.nowMs += 20_000
+    const response = await browser.get('/orders')
+    t.equal(response.statusCode, 401)
+    t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_SESSION_ENDED')
+    t.equal(browser.cookies.size, 0)
+  }
+)
 
-t.test('R7, B9: a role change revokes the token and keeps the session: the next request carries the new roles', async t => {
-  const { app, issuer } = await buildApp(t)
-  const browser = await loggedIn(app)
-  issuer.changeRoles('customer1', ['ADMIN'])
-  const response = await browser.get('/orders')
-  t.equal(response.statusCode, 200)
-  t.same(response.json<{ roles: string[] }>().roles, ['ADMIN'])
-  t.same(response.cookies.map(({ name }) => name), SET)
-})
+t.test(
+  'R7, B9: a role change revokes the token and keeps the session: the next request carries the new roles',
+  async t => {
+    const { app, issuer } = await buildApp(t)
+    const browser = await loggedIn(app)
+    issuer.changeRoles('customer1', ['ADMIN'])
+    const response = await browser.get('/orders')
+    t.equal(response.statusCode, 200)
+    t.same(response.json<{ roles: string[] }>().roles, ['ADMIN'])
+    t.same(
+      response.cookies.map(({ name }) => name),
+      SET
+    )
+  }
+)
 
 t.test('a role change right after a refresh is seen by requests with the old cookies too', async t => {
   const { app, issuer } = await buildApp(t)
@@ -85,30 +103,36 @@ t.test('a role change right after a refresh is seen by requests with the old coo
 })
 
 for (const rotation of ['idempotent', 'strict'] as const) {
-  t.test(`S-08, B5: 50 parallel requests at expiry make one refresh, 0 × 401, and all get the same cookies (${rotation} rotation)`, async t => {
-    const { app, issuer } = await buildApp(t)
-    issuer.rotation = rotation
-    const browser = await loggedIn(app)
-    issuer.nowMs += 301_000
-    issuer.calls.verify = 0
-    const open = Promise.withResolvers<void>()
-    issuer.gate = open.promise
-    const headers = { cookie: browser.cookieHeader() }
-    const requests = Array.from({ length: 50 }, async () => await app.inject({ url: '/orders', headers }))
-    await until(() => issuer.calls.verify === 50)
-    open.resolve()
-    const responses = await Promise.all(requests)
-    t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([200]))
-    t.equal(new Set(responses.map(({ headers }) => String(headers['set-cookie']))).size, 1)
-    t.match(responses[49]?.cookies.map(({ name }) => name), SET)
-    t.equal(issuer.calls.refresh, 1)
-    t.test('and who comes later with the old cookies gets them too', async t => {
-      const late = await app.inject({ url: '/orders', headers })
-      t.equal(late.statusCode, 200)
-      t.equal(String(late.headers['set-cookie']), String(responses[0]?.headers['set-cookie']))
+  t.test(
+    `S-08, B5: 50 parallel requests at expiry make one refresh, 0 × 401, and all get the same cookies (${rotation} rotation)`,
+    async t => {
+      const { app, issuer } = await buildApp(t)
+      issuer.rotation = rotation
+      const browser = await loggedIn(app)
+      issuer.nowMs += 301_000
+      issuer.calls.verify = 0
+      const open = Promise.withResolvers<void>()
+      issuer.gate = open.promise
+      const headers = { cookie: browser.cookieHeader() }
+      const requests = Array.from({ length: 50 }, async () => await app.inject({ url: '/orders', headers }))
+      await until(() => issuer.calls.verify === 50)
+      open.resolve()
+      const responses = await Promise.all(requests)
+      t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([200]))
+      t.equal(new Set(responses.map(({ headers }) => String(headers['set-cookie']))).size, 1)
+      t.match(
+        responses[49]?.cookies.map(({ name }) => name),
+        SET
+      )
       t.equal(issuer.calls.refresh, 1)
-    })
-  })
+      t.test('and who comes later with the old cookies gets them too', async t => {
+        const late = await app.inject({ url: '/orders', headers })
+        t.equal(late.statusCode, 200)
+        t.equal(String(late.headers['set-cookie']), String(responses[0]?.headers['set-cookie']))
+        t.equal(issuer.calls.refresh, 1)
+      })
+    }
+  )
 }
 
 t.test('the result of a refresh is remembered for its time only', async t => {
@@ -185,7 +209,10 @@ t.test('50 parallel requests of an ended session are each 401 with every challen
   const responses = await Promise.all(requests)
   t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([401]))
   const nobody = await app.inject('/orders')
-  t.same(new Set(responses.map(({ headers }) => headers['www-authenticate'])), new Set([nobody.headers['www-authenticate']]))
+  t.same(
+    new Set(responses.map(({ headers }) => headers['www-authenticate'])),
+    new Set([nobody.headers['www-authenticate']])
+  )
   t.equal(issuer.calls.refresh, 1)
 })
 
@@ -193,7 +220,11 @@ t.test('G5, X5: an outage while refreshing is 503 or 429 with Retry-After, and t
   const { app, issuer, events } = await buildApp(t)
   const browser = await loggedIn(app)
   issuer.nowMs += 301_000
-  for (const [trouble, status] of [['unavailable', 503], ['not-granted', 503], ['throttled', 429]] as const) {
+  for (const [trouble, status] of [
+    ['unavailable', 503],
+    ['not-granted', 503],
+    ['throttled', 429]
+  ] as const) {
     issuer.trouble = trouble
     const response = await browser.get('/orders')
     t.equal(response.statusCode, status)
@@ -205,22 +236,28 @@ t.test('G5, X5: an outage while refreshing is 503 or 429 with Retry-After, and t
   t.equal((await browser.get('/orders')).statusCode, 200)
 })
 
-t.test('an outage while refreshing ahead costs nothing: the token is still good, and the server is left alone for 5 s', async t => {
-  const { app, issuer } = await buildApp(t)
-  const browser = await loggedIn(app)
-  issuer.nowMs += 280_000
-  issuer.trouble = 'unavailable'
-  for (let request = 0; request < 3; request++) {
-    const response = await browser.get('/orders')
-    t.equal(response.statusCode, 200)
-    t.equal(response.headers['set-cookie'], undefined)
+t.test(
+  'an outage while refreshing ahead costs nothing: the token is still good, and the server is left alone for 5 s',
+  async t => {
+    const { app, issuer } = await buildApp(t)
+    const browser = await loggedIn(app)
+    issuer.nowMs += 280_000
+    issuer.trouble = 'unavailable'
+    for (let request = 0; request < 3; request++) {
+      const response = await browser.get('/orders')
+      t.equal(response.statusCode, 200)
+      t.equal(response.headers['set-cookie'], undefined)
+    }
+    t.equal(issuer.calls.refresh, 1)
+    issuer.trouble = null
+    issuer.nowMs += 5000
+    t.same(
+      (await browser.get('/orders')).cookies.map(({ name }) => name),
+      SET
+    )
+    t.equal(issuer.calls.refresh, 2)
   }
-  t.equal(issuer.calls.refresh, 1)
-  issuer.trouble = null
-  issuer.nowMs += 5000
-  t.same((await browser.get('/orders')).cookies.map(({ name }) => name), SET)
-  t.equal(issuer.calls.refresh, 2)
-})
+)
 
 t.test('when the verifier cannot tell, the answer is 503, nothing is refreshed and the cookies are kept', async t => {
   const { app, issuer } = await buildApp(t)
@@ -233,15 +270,18 @@ t.test('when the verifier cannot tell, the answer is 503, nothing is refreshed a
   t.equal(issuer.calls.refresh, 0)
 })
 
-t.test('a refreshed token that the verifier refuses is 503 and keeps the cookies: issuer and verifier disagree', async t => {
-  const { app, issuer } = await buildApp(t)
-  const browser = await loggedIn(app)
-  issuer.verifyTrouble = 'refused'
-  const response = await browser.get('/orders')
-  t.equal(response.statusCode, 503)
-  t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE')
-  t.equal(response.headers['set-cookie'], undefined)
-})
+t.test(
+  'a refreshed token that the verifier refuses is 503 and keeps the cookies: issuer and verifier disagree',
+  async t => {
+    const { app, issuer } = await buildApp(t)
+    const browser = await loggedIn(app)
+    issuer.verifyTrouble = 'refused'
+    const response = await browser.get('/orders')
+    t.equal(response.statusCode, 503)
+    t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE')
+    t.equal(response.headers['set-cookie'], undefined)
+  }
+)
 
 t.test('a response that carries new cookies is never stored by a cache, whatever the route says', async t => {
   const { app, issuer } = await buildApp(t)
@@ -253,35 +293,49 @@ t.test('a response that carries new cookies is never stored by a cache, whatever
   t.equal(response.headers['cache-control'], 'no-store')
 })
 
-t.test('B11, S-03: two replicas share sessions by the key ring; old keys read, new keys write, a removed key is a clean logout', async t => {
-  const issuer = new FakeIssuer()
-  const old = await buildApp(t, { issuer, session: { keys: [key('old')] } })
-  const both = await buildApp(t, { issuer, session: { keys: [key('new'), key('old')] } })
-  const fresh = await buildApp(t, { issuer, session: { keys: [key('new')] } })
-  const browser = await loggedIn(old.app)
-  const elsewhere = new Browser(both.app)
-  for (const [name, value] of browser.cookies) elsewhere.cookies.set(name, value)
+t.test(
+  'B11, S-03: two replicas share sessions by the key ring; old keys read, new keys write, a removed key is a clean logout',
+  async t => {
+    const issuer = new FakeIssuer()
+    const old = await buildApp(t, { issuer, session: { keys: [key('old')] } })
+    const both = await buildApp(t, { issuer, session: { keys: [key('new'), key('old')] } })
+    const fresh = await buildApp(t, { issuer, session: { keys: [key('new')] } })
+    const browser = await loggedIn(old.app)
+    const elsewhere = new Browser(both.app)
+    for (const [name, value] of browser.cookies) elsewhere.cookies.set(name, value)
 
-  t.equal((await elsewhere.get('/orders')).statusCode, 200)
-  issuer.nowMs += 301_000
-  t.equal((await elsewhere.get('/orders')).statusCode, 200)
-  for (const value of elsewhere.cookies.values()) t.match(value, /^new\./)
+    t.equal((await elsewhere.get('/orders')).statusCode, 200)
+    issuer.nowMs += 301_000
+    t.equal((await elsewhere.get('/orders')).statusCode, 200)
+    for (const value of elsewhere.cookies.values()) t.match(value, /^new\./)
 
-  const kept = await fresh.app.inject({ url: '/orders', headers: { cookie: elsewhere.cookieHeader() } })
-  t.equal(kept.statusCode, 200)
-  const gone = await fresh.app.inject({ url: '/orders', headers: { cookie: browser.cookieHeader() } })
-  t.equal(gone.statusCode, 401)
-  t.equal(codeOf(gone), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
-  t.same(gone.cookies.map(({ name, value, maxAge }) => ({ name, value, maxAge })), SET.map(name => ({ name, value: '', maxAge: 0 })))
-})
+    const kept = await fresh.app.inject({ url: '/orders', headers: { cookie: elsewhere.cookieHeader() } })
+    t.equal(kept.statusCode, 200)
+    const gone = await fresh.app.inject({ url: '/orders', headers: { cookie: browser.cookieHeader() } })
+    t.equal(gone.statusCode, 401)
+    t.equal(codeOf(gone), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
+    t.same(
+      gone.cookies.map(({ name, value, maxAge }) => ({ name, value, maxAge })),
+      SET.map(name => ({ name, value: '', maxAge: 0 }))
+    )
+  }
+)
 
-t.test('B5, B11: two replicas that refresh the same session at once both succeed when the server rotates idempotently', async t => {
-  const issuer = new FakeIssuer()
-  const [one, two] = [await buildApp(t, { issuer }), await buildApp(t, { issuer })]
-  const browser = await loggedIn(one.app)
-  issuer.nowMs += 301_000
-  const headers = { cookie: browser.cookieHeader() }
-  const responses = await Promise.all([one, two].map(async ({ app }) => await app.inject({ url: '/orders', headers })))
-  t.same(responses.map(({ statusCode }) => statusCode), [200, 200])
-  t.equal(issuer.calls.refresh, 2)
-})
+t.test(
+  'B5, B11: two replicas that refresh the same session at once both succeed when the server rotates idempotently',
+  async t => {
+    const issuer = new FakeIssuer()
+    const [one, two] = [await buildApp(t, { issuer }), await buildApp(t, { issuer })]
+    const browser = await loggedIn(one.app)
+    issuer.nowMs += 301_000
+    const headers = { cookie: browser.cookieHeader() }
+    const responses = await Promise.all(
+      [one, two].map(async ({ app }) => await app.inject({ url: '/orders', headers }))
+    )
+    t.same(
+      responses.map(({ statusCode }) => statusCode),
+      [200, 200]
+    )
+    t.equal(issuer.calls.refresh, 2)
+  }
+)

@@ -7,7 +7,7 @@ const SET = ['__Host-sallyport-access', '__Host-sallyport-refresh']
 const BASIC = { authorization: `Basic ${Buffer.from('customer1:pass:word').toString('base64')}` }
 
 /** An issuer whose revocations the verifier does not see yet. */
-function blindIssuer (): FakeIssuer {
+function blindIssuer(): FakeIssuer {
   const issuer = new FakeIssuer()
   issuer.statusBlind = true
   return issuer
@@ -20,7 +20,10 @@ t.test('R7: after a role change a session is refreshed once and the exchange rep
   const response = await browser.get('/exchanged')
   t.equal(response.statusCode, 200)
   t.same(response.json(), { tokens: ['order-service as ADMIN', 'delivery-service as ADMIN'], roles: ['ADMIN'] })
-  t.same(response.cookies.map(({ name }) => name), SET)
+  t.same(
+    response.cookies.map(({ name }) => name),
+    SET
+  )
   t.match(issuer.calls, { refresh: 1, exchange: 4 })
   t.notMatch(events().join(), 'denied')
   t.equal((await browser.get('/exchanged')).statusCode, 200)
@@ -89,7 +92,9 @@ t.test('an outage while renewing is 503 with Retry-After and keeps the cookies',
   issuer.changeRoles('customer1', ['ADMIN'])
   const { exchange } = issuer.tokenClient
   issuer.tokenClient.exchange = async request => {
-    return await exchange(request).finally(() => { issuer.trouble = 'unavailable' })
+    return await exchange(request).finally(() => {
+      issuer.trouble = 'unavailable'
+    })
   }
   const response = await browser.get('/exchanged')
   t.equal(response.statusCode, 503)
@@ -98,7 +103,7 @@ t.test('an outage while renewing is 503 with Retry-After and keeps the cookies',
   t.ok(events().includes('session/failure/refresh-unavailable'))
 })
 
-t.test('without a refresh cookie, or with the caller\'s own token, there is nothing to renew: 401', async t => {
+t.test("without a refresh cookie, or with the caller's own token, there is nothing to renew: 401", async t => {
   const { app, issuer } = await buildApp(t, { issuer: blindIssuer() })
   const browser = await loggedIn(app)
   browser.cookies.delete(SET[1]!)
@@ -138,7 +143,9 @@ t.test('the session list renews a refused token too', async t => {
   const directory = {
     list: async (accessToken: string) => await refusing(accessToken, []),
     end: async (accessToken: string) => await refusing(accessToken, true),
-    endAll: async (accessToken: string) => { await refusing(accessToken, null) }
+    endAll: async (accessToken: string) => {
+      await refusing(accessToken, null)
+    }
   }
   const { app } = await buildApp(t, { issuer, directory })
   const browser = await loggedIn(app)

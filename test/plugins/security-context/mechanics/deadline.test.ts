@@ -12,5 +12,17 @@ t.test('work that never ends is given up at the deadline', async t => {
 
 t.test('only the names and addresses of this machine are loopback', async t => {
   for (const host of ['localhost', '127.0.0.1', '127.8.9.10', '::1', '[::1]']) t.equal(isLoopback(host), true, host)
-  for (const host of ['', '0.0.0.0', '::', '128.0.0.1', '127.0.0.1.example.com', 'localhost.example.com', '127.1', '[::]', '10.0.0.1']) t.equal(isLoopback(host), false, host)
+  for (const host of [
+    '',
+    '0.0.0.0',
+    '::',
+    '128.0.0.1',
+    '127.0.0.1.example.com',
+    'localhost.example.com',
+    '127.1',
+    '[::]',
+    '10.0.0.1'
+  ]) {
+    t.equal(isLoopback(host), false, host)
+  }
 })

@@ -6,4 +6,6 @@ import * as refreshToken from './refresh-token.ts'
 import * as tokenExchange from './token-exchange.ts'
 
 /** Every grant of the token endpoint, by the value of `grant_type`. */
-export const GRANTS: ReadonlyMap<string, Grant> = new Map([authorizationCode, password, refreshToken, clientCredentials, tokenExchange].map(grant => [grant.name, grant]))
+export const GRANTS: ReadonlyMap<string, Grant> = new Map(
+  [authorizationCode, password, refreshToken, clientCredentials, tokenExchange].map(grant => [grant.name, grant])
+)

@@ -18,9 +18,11 @@ export const parameters = ['username', 'password', 'scope', 'session_kind', ...C
  * here for the gateway's own login and Basic credentials.
  * @see RFC 6749 §4.3
  */
-export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
+export async function handle(server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
   const { client } = request
-  if (!client.confidential) throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
+  if (!client.confidential) {
+    throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
+  }
   const username = normaliseUsername(requireParameter(request.parameters, 'username'))
   const password = requireParameter(request.parameters, 'password')
   const kind = sessionKind(request.parameters.get('session_kind'))
@@ -35,14 +37,24 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
     const qualified = qualifiedScopes(scopesOfAudience, roles)
     return asked.filter(scope => qualified.includes(scope))
   }
-  const { session, user, refreshToken } = await startSession(server, { user: checked, client, kind, scopesOf, audience, connection }, request.audit)
+  const { session, user, refreshToken } = await startSession(
+    server,
+    { user: checked, client, kind, scopesOf, audience, connection },
+    request.audit
+  )
   const issued = await server.issueAccessToken(client, {
-    subject: user.id, audience, scopes: session.scopes, roles: user.roles, sessionId: session.id, status: session.status, notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
+    subject: user.id,
+    audience,
+    scopes: session.scopes,
+    roles: user.roles,
+    sessionId: session.id,
+    status: session.status,
+    notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
   })
   return tokenResponse(issued, client.grantTypes.includes('refresh_token') ? { refresh_token: refreshToken } : {})
 }
 
-function sessionKind (value: string | undefined): 'login' | 'api' {
+function sessionKind(value: string | undefined): 'login' | 'api' {
   if (value === undefined || value === 'login' || value === 'api') return value ?? 'login'
   throw invalidRequest('session-kind', 'session_kind is neither login nor api')
 }

@@ -17,17 +17,36 @@ export const parameters = ['refresh_token', 'scope', ...CONNECTION_PARAMETERS] a
  * scope never grows past what the session was granted.
  * @see RFC 6749 §6
  */
-export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
+export async function handle(server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
   const refreshToken = requireParameter(request.parameters, 'refresh_token')
   const connection = endUserConnection(request)
   const asked = ({ scopes }: Session): readonly string[] => requestedScopes(request.parameters.get('scope'), scopes)
-  const rotated = await rotateRefreshToken(server, { client: request.client, refreshToken, connection, refuse: asked }, request.audit)
+  const rotated = await rotateRefreshToken(
+    server,
+    { client: request.client, refreshToken, connection, refuse: asked },
+    request.audit
+  )
   const { session, user } = rotated
   const qualified = qualifiedScopes(await server.store.scopes.ofAudience(session.audience), user.roles)
   const scopes = asked(session).filter(scope => isProtocolScope(scope) || qualified.includes(scope))
   const issued = await server.issueAccessToken(request.client, {
-    subject: user.id, audience: session.audience, scopes, roles: user.roles, sessionId: session.id, status: session.status, notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
+    subject: user.id,
+    audience: session.audience,
+    scopes,
+    roles: user.roles,
+    sessionId: session.id,
+    status: session.status,
+    notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
   })
-  const idToken = await idTokenOf(server, { client: request.client, session: { ...session, scopes }, user, nonce: null, accessToken: issued.token })
-  return tokenResponse(issued, { refresh_token: rotated.refreshToken, ...(idToken !== undefined && { id_token: idToken }) })
+  const idToken = await idTokenOf(server, {
+    client: request.client,
+    session: { ...session, scopes },
+    user,
+    nonce: null,
+    accessToken: issued.token
+  })
+  return tokenResponse(issued, {
+    refresh_token: rotated.refreshToken,
+    ...(idToken !== undefined && { id_token: idToken })
+  })
 }

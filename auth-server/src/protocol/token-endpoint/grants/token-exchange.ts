@@ -10,7 +10,15 @@ import { requireParameter, tokenResponse, type GrantRequest, type TokenResponse 
 export const name = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 export const parameters = [
-  'subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'resource', 'scope', 'actor_token', 'actor_token_type', 'requested_subject'
+  'subject_token',
+  'subject_token_type',
+  'requested_token_type',
+  'audience',
+  'resource',
+  'scope',
+  'actor_token',
+  'actor_token_type',
+  'requested_subject'
 ] as const
 
 /** @see RFC 8693 §3 */
@@ -23,7 +31,7 @@ const [ACCESS_TOKEN_TYPE] = ACCESS_TOKEN_TYPES
  * itself to the chain of actors. Nobody acts without being named: impersonation is refused.
  * @see RFC 8693 §2.1, §2.2, §4.1
  */
-export async function handle (server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
+export async function handle(server: AuthorizationServer, request: GrantRequest): Promise<TokenResponse> {
   const { client, parameters } = request
   refuseUnsupported(client, parameters)
   const audience = requireParameter(parameters, 'audience')
@@ -64,22 +72,36 @@ export async function handle (server: AuthorizationServer, request: GrantRequest
   return tokenResponse(issued, { issued_token_type: ACCESS_TOKEN_TYPE ?? '' })
 }
 
-function refuseUnsupported (client: Client, parameters: Form): void {
-  if (!client.confidential) throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
-  if (parameters.has('actor_token') || parameters.has('actor_token_type')) throw invalidRequest('actor-token', 'actor_token is not supported: the client itself is the actor')
+function refuseUnsupported(client: Client, parameters: Form): void {
+  if (!client.confidential) {
+    throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
+  }
+  if (parameters.has('actor_token') || parameters.has('actor_token_type')) {
+    throw invalidRequest('actor-token', 'actor_token is not supported: the client itself is the actor')
+  }
   if (parameters.has('requested_subject')) throw invalidRequest('impersonation', 'Impersonation is not supported')
   if (parameters.has('resource')) throw invalidTarget('resource-not-supported')
-  if (!ACCESS_TOKEN_TYPES.includes(requireParameter(parameters, 'subject_token_type'))) throw invalidRequest('subject-token-type', 'Only access tokens can be exchanged')
+  if (!ACCESS_TOKEN_TYPES.includes(requireParameter(parameters, 'subject_token_type'))) {
+    throw invalidRequest('subject-token-type', 'Only access tokens can be exchanged')
+  }
   const requested = parameters.get('requested_token_type')
-  if (requested !== undefined && !ACCESS_TOKEN_TYPES.includes(requested)) throw invalidRequest('requested-token-type', 'Only access tokens are issued')
+  if (requested !== undefined && !ACCESS_TOKEN_TYPES.includes(requested)) {
+    throw invalidRequest('requested-token-type', 'Only access tokens are issued')
+  }
 }
 
 /** An unacceptable subject token is `invalid_request`. @see RFC 8693 §2.2.2 */
-async function verifySubject (server: AuthorizationServer, client: Client, token: string): Promise<{ readonly claims: AccessTokenClaims, readonly status: StatusPosition }> {
+async function verifySubject(
+  server: AuthorizationServer,
+  client: Client,
+  token: string
+): Promise<{ readonly claims: AccessTokenClaims; readonly status: StatusPosition }> {
   const state = await server.verifyAccessToken(token)
   if (state.kind === 'inactive') throw invalidRequest(`subject-${state.reason}`, 'The subject token is not valid')
   const { claims } = state
-  if (client.ownAudience === null || claims.aud !== client.ownAudience) throw invalidRequest('subject-audience-mismatch', 'The subject token is not valid')
+  if (client.ownAudience === null || claims.aud !== client.ownAudience) {
+    throw invalidRequest('subject-audience-mismatch', 'The subject token is not valid')
+  }
   const listId = server.statusListUris.listIdOf(claims.status.status_list.uri)
   if (listId === null) throw invalidRequest('subject-status-foreign', 'The subject token is not valid')
   return { claims, status: { listId, index: claims.status.status_list.idx } }

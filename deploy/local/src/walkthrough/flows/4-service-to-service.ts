@@ -7,23 +7,51 @@ export const serviceToService: Flow = {
   run: async (stack, transcript) => {
     const order = await placeOrder(stack, transcript, 'customer1')
     const restaurantId = String(order.restaurantId)
-    const tickets = await transcript.call({ url: `${stack.gateway}/restaurants/${restaurantId}/tickets`, headers: asUser(stack, 'restaurant1') })
+    const tickets = await transcript.call({
+      url: `${stack.gateway}/restaurants/${restaurantId}/tickets`,
+      headers: asUser(stack, 'restaurant1')
+    })
     const ticket = list(tickets, 'tickets').find(candidate => candidate.orderId === order.orderId)
     transcript.check(ticket !== undefined, 'order-service opened a ticket at restaurant-service')
-    const direct = await transcript.call({ method: 'POST', url: `${stack.gateway}/tickets`, headers: asUser(stack, 'customer1'), json: { orderId: order.orderId, restaurantId, lines: order.lines } })
-    transcript.check(direct.status === 403 || direct.status === 404, 'nobody opens a ticket past order-service: the policy asks who acts')
-    const accepted = await transcript.call({ method: 'POST', url: `${stack.gateway}/tickets/${String(ticket?.ticketId)}/accept`, headers: asUser(stack, 'restaurant1') })
+    const direct = await transcript.call({
+      method: 'POST',
+      url: `${stack.gateway}/tickets`,
+      headers: asUser(stack, 'customer1'),
+      json: { orderId: order.orderId, restaurantId, lines: order.lines }
+    })
+    transcript.check(
+      direct.status === 403 || direct.status === 404,
+      'nobody opens a ticket past order-service: the policy asks who acts'
+    )
+    const accepted = await transcript.call({
+      method: 'POST',
+      url: `${stack.gateway}/tickets/${String(ticket?.ticketId)}/accept`,
+      headers: asUser(stack, 'restaurant1')
+    })
     transcript.check(accepted.status === 200, 'the restaurant accepts')
     const deliveries = await transcript.call({ url: `${stack.gateway}/deliveries`, headers: asUser(stack, 'courier1') })
-    transcript.check(list(deliveries, 'deliveries').some(delivery => delivery.orderId === order.orderId), 'restaurant-service opened a delivery at delivery-service')
+    transcript.check(
+      list(deliveries, 'deliveries').some(delivery => delivery.orderId === order.orderId),
+      'restaurant-service opened a delivery at delivery-service'
+    )
   }
 }
 
 /** Places an order at the first restaurant of restaurant1. */
-export async function placeOrder (stack: Stack, transcript: Transcript, username: string): Promise<Record<string, unknown>> {
-  const restaurants = await transcript.call({ url: `${stack.gateway}/restaurants`, headers: asUser(stack, 'restaurant1') })
+export async function placeOrder(
+  stack: Stack,
+  transcript: Transcript,
+  username: string
+): Promise<Record<string, unknown>> {
+  const restaurants = await transcript.call({
+    url: `${stack.gateway}/restaurants`,
+    headers: asUser(stack, 'restaurant1')
+  })
   const restaurantId = list(restaurants, 'restaurants')[0]?.restaurantId
-  const menu = await transcript.call({ url: `${stack.gateway}/restaurants/${String(restaurantId)}/menu`, headers: asUser(stack, username) })
+  const menu = await transcript.call({
+    url: `${stack.gateway}/restaurants/${String(restaurantId)}/menu`,
+    headers: asUser(stack, username)
+  })
   const item = list(menu, 'items')[0]
   const placed = await transcript.call({
     method: 'POST',
@@ -32,6 +60,9 @@ export async function placeOrder (stack: Stack, transcript: Transcript, username
     json: { restaurantId, lines: [{ menuItemId: item?.menuItemId, quantity: 2 }], deliveryAddress: '1 Harbour Street' }
   })
   transcript.check(placed.status === 201, `${username} places an order`)
-  transcript.check(member(placed, 'totalCents') === Number(item?.priceCents) * 2, 'at the price of the menu, which order-service read itself')
+  transcript.check(
+    member(placed, 'totalCents') === Number(item?.priceCents) * 2,
+    'at the price of the menu, which order-service read itself'
+  )
   return placed.body as Record<string, unknown>
 }

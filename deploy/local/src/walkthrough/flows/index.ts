@@ -10,4 +10,14 @@ import { operations } from './8-operations.ts'
 import { tracing } from './9-tracing.ts'
 
 /** The nine flows, in the order in which a newcomer reads them. */
-export const flows: readonly Flow[] = [apiClient, loginClient, tokenClients, serviceToService, authorization, audit, configuration, operations, tracing]
+export const flows: readonly Flow[] = [
+  apiClient,
+  loginClient,
+  tokenClients,
+  serviceToService,
+  authorization,
+  audit,
+  configuration,
+  operations,
+  tracing
+]
