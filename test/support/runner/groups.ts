@@ -18,7 +18,6 @@ export interface TestGroup {
 export const GROUPS: readonly TestGroup[] = [
   { name: 'launcher', paths: ['test/e2e/launcher.test.ts'] },
   // These wait more than they work: for leases, limits and answers that take their time.
-  { name: 'kills', paths: ['test/reference-services/kill.test.ts'] },
   {
     name: 'slow-answers',
     paths: ['test/reference-gateway/open-answers.test.ts', 'test/reference-gateway/deadlines.test.ts']
