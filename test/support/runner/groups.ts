@@ -22,6 +22,7 @@ export const GROUPS: readonly TestGroup[] = [
     name: 'slow-answers',
     paths: ['test/reference-gateway/open-answers.test.ts', 'test/reference-gateway/deadlines.test.ts']
   },
+  { name: 'edge', paths: ['test/reference-gateway', 'test/security'] },
   { name: 'flows', paths: ['test/e2e'] },
   { name: 'packages', paths: ['test/packages', 'test/architecture'] },
   { name: 'docs', paths: ['test/docs'] },
@@ -57,7 +58,6 @@ export const GROUPS: readonly TestGroup[] = [
   { name: 'audit-log', paths: ['test/plugins/audit-log'] },
   { name: 'service-process', paths: ['test/plugins/service-process'] },
   { name: 'authentication', paths: ['test/plugins/authentication'] },
-  { name: 'edge', paths: ['test/reference-gateway', 'test/security'] },
   { name: 'services', paths: ['test/reference-services'] },
   { name: 'plugins', paths: ['test/plugins'] }
 ]
