@@ -5,9 +5,11 @@ import { BodyTooLargeError } from '../errors.ts'
 import { METHODS } from '../hygiene/index.ts'
 import { limitBody } from './body-limit.ts'
 import { type AnswerLimits, boundCall } from './bound-call.ts'
-import { failed, type HeaderRewrite, passAnswer, sendRequest } from './hop.ts'
 import { lingeringPayload } from './linger.ts'
 import type { ForwardOptions } from './options.ts'
+import { type HeaderRewrite, passAnswer } from './pass-answer.ts'
+import { sendRequest } from './send-request.ts'
+import { failed } from './service-failure.ts'
 import type { Route } from './upstreams.ts'
 
 /** How long a connection with an unread body is kept for the answer to arrive, in ms. */
@@ -81,6 +83,7 @@ type Forward = (
  * its client nor within a limit.
  */
 function forwarder(route: Route, options: ForwardOptions): Forward {
+  const { host } = new URL(route.origin)
   const limits: AnswerLimits =
     route.stream === true
       ? { headMs: options.upstreamTimeoutMs, pauseMs: options.streamPauseMs, totalMs: null }
@@ -94,6 +97,7 @@ function forwarder(route: Route, options: ForwardOptions): Forward {
       path,
       token,
       route,
+      host,
       options,
       signal: call.signal,
       pauseMs: limits.pauseMs

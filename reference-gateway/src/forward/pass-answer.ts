@@ -3,83 +3,16 @@ import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { AccessEndedError, UpstreamFailedError, UpstreamRefusedTokenError } from '../errors.ts'
-import { requestHeaders, responseHeaders } from '../hygiene/forwarded-headers.ts'
+import { responseHeaders } from '../hygiene/forwarded-headers.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
-import type { ForwardOptions } from './options.ts'
+import { ofService } from './service-failure.ts'
 import { forwardFailure, tryAgain } from './upstream-failure.ts'
 import type { Route } from './upstreams.ts'
 
 /** http-proxy's own: relative redirects get the gateway's prefix, and header values lose what HTTP does not allow. */
 export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
-/** What a request becomes on its way out. */
-export interface OutgoingRequest {
-  readonly request: FastifyRequest
-  /** Path at the service, in canonical form; the query is taken from the request. */
-  readonly path: string
-  /** The exchanged token. */
-  readonly token: string
-  readonly route: Route
-  readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders'>
-  readonly signal: AbortSignal
-  /** Limit for each pause in the answer's body, in ms. */
-  readonly pauseMs: number
-}
-
 type Headers = Readonly<Record<string, string | string[] | undefined>>
-
-/** Whose failure an error is, for errors of calls of services: all others are defects of ours. */
-const audiences = new WeakMap<object, string>()
-
-/** Describes the answer's payload, which an error replaces. */
-const PAYLOAD_HEADERS = [
-  'content-length',
-  'content-encoding',
-  'content-type',
-  'content-range',
-  'etag',
-  'last-modified'
-] as const
-
-/**
- * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is
- * written.
- * @throws what {@link failed} names
- */
-export async function sendRequest({
-  request,
-  path,
-  token,
-  route,
-  options,
-  signal,
-  pauseMs
-}: OutgoingRequest): Promise<Dispatcher.ResponseData> {
-  const { origin, audience } = route
-  const queryAt = request.url.indexOf('?')
-  try {
-    return await options.dispatcher.request({
-      origin,
-      path: queryAt === -1 ? path : path + request.url.slice(queryAt),
-      method: request.method,
-      headers: requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
-        host: new URL(origin).host,
-        authorization: `Bearer ${token}`,
-        'x-request-id': request.id,
-        'x-forwarded-for': request.ip,
-        'x-forwarded-host': request.publicHost,
-        'x-forwarded-proto': request.protocol,
-        ...options.tracingHeaders(request)
-      }),
-      body: bodyOf(request),
-      signal,
-      headersTimeout: 0,
-      bodyTimeout: pauseMs
-    })
-  } catch (error) {
-    throw ofService(error, audience)
-  }
-}
 
 /** What a service's answer needs on its way back. */
 export interface IncomingAnswer {
@@ -209,41 +142,6 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAc
     .catch(error => {
       request.log.error({ err: error }, 'the end of an answer could not be recorded')
     })
-}
-
-/** Remembers whose failure an error is. */
-function ofService<Failure>(error: Failure, audience: string): Failure {
-  if (typeof error === 'object' && error !== null) audiences.set(error, audience)
-  return error
-}
-
-/**
- * The error to answer in place of a failed call of a service; others stay as they are. Records the event, and takes
- * back what the service said of a payload that will not come.
- */
-export function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
-  const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
-  if (audience === undefined) return error
-  const failure = forwardFailure(error, audience)
-  if (failure.event !== null) request.securityEvents.push(failure.event)
-  for (const name of PAYLOAD_HEADERS) void reply.removeHeader(name)
-  // What is left of the body was not read: the connection cannot carry another request.
-  if (!request.raw.complete) void reply.header('connection', 'close')
-  return failure.error
-}
-
-/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
-function clientHeaders({ method, headers }: FastifyRequest): Headers {
-  if (method !== 'GET' && method !== 'HEAD') return headers
-  return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
-}
-
-function bodyOf({ body }: FastifyRequest): Readable | null {
-  return isReadable(body) ? body : null
-}
-
-function isReadable(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && 'pipe' in body
 }
 
 /** An absolute redirect to the service itself would tell its inner address, and could not be followed. */

@@ -1,0 +1,80 @@
+import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import { requestHeaders } from '../hygiene/forwarded-headers.ts'
+import type { ForwardOptions } from './options.ts'
+import { ofService } from './service-failure.ts'
+import type { Route } from './upstreams.ts'
+
+/** What a request becomes on its way out. */
+export interface OutgoingRequest {
+  readonly request: FastifyRequest
+  /** Path at the service, in canonical form; the query is taken from the request. */
+  readonly path: string
+  /** The exchanged token. */
+  readonly token: string
+  readonly route: Route
+  /** `Host` of the service: that of the route's origin. */
+  readonly host: string
+  readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders'>
+  readonly signal: AbortSignal
+  /** Limit for each pause in the answer's body, in ms. */
+  readonly pauseMs: number
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/**
+ * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is
+ * written.
+ * @throws what `failed` of service-failure names
+ */
+export async function sendRequest({
+  request,
+  path,
+  token,
+  route,
+  host,
+  options,
+  signal,
+  pauseMs
+}: OutgoingRequest): Promise<Dispatcher.ResponseData> {
+  const { origin, audience } = route
+  const queryAt = request.url.indexOf('?')
+  try {
+    return await options.dispatcher.request({
+      origin,
+      path: queryAt === -1 ? path : path + request.url.slice(queryAt),
+      method: request.method,
+      headers: requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
+        host,
+        authorization: `Bearer ${token}`,
+        'x-request-id': request.id,
+        'x-forwarded-for': request.ip,
+        'x-forwarded-host': request.publicHost,
+        'x-forwarded-proto': request.protocol,
+        ...options.tracingHeaders(request)
+      }),
+      body: bodyOf(request),
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: pauseMs
+    })
+  } catch (error) {
+    throw ofService(error, audience)
+  }
+}
+
+/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
+function clientHeaders({ method, headers }: FastifyRequest): Headers {
+  if (method !== 'GET' && method !== 'HEAD') return headers
+  return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
+}
+
+function bodyOf({ body }: FastifyRequest): Readable | null {
+  return isReadable(body) ? body : null
+}
+
+function isReadable(body: unknown): body is Readable {
+  return typeof body === 'object' && body !== null && 'pipe' in body
+}
