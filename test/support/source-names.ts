@@ -16,7 +16,7 @@ export interface NameFault {
 export type NameBaseline = Readonly<Record<string, readonly string[]>>
 
 /** What every app exports under the same name, for whoever starts it; nothing imports two of them but the launcher. */
-const OF_EVERY_APP: ReadonlySet<string> = new Set(['buildApp', 'settingsSchema', 'migrate', 'seedDemo'])
+const OF_EVERY_APP: ReadonlySet<string> = new Set(['PROCESS_NAME', 'buildApp', 'settingsSchema', 'migrate', 'seedDemo'])
 
 /** What every migration file exports: the number of its file is its name. */
 const OF_EVERY_MIGRATION: ReadonlySet<string> = new Set(['migration'])

@@ -1,6 +1,6 @@
 import type { BatchWriter, WriterCounts } from './batch-writer.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { Sealer } from './sealer.ts'
+import type { AuditSealer } from './audit-sealer.ts'
 
 /** How the trail fares, for readiness and for numbers. */
 export interface AuditHealth {
@@ -19,7 +19,7 @@ export interface AuditHealth {
 export function createAuditHealth(
   { sealer: intervals }: ResolvedOptions,
   writer: BatchWriter,
-  sealer: Sealer
+  sealer: AuditSealer
 ): AuditHealth {
   return {
     check: async () => {

@@ -3,7 +3,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
-import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { resolveOptions, type AuthorizationOptions } from './options.ts'
@@ -12,7 +12,7 @@ import { policyMistakes } from './validate-policy.ts'
 
 export { role, scope, actor, client, owner, attribute, acl, allOf, anyOf } from './policies.ts'
 export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
-export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evaluate.ts'
+export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
 export { aclMigrations, type Migrations } from './acl-migrations.ts'
@@ -75,7 +75,7 @@ function authorization(fastify: FastifyInstance, options: AuthorizationOptions, 
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
     // A query builder's `first()` answers undefined, whatever the type says.
-    if (find !== undefined && resource == null) throw notFound(request)
+    if (find !== undefined && resource == null) throw refuseNotFound(request)
     // Also without a resource: a policy that is still undecided here must not pass.
     const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, resolved) : undefined
     if (refusal !== undefined) throw refusal

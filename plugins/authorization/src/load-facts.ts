@@ -19,7 +19,7 @@ export async function loadFacts(
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
   if (options.db === null) throw new InvalidPolicyError('an acl rule needs the option acl.db')
   const answers = loadAccess(options.db, principal, questionsOf(policy, resource))
-  return { principal, resource, hasAccess: await within(options.timeoutMs, answers) }
+  return { principal, resource, hasAccess: await answeredInTime(options.timeoutMs, answers) }
 }
 
 function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
@@ -31,7 +31,7 @@ function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
 }
 
 /** An outage often shows as silence, not as an error: a pool that waits for a connection waits a minute by default. */
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+async function answeredInTime<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     reject,

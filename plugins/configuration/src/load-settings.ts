@@ -47,8 +47,8 @@ export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Se
   const files = readFiles(schemas, sources.files ?? [])
   const variables = readEnvironment(schemas, environment)
   const found = new Map([...files.found, ...variables.found])
-  const coerced = coerceStrings(schema, valuesOf(variables.found))
-  const checked = checkValues(schema, { ...valuesOf(files.found), ...coerced.values })
+  const coerced = coerceStrings(schema, foundValues(variables.found))
+  const checked = checkValues(schema, { ...foundValues(files.found), ...coerced.values })
   const violations = new Map([...checked.violations, ...coerced.violations])
 
   const mistakes = [
@@ -60,18 +60,18 @@ export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Se
       .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]
-  if (mistakes.length > 0) throw new ConfigurationError(messageOf(mistakes))
+  if (mistakes.length > 0) throw new ConfigurationError(mistakesText(mistakes))
 
   const values = deepFreeze(checked.values) as DeepReadonly<Static<S>>
   const misfits = sources.mistakes?.(values) ?? []
-  if (misfits.length > 0) throw new ConfigurationError(messageOf(misfits))
+  if (misfits.length > 0) throw new ConfigurationError(mistakesText(misfits))
   const origins = Object.freeze(
     Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default']))
   )
   return Object.freeze({ values, origins, schema, describe: () => describeSettings(schemas, checked.values, origins) })
 }
 
-function valuesOf(found: ReadonlyMap<string, Found>): Record<string, unknown> {
+function foundValues(found: ReadonlyMap<string, Found>): Record<string, unknown> {
   return Object.fromEntries([...found].map(([key, { value }]) => [key, value]))
 }
 
@@ -93,7 +93,7 @@ function demoMistakes(schemas: Readonly<Record<string, SettingSchema>>, found: R
   })
 }
 
-function messageOf(mistakes: readonly string[]): string {
+function mistakesText(mistakes: readonly string[]): string {
   const head =
     mistakes.length === 1 ? 'The configuration has a mistake:' : `The configuration has ${mistakes.length} mistakes:`
   return [head, ...mistakes.map(mistake => `  ${mistake}`)].join('\n')

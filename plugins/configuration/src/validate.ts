@@ -28,12 +28,12 @@ export function coerceStrings(
   values: Record<string, unknown>
 ): { values: Record<string, unknown>; violations: Violations } {
   const properties = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => Object.hasOwn(values, key)))
-  const coerced = check({ type: 'object', properties, additionalProperties: false }, values, COERCING)
+  const coerced = validateByEnvSchema({ type: 'object', properties, additionalProperties: false }, values, COERCING)
   if (coerced.violations.size === 0) return coerced
   // One value that does not fit leaves all of them strings: without it the others are what they are.
   const fitting = Object.fromEntries(Object.entries(values).filter(([key]) => !coerced.violations.has(key)))
   return {
-    values: { ...values, ...check({ type: 'object', properties }, fitting, COERCING).values },
+    values: { ...values, ...validateByEnvSchema({ type: 'object', properties }, fitting, COERCING).values },
     violations: coerced.violations
   }
 }
@@ -43,10 +43,10 @@ export function checkValues(
   schema: TObject,
   values: Record<string, unknown>
 ): { values: Record<string, unknown>; violations: Violations } {
-  return check({ ...schema, additionalProperties: false }, values, STRICT)
+  return validateByEnvSchema({ ...schema, additionalProperties: false }, values, STRICT)
 }
 
-function check(
+function validateByEnvSchema(
   schema: object,
   data: Record<string, unknown>,
   customOptions: object
@@ -61,25 +61,25 @@ function check(
 }
 
 function violationsOf(schema: TObject, errors: readonly AjvError[]): Violations {
-  const byKey = Map.groupBy(errors, keyOf)
+  const byKey = Map.groupBy(errors, settingOfError)
   return new Map(
     [...byKey].map(([key, list]) => {
       const choices = choicesOf(schema.properties[key])
       if (choices !== null && list.every(error => error.keyword !== 'required')) {
         return [key, `must be one of ${choices.join(', ')}`]
       }
-      return [key, [...new Set(list.map(textOf))].join(' and ')]
+      return [key, [...new Set(list.map(violationText))].join(' and ')]
     })
   )
 }
 
-function keyOf(error: AjvError): string {
+function settingOfError(error: AjvError): string {
   if (error.instancePath !== '') return error.instancePath.split('/')[1] ?? ''
   const { missingProperty, additionalProperty } = error.params
   return String(missingProperty ?? additionalProperty ?? '')
 }
 
-function textOf({ keyword, params, message }: AjvError): string {
+function violationText({ keyword, params, message }: AjvError): string {
   return keyword === 'required'
     ? 'is required'
     : keyword === 'format'

@@ -35,7 +35,7 @@ function secureTransport(fastify: FastifyInstance, options: SecureTransportOptio
     if (hsts !== null && 'encrypted' in request.raw.socket) reply.header('strict-transport-security', hsts)
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
-      note(request, {
+      noteRefusal(request, {
         stage: 'hygiene',
         outcome: 'denied',
         reason: 'too-many-headers',
@@ -49,13 +49,13 @@ function secureTransport(fastify: FastifyInstance, options: SecureTransportOptio
       next()
       return
     }
-    note(request, { stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } })
+    noteRefusal(request, { stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } })
     next(new DuplicateHeaderError())
   })
   done()
 }
 
-function note(request: FastifyRequest, event: SecurityEvent): void {
+function noteRefusal(request: FastifyRequest, event: SecurityEvent): void {
   request.securityEvents.push(event)
 }
 

@@ -6,13 +6,13 @@ import createError from '@fastify/error'
  */
 export const DatabaseUrlError = createError('SALLYPORT_PROCESS_DATABASE_URL_INVALID', 'databaseUrl %s', 500)
 
-const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
+const NOT_DISCOVERED_HEADERS = Object.freeze({ 'retry-after': '5' })
 
 const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The service is not ready yet', 503)
 
 /** Request: what it needs of another process was not found yet; this process is not ready and goes on looking. */
 export class NotDiscoveredError extends NotReadyError {
-  readonly headers = RETRY_AFTER
+  readonly headers = NOT_DISCOVERED_HEADERS
 }
 
 /** A reload was refused by one of those it concerns: nothing was changed; the message has every reason. */

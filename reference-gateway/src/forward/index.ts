@@ -1,16 +1,16 @@
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { BodyTooLargeError } from '../errors.ts'
-import { METHODS } from '../hygiene/index.ts'
+import { ForwardedBodyTooLargeError } from '../errors.ts'
+import { SERVED_METHODS } from '../hygiene/index.ts'
 import { limitBody } from './body-limit.ts'
 import { type AnswerLimits, boundCall } from './bound-call.ts'
 import { lingeringPayload } from './linger.ts'
 import type { ForwardOptions } from './options.ts'
 import { type HeaderRewrite, passAnswer } from './pass-answer.ts'
 import { sendRequest } from './send-request.ts'
-import { failed } from './service-failure.ts'
-import type { Route } from './upstreams.ts'
+import { answerableFailure } from './service-failure.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
 /** How long a connection with an unread body is kept for the answer to arrive, in ms. */
 const LINGER_MS = 5_000
@@ -28,7 +28,7 @@ export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOp
   })
   // An answer that failed before any of it left: nameless until here, since it was already handed to Fastify.
   fastify.setErrorHandler(function nameFailure(error, request, reply) {
-    throw failed(request, reply, error)
+    throw answerableFailure(request, reply, error)
   })
   for (const route of options.routes) await fastify.register(forwardRoute, { route, options })
 }
@@ -36,7 +36,7 @@ export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOp
 /** One prefix: everything under it goes to one service. */
 async function forwardRoute(
   fastify: FastifyInstance,
-  { route, options }: { route: Route; options: ForwardOptions }
+  { route, options }: { route: ForwardRoute; options: ForwardOptions }
 ): Promise<void> {
   const maxBodyBytes = Math.min(options.maxBodyBytes, route.maxBodyBytes ?? Number.POSITIVE_INFINITY)
   fastify.addContentTypeParser('*', function passBody(_request, payload, done) {
@@ -46,7 +46,7 @@ async function forwardRoute(
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
     request.securityEvents.push({ stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
     void reply.header('connection', 'close')
-    done(new BodyTooLargeError())
+    done(new ForwardedBodyTooLargeError())
   })
   const forward = forwarder(route, options)
   await fastify.register(httpProxy, {
@@ -54,7 +54,7 @@ async function forwardRoute(
     rewritePrefix: route.rewritePrefix,
     upstream: route.origin,
     undici: asProxyClient(options.dispatcher),
-    httpMethods: [...METHODS],
+    httpMethods: [...SERVED_METHODS],
     proxyPayloads: false,
     // The service writes the effect to its own trail; refusals at the edge are written here.
     config: { access: 'authenticated', audit: 'none' },
@@ -82,7 +82,7 @@ type Forward = (
  * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with
  * its client nor within a limit.
  */
-function forwarder(route: Route, options: ForwardOptions): Forward {
+function forwarder(route: ForwardRoute, options: ForwardOptions): Forward {
   const { host } = new URL(route.origin)
   const limits: AnswerLimits =
     route.stream === true

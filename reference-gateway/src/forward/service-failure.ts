@@ -24,7 +24,7 @@ export function ofService<Failure>(error: Failure, audience: string): Failure {
  * The error to answer in place of a failed call of a service; others stay as they are. Records the event, and takes
  * back what the service said of a payload that will not come.
  */
-export function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
+export function answerableFailure(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
   const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
   if (audience === undefined) return error
   const failure = forwardFailure(error, audience)

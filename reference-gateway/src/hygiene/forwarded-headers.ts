@@ -64,7 +64,7 @@ const EDGE_ONLY = [
   'tracestate'
 ]
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Names from settings that would undo the hygiene; empty when all can be added. */
 export function refusedNames(names: readonly string[]): string[] {
@@ -77,7 +77,7 @@ export function refusedNames(names: readonly string[]): string[] {
  * @param additional lower-case names that this deployment lets pass too
  */
 export function requestHeaders(
-  received: Headers,
+  received: ReceivedHeaders,
   additional: readonly string[],
   own: Readonly<Record<string, string>>
 ): Record<string, string | string[]> {
@@ -91,7 +91,7 @@ export function requestHeaders(
 }
 
 /** The header fields of a service's answer that a client may see. */
-export function responseHeaders(received: Headers): Record<string, string | string[]> {
+export function responseHeaders(received: ReceivedHeaders): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   const dropped = new Set([...HOP_BY_HOP, ...EDGE_ONLY, ...nominatedBy(received.connection)])
   for (const [name, value] of Object.entries(received)) {

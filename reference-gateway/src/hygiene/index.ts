@@ -14,11 +14,11 @@ import { targetMistake } from './canonical-path.ts'
 import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 
 /** The methods that the gateway serves. */
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+export const SERVED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 const MAX_URL_BYTES = 8 * 1024
 
 /** 1.0 is what older proxies speak to the servers behind them. */
-const VERSIONS: readonly string[] = ['1.0', '1.1']
+const SERVED_VERSIONS: readonly string[] = ['1.0', '1.1']
 
 /** Options of the request hygiene. */
 export interface RequestHygieneOptions {
@@ -35,7 +35,7 @@ declare module 'fastify' {
   }
 }
 
-interface Refusal {
+interface HygieneRefusal {
   readonly error: FastifyError & { headers?: Record<string, string> }
   readonly reason: string
 }
@@ -50,23 +50,24 @@ async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneO
   fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
     // Whatever says nothing else is somebody's own: a service's or a route's header replaces this one.
     void reply.header('cache-control', 'no-store')
-    const refusal = refusalOf(request) ?? refusalOfHost(request, canonicalHost)
+    const refusal = refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
     request.securityEvents.push({ stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
   })
 }
 
-function refusalOf({ raw }: FastifyRequest): Refusal | null {
+function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
-  if (!VERSIONS.includes(httpVersion)) return { error: closing(new VersionRefusedError()), reason: 'version-refused' }
+  if (!SERVED_VERSIONS.includes(httpVersion))
+    {return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }}
   // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
-    return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
+    return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
   }
-  if (!METHODS.some(known => known === method)) {
+  if (!SERVED_METHODS.some(known => known === method)) {
     return {
-      error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }),
+      error: Object.assign(new MethodRefusedError(), { headers: { allow: SERVED_METHODS.join(', ') } }),
       reason: 'method-refused'
     }
   }
@@ -80,7 +81,7 @@ function refusalOf({ raw }: FastifyRequest): Refusal | null {
     : { error: new PathNotCanonicalError({ cause: new Error(mistake) }), reason: 'path-not-canonical' }
 }
 
-function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): Refusal | null {
+function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): HygieneRefusal | null {
   const named = request.raw.httpVersion === '1.0' && request.raw.headers.host === undefined ? undefined : request.host
   const host = canonicalHost(named, request.protocol, request.raw.socket.localPort)
   if (host === null) return { error: new HostRefusedError(), reason: 'host-refused' }
@@ -89,7 +90,9 @@ function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): R
 }
 
 /** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
-function closing<Refused extends FastifyError>(error: Refused): Refused & { headers: Record<string, string> } {
+function closingConnection<Refused extends FastifyError>(
+  error: Refused
+): Refused & { headers: Record<string, string> } {
   return Object.assign(error, { headers: { connection: 'close' } })
 }
 

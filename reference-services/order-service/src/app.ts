@@ -13,9 +13,9 @@ import { orderRoutes } from './routes/orders.ts'
 import type { OrderServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const NAME = 'order-service'
+export const PROCESS_NAME = 'order-service'
 /** What recovery may do at restaurant-service, and nobody else. */
-const RECOVERY_SCOPE = 'tickets:recover'
+const TICKET_RECOVERY_SCOPE = 'tickets:recover'
 
 /**
  * Builds order-service: the path that all services share, its routes, and the recovery of orders that were left behind.
@@ -29,7 +29,7 @@ export async function buildApp(
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({
-    name: NAME,
+    name: PROCESS_NAME,
     settings,
     collaborators,
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
@@ -37,8 +37,8 @@ export async function buildApp(
   })
   const recovering: RecoverOrderCollaborators = {
     db,
-    restaurants: askRestaurantService(app.callAsService('restaurant-service', RECOVERY_SCOPE)),
-    audit: auditOfRecovery(app, NAME),
+    restaurants: askRestaurantService(app.callAsService('restaurant-service', TICKET_RECOVERY_SCOPE)),
+    audit: auditOfRecovery(app, PROCESS_NAME),
     recoveryAgeMs,
     undoneAfterMs: settings.orderUndoneAfterMs,
     clock

@@ -13,22 +13,22 @@ const ofTheirOrder = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('custome
 const orderRecovery = allOf(client('order-service'), scope('tickets:recover'))
 
 /** Sees restaurants and menus. */
-export const readRestaurants = scope('restaurants:read')
+export const mayReadRestaurants = scope('restaurants:read')
 
 /** Changes a menu, accepts a ticket. */
-export const manageRestaurant = allOf(scope('restaurants:write'), manager)
+export const mayManageRestaurant = allOf(scope('restaurants:write'), manager)
 
 /** Sees the tickets of a restaurant. */
-export const readTickets = allOf(scope('restaurants:read'), manager)
+export const mayReadTickets = allOf(scope('restaurants:read'), manager)
 
 /** Opens the ticket of an order: order-service for the customer whose order it is, and its recovery. */
-export const openTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
+export const mayOpenTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
 
 /**
  * Withdraws a ticket: order-service for the customer whose order it is for, and its recovery. Of a ticket from before
  * customers were kept nobody knows whose it is.
  */
-export const cancelTicket = anyOf(
+export const mayCancelTicket = anyOf(
   allOf(orderService, anyOf(ofTheirOrder, allOf(role('CUSTOMER'), attribute('customerId', null)))),
   orderRecovery
 )

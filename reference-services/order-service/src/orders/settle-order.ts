@@ -32,15 +32,15 @@ export async function storeTicketAnswer(
 ): Promise<StoredOrder> {
   switch (ticket.kind) {
     case 'opened':
-      return approve(collaborators, order, ticket.ticketId)
+      return approveOrder(collaborators, order, ticket.ticketId)
     case 'withdrawn':
-      return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
+      return withdrawOrder(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
     case 'refused':
-      return reject(collaborators, order, 'restaurant-refused')
+      return rejectOrder(collaborators, order, 'restaurant-refused')
   }
 }
 
-async function approve(
+async function approveOrder(
   { db, restaurants, audit }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string
@@ -63,7 +63,7 @@ async function approve(
 }
 
 /** Stores that an order gets no ticket. */
-export async function reject(
+export async function rejectOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   reason: string
@@ -80,7 +80,7 @@ export async function reject(
 }
 
 /** Stores that an order that waited is cancelled, for its ticket is withdrawn or there is none. */
-export async function withdraw(
+export async function withdrawOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string | null,

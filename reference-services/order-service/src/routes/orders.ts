@@ -1,5 +1,5 @@
 import {
-  auditOf,
+  auditOfRequest,
   callerOf,
   PageQuerySchema,
   ProblemSchema,
@@ -31,31 +31,31 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
   const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
-    audit: auditOf(request),
+    audit: auditOfRequest(request),
     recoveryAgeMs
   })
 
   app.post(
     '/orders',
     {
-      config: { access: policies.placeOrders, audit: { action: 'order.place' } },
+      config: { access: policies.mayPlaceOrders, audit: { action: 'order.place' } },
       schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
     },
     async function placeOrderRoute(request, reply) {
       const placed = await placeOrder(collaboratorsOf(request), callerOf(request).subject, request.body)
-      return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shown(placed))
+      return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shownOrder(placed))
     }
   )
 
   app.get(
     '/orders',
     {
-      config: { access: policies.listOrders, audit: { action: 'order.list', only: 'refusals' } },
+      config: { access: policies.mayListOrders, audit: { action: 'order.list', only: 'refusals' } },
       schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
     },
     async function listOrdersRoute(request) {
-      const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
-      return { orders: rows.map(shown), next }
+      const { rows, next } = await findOrders(db, policies.mayReadOrder, callerOf(request), request.query)
+      return { orders: rows.map(shownOrder), next }
     }
   )
 
@@ -63,14 +63,14 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     '/orders/:orderId',
     {
       config: {
-        access: policies.readOrder,
+        access: policies.mayReadOrder,
         resource: order.load,
         audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
       },
       schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
     },
     async function readOrderRoute(request) {
-      return shown(order.of(request))
+      return shownOrder(order.of(request))
     }
   )
 
@@ -78,7 +78,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     '/orders/:orderId/cancel',
     {
       config: {
-        access: policies.cancelOrder,
+        access: policies.mayCancelOrder,
         resource: order.load,
         audit: { action: 'order.cancel', resource: { type: 'order', parameter: 'orderId' } }
       },
@@ -88,11 +88,11 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       }
     },
     async function cancelOrderRoute(request) {
-      return shown(await cancelOrder(collaboratorsOf(request), order.of(request)))
+      return shownOrder(await cancelOrder(collaboratorsOf(request), order.of(request)))
     }
   )
 }
 
-function shown({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
+function shownOrder({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
   return { ...order, lines: [...lines], createdAt: createdAt.toISOString() }
 }

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import { DeliveryFailedError, DeliveryUnavailableError } from '../errors.ts'
 import type { OpenDelivery } from './accept-ticket.ts'
 
-const Delivery = Type.Object({ deliveryId: Type.String() })
+const DeliveryBody = Type.Object({ deliveryId: Type.String() })
 
 /**
  * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
@@ -19,7 +19,7 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
       body: { ticketId, orderId, restaurantId, deliveryAddress }
     })
     if (statusCode === 503) throw new DeliveryUnavailableError()
-    if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
+    if (statusCode >= 200 && statusCode < 300 && Value.Check(DeliveryBody, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }
 }

@@ -18,7 +18,7 @@ export interface OpenedTicket {
  */
 export async function openTicket(db: Knex, audit: RecordAudit, wanted: NewTicket): Promise<OpenedTicket> {
   const existing = await findTicket(db, wanted)
-  if (existing !== null) return found(db, audit, existing, wanted)
+  if (existing !== null) return answerExistingTicket(db, audit, existing, wanted)
   const ticket = await ticketFor(db, wanted)
   const opened = await db.transaction(async trx => {
     if (!(await insertTicket(trx, ticket))) return false
@@ -34,7 +34,7 @@ export async function openTicket(db: Knex, audit: RecordAudit, wanted: NewTicket
   if (opened) return { ticket, opened }
   const faster = await findTicket(db, wanted)
   if (faster === null) throw new TicketExistsError()
-  return found(db, audit, faster, wanted)
+  return answerExistingTicket(db, audit, faster, wanted)
 }
 
 async function ticketFor(
@@ -52,7 +52,12 @@ async function ticketFor(
   return { ...ids, state: 'OPEN', lines: named, deliveryAddress, createdAt: new Date() }
 }
 
-async function found(db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
+async function answerExistingTicket(
+  db: Knex,
+  audit: RecordAudit,
+  ticket: StoredTicket,
+  wanted: NewTicket
+): Promise<OpenedTicket> {
   const isAnothers = ticket.customerId !== null && ticket.customerId !== wanted.customerId
   if (ticket.restaurantId !== wanted.restaurantId || isAnothers) throw new TicketExistsError()
   await audit(db, {

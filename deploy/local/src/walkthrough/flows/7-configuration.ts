@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Flow } from '../flow.ts'
 
 /** A process that is started with bad settings says all that is wrong with them, and where each came from. */
-export const configuration: Flow = {
+export const configurationFlow: Flow = {
   title: '7. Configuration: all mistakes at once, each with its origin',
   run: async (_stack, transcript) => {
     const server = join(dirname(fileURLToPath(import.meta.resolve('@sallyport/order-service'))), 'server.ts')

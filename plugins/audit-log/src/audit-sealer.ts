@@ -1,6 +1,6 @@
 import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
-import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal.ts'
+import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal-pending.ts'
 
 /** Collaborators and settings of a sealer. */
 export interface SealerOptions {
@@ -17,7 +17,7 @@ export interface SealerOptions {
 }
 
 /** Seals committed audit rows in the background. */
-export interface Sealer {
+export interface AuditSealer {
   start: () => void
   /** Seals everything that is committed now, waiting for another sealer if need be. Rejects when the database does. */
   sealNow: () => Promise<SealResult>
@@ -31,7 +31,7 @@ export interface Sealer {
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer({
+export function createAuditSealer({
   db,
   intervalMs,
   timeoutMs,
@@ -39,7 +39,7 @@ export function createSealer({
   monotonicMs,
   onSealed,
   onError
-}: SealerOptions): Sealer {
+}: SealerOptions): AuditSealer {
   const progress: SealProgress = { watermark: null }
   const closing = new AbortController()
   let timer: { stop: () => void } | null = null
