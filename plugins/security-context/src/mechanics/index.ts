@@ -3,6 +3,7 @@
  * `@sallyport/security-context/mechanics`.
  */
 export { withDeadline } from './deadline.ts'
+export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './key-ring.ts'
 export { isLoopback } from './loopback.ts'
 export { normaliseUsername } from './normalise-username.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
