@@ -1,4 +1,4 @@
-import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -122,9 +122,7 @@ function reportUnfulfilled(request: FastifyRequest): void {
     { route: request.routeOptions.url, method: request.method },
     'an effect was acknowledged without an audit row of its own'
   )
-  if ('securityEvents' in request) {
-    request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
-  }
+  recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
 }
 
 function responseFacts(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
@@ -160,11 +158,6 @@ export function requestRecordContext(request: FastifyRequest, options: ResolvedO
     peerAddress: peer,
     hashName
   }
-}
-
-/** An app that uses this plugin alone may have no security events. */
-function securityEventsOf(request: FastifyRequest): readonly SecurityEvent[] {
-  return Array.isArray(request.securityEvents) ? request.securityEvents : []
 }
 
 function withDeclaredResource(request: FastifyRequest, event: AuditEvent): AuditEvent {

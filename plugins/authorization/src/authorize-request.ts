@@ -1,6 +1,6 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyRequest } from 'fastify'
-import type { Policy, Resource, SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type Policy, type Resource, type SecurityEvent } from '@sallyport/security-context'
 import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
@@ -81,16 +81,12 @@ function recordRefusal(
   reason: string,
   detail: NonNullable<SecurityEvent['detail']>
 ): void {
-  const event: SecurityEvent = {
+  recordSecurityEvent(request, {
     stage: 'authorization',
     outcome,
     reason,
     detail: { ...routeDetail(request), ...detail }
-  }
-  // A bare app may have no security context: then the log is all there is.
-  const events: SecurityEvent[] | undefined = request.securityEvents
-  if (events === undefined) request.log.info({ securityEvent: event }, 'access refused')
-  else events.push(event)
+  })
 }
 
 function routeDetail(request: FastifyRequest): NonNullable<SecurityEvent['detail']> {

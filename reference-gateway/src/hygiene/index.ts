@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -52,15 +53,16 @@ async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneO
     void reply.header('cache-control', 'no-store')
     const refusal = refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
-    request.securityEvents.push({ stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
+    recordSecurityEvent(request, { stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
   })
 }
 
 function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
-  if (!SERVED_VERSIONS.includes(httpVersion))
-    {return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }}
+  if (!SERVED_VERSIONS.includes(httpVersion)) {
+    return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }
+  }
   // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
     return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
