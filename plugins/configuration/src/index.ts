@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import fastifyEnv from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'

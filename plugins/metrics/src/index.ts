@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import client, { Counter, Registry } from '@prometheus-io/client'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'

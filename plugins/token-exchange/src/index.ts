@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { SecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
