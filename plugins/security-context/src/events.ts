@@ -10,6 +10,7 @@ export type SecurityStage =
   | 'grant'
   | 'revocation'
   | 'audit'
+  | 'idempotency'
 
 /** How a stage ended: `denied` is a decision about the caller, `failure` is ours (an outage, a broken key set). */
 export type SecurityOutcome = 'success' | 'denied' | 'failure'

@@ -2,6 +2,7 @@
  * Small mechanics that several packages need and that must have one answer: import them from
  * `@sallyport/security-context/mechanics`.
  */
+export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export { withDeadline } from './deadline.ts'
 export { isLoopback } from './loopback.ts'
 export { normaliseUsername } from './normalise-username.ts'
