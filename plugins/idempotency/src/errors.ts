@@ -60,7 +60,7 @@ export const IdempotencyRoutesError = createError(
 
 /** Boot: the options of the plugin are not valid; the message names every mistake. */
 export const IdempotencyOptionsError = createError(
-  'SALLYPORT_IDEMPOTENCY_OPTIONS',
+  'SALLYPORT_IDEMPOTENCY_OPTIONS_INVALID',
   'Invalid options of @sallyport/idempotency: %s',
   500
 )

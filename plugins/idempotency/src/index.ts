@@ -1,18 +1,18 @@
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { collectIdempotentRoutes, type RouteIdempotency } from './collect-routes.ts'
 import { InProgressError, KeyMissingError, KeyUnclaimedError } from './errors.ts'
 import { identifyRequest, type RequestIdentity } from './identify-request.ts'
-import { resolveOptions, type IdempotencyOptions } from './options.ts'
+import { readIdempotencyOptions, type IdempotencyOptions } from './options.ts'
 import { parseIdempotencyKey } from './parse-key.ts'
-import { pruneIdempotency } from './prune.ts'
+import { pruneIdempotency } from './prune-records.ts'
 import { findRecord, type IdempotencyRecord, type KeptAnswer } from './record-store.ts'
 import {
   checkRecord,
+  idempotencyMisuse,
   keyedRequest,
-  misuse,
   NO_KEY,
   unavailableOnError,
   type Idempotency,
@@ -24,7 +24,7 @@ export type { Idempotency } from './request-idempotency.ts'
 export type { Answer } from './keep-answer.ts'
 export type { RouteIdempotency } from './collect-routes.ts'
 export { idempotencyMigrations } from './migrations.ts'
-export { pruneIdempotency } from './prune.ts'
+export { pruneIdempotency } from './prune-records.ts'
 export * as errors from './errors.ts'
 
 /** Says that an answer is the repetition of an earlier one. */
@@ -48,11 +48,11 @@ declare module 'fastify' {
  * One effect and one answer per `Idempotency-Key`. A repetition is answered with what was stored in the transaction of
  * the effect, after everything that decides whether the caller may; without a record the handler runs, and claims the
  * key. What the records cannot tell is 503.
- * @throws {IdempotencyOptionsError} `SALLYPORT_IDEMPOTENCY_OPTIONS`
+ * @throws {IdempotencyOptionsError} `SALLYPORT_IDEMPOTENCY_OPTIONS_INVALID`
  * @see draft-ietf-httpapi-idempotency-key-header-06
  */
 function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: () => void): void {
-  const options = resolveOptions(given)
+  const options = readIdempotencyOptions(given)
   const { db, timeoutMs, prune, schedule } = options
   const requests = new WeakMap<FastifyRequest, Idempotency>()
   const keyed = new WeakMap<FastifyRequest, KeyedRequest>()
@@ -60,7 +60,8 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   fastify.decorateRequest('idempotency', {
     getter(this: FastifyRequest) {
       const own = requests.get(this)
-      if (own === undefined) throw misuse('the route declares no config.idempotency, or was added before the plugin')
+      if (own === undefined)
+        throw idempotencyMisuse('the route declares no config.idempotency, or was added before the plugin')
       return own
     }
   })
@@ -85,7 +86,8 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   })
 
   function identify(request: FastifyRequest, header: string | string[]): RequestIdentity {
-    if (request.principal === null || request.principal === undefined) throw misuse('nobody is known whose key it is')
+    if (request.principal === null || request.principal === undefined)
+      throw idempotencyMisuse('nobody is known whose key it is')
     try {
       return identifyRequest(request, request.principal, parseIdempotencyKey(header))
     } catch (error) {
@@ -159,9 +161,7 @@ function refusal(request: FastifyRequest, error: unknown): unknown {
 }
 
 function report(request: FastifyRequest, outcome: SecurityEvent['outcome'], reason: string): void {
-  // A bare app may have no security context.
-  const events: SecurityEvent[] | undefined = request.securityEvents
-  events?.push({ stage: 'idempotency', outcome, reason })
+  recordSecurityEvent(request, { stage: 'idempotency', outcome, reason })
 }
 
 export default fastifyPlugin(idempotency, {

@@ -19,7 +19,7 @@ export interface IdempotencyRecord {
   readonly answer: KeptAnswer | null
 }
 
-interface Row {
+interface StoredRecord {
   readonly fingerprint: Buffer
   readonly reference: string | null
   readonly status: number | null
@@ -35,7 +35,7 @@ export async function findRecord(
   { keyHash }: RequestIdentity,
   timeoutMs: number
 ): Promise<IdempotencyRecord | null> {
-  const row: Row | undefined = await db(TABLE)
+  const row: StoredRecord | undefined = await db(TABLE)
     .where({ key_hash: keyHash })
     .whereRaw('expires_at > now()')
     .select('fingerprint', 'reference', 'status', 'headers', 'body')

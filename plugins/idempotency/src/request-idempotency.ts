@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { keepAnswer, type Answer } from './keep-answer.ts'
 import { IdempotencyMisuseError, InProgressError, KeyReusedError, RecordsUnavailableError } from './errors.ts'
 import type { RequestIdentity } from './identify-request.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { IdempotencySettings } from './options.ts'
 import { findRecord, insertAnswer, insertRecord, tryLock, type IdempotencyRecord } from './record-store.ts'
 
 /** The key of one request, in the handler. Where the caller sent none and need not, both methods do nothing. */
@@ -60,26 +60,26 @@ export function keyedRequest(
   reply: FastifyReply,
   identity: RequestIdentity,
   earlier: string | null,
-  options: ResolvedOptions
+  options: IdempotencySettings
 ): KeyedRequest {
   const { timeoutMs, maxAnswerBytes } = options
   let claimed = false
 
   async function claim(trx: Knex, reference?: string): Promise<void> {
-    if (trx.isTransaction !== true) throw misuse('claim needs the transaction of the effect')
+    if (trx.isTransaction !== true) throw idempotencyMisuse('claim needs the transaction of the effect')
     if (earlier !== null && earlier === reference) return
     await unavailableOnError(async () => {
       if (!(await tryLock(trx, identity, timeoutMs))) throw new InProgressError()
       const faster = checkRecord(await findRecord(trx, identity, timeoutMs), identity)
       if (faster !== null && faster.answer === null && faster.reference === reference) return
-      if (faster !== null || !(await insertRecord(trx, identity, reference ?? null, options)))
-        throw new InProgressError()
+      const isFirst = faster === null && (await insertRecord(trx, identity, reference ?? null, options))
+      if (!isFirst) throw new InProgressError()
     })
     claimed = true
   }
 
   async function store(trx: Knex, answer: Answer): Promise<void> {
-    if (!claimed && earlier === null) throw misuse('store comes after claim')
+    if (!claimed && earlier === null) throw idempotencyMisuse('store comes after claim')
     const kept = keepAnswer(reply, answer, maxAnswerBytes)
     await unavailableOnError(() => insertAnswer(trx, identity, kept, timeoutMs))
   }
@@ -102,6 +102,6 @@ export async function unavailableOnError<Result>(work: () => Promise<Result>): P
 }
 
 /** A handler or a route that cannot work as it is. */
-export function misuse(text: string): Error {
+export function idempotencyMisuse(text: string): Error {
   return new IdempotencyMisuseError({ cause: new Error(text) })
 }

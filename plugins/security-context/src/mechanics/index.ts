@@ -3,7 +3,9 @@
  * `@sallyport/security-context/mechanics`.
  */
 export { canonicalJson, type JsonValue } from './canonical-json.ts'
+export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { withDeadline } from './deadline.ts'
+export { defined, type Defined } from './defined.ts'
 export { isLoopback } from './loopback.ts'
 export { normaliseUsername } from './normalise-username.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
