@@ -1,3 +1,4 @@
+import '@sallyport/service-process/require-node'
 import { connectService } from '@sallyport/service-kit'
 import { runService } from '@sallyport/service-process'
 import { buildApp, PROCESS_NAME } from './app.ts'

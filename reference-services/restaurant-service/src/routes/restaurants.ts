@@ -56,7 +56,8 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
       config: {
         access: policies.mayManageRestaurant,
         resource: restaurant.load,
-        audit: { action: 'menu.replace', resource: { type: 'restaurant', parameter: 'restaurantId' } }
+        audit: { action: 'menu.replace', resource: { type: 'restaurant', parameter: 'restaurantId' } },
+        idempotency: 'optional'
       },
       schema: {
         params: RestaurantParametersSchema,
@@ -66,7 +67,8 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
     },
     async function replaceMenuRoute(request) {
       const { restaurantId } = restaurant.of(request)
-      return { restaurantId, items: await replaceMenu(db, auditOfRequest(request), restaurantId, request.body) }
+      const collaborators = { db, audit: auditOfRequest(request), key: request.idempotency }
+      return { restaurantId, items: await replaceMenu(collaborators, restaurantId, request.body) }
     }
   )
 
