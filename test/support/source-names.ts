@@ -34,6 +34,7 @@ const CONVENTIONAL_FILES: ReadonlySet<string> = new Set([
   'migrations.ts',
   'options.ts',
   'policies.ts',
+  'require-node.ts',
   'schemas.ts',
   'seed-demo.ts',
   'server.ts',

@@ -72,7 +72,7 @@ function explainLeaf(policy: Policy, facts: Facts, outcome: PolicyOutcome): Pick
     return { reason: 'policy-invalid', missing: 'a policy with parts' }
   }
   if (evaluateRule(policy, facts.principal, facts) === 'undecided') return undecided(policy, facts)
-  return refusal(policy, facts.principal.scopes)
+  return leafRefusal(policy, facts.principal.scopes)
 }
 
 function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'missing'> {
@@ -81,7 +81,7 @@ function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'miss
     : { reason: 'acl-required', missing: 'answers from the access control list' }
 }
 
-function refusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
+function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
   switch (rule.kind) {
     case 'role':
       return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }

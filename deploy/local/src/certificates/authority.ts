@@ -88,7 +88,7 @@ async function authorityOf(issuer: X509Certificate, issuerKey: webcrypto.CryptoK
   const ca = pem(issuer)
   return {
     certificate: ca,
-    privateKey: await exportKey(issuerKey),
+    privateKey: await exportPrivateKey(issuerKey),
     issue: async request => {
       const keys = await makeKeys()
       const certificate = await X509CertificateGenerator.create({
@@ -101,7 +101,7 @@ async function authorityOf(issuer: X509Certificate, issuerKey: webcrypto.CryptoK
         signingAlgorithm: CERTIFICATE_ALGORITHM,
         extensions: await leafExtensions(request, issuer, keys.publicKey)
       })
-      return { certificate: pem(certificate), privateKey: await exportKey(keys.privateKey), ca }
+      return { certificate: pem(certificate), privateKey: await exportPrivateKey(keys.privateKey), ca }
     }
   }
 }
@@ -145,7 +145,7 @@ async function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
   return (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+async function exportPrivateKey(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
 }
 
