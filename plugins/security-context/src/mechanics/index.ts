@@ -4,6 +4,7 @@
  */
 export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { withDeadline } from './deadline.ts'
+export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './key-ring.ts'
 export { defined, type Defined } from './defined.ts'
 export { isLoopback } from './loopback.ts'
 export { normaliseUsername } from './normalise-username.ts'
