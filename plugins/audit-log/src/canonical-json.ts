@@ -3,9 +3,9 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 
 /**
  * The one encoding of a JSON value: members sorted by UTF-16 code units, no white space, numbers and strings as
- * ECMAScript writes them. Two different values never have the same text, so that moving characters from one field to
- * the next changes a hash over it.
- * @throws {TypeError} for a number that JSON has no text for
+ * ECMAScript writes them. Two different values never have the same text, so moving characters from one field to the
+ * next changes the hash.
+ * @throws {TypeError} for a number that JSON cannot represent
  * @see RFC 8785 §3.2
  */
 export function canonicalJson(value: JsonValue): string {
