@@ -8,7 +8,7 @@ const DeliveryBody = Type.Object({ deliveryId: Type.String() })
 const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
 
 /**
- * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
+ * Calls delivery-service over the network. An answer of another shape than agreed is an error.
  * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what
  * `caller.request` throws
  */
