@@ -68,16 +68,16 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
   collectIdempotentRoutes(fastify, async function answerAgain(request, reply) {
     const { 'idempotency-key': header } = request.headers
     if (header === undefined) {
-      if (request.routeOptions.config.idempotency === 'required') throw reported(request, new KeyMissingError())
+      if (request.routeOptions.config.idempotency === 'required') throw new KeyMissingError()
       requests.set(request, NO_KEY)
       return undefined
     }
     const identity = identify(request, header)
-    const record = await lookUp(request, identity)
+    const record = await lookUp(identity)
     if (record?.answer != null) return sendAgain(request, reply, record.answer)
     // Nobody can go on with what says nothing of itself.
-    if (record !== null && record.reference === null) throw reported(request, new InProgressError())
-    if (record !== null) reportOutcome(request, 'success', 'resumed')
+    if (record !== null && record.reference === null) throw new InProgressError()
+    if (record !== null) recordSecurityEvent(request, { stage: 'idempotency', outcome: 'success', reason: 'resumed' })
     const own = keyedRequest(reply, identity, record?.reference ?? null, options)
     requests.set(request, own)
     keyed.set(request, own)
@@ -87,21 +87,19 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
   function identify(request: FastifyRequest, header: string | string[]): RequestIdentity {
     const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
     if (principal == null) throw idempotencyMisuse('nobody is known whose key it is')
-    try {
-      return identifyRequest(request, principal, parseIdempotencyKey(header))
-    } catch (error) {
-      throw reported(request, error)
-    }
+    return identifyRequest(request, principal, parseIdempotencyKey(header))
   }
 
-  async function lookUp(request: FastifyRequest, identity: RequestIdentity): Promise<IdempotencyRecord | null> {
-    try {
-      const found = unavailableOnError(() => withDeadline(findRecord(db, identity, timeoutMs), timeoutMs))
-      return checkRecord(await found, identity)
-    } catch (error) {
-      throw reported(request, error)
-    }
+  async function lookUp(identity: RequestIdentity): Promise<IdempotencyRecord | null> {
+    const find = (): Promise<IdempotencyRecord | null> => withDeadline(findRecord(db, identity, timeoutMs), timeoutMs)
+    return checkRecord(await unavailableOnError(find), identity)
   }
+
+  fastify.addHook('onError', function reportRefusal(request, _reply, error, next) {
+    const refusal = REFUSALS_BY_CODE.get(error.code)
+    if (refusal !== undefined) recordSecurityEvent(request, { stage: 'idempotency', ...refusal })
+    next()
+  })
 
   fastify.addHook('onSend', function refuseUnclaimed(request, reply, payload, next) {
     const isHeeded = keyed.get(request)?.isHeeded() ?? true
@@ -113,7 +111,7 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
 }
 
 function sendAgain(request: FastifyRequest, reply: FastifyReply, { status, headers, body }: KeptAnswer): FastifyReply {
-  reportOutcome(request, 'success', 'replayed')
+  recordSecurityEvent(request, { stage: 'idempotency', outcome: 'success', reason: 'replayed' })
   return reply
     .code(status)
     .headers(headers)
@@ -121,25 +119,15 @@ function sendAgain(request: FastifyRequest, reply: FastifyReply, { status, heade
     .send(body ?? undefined)
 }
 
-/** The reasons of refusals, by code. */
-const REFUSAL_REASONS: ReadonlyMap<unknown, string> = new Map([
-  ['SALLYPORT_IDEMPOTENCY_KEY_MISSING', 'idempotency-key-missing'],
-  ['SALLYPORT_IDEMPOTENCY_KEY_INVALID', 'idempotency-key-invalid'],
-  ['SALLYPORT_IDEMPOTENCY_BODY_UNSUPPORTED', 'idempotency-body-unsupported'],
-  ['SALLYPORT_IDEMPOTENCY_KEY_REUSED', 'idempotency-key-reused'],
-  ['SALLYPORT_IDEMPOTENCY_IN_PROGRESS', 'idempotency-in-progress']
+/** What a refusal is to the audit trail and the metrics, by the code of its error. */
+const REFUSALS_BY_CODE: ReadonlyMap<unknown, Pick<SecurityEvent, 'outcome' | 'reason'>> = new Map([
+  ['SALLYPORT_IDEMPOTENCY_KEY_MISSING', { outcome: 'denied', reason: 'idempotency-key-missing' }],
+  ['SALLYPORT_IDEMPOTENCY_KEY_INVALID', { outcome: 'denied', reason: 'idempotency-key-invalid' }],
+  ['SALLYPORT_IDEMPOTENCY_BODY_UNSUPPORTED', { outcome: 'denied', reason: 'idempotency-body-unsupported' }],
+  ['SALLYPORT_IDEMPOTENCY_KEY_REUSED', { outcome: 'denied', reason: 'idempotency-key-reused' }],
+  ['SALLYPORT_IDEMPOTENCY_IN_PROGRESS', { outcome: 'denied', reason: 'idempotency-in-progress' }],
+  ['SALLYPORT_IDEMPOTENCY_UNAVAILABLE', { outcome: 'failure', reason: 'idempotency-unavailable' }]
 ])
-
-function reported(request: FastifyRequest, error: unknown): unknown {
-  const reason = error instanceof Error && 'code' in error ? REFUSAL_REASONS.get(error.code) : undefined
-  if (reason === undefined) reportOutcome(request, 'failure', 'idempotency-unavailable')
-  else reportOutcome(request, 'denied', reason)
-  return error
-}
-
-function reportOutcome(request: FastifyRequest, outcome: SecurityEvent['outcome'], reason: string): void {
-  recordSecurityEvent(request, { stage: 'idempotency', outcome, reason })
-}
 
 export default fastifyPlugin(idempotency, {
   name: '@sallyport/idempotency',
