@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
