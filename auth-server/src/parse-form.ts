@@ -14,9 +14,9 @@ export type Form = ReadonlyMap<string, string>
  * @throws {OAuthError} `invalid_request`: a parameter twice, bad percent-encoding or UTF-8, a NUL
  * @see RFC 6749 §3.2: no parameter more than once, one without a value counts as omitted
  */
-export function parseForm(body: Buffer): Form {
+export function parseStrictForm(body: Buffer): Form {
   const form = new Map<string, string>()
-  for (const pair of textOf(body).split('&')) {
+  for (const pair of decodeBody(body).split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decodeFormComponent(equals === -1 ? pair : pair.slice(0, equals))
@@ -43,7 +43,7 @@ export function decodeFormComponent(encoded: string): string | null {
   }
 }
 
-function textOf(body: Buffer): string {
+function decodeBody(body: Buffer): string {
   try {
     return utf8.decode(body)
   } catch {

@@ -1,7 +1,7 @@
 import { verify } from 'node:crypto'
 import { parseCompactJws } from '@sallyport/authentication'
 import { derOfJose } from './keys/ecdsa-signature.ts'
-import type { SigningKeys } from './keys/signing-keys.ts'
+import type { SigningKeys } from './keys/follow-signing-keys.ts'
 
 /** Anything longer is refused before it is parsed. */
 const LONGEST_JWT = 8192

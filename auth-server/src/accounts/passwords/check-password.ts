@@ -1,7 +1,7 @@
 import { invalidGrant, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { User } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
-import type { LoginAttempt } from '../login-throttle.ts'
+import type { LoginAttempt } from '../throttle-logins.ts'
 
 /**
  * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work; the

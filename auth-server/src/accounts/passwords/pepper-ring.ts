@@ -26,7 +26,7 @@ export interface PepperSettings {
 const UNNAMED = 'unnamed'
 /** In the place of the newest entry: new hashes have no pepper. */
 const NO_PEPPER = 'none'
-const SHORTEST_SECRET = 32
+const SHORTEST_PEPPER = 32
 
 /**
  * The ring of `passwordPeppers`, `id:secret id:secret …`, newest first; `none` in the first place turns peppers off for
@@ -41,8 +41,8 @@ export function parsePepperRing({ passwordPeppers = '', passwordPepper }: Pepper
   for (const [position, entry] of entries.entries()) {
     if (isOff && position === 0) continue
     const [, id, secret = ''] = /^([A-Za-z0-9.-]{1,32}):(\S+)$/.exec(entry) ?? []
-    if (id === undefined || secret.length < SHORTEST_SECRET) {
-      mistakes.push(`password pepper ${position + 1} is not id:secret with ${SHORTEST_SECRET} characters or more`)
+    if (id === undefined || secret.length < SHORTEST_PEPPER) {
+      mistakes.push(`password pepper ${position + 1} is not id:secret with ${SHORTEST_PEPPER} characters or more`)
     } else if (peppers.has(id)) {
       mistakes.push(`two password peppers have the id ${id}`)
     } else {
