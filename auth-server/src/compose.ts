@@ -20,7 +20,7 @@ import { createDpopProofs } from './protocol/dpop-proofs.ts'
 import type { AuthServerSettings } from './settings.ts'
 import type { Store, WriteAudit } from './store/contract.ts'
 import { accessTokenIssuer } from './tokens/issue-access-token.ts'
-import { parseKeyRing } from './tokens/keys/key-ring.ts'
+import { parseKeyRing } from './tokens/keys/sealing-key-ring.ts'
 import { createSigningKeys } from './tokens/keys/follow-signing-keys.ts'
 import { statusListPublisher } from './tokens/status-lists/publish-status-list.ts'
 import { statusListUris } from './tokens/status-lists/status-list-uris.ts'
@@ -161,7 +161,7 @@ function refuseSettings(settings: AuthServerSettings): void {
   }
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')
+    mistakes.push('auditNameKey is not id:base64url with 32 bytes')
   }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

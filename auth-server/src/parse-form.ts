@@ -1,6 +1,6 @@
 import { invalidRequest } from './oauth-error.ts'
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const exactUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** What stands for something else, or is nothing that a form may hold. */
 const ENCODED = /[%+\0]/
@@ -45,7 +45,7 @@ export function decodeFormComponent(encoded: string): string | null {
 
 function decodeBody(body: Buffer): string {
   try {
-    return utf8.decode(body)
+    return exactUtf8.decode(body)
   } catch {
     throw invalidRequest('form-encoding', 'The form is not valid')
   }

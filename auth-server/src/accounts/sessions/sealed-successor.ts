@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { unsealWith, sealWith } from '../../tokens/keys/key-ring.ts'
+import { unsealWith, sealWith } from '../../tokens/keys/sealing-key-ring.ts'
 
 const SUCCESSOR_PURPOSE = 'sallyport refresh token successor'
 /** HKDF-Expand numbers its blocks; a key of 32 bytes is the first one. */

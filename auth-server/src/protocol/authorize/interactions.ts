@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { UnsealError } from '../../errors.ts'
 import { invalidRequest } from '../../oauth-error.ts'
-import type { KeyRing } from '../../tokens/keys/key-ring.ts'
+import type { KeyRing } from '../../tokens/keys/sealing-key-ring.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 
 /** An authorization request on its way through the pages. */

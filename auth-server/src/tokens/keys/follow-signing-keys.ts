@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { NoSigningKeyError } from '../../errors.ts'
 import type { Store } from '../../store/contract.ts'
 import type { SigningKeyRecord } from '../../store/records.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { KeyRing } from './sealing-key-ring.ts'
 import { makeSigningKey, sealingPurpose } from './make-signing-key.ts'
 
 /** A key in use: one key, one algorithm. */

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { SigningKeyRecord, SigningKeyState } from '../../store/records.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { KeyRing } from './sealing-key-ring.ts'
 
 /** Of everything that is signed here. @see RFC 7518 §3.4 */
 export const JWT_SIGNING_ALGORITHM = 'ES256'
