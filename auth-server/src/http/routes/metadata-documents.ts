@@ -10,7 +10,7 @@ const METADATA_FRESHNESS_MS = 5000
 /** Both metadata documents, at the root of the origin. @see RFC 8414 §3 */
 export function metadataRoutes(
   fastify: FastifyInstance,
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock' | 'issuer'>,
   maxAgeSeconds: number,
   mutualTlsOrigin: () => string | null
 ): void {

@@ -23,7 +23,7 @@ const kindFilter = {
  * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`: a user's own sessions, for a bearer token of the
  * audience `auth-server`, which the instance checks. Sessions of Basic credentials are listed on request only.
  */
-export function ownSessionRoutes(fastify: FastifyInstance, server: AuthorizationServer): void {
+export function ownSessionRoutes(fastify: FastifyInstance, server: Pick<AuthorizationServer, 'store' | 'clock'>): void {
   fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>(
     '/sessions',
     { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } },
@@ -78,7 +78,7 @@ function requireUser(request: FastifyRequest): { readonly subject: string; reado
 }
 
 async function endOwn(
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock'>,
   request: FastifyRequest,
   selector: SessionSelector
 ): Promise<number> {

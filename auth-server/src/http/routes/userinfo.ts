@@ -13,7 +13,10 @@ const IGNORED_FORM_BYTES = 16 * 1024
  * The token is taken from the Authorization header only; a form is not looked at.
  * @see OpenID Connect Core 1.0 §5.3, RFC 6750 §2.1
  */
-export function userInfoRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
+export function userInfoRoute(
+  fastify: FastifyInstance,
+  server: Pick<AuthorizationServer, 'store' | 'verifyAccessToken'>
+): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',

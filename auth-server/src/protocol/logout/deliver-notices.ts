@@ -1,12 +1,12 @@
 import type { AuditSink } from '@sallyport/security-context'
 import type { LogoutNotice } from '../../store/records.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
+import type { AuthorizationServer, JwtIssuer } from '../authorization-server.ts'
 import { issueLogoutToken } from './logout-token.ts'
 import type { SendLogoutToken } from './send-logout-token.ts'
 
 /** What {@link deliverAllNotices} works with. */
 export interface DeliverNotices {
-  readonly server: AuthorizationServer
+  readonly server: JwtIssuer & Pick<AuthorizationServer, 'store'>
   readonly send: SendLogoutToken
   readonly audit: AuditSink
   /** Called for every failed attempt. */
