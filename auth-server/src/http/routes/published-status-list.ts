@@ -8,7 +8,10 @@ const LIST_ID = /^[0-9a-f-]{36}$/
  * `GET /oauth2/status-lists/:listId`, with conditional requests. @see draft-ietf-oauth-status-list, "Status List
  * Request"
  */
-export function statusListRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
+export function statusListRoute(
+  fastify: FastifyInstance,
+  server: Pick<AuthorizationServer, 'publishStatusList'>
+): void {
   fastify.get<{ Params: { listId: string } }>(
     '/oauth2/status-lists/:listId',
     { config: { access: 'public', audit: 'none' } },

@@ -3,7 +3,7 @@ import { invalidGrant } from '../../oauth-error.ts'
 import type { WriteAudit } from '../../store/contract.ts'
 import type { SignIn, User, UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
-import type { AccountParts } from '../account-parts.ts'
+import type { AccountParts, Lifetimes } from '../account-parts.ts'
 
 /** A sign-in that has just begun; `secret` goes into the browser's cookie and nowhere else. */
 export interface StartedSignIn extends UserSignIn {
@@ -18,7 +18,7 @@ export interface StartedSignIn extends UserSignIn {
  * @throws {OAuthError} `invalid_grant`
  */
 export async function startSignIn(
-  server: AccountParts,
+  server: Pick<AccountParts, 'store' | 'clock' | 'lifetimes'>,
   checked: User,
   previous: UserSignIn | null,
   audit: WriteAudit
@@ -32,7 +32,7 @@ export async function startSignIn(
       throw invalidGrant('user-changed')
     }
     const isSameUser = previous?.user.id === user.id
-    const renewed = newSignIn(server, isSameUser ? previous.signIn.id : randomUUID(), user, nowMs)
+    const renewed = newSignIn(server.lifetimes, isSameUser ? previous.signIn.id : randomUUID(), user, nowMs)
     const wasRenewed = isSameUser && (await trx.signIns.renew(renewed, hashOfSecret(secret)))
     const signIn = wasRenewed || !isSameUser ? renewed : { ...renewed, id: randomUUID() }
     if (!wasRenewed) await trx.signIns.create(signIn, hashOfSecret(secret))
@@ -43,8 +43,8 @@ export async function startSignIn(
   })
 }
 
-function newSignIn(server: AccountParts, id: string, user: User, nowMs: number): SignIn {
-  const { idleSeconds, absoluteSeconds } = server.lifetimes.signIn
+function newSignIn(lifetimes: Lifetimes, id: string, user: User, nowMs: number): SignIn {
+  const { idleSeconds, absoluteSeconds } = lifetimes.signIn
   return {
     id,
     userId: user.id,
@@ -58,7 +58,7 @@ function newSignIn(server: AccountParts, id: string, user: User, nowMs: number):
 
 /** The sign-in that a cookie's secret stands for, `null` when it does not count any more. */
 export async function currentSignIn(
-  { store, clock }: AccountParts,
+  { store, clock }: Pick<AccountParts, 'store' | 'clock'>,
   secret: string | undefined
 ): Promise<UserSignIn | null> {
   const found = secret === undefined ? null : await store.signIns.findBySecret(hashOfSecret(secret))

@@ -4,13 +4,13 @@ import { invalidRequest, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { AuthorizationError } from '../../protocol/authorize/authorization-error.ts'
-import { storePushedRequest } from '../../protocol/authorize/pushed-requests.ts'
+import { storePushedRequest } from '../../protocol/authorize/resolve-request.ts'
 import { readRequest, REQUEST_PARAMETERS, type ReadRequest } from '../../protocol/authorize/read-request.ts'
 import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import type { Client } from '../../store/records.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 /**
  * `POST /oauth2/par`: a client hands its authorization request in, authenticated and out of the browser's sight. @see
@@ -33,11 +33,11 @@ export function pushedRequestRoute(fastify: FastifyInstance, server: Authorizati
       const { requestUri, expiresInSeconds } = await refusalsAbout({ clientId: client.id }, async () => {
         if (proof !== null) await server.dpop.useUp(proof)
         const parameters = pushedParameters(client, form, proof)
-        await checked(server, parameters)
+        await readPushedRequest(server, parameters)
         return await storePushedRequest(server, client.id, parameters)
       })
       const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
-      await auditOf(request)(server.store, { action: 'authorization.push', outcome: 'success', ...parties })
+      await auditWriterFor(request)(server.store, { action: 'authorization.push', outcome: 'success', ...parties })
       return await reply.code(201).send({ request_uri: requestUri, expires_in: expiresInSeconds })
     }
   )
@@ -56,7 +56,7 @@ function pushedParameters(client: Client, form: Form, proof: DpopProof | null): 
 }
 
 /** The same checks as at the authorization endpoint, answered to the client directly. @see RFC 9126 §2.3 */
-async function checked(server: AuthorizationServer, parameters: Form): Promise<ReadRequest> {
+async function readPushedRequest(server: AuthorizationServer, parameters: Form): Promise<ReadRequest> {
   try {
     return await readRequest(server, parameters, 'pushed')
   } catch (error) {

@@ -10,6 +10,6 @@ export interface UserInfo {
  * The claims that the scopes of a token stand for. Roles are no claims: they are for resource servers, in access
  * tokens.
  */
-export function userInfoOf({ id, username }: User, scopes: readonly string[]): UserInfo {
+export function userClaims({ id, username }: User, scopes: readonly string[]): UserInfo {
   return { sub: id, ...(scopes.includes('profile') ? { preferred_username: username } : {}) }
 }

@@ -5,16 +5,16 @@ import { withMutualTls } from '../../protocol/metadata/mutual-tls-metadata.ts'
 import { withOpenId } from '../../protocol/metadata/openid-metadata.ts'
 import { freshValue } from '../fresh-value.ts'
 
-const FRESHNESS_MS = 5000
+const METADATA_FRESHNESS_MS = 5000
 
 /** Both metadata documents, at the root of the origin. @see RFC 8414 §3 */
 export function metadataRoutes(
   fastify: FastifyInstance,
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock' | 'issuer'>,
   maxAgeSeconds: number,
   mutualTlsOrigin: () => string | null
 ): void {
-  const metadata = freshValue(server.clock, FRESHNESS_MS, async () => {
+  const metadata = freshValue(server.clock, METADATA_FRESHNESS_MS, async () => {
     const [clients, scopes] = await Promise.all([server.store.clients.list(), server.store.scopes.list()])
     const document = withOpenId(
       authorizationServerMetadata(

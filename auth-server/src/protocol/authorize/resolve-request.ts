@@ -2,7 +2,7 @@ import { invalidRequest } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { readRequest, type ReadRequest } from './read-request.ts'
+import { readRequest, type ReadRequest, type RequestReader } from './read-request.ts'
 
 /** @see RFC 9126 §2.2 */
 const REFERENCE_PREFIX = 'urn:ietf:params:oauth:request_uri:'
@@ -21,7 +21,7 @@ export interface PushedReference {
  * @see RFC 9126 §2.2, §7.1
  */
 export async function storePushedRequest(
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock'>,
   clientId: string,
   parameters: Form
 ): Promise<PushedReference> {
@@ -41,7 +41,10 @@ export async function storePushedRequest(
  * @throws {AuthorizationError}
  * @see RFC 9126 §4
  */
-export async function resolveRequest(server: AuthorizationServer, parameters: Form): Promise<ReadRequest> {
+export async function resolveRequest(
+  server: RequestReader & Pick<AuthorizationServer, 'clock'>,
+  parameters: Form
+): Promise<ReadRequest> {
   const requestUri = parameters.get('request_uri')
   if (requestUri === undefined) return await readRequest(server, parameters)
   const pushed = requestUri.startsWith(REFERENCE_PREFIX)

@@ -26,13 +26,13 @@ const PasswordBody = Type.Object(
   { additionalProperties: false }
 )
 
-const shown = ({ id, username, roles, disabledAtMs }: User): object => ({
+const shownUser = ({ id, username, roles, disabledAtMs }: User): object => ({
   id,
   username,
   roles,
   disabled: disabledAtMs !== null
 })
-const audited = (action: string) => ({
+const auditedUserAct = (action: string) => ({
   access: ADMIN_ACCESS,
   audit: { action, resource: { type: 'user', parameter: 'userId' } }
 })
@@ -46,7 +46,7 @@ export function userAdminRoutes(
     '/admin/users',
     { config: { access: ADMIN_ACCESS, audit: { action: 'user.list' } } },
     async function listUsers(request) {
-      return { users: (await administrationOf(request).store.users.list()).map(shown) }
+      return { users: (await administrationOf(request).store.users.list()).map(shownUser) }
     }
   )
 
@@ -54,13 +54,13 @@ export function userAdminRoutes(
     '/admin/users',
     { schema: { body: NewUserBody }, config: { access: ADMIN_ACCESS, audit: { action: 'user.create' } } },
     async function answerCreateUser(request, reply) {
-      return await reply.code(201).send(shown(await createUser(administrationOf(request), request.body)))
+      return await reply.code(201).send(shownUser(await createUser(administrationOf(request), request.body)))
     }
   )
 
   fastify.put<{ Params: Static<typeof UserParams>; Body: Static<typeof RolesBody> }>(
     '/admin/users/:userId/roles',
-    { schema: { params: UserParams, body: RolesBody }, config: audited('user.set-roles') },
+    { schema: { params: UserParams, body: RolesBody }, config: auditedUserAct('user.set-roles') },
     async function answerSetRoles(request, reply) {
       await setRoles(administrationOf(request), request.params.userId, request.body.roles)
       return await reply.code(204).send()
@@ -69,7 +69,7 @@ export function userAdminRoutes(
 
   fastify.put<{ Params: Static<typeof UserParams>; Body: Static<typeof PasswordBody> }>(
     '/admin/users/:userId/password',
-    { schema: { params: UserParams, body: PasswordBody }, config: audited('user.set-password') },
+    { schema: { params: UserParams, body: PasswordBody }, config: auditedUserAct('user.set-password') },
     async function answerSetPassword(request, reply) {
       await setPassword(administrationOf(request), request.params.userId, request.body.password)
       return await reply.code(204).send()
@@ -82,7 +82,7 @@ export function userAdminRoutes(
   ] as const) {
     fastify.post<{ Params: Static<typeof UserParams> }>(
       `/admin/users/:userId/${verb}`,
-      { schema: { params: UserParams }, config: audited(`user.${verb}`) },
+      { schema: { params: UserParams }, config: auditedUserAct(`user.${verb}`) },
       async function answerChange(request, reply) {
         await change(administrationOf(request), request.params.userId)
         return await reply.code(204).send()
@@ -92,7 +92,7 @@ export function userAdminRoutes(
 
   fastify.get<{ Params: Static<typeof UserParams> }>(
     '/admin/users/:userId/sessions',
-    { schema: { params: UserParams }, config: audited('session.list') },
+    { schema: { params: UserParams }, config: auditedUserAct('session.list') },
     async function answerSessions(request) {
       const sessions = await listSessions(administrationOf(request), request.params.userId)
       return { sessions: sessions.map(session => sessionSummary(session, request.principal?.sessionId ?? null)) }
@@ -101,7 +101,7 @@ export function userAdminRoutes(
 
   fastify.delete<{ Params: Static<typeof UserParams> }>(
     '/admin/users/:userId/sessions',
-    { schema: { params: UserParams }, config: audited('session.end-all') },
+    { schema: { params: UserParams }, config: auditedUserAct('session.end-all') },
     async function answerEndAll(request) {
       return { ended: await endSessionsOf(administrationOf(request), { kind: 'user', userId: request.params.userId }) }
     }

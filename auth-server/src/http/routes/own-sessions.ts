@@ -5,11 +5,15 @@ import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
 import { InvalidBearerError, SessionNotFoundError } from '../../errors.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import type { SessionSelector } from '../../store/contract.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
-const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+const SESSION_ID_FORM = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 const oneSession = {
-  params: { type: 'object', properties: { sessionId: { type: 'string', pattern: UUID } }, required: ['sessionId'] }
+  params: {
+    type: 'object',
+    properties: { sessionId: { type: 'string', pattern: SESSION_ID_FORM } },
+    required: ['sessionId']
+  }
 }
 const kindFilter = {
   querystring: { type: 'object', additionalProperties: false, properties: { kind: { enum: ['login', 'api', 'all'] } } }
@@ -19,12 +23,12 @@ const kindFilter = {
  * `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`: a user's own sessions, for a bearer token of the
  * audience `auth-server`, which the instance checks. Sessions of Basic credentials are listed on request only.
  */
-export function sessionRoutes(fastify: FastifyInstance, server: AuthorizationServer): void {
+export function ownSessionRoutes(fastify: FastifyInstance, server: Pick<AuthorizationServer, 'store' | 'clock'>): void {
   fastify.get<{ Querystring: { kind?: 'login' | 'api' | 'all' } }>(
     '/sessions',
     { schema: kindFilter, config: { access: 'authenticated', audit: 'none' } },
     async function listSessions(request) {
-      const { subject, sessionId } = userOf(request)
+      const { subject, sessionId } = requireUser(request)
       const { kind = 'login' } = request.query
       const sessions = await server.store.sessions.listOfUser(subject, server.clock())
       return {
@@ -45,7 +49,7 @@ export function sessionRoutes(fastify: FastifyInstance, server: AuthorizationSer
       }
     },
     async function endSession(request, reply) {
-      const { subject } = userOf(request)
+      const { subject } = requireUser(request)
       const ended = await endOwn(server, request, {
         kind: 'session',
         sessionId: request.params.sessionId,
@@ -60,28 +64,28 @@ export function sessionRoutes(fastify: FastifyInstance, server: AuthorizationSer
     '/sessions',
     { config: { access: 'authenticated', audit: { action: 'session.end-all' } } },
     async function endAllSessions(request, reply) {
-      await endOwn(server, request, { kind: 'user', userId: userOf(request).subject })
+      await endOwn(server, request, { kind: 'user', userId: requireUser(request).subject })
       return await reply.code(204).send()
     }
   )
 }
 
 /** Only a user has sessions: a client's own token has no `sid`. */
-function userOf(request: FastifyRequest): { readonly subject: string; readonly sessionId: string } {
+function requireUser(request: FastifyRequest): { readonly subject: string; readonly sessionId: string } {
   const { principal } = request
   if (principal === null || principal.sessionId === null) throw new InvalidBearerError()
   return { subject: principal.subject, sessionId: principal.sessionId }
 }
 
 async function endOwn(
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock'>,
   request: FastifyRequest,
   selector: SessionSelector
 ): Promise<number> {
   const count = await server.store.transaction(async trx => {
     const ended = await endSessions(trx, selector, 'ended-by-user', server.clock())
     for (const session of ended) {
-      await auditOf(request)(trx, {
+      await auditWriterFor(request)(trx, {
         action: 'session.end',
         outcome: 'success',
         reason: 'ended-by-user',

@@ -14,8 +14,8 @@ import { ADMIN_ACCESS } from './access.ts'
 
 const KeyParams = Type.Object({ kid: Type.String({ pattern: '^[\\w-]{43}$' }) })
 
-const audited = (action: string) => ({ access: ADMIN_ACCESS, audit: { action } })
-const auditedKey = (action: string) => ({
+const auditedKeysAct = (action: string) => ({ access: ADMIN_ACCESS, audit: { action } })
+const auditedKeyAct = (action: string) => ({
   access: ADMIN_ACCESS,
   audit: { action, resource: { type: 'signing-key', parameter: 'kid' } }
 })
@@ -25,33 +25,33 @@ export function keyAdminRoutes(
   fastify: FastifyInstance,
   administrationOf: (request: FastifyRequest) => KeyAdministration
 ): void {
-  fastify.get('/admin/keys', { config: audited('key.list') }, async function answerKeys(request) {
+  fastify.get('/admin/keys', { config: auditedKeysAct('key.list') }, async function answerKeys(request) {
     return { keys: await listKeys(administrationOf(request)) }
   })
 
-  fastify.post('/admin/keys', { config: audited('key.publish') }, async function answerPublish(request, reply) {
+  fastify.post('/admin/keys', { config: auditedKeysAct('key.publish') }, async function answerPublish(request, reply) {
     return await reply.code(201).send(await publishKey(administrationOf(request)))
   })
 
-  fastify.post('/admin/keys/advance', { config: audited('key.advance') }, async function answerAdvance(request) {
+  fastify.post('/admin/keys/advance', { config: auditedKeysAct('key.advance') }, async function answerAdvance(request) {
     return { steps: await advanceKeys(administrationOf(request)) }
   })
 
   fastify.post(
     '/admin/keys/emergency',
-    { config: audited('key.emergency-rotation') },
+    { config: auditedKeysAct('key.emergency-rotation') },
     async function answerEmergency(request) {
       return await rotateInEmergency(administrationOf(request))
     }
   )
 
-  fastify.post('/admin/keys/reseal', { config: audited('key.reseal') }, async function answerReseal(request) {
+  fastify.post('/admin/keys/reseal', { config: auditedKeysAct('key.reseal') }, async function answerReseal(request) {
     return { resealed: await resealKeys(administrationOf(request)) }
   })
 
   fastify.post<{ Params: Static<typeof KeyParams> }>(
     '/admin/keys/:kid/sign',
-    { schema: { params: KeyParams }, config: auditedKey('key.signing') },
+    { schema: { params: KeyParams }, config: auditedKeyAct('key.signing') },
     async function answerSign(request, reply) {
       await startSigning(administrationOf(request), request.params.kid)
       return await reply.code(204).send()
@@ -60,7 +60,7 @@ export function keyAdminRoutes(
 
   fastify.delete<{ Params: Static<typeof KeyParams> }>(
     '/admin/keys/:kid',
-    { schema: { params: KeyParams }, config: auditedKey('key.removed') },
+    { schema: { params: KeyParams }, config: auditedKeyAct('key.removed') },
     async function answerRemove(request, reply) {
       await removeKey(administrationOf(request), request.params.kid)
       return await reply.code(204).send()

@@ -18,9 +18,9 @@ export interface KeyRing {
 }
 
 const CIPHER = 'aes-256-gcm'
-const KEY_BYTES = 32
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
+const SEAL_KEY_BYTES = 32
+const SEAL_NONCE_BYTES = 12
+const SEAL_TAG_BYTES = 16
 
 /**
  * A key ring from its text form, as `readKeyRing` takes it: newest first, a key is 32 bytes in base64url.
@@ -46,7 +46,7 @@ function keyRing(keys: ReadonlyMap<string, KeyObject>): KeyRing {
       if (key === undefined) throw new UnsealError()
       return unsealWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
     },
-    derive: purpose => [...keys.values()].map(key => Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES))),
+    derive: purpose => [...keys.values()].map(key => Buffer.from(hkdfSync('sha256', key, '', purpose, SEAL_KEY_BYTES))),
     isOutdated: sealed => sealingKeyId(sealed) !== newestId
   }
 }
@@ -61,7 +61,7 @@ function sealingKeyId(sealed: Buffer): string {
  * @param purpose authenticated with the ciphertext
  */
 export function sealWith(key: KeyObject, purpose: string, plaintext: Buffer): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = randomBytes(SEAL_NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose))
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
   return Buffer.concat([nonce, cipher.getAuthTag(), ciphertext])
@@ -73,10 +73,12 @@ export function sealWith(key: KeyObject, purpose: string, plaintext: Buffer): Bu
  */
 export function unsealWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
   try {
-    const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+    const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, SEAL_NONCE_BYTES), {
+      authTagLength: SEAL_TAG_BYTES
+    })
       .setAAD(Buffer.from(purpose))
-      .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
-    return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()])
+      .setAuthTag(sealed.subarray(SEAL_NONCE_BYTES, SEAL_NONCE_BYTES + SEAL_TAG_BYTES))
+    return Buffer.concat([decipher.update(sealed.subarray(SEAL_NONCE_BYTES + SEAL_TAG_BYTES)), decipher.final()])
   } catch (cause) {
     throw Object.assign(new UnsealError(), { cause })
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { NoSigningKeyError } from '../../errors.ts'
 import type { Store } from '../../store/contract.ts'
 import type { SigningKeyRecord } from '../../store/records.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { KeyRing } from './sealing-key-ring.ts'
 import { makeSigningKey, sealingPurpose } from './make-signing-key.ts'
 
 /** A key in use: one key, one algorithm. */
@@ -29,7 +29,7 @@ export interface SigningKeys {
   published: () => Promise<readonly LoadedKey[]>
   /** What was loaded last, without asking. */
   known: () => ReadonlyMap<string, LoadedKey>
-  /** Age of what is known, in ms; `null` before the first load. */
+  /** Age of what is known, in ms; `null` before the first loadSigningKeys. */
   ageMs: () => number | null
   /** Loads anew on the next question, after a change by this instance. */
   forget: () => void
@@ -58,7 +58,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
 
   const current = async (): Promise<Loaded> => {
     if (loaded !== null && clock() - loaded.atMs < freshnessMs) return loaded
-    loading ??= load(options)
+    loading ??= loadSigningKeys(options)
       .then(result => {
         loaded = result
         return result
@@ -84,7 +84,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
   }
 }
 
-async function load(options: SigningKeysOptions): Promise<Loaded> {
+async function loadSigningKeys(options: SigningKeysOptions): Promise<Loaded> {
   const { store, ring, clock } = options
   const atMs = clock()
   let records = await store.signingKeys.list()
@@ -92,9 +92,9 @@ async function load(options: SigningKeysOptions): Promise<Loaded> {
     await makeFirstKey(options)
     records = await store.signingKeys.list()
   }
-  const keys = new Map(records.map(record => [record.kid, loadedKeyOf(record)]))
+  const keys = new Map(records.map(record => [record.kid, loadedKey(record)]))
   const signing = records.find(({ state }) => state === 'signing')
-  return { atMs, keys, signer: signing === undefined ? null : signerOf(signing, ring) }
+  return { atMs, keys, signer: signing === undefined ? null : unsealSigner(signing, ring) }
 }
 
 /** When no key signs, nobody is better off waiting for one: it signs at once. */
@@ -108,11 +108,11 @@ async function makeFirstKey({ store, ring, clock }: SigningKeysOptions): Promise
   })
 }
 
-function loadedKeyOf({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey {
+function loadedKey({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey {
   return { kid, algorithm, publicJwk, publicKey: createPublicKey({ format: 'jwk', key: { ...publicJwk } }) }
 }
 
-function signerOf({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
+function unsealSigner({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
   const key = ring.unseal(sealingPurpose(kid), privateKeySealed)
   return { kid, algorithm, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }
