@@ -160,7 +160,7 @@ function refuseSettings(settings: AuthServerSettings): void {
   }
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')
+    mistakes.push('auditNameKey is not id:base64url with 32 bytes')
   }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

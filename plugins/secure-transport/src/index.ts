@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { DuplicateHeaderError, TooManyHeadersError } from './errors.ts'
 import { duplicateHeader } from './header-hygiene.ts'
 
@@ -35,7 +35,7 @@ function secureTransport(fastify: FastifyInstance, options: SecureTransportOptio
     if (hsts !== null && 'encrypted' in request.raw.socket) reply.header('strict-transport-security', hsts)
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
-      note(request, {
+      recordSecurityEvent(request, {
         stage: 'hygiene',
         outcome: 'denied',
         reason: 'too-many-headers',
@@ -49,14 +49,15 @@ function secureTransport(fastify: FastifyInstance, options: SecureTransportOptio
       next()
       return
     }
-    note(request, { stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } })
+    recordSecurityEvent(request, {
+      stage: 'hygiene',
+      outcome: 'denied',
+      reason: 'duplicate-header',
+      detail: { header }
+    })
     next(new DuplicateHeaderError())
   })
   done()
-}
-
-function note(request: FastifyRequest, event: SecurityEvent): void {
-  request.securityEvents.push(event)
 }
 
 export default fastifyPlugin(secureTransport, {

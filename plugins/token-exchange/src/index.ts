@@ -1,4 +1,4 @@
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
@@ -62,18 +62,13 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
         ? tokenClient.clientCredentials({ audience, ...(scope !== undefined && { scope }) })
         : tokenClient.exchange({ subjectToken, audience, ...(scope !== undefined && { scope }) })
   })
-  const records = fastify.hasRequestDecorator('securityEvents')
-
-  function record(request: FastifyRequest, event: SecurityEvent): void {
-    if (records) request.securityEvents.push(event)
-  }
 
   async function exchange(request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
     const { audience } = question
     try {
       const { fresh, ...exchanged } = await exchangeRenewing(request, question)
       if (fresh) {
-        record(request, {
+        recordSecurityEvent(request, {
           stage: 'token-exchange',
           outcome: 'success',
           reason: 'token-exchanged',
@@ -82,7 +77,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       }
       return exchanged
     } catch (error) {
-      record(request, failureEvent(error, audience))
+      recordSecurityEvent(request, failureEvent(error, audience))
       throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
     }
   }

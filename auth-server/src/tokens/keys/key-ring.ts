@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
+import { readKeyRing } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError, UnsealError } from '../../errors.ts'
 
 /** Seals values at rest; the newest key seals, every key of the ring opens. */
@@ -22,32 +23,18 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * A key ring from its text form.
- * @param text `id:key id:key …`, newest first; a key is 32 bytes in base64url, an id 1–32 letters, digits, `_` or `-`
+ * A key ring from its text form, as `readKeyRing` takes it: newest first, a key is 32 bytes in base64url.
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its key
  */
 export function parseKeyRing(text: string): KeyRing {
-  const keys = new Map<string, KeyObject>()
-  const mistakes: string[] = []
-  for (const [position, entry] of text
-    .split(/\s+/)
-    .filter(part => part !== '')
-    .entries()) {
-    const [, id, encoded] = /^([\w-]{1,32}):([\w-]+)$/.exec(entry) ?? []
-    const key = Buffer.from(encoded ?? '', 'base64url')
-    if (id === undefined || key.length !== KEY_BYTES) {
-      mistakes.push(`sealing key ${position + 1} is not id:base64url of ${KEY_BYTES} bytes`)
-    } else if (keys.has(id)) mistakes.push(`two sealing keys have the id ${id}`)
-    else keys.set(id, createSecretKey(key))
-  }
-  if (keys.size === 0 && mistakes.length === 0) mistakes.push('there is no sealing key')
+  const { keys, mistakes } = readKeyRing(text, 'sealing key')
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
-  return keyRing(keys)
+  return keyRing(new Map(keys.map(({ id, key }) => [id, createSecretKey(key)])))
 }
 
 function keyRing(keys: ReadonlyMap<string, KeyObject>): KeyRing {
   const [newest] = keys
-  if (newest === undefined) throw new InvalidSettingsError('there is no sealing key')
+  if (newest === undefined) throw new InvalidSettingsError('there are no sealing keys')
   const [newestId, newestKey] = newest
   return {
     seal: (purpose, plaintext) => {

@@ -2,7 +2,10 @@
  * Small mechanics that several packages need and that must have one answer: import them from
  * `@sallyport/security-context/mechanics`.
  */
+export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { withDeadline } from './deadline.ts'
+export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './key-ring.ts'
+export { defined, type Defined } from './defined.ts'
 export { isLoopback } from './loopback.ts'
 export { normaliseUsername } from './normalise-username.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
