@@ -9,13 +9,12 @@ import {
 import { isBackchannelLogoutUri, isPostLogoutRedirectUri } from '../protocol/logout/logout-uris.ts'
 import { GRANTS } from '../protocol/token-endpoint/grants/index.ts'
 import type { ClientFieldName, ClientRegistration } from '../store/client-fields.ts'
+import { GRANT_TYPES, isGrantType } from '../store/grant-types.ts'
 import { isUuid } from '../uuid.ts'
 
 /** A client's id may hold nothing that needs encoding anywhere. */
 const CLIENT_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
-/** Grants that need a client that can prove who it is. */
-const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
 const PUBLIC_METHODS = methodsWith(({ needs }) => needs === null)
 const SIGNING_ALGORITHMS = new Set(METHOD_NAMES.flatMap(name => METHODS[name].signingAlgorithms))
 
@@ -49,8 +48,8 @@ const RULES: readonly ClientRule[] = [
     about: ['grantTypes'],
     mistakes: ({ grantTypes }) =>
       grantTypes
-        .filter(grant => !GRANTS.has(grant))
-        .map(grant => `${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)
+        .filter(grant => !isGrantType(grant))
+        .map(grant => `${JSON.stringify(grant)} is no grant: ${GRANT_TYPES.join(', ')}`)
   },
   {
     about: ['backchannelLogoutUri'],
@@ -128,6 +127,6 @@ function publicMistakes({ confidential, authenticationMethods, grantTypes }: Cli
     isPublic === confidential
       ? [`the method ${PUBLIC_METHODS.join(', ')} is for public clients, and for them only`]
       : []
-  const grants = confidential ? [] : grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))
+  const grants = confidential ? [] : grantTypes.filter(isGrantType).filter(grant => GRANTS[grant].confidentialOnly)
   return [...method, ...grants.map(grant => `a public client cannot use ${grant}`)]
 }

@@ -79,7 +79,7 @@ export const CLIENT_FIELDS = {
     sample: { kind: 'dns', value: 'sample.example' },
     json: true,
     takes: 'certificate-subject',
-    option: ['certificate-subject', 'the name in its certificate: dn:<subject>, dns:<name> or uri:<name>']
+    option: ['certificate-subject', 'the name in its certificate: dn:…, dns:… or uri:…']
   }),
   /**
    * `x5t#S256` of its own certificates, for `self_signed_tls_client_auth`: two while one is being replaced. @see RFC
