@@ -16,7 +16,12 @@ function rowsBelow(head: string): string[][] {
     .trimEnd()
     .split('\n')
     .slice(1)
-    .map(row => row.slice(2, -1).split(/ ?(?<!\\)\| ?/))
+    .map(row =>
+      row
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map(cell => cell.trim())
+    )
 }
 
 const codes = (cell = ''): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)

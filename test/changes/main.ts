@@ -1,6 +1,6 @@
-// npm run changes [-- <name> …]: makes the changes that CONTRIBUTING.md describes in a copy of the tree, each by itself,
-// and runs the type check and the tests concerned. Exit code 1 when one does not work, or touches other files than the
-// page says.
+// npm run changes [-- [--together] [<name> …]]: makes the changes that CONTRIBUTING.md describes in a copy of the tree,
+// each in a copy of its own or all in one, and runs the type check and the tests concerned. Exit code 1 when one does
+// not work, or touches other files than the page says.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
@@ -8,12 +8,14 @@ import { join } from 'node:path'
 import { CHANGES } from './all-changes.ts'
 import { makeChange, type Change } from './change.ts'
 import { describedFiles, differences } from './described-files.ts'
-import { changedFiles, copyTree, linkOwnPackages } from './tree.ts'
+import { changedSince, copyTree, linkOwnPackages, snapshot } from './tree.ts'
 
-const names = process.argv.slice(2)
+const given = process.argv.slice(2)
+const together = given.includes('--together')
+const names = given.filter(argument => argument !== '--together')
 const unknown = names.filter(name => !Object.hasOwn(CHANGES, name))
 if (unknown.length > 0) {
-  console.error(`usage: npm run changes [-- ${Object.keys(CHANGES).join(' | ')}]`)
+  console.error(`usage: npm run changes [-- [--together] ${Object.keys(CHANGES).join(' | ')}]`)
   process.exit(1)
 }
 
@@ -26,29 +28,32 @@ async function failureOf(tree: string, program: string, args: readonly string[])
   return code === 0 ? null : output
 }
 
-/** What is wrong with a change, as one text each. */
-async function problemsOf(name: string, change: Change): Promise<string[]> {
+/** What is wrong with changes that are made one after the other in one copy, as one text each. */
+async function problemsOf(changes: ReadonlyArray<readonly [name: string, change: Change]>): Promise<string[]> {
   const tree = copyTree()
   try {
-    makeChange(tree, name, change)
+    const problems = changes.flatMap(([name, change]) => {
+      const before = snapshot(tree)
+      makeChange(tree, name, change)
+      const changed = changedSince(tree, before)
+      console.log(`${change.title}\n${changed.map(file => `  ${file}`).join('\n')}`)
+      return differences(changed, describedFiles(change.title)).map(difference => `${change.title}: ${difference}`)
+    })
     linkOwnPackages(tree)
-    const changed = changedFiles(tree)
-    console.log(`${change.title}\n${changed.map(file => `  ${file}`).join('\n')}`)
     const typeMistakes = await failureOf(tree, 'tsc', ['--noEmit', '-p', 'tsconfig.json'])
-    const failedTests = typeMistakes === null ? await failureOf(tree, 'tap', ['run', ...change.tests]) : null
-    return [
-      ...differences(changed, describedFiles(change.title)),
-      ...[typeMistakes, failedTests].filter(problem => problem !== null)
-    ]
+    if (typeMistakes !== null) return [...problems, typeMistakes]
+    const tests = new Set(changes.flatMap(([, { tests }]) => tests))
+    const failedTests = await failureOf(tree, 'tap', ['run', ...tests])
+    return failedTests === null ? problems : [...problems, failedTests]
   } finally {
     rmSync(tree, { recursive: true, force: true })
   }
 }
 
-for (const [name, change] of Object.entries(CHANGES)) {
-  if (names.length > 0 && !names.includes(name)) continue
+const wanted = Object.entries(CHANGES).filter(([name]) => names.length === 0 || names.includes(name))
+for (const changes of together ? [wanted] : wanted.map(change => [change])) {
   const startedAt = performance.now()
-  const problems = await problemsOf(name, change)
+  const problems = await problemsOf(changes)
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   console.log(problems.length === 0 ? `  works (${seconds} s)` : `  DOES NOT WORK\n${problems.join('\n')}`)
   if (problems.length > 0) process.exitCode = 1

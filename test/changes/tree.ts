@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -54,10 +55,19 @@ export function linkOwnPackages(tree: string): void {
   }
 }
 
-/** The files of the copy that differ from the repository's, or are not there. */
-export function changedFiles(tree: string): string[] {
-  const known = new Set(filesOf(ROOT))
-  return filesOf(tree)
-    .filter(file => !known.has(file) || !readFileSync(join(tree, file)).equals(readFileSync(join(ROOT, file))))
-    .sort()
+/** What is in each file of a tree, by hash. */
+export function snapshot(tree: string): ReadonlyMap<string, string> {
+  return new Map(
+    filesOf(tree).map(file => [
+      file,
+      createHash('sha256')
+        .update(readFileSync(join(tree, file)))
+        .digest('hex')
+    ])
+  )
+}
+
+/** The files of a tree that are not as they were, or were not there. */
+export function changedSince(tree: string, before: ReadonlyMap<string, string>): string[] {
+  return [...snapshot(tree)].flatMap(([file, hash]) => (before.get(file) === hash ? [] : [file])).sort()
 }
