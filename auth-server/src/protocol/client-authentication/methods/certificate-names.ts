@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import type { CertificateSubject } from '../../store/records.ts'
+import type { CertificateSubject } from '../../../store/records.ts'
 
 const KINDS: ReadonlyMap<string, CertificateSubject['kind']> = new Map([
   ['DNS', 'dns'],

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { importKeys, isSignedBy, parseCompactJws, type CompactJws } from '@sallyport/authentication'
 import type { VerificationKey } from '@sallyport/security-context'
-import { invalidClient } from '../../oauth-error.ts'
-import type { ClientProof } from '../../store/records.ts'
+import { invalidClient } from '../../../oauth-error.ts'
+import type { ClientRegistration } from '../../../store/records.ts'
+import type { Verdict, VerifyingServer } from '../method.ts'
 
 /** Algorithms of client assertions; each registered key is for one of them. */
 export const ASSERTION_ALGORITHMS: ReadonlySet<string> = new Set(['ES256', 'EdDSA', 'RS256', 'PS256'])
@@ -18,26 +19,12 @@ const TYPES: readonly unknown[] = [undefined, 'JWT', 'client-authentication+jwt'
 export interface PresentedAssertion {
   readonly token: string
   readonly jws: CompactJws
-  /** `sub`, which is who the sender says to be. */
+  /** `sub`: who the sender claims to be. */
   readonly clientId: string
 }
 
-/** What an assertion has to be for, and when. */
-export interface AssertionExpectations {
-  readonly issuer: string
-  readonly nowMs: number
-  /** Allowed difference between the client's clock and this one. */
-  readonly clockToleranceSeconds: number
-}
-
-/** What of a verified assertion has to be remembered. */
-export interface AssertionId {
-  readonly jti: string
-  readonly expiresAtMs: number
-}
-
 /**
- * Reads who an assertion is of.
+ * Reads whose an assertion claims to be.
  * @throws {OAuthError} `invalid_client`
  */
 export function readAssertion(token: string): PresentedAssertion {
@@ -58,57 +45,62 @@ export function readAssertion(token: string): PresentedAssertion {
 /**
  * Verifies an assertion against a client's registered keys. The audience is the issuer of this server and nothing else,
  * neither the token endpoint nor a list with more in it: an assertion for another server is worth nothing here.
- * @param proof the client's, `null` for an unknown client: the signature is checked all the same, with a key of nobody
- * @throws {OAuthError} `invalid_client`
+ * @param jwks the client's, `null` for an unknown client: the signature is checked all the same, with a key of nobody
  * @see RFC 7523 §3, RFC 8725 §3; the audience as in draft-ietf-oauth-rfc7523bis
  */
 export function verifyAssertion(
   { token, jws, clientId }: PresentedAssertion,
-  proof: ClientProof | null,
-  here: AssertionExpectations
-): AssertionId {
+  jwks: ClientRegistration['jwks'] | null,
+  server: VerifyingServer
+): Verdict {
   const { header, payload } = jws
-  const key = keyOf(proof, header)
+  const key = assertionKey(jwks, header)
   const signed = isSignedBy(token, jws, key ?? decoyFor(header.alg))
-  if (key === null) throw invalidClient('client-assertion-key-unknown')
-  if (!signed) throw invalidClient('client-assertion-signature')
-  if (!TYPES.includes(header.typ)) throw invalidClient('client-assertion-type')
-  if (payload.iss !== clientId) throw invalidClient('client-assertion-issuer')
-  if (!isFor(here.issuer, payload.aud)) throw invalidClient('client-assertion-audience')
-  const expiresAtMs = checkTimes(payload, here) * 1000
+  if (key === null) return { refusal: 'client-assertion-key-unknown' }
+  if (!signed) return { refusal: 'client-assertion-signature' }
+  if (!TYPES.includes(header.typ)) return { refusal: 'client-assertion-type' }
+  if (payload.iss !== clientId) return { refusal: 'client-assertion-issuer' }
+  if (!isAudience(server.issuer, payload.aud)) return { refusal: 'client-assertion-audience' }
+  const times = checkTimes(payload, server)
+  if ('refusal' in times) return times
   const { jti } = payload
-  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) throw invalidClient('client-assertion-id')
-  return { jti, expiresAtMs }
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) return { refusal: 'client-assertion-id' }
+  return {
+    refusal: null,
+    once: { issuer: `assertion:${clientId}`, jti, expiresAtMs: times.rememberUntilSeconds * 1000 }
+  }
 }
 
 /** The key that `kid` names; without `kid`, the only one of the algorithm. */
-function keyOf(proof: ClientProof | null, { kid, alg }: CompactJws['header']): VerificationKey | null {
+function assertionKey(
+  jwks: ClientRegistration['jwks'] | null,
+  { kid, alg }: CompactJws['header']
+): VerificationKey | null {
   if (typeof alg !== 'string' || !ASSERTION_ALGORITHMS.has(alg)) return null
-  const keys =
-    importKeys({ keys: proof === null ? [DECOY_JWK] : proof.jwks })?.keys ?? new Map<string, VerificationKey>()
-  if (proof === null) return null
+  const keys = importKeys({ keys: jwks ?? [DECOY_JWK] })?.keys ?? new Map<string, VerificationKey>()
+  if (jwks === null) return null
   if (typeof kid === 'string') return keys.get(kid) ?? null
   const [only, ...more] = [...keys.values()].filter(({ algorithm }) => algorithm === alg)
   return kid === undefined && only !== undefined && more.length === 0 ? only : null
 }
 
-function isFor(issuer: string, audience: unknown): boolean {
+function isAudience(issuer: string, audience: unknown): boolean {
   return audience === issuer || (Array.isArray(audience) && audience.length === 1 && audience[0] === issuer)
 }
 
-/** @returns when nobody needs to remember the assertion any more, in epoch seconds */
+/** Until when the assertion has to be remembered, in epoch seconds, or why its times are wrong. */
 function checkTimes(
   { exp, iat, nbf }: CompactJws['payload'],
-  { nowMs, clockToleranceSeconds: tolerance }: AssertionExpectations
-): number {
+  { nowMs, clockToleranceSeconds: tolerance }: VerifyingServer
+): { readonly rememberUntilSeconds: number } | { readonly refusal: string } {
   const nowSeconds = nowMs / 1000
-  if (typeof exp !== 'number' || exp + tolerance <= nowSeconds) throw invalidClient('client-assertion-expired')
-  if (exp > nowSeconds + LONGEST_LIFETIME_SECONDS + tolerance) throw invalidClient('client-assertion-lifetime')
+  if (typeof exp !== 'number' || exp + tolerance <= nowSeconds) return { refusal: 'client-assertion-expired' }
+  if (exp > nowSeconds + LONGEST_LIFETIME_SECONDS + tolerance) return { refusal: 'client-assertion-lifetime' }
   for (const start of [iat, nbf]) {
     if (start === undefined) continue
-    if (typeof start !== 'number' || start > nowSeconds + tolerance) throw invalidClient('client-assertion-early')
+    if (typeof start !== 'number' || start > nowSeconds + tolerance) return { refusal: 'client-assertion-early' }
   }
-  return exp + tolerance
+  return { rememberUntilSeconds: exp + tolerance }
 }
 
 /** Keys of nobody: an unknown client costs a key import and a signature check like a known one. */
@@ -126,7 +118,7 @@ function decoyFor(algorithm: unknown): VerificationKey {
   return RSA_DECOYS.get(String(algorithm)) ?? ELLIPTIC_DECOY
 }
 
-/** An odd number of 2048 bits is enough to check against; a real key pair would take long to make. */
+/** An odd number of 2048 bits is enough to check against; making a real key pair takes long. */
 function rsaDecoys(): ReadonlyMap<string, VerificationKey> {
   const modulus = randomBytes(256)
   modulus.writeUInt8(modulus.readUInt8(0) | 0x80, 0)
