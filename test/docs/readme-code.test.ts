@@ -6,29 +6,18 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { ROOT, workspaces } from '../support/packages.ts'
+import { readmeBlocks } from '../support/readme-blocks.ts'
 
 const run = promisify(execFile)
 const scratch = mkdtempSync(join(ROOT, 'test/docs/.readme-'))
 t.teardown(() => rmSync(scratch, { recursive: true }))
-
-interface Block {
-  readonly language: string
-  readonly mark: string
-  readonly code: string
-}
-
-function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)].map(
-    ([, language = '', mark = '', code = '']) => ({ language, mark: mark.trim(), code })
-  )
-}
 
 const readmes = ['README.md', ...workspaces().map(({ folder }) => join(folder, 'README.md'))]
 
 for (const [index, readme] of readmes.entries()) {
   t.test(`the code of ${readme} runs as written`, async t => {
     t.ok(existsSync(join(ROOT, readme)), 'there is a README')
-    const blocks = blocksOf(readFileSync(join(ROOT, readme), 'utf8'))
+    const blocks = readmeBlocks(readFileSync(join(ROOT, readme), 'utf8'))
     for (const [number, { language, mark, code }] of blocks.entries()) {
       if (mark !== '') {
         t.match(mark, /^(fragment|manual)$/, 'the mark is a known one')
