@@ -1,5 +1,11 @@
+import { isJsonObject } from '@sallyport/security-context/mechanics'
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
-import type { SessionDirectory, SessionSummary, TokenClient } from '@sallyport/security-context'
+import {
+  recordSecurityEvent,
+  type SessionDirectory,
+  type SessionSummary,
+  type TokenClient
+} from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
@@ -42,7 +48,7 @@ export function createSessionDirectory({
   return {
     async list(accessToken) {
       const { body } = await ask(accessToken, 'GET', '/sessions')
-      const sessions: unknown = isObject(body) ? body.sessions : undefined
+      const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
       if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
         throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
       }
@@ -87,7 +93,7 @@ async function refuseSessionless(fastify: FastifyInstance): Promise<void> {
 
 async function refuseWithoutSession(request: FastifyRequest): Promise<void> {
   if (request.principal?.sessionId != null) return
-  request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'no-session' })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'no-session' })
   throw new SessionsRefusedError()
 }
 
@@ -97,13 +103,9 @@ export const sessionsNeedSession = fastifyPlugin(refuseSessionless, {
   decorators: { request: ['principal', 'securityEvents'] }
 })
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-}
-
 function isSummary(value: unknown): value is SessionSummary {
   return (
-    isObject(value) &&
+    isJsonObject(value) &&
     typeof value.sessionId === 'string' &&
     typeof value.createdAtSeconds === 'number' &&
     typeof value.current === 'boolean'

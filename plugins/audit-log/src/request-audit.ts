@@ -1,4 +1,4 @@
-import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -6,7 +6,7 @@ import type { WriteRecords } from './batch-writer.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuditLogOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
 
 interface Written {
@@ -42,7 +42,7 @@ export interface AuditOutlets {
 }
 
 /** Makes the per-request part. */
-export function createRequestAudit(options: ResolvedOptions, { write, count }: AuditOutlets): RequestAudit {
+export function createRequestAudit(options: ReadAuditLogOptions, { write, count }: AuditOutlets): RequestAudit {
   const states = new WeakMap<FastifyRequest, RequestState>()
 
   function stateOf(request: FastifyRequest): RequestState {
@@ -122,9 +122,7 @@ function reportUnfulfilled(request: FastifyRequest): void {
     { route: request.routeOptions.url, method: request.method },
     'an effect was acknowledged without an audit row of its own'
   )
-  if ('securityEvents' in request) {
-    request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
-  }
+  recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
 }
 
 function factsOf(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
@@ -135,7 +133,7 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
     route: request.routeOptions.url ?? '',
     // Undefined for a 404 too: Fastify gives its handler an empty config.
     declaration: request.routeOptions.config.audit,
-    events: eventsOf(request),
+    events: securityEventsOf(request),
     errorCode: state.errorCode,
     hasPrincipal: request.principal !== null && request.principal !== undefined,
     ...(resource === undefined ? {} : { resource })
@@ -143,13 +141,13 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf(request: FastifyRequest, options: ResolvedOptions): RecordContext {
+export function contextOf(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
   const { process, clock, secretNames, hashName } = options
   const { source, peer } = options.addresses(request)
-  const events = eventsOf(request)
+  const events = securityEventsOf(request)
   return {
     process,
-    now: clock(),
+    now: new Date(clock()),
     secretNames,
     principal: request.principal,
     subject: events.findLast(event => event.subject !== undefined)?.subject,
@@ -160,11 +158,6 @@ export function contextOf(request: FastifyRequest, options: ResolvedOptions): Re
     peerAddress: peer,
     hashName
   }
-}
-
-/** An app that uses this plugin alone may have no security events. */
-function eventsOf(request: FastifyRequest): readonly SecurityEvent[] {
-  return Array.isArray(request.securityEvents) ? request.securityEvents : []
 }
 
 function withDeclaredResource(request: FastifyRequest, event: AuditEvent): AuditEvent {

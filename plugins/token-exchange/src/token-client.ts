@@ -1,29 +1,15 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
-import { type Dispatcher, request } from 'undici'
+import { clientSecretBasic, defined, readBody } from '@sallyport/security-context/mechanics'
+import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
-import { endpointMistake } from './endpoint-url.ts'
-import { InvalidOptionsError, TokenNotGrantedError } from './errors.ts'
+import { TokenNotGrantedError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './metadata.ts'
-import { readBody } from './read-body.ts'
+import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
 import { parseTokenSet } from './token-set.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
-const DEFAULT_TIMEOUT_MS = 5000
 const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-
-/** How a client reaches its authorization server. */
-export interface TokenClientOptions {
-  /** The metadata, or a function that finds it at the first use (and again after a failure). */
-  readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly dispatcher?: Dispatcher
-  /** Limit for one request from connect to the last byte, in ms. Default 5000. */
-  readonly timeoutMs?: number
-  /** Epoch in ms. */
-  readonly clock?: () => number
-}
 
 type Parameters = Readonly<Record<string, string | undefined>>
 type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer>
@@ -33,9 +19,9 @@ type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer
  * It authenticates by `client_secret_basic`, never follows a redirect and never retries: a refresh token may be spent.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */
-export function createTokenClient(options: TokenClientOptions): TokenClient {
-  checkOptions(options)
-  const clock = options.clock ?? Date.now
+export function createTokenClient(given: TokenClientOptions): TokenClient {
+  const options = readTokenClientOptions(given)
+  const { clock } = options
   const metadata = lazyMetadata(options.metadata)
   const post = poster(options)
 
@@ -44,7 +30,7 @@ export function createTokenClient(options: TokenClientOptions): TokenClient {
     const { tokenEndpoint } = await metadata()
     const answer = await post(tokenEndpoint, parameters)
     if (answer.statusCode !== 200) throw errorOfAnswer(answer, exchanged, clock())
-    const tokens = parseTokenSet(answer.text, exchanged)
+    const tokens = parseTokenSet(answer.body, exchanged)
     if (typeof tokens === 'string') throw serverUnavailable(new Error(tokens))
     return tokens
   }
@@ -90,21 +76,22 @@ export function createTokenClient(options: TokenClientOptions): TokenClient {
 }
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
-function poster({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: TokenClientOptions): Post {
-  const authorization = basicClientAuthentication(clientId, clientSecret)
+function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<typeof readTokenClientOptions>): Post {
+  const authorization = clientSecretBasic(clientId, clientSecret)
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) form.append(name, value)
+    const signal = AbortSignal.timeout(timeoutMs)
     try {
       const response = await request(endpoint, {
         method: 'POST',
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: form.toString(),
-        signal: AbortSignal.timeout(timeoutMs),
-        ...(dispatcher && { dispatcher })
+        signal,
+        ...defined({ dispatcher })
       })
-      const text = await readBody(response.body, MAX_ANSWER_BYTES)
-      return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], text }
+      const body = await readBody(response.body, MAX_ANSWER_BYTES, signal)
+      return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], body }
     } catch (cause) {
       throw serverUnavailable(cause)
     }
@@ -122,32 +109,4 @@ function lazyMetadata(source: TokenClientOptions['metadata']): () => Promise<Aut
     })
     return found
   }
-}
-
-function checkOptions({ metadata, clientId, clientSecret, timeoutMs }: TokenClientOptions): void {
-  const mistakes: string[] = []
-  if (clientId === '') mistakes.push('clientId is empty')
-  if (clientSecret === '') mistakes.push('clientSecret is empty')
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) mistakes.push('timeoutMs is not positive')
-  if (typeof metadata !== 'function') {
-    for (const name of ['tokenEndpoint', 'revocationEndpoint'] as const) {
-      const mistake = metadata[name] === null ? null : endpointMistake(metadata[name])
-      if (mistake !== null) mistakes.push(`metadata.${name} ${mistake}`)
-    }
-  }
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-}
-
-/**
- * The `Authorization` value of `client_secret_basic`. Identifier and secret are form-encoded first, so that a colon, a
- * percent sign or a letter outside ASCII in either survives.
- * @see RFC 6749 §2.3.1
- */
-function basicClientAuthentication(clientId: string, clientSecret: string): string {
-  return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
-}
-
-/** `application/x-www-form-urlencoded`, of one value. */
-function formEncode(value: string): string {
-  return new URLSearchParams([['', value]]).toString().slice(1)
 }

@@ -1,3 +1,4 @@
+import { clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
@@ -7,7 +8,6 @@ import { IntrospectionUnavailableError, InvalidOptionsError, InvalidTokenError }
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
 import { messageOf, warn, type Log } from './log.ts'
-import { parseJsonObject } from '../tokens/json.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
@@ -69,7 +69,7 @@ export function createIntrospector(options: IntrospectorOptions, gate: StrangerG
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = warn } = options
   const connection: Connection = { timeoutMs: 5000, ...options }
-  const authorization = basicAuthorization(options.clientId, options.clientSecret)
+  const authorization = clientSecretBasic(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })
@@ -151,10 +151,4 @@ export function introspectorMistakes(options: IntrospectorOptions): string[] {
     if (!((options[name] ?? 0) >= 0)) mistakes.push(`introspection ${name} must not be negative`)
   }
   return mistakes
-}
-
-/** Both parts are form-encoded before they are joined. @see RFC 6749 §2.3.1 */
-function basicAuthorization(clientId: string, clientSecret: string): string {
-  const encode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
-  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
 }

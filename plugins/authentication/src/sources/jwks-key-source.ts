@@ -1,11 +1,14 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
-import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
+import {
+  parseJsonObject,
+  startTimer as startProcessTimer,
+  type StartTimer
+} from '@sallyport/security-context/mechanics'
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError, KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
 import { messageOf, warn, type Log } from './log.ts'
 import { importKeys } from '../tokens/import-keys.ts'
-import { parseJsonObject } from '../tokens/json.ts'
 
 /** Where the keys are and how long they are believed. */
 export interface JwksKeySourceOptions {
