@@ -1,12 +1,6 @@
 // Finds blocks of source that stand in two places: the same run of tokens, whatever their layout and comments.
 import ts from 'typescript'
 
-/** A source file. */
-export interface Source {
-  readonly file: string
-  readonly text: string
-}
-
 /** The same block in two places; lines count from 1. */
 export interface Duplicate {
   readonly tokens: number
@@ -23,9 +17,10 @@ interface Token {
 /**
  * The duplicated blocks of at least so many tokens, each once, from its first token to its last. Imports are left out:
  * they are alike because their modules are.
+ * @param sources texts by file
  */
-export function duplicatedBlocks(sources: readonly Source[], minTokens: number): Duplicate[] {
-  const tokens = sources.flatMap(source => [...tokensOf(source), endOf(source)])
+export function duplicatedBlocks(sources: ReadonlyMap<string, string>, minTokens: number): Duplicate[] {
+  const tokens = [...sources].flatMap(([file, text]) => [...tokensOf(file, text), { text: END, file, line: 0 }])
   const seen = new Map<string, number>()
   const found: Duplicate[] = []
   let index = 0
@@ -62,15 +57,11 @@ function commonLength(tokens: readonly Token[], first: number, second: number): 
 
 const END = '\0'
 
-function endOf({ file }: Source): Token {
-  return { text: END, file, line: 0 }
-}
-
 function placeOf(token: Token | undefined): Duplicate['first'] {
   return { file: token?.file ?? '', line: token?.line ?? 0 }
 }
 
-function tokensOf({ file, text }: Source): Token[] {
+function tokensOf(file: string, text: string): Token[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
   const tokens: Token[] = []
   const visit = (node: ts.Node): void => {

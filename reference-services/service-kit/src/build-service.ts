@@ -4,7 +4,7 @@ import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
-import { operations } from '@sallyport/service-process'
+import { databaseAndKeys, operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './collaborators.ts'
 import { createInstance, type ServiceInstance } from './create-instance.ts'
@@ -51,10 +51,7 @@ export async function buildService({
     settings,
     tls,
     checks: {
-      database: async () => {
-        await db.raw('select 1')
-      },
-      keys: () => keys.ready(),
+      ...databaseAndKeys(db, keys),
       audit: async () => {
         await app.auditHealth.check()
       },
