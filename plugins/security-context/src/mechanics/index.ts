@@ -2,6 +2,7 @@
  * Small mechanics that several packages need and that must have one answer: import them from
  * `@sallyport/security-context/mechanics`.
  */
+export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { clientSecretBasic } from './client-secret-basic.ts'
 export { withDeadline } from './deadline.ts'
