@@ -31,7 +31,7 @@ t.test('it is found in one file too', async t => {
 
 t.test('a shorter run, another name in the middle and equal imports are none', async t => {
   const imports = Array.from({ length: 30 }, (_, index) => `import { a${index}, b${index} } from './m${index}.ts'`)
-  const changed = BLOCK.replace('seen.add(id)', 'seen.add(total)')
+  const changed = BLOCK.replace('scopes.length === 0', 'scopes.size === 0')
   const sources = new Map([
     ['one.ts', `${imports.join('\n')}\nfunction one() {${BLOCK}}`],
     ['two.ts', `${imports.join('\n')}\nfunction two() {${changed}}`]
