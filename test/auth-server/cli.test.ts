@@ -1,7 +1,7 @@
 import { runCommand } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
-import { administration } from './support/administration.ts'
-import { login, startServer, token } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { login, startServer, token } from '../support/authorization-server.ts'
 
 async function commandLine(t: Test) {
   const server = await startServer(t)
