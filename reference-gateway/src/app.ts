@@ -39,32 +39,29 @@ export const PROCESS_NAME = 'reference-gateway'
 /** The audience of the tokens that the edge accepts. */
 export const EDGE_AUDIENCE = 'sallyport-gateway'
 
-/** What the gateway works with; tests hand in their own. */
+/** The collaborators of the gateway; tests pass in their own. */
 export interface GatewayCollaborators {
   readonly tokenClient: TokenClient
   /** Keys of the issuer. */
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
   readonly status?: StatusSource
-  /** Where opaque tokens are asked about; without it only JWTs are accepted. */
+  /** Where opaque tokens are introspected; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
   /**
-   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their
-   * certificates, bound its queue and let a call that waits end with its signal, as `createPeerAgent` does.
+   * For calls of services, and for nothing else: a hanging service must not block logins. It has to verify their
+   * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link forwardingTable} the settings. */
+  /** The routing table. Default: {@link routesOf} the settings. */
   readonly routes?: readonly ForwardRoute[]
-  /** When open answers are looked at. Default: each half second. */
+  /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database. */
   readonly db: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
-  /**
-   * Own certificate: of the edge listener where `edgeTls` is set, and of an operations listener that is reached from
-   * elsewhere.
-   */
+  /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
   readonly tls?: TlsMaterial
   /** Readiness checks beside those of the database and the keys, by name. */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
@@ -73,9 +70,9 @@ export interface GatewayCollaborators {
 }
 
 /**
- * The gateway. Read from top to bottom, this is the path of a request: who is calling is found out here, what they may
- * do is decided by the service.
- * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
+ * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
+ * service decides what they may do.
+ * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
 export async function buildApp(
   settings: GatewaySettings,
@@ -91,10 +88,10 @@ export async function buildApp(
   })
 
   if (tracing !== undefined) await app.register(tracing.plugin)
-  // A trace begins here: what a stranger says about traces is not believed.
+  // A trace begins here: the trace headers of strangers are ignored.
   await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
   await app.register(problemDetails)
-  // What is too much is shed before it costs anything.
+  // Load is shed before a request costs anything.
   await app.register(operations, {
     settings,
     tls,

@@ -7,9 +7,9 @@ import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
- * Makes the gateway's collaborators of its settings and what its process has opened. The authorization server may be
- * away: until it is found the gateway is not ready, and what needs it is answered with 503.
- * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
+ * Makes the collaborators of the gateway from its settings and the context of its process. Until the authorization
+ * server is found the gateway is not ready, and requests that need it get 503.
+ * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
  */
 export async function connectGateway(
   settings: GatewaySettings,
@@ -17,7 +17,7 @@ export async function connectGateway(
 ): Promise<GatewayCollaborators> {
   const { issuer, clientId, clientSecret, authServerOrigin: origin, upstreamTimeoutMs: timeoutMs } = settings
   const { tls, peers: dispatcher, tracing, database: db, checks, closeLater } = context
-  // Of their own: a service that hangs must not hold up logins, refreshes and exchanges.
+  // An agent of its own: a hanging service must not block logins, refreshes and exchanges.
   const upstreamAgent = context.openPeers()
   if (tls === null || dispatcher === null || upstreamAgent === null) {
     throw new GatewaySettingsError('without TLS material no service is reached')

@@ -13,7 +13,7 @@ export const PathNotCanonicalError = createError(
 /** The request target is longer than the gateway accepts. */
 export const UrlTooLongError = createError('SALLYPORT_GATEWAY_URL_TOO_LONG', 'The request URL is too long', 414)
 
-/** The method is not one that the gateway serves. */
+/** The gateway does not serve this method. */
 export const MethodRefusedError = createError(
   'SALLYPORT_GATEWAY_METHOD_REFUSED',
   'The request method is not supported',
@@ -54,17 +54,17 @@ export const ForwardedBodyTooLargeError = createError(
   413
 )
 
-/** Too many login attempts from one source; `Retry-After` says when the next one is taken. */
+/** Too many login attempts from one source; `Retry-After` says when the next one is accepted. */
 export const LoginThrottledError = createError(
   'SALLYPORT_GATEWAY_LOGIN_THROTTLED',
   'Too many login attempts, try again later',
   429
 )
 
-/** The service cannot be reached, or is not the one that its certificate must prove it to be. */
+/** The service cannot be reached, or its certificate does not prove its name. */
 export const ForwardFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILED', 'The service is not available', 502)
 
-/** Too many requests wait for the service already; `Retry-After` says when to try again. */
+/** Too many requests wait for the service; `Retry-After` says when to try again. */
 export const ForwardBusyError = createError('SALLYPORT_GATEWAY_UPSTREAM_BUSY', 'The service is busy, try again', 503)
 
 /**
@@ -77,7 +77,7 @@ export const ForwardedTokenRefusedError = createError(
   503
 )
 
-/** The service did not begin its answer in time, or did not end it. */
+/** The service did not begin or end its answer in time. */
 export const ForwardTimeoutError = createError(
   'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
   'The service did not answer in time',
@@ -89,10 +89,10 @@ export const ForwardTimeoutError = createError(
  */
 export const AccessEndedError = createError('SALLYPORT_GATEWAY_ACCESS_ENDED', 'The access has ended', 401)
 
-/** For the log: the client closed its connection before it had the answer, so nobody waits for one. */
+/** For the log: the client closed its connection before it had the answer. */
 export const ClientLeftError = createError('SALLYPORT_GATEWAY_CLIENT_LEFT', 'The client closed the connection', 499)
 
-/** Boot: settings that are valid one by one and wrong together; the message lists every mistake. */
+/** Boot: settings that are valid one by one and do not fit together; the message lists every mistake. */
 export const GatewaySettingsError = createError(
   'SALLYPORT_GATEWAY_SETTINGS_INVALID',
   'Settings of the gateway: %s',

@@ -8,7 +8,7 @@ await runService({
   name: PROCESS_NAME,
   settings: settingsSchema,
   mistakes: settingsMistakes,
-  // A trace begins at the edge: what a stranger says about traces is not believed.
+  // A trace begins at the edge: the trace headers of strangers are ignored.
   acceptTraces: false,
   longestUpstreamMs: ({ answerTimeoutMs }) => answerTimeoutMs,
   connect: connectGateway,

@@ -22,14 +22,14 @@ export interface SessionDirectoryOptions {
 }
 
 const AUTH_SERVER_AUDIENCE = 'auth-server'
-/** There is no such session: 400 for what cannot be the id of one. */
+/** There is no such session; 400 is for what cannot be an id. */
 const UNKNOWN_SESSION: readonly number[] = [400, 404]
-/** Where the caller has sessions only if its token belongs to one. */
+/** Routes of a caller whose token belongs to a session. */
 const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 
 /**
- * The caller's sessions at the authorization server, asked for in the caller's name with an exchanged token.
- * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
+ * The caller's sessions at the authorization server, requested in the caller's name with an exchanged token. Its
+ * methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
  * `SALLYPORT_GATEWAY_UPSTREAM_*` and `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
  */
 export function createSessionDirectory({
@@ -65,10 +65,7 @@ export function createSessionDirectory({
   }
 }
 
-/**
- * An answer that is no success, as the caller learns of it. The token is good here: a 401 says that its session has
- * ended since.
- */
+/** The error for an unsuccessful answer. The token is good here, so a 401 says that its session has ended since. */
 function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
   if (statusCode === 401) return tryAgain(new ForwardedTokenRefusedError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
@@ -81,7 +78,7 @@ function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error):
 
 /**
  * Refuses tokens without a session on the routes of sessions with `SALLYPORT_GATEWAY_SESSIONS_REFUSED`: a client that
- * acts in its own name has none to list or to end. Register it before the session routes.
+ * acts in its own name has no sessions. Register it before the session routes.
  */
 async function refuseSessionless(fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onRoute', function needSession(route) {

@@ -25,15 +25,15 @@ export const settingsSchema = Type.Object(
     /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
     sealingKeys: secretSetting(32),
     /**
-     * Key under which names tried at logins stand in the trail: `id:base64url`, the auth server's, so that both can be
-     * joined.
+     * Key for hashes of names tried at logins: `id:base64url`, the same as the auth server's, so that both trails can
+     * be joined.
      */
     auditNameKey: Type.Optional(secretSetting(32)),
     orderServiceOrigin: serviceOrigin(),
     restaurantServiceOrigin: serviceOrigin(),
     deliveryServiceOrigin: serviceOrigin(),
     authServerOrigin: serviceOrigin(),
-    /** Names under which the edge is reached, `name` or `name:port`; none: loopback names and `host`. */
+    /** Names under which clients reach the edge, `name` or `name:port`; none: loopback names and `host`. */
     allowedHosts: nameList(),
     /** Request headers that reach the services beside the built-in ones. */
     additionalRequestHeaders: nameList(),
@@ -53,7 +53,7 @@ export const settingsSchema = Type.Object(
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
-/** What a schema cannot say: one sentence a mistake, without secrets. */
+/** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes: string[] = []
   if ([settings.tlsCertificatePath, settings.tlsPrivateKeyPath, settings.tlsCaPath].includes(undefined)) {

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { ProcessEntry } from './processes.ts'
 
-/** A client of the authorization server, as far as the launcher prints it. */
+/** A client of the authorization server, with what the launcher prints. */
 export interface ClientFacts {
   readonly id: string
   readonly confidential?: boolean
@@ -14,7 +14,7 @@ export interface ClientFacts {
   readonly authenticationMethods?: readonly string[]
 }
 
-/** What the demo data is made from. */
+/** What demo data is made from. */
 export interface AppDemoFacts {
   readonly issuer: string
   readonly users: Readonly<
@@ -25,7 +25,7 @@ export interface AppDemoFacts {
   readonly clientKeys: Readonly<Record<string, ClientRegistration>>
 }
 
-/** What the authorization server has to know of a client's key or certificate. */
+/** What the authorization server has to know about the key or certificate of a client. */
 export interface ClientRegistration {
   readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly certificateSubject?: { readonly kind: 'uri'; readonly value: string }

@@ -9,7 +9,7 @@ export interface ProcessDatabaseRoles {
   readonly pruner: string
 }
 
-/** A database that is there, with the URLs of its roles. */
+/** An existing database, with the URLs of its roles. */
 export interface ProcessDatabase {
   readonly name: string
   readonly roles: ProcessDatabaseRoles
@@ -17,17 +17,17 @@ export interface ProcessDatabase {
   readonly appUrl: string
 }
 
-/** Where a process's database is made: on the common server, or where the operator said. */
+/** Where the database of a process is made: on the common server, or where the operator says. */
 export interface DatabaseTarget {
-  /** URL of a role that may make databases and roles. */
+  /** URL of a role that may create databases and roles. */
   readonly adminUrl: string
   readonly name: string
-  /** The variable that the URL came from, for messages. */
+  /** The variable with the URL, for messages. */
   readonly origin: string
 }
 
 /**
- * The target of a process. `<PROCESS>_DATABASE_URL` names server and database; else its usual database on the common
+ * The target of a process. `<PROCESS>_DATABASE_URL` names server and database; the default is a database on the common
  * server.
  */
 export function databaseTarget(
@@ -49,8 +49,8 @@ export function databaseRoles(database: string): ProcessDatabaseRoles {
 }
 
 /**
- * Makes a database and its roles, or brings their passwords and rights up to date; nobody else may connect.
- * @throws {LauncherError} when the server cannot be reached or the role may not do it
+ * Creates a database and its roles, or updates their passwords and rights; nobody else may connect.
+ * @throws {LauncherError} when the server cannot be reached, or the role lacks the right
  */
 export async function ensureDatabase(
   target: DatabaseTarget,
@@ -83,7 +83,7 @@ async function ensureRole(admin: Client, role: string, password: string): Promis
   await admin.query(
     `${rowCount === 0 ? 'create' : 'alter'} role ${escapeIdentifier(role)} ${rowCount === 0 ? attributes : `password ${escapeLiteral(password)}`}`
   )
-  // A role that is no superuser makes databases only for owners of which it is a member.
+  // A role that is not a superuser creates databases only for owners of which it is a member.
   const {
     rows: [me]
   } = await admin.query<{ superuser: boolean }>(
@@ -95,7 +95,7 @@ async function ensureRole(admin: Client, role: string, password: string): Promis
 async function connectTo(target: DatabaseTarget): Promise<Client> {
   parseUrl(target.adminUrl, target.origin)
   const client = await reach(target.adminUrl).catch(async (error: { code?: string }) => {
-    // 3D000: the database is not there yet; one that is on every server will do to make it.
+    // 3D000: the database does not exist yet; one that every server has is enough to create it.
     if (error.code !== '3D000') throw explained(error, target)
     return reach(withDatabase(target.adminUrl, 'postgres')).catch((other: unknown) => {
       throw explained(other, target)

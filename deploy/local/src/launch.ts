@@ -16,7 +16,7 @@ import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
 
-/** What the launcher uses of its surroundings. */
+/** The surroundings of the launcher. */
 export interface Surroundings {
   readonly environment: NodeJS.ProcessEnv
   readonly print: (text: string) => void
@@ -29,10 +29,9 @@ export interface Surroundings {
 const STOP_GRACE_MS = 7_000
 
 /**
- * Starts everything, waits for the end, and stops everything in reverse order.
- * Resolves when it was asked to stop.
- * @param load finds the apps; another one in tests
- * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process died
+ * Starts everything, waits for the end, and stops everything in reverse order. Resolves when it was told to stop.
+ * @param load finds the apps; tests pass in another one
+ * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process ends by itself
  */
 export async function launch(
   options: LauncherOptions,

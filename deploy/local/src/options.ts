@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { LauncherError } from './launcher-error.ts'
 import { HIGHEST_PORT_OFFSET } from './processes.ts'
 
-/** What the command line asked for. */
+/** The options of the command line. */
 export interface LauncherOptions {
   readonly portBase: number
   /** Whether the gateway itself speaks TLS. */

@@ -12,10 +12,7 @@ export interface ProcessEntry {
   readonly names: readonly string[]
 }
 
-/**
- * The processes, in the order in which they start: everything behind the gateway asks the authorization server for
- * keys.
- */
+/** The processes, in the order in which they start: all others need the keys of the authorization server. */
 export const PROCESSES: readonly ProcessEntry[] = [
   processEntry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
   processEntry('order-service', 2),

@@ -14,8 +14,7 @@ export async function requireFreePorts(ports: readonly number[]): Promise<void> 
 }
 
 /**
- * Waits until a process's readiness probe says yes. @throws {LauncherError} after `timeoutMs`, the signal's reason when
- * aborted
+ * Waits until a process is ready. @throws {LauncherError} after `timeoutMs`, the signal's reason when aborted
  */
 export async function waitUntilReady(
   name: string,

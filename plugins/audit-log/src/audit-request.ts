@@ -20,24 +20,24 @@ interface RequestState {
   settled: boolean
 }
 
-/** The audit trail as one request sees it. */
+/** The audit trail for one request. */
 export interface RequestAudit {
   /** Writes an event in the caller's transaction. */
   record: (request: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
-  /** Remembers the code of the error that is about to be answered. */
+  /** Keeps the code of the error that is about to be answered. */
   noteError: (request: FastifyRequest, code: string | null) => void
   /**
-   * Makes durable what the response with this status owes the trail; once per request.
-   * Throws `SALLYPORT_AUDIT_UNAVAILABLE` or `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
+   * Writes the rows that a response with this status owes; once per request. Throws `SALLYPORT_AUDIT_UNAVAILABLE` or
+   * `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
    */
   settle: (request: FastifyRequest, status: number) => Promise<void>
 }
 
-/** Where what a request owes the trail goes. */
+/** Where the rows of a request go. */
 export interface AuditOutlets {
-  /** Writes on a connection of its own, so that what it writes outlives a rolled back transaction. */
+  /** Writes on a connection of its own, so that its rows survive a transaction that is rolled back. */
   readonly write: WriteRecords
-  /** Counts what a stranger caused: needs no database now. */
+  /** Counts what a stranger causes, without the database. */
   readonly count: (event: AuditEvent, context: RecordContext) => void
 }
 
@@ -76,7 +76,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
   }
 
   /**
-   * A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing.
+   * A row counts when other connections see it: a transaction that is rolled back, or still open, has recorded nothing.
    */
   async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
@@ -108,8 +108,8 @@ export function auditUnavailable(cause: unknown): Error {
 }
 
 /**
- * Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their
- * code.
+ * Deadlocks and serialization failures (class 40) pass unchanged: their code tells the caller to retry the whole
+ * transaction.
  */
 function refuseUnavailable(error: unknown): never {
   const retryable =

@@ -16,7 +16,7 @@ const SECRET_NAME =
 const TOKEN_ID_NAME = /[tT]okenId$/
 const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
 /**
- * A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too.
+ * A JWS and a credential with its scheme: recognised anywhere in a text, because callers put them into messages too.
  */
 const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
 const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
@@ -24,9 +24,9 @@ const SHORTEST_AUDITED_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
- * surrogate as U+FFFD, and bounded. What is cut off is named by its length and hash, so that two long values stay
- * distinguishable. Other control and bidirectional characters are kept as they are: a parameter of a query and a JSON
- * string can hold them.
+ * surrogate as U+FFFD, and cut to a limit. The cut part is described by its length and hash, so that two long values
+ * stay distinguishable. Other control and bidirectional characters are kept: a query parameter and a JSON string can
+ * hold them.
  */
 export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
   const bounded =
@@ -48,9 +48,9 @@ export function cleanOptional(text: string | null | undefined): string | null {
 }
 
 /**
- * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, strings, depth, number of
- * members and total size bounded, each bound leaving a marker.
- * @param secretNames more member names to redact, compared without case
+ * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, with limits on strings,
+ * depth, number of members and total size, each of which leaves a marker.
+ * @param secretNames more member names to redact, case-insensitive
  */
 export function cleanDetail(detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
   const cleaned = cleanValue(detail, secretNames, 0)

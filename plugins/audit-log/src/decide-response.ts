@@ -13,7 +13,7 @@ export interface ResponseFacts {
   readonly written: readonly AuditEvent['outcome'][]
   /** `code` of the error that made this response. */
   readonly errorCode: string | null
-  /** Whether the caller was identified: a stranger can repeat a request without end. */
+  /** Whether the caller is known: a stranger can repeat a request without end. */
   readonly hasPrincipal: boolean
   /** Id of the declared resource, from the route's parameters. */
   readonly resource?: { readonly type: string; readonly id: string }
@@ -31,13 +31,13 @@ export interface ResponseAudit {
 
 const NOTHING_OWED: ResponseAudit = { events: [], counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
-/** The one 5xx that is the client's doing. @see RFC 9110 §15.6.6 */
+/** The one 5xx that the client causes. @see RFC 9110 §15.6.6 */
 const VERSION_REFUSED = 505
 /** Action of a refusal on a route that declares none of its own. */
 const UNDECLARED_REFUSAL = 'request.access'
-/** Action of an answer that was given before: what it is the answer to has its row already. */
+/** Action of a repeated answer: the effect has its row already. */
 const REPLAY = 'request.replay'
-/** Action of a refusal of what is no request to any route: an ambiguous path, a method that is not served. */
+/** Action of a refusal before any route: an ambiguous path, a method that is not served. */
 export const UNROUTED_REFUSAL = 'request.refused'
 
 /**
@@ -47,7 +47,7 @@ export const UNROUTED_REFUSAL = 'request.refused'
 export function decideResponse(facts: ResponseFacts): ResponseAudit {
   const refusals = facts.events.filter(event => event.outcome !== 'success')
   const effects = facts.events.filter(isSecurityEffect)
-  // A refusal can be told by a redirect: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
+  // A redirect can be a refusal: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
   const isRefusal = facts.status >= 400 || (facts.status >= 300 && refusals.length > 0 && effects.length === 0)
   return isRefusal ? decideRefusal(facts, refusals) : decideSuccess(facts, effects)
 }
@@ -85,7 +85,7 @@ function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]):
   return { ...NOTHING_OWED, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
 }
 
-/** An effect of nobody, such as a logout without a session, is counted: anybody can cause it without end. */
+/** An effect without a caller, such as a logout without a session, is counted: anybody can cause it without end. */
 function decideEffects(facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
   const events: AuditEvent[] = []
   const counted: AuditEvent[] = []
@@ -114,7 +114,7 @@ function refusedAction(declaration: RouteAudit | undefined): string {
   return declaration === 'none' ? UNDECLARED_REFUSAL : declaration.action
 }
 
-/** What an event shows in `detail`: never the name that was typed. */
+/** The `detail` of an event, never with the name that was typed. */
 function publicPart({ stage, outcome, reason, detail }: SecurityEvent): Readonly<Record<string, unknown>> {
   return { stage, outcome, reason, detail }
 }
@@ -133,7 +133,7 @@ function responseDetail({ status, method, route }: ResponseFacts): Readonly<Reco
   return { status, method, route }
 }
 
-/** What the declaration names, else what the stage that decided named. */
+/** What the declaration names, or else what the deciding stage named. */
 function auditedResource(facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
   const resource = facts.resource ?? event?.resource
   return resource === undefined ? {} : { resource }

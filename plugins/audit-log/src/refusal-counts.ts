@@ -2,7 +2,7 @@
 export interface RefusalTally<Sample> {
   /** The same at every attempt to write it, so that an attempt whose outcome is unknown can be repeated. */
   readonly id: string
-  /** The one that is written at once, what followed within the interval, or what had no place of its own. */
+  /** The first, which is written at once; what followed within the interval; or what had no kind of its own. */
   readonly kind: 'first' | 'more' | 'others'
   /** The first refusal of this kind; `null` for `others`. */
   readonly sample: Sample | null
@@ -12,23 +12,23 @@ export interface RefusalTally<Sample> {
   readonly lastAtMs: number
 }
 
-/** Counts refusals by kind. Every tally that it hands out comes back by `written` or by `failed`. */
+/** Counts refusals by kind. The caller returns every tally by `written` or by `failed`. */
 export interface RefusalCounts<Sample> {
   /**
    * Counts one refusal.
    * @param key what makes two refusals the same kind
-   * @param sample asked for the first of a kind only
+   * @param sample called only for the first of a kind
    * @returns what to write at once: the first of its kind
    */
   readonly count: (key: string, sample: () => Sample, atMs: number) => RefusalTally<Sample> | null
-  /** Ends an interval: what is to be written now. Forgets the kinds that were quiet for all of it. */
+  /** Ends an interval and returns what to write now. Forgets kinds that were quiet for all of it. */
   readonly collect: () => RefusalTally<Sample>[]
   readonly written: (tally: RefusalTally<Sample>) => void
   /** The same tally is collected again. */
   readonly failed: (tally: RefusalTally<Sample>) => void
-  /** Refusals that were counted and are not written. */
+  /** Refusals that are counted and not written yet. */
   readonly unwritten: () => number
-  /** Kinds that are told apart now, at most `maxKeys`. */
+  /** Kinds that are distinguished now, at most `maxKeys`. */
   readonly size: () => number
 }
 
@@ -40,7 +40,7 @@ interface Pending {
 interface RefusalKind<Sample> {
   readonly sample: Sample | null
   pending: Pending | null
-  /** One at most: while it is not written, what follows is pending. So an outage holds two counts a kind. */
+  /** One at most: while it is not written, what follows is pending. So an outage keeps two counts per kind. */
   outgoing: { readonly tally: RefusalTally<Sample>; underWay: boolean } | null
   isQuiet: boolean
 }
@@ -48,7 +48,7 @@ interface RefusalKind<Sample> {
 /**
  * Counts in memory what a stranger can cause without end, so that rows are bounded by kinds and time, not by requests.
  * No refusal is lost or counted twice while the process lives.
- * @param maxKeys kinds told apart at a time; the refusals of further kinds are one count, `others`
+ * @param maxKeys kinds that are distinguished at a time; refusals of further kinds are one count, `others`
  * @param newId ids of tallies
  */
 export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string): RefusalCounts<Sample> {

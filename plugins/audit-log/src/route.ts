@@ -5,8 +5,8 @@ import { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuer
 import { auditUnavailable } from './audit-request.ts'
 
 /**
- * `GET <path>`: a page of the trail. Reading is itself recorded; what is committed is sealed first, so that a page
- * holds everything that was acknowledged before it was asked for.
+ * `GET <path>`: a page of the trail. Reading is recorded too. Committed rows are sealed first, so that a page has
+ * everything that was acknowledged before the request.
  */
 export function addAuditRoute(
   fastify: FastifyInstance,

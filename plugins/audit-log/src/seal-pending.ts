@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 
-/** Where the chain ends. Kept outside the database it shows that nothing was cut off or written anew. */
+/** The end of the chain. A copy outside the database shows that nothing was cut off or rewritten. */
 export interface AuditHead {
   /** Number of sealed rows; decimal. */
   readonly sequence: number
@@ -17,13 +17,13 @@ export interface SealResult {
   readonly head: AuditHead | null
 }
 
-/** How far sealing has come; kept from one run to the next, also when a run fails. */
+/** How far sealing has come; passed from one run to the next, also when a run fails. */
 export interface SealProgress {
   /** Rows of transactions below this id are sealed. `null`: the database knows. */
   watermark: bigint | null
 }
 
-/** How a run is done. */
+/** Options of a run. */
 export interface SealRun {
   /** `wait` for another sealer, or `skip` when there is one. */
   readonly lock: 'wait' | 'skip'
@@ -31,13 +31,13 @@ export interface SealRun {
   readonly timeoutMs: number
   /** Ends the run after the page under way. */
   readonly signal?: AbortSignal
-  /** Called after each page with the head behind it, and how many rows it sealed. */
+  /** Called after each page with the new head, and how many rows the page sealed. */
   readonly onPage?: (head: AuditHead, sealed: number) => void
 }
 
 /** Chain hash before the first row. */
 export const GENESIS = createHash('sha256').update('sallyport audit chain 1').digest()
-/** Rows looked at in one page, and those of the last transaction among them in full. */
+/** Rows read in one page; those of its last transaction are read in full. */
 const SEAL_PAGE_ROWS = 2000
 /** Seals of one statement, which has five parameters for each. */
 const SEALS_PER_STATEMENT = 1000
@@ -51,13 +51,13 @@ export function chainHash(previous: Buffer, sequence: number, contentHash: Buffe
 }
 
 /**
- * Seals what is committed and not sealed yet: gives each row the next sequence and its chain hash. One sealer at a
- * time per database, by an advisory lock that ends with the transaction; so a page that was given up and arrives late
- * is either done before the next one begins, or not at all. A row that commits later goes to the next run.
+ * Seals committed rows: gives each the next sequence and its chain hash. One sealer works per database, by an advisory
+ * lock that ends with the transaction. So a page that was given up and arrives late is either done before the next one
+ * begins, or not at all. A row that commits later goes to the next run.
  *
- * A run looks at the rows from the watermark on, page by page in the order of their transactions. The watermark is the
+ * A run reads the rows from the watermark on, page by page in the order of their transactions. The watermark is the
  * oldest transaction that was still open when the run began: every row of an older one is sealed once the run is done.
- * The last seal of each page has it too, so that a run after a restart starts there, and not at the first row.
+ * The last seal of each page stores it too, so that a run after a restart starts there and not at the first row.
  */
 export async function sealPending(
   db: Knex,
@@ -79,12 +79,9 @@ export async function sealPending(
   }
 }
 
-/** Where a page begins; behind the first page of a run also what that one found. `null`: the database knows. */
+/** Where a page begins; after the first page of a run also what that one found. `null`: the database knows. */
 type PageStart = { readonly from: bigint; readonly run?: SealRunStart } | null
-/**
- * The oldest transaction that was open when the run began, and whether it looks at all rows whatever their
- * transaction.
- */
+/** The oldest transaction that was open when the run began, and whether it reads all rows of any transaction. */
 interface SealRunStart {
   readonly oldestOpen: bigint
   readonly all: boolean
@@ -112,8 +109,7 @@ async function sealPage(
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
   const { oldestOpen, upcoming } = await readSnapshot(trx)
   const from = place?.from ?? (await readWatermark(trx))
-  // A watermark that is still to come is of another cluster, from which the tables were copied with its transaction
-  // ids.
+  // A watermark in the future comes from another cluster: the tables were copied with its transaction ids.
   const run = place?.run ?? { oldestOpen, all: from === 0n || from > upcoming }
   const rows = await readFullTransactions(
     trx,
@@ -158,7 +154,7 @@ async function readSnapshot(trx: Knex.Transaction): Promise<{ oldestOpen: bigint
   return { oldestOpen: BigInt(row?.xmin ?? 0), upcoming: BigInt(row?.xmax ?? 0) }
 }
 
-/** The watermark of the last page that sealed something; 0 when no release that keeps one has sealed lately. */
+/** The watermark of the last page that sealed something; 0 when the last release that sealed did not store one. */
 async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
   const {
     rows: [row]
@@ -168,7 +164,7 @@ async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
   return BigInt(row?.watermark ?? 0)
 }
 
-/** Full transactions, so that the next page begins behind the last of them. */
+/** Full transactions, so that the next page begins after the last of them. */
 async function readFullTransactions(trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
   const bindings = { from: `${from}`, ...(before !== null && { before: `${before}` }) }
   const { rows } = await trx.raw<Rows<EventRow>>(
@@ -194,11 +190,11 @@ async function withoutSealed(trx: Knex.Transaction, rows: readonly EventRow[]): 
 
 /** Settings of each page's transaction, with `:ms` for the time limit. */
 const SEAL_SETTINGS = Object.entries({
-  // The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more.
+  // The server ends a sealer that stalls while it has the lock, also when its client is unreachable.
   statement_timeout: ':ms',
   idle_in_transaction_session_timeout: ':ms',
-  // A page is read in the order of an index, and looked up in another. A planner that knows a table badly (after a
-  // restore, or before the first ANALYZE) may take reading and sorting all of it for cheaper.
+  // A page is read in the order of one index and looked up in another. A planner with bad statistics (after a restore,
+  // or before the first ANALYZE) may think that reading and sorting the whole table is cheaper.
   enable_seqscan: "'off'",
   enable_bitmapscan: "'off'",
   enable_sort: "'off'"
@@ -206,7 +202,7 @@ const SEAL_SETTINGS = Object.entries({
   .map(([name, value]) => `set_config('${name}', ${value}, true)`)
   .join(', ')
 
-/** Makes the settings of the transaction, and takes the lock that one sealer has at a time. */
+/** Sets up the transaction, and takes the lock that one sealer has at a time. */
 async function takeLock(trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
   await trx.raw(`select ${SEAL_SETTINGS}`, { ms: `${timeoutMs}` })
   if (lock === 'wait') {

@@ -4,13 +4,13 @@ import { ADOPT_ACTION, adoptDetail, PRUNE_ACTION, pruneDetail, type PrunedRange 
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal-pending.ts'
 
-/** Which rows may be missing, by marks that hold. */
+/** Which rows may be missing, by valid marks. */
 export interface Prunings {
   /** In ascending order, without overlap. */
   readonly ranges: readonly PrunedRange[]
   /** Rows up to this sequence were removed by releases that did not state which; 0 when none were. */
   readonly unstatedThrough: number
-  /** Sequence at which the first mark that does not hold begins. */
+  /** Sequence at which the first invalid mark begins. */
   readonly firstWrong: number | null
 }
 
@@ -26,8 +26,8 @@ type MarkRow = { readonly mark: MarkColumns; readonly record: AuditRecord }
 type PruningRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
 
 /**
- * The marks of all prunings, each held against the row of the trail that states the same. A mark that does not hold
- * covers nothing. That the stating rows are as they were sealed is for the walk along the chain to find.
+ * The marks of all prunings, each compared with the row of the trail that states the same. An invalid mark covers
+ * nothing. Walking along the chain verifies the stating rows themselves.
  */
 export async function readPrunings(trx: Knex.Transaction): Promise<Prunings> {
   const { rows } = await trx.raw<Rows<PruningRow>>(`
@@ -68,7 +68,7 @@ function markOf(row: PruningRow): MarkRow {
   return { mark, record }
 }
 
-/** The range of a mark whose row in the trail says exactly the same; `null` when it does not hold. */
+/** The range of a mark whose row in the trail says exactly the same; `null` when the mark is invalid. */
 function statedRange({ mark, record }: MarkRow): PrunedRange | null {
   const [first, last] = [Number(mark.first_sequence), Number(mark.through_sequence)]
   const range = { first, last, digest: mark.digest?.toString('hex') ?? '' }
@@ -76,7 +76,7 @@ function statedRange({ mark, record }: MarkRow): PrunedRange | null {
   return holds && markStates(mark, record, PRUNE_ACTION, canonicalJson(pruneDetail(range))) ? range : null
 }
 
-/** Old marks all have one row that states them, and each removed everything from the one before up to its end. */
+/** One row states all old marks, and each of them covers everything from the end of the one before to its own. */
 function isAdopted(marks: readonly MarkRow[]): boolean {
   const said = marks.map(({ mark }) => ({
     throughSequence: Number(mark.through_sequence),

@@ -13,7 +13,7 @@ import { policyMistakes } from './validate-policy.ts'
  */
 export type ColumnMapping = string | { readonly column: string; readonly type: 'text' | 'uuid' | 'integer' }
 
-/** Where the attributes of a policy's resource are in the rows of a query. */
+/** Which columns of a query hold the attributes of a policy's resource. */
 export interface FilterMapping {
   readonly columns: Readonly<Record<string, ColumnMapping>>
 }
@@ -29,9 +29,9 @@ const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
 
 /**
- * Narrows a query to the rows that the policy allows, inside the database, so that paging and counting are right. For
- * every row the answer is the one of `decide`. The filter takes the place of the query's table, so that no condition
- * before or after, no copy and no use as a subquery gets around it.
+ * Restricts a query to the rows that the policy allows, in the database, so that paging and counting are right. It
+ * agrees with `decide` on every row. The filter replaces the table of the query, so that no condition before or after,
+ * no copy and no use as a subquery bypasses it.
  * @param query a knex query on PostgreSQL that reads one named table, joined to others or not; changed in place and
  * returned
  * @param principal who asks; `null` sees nothing

@@ -7,7 +7,7 @@ import { evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ReadAuthorizationOptions } from './options.ts'
 
-/** Refuses a request from what needs no resource: no principal, or a policy that is already decided against it. */
+/** Refuses a request without looking at the resource: no principal, or a policy that already decides against it. */
 export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
   if (request.principal === null) return refuseUnauthenticated(request)
   if (policy === 'authenticated' || evaluate(policy, { principal: request.principal }) !== 'denied') return undefined
@@ -15,8 +15,8 @@ export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | P
 }
 
 /**
- * Decides a policy over a resource that is loaded, and records the refusal.
- * @param resource `null` when there is none to be found
+ * Decides a policy over a loaded resource, and records a refusal.
+ * @param resource `null` when there is none
  * @returns the error to answer with, `undefined` when the policy allows
  */
 export async function refuseOver(
@@ -44,7 +44,7 @@ export async function refuseOver(
   }
 }
 
-/** The refusal of a request for a resource that does not exist: the same error as for one that is hidden. */
+/** The refusal for a resource that does not exist: the same error as for a hidden one. */
 export function refuseNotFound(request: FastifyRequest): FastifyError {
   recordRefusal(request, 'denied', 'resource-not-found', {})
   return new ResourceNotFoundError()

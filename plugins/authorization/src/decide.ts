@@ -1,7 +1,7 @@
 import type { Policy } from '@sallyport/security-context'
 import { evaluate, evaluateRule, ruleHolds, type Facts, type PolicyOutcome, type Rule } from './evaluate.ts'
 
-/** Why a policy allowed or refused: stable identifiers, used in security events and as metric labels. */
+/** Why a policy allows or refuses: stable identifiers for security events and metric labels. */
 export type DecisionReason =
   | 'allowed'
   | 'unauthenticated'
@@ -16,14 +16,14 @@ export type DecisionReason =
   | 'acl-required'
   | 'policy-invalid'
 
-/** How one policy of the tree came out; `parts` explain `allOf` and `anyOf`. */
+/** The outcome of one policy of the tree; `parts` explain `allOf` and `anyOf`. */
 export interface Explanation {
   /** Path of the policy in the tree: `allOf.1.anyOf.0.owner`. */
   readonly rule: string
   readonly policy: Policy
   readonly outcome: PolicyOutcome
   readonly reason: DecisionReason
-  /** What would have to be true: `role ADMIN`; `null` when the policy allowed. */
+  /** What is missing: `role ADMIN`; `null` when the policy allows. */
   readonly missing: string | null
   readonly parts: readonly Explanation[]
 }
@@ -34,15 +34,13 @@ export interface Decision {
   /** `allowed`, or the reason of `nearest`. */
   readonly reason: DecisionReason
   readonly explanation: Explanation
-  /**
-   * The rule that stands between the caller and the access with the fewest other facts missing; `null` when allowed.
-   */
+  /** The failed rule with the fewest other missing facts; `null` when the policy allows. */
   readonly nearest: Explanation | null
 }
 
 /**
- * Decides a policy and explains the decision, for denials too. Pure: what the access control list says is among the
- * facts. A fact that is not given never allows.
+ * Decides a policy and explains the decision, for denials too. It is pure: the answers of the access control list are
+ * among the facts. A missing fact never allows.
  * @param policy the policy as data
  * @param facts the principal, and the resource and ACL answers that the policy needs
  */
@@ -109,8 +107,8 @@ function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 
 }
 
 /**
- * Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, of equal ones the
- * first that looks at the resource.
+ * Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, and among equals the
+ * first one about the resource.
  */
 function nearestOf(policy: Policy, parts: readonly Explanation[]): Explanation | null {
   const open = parts.filter(part => part.outcome !== 'allowed')

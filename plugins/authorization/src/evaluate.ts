@@ -1,17 +1,17 @@
 import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { comparableText } from './comparable-text.ts'
 
-/** `undecided`: the facts that were given do not suffice, neither to allow nor to deny. */
+/** `undecided`: the given facts neither allow nor deny. */
 export type PolicyOutcome = 'allowed' | 'denied' | 'undecided'
 
-/** What the access control list is asked about one resource. */
+/** A question to the access control list about one resource. */
 export interface AccessQuestion {
   readonly resourceType: string
   readonly resourceId: string
   readonly permission: string
 }
 
-/** What a decision is made from. A fact left out is not known, and a policy that needs it does not allow. */
+/** What a decision is based on. A fact that is left out is unknown, and a policy that needs it does not allow. */
 export interface Facts {
   readonly principal: Principal | null
   readonly resource?: Resource | null | undefined
@@ -23,8 +23,9 @@ export interface Facts {
 export type Rule = Exclude<Policy, { readonly kind: 'allOf' | 'anyOf' }>
 
 /**
- * Decides with the facts at hand, in three values: what is `undecided` before the body is parsed is asked again when
- * the resource is loaded. Nothing is allowed to a caller that is not authenticated, nor by an empty or unknown policy.
+ * Decides with the given facts, with three outcomes: what is `undecided` before the body is parsed is decided again
+ * when the resource is loaded. A caller without a principal is never allowed, and an empty or unknown policy never
+ * allows.
  */
 export function evaluate(policy: Policy, facts: Facts): PolicyOutcome {
   if (facts.principal === null) return 'denied'
@@ -67,18 +68,13 @@ function isClientItself({ clientId, subject, actor, sessionId }: Principal, want
   return clientId === wanted && subject === wanted && actor === null && sessionId === null
 }
 
-/**
- * The principal's subject as rows hold it; `undefined`, which equals no attribute, when it has none that a row could
- * hold.
- */
+/** The principal's subject as a row stores it; `undefined`, which equals no attribute, when no row can store it. */
 export function ownerText(principal: Principal): string | undefined {
   const text = typeof principal.subject === 'string' ? comparableText(principal.subject) : null
   return text === null || text === '' ? undefined : text
 }
 
-/**
- * The question that an ACL rule asks about this resource, `null` when the resource has no id that an entry could name.
- */
+/** The question of an ACL rule about this resource; `null` when the resource has no id that an entry can name. */
 export function accessQuestion(rule: Extract<Policy, { kind: 'acl' }>, resource: Resource): AccessQuestion | null {
   const resourceId = comparableText(resource[rule.attribute])
   return resourceId === null ? null : { resourceType: rule.resourceType, resourceId, permission: rule.permission }
@@ -119,7 +115,7 @@ function overResource(facts: Facts, decide: (resource: Resource) => PolicyOutcom
   return facts.resource == null ? 'undecided' : decide(facts.resource)
 }
 
-/** Exact membership of an array: a user's own slot may hold a string, whose `includes` would find substrings. */
+/** Exact membership in an array: an app's own slot may hold a string, whose `includes` finds substrings. */
 export function ruleHolds(list: unknown, wanted: string): boolean {
   return Array.isArray(list) && list.includes(wanted)
 }

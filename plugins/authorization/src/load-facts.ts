@@ -5,8 +5,8 @@ import { accessQuestion, evaluate, type AccessQuestion, type Facts } from './eva
 import type { ReadAuthorizationOptions } from './options.ts'
 
 /**
- * The facts for one decision over a resource. The access control list is asked only when the other facts leave the
- * decision open, and then once.
+ * The facts for one decision over a resource. The access control list is queried once, and only when the other facts do
+ * not decide.
  * @throws {AclUnavailableError} `SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE` when it does not answer in time
  */
 export async function loadFacts(
@@ -30,7 +30,7 @@ function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
   return question === null ? [] : [question]
 }
 
-/** An outage often shows as silence, not as an error: a pool that waits for a connection waits a minute by default. */
+/** An outage is often silence and not an error: by default a pool waits a minute for a connection. */
 async function answeredInTime<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(

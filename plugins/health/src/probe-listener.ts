@@ -4,17 +4,17 @@ import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
 import { createCheckRunner } from './run-checks.ts'
 
-/** Where the process stands; the main instance's hooks move it on. */
+/** The state of the process; hooks of the main instance advance it. */
 export interface ProcessState {
   /** The main listener listens. */
   started: boolean
-  /** Shutting down: what is under way is finished, nothing new should come. */
+  /** Shutting down: requests under way are finished, new ones should go elsewhere. */
   draining: boolean
 }
 
 /**
- * The operations server: an instance of its own, so that neither the main listener's authentication nor its load
- * shedding nor its closing reaches the probes. Answers say `ok` or `unavailable`, and nothing more to anybody.
+ * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do
+ * not affect the probes. Answers say `ok` or `unavailable` and nothing else.
  */
 export function createOperations(
   options: ReadHealthOptions,
@@ -31,7 +31,7 @@ export function createOperations(
     const names = [...failures.keys()].join(', ')
     if (names !== failing) logChange(log, failures, names)
     failing = names
-    // Closing may have begun while the checks ran.
+    // Closing may begin while the checks run.
     return failures.size === 0 && !state.draining
   }
 
@@ -51,14 +51,14 @@ export function createOperations(
 }
 
 function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
-  // Probes would fill the log: only what goes wrong on this listener is a line.
+  // Probes would fill the log: only errors of this listener are logged.
   const common = {
     loggerInstance: log.child({}, { level: 'warn' }),
     bodyLimit: 1024,
     requestTimeout: 10_000,
     forceCloseConnections: true as const
   }
-  // A server with https has another type than one without; callers use what both have.
+  // A server with https has a different type; callers use what both have.
   return listener?.https === undefined
     ? Fastify(common)
     : (Fastify({ ...common, https: listener.https }) as unknown as FastifyInstance)

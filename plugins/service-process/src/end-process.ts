@@ -7,19 +7,19 @@ import { flushStandardLog } from './log-destination.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
 const FLUSH_MS = 1000
-/** What the last step may take beyond its limits before the process is killed. */
+/** How long the last step may exceed its limits before the process is killed. */
 const EXIT_MARGIN_MS = 2000
 
 /** Why a process ends: only a signal leaves time for a load balancer. */
 type ProcessEndReason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
 
 /**
- * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case.
- * The exit code is 0 when everything closed and no request was cut, else 1. A second signal ends the drain delay, a
- * third the process.
+ * Ends the process in phases and in bounded time, on a signal, an uncaught error or the end of its parent. The exit
+ * code is 0 when everything closed and no request was cut, otherwise 1. A second signal ends the drain delay, a third
+ * the process.
  * @param orphaned resolves when the parent is gone
- * @param release closes what the app worked with, when the app is closed
- * @returns to be called when the app listens: it may then have more servers than one
+ * @param release closes the collaborators, after the app is closed
+ * @returns to be called when the app listens, because it may then have several servers
  */
 export function endProcessWhenTold(
   app: FastifyInstance,

@@ -1,12 +1,12 @@
 import { isSecretParameter } from './secret-names.ts'
 
-/** What stands in the place of a secret. */
+/** The replacement of a secret. */
 export const HIDDEN = '[redacted]'
 
-/** Longest run without a space that is logged whole, and what is left of a longer one. */
+/** Longest run without a space that is logged whole, and how much of a longer one is kept. */
 const LONGEST_WORD = 2048
 const SHORTENED = 512
-/** Longest name of a parameter that is looked at; each of its characters may be percent-encoded. */
+/** Longest parameter name that is checked; each of its characters may be percent-encoded. */
 const LONGEST_NAME = 192
 const SHORTEST_LOGGED_CREDENTIAL = 6
 
@@ -20,8 +20,8 @@ const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
 
 /**
  * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs.
- * Shortens runs without a space. Each rule is one pass that never returns to what it has read: the text may be a
- * stranger's.
+ * Shortens runs without a space. Each rule is one pass that never goes back, because a stranger may have written the
+ * text.
  */
 export function redactText(text: string): string {
   const redacted = hideSecrets(text)
@@ -42,7 +42,7 @@ function hideSecrets(text: string): string {
   return redacted
 }
 
-/** Whether {@link redactText} could change the text: a cheap look for what its rules begin with. */
+/** Whether {@link redactText} can change the text: a cheap search for what its rules begin with. */
 export function mayNeedRedaction(text: string): boolean {
   return (
     text.includes('=') ||
@@ -54,8 +54,8 @@ export function mayNeedRedaction(text: string): boolean {
 }
 
 /**
- * The beginning of a long text, and how many characters are missing. Secrets go first: a cut could take their mark
- * away.
+ * The beginning of a long text, and how many characters are missing. Secrets are hidden before that, because a cut
+ * could remove their mark.
  */
 export function boundText(text: string): string {
   return text.length > SHORTENED ? shorten(hideSecrets(text)) : text
@@ -100,7 +100,7 @@ function hideAuthorization(found: string, scheme: string, spaces: string, value:
   return value.length >= SHORTEST_LOGGED_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
 }
 
-/** The rest of a run from the first JWT on; what belongs to one is never looked at again. */
+/** The rest of a run from the first JWT on; no part of a JWT is read twice. */
 function hideJwt(run: string): string {
   JWT_START.lastIndex = 0
   for (let found = JWT_START.exec(run); found !== null; found = JWT_START.exec(run)) {

@@ -4,7 +4,7 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
 
-/** Where a process listens when nothing else is said. */
+/** Where a process listens by default. */
 export interface ProcessPorts {
   readonly port: number
   readonly operationsPort: number
@@ -17,8 +17,8 @@ const wordList = (pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [] })
 
 /**
- * The settings that every process has, to be spread into its own schema. Serialisable values only; what is made of them
- * is handed to the app as collaborators.
+ * The settings that every process has, to be spread into its own schema. Serialisable values only; collaborators are
+ * made from them.
  */
 export function processSettings(ports: ProcessPorts) {
   return {
@@ -34,7 +34,7 @@ export function processSettings(ports: ProcessPorts) {
     tlsCaPath: Type.Optional(Type.String({ minLength: 1 })),
     databaseUrl: Type.String({ secret: true, pattern: '^postgres(ql)?://' }),
     databaseConnections: Type.Integer({ minimum: 2, maximum: 100, default: 8 }),
-    /** Nothing waits for the database longer than this: a connection, a statement, an answer. */
+    /** Longest wait for the database: for a connection, a statement, an answer. */
     databaseTimeoutMs: millisecondsSetting(100, 60_000, 5000),
     /** `name=ip`: peers that no name server knows. */
     peerAddresses: wordList('^[a-z0-9.-]+=[0-9a-f.:]+$'),
@@ -42,7 +42,7 @@ export function processSettings(ports: ProcessPorts) {
     trustedProxies: wordList(),
     /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
     drainDelayMs: millisecondsSetting(0, 300_000, 5000),
-    /** By how much the issuer's clock may differ from ours. */
+    /** By how much the clock of the issuer may differ from ours. */
     clockToleranceSeconds: Type.Integer({ minimum: 0, maximum: 60, default: 5 }),
     /** Requests are shed above this mean delay of the event loop in the last second. */
     maxEventLoopDelayMs: millisecondsSetting(1, 60_000, 500),
@@ -57,7 +57,7 @@ export type ProcessProperties = ReturnType<typeof processSettings>
 /** The settings of every process as values. */
 export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
 
-/** What the schema cannot say of the settings of a process: one sentence a mistake, without secrets. */
+/** Checks of the settings of a process that a schema cannot express: one sentence per mistake, without secrets. */
 export function processSettingsMistakes(settings: ProcessSettings): string[] {
   const database = databaseUrlMistake(settings.databaseUrl)
   const unclear = settings.trustedProxies.filter(entry => !isAddressOrBlock(entry))
@@ -81,7 +81,7 @@ function tlsMistakes(settings: ProcessSettings): string[] {
   )
 }
 
-/** An address, or a block of addresses. A number of hops, which any client can fake, is neither. */
+/** An address, or a block of addresses. A number of hops is neither, because any client can fake it. */
 function isAddressOrBlock(text: string): boolean {
   const [address = '', prefix, ...more] = text.split('/')
   const family = isIP(address)

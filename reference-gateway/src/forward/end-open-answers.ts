@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { OpenAnswers } from './open-answers.ts'
 
-/** How sessions end at this gateway, by the reason of the event. */
+/** How sessions end at this gateway, by reason of the event. */
 const SESSION_ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null | undefined>> = {
   logout: request => request.principal?.sessionId ?? undefined,
   'session-ended': request => pathParameter(request, 'sessionId'),
@@ -12,9 +12,9 @@ const SESSION_ENDS: Readonly<Record<string, (request: FastifyRequest) => string 
 }
 
 /**
- * Ends the answers of a session that has just been ended here, without waiting for the revocation to come round.
- * Sessions that were ended elsewhere are noticed by the look at all open answers, which ends with the app. Streams end
- * when the app begins to close: nothing else would end them, and the end of the process would wait for them.
+ * Ends the answers of a session that has just ended here, without waiting for the status list. The regular check of all
+ * answers, which stops with the app, notices sessions that end elsewhere. Streams end when the app begins to close:
+ * nothing else would end them, and the end of the process would wait for them.
  */
 async function endOfSessions(
   fastify: FastifyInstance,

@@ -21,13 +21,13 @@ const LINGER_MS = 5_000
  * credentials stay here. Needs authentication and token exchange before it.
  */
 export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOptions): Promise<void> {
-  // Bodies pass as they came: parsed and written anew they could mean something else to the service.
+  // Bodies pass unchanged: parsed and serialised again they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
   fastify.addHook('onSend', function letTheBodyArrive(request, reply, payload, done) {
     const limits = { maxBytes: options.maxBodyBytes, maxMs: LINGER_MS }
     done(null, lingeringPayload(request, reply, payload, limits) ?? payload)
   })
-  // An answer that failed before any of it left: nameless until here, since it was already handed to Fastify.
+  // An answer that fails before any of it has left gets its name here, because Fastify already had it.
   fastify.setErrorHandler(function nameFailure(error, request, reply) {
     throw answerableFailure(request, reply, error)
   })
@@ -57,7 +57,7 @@ async function forwardRoute(
     undici: asProxyClient(options.dispatcher),
     httpMethods: [...SERVED_METHODS],
     proxyPayloads: false,
-    // The service writes the effect to its own trail; refusals at the edge are written here.
+    // The service records the effect in its own trail; refusals at the edge are recorded here.
     config: { access: 'authenticated', audit: 'none' },
     handler: async (request, reply, destination, proxied) =>
       await forward(request, reply, destination, proxied.rewriteHeaders)
@@ -65,8 +65,8 @@ async function forwardRoute(
 }
 
 /**
- * Nothing goes this way, but a client that reply-from makes itself would verify no certificate. It declares the types
- * of another major of undici; what it calls is `request(options, callback)`, the same in both.
+ * Nothing is sent this way, but a client that reply-from makes itself would verify no certificate. It declares the
+ * types of another major version of undici; it calls `request(options, callback)`, which is the same in both.
  */
 function asProxyClient(dispatcher: Dispatcher): NonNullable<FastifyHttpProxyOptions['undici']> {
   return dispatcher as unknown as NonNullable<FastifyHttpProxyOptions['undici']>
@@ -80,8 +80,8 @@ type Forward = (
 ) => Promise<FastifyReply>
 
 /**
- * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with
- * its client nor within a limit.
+ * Makes the handler of one route. It sends the request itself, because reply-from takes no signal: its requests end
+ * neither with the client nor by a limit.
  */
 function forwarder(route: ForwardRoute, options: ForwardOptions): Forward {
   const { host } = new URL(route.origin)

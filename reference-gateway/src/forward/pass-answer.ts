@@ -10,12 +10,15 @@ import { ofService } from './service-failure.ts'
 import { forwardFailure, tryAgain } from './upstream-failure.ts'
 import type { ForwardRoute } from './upstreams.ts'
 
-/** http-proxy's own: relative redirects get the gateway's prefix, and header values lose what HTTP does not allow. */
+/**
+ * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
+ * allow.
+ */
 export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
 type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** What a service's answer needs on its way back. */
+/** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
@@ -26,8 +29,8 @@ export interface IncomingAnswer {
 }
 
 /**
- * Passes a service's answer on. A 401 of the service is not the client's to answer: its credentials are fine here. The
- * session most likely ended or changed a moment ago, which the next request will notice; so this one is to be tried
+ * Passes a service's answer on. A 401 of the service is not the fault of the client, whose credentials are good here.
+ * Most likely the session ended or changed a moment ago, and the next request will notice; so the client should try
  * again.
  * @throws {ForwardedTokenRefusedError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
  */
@@ -66,14 +69,14 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   reply.raw.once('pipe', () => {
     reply.raw.flushHeaders()
   })
-  // An announced length must be kept, and such an answer has an end.
+  // An announced length is a promise, and such an answer has an end.
   const { payload, finish } =
     passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
   endWithAccess(incoming, body, finish)
   return reply.send(payload)
 }
 
-/** A body to pass on, and what ends it in good order before the service does. */
+/** A body to pass on, and a way to end it properly before the service does. */
 function finishable(body: Readable): { readonly payload: Readable; readonly finish: () => void } {
   const payload = new PassThrough()
   body.once('error', error => {
@@ -92,7 +95,7 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
   }
 }
 
-/** Ends the answer with the access under which it was asked for, and lets an error of it be named. */
+/** Ends the answer when the access of its request ends, and names its errors. */
 function endWithAccess(
   { request, reply, route, openAnswers }: IncomingAnswer,
   body: Readable,
@@ -102,7 +105,7 @@ function endWithAccess(
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
-    // Too late to be answered, and so to be named there.
+    // Too late for an answer, so the error handler does not see it.
     const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
     if (event !== null) recordSecurityEvent(request, event)
   })
@@ -120,7 +123,7 @@ function endWithAccess(
   body.once('close', remove)
 }
 
-/** The request's own row was owed before the first byte; this one says what became of it. */
+/** The row of the request was written before the first byte; this one says how the answer ended. */
 function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
   const { principal, server, id: requestId, traceId, method, routeOptions } = request
   server.auditSink
@@ -145,7 +148,7 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAc
     })
 }
 
-/** An absolute redirect to the service itself would tell its inner address, and could not be followed. */
+/** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
 function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
   const { location } = headers
   return typeof location === 'string' && location.startsWith(`${origin}/`)

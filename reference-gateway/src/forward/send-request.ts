@@ -6,10 +6,10 @@ import type { ForwardOptions } from './options.ts'
 import { ofService } from './service-failure.ts'
 import type { ForwardRoute } from './upstreams.ts'
 
-/** What a request becomes on its way out. */
+/** A request on its way to a service. */
 export interface OutgoingRequest {
   readonly request: FastifyRequest
-  /** Path at the service, in canonical form; the query is taken from the request. */
+  /** Path at the service, in canonical form; the query is that of the request. */
   readonly path: string
   /** The exchanged token. */
   readonly token: string
@@ -25,9 +25,9 @@ export interface OutgoingRequest {
 type ClientHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /**
- * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is
- * written.
- * @throws what `answerableFailure` names
+ * Sends a request to its service, once. Of undici's limits only that of pauses is used, because its clocks start when a
+ * request is written.
+ * @throws what `failed` of service-failure names
  */
 export async function sendRequest({
   request,
@@ -65,7 +65,7 @@ export async function sendRequest({
   }
 }
 
-/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
+/** Fastify reads no body of GET and HEAD, so the next hop must not expect one. */
 function clientHeaders({ method, headers }: FastifyRequest): ClientHeaders {
   if (method !== 'GET' && method !== 'HEAD') return headers
   return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }

@@ -6,9 +6,9 @@ export interface ForwardRoute {
   readonly audience: string
   /** Scheme, host and port. */
   readonly origin: string
-  /** The largest body that the service takes, in bytes; the gateway's own limit holds beside it. */
+  /** The largest body that the service accepts, in bytes; the limit of the gateway applies too. */
   readonly maxBodyBytes?: number
-  /** Answers go on as long as something comes: no limit for the whole, only for each pause. */
+  /** Answers go on while data arrives: there is no limit for the whole, only for each pause. */
   readonly stream?: boolean
 }
 
@@ -20,10 +20,10 @@ export interface ServiceOrigins {
   readonly authServerOrigin: string
 }
 
-/** What every service of the reference deployment takes. */
+/** What every service of the reference deployment accepts. */
 const SERVICE_BODY_BYTES = 64 * 1024
 
-/** Which service answers which path: the whole routing table. Each audit trail is reached under `/audit/<process>`. */
+/** Which service answers which path: the whole routing table. Each audit trail is at `/audit/<process>`. */
 export function forwardingTable(origins: ServiceOrigins): ForwardRoute[] {
   const services = [
     { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },

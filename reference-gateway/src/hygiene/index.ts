@@ -18,12 +18,12 @@ import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 export const SERVED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 const MAX_URL_BYTES = 8 * 1024
 
-/** 1.0 is what older proxies speak to the servers behind them. */
+/** Older proxies speak 1.0 to the servers behind them. */
 const SERVED_VERSIONS: readonly string[] = ['1.0', '1.1']
 
 /** Options of the request hygiene. */
 export interface RequestHygieneOptions {
-  /** Names under which the edge is reached, see {@link canonicalHosts}. */
+  /** Names under which clients reach the edge, see {@link canonicalHosts}. */
   readonly allowedHosts: readonly string[]
   /** Address that the edge listens on. */
   readonly listenerHost: string
@@ -42,14 +42,14 @@ interface HygieneRefusal {
 }
 
 /**
- * Refuses what has more than one reading before anything else looks at the request: no stage after this one needs to
+ * Refuses what has more than one reading before anything else sees the request, so that no later stage has to
  * normalise. Runs for unknown routes too.
  */
 async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
   const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
   fastify.decorateRequest('publicHost', '')
   fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
-    // Whatever says nothing else is somebody's own: a service's or a route's header replaces this one.
+    // By default an answer is for one caller; a header of a service or a route replaces this one.
     void reply.header('cache-control', 'no-store')
     const refusal = refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
@@ -63,7 +63,7 @@ function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   if (!SERVED_VERSIONS.includes(httpVersion)) {
     return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }
   }
-  // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
+  // Node emits the request before its parser fails on the body. @see RFC 9112 §6.1
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
     return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
   }
@@ -91,7 +91,7 @@ function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): H
   return null
 }
 
-/** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
+/** Parsers disagree on where such a request ends: nothing after it on this connection can be believed. */
 function closingConnection<Refused extends FastifyError>(
   error: Refused
 ): Refused & { headers: Record<string, string> } {

@@ -6,7 +6,7 @@ import type { DeliveryServiceSettings } from './settings.ts'
 export const PROCESS_NAME = 'delivery-service'
 
 /**
- * Builds delivery-service: the path that all services share, and its routes. It calls nobody.
+ * Builds delivery-service: the common path of services, and its routes. It calls no other service.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { insertDelivery } from './deliveries/delivery-store.ts'
 
 /**
- * Puts the demo's deliveries there; what is there already stays as it is.
+ * Adds the deliveries of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
 export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {

@@ -15,11 +15,11 @@ import type { OrderServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
 export const PROCESS_NAME = 'order-service'
-/** What recovery may do at restaurant-service, and nobody else. */
+/** The scope of recovery at restaurant-service, which nobody else has. */
 const TICKET_RECOVERY_SCOPE = 'tickets:recover'
 
 /**
- * Builds order-service: the path that all services share, its routes, and the recovery of orders that were left behind.
+ * Builds order-service: the common path of services, its routes, and the recovery of unfinished orders.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */

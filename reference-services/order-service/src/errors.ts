@@ -1,6 +1,6 @@
 import createError from '@fastify/error'
 
-/** The order is in a state that it cannot be cancelled in: the restaurant has accepted it, or it was rejected. */
+/** The order cannot be cancelled: the restaurant has accepted it, or it was rejected. */
 export const OrderNotCancellableError = createError(
   'SALLYPORT_ORDER_NOT_CANCELLABLE',
   'The order can no longer be cancelled',
@@ -21,16 +21,14 @@ export const OrderItemUnknownError = createError(
   422
 )
 
-/** The restaurant took no ticket for the order, which is stored as REJECTED. */
+/** The restaurant refused the order, which is stored as REJECTED. */
 export const OrderRejectedError = createError(
   'SALLYPORT_ORDER_REJECTED',
   'The restaurant does not take this order',
   409
 )
 
-/**
- * restaurant-service answered what it should not: the order, if there is one, is REJECTED or still APPROVAL_PENDING.
- */
+/** restaurant-service gave an unexpected answer: the order, if there is one, is REJECTED or still APPROVAL_PENDING. */
 export const RestaurantFailedError = createError(
   'SALLYPORT_ORDER_RESTAURANT_FAILED',
   'The restaurant cannot be reached',

@@ -54,7 +54,7 @@ async function dropOrders(db: Knex): Promise<void> {
   for (const table of ['order_lines', 'orders']) await db.raw('drop table ??', [table])
 }
 
-/** What was begun and not finished; orders that wait from before are taken up by recovery. */
+/** What was begun and not finished; recovery takes up orders that have waited since before. */
 async function addBegun(db: Knex): Promise<void> {
   await db.raw("alter table orders add column begun text check (begun in ('place', 'cancel'))")
   await addUnfinishedWork(db, 'orders')

@@ -1,16 +1,16 @@
 import { allOf, anyOf, owner, role, scope } from '@sallyport/authorization'
 
-/** Their own for customers, all for administrators. */
+/** Customers see their own orders, administrators all. */
 const ownOrAdmin = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('customerId')))
 
-/** Places orders. */
+/** Who places orders. */
 export const mayPlaceOrders = allOf(scope('orders:write'), role('CUSTOMER'))
 
-/** Sees one order; the same policy filters the list. */
+/** Who sees one order; the same policy filters the list. */
 export const mayReadOrder = allOf(scope('orders:read'), ownOrAdmin)
 
-/** May ask for the list at all; what is in it, {@link mayReadOrder} says. */
+/** Who may read the list at all; {@link readOrder} decides what is in it. */
 export const mayListOrders = allOf(scope('orders:read'), role('CUSTOMER', 'ADMIN'))
 
-/** Cancels one order. */
+/** Who cancels one order. */
 export const mayCancelOrder = allOf(scope('orders:write'), ownOrAdmin)

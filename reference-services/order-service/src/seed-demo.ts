@@ -4,7 +4,7 @@ import { totalOfLines } from './orders/order.ts'
 import { findOrder, insertOrder } from './orders/order-store.ts'
 
 /**
- * Puts the demo's orders there; what is there already stays as it is.
+ * Adds the orders of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
 export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {

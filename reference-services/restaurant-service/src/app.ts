@@ -15,12 +15,12 @@ import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
 export const PROCESS_NAME = 'restaurant-service'
-/** What recovery may do at delivery-service, and nobody else. */
+/** The scope of recovery at delivery-service, which nobody else has. */
 const DELIVERY_RECOVERY_SCOPE = 'deliveries:recover'
 
 /**
- * Builds restaurant-service: the path that all services share, its routes, and the recovery of accepted tickets that
- * were left without a delivery.
+ * Builds restaurant-service: the common path of services, its routes, and the recovery of accepted tickets without a
+ * delivery.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */

@@ -19,7 +19,7 @@ export const MenuItemSchema = Type.Object(
   { additionalProperties: false }
 )
 
-/** The menu of a restaurant, in the restaurant's order. */
+/** The menu of a restaurant, in its own order. */
 export const MenuSchema = Type.Object(
   { restaurantId: Id, items: Type.Array(MenuItemSchema) },
   { additionalProperties: false }
@@ -42,7 +42,9 @@ export const NewMenuSchema = Type.Object(
 /** `OPEN` until the restaurant accepts or order-service withdraws it. */
 export const TicketStateSchema = Type.Union([Type.Literal('OPEN'), Type.Literal('ACCEPTED'), Type.Literal('CANCELLED')])
 
-/** What order-service sends to open a ticket: whose order it is for, and the order's id, which makes it idempotent. */
+/**
+ * What order-service sends to open a ticket: the customer, and the id of the order, which makes the request idempotent.
+ */
 export const NewTicketSchema = Type.Object(
   {
     orderId: Id,

@@ -5,7 +5,7 @@ import { findRestaurant, storeMenu } from './restaurants/restaurant-store.ts'
 import { insertTicket } from './tickets/ticket-store.ts'
 
 /**
- * Puts the demo's restaurants, menus, managers and tickets there; what is there already stays as it is.
+ * Adds restaurants, menus, managers and tickets of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
 export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {

@@ -27,7 +27,7 @@ export function createServiceInstance(
   settings: ServiceSettings,
   { tls, tracing }: ServiceCollaborators
 ): ServiceInstance {
-  // Forwarding headers are believed of callers that the token names, which the server knows nothing of yet.
+  // Forwarding headers are believed only from callers that the token names, and the server has seen no token yet.
   const believing = { ...settings, trustedProxies: [] }
   const options = instanceOptions({ name, settings: believing, tls, tracing, requestIds: 'caller' })
   const app: FastifyInstance = Fastify({ ...options, bodyLimit: SERVICE_BODY_LIMIT_BYTES })

@@ -1,6 +1,6 @@
 import { CursorInvalidError } from './errors.ts'
 
-/** Where a page ended: what the list is ordered by. */
+/** The end of a page, in the columns that the list is ordered by. */
 export interface CursorPosition {
   /** RFC 3339 in UTC, with microseconds. */
   readonly createdAt: string
@@ -10,13 +10,13 @@ export interface CursorPosition {
 const CURSOR_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/
 const CURSOR_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** A position as text for a URL: opaque to clients, and its own proof of nothing. */
+/** A position as text for a URL: opaque to clients, and not a proof of anything. */
 export function cursorText({ createdAt, id }: CursorPosition): string {
   return Buffer.from(JSON.stringify([createdAt, id])).toString('base64url')
 }
 
 /**
- * The position that a cursor carries. One position has one text.
+ * The position in a cursor. A position has exactly one text.
  * @throws `SALLYPORT_SERVICE_CURSOR_INVALID`
  */
 export function cursorPosition(cursor: string): CursorPosition {
@@ -38,7 +38,7 @@ function parseCursorJson(cursor: string): unknown {
   }
 }
 
-/** A day that there is, in a year that PostgreSQL knows. */
+/** A day that exists, in a year that PostgreSQL supports. */
 function isInstant(text: string): boolean {
   const date = new Date(CURSOR_INSTANT.test(text) && !text.startsWith('0000') ? text : Number.NaN)
   return !Number.isNaN(date.getTime()) && date.toISOString().slice(0, 19) === text.slice(0, 19)

@@ -1,4 +1,4 @@
-/** What `seedDemo` is told by the deployment. */
+/** What the deployment tells `seedDemo`. */
 export interface ServiceDemoFacts {
   /** By user name; `subject` is the `sub` of the user's tokens. */
   readonly users: Readonly<Record<string, { readonly subject: string }>>
@@ -41,7 +41,7 @@ export const DEMO_RESTAURANTS = [
   ])
 ] as const
 
-/** One order of the demo, with what became of it in the other services; `null` where it never got. */
+/** One order of the demo, with its states in the other services; `null` where it never arrived. */
 export interface DemoOrder {
   readonly orderId: string
   readonly ticketId: string
@@ -77,7 +77,7 @@ const STORIES: readonly Story[] = [
   ['customer2', 1, 'REJECTED', null, null]
 ]
 
-/** The demo's orders: the three services each seed their part of the same stories. */
+/** The orders of the demo: each of the three services seeds its part of them. */
 export const DEMO_ORDERS: readonly DemoOrder[] = STORIES.map(([customer, place, order, ticket, delivery], index) => ({
   orderId: demoId('0003', index + 1),
   ticketId: demoId('0004', index + 1),

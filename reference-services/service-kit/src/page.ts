@@ -19,16 +19,16 @@ interface PositionColumns {
   readonly positionId: string
 }
 
-/** Where a row is in the list, with all digits of its instant: a Date has lost some. */
+/** The position of a row in the list, with all digits of its time, of which a Date loses some. */
 const POSITION_COLUMNS =
   'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "positionCreatedAt", ??::text as "positionId"'
 
 /**
- * Reads one page of a query, newest first. The page begins behind a position, which the cursor itself carries, and not
- * at an offset: rows that arrive meanwhile repeat nothing, and no row is looked up, so that a cursor tells nothing
- * about rows that the caller may not see.
+ * Reads one page of a query, newest first. The page begins after a position, which the cursor itself contains, and not
+ * at an offset: new rows cause no repetition, and no row is looked up, so that a cursor says nothing about rows that
+ * the caller may not see.
  * @param query selects the rows, filtered by what the caller may see, without order and limit
- * @throws `SALLYPORT_SERVICE_CURSOR_INVALID` for an `after` that no page ended with
+ * @throws `SALLYPORT_SERVICE_CURSOR_INVALID` for an `after` that is not the `next` of a page
  */
 export async function readPage<Row extends object>(
   query: Knex.QueryBuilder,

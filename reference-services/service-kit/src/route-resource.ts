@@ -7,7 +7,7 @@ export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
   readonly load: (request: FastifyRequest) => Promise<Resource | null>
   /**
-   * The row, in a handler behind the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`.
+   * The row, in a handler after the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`.
    */
   readonly of: (request: FastifyRequest) => Row
 }
@@ -15,7 +15,7 @@ export interface RouteResource<Row> {
 /**
  * A route resource that is found by a path parameter.
  * @param parameter name of the path parameter that holds the id
- * @param find the row with this id, whoever asks; `null` when there is none
+ * @param find the row with this id, for any caller; `null` when there is none
  */
 export function routeResource<Row extends object>(
   parameter: string,

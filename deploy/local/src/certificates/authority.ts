@@ -32,7 +32,7 @@ export interface IssuedCertificate {
   readonly ca: string
 }
 
-/** What a leaf certificate says. */
+/** The content of a leaf certificate. */
 export interface CertificateRequest {
   /** DNS names and IP addresses of the subject alternative name; the first is also the common name. */
   readonly names: readonly string[]
@@ -75,7 +75,7 @@ export async function makeAuthority(
 }
 
 /**
- * The authority of a certificate and key that {@link makeAuthority} made before. @throws {Error} when they cannot be
+ * The authority of a certificate and key that {@link makeAuthority} has made. @throws {Error} when they cannot be
  * parsed
  */
 export async function restoreAuthority(stored: { certificate: string; privateKey: string }): Promise<Authority> {

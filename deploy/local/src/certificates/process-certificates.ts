@@ -22,7 +22,7 @@ export interface CertificateHolder {
 
 const RENEW_BEFORE_MS = 30 * ONE_DAY_MS
 
-/** The URI by which a certificate's holder is known. @see SPIFFE ID §2 */
+/** The URI that identifies the holder of a certificate. @see SPIFFE ID §2 */
 export const uriOf = (name: string): string => `spiffe://sallyport.local/${name}`
 
 /** The names that a certificate carries. */
@@ -31,8 +31,8 @@ function namesOf(entry: CertificateHolder): { names: string[]; uris: string[] } 
 }
 
 /**
- * Keeps a development authority and a certificate per holder in a folder; makes what is missing, near its end, or of
- * another authority or other names.
+ * Keeps a development authority and a certificate per holder in a folder; renews what is missing, about to expire, or
+ * has another authority or other names.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
 export async function ensureCertificates(
@@ -71,7 +71,7 @@ async function ensureAuthority(caPath: string, keyPath: string, now: number): Pr
   }
   const authority = await makeAuthority()
   writePrivateFile(keyPath, authority.privateKey)
-  // Readable by others: a browser or curl of another user may be told to trust it.
+  // Readable by others, so that a browser or curl of another user can trust it.
   writeFileSync(caPath, authority.certificate)
   return authority
 }

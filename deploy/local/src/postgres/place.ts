@@ -12,7 +12,7 @@ export interface ClusterPlace {
 const SHARED_STATE = '/var/lib/sallyport'
 
 /**
- * Decides where data and binaries live. Ordinarily: data in the wanted folder, binaries where npm put them. When
+ * Decides where data and binaries are. Normally data is in the wanted folder, and binaries are where npm put them. When
  * another user runs the database and a parent of either folder is closed to that user (a 0700 home, a `mktemp -d`
  * clone), both go to a folder below /var/lib that is named after the wanted one, with a copy of the binaries.
  */

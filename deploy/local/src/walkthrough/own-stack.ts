@@ -7,17 +7,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isPortFree } from '../readiness.ts'
 
-/** A stack that somebody started for themselves. */
+/** A stack that was started for one purpose. */
 export interface OwnStack {
   readonly directory: string
   readonly localJson: string
   /** Process id of the launcher. */
   readonly pid: number
-  /** Every line that the launcher has printed. */
+  /** Every line that the launcher prints. */
   readonly output: () => string
   /** Settles with the exit code when the launcher has ended. */
   readonly ended: Promise<number | null>
-  /** Stops everything as Ctrl-C does; removes the folder when it was made here. */
+  /** Stops everything as Ctrl-C does; removes the folder when it was created here. */
   readonly stop: () => Promise<void>
 }
 
@@ -27,7 +27,7 @@ const STARTING_BLOCKS = 20
 
 /**
  * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
- * @throws {Error} with the launcher's output when it does not get ready
+ * @throws {Error} with the output of the launcher when the stack does not become ready
  */
 export async function startOwnStack(
   options: {
@@ -64,7 +64,7 @@ export async function startOwnStack(
   void ended.then(() => {
     over = true
   })
-  // The file alone may be one that a killed launcher left behind.
+  // The file alone is not enough: a killed launcher may have left it.
   while (!output.includes(READY) || !existsSync(localJson)) {
     if (over) throw new Error(`the stack did not start:\n${output}`)
     await delay(50)

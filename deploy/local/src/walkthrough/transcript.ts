@@ -20,15 +20,13 @@ export interface CallAnswer {
   readonly body: unknown
 }
 
-/** A check of the walkthrough did not hold. */
+/** A check of the walkthrough failed. */
 export class WalkthroughError extends Error {}
 
 const SECRET_MEMBERS = /^(accessToken|refreshToken|access_token|refresh_token|password)$/
 const SHOWN_RESPONSE_HEADERS = ['content-type', 'www-authenticate', 'set-cookie', 'location', 'retry-after']
 
-/**
- * Makes requests, checks answers and writes both down as a readable transcript; secrets are shortened in it.
- */
+/** Sends requests, checks answers, and writes both as a readable transcript with shortened secrets. */
 export class Transcript {
   readonly #dispatcher: Dispatcher
   readonly #write: (line: string) => void
@@ -43,12 +41,12 @@ export class Transcript {
     this.#write(`\n== ${text} ${'='.repeat(Math.max(3, 100 - text.length))}`)
   }
 
-  /** What the lines around it show. */
+  /** Explains the lines around it. */
   note(text: string): void {
     this.#write(`   ${text}`)
   }
 
-  /** Sends a request and writes it down with its answer. */
+  /** Sends a request and writes it with its answer. */
   async call(call: Call): Promise<CallAnswer> {
     const method = call.method ?? 'GET'
     const headers = { ...call.headers, ...contentType(call) }
@@ -71,7 +69,7 @@ export class Transcript {
     return answer
   }
 
-  /** Checks what the flow promises, and says so. */
+  /** Checks a promise of the flow, and writes it. */
   check(holds: boolean, what: string): void {
     if (!holds) throw new WalkthroughError(`does not hold: ${what}`)
     this.#write(`   ✓ ${what}`)

@@ -28,7 +28,7 @@ const DELIVERY_COLUMNS = {
 } as const
 const NEWEST_DELIVERIES = { idColumn: DELIVERY_COLUMNS.deliveryId, createdAtColumn: DELIVERY_COLUMNS.createdAt }
 
-/** Stores a delivery; `false` when its ticket or its order has one already. */
+/** Stores a delivery; `false` when its ticket or order already has one. */
 export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promise<boolean> {
   const inserted: unknown[] = await trx('deliveries')
     .insert({
@@ -47,7 +47,7 @@ export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promi
   return inserted.length === 1
 }
 
-/** One delivery, whoever asks; `null` when there is none. */
+/** One delivery, for any caller; `null` when there is none. */
 export async function findDelivery(
   db: Knex,
   by: { readonly deliveryId: string } | { readonly ticketId: string }
@@ -57,7 +57,7 @@ export async function findDelivery(
   return delivery ?? null
 }
 
-/** The deliveries that the policy shows to the principal, newest first; the policy is part of the SQL. */
+/** The deliveries that the policy lets the principal see, newest first; the policy is part of the SQL. */
 export async function findDeliveries(
   db: Knex,
   policy: Policy,

@@ -21,9 +21,8 @@ export interface OpenDeliveryCollaborators {
 }
 
 /**
- * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks
- * again.
- * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one, what `key` throws
+ * Opens the delivery of a ticket, or returns the one that it has: a caller whose answer was lost asks again.
+ * @throws `SALLYPORT_DELIVERY_EXISTS` when the ticket or the order has a different delivery, what `key` throws
  */
 export async function openDelivery(
   { db, audit, key }: OpenDeliveryCollaborators,

@@ -1,9 +1,9 @@
 import type { DeliveryProgress } from './delivery-store.ts'
 
-/** A step of a delivery, named as its route. */
+/** A step of a delivery, with the name of its route. */
 export type DeliveryStep = 'accept' | 'pickup' | 'deliver'
 
-/** A step of this courier: where the delivery must be, and where it is then. */
+/** A step of this courier: the state before and after. */
 export function progressOfStep(
   step: DeliveryStep,
   courierId: string

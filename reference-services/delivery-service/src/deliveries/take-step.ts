@@ -6,8 +6,8 @@ import { progressOfStep, type DeliveryStep } from './steps.ts'
 
 /**
  * Takes a step of a delivery: a compare-and-set in one statement, with its audit row in the same transaction, so that
- * of two couriers who accept at once one succeeds and one is told. A step that this courier has just taken already is
- * answered as it is: a lost answer can be asked for again.
+ * when two couriers accept at once, one succeeds and the other one learns it. Repeating a step that this courier has
+ * taken returns the delivery unchanged: a lost answer can be asked for again.
  * @throws `SALLYPORT_DELIVERY_STATE`
  */
 export async function takeStep(

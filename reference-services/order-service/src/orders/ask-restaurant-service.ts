@@ -15,11 +15,11 @@ const MenuAnswer = Type.Object({
 })
 const TicketBody = Type.Object({ ticketId: Type.String(), state: Type.Optional(Type.String()) })
 
-/** Statuses by which restaurant-service says about an order: I will not take it. */
+/** Statuses with which restaurant-service refuses an order. */
 const REFUSALS: readonly number[] = [404, 409]
 
 /**
- * Asks restaurant-service over the network. An answer is believed only in the shape that was agreed on.
+ * Calls restaurant-service over the network. An answer of another shape than agreed is an error.
  * @throws `SALLYPORT_ORDER_RESTAURANT_FAILED`, `SALLYPORT_ORDER_RESTAURANT_UNAVAILABLE`, and what `caller.request`
  * throws
  */

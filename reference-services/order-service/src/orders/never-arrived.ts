@@ -9,8 +9,8 @@ const BEFORE_THE_CALL: readonly unknown[] = [
 const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
 
 /**
- * Whether a call that failed certainly had no effect at the other end. A timeout or a broken connection is no proof:
- * the answer may be what got lost.
+ * Whether a failed call certainly had no effect at the other end. A timeout or a broken connection proves nothing: only
+ * the answer may be lost.
  */
 export function neverArrived(error: unknown): boolean {
   return (

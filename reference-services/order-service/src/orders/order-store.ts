@@ -17,7 +17,7 @@ const ORDER_COLUMNS = {
 } as const
 const NEWEST_ORDERS = { idColumn: ORDER_COLUMNS.orderId, createdAtColumn: ORDER_COLUMNS.createdAt }
 
-/** The lines travel with their order in one row, so that a page of orders is one query. */
+/** The lines are in the row of their order, so that a page of orders is one query. */
 const ORDER_LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity, 'priceCents', price_cents) order by position)
   from order_lines where order_lines.order_id = orders.order_id
@@ -25,7 +25,7 @@ const ORDER_LINES = `(
 
 /**
  * Stores a new order with its lines.
- * @param begun what recovery finishes, should nobody else; `null` for an order that is as it is to stay
+ * @param begun what recovery has to finish if nobody else does; `null` for an order in its final state
  */
 export async function insertOrder(trx: Knex, order: StoredOrder, begun: RecoverableWork | null): Promise<void> {
   await trx('orders').insert({
@@ -51,7 +51,7 @@ export async function insertOrder(trx: Knex, order: StoredOrder, begun: Recovera
   )
 }
 
-/** One order, whoever asks; `null` when there is none. */
+/** One order, for any caller; `null` when there is none. */
 export async function findOrder(db: Knex, orderId: string): Promise<StoredOrder | null> {
   const order: StoredOrder | undefined = await db('orders')
     .where({ order_id: orderId })
@@ -60,7 +60,7 @@ export async function findOrder(db: Knex, orderId: string): Promise<StoredOrder 
   return order ?? null
 }
 
-/** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
+/** The orders that the policy lets the principal see, newest first; the policy is part of the SQL. */
 export async function findOrders(
   db: Knex,
   policy: Policy,
@@ -72,8 +72,8 @@ export async function findOrders(
 }
 
 /**
- * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. What was begun
- * is finished by it, except that approving an order does not finish a cancellation that has begun meanwhile.
+ * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. This finishes
+ * what was begun, except that approving an order does not finish a cancellation that has begun in the meantime.
  */
 export async function changeState(
   trx: Knex,

@@ -8,12 +8,12 @@ import type { OfferedItem, TicketAnswer } from './restaurants.ts'
 import { auditedOrder, rejectOrder, storeTicketAnswer, type OrderCollaborators } from './settle-order.ts'
 
 /**
- * Places an order: at the menu's prices, stored before the restaurant is asked, so that no ticket is ever open for an
- * order that nobody knows of. Each step commits with its audit row.
+ * Places an order at the prices of the menu. It is stored before the restaurant is asked, so that there is never a
+ * ticket for an unknown order. Each step commits with its audit row.
  *
- * The stored state is what is known. A restaurant that says no, or was never reached, makes the order REJECTED. When
- * an answer got lost, the ticket may be open: the order stays APPROVAL_PENDING until recovery has asked again, or the
- * order is cancelled, which withdraws the ticket.
+ * The stored state is what this service knows. A restaurant that refuses, or cannot be reached, makes the order
+ * REJECTED. When an answer is lost, there may be a ticket: the order stays APPROVAL_PENDING until recovery has asked
+ * again, or until it is cancelled, which withdraws the ticket.
  * @throws `SALLYPORT_ORDER_RESTAURANT_UNKNOWN`, `SALLYPORT_ORDER_ITEM_UNKNOWN`, `SALLYPORT_ORDER_REJECTED`, what
  * `restaurants` throws
  */

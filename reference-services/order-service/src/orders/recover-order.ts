@@ -4,7 +4,7 @@ import type { StoredOrder } from './order.ts'
 import { storeTicketAnswer, withdrawOrder, type OrderCollaborators } from './settle-order.ts'
 import { findUnfinishedOrder, giveUpCancel } from './unfinished-orders.ts'
 
-/** What orders are recovered with. */
+/** Collaborators for recovering orders. */
 export interface RecoverOrderCollaborators extends OrderCollaborators {
   /** An order that is older is undone and not finished, in ms. */
   readonly undoneAfterMs: number
@@ -13,10 +13,10 @@ export interface RecoverOrderCollaborators extends OrderCollaborators {
 }
 
 /**
- * Finishes an order that was begun and left behind. The restaurant is asked for the ticket again: the order's id makes
- * that the same question as before. A cancellation that had begun is carried out. An order so old that nobody waits for
- * it any more is not brought to the kitchen: its ticket is withdrawn.
- * @throws what `restaurants` throws; then the order stays as it is for a later run
+ * Finishes an order that was left unfinished. It asks the restaurant for the ticket again, with the id of the order as
+ * the idempotency key. It carries out a cancellation that has begun. The ticket of an order so old that nobody waits
+ * for it is withdrawn.
+ * @throws what `restaurants` throws; then the order stays unchanged for a later run
  */
 export async function recoverOrder(collaborators: RecoverOrderCollaborators, orderId: string): Promise<Recovered> {
   const unfinished = await findUnfinishedOrder(collaborators.db, orderId)

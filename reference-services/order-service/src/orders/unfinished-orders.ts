@@ -3,10 +3,10 @@ import type { Knex } from 'knex'
 import { CANCELLABLE, type RecoverableWork, type StoredOrder } from './order.ts'
 import { findOrder } from './order-store.ts'
 
-/** The orders that hold unfinished work. */
+/** Orders with unfinished work. */
 export const UNFINISHED_ORDERS = { table: 'orders', idColumn: 'order_id' } as const
 
-/** An order, and what of it was begun and not finished. */
+/** An order, and what was begun and not finished. */
 export interface UnfinishedOrder {
   readonly order: StoredOrder
   readonly begun: 'place' | 'cancel'
@@ -22,7 +22,7 @@ export async function findUnfinishedOrder(db: Knex, orderId: string): Promise<Un
   return order === null || row === undefined || row.begun === null ? null : { order, begun: row.begun }
 }
 
-/** Notes that the cancellation of an order begins; `false` when it can no longer be cancelled. */
+/** Records that the cancellation of an order begins; `false` when it can no longer be cancelled. */
 export async function beginCancel(trx: Knex, orderId: string, { ageMs }: RecoverableWork): Promise<boolean> {
   const changed = await trx('orders')
     .where({ order_id: orderId })
@@ -32,7 +32,8 @@ export async function beginCancel(trx: Knex, orderId: string, { ageMs }: Recover
 }
 
 /**
- * Notes that a cancellation is given up: the restaurant has accepted. An order that waits for its approval still does.
+ * Records that a cancellation is given up because the restaurant has accepted. An order that waits for approval keeps
+ * waiting.
  */
 export async function giveUpCancel(db: Knex, orderId: string): Promise<void> {
   const whilePending = (value: string): Knex.Raw => db.raw(`case state when 'APPROVAL_PENDING' then ${value} end`)

@@ -8,7 +8,7 @@ const DeliveryBody = Type.Object({ deliveryId: Type.String() })
 const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
 
 /**
- * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
+ * Calls delivery-service over the network. An answer of another shape than agreed is an error.
  * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what
  * `caller.request` throws
  */
@@ -23,7 +23,7 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
     })
     // The same question is being answered to somebody else at this moment.
     if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body)))
-      throw new DeliveryUnavailableError()
+      {throw new DeliveryUnavailableError()}
     if (statusCode >= 200 && statusCode < 300 && Value.Check(DeliveryBody, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }

@@ -22,7 +22,7 @@ export interface OpenTicketCollaborators {
 }
 
 /**
- * Opens the ticket of an order, or answers with the one that the order has: a caller whose answer got lost asks again.
+ * Opens the ticket of an order, or returns the one that it has: a caller whose answer was lost asks again.
  * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`,
  * what `key` throws
  */

@@ -6,7 +6,7 @@ import type { TicketState } from '../schemas.ts'
 export interface StoredTicket {
   readonly ticketId: string
   readonly orderId: string
-  /** Whose order it is for; `null` where that is not known, of tickets from before it was kept. */
+  /** Whose order it is for; `null` for tickets from before that was stored. */
   readonly customerId: string | null
   readonly restaurantId: string
   readonly state: TicketState
@@ -32,7 +32,7 @@ const TICKET_LINES = `(
   from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
 ) as lines`
 
-/** Stores a ticket with its lines; `false` when the order has one already. */
+/** Stores a ticket with its lines; `false` when the order already has one. */
 export async function insertTicket(trx: Knex, ticket: StoredTicket): Promise<boolean> {
   const inserted: unknown[] = await trx('tickets')
     .insert({
@@ -61,7 +61,7 @@ export async function insertTicket(trx: Knex, ticket: StoredTicket): Promise<boo
   return true
 }
 
-/** One ticket, whoever asks; `null` when there is none. */
+/** One ticket, for any caller; `null` when there is none. */
 export async function findTicket(
   db: Knex,
   by: { readonly ticketId: string } | { readonly orderId: string }
@@ -81,8 +81,8 @@ export async function findTickets(db: Knex, restaurantId: string, page: PageQuer
 }
 
 /**
- * Accepts an open ticket, whose delivery is unfinished work from now on; `null` when it is no longer open.
- * @param ageMs when recovery may take it up, in ms from now
+ * Accepts an open ticket, whose delivery is then unfinished work; `null` when it is no longer open.
+ * @param ageMs how long until recovery may take it up
  */
 export async function acceptOpenTicket(trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
   return closeTicket(trx, ticketId, { state: 'ACCEPTED', recover_after: recoverAfter(trx, ageMs) })
@@ -102,7 +102,7 @@ async function closeTicket(
   return changed === 1 ? findTicket(trx, { ticketId }) : null
 }
 
-/** Notes the delivery of an accepted ticket, which finishes it; `false` when it is noted already. */
+/** Stores the delivery of an accepted ticket, which finishes it; `false` when it is already stored. */
 export async function noteDelivery(trx: Knex, ticketId: string, deliveryId: string): Promise<boolean> {
   const changed = await trx('tickets')
     .where({ ticket_id: ticketId, state: 'ACCEPTED', delivery_id: null })

@@ -1,6 +1,6 @@
 import { asClient, answerMember, demoPassword, type Flow } from '../flow.ts'
 
-/** Tokens that the caller brings: a user's, a machine's, an opaque one. */
+/** Tokens that the caller sends: of a user, of a machine, and an opaque one. */
 export const tokenClientsFlow: Flow = {
   title: '3. Bearer client, machine client, opaque token',
   run: async (stack, transcript) => {

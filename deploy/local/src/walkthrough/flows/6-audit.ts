@@ -1,6 +1,6 @@
 import { asUser, answerList, type Flow } from '../flow.ts'
 
-/** The trail of what the flows before did and were refused. */
+/** The trail of what the earlier flows did, and of what they were refused. */
 export const auditFlow: Flow = {
   title: '6. Audit: every change and every denial',
   run: async (stack, transcript) => {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Flow } from '../flow.ts'
 
-/** A process that is started with bad settings says all that is wrong with them, and where each came from. */
+/** A process that starts with bad settings lists everything that is wrong, and where each value comes from. */
 export const configurationFlow: Flow = {
   title: '7. Configuration: all mistakes at once, each with its origin',
   run: async (_stack, transcript) => {

@@ -1,6 +1,6 @@
 import type { Flow } from '../flow.ts'
 
-/** Health and metrics on the operations listeners, apart from the traffic. */
+/** Health and metrics on the operations listeners, separate from the traffic. */
 export const operationsFlow: Flow = {
   title: '8. Metrics and health, on listeners of their own',
   run: async (stack, transcript) => {
