@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpus } from 'node:os'
 import { Pool } from 'undici'
+import { machine } from '../../support/machine.ts'
 import type { Benchmark, Candidate, LoadRequest, Operation } from './types.ts'
 
 interface Running {
@@ -198,11 +198,6 @@ function report(
     }
   }
   return { machine: machine(), rounds: benchmark.rounds, candidates, goals }
-}
-
-/** The machine of a measurement, in one line. */
-export function machine(): string {
-  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`
 }
 
 function isInstalled({ needs }: Candidate): boolean {

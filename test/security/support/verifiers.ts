@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import authentication, { createTokenVerifier, type TokenVerifier } from '@sallyport/authentication'
-import { AUDIENCE, clock, fixedKeys, ISSUER, type IssuerKey } from '../plugins/authentication/issuer.ts'
+import { AUDIENCE, clock, fixedKeys, ISSUER, type IssuerKey } from '../../support/issuer.ts'
 
 /** The verifier on its own and as the plugin makes it (signatures through @fastify/jwt), with the same keys. */
 export async function bothVerifiers(

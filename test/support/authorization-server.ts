@@ -11,8 +11,8 @@ import {
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Knex } from 'knex'
-import { connect, testDatabase } from '../../support/database.ts'
-import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
+import { connect, testDatabase } from './database.ts'
+import { PROCESS_SETTINGS } from './process-settings.ts'
 
 /** Path under which the server is mounted: `npm test` runs the tests of the protocol once more with one. */
 export const PREFIX = process.env.SALLYPORT_TEST_PREFIX ?? ''

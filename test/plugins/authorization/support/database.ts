@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { aclMigrations } from '@sallyport/authorization'
-import { testDatabase, type TestDatabase } from '../../support/database.ts'
+import { testDatabase, type TestDatabase } from '../../../support/database.ts'
 
 /** Role that the access control list is granted to in tests. */
 export const APP_ROLE = 'authorization_test_app'

@@ -30,7 +30,7 @@ interface LoadRequest {
   readonly status: number
 }
 
-const SERVICE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
+const SERVICE = fileURLToPath(new URL('drilled-service.ts', import.meta.url))
 const CONFIGURATIONS = fileURLToPath(new URL('../../deploy/proxies', import.meta.url))
 const DRAIN_DELAY_MS = 1500
 const WORKERS = 8

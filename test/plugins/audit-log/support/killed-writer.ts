@@ -1,7 +1,7 @@
 // Child process of kill.test.ts: does effects with audit rows and says when each is acknowledged, until it is killed.
 import Fastify from 'fastify'
 import auditLog from '@sallyport/audit-log'
-import { connect } from '../../support/database.ts'
+import { connect } from '../../../support/database.ts'
 
 const [, , url = '', pauseAt = ''] = process.argv
 const db = connect(url)

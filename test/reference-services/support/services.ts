@@ -3,9 +3,9 @@ import type { Schedule } from '@sallyport/security-context/mechanics'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
-import { connect, testDatabase } from '../support/database.ts'
-import { PROCESS_SETTINGS } from '../support/process-settings.ts'
-import { createTokenAuthority } from '../support/token-authority.ts'
+import { connect, testDatabase } from '../../support/database.ts'
+import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
+import { createTokenAuthority } from '../../support/token-authority.ts'
 
 export const authority = createTokenAuthority()
 

@@ -2,7 +2,7 @@ import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { as, SETTINGS, startService, startUpstream, type TestService } from '../support.ts'
+import { as, SETTINGS, startService, startUpstream, type TestService } from '../../support/services.ts'
 
 export const [anchor] = DEMO_RESTAURANTS
 export const AUDIENCE = 'order-service'

@@ -3,7 +3,7 @@ import * as deliveryService from '@sallyport/delivery-service'
 import * as orderService from '@sallyport/order-service'
 import * as restaurantService from '@sallyport/restaurant-service'
 import type { Test } from 'tap'
-import { SETTINGS, startService, type TestService } from './support.ts'
+import { SETTINGS, startService, type TestService } from './services.ts'
 
 /** What one service of a stack has of its own. */
 export interface StackPart {

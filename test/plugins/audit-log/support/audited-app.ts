@@ -6,7 +6,7 @@ import securityContext from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
-import { clusterUrl, connect, testDatabase, type TestDatabase } from '../../support/database.ts'
+import { clusterUrl, connect, testDatabase, type TestDatabase } from '../../../support/database.ts'
 
 export const ROLES = { appRole: 'test_audit_app', prunerRole: 'test_audit_pruner' }
 export const OWNER = 'test_audit_owner'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { goodClaims, issuerKey, signToken } from '../plugins/authentication/issuer.ts'
-import { bothVerifiers } from './verifiers.ts'
+import { goodClaims, issuerKey, signToken } from '../support/issuer.ts'
+import { bothVerifiers } from './support/verifiers.ts'
 
 t.test('GHSA-rp9m-7r4c-75qg: a token that resembles a remembered one never gets its claims', async t => {
   const key = issuerKey('ES256')

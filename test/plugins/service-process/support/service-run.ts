@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
+const FIXTURE = fileURLToPath(new URL('service.ts', import.meta.url))
 
 /** The fixture service in a process of its own. */
 export interface Run {

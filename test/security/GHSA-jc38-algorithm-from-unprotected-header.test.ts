@@ -1,6 +1,6 @@
 import t from 'tap'
-import { encode, goodClaims, issuerKey, signHmac, signToken } from '../plugins/authentication/issuer.ts'
-import { bothVerifiers, refusesAll } from './verifiers.ts'
+import { encode, goodClaims, issuerKey, signHmac, signToken } from '../support/issuer.ts'
+import { bothVerifiers, refusesAll } from './support/verifiers.ts'
 
 t.test('GHSA-jc38: only the compact form is read, so there is no header that nobody signed', async t => {
   const key = issuerKey('ES256')
