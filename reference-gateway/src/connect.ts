@@ -17,7 +17,7 @@ export async function connect(settings: GatewaySettings, context: ProcessContext
   // An agent of its own: a hanging service must not block logins, refreshes and exchanges.
   const upstreamAgent = context.openPeers()
   if (tls === null || dispatcher === null || upstreamAgent === null) {
-    throw new InvalidSettingsError('without TLS material no service is reached')
+    throw new InvalidSettingsError('services cannot be reached without TLS material')
   }
   const discovery = await context.discover('issuer', async () => {
     const metadata = await discoverMetadata({ issuer, dispatcher })

@@ -50,7 +50,7 @@ export function createSessionDirectory({
       const { body } = await ask(accessToken, 'GET', '/sessions')
       const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
       if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
-        throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
+        throw new UpstreamFailedError({ cause: new Error('The list of sessions has an unexpected shape') })
       }
       return sessions
     },

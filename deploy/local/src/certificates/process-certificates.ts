@@ -43,7 +43,7 @@ export async function ensureCertificates(
   now = Date.now()
 ): Promise<Map<string, CertificateFiles>> {
   if (nodeEnv === 'production') {
-    throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
+    throw new LauncherError('The development certificate authority is not for production (NODE_ENV)')
   }
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const caPath = join(directory, 'ca.pem')
