@@ -26,18 +26,18 @@ import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './forward/end-open-answers.ts'
 import { forwardRoutes } from './forward/index.ts'
 import { createOpenAnswers } from './forward/open-answers.ts'
-import { type Route, routesOf } from './forward/upstreams.ts'
+import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
-import loginThrottle from './login-throttle.ts'
+import loginThrottle from './throttle-logins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
-export const NAME = 'reference-gateway'
+export const PROCESS_NAME = 'reference-gateway'
 
 /** The audience of the tokens that the edge accepts. */
-export const AUDIENCE = 'sallyport-gateway'
+export const EDGE_AUDIENCE = 'sallyport-gateway'
 
 /** The collaborators of the gateway; tests pass in their own. */
 export interface GatewayCollaborators {
@@ -53,8 +53,8 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link routesOf} the settings. */
-  readonly routes?: readonly Route[]
+  /** The routing table. Default: {@link forwardingTable} the settings. */
+  readonly routes?: readonly ForwardRoute[]
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database. */
@@ -72,7 +72,7 @@ export interface GatewayCollaborators {
 /**
  * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
  * service decides what they may do.
- * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
+ * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
 export async function buildApp(
   settings: GatewaySettings,
@@ -83,7 +83,7 @@ export async function buildApp(
   const edgeTls = settings.edgeTls ? tls : undefined
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
+    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
     ...edgeServerOptions()
   })
 
@@ -110,11 +110,11 @@ export async function buildApp(
   await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
   await app.register(helmet, { strictTransportSecurity: false })
 
-  await app.register(metrics, { exposeOn: app.operations, process: NAME })
+  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
 
   await app.register(authentication, {
     issuer: settings.issuer,
-    audience: AUDIENCE,
+    audience: EDGE_AUDIENCE,
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(status && { status }),
@@ -132,7 +132,7 @@ export async function buildApp(
   const nameKey = parseNameKey(settings.auditNameKey ?? '')
   await app.register(auditLog, {
     db,
-    process: NAME,
+    process: PROCESS_NAME,
     route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
     ...(nameKey !== null && { nameKey })
   })
@@ -151,7 +151,7 @@ export async function buildApp(
   })
   await app.register(endOpenAnswers, { openAnswers })
   await app.register(forwardRoutes, {
-    routes: collaborators.routes ?? routesOf(settings),
+    routes: collaborators.routes ?? forwardingTable(settings),
     dispatcher: upstreamAgent,
     maxBodyBytes: settings.maxBodyBytes,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,

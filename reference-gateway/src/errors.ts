@@ -48,7 +48,11 @@ export const SessionsRefusedError = createError(
 )
 
 /** The body is larger than the gateway forwards; counted while it streams. */
-export const BodyTooLargeError = createError('SALLYPORT_GATEWAY_BODY_TOO_LARGE', 'The request body is too large', 413)
+export const ForwardedBodyTooLargeError = createError(
+  'SALLYPORT_GATEWAY_BODY_TOO_LARGE',
+  'The request body is too large',
+  413
+)
 
 /** Too many login attempts from one source; `Retry-After` says when the next one is accepted. */
 export const LoginThrottledError = createError(
@@ -58,23 +62,23 @@ export const LoginThrottledError = createError(
 )
 
 /** The service cannot be reached, or its certificate does not prove its name. */
-export const UpstreamFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILED', 'The service is not available', 502)
+export const ForwardFailedError = createError('SALLYPORT_GATEWAY_UPSTREAM_FAILED', 'The service is not available', 502)
 
 /** Too many requests wait for the service; `Retry-After` says when to try again. */
-export const UpstreamBusyError = createError('SALLYPORT_GATEWAY_UPSTREAM_BUSY', 'The service is busy, try again', 503)
+export const ForwardBusyError = createError('SALLYPORT_GATEWAY_UPSTREAM_BUSY', 'The service is busy, try again', 503)
 
 /**
  * The service refused the token that was exchanged for it: most likely the session ended or its roles changed a moment
  * ago.
  */
-export const UpstreamRefusedTokenError = createError(
+export const ForwardedTokenRefusedError = createError(
   'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN',
   'The service is not available, try again',
   503
 )
 
 /** The service did not begin or end its answer in time. */
-export const UpstreamTimeoutError = createError(
+export const ForwardTimeoutError = createError(
   'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
   'The service did not answer in time',
   504
@@ -89,7 +93,7 @@ export const AccessEndedError = createError('SALLYPORT_GATEWAY_ACCESS_ENDED', 'T
 export const ClientLeftError = createError('SALLYPORT_GATEWAY_CLIENT_LEFT', 'The client closed the connection', 499)
 
 /** Boot: settings that are valid one by one and do not fit together; the message lists every mistake. */
-export const InvalidSettingsError = createError(
+export const GatewaySettingsError = createError(
   'SALLYPORT_GATEWAY_SETTINGS_INVALID',
   'Settings of the gateway: %s',
   500

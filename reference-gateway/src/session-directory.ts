@@ -9,7 +9,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
-import { SessionsRefusedError, UpstreamBusyError, UpstreamFailedError, UpstreamRefusedTokenError } from './errors.ts'
+import { SessionsRefusedError, ForwardBusyError, ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
 import { tryAgain } from './forward/upstream-failure.ts'
 
 /** Where the sessions are. */
@@ -21,9 +21,9 @@ export interface SessionDirectoryOptions {
   readonly timeoutMs: number
 }
 
-const AUDIENCE = 'auth-server'
+const AUTH_SERVER_AUDIENCE = 'auth-server'
 /** There is no such session; 400 is for what cannot be an id. */
-const UNKNOWN: readonly number[] = [400, 404]
+const UNKNOWN_SESSION: readonly number[] = [400, 404]
 /** Routes of a caller whose token belongs to a session. */
 const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 
@@ -39,18 +39,18 @@ export function createSessionDirectory({
   timeoutMs
 }: SessionDirectoryOptions): SessionDirectory {
   async function ask(subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
-    const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUDIENCE })
+    const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUTH_SERVER_AUDIENCE })
     const answer = await callUpstream({ origin, token, headers: {}, dispatcher, timeoutMs }, { method, path })
-    if (answer.statusCode < 300 || UNKNOWN.includes(answer.statusCode)) return answer
-    throw refusalOf(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
+    if (answer.statusCode < 300 || UNKNOWN_SESSION.includes(answer.statusCode)) return answer
+    throw sessionsFailure(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
   }
 
   return {
     async list(accessToken) {
       const { body } = await ask(accessToken, 'GET', '/sessions')
       const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
-      if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
-        throw new UpstreamFailedError({ cause: new Error('The list of sessions has an unexpected shape') })
+      if (!Array.isArray(sessions) || !sessions.every(isSessionSummary)) {
+        throw new ForwardFailedError({ cause: new Error('The list of sessions has another shape') })
       }
       return sessions
     },
@@ -66,14 +66,14 @@ export function createSessionDirectory({
 }
 
 /** The error for an unsuccessful answer. The token is good here, so a 401 says that its session has ended since. */
-function refusalOf({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
-  if (statusCode === 401) return tryAgain(new UpstreamRefusedTokenError({ cause }))
+function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
+  if (statusCode === 401) return tryAgain(new ForwardedTokenRefusedError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
   const wait = Number(headers['retry-after'])
   if (statusCode === 429 || statusCode === 503) {
-    return tryAgain(new UpstreamBusyError({ cause }), wait > 0 ? wait : undefined)
+    return tryAgain(new ForwardBusyError({ cause }), wait > 0 ? wait : undefined)
   }
-  return new UpstreamFailedError({ cause })
+  return new ForwardFailedError({ cause })
 }
 
 /**
@@ -100,7 +100,7 @@ export const sessionsNeedSession = fastifyPlugin(refuseSessionless, {
   decorators: { request: ['principal', 'securityEvents'] }
 })
 
-function isSummary(value: unknown): value is SessionSummary {
+function isSessionSummary(value: unknown): value is SessionSummary {
   return (
     isJsonObject(value) &&
     typeof value.sessionId === 'string' &&

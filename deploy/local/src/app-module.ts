@@ -15,7 +15,7 @@ export interface ClientFacts {
 }
 
 /** What demo data is made from. */
-export interface DemoFacts {
+export interface AppDemoFacts {
   readonly issuer: string
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
@@ -35,7 +35,7 @@ export interface ClientRegistration {
 export interface AppModule {
   /** Brings the tables up to date, as the owner, and grants the other roles what they need. */
   readonly migrate?: (db: Knex, roles: { appRole: string; prunerRole: string }) => Promise<void>
-  readonly seedDemo?: (db: Knex, facts: DemoFacts) => Promise<unknown>
+  readonly seedDemo?: (db: Knex, facts: AppDemoFacts) => Promise<unknown>
   readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
   readonly DEMO_CLIENTS?: readonly ClientFacts[]
   readonly DEMO_KEY_CLIENTS?: readonly ClientFacts[]

@@ -3,7 +3,7 @@ import { LauncherError } from './launcher-error.ts'
 import { databaseNameOf, type ProcessEntry } from './processes.ts'
 
 /** Roles of one database: the owner migrates, the app role serves, the pruner removes old audit rows. */
-export interface DatabaseRoles {
+export interface ProcessDatabaseRoles {
   readonly owner: string
   readonly app: string
   readonly pruner: string
@@ -12,7 +12,7 @@ export interface DatabaseRoles {
 /** An existing database, with the URLs of its roles. */
 export interface ProcessDatabase {
   readonly name: string
-  readonly roles: DatabaseRoles
+  readonly roles: ProcessDatabaseRoles
   readonly ownerUrl: string
   readonly appUrl: string
 }
@@ -44,7 +44,7 @@ export function databaseTarget(
 }
 
 /** The three roles of a database. */
-export function rolesOf(database: string): DatabaseRoles {
+export function databaseRoles(database: string): ProcessDatabaseRoles {
   return { owner: `${database}_owner`, app: `${database}_app`, pruner: `${database}_pruner` }
 }
 
@@ -57,8 +57,8 @@ export async function ensureDatabase(
   passwords: Readonly<Record<string, string>>
 ): Promise<ProcessDatabase> {
   const { name } = target
-  const roles = rolesOf(name)
-  const admin = await connect(target)
+  const roles = databaseRoles(name)
+  const admin = await connectTo(target)
   try {
     for (const role of Object.values(roles)) await ensureRole(admin, role, passwords[role] ?? '')
     const { rowCount } = await admin.query('select 1 from pg_database where datname = $1', [name])
@@ -92,7 +92,7 @@ async function ensureRole(admin: Client, role: string, password: string): Promis
   if (me?.superuser !== true) await admin.query(`grant ${escapeIdentifier(role)} to current_user`)
 }
 
-async function connect(target: DatabaseTarget): Promise<Client> {
+async function connectTo(target: DatabaseTarget): Promise<Client> {
   parseUrl(target.adminUrl, target.origin)
   const client = await reach(target.adminUrl).catch(async (error: { code?: string }) => {
     // 3D000: the database does not exist yet; one that every server has is enough to create it.

@@ -51,7 +51,7 @@ export interface SecretNames {
  */
 export function loadSecrets(directory: string, names: SecretNames): Secrets {
   const path = join(directory, 'secrets.json')
-  const kept = existsSync(path) ? parse(path) : {}
+  const kept = existsSync(path) ? parseSecrets(path) : {}
   const secrets: Secrets = {
     users: Object.fromEntries(
       Object.entries(USERS).map(([name, user]) => [
@@ -59,19 +59,19 @@ export function loadSecrets(directory: string, names: SecretNames): Secrets {
         { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }
       ])
     ),
-    clients: fill(names.clients, kept.clients, () => demoSecret(32)),
-    sealingKeys: fill(names.processes, kept.sealingKeys, demoKey),
+    clients: fillMissing(names.clients, kept.clients, () => demoSecret(32)),
+    sealingKeys: fillMissing(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
     databaseRoles: {
       ...kept.databaseRoles,
-      ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))
+      ...fillMissing(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))
     }
   }
   writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)
   return secrets
 }
 
-function parse(path: string): Partial<Secrets> {
+function parseSecrets(path: string): Partial<Secrets> {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Partial<Secrets>
   } catch {
@@ -79,7 +79,7 @@ function parse(path: string): Partial<Secrets> {
   }
 }
 
-function fill(
+function fillMissing(
   names: readonly string[],
   kept: Readonly<Record<string, string>> | undefined,
   make: () => string

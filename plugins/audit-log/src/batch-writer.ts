@@ -63,7 +63,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
       await insertInTime(batch.flatMap(part => part.records))
       for (const part of batch) part.resolve()
     } catch (error) {
-      if (batch.length === 1 || isTimeout(error)) for (const part of batch) part.reject(error)
+      if (batch.length === 1 || isInsertTimeout(error)) for (const part of batch) part.reject(error)
       else await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
     }
   }
@@ -72,7 +72,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
     try {
       await withDeadline(insert(records), timeoutMs)
     } catch (error) {
-      if (isTimeout(error)) givenUp++
+      if (isInsertTimeout(error)) givenUp++
       throw error
     }
   }
@@ -94,6 +94,6 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
   }
 }
 
-function isTimeout(error: unknown): boolean {
+function isInsertTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT'
 }

@@ -44,14 +44,14 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
     subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
     issuer: cleanOptional(principal?.issuer),
     clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
-    actor: actorOf(principal?.actor ?? null, 0),
+    actor: actorChain(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
-    tokenIdHash: hashOf(principal?.tokenId ?? null),
+    tokenIdHash: tokenIdHash(principal?.tokenId ?? null),
     resourceType: cleanOptional(event.resource?.type),
     resourceId: cleanOptional(event.resource?.id),
     requestId: cleanOptional(context.requestId),
     traceId: cleanOptional(context.traceId),
-    txn: cleanOptional(stringOf(principal?.claims.txn)),
+    txn: cleanOptional(stringOrNull(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
     detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
     peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
@@ -76,15 +76,15 @@ function checkEvent({ action, outcome, resource }: AuditEvent): void {
 }
 
 /** Chains end at ten links: a token that nests more is made to be large. */
-function actorOf(actor: Actor | null, depth: number): JsonValue {
+function actorChain(actor: Actor | null, depth: number): JsonValue {
   if (actor === null || depth === 10) return null
-  return { subject: cleanText(actor.subject), actor: actorOf(actor.actor, depth + 1) }
+  return { subject: cleanText(actor.subject), actor: actorChain(actor.actor, depth + 1) }
 }
 
-function hashOf(tokenId: string | null): string | null {
+function tokenIdHash(tokenId: string | null): string | null {
   return tokenId === null ? null : createHash('sha256').update(tokenId).digest('hex')
 }
 
-function stringOf(value: unknown): string | null {
+function stringOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }

@@ -6,8 +6,8 @@ const MAX_TEXT_LENGTH = 1024
 /** Longest string inside `detail`. */
 const MAX_DETAIL_TEXT_LENGTH = 4096
 const MAX_DETAIL_BYTES = 32_768
-const MAX_DEPTH = 8
-const MAX_MEMBERS = 100
+const MAX_DETAIL_DEPTH = 8
+const MAX_DETAIL_MEMBERS = 100
 const REDACTED = '[redacted]'
 
 const SECRET_NAME =
@@ -20,7 +20,7 @@ const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
  */
 const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
 const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
-const SHORTEST_CREDENTIAL = 8
+const SHORTEST_AUDITED_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
@@ -39,7 +39,7 @@ export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): st
 }
 
 function hideCredential(found: string, value: string): string {
-  return value.length >= SHORTEST_CREDENTIAL ? REDACTED : found
+  return value.length >= SHORTEST_AUDITED_CREDENTIAL ? REDACTED : found
 }
 
 /** {@link cleanText} for a value that may be missing. */
@@ -66,14 +66,14 @@ function cleanValue(value: unknown, secretNames: ReadonlySet<string>, depth: num
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (typeof value !== 'object') return null
-  if (depth === MAX_DEPTH) return '[too deep]'
+  if (depth === MAX_DETAIL_DEPTH) return '[too deep]'
   if (Array.isArray(value)) return cleanList(value, secretNames, depth)
   return cleanObject(Object.entries(value), secretNames, depth)
 }
 
 function cleanList(list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
-  const kept: JsonValue[] = list.slice(0, MAX_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
-  if (list.length > MAX_MEMBERS) kept.push(`[${list.length - MAX_MEMBERS} more]`)
+  const kept: JsonValue[] = list.slice(0, MAX_DETAIL_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
+  if (list.length > MAX_DETAIL_MEMBERS) kept.push(`[${list.length - MAX_DETAIL_MEMBERS} more]`)
   return kept
 }
 
@@ -83,10 +83,10 @@ function cleanObject(
   depth: number
 ): JsonValue {
   const kept = members
-    .slice(0, MAX_MEMBERS)
+    .slice(0, MAX_DETAIL_MEMBERS)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => cleanMember(name, value, secretNames, depth))
-  if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
+  if (members.length > MAX_DETAIL_MEMBERS) kept.push(['[more]', members.length - MAX_DETAIL_MEMBERS])
   return Object.fromEntries(kept)
 }
 

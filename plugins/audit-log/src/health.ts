@@ -1,6 +1,6 @@
 import type { BatchWriter, WriterCounts } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
-import type { Sealer } from './sealer.ts'
+import type { AuditSealer } from './audit-sealer.ts'
 
 /** The state of the trail, for readiness and metrics. */
 export interface AuditHealth {
@@ -17,7 +17,7 @@ export interface AuditHealth {
 export function createAuditHealth(
   { sealer: intervals }: ReadAuditLogOptions,
   writer: BatchWriter,
-  sealer: Sealer
+  sealer: AuditSealer
 ): AuditHealth {
   return {
     check: async () => {

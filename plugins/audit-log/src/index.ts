@@ -6,14 +6,14 @@ import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
-import { REFUSED } from './decide-response.ts'
+import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
-import { contextOf, createRequestAudit } from './request-audit.ts'
+import { requestRecordContext, createRequestAudit } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
-import { createSealer, type Sealer } from './sealer.ts'
-import type { SealResult } from './seal.ts'
+import { createAuditSealer, type AuditSealer } from './audit-sealer.ts'
+import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
 import { insertRecords, insertRecordsAlone } from './store.ts'
 
@@ -22,7 +22,7 @@ export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
-export { readHead, type AuditHead, type SealResult } from './seal.ts'
+export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
@@ -101,7 +101,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   fastify.decorate('countRefusal', function countRefusal(request: FastifyRequest, reason: string, status: number) {
     const detail = { status, method: request.method, route: '' }
-    refusals.count({ action: REFUSED, outcome: 'denied', reason, detail }, contextOf(request, options))
+    refusals.count(
+      { action: UNROUTED_REFUSAL, outcome: 'denied', reason, detail },
+      requestRecordContext(request, options)
+    )
   })
   fastify.decorate('sealAudit', sealAudit)
   fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
@@ -128,7 +131,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
 }
 
 /** What runs from the start of the app to its end. */
-function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: RefusalLog): void {
+function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusals: RefusalLog): void {
   if (sealer !== null) {
     fastify.addHook('onReady', function startSealer(next) {
       sealer.start()
@@ -149,8 +152,8 @@ function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: R
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
-function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): Sealer {
-  return createSealer({
+function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): AuditSealer {
+  return createAuditSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
     timeoutMs: options.writeTimeoutMs,

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
 import { ADOPT_ACTION, adoptDetail, pruningRecord } from './pruning-mark.ts'
-import type { Rows } from './seal.ts'
+import type { Rows } from './seal-pending.ts'
 import { insertRecords } from './store.ts'
 
 /**

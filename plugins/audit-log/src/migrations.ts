@@ -9,8 +9,8 @@ import { addMarks, dropMarks } from './migrate-prunings.ts'
  */
 export function auditMigrations(roles: AuditRoles): { source: Knex.MigrationSource<string>; tableName: string } {
   const migrations: Record<string, Knex.Migration> = {
-    '0001-audit-tables': { up: createTables, down: dropTables },
-    '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
+    '0001-audit-tables': { up: createAuditTables, down: dropAuditTables },
+    '0002-audit-grants': { up: db => grantByColumn(db, roles), down: async () => {} },
     '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 },
     '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
     '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }
@@ -32,7 +32,7 @@ export function auditMigrations(roles: AuditRoles): { source: Knex.MigrationSour
  * rows their place, and repeats the content hash, so that the chain can be proved after old rows are pruned.
  * `transaction_id` lets the sealer find rows that committed late without searching the whole table.
  */
-async function createTables(db: Knex): Promise<void> {
+async function createAuditTables(db: Knex): Promise<void> {
   await db.raw(`
     create table audit_events (
       id uuid primary key,
@@ -67,12 +67,12 @@ async function createTables(db: Knex): Promise<void> {
     )`)
 }
 
-async function dropTables(db: Knex): Promise<void> {
+async function dropAuditTables(db: Knex): Promise<void> {
   for (const table of ['audit_prunings', 'audit_seals', 'audit_events']) await db.raw('drop table ??', [table])
 }
 
 /** Inserts are granted by column: only PostgreSQL sets the transaction of a row and the time of its seal. */
-async function grant(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
+async function grantByColumn(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
   for (const table of ['audit_events', 'audit_seals', 'audit_prunings']) {
     await db.raw('revoke all on ?? from public', [table])
     await db.raw('grant select on ?? to ??, ??', [table, appRole, prunerRole])

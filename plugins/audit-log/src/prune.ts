@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { CURRENT_VERSION } from './record.ts'
-import { GENESIS, type Rows } from './seal.ts'
+import { GENESIS, type Rows } from './seal-pending.ts'
 import { insertRecords } from './store.ts'
 
 /** What a pruning removed. */

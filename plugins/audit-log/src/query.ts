@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
 import { FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
-import type { Rows } from './seal.ts'
+import type { Rows } from './seal-pending.ts'
 
 /** What to read of the trail. */
 export interface AuditQuery {
@@ -50,7 +50,7 @@ const FILTER_NAMES = [
   'resourceId'
 ] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
+const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
 
 /**
  * Parses a query string. The app's Ajv does not do it, because by default it drops unknown members and converts types:
@@ -92,7 +92,7 @@ function wholeNumber(text: string | undefined): number | undefined {
 function instant(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (!INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
+  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
   return date
 }
 

@@ -134,8 +134,8 @@ export function auditTime(date: Date): string {
   return date.toISOString().replace('Z', '000Z')
 }
 
-type Entry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
+type FieldEntry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
 
-function entriesOf(fields: typeof FIELDS): readonly Entry[] {
-  return Object.entries(fields) as Entry[]
+function entriesOf(fields: typeof FIELDS): readonly FieldEntry[] {
+  return Object.entries(fields) as FieldEntry[]
 }

@@ -1,5 +1,5 @@
 /** Refusals of one kind that one row stands for. */
-export interface Tally<Sample> {
+export interface RefusalTally<Sample> {
   /** The same at every attempt to write it, so that an attempt whose outcome is unknown can be repeated. */
   readonly id: string
   /** The first, which is written at once; what followed within the interval; or what had no kind of its own. */
@@ -20,12 +20,12 @@ export interface RefusalCounts<Sample> {
    * @param sample called only for the first of a kind
    * @returns what to write at once: the first of its kind
    */
-  readonly count: (key: string, sample: () => Sample, atMs: number) => Tally<Sample> | null
+  readonly count: (key: string, sample: () => Sample, atMs: number) => RefusalTally<Sample> | null
   /** Ends an interval and returns what to write now. Forgets kinds that were quiet for all of it. */
-  readonly collect: () => Tally<Sample>[]
-  readonly written: (tally: Tally<Sample>) => void
+  readonly collect: () => RefusalTally<Sample>[]
+  readonly written: (tally: RefusalTally<Sample>) => void
   /** The same tally is collected again. */
-  readonly failed: (tally: Tally<Sample>) => void
+  readonly failed: (tally: RefusalTally<Sample>) => void
   /** Refusals that are counted and not written yet. */
   readonly unwritten: () => number
   /** Kinds that are distinguished now, at most `maxKeys`. */
@@ -37,11 +37,11 @@ interface Pending {
   readonly firstAtMs: number
   lastAtMs: number
 }
-interface Kind<Sample> {
+interface RefusalKind<Sample> {
   readonly sample: Sample | null
   pending: Pending | null
   /** One at most: while it is not written, what follows is pending. So an outage keeps two counts per kind. */
-  outgoing: { readonly tally: Tally<Sample>; underWay: boolean } | null
+  outgoing: { readonly tally: RefusalTally<Sample>; underWay: boolean } | null
   isQuiet: boolean
 }
 
@@ -52,23 +52,23 @@ interface Kind<Sample> {
  * @param newId ids of tallies
  */
 export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string): RefusalCounts<Sample> {
-  const kinds = new Map<string, Kind<Sample>>()
-  const others = newKind<Sample>(null)
-  const holders = new WeakMap<Tally<Sample>, Kind<Sample>>()
+  const kinds = new Map<string, RefusalKind<Sample>>()
+  const others = newRefusalKind<Sample>(null)
+  const holders = new WeakMap<RefusalTally<Sample>, RefusalKind<Sample>>()
 
-  function count(key: string, sample: () => Sample, atMs: number): Tally<Sample> | null {
+  function count(key: string, sample: () => Sample, atMs: number): RefusalTally<Sample> | null {
     const known = kinds.get(key)
     if (known !== undefined || kinds.size >= maxKeys) {
       addTo(known ?? others, atMs)
       return null
     }
-    const kind = newKind(sample())
+    const kind = newRefusalKind(sample())
     kinds.set(key, kind)
     addTo(kind, atMs)
     return handOut(kind, 'first')
   }
 
-  function collect(): Tally<Sample>[] {
+  function collect(): RefusalTally<Sample>[] {
     const due = [...kinds.values()].map(kind => handOut(kind, 'more'))
     for (const [key, kind] of kinds) {
       if (kind.isQuiet && kind.outgoing === null) kinds.delete(key)
@@ -77,7 +77,7 @@ export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string
     return [...due, handOut(others, 'others')].filter(tally => tally !== null)
   }
 
-  function handOut(kind: Kind<Sample>, as: Tally<Sample>['kind']): Tally<Sample> | null {
+  function handOut(kind: RefusalKind<Sample>, as: RefusalTally<Sample>['kind']): RefusalTally<Sample> | null {
     if (kind.outgoing === null && kind.pending !== null) {
       const tally = { id: newId(), kind: as, sample: kind.sample, ...kind.pending }
       holders.set(tally, kind)
@@ -89,7 +89,7 @@ export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string
     return kind.outgoing.tally
   }
 
-  function settle(tally: Tally<Sample>, isWritten: boolean): void {
+  function settle(tally: RefusalTally<Sample>, isWritten: boolean): void {
     const kind = holders.get(tally)
     if (kind?.outgoing?.tally !== tally) return
     if (isWritten) kind.outgoing = null
@@ -110,15 +110,15 @@ export function createRefusalCounts<Sample>(maxKeys: number, newId: () => string
   }
 }
 
-function newKind<Sample>(sample: Sample | null): Kind<Sample> {
+function newRefusalKind<Sample>(sample: Sample | null): RefusalKind<Sample> {
   return { sample, pending: null, outgoing: null, isQuiet: false }
 }
 
-function unwrittenOf({ pending, outgoing }: Kind<unknown>): number {
+function unwrittenOf({ pending, outgoing }: RefusalKind<unknown>): number {
   return (pending?.repeats ?? 0) + (outgoing?.tally.repeats ?? 0)
 }
 
-function addTo(kind: Kind<unknown>, atMs: number): void {
+function addTo(kind: RefusalKind<unknown>, atMs: number): void {
   kind.isQuiet = false
   kind.pending ??= { repeats: 0, firstAtMs: atMs, lastAtMs: atMs }
   kind.pending.repeats++

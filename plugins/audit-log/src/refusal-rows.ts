@@ -1,12 +1,12 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import { sourceOf, type JsonValue } from '@sallyport/security-context/mechanics'
 import { buildRecord, type RecordContext } from './build-record.ts'
-import { REFUSED } from './decide-response.ts'
+import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { auditTime, type AuditRecord } from './record.ts'
-import type { Tally } from './refusal-counts.ts'
+import type { RefusalTally } from './refusal-counts.ts'
 
 /** What a row outside a request needs to know. */
-export type ProcessContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
+export type ProcessRowContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
 
 /** The first refusal of a kind, as its row shows it. */
 export interface RefusalSample {
@@ -39,13 +39,13 @@ export function sampleRefusal(event: AuditEvent, context: RecordContext): Refusa
  * in common. It is made from the tally alone, so that every attempt to write it writes the same row.
  * @param context of the process, for what had no kind of its own
  */
-export function refusalRow(tally: Tally<RefusalSample>, context: ProcessContext): AuditRecord {
+export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessRowContext): AuditRecord {
   const { id, kind, sample, repeats, firstAtMs, lastAtMs } = tally
   if (kind === 'first' && sample !== null) return { ...sample.record, id }
   const now = new Date(lastAtMs)
   const times = { firstAt: new Date(firstAtMs).toISOString(), lastAt: now.toISOString() }
   if (sample === null) {
-    const event: AuditEvent = { action: REFUSED, outcome: 'denied', reason: 'others', detail: times }
+    const event: AuditEvent = { action: UNROUTED_REFUSAL, outcome: 'denied', reason: 'others', detail: times }
     return { ...buildRecord(event, { ...context, now, principal: null }), id, repeats }
   }
   return {

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { sealPending, type SealResult } from './seal.ts'
+import { sealPending, type SealResult } from './seal-pending.ts'
 
 /**
  * Seals everything that is committed in this database now, waiting for another sealer if necessary: for tests, and for

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
-import { chainHash, GENESIS, type AuditHead, type Rows } from './seal.ts'
+import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 import { readPrunings, type Prunings } from './verify-prunings.ts'
 
 /** What is wrong with the trail, at the first place where something is wrong. */
@@ -60,8 +60,8 @@ interface SealRow {
   readonly chain_hash: Buffer
   readonly content_hash: Buffer | null
 }
-type ReadRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
-interface Progress {
+type ChainRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
+interface ChainProgress {
   sequence: number
   previous: Buffer
   readonly expected: AuditHead | undefined
@@ -84,7 +84,7 @@ export async function verifyChain(
   return db.transaction(
     async trx => {
       const prunings = await readPrunings(trx)
-      const progress: Progress = {
+      const progress: ChainProgress = {
         sequence: 0,
         previous: GENESIS,
         expected: expectedHead,
@@ -113,9 +113,13 @@ export async function verifyChain(
 }
 
 /** Advances `progress` past every correct seal. */
-async function checkSeals(trx: Knex.Transaction, progress: Progress, batchSize: number): Promise<ChainProblem | null> {
+async function checkSeals(
+  trx: Knex.Transaction,
+  progress: ChainProgress,
+  batchSize: number
+): Promise<ChainProblem | null> {
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(
+    const { rows } = await trx.raw<Rows<ChainRow>>(
       `
       select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
       from audit_seals s left join audit_events e on e.id = s.event_id
@@ -133,7 +137,7 @@ async function checkSeals(trx: Knex.Transaction, progress: Progress, batchSize: 
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
 }
 
-function checkSeal(row: ReadRow, progress: Progress): ChainProblem | null {
+function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
   const sequence = progress.sequence + 1
   if (Number(row.sequence) !== sequence) return 'gap'
   const chain = chainHash(progress.previous, sequence, row.seal_hash)
@@ -149,12 +153,12 @@ function checkSeal(row: ReadRow, progress: Progress): ChainProblem | null {
 }
 
 /** A row is as it was sealed, or absent because it was pruned. */
-function checkPlace(row: ReadRow, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+function checkPlace(row: ChainRow, sequence: number, chain: Buffer, progress: ChainProgress): ChainProblem | null {
   const range = progress.prunings.ranges[progress.range]
   const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
   if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
   if (pruned) return 'pruning-mark-wrong'
-  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordOf(row), row.seal_hash) : 'content-changed'
+  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordAlone(row), row.seal_hash) : 'content-changed'
 }
 
 /** At the end of a range its digest is compared with what the chain has there. */
@@ -162,7 +166,7 @@ function checkRange(
   range: PrunedRange | undefined,
   sequence: number,
   chain: Buffer,
-  progress: Progress
+  progress: ChainProgress
 ): ChainProblem | null {
   if (range === undefined || sequence < range.first) return null
   if (sequence === range.first) progress.beforeRange = progress.previous
@@ -180,7 +184,7 @@ async function checkUnsealed(
   let [count, after] = [0, '00000000-0000-0000-0000-000000000000']
   let problem: ChainProblem | null = null
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(
+    const { rows } = await trx.raw<Rows<ChainRow>>(
       `
       select e.content_hash, ${SELECT_RECORD} from audit_events e
       where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`,
@@ -193,13 +197,13 @@ async function checkUnsealed(
   }
 }
 
-function unsealedProblem(row: ReadRow): ChainProblem | null {
-  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordOf(row), row.content_hash)
+function unsealedProblem(row: ChainRow): ChainProblem | null {
+  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordAlone(row), row.content_hash)
   return problem === 'content-changed' ? 'unsealed-row-changed' : problem
 }
 
 /** The record without the columns of its seal. */
-function recordOf(row: ReadRow): AuditRecord {
+function recordAlone(row: ChainRow): AuditRecord {
   const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, ...record } = row
   return record as AuditRecord
 }

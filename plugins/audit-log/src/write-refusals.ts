@@ -1,5 +1,5 @@
 import { withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
-import type { RefusalCounts, Tally } from './refusal-counts.ts'
+import type { RefusalCounts, RefusalTally } from './refusal-counts.ts'
 
 /** Records in one write: few, so that the rows of a request never wait long. */
 const MAX_TOGETHER = 100
@@ -8,7 +8,7 @@ const MAX_TOGETHER = 100
 export interface RefusalWriterOptions<Sample> {
   readonly counts: RefusalCounts<Sample>
   /** Writes tallies, all or none; a tally that is already written is not an error. */
-  readonly write: (tallies: readonly Tally<Sample>[]) => Promise<void>
+  readonly write: (tallies: readonly RefusalTally<Sample>[]) => Promise<void>
   readonly intervalMs: number
   /** Limit of `close`, in ms. */
   readonly closeTimeoutMs: number
@@ -32,12 +32,12 @@ export interface RefusalWriter<Sample> {
 /** Makes the writer; nothing is written on schedule before `start`. */
 export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample>): RefusalWriter<Sample> {
   const { counts, write, intervalMs, closeTimeoutMs, schedule, clock, onError } = options
-  const due: Tally<Sample>[] = []
+  const due: RefusalTally<Sample>[] = []
   let writing: Promise<void> | null = null
   let isAway = false
   let timer: { stop: () => void } | null = null
 
-  function send(tallies: readonly Tally<Sample>[]): Promise<void> {
+  function send(tallies: readonly RefusalTally<Sample>[]): Promise<void> {
     due.push(...tallies)
     if (due.length > 0) writing ??= writeDue()
     return writing ?? Promise.resolve()

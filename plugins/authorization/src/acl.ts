@@ -31,17 +31,17 @@ export interface AclEntry {
 
 /** Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it. */
 export async function grantAccess(db: Knex, entry: AclEntry): Promise<void> {
-  await db(ACL_TABLE).insert(rowOf(entry)).onConflict().ignore()
+  await db(ACL_TABLE).insert(aclRowOf(entry)).onConflict().ignore()
 }
 
 /** Withdraws a permission, from the next decision on. @returns whether there was such an entry */
 export async function withdrawAccess(db: Knex, entry: AclEntry): Promise<boolean> {
-  return (await db(ACL_TABLE).where(rowOf(entry)).delete()) > 0
+  return (await db(ACL_TABLE).where(aclRowOf(entry)).delete()) > 0
 }
 
 /** Whether an entry gives the subject this permission: one for its issuer, or one without issuer. */
 export async function hasAccess(db: Knex, entry: AclEntry): Promise<boolean> {
-  const { issuer, ...row } = rowOf(entry)
+  const { issuer, ...row } = aclRowOf(entry)
   const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', [ANY_ISSUER, issuer]).first(db.raw('1'))
   return found !== undefined
 }
@@ -88,7 +88,7 @@ export function aclCondition(
   }
 }
 
-function rowOf(entry: AclEntry): AclRow {
+function aclRowOf(entry: AclEntry): AclRow {
   return {
     issuer: entry.issuer ?? ANY_ISSUER,
     subject: entry.subject,

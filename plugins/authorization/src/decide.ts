@@ -1,5 +1,5 @@
 import type { Policy } from '@sallyport/security-context'
-import { evaluate, evaluateRule, holds, type Facts, type Outcome, type Rule } from './evaluate.ts'
+import { evaluate, evaluateRule, ruleHolds, type Facts, type PolicyOutcome, type Rule } from './evaluate.ts'
 
 /** Why a policy allows or refuses: stable identifiers for security events and metric labels. */
 export type DecisionReason =
@@ -21,7 +21,7 @@ export interface Explanation {
   /** Path of the policy in the tree: `allOf.1.anyOf.0.owner`. */
   readonly rule: string
   readonly policy: Policy
-  readonly outcome: Outcome
+  readonly outcome: PolicyOutcome
   readonly reason: DecisionReason
   /** What is missing: `role ADMIN`; `null` when the policy allows. */
   readonly missing: string | null
@@ -45,32 +45,32 @@ export interface Decision {
  * @param facts the principal, and the resource and ACL answers that the policy needs
  */
 export function decide(policy: Policy, facts: Facts): Decision {
-  const explanation = explain(policy, facts, '')
+  const explanation = explainPolicy(policy, facts, '')
   const allowed = evaluate(policy, facts) === 'allowed'
   const nearest = allowed ? null : leafOf(explanation)
   return { allowed, reason: nearest?.reason ?? 'allowed', explanation, nearest }
 }
 
-function explain(policy: Policy, facts: Facts, path: string): Explanation {
+function explainPolicy(policy: Policy, facts: Facts, path: string): Explanation {
   const rule = path === '' ? policy.kind : `${path}.${policy.kind}`
   const outcome = evaluate(policy, facts)
   const parts =
     policy.kind === 'allOf' || policy.kind === 'anyOf'
-      ? policy.policies.map((part, index) => explain(part, facts, `${rule}.${index}`))
+      ? policy.policies.map((part, index) => explainPolicy(part, facts, `${rule}.${index}`))
       : []
-  if (parts.length === 0) return { rule, policy, outcome, ...judge(policy, facts, outcome), parts }
+  if (parts.length === 0) return { rule, policy, outcome, ...explainLeaf(policy, facts, outcome), parts }
   const nearest = outcome === 'allowed' ? null : nearestOf(policy, parts)
   return { rule, policy, outcome, reason: nearest?.reason ?? 'allowed', missing: nearest?.missing ?? null, parts }
 }
 
-function judge(policy: Policy, facts: Facts, outcome: Outcome): Pick<Explanation, 'reason' | 'missing'> {
+function explainLeaf(policy: Policy, facts: Facts, outcome: PolicyOutcome): Pick<Explanation, 'reason' | 'missing'> {
   if (outcome === 'allowed') return { reason: 'allowed', missing: null }
   if (facts.principal === null) return { reason: 'unauthenticated', missing: 'an authenticated principal' }
   if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
     return { reason: 'policy-invalid', missing: 'a policy with parts' }
   }
   if (evaluateRule(policy, facts.principal, facts) === 'undecided') return undecided(policy, facts)
-  return refusal(policy, facts.principal.scopes)
+  return leafRefusal(policy, facts.principal.scopes)
 }
 
 function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'missing'> {
@@ -79,14 +79,14 @@ function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'miss
     : { reason: 'acl-required', missing: 'answers from the access control list' }
 }
 
-function refusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
+function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
   switch (rule.kind) {
     case 'role':
       return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }
     case 'scope':
       return {
         reason: 'scope-missing',
-        missing: `scope ${rule.allOf.filter(token => !holds(scopes, token)).join(' ')}`
+        missing: `scope ${rule.allOf.filter(token => !ruleHolds(scopes, token)).join(' ')}`
       }
     case 'actor':
       return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }

@@ -2,7 +2,7 @@ import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { comparableText } from './comparable-text.ts'
 
 /** `undecided`: the given facts neither allow nor deny. */
-export type Outcome = 'allowed' | 'denied' | 'undecided'
+export type PolicyOutcome = 'allowed' | 'denied' | 'undecided'
 
 /** A question to the access control list about one resource. */
 export interface AccessQuestion {
@@ -27,7 +27,7 @@ export type Rule = Exclude<Policy, { readonly kind: 'allOf' | 'anyOf' }>
  * when the resource is loaded. A caller without a principal is never allowed, and an empty or unknown policy never
  * allows.
  */
-export function evaluate(policy: Policy, facts: Facts): Outcome {
+export function evaluate(policy: Policy, facts: Facts): PolicyOutcome {
   if (facts.principal === null) return 'denied'
   switch (policy.kind) {
     case 'allOf':
@@ -40,12 +40,12 @@ export function evaluate(policy: Policy, facts: Facts): Outcome {
 }
 
 /** The outcome of one rule for an authenticated principal. */
-export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Outcome {
+export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): PolicyOutcome {
   switch (rule.kind) {
     case 'role':
-      return verdict(rule.anyOf.some(name => holds(principal.roles, name)))
+      return verdict(rule.anyOf.some(name => ruleHolds(principal.roles, name)))
     case 'scope':
-      return verdict(rule.allOf.length > 0 && rule.allOf.every(token => holds(principal.scopes, token)))
+      return verdict(rule.allOf.length > 0 && rule.allOf.every(token => ruleHolds(principal.scopes, token)))
     case 'actor':
       return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
     case 'client':
@@ -53,7 +53,9 @@ export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Ou
     case 'owner':
       return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
     case 'attribute':
-      return overResource(facts, resource => verdict(rule.anyOf.some(value => equal(value, resource[rule.attribute]))))
+      return overResource(facts, resource =>
+        verdict(rule.anyOf.some(value => isWantedValue(value, resource[rule.attribute])))
+      )
     case 'acl':
       return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
     default:
@@ -83,14 +85,14 @@ function evaluateAcl(
   principal: Principal,
   resource: Resource,
   facts: Facts
-): Outcome {
+): PolicyOutcome {
   const question = accessQuestion(rule, resource)
   if (question === null || ownerText(principal) === undefined) return 'denied'
   return facts.hasAccess === undefined ? 'undecided' : verdict(facts.hasAccess(question))
 }
 
-function evaluateAll(policies: readonly Policy[], facts: Facts): Outcome {
-  let outcome: Outcome = policies.length === 0 ? 'denied' : 'allowed'
+function evaluateAll(policies: readonly Policy[], facts: Facts): PolicyOutcome {
+  let outcome: PolicyOutcome = policies.length === 0 ? 'denied' : 'allowed'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
     if (part === 'denied') return 'denied'
@@ -99,8 +101,8 @@ function evaluateAll(policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function evaluateAny(policies: readonly Policy[], facts: Facts): Outcome {
-  let outcome: Outcome = 'denied'
+function evaluateAny(policies: readonly Policy[], facts: Facts): PolicyOutcome {
+  let outcome: PolicyOutcome = 'denied'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
     if (part === 'allowed') return 'allowed'
@@ -109,21 +111,21 @@ function evaluateAny(policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function overResource(facts: Facts, decide: (resource: Resource) => Outcome): Outcome {
+function overResource(facts: Facts, decide: (resource: Resource) => PolicyOutcome): PolicyOutcome {
   return facts.resource == null ? 'undecided' : decide(facts.resource)
 }
 
 /** Exact membership in an array: an app's own slot may hold a string, whose `includes` finds substrings. */
-export function holds(list: unknown, wanted: string): boolean {
+export function ruleHolds(list: unknown, wanted: string): boolean {
   return Array.isArray(list) && list.includes(wanted)
 }
 
-function equal(wanted: string | number | boolean | null, found: unknown): boolean {
+function isWantedValue(wanted: string | number | boolean | null, found: unknown): boolean {
   if (wanted === null) return found === null
   const text = comparableText(wanted)
   return text !== null && text === comparableText(found)
 }
 
-function verdict(allowed: boolean): Outcome {
+function verdict(allowed: boolean): PolicyOutcome {
   return allowed ? 'allowed' : 'denied'
 }

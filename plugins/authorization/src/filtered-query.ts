@@ -8,7 +8,7 @@ interface NamedTable {
 }
 
 /** Methods that would remove the filtered table from a query, add other rows, or change rows. */
-const REFUSED = [
+const REFUSED_CLAUSES = [
   'from',
   'into',
   'table',
@@ -100,7 +100,7 @@ function guardedPrototype(prototype: unknown): object {
   const original: unknown = Reflect.get(prototype, 'constructor')
   if (typeof original !== 'function') throw new InvalidFilterError('this is not a knex query')
   const guarded: object = Object.create(prototype)
-  for (const name of REFUSED) {
+  for (const name of REFUSED_CLAUSES) {
     const value = function refuseOnFilteredQuery(): never {
       throw new InvalidFilterError(`${name} on a filtered query would go around the filter; use it as a subquery`)
     }

@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
-import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
@@ -13,7 +13,7 @@ import { policyMistakes } from './validate-policy.ts'
 
 export { role, scope, actor, client, owner, attribute, acl, allOf, anyOf } from './policies.ts'
 export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
-export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evaluate.ts'
+export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
 export { aclMigrations, type Migrations } from './acl-migrations.ts'
@@ -76,7 +76,7 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
     // `first()` of a query builder returns undefined, whatever its type says.
-    if (find !== undefined && resource == null) throw notFound(request)
+    if (find !== undefined && resource == null) throw refuseNotFound(request)
     // Also without a resource: a policy that is still undecided here must not pass.
     const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, options) : undefined
     if (refusal !== undefined) throw refusal

@@ -19,7 +19,7 @@ export async function loadFacts(
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
   if (acl === undefined) throw new InvalidPolicyError('an acl rule needs the option acl.db')
   const answers = loadAccess(acl.db, principal, questionsOf(policy, resource))
-  return { principal, resource, hasAccess: await within(acl.timeoutMs, answers) }
+  return { principal, resource, hasAccess: await answeredInTime(acl.timeoutMs, answers) }
 }
 
 function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
@@ -31,7 +31,7 @@ function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
 }
 
 /** An outage is often silence and not an error: by default a pool waits a minute for a connection. */
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+async function answeredInTime<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     reject,

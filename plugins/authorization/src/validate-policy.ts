@@ -9,7 +9,7 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/
  * @returns one sentence for each mistake with the path of the policy; empty when the policy is sound
  */
 export function policyMistakes(policy: unknown, path = 'access'): string[] {
-  if (!isRecord(policy)) return [`${path} is not a policy`]
+  if (!isPolicyObject(policy)) return [`${path} is not a policy`]
   switch (policy.kind) {
     case 'role':
       return listMistakes(policy.anyOf, `${path}.role`, isText)
@@ -64,6 +64,6 @@ function isComparable(value: unknown): boolean {
   return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value)
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isPolicyObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

@@ -1,7 +1,7 @@
 import '@sallyport/security-context/require-node'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { createOperations, listen, type ProcessState } from './operations.ts'
+import { createOperations, listenForOperators, type ProcessState } from './probe-listener.ts'
 import { readHealthOptions, type HealthOptions, type PressureHandler } from './options.ts'
 import { shedLoad } from './shed-load.ts'
 
@@ -46,7 +46,7 @@ async function health(fastify: FastifyInstance, given: HealthOptions): Promise<v
   if (options.pressure !== undefined) await shedLoad(fastify, options.pressure)
 
   fastify.addHook('onReady', async function openOperations() {
-    await listen(operations, options)
+    await listenForOperators(operations, options)
   })
   fastify.addHook('onListen', function markStarted(next) {
     state.started = true

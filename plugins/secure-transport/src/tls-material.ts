@@ -65,9 +65,9 @@ export function serverTls(
 }
 
 function materialMistakes(material: TlsMaterial, paths: TlsMaterialPaths, now: number): string[] {
-  const certificate = parse(() => new X509Certificate(material.certificate))
-  const key = parse(() => createPrivateKey(material.privateKey))
-  const ca = parse(() => new X509Certificate(material.ca))
+  const certificate = parsedOrNull(() => new X509Certificate(material.certificate))
+  const key = parsedOrNull(() => createPrivateKey(material.privateKey))
+  const ca = parsedOrNull(() => new X509Certificate(material.ca))
   return [
     ...(certificate === null
       ? [`${paths.certificatePath} does not hold a certificate`]
@@ -90,7 +90,7 @@ function validityMistakes(certificate: X509Certificate, path: string, now: numbe
   return []
 }
 
-function parse<T>(read: () => T): T | null {
+function parsedOrNull<T>(read: () => T): T | null {
   try {
     return read()
   } catch {

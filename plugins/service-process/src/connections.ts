@@ -18,7 +18,7 @@ export interface Connections {
   destroy: () => number
 }
 
-interface Connection {
+interface FollowedConnection {
   socket: Socket
   upgraded: boolean
   readonly responses: Set<ServerResponse>
@@ -26,7 +26,7 @@ interface Connection {
 type Phase = 'serving' | 'closing-after-answer' | 'refusing'
 
 const LATE_CONNECTION_MS = 1000
-const RETRY_AFTER_SECONDS = '1'
+const CLOSING_RETRY_AFTER_SECONDS = '1'
 
 /**
  * Tracks the connections of an HTTP/1.1 server, to know at the end which of them carry a request. Node itself treats a
@@ -34,13 +34,13 @@ const RETRY_AFTER_SECONDS = '1'
  * listening.
  */
 export function watchConnections(server: Server): Connections {
-  const open = new Set<Connection>()
-  const bySocket = new WeakMap<Socket, Connection>()
-  const byPeer = new Map<string, Connection>()
+  const open = new Set<FollowedConnection>()
+  const bySocket = new WeakMap<Socket, FollowedConnection>()
+  const byPeer = new Map<string, FollowedConnection>()
   let phase: Phase = 'serving'
 
   function follow(socket: Socket): void {
-    const connection: Connection = { socket, upgraded: false, responses: new Set() }
+    const connection: FollowedConnection = { socket, upgraded: false, responses: new Set() }
     const peer = peerName(socket)
     open.add(connection)
     bySocket.set(socket, connection)
@@ -125,7 +125,7 @@ function interceptRequests(
   })
 }
 
-function isSilent({ responses, upgraded }: Connection): boolean {
+function isSilent({ responses, upgraded }: FollowedConnection): boolean {
   return responses.size === 0 && !upgraded
 }
 
@@ -142,7 +142,7 @@ function answerClosing(request: IncomingMessage, response: ServerResponse): void
   const { message: title, statusCode: status = 503, code } = new ClosingError()
   response.writeHead(status, {
     'content-type': 'application/problem+json',
-    'retry-after': RETRY_AFTER_SECONDS,
+    'retry-after': CLOSING_RETRY_AFTER_SECONDS,
     'cache-control': 'no-store'
   })
   response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ type: 'about:blank', title, status, code }))

@@ -2,7 +2,7 @@ import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mech
 import { NotDiscoveredError } from './errors.ts'
 
 /** How to look for something that another process provides. */
-export interface DiscoveryOptions<Found> {
+export interface OpenDiscoveryOptions<Found> {
   /** What is looked for, in log lines: `issuer`. */
   readonly name: string
   /** One attempt, with a deadline of its own. */
@@ -43,7 +43,7 @@ const PAUSE_MS = 1000
  * Tries until it succeeds: processes of a deployment start in any order, and none waits for another one before it
  * listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
  */
-export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discovery<Found> {
+export function openDiscovery<Found>(options: OpenDiscoveryOptions<Found>): Discovery<Found> {
   const { name, attempt, log, schedule = scheduleByTimer, pauseMs = PAUSE_MS } = options
   let found: { readonly value: Found } | null = null
   let failure: unknown = null
@@ -58,7 +58,7 @@ export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discover
       if (told !== '') log?.info({ attempts }, `${name}: found`)
     } catch (error) {
       failure = error
-      const reason = reasonOf(error)
+      const reason = failureText(error)
       const detail = { err: error, attempts }
       if (reason !== told) log?.warn(detail, `${name}: not found yet, tried again after ${pauseMs} ms`)
       told = reason
@@ -97,7 +97,7 @@ function mayGoAway(error: unknown): boolean {
   return ('statusCode' in error && error.statusCode === 503) || 'syscall' in error
 }
 
-function reasonOf(error: unknown): string {
+function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause instanceof Error ? error.cause.message : ''
   return `${error.message} ${cause}`

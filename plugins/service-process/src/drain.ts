@@ -69,7 +69,7 @@ export async function drain(
     .close()
     .then(release)
     .then(() => 'closed' as const)
-  if ((await within(closed, times.closeTimeoutMs)) === 'closed') return 'complete'
+  if ((await resultWithin(closed, times.closeTimeoutMs)) === 'closed') return 'complete'
   const requests = connections.destroy()
   if (requests > 0) {
     app.log.warn(
@@ -77,7 +77,7 @@ export async function drain(
       `cut requests that were under way for ${times.closeTimeoutMs} ms after the listener closed`
     )
   }
-  if ((await within(closed, times.releaseTimeoutMs)) === undefined) return 'stuck'
+  if ((await resultWithin(closed, times.releaseTimeoutMs)) === undefined) return 'stuck'
   return requests > 0 ? 'cut' : 'complete'
 }
 
@@ -90,7 +90,7 @@ async function waitUnless(skip: AbortSignal, ms: number): Promise<void> {
   if (ms > 0) await delay(ms, undefined, { signal: skip }).catch(() => {})
 }
 
-async function within<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
+async function resultWithin<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
   const stop = new AbortController()
   try {
     return await Promise.race([work, delay(ms, undefined, { signal: stop.signal })])

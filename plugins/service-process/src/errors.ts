@@ -6,7 +6,7 @@ import createError from '@fastify/error'
  */
 export const DatabaseUrlError = createError('SALLYPORT_PROCESS_DATABASE_URL_INVALID', 'databaseUrl %s', 500)
 
-const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
+const NOT_DISCOVERED_HEADERS = Object.freeze({ 'retry-after': '5' })
 
 const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The service is not ready yet', 503)
 
@@ -14,7 +14,7 @@ const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The s
  * Request: it needs something of another process that is not found yet; this process is not ready, and keeps looking.
  */
 export class NotDiscoveredError extends NotReadyError {
-  readonly headers = RETRY_AFTER
+  readonly headers = NOT_DISCOVERED_HEADERS
 }
 
 /** A subscriber refused a reload, and nothing has changed; the message has every reason. */

@@ -8,11 +8,11 @@ const LONGEST_WORD = 2048
 const SHORTENED = 512
 /** Longest parameter name that is checked; each of its characters may be percent-encoded. */
 const LONGEST_NAME = 192
-const SHORTEST_CREDENTIAL = 6
+const SHORTEST_LOGGED_CREDENTIAL = 6
 
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
 const VALUE = /[^&\s"#\\]*/y
-const SCHEME = /bearer|dpop|basic/i
+const SCHEME_NAME = /bearer|dpop|basic/i
 const AUTHORIZATION = /\b(bearer|dpop|basic)([ \t]+)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g
@@ -36,7 +36,7 @@ export function redactText(text: string): string {
 function hideSecrets(text: string): string {
   let redacted = text
   if (redacted.includes('=')) redacted = hideParameters(redacted)
-  if (SCHEME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
+  if (SCHEME_NAME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
   if (redacted.includes('eyJ')) redacted = redacted.replace(DOTTED_RUN, hideJwt)
   if (redacted.includes('://')) redacted = redacted.replace(URL_CREDENTIALS, `://${HIDDEN}@`)
   return redacted
@@ -49,7 +49,7 @@ export function mayNeedRedaction(text: string): boolean {
     text.includes('eyJ') ||
     text.includes('://') ||
     text.length > LONGEST_WORD ||
-    SCHEME.test(text)
+    SCHEME_NAME.test(text)
   )
 }
 
@@ -73,7 +73,7 @@ function hideParameters(text: string): string {
     const valueStart = at + 1
     const nameStart = startOfName(text, at, done)
     if (nameStart === at || !isSecretParameter(text.slice(nameStart, at))) continue
-    const valueEnd = endOf(VALUE, text, valueStart)
+    const valueEnd = endOfRun(VALUE, text, valueStart)
     if (valueEnd === valueStart) continue
     parts.push(text.slice(done, valueStart), HIDDEN)
     done = valueEnd
@@ -88,7 +88,8 @@ function startOfName(text: string, end: number, floor: number): number {
   return start
 }
 
-function endOf(run: RegExp, text: string, start: number): number {
+/** Where a run of what a sticky expression matches ends, from `start` on. */
+export function endOfRun(run: RegExp, text: string, start: number): number {
   run.lastIndex = start
   run.test(text)
   return run.lastIndex
@@ -96,7 +97,7 @@ function endOf(run: RegExp, text: string, start: number): number {
 
 /** A value that does not read like a word. */
 function hideAuthorization(found: string, scheme: string, spaces: string, value: string): string {
-  return value.length >= SHORTEST_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
+  return value.length >= SHORTEST_LOGGED_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
 }
 
 /** The rest of a run from the first JWT on; no part of a JWT is read twice. */

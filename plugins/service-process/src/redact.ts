@@ -1,4 +1,4 @@
-import { HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
+import { endOfRun, HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
 import { isErrorCode, isSecretName } from './secret-names.ts'
 
 /** How many levels of JSON quoted in JSON are read. */
@@ -75,15 +75,15 @@ function closingQuote(text: string, from: number): number {
 
 /** Where the value begins when a colon follows; -1 when the string is not a name. */
 function startOfValue(text: string, from: number): number {
-  const colon = endOf(SPACE, text, from)
-  return text.charAt(colon) === ':' ? endOf(SPACE, text, colon + 1) : -1
+  const colon = endOfRun(SPACE, text, from)
+  return text.charAt(colon) === ':' ? endOfRun(SPACE, text, colon + 1) : -1
 }
 
 /** The position after a string, a whole array or object, a number or a word. */
 function endOfValue(text: string, start: number): number {
   const first = text.charAt(start)
   if (first === '"') return afterString(text, start)
-  if (first !== '[' && first !== '{') return endOf(SCALAR, text, start)
+  if (first !== '[' && first !== '{') return endOfRun(SCALAR, text, start)
   let depth = 0
   for (let at = start; at < text.length; at++) {
     const character = text.charAt(at)
@@ -97,12 +97,6 @@ function endOfValue(text: string, start: number): number {
 function afterString(text: string, start: number): number {
   const end = closingQuote(text, start + 1)
   return end === -1 ? text.length : end + 1
-}
-
-function endOf(run: RegExp, text: string, start: number): number {
-  run.lastIndex = start
-  run.test(text)
-  return run.lastIndex
 }
 
 /** The value of a string's content; `null` when it is not a JSON string. */

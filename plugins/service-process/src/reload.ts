@@ -65,7 +65,7 @@ export function createReload<Next>(): Reload<Next> {
 }
 
 async function validateAll<Next>(subscribers: ReadonlyArray<ReloadSubscriber<Next>>, next: Next): Promise<Prepared[]> {
-  const refusals: Reason[] = []
+  const refusals: ReloadReason[] = []
   const prepared = await Promise.all(
     subscribers.map(async ({ name, validate }) => {
       try {
@@ -94,8 +94,8 @@ async function applyAll(prepared: readonly Prepared[]): Promise<void> {
   }
 }
 
-async function undoAll(begun: readonly Prepared[]): Promise<Reason[]> {
-  const reasons: Reason[] = []
+async function undoAll(begun: readonly Prepared[]): Promise<ReloadReason[]> {
+  const reasons: ReloadReason[] = []
   for (const { name, change } of begun.toReversed()) {
     try {
       await change.undo()
@@ -106,12 +106,12 @@ async function undoAll(begun: readonly Prepared[]): Promise<Reason[]> {
   return reasons
 }
 
-interface Reason {
+interface ReloadReason {
   readonly name: string
   readonly error: unknown
 }
 
-function reasonText(reasons: readonly Reason[]): string {
+function reasonText(reasons: readonly ReloadReason[]): string {
   const texts = reasons.map(({ name, error }) => `${name}: ${error instanceof Error ? error.message : String(error)}`)
   return texts.join('; ')
 }

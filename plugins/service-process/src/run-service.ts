@@ -12,7 +12,7 @@ import { type ProcessProperties, type ProcessSettings, processSettingsMistakes }
 export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
 
 /** What makes one process different from the others. */
-export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
+export interface ProcessDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
   /** Name of the process: in its log, its traces, and the messages to its parent. */
   readonly name: string
   /** {@link processSettings} and the settings of the service. */
@@ -40,13 +40,13 @@ export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Co
  * Another process that is away does not fail the boot: see `ProcessContext.discover`.
  */
 export async function runService<Schema extends TObject<ProcessProperties>, Collaborators>(
-  definition: ServiceDefinition<Schema, Collaborators>
+  definition: ProcessDefinition<Schema, Collaborators>
 ): Promise<void> {
-  await runApp(definition.name, () => boot(definition))
+  await runApp(definition.name, () => bootService(definition))
 }
 
-async function boot<Schema extends TObject<ProcessProperties>, Collaborators>(
-  definition: ServiceDefinition<Schema, Collaborators>
+async function bootService<Schema extends TObject<ProcessProperties>, Collaborators>(
+  definition: ProcessDefinition<Schema, Collaborators>
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)

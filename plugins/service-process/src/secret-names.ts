@@ -51,7 +51,7 @@ export function isSecretName(name: string): boolean {
  * @param name as it was sent
  */
 export function isSecretParameter(name: string): boolean {
-  const decoded = decode(name)
+  const decoded = decodedName(name)
   if (decoded === null || decoded.includes('%')) return true
   if (isSecretName(decoded)) return true
   const parts = decoded.split(/[^A-Za-z0-9_]/)
@@ -63,7 +63,7 @@ export function isErrorCode(value: string): boolean {
   return value.length <= 64 && /^(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|E[A-Z0-9]{2,15}|[0-9A-Z]{5})$/.test(value)
 }
 
-function decode(name: string): string | null {
+function decodedName(name: string): string | null {
   if (!name.includes('%')) return name
   try {
     return decodeURIComponent(name)

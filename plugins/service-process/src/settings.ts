@@ -10,10 +10,10 @@ export interface ProcessPorts {
   readonly operationsPort: number
 }
 
-const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value })
-const milliseconds = (minimum: number, maximum: number, value: number) =>
+const portSetting = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value })
+const millisecondsSetting = (minimum: number, maximum: number, value: number) =>
   Type.Integer({ minimum, maximum, default: value })
-const list = (pattern?: string) =>
+const wordList = (pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [] })
 
 /**
@@ -25,27 +25,27 @@ export function processSettings(ports: ProcessPorts) {
     nodeEnv: Type.Optional(Type.String()),
     logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
     host: Type.String({ default: '127.0.0.1' }),
-    port: port(ports.port),
+    port: portSetting(ports.port),
     /** Health, metrics and whatever else only operators read: not where callers are. */
     operationsHost: Type.String({ default: '127.0.0.1' }),
-    operationsPort: port(ports.operationsPort),
+    operationsPort: portSetting(ports.operationsPort),
     tlsCertificatePath: Type.Optional(Type.String({ minLength: 1 })),
     tlsPrivateKeyPath: Type.Optional(Type.String({ minLength: 1 })),
     tlsCaPath: Type.Optional(Type.String({ minLength: 1 })),
     databaseUrl: Type.String({ secret: true, pattern: '^postgres(ql)?://' }),
     databaseConnections: Type.Integer({ minimum: 2, maximum: 100, default: 8 }),
     /** Longest wait for the database: for a connection, a statement, an answer. */
-    databaseTimeoutMs: milliseconds(100, 60_000, 5000),
+    databaseTimeoutMs: millisecondsSetting(100, 60_000, 5000),
     /** `name=ip`: peers that no name server knows. */
-    peerAddresses: list('^[a-z0-9.-]+=[0-9a-f.:]+$'),
+    peerAddresses: wordList('^[a-z0-9.-]+=[0-9a-f.:]+$'),
     /** Addresses or CIDR blocks of proxies whose forwarding headers are believed. */
-    trustedProxies: list(),
+    trustedProxies: wordList(),
     /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
-    drainDelayMs: milliseconds(0, 300_000, 5000),
+    drainDelayMs: millisecondsSetting(0, 300_000, 5000),
     /** By how much the clock of the issuer may differ from ours. */
     clockToleranceSeconds: Type.Integer({ minimum: 0, maximum: 60, default: 5 }),
     /** Requests are shed above this mean delay of the event loop in the last second. */
-    maxEventLoopDelayMs: milliseconds(1, 60_000, 500),
+    maxEventLoopDelayMs: millisecondsSetting(1, 60_000, 500),
     /** Requests are shed above this share of the last second in which the event loop was busy; 1 never sheds. */
     maxEventLoopUtilization: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 1 })
   }

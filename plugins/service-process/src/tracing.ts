@@ -44,7 +44,7 @@ export function startTracing(options: TracingOptions): Tracing {
     instrumentHandler: false,
     requestHook: (span, request) => {
       span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`.trim())
-      span.setAttributes({ 'url.path': pathOf(request.url), 'service.name': options.serviceName })
+      span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': options.serviceName })
     }
   })
   return {
@@ -56,7 +56,10 @@ export function startTracing(options: TracingOptions): Tracing {
     },
     outgoingHeaders: request => {
       const headers: Record<string, string> = {}
-      propagation.inject(request === undefined ? context.active() : (contextOf(request) ?? context.active()), headers)
+      propagation.inject(
+        request === undefined ? context.active() : (traceContextOf(request) ?? context.active()),
+        headers
+      )
       return headers
     },
     close: async () => {
@@ -82,7 +85,7 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
       await fastify.register(instrumentation.plugin())
       // The body is parsed from events of the socket, where the context of onRequest is gone.
       fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
-        const active = contextOf(request)
+        const active = traceContextOf(request)
         if (active === null) done()
         else context.with(active, done)
       })
@@ -91,7 +94,7 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
   )
 }
 
-function contextOf(request: FastifyRequest): Context | null {
+function traceContextOf(request: FastifyRequest): Context | null {
   if (!request.server.hasRequestDecorator('opentelemetry')) return null
   // Its type says that it always exists, but it is absent before the first hook and on routes that opt out.
   const active: Context | null | undefined = request.opentelemetry().context
@@ -99,11 +102,11 @@ function contextOf(request: FastifyRequest): Context | null {
 }
 
 function spanContextOf(request: FastifyRequest): { traceId: string } | null {
-  const active = contextOf(request)
+  const active = traceContextOf(request)
   return active === null ? null : (trace.getSpanContext(active) ?? null)
 }
 
-function pathOf(url: string): string {
+function pathWithoutQuery(url: string): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }

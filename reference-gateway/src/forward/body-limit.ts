@@ -1,5 +1,5 @@
 import { type Readable, Transform } from 'node:stream'
-import { BodyTooLargeError, ClientLeftError } from '../errors.ts'
+import { ForwardedBodyTooLargeError, ClientLeftError } from '../errors.ts'
 
 /**
  * The same body, cut off with `SALLYPORT_GATEWAY_BODY_TOO_LARGE` once more than `maxBytes` have passed. The end of one
@@ -11,7 +11,7 @@ export function limitBody(payload: Readable, maxBytes: number): Readable {
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, next) {
       size += chunk.byteLength
-      if (size > maxBytes) next(new BodyTooLargeError())
+      if (size > maxBytes) next(new ForwardedBodyTooLargeError())
       else next(null, chunk)
     }
   })

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ClientLeftError, UpstreamTimeoutError } from '../errors.ts'
+import { ClientLeftError, ForwardTimeoutError } from '../errors.ts'
 
 /** How long a service may take, in ms. Both count from the arrival of the request. */
 export interface AnswerLimits {
@@ -29,7 +29,7 @@ export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: 
   const controller = new AbortController()
   const remaining = (limitMs: number): number => Math.max(0, limitMs - reply.elapsedTime)
   const expire = (): void => {
-    controller.abort(new UpstreamTimeoutError())
+    controller.abort(new ForwardTimeoutError())
   }
   let timer = setTimeout(function headIsLate() {
     if (waitsForClient(request)) timer = setTimeout(headIsLate, limits.headMs)

@@ -101,7 +101,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
 
   return {
     add(answer) {
-      const keyId = answer.accessToken === null ? null : keyIdOf(answer.accessToken)
+      const keyId = answer.accessToken === null ? null : tokenKeyId(answer.accessToken)
       const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
       open.add(watched)
       if (finishing) watched.finish?.()
@@ -125,7 +125,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
   }
 }
 
-function keyIdOf(token: string): string | null {
+function tokenKeyId(token: string): string | null {
   const keyId = parseCompactJws(token)?.header.kid
   return typeof keyId === 'string' ? keyId : null
 }

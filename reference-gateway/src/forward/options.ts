@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import type { OpenAnswers } from './open-answers.ts'
-import type { Route } from './upstreams.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
 /** How requests are forwarded. */
 export interface ForwardOptions {
-  readonly routes: readonly Route[]
+  readonly routes: readonly ForwardRoute[]
   /** Verifies the certificates of services and bounds waiting calls; its calls end with their signal. */
   readonly dispatcher: Dispatcher
   readonly maxBodyBytes: number

@@ -3,12 +3,12 @@ import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { AccessEndedError, UpstreamFailedError, UpstreamRefusedTokenError } from '../errors.ts'
+import { AccessEndedError, ForwardFailedError, ForwardedTokenRefusedError } from '../errors.ts'
 import { responseHeaders } from '../hygiene/forwarded-headers.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
 import { ofService } from './service-failure.ts'
 import { forwardFailure, tryAgain } from './upstream-failure.ts'
-import type { Route } from './upstreams.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
 /**
  * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
@@ -16,14 +16,14 @@ import type { Route } from './upstreams.ts'
  */
 export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
-  readonly route: Route
+  readonly route: ForwardRoute
   readonly rewriteLocation: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers
 }
@@ -32,7 +32,7 @@ export interface IncomingAnswer {
  * Passes a service's answer on. A 401 of the service is not the fault of the client, whose credentials are good here.
  * Most likely the session ended or changed a moment ago, and the next request will notice; so the client should try
  * again.
- * @throws {UpstreamRefusedTokenError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
+ * @throws {ForwardedTokenRefusedError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
  */
 export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   const {
@@ -52,18 +52,18 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
       reason: 'upstream-refused-token',
       detail: { audience }
     })
-    throw tryAgain(new UpstreamRefusedTokenError())
+    throw tryAgain(new ForwardedTokenRefusedError())
   }
   if (statusCode > 599) {
     body.destroy()
-    throw ofService(new UpstreamFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+    throw ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
   }
   const passed = responseHeaders(withoutOrigin(headers, route.origin))
   void reply.code(statusCode).headers(rewriteLocation?.(passed) ?? passed)
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (route.stream !== true) {
-    watch(incoming, body, null)
+    endWithAccess(incoming, body, null)
     return reply.send(body)
   }
   reply.raw.once('pipe', () => {
@@ -72,7 +72,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   // An announced length is a promise, and such an answer has an end.
   const { payload, finish } =
     passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
-  watch(incoming, body, finish)
+  endWithAccess(incoming, body, finish)
   return reply.send(payload)
 }
 
@@ -96,7 +96,7 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
 }
 
 /** Ends the answer when the access of its request ends, and names its errors. */
-function watch(
+function endWithAccess(
   { request, reply, route, openAnswers }: IncomingAnswer,
   body: Readable,
   finish: (() => void) | null
@@ -149,7 +149,7 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAc
 }
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
-function withoutOrigin(headers: Headers, origin: string): Headers {
+function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
   const { location } = headers
   return typeof location === 'string' && location.startsWith(`${origin}/`)
     ? { ...headers, location: location.slice(origin.length) }

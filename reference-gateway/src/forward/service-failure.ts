@@ -25,7 +25,7 @@ export function ofService<Failure>(error: Failure, audience: string): Failure {
  * The error to answer for a failed call of a service; other errors pass unchanged. Records the event, and removes the
  * headers of a payload that will not come.
  */
-export function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
+export function answerableFailure(request: FastifyRequest, reply: FastifyReply, error: unknown): unknown {
   const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
   if (audience === undefined) return error
   const failure = forwardFailure(error, audience)

@@ -2,14 +2,14 @@ import type { FastifyError } from '@fastify/error'
 import type { SecurityEvent } from '@sallyport/security-context'
 import {
   AccessEndedError,
-  BodyTooLargeError,
+  ForwardedBodyTooLargeError,
   ClientLeftError,
-  UpstreamBusyError,
-  UpstreamFailedError,
-  UpstreamTimeoutError
+  ForwardBusyError,
+  ForwardFailedError,
+  ForwardTimeoutError
 } from '../errors.ts'
 
-const TIMEOUTS: readonly unknown[] = [
+const TIMEOUT_CODES: readonly unknown[] = [
   'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
@@ -49,16 +49,16 @@ export function forwardFailure(error: unknown, audience: string): ForwardFailure
   // The watcher of answers has recorded it.
   if (has('SALLYPORT_GATEWAY_ACCESS_ENDED')) return { error: new AccessEndedError({ cause: error }), event: null }
   if (has('SALLYPORT_GATEWAY_BODY_TOO_LARGE')) {
-    return { error: new BodyTooLargeError(), event: event('denied', 'body-too-large') }
+    return { error: new ForwardedBodyTooLargeError(), event: event('denied', 'body-too-large') }
   }
   if (has('SALLYPORT_TRANSPORT_PEER_BUSY')) {
-    return { error: tryAgain(new UpstreamBusyError({ cause: error })), event: event('failure', 'upstream-busy') }
+    return { error: tryAgain(new ForwardBusyError({ cause: error })), event: event('failure', 'upstream-busy') }
   }
-  if (codes.some(code => TIMEOUTS.includes(code))) {
-    return { error: new UpstreamTimeoutError({ cause: error }), event: event('failure', 'upstream-timeout') }
+  if (codes.some(code => TIMEOUT_CODES.includes(code))) {
+    return { error: new ForwardTimeoutError({ cause: error }), event: event('failure', 'upstream-timeout') }
   }
   const reason = codes.some(code => UNTRUSTED.test(code)) ? 'upstream-not-trusted' : 'upstream-failed'
-  return { error: new UpstreamFailedError({ cause: error }), event: event('failure', reason) }
+  return { error: new ForwardFailedError({ cause: error }), event: event('failure', reason) }
 }
 
 /** The same error with a time to wait, in seconds. */

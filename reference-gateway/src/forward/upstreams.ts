@@ -1,5 +1,5 @@
 /** A path prefix at the gateway and the service behind it. */
-export interface Route {
+export interface ForwardRoute {
   readonly prefix: string
   /** The same resource's path at the service. */
   readonly rewritePrefix: string
@@ -13,7 +13,7 @@ export interface Route {
 }
 
 /** Origins of the processes behind the gateway. */
-export interface Origins {
+export interface ServiceOrigins {
   readonly orderServiceOrigin: string
   readonly restaurantServiceOrigin: string
   readonly deliveryServiceOrigin: string
@@ -24,7 +24,7 @@ export interface Origins {
 const SERVICE_BODY_BYTES = 64 * 1024
 
 /** Which service answers which path: the whole routing table. Each audit trail is at `/audit/<process>`. */
-export function routesOf(origins: Origins): Route[] {
+export function forwardingTable(origins: ServiceOrigins): ForwardRoute[] {
   const services = [
     { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },
     { audience: 'restaurant-service', origin: origins.restaurantServiceOrigin, prefixes: ['/restaurants', '/tickets'] },

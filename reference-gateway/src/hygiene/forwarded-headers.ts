@@ -62,7 +62,7 @@ const EDGE_ONLY = [
   'tracestate'
 ]
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Names from settings that would undo the hygiene; empty when all of them are allowed. */
 export function refusedNames(names: readonly string[]): string[] {
@@ -75,7 +75,7 @@ export function refusedNames(names: readonly string[]): string[] {
  * @param additional lower-case names that also pass in this deployment
  */
 export function requestHeaders(
-  received: Headers,
+  received: ReceivedHeaders,
   additional: readonly string[],
   own: Readonly<Record<string, string>>
 ): Record<string, string | string[]> {
@@ -89,7 +89,7 @@ export function requestHeaders(
 }
 
 /** The header fields of a service's answer that a client may see. */
-export function responseHeaders(received: Headers): Record<string, string | string[]> {
+export function responseHeaders(received: ReceivedHeaders): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   const dropped = new Set([...HOP_BY_HOP, ...EDGE_ONLY, ...nominatedBy(received.connection)])
   for (const [name, value] of Object.entries(received)) {

@@ -8,14 +8,14 @@ export const OrderNotCancellableError = createError(
 )
 
 /** The restaurant of a new order does not exist. */
-export const RestaurantUnknownError = createError(
+export const OrderRestaurantUnknownError = createError(
   'SALLYPORT_ORDER_RESTAURANT_UNKNOWN',
   'There is no such restaurant',
   422
 )
 
 /** A line of a new order names something that is not on the restaurant's menu. */
-export const MenuItemUnknownError = createError(
+export const OrderItemUnknownError = createError(
   'SALLYPORT_ORDER_ITEM_UNKNOWN',
   'A line is not on the menu of this restaurant',
   422

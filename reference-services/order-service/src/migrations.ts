@@ -8,7 +8,7 @@ import {
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
-const tables: DomainTables = {
+const orderTables: DomainTables = {
   migrations: namedMigrations('order_migrations', {
     '0001-orders': { up: createOrders, down: dropOrders },
     '0002-begun': { up: addBegun, down: dropBegun }
@@ -21,7 +21,7 @@ const tables: DomainTables = {
  * @param db pool of the database's owner
  */
 export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
-  await migrateService(db, roles, tables)
+  await migrateService(db, roles, orderTables)
 }
 
 async function createOrders(db: Knex): Promise<void> {

@@ -4,13 +4,13 @@ import { allOf, anyOf, owner, role, scope } from '@sallyport/authorization'
 const ownOrAdmin = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('customerId')))
 
 /** Who places orders. */
-export const placeOrders = allOf(scope('orders:write'), role('CUSTOMER'))
+export const mayPlaceOrders = allOf(scope('orders:write'), role('CUSTOMER'))
 
 /** Who sees one order; the same policy filters the list. */
-export const readOrder = allOf(scope('orders:read'), ownOrAdmin)
+export const mayReadOrder = allOf(scope('orders:read'), ownOrAdmin)
 
-/** Who may read the list at all; {@link readOrder} decides what is in it. */
-export const listOrders = allOf(scope('orders:read'), role('CUSTOMER', 'ADMIN'))
+/** Who may read the list at all; {@link mayReadOrder} decides what is in it. */
+export const mayListOrders = allOf(scope('orders:read'), role('CUSTOMER', 'ADMIN'))
 
 /** Who cancels one order. */
-export const cancelOrder = allOf(scope('orders:write'), ownOrAdmin)
+export const mayCancelOrder = allOf(scope('orders:write'), ownOrAdmin)

@@ -14,9 +14,9 @@ import { askDeliveryService } from './tickets/ask-delivery-service.ts'
 import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const NAME = 'restaurant-service'
+export const PROCESS_NAME = 'restaurant-service'
 /** The scope of recovery at delivery-service, which nobody else has. */
-const RECOVERY_SCOPE = 'deliveries:recover'
+const DELIVERY_RECOVERY_SCOPE = 'deliveries:recover'
 
 /**
  * Builds restaurant-service: the common path of services, its routes, and the recovery of accepted tickets without a
@@ -31,7 +31,7 @@ export async function buildApp(
   const { db, recoverySchedule } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({
-    name: NAME,
+    name: PROCESS_NAME,
     settings,
     collaborators,
     upstreams: { 'delivery-service': { origin: settings.deliveryServiceOrigin } },
@@ -42,8 +42,8 @@ export async function buildApp(
   })
   const recovering: AcceptCollaborators = {
     db,
-    audit: auditOfRecovery(app, NAME),
-    openDelivery: askDeliveryService(app.callAsService('delivery-service', RECOVERY_SCOPE)),
+    audit: auditOfRecovery(app, PROCESS_NAME),
+    openDelivery: askDeliveryService(app.callAsService('delivery-service', DELIVERY_RECOVERY_SCOPE)),
     recoveryAgeMs
   }
   openRecovery(app, {

@@ -8,7 +8,7 @@ import {
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
-const tables: DomainTables = {
+const restaurantTables: DomainTables = {
   migrations: namedMigrations('restaurant_migrations', {
     '0001-restaurants': { up: createRestaurants, down: dropRestaurants },
     '0002-tickets': { up: createTickets, down: dropTickets },
@@ -28,7 +28,7 @@ const tables: DomainTables = {
  * @param db pool of the database's owner
  */
 export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
-  await migrateService(db, roles, tables)
+  await migrateService(db, roles, restaurantTables)
 }
 
 async function createRestaurants(db: Knex): Promise<void> {

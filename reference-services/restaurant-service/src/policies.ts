@@ -13,22 +13,22 @@ const ofTheirOrder = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('custome
 const orderRecovery = allOf(client('order-service'), scope('tickets:recover'))
 
 /** Who sees restaurants and menus. */
-export const readRestaurants = scope('restaurants:read')
+export const mayReadRestaurants = scope('restaurants:read')
 
 /** Who changes a menu and accepts a ticket. */
-export const manageRestaurant = allOf(scope('restaurants:write'), manager)
+export const mayManageRestaurant = allOf(scope('restaurants:write'), manager)
 
 /** Who sees the tickets of a restaurant. */
-export const readTickets = allOf(scope('restaurants:read'), manager)
+export const mayReadTickets = allOf(scope('restaurants:read'), manager)
 
 /** Who opens the ticket of an order: order-service for the customer of the order, and its recovery. */
-export const openTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
+export const mayOpenTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
 
 /**
  * Who withdraws a ticket: order-service for the customer of the order, and its recovery. Tickets from before customers
  * were stored have no known customer.
  */
-export const cancelTicket = anyOf(
+export const mayCancelTicket = anyOf(
   allOf(orderService, anyOf(ofTheirOrder, allOf(role('CUSTOMER'), attribute('customerId', null)))),
   orderRecovery
 )

@@ -7,8 +7,8 @@ import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import { operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
-import type { ServiceCollaborators } from './collaborators.ts'
-import { createInstance, type ServiceInstance } from './create-instance.ts'
+import type { ServiceCollaborators } from './service-collaborators.ts'
+import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -26,7 +26,7 @@ export interface ServiceDefinition {
 }
 
 /** Who reads the audit trail. */
-export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
+export const mayReadAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
 
 /**
  * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
@@ -40,7 +40,7 @@ export async function buildService({
   routes
 }: ServiceDefinition): Promise<ServiceInstance> {
   const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
-  const app = createInstance(name, settings, collaborators)
+  const app = createServiceInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
   await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
@@ -93,7 +93,7 @@ export async function buildService({
   await app.register(auditLog, {
     db,
     process: name,
-    route: { path: '/audit', access: readAuditTrail },
+    route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
     addresses
   })

@@ -1,7 +1,7 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
-import type { ServiceCollaborators } from './collaborators.ts'
+import type { ServiceCollaborators } from './service-collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
 import type { ServiceSettings } from './settings.ts'
 
@@ -11,7 +11,10 @@ import type { ServiceSettings } from './settings.ts'
  * service is not ready, and requests that need it get 503.
  * @throws `SALLYPORT_SERVICE_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
  */
-export async function connect(settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
+export async function connectService(
+  settings: ServiceSettings,
+  context: ProcessContext
+): Promise<ServiceCollaborators> {
   const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
   const { tls, peers, tracing, database: db, checks, closeLater } = context
   const dispatcher = peers === null ? {} : { dispatcher: peers }

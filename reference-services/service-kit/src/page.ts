@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { cursorText, positionOf } from './cursor.ts'
+import { cursorText, cursorPosition } from './cursor.ts'
 import type { PageQuery } from './schemas.ts'
 
 /** The columns that a list is ordered by, newest first. */
@@ -9,7 +9,7 @@ export interface PageOrder {
 }
 
 /** One page, and the `after` of the next one; `null` when this is the last. */
-export interface Page<Row> {
+export interface RowPage<Row> {
   readonly rows: readonly Row[]
   readonly next: string | null
 }
@@ -20,7 +20,7 @@ interface PositionColumns {
 }
 
 /** The position of a row in the list, with all digits of its time, of which a Date loses some. */
-const POSITION =
+const POSITION_COLUMNS =
   'to_char(?? at time zone \'UTC\', \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as "positionCreatedAt", ??::text as "positionId"'
 
 /**
@@ -34,15 +34,15 @@ export async function readPage<Row extends object>(
   query: Knex.QueryBuilder,
   order: PageOrder,
   page: PageQuery
-): Promise<Page<Row>> {
+): Promise<RowPage<Row>> {
   const { idColumn, createdAtColumn } = order
   const limit = Number(page.limit)
   if (page.after !== undefined) {
-    const { createdAt, id } = positionOf(page.after)
+    const { createdAt, id } = cursorPosition(page.after)
     void query.whereRaw('(??, ??) < (?::timestamptz, ?::uuid)', [createdAtColumn, idColumn, createdAt, id])
   }
   const found: Array<Row & PositionColumns> = await query
-    .select(query.client.raw(POSITION, [createdAtColumn, idColumn]))
+    .select(query.client.raw(POSITION_COLUMNS, [createdAtColumn, idColumn]))
     .orderBy([
       { column: createdAtColumn, order: 'desc' },
       { column: idColumn, order: 'desc' }

@@ -7,7 +7,7 @@ import type { ServiceInstance } from './create-instance.ts'
 export type RecordAudit = (trx: Knex, event: AuditEvent) => Promise<void>
 
 /** `request.audit` as a function of its own. */
-export function auditOf(request: FastifyRequest): RecordAudit {
+export function auditOfRequest(request: FastifyRequest): RecordAudit {
   return (trx, event) => request.audit(trx, event)
 }
 

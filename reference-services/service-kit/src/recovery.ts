@@ -20,11 +20,11 @@ export interface RecoveryOptions {
 }
 
 /** Rows that are worked on at the same time. */
-const CHUNK = 5
+const RECOVERED_TOGETHER = 5
 /** Rows of one run at most. */
-const BATCH = 100
+const RECOVERED_PER_RUN = 100
 /** How long a row belongs to whoever claimed it, in ms: longer than the calls for one row may take. */
-const LEASE_MS = 15_000
+const RECOVERY_LEASE_MS = 15_000
 
 /**
  * Finishes what was begun and never ended, because an answer, a COMMIT or the process was lost. Runs from `ready` until
@@ -63,8 +63,8 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
 
   async function run(): Promise<void> {
     try {
-      for (let taken = 0; taken < BATCH;) {
-        const ids = await claimUnfinished(db, work, CHUNK, LEASE_MS)
+      for (let taken = 0; taken < RECOVERED_PER_RUN;) {
+        const ids = await claimUnfinished(db, work, RECOVERED_TOGETHER, RECOVERY_LEASE_MS)
         const recovered = await Promise.all(ids.map(recoverRow))
         if (!recovered.includes(true)) break
         taken += ids.length

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LauncherError } from '../launcher-error.ts'
 import { hostNameOf } from '../processes.ts'
 import { writePrivateFile } from '../state-directory.ts'
-import { makeAuthority, restoreAuthority, type Authority } from './authority.ts'
+import { makeAuthority, ONE_DAY_MS, restoreAuthority, type Authority } from './authority.ts'
 
 /** Paths of a holder's TLS material. */
 export interface CertificateFiles {
@@ -20,8 +20,7 @@ export interface CertificateHolder {
   readonly names: readonly string[]
 }
 
-const DAY_MS = 86_400_000
-const RENEW_BEFORE_MS = 30 * DAY_MS
+const RENEW_BEFORE_MS = 30 * ONE_DAY_MS
 
 /** The URI that identifies the holder of a certificate. @see SPIFFE ID §2 */
 export const uriOf = (name: string): string => `spiffe://sallyport.local/${name}`
@@ -43,7 +42,7 @@ export async function ensureCertificates(
   now = Date.now()
 ): Promise<Map<string, CertificateFiles>> {
   if (nodeEnv === 'production') {
-    throw new LauncherError('The development certificate authority is not for production (NODE_ENV)')
+    throw new LauncherError('NODE_ENV is production: the development certificate authority is for development only')
   }
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const caPath = join(directory, 'ca.pem')
@@ -66,7 +65,7 @@ export async function ensureCertificates(
 }
 
 async function ensureAuthority(caPath: string, keyPath: string, now: number): Promise<Authority> {
-  const kept = read(caPath)
+  const kept = readCertificate(caPath)
   if (kept !== null && existsSync(keyPath) && lastsFrom(kept, now)) {
     return restoreAuthority({ certificate: readFileSync(caPath, 'utf8'), privateKey: readFileSync(keyPath, 'utf8') })
   }
@@ -78,7 +77,7 @@ async function ensureAuthority(caPath: string, keyPath: string, now: number): Pr
 }
 
 function isUsable(paths: CertificateFiles, entry: CertificateHolder, authority: Authority, now: number): boolean {
-  const certificate = read(paths.certificatePath)
+  const certificate = readCertificate(paths.certificatePath)
   if (certificate === null || !existsSync(paths.privateKeyPath)) return false
   const { names, uris } = namesOf(entry)
   const wanted = [
@@ -96,7 +95,7 @@ function lastsFrom(certificate: X509Certificate, now: number): boolean {
   return certificate.validToDate.getTime() > now + RENEW_BEFORE_MS
 }
 
-function read(path: string): X509Certificate | null {
+function readCertificate(path: string): X509Certificate | null {
   try {
     return new X509Certificate(readFileSync(path))
   } catch {

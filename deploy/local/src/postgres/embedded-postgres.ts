@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { runningServer, stopServer } from './orphan.ts'
-import { choosePlace, type Place } from './place.ts'
+import { choosePlace, type ClusterPlace } from './place.ts'
 import { unprivilegedUser, type UnprivilegedUser } from './unprivileged-user.ts'
 
-const run = promisify(execFile)
+const runProgram = promisify(execFile)
 const SUPERUSER = 'postgres'
 
 /** Options of {@link startPostgres}. */
@@ -123,14 +123,14 @@ export async function stopPostgres(dataDirectory: string): Promise<void> {
 }
 
 /** Makes the cluster when there is none; returns the superuser's password. */
-async function makeCluster(place: Place, user: UnprivilegedUser | undefined): Promise<string> {
+async function makeCluster(place: ClusterPlace, user: UnprivilegedUser | undefined): Promise<string> {
   const passwordFile = join(dirname(place.dataDirectory), 'superuser-password')
   if (existsSync(join(place.dataDirectory, 'PG_VERSION'))) return readFileSync(passwordFile, 'utf8').trim()
   rmSync(place.dataDirectory, { recursive: true, force: true })
   const password = randomBytes(24).toString('hex')
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 })
   if (user !== undefined) chownSync(passwordFile, user.uid, user.gid)
-  await run(
+  await runProgram(
     join(place.binDirectory, 'initdb'),
     [
       '-D',

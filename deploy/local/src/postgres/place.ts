@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { UnprivilegedUser } from './unprivileged-user.ts'
 
 /** Where a cluster's data and the binaries that run it are. */
-export interface Place {
+export interface ClusterPlace {
   readonly dataDirectory: string
   readonly binDirectory: string
 }
@@ -20,7 +20,7 @@ export function choosePlace(
   wantedDirectory: string,
   nativeDirectory: string,
   user: UnprivilegedUser | undefined
-): Place {
+): ClusterPlace {
   const wanted = resolve(wantedDirectory)
   if (user === undefined) {
     return { dataDirectory: join(makeOwned(wanted), 'data'), binDirectory: join(nativeDirectory, 'bin') }

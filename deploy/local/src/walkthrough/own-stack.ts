@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isPortFree } from '../readiness.ts'
 
 /** A stack that was started for one purpose. */
 export interface OwnStack {
@@ -88,22 +88,9 @@ export async function freePortBase(): Promise<number> {
   for (let block = 0; block < STARTING_BLOCKS; block++) {
     const base = 20_000 + Math.floor(Math.random() * 100) * 200
     const free = await Promise.all(
-      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isFree(base + offset))
+      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isPortFree(base + offset))
     )
     if (free.every(Boolean)) return base
   }
   throw new Error('there are no free ports')
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer()
-  try {
-    probe.listen(port, '127.0.0.1')
-    await once(probe, 'listening')
-    return (probe.address() as AddressInfo).port === port
-  } catch {
-    return false
-  } finally {
-    probe.close()
-  }
 }

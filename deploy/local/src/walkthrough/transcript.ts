@@ -13,7 +13,7 @@ export interface Call {
 }
 
 /** What came back. */
-export interface Answer {
+export interface CallAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** The parsed JSON body, the text of another body, `null` for none. */
@@ -47,25 +47,25 @@ export class Transcript {
   }
 
   /** Sends a request and writes it with its answer. */
-  async call(call: Call): Promise<Answer> {
+  async call(call: Call): Promise<CallAnswer> {
     const method = call.method ?? 'GET'
     const headers = { ...call.headers, ...contentType(call) }
     this.#write(`\n> ${method} ${call.url}`)
     for (const [name, value] of Object.entries(headers)) this.#write(`> ${name}: ${shortenHeader(name, value)}`)
-    if (call.json !== undefined) this.#write(`> ${shown(call.json)}`)
-    if (call.form !== undefined) this.#write(`> ${shown(call.form)}`)
-    const response = await request(call.url, { method, headers, body: bodyOf(call), dispatcher: this.#dispatcher })
+    if (call.json !== undefined) this.#write(`> ${transcriptText(call.json)}`)
+    if (call.form !== undefined) this.#write(`> ${transcriptText(call.form)}`)
+    const response = await request(call.url, { method, headers, body: callBody(call), dispatcher: this.#dispatcher })
     const text = await response.body.text()
     const answer = {
       status: response.statusCode,
       headers: response.headers,
-      body: parse(text, response.headers['content-type'])
+      body: parseAnswer(text, response.headers['content-type'])
     }
     this.#write(`< ${answer.status}`)
     for (const name of SHOWN_RESPONSE_HEADERS) {
       for (const value of [answer.headers[name] ?? []].flat()) this.#write(`< ${name}: ${shortenHeader(name, value)}`)
     }
-    if (answer.body !== null) this.#write(`< ${shown(answer.body)}`)
+    if (answer.body !== null) this.#write(`< ${transcriptText(answer.body)}`)
     return answer
   }
 
@@ -81,12 +81,12 @@ function contentType(call: Call): Record<string, string> {
   return call.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
 }
 
-function bodyOf(call: Call): string | null {
+function callBody(call: Call): string | null {
   if (call.json !== undefined) return JSON.stringify(call.json)
   return call.form === undefined ? null : new URLSearchParams(call.form).toString()
 }
 
-function parse(text: string, type: string | string[] | undefined): unknown {
+function parseAnswer(text: string, type: string | string[] | undefined): unknown {
   if (text === '') return null
   return String(type).includes('json') ? JSON.parse(text) : text
 }
@@ -97,7 +97,7 @@ function shortenHeader(name: string, value: string): string {
     : value
 }
 
-function shown(body: unknown): string {
+function transcriptText(body: unknown): string {
   const text =
     typeof body === 'string'
       ? body

@@ -39,7 +39,12 @@ export async function openDelivery(
     if (!(await insertDelivery(trx, delivery))) return false
     await key.claim(trx, delivery.deliveryId)
     const after = { state: delivery.state, ticketId: delivery.ticketId, orderId: delivery.orderId }
-    await audit(trx, { action: 'delivery.open', outcome: 'success', resource: resourceOf(delivery), detail: { after } })
+    await audit(trx, {
+      action: 'delivery.open',
+      outcome: 'success',
+      resource: auditedDelivery(delivery),
+      detail: { after }
+    })
     return true
   })
   if (opened) return { delivery, opened }
@@ -53,13 +58,13 @@ export async function openDelivery(
       action: 'delivery.open',
       outcome: 'success',
       reason: 'already-open',
-      resource: resourceOf(existing),
+      resource: auditedDelivery(existing),
       detail: { after: { state: existing.state } }
     })
   })
   return { delivery: existing, opened: false }
 }
 
-function resourceOf({ deliveryId }: StoredDelivery): { type: string; id: string } {
+function auditedDelivery({ deliveryId }: StoredDelivery): { type: string; id: string } {
   return { type: 'delivery', id: deliveryId }
 }

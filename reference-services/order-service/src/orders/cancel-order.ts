@@ -30,7 +30,7 @@ export async function cancelOrder(collaborators: OrderCollaborators, order: Stor
  */
 export async function finishCancel(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
   const { db, restaurants, audit } = collaborators
-  const ticketId = await ticketOf(restaurants, order)
+  const ticketId = await ticketOfOrder(restaurants, order)
   if (ticketId !== null && !(await restaurants.cancelTicket(ticketId))) {
     await giveUpCancel(db, order.orderId)
     throw new OrderNotCancellableError()
@@ -47,7 +47,7 @@ export async function finishCancel(collaborators: OrderCollaborators, order: Sto
 }
 
 /** Asking again finds the ticket of an order whose answer was lost: an order has one ticket at most. */
-async function ticketOf(restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
+async function ticketOfOrder(restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
   if (order.ticketId !== null) return order.ticketId
   const answer = await restaurants.openTicket(order)
   return answer.kind === 'refused' ? null : answer.ticketId

@@ -14,10 +14,11 @@ const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUN
  */
 export function neverArrived(error: unknown): boolean {
   return (
-    BEFORE_THE_CALL.includes(codeOf(error)) || (error instanceof Error && NO_CONNECTION.includes(codeOf(error.cause)))
+    BEFORE_THE_CALL.includes(failureCode(error)) ||
+    (error instanceof Error && NO_CONNECTION.includes(failureCode(error.cause)))
   )
 }
 
-function codeOf(error: unknown): unknown {
+function failureCode(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -1,11 +1,11 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/service-kit'
+import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { OrderState } from '../schemas.ts'
-import type { Begun, StoredOrder } from './order.ts'
+import type { RecoverableWork, StoredOrder } from './order.ts'
 
-const COLUMNS = {
+const ORDER_COLUMNS = {
   orderId: 'order_id',
   customerId: 'customer_id',
   restaurantId: 'restaurant_id',
@@ -15,10 +15,10 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_ORDERS = { idColumn: ORDER_COLUMNS.orderId, createdAtColumn: ORDER_COLUMNS.createdAt }
 
 /** The lines are in the row of their order, so that a page of orders is one query. */
-const LINES = `(
+const ORDER_LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity, 'priceCents', price_cents) order by position)
   from order_lines where order_lines.order_id = orders.order_id
 ) as lines`
@@ -27,7 +27,7 @@ const LINES = `(
  * Stores a new order with its lines.
  * @param begun what recovery has to finish if nobody else does; `null` for an order in its final state
  */
-export async function insertOrder(trx: Knex, order: StoredOrder, begun: Begun | null): Promise<void> {
+export async function insertOrder(trx: Knex, order: StoredOrder, begun: RecoverableWork | null): Promise<void> {
   await trx('orders').insert({
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -55,7 +55,7 @@ export async function insertOrder(trx: Knex, order: StoredOrder, begun: Begun | 
 export async function findOrder(db: Knex, orderId: string): Promise<StoredOrder | null> {
   const order: StoredOrder | undefined = await db('orders')
     .where({ order_id: orderId })
-    .select(COLUMNS, db.raw(LINES))
+    .select(ORDER_COLUMNS, db.raw(ORDER_LINES))
     .first()
   return order ?? null
 }
@@ -66,9 +66,9 @@ export async function findOrders(
   policy: Policy,
   principal: Principal,
   page: PageQuery
-): Promise<Page<StoredOrder>> {
-  const query = db('orders').select(COLUMNS, db.raw(LINES))
-  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
+): Promise<RowPage<StoredOrder>> {
+  const query = db('orders').select(ORDER_COLUMNS, db.raw(ORDER_LINES))
+  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: ORDER_COLUMNS }), NEWEST_ORDERS, page)
 }
 
 /**

@@ -14,7 +14,7 @@ export interface StoredOrder {
 }
 
 /** Work that begins now; recovery may take it up when it is `ageMs` old. */
-export interface Begun {
+export interface RecoverableWork {
   readonly ageMs: number
 }
 
@@ -22,6 +22,6 @@ export interface Begun {
 export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
 
 /** The total price of the lines, in cents. */
-export function totalOf(lines: readonly OrderLine[]): number {
+export function totalOfLines(lines: readonly OrderLine[]): number {
   return lines.reduce((total, { quantity, priceCents }) => total + quantity * priceCents, 0)
 }

@@ -1,8 +1,8 @@
 import type { Recovered } from '@sallyport/service-kit'
 import { finishCancel } from './cancel-order.ts'
 import type { StoredOrder } from './order.ts'
-import { storeTicketAnswer, withdraw, type OrderCollaborators } from './settle-order.ts'
-import { findUnfinished, giveUpCancel } from './unfinished-orders.ts'
+import { storeTicketAnswer, withdrawOrder, type OrderCollaborators } from './settle-order.ts'
+import { findUnfinishedOrder, giveUpCancel } from './unfinished-orders.ts'
 
 /** Collaborators for recovering orders. */
 export interface RecoverOrderCollaborators extends OrderCollaborators {
@@ -19,7 +19,7 @@ export interface RecoverOrderCollaborators extends OrderCollaborators {
  * @throws what `restaurants` throws; then the order stays unchanged for a later run
  */
 export async function recoverOrder(collaborators: RecoverOrderCollaborators, orderId: string): Promise<Recovered> {
-  const unfinished = await findUnfinished(collaborators.db, orderId)
+  const unfinished = await findUnfinishedOrder(collaborators.db, orderId)
   if (unfinished === null) return 'settled'
   const { order, begun } = unfinished
   if (begun === 'cancel') return recoverCancel(collaborators, order)
@@ -27,7 +27,7 @@ export async function recoverOrder(collaborators: RecoverOrderCollaborators, ord
   const ticket = await restaurants.openTicket(order)
   const undoes = ticket.kind === 'opened' && isTooOld(collaborators, order)
   if (undoes && (await restaurants.cancelTicket(ticket.ticketId))) {
-    await withdraw(collaborators, order, ticket.ticketId, 'recovered-too-late')
+    await withdrawOrder(collaborators, order, ticket.ticketId, 'recovered-too-late')
     return 'undone'
   }
   const { state } = await storeTicketAnswer(collaborators, order, ticket)

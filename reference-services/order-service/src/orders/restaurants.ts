@@ -1,7 +1,7 @@
 import type { StoredOrder } from './order.ts'
 
 /** An item of a restaurant's menu. */
-export interface MenuItem {
+export interface OfferedItem {
   readonly menuItemId: string
   readonly name: string
   readonly priceCents: number
@@ -17,7 +17,7 @@ export type TicketAnswer =
 /** restaurant-service, called in the caller's name, or by recovery in the name of this service. */
 export interface Restaurants {
   /** The menu of a restaurant; `null` when there is no such restaurant. */
-  readMenu: (restaurantId: string) => Promise<readonly MenuItem[] | null>
+  readMenu: (restaurantId: string) => Promise<readonly OfferedItem[] | null>
   /** Opens the ticket of an order, or finds the one that it has. */
   openTicket: (
     order: Pick<StoredOrder, 'orderId' | 'customerId' | 'restaurantId' | 'lines' | 'deliveryAddress'>

@@ -44,15 +44,15 @@ export async function storeTicketAnswer(
 ): Promise<StoredOrder> {
   switch (ticket.kind) {
     case 'opened':
-      return approve(collaborators, order, ticket.ticketId)
+      return approveOrder(collaborators, order, ticket.ticketId)
     case 'withdrawn':
-      return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
+      return withdrawOrder(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
     case 'refused':
-      return reject(collaborators, order, 'restaurant-refused')
+      return rejectOrder(collaborators, order, 'restaurant-refused')
   }
 }
 
-async function approve(
+async function approveOrder(
   { db, restaurants, audit, key }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string
@@ -76,7 +76,7 @@ async function approve(
 }
 
 /** Stores that an order gets no ticket. */
-export async function reject(
+export async function rejectOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   reason: string
@@ -93,7 +93,7 @@ export async function reject(
 }
 
 /** Stores that a waiting order is cancelled, because its ticket is withdrawn or there is none. */
-export async function withdraw(
+export async function withdrawOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string | null,

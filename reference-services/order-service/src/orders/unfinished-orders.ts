@@ -1,6 +1,6 @@
 import { recoverAfter } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
-import { CANCELLABLE, type Begun, type StoredOrder } from './order.ts'
+import { CANCELLABLE, type RecoverableWork, type StoredOrder } from './order.ts'
 import { findOrder } from './order-store.ts'
 
 /** Orders with unfinished work. */
@@ -13,7 +13,7 @@ export interface UnfinishedOrder {
 }
 
 /** An order with unfinished work; `null` when there is none. */
-export async function findUnfinished(db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
+export async function findUnfinishedOrder(db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
   const row: { begun: UnfinishedOrder['begun'] | null } | undefined = await db('orders')
     .where({ order_id: orderId })
     .select('begun')
@@ -23,7 +23,7 @@ export async function findUnfinished(db: Knex, orderId: string): Promise<Unfinis
 }
 
 /** Records that the cancellation of an order begins; `false` when it can no longer be cancelled. */
-export async function beginCancel(trx: Knex, orderId: string, { ageMs }: Begun): Promise<boolean> {
+export async function beginCancel(trx: Knex, orderId: string, { ageMs }: RecoverableWork): Promise<boolean> {
   const changed = await trx('orders')
     .where({ order_id: orderId })
     .whereIn('state', [...CANCELLABLE])

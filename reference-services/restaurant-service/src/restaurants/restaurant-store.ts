@@ -7,26 +7,26 @@ export interface StoredRestaurant {
   readonly name: string
 }
 
-const RESTAURANT = { restaurantId: 'restaurant_id', name: 'name' } as const
-const MENU_ITEM = { menuItemId: 'menu_item_id', name: 'name', priceCents: 'price_cents' } as const
+const RESTAURANT_COLUMNS = { restaurantId: 'restaurant_id', name: 'name' } as const
+const MENU_ITEM_COLUMNS = { menuItemId: 'menu_item_id', name: 'name', priceCents: 'price_cents' } as const
 
 /** All restaurants, by name. */
 export async function findRestaurants(db: Knex): Promise<StoredRestaurant[]> {
-  return db('restaurants').select(RESTAURANT).orderBy('name')
+  return db('restaurants').select(RESTAURANT_COLUMNS).orderBy('name')
 }
 
 /** One restaurant; `null` when there is none. */
 export async function findRestaurant(db: Knex, restaurantId: string): Promise<StoredRestaurant | null> {
   const restaurant: StoredRestaurant | undefined = await db('restaurants')
     .where({ restaurant_id: restaurantId })
-    .select(RESTAURANT)
+    .select(RESTAURANT_COLUMNS)
     .first()
   return restaurant ?? null
 }
 
 /** The menu in its own order. */
 export async function findMenu(db: Knex, restaurantId: string): Promise<MenuItem[]> {
-  return db('menu_items').where({ restaurant_id: restaurantId }).select(MENU_ITEM).orderBy('position')
+  return db('menu_items').where({ restaurant_id: restaurantId }).select(MENU_ITEM_COLUMNS).orderBy('position')
 }
 
 /** Blocks other changes of the menu of this restaurant until the transaction ends. */

@@ -29,7 +29,7 @@ export async function acceptTicket(
   { ticketId }: StoredTicket
 ): Promise<StoredTicket> {
   const { db, audit } = collaborators
-  const accepted = (await accept(collaborators, ticketId)) ?? (await findTicket(db, { ticketId }))
+  const accepted = (await acceptOnce(collaborators, ticketId)) ?? (await findTicket(db, { ticketId }))
   if (accepted === null || accepted.state !== 'ACCEPTED') throw new TicketStateError()
   if (accepted.deliveryId === null) return arrangeDelivery(collaborators, accepted)
   await alreadyAccepted(audit, db, accepted)
@@ -57,7 +57,7 @@ export async function arrangeDelivery(
   return { ...ticket, deliveryId }
 }
 
-async function accept(
+async function acceptOnce(
   { db, audit, recoveryAgeMs }: AcceptCollaborators,
   ticketId: string
 ): Promise<StoredTicket | null> {

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import { DeliveryFailedError, DeliveryUnavailableError } from '../errors.ts'
 import type { OpenDelivery } from './accept-ticket.ts'
 
-const Delivery = Type.Object({ deliveryId: Type.String() })
+const DeliveryBody = Type.Object({ deliveryId: Type.String() })
 const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
 
 /**
@@ -25,7 +25,7 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
     if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body))) {
       throw new DeliveryUnavailableError()
     }
-    if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
+    if (statusCode >= 200 && statusCode < 300 && Value.Check(DeliveryBody, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }
 }

@@ -1,4 +1,4 @@
-import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/service-kit'
+import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { TicketState } from '../schemas.ts'
 
@@ -16,7 +16,7 @@ export interface StoredTicket {
   readonly createdAt: Date
 }
 
-const COLUMNS = {
+const TICKET_COLUMNS = {
   ticketId: 'ticket_id',
   orderId: 'order_id',
   customerId: 'customer_id',
@@ -26,8 +26,8 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
-const LINES = `(
+const NEWEST_TICKETS = { idColumn: TICKET_COLUMNS.ticketId, createdAtColumn: TICKET_COLUMNS.createdAt }
+const TICKET_LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity) order by position)
   from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
 ) as lines`
@@ -67,14 +67,17 @@ export async function findTicket(
   by: { readonly ticketId: string } | { readonly orderId: string }
 ): Promise<StoredTicket | null> {
   const where = 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
-  const ticket: StoredTicket | undefined = await db('tickets').where(where).select(COLUMNS, db.raw(LINES)).first()
+  const ticket: StoredTicket | undefined = await db('tickets')
+    .where(where)
+    .select(TICKET_COLUMNS, db.raw(TICKET_LINES))
+    .first()
   return ticket ?? null
 }
 
 /** The tickets of a restaurant, newest first. */
-export async function findTickets(db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
-  const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
-  return readPage<StoredTicket>(query, NEWEST_FIRST, page)
+export async function findTickets(db: Knex, restaurantId: string, page: PageQuery): Promise<RowPage<StoredTicket>> {
+  const query = db('tickets').where({ restaurant_id: restaurantId }).select(TICKET_COLUMNS, db.raw(TICKET_LINES))
+  return readPage<StoredTicket>(query, NEWEST_TICKETS, page)
 }
 
 /**

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Flow } from '../flow.ts'
 
 /** A process that starts with bad settings lists everything that is wrong, and where each value comes from. */
-export const configuration: Flow = {
+export const configurationFlow: Flow = {
   title: '7. Configuration: all mistakes at once, each with its origin',
   run: async (_stack, transcript) => {
     const server = join(dirname(fileURLToPath(import.meta.resolve('@sallyport/order-service'))), 'server.ts')

@@ -1,6 +1,6 @@
 import { withDeadline, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
-import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal.ts'
+import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal-pending.ts'
 
 /** Collaborators and settings of a sealer. */
 export interface SealerOptions {
@@ -17,7 +17,7 @@ export interface SealerOptions {
 }
 
 /** Seals committed audit rows in the background. */
-export interface Sealer {
+export interface AuditSealer {
   start: () => void
   /**
    * Seals everything that is committed now, waiting for another sealer if necessary. Rejects when the database fails.
@@ -32,7 +32,7 @@ export interface Sealer {
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer({
+export function createAuditSealer({
   db,
   intervalMs,
   timeoutMs,
@@ -40,7 +40,7 @@ export function createSealer({
   monotonicClock,
   onSealed,
   onError
-}: SealerOptions): Sealer {
+}: SealerOptions): AuditSealer {
   const progress: SealProgress = { watermark: null }
   const closing = new AbortController()
   let timer: { stop: () => void } | null = null

@@ -21,7 +21,7 @@ export function createOperations(
   state: ProcessState,
   log: FastifyBaseLogger
 ): FastifyInstance {
-  const operations = createServer(options, log)
+  const operations = createOperationsServer(options, log)
   const runChecks = createCheckRunner(options.checks, options.checkTimeoutMs)
   let failing = ''
 
@@ -38,19 +38,19 @@ export function createOperations(
   void operations.register(problemDetails)
   void operations.register(async function probes(operations) {
     operations.get('/health/live', async function live(_request, reply) {
-      return answer(reply, true)
+      return answerProbe(reply, true)
     })
     operations.get('/health/startup', async function startup(_request, reply) {
-      return answer(reply, state.started)
+      return answerProbe(reply, state.started)
     })
     operations.get('/health/ready', async function ready(_request, reply) {
-      return answer(reply, await isReady())
+      return answerProbe(reply, await isReady())
     })
   })
   return operations
 }
 
-function createServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
+function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
   // Probes would fill the log: only errors of this listener are logged.
   const common = {
     loggerInstance: log.child({}, { level: 'warn' }),
@@ -64,7 +64,7 @@ function createServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): 
     : (Fastify({ ...common, https: listener.https }) as unknown as FastifyInstance)
 }
 
-function answer(reply: FastifyReply, ok: boolean): FastifyReply {
+function answerProbe(reply: FastifyReply, ok: boolean): FastifyReply {
   return reply
     .code(ok ? 200 : 503)
     .header('cache-control', 'no-store')
@@ -81,7 +81,7 @@ function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown
  * Starts listening, or only makes the routes ready when no listener is configured.
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, for example when the port is taken
  */
-export async function listen(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
+export async function listenForOperators(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
   await operations.ready()
   if (listener === undefined) return
   const { host, port } = listener
