@@ -53,7 +53,7 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link routesOf} the settings. */
+  /** The routing table. Default: {@link forwardingTable} the settings. */
   readonly routes?: readonly ForwardRoute[]
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
@@ -72,7 +72,7 @@ export interface GatewayCollaborators {
 /**
  * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
  * service decides what they may do.
- * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
+ * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
 export async function buildApp(
   settings: GatewaySettings,
