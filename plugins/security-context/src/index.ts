@@ -40,6 +40,7 @@ export {
 } from './route-declarations.ts'
 export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
+export type { ValidationProblem } from './validation-problems.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'
 export * as errors from './errors.ts'
 

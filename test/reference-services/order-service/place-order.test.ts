@@ -89,6 +89,7 @@ t.test('Z03: fields that are unknown or not the caller’s to say are refused', 
     const answer = await place(service, payload)
     t.equal(answer.statusCode, 400, what)
     t.equal(answer.json().code, 'SALLYPORT_CONTEXT_REQUEST_INVALID')
+    t.match(answer.json().errors, [{ pointer: /^#\//, detail: /^must / }], what)
   }
   t.equal(await count(), before)
   t.same(service.calls, [])
