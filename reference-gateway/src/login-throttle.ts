@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import rateLimit from '@fastify/rate-limit'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
@@ -31,7 +32,7 @@ async function loginThrottle(fastify: FastifyInstance, { perMinute }: LoginThrot
     },
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     onExceeded: (request: FastifyRequest) => {
-      request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'login-throttled' })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-throttled' })
     },
     errorResponseBuilder: () => new LoginThrottledError()
   })

@@ -1,5 +1,10 @@
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
-import type { SessionDirectory, SessionSummary, TokenClient } from '@sallyport/security-context'
+import {
+  recordSecurityEvent,
+  type SessionDirectory,
+  type SessionSummary,
+  type TokenClient
+} from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
@@ -87,7 +92,7 @@ async function refuseSessionless(fastify: FastifyInstance): Promise<void> {
 
 async function refuseWithoutSession(request: FastifyRequest): Promise<void> {
   if (request.principal?.sessionId != null) return
-  request.securityEvents.push({ stage: 'session', outcome: 'denied', reason: 'no-session' })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'no-session' })
   throw new SessionsRefusedError()
 }
 

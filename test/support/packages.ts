@@ -31,6 +31,19 @@ export function workspaces(): Workspace[] {
     })
 }
 
+/** The text of every source file of the packages, by its path from the root. */
+export function readSources(): Map<string, string> {
+  return new Map(
+    workspaces().flatMap(({ folder }) =>
+      readdirSync(join(ROOT, folder, 'src'), { recursive: true, encoding: 'utf8' })
+        .filter(name => name.endsWith('.ts'))
+        .sort()
+        .map(name => join(folder, 'src', name))
+        .map(file => [file, readFileSync(join(ROOT, file), 'utf8')] as const)
+    )
+  )
+}
+
 function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'))
 }

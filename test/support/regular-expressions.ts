@@ -1,5 +1,4 @@
 // Finds every regular expression of the sources, and says which of them a text can make slow.
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import ts from 'typescript'
 
@@ -39,7 +38,7 @@ const TIMEOUT_MS = 60_000
  */
 export function expressionsIn(
   file: string,
-  text = readFileSync(file, 'utf8')
+  text: string
 ): Array<Expression | { readonly source: null; readonly place: string }> {
   const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
   const constants = new Map<string, ts.Expression>()

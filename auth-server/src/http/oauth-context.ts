@@ -1,4 +1,9 @@
-import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
+import {
+  recordSecurityEvent,
+  isStorageOutage,
+  logRefusal,
+  STORAGE_RETRY_AFTER_SECONDS
+} from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseForm, type Form } from '../parse-form.ts'
@@ -57,7 +62,7 @@ function answerOAuthError(
   const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
   const stage = request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant'
-  request.securityEvents.push({ stage, outcome, reason: error.reason, ...error.parties })
+  recordSecurityEvent(request, { stage, outcome, reason: error.reason, ...error.parties })
   logRefusal(request, thrown, error.statusCode, error.reason)
   if (error.error === 'invalid_client') {
     void reply.header('www-authenticate', 'Basic realm="sallyport", charset="UTF-8"')

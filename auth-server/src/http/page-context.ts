@@ -1,4 +1,9 @@
-import { isStorageOutage, logRefusal, STORAGE_RETRY_AFTER_SECONDS } from '@sallyport/security-context'
+import {
+  recordSecurityEvent,
+  isStorageOutage,
+  logRefusal,
+  STORAGE_RETRY_AFTER_SECONDS
+} from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseForm, type Form } from '../parse-form.ts'
@@ -33,7 +38,7 @@ export function preparePageContext(fastify: FastifyInstance, issuer: string): vo
     reply
   ) {
     if (thrown instanceof AuthorizationError) {
-      request.securityEvents.push({ stage: 'grant', outcome: 'denied', reason: thrown.reason, ...thrown.parties })
+      recordSecurityEvent(request, { stage: 'grant', outcome: 'denied', reason: thrown.reason, ...thrown.parties })
       return sendToClient(
         reply,
         responseUri(issuer, thrown.target, { error: thrown.error, error_description: thrown.message })
@@ -56,7 +61,7 @@ function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyReque
           : 'internal'
   const outcome = status < 500 ? 'denied' : 'failure'
   const parties = thrown instanceof OAuthError ? thrown.parties : {}
-  request.securityEvents.push({ stage: 'grant', outcome, reason, ...parties })
+  recordSecurityEvent(request, { stage: 'grant', outcome, reason, ...parties })
   logRefusal(request, thrown, status, reason)
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
   if (status >= 500) {

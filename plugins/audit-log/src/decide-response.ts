@@ -1,4 +1,4 @@
-import type { AuditEvent, RouteAudit, SecurityEvent, SecurityStage } from '@sallyport/security-context'
+import { isSecurityEffect, type AuditEvent, type RouteAudit, type SecurityEvent } from '@sallyport/security-context'
 
 /** What is known of a request when its response is about to leave. */
 export interface ResponseFacts {
@@ -31,8 +31,6 @@ export interface ResponseAudit {
 
 const NOTHING: ResponseAudit = { events: [], counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
-/** Stages whose success is an effect (a login, a logout, an issued token), not a check passed on the way to one. */
-const EFFECTS: ReadonlySet<SecurityStage> = new Set<SecurityStage>(['session', 'grant', 'revocation'])
 /** The one 5xx that is the client's doing. @see RFC 9110 §15.6.6 */
 const VERSION_REFUSED = 505
 /** Action of a refusal on a route that declares none of its own. */
@@ -46,7 +44,7 @@ export const REFUSED = 'request.refused'
  */
 export function decideResponse(facts: ResponseFacts): ResponseAudit {
   const refusals = facts.events.filter(event => event.outcome !== 'success')
-  const effects = facts.events.filter(event => event.outcome === 'success' && EFFECTS.has(event.stage))
+  const effects = facts.events.filter(isSecurityEffect)
   // A refusal can be told by a redirect: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
   const isRefusal = facts.status >= 400 || (facts.status >= 300 && refusals.length > 0 && effects.length === 0)
   return isRefusal ? decideRefusal(facts, refusals) : decideSuccess(facts, effects)

@@ -1,4 +1,4 @@
-import type { AuditEvent, SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -122,9 +122,7 @@ function reportUnfulfilled(request: FastifyRequest): void {
     { route: request.routeOptions.url, method: request.method },
     'an effect was acknowledged without an audit row of its own'
   )
-  if ('securityEvents' in request) {
-    request.securityEvents.push({ stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
-  }
+  recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
 }
 
 function factsOf(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
@@ -135,7 +133,7 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
     route: request.routeOptions.url ?? '',
     // Undefined for a 404 too: Fastify gives its handler an empty config.
     declaration: request.routeOptions.config.audit,
-    events: eventsOf(request),
+    events: securityEventsOf(request),
     errorCode: state.errorCode,
     hasPrincipal: request.principal !== null && request.principal !== undefined,
     ...(resource === undefined ? {} : { resource })
@@ -146,7 +144,7 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
 export function contextOf(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
   const { process, clock, secretNames, hashName } = options
   const { source, peer } = options.addresses(request)
-  const events = eventsOf(request)
+  const events = securityEventsOf(request)
   return {
     process,
     now: new Date(clock()),
@@ -160,11 +158,6 @@ export function contextOf(request: FastifyRequest, options: ReadAuditLogOptions)
     peerAddress: peer,
     hashName
   }
-}
-
-/** An app that uses this plugin alone may have no security events. */
-function eventsOf(request: FastifyRequest): readonly SecurityEvent[] {
-  return Array.isArray(request.securityEvents) ? request.securityEvents : []
 }
 
 function withDeclaredResource(request: FastifyRequest, event: AuditEvent): AuditEvent {

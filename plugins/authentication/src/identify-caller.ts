@@ -1,8 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
-import { recordEvent } from './record-event.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /** The hook that finds out who is calling, with these strategies in this order. */
@@ -28,7 +27,7 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
       request.principal = result.principal
       request.accessToken = result.accessToken
       request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
-      recordEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
+      recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
       return
     }
     throw refuse(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
@@ -74,7 +73,7 @@ function refuse(
   error: FastifyError & ErrorWithHeaders,
   about: About = {}
 ): FastifyError {
-  recordEvent(request, {
+  recordSecurityEvent(request, {
     stage: 'authentication',
     outcome: (error.statusCode ?? 500) >= 500 ? 'failure' : 'denied',
     reason: typeof error.reason === 'string' ? error.reason : reasonOf(error.code),

@@ -1,6 +1,6 @@
 import type { FastifyError } from '@fastify/error'
 import type { FastifyRequest } from 'fastify'
-import type { Policy, Resource, SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type Policy, type Resource, type SecurityEvent } from '@sallyport/security-context'
 import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
@@ -38,7 +38,7 @@ export async function refuseOver(
       : refusal
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') {
-      record(request, 'failure', 'acl-unavailable', {})
+      recordDecision(request, 'failure', 'acl-unavailable', {})
     }
     throw error
   }
@@ -46,12 +46,12 @@ export async function refuseOver(
 
 /** The refusal of a request for a resource that does not exist: the same error as for one that is hidden. */
 export function notFound(request: FastifyRequest): FastifyError {
-  record(request, 'denied', 'resource-not-found', {})
+  recordDecision(request, 'denied', 'resource-not-found', {})
   return new ResourceNotFoundError()
 }
 
 function unauthenticated(request: FastifyRequest): FastifyError {
-  record(request, 'denied', 'unauthenticated', {})
+  recordDecision(request, 'denied', 'unauthenticated', {})
   // RFC 9110 §15.5.2: a 401 carries a challenge; RFC 6750 §3.1: without an error code when no credentials were sent.
   return Object.assign(new UnauthenticatedError(), { headers: { 'www-authenticate': 'Bearer' } })
 }
@@ -59,7 +59,7 @@ function unauthenticated(request: FastifyRequest): FastifyError {
 function forbidden(request: FastifyRequest, decision: Decision, resource: Resource | null): FastifyError {
   const { nearest, reason } = decision
   const rule = nearest?.policy
-  record(request, 'denied', reason, {
+  recordDecision(request, 'denied', reason, {
     rule: nearest?.rule ?? null,
     missing: nearest?.missing ?? null,
     ...(rule?.kind === 'acl' && resource !== null
@@ -75,22 +75,18 @@ function forbidden(request: FastifyRequest, decision: Decision, resource: Resour
   })
 }
 
-function record(
+function recordDecision(
   request: FastifyRequest,
   outcome: SecurityEvent['outcome'],
   reason: string,
   detail: NonNullable<SecurityEvent['detail']>
 ): void {
-  const event: SecurityEvent = {
+  recordSecurityEvent(request, {
     stage: 'authorization',
     outcome,
     reason,
     detail: { ...routeDetail(request), ...detail }
-  }
-  // A bare app may have no security context: then the log is all there is.
-  const events: SecurityEvent[] | undefined = request.securityEvents
-  if (events === undefined) request.log.info({ securityEvent: event }, 'access refused')
-  else events.push(event)
+  })
 }
 
 function routeDetail(request: FastifyRequest): NonNullable<SecurityEvent['detail']> {

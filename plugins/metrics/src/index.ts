@@ -1,4 +1,5 @@
 import client, { Counter, Registry } from '@prometheus-io/client'
+import { securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
@@ -47,8 +48,7 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   const countOnce = (request: FastifyRequest): void => {
     if (request[COUNTED]) return
     request[COUNTED] = true
-    // A bare app may have no security context.
-    countEvents(request.securityEvents ?? [])
+    countEvents(securityEventsOf(request))
   }
 
   // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else

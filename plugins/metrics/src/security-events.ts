@@ -1,5 +1,5 @@
 import { Counter, type Registry } from '@prometheus-io/client'
-import type { SecurityEvent } from '@sallyport/security-context'
+import { SECURITY_STAGES, type SecurityEvent } from '@sallyport/security-context'
 
 const IDENTIFIER = /^[a-z][a-z0-9-]{0,63}$/
 const MAX_SERIES = 500
@@ -7,13 +7,14 @@ const OTHER = 'other'
 
 /** How often an event happened since the counter was last read. */
 interface Tally {
-  readonly labels: Pick<SecurityEvent, 'stage' | 'outcome' | 'reason'>
+  readonly labels: Pick<SecurityEvent, 'outcome' | 'reason'> & { readonly stage: string }
   count: number
 }
 
 /**
- * Counts security events by stage, outcome and reason. A reason that is not an identifier, or a new one once there are
- * 500 series, is counted as `other`: no mistake elsewhere can put a secret into a label or exhaust the memory.
+ * Counts security events by stage, outcome and reason. A stage that is not in `SECURITY_STAGES`, a reason that is not
+ * an identifier, or a new one once there are 500 series, is counted as `other`: no mistake elsewhere can put a secret
+ * into a label or exhaust the memory.
  */
 export function createEventCounter(registry: Registry): (events: readonly SecurityEvent[]) => void {
   const tallies = new Map<string, Tally>()
@@ -32,12 +33,14 @@ export function createEventCounter(registry: Registry): (events: readonly Securi
       }
     })
   )
-  function tallyOf({ stage, outcome, reason }: SecurityEvent): Tally {
+  function tallyOf(event: SecurityEvent): Tally {
+    const { outcome, reason } = event
+    const stage = Object.hasOwn(SECURITY_STAGES, event.stage) ? event.stage : OTHER
     const key = `${stage} ${outcome} ${reason}`
     const known = tallies.get(key)
     if (known !== undefined) return known
     if (reason !== OTHER && (tallies.size >= MAX_SERIES || !IDENTIFIER.test(reason))) {
-      return tallyOf({ stage, outcome, reason: OTHER })
+      return tallyOf({ ...event, reason: OTHER })
     }
     const tally = { labels: { stage, outcome, reason }, count: 0 }
     tallies.set(key, tally)

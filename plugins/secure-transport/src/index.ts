@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { DuplicateHeaderError, TooManyHeadersError } from './errors.ts'
 import { duplicateHeader } from './header-hygiene.ts'
 import { readSecureTransportOptions, type SecureTransportOptions } from './options.ts'
@@ -30,7 +30,7 @@ async function secureTransport(fastify: FastifyInstance, given: SecureTransportO
     if (hsts !== null && 'encrypted' in request.raw.socket) reply.header('strict-transport-security', hsts)
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
-      note(request, {
+      recordSecurityEvent(request, {
         stage: 'hygiene',
         outcome: 'denied',
         reason: 'too-many-headers',
@@ -44,13 +44,14 @@ async function secureTransport(fastify: FastifyInstance, given: SecureTransportO
       next()
       return
     }
-    note(request, { stage: 'hygiene', outcome: 'denied', reason: 'duplicate-header', detail: { header } })
+    recordSecurityEvent(request, {
+      stage: 'hygiene',
+      outcome: 'denied',
+      reason: 'duplicate-header',
+      detail: { header }
+    })
     next(new DuplicateHeaderError())
   })
-}
-
-function note(request: FastifyRequest, event: SecurityEvent): void {
-  request.securityEvents.push(event)
 }
 
 export default fastifyPlugin(secureTransport, {

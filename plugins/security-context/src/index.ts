@@ -7,7 +7,16 @@ import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
 export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
-export type { SecurityEvent, SecurityOutcome, SecurityStage } from './events.ts'
+export {
+  isSecurityEffect,
+  recordSecurityEvent,
+  SECURITY_STAGES,
+  securityEventsOf,
+  type SecurityEvent,
+  type SecurityOutcome,
+  type SecurityStage,
+  type SecurityStageTraits
+} from './events.ts'
 export type {
   EndUserConnection,
   KeySource,
@@ -53,7 +62,7 @@ declare module 'fastify' {
      * `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
-    /** What the stages of this request found out, oldest first. */
+    /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
     traceId: string

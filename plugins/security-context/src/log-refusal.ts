@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { SecurityEvent } from './events.ts'
+import { securityEventsOf, type SecurityEvent } from './events.ts'
 
 /**
  * Logs what is answered with an error, in one line. Below 500 that is what somebody asks about a refusal: who, where,
@@ -45,11 +45,8 @@ function whoAndWhere(request: FastifyRequest, event: SecurityEvent | undefined):
 
 type Refused = Exclude<SecurityEvent['outcome'], 'success'>
 
-function lastOf(
-  request: { readonly securityEvents?: readonly SecurityEvent[] },
-  wanted: Refused
-): SecurityEvent | undefined {
-  return request.securityEvents?.findLast(({ outcome }) => outcome === wanted)
+function lastOf(request: FastifyRequest, wanted: Refused): SecurityEvent | undefined {
+  return securityEventsOf(request).findLast(({ outcome }) => outcome === wanted)
 }
 
 function hasCode(error: Error): error is Error & { readonly code: string } {

@@ -1,4 +1,4 @@
-import type { SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -66,18 +66,13 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
         ? tokenClient.clientCredentials(defined({ audience, scope }))
         : tokenClient.exchange(defined({ subjectToken, audience, scope }))
   })
-  const records = fastify.hasRequestDecorator('securityEvents')
-
-  function record(request: FastifyRequest, event: SecurityEvent): void {
-    if (records) request.securityEvents.push(event)
-  }
 
   async function exchange(request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
     const { audience } = question
     try {
       const { fresh, ...exchanged } = await exchangeRenewing(request, question)
       if (fresh) {
-        record(request, {
+        recordSecurityEvent(request, {
           stage: 'token-exchange',
           outcome: 'success',
           reason: 'token-exchanged',
@@ -86,7 +81,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       }
       return exchanged
     } catch (error) {
-      record(request, failureEvent(error, audience))
+      recordSecurityEvent(request, failureEvent(error, audience))
       throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
     }
   }

@@ -1,3 +1,4 @@
+import { securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { OpenAnswers } from './open-answers.ts'
@@ -20,7 +21,7 @@ async function endOfSessions(
   { openAnswers }: { readonly openAnswers: OpenAnswers }
 ): Promise<void> {
   fastify.addHook('onResponse', function endAnswersOfSession(request, _reply, done) {
-    for (const { stage, outcome, reason } of request.securityEvents) {
+    for (const { stage, outcome, reason } of securityEventsOf(request)) {
       if (stage !== 'session' || outcome !== 'success') continue
       const sessionId = ENDS[reason]?.(request)
       if (sessionId !== undefined && request.principal !== null) {

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
@@ -44,7 +45,7 @@ async function forwardRoute(
   })
   fastify.addHook('preParsing', function refuseDeclaredLength(request, reply, _payload, done) {
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
-    request.securityEvents.push({ stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
+    recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
     void reply.header('connection', 'close')
     done(new BodyTooLargeError())
   })

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -42,7 +43,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   if (statusCode === 401) {
     void body.dump().catch(() => {})
     request.dropExchangedToken(audience)
-    request.securityEvents.push({
+    recordSecurityEvent(request, {
       stage: 'forward',
       outcome: 'failure',
       reason: 'upstream-refused-token',
@@ -97,13 +98,13 @@ function watch(
   body: Readable,
   finish: (() => void) | null
 ): void {
-  const { principal, accessToken, securityEvents } = request
+  const { principal, accessToken } = request
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
     // Too late to be answered, and so to be named there.
     const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
-    if (event !== null) securityEvents.push(event)
+    if (event !== null) recordSecurityEvent(request, event)
   })
   if (principal === null) return
   const remove = openAnswers.add({
@@ -111,7 +112,7 @@ function watch(
     accessToken,
     finish,
     end(reason: EndOfAccess) {
-      securityEvents.push({ stage: 'forward', outcome: 'denied', reason, detail: { audience } })
+      recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason, detail: { audience } })
       recordEnd(request, reply, reason, audience)
       body.destroy(new AccessEndedError())
     }

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { forwardFailure } from './upstream-failure.ts'
 
@@ -28,7 +29,7 @@ export function failed(request: FastifyRequest, reply: FastifyReply, error: unkn
   const audience = typeof error === 'object' && error !== null ? audiences.get(error) : undefined
   if (audience === undefined) return error
   const failure = forwardFailure(error, audience)
-  if (failure.event !== null) request.securityEvents.push(failure.event)
+  if (failure.event !== null) recordSecurityEvent(request, failure.event)
   for (const name of PAYLOAD_HEADERS) void reply.removeHeader(name)
   // What is left of the body was not read: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -52,7 +53,7 @@ async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneO
     void reply.header('cache-control', 'no-store')
     const refusal = refusalOf(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
-    request.securityEvents.push({ stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
+    recordSecurityEvent(request, { stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
   })
 }

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
@@ -61,7 +62,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
       )
       if (attempt.kind === 'refused') {
         const outcome = attempt.status < 500 ? 'denied' : 'failure'
-        request.securityEvents.push({
+        recordSecurityEvent(request, {
           stage: 'session',
           outcome,
           reason: attempt.reason,
@@ -77,7 +78,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
         )
       }
       const parties = { subject: attempt.signedIn.user.id, clientId: client.id }
-      request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-in', ...parties })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'signed-in', ...parties })
       void reply.setCookie(SIGN_IN_COOKIE, attempt.signedIn.secret, COOKIE_ATTRIBUTES)
       return await proceed(request, reply, {
         client,
@@ -196,7 +197,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
   ): Promise<FastifyReply> {
     const code = await issueCode(server, granted, auditOf(request))
     const parties = { subject: granted.signedIn.user.id, clientId: granted.request.clientId }
-    request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'code-issued', ...parties })
+    recordSecurityEvent(request, { stage: 'grant', outcome: 'success', reason: 'code-issued', ...parties })
     return sendToClient(reply, responseUri(server.issuer, granted.request, { code }))
   }
 

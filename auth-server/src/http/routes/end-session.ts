@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
 import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
@@ -90,7 +91,7 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
 }
 
 function loggedOut(request: FastifyRequest, reply: FastifyReply, asked: LogoutRequest): FastifyReply {
-  request.securityEvents.push({ stage: 'session', outcome: 'success', reason: 'signed-out' })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'signed-out' })
   void reply.setCookie(SIGN_IN_COOKIE, '', { ...COOKIE_ATTRIBUTES, maxAge: 0 })
   return answerLoggedOut(reply, asked.redirectTo)
 }

@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import { refusalsAbout } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
@@ -29,7 +30,7 @@ export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServe
         const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }
         await audit(server.store, { action: 'token.revoke', outcome: 'success', reason: outcome, ...parties })
       }
-      request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
+      recordSecurityEvent(request, { stage: 'revocation', outcome: 'success', reason: outcome, clientId: client.id })
       // Clients ignore the body, but some insist on being able to parse it. RFC 7009 §2.2
       return await reply.code(200).send({})
     }

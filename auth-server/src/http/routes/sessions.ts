@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { endSessions } from '../../accounts/sessions/end-sessions.ts'
 import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
@@ -89,6 +90,6 @@ async function endOwn(
     }
     return ended.length
   })
-  request.securityEvents.push({ stage: 'revocation', outcome: 'success', reason: 'session-ended', detail: { count } })
+  recordSecurityEvent(request, { stage: 'revocation', outcome: 'success', reason: 'session-ended', detail: { count } })
   return count
 }

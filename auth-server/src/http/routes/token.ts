@@ -1,3 +1,4 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { bareAddress } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
@@ -36,7 +37,7 @@ export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer
           request.endUserAddress = address
         }
       })
-      request.securityEvents.push({ stage: 'grant', outcome: 'success', reason: 'token-issued' })
+      recordSecurityEvent(request, { stage: 'grant', outcome: 'success', reason: 'token-issued' })
       return response
     }
   )

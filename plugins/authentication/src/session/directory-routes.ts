@@ -1,7 +1,6 @@
-import type { SessionDirectory } from '@sallyport/security-context'
+import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccessTokenMissingError, SessionNotFoundError } from '../errors.ts'
-import { recordEvent } from '../record-event.ts'
 import { hasCode, tokenFailure } from '../token-failure.ts'
 import { sessionParameters } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
@@ -30,7 +29,7 @@ export function directoryRoutes(fastify: FastifyInstance, core: SessionCore, dir
       if (!(await answered(request, token => directory.end(token, sessionId)))) throw new SessionNotFoundError()
       core.ended.add(sessionId)
       if (request.principal?.sessionId === sessionId) core.clearCookies(request, reply)
-      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
       return await reply.code(204).send()
     }
   )
@@ -44,7 +43,7 @@ export function directoryRoutes(fastify: FastifyInstance, core: SessionCore, dir
       await answered(request, token => directory.endAll(token))
       if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
       core.clearCookies(request, reply)
-      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
       return await reply.code(204).send()
     }
   )

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TokenSet } from '@sallyport/security-context'
+import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
-import { recordEvent } from '../record-event.ts'
 import { connectionOf, isBrowser, isForeign } from '../request-origin.ts'
 import { hasCode, tokenFailure } from '../token-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
@@ -31,7 +30,7 @@ export function createLogin(core: SessionCore) {
     request.principal = principal
     const { subject, roles, scopes, expiresAtSeconds } = principal
     const who = { subject, nameTried: username }
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', ...who })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', ...who })
     if (place === 'body') return bodyTokens(tokens)
     return { subject, roles, scopes, expiresAtSeconds }
   }
@@ -48,14 +47,14 @@ export function bodyTokens({ accessToken, refreshToken, expiresInSeconds }: Toke
  */
 export function refuseBrowser(request: FastifyRequest): void {
   if (!isBrowser(request.headers)) return
-  recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'body-tokens-refused' })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'body-tokens-refused' })
   throw new BodyTokensRefusedError()
 }
 
 /** A page of another origin could log its victim into the attacker's account. */
 function refuseForeignPage(core: SessionCore, request: FastifyRequest): void {
   if (!isForeign(request.headers, core.ownOrigins(request))) return
-  recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-origin-foreign' })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-origin-foreign' })
   throw new ForeignOriginError()
 }
 
@@ -76,14 +75,19 @@ async function passwordGrant(
     })
   } catch (error) {
     if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
-      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'login-rejected', nameTried: username })
+      recordSecurityEvent(request, {
+        stage: 'session',
+        outcome: 'denied',
+        reason: 'login-rejected',
+        nameTried: username
+      })
       throw new LoginRejectedError({ cause: error })
     }
     const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
     const ending = throttled
       ? ({ outcome: 'denied', reason: 'login-throttled' } as const)
       : ({ outcome: 'failure', reason: 'login-unavailable' } as const)
-    recordEvent(request, { stage: 'session', ...ending, nameTried: username })
+    recordSecurityEvent(request, { stage: 'session', ...ending, nameTried: username })
     throw tokenFailure(error)
   }
 }
@@ -102,7 +106,7 @@ async function openSession(
     if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, randomPairingId()))
     return verified
   } catch (error) {
-    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })
     await core.options.tokenClient
       .revoke({ token: tokens.refreshToken ?? tokens.accessToken })
       .catch((cause: unknown) => {

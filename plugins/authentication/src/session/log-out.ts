@@ -1,7 +1,7 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
-import { recordEvent } from '../record-event.ts'
 import { isThrottled, tokenFailure } from '../token-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import { isCsrfSafe } from '../request-origin.ts'
@@ -25,7 +25,7 @@ export function createLogout(core: SessionCore) {
     const refreshToken = request.body?.refreshToken
     const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     return await reply.code(204).send()
   }
 }
@@ -39,16 +39,16 @@ function takeCookies(
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind === 'none') return {}
   if (cookies.kind === 'duplicated') {
-    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
     throw new CookieDuplicatedError()
   }
   if (!isCsrfSafe(request.headers, core.ownOrigins(request))) {
-    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
     throw new CsrfRefusedError()
   }
   core.clearCookies(request, reply)
   if (cookies.kind === 'mismatched') {
-    recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
   }
   return cookies.kind === 'tokens' ? cookies : {}
 }
@@ -77,10 +77,20 @@ async function endSession(
     await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
     if (stranger !== null && isThrottled(cause)) {
-      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'logout-throttled', ...subjectOf(request) })
+      recordSecurityEvent(request, {
+        stage: 'session',
+        outcome: 'denied',
+        reason: 'logout-throttled',
+        ...subjectOf(request)
+      })
       throw tokenFailure(cause)
     }
-    recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete', ...subjectOf(request) })
+    recordSecurityEvent(request, {
+      stage: 'session',
+      outcome: 'failure',
+      reason: 'logout-incomplete',
+      ...subjectOf(request)
+    })
     throw Object.assign(new LogoutIncompleteError({ cause }), { headers: RETRY_AFTER })
   }
 }

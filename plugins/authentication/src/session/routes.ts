@@ -1,8 +1,7 @@
-import type { SecurityEvent, SessionDirectory } from '@sallyport/security-context'
+import { recordSecurityEvent, type SecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { InvalidOptionsError } from '../errors.ts'
-import { recordEvent } from '../record-event.ts'
 import { connectionOf } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../token-failure.ts'
 import { directoryRoutes } from './directory-routes.ts'
@@ -104,10 +103,10 @@ function createRefresh(core: SessionCore) {
       const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, asking)
       request.principal = principal
       const { subject } = principal
-      recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
       return bodyTokens(tokens)
     } catch (error) {
-      recordEvent(request, { stage: 'session', ...refreshEnding(error) })
+      recordSecurityEvent(request, { stage: 'session', ...refreshEnding(error) })
       throw error
     }
   }

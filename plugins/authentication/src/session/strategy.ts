@@ -1,7 +1,7 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
-import { recordEvent } from '../record-event.ts'
 import { connectionOf, isCsrfSafe, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../token-failure.ts'
@@ -102,7 +102,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
       return await refreshed(request, reply, { refreshToken, pairingId })
     } catch (error) {
       if (!isOutage(error)) throw error
-      recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
       if (usable === null) throw error
       refreshAheadFromMs = now + REFRESH_AHEAD_PAUSE_MS
       return usable
@@ -118,7 +118,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
     const { subject } = renewed.principal
-    recordEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
+    recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
     return renewed
   }
 
@@ -132,10 +132,10 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
       return await refreshed(request, reply, session)
     } catch (error) {
       if (!isEnd(error)) {
-        recordEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
+        recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
         throw error
       }
-      recordEvent(request, { stage: 'session', outcome: 'denied', reason: 'refresh-rejected' })
+      recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'refresh-rejected' })
       clearCookies(request, reply)
       return null
     }
@@ -145,7 +145,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
 }
 
 function refuse(request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
-  recordEvent(request, { stage: 'session', outcome: 'denied', reason })
+  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason })
   return { kind: 'refused', error: Object.assign(error, { reason }) }
 }
 

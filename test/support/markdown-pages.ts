@@ -1,0 +1,17 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './packages.ts'
+
+/** Folders that hold no page of ours. Those that begin with a dot are left out too. */
+const OTHERS = new Set(['node_modules', 'dist', 'coverage'])
+
+/** Every Markdown page of the repository, as a path from the root. */
+export function markdownPages(folder = ''): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .flatMap(entry => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return entry.name.startsWith('.') || OTHERS.has(entry.name) ? [] : markdownPages(path)
+      return entry.name.endsWith('.md') ? [path] : []
+    })
+}
