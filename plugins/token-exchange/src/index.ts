@@ -53,7 +53,7 @@ declare module 'fastify' {
 
 /**
  * Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
- * @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
+ * @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
  */
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
   const options = readTokenExchangeOptions(given)

@@ -1,10 +1,10 @@
-import { InvalidOptionsError } from '../errors.ts'
+import { AuthenticationOptionsError } from '../errors.ts'
 import type { SealingKey } from './options.ts'
 
 /**
  * Reads a key ring from a secret file: `id:key` separated by white space, newest first, each key 32 bytes as base64url.
  * @param text content of the file
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming the places of all mistakes and no
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming the places of all mistakes and no
  * key
  */
 export function parseSealingKeys(text: string): readonly SealingKey[] {
@@ -16,7 +16,7 @@ export function parseSealingKeys(text: string): readonly SealingKey[] {
     entry === null ? [`sealing key ${index + 1} is not id:key with 32 bytes as base64url`] : []
   )
   if (entries.length === 0) mistakes.push('there are no sealing keys')
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
+  if (mistakes.length > 0) throw new AuthenticationOptionsError(mistakes.join('; '))
   return entries.filter(entry => entry !== null)
 }
 

@@ -4,5 +4,5 @@
  */
 /** TypeBox itself, so that every schema is made by the copy that reads it. */
 export { Type, type Static } from 'typebox'
-export { CLOCK_OPTION, custom, functionOption, listOf, objectWith, oneOrOff, optionsObject } from './schemas.ts'
+export { CLOCK_OPTION, customOption, functionOption, listOf, objectWith, oneOrOff, optionsObject } from './schemas.ts'
 export { readOptions, type OptionsReading, type OptionsRule, type ReadOptions } from './read-options.ts'
