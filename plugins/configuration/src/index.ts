@@ -1,11 +1,12 @@
 import fastifyEnv from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { TObject } from 'typebox'
-import { loadSettings, type Settings, type SettingsSources } from './load-settings.ts'
+import { loadSettings } from './load-settings.ts'
+import { settingsIn, type ConfigurationOptions } from './options.ts'
 import { STRICT } from './validate.ts'
 
 export { loadSettings, type DeepReadonly, type Settings, type SettingsSources } from './load-settings.ts'
+export type { ConfigurationOptions } from './options.ts'
 export * as errors from './errors.ts'
 
 /**
@@ -13,9 +14,6 @@ export * as errors from './errors.ts'
  * string } }`.
  */
 export interface AppSettings {}
-
-/** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
-export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,7 +24,7 @@ declare module 'fastify' {
 
 /** Decorates `fastify.settings` with validated, frozen settings; a mistake fails the boot and names every mistake. */
 async function configuration(fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
-  const settings = 'settings' in options ? options.settings : loadSettings(options)
+  const settings = 'settings' in options ? settingsIn(options) : loadSettings(options)
   // A copy of the top level, because @fastify/env writes to the schema and to the data it is given.
   const schema = { ...settings.schema }
   const data = { ...(settings.values as object) }

@@ -2,6 +2,7 @@ import type { Static, TObject } from 'typebox'
 import { describeSettings, shownValue } from './describe.ts'
 import { ConfigurationError } from './errors.ts'
 import { environmentName } from './names.ts'
+import { readSettingsSources } from './options.ts'
 import { schemaMistakes, type SettingSchema } from './schema.ts'
 import { readEnvironment, readFiles, type Found } from './sources.ts'
 import { checkValues, coerceStrings } from './validate.ts'
@@ -17,9 +18,20 @@ export type DeepReadonly<T> = T extends (infer Item)[]
 export interface SettingsSources<S extends TObject> {
   /** A flat TypeBox object with camelCase keys. Secrets carry `{ secret: true }`. */
   readonly schema: S
-  /** `process.env`, or a part of it. */
+  /**
+   * `process.env`, or a part of it.
+   * @example process.env
+   */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Paths of JSON files; a later one wins. */
+  /**
+   * With which the names of environment variables begin; unknown variables that begin with it are mistakes.
+   * @default 'SALLYPORT_'
+   */
+  readonly prefix?: string
+  /**
+   * Paths of JSON files; a later one wins.
+   * @default []
+   */
   readonly files?: readonly string[]
   /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
   readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
@@ -38,14 +50,16 @@ export interface Settings<T> {
 /**
  * Reads settings from defaults, JSON files, environment variables and the files that `*_FILE` variables name, in this
  * order, the later over the earlier. Only environment strings are coerced to the types of the schema. Unknown keys in
- * files and unknown variables that begin with `SALLYPORT_` are mistakes.
+ * files and unknown variables that begin with the prefix are mistakes.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`
  * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`, with every mistake and the origin of its value
  */
 export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Settings<Static<S>> {
   const { schema, environment } = sources
+  const { prefix, files: paths } = readSettingsSources(sources)
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
-  const files = readFiles(schemas, sources.files ?? [])
-  const variables = readEnvironment(schemas, environment)
+  const files = readFiles(schemas, paths)
+  const variables = readEnvironment(schemas, environment, prefix)
   const found = new Map([...files.found, ...variables.found])
   const coerced = coerceStrings(schema, valuesOf(variables.found))
   const checked = checkValues(schema, { ...valuesOf(files.found), ...coerced.values })
@@ -57,7 +71,7 @@ export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Se
     ...variables.mistakes,
     ...[...violations]
       .filter(([key]) => found.has(key) || !isMentioned(key, variables.mistakes))
-      .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
+      .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key], prefix)})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]
   if (mistakes.length > 0) throw new ConfigurationError(messageOf(mistakes))
@@ -80,8 +94,9 @@ function isMentioned(key: string, mistakes: readonly string[]): boolean {
   return mistakes.some(mistake => mistake.startsWith(`${key}: `))
 }
 
-function originText(key: string, found: Found | undefined, schema: SettingSchema | undefined): string {
-  if (found === undefined) return `set ${environmentName(key)} or, for a secret, ${environmentName(key)}_FILE`
+function originText(key: string, found: Found | undefined, schema: SettingSchema | undefined, prefix: string): string {
+  const name = environmentName(key, prefix)
+  if (found === undefined) return `set ${name} or, for a secret, ${name}_FILE`
   return schema?.secret === true ? found.origin : `${found.origin}: ${shownValue(schema, found.value)}`
 }
 

@@ -360,7 +360,7 @@ t.test('mistakes in the options for proofs are named at boot', async t => {
   }
   await t.rejects(buildApp(t, { dpop }), {
     code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
-    message: /origin.*algorithms.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered/
+    message: /origin.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered.*algorithms/
   })
 })
 
