@@ -9,7 +9,7 @@ import {
 } from './accounts/passwords/password-hasher.ts'
 import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError } from './errors.ts'
 import type { PageParts } from './http/page-context.ts'
 import { createCsrfTokens } from './http/pages/csrf.ts'
@@ -60,7 +60,6 @@ export function composeAuthorizationServer(
     clock,
     report,
     keys,
-    confirmation: null,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     dpop: createDpopProofs({
       store,
@@ -74,7 +73,7 @@ export function composeAuthorizationServer(
     csrf: createCsrfTokens(ring.derive('page-csrf')),
     statusListUris: uris,
     statusListSize: settings.statusListSize,
-    lifetimes: lifetimesOf(settings),
+    lifetimes: lifetimesFrom(settings),
     throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
     passwords: createPasswordHasher({
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
@@ -128,12 +127,14 @@ export function composeAdministration(
   }
 }
 
-function lifetimesOf(settings: AuthServerSettings): Lifetimes {
+function lifetimesFrom(settings: AuthServerSettings): Lifetimes {
+  const login = { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds }
   return {
     accessTokenSeconds: settings.accessTokenLifetimeSeconds,
     refreshGraceMs: settings.refreshGraceMs,
+    signIn: login,
     sessions: {
-      login: { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds },
+      login,
       api: { idleSeconds: settings.apiIdleSeconds, absoluteSeconds: settings.apiAbsoluteSeconds }
     }
   }
@@ -160,7 +161,7 @@ function refuseSettings(settings: AuthServerSettings): void {
   }
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey is not id:base64url with 32 bytes or more')
+    mistakes.push('auditNameKey is not id:base64url with 32 bytes')
   }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

@@ -64,7 +64,7 @@ export const settingsSchema = Type.Object(
         minLength: 32,
         demoPrefix: 'demo-',
         description:
-          'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes or more, that of the gateway.'
+          'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
       })
     ),
     accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),

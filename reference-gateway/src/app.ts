@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import auditLog, { parseNameKey } from '@sallyport/audit-log'
-import authentication, { createIntrospector, type IntrospectorOptions, sessionRoutes } from '@sallyport/authentication'
+import authentication, {
+  createIntrospector,
+  type IntrospectorOptions,
+  parseSealingKeys,
+  sessionRoutes
+} from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
@@ -26,7 +31,7 @@ import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './login-throttle.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { checkSettings, type GatewaySettings, sealingKeys } from './settings.ts'
+import { checkSettings, type GatewaySettings } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
 export const NAME = 'reference-gateway'
@@ -118,7 +123,12 @@ export async function buildApp(
     ...(status && { status }),
     ...(introspection && { introspection }),
     basic: { tokenClient, ...clock },
-    session: { tokenClient, keys: sealingKeys(settings) ?? [], insecureLoopback: edgeTls === undefined, ...clock },
+    session: {
+      tokenClient,
+      keys: parseSealingKeys(settings.sealingKeys),
+      insecureLoopback: edgeTls === undefined,
+      ...clock
+    },
     ...clock
   })
   await app.register(authorization, {})

@@ -1,3 +1,4 @@
+import { isJsonObject } from '@sallyport/security-context/mechanics'
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
 import {
   recordSecurityEvent,
@@ -47,7 +48,7 @@ export function createSessionDirectory({
   return {
     async list(accessToken) {
       const { body } = await ask(accessToken, 'GET', '/sessions')
-      const sessions: unknown = isObject(body) ? body.sessions : undefined
+      const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
       if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
         throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
       }
@@ -102,13 +103,9 @@ export const sessionsNeedSession = fastifyPlugin(refuseSessionless, {
   decorators: { request: ['principal', 'securityEvents'] }
 })
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-}
-
 function isSummary(value: unknown): value is SessionSummary {
   return (
-    isObject(value) &&
+    isJsonObject(value) &&
     typeof value.sessionId === 'string' &&
     typeof value.createdAtSeconds === 'number' &&
     typeof value.current === 'boolean'

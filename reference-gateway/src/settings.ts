@@ -1,6 +1,6 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { InvalidSettingsError } from './errors.ts'
@@ -53,12 +53,6 @@ export const settingsSchema = Type.Object(
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
-/** One key of the sealing key ring. */
-export interface SealingKey {
-  readonly id: string
-  readonly key: Buffer
-}
-
 /** What a schema cannot say: one sentence a mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes: string[] = []
@@ -77,9 +71,9 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (settings.answerTimeoutMs < settings.upstreamTimeoutMs) {
     mistakes.push('answerTimeoutMs: shorter than upstreamTimeoutMs, which is a part of it')
   }
-  if (sealingKeys(settings) === null) mistakes.push('sealingKeys: not a list of id:base64url with 32 bytes each')
+  mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey: not id:base64url with 32 bytes or more')
+    mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }
   return mistakes
 }
@@ -91,16 +85,4 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
 export function checkSettings(settings: GatewaySettings): void {
   const mistakes = settingsMistakes(settings)
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
-}
-
-/** The sealing key ring, newest first; `null` when it cannot be read. */
-export function sealingKeys({ sealingKeys: text }: Pick<GatewaySettings, 'sealingKeys'>): SealingKey[] | null {
-  const keys = text
-    .trim()
-    .split(/\s+/)
-    .map(entry => {
-      const [, id = '', encoded = ''] = /^([\w-]{1,32}):([\w-]{43})$/.exec(entry) ?? []
-      return { id, key: Buffer.from(encoded, 'base64url') }
-    })
-  return keys.every(({ key }) => key.byteLength === 32) ? keys : null
 }

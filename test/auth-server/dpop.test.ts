@@ -108,14 +108,14 @@ t.test('O-34: a proof without a fresh nonce of this server is answered with one'
   t.equal((await post(server.app, dpopProof(key, claims(server, nonce)))).status, 200)
   server.clock.advance(1)
   t.equal((await post(server.app, dpopProof(key, claims(server, nonce)))).body.error, 'use_dpop_nonce', 'an old one')
-  const foreign = await server.another({ sealingKeys: `k9:${Buffer.alloc(32, 9).toString('base64url')}` })
+  const foreign = await server.another({ sealingKeys: `k9:${Buffer.alloc(32, 'k9').toString('base64url')}` })
   t.equal(
     (await post(server.app, dpopProof(key, claims(server, await nonceOf(foreign))))).body.error,
     'use_dpop_nonce',
     'of other keys'
   )
   const rotated = await server.another({
-    sealingKeys: `k9:${Buffer.alloc(32, 9).toString('base64url')} k1:${Buffer.alloc(32, 7).toString('base64url')}`
+    sealingKeys: `k9:${Buffer.alloc(32, 'k9').toString('base64url')} k1:${Buffer.alloc(32, 'k7').toString('base64url')}`
   })
   t.equal(
     (await post(rotated, dpopProof(key, claims(server, await nonceOf(server.app))))).status,

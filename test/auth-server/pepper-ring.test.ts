@@ -124,7 +124,7 @@ t.test('a ring that cannot be right is refused at boot, all mistakes at once and
   }).catch((error: unknown) => error)
   t.match(refused, {
     code: 'SALLYPORT_AUTH_SERVER_SETTINGS_INVALID',
-    message: /pepper 1 .*; two .* id p2; .*pepper 4 .*; the id unnamed/
+    message: /pepper 1 .*; .*pepper 3 has the id of another; .*pepper 4 .*; the id unnamed/
   })
   t.notMatch(String(refused), /short|twice/)
 })

@@ -24,7 +24,7 @@ async function settingsOf(t: Test): Promise<Record<string, string>> {
     SALLYPORT_DRAIN_DELAY_MS: '0',
     SALLYPORT_ISSUER: 'https://localhost:8081',
     DATABASE_URL: url,
-    SALLYPORT_SEALING_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64url')}`
+    SALLYPORT_SEALING_KEYS: `k1:${Buffer.alloc(32, 'k7').toString('base64url')}`
   }
 }
 
@@ -90,7 +90,7 @@ t.test('a demo secret is refused in production', async t => {
   const environment = {
     ...(await settingsOf(t)),
     NODE_ENV: 'production',
-    SALLYPORT_SEALING_KEYS: `demo-k1:${Buffer.alloc(32, 7).toString('base64url')}`
+    SALLYPORT_SEALING_KEYS: `demo-k1:${Buffer.alloc(32, 'k7').toString('base64url')}`
   }
   const { code, err } = await end(
     fork(SERVER, { env: environment, execArgv: CONDITIONS, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })

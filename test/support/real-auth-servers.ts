@@ -24,7 +24,7 @@ import { connect } from './database.ts'
 /** Issuer of all instances: a name that nobody connects to, since each verifier is given an instance. */
 export const ISSUER = 'http://127.0.0.1:1'
 export const AUDIENCE = 'sallyport-gateway'
-const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64url')}`
+const SEALING_KEYS = `k1:${Buffer.alloc(32, 'k7').toString('base64url')}`
 const SERVER = fileURLToPath(new URL('../../auth-server/src/server.ts', import.meta.url))
 const APP_ROLE = 'sallyport_app'
 export const LOAD_PASSWORD = 'password of a load user'

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { secondsOf, type Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { secondsOf } from '../seconds.ts'
 import type { Confirmation } from '../store/confirmation.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'
@@ -20,7 +21,8 @@ export interface AccessTokenFacts {
   /** `txn` of the token that this one is exchanged for; a new one by default. */
   readonly transactionId?: string
   readonly actor?: ActorClaim
-  readonly confirmation?: Confirmation
+  /** The keys that it is bound to; `null`: whoever has it may use it. */
+  readonly confirmation: Confirmation | null
   /** It expires no later than this, in epoch seconds. */
   readonly notAfterSeconds?: number
 }
@@ -83,6 +85,6 @@ function claimsOf(
     status: { status_list: { idx: facts.status.index, uri: options.statusListUris.uriOf(facts.status.listId) } },
     txn: facts.transactionId ?? randomUUID(),
     ...(facts.actor === undefined ? {} : { act: facts.actor }),
-    ...(facts.confirmation === undefined ? {} : { cnf: facts.confirmation })
+    ...(facts.confirmation === null ? {} : { cnf: facts.confirmation })
   }
 }

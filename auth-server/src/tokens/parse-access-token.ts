@@ -1,11 +1,10 @@
 import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
+import { isJsonObject } from '@sallyport/security-context/mechanics'
 import { confirmationOf } from '../store/confirmation.ts'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
 
 const isString = (value: unknown): value is string => typeof value === 'string'
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * The claims of an access token out of parsed JSON, `null` when one is missing or has another type: also what is signed
@@ -13,7 +12,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
  * @see RFC 9068 §2.2
  */
 export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
-  if (!isObject(value)) return null
+  if (!isJsonObject(value)) return null
   const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act, cnf } = value
   if (
     !isString(iss) ||
@@ -29,8 +28,8 @@ export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
   if (!isWhole(iat) || !isWhole(exp)) return null
   if (!Array.isArray(roles) || !roles.every(isString)) return null
   if (sid !== undefined && !isString(sid)) return null
-  const list = isObject(status) ? status.status_list : null
-  if (!isObject(list) || !isWhole(list.idx) || !isString(list.uri)) return null
+  const list = isJsonObject(status) ? status.status_list : null
+  if (!isJsonObject(list) || !isWhole(list.idx) || !isString(list.uri)) return null
   const actor = act === undefined ? undefined : actorOf(act)
   const confirmation = cnf === undefined ? undefined : confirmationOf(cnf)
   if (actor === null || confirmation === null) return null
@@ -53,7 +52,7 @@ export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
 }
 
 function actorOf(value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): ActorClaim | null {
-  if (!isObject(value) || !isString(value.sub) || linksLeft === 0) return null
+  if (!isJsonObject(value) || !isString(value.sub) || linksLeft === 0) return null
   if (value.act === undefined) return { sub: value.sub }
   const previous = actorOf(value.act, linksLeft - 1)
   return previous === null ? null : { sub: value.sub, act: previous }

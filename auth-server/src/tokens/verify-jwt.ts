@@ -1,6 +1,5 @@
-import { verify } from 'node:crypto'
-import { parseCompactJws } from '@sallyport/authentication'
-import { derOfJose } from './keys/ecdsa-signature.ts'
+import { isSignedBy, parseCompactJws } from '@sallyport/authentication'
+import { ownMember } from '@sallyport/security-context/mechanics'
 import type { SigningKeys } from './keys/signing-keys.ts'
 
 /** Anything longer is refused before it is parsed. */
@@ -19,10 +18,10 @@ export async function signedClaims(
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const jws = token.length > LONGEST_JWT ? null : parseCompactJws(token)
   if (jws === null) return null
-  const { header, payload, signingInput, signature } = jws
-  if (header.typ !== type || 'crit' in header || 'b64' in header) return null
-  const key = (await keys.published()).find(({ kid }) => kid === header.kid)
-  if (key === undefined || header.alg !== key.algorithm) return null
-  const der = derOfJose(signature)
-  return der !== null && verify('sha256', Buffer.from(signingInput), key.publicKey, der) ? payload : null
+  if (ownMember(jws.header, 'typ') !== type) return null
+  const keyId = ownMember(jws.header, 'kid')
+  const published = (await keys.published()).find(({ kid }) => kid === keyId)
+  if (published === undefined) return null
+  const { kid, algorithm, publicKey } = published
+  return isSignedBy(token, jws, { keyId: kid, algorithm, key: publicKey }) ? jws.payload : null
 }

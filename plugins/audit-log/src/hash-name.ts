@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import { normaliseUsername } from '@sallyport/security-context/mechanics'
+import { normaliseUsername, readKeyRing } from '@sallyport/security-context/mechanics'
 
 /** A key under which the account names that were tried are hashed. */
 export interface NameKey {
@@ -28,14 +28,14 @@ export function createHashName(nameKey?: NameKey): HashName {
 }
 
 /**
- * Reads a key as a secret file has it: `id:base64url`, 32 bytes or more.
+ * Reads a key as a secret file has it: a key ring of one, `id:base64url` of 32 bytes.
  * @returns `null` when it is something else, or has the id of processes
  */
 export function parseNameKey(text: string): NameKey | null {
-  const [, id, encoded] = /^([\w.-]{1,64}):([\w-]{43,})$/.exec(text.trim()) ?? []
-  if (id === undefined || encoded === undefined) return null
-  const nameKey = { id, key: Buffer.from(encoded, 'base64url') }
-  return isNameKeyId(id) && isNameKeyBytes(nameKey.key) ? nameKey : null
+  const { keys, mistakes } = readKeyRing(text, 'name key')
+  const [nameKey, ...others] = keys
+  if (nameKey === undefined || others.length > 0 || mistakes.length > 0) return null
+  return isNameKeyId(nameKey.id) && isNameKeyBytes(nameKey.key) ? nameKey : null
 }
 
 /** Whether a name of a key can be taken: it is not the one of processes. */

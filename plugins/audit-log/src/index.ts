@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import { requireRouteDeclaration, type AuditEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'

@@ -142,11 +142,11 @@ export interface AuditLogOptions {
   readonly schedule?: Schedule
 }
 
-const positive = (value: number) => Type.Integer({ minimum: 1, default: value })
+const fromOne = (value: number) => Type.Integer({ minimum: 1, default: value })
 
-export const sealerIntervals = optionsObject({ intervalMs: positive(1000), stalledAfterIntervals: positive(10) })
+export const sealerIntervals = optionsObject({ intervalMs: fromOne(1000), stalledAfterIntervals: fromOne(10) })
 
-export const refusalCounting = optionsObject({ intervalMs: positive(60_000), maxKeys: positive(500) }, { default: {} })
+export const refusalCounting = optionsObject({ intervalMs: fromOne(60_000), maxKeys: fromOne(500) }, { default: {} })
 
 export const auditRoute = optionsObject({
   path: customOption<string>(
@@ -171,8 +171,8 @@ export const auditLogOptions = optionsObject({
   route: oneOrOff(auditRoute, { default: false }),
   unfulfilled: Type.Enum(['record', 'refuse'], { default: 'record' }),
   redact: listOf(Type.String(), { default: [] }),
-  writeTimeoutMs: positive(5000),
-  maxWaitingRows: positive(2000),
+  writeTimeoutMs: fromOne(5000),
+  maxWaitingRows: fromOne(2000),
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { Principal } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'

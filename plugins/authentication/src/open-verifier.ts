@@ -28,7 +28,7 @@ export async function openVerifier(
 ): Promise<OpenVerifier | null> {
   const { sharedSecret, verifier, issuer, audience, realm } = options
   if (sharedSecret !== undefined) {
-    const checkSignature = sharedSecret.checkSignature ?? (await signatureCheck(fastify, options))
+    const checkSignature = sharedSecret.checkSignature ?? (await signatureCheck(options))
     return {
       verifier: createSharedSecretVerifier({ ...sharedSecret, checkSignature }),
       realm: realm ?? sharedSecret.audience
@@ -49,18 +49,15 @@ export async function openVerifier(
       clock,
       statusUnavailable,
       cacheSize,
-      checkSignature: await signatureCheck(fastify, options),
+      checkSignature: await signatureCheck(options),
       ...defined({ status: options.status ?? openStatus(fastify, options, issuer, keys) })
     }),
     realm: realm ?? audience
   }
 }
 
-async function signatureCheck(
-  fastify: FastifyInstance,
-  { checkSignature }: ReadAuthenticationOptions
-): Promise<SignatureCheck> {
-  return checkSignature ?? (await checkWithFastifyJwt(fastify))
+async function signatureCheck({ checkSignature }: ReadAuthenticationOptions): Promise<SignatureCheck> {
+  return checkSignature ?? (await checkWithFastifyJwt())
 }
 
 /** How the sources reach the issuer, and where they say how it goes. */

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'

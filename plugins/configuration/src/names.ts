@@ -2,8 +2,8 @@
 const UNPREFIXED = new Set(['databaseUrl', 'redisUrl', 'port', 'nodeEnv', 'logLevel'])
 
 /**
- * The environment variable of a setting: with the prefix `SALLYPORT_`, `issuer` is SALLYPORT_ISSUER and `databaseUrl` is
- * DATABASE_URL.
+ * The environment variable of a setting: with the prefix `SALLYPORT_`, `issuer` is SALLYPORT_ISSUER and `databaseUrl`
+ * is DATABASE_URL.
  */
 export function environmentName(key: string, prefix: string): string {
   const snake = key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()

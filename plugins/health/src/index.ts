@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createOperations, listen, type ProcessState } from './operations.ts'

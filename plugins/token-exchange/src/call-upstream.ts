@@ -1,8 +1,9 @@
+import { parseJson, readBody } from '@sallyport/security-context/mechanics'
 import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
-import { readBody } from './read-body.ts'
 
 const MAX_ANSWER_BYTES = 1024 * 1024
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 /** `code` or `name` of the failures that are a matter of time. */
 const TIMEOUTS: readonly unknown[] = [
   'UND_ERR_HEADERS_TIMEOUT',
@@ -62,11 +63,11 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
       ...(body !== undefined && { body }),
       ...(target.dispatcher && { dispatcher: target.dispatcher })
     })
-    const text = await readBody(response.body, MAX_ANSWER_BYTES)
+    const answer = await readBody(response.body, MAX_ANSWER_BYTES, signal)
     return {
       statusCode: response.statusCode,
       headers: response.headers,
-      body: isJson(response.headers['content-type']) ? JSON.parse(text) : text
+      body: isJson(response.headers['content-type']) ? parseJson(answer) : utf8.decode(answer)
     }
   } catch (cause) {
     throw isTimeout(cause) ? new UpstreamTimeoutError({ cause }) : new UpstreamFailedError({ cause })

@@ -1,6 +1,6 @@
+import { ownMember, parseJsonObject } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import { TokenNotGrantedError, TokenRejectedError, TokenThrottledError, TokenUnavailableError } from './errors.ts'
-import { parseObject } from './read-body.ts'
 
 /** When the server does not say how long to wait. */
 const DEFAULT_WAIT_SECONDS = 5
@@ -11,7 +11,7 @@ const MAX_WAIT_SECONDS = 3600
 export interface EndpointAnswer {
   readonly statusCode: number
   readonly retryAfter: string | string[] | undefined
-  readonly text: string
+  readonly body: Buffer
 }
 
 /**
@@ -23,7 +23,7 @@ export interface EndpointAnswer {
 export function errorOfAnswer(answer: EndpointAnswer, subjectTokenSent: boolean, nowMs: number): FastifyError {
   const { statusCode } = answer
   const wait = waitAskedFor(answer.retryAfter, nowMs)
-  const code = parseObject(answer.text)?.error
+  const code = ownMember(parseJsonObject(answer.body) ?? {}, 'error')
   const cause = new Error(`The authorization server answered ${statusCode} ${printable(code)}`)
   if (statusCode === 429) return waiting(new TokenThrottledError({ cause }), wait ?? DEFAULT_WAIT_SECONDS)
   const decision = statusCode >= 400 && statusCode < 500 && typeof code === 'string'

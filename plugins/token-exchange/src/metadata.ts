@@ -1,9 +1,14 @@
-import { defined } from '@sallyport/security-context/mechanics'
+import {
+  defined,
+  isJsonObject,
+  parseJsonObject,
+  readBody,
+  type JsonObject
+} from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
 import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
-import { parseObject, readBody } from './read-body.ts'
 
 const MAX_DOCUMENT_BYTES = 256 * 1024
 
@@ -35,8 +40,8 @@ export async function discoverMetadata(given: DiscoveryOptions): Promise<Authori
   const mistake = endpointMistake(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
   if (mistake !== null) throw new InvalidMetadataError(`issuer ${issuer} ${mistake}`)
   for (const location of locationsOf(issuer)) {
-    const text = await fetchMetadata(location, options)
-    if (text !== null) return parseMetadata(issuer, text)
+    const body = await fetchMetadata(location, options)
+    if (body !== null) return parseMetadata(issuer, body)
   }
   throw new TokenUnavailableError({ cause: new Error(`No metadata document found for issuer ${issuer}`) })
 }
@@ -56,7 +61,7 @@ function locationsOf(issuer: string): string[] {
 async function fetchMetadata(
   location: string,
   { dispatcher, timeoutMs }: ReturnType<typeof readDiscoveryOptions>
-): Promise<string | null> {
+): Promise<Buffer | null> {
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     const response = await request(location, {
@@ -64,17 +69,17 @@ async function fetchMetadata(
       signal,
       ...defined({ dispatcher })
     })
-    const text = await readBody(response.body, MAX_DOCUMENT_BYTES)
+    const body = await readBody(response.body, MAX_DOCUMENT_BYTES, signal)
     if (response.statusCode === 404) return null
     if (response.statusCode !== 200) throw new Error(`${location} answered ${response.statusCode}`)
-    return text
+    return body
   } catch (cause) {
     throw new TokenUnavailableError({ cause })
   }
 }
 
-function parseMetadata(issuer: string, text: string): AuthorizationServerMetadata {
-  const document = parseObject(text)
+function parseMetadata(issuer: string, body: Buffer): AuthorizationServerMetadata {
+  const document = parseJsonObject(body)
   if (document === null) throw new InvalidMetadataError('the document is not a JSON object')
   const mistakes: string[] = []
   if (document.issuer !== issuer) mistakes.push(`it names the issuer ${JSON.stringify(document.issuer)}, not ${issuer}`)
@@ -94,12 +99,7 @@ function parseMetadata(issuer: string, text: string): AuthorizationServerMetadat
   return metadata
 }
 
-function endpointOf(
-  document: Readonly<Record<string, unknown>>,
-  name: string,
-  issuer: string,
-  mistakes: string[]
-): string | null {
+function endpointOf(document: JsonObject, name: string, issuer: string, mistakes: string[]): string | null {
   const value = document[name]
   if (value === undefined) return null
   const mistake = typeof value === 'string' ? endpointMistake(value) : 'is not a string'
@@ -111,7 +111,7 @@ function endpointOf(
 
 function aliasesOf(value: unknown, mistakes: string[]): Readonly<Record<string, string>> {
   const aliases: Record<string, string> = {}
-  if (typeof value !== 'object' || value === null) return aliases
+  if (!isJsonObject(value)) return aliases
   for (const [name, url] of Object.entries(value)) {
     const mistake = typeof url === 'string' ? endpointMistake(url) : 'is not a string'
     if (mistake === null && typeof url === 'string') aliases[name] = url

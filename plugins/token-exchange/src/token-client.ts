@@ -1,11 +1,10 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
-import { defined } from '@sallyport/security-context/mechanics'
+import { clientSecretBasic, defined, readBody } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './metadata.ts'
 import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
-import { readBody } from './read-body.ts'
 import { parseTokenSet } from './token-set.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -31,7 +30,7 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
     const { tokenEndpoint } = await metadata()
     const answer = await post(tokenEndpoint, parameters)
     if (answer.statusCode !== 200) throw errorOfAnswer(answer, exchanged, clock())
-    const tokens = parseTokenSet(answer.text, exchanged)
+    const tokens = parseTokenSet(answer.body, exchanged)
     if (typeof tokens === 'string') throw serverUnavailable(new Error(tokens))
     return tokens
   }
@@ -78,20 +77,21 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
 function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<typeof readTokenClientOptions>): Post {
-  const authorization = basicClientAuthentication(clientId, clientSecret)
+  const authorization = clientSecretBasic(clientId, clientSecret)
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) form.append(name, value)
+    const signal = AbortSignal.timeout(timeoutMs)
     try {
       const response = await request(endpoint, {
         method: 'POST',
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: form.toString(),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal,
         ...defined({ dispatcher })
       })
-      const text = await readBody(response.body, MAX_ANSWER_BYTES)
-      return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], text }
+      const body = await readBody(response.body, MAX_ANSWER_BYTES, signal)
+      return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], body }
     } catch (cause) {
       throw serverUnavailable(cause)
     }
@@ -109,18 +109,4 @@ function lazyMetadata(source: TokenClientOptions['metadata']): () => Promise<Aut
     })
     return found
   }
-}
-
-/**
- * The `Authorization` value of `client_secret_basic`. Identifier and secret are form-encoded first, so that a colon, a
- * percent sign or a letter outside ASCII in either survives.
- * @see RFC 6749 §2.3.1
- */
-function basicClientAuthentication(clientId: string, clientSecret: string): string {
-  return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
-}
-
-/** `application/x-www-form-urlencoded`, of one value. */
-function formEncode(value: string): string {
-  return new URLSearchParams([['', value]]).toString().slice(1)
 }

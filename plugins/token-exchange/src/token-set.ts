@@ -1,5 +1,5 @@
 import type { TokenSet } from '@sallyport/security-context'
-import { parseObject } from './read-body.ts'
+import { parseJsonObject } from '@sallyport/security-context/mechanics'
 
 /**
  * A token goes into a header and maybe a cookie: nothing but visible ASCII, and not without bound. @see RFC 6749
@@ -19,8 +19,8 @@ const ACCESS_TOKEN_TYPES: readonly unknown[] = [
  * @returns the tokens, or what is wrong with the answer
  * @see RFC 6749 §5.1, RFC 8693 §2.2.1
  */
-export function parseTokenSet(text: string, exchanged: boolean): TokenSet | string {
-  const body = parseObject(text)
+export function parseTokenSet(answer: Uint8Array | string, exchanged: boolean): TokenSet | string {
+  const body = parseJsonObject(answer)
   if (body === null) return 'the answer is not a JSON object'
   const { access_token: accessToken, refresh_token: refreshToken, expires_in: lifetime, scope } = body
   if (!isToken(accessToken)) return 'access_token is missing or malformed'

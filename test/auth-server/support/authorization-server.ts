@@ -46,7 +46,7 @@ export const FACTS = {
 export const SETTINGS: AuthServerSettings = {
   ...PROCESS_SETTINGS,
   issuer: ISSUER,
-  sealingKeys: `k1:${Buffer.alloc(32, 7).toString('base64url')}`,
+  sealingKeys: `k1:${Buffer.alloc(32, 'k7').toString('base64url')}`,
   accessTokenLifetimeSeconds: 300,
   loginIdleSeconds: 7200,
   loginAbsoluteSeconds: 604_800,

@@ -47,7 +47,7 @@ const SETTINGS: AuthServerSettings = {
   logLevel: 'warn',
   issuer: 'https://localhost:8081',
   databaseConnections: 10,
-  sealingKeys: `k1:${Buffer.alloc(32, 7).toString('base64url')}`,
+  sealingKeys: `k1:${Buffer.alloc(32, 'k7').toString('base64url')}`,
   accessTokenLifetimeSeconds: 300,
   loginIdleSeconds: 7200,
   loginAbsoluteSeconds: 604_800,

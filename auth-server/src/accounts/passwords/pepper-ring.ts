@@ -1,3 +1,4 @@
+import { readKeyRing, type KeyRingText } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError } from '../../errors.ts'
 
 /** A key of password hashes that is not in the database; its id is in the hashes made with it. */
@@ -25,8 +26,8 @@ export interface PepperSettings {
 /** Id of `passwordPepper`, which has none of its own. */
 const UNNAMED = 'unnamed'
 /** In the place of the newest entry: new hashes have no pepper. */
-const NO_PEPPER = 'none'
-const SHORTEST_SECRET = 32
+const TURNED_OFF = /^none(?:\s+|$)/
+const EMPTY: KeyRingText = Object.freeze({ keys: [], mistakes: [] })
 
 /**
  * The ring of `passwordPeppers`, `id:secret id:secret …`, newest first; `none` in the first place turns peppers off for
@@ -34,25 +35,16 @@ const SHORTEST_SECRET = 32
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its secret
  */
 export function parsePepperRing({ passwordPeppers = '', passwordPepper }: PepperSettings): PepperRing {
-  const peppers = new Map<string, Pepper>()
-  const mistakes: string[] = []
-  const entries = passwordPeppers.split(/\s+/).filter(entry => entry !== '')
-  const isOff = entries[0] === NO_PEPPER
-  for (const [position, entry] of entries.entries()) {
-    if (isOff && position === 0) continue
-    const [, id, secret = ''] = /^([A-Za-z0-9.-]{1,32}):(\S+)$/.exec(entry) ?? []
-    if (id === undefined || secret.length < SHORTEST_SECRET) {
-      mistakes.push(`password pepper ${position + 1} is not id:secret with ${SHORTEST_SECRET} characters or more`)
-    } else if (peppers.has(id)) {
-      mistakes.push(`two password peppers have the id ${id}`)
-    } else {
-      peppers.set(id, { id, secret: Buffer.from(secret) })
-    }
-  }
+  const entries = passwordPeppers.trim()
+  const isOff = TURNED_OFF.test(entries)
+  const named = entries.replace(TURNED_OFF, '')
+  const { keys, mistakes } = named === '' ? EMPTY : readKeyRing(named, 'password pepper', 'text')
+  const peppers = new Map<string, Pepper>(keys.map(({ id, key }) => [id, { id, secret: key }]))
   const unnamed = passwordPepper === undefined ? null : { id: UNNAMED, secret: Buffer.from(passwordPepper) }
-  if (unnamed !== null && peppers.has(UNNAMED)) mistakes.push(`the id ${UNNAMED} is that of passwordPepper`)
+  const clash = unnamed !== null && peppers.has(UNNAMED) ? [`the id ${UNNAMED} is that of passwordPepper`] : []
   if (unnamed !== null) peppers.set(UNNAMED, unnamed)
-  if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
+  const all = [...mistakes, ...clash]
+  if (all.length > 0) throw new InvalidSettingsError(all.join('; '))
   const [newest = null] = peppers.values()
   return { newest: isOff ? null : newest, find: id => peppers.get(id) ?? null, unnamed }
 }

@@ -1,16 +1,17 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
+import { readKeyRing } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError, UnsealError } from '../../errors.ts'
 
-/** Seals values at rest; the newest key seals, every key of the ring opens. */
+/** Seals values at rest; the newest key seals, every key of the ring unseals. */
 export interface KeyRing {
   /**
    * AES-256-GCM under the newest key.
-   * @param purpose what the value is for; it opens under the same purpose only
+   * @param purpose what the value is for; it can be unsealed for the same purpose only
    */
   seal: (purpose: string, plaintext: Buffer) => Buffer
   /** @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` */
-  open: (purpose: string, sealed: Buffer) => Buffer
-  /** Keys for another use, one from each key of the ring, newest first. @see RFC 5869 */
+  unseal: (purpose: string, sealed: Buffer) => Buffer
+  /** Keys for another use, one derived from each key of the ring, newest first. @see RFC 5869 */
   derive: (purpose: string) => readonly Buffer[]
   /** Whether the value was sealed under an older key and should be sealed again. */
   isOutdated: (sealed: Buffer) => boolean
@@ -22,49 +23,35 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * A key ring from its text form.
- * @param text `id:key id:key …`, newest first; a key is 32 bytes in base64url, an id 1–32 letters, digits, `_` or `-`
+ * A key ring from its text form, as `readKeyRing` takes it: newest first, a key is 32 bytes in base64url.
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its key
  */
 export function parseKeyRing(text: string): KeyRing {
-  const keys = new Map<string, KeyObject>()
-  const mistakes: string[] = []
-  for (const [position, entry] of text
-    .split(/\s+/)
-    .filter(part => part !== '')
-    .entries()) {
-    const [, id, encoded] = /^([\w-]{1,32}):([\w-]+)$/.exec(entry) ?? []
-    const key = Buffer.from(encoded ?? '', 'base64url')
-    if (id === undefined || key.length !== KEY_BYTES) {
-      mistakes.push(`sealing key ${position + 1} is not id:base64url of ${KEY_BYTES} bytes`)
-    } else if (keys.has(id)) mistakes.push(`two sealing keys have the id ${id}`)
-    else keys.set(id, createSecretKey(key))
-  }
-  if (keys.size === 0 && mistakes.length === 0) mistakes.push('there is no sealing key')
+  const { keys, mistakes } = readKeyRing(text, 'sealing key')
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
-  return keyRing(keys)
+  return keyRing(new Map(keys.map(({ id, key }) => [id, createSecretKey(key)])))
 }
 
 function keyRing(keys: ReadonlyMap<string, KeyObject>): KeyRing {
   const [newest] = keys
-  if (newest === undefined) throw new InvalidSettingsError('there is no sealing key')
+  if (newest === undefined) throw new InvalidSettingsError('there are no sealing keys')
   const [newestId, newestKey] = newest
   return {
     seal: (purpose, plaintext) => {
       const id = Buffer.from(newestId)
       return Buffer.concat([Buffer.of(id.length), id, sealWith(newestKey, purpose, plaintext)])
     },
-    open: (purpose, sealed) => {
-      const key = keys.get(keyIdOf(sealed))
+    unseal: (purpose, sealed) => {
+      const key = keys.get(sealingKeyId(sealed))
       if (key === undefined) throw new UnsealError()
-      return openWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
+      return unsealWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
     },
     derive: purpose => [...keys.values()].map(key => Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES))),
-    isOutdated: sealed => keyIdOf(sealed) !== newestId
+    isOutdated: sealed => sealingKeyId(sealed) !== newestId
   }
 }
 
-function keyIdOf(sealed: Buffer): string {
+function sealingKeyId(sealed: Buffer): string {
   return sealed.length === 0 ? '' : sealed.subarray(1, 1 + sealed.readUInt8(0)).toString()
 }
 
@@ -84,7 +71,7 @@ export function sealWith(key: KeyObject, purpose: string, plaintext: Buffer): Bu
  * The inverse of {@link sealWith}.
  * @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` for another key, another purpose or a changed value
  */
-export function openWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
+export function unsealWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
   try {
     const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
       .setAAD(Buffer.from(purpose))

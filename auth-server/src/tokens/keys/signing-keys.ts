@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { NoSigningKeyError } from '../../errors.ts'
 import type { Store } from '../../store/contract.ts'
 import type { SigningKeyRecord } from '../../store/records.ts'
@@ -113,6 +113,6 @@ function loadedKeyOf({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey
 }
 
 function signerOf({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
-  const key = ring.open(sealingPurpose(kid), privateKeySealed)
+  const key = ring.unseal(sealingPurpose(kid), privateKeySealed)
   return { kid, algorithm, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }

@@ -1,7 +1,7 @@
+import { isJsonObject, ownMember } from '@sallyport/security-context/mechanics'
 import { createHash, type KeyObject } from 'node:crypto'
 import { parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
 import { importPublicJwk } from '../tokens/import-keys.ts'
-import { isJsonObject, member } from '../tokens/json.ts'
 import { DEFAULT_ALGORITHMS, isSignedBy } from '../tokens/check-signature.ts'
 
 /** What a proof must say. */
@@ -78,12 +78,12 @@ export function verifyDpopProof(
 ): DpopProofResult {
   const jws = typeof header === 'string' && header.length <= LONGEST_PROOF ? parseCompactJws(header) : null
   if (typeof header !== 'string' || jws === null) return invalid('proof-malformed')
-  if (member(jws.header, 'typ') !== 'dpop+jwt') return invalid('proof-type-mismatch')
-  const algorithm = member(jws.header, 'alg')
+  if (ownMember(jws.header, 'typ') !== 'dpop+jwt') return invalid('proof-type-mismatch')
+  const algorithm = ownMember(jws.header, 'alg')
   if (typeof algorithm !== 'string' || !(expected.algorithms ?? DEFAULT_ALGORITHMS).includes(algorithm)) {
     return invalid('proof-algorithm-not-allowed')
   }
-  const jwk = member(jws.header, 'jwk')
+  const jwk = ownMember(jws.header, 'jwk')
   const key = isJsonObject(jwk) ? importPublicJwk(jwk, algorithm) : null
   if (key === null) return invalid('proof-key-invalid')
   if (!isSignedBy(header, jws, { keyId: '', algorithm, key })) return invalid('proof-signature-invalid')
@@ -97,22 +97,22 @@ function verifyClaims(claims: CompactJws['payload'], key: KeyObject, expected: D
     nowSeconds,
     accessToken
   } = expected
-  if (member(claims, 'htm') !== expected.method) return invalid('proof-method-mismatch')
-  const url = comparableUrl(member(claims, 'htu'))
+  if (ownMember(claims, 'htm') !== expected.method) return invalid('proof-method-mismatch')
+  const url = comparableUrl(ownMember(claims, 'htu'))
   if (url === null || url !== comparableUrl(expected.url)) return invalid('proof-url-mismatch')
-  const issuedAt = member(claims, 'iat')
+  const issuedAt = ownMember(claims, 'iat')
   if (typeof issuedAt !== 'number' || issuedAt > nowSeconds + clockToleranceSeconds) return invalid('proof-expired')
   const usableUntilSeconds = issuedAt + maxAgeSeconds + clockToleranceSeconds
   if (!(nowSeconds < usableUntilSeconds)) return invalid('proof-expired')
-  const jti = member(claims, 'jti')
+  const jti = ownMember(claims, 'jti')
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) return invalid('proof-id-invalid')
   if (
     accessToken !== undefined &&
-    member(claims, 'ath') !== createHash('sha256').update(accessToken).digest('base64url')
+    ownMember(claims, 'ath') !== createHash('sha256').update(accessToken).digest('base64url')
   ) {
     return invalid('proof-token-mismatch')
   }
-  const nonce = member(claims, 'nonce')
+  const nonce = ownMember(claims, 'nonce')
   return {
     kind: 'valid',
     proof: {

@@ -84,7 +84,10 @@ export interface SessionOptions {
   readonly clock?: Clock
 }
 
-/** Letters, digits, `-` and `_`; not `__`, with which the prefixes of browsers begin. @see draft-ietf-httpbis-rfc6265bis §4.1.3 */
+/**
+ * Letters, digits, `-` and `_`; not `__`, with which the prefixes of browsers begin.
+ * @see draft-ietf-httpbis-rfc6265bis §4.1.3
+ */
 const COOKIE_PREFIX = /^(?!__)[A-Za-z0-9_-]{1,64}$/
 const CSRF_HEADER = /^x-[a-z0-9-]{1,60}$/i
 

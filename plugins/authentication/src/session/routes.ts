@@ -40,8 +40,8 @@ export const sessionRoutesOptions = optionsObject({
  * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a
  * directory `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication
  * plugin, with a prefix if need be.
- * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session` option,
- * and for mistakes in the options
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no
+ * `session` option, and for mistakes in the options
  */
 export async function sessionRoutes(fastify: FastifyInstance, given: SessionRoutesOptions): Promise<void> {
   const { directory } = readOptions({ schema: sessionRoutesOptions, error: AuthenticationOptionsError }, given)

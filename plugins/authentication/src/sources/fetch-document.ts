@@ -1,4 +1,4 @@
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, readBody } from '@sallyport/security-context/mechanics'
 import { fetch as undiciFetch, type Dispatcher } from 'undici'
 
 /** What is read of an HTTP answer; both undici's and the platform's `Response` have it. */
@@ -49,27 +49,16 @@ export async function fetchDocument(
   request: Partial<Pick<HttpInit, 'method' | 'headers' | 'body'>> = {}
 ): Promise<FetchedDocument> {
   const send: Fetch = connection.fetch ?? undiciFetch
+  const signal = AbortSignal.timeout(connection.timeoutMs)
   const answer = await send(url, {
     method: 'GET',
     ...request,
     headers: { 'accept-encoding': 'identity', ...request.headers },
     redirect: 'error',
-    signal: AbortSignal.timeout(connection.timeoutMs),
+    signal,
     ...(connection.dispatcher === undefined ? {} : { dispatcher: connection.dispatcher })
   })
-  return { status: answer.status, headers: answer.headers, body: await readBounded(answer.body, maxBytes) }
-}
-
-async function readBounded(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body ?? []) {
-    size += chunk.byteLength
-    // Leaving the loop cancels the stream, so an endless answer ends here.
-    if (size > maxBytes) throw new Error(`answer is larger than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+  return { status: answer.status, headers: answer.headers, body: await readBody(answer.body, maxBytes, signal) }
 }
 
 /** Whether this is an absolute https URL, or an http one on the loopback interface, without credentials or fragment. */

@@ -1,7 +1,7 @@
+import { freezeJson, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import type { Principal } from '@sallyport/security-context'
 import { actorOfClaim, hasAudience, identifier, numericDate, scopesOfClaim, strings } from '../tokens/claims.ts'
 import { InvalidTokenError } from '../errors.ts'
-import { freezeJson, member, type JsonObject } from '../tokens/json.ts'
 
 /**
  * Who an introspected token stands for.
@@ -14,30 +14,30 @@ export function introspectedPrincipal(
   expected: { readonly audience: string; readonly issuer?: string },
   nowSeconds: number
 ): Principal {
-  if (member(answer, 'active') !== true) throw new InvalidTokenError('token-inactive')
-  const issuer = identifier(member(answer, 'iss'))
+  if (ownMember(answer, 'active') !== true) throw new InvalidTokenError('token-inactive')
+  const issuer = identifier(ownMember(answer, 'iss'))
   if (expected.issuer !== undefined && issuer !== null && issuer !== expected.issuer) {
     throw new InvalidTokenError('issuer-mismatch')
   }
-  if (!hasAudience(member(answer, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
-  const expiresAtSeconds = numericDate(member(answer, 'exp'))
+  if (!hasAudience(ownMember(answer, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
+  const expiresAtSeconds = numericDate(ownMember(answer, 'exp'))
   if (expiresAtSeconds !== null && nowSeconds >= expiresAtSeconds) throw new InvalidTokenError('token-expired')
-  const notBeforeSeconds = numericDate(member(answer, 'nbf'))
+  const notBeforeSeconds = numericDate(ownMember(answer, 'nbf'))
   if (notBeforeSeconds !== null && nowSeconds < notBeforeSeconds) throw new InvalidTokenError('token-not-yet-valid')
   checkKind(answer)
-  const subject = identifier(member(answer, 'sub'))
+  const subject = identifier(ownMember(answer, 'sub'))
   if (subject === null) throw new InvalidTokenError('claim-missing')
   return Object.freeze({
     issuer: issuer ?? expected.issuer ?? null,
     subject,
-    clientId: identifier(member(answer, 'client_id')),
-    roles: Object.freeze([...new Set(strings(member(answer, 'roles')))]),
-    scopes: Object.freeze(scopesOfClaim(member(answer, 'scope'), 'space-delimited')),
+    clientId: identifier(ownMember(answer, 'client_id')),
+    roles: Object.freeze([...new Set(strings(ownMember(answer, 'roles')))]),
+    scopes: Object.freeze(scopesOfClaim(ownMember(answer, 'scope'), 'space-delimited')),
     audience: expected.audience,
-    sessionId: identifier(member(answer, 'sid')),
-    tokenId: identifier(member(answer, 'jti')),
-    actor: actorOfClaim(member(answer, 'act')),
-    issuedAtSeconds: numericDate(member(answer, 'iat')),
+    sessionId: identifier(ownMember(answer, 'sid')),
+    tokenId: identifier(ownMember(answer, 'jti')),
+    actor: actorOfClaim(ownMember(answer, 'act')),
+    issuedAtSeconds: numericDate(ownMember(answer, 'iat')),
     expiresAtSeconds,
     claims: freezeJson(answer)
   })
@@ -48,9 +48,9 @@ export function introspectedPrincipal(
  * show.
  */
 function checkKind(answer: JsonObject): void {
-  const tokenType = member(answer, 'token_type')
+  const tokenType = ownMember(answer, 'token_type')
   if (tokenType === undefined) return
-  const types = member(answer, 'cnf') === undefined ? ['bearer', 'access_token'] : ['bearer', 'access_token', 'dpop']
+  const types = ownMember(answer, 'cnf') === undefined ? ['bearer', 'access_token'] : ['bearer', 'access_token', 'dpop']
   if (typeof tokenType !== 'string' || !types.includes(tokenType.toLowerCase())) {
     throw new InvalidTokenError('token-type-mismatch')
   }

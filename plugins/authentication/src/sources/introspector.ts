@@ -1,3 +1,4 @@
+import { clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
@@ -7,7 +8,6 @@ import { fetchDocument, type Connection } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
 import { readIntrospectorOptions, type IntrospectorOptions } from './introspector-options.ts'
 import { messageOf } from './log.ts'
-import { parseJsonObject } from '../tokens/json.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
@@ -37,7 +37,7 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   const options = readIntrospectorOptions(given)
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
-  const authorization = basicAuthorization(options.clientId, options.clientSecret)
+  const authorization = clientSecretBasic(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })
@@ -102,10 +102,4 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   }
 
   return { verify }
-}
-
-/** Both parts are form-encoded before they are joined. @see RFC 6749 §2.3.1 */
-function basicAuthorization(clientId: string, clientSecret: string): string {
-  const encode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1)
-  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
 }

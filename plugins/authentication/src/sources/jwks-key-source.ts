@@ -1,10 +1,10 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
+import { parseJsonObject } from '@sallyport/security-context/mechanics'
 import { KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, type Connection } from './fetch-document.ts'
 import { messageOf } from './log.ts'
 import { readJwksKeySourceOptions, type JwksKeySourceOptions } from './source-options.ts'
 import { importKeys } from '../tokens/import-keys.ts'
-import { parseJsonObject } from '../tokens/json.ts'
 
 const MAX_DOCUMENT_BYTES = 512 * 1024
 const FIRST_RETRY_MS = 250

@@ -1,9 +1,9 @@
+import { isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import type { KeySource } from '@sallyport/security-context'
 import { DEFAULT_ALGORITHMS, demandsExtension, isSignedBy } from '../tokens/check-signature.ts'
 import { decodeCanonical, parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
-import { isJsonObject, member, type JsonObject } from '../tokens/json.ts'
 
 /** A verified, unpacked status list of one bit per token. */
 export interface StatusList {
@@ -39,9 +39,9 @@ export async function readStatusList(token: string, expected: StatusListExpectat
   if (jws === null) throw new Error('not a compact JWS')
   await checkSigned(jws, token, expected.keys)
   const claims = jws.payload
-  const issuer = member(claims, 'iss')
+  const issuer = ownMember(claims, 'iss')
   if (issuer !== undefined && issuer !== expected.issuer) throw new Error('another issuer')
-  if (member(claims, 'sub') !== expected.uri) throw new Error('sub is not the address of the list')
+  if (ownMember(claims, 'sub') !== expected.uri) throw new Error('sub is not the address of the list')
   const issuedAtSeconds = seconds(claims, 'iat')
   const expiresAtSeconds = seconds(claims, 'exp')
   if (issuedAtSeconds === null || issuedAtSeconds > expected.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
@@ -49,7 +49,7 @@ export async function readStatusList(token: string, expected: StatusListExpectat
   }
   if (expiresAtSeconds !== null && expiresAtSeconds <= expected.nowSeconds) throw new Error('expired')
   return {
-    bits: await unpack(member(claims, 'status_list'), expected.maxBytes),
+    bits: await unpack(ownMember(claims, 'status_list'), expected.maxBytes),
     issuedAtSeconds,
     expiresAtSeconds,
     ttlSeconds: seconds(claims, 'ttl')
@@ -69,9 +69,9 @@ export function statusBit(list: StatusList, index: number): 0 | 1 | null {
 
 async function checkSigned(jws: CompactJws, token: string, keys: KeySource): Promise<void> {
   const { header } = jws
-  const typ = member(header, 'typ')
-  const keyId = member(header, 'kid')
-  const alg = member(header, 'alg')
+  const typ = ownMember(header, 'typ')
+  const keyId = ownMember(header, 'kid')
+  const alg = ownMember(header, 'alg')
   if (typeof typ !== 'string' || !['statuslist+jwt', 'application/statuslist+jwt'].includes(typ.toLowerCase())) {
     throw new Error('typ is not statuslist+jwt')
   }
@@ -84,8 +84,8 @@ async function checkSigned(jws: CompactJws, token: string, keys: KeySource): Pro
 
 async function unpack(list: unknown, maxBytes: number): Promise<Buffer> {
   if (!isJsonObject(list)) throw new Error('no status_list')
-  if (member(list, 'bits') !== 1) throw new Error('not one bit per token')
-  const packed = member(list, 'lst')
+  if (ownMember(list, 'bits') !== 1) throw new Error('not one bit per token')
+  const packed = ownMember(list, 'lst')
   const bytes = typeof packed === 'string' ? decodeCanonical(packed) : null
   if (bytes === null) throw new Error('lst is not base64url')
   // A few bytes can unpack to gigabytes: the limit is on what comes out.
@@ -93,7 +93,7 @@ async function unpack(list: unknown, maxBytes: number): Promise<Buffer> {
 }
 
 function seconds(claims: JsonObject, name: string): number | null {
-  const value = member(claims, name)
+  const value = ownMember(claims, name)
   if (value === undefined) return null
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Error(`${name} is not a number`)
   return value

@@ -1,7 +1,7 @@
+import { ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { constants, createHmac, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
 import type { VerificationKey } from '@sallyport/security-context'
 import type { CompactJws } from './compact-jws.ts'
-import { member, type JsonObject } from './json.ts'
 
 /** What a JWS algorithm demands of its key and its signature. @see RFC 7518 §3.1, RFC 8037 §3.1 */
 export interface SignatureAlgorithm {
@@ -124,7 +124,7 @@ export const checkWithNodeCrypto: SignatureCheck = function checkWithNodeCrypto(
  */
 export function isSignedBy(token: string, jws: CompactJws, key: VerificationKey): boolean {
   const { header, signingInput, signature } = jws
-  if (member(header, 'alg') !== key.algorithm || demandsExtension(header)) return false
+  if (ownMember(header, 'alg') !== key.algorithm || demandsExtension(header)) return false
   return isPlausibleSignature(signature, key) && checkWithNodeCrypto({ token, signingInput, signature, key })
 }
 

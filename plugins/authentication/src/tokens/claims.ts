@@ -1,6 +1,6 @@
+import { freezeJson, isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { LONGEST_ACTOR_CHAIN, type Actor, type Principal, type StatusReference } from '@sallyport/security-context'
 import { InvalidTokenError } from '../errors.ts'
-import { freezeJson, isJsonObject, member, type JsonObject } from './json.ts'
 import type { ResolvedProfile } from './profiles.ts'
 
 /** What the claims of an acceptable token must say. */
@@ -23,20 +23,20 @@ const MAX_IDENTIFIER_LENGTH = 512
  */
 export function principalOf(claims: JsonObject, expected: Expectations, nowSeconds: number): Principal {
   const { profile } = expected
-  if (member(claims, 'iss') !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
-  if (!hasAudience(member(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
+  if (ownMember(claims, 'iss') !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
+  if (!hasAudience(ownMember(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
   const { issuedAtSeconds, expiresAtSeconds } = checkTimes(claims, nowSeconds, expected.clockToleranceSeconds)
   profile.refuseForeignKinds(claims)
   return Object.freeze({
     issuer: expected.issuer,
-    subject: required(identifier(member(claims, 'sub'))),
+    subject: required(identifier(ownMember(claims, 'sub'))),
     clientId: unlessOptional(identifier(at(claims, profile.clientId)), profile.optional.has('clientId')),
     roles: Object.freeze(rolesOf(claims, profile)),
     scopes: Object.freeze(scopesOfClaim(at(claims, profile.scope), profile.scopeFormat)),
     audience: expected.audience,
     sessionId: identifier(at(claims, profile.sessionId)),
     tokenId: unlessOptional(identifier(at(claims, profile.tokenId)), profile.optional.has('tokenId')),
-    actor: actorOfClaim(member(claims, 'act')),
+    actor: actorOfClaim(ownMember(claims, 'act')),
     issuedAtSeconds,
     expiresAtSeconds,
     claims: freezeJson(claims)
@@ -61,9 +61,9 @@ export function checkTimes(
   nowSeconds: number,
   toleranceSeconds: number
 ): { issuedAtSeconds: number; expiresAtSeconds: number } {
-  const expiresAtSeconds = required(numericDate(member(claims, 'exp')))
-  const issuedAtSeconds = required(numericDate(member(claims, 'iat')))
-  const notBeforeSeconds = numericDate(member(claims, 'nbf')) ?? issuedAtSeconds
+  const expiresAtSeconds = required(numericDate(ownMember(claims, 'exp')))
+  const issuedAtSeconds = required(numericDate(ownMember(claims, 'iat')))
+  const notBeforeSeconds = numericDate(ownMember(claims, 'nbf')) ?? issuedAtSeconds
   if (nowSeconds >= expiresAtSeconds + toleranceSeconds) throw new InvalidTokenError('token-expired')
   if (Math.max(issuedAtSeconds, notBeforeSeconds) > nowSeconds + toleranceSeconds) {
     throw new InvalidTokenError('token-not-yet-valid')
@@ -77,12 +77,12 @@ export function checkTimes(
  * @see draft-ietf-oauth-status-list §6
  */
 export function statusReferenceOf(claims: JsonObject): StatusReference | null {
-  const status = member(claims, 'status')
+  const status = ownMember(claims, 'status')
   if (status === undefined) return null
-  const reference = isJsonObject(status) ? member(status, 'status_list') : undefined
+  const reference = isJsonObject(status) ? ownMember(status, 'status_list') : undefined
   if (!isJsonObject(reference)) throw new InvalidTokenError('claim-invalid')
-  const index = member(reference, 'idx')
-  const uri = member(reference, 'uri')
+  const index = ownMember(reference, 'idx')
+  const uri = ownMember(reference, 'uri')
   if (typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0 || typeof uri !== 'string') {
     throw new InvalidTokenError('claim-invalid')
   }
@@ -90,7 +90,7 @@ export function statusReferenceOf(claims: JsonObject): StatusReference | null {
 }
 
 function at(claims: JsonObject, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? member(value, name) : undefined), claims)
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? ownMember(value, name) : undefined), claims)
 }
 
 /**
@@ -155,7 +155,7 @@ export function actorOfClaim(value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): A
   if (value === undefined) return null
   if (!isJsonObject(value) || linksLeft === 0) throw new InvalidTokenError('claim-invalid')
   return Object.freeze({
-    subject: required(identifier(member(value, 'sub'))),
-    actor: actorOfClaim(member(value, 'act'), linksLeft - 1)
+    subject: required(identifier(ownMember(value, 'sub'))),
+    actor: actorOfClaim(ownMember(value, 'act'), linksLeft - 1)
   })
 }

@@ -1,4 +1,4 @@
-import { parseJsonObject, type JsonObject } from './json.ts'
+import { parseJsonObject, type JsonObject } from '@sallyport/security-context/mechanics'
 
 /** The three parts of a JWS in compact serialization, decoded; nothing in it has been verified. */
 export interface CompactJws {

@@ -1,6 +1,6 @@
+import { isJsonObject, type JsonObject } from '@sallyport/security-context/mechanics'
 import type { Principal } from '@sallyport/security-context'
 import { InvalidTokenError } from '../errors.ts'
-import { isJsonObject, type JsonObject } from './json.ts'
 
 /**
  * Finds out whether the sender of a token holds the keys that the token is bound to.

@@ -1,7 +1,7 @@
+import { isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { VerificationKey } from '@sallyport/security-context'
 import { decodeCanonical } from './compact-jws.ts'
-import { isJsonObject, member, type JsonObject } from './json.ts'
 import { keyMistake, signatureAlgorithm } from './check-signature.ts'
 
 /** A key of the document that is not used, and why. */
@@ -57,7 +57,7 @@ const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>
  * @see RFC 7517 §5, RFC 8725 §3.5
  */
 export function importKeys(document: JsonObject | null): ImportedKeys | null {
-  const entries = document === null ? undefined : member(document, 'keys')
+  const entries = document === null ? undefined : ownMember(document, 'keys')
   if (!Array.isArray(entries) || entries.length > MAX_KEYS) return null
   const keys = new Map<string, VerificationKey>()
   const ambiguous = new Set<string>()
@@ -78,11 +78,11 @@ export function importKeys(document: JsonObject | null): ImportedKeys | null {
 
 function importKey(entry: unknown): VerificationKey | IgnoredKey {
   if (!isJsonObject(entry)) return { keyId: null, reason: 'not an object' }
-  const keyId = member(entry, 'kid')
+  const keyId = ownMember(entry, 'kid')
   if (typeof keyId !== 'string' || keyId === '') return { keyId: null, reason: 'no key id' }
   const kind = kindMistake(entry)
   if (kind !== null) return { keyId, reason: kind }
-  const algorithm = signatureAlgorithm(String(member(entry, 'alg') ?? IMPLIED_ALGORITHMS.get(typeOf(entry))))
+  const algorithm = signatureAlgorithm(String(ownMember(entry, 'alg') ?? IMPLIED_ALGORITHMS.get(typeOf(entry))))
   if (algorithm === null) return { keyId, reason: 'algorithm not known' }
   const key = publicKeyOf(entry)
   if (key === null) return { keyId, reason: 'not a valid public key' }
@@ -104,9 +104,9 @@ export function importPublicJwk(jwk: JsonObject, algorithm: string): KeyObject |
 
 /** Why this entry is not a public signature key at all. */
 function kindMistake(entry: JsonObject): string | null {
-  const use = member(entry, 'use')
-  const operations = member(entry, 'key_ops')
-  if (!PUBLIC_MEMBERS.has(String(member(entry, 'kty')))) return 'not an asymmetric key'
+  const use = ownMember(entry, 'use')
+  const operations = ownMember(entry, 'key_ops')
+  if (!PUBLIC_MEMBERS.has(String(ownMember(entry, 'kty')))) return 'not an asymmetric key'
   if (PRIVATE_MEMBERS.some(name => Object.hasOwn(entry, name))) return 'private key published'
   if (use !== undefined && use !== 'sig') return 'not for signatures'
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
@@ -116,27 +116,27 @@ function kindMistake(entry: JsonObject): string | null {
 }
 
 function modulusMistake(entry: JsonObject): string | null {
-  const modulus = member(entry, 'n')
+  const modulus = ownMember(entry, 'n')
   return typeof modulus === 'string' && isRocaModulus(Buffer.from(modulus, 'base64url'))
     ? 'RSA modulus of a flawed generator'
     : null
 }
 
 function typeOf(entry: JsonObject): string {
-  const type = String(member(entry, 'kty'))
-  return type === 'RSA' ? type : `${type} ${String(member(entry, 'crv'))}`
+  const type = String(ownMember(entry, 'kty'))
+  return type === 'RSA' ? type : `${type} ${String(ownMember(entry, 'crv'))}`
 }
 
 /** node:crypto refuses points that are not on the curve. */
 function publicKeyOf(entry: JsonObject): KeyObject | null {
-  const kty = String(member(entry, 'kty'))
+  const kty = String(ownMember(entry, 'kty'))
   const key: Record<string, string> = { kty }
   for (const name of PUBLIC_MEMBERS.get(kty) ?? []) {
-    const value = member(entry, name)
+    const value = ownMember(entry, name)
     if (typeof value !== 'string' || decodeCanonical(value) === null) return null
     key[name] = value
   }
-  const curve = member(entry, 'crv')
+  const curve = ownMember(entry, 'crv')
   if (typeof curve === 'string') key['crv'] = curve
   try {
     const input: JsonWebKeyInput = { key, format: 'jwk' }

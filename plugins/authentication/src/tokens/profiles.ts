@@ -1,5 +1,5 @@
 import { InvalidTokenError } from '../errors.ts'
-import type { JsonObject } from './json.ts'
+import type { JsonObject } from '@sallyport/security-context/mechanics'
 
 /** Where a claim is: its name, or the names on the way to it in nested objects. */
 export type ClaimPath = string | readonly string[]

@@ -1,3 +1,4 @@
+import { ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { demandsExtension, isPlausibleSignature } from './check-signature.ts'
@@ -5,7 +6,6 @@ import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
 import { InvalidTokenError, StatusUnavailableError } from '../errors.ts'
-import { member, type JsonObject } from './json.ts'
 import { resolveProfile, type ResolvedProfile } from './profiles.ts'
 import { readVerifierOptions, type ReadVerifierOptions, type TokenVerifierOptions } from './verifier-options.ts'
 
@@ -85,7 +85,7 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
     verified?.delete(token)
     const jws = parseToken(token)
     const key = await findKey(keys, checkHeader(jws.header, algorithms, profile, internals))
-    if (key.algorithm !== member(jws.header, 'alg')) throw new InvalidTokenError('key-algorithm-mismatch')
+    if (key.algorithm !== ownMember(jws.header, 'alg')) throw new InvalidTokenError('key-algorithm-mismatch')
     if (!isPlausibleSignature(jws.signature, key) || !checkSignature({ ...jws, token, key })) {
       throw new InvalidTokenError('signature-invalid')
     }
@@ -125,14 +125,14 @@ function checkHeader(
   profile: Pick<ResolvedProfile, 'typ'>,
   internals: VerifierInternals
 ): string {
-  const typ = member(header, 'typ')
+  const typ = ownMember(header, 'typ')
   if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) {
     throw new InvalidTokenError('token-type-mismatch')
   }
-  const alg = member(header, 'alg')
+  const alg = ownMember(header, 'alg')
   if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
   if (demandsExtension(header)) throw new InvalidTokenError('critical-header-unknown')
-  const keyId = member(header, 'kid')
+  const keyId = ownMember(header, 'kid')
   if (internals.keyId === 'none' && keyId === undefined) return ''
   if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) {
     throw new InvalidTokenError('key-unknown')

@@ -4,9 +4,9 @@ import { parseSealingKeys } from '@sallyport/authentication'
 
 t.test('S-03: a key ring is read from a file, newest first, with any white space', async t => {
   const [one, two] = [randomBytes(32), randomBytes(32)]
-  t.same(parseSealingKeys(`2026-11:${one.toString('base64url')}\n  old_1:${two.toString('base64url')}=\n`), [
+  t.same(parseSealingKeys(`2026-11:${one.toString('base64url')}\n  old-1:${two.toString('base64url')}\n`), [
     { id: '2026-11', key: one },
-    { id: 'old_1', key: two }
+    { id: 'old-1', key: two }
   ])
 })
 

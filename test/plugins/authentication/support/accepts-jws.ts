@@ -6,7 +6,7 @@ import {
   type SignatureCheck
 } from '../../../../plugins/authentication/src/tokens/check-signature.ts'
 import { splitCompactJws } from '../../../../plugins/authentication/src/tokens/compact-jws.ts'
-import { parseJsonObject } from '../../../../plugins/authentication/src/tokens/json.ts'
+import { parseJsonObject } from '@sallyport/security-context/mechanics'
 
 export type Jwk = Record<string, unknown>
 

@@ -7,17 +7,28 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
- * Parses bytes as one JSON object, more strictly than `JSON.parse`: malformed UTF-8, a member name that appears twice
- * in an object, and nesting over 32 levels are refused, because two parsers that disagree on such a text see two
- * different tokens.
- * @returns `null` when the bytes are not such an object
+ * Parses JSON from outside, more strictly than `JSON.parse`: malformed UTF-8, a member name that appears twice in an
+ * object, nesting over 32 levels and the name `__proto__` are refused. Two parsers that disagree on such a text see two
+ * different values, and a copy of such an object can get another prototype.
+ * @throws {SyntaxError} or {TypeError} saying nothing of the text
+ * @see RFC 8259 §4, §8.1
+ */
+export function parseJson(input: Uint8Array | string): unknown {
+  const text = typeof input === 'string' ? input : decoder.decode(input)
+  const value = parsed(text)
+  if (!isUnambiguous(text)) throw new SyntaxError('JSON that parsers read differently')
+  return value
+}
+
+/**
+ * {@link parseJson}, of one object.
+ * @returns `null` when the input is not such an object
  * @see RFC 7515 §4 (duplicate header names), RFC 7519 §4 (duplicate claim names)
  */
-export function parseJsonObject(bytes: Uint8Array): JsonObject | null {
+export function parseJsonObject(input: Uint8Array | string): JsonObject | null {
   try {
-    const text = decoder.decode(bytes)
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) && isUnambiguous(text) ? value : null
+    const value = parseJson(input)
+    return isJsonObject(value) ? value : null
   } catch {
     return null
   }
@@ -29,7 +40,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** The member of this name that the object itself has; never something inherited such as `constructor`. */
-export function member(object: JsonObject, name: string): unknown {
+export function ownMember(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
@@ -42,7 +53,16 @@ export function freezeJson<T>(value: T): T {
   return value
 }
 
-/** Walks a text that is known to be valid JSON: no name twice in one object, no excessive depth. */
+/** The parser's own message quotes the text. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new SyntaxError('not JSON')
+  }
+}
+
+/** Walks a text that is known to be valid JSON: no name twice in one object, no prototype, no excessive depth. */
 function isUnambiguous(text: string): boolean {
   const open: Array<Set<string>> = []
   let at = 0
@@ -57,7 +77,7 @@ function isUnambiguous(text: string): boolean {
       if (isName(text, end)) {
         const name = nameOf(text.slice(at, end))
         const names = open.at(-1)
-        if (names === undefined || names.has(name)) return false
+        if (names === undefined || names.has(name) || name === '__proto__') return false
         names.add(name)
       }
       at = end - 1
