@@ -7,8 +7,8 @@ import { gatherSettings, settle } from './load-settings.ts'
 import { settingsIn, type ConfigurationOptions } from './options.ts'
 import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
-export { loadSettings, type DeepReadonly, type Settings, type SettingsSources } from './load-settings.ts'
-export type { ConfigurationOptions } from './options.ts'
+export { loadSettings } from './load-settings.ts'
+export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 
 /**

@@ -7,9 +7,48 @@ import {
   readOptions,
   Type
 } from '@sallyport/security-context/options'
-import type { TObject } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import { ConfigurationOptionsError } from './errors.ts'
-import type { Settings, SettingsSources } from './load-settings.ts'
+
+/** A value that nothing can change. */
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? ReadonlyArray<DeepReadonly<Item>>
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T
+
+/** Where settings come from. */
+export interface SettingsSources<S extends TObject> {
+  /** A flat TypeBox object with camelCase keys. Secrets carry `{ secret: true }`. */
+  readonly schema: S
+  /**
+   * `process.env`, or a part of it.
+   * @example process.env
+   */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /**
+   * With which the names of environment variables begin; unknown variables that begin with it are mistakes.
+   * @default 'SALLYPORT_'
+   */
+  readonly prefix?: string
+  /**
+   * Paths of JSON files; a later one wins.
+   * @default []
+   */
+  readonly files?: readonly string[]
+  /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
+  readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
+}
+
+/** Settings that were validated once and do not change. */
+export interface Settings<T> {
+  readonly values: DeepReadonly<T>
+  /** Where the value of each setting came from: a default, a file, an environment variable. */
+  readonly origins: Readonly<Record<string, string>>
+  readonly schema: TObject
+  /** A table of name, value and origin, with secrets hidden. */
+  describe: () => string
+}
 
 /** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
 export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>

@@ -10,9 +10,9 @@ import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } fr
 import { codeOf, failureEvent } from './security-event.ts'
 
 export { createTokenClient } from './token-client.ts'
-export { discoverMetadata, type AuthorizationServerMetadata } from './metadata.ts'
+export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
-export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
+export type { AuthorizationServerMetadata, DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
 export * as errors from './errors.ts'
 
 /** A service, called in somebody's name. */
