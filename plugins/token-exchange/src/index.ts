@@ -12,7 +12,13 @@ import { codeOf, failureEvent } from './security-event.ts'
 export { createTokenClient } from './token-client.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
-export type { AuthorizationServerMetadata, DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
+export type {
+  AuthorizationServerMetadata,
+  DiscoveryOptions,
+  TokenClientOptions,
+  TokenExchangeOptions,
+  Upstream
+} from './options.ts'
 export * as errors from './errors.ts'
 
 /** A service, called in somebody's name. */

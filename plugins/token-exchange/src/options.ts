@@ -79,7 +79,9 @@ export interface AuthorizationServerMetadata {
 export interface TokenClientOptions {
   /** The metadata, or a function that finds it at the first use (and again after a failure). */
   readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
+  /** This service as a client of the authorization server. */
   readonly clientId: string
+  /** Its secret; sent by `client_secret_basic`. */
   readonly clientSecret: string
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher

@@ -126,10 +126,10 @@ export interface StatusListSourceOptions {
 }
 
 /** What the plugin is told of the status lists that it follows itself. */
-export type PluginStatusLists = Pick<
+export interface PluginStatusLists extends Pick<
   StatusListSourceOptions,
   'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'
->
+> {}
 
 const sourceTimeout = () => Type.Integer({ minimum: 1, default: 2000 })
 
