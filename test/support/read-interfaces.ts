@@ -57,7 +57,8 @@ function memberOf(member: ts.TypeElement, source: ts.SourceFile): OptionMember[]
 }
 
 /**
- * `extends Partial<Omit<Other, 'a' | 'b'>>`: the members of the other but those, all of them optional; `Pick`: those alone.
+ * `extends Partial<Omit<Other, 'a' | 'b'>>`: the members of the other but those, all of them optional; with `Pick`,
+ * those alone.
  */
 function withInherited(
   found: OptionInterface,
