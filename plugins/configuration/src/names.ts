@@ -11,6 +11,6 @@ export function environmentName(key: string, prefix: string): string {
 }
 
 /** Whether a variable is in the namespace where unknown names are mistakes. */
-export function hasPrefix(variable: string, prefix: string): boolean {
+export function isInNamespace(variable: string, prefix: string): boolean {
   return variable.startsWith(prefix)
 }
