@@ -3,7 +3,7 @@ const plugins = '^plugins/([^/]+)/'
 
 // The wings of auth-server/src, from the top down, and the modules that every wing may import.
 const WINGS = ['http', 'administration', 'protocol', 'accounts', 'tokens', 'store']
-const SHARED = '^auth-server/src/(clock|errors|oauth-error|parse-form|uuid)\\.ts$'
+const SHARED = '^auth-server/src/(seconds|errors|oauth-error|parse-form|uuid)\\.ts$'
 
 /** A wing imports itself, the wings below it and what all of them share; never the root, which puts them together. */
 const wingsImportDownwards = WINGS.map((wing, place) => ({

@@ -116,7 +116,7 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   ['store-imports-downwards', 'auth-server/src/store/memory/planted-top.ts', "import '../../http/cookies.ts'\n"],
   // In the place of a shared module.
   ['shared-by-wings-imports-no-wing', 'auth-server/src/uuid.ts', "import './store/confirmation.ts'\n"],
-  ['every-source-is-in-a-wing', 'auth-server/src/annexe/planted.ts', "import '../clock.ts'\n"],
+  ['every-source-is-in-a-wing', 'auth-server/src/annexe/planted.ts', "import '../seconds.ts'\n"],
   ['nobody-imports-tests', 'plugins/metrics/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   ['deployment-imports-no-tests', 'deploy/local/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   // Beside each other at every depth, and a helper that no folder `support` holds.

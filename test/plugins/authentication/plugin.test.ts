@@ -271,7 +271,7 @@ t.test('every mistake in the options is named at boot', async t => {
   await refused({ ...good, jwksUri: 'https://issuer.example/jwks' }, /exactly one of keys and jwksUri/)
   await refused(
     { ...good, sharedSecret: { secret: 'short', issuer: ISSUER, audience: AUDIENCE } },
-    /must not be mixed.*at least 32 bytes/
+    /at least 32 bytes.*must not be mixed/
   )
   await refused(
     {

@@ -37,8 +37,8 @@ async function opaqueApp(t: Test, options: Partial<AuthenticationOptions> = {}) 
   await app.register(securityContext)
   await app.register(problemDetails)
   const client = { endpoint: `${ISSUER}/introspect`, clientId: 'a', clientSecret: 'b', audience: AUDIENCE }
-  const introspection = { ...client, fetch, clock: () => world.nowMs, log: () => {} }
-  await app.register(authentication, { introspection, ...options })
+  const introspection = { ...client, fetch, log: () => {} }
+  await app.register(authentication, { introspection, clock: () => world.nowMs, ...options })
   app.get('/', async request => request.principal?.subject)
   app.addHook('onSend', async request => {
     events = [...request.securityEvents]

@@ -42,8 +42,9 @@ export async function buildApp(
   const { tokenClient, verifier, clock } = issuer
   await app.register(authentication, {
     verifier,
-    ...(session === false ? {} : { session: { tokenClient, clock, keys: [key('k1')], ...session } }),
-    ...(basic === undefined ? {} : { basic: { tokenClient, clock, ...basic } })
+    clock,
+    ...(session === false ? {} : { session: { tokenClient, keys: [key('k1')], ...session } }),
+    ...(basic === undefined ? {} : { basic: { tokenClient, ...basic } })
   })
   await app.register(tokenExchange, { tokenClient, clock })
   if (session !== false) await app.register(sessionRoutes, directory === undefined ? {} : { directory })
