@@ -296,7 +296,7 @@ t.test('a store in memory keeps notices by the same rules', async t => {
   await end()
   await deliver()
   t.equal(party.received.length, 0, 'no address, no notice')
-  await store.clients.setLogout('gateway', { backchannelLogoutUri: party.uri, postLogoutRedirectUris: [] })
+  await store.clients.change('gateway', { backchannelLogoutUri: party.uri, postLogoutRedirectUris: [] })
   party.behave(500, 200)
   await end()
   await Promise.all([deliver(), deliver()])
