@@ -65,7 +65,7 @@ declare module 'fastify' {
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
  * did with `request.audit(trx, event)`; refusals and failures of a known caller and declared reads are written before
  * their response leaves. What cannot be recorded is answered with 503. Refusals of strangers are counted.
- * @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
+ * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
 async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = readAuditLogOptions(given)
@@ -85,9 +85,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
 
   requireRouteDeclaration(fastify, 'audit')
-  fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) {
-    await audit.record(this, trx, event)
-  })
+  fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {
     write: async event => {
       await writer.write([recordWithoutRequest(options, event)])
