@@ -22,9 +22,9 @@ import { redactLine } from '../../plugins/service-process/src/redact.ts'
 import { parseTokenSet } from '../../plugins/token-exchange/src/token-set.ts'
 import { requestHeaders, responseHeaders } from '../../reference-gateway/src/hygiene/forwarded-headers.ts'
 import { targetMistake } from '../../reference-gateway/src/hygiene/canonical-path.ts'
-import { startServer } from '../auth-server/support/authorization-server.ts'
-import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../plugins/authentication/issuer.ts'
-import { startEdge } from '../reference-gateway/edge.ts'
+import { startServer } from '../support/authorization-server.ts'
+import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
+import { startEdge } from '../support/edge.ts'
 import { growthOf, MOST, SHAPES, type ReadText } from '../support/growth.ts'
 
 const key = issuerKey('ES256')

@@ -21,7 +21,7 @@ export interface NewClient extends Partial<Omit<ClientRegistration, Said>>, Pick
 
 /** Methods that need a secret, which a client has unless it says otherwise. */
 const SECRET_METHODS = methodsWith(({ needs }) => needs === 'secret')
-const PUBLIC_METHODS = methodsWith(({ needs }) => needs === null)
+const NEW_PUBLIC_METHODS = methodsWith(({ needs }) => needs === null)
 
 /** Whether a client has secrets. */
 export const usesSecrets = ({ authenticationMethods }: ClientRegistration): boolean =>
@@ -33,7 +33,7 @@ export type ClientChanges = Partial<ClientRegistration>
 /** A new client with what follows from what is said. */
 const completed = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
   ...initialFields(),
-  authenticationMethods: fields.confidential === false ? PUBLIC_METHODS : SECRET_METHODS,
+  authenticationMethods: fields.confidential === false ? NEW_PUBLIC_METHODS : SECRET_METHODS,
   name: fields.id,
   ...fields
 })

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
-import { FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { RECORD_FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal-pending.ts'
 
 /** What to read of the trail. */
@@ -116,7 +116,7 @@ export async function readAudit(
   add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
-  for (const name of FILTER_NAMES) add(`e.${FIELDS[name].column} = ?`, query[name])
+  for (const name of FILTER_NAMES) add(`e.${RECORD_FIELDS[name].column} = ?`, query[name])
   const { rows } = await withConnection(db, timeoutMs, async connection =>
     db
       .raw<Rows<AuditRecord & { sequence: string; chainHash: string }>>(

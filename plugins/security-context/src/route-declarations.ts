@@ -102,7 +102,9 @@ export function requireRouteDeclaration(fastify: FastifyInstance, key: Declarati
 
   fastify.addHook('onRoute', function collectDeclaration(route: RouteOptions) {
     const routes = [route.method].flat().map(method => ({ method, url: route.url }))
-    const value = route.config?.[key] ?? declaredForAll(fastify, key, routes)
+    // What a route says itself stays, be it nonsense such as null: that is for the plugin to refuse.
+    const own = route.config?.[key]
+    const value = own === undefined ? declaredForAll(fastify, key, routes) : own
     if (value === undefined) {
       undeclared.push(...routes)
       return

@@ -1,6 +1,6 @@
 import type { ClientAuthenticationMethod } from './method.ts'
 import { selfSignedTlsClientAuth, tlsClientAuth } from './methods/certificate.ts'
-import { clientSecretBasic, clientSecretPost } from './methods/client-secret.ts'
+import { clientSecretBasicMethod, clientSecretPost } from './methods/client-secret.ts'
 import { privateKeyJwt } from './methods/private-key-jwt.ts'
 import { publicClient } from './methods/public-client.ts'
 
@@ -10,7 +10,7 @@ import { publicClient } from './methods/public-client.ts'
  * @see RFC 8414 §2, token_endpoint_auth_methods_supported
  */
 export const METHODS = {
-  client_secret_basic: clientSecretBasic,
+  client_secret_basic: clientSecretBasicMethod,
   client_secret_post: clientSecretPost,
   private_key_jwt: privateKeyJwt,
   tls_client_auth: tlsClientAuth,
