@@ -1,8 +1,8 @@
 // What the OpenAPI documents say about access, and what caches may keep.
 import { authorizationMatrix } from '@sallyport/authorization'
 import t from 'tap'
-import { startStack } from './stack.ts'
-import { as } from './support.ts'
+import { startStack } from './support/stack.ts'
+import { as } from './support/services.ts'
 
 interface Operation {
   readonly security?: ReadonlyArray<Record<string, string[]>>

@@ -29,7 +29,7 @@ export interface Upstream {
 /** Options of the plugin. */
 export interface TokenExchangeOptions {
   /** From `createTokenClient`, or your own. */
-  readonly tokenClient: TokenClient
+  readonly tokenClient: Pick<TokenClient, 'exchange' | 'clientCredentials'>
   /**
    * The services that `callAs` and `callAsService` reach, by audience.
    * @default {}
@@ -119,7 +119,7 @@ export const upstream = optionsObject({
 })
 
 export const tokenExchangeOptions = optionsObject({
-  tokenClient: objectWith<TokenClient>('a token client', ['exchange']),
+  tokenClient: objectWith<TokenExchangeOptions['tokenClient']>('a token client', ['exchange']),
   upstreams: Type.Record(Type.String(), upstream, { default: {} }),
   dispatcher: dispatcherOption(),
   outgoingHeaders: functionOption<NonNullable<TokenExchangeOptions['outgoingHeaders']>>({
