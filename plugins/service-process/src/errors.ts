@@ -1,5 +1,12 @@
 import createError from '@fastify/error'
 
+/** Boot: options of tracing or of a discovery are not valid; the message names every mistake. */
+export const ProcessOptionsError = createError(
+  'SALLYPORT_PROCESS_OPTIONS_INVALID',
+  'Options of @sallyport/service-process: %s',
+  500
+)
+
 /**
  * Boot: the database URL would expose its traffic or its password to the network, or cannot be read; the message says
  * why, without the URL.
