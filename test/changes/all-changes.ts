@@ -11,7 +11,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     edits: {
       [METHODS]: all(
         before(
-          'import { clientSecretBasic, clientSecretPost }',
+          'import { clientSecretBasicMethod, clientSecretPostMethod }',
           "import { tlsKeyClientAuth } from './methods/certificate-key.ts'\n"
         ),
         before('  none: publicClient', '  tls_key_client_auth: tlsKeyClientAuth,\n')
@@ -82,7 +82,8 @@ export const CHANGES: Readonly<Record<string, Change>> = {
         ),
         before(
           '/** With each page of seals',
-          `async function addVersion3(db: Knex, { appRole }: AuditRoles): Promise<void> {
+          `/** The pruner writes rows too: those of its own work. */
+async function addVersion3(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
   await alterBriefly(
     db,
     \`
@@ -90,7 +91,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       add column instance text,
       add constraint audit_events_version_2 check (version > 2 or instance is null) not valid\`
   )
-  await db.raw('grant insert (instance) on audit_events to ??', [appRole])
+  await db.raw('grant insert (instance) on audit_events to ??, ??', [appRole, prunerRole])
 }
 
 async function dropVersion3(db: Knex): Promise<void> {

@@ -22,11 +22,11 @@ export interface DemoFacts {
   >
   readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
   /** Public part of the keys of clients that have no secret. */
-  readonly clientKeys: Readonly<Record<string, ClientRegistration>>
+  readonly clientKeys: Readonly<Record<string, ClientKeyRegistration>>
 }
 
 /** What the authorization server has to know of a client's key or certificate. */
-export interface ClientRegistration {
+export interface ClientKeyRegistration {
   readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly certificateSubject?: { readonly kind: 'uri'; readonly value: string }
 }

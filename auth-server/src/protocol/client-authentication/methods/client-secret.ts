@@ -10,7 +10,7 @@ const COMPARED_SECRETS = 2
 const NO_SECRET = Buffer.alloc(32)
 
 /** `client_secret_basic`: id and secret in the `Authorization` header, each form-encoded. @see RFC 6749 §2.3.1 */
-export const clientSecretBasic: ClientAuthenticationMethod = {
+export const clientSecretBasicMethod: ClientAuthenticationMethod = {
   needs: 'secret',
   byCertificate: false,
   signingAlgorithms: [],
@@ -31,7 +31,7 @@ export const clientSecretBasic: ClientAuthenticationMethod = {
 }
 
 /** `client_secret_post`: id and secret in the form. @see RFC 6749 §2.3.1 */
-export const clientSecretPost: ClientAuthenticationMethod = {
+export const clientSecretPostMethod: ClientAuthenticationMethod = {
   needs: 'secret',
   byCertificate: false,
   signingAlgorithms: [],
