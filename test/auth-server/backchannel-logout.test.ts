@@ -1,7 +1,7 @@
 import { admin, buildApp, memoryStore, postgresStore, seedStore } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
 import { makeAuthority } from '../support/certificates.ts'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   CHEAP,
   claimsOf,
@@ -13,7 +13,7 @@ import {
   SETTINGS,
   startServer,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty, validLogoutToken, type RelyingParty } from './support/relying-party.ts'
 
 interface Stage extends TestServer {

@@ -1,9 +1,9 @@
 import { createHash, randomUUID, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
-import { encode, issuerKey, signBytes, type IssuerKey } from '../plugins/authentication/issuer.ts'
+import { encode, issuerKey, signBytes, type IssuerKey } from '../support/issuer.ts'
 import { makeAuthority } from '../support/certificates.ts'
-import { exchange, ISSUER, login, token } from './support/authorization-server.ts'
+import { exchange, ISSUER, login, token } from '../support/authorization-server.ts'
 import { commandLine } from './support/command-line.ts'
 
 const MACHINE = '--grants client_credentials --scopes orders:read --default-audience sallyport-gateway'

@@ -1,6 +1,6 @@
 import { runCommand } from '@sallyport/auth-server'
 import t from 'tap'
-import { login, token } from './support/authorization-server.ts'
+import { login, token } from '../support/authorization-server.ts'
 import { commandLine } from './support/command-line.ts'
 
 t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {

@@ -6,9 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { buildApp } from '@sallyport/reference-gateway'
 import t from 'tap'
 import { openContext } from '../../plugins/service-process/src/process-context.ts'
-import { connect } from '../../reference-gateway/src/connect.ts'
+import { connectGateway } from '../../reference-gateway/src/connect.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
-import { accessToken, gatewayDatabase, SETTINGS } from './edge.ts'
+import { accessToken, gatewayDatabase, SETTINGS } from '../support/edge.ts'
 
 t.test(
   'the gateway is built while the issuer is away, refuses what needs it with 503, and becomes ready by itself',
@@ -41,7 +41,7 @@ t.test(
     }
     const { context, close } = await openContext('reference-gateway', settings, false, log)
     t.teardown(close)
-    const app = await buildApp(settings, await connect(settings, context))
+    const app = await buildApp(settings, await connectGateway(settings, context))
     t.teardown(async () => {
       await app.close()
     })

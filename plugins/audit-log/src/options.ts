@@ -2,7 +2,7 @@ import type { Policy } from '@sallyport/security-context'
 import { scheduleByTimer, type Clock, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
-  custom,
+  customOption,
   functionOption,
   listOf,
   oneOrOff,
@@ -13,7 +13,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
-import { InvalidOptionsError } from './errors.ts'
+import { AuditOptionsError } from './errors.ts'
 import {
   createHashName,
   isNameKeyBytes,
@@ -27,7 +27,7 @@ import {
 export interface RequestAddresses {
   /** The end user's address, as far as it is believed. */
   readonly source: string
-  /** The TCP peer's, which is a hop's where it is another than the source. */
+  /** The TCP peer's: another hop's, where it differs from the source. */
   readonly peer?: string | null | undefined
 }
 
@@ -53,7 +53,7 @@ export interface RefusalCounting {
    */
   readonly intervalMs?: number
   /**
-   * How many kinds (source, route, reason, account tried) are told apart at a time; the rest is one count.
+   * How many kinds (source, route, reason, account tried) are distinguished at a time; the rest is one count.
    * @default 500
    */
   readonly maxKeys?: number
@@ -69,7 +69,7 @@ export interface AuditRoute {
 
 /** Options of the audit log plugin. */
 export interface AuditLogOptions {
-  /** Pool of the app role, on the database that holds the business tables too. Not destroyed by the plugin. */
+  /** Pool of the app role, on the database of the business tables. The plugin does not destroy it. */
   readonly db: Knex
   /**
    * Name of this service in every row.
@@ -82,19 +82,19 @@ export interface AuditLogOptions {
    */
   readonly sealer?: SealerIntervals | false
   /**
-   * Serves the trail under a path, to whom the policy allows; `false`: no route.
+   * Serves the trail under a path to those whom the policy allows; `false`: no route.
    * @default false
    * @example { path: '/audit', access: role('ADMIN') }
    */
   readonly route?: AuditRoute | false
   /**
-   * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes
+   * What happens to a 2xx or 3xx of a mutating route that declares an audit action and writes no row: `record` writes
    * one, logs an error and adds a security event; `refuse` answers 500, for tests.
    * @default 'record'
    */
   readonly unfulfilled?: 'record' | 'refuse'
   /**
-   * More member names whose values are redacted in `detail`, compared without case.
+   * More member names whose values are redacted in `detail`, case-insensitive.
    * @default []
    * @example ['iban']
    */
@@ -116,8 +116,8 @@ export interface AuditLogOptions {
    */
   readonly refusals?: RefusalCounting
   /**
-   * Hashes the account names that were tried and are no account. Processes with the same key write hashes that can be
-   * compared; `parseNameKey` reads one. Left out: a random key of this process, named `process`.
+   * Hashes names that were tried and are not an account. Processes with the same key write hashes that can be compared;
+   * `parseNameKey` reads one. Left out: a random key of this process, named `process`.
    */
   readonly nameKey?: NameKey
   /**
@@ -142,34 +142,37 @@ export interface AuditLogOptions {
   readonly schedule?: Schedule
 }
 
-const positive = (value: number) => Type.Integer({ minimum: 1, default: value })
+const fromOne = (value: number) => Type.Integer({ minimum: 1, default: value })
 
-export const sealerIntervals = optionsObject({ intervalMs: positive(1000), stalledAfterIntervals: positive(10) })
+export const sealerIntervals = optionsObject({ intervalMs: fromOne(1000), stalledAfterIntervals: fromOne(10) })
 
-export const refusalCounting = optionsObject({ intervalMs: positive(60_000), maxKeys: positive(500) }, { default: {} })
+export const refusalCounting = optionsObject({ intervalMs: fromOne(60_000), maxKeys: fromOne(500) }, { default: {} })
 
 export const auditRoute = optionsObject({
-  path: custom<string>('a path that begins with a slash', value => typeof value === 'string' && value.startsWith('/')),
-  access: custom<AuditRoute['access']>(
+  path: customOption<string>(
+    'a path that begins with a slash',
+    value => typeof value === 'string' && value.startsWith('/')
+  ),
+  access: customOption<AuditRoute['access']>(
     'a policy or authenticated',
     value => value === 'authenticated' || (typeof value === 'object' && value !== null)
   )
 })
 
 export const nameKey = optionsObject({
-  id: custom<string>(`1 to 64 characters A-Za-z0-9._-, not ${PROCESS_KEY_ID}`, isNameKeyId),
-  key: custom<Uint8Array>('32 bytes or more', isNameKeyBytes)
+  id: customOption<string>(`1 to 64 characters A-Za-z0-9._-, not ${PROCESS_KEY_ID}`, isNameKeyId),
+  key: customOption<Uint8Array>('32 bytes or more', isNameKeyBytes)
 })
 
 export const auditLogOptions = optionsObject({
-  db: custom<Knex>('a knex pool', isPool),
+  db: customOption<Knex>('a knex pool', isPool),
   process: Type.String({ minLength: 1 }),
   sealer: oneOrOff(sealerIntervals, { default: {} }),
   route: oneOrOff(auditRoute, { default: false }),
   unfulfilled: Type.Enum(['record', 'refuse'], { default: 'record' }),
   redact: listOf(Type.String(), { default: [] }),
-  writeTimeoutMs: positive(5000),
-  maxWaitingRows: positive(2000),
+  writeTimeoutMs: fromOne(5000),
+  maxWaitingRows: fromOne(2000),
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
@@ -184,16 +187,16 @@ export const auditLogOptions = optionsObject({
   schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'scheduleByTimer' })
 })
 
-/** Options with every default filled in, and what is made of them once. */
+/** Options with every default filled in, and what is derived from them. */
 export interface ReadAuditLogOptions extends ReadOptions<typeof auditLogOptions> {
   /** `redact` in lower case. */
   readonly secretNames: ReadonlySet<string>
   readonly hashName: HashName
 }
 
-/** @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
+/** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
-  const options = readOptions({ schema: auditLogOptions, error: InvalidOptionsError }, given)
+  const options = readOptions({ schema: auditLogOptions, error: AuditOptionsError }, given)
   return Object.freeze({
     ...options,
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),

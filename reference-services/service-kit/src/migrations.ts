@@ -5,7 +5,7 @@ import type { Knex } from 'knex'
 
 /** Database roles beside the owner; both exist before the migrations run. */
 export interface ServiceRoles {
-  /** The running service: what its tables' grants say, and insert and select on the audit tables. */
+  /** The running service: the grants of its tables, and insert and select on the audit tables. */
   readonly appRole: string
   /** The retention job of the audit tables. */
   readonly prunerRole: string
@@ -24,7 +24,7 @@ export interface DomainTables {
   readonly grants: Readonly<Record<string, ReadonlyArray<'select' | 'insert' | 'update' | 'delete'>>>
 }
 
-/** A migration source whose names do not depend on where files are. */
+/** A migration source whose names do not depend on file paths. */
 export function namedMigrations(
   tableName: string,
   migrations: Readonly<Record<string, Knex.Migration>>

@@ -1,7 +1,7 @@
 import { runCommand } from '@sallyport/auth-server'
 import type { Test } from 'tap'
-import { administration } from './administration.ts'
-import { startServer, type TestServer } from './authorization-server.ts'
+import { administration } from '../../support/administration.ts'
+import { startServer, type TestServer } from '../../support/authorization-server.ts'
 
 /** What a call printed, and its exit code. */
 export interface Call {

@@ -7,7 +7,7 @@ import { clientCertificateOf } from '../../protocol/client-authentication/client
 import { revokeToken } from '../../protocol/revoke-token.ts'
 import { requireParameter } from '../../protocol/token-endpoint/grant.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 /** `POST /oauth2/revoke`. @see RFC 7009 §2 */
 export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
@@ -21,7 +21,7 @@ export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServe
         form,
         certificate: clientCertificateOf(request.raw.socket)
       })
-      const audit = auditOf(request)
+      const audit = auditWriterFor(request)
       const outcome = await refusalsAbout(
         { clientId: client.id },
         async () => await revokeToken({ server, client, audit }, requireParameter(form, 'token'))

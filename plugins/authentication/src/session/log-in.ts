@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign } from '../request-origin.ts'
 import { hasCode, tokenFailure } from '../token-failure.ts'
@@ -24,7 +25,7 @@ export function createLogin(core: SessionCore) {
     refuseForeignPage(core, request)
     if (place === 'body') refuseBrowser(request)
     requireText(username, password)
-    const tokens = await passwordGrant(core, request, username, password)
+    const tokens = await passwordTokens(core, request, username, password)
     const { principal } = await openSession(core, request, reply, tokens, place)
     // The audit trail names who logged in; no stage ran before this public route.
     request.principal = principal
@@ -58,20 +59,19 @@ function refuseForeignPage(core: SessionCore, request: FastifyRequest): void {
   throw new ForeignOriginError()
 }
 
-async function passwordGrant(
+async function passwordTokens(
   { options }: SessionCore,
   request: FastifyRequest,
   username: string,
   password: string
 ): Promise<TokenSet> {
-  const scope = options.scope === null ? {} : { scope: options.scope }
   try {
     return await options.tokenClient.password({
       username,
       password,
       sessionKind: 'login',
       connection: connectionOf(request),
-      ...scope
+      ...defined({ scope: options.scope })
     })
   } catch (error) {
     if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {

@@ -1,0 +1,177 @@
+import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
+import { withDeadline } from '@sallyport/security-context/mechanics'
+import type { FastifyRequest } from 'fastify'
+import type { Knex } from 'knex'
+import type { WriteRecords } from './batch-writer.ts'
+import { buildRecord, type RecordContext } from './build-record.ts'
+import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
+import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
+import type { ReadAuditLogOptions } from './options.ts'
+import { committedIds, insertRecords } from './store.ts'
+
+interface Written {
+  readonly id: string
+  readonly outcome: AuditEvent['outcome']
+  readonly inTransaction: boolean
+}
+interface RequestState {
+  readonly written: Written[]
+  errorCode: string | null
+  settled: boolean
+}
+
+/** The audit trail for one request. */
+export interface RequestAudit {
+  /** `request.audit`: writes an event in the caller's transaction. */
+  writeWithin: (this: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
+  /** Keeps the code of the error that is about to be answered. */
+  noteError: (request: FastifyRequest, code: string | null) => void
+  /**
+   * Writes the rows that a response with this status owes; once per request. Throws `SALLYPORT_AUDIT_UNAVAILABLE` or
+   * `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
+   */
+  settle: (request: FastifyRequest, status: number) => Promise<void>
+}
+
+/** Where the rows of a request go. */
+export interface AuditOutlets {
+  /** Writes on a connection of its own, so that its rows survive a transaction that is rolled back. */
+  readonly write: WriteRecords
+  /** Counts what a stranger causes, without the database. */
+  readonly count: (event: AuditEvent, context: RecordContext) => void
+}
+
+/** Makes the per-request part. */
+export function createRequestAudit(options: ReadAuditLogOptions, { write, count }: AuditOutlets): RequestAudit {
+  const states = new WeakMap<FastifyRequest, RequestState>()
+
+  function stateOf(request: FastifyRequest): RequestState {
+    const state = states.get(request) ?? { written: [], errorCode: null, settled: false }
+    states.set(request, state)
+    return state
+  }
+
+  async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
+    const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
+    await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
+    stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
+  }
+
+  async function settle(request: FastifyRequest, status: number): Promise<void> {
+    const state = stateOf(request)
+    if (state.settled) return
+    state.settled = true
+    const { events, counted, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
+    if (unfulfilled) reportUnfulfilled(request)
+    if (unfulfilled && options.unfulfilled === 'refuse') throw new AuditUnfulfilledError()
+    const context = requestRecordContext(request, options)
+    for (const event of counted) count(event, context)
+    if (events.length === 0) return
+    await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
+  }
+
+  async function decide(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
+    const facts = responseFacts(request, status, state)
+    return decideResponse({ ...facts, written: await committedOutcomes(state.written) })
+  }
+
+  /**
+   * A row counts when other connections see it: a transaction that is rolled back, or still open, has recorded nothing.
+   */
+  async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
+    const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
+    const committed =
+      uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
+    return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
+  }
+
+  async function unavailableOnError<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await withDeadline(work(), options.writeTimeoutMs)
+    } catch (error) {
+      throw auditUnavailable(error)
+    }
+  }
+
+  return {
+    writeWithin,
+    settle,
+    noteError: (request, code) => {
+      stateOf(request).errorCode = code
+    }
+  }
+}
+
+/** The 503 of a trail that cannot be written or read. */
+export function auditUnavailable(cause: unknown): Error {
+  return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
+}
+
+/**
+ * Deadlocks and serialization failures (class 40) pass unchanged: their code tells the caller to retry the whole
+ * transaction.
+ */
+function refuseUnavailable(error: unknown): never {
+  const retryable =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
+  throw retryable ? error : auditUnavailable(error)
+}
+
+function reportUnfulfilled(request: FastifyRequest): void {
+  request.log.error(
+    { route: request.routeOptions.url, method: request.method },
+    'an effect was acknowledged without an audit row of its own'
+  )
+  recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
+}
+
+function responseFacts(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
+  const resource = declaredResource(request)
+  return {
+    status,
+    method: request.method,
+    route: request.routeOptions.url ?? '',
+    // Undefined for a 404 too: Fastify gives its handler an empty config.
+    declaration: request.routeOptions.config.audit,
+    events: securityEventsOf(request),
+    errorCode: state.errorCode,
+    hasPrincipal: request.principal !== null && request.principal !== undefined,
+    ...(resource === undefined ? {} : { resource })
+  }
+}
+
+/** Who, where and which request, for the rows of a request. */
+export function requestRecordContext(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
+  const { process, clock, secretNames, hashName } = options
+  const { source, peer } = options.addresses(request)
+  const events = securityEventsOf(request)
+  return {
+    process,
+    now: new Date(clock()),
+    secretNames,
+    principal: request.principal,
+    subject: events.findLast(event => event.subject !== undefined)?.subject,
+    clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
+    requestId: request.id,
+    ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),
+    sourceAddress: source,
+    peerAddress: peer,
+    hashName
+  }
+}
+
+function withDeclaredResource(request: FastifyRequest, event: AuditEvent): AuditEvent {
+  const resource = event.resource ?? declaredResource(request)
+  return resource === undefined ? event : { ...event, resource }
+}
+
+function declaredResource(request: FastifyRequest): { type: string; id: string } | undefined {
+  const declaration = request.routeOptions.config.audit
+  if (declaration === undefined || declaration === 'none' || declaration.resource === undefined) return undefined
+  const { type, parameter } = declaration.resource
+  const id =
+    typeof request.params === 'object' && request.params !== null
+      ? Object.entries(request.params).find(([name]) => name === parameter)?.[1]
+      : undefined
+  return typeof id === 'string' ? { type, id } : undefined
+}

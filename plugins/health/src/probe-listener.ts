@@ -1,0 +1,95 @@
+import { problemDetails } from '@sallyport/security-context'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import { OperationsListenerError } from './errors.ts'
+import type { ReadHealthOptions } from './options.ts'
+import { createCheckRunner } from './run-checks.ts'
+
+/** The state of the process; hooks of the main instance advance it. */
+export interface ProcessState {
+  /** The main listener listens. */
+  started: boolean
+  /** Shutting down: requests under way are finished, new ones should go elsewhere. */
+  draining: boolean
+}
+
+/**
+ * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do
+ * not affect the probes. Answers say `ok` or `unavailable` and nothing else.
+ */
+export function createOperations(
+  options: ReadHealthOptions,
+  state: ProcessState,
+  log: FastifyBaseLogger
+): FastifyInstance {
+  const operations = createOperationsServer(options, log)
+  const runChecks = createCheckRunner(options.checks, options.checkTimeoutMs)
+  let failing = ''
+
+  async function isReady(): Promise<boolean> {
+    if (!state.started || state.draining) return false
+    const failures = await runChecks()
+    const names = [...failures.keys()].join(', ')
+    if (names !== failing) logChange(log, failures, names)
+    failing = names
+    // Closing may begin while the checks run.
+    return failures.size === 0 && !state.draining
+  }
+
+  void operations.register(problemDetails)
+  void operations.register(async function probes(operations) {
+    operations.get('/health/live', async function live(_request, reply) {
+      return answerProbe(reply, true)
+    })
+    operations.get('/health/startup', async function startup(_request, reply) {
+      return answerProbe(reply, state.started)
+    })
+    operations.get('/health/ready', async function ready(_request, reply) {
+      return answerProbe(reply, await isReady())
+    })
+  })
+  return operations
+}
+
+function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
+  // Probes would fill the log: only errors of this listener are logged.
+  const common = {
+    loggerInstance: log.child({}, { level: 'warn' }),
+    bodyLimit: 1024,
+    requestTimeout: 10_000,
+    forceCloseConnections: true as const
+  }
+  // A server with https has a different type; callers use what both have.
+  return listener?.https === undefined
+    ? Fastify(common)
+    : (Fastify({ ...common, https: listener.https }) as unknown as FastifyInstance)
+}
+
+function answerProbe(reply: FastifyReply, ok: boolean): FastifyReply {
+  return reply
+    .code(ok ? 200 : 503)
+    .header('cache-control', 'no-store')
+    .send({ status: ok ? 'ok' : 'unavailable' })
+}
+
+/** Probes come every few seconds: only a change is worth a line. */
+function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown>, names: string): void {
+  if (failures.size === 0) log.info('ready again')
+  else for (const [check, err] of failures) log.warn({ check, err }, `not ready: ${names}`)
+}
+
+/**
+ * Starts listening, or only makes the routes ready when no listener is configured.
+ * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, for example when the port is taken
+ */
+export async function listenForOperators(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
+  await operations.ready()
+  if (listener === undefined) return
+  const { host, port } = listener
+  try {
+    await operations.listen({ host, port })
+  } catch (cause) {
+    const why =
+      cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE' ? 'the port is taken' : String(cause)
+    throw Object.assign(new OperationsListenerError(`${host}:${port}`, why), { cause })
+  }
+}
