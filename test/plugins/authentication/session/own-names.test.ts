@@ -1,8 +1,8 @@
 import authentication, { sessionRoutes, type AuthenticationOptions } from '@sallyport/authentication'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { Browser, key } from './app.ts'
-import { FakeIssuer } from './fake-issuer.ts'
+import { Browser, key } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 type SessionOptions = NonNullable<AuthenticationOptions['session']>
 
