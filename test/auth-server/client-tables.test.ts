@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { METHOD_NAMES, METHODS } from '../../auth-server/src/protocol/client-authentication/methods.ts'
+import { CLIENT_METHOD_NAMES, CLIENT_METHODS } from '../../auth-server/src/protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST } from '../../auth-server/src/store/client-fields.ts'
 import { ROOT } from '../support/packages.ts'
 
@@ -30,11 +30,11 @@ t.test('the README has a row for each client authentication method, with what ha
   const rows = rowsBelow('| method | registered with the client | rules |')
   t.strictSame(
     rows.flatMap(([methods]) => codes(methods)),
-    METHOD_NAMES
+    CLIENT_METHOD_NAMES
   )
   for (const [methods, registered = ''] of rows) {
-    for (const name of METHOD_NAMES.filter(name => codes(methods).includes(name))) {
-      const { needs } = METHODS[name]
+    for (const name of CLIENT_METHOD_NAMES.filter(name => codes(methods).includes(name))) {
+      const { needs } = CLIENT_METHODS[name]
       t.ok(needs === null ? registered === '' : registered.includes(needs), `${name} needs ${needs}`)
     }
   }

@@ -2,9 +2,9 @@ import { importKeys } from '@sallyport/authentication'
 import { isRedirectUri } from '../protocol/authorize/redirect-uris.ts'
 import {
   isAuthenticationMethod,
-  METHOD_NAMES,
-  METHODS,
-  methodsWith
+  CLIENT_METHOD_NAMES,
+  CLIENT_METHODS,
+  PUBLIC_METHODS
 } from '../protocol/client-authentication/methods.ts'
 import { isBackchannelLogoutUri, isPostLogoutRedirectUri } from '../protocol/logout/logout-uris.ts'
 import { GRANTS } from '../protocol/token-endpoint/grants/index.ts'
@@ -15,8 +15,7 @@ import { isUuid } from '../uuid.ts'
 /** A client's id may hold nothing that needs encoding anywhere. */
 const CLIENT_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
-const PUBLIC_METHODS = methodsWith(({ needs }) => needs === null)
-const SIGNING_ALGORITHMS = new Set(METHOD_NAMES.flatMap(name => METHODS[name].signingAlgorithms))
+const SIGNING_ALGORITHMS = new Set(CLIENT_METHOD_NAMES.flatMap(name => CLIENT_METHODS[name].signingAlgorithms))
 
 /** What a registration has to be beyond the bounds of each field. */
 interface ClientRule {
@@ -77,7 +76,7 @@ const RULES: readonly ClientRule[] = [
         : ['a certificate thumbprint is the base64url of a SHA-256']
   },
   {
-    about: ['authenticationMethods', ...METHOD_NAMES.flatMap(name => neededField(METHODS[name].needs))],
+    about: ['authenticationMethods', ...CLIENT_METHOD_NAMES.flatMap(name => neededField(CLIENT_METHODS[name].needs))],
     mistakes: client => client.authenticationMethods.flatMap(method => methodMistakes(client, method))
   },
   { about: ['confidential', 'authenticationMethods', 'grantTypes'], mistakes: publicMistakes }
@@ -107,15 +106,15 @@ function jwksMistakes(jwks: ClientRegistration['jwks']): readonly string[] {
 /** A method without what it checks would never work. */
 function methodMistakes(client: ClientRegistration, method: string): readonly string[] {
   if (!isAuthenticationMethod(method)) {
-    return [`${JSON.stringify(method)} is no authentication method: ${METHOD_NAMES.join(', ')}`]
+    return [`${JSON.stringify(method)} is no authentication method: ${CLIENT_METHOD_NAMES.join(', ')}`]
   }
-  return neededField(METHODS[method].needs)
+  return neededField(CLIENT_METHODS[method].needs)
     .filter(name => isNothing(client[name]))
     .map(name => `${method} needs ${name}`)
 }
 
 /** The field that holds what a method needs; a secret is in none. */
-function neededField(needs: (typeof METHODS)[keyof typeof METHODS]['needs']): readonly ClientFieldName[] {
+function neededField(needs: (typeof CLIENT_METHODS)[keyof typeof CLIENT_METHODS]['needs']): readonly ClientFieldName[] {
   return needs === null || needs === 'secret' ? [] : [needs]
 }
 

@@ -24,7 +24,7 @@ export const EMERGENCY_BREAKS: readonly string[] = [
 
 /** Every key that is not removed, oldest first. */
 export async function listKeys({ store }: KeyAdministration): Promise<readonly SigningKeySummary[]> {
-  return (await store.signingKeys.list()).map(summaryOf)
+  return (await store.signingKeys.list()).map(signingKeySummary)
 }
 
 /** Makes the next key and publishes it; it signs nothing yet. */
@@ -33,7 +33,7 @@ export async function publishKey(administration: KeyAdministration): Promise<Sig
     const key = makeSigningKey(administration.ring, 'published', administration.clock())
     await trx.signingKeys.add(key)
     await recordStep(administration, trx, 'key.publish', key.kid)
-    return summaryOf(key)
+    return signingKeySummary(key)
   })
 }
 
@@ -44,11 +44,11 @@ export async function publishKey(administration: KeyAdministration): Promise<Sig
  */
 export async function startSigning(administration: KeyAdministration, kid: string): Promise<void> {
   await step(administration, async (trx, keys) => {
-    refuseUnsafe(maySign(keyOf(keys, kid), administration.keyTimes, administration.clock()))
+    refuseUnsafe(maySign(requireSigningKey(keys, kid), administration.keyTimes, administration.clock()))
     for (const signing of keys.filter(({ state }) => state === 'signing')) {
       await move(administration, trx, signing, 'retired')
     }
-    await move(administration, trx, keyOf(keys, kid), 'signing')
+    await move(administration, trx, requireSigningKey(keys, kid), 'signing')
   })
 }
 
@@ -59,7 +59,7 @@ export async function startSigning(administration: KeyAdministration, kid: strin
  */
 export async function removeKey(administration: KeyAdministration, kid: string): Promise<void> {
   await step(administration, async (trx, keys) => {
-    const key = keyOf(keys, kid)
+    const key = requireSigningKey(keys, kid)
     refuseUnsafe(mayBeRemoved(key, administration.keyTimes, administration.clock()))
     await move(administration, trx, key, 'removed')
   })
@@ -153,7 +153,7 @@ async function recordStep(administration: KeyAdministration, trx: Store, action:
   await administration.audit(trx, { action, outcome: 'success', resource: { type: 'signing-key', id: kid } })
 }
 
-function keyOf(keys: readonly SigningKeyRecord[], kid: string): SigningKeyRecord {
+function requireSigningKey(keys: readonly SigningKeyRecord[], kid: string): SigningKeyRecord {
   const key = keys.find(candidate => candidate.kid === kid)
   if (key === undefined) throw new UnknownSubjectError('signing key', kid)
   return key
@@ -163,6 +163,6 @@ function refuseUnsafe(decision: StepDecision): void {
   if (!decision.safe) throw new UnsafeKeyStepError(decision.reason)
 }
 
-function summaryOf({ privateKeySealed: _sealed, ...summary }: SigningKeyRecord): SigningKeySummary {
+function signingKeySummary({ privateKeySealed: _sealed, ...summary }: SigningKeyRecord): SigningKeySummary {
   return summary
 }

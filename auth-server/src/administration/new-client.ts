@@ -1,5 +1,5 @@
 import { InvalidValueError } from '../errors.ts'
-import { methodsWith } from '../protocol/client-authentication/methods.ts'
+import { PUBLIC_METHODS, SECRET_METHODS } from '../protocol/client-authentication/methods.ts'
 import {
   changeMistakes,
   initialFields,
@@ -19,10 +19,6 @@ export interface NewClient extends Partial<Omit<ClientRegistration, Said>>, Pick
   readonly secret?: string
 }
 
-/** Methods that need a secret, which a client has unless it says otherwise. */
-const SECRET_METHODS = methodsWith(({ needs }) => needs === 'secret')
-const NEW_PUBLIC_METHODS = methodsWith(({ needs }) => needs === null)
-
 /** Whether a client has secrets. */
 export const usesSecrets = ({ authenticationMethods }: ClientRegistration): boolean =>
   SECRET_METHODS.some(method => authenticationMethods.includes(method))
@@ -31,9 +27,9 @@ export const usesSecrets = ({ authenticationMethods }: ClientRegistration): bool
 export type ClientChanges = Partial<ClientRegistration>
 
 /** A new client with what follows from what is said. */
-const completed = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
+const withInitialFields = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
   ...initialFields(),
-  authenticationMethods: fields.confidential === false ? NEW_PUBLIC_METHODS : SECRET_METHODS,
+  authenticationMethods: fields.confidential === false ? PUBLIC_METHODS : SECRET_METHODS,
   name: fields.id,
   ...fields
 })
@@ -43,7 +39,7 @@ const completed = (fields: Readonly<Record<string, unknown>>): Readonly<Record<s
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`, with everything that is wrong
  */
 export function newRegistration(fields: Readonly<Record<string, unknown>>): ClientRegistration {
-  return checkedRegistration(completed(fields))
+  return checkedRegistration(withInitialFields(fields))
 }
 
 /**

@@ -16,6 +16,19 @@ export interface NewUser {
   readonly id?: string
 }
 
+/** A user as administrators see it; the same over HTTP and on the command line. */
+export const userSummary = ({ id, username, roles, disabledAtMs }: User): UserSummary => ({
+  id,
+  username,
+  roles,
+  disabled: disabledAtMs !== null
+})
+
+/** What of a user may be seen. */
+export interface UserSummary extends Pick<User, 'id' | 'username' | 'roles'> {
+  readonly disabled: boolean
+}
+
 const ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
 
 /**

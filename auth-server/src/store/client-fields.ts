@@ -1,15 +1,15 @@
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { choice, field, names, nullable, text, yesNo, type Field } from './field-kinds.ts'
+import { choice, field, names, nullable, text, yesNo, type RecordField } from './field-kinds.ts'
 
 /** Public keys as JWKs. */
 export type PublicJwks = ReadonlyArray<Readonly<Record<string, unknown>>>
 
-const LONGEST_ID = 64
-const LONGEST_NAME = 200
+const LONGEST_CLIENT_ID = 64
+const LONGEST_CLIENT_NAME = 200
 const LONGEST_URI = 2000
 const MOST_KEYS = 10
-const AudienceName = Type.String({ maxLength: LONGEST_NAME })
+const AudienceName = Type.String({ maxLength: LONGEST_CLIENT_NAME })
 const CertificateName = Type.Object(
   {
     /** `dn`: the whole subject, most specific part first, as in RFC 4514; `dns` and `uri`: an alternative name. */
@@ -28,11 +28,15 @@ export type CertificateSubject = Readonly<Static<typeof CertificateName>>
  * line needs a migration that adds its column, and code that uses it.
  */
 export const CLIENT_FIELDS = {
-  id: text({ longest: LONGEST_ID }),
+  id: text({ longest: LONGEST_CLIENT_ID }),
   /** What users read at the consent page. */
-  name: text({ longest: LONGEST_NAME, initial: '', option: ['name', 'the name that users read; the id by default'] }),
+  name: text({
+    longest: LONGEST_CLIENT_NAME,
+    initial: '',
+    option: ['name', 'the name that users read; the id by default']
+  }),
   confidential: yesNo(true, ['public', 'it has no secret and cannot prove who it is']),
-  /** How it proves who it is: any of these. @see METHODS */
+  /** How it proves who it is: any of these. @see CLIENT_METHODS */
   authenticationMethods: names({ initial: [], option: ['methods', 'how it may prove who it is'] }),
   grantTypes: names({ option: ['grants', 'the grants that it may use'] }),
   /** Scopes it may ever be granted. */
@@ -97,20 +101,22 @@ export const CLIENT_FIELDS = {
 
 /** What is registered of a client. */
 export type ClientRegistration = {
-  readonly [Name in keyof typeof CLIENT_FIELDS]: (typeof CLIENT_FIELDS)[Name] extends Field<infer Value> ? Value : never
+  readonly [Name in keyof typeof CLIENT_FIELDS]: (typeof CLIENT_FIELDS)[Name] extends RecordField<infer Value>
+    ? Value
+    : never
 }
 
 /** The name of a field. */
 export type ClientFieldName = keyof ClientRegistration
 
 /** A field with its name and the column that holds it: the same name in the spelling of SQL. */
-export interface ClientField extends Field<unknown> {
+export interface ClientField extends RecordField<unknown> {
   readonly name: string
   readonly column: string
 }
 
 /** The fields as a list. */
-export const CLIENT_FIELD_LIST: readonly ClientField[] = Object.entries<Field<unknown>>(CLIENT_FIELDS).map(
+export const CLIENT_FIELD_LIST: readonly ClientField[] = Object.entries<RecordField<unknown>>(CLIENT_FIELDS).map(
   ([name, kind]) => ({ ...kind, name, column: name.replaceAll(/[A-Z]/g, letter => `_${letter.toLowerCase()}`) })
 )
 

@@ -6,16 +6,10 @@ import { isUuid } from '../../uuid.ts'
 import type { Administration } from '../administration.ts'
 import { endSessionsOf, listSessions } from '../sessions.ts'
 import { tidy } from '../tidy.ts'
-import { createUser, disableUser, enableUser, setPassword, setRoles } from '../users.ts'
+import { createUser, disableUser, enableUser, setPassword, setRoles, userSummary } from '../users.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
-const shown = ({ id, username, roles, disabledAtMs }: User): object => ({
-  id,
-  username,
-  roles,
-  disabled: disabledAtMs !== null
-})
 
 function sessionIdOf(given: string): string {
   if (!isUuid(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
@@ -43,7 +37,7 @@ export const USER_COMMANDS: readonly Command[] = [
     arguments: [],
     options: {},
     help: 'Lists the users.',
-    run: async ({ store }) => (await store.users.list()).map(shown)
+    run: async ({ store }) => (await store.users.list()).map(userSummary)
   },
   {
     name: 'users create',
@@ -51,7 +45,7 @@ export const USER_COMMANDS: readonly Command[] = [
     options: { roles: text },
     help: 'Creates a user: --password-stdin reads the password, --roles A,B gives roles.',
     run: async (administration, args, values) =>
-      shown(
+      userSummary(
         await createUser(administration, {
           username: argument(args, 0),
           password: passwordOf(values),
@@ -72,7 +66,7 @@ export const USER_COMMANDS: readonly Command[] = [
         (await userNamed(administration, argument(args, 0))).id,
         listOption(values, 'roles')
       )
-      return shown(await userNamed(administration, argument(args, 0)))
+      return userSummary(await userNamed(administration, argument(args, 0)))
     }
   },
   {
@@ -82,7 +76,7 @@ export const USER_COMMANDS: readonly Command[] = [
     help: 'Sets the password and ends all sessions of the user: --password-stdin reads it.',
     run: async (administration, args, values) => {
       await setPassword(administration, (await userNamed(administration, argument(args, 0))).id, passwordOf(values))
-      return shown(await userNamed(administration, argument(args, 0)))
+      return userSummary(await userNamed(administration, argument(args, 0)))
     }
   },
   ...(
@@ -97,7 +91,7 @@ export const USER_COMMANDS: readonly Command[] = [
     help,
     run: async (administration, args) => {
       await change(administration, (await userNamed(administration, argument(args, 0))).id)
-      return shown(await userNamed(administration, argument(args, 0)))
+      return userSummary(await userNamed(administration, argument(args, 0)))
     }
   })),
   {

@@ -2,7 +2,7 @@ import { invalidClient, invalidRequest } from '../../oauth-error.ts'
 import type { Store } from '../../store/contract.ts'
 import type { Client } from '../../store/records.ts'
 import type { ClientRequest, OneTimeId, PresentedProof, RegisteredClient, Verdict } from './method.ts'
-import { METHODS, METHOD_NAMES, methodsWith, type AuthenticationMethod } from './methods.ts'
+import { CLIENT_METHODS, CLIENT_METHOD_NAMES, methodsWith, type AuthenticationMethod } from './methods.ts'
 
 /** A client and how it proved to be that one. */
 export interface AuthenticatedClient {
@@ -57,14 +57,14 @@ interface Presented {
  * @throws {OAuthError} `invalid_client` for nothing, or nothing that can be read; `invalid_request` for more than one
  */
 export function presentedProofs(request: ClientRequest): readonly [Presented, ...Presented[]] {
-  const found = METHOD_NAMES.filter(name => METHODS[name].isPresented(request))
+  const found = CLIENT_METHOD_NAMES.filter(name => CLIENT_METHODS[name].isPresented(request))
   const explicit = found.filter(name => !BY_NAME_ALONE.has(name))
   if (explicit.length > 1) {
     throw invalidRequest('client-authentication-repeated', 'More than one client authentication method')
   }
   const [first, ...others] = (explicit.length === 1 ? explicit : found).map(method => ({
     method,
-    proof: METHODS[method].read(request)
+    proof: CLIENT_METHODS[method].read(request)
   }))
   if (first === undefined) throw invalidClient('client-authentication-missing')
   return [first, ...others]

@@ -1,6 +1,6 @@
 import { GRANT_TYPES } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
-import { METHODS, METHOD_NAMES, methodsWith } from '../client-authentication/methods.ts'
+import { CLIENT_METHODS, CLIENT_METHOD_NAMES, methodsWith, PUBLIC_METHODS } from '../client-authentication/methods.ts'
 import { DPOP_ALGORITHMS } from '../dpop-proofs.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 
@@ -20,8 +20,7 @@ export function authorizationServerMetadata(
 ): Metadata {
   const used = new Set(clients.flatMap(({ grantTypes }) => grantTypes))
   const methods = methodsWith(({ byCertificate, needs }) => !byCertificate && needs !== null)
-  const publicMethods = methodsWith(({ needs }) => needs === null)
-  const algorithms = [...new Set(METHOD_NAMES.flatMap(name => METHODS[name].signingAlgorithms))]
+  const algorithms = [...new Set(CLIENT_METHOD_NAMES.flatMap(name => CLIENT_METHODS[name].signingAlgorithms))]
   return {
     issuer,
     authorization_endpoint: `${issuer}/oauth2/authorize`,
@@ -33,7 +32,7 @@ export function authorizationServerMetadata(
     token_endpoint: `${issuer}/oauth2/token`,
     token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential)
       ? methods
-      : [...methods, ...publicMethods],
+      : [...methods, ...PUBLIC_METHODS],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
     revocation_endpoint_auth_methods_supported: methods,

@@ -3,7 +3,7 @@ import { invalidRequest, OAuthError } from '../../oauth-error.ts'
 import type { Confirmation } from '../../store/confirmation.ts'
 import type { AuthenticatedClient } from '../client-authentication/authenticate-client.ts'
 import type { ClientCertificate } from '../client-authentication/client-certificate.ts'
-import { METHODS } from '../client-authentication/methods.ts'
+import { CLIENT_METHODS } from '../client-authentication/methods.ts'
 
 /**
  * The keys that the tokens of this request will be bound to: the certificate when the client authenticated with one or
@@ -24,7 +24,7 @@ export function tokenBinding(
   if (dpopBoundTokens && proof === null) {
     throw new OAuthError('invalid_dpop_proof', 'proof-missing', 'This client needs a DPoP proof')
   }
-  const binds = certificate !== null && (certificateBoundTokens || METHODS[method].byCertificate)
+  const binds = certificate !== null && (certificateBoundTokens || CLIENT_METHODS[method].byCertificate)
   if (!binds && proof === null) return null
   return {
     ...(binds ? { 'x5t#S256': certificate.thumbprint } : {}),

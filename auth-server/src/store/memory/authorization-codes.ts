@@ -1,5 +1,5 @@
 import type { AuthorizationCodeStore } from '../contract.ts'
-import { keyOf } from './table.ts'
+import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Authorization codes in memory. */
@@ -7,15 +7,15 @@ export function authorizationCodeStore({ authorizationCodes }: Tables, run: Run)
   return {
     save: async (hash, code) => {
       await run(() => {
-        authorizationCodes.set(keyOf(hash), { code, sessionId: null })
+        authorizationCodes.set(hashKey(hash), { code, sessionId: null })
       })
     },
-    find: async hash => await run(() => authorizationCodes.get(keyOf(hash)) ?? null),
+    find: async hash => await run(() => authorizationCodes.get(hashKey(hash)) ?? null),
     use: async (hash, sessionId) =>
       await run(() => {
-        const stored = authorizationCodes.get(keyOf(hash))
+        const stored = authorizationCodes.get(hashKey(hash))
         if (stored === undefined || stored.sessionId !== null) return false
-        authorizationCodes.set(keyOf(hash), { ...stored, sessionId })
+        authorizationCodes.set(hashKey(hash), { ...stored, sessionId })
         return true
       })
   }

@@ -1,20 +1,20 @@
 import type { ConsentStore } from '../contract.ts'
 import type { Run, Tables } from './tables.ts'
 
-const keyOf = (userId: string, clientId: string): string => `${userId} ${clientId}`
+const consentKey = (userId: string, clientId: string): string => `${userId} ${clientId}`
 
 /** What users have allowed clients, in memory. */
 export function consentStore({ consents }: Tables, run: Run): ConsentStore {
   return {
-    find: async (userId, clientId) => await run(() => consents.get(keyOf(userId, clientId)) ?? []),
+    find: async (userId, clientId) => await run(() => consents.get(consentKey(userId, clientId)) ?? []),
     add: async (userId, clientId, scopes) => {
-      const key = keyOf(userId, clientId)
+      const key = consentKey(userId, clientId)
       await run(() => {
         consents.set(key, [...new Set([...(consents.get(key) ?? []), ...scopes])].sort())
       })
     },
     remove: async (userId, clientId) => {
-      await run(() => consents.delete(keyOf(userId, clientId)))
+      await run(() => consents.delete(consentKey(userId, clientId)))
     }
   }
 }

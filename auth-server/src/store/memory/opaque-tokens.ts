@@ -1,5 +1,5 @@
 import type { OpaqueTokenStore } from '../contract.ts'
-import { keyOf } from './table.ts'
+import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Opaque access tokens in memory. */
@@ -7,12 +7,12 @@ export function opaqueTokenStore({ opaqueTokens }: Tables, run: Run): OpaqueToke
   return {
     save: async (hash, _clientId, claims, expiresAtMs) => {
       await run(() => {
-        opaqueTokens.set(keyOf(hash), { claims, expiresAtMs })
+        opaqueTokens.set(hashKey(hash), { claims, expiresAtMs })
       })
     },
-    find: async hash => await run(() => opaqueTokens.get(keyOf(hash))?.claims ?? null),
+    find: async hash => await run(() => opaqueTokens.get(hashKey(hash))?.claims ?? null),
     remove: async hash => {
-      await run(() => opaqueTokens.delete(keyOf(hash)))
+      await run(() => opaqueTokens.delete(hashKey(hash)))
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { PushedRequestStore } from '../contract.ts'
-import { keyOf } from './table.ts'
+import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Pushed authorization requests in memory. */
@@ -7,10 +7,10 @@ export function pushedRequestStore({ pushedRequests }: Tables, run: Run): Pushed
   return {
     save: async (hash, request) => {
       await run(() => {
-        pushedRequests.set(keyOf(hash), request)
+        pushedRequests.set(hashKey(hash), request)
       })
     },
-    find: async hash => await run(() => pushedRequests.get(keyOf(hash)) ?? null),
-    remove: async hash => await run(() => pushedRequests.delete(keyOf(hash)))
+    find: async hash => await run(() => pushedRequests.get(hashKey(hash)) ?? null),
+    remove: async hash => await run(() => pushedRequests.delete(hashKey(hash)))
   }
 }

@@ -1,6 +1,6 @@
 import type { Rotation, SessionSelector, SessionStore } from '../contract.ts'
 import type { Session, UserSession } from '../records.ts'
-import { keyOf } from './table.ts'
+import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Sessions and their refresh tokens in memory. */
@@ -10,7 +10,7 @@ export function sessionStore(tables: Tables, run: Run): SessionStore {
     create: async (session, refreshTokenHash) => {
       await run(() => {
         sessions.set(session.id, session)
-        refreshTokens.set(keyOf(refreshTokenHash), {
+        refreshTokens.set(hashKey(refreshTokenHash), {
           sessionId: session.id,
           predecessorKey: null,
           successor: null,
@@ -21,7 +21,7 @@ export function sessionStore(tables: Tables, run: Run): SessionStore {
     find: async id => await run(() => userSessionOf(tables, id)),
     findByRefreshToken: async hash =>
       await run(() => {
-        const token = refreshTokens.get(keyOf(hash))
+        const token = refreshTokens.get(hashKey(hash))
         const found = token === undefined ? null : userSessionOf(tables, token.sessionId)
         if (token === undefined || found === null) return null
         const successor = token.successor === null ? undefined : refreshTokens.get(token.successor.key)
@@ -34,7 +34,7 @@ export function sessionStore(tables: Tables, run: Run): SessionStore {
         }
       }),
     rotate: async rotation => await run(() => rotate(tables, rotation)),
-    noteLateRepeat: async hash => await run(() => noteLateRepeat(tables, keyOf(hash))),
+    noteLateRepeat: async hash => await run(() => noteLateRepeat(tables, hashKey(hash))),
     listOfUser: async (userId, nowMs) =>
       await run(() =>
         sessions
@@ -73,13 +73,13 @@ function userSessionOf({ sessions, users }: Tables, id: string): UserSession | n
 }
 
 function rotate({ sessions, refreshTokens }: Tables, rotation: Rotation): boolean {
-  const key = keyOf(rotation.hash)
+  const key = hashKey(rotation.hash)
   const token = refreshTokens.get(key)
   const session = sessions.get(token?.sessionId ?? '')
   if (token === undefined || token.successor !== null || session === undefined || session.endedAtMs !== null) {
     return false
   }
-  const successorKey = keyOf(rotation.successorHash)
+  const successorKey = hashKey(rotation.successorHash)
   refreshTokens.set(key, {
     ...token,
     successor: { key: successorKey, sealed: rotation.successorSealed },

@@ -1,6 +1,6 @@
 import type { SignInStore } from '../contract.ts'
 import type { SignIn, UserSignIn } from '../records.ts'
-import { keyOf } from './table.ts'
+import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Sign-ins in memory. */
@@ -16,17 +16,17 @@ export function signInStore({ signIns, signInSecrets, users }: Tables, run: Run)
     create: async (signIn, secretHash) => {
       await run(() => {
         signIns.set(signIn.id, signIn)
-        signInSecrets.set(keyOf(secretHash), signIn.id)
+        signInSecrets.set(hashKey(secretHash), signIn.id)
       })
     },
     findBySecret: async secretHash =>
-      await run(() => withUser(signIns.get(signInSecrets.get(keyOf(secretHash)) ?? ''))),
+      await run(() => withUser(signIns.get(signInSecrets.get(hashKey(secretHash)) ?? ''))),
     renew: async (signIn, secretHash) =>
       await run(() => {
         const known = signIns.get(signIn.id)
         if (known === undefined || known.userId !== signIn.userId || known.endedAtMs !== null) return false
         forgetSecretOf(signIn.id)
-        signInSecrets.set(keyOf(secretHash), signIn.id)
+        signInSecrets.set(hashKey(secretHash), signIn.id)
         signIns.set(signIn.id, signIn)
         return true
       }),

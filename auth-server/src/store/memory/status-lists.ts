@@ -20,7 +20,7 @@ export function statusListStore(tables: Tables, run: Run): StatusListStore {
   }
 }
 
-const keyOf = ({ listId, index }: StatusPosition): string => `${listId} ${index}`
+const positionKey = ({ listId, index }: StatusPosition): string => `${listId} ${index}`
 
 /** So many taken positions in a row mean, with all likelihood, that half of the list is taken. */
 const COLLISIONS_OF_A_FULL_LIST = 6
@@ -40,8 +40,8 @@ function allocate(tables: Tables, listSize: number): StatusPosition {
 function takeOneOf({ statusIndexes }: Tables, list: StatusList): StatusPosition | null {
   for (let attempt = 0; attempt < COLLISIONS_OF_A_FULL_LIST; attempt++) {
     const position = { listId: list.id, index: randomInt(list.size) }
-    if (statusIndexes.has(keyOf(position))) continue
-    statusIndexes.set(keyOf(position), true)
+    if (statusIndexes.has(positionKey(position))) continue
+    statusIndexes.set(positionKey(position), true)
     return position
   }
   return null

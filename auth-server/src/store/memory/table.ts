@@ -93,4 +93,4 @@ function frozen<Value>(value: Value): Value {
 }
 
 /** The key of a hash. */
-export const keyOf = (hash: Buffer): string => hash.toString('latin1')
+export const hashKey = (hash: Buffer): string => hash.toString('latin1')

@@ -17,8 +17,8 @@ interface SecretRow {
   readonly secret_expires_at: Date | null
 }
 
-const FIELDS = CLIENT_FIELD_LIST.map(({ name, column }) => `clients.${column} as "${name}"`)
-const SELECTED = [...FIELDS, 'clients.status_list_id', 'clients.status_index', 'clients.disabled_at'].join(', ')
+const FIELD_COLUMNS = CLIENT_FIELD_LIST.map(({ name, column }) => `clients.${column} as "${name}"`)
+const SELECTED = [...FIELD_COLUMNS, 'clients.status_list_id', 'clients.status_index', 'clients.disabled_at'].join(', ')
 
 const WITH_SECRETS = `select ${SELECTED}, client_secrets.id as secret_id, client_secrets.hash as secret_hash,
   client_secrets.expires_at as secret_expires_at

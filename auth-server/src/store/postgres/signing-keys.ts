@@ -22,7 +22,7 @@ const KEY_STEP_LOCK = 7_201_001
 export function signingKeyStore(db: Knex): SigningKeyStore {
   return {
     list: async () =>
-      (await db<KeyRow>('signing_keys').whereNot({ state: 'removed' }).orderBy('published_at')).map(keyOf),
+      (await db<KeyRow>('signing_keys').whereNot({ state: 'removed' }).orderBy('published_at')).map(signingKeyFromRow),
     add: async key => {
       await db('signing_keys').insert({
         kid: key.kid,
@@ -57,7 +57,7 @@ export function signingKeyStore(db: Knex): SigningKeyStore {
   }
 }
 
-function keyOf(row: KeyRow): SigningKeyRecord {
+function signingKeyFromRow(row: KeyRow): SigningKeyRecord {
   return {
     kid: row.kid,
     algorithm: row.algorithm,

@@ -14,12 +14,12 @@ import {
   type NewClientProof
 } from '../../../administration/clients.ts'
 import type { NewClient } from '../../../administration/new-client.ts'
-import { METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
+import { CLIENT_METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
 import { ADMIN_ACCESS } from './access.ts'
 
 /** Which methods there are is for their table to say. */
-const MethodNames = Type.Array(Type.Enum([...METHOD_NAMES]), { minItems: 1, uniqueItems: true })
+const MethodNames = Type.Array(Type.Enum([...CLIENT_METHOD_NAMES]), { minItems: 1, uniqueItems: true })
 
 /** Bodies with these fields of a client and no others; what has no value at first is required. */
 function bodyWith(fields: readonly ClientField[]): TObject {

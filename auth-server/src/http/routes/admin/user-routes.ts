@@ -3,9 +3,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
 import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
-import { createUser, disableUser, enableUser, setPassword, setRoles } from '../../../administration/users.ts'
+import {
+  createUser,
+  disableUser,
+  enableUser,
+  setPassword,
+  setRoles,
+  userSummary
+} from '../../../administration/users.ts'
 import { SessionNotFoundError } from '../../../errors.ts'
-import type { User } from '../../../store/records.ts'
 import { ADMIN_ACCESS } from './access.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' })
@@ -26,12 +32,6 @@ const PasswordBody = Type.Object(
   { additionalProperties: false }
 )
 
-const shownUser = ({ id, username, roles, disabledAtMs }: User): object => ({
-  id,
-  username,
-  roles,
-  disabled: disabledAtMs !== null
-})
 const auditedUserAct = (action: string) => ({
   access: ADMIN_ACCESS,
   audit: { action, resource: { type: 'user', parameter: 'userId' } }
@@ -46,7 +46,7 @@ export function userAdminRoutes(
     '/admin/users',
     { config: { access: ADMIN_ACCESS, audit: { action: 'user.list' } } },
     async function listUsers(request) {
-      return { users: (await administrationOf(request).store.users.list()).map(shownUser) }
+      return { users: (await administrationOf(request).store.users.list()).map(userSummary) }
     }
   )
 
@@ -54,7 +54,7 @@ export function userAdminRoutes(
     '/admin/users',
     { schema: { body: NewUserBody }, config: { access: ADMIN_ACCESS, audit: { action: 'user.create' } } },
     async function answerCreateUser(request, reply) {
-      return await reply.code(201).send(shownUser(await createUser(administrationOf(request), request.body)))
+      return await reply.code(201).send(userSummary(await createUser(administrationOf(request), request.body)))
     }
   )
 

@@ -31,7 +31,7 @@ export const clientSecretBasicMethod: ClientAuthenticationMethod = {
 }
 
 /** `client_secret_post`: id and secret in the form. @see RFC 6749 §2.3.1 */
-export const clientSecretPost: ClientAuthenticationMethod = {
+export const clientSecretPostMethod: ClientAuthenticationMethod = {
   needs: 'secret',
   byCertificate: false,
   signingAlgorithms: [],

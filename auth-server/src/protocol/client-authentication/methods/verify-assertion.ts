@@ -54,7 +54,7 @@ export function verifyAssertion(
   server: VerifyingServer
 ): Verdict {
   const { header, payload } = jws
-  const key = assertionKey(jwks, header)
+  const key = registeredKey(jwks, header)
   const signed = isSignedBy(token, jws, key ?? decoyFor(header.alg))
   if (key === null) return { refusal: 'client-assertion-key-unknown' }
   if (!signed) return { refusal: 'client-assertion-signature' }
@@ -72,7 +72,7 @@ export function verifyAssertion(
 }
 
 /** The key that `kid` names; without `kid`, the only one of the algorithm. */
-function assertionKey(
+function registeredKey(
   jwks: ClientRegistration['jwks'] | null,
   { kid, alg }: CompactJws['header']
 ): VerificationKey | null {
