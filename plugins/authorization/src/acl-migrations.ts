@@ -4,14 +4,14 @@ import { ACL_TABLE } from './acl.ts'
 /** Migrations for `db.migrate.latest({ migrationSource: source, tableName })`, run as the owner of the database. */
 export interface Migrations {
   readonly source: Knex.MigrationSource<string>
-  /** The table in which knex keeps what has run: the list's own, so that it meets no other package's migrations. */
+  /** The table in which knex records what has run. It is the list's own, apart from migrations of other packages. */
   readonly tableName: string
 }
 
 /**
- * The migrations of the access control list. Names are fixed, so that a database migrated from source and one migrated
- * from the published package are the same to knex.
- * @param options.appRole database role of the service: may read, add and remove entries, and nothing else
+ * The migrations of the access control list. Names are fixed, so that knex treats a database migrated from source and
+ * one migrated from the published package alike.
+ * @param options.appRole database role of the service: it may read, add and remove entries, and nothing else
  */
 export function aclMigrations(options: { readonly appRole: string }): Migrations {
   const migrations: Readonly<Record<string, Knex.Migration>> = {

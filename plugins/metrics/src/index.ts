@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import client, { Counter, Registry } from '@prometheus-io/client'
 import { securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'

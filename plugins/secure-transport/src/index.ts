@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { recordSecurityEvent } from '@sallyport/security-context'

@@ -46,12 +46,12 @@ export function isSecretName(name: string): boolean {
 }
 
 /**
- * Whether a query or form parameter of this name holds a secret. Percent-encoding could spell any of the names: what
- * cannot be decoded, or was encoded twice, counts as one. A part of the name is enough, as in `user[password]`.
+ * Whether a query or form parameter of this name holds a secret. Percent-encoding can hide any of the names, so what
+ * cannot be decoded or is encoded twice counts as a secret. A part of the name is enough, as in `user[password]`.
  * @param name as it was sent
  */
 export function isSecretParameter(name: string): boolean {
-  const decoded = decode(name)
+  const decoded = decodedName(name)
   if (decoded === null || decoded.includes('%')) return true
   if (isSecretName(decoded)) return true
   const parts = decoded.split(/[^A-Za-z0-9_]/)
@@ -63,7 +63,7 @@ export function isErrorCode(value: string): boolean {
   return value.length <= 64 && /^(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|E[A-Z0-9]{2,15}|[0-9A-Z]{5})$/.test(value)
 }
 
-function decode(name: string): string | null {
+function decodedName(name: string): string | null {
   if (!name.includes('%')) return name
   try {
     return decodeURIComponent(name)

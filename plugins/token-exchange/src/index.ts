@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'

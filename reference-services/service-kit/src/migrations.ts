@@ -1,10 +1,11 @@
 import { aclMigrations } from '@sallyport/authorization'
 import { auditMigrations } from '@sallyport/audit-log'
+import { idempotencyMigrations } from '@sallyport/idempotency'
 import type { Knex } from 'knex'
 
 /** Database roles beside the owner; both exist before the migrations run. */
 export interface ServiceRoles {
-  /** The running service: what its tables' grants say, and insert and select on the audit tables. */
+  /** The running service: the grants of its tables, and insert and select on the audit tables. */
   readonly appRole: string
   /** The retention job of the audit tables. */
   readonly prunerRole: string
@@ -23,7 +24,7 @@ export interface DomainTables {
   readonly grants: Readonly<Record<string, ReadonlyArray<'select' | 'insert' | 'update' | 'delete'>>>
 }
 
-/** A migration source whose names do not depend on where files are. */
+/** A migration source whose names do not depend on file paths. */
 export function namedMigrations(
   tableName: string,
   migrations: Readonly<Record<string, Knex.Migration>>
@@ -41,12 +42,13 @@ export function namedMigrations(
 }
 
 /**
- * Brings the database of a service up to date: audit trail, access control lists, its own tables, and the app role's
- * rights.
+ * Brings the database of a service up to date: audit trail, access control lists, idempotency records, its own tables,
+ * and the app role's rights.
  * @param db pool of the database's owner
  */
 export async function migrateService(db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
-  for (const { source, tableName } of [auditMigrations(roles), aclMigrations(roles), domain.migrations]) {
+  const shared = [auditMigrations(roles), aclMigrations(roles), idempotencyMigrations(roles)]
+  for (const { source, tableName } of [...shared, domain.migrations]) {
     await db.migrate.latest({ migrationSource: source, tableName })
   }
   for (const [table, privileges] of Object.entries(domain.grants)) {

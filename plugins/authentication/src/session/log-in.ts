@@ -24,7 +24,7 @@ export function createLogin(core: SessionCore) {
     refuseForeignPage(core, request)
     if (place === 'body') refuseBrowser(request)
     requireText(username, password)
-    const tokens = await tokensByPassword(core, request, username, password)
+    const tokens = await passwordTokens(core, request, username, password)
     const { principal } = await openSession(core, request, reply, tokens, place)
     // The audit trail names who logged in; no stage ran before this public route.
     request.principal = principal
@@ -58,7 +58,7 @@ function refuseForeignPage(core: SessionCore, request: FastifyRequest): void {
   throw new ForeignOriginError()
 }
 
-async function tokensByPassword(
+async function passwordTokens(
   { options }: SessionCore,
   request: FastifyRequest,
   username: string,

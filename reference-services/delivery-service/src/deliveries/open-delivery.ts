@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Idempotency } from '@sallyport/idempotency'
 import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { DeliveryExistsError } from '../errors.ts'
@@ -11,12 +12,22 @@ export interface OpenedDelivery {
   readonly opened: boolean
 }
 
+/** What deliveries are opened with. */
+export interface OpenDeliveryCollaborators {
+  readonly db: Knex
+  readonly audit: RecordAudit
+  /** Claimed with the delivery's id; no answer is stored, for whoever asks again wants it as it is by then. */
+  readonly key: Idempotency
+}
+
 /**
- * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks
- * again.
- * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one
+ * Opens the delivery of a ticket, or returns the one that it has: a caller whose answer was lost asks again.
+ * @throws `SALLYPORT_DELIVERY_EXISTS` when the ticket or the order has a different delivery, what `key` throws
  */
-export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDelivery): Promise<OpenedDelivery> {
+export async function openDelivery(
+  { db, audit, key }: OpenDeliveryCollaborators,
+  wanted: NewDelivery
+): Promise<OpenedDelivery> {
   const delivery: StoredDelivery = {
     deliveryId: randomUUID(),
     ...wanted,
@@ -26,8 +37,14 @@ export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDeli
   }
   const opened = await db.transaction(async trx => {
     if (!(await insertDelivery(trx, delivery))) return false
+    await key.claim(trx, delivery.deliveryId)
     const after = { state: delivery.state, ticketId: delivery.ticketId, orderId: delivery.orderId }
-    await audit(trx, { action: 'delivery.open', outcome: 'success', resource: resourceOf(delivery), detail: { after } })
+    await audit(trx, {
+      action: 'delivery.open',
+      outcome: 'success',
+      resource: auditedDelivery(delivery),
+      detail: { after }
+    })
     return true
   })
   if (opened) return { delivery, opened }
@@ -35,16 +52,19 @@ export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDeli
   if (existing === null || existing.orderId !== wanted.orderId || existing.restaurantId !== wanted.restaurantId) {
     throw new DeliveryExistsError()
   }
-  await audit(db, {
-    action: 'delivery.open',
-    outcome: 'success',
-    reason: 'already-open',
-    resource: resourceOf(existing),
-    detail: { after: { state: existing.state } }
+  await db.transaction(async trx => {
+    await key.claim(trx, existing.deliveryId)
+    await audit(trx, {
+      action: 'delivery.open',
+      outcome: 'success',
+      reason: 'already-open',
+      resource: auditedDelivery(existing),
+      detail: { after: { state: existing.state } }
+    })
   })
   return { delivery: existing, opened: false }
 }
 
-function resourceOf({ deliveryId }: StoredDelivery): { type: string; id: string } {
+function auditedDelivery({ deliveryId }: StoredDelivery): { type: string; id: string } {
   return { type: 'delivery', id: deliveryId }
 }

@@ -9,15 +9,16 @@ const BEFORE_THE_CALL: readonly unknown[] = [
 const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
 
 /**
- * Whether a call that failed certainly had no effect at the other end. A timeout or a broken connection is no proof:
- * the answer may be what got lost.
+ * Whether a failed call certainly had no effect at the other end. A timeout or a broken connection proves nothing: only
+ * the answer may be lost.
  */
 export function neverArrived(error: unknown): boolean {
   return (
-    BEFORE_THE_CALL.includes(codeOf(error)) || (error instanceof Error && NO_CONNECTION.includes(codeOf(error.cause)))
+    BEFORE_THE_CALL.includes(failureCode(error)) ||
+    (error instanceof Error && NO_CONNECTION.includes(failureCode(error.cause)))
   )
 }
 
-function codeOf(error: unknown): unknown {
+function failureCode(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -1,4 +1,4 @@
-import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
+import { auditOfRequest, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
 import type { Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -30,11 +30,19 @@ export async function ticketRoutes(
   app.post(
     '/tickets',
     {
-      config: { access: policies.openTicket, resource: orderOfTicket, audit: { action: 'ticket.open' } },
+      config: {
+        access: policies.mayOpenTicket,
+        resource: orderOfTicket,
+        audit: { action: 'ticket.open' },
+        idempotency: 'optional'
+      },
       schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
     },
     async function openTicketRoute(request, reply) {
-      const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
+      const { ticket, opened } = await openTicket(
+        { db, audit: auditOfRequest(request), key: request.idempotency },
+        request.body
+      )
       return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
     }
   )
@@ -43,14 +51,14 @@ export async function ticketRoutes(
     '/tickets/:ticketId/cancel',
     {
       config: {
-        access: policies.cancelTicket,
+        access: policies.mayCancelTicket,
         resource: ticket.load,
         audit: { action: 'ticket.cancel', resource: auditedTicket }
       },
       schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
     },
     async function cancelTicketRoute(request) {
-      return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
+      return shownTicket(await cancelTicket(db, auditOfRequest(request), ticket.of(request)))
     }
   )
 
@@ -58,7 +66,7 @@ export async function ticketRoutes(
     '/tickets/:ticketId/accept',
     {
       config: {
-        access: policies.manageRestaurant,
+        access: policies.mayManageRestaurant,
         resource: ticket.load,
         audit: { action: 'ticket.accept', resource: auditedTicket }
       },
@@ -70,7 +78,7 @@ export async function ticketRoutes(
     async function acceptTicketRoute(request) {
       const openDelivery = askDeliveryService(request.callAs('delivery-service'))
       return shownTicket(
-        await acceptTicket({ db, audit: auditOf(request), openDelivery, recoveryAgeMs }, ticket.of(request))
+        await acceptTicket({ db, audit: auditOfRequest(request), openDelivery, recoveryAgeMs }, ticket.of(request))
       )
     }
   )
