@@ -7,7 +7,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAnswers, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
 import { openBackground, type LogoutDelivery } from './background.ts'
@@ -91,9 +91,7 @@ export async function buildApp(
       connection === null
         ? {}
         : {
-            database: async () => {
-              await connection.raw('select 1')
-            },
+            database: databaseAnswers(connection),
             audit: async () => {
               await fastify.auditHealth.check()
             }

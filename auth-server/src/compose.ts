@@ -9,7 +9,7 @@ import {
 } from './accounts/passwords/password-hasher.ts'
 import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError } from './errors.ts'
 import type { PageParts } from './http/page-context.ts'
 import { createCsrfTokens } from './http/pages/csrf.ts'

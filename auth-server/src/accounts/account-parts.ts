@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Store } from '../store/contract.ts'
 import type { LoginThrottle } from './throttle-guesses.ts'
 import type { PasswordHasher } from './passwords/password-hasher.ts'

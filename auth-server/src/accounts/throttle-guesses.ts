@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { sourceOf } from '@sallyport/security-context/mechanics'
-import type { Clock } from '../clock.ts'
+import { type Clock, sourceOf } from '@sallyport/security-context/mechanics'
 import type { LoginAttemptStore } from '../store/contract.ts'
 
 /** How failed logins of one kind of key slow the next ones down. */

@@ -1,5 +1,5 @@
 import type { PasswordHasher } from '../accounts/passwords/password-hasher.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Store, WriteAudit } from '../store/contract.ts'
 
 /** What the administration functions work with; the same for the admin API, the CLI and the demo data. */

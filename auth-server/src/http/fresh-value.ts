@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 
 /**
  * Remembers what `load` found for a short time; concurrent questions share one load, a failed load is not remembered.

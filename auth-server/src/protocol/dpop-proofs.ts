@@ -5,7 +5,7 @@ import {
   type DpopOptions,
   type DpopProof
 } from '@sallyport/authentication'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { OAuthError } from '../oauth-error.ts'
 import type { Store } from '../store/contract.ts'
 

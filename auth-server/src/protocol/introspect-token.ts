@@ -1,4 +1,4 @@
-import { secondsOf } from '../clock.ts'
+import { secondsOf } from '../seconds.ts'
 import type { Client } from '../store/records.ts'
 import { tokenTypeOf, type AccessTokenClaims, type TokenType } from '../tokens/access-token-claims.ts'
 import { signJwt } from '../tokens/sign-jwt.ts'

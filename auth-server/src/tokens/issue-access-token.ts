@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { secondsOf, type Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { secondsOf } from '../seconds.ts'
 import type { Confirmation } from '../store/confirmation.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'

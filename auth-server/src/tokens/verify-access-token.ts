@@ -1,4 +1,5 @@
-import { secondsOf, type Clock } from '../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { secondsOf } from '../seconds.ts'
 import type { Store } from '../store/contract.ts'
 import type { StatusPosition, UserSession } from '../store/records.ts'
 import type { AccessTokenClaims } from './access-token-claims.ts'

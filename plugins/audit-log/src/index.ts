@@ -65,7 +65,7 @@ declare module 'fastify' {
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
  * did with `request.audit(trx, event)`; refusals and failures of a known caller and declared reads are written before
  * their response leaves. What cannot be recorded is answered with 503. Refusals of strangers are counted.
- * @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
+ * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
 async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = readAuditLogOptions(given)

@@ -2,7 +2,7 @@ import type { Policy } from '@sallyport/security-context'
 import { scheduleByTimer, type Clock, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
-  custom,
+  customOption,
   functionOption,
   listOf,
   oneOrOff,
@@ -13,7 +13,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
-import { InvalidOptionsError } from './errors.ts'
+import { AuditOptionsError } from './errors.ts'
 import {
   createHashName,
   isNameKeyBytes,
@@ -142,34 +142,37 @@ export interface AuditLogOptions {
   readonly schedule?: Schedule
 }
 
-const positive = (value: number) => Type.Integer({ minimum: 1, default: value })
+const fromOne = (value: number) => Type.Integer({ minimum: 1, default: value })
 
-export const sealerIntervals = optionsObject({ intervalMs: positive(1000), stalledAfterIntervals: positive(10) })
+export const sealerIntervals = optionsObject({ intervalMs: fromOne(1000), stalledAfterIntervals: fromOne(10) })
 
-export const refusalCounting = optionsObject({ intervalMs: positive(60_000), maxKeys: positive(500) }, { default: {} })
+export const refusalCounting = optionsObject({ intervalMs: fromOne(60_000), maxKeys: fromOne(500) }, { default: {} })
 
 export const auditRoute = optionsObject({
-  path: custom<string>('a path that begins with a slash', value => typeof value === 'string' && value.startsWith('/')),
-  access: custom<AuditRoute['access']>(
+  path: customOption<string>(
+    'a path that begins with a slash',
+    value => typeof value === 'string' && value.startsWith('/')
+  ),
+  access: customOption<AuditRoute['access']>(
     'a policy or authenticated',
     value => value === 'authenticated' || (typeof value === 'object' && value !== null)
   )
 })
 
 export const nameKey = optionsObject({
-  id: custom<string>(`1 to 64 characters A-Za-z0-9._-, not ${PROCESS_KEY_ID}`, isNameKeyId),
-  key: custom<Uint8Array>('32 bytes or more', isNameKeyBytes)
+  id: customOption<string>(`1 to 64 characters A-Za-z0-9._-, not ${PROCESS_KEY_ID}`, isNameKeyId),
+  key: customOption<Uint8Array>('32 bytes or more', isNameKeyBytes)
 })
 
 export const auditLogOptions = optionsObject({
-  db: custom<Knex>('a knex pool', isPool),
+  db: customOption<Knex>('a knex pool', isPool),
   process: Type.String({ minLength: 1 }),
   sealer: oneOrOff(sealerIntervals, { default: {} }),
   route: oneOrOff(auditRoute, { default: false }),
   unfulfilled: Type.Enum(['record', 'refuse'], { default: 'record' }),
   redact: listOf(Type.String(), { default: [] }),
-  writeTimeoutMs: positive(5000),
-  maxWaitingRows: positive(2000),
+  writeTimeoutMs: fromOne(5000),
+  maxWaitingRows: fromOne(2000),
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
@@ -191,9 +194,9 @@ export interface ReadAuditLogOptions extends ReadOptions<typeof auditLogOptions>
   readonly hashName: HashName
 }
 
-/** @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
+/** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
-  const options = readOptions({ schema: auditLogOptions, error: InvalidOptionsError }, given)
+  const options = readOptions({ schema: auditLogOptions, error: AuditOptionsError }, given)
   return Object.freeze({
     ...options,
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),

@@ -2,7 +2,7 @@ import createError, { type FastifyError } from '@fastify/error'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
-export const InvalidOptionsError = createError(
+export const AuthenticationOptionsError = createError(
   'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
   'Authentication options: %s',
   500

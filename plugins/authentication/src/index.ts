@@ -1,17 +1,17 @@
 import '@sallyport/security-context/require-node'
 import type { Principal } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createBasicStrategy } from './basic/strategy.ts'
-import { InvalidOptionsError } from './errors.ts'
+import { AuthenticationOptionsError } from './errors.ts'
 import { authenticateWith } from './identify-caller.ts'
 import { openVerifier, type OpenVerifier } from './open-verifier.ts'
-import { resolveOptions, type AuthenticationOptions } from './options.ts'
+import { readAuthenticationOptions, type AuthenticationOptions, type ReadAuthenticationOptions } from './options.ts'
 import { createSessionStrategy } from './session/strategy.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import type { Strategy } from './strategy.ts'
-import { DEFAULT_ALGORITHMS } from './tokens/check-signature.ts'
 import { confirmRequests, type TokenScheme } from './tokens/confirm-request.ts'
 import { createTokenStrategy, looksLikeJwt } from './tokens/strategy.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
@@ -23,15 +23,13 @@ export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
 export type { TokenVerifierOptions } from './tokens/verifier-options.ts'
 export { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
-export { createIntrospector, type IntrospectorOptions } from './sources/introspector.ts'
+export { createIntrospector } from './sources/introspector.ts'
+export type { IntrospectorOptions } from './sources/introspector-options.ts'
 export type { StrangerLimits } from './stranger-gate.ts'
-export { createJwksKeySource, type JwksKeySourceOptions } from './sources/jwks-key-source.ts'
+export { createJwksKeySource } from './sources/jwks-key-source.ts'
 export type { Log } from './sources/log.ts'
-export {
-  createStatusListSource,
-  type StatusListSource,
-  type StatusListSourceOptions
-} from './sources/status-list-source.ts'
+export { createStatusListSource, type StatusListSource } from './sources/status-list-source.ts'
+export type { JwksKeySourceOptions, PluginStatusLists, StatusListSourceOptions } from './sources/source-options.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-keys.ts'
 export { parseCompactJws, type CompactJws } from './tokens/compact-jws.ts'
 export { isSignedBy, type SignatureCheck, type SignedInput } from './tokens/check-signature.ts'
@@ -69,33 +67,30 @@ declare module 'fastify' {
 
 const NOBODY: TokenVerifier = Object.freeze({
   verify: async (): Promise<Principal> => {
-    throw new InvalidOptionsError('no verifier was configured')
+    throw new AuthenticationOptionsError('no verifier was configured')
   }
 })
 
 /**
  * Finds out who is calling, before the body is read: every route is refused with 401 unless a strategy accepts the
  * request or the route declares `access: 'public'`. Sets `request.principal` and `request.accessToken`.
- * @throws {InvalidOptionsError} at boot, `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
+ * @throws {AuthenticationOptionsError} at boot, `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  */
-async function authentication(fastify: FastifyInstance, options: AuthenticationOptions): Promise<void> {
-  const { origin, mistakes } = resolveOptions(options)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  const clock = options.clock ?? options.session?.clock ?? options.introspection?.clock ?? Date.now
-  const gate = createStrangerGate(options.strangers ?? {}, clock)
-  const local = await openVerifier(fastify, options, origin)
+async function authentication(fastify: FastifyInstance, given: AuthenticationOptions): Promise<void> {
+  const options = readAuthenticationOptions(given)
+  const { basic, session, introspection, dispatcher, clock } = options
+  const gate = createStrangerGate(options.strangers, clock)
+  const local = await openVerifier(fastify, options)
   const introspector =
-    options.introspection === undefined
+    introspection === undefined
       ? null
-      : createIntrospector({ ...dispatching(options), ...options.introspection }, gate)
+      : createIntrospector({ ...defined({ dispatcher }), clock, ...introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const strategies: Strategy[] = tokenStrategies(options, local, introspector)
-  if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
-  if (options.session !== undefined) {
-    strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
-  }
-  strategies.push(...(options.strategies ?? []))
+  if (basic !== null) strategies.push(await createBasicStrategy(fastify, basic, verifier))
+  if (session !== null) strategies.push(await createSessionStrategy(fastify, session, { verifier, gate }))
+  strategies.push(...options.strategies)
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
@@ -105,16 +100,15 @@ async function authentication(fastify: FastifyInstance, options: AuthenticationO
 
 /** The strategies for tokens in the Authorization header: for each verifier, those of the schemes that are taken. */
 function tokenStrategies(
-  options: AuthenticationOptions,
+  options: ReadAuthenticationOptions,
   local: OpenVerifier | null,
   introspector: TokenVerifier | null
 ): Strategy[] {
   const confirm = confirmRequests(options)
   const schemes: readonly TokenScheme[] = options.dpop === undefined ? ['bearer'] : ['dpop', 'bearer']
-  const localSchemes = options.bearer === false ? schemes.filter(scheme => scheme !== 'bearer') : schemes
-  const algorithms = options.dpop?.algorithms ?? DEFAULT_ALGORITHMS
-  const nonces = options.dpop?.nonces
-  const shared = { confirm, algorithms, ...(nonces === undefined ? {} : { nonces }) }
+  const localSchemes = options.bearer ? schemes : schemes.filter(scheme => scheme !== 'bearer')
+  const { algorithms, nonces } = options.dpop ?? { algorithms: [] }
+  const shared = { confirm, algorithms, ...defined({ nonces }) }
   const nameOf = (name: string, scheme: TokenScheme): string =>
     scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
   return [
@@ -137,16 +131,12 @@ function tokenStrategies(
             ...shared,
             name: nameOf('introspection', scheme),
             scheme,
-            realm: options.introspection?.audience ?? '',
+            realm: options.realm ?? options.introspection?.audience ?? '',
             verifier: introspector,
             isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
           })
         ))
   ]
-}
-
-function dispatching({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {
-  return dispatcher === undefined ? {} : { dispatcher }
 }
 
 export default fastifyPlugin(authentication, {

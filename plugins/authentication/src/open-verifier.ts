@@ -1,9 +1,11 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import { checkWithFastifyJwt } from './tokens/check-with-fastify-jwt.ts'
 import { createJwksKeySource } from './sources/jwks-key-source.ts'
 import type { Log } from './sources/log.ts'
-import type { AuthenticationOptions, VerifierOrigin } from './options.ts'
+import type { ReadAuthenticationOptions } from './options.ts'
+import type { SignatureCheck } from './tokens/check-signature.ts'
 import { createSharedSecretVerifier } from './tokens/shared-secret.ts'
 import { createStatusListSource } from './sources/status-list-source.ts'
 import { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
@@ -22,40 +24,50 @@ export interface OpenVerifier {
  */
 export async function openVerifier(
   fastify: FastifyInstance,
-  options: AuthenticationOptions,
-  origin: VerifierOrigin
+  options: ReadAuthenticationOptions
 ): Promise<OpenVerifier | null> {
-  if (origin.kind === 'none') return null
-  if (origin.kind === 'given') return { verifier: origin.verifier, realm: options.audience ?? 'api' }
-  const checkSignature = options.checkSignature ?? (await checkWithFastifyJwt())
-  if (origin.kind === 'shared-secret') {
+  const { sharedSecret, verifier, issuer, audience, realm } = options
+  if (sharedSecret !== undefined) {
+    const checkSignature = sharedSecret.checkSignature ?? (await signatureCheck(options))
     return {
-      verifier: createSharedSecretVerifier({ checkSignature, ...origin.options }),
-      realm: origin.options.audience
+      verifier: createSharedSecretVerifier({ ...sharedSecret, checkSignature }),
+      realm: realm ?? sharedSecret.audience
     }
   }
-
-  const log: Log = (message, detail) => fastify.log.warn(detail, message)
-  const shared = { log, ...pick(options, ['dispatcher', 'clock']) }
-  const keys = options.keys ?? openKeys(fastify, { jwksUri: options.jwksUri ?? '', ...shared })
-  const status =
-    options.status ??
-    (options.statusLists === undefined
-      ? null
-      : openStatus(fastify, { ...options.statusLists, issuer: origin.issuer, keys, ...shared }))
-  const verifier = createTokenVerifier({
-    ...pick(options, ['profile', 'algorithms', 'clockToleranceSeconds', 'clock', 'statusUnavailable', 'cacheSize']),
-    issuer: origin.issuer,
-    audience: origin.audience,
-    keys,
-    checkSignature,
-    ...(status === null ? {} : { status })
-  })
-  return { verifier, realm: origin.audience }
+  if (verifier !== undefined) return { verifier, realm: realm ?? 'api' }
+  if (issuer === undefined || audience === undefined) return null
+  const { profile, algorithms, clockToleranceSeconds, clock, statusUnavailable, cacheSize } = options
+  const keys = options.keys ?? openKeys(fastify, options)
+  return {
+    verifier: createTokenVerifier({
+      issuer,
+      audience,
+      keys,
+      profile,
+      algorithms,
+      clockToleranceSeconds,
+      clock,
+      statusUnavailable,
+      cacheSize,
+      checkSignature: await signatureCheck(options),
+      ...defined({ status: options.status ?? openStatus(fastify, options, issuer, keys) })
+    }),
+    realm: realm ?? audience
+  }
 }
 
-function openKeys(fastify: FastifyInstance, options: Parameters<typeof createJwksKeySource>[0]): KeySource {
-  const keys = createJwksKeySource(options)
+async function signatureCheck({ checkSignature }: ReadAuthenticationOptions): Promise<SignatureCheck> {
+  return checkSignature ?? (await checkWithFastifyJwt())
+}
+
+/** How the sources reach the issuer, and where they say how it goes. */
+function connectionTo(fastify: FastifyInstance, { dispatcher, clock }: ReadAuthenticationOptions) {
+  const log: Log = (message, detail) => fastify.log.warn(detail, message)
+  return { log, clock, ...defined({ dispatcher }) }
+}
+
+function openKeys(fastify: FastifyInstance, options: ReadAuthenticationOptions): KeySource {
+  const keys = createJwksKeySource({ jwksUri: options.jwksUri ?? '', ...connectionTo(fastify, options) })
   fastify.addHook('onReady', async function prefetchKeys() {
     await keys.ready().catch((error: unknown) => fastify.log.warn({ err: error }, 'no verification keys yet'))
   })
@@ -65,20 +77,16 @@ function openKeys(fastify: FastifyInstance, options: Parameters<typeof createJwk
   return keys
 }
 
-function openStatus(fastify: FastifyInstance, options: Parameters<typeof createStatusListSource>[0]): StatusSource {
-  const status = createStatusListSource(options)
+function openStatus(
+  fastify: FastifyInstance,
+  options: ReadAuthenticationOptions,
+  issuer: string,
+  keys: KeySource
+): StatusSource | undefined {
+  if (options.statusLists === undefined) return undefined
+  const status = createStatusListSource({ ...options.statusLists, issuer, keys, ...connectionTo(fastify, options) })
   fastify.addHook('onClose', async function closeStatusLists() {
     await status.close()
   })
   return status
-}
-
-/** The given members that are set; leaves out what is undefined, which `exactOptionalPropertyTypes` tells apart. */
-function pick<T extends object, K extends keyof T>(
-  from: T,
-  names: readonly K[]
-): { [N in K]?: Exclude<T[N], undefined> } {
-  return Object.fromEntries(names.flatMap(name => (from[name] === undefined ? [] : [[name, from[name]]]))) as {
-    [N in K]?: Exclude<T[N], undefined>
-  }
 }

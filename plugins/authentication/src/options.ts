@@ -1,43 +1,76 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
+import {
+  functionOption,
+  listOf,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type Static
+} from '@sallyport/security-context/options'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Dispatcher } from 'undici'
-import { basicOptionMistakes, resolveBasicOptions, type BasicOptions } from './basic/options.ts'
-import { dpopOptionMistakes, type DpopOptions } from './dpop/options.ts'
-import { resolveSessionOptions, sessionOptionMistakes, type SessionOptions } from './session/options.ts'
-import { introspectorMistakes, type IntrospectorOptions } from './sources/introspector.ts'
-import { sharedSecretMistakes, type SharedSecretOptions } from './tokens/shared-secret.ts'
-import type { StatusListSourceOptions } from './sources/status-list-source.ts'
+import { basicOptions, type BasicOptions, type ReadBasicOptions } from './basic/options.ts'
+import { dpopOptions, type DpopOptions } from './dpop/options.ts'
+import { AuthenticationOptionsError } from './errors.ts'
+import { pluginOptionRules } from './option-rules.ts'
+import { realmOption } from './realm.ts'
+import { sessionOptions, type ReadSessionOptions, type SessionOptions } from './session/options.ts'
+import { introspectorOptions, issuerDispatcher, type IntrospectorOptions } from './sources/introspector-options.ts'
+import { jwksUriOption, pluginStatusLists, type PluginStatusLists } from './sources/source-options.ts'
 import type { Strategy } from './strategy.ts'
-import { strangerLimitMistakes, type StrangerLimits } from './stranger-gate.ts'
-import { verifierMistakes, type TokenVerifierOptions } from './tokens/verifier-options.ts'
+import { strangerLimits, type StrangerLimits } from './stranger-gate.ts'
+import type { SignatureCheck } from './tokens/check-signature.ts'
+import { sharedSecretOptions, type SharedSecretOptions } from './tokens/shared-secret.ts'
+import {
+  asymmetricAlgorithms,
+  secureUrl,
+  statusUnavailable,
+  verificationOptions,
+  type TokenVerifierOptions
+} from './tokens/verifier-options.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 
 /** How the caller of a request is found out. */
-export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions, 'keys' | 'status'>> {
+export interface AuthenticationOptions extends Partial<
+  Omit<TokenVerifierOptions, 'keys' | 'status' | 'checkSignature'>
+> {
   /** A verifier made elsewhere, instead of `issuer`, `audience` and keys. */
   readonly verifier?: TokenVerifier
   /** Where verification keys come from; whoever made it closes it. Exactly one of this and `jwksUri`. */
   readonly keys?: KeySource
-  /** The issuer's JWKS; fetched, followed and closed by the plugin. */
+  /**
+   * The issuer's JWKS; fetched, followed and closed by the plugin.
+   * @example 'https://issuer.example/jwks'
+   */
   readonly jwksUri?: string
   /** Where revocation is looked up; whoever made it closes it. */
   readonly status?: StatusSource
-  /** Status lists that the plugin follows and closes itself, with the keys of the issuer. */
-  readonly statusLists?: Pick<
-    StatusListSourceOptions,
-    'allowedUris' | 'pollMs' | 'maxStalenessMs' | 'unusedAfterMs' | 'maxLists'
-  >
+  /**
+   * Status lists that the plugin follows and closes itself, with the keys of the issuer.
+   * @example { allowedUris: 'https://issuer.example/status-lists/' }
+   */
+  readonly statusLists?: PluginStatusLists
+  /** Checks signatures. Left out: `@fastify/jwt`. */
+  readonly checkSignature?: SignatureCheck
   /** Carries the plugin's own connections to the issuer: trusted CAs, client certificate. */
   readonly dispatcher?: Dispatcher
-  /** Accept `Authorization: Bearer`. Default true. */
+  /** `realm` of the challenges of `Bearer` and `DPoP`. Left out: the audience. */
+  readonly realm?: string
+  /**
+   * Accept `Authorization: Bearer`.
+   * @default true
+   */
   readonly bearer?: boolean
   /**
-   * Accept tokens that are bound to a DPoP key, as `Authorization: DPoP` with a proof. Without it such a token is
+   * Accept tokens that are bound to a DPoP key, as `Authorization: DPoP` with a proof. Left out: such a token is
    * refused.
    */
   readonly dpop?: DpopOptions
   /**
-   * Accept tokens that are bound to a certificate, from a connection with that client certificate. Default false: such
-   * a token is refused.
+   * Accept tokens that are bound to a certificate, from a connection with that client certificate. Else such a token is
+   * refused.
+   * @default false
    */
   readonly certificateBound?: boolean
   /** Accept opaque bearer tokens, checked with the issuer. */
@@ -51,78 +84,66 @@ export interface AuthenticationOptions extends Partial<Omit<TokenVerifierOptions
   /**
    * Bounds what callers with tokens that nobody here has seen may ask of the authorization server: introspections,
    * `POST /session/refresh` and `POST /logout` with a token in the body.
+   * @default {}
    */
   readonly strangers?: StrangerLimits
-  /** The app's own strategies; asked after the plugin's. */
+  /**
+   * The app's own strategies; asked after the plugin's.
+   * @default []
+   */
   readonly strategies?: readonly Strategy[]
 }
 
-/** Where the verifier comes from: exactly one of these, or none when introspection answers for all tokens. */
-export type VerifierOrigin =
-  | { readonly kind: 'given'; readonly verifier: TokenVerifier }
-  | { readonly kind: 'shared-secret'; readonly options: SharedSecretOptions }
-  | { readonly kind: 'issuer'; readonly issuer: string; readonly audience: string }
-  | { readonly kind: 'none' }
+/** In the plugin, the time of an introspector is the plugin's unless it has its own. */
+const pluginIntrospection = optionsObject({
+  ...introspectorOptions.properties,
+  clock: Type.Optional(functionOption<Clock>()),
+  log: Type.Optional(functionOption<NonNullable<IntrospectorOptions['log']>>())
+})
 
-/** The origin of the verifier, and every mistake in the options as one phrase each. */
-export function resolveOptions(options: AuthenticationOptions): { origin: VerifierOrigin; mistakes: string[] } {
-  const origin = originOf(options)
-  const mistakes = [
-    ...mixtures(options),
-    ...(origin.kind === 'issuer' ? issuerMistakes(options, origin) : []),
-    ...(options.sharedSecret === undefined ? [] : sharedSecretMistakes(options.sharedSecret)),
-    ...(options.introspection === undefined ? [] : introspectorMistakes(options.introspection)),
-    ...(options.dpop === undefined ? [] : dpopOptionMistakes(options.dpop)),
-    ...strangerLimitMistakes(options.strangers ?? {}),
-    ...(options.basic === undefined ? [] : basicOptionMistakes(resolveBasicOptions(options.basic))),
-    ...(options.session === undefined ? [] : sessionOptionMistakes(resolveSessionOptions(options.session)))
-  ]
-  if (origin.kind === 'none' && options.introspection === undefined && (options.strategies ?? []).length === 0) {
-    mistakes.push(
-      'no way to authenticate: give issuer, audience and jwksUri (or keys), verifier, sharedSecret, introspection or strategies'
-    )
-  }
-  if (
-    origin.kind === 'none' &&
-    options.introspection === undefined &&
-    (options.basic ?? options.session) !== undefined
-  ) {
-    mistakes.push('basic and session need a way to verify the tokens they get')
-  }
-  return { origin, mistakes }
+export const authenticationOptions = optionsObject({
+  issuer: Type.Optional(secureUrl()),
+  audience: Type.Optional(Type.String({ minLength: 1 })),
+  verifier: Type.Optional(objectWith<TokenVerifier>('a token verifier', ['verify'])),
+  keys: Type.Optional(objectWith<KeySource>('a key source', ['find', 'isPublished'])),
+  jwksUri: Type.Optional(jwksUriOption()),
+  status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
+  statusLists: Type.Optional(pluginStatusLists),
+  statusUnavailable: statusUnavailable(),
+  ...verificationOptions,
+  algorithms: asymmetricAlgorithms(),
+  checkSignature: Type.Optional(functionOption<SignatureCheck>()),
+  dispatcher: issuerDispatcher(),
+  realm: Type.Optional(realmOption()),
+  bearer: Type.Boolean({ default: true }),
+  dpop: Type.Optional(dpopOptions),
+  certificateBound: Type.Boolean({ default: false }),
+  introspection: Type.Optional(pluginIntrospection),
+  sharedSecret: Type.Optional(sharedSecretOptions),
+  basic: Type.Optional(basicOptions),
+  session: Type.Optional(sessionOptions),
+  strangers: strangerLimits,
+  strategies: listOf(objectWith<Strategy>('a strategy', ['authenticate']), { default: [] })
+})
+
+type CheckedOptions = Readonly<Static<typeof authenticationOptions>>
+
+/** The options with every default filled in. */
+export interface ReadAuthenticationOptions extends Omit<CheckedOptions, 'basic' | 'session'> {
+  readonly basic: ReadBasicOptions | null
+  readonly session: ReadSessionOptions | null
 }
 
-function originOf(options: AuthenticationOptions): VerifierOrigin {
-  if (options.sharedSecret !== undefined) return { kind: 'shared-secret', options: options.sharedSecret }
-  if (options.verifier !== undefined) return { kind: 'given', verifier: options.verifier }
-  if (namesIssuer(options)) return { kind: 'issuer', issuer: options.issuer ?? '', audience: options.audience ?? '' }
-  return { kind: 'none' }
-}
-
-const namesIssuer = ({ issuer, audience, keys, jwksUri }: AuthenticationOptions): boolean =>
-  [issuer, audience, keys, jwksUri].some(option => option !== undefined)
-
-function mixtures(options: AuthenticationOptions): string[] {
-  const mistakes: string[] = []
-  if (options.sharedSecret !== undefined && namesIssuer(options)) {
-    mistakes.push('sharedSecret must not be mixed with issuer, audience, keys or jwksUri')
-  }
-  if (options.verifier !== undefined && (options.sharedSecret !== undefined || namesIssuer(options))) {
-    mistakes.push('verifier must not be mixed with issuer, audience, keys, jwksUri or sharedSecret')
-  }
-  if (options.status !== undefined && options.statusLists !== undefined) {
-    mistakes.push('status and statusLists must not both be given')
-  }
-  return mistakes
-}
-
-function issuerMistakes(
-  options: AuthenticationOptions,
-  { issuer, audience }: { issuer: string; audience: string }
-): string[] {
-  const mistakes = verifierMistakes({ ...options, issuer, audience })
-  if ((options.keys === undefined) === (options.jwksUri === undefined)) {
-    mistakes.push('exactly one of keys and jwksUri must be given')
-  }
-  return mistakes
+/** @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake */
+export function readAuthenticationOptions(given: AuthenticationOptions): ReadAuthenticationOptions {
+  const options: CheckedOptions = readOptions(
+    { schema: authenticationOptions, error: AuthenticationOptionsError, rules: pluginOptionRules },
+    given
+  )
+  const { basic, session, realm = 'sallyport', clock } = options
+  return Object.freeze({
+    ...options,
+    basic: basic === undefined ? null : { realm, clock, ...basic },
+    session: session === undefined ? null : { clock, ...session }
+  })
 }

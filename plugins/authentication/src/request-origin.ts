@@ -2,9 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { EndUserConnection } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 
-/** The header that a cross-site page cannot set without a CORS preflight that nobody answers. */
-const CSRF_HEADER = 'x-sallyport-csrf'
-
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
@@ -40,10 +37,11 @@ export function isSameOrigin(headers: IncomingHttpHeaders, ownOrigins: readonly 
 
 /**
  * Whether a request by cookie may change something: from our own origin, or with the header that no foreign page can
- * add.
+ * add without a CORS preflight that nobody answers.
+ * @param csrfHeader in lower case
  */
-export function isCsrfSafe(headers: IncomingHttpHeaders, ownOrigins: readonly string[]): boolean {
-  return isSameOrigin(headers, ownOrigins) || headers[CSRF_HEADER] === '1'
+export function isCsrfSafe(headers: IncomingHttpHeaders, ownOrigins: readonly string[], csrfHeader: string): boolean {
+  return isSameOrigin(headers, ownOrigins) || headers[csrfHeader] === '1'
 }
 
 /**
@@ -51,17 +49,17 @@ export function isCsrfSafe(headers: IncomingHttpHeaders, ownOrigins: readonly st
  * default port).
  */
 export function ownOrigins(
-  configured: readonly string[] | null,
+  configured: readonly string[] | undefined,
   { protocol, host }: FastifyRequest
 ): readonly string[] {
-  if (configured !== null) return configured
+  if (configured !== undefined) return configured
   const url = `${protocol}://${host}`
   return host !== '' && URL.canParse(url) ? [new URL(url).origin] : []
 }
 
 /** Every mistake in configured origins, in words for the operator. */
-export function originMistakes(option: string, origins: readonly string[] | null): string[] {
-  return (origins ?? [])
+export function originMistakes(option: string, origins: readonly string[] = []): string[] {
+  return origins
     .filter(origin => URL.parse(origin)?.origin !== origin)
     .map(origin => `${option}: ${origin} is not an origin`)
 }

@@ -1,3 +1,5 @@
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { optionsObject, Type, type Static } from '@sallyport/security-context/options'
 import { LRUCache } from 'lru-cache'
 import { ServerUnavailableError, ThrottledError } from './errors.ts'
 import { hasCode } from './token-failure.ts'
@@ -7,15 +9,34 @@ import { hasCode } from './token-failure.ts'
  * seen.
  */
 export interface StrangerLimits {
-  /** Calls for one source at a time. Default 8. */
+  /**
+   * Calls for one source at a time.
+   * @default 8
+   */
   readonly callsPerSource?: number
-  /** Refused calls that one source has at once; it regains as many per minute. Default 30. */
+  /**
+   * Refused calls that one source has at once; it regains as many per minute.
+   * @default 30
+   */
   readonly refusalsPerSource?: number
-  /** Calls for all strangers at a time. Default 32. */
+  /**
+   * Calls for all strangers at a time.
+   * @default 32
+   */
   readonly calls?: number
-  /** Sources that are remembered; past it the one seen longest ago is forgotten. Default 10 000. */
+  /**
+   * Sources that are remembered; past it the one seen longest ago is forgotten.
+   * @default 10_000
+   */
   readonly maxSources?: number
 }
+
+const limit = (value: number) => Type.Integer({ minimum: 1, default: value })
+
+export const strangerLimits = optionsObject(
+  { callsPerSource: limit(8), refusalsPerSource: limit(30), calls: limit(32), maxSources: limit(10_000) },
+  { default: {} }
+)
 
 /** Lets strangers' calls pass within limits, so that those of known callers find the authorization server free. */
 export interface StrangerGate {
@@ -43,8 +64,8 @@ interface Source {
 const MINUTE_MS = 60_000
 
 /** @param clock ms since 1970 */
-export function createStrangerGate(limits: StrangerLimits, clock: () => number): StrangerGate {
-  const { callsPerSource = 8, refusalsPerSource = 30, calls: maxCalls = 32, maxSources = 10_000 } = limits
+export function createStrangerGate(limits: Readonly<Static<typeof strangerLimits>>, clock: Clock): StrangerGate {
+  const { callsPerSource, refusalsPerSource, calls: maxCalls, maxSources } = limits
   const regainMs = MINUTE_MS / refusalsPerSource
   const sources = new LRUCache<string, Source>({ max: maxSources })
   let calls = 0
@@ -87,13 +108,6 @@ export function createStrangerGate(limits: StrangerLimits, clock: () => number):
       }
     }
   }
-}
-
-/** Every mistake in the limits, in words for the operator. */
-export function strangerLimitMistakes(limits: StrangerLimits): string[] {
-  return (['callsPerSource', 'refusalsPerSource', 'calls', 'maxSources'] as const)
-    .filter(name => limits[name] !== undefined && (!Number.isSafeInteger(limits[name]) || limits[name] < 1))
-    .map(name => `strangers.${name} must be a positive integer`)
 }
 
 /** A decision about the token; an outage is nobody's fault. */

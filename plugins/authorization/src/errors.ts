@@ -1,7 +1,7 @@
 import createError from '@fastify/error'
 
 /** Boot: the options are not valid; the message names every mistake. */
-export const InvalidOptionsError = createError(
+export const AuthorizationOptionsError = createError(
   'SALLYPORT_AUTHORIZATION_OPTIONS_INVALID',
   'Options of @sallyport/authorization: %s',
   500

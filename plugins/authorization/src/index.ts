@@ -42,7 +42,7 @@ declare module 'fastify' {
  * Decides every route's `config.access`. What needs no resource (roles, scopes, the actor) is decided in onRequest,
  * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without `config.access`
  * fails the boot, and so does a policy that can never decide. Register it after authentication.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake
+ * @throws {AuthorizationOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake
  */
 async function authorization(fastify: FastifyInstance, given: AuthorizationOptions): Promise<void> {
   const options = readAuthorizationOptions(given)

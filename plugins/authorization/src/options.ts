@@ -1,6 +1,6 @@
-import { custom, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
+import { customOption, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { Knex } from 'knex'
-import { InvalidOptionsError } from './errors.ts'
+import { AuthorizationOptionsError } from './errors.ts'
 
 /** The access control list. */
 export interface AclOptions {
@@ -29,7 +29,7 @@ export interface AuthorizationOptions {
 }
 
 export const aclOptions = optionsObject({
-  db: custom<Knex>('a knex instance', value => typeof value === 'function'),
+  db: customOption<Knex>('a knex instance', value => typeof value === 'function'),
   timeoutMs: Type.Integer({ minimum: 1, default: 2000 })
 })
 
@@ -41,7 +41,7 @@ export const authorizationOptions = optionsObject({
 /** Options with every default filled in. */
 export type ReadAuthorizationOptions = ReadOptions<typeof authorizationOptions>
 
-/** @throws {InvalidOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake */
+/** @throws {AuthorizationOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake */
 export function readAuthorizationOptions(given: AuthorizationOptions): ReadAuthorizationOptions {
-  return readOptions({ schema: authorizationOptions, error: InvalidOptionsError }, given)
+  return readOptions({ schema: authorizationOptions, error: AuthorizationOptionsError }, given)
 }

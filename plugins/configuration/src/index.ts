@@ -3,10 +3,12 @@ import fastifyEnv from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { TObject } from 'typebox'
-import { gatherSettings, settle, type Settings, type SettingsSources } from './load-settings.ts'
+import { gatherSettings, settle } from './load-settings.ts'
+import { settingsIn, type ConfigurationOptions } from './options.ts'
 import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
-export { loadSettings, type DeepReadonly, type Settings, type SettingsSources } from './load-settings.ts'
+export { loadSettings } from './load-settings.ts'
+export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 
 /**
@@ -14,9 +16,6 @@ export * as errors from './errors.ts'
  * string } }`.
  */
 export interface AppSettings {}
-
-/** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
-export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,7 +30,7 @@ declare module 'fastify' {
  * were checked by its engine, env-schema, and are taken as they are.
  */
 async function configuration(fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
-  if ('settings' in options) fastify.decorate('settings', options.settings.values as Readonly<AppSettings>)
+  if ('settings' in options) fastify.decorate('settings', settingsIn(options).values as Readonly<AppSettings>)
   else {
     const gathered = gatherSettings(options)
     settle(gathered, await checkWithFastifyEnv(fastify, options.schema, gathered.data))

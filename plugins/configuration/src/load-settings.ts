@@ -2,42 +2,16 @@ import type { Static, TObject } from 'typebox'
 import { describeSettings, shownValue } from './describe.ts'
 import { ConfigurationError } from './errors.ts'
 import { environmentName } from './names.ts'
+import { readSettingsSources, type DeepReadonly, type Settings, type SettingsSources } from './options.ts'
 import { schemaMistakes, type SettingSchema } from './schema.ts'
 import { readEnvironment, readFiles, type Found } from './sources.ts'
 import { checkValues, coerceStrings, type CheckedValues, type Violations } from './validate.ts'
 
-/** A value that nothing can change. */
-export type DeepReadonly<T> = T extends (infer Item)[]
-  ? ReadonlyArray<DeepReadonly<Item>>
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T
-
-/** Where settings come from. */
-export interface SettingsSources<S extends TObject> {
-  /** A flat TypeBox object with camelCase keys. Secrets carry `{ secret: true }`. */
-  readonly schema: S
-  /** `process.env`, or a part of it. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  /** Paths of JSON files; a later one wins. */
-  readonly files?: readonly string[]
-  /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
-  readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
-}
-
-/** Settings that were validated once and do not change. */
-export interface Settings<T> {
-  readonly values: DeepReadonly<T>
-  /** Where the value of each setting came from: a default, a file, an environment variable. */
-  readonly origins: Readonly<Record<string, string>>
-  readonly schema: TObject
-  /** A table of name, value and origin, with secrets hidden. */
-  describe: () => string
-}
-
 /** What the sources hold, ready to be checked against the schema. */
 export interface GatheredSettings<S extends TObject> {
   readonly sources: SettingsSources<S>
+  /** Of the names of environment variables. */
+  readonly prefix: string
   /** Values of the files as they are; those of the environment as the types of the schema. */
   readonly data: Record<string, unknown>
   readonly found: ReadonlyMap<string, Found>
@@ -49,7 +23,8 @@ export interface GatheredSettings<S extends TObject> {
 /**
  * Reads settings from defaults, JSON files, environment variables and the files that `*_FILE` variables name, in this
  * order, the later over the earlier. Only environment strings are coerced to the types of the schema. Unknown keys in
- * files and unknown variables that begin with `SALLYPORT_` are mistakes.
+ * files and unknown variables that begin with the prefix are mistakes.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`
  * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`, with every mistake and the origin of its value
  */
 export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Settings<Static<S>> {
@@ -60,12 +35,14 @@ export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Se
 /** Reads the sources, and checks nothing yet but the sources themselves. */
 export function gatherSettings<S extends TObject>(sources: SettingsSources<S>): GatheredSettings<S> {
   const { schema, environment } = sources
+  const { prefix, files: paths } = readSettingsSources(sources)
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
-  const files = readFiles(schemas, sources.files ?? [])
-  const variables = readEnvironment(schemas, environment)
+  const files = readFiles(schemas, paths)
+  const variables = readEnvironment(schemas, environment, prefix)
   const coerced = coerceStrings(schema, foundValues(variables.found))
   return {
     sources,
+    prefix,
     data: { ...foundValues(files.found), ...coerced.values },
     found: new Map([...files.found, ...variables.found]),
     violations: coerced.violations,
@@ -86,7 +63,7 @@ export function settle<S extends TObject>(gathered: GatheredSettings<S>, checked
     ...gathered.mistakes,
     ...[...violations]
       .filter(([key]) => found.has(key) || !isMentioned(key, gathered.mistakes))
-      .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
+      .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key], gathered.prefix)})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]
   if (mistakes.length > 0) throw new ConfigurationError(mistakesText(mistakes))
@@ -109,8 +86,9 @@ function isMentioned(key: string, mistakes: readonly string[]): boolean {
   return mistakes.some(mistake => mistake.startsWith(`${key}: `))
 }
 
-function originText(key: string, found: Found | undefined, schema: SettingSchema | undefined): string {
-  if (found === undefined) return `set ${environmentName(key)} or, for a secret, ${environmentName(key)}_FILE`
+function originText(key: string, found: Found | undefined, schema: SettingSchema | undefined, prefix: string): string {
+  const name = environmentName(key, prefix)
+  if (found === undefined) return `set ${name} or, for a secret, ${name}_FILE`
   return schema?.secret === true ? found.origin : `${found.origin}: ${shownValue(schema, found.value)}`
 }
 

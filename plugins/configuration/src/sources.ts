@@ -19,13 +19,14 @@ type Schemas = Readonly<Record<string, SettingSchema>>
 /** Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. */
 export function readEnvironment(
   schemas: Schemas,
-  environment: Readonly<Record<string, string | undefined>>
+  environment: Readonly<Record<string, string | undefined>>,
+  prefix: string
 ): SourceContent {
   const found = new Map<string, Found>()
   const mistakes: string[] = []
   const known = new Set<string>()
   for (const [key, schema] of Object.entries(schemas)) {
-    const name = environmentName(key)
+    const name = environmentName(key, prefix)
     const fileName = `${name}_FILE`
     known.add(name).add(fileName)
     const { [name]: value, [fileName]: path } = environment
@@ -40,7 +41,7 @@ export function readEnvironment(
     }
   }
   for (const name of Object.keys(environment)) {
-    if (isInNamespace(name) && environment[name] !== undefined && !known.has(name)) {
+    if (isInNamespace(name, prefix) && environment[name] !== undefined && !known.has(name)) {
       mistakes.push(`${name}: is set in the environment, but there is no such setting`)
     }
   }

@@ -1,7 +1,7 @@
 import createError from '@fastify/error'
 
 /** Boot: the options of the plugin are not valid; the message names every mistake. */
-export const InvalidOptionsError = createError(
+export const HealthOptionsError = createError(
   'SALLYPORT_HEALTH_OPTIONS_INVALID',
   'Options of @sallyport/health: %s',
   500

@@ -30,7 +30,7 @@ declare module 'fastify' {
 
 /**
  * Liveness, readiness and startup probes on a listener of their own, and load shedding on the main one.
- * @throws {InvalidOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, from `register`
+ * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, from `register`
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, from `ready()` or `listen()`
  */
 async function health(fastify: FastifyInstance, given: HealthOptions): Promise<void> {

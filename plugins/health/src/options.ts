@@ -1,7 +1,7 @@
 import type { ServerOptions } from 'node:https'
 import { isLoopback, scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import {
-  custom,
+  customOption,
   functionOption,
   objectWith,
   optionsObject,
@@ -10,7 +10,7 @@ import {
   type ReadOptions
 } from '@sallyport/security-context/options'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidOptionsError } from './errors.ts'
+import { HealthOptionsError } from './errors.ts'
 import type { PressureMeter } from './pressure-meter.ts'
 
 /**
@@ -105,7 +105,7 @@ export const operationsListener = optionsObject({
   host: Type.String({ minLength: 1 }),
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
   https: Type.Optional(
-    custom<ServerOptions>('options of node:https', value => typeof value === 'object' && value !== null)
+    customOption<ServerOptions>('options of node:https', value => typeof value === 'object' && value !== null)
   )
 })
 
@@ -121,12 +121,12 @@ export type ReadHealthOptions = ReadOptions<typeof healthOptions>
 /** Thresholds with every default filled in. */
 export type ReadPressureOptions = ReadOptions<typeof pressureOptions>
 
-/** @throws {InvalidOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, naming every mistake */
+/** @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, naming every mistake */
 export function readHealthOptions(given: HealthOptions): ReadHealthOptions {
   return readOptions(
     {
       schema: healthOptions,
-      error: InvalidOptionsError,
+      error: HealthOptionsError,
       rules: [
         {
           of: ['listener.host', 'listener.https'],

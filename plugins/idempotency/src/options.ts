@@ -1,6 +1,6 @@
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import {
-  custom,
+  customOption,
   functionOption,
   oneOrOff,
   optionsObject,
@@ -16,7 +16,10 @@ const positiveCount = (byDefault: number) => Type.Integer({ minimum: 1, default:
 /** The options, their checks and their defaults. */
 const IdempotencyOptionsSchema = optionsObject({
   /** Pool of the app role, on the database that the handlers' transactions are in. Not destroyed by the plugin. */
-  db: custom<Knex>('a knex pool', value => typeof value === 'function' && Reflect.get(value, 'isTransaction') !== true),
+  db: customOption<Knex>(
+    'a knex pool',
+    value => typeof value === 'function' && Reflect.get(value, 'isTransaction') !== true
+  ),
   /** How long a key is remembered, with the answer that was given under it: a day. */
   expiresAfterMs: positiveCount(86_400_000),
   /** An answer that is larger, headers included, cannot be stored. */

@@ -29,7 +29,7 @@ declare module 'fastify' {
 /**
  * Prometheus metrics under the names of the HTTP semantic conventions, and a counter of security events. The number of
  * series is bounded whatever is requested, and no label holds anything a caller wrote.
- * @throws {InvalidOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake
+ * @throws {MetricsOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake
  */
 async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise<void> {
   const options = readMetricsOptions(given)

@@ -1,6 +1,6 @@
 import { objectWith, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { FastifyInstance } from 'fastify'
-import { InvalidOptionsError } from './errors.ts'
+import { MetricsOptionsError } from './errors.ts'
 
 /** Options of the metrics plugin. */
 export interface MetricsOptions {
@@ -28,7 +28,7 @@ export const metricsOptions = optionsObject({
   processMetrics: Type.Boolean({ default: true })
 })
 
-/** @throws {InvalidOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake */
+/** @throws {MetricsOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake */
 export function readMetricsOptions(given: MetricsOptions): ReadOptions<typeof metricsOptions> {
-  return readOptions({ schema: metricsOptions, error: InvalidOptionsError }, given)
+  return readOptions({ schema: metricsOptions, error: MetricsOptionsError }, given)
 }

@@ -1,7 +1,7 @@
 import createError from '@fastify/error'
 
 /** Boot: options of the plugin or of a peer agent are not valid; the message names every mistake. */
-export const InvalidOptionsError = createError(
+export const TransportOptionsError = createError(
   'SALLYPORT_TRANSPORT_OPTIONS_INVALID',
   'Options of @sallyport/secure-transport: %s',
   500

@@ -18,7 +18,7 @@ export * as errors from './errors.ts'
  * Request hygiene, before anything is decided: a request with two Authorization, Host, Content-Type, Content-Length,
  * Transfer-Encoding or Cookie headers is refused with 400, one with too many header lines with 431, and each refusal is
  * a security event of stage `hygiene`. Responses over TLS carry Strict-Transport-Security.
- * @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
+ * @throws {TransportOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
  * @see RFC 6797 §7.2
  */
 async function secureTransport(fastify: FastifyInstance, given: SecureTransportOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { custom, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
-import { InvalidOptionsError } from './errors.ts'
+import { customOption, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
+import { TransportOptionsError } from './errors.ts'
 
 /** Options of the secure transport plugin. */
 export interface SecureTransportOptions {
@@ -63,7 +63,7 @@ export interface PeerAgentOptions {
   readonly bodyTimeoutMs?: number
 }
 
-const timeout = (value: number) => Type.Integer({ minimum: 1, default: value })
+const connectionTimeout = (value: number) => Type.Integer({ minimum: 1, default: value })
 
 export const secureTransportOptions = optionsObject({
   maxHeaderCount: Type.Integer({ minimum: 1, default: 100 }),
@@ -76,28 +76,28 @@ export const peerAgentOptions = optionsObject({
   privateKey: Type.Optional(Type.String({ minLength: 1 })),
   addresses: Type.Record(
     Type.String(),
-    custom<string>('an IP address', value => typeof value === 'string' && isIP(value) !== 0),
+    customOption<string>('an IP address', value => typeof value === 'string' && isIP(value) !== 0),
     { default: {} }
   ),
   connections: Type.Integer({ minimum: 1, default: 64 }),
   maxQueued: Type.Integer({ minimum: 0, default: 256 }),
   queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, defaultText: 'headersTimeoutMs' })),
-  connectTimeoutMs: timeout(5000),
-  headersTimeoutMs: timeout(10_000),
-  bodyTimeoutMs: timeout(30_000)
+  connectTimeoutMs: connectionTimeout(5000),
+  headersTimeoutMs: connectionTimeout(10_000),
+  bodyTimeoutMs: connectionTimeout(30_000)
 })
 
-/** @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake */
+/** @throws {TransportOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake */
 export function readSecureTransportOptions(given: SecureTransportOptions): ReadOptions<typeof secureTransportOptions> {
-  return readOptions({ schema: secureTransportOptions, error: InvalidOptionsError }, given)
+  return readOptions({ schema: secureTransportOptions, error: TransportOptionsError }, given)
 }
 
-/** @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake */
+/** @throws {TransportOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake */
 export function readPeerAgentOptions(given: PeerAgentOptions): ReadOptions<typeof peerAgentOptions> {
   return readOptions(
     {
       schema: peerAgentOptions,
-      error: InvalidOptionsError,
+      error: TransportOptionsError,
       rules: [
         {
           of: ['certificate', 'privateKey'],

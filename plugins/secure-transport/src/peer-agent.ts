@@ -35,7 +35,7 @@ export class PeerAgent extends Agent {
  * of the URL (never for a `Host` header of the request), plain HTTP only to loopback, and a bounded number of calls. A
  * plain-HTTP call that is refused rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`, one too many with
  * `SALLYPORT_TRANSPORT_PEER_BUSY`.
- * @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
+ * @throws {TransportOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9110 §4.3.4
  */
 export function createPeerAgent(given: PeerAgentOptions): PeerAgent {

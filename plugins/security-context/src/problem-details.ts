@@ -1,17 +1,23 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { InvalidRequestError, NotFoundError } from './errors.ts'
 import { logRefusal } from './log-refusal.ts'
 import { storageOutage } from './storage-outage.ts'
+import { validationProblems, type ValidationProblem } from './validation-problems.ts'
 
 /** The body of every refusal that no other standard shapes. @see RFC 9457 §3.1 */
 export interface ProblemDetails {
   readonly type: 'about:blank'
   readonly title: string
   readonly status: number
-  /** Stable: clients branch on it. */
-  readonly code: string
+  /** Stable: clients branch on it. Left out where the error has none. */
+  readonly code?: string
+  /** The fields of a request that do not match the route's schema. */
+  readonly errors?: readonly ValidationProblem[]
 }
+
+const UNKNOWN = 'Internal Server Error'
 
 /** An error may carry response headers: `WWW-Authenticate` on a 401, `Retry-After` on a 503. */
 interface ErrorWithHeaders extends FastifyError {
@@ -36,29 +42,31 @@ export const problemDetails = fastifyPlugin(
       request: FastifyRequest,
       reply: FastifyReply
     ) {
+      const { validation, validationContext } = error
       const shown: ErrorWithHeaders =
-        error.validation === undefined ? (storageOutage(error) ?? error) : new InvalidRequestError()
+        validation === undefined ? (storageOutage(error) ?? error) : new InvalidRequestError()
       const status = statusOf(shown)
       logRefusal(request, error, status)
       if (shown.headers !== undefined) void reply.headers(shown.headers)
-      return sendProblem(
-        reply,
+      const code = codeOf(shown, status)
+      return sendProblem(reply, {
         status,
-        isClientError(status) || isOurs(shown) ? shown.message : 'Internal Server Error',
-        codeOf(shown, status)
-      )
+        title: isClientError(status) || isOurs(shown) ? shown.message : (STATUS_CODES[status] ?? UNKNOWN),
+        ...(code !== undefined && { code }),
+        ...(validation !== undefined && { errors: validationProblems(validation, validationContext) })
+      })
     })
     fastify.setNotFoundHandler(function answerNotFound(_request, reply) {
       const error = new NotFoundError()
-      return sendProblem(reply, 404, error.message, error.code)
+      return sendProblem(reply, { status: 404, title: error.message, code: error.code })
     })
     done()
   },
   { name: '@sallyport/problem-details', fastify: '5.x' }
 )
 
-function sendProblem(reply: FastifyReply, status: number, title: string, code: string): FastifyReply {
-  const body: ProblemDetails = { type: 'about:blank', title, status, code }
+function sendProblem(reply: FastifyReply, { status, title, ...more }: Omit<ProblemDetails, 'type'>): FastifyReply {
+  const body: ProblemDetails = { type: 'about:blank', title, status, ...more }
   return reply.code(status).type('application/problem+json').send(body)
 }
 
@@ -71,7 +79,9 @@ function isOurs(error: FastifyError): boolean {
   return typeof error.code === 'string' && error.code.startsWith('SALLYPORT_')
 }
 
-function codeOf(error: FastifyError, status: number): string {
+/** An app's own error without a code gets none of ours: its status and its title say what it is. */
+function codeOf(error: FastifyError, status: number): string | undefined {
   if (isOurs(error)) return error.code
-  return isClientError(status) && typeof error.code === 'string' ? error.code : 'SALLYPORT_CONTEXT_INTERNAL'
+  if (status === 500) return 'SALLYPORT_CONTEXT_INTERNAL'
+  return isClientError(status) && typeof error.code === 'string' ? error.code : undefined
 }

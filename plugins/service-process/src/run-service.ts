@@ -1,5 +1,6 @@
 import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
@@ -30,6 +31,8 @@ export interface ProcessDefinition<Schema extends TObject<ProcessProperties>, Co
   readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
   readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
+  /** With which the names of environment variables begin. Default `SALLYPORT_`. */
+  readonly prefix?: string
   /** `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -53,6 +56,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { values } = loadSettings({
     schema: definition.settings,
     environment,
+    ...defined({ prefix: definition.prefix }),
     mistakes: settings => [...processSettingsMistakes(settings), ...(definition.mistakes?.(settings) ?? [])]
   })
   const settings: ProcessSettings = values

@@ -28,7 +28,7 @@ export const InvalidMetadataError = createError(
 )
 
 /** Boot: options of the plugin or of the client are wrong; the message lists every mistake. */
-export const InvalidOptionsError = createError(
+export const TokenOptionsError = createError(
   'SALLYPORT_TOKEN_OPTIONS_INVALID',
   'Options of @sallyport/token-exchange: %s',
   500

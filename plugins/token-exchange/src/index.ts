@@ -10,9 +10,15 @@ import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } fr
 import { codeOf, failureEvent } from './security-event.ts'
 
 export { createTokenClient } from './token-client.ts'
-export { discoverMetadata, type AuthorizationServerMetadata } from './metadata.ts'
+export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
-export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
+export type {
+  AuthorizationServerMetadata,
+  DiscoveryOptions,
+  TokenClientOptions,
+  TokenExchangeOptions,
+  Upstream
+} from './options.ts'
 export * as errors from './errors.ts'
 
 /** A service, called in somebody's name. */
@@ -54,7 +60,7 @@ declare module 'fastify' {
 
 /**
  * Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
- * @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
+ * @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
  */
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
   const options = readTokenExchangeOptions(given)

@@ -2,7 +2,7 @@ import type { TokenClient } from '@sallyport/security-context'
 import type { Clock } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
-  custom,
+  customOption,
   functionOption,
   objectWith,
   optionsObject,
@@ -13,8 +13,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
-import { InvalidOptionsError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './metadata.ts'
+import { TokenOptionsError } from './errors.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -30,7 +29,7 @@ export interface Upstream {
 /** Options of the plugin. */
 export interface TokenExchangeOptions {
   /** From `createTokenClient`, or your own. */
-  readonly tokenClient: TokenClient
+  readonly tokenClient: Pick<TokenClient, 'exchange' | 'clientCredentials'>
   /**
    * The services that `callAs` and `callAsService` reach, by audience.
    * @default {}
@@ -62,11 +61,27 @@ export interface TokenExchangeOptions {
   readonly clock?: Clock
 }
 
+/**
+ * What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2
+ */
+export interface AuthorizationServerMetadata {
+  readonly issuer: string
+  readonly tokenEndpoint: string
+  readonly jwksUri: string | null
+  readonly revocationEndpoint: string | null
+  readonly introspectionEndpoint: string | null
+  readonly authorizationEndpoint: string | null
+  /** Endpoints for clients that authenticate by certificate; they may have another origin. @see RFC 8705 §5 */
+  readonly mtlsEndpointAliases: Readonly<Record<string, string>>
+}
+
 /** How a client reaches its authorization server. */
 export interface TokenClientOptions {
   /** The metadata, or a function that finds it at the first use (and again after a failure). */
   readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
+  /** This service as a client of the authorization server. */
   readonly clientId: string
+  /** Its secret; sent by `client_secret_basic`. */
   readonly clientSecret: string
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
@@ -95,68 +110,68 @@ export interface DiscoveryOptions {
   readonly timeoutMs?: number
 }
 
-const timeout = () => Type.Integer({ minimum: 1, default: 5000 })
-const dispatcher = () => Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch']))
+const endpointTimeout = () => Type.Integer({ minimum: 1, default: 5000 })
+const dispatcherOption = () => Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch']))
 
 export const upstream = optionsObject({
-  origin: custom<string>('scheme, host and port of an https URL (http only on loopback)', isUpstreamOrigin),
+  origin: customOption<string>('scheme, host and port of an https URL (http only on loopback)', isUpstreamOrigin),
   scope: Type.Optional(Type.String())
 })
 
 export const tokenExchangeOptions = optionsObject({
-  tokenClient: objectWith<TokenClient>('a token client', ['exchange']),
+  tokenClient: objectWith<TokenExchangeOptions['tokenClient']>('a token client', ['exchange']),
   upstreams: Type.Record(Type.String(), upstream, { default: {} }),
-  dispatcher: dispatcher(),
+  dispatcher: dispatcherOption(),
   outgoingHeaders: functionOption<NonNullable<TokenExchangeOptions['outgoingHeaders']>>({
     default: () => ({}),
     defaultText: '() => ({})'
   }),
   maxCachedTokens: Type.Integer({ minimum: 1, default: 10_000 }),
-  upstreamTimeoutMs: timeout(),
+  upstreamTimeoutMs: endpointTimeout(),
   clock: CLOCK_OPTION
 })
 
 export const tokenClientOptions = optionsObject({
-  metadata: custom<TokenClientOptions['metadata']>(
+  metadata: customOption<TokenClientOptions['metadata']>(
     'metadata or a function',
     value => typeof value === 'function' || (typeof value === 'object' && value !== null)
   ),
   clientId: Type.String({ minLength: 1 }),
   clientSecret: Type.String({ minLength: 1 }),
-  dispatcher: dispatcher(),
-  timeoutMs: timeout(),
+  dispatcher: dispatcherOption(),
+  timeoutMs: endpointTimeout(),
   clock: CLOCK_OPTION
 })
 
 export const discoveryOptions = optionsObject({
   issuer: Type.String(),
-  dispatcher: dispatcher(),
-  timeoutMs: timeout()
+  dispatcher: dispatcherOption(),
+  timeoutMs: endpointTimeout()
 })
 
 /** Options with every default filled in. */
 export type ReadTokenExchangeOptions = ReadOptions<typeof tokenExchangeOptions>
 
-/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+/** @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
 export function readTokenExchangeOptions(given: TokenExchangeOptions): ReadTokenExchangeOptions {
-  return readOptions({ schema: tokenExchangeOptions, error: InvalidOptionsError }, given)
+  return readOptions({ schema: tokenExchangeOptions, error: TokenOptionsError }, given)
 }
 
-/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+/** @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
 export function readTokenClientOptions(given: TokenClientOptions): ReadOptions<typeof tokenClientOptions> {
   return readOptions(
     {
       schema: tokenClientOptions,
-      error: InvalidOptionsError,
+      error: TokenOptionsError,
       rules: [{ of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) }]
     },
     given
   )
 }
 
-/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+/** @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
 export function readDiscoveryOptions(given: DiscoveryOptions): ReadOptions<typeof discoveryOptions> {
-  return readOptions({ schema: discoveryOptions, error: InvalidOptionsError }, given)
+  return readOptions({ schema: discoveryOptions, error: TokenOptionsError }, given)
 }
 
 function isUpstreamOrigin(value: unknown): boolean {

@@ -3,7 +3,7 @@ import { clientSecretBasic, defined, readBody } from '@sallyport/security-contex
 import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './metadata.ts'
+import type { AuthorizationServerMetadata } from './options.ts'
 import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
 import { parseTokenSet } from './token-set.ts'
 

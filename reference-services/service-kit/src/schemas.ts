@@ -18,7 +18,10 @@ export const ProblemSchema = Type.Object({
   type: Type.String(),
   title: Type.String(),
   status: Type.Integer(),
-  code: Type.String()
+  code: Type.Optional(Type.String()),
+  errors: Type.Optional(
+    Type.Array(Type.Object({ pointer: Type.String(), in: Type.Optional(Type.String()), detail: Type.String() }))
+  )
 })
 
 /**

@@ -8,8 +8,8 @@ import t, { type Test } from 'tap'
 import { request as send } from 'undici'
 import { makeAuthority } from '../../support/certificates.ts'
 import { dpopKey, dpopProof, hashOfToken } from '../../support/dpop.ts'
-import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signToken } from './issuer.ts'
-import { httpServer } from './servers.ts'
+import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signToken } from '../../support/issuer.ts'
+import { httpServer } from './support/servers.ts'
 
 const ORIGIN = 'https://api.example'
 const ALGORITHMS = 'algs="ES256 EdDSA RS256 PS256"'
@@ -182,7 +182,7 @@ t.test('O-34: where nonces are given each proof needs a fresh one, and each refu
   t.equal((await get(app, dpopProof(key, claims({ nonce })))).statusCode, 200)
   now += 300_000
   t.equal((await get(app, dpopProof(key, claims({ nonce })))).statusCode, 401, 'an old one')
-  t.throws(() => createDpopNonces({ keys: [] }), RangeError)
+  t.throws(() => createDpopNonces({ keys: [] }), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID' })
 })
 
 t.test('V21: a bound token is refused as a plain bearer token, with and without the options for proofs', async t => {
@@ -360,7 +360,7 @@ t.test('mistakes in the options for proofs are named at boot', async t => {
   }
   await t.rejects(buildApp(t, { dpop }), {
     code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
-    message: /origin.*algorithms.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered/
+    message: /origin.*maxAgeSeconds.*clockToleranceSeconds.*maxRemembered.*algorithms/
   })
 })
 

@@ -3,10 +3,10 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import authentication, { type AuthenticationOptions } from '@sallyport/authentication'
 import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
-import { AUDIENCE, goodClaims, ISSUER, NOW } from './issuer.ts'
-import { fakeFetch, until, type FakeAnswer } from './servers.ts'
-import { buildApp, codeOf, loggedIn, Browser, key } from './session/app.ts'
-import { FakeIssuer } from './session/fake-issuer.ts'
+import { AUDIENCE, goodClaims, ISSUER, NOW } from '../../support/issuer.ts'
+import { fakeFetch, until, type FakeAnswer } from './support/servers.ts'
+import { buildApp, codeOf, loggedIn, Browser, key } from '../support/session-app.ts'
+import { FakeIssuer } from '../support/fake-issuer.ts'
 
 const HERE = '203.0.113.7'
 let serial = 0
@@ -37,8 +37,8 @@ async function opaqueApp(t: Test, options: Partial<AuthenticationOptions> = {}) 
   await app.register(securityContext)
   await app.register(problemDetails)
   const client = { endpoint: `${ISSUER}/introspect`, clientId: 'a', clientSecret: 'b', audience: AUDIENCE }
-  const introspection = { ...client, fetch, clock: () => world.nowMs, log: () => {} }
-  await app.register(authentication, { introspection, ...options })
+  const introspection = { ...client, fetch, log: () => {} }
+  await app.register(authentication, { introspection, clock: () => world.nowMs, ...options })
   app.get('/', async request => request.principal?.subject)
   app.addHook('onSend', async request => {
     events = [...request.securityEvents]

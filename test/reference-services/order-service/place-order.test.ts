@@ -2,8 +2,8 @@ import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t from 'tap'
 import { MockAgent } from 'undici'
-import { as, SETTINGS, startService, USERS } from '../support.ts'
-import { anchor, AUDIENCE, claimsOf, newest, NEW_ORDER, place, start, TICKET_ID } from './support.ts'
+import { as, SETTINGS, startService, USERS } from '../support/services.ts'
+import { anchor, AUDIENCE, claimsOf, newest, NEW_ORDER, place, start, TICKET_ID } from './support/order-service.ts'
 
 t.test('an order costs what the menu says and gets a ticket', async t => {
   const service = await start(t)
@@ -89,6 +89,7 @@ t.test('Z03: fields that are unknown or not the caller’s to say are refused', 
     const answer = await place(service, payload)
     t.equal(answer.statusCode, 400, what)
     t.equal(answer.json().code, 'SALLYPORT_CONTEXT_REQUEST_INVALID')
+    t.match(answer.json().errors, [{ pointer: /^#\//, detail: /^must / }], what)
   }
   t.equal(await count(), before)
   t.same(service.calls, [])

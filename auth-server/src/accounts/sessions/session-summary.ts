@@ -1,5 +1,5 @@
 import type { SessionSummary } from '@sallyport/security-context'
-import { secondsOf } from '../../clock.ts'
+import { secondsOf } from '../../seconds.ts'
 import type { Session } from '../../store/records.ts'
 
 /** What a user may see of a session. */

@@ -6,7 +6,7 @@ import type { AuthorizationServer } from '../../protocol/authorization-server.ts
 import { AuthorizationError } from '../../protocol/authorize/authorization-error.ts'
 import { storePushedRequest } from '../../protocol/authorize/resolve-request.ts'
 import { readRequest, REQUEST_PARAMETERS, type ReadRequest } from '../../protocol/authorize/read-request.ts'
-import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
+import { authenticateClient } from '../../protocol/client-authentication/authenticate-client.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import type { Client } from '../../store/records.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
@@ -25,7 +25,7 @@ export function pushedRequestRoute(fastify: FastifyInstance, server: Authorizati
       const proofHeader = request.headers.dpop
       if (proofHeader !== undefined) void reply.header('dpop-nonce', server.dpop.nonces.current())
       const proof = proofHeader === undefined ? null : server.dpop.verify(proofHeader, 'par')
-      const { client } = await authenticateRequest(server, {
+      const { client } = await authenticateClient(server, {
         authorization: request.headers.authorization,
         form,
         certificate: clientCertificateOf(request.raw.socket)

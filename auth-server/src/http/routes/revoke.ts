@@ -2,7 +2,7 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import { refusalsAbout } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
-import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
+import { authenticateClient } from '../../protocol/client-authentication/authenticate-client.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { revokeToken } from '../../protocol/revoke-token.ts'
 import { requireParameter } from '../../protocol/token-endpoint/grant.ts'
@@ -16,7 +16,7 @@ export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServe
     { config: { access: 'public', audit: { action: 'token.revoke' } } },
     async function answerRevocation(request, reply) {
       const form = formOf(request)
-      const { client } = await authenticateRequest(server, {
+      const { client } = await authenticateClient(server, {
         authorization: request.headers.authorization,
         form,
         certificate: clientCertificateOf(request.raw.socket)

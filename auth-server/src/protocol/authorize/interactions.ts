@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { UnsealError } from '../../errors.ts'
 import { invalidRequest } from '../../oauth-error.ts'
 import type { KeyRing } from '../../tokens/keys/sealing-key-ring.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { secondsOf } from '../../clock.ts'
+import { secondsOf } from '../../seconds.ts'
 import type { LogoutNotice } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
 import type { JwtIssuer } from '../authorization-server.ts'

@@ -1,5 +1,5 @@
 import { JWT_SIGNING_ALGORITHM } from '../../tokens/keys/make-signing-key.ts'
-import { PROTOCOL_SCOPES } from '../requested-scopes.ts'
+import { PROTOCOL_SCOPES } from '../narrow-scopes.ts'
 import type { Metadata } from './authorization-server-metadata.ts'
 
 /**

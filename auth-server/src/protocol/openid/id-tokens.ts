@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { secondsOf } from '../../clock.ts'
+import { secondsOf } from '../../seconds.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
 import { signedClaims } from '../../tokens/verify-jwt.ts'

@@ -1,4 +1,4 @@
-import { secondsOf } from '../../clock.ts'
+import { secondsOf } from '../../seconds.ts'
 import type { UserSession } from '../../store/records.ts'
 import { issueIdToken } from '../openid/id-tokens.ts'
 import { tokenResponse, type GrantContext, type TokenResponse } from './grant.ts'

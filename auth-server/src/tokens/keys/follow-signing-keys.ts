@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { NoSigningKeyError } from '../../errors.ts'
 import type { Store } from '../../store/contract.ts'
 import type { SigningKeyRecord } from '../../store/records.ts'

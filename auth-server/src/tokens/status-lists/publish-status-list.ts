@@ -1,6 +1,7 @@
 import { deflate } from 'node:zlib'
 import { promisify } from 'node:util'
-import { secondsOf, type Clock } from '../../clock.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { secondsOf } from '../../seconds.ts'
 import type { Store } from '../../store/contract.ts'
 import type { StatusList } from '../../store/records.ts'
 import type { SigningKeys } from '../keys/follow-signing-keys.ts'

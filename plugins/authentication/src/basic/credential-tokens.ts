@@ -1,12 +1,13 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { BasicRejectedError } from '../errors.ts'
 import { hasCode, isOutage, tokenFailure } from '../token-failure.ts'
 import { endsSoon, verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createRevoker } from './revoke-tokens.ts'
-import type { ResolvedBasicOptions } from './options.ts'
+import type { ReadBasicOptions } from './options.ts'
 import type { BasicCredential } from './parse-basic.ts'
 
 /** Tokens for Basic credentials: fetched once, kept, refreshed. */
@@ -37,7 +38,7 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  * The password goes to the server only when there is no token or when the refresh token is rejected; so a password
  * changed elsewhere takes effect here as soon as its revocation is visible to the verifier.
  */
-export function createCredentialTokens(options: ResolvedBasicOptions, verifier: TokenVerifier): CredentialTokens {
+export function createCredentialTokens(options: ReadBasicOptions, verifier: TokenVerifier): CredentialTokens {
   const { tokenClient, clock, scope } = options
   const macKey = createSecretKey(randomBytes(32))
   const revoker = createRevoker(tokenClient)
@@ -133,7 +134,7 @@ export function createCredentialTokens(options: ResolvedBasicOptions, verifier: 
         password,
         sessionKind: 'api',
         connection,
-        ...(scope === null ? {} : { scope })
+        ...defined({ scope })
       })
     } catch (error) {
       if (!hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenFailure(error)

@@ -7,7 +7,7 @@ import { isOutage } from '../token-failure.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
-import { resolveBasicOptions, type BasicOptions } from './options.ts'
+import type { ReadBasicOptions } from './options.ts'
 import { createBasicParser } from './parse-basic.ts'
 
 const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
@@ -22,31 +22,29 @@ const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
  * of
  * pages and is not.
  * @param fastify where close hooks go
- * @param options the strategy's options, found to be without mistakes
  * @param verifier verifies the tokens that the server issues
  * @see RFC 7617
  */
 export async function createBasicStrategy(
   fastify: FastifyInstance,
-  options: BasicOptions,
+  options: ReadBasicOptions,
   verifier: TokenVerifier
 ): Promise<Strategy> {
-  const resolved = resolveBasicOptions(options)
-  const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
+  const challenge = `Basic realm="${options.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
-  const tokens = createCredentialTokens(resolved, verifier)
+  const tokens = createCredentialTokens(options, verifier)
 
   fastify.addHook('onClose', async function revokeHeldTokens() {
     await tokens.drain()
   })
 
   const challengeFor = (request: FastifyRequest): string | null =>
-    resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
+    options.browserChallenge || !isBrowser(request.headers) ? challenge : null
 
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
     const { method, headers } = request
-    if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(resolved.origins, request))) {
+    if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(options.origins, request))) {
       return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
     }
     const credential = await parse(request, reply)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { InvalidProofError } from '../errors.ts'
-import type { DpopOptions } from './options.ts'
+import type { ReadDpopOptions } from './options.ts'
 import { rememberedProofs } from './remembered-proofs.ts'
 import { verifyDpopProof } from './verify-proof.ts'
 
@@ -23,9 +24,9 @@ export type CheckProof = (request: ProvenRequest) => Promise<void>
  * Makes the check of proofs at a resource server. A proof counts as used only when everything else about it is right.
  * @see RFC 9449 §4.3, §7.1
  */
-export function createProofCheck(options: DpopOptions, clock: () => number): CheckProof {
+export function createProofCheck(options: ReadDpopOptions, clock: Clock): CheckProof {
   const { origin, nonces } = options
-  const replays = options.replays ?? rememberedProofs(options.maxRemembered ?? 50_000, clock)
+  const replays = options.replays ?? rememberedProofs(options.maxRemembered, clock)
   return async function checkProof({ header, method, path, accessToken, thumbprint }) {
     // Joined and not resolved: a path that begins with two slashes must not name another host.
     const url = `${origin}${path}`

@@ -1,4 +1,14 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import {
+  CLOCK_OPTION,
+  customOption,
+  listOf,
+  optionsObject,
+  readOptions,
+  Type
+} from '@sallyport/security-context/options'
+import { AuthenticationOptionsError } from '../errors.ts'
 
 /** Nonces that every instance with the same keys recognises, without a store. */
 export interface DpopNonces {
@@ -12,11 +22,26 @@ export interface DpopNonces {
 export interface DpopNonceOptions {
   /** HMAC keys, the newest first: it makes, all of them recognise. 32 random bytes each. */
   readonly keys: readonly Buffer[]
-  /** How long a nonce is good, in seconds. Default 300. */
+  /**
+   * How long a nonce is good, in seconds.
+   * @default 300
+   */
   readonly lifetimeSeconds?: number
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
+  /**
+   * The time in ms since 1970.
+   * @default Date.now
+   */
+  readonly clock?: Clock
 }
+
+export const dpopNonceOptions = optionsObject({
+  keys: listOf(
+    customOption<Buffer>('a buffer', value => Buffer.isBuffer(value)),
+    { minItems: 1 }
+  ),
+  lifetimeSeconds: Type.Number({ exclusiveMinimum: 0, default: 300 }),
+  clock: CLOCK_OPTION
+})
 
 const TIME_BYTES = 6
 const TAG_BYTES = 16
@@ -26,13 +51,15 @@ const CLOCK_TOLERANCE_MS = 5000
 /**
  * Makes nonces: the time, and an HMAC of it. They limit how long ahead a proof can have been made; that one is used
  * once is what `jti` is for.
- * @throws {RangeError} without a key
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9449 §8
  */
-export function createDpopNonces({ keys, lifetimeSeconds = 300, clock = Date.now }: DpopNonceOptions): DpopNonces {
+export function createDpopNonces(given: DpopNonceOptions): DpopNonces {
+  const options = readOptions({ schema: dpopNonceOptions, error: AuthenticationOptionsError }, given)
+  const { keys, lifetimeSeconds, clock } = options
   const macKeys = keys.map(key => createSecretKey(key))
   const [newest] = macKeys
-  if (newest === undefined) throw new RangeError('nonces need a key')
+  if (newest === undefined) throw new AuthenticationOptionsError('keys must be a list that is not empty')
   return {
     current: () => {
       const time = Buffer.alloc(TIME_BYTES)

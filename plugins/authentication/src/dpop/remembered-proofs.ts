@@ -1,3 +1,4 @@
+import type { Clock } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import type { ProofReplays } from './options.ts'
 
@@ -7,7 +8,7 @@ import type { ProofReplays } from './options.ts'
  * @param max how many
  * @see RFC 9449 §11.1
  */
-export function rememberedProofs(max: number, clock: () => number): ProofReplays {
+export function rememberedProofs(max: number, clock: Clock): ProofReplays {
   const used = new LRUCache<string, number>({ max })
   return {
     record: async (id, expiresAtMs) => {

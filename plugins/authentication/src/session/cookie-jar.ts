@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import { chunkNames, joinCookie, splitCookie, type NamedValue } from './cookie-chunks.ts'
-import type { ResolvedSessionOptions } from './options.ts'
+import type { ReadSessionOptions } from './options.ts'
 import { createSealer } from './seal.ts'
 
 /** The tokens of a session. */
@@ -63,15 +63,15 @@ export function randomPairingId(): string {
 }
 
 /** Makes the jar of these options. */
-export function createCookieJar(options: ResolvedSessionOptions): CookieJar {
+export function createCookieJar(options: ReadSessionOptions): CookieJar {
   const sealer = createSealer(options.keys)
-  const prefix = options.insecureLoopback ? '' : '__Host-'
-  const accessName = `${prefix}sallyport-access`
-  const refreshName = `${prefix}sallyport-refresh`
+  const prefix = `${options.insecureLoopback ? '' : '__Host-'}${options.cookiePrefix}`
+  const accessName = `${prefix}-access`
+  const refreshName = `${prefix}-refresh`
   const names = new Set([...chunkNames(accessName), ...chunkNames(refreshName)])
   const base = { path: '/', httpOnly: true, secure: !options.insecureLoopback, sameSite: options.sameSite } as const
   const attributes = Object.freeze(
-    options.cookieMaxAgeSeconds === null ? base : { ...base, maxAge: options.cookieMaxAgeSeconds }
+    options.cookieMaxAgeSeconds === undefined ? base : { ...base, maxAge: options.cookieMaxAgeSeconds }
   )
 
   function read(header: string | undefined): SessionCookies {

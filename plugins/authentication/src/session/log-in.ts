@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign } from '../request-origin.ts'
 import { hasCode, tokenFailure } from '../token-failure.ts'
@@ -64,14 +65,13 @@ async function passwordTokens(
   username: string,
   password: string
 ): Promise<TokenSet> {
-  const scope = options.scope === null ? {} : { scope: options.scope }
   try {
     return await options.tokenClient.password({
       username,
       password,
       sessionKind: 'login',
       connection: connectionOf(request),
-      ...scope
+      ...defined({ scope: options.scope })
     })
   } catch (error) {
     if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {

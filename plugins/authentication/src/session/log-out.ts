@@ -4,7 +4,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
 import { isThrottled, tokenFailure } from '../token-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import { isCsrfSafe } from '../request-origin.ts'
 import type { RefreshBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -42,7 +41,7 @@ function takeCookies(
     recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
     throw new CookieDuplicatedError()
   }
-  if (!isCsrfSafe(request.headers, core.ownOrigins(request))) {
+  if (!core.isCsrfSafe(request)) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
     throw new CsrfRefusedError()
   }

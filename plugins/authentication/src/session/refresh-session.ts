@@ -8,7 +8,7 @@ import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import type { NamedValue } from './cookie-chunks.ts'
 import type { CookieJar } from './cookie-jar.ts'
-import type { ResolvedSessionOptions } from './options.ts'
+import type { ReadSessionOptions } from './options.ts'
 
 /** What the plugin gives its sessions. */
 export interface SessionTools {
@@ -65,7 +65,7 @@ interface Retained {
  * @param seal makes the cookies of new tokens
  */
 export function createSessionRefresher(
-  options: ResolvedSessionOptions,
+  options: ReadSessionOptions,
   { verifier, gate }: SessionTools,
   seal: CookieJar['seal']
 ): SessionRefresher {

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { StrangerGate } from '../stranger-gate.ts'
-import type { ResolvedSessionOptions } from './options.ts'
+import type { ReadSessionOptions } from './options.ts'
 
 /** Ends sessions at the authorization server. */
 export interface SessionRevoker {
@@ -18,10 +18,7 @@ const REVOKED_MS = 60_000
 const MAX_REVOKED = 10_000
 
 /** Makes the revoker of these options. */
-export function createSessionRevoker(
-  { tokenClient, clock }: ResolvedSessionOptions,
-  gate: StrangerGate
-): SessionRevoker {
+export function createSessionRevoker({ tokenClient, clock }: ReadSessionOptions, gate: StrangerGate): SessionRevoker {
   const macKey = createSecretKey(randomBytes(32))
   const revokedUntilMs = new LRUCache<string, number>({ max: MAX_REVOKED })
   return {

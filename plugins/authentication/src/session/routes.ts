@@ -1,7 +1,8 @@
 import { recordSecurityEvent, type SecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
+import { customOption, objectWith, optionsObject, readOptions, Type } from '@sallyport/security-context/options'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidOptionsError } from '../errors.ts'
+import { AuthenticationOptionsError } from '../errors.ts'
 import { connectionOf } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../token-failure.ts'
 import { directoryRoutes } from './directory-routes.ts'
@@ -15,17 +16,37 @@ import { SESSION_CORE, type SessionCore } from './session-core.ts'
 export interface SessionRoutesOptions {
   /** Lists and ends sessions; without one there are no routes `/sessions`. */
   readonly directory?: SessionDirectory
+  /**
+   * Fastify's own: before every path.
+   * @example '/account'
+   */
+  readonly prefix?: string
+  /** Fastify's own: level of the log in these routes. */
+  readonly logLevel?: string
+  /** Fastify's own: serializers of the log in these routes. */
+  readonly logSerializers?: object
 }
+
+export const sessionRoutesOptions = optionsObject({
+  directory: Type.Optional(objectWith<SessionDirectory>('a session directory', ['list', 'end', 'endAll'])),
+  prefix: Type.Optional(Type.String()),
+  logLevel: Type.Optional(Type.String()),
+  logSerializers: Type.Optional(
+    customOption<object>('serializers', value => typeof value === 'object' && value !== null)
+  )
+})
 
 /**
  * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a
  * directory `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication
  * plugin, with a prefix if need be.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session` option
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no
+ * `session` option, and for mistakes in the options
  */
-export async function sessionRoutes(fastify: FastifyInstance, options: SessionRoutesOptions): Promise<void> {
+export async function sessionRoutes(fastify: FastifyInstance, given: SessionRoutesOptions): Promise<void> {
+  const { directory } = readOptions({ schema: sessionRoutesOptions, error: AuthenticationOptionsError }, given)
   if (!fastify.hasDecorator(SESSION_CORE)) {
-    throw new InvalidOptionsError(
+    throw new AuthenticationOptionsError(
       'sessionRoutes needs @sallyport/authentication with its session option, registered before it'
     )
   }
@@ -69,7 +90,7 @@ export async function sessionRoutes(fastify: FastifyInstance, options: SessionRo
     createRefresh(core)
   )
 
-  if (options.directory !== undefined) directoryRoutes(fastify, core, options.directory)
+  if (directory !== undefined) directoryRoutes(fastify, core, directory)
 }
 
 /** Forms for these routes only, unless the app parses them itself. */

@@ -3,20 +3,22 @@ import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
-import { resolveSessionOptions, type ResolvedSessionOptions, type SessionOptions } from './options.ts'
+import type { ReadSessionOptions } from './options.ts'
 import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
-import { ownOrigins } from '../request-origin.ts'
+import { isCsrfSafe, ownOrigins } from '../request-origin.ts'
 import { createSessionRevoker, type SessionRevoker } from './revoke-session.ts'
 
 /** What the session strategy and the session routes share. */
 export interface SessionCore extends SessionTools {
-  readonly options: ResolvedSessionOptions
+  readonly options: ReadSessionOptions
   readonly jar: CookieJar
   readonly refresher: SessionRefresher
   readonly revoker: SessionRevoker
   /** Sessions that ended through this process; other processes learn of it from the status list. */
   readonly ended: { readonly add: (sessionId: string) => void; readonly has: (sessionId: string | null) => boolean }
   readonly ownOrigins: (request: FastifyRequest) => readonly string[]
+  /** Whether a request by cookie may change something. */
+  readonly isCsrfSafe: (request: FastifyRequest) => boolean
   readonly setCookies: (request: FastifyRequest, reply: FastifyReply, sealed: readonly NamedValue[]) => void
   readonly clearCookies: (request: FastifyRequest, reply: FastifyReply) => void
 }
@@ -29,13 +31,13 @@ const MAX_ENDED = 10_000
 /** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
 export async function createSessionCore(
   fastify: FastifyInstance,
-  given: SessionOptions,
+  options: ReadSessionOptions,
   { verifier, gate }: SessionTools
 ): Promise<SessionCore> {
-  const options = resolveSessionOptions(given)
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
 
   const jar = createCookieJar(options)
+  const csrfHeader = options.csrfHeader.toLowerCase()
   const changed = new WeakSet<FastifyRequest>()
   const core: SessionCore = {
     options,
@@ -46,6 +48,7 @@ export async function createSessionCore(
     revoker: createSessionRevoker(options, gate),
     ended: createEndedSessions(),
     ownOrigins: request => ownOrigins(options.origins, request),
+    isCsrfSafe: request => isCsrfSafe(request.headers, ownOrigins(options.origins, request), csrfHeader),
     setCookies: (request, reply, sealed) => {
       apply(request, reply, jar.replace(sealed, request.headers.cookie))
     },

@@ -2,11 +2,11 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
-import { connectionOf, isCsrfSafe, isUnsafe } from '../request-origin.ts'
+import { connectionOf, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../token-failure.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
-import type { SessionOptions } from './options.ts'
+import type { ReadSessionOptions } from './options.ts'
 import type { SessionTools } from './refresh-session.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
@@ -31,12 +31,11 @@ const REFRESH_AHEAD_PAUSE_MS = 5000
  * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired,
  * about to expire or revoked, and puts the new cookies on the same response.
  * @param fastify where `@fastify/cookie` and the hooks go
- * @param options the strategy's options, found to be without mistakes
  * @param tools what verifies the access tokens, and what bounds strangers
  */
 export async function createSessionStrategy(
   fastify: FastifyInstance,
-  options: SessionOptions,
+  options: ReadSessionOptions,
   tools: SessionTools
 ): Promise<Strategy> {
   const core = await createSessionCore(fastify, options, tools)
@@ -55,7 +54,7 @@ export async function createSessionStrategy(
     const cookies = core.jar.read(request.headers.cookie)
     if (cookies.kind === 'none') return NOT_APPLICABLE
     if (cookies.kind === 'duplicated') return refuse(request, new CookieDuplicatedError(), 'cookie-duplicated')
-    if (isUnsafe(request.method, request.headers) && !isCsrfSafe(request.headers, core.ownOrigins(request))) {
+    if (isUnsafe(request.method, request.headers) && !core.isCsrfSafe(request)) {
       return refuse(request, new CsrfRefusedError(), 'csrf-refused')
     }
     if (cookies.kind === 'invalid' || cookies.kind === 'mismatched') {

@@ -2,45 +2,14 @@ import { clientSecretBasic, parseJsonObject } from '@sallyport/security-context/
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import type { Dispatcher } from 'undici'
 import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding.ts'
-import { IntrospectionUnavailableError, InvalidOptionsError, InvalidTokenError } from '../errors.ts'
-import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
+import { IntrospectionUnavailableError, InvalidTokenError } from '../errors.ts'
+import { fetchDocument, type Connection } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
-import { messageOf, warn, type Log } from './log.ts'
+import { readIntrospectorOptions, type IntrospectorOptions } from './introspector-options.ts'
+import { messageOf } from './log.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
-
-/** The introspection endpoint, this service as its client, and how long an answer is believed. */
-export interface IntrospectorOptions {
-  /**
-   * https, or http on loopback. A function where it is found later: it rejects until then, and `null` is "there is
-   * none".
-   */
-  readonly endpoint: string | (() => Promise<string | null>)
-  readonly clientId: string
-  readonly clientSecret: string
-  /** This service's identifier: the answer's `aud` must contain it. */
-  readonly audience: string
-  /** When given, an answer with another `iss` is refused. */
-  readonly issuer?: string
-  readonly dispatcher?: Dispatcher
-  /**
-   * How long an answer is believed, in ms, never past the token's `exp`: the longest time a revoked token goes on.
-   * Default 5000, 0 asks every time.
-   */
-  readonly cacheMs?: number
-  /** How long a refusal is remembered, in ms. Default 5000. */
-  readonly refusedCacheMs?: number
-  /** How many answers of each kind are remembered. Default 5000. */
-  readonly cacheSize?: number
-  /** Time for one request, in ms. Default 5000. */
-  readonly timeoutMs?: number
-  readonly fetch?: Fetch
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
-  readonly log?: Log
-}
 
 interface Answer {
   readonly principal: Principal
@@ -61,14 +30,13 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
  * Answers are remembered for a short time under the token's hash, and a token is asked about once at a time. An
  * endpoint that does not answer is 503, never "invalid token".
  * @param gate bounds the questions about tokens that were never accepted here; without one they are not bounded
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7662
  */
-export function createIntrospector(options: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
-  const mistakes = introspectorMistakes(options)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = warn } = options
-  const connection: Connection = { timeoutMs: 5000, ...options }
+export function createIntrospector(given: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
+  const options = readIntrospectorOptions(given)
+  const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
+  const connection: Connection = options
   const authorization = clientSecretBasic(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
@@ -134,21 +102,4 @@ export function createIntrospector(options: IntrospectorOptions, gate: StrangerG
   }
 
   return { verify }
-}
-
-/** Every mistake in an introspector's options, as one phrase each. */
-export function introspectorMistakes(options: IntrospectorOptions): string[] {
-  const mistakes: string[] = []
-  if (typeof options.endpoint === 'string' && !isSecureUrl(options.endpoint)) {
-    mistakes.push('introspection endpoint must be an https URL (http only on loopback)')
-  }
-  for (const name of ['clientId', 'clientSecret', 'audience'] as const) {
-    if (typeof options[name] !== 'string' || options[name] === '') {
-      mistakes.push(`introspection ${name} must be a non-empty string`)
-    }
-  }
-  for (const name of ['cacheMs', 'refusedCacheMs'] as const) {
-    if (!((options[name] ?? 0) >= 0)) mistakes.push(`introspection ${name} must not be negative`)
-  }
-  return mistakes
 }

@@ -1,44 +1,10 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
-import {
-  parseJsonObject,
-  startTimer as startProcessTimer,
-  type StartTimer
-} from '@sallyport/security-context/mechanics'
-import type { Dispatcher } from 'undici'
-import { InvalidOptionsError, KeysUnavailableError } from '../errors.ts'
-import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
-import { messageOf, warn, type Log } from './log.ts'
+import { parseJsonObject } from '@sallyport/security-context/mechanics'
+import { KeysUnavailableError } from '../errors.ts'
+import { fetchDocument, type Connection } from './fetch-document.ts'
+import { messageOf } from './log.ts'
+import { readJwksKeySourceOptions, type JwksKeySourceOptions } from './source-options.ts'
 import { importKeys } from '../tokens/import-keys.ts'
-
-/** Where the keys are and how long they are believed. */
-export interface JwksKeySourceOptions {
-  /** The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. */
-  readonly jwksUri: string
-  readonly dispatcher?: Dispatcher
-  /**
-   * Least time between two fetches caused by unknown key ids, in ms, also while the document cannot be had. Default
-   * 2000.
-   */
-  readonly cooldownMs?: number
-  /**
-   * Age at which the keys are due; they are fetched again, in the background, at 80 % of it, in ms. Default 300 000.
-   */
-  readonly maxAgeMs?: number
-  /**
-   * Age up to which the last keys are used while the server cannot be reached; then nothing is accepted, in ms. Default
-   * 3 600 000.
-   */
-  readonly maxStaleMs?: number
-  /** Time for one fetch, in ms: a token with a new key id waits for one that hangs. Default 2000. */
-  readonly timeoutMs?: number
-  readonly fetch?: Fetch
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
-  /** Starts the wait for the next fetch. Default: a timer of the process. */
-  readonly startTimer?: StartTimer
-  /** Ignored keys and failed fetches. Default: process warnings. */
-  readonly log?: Log
-}
 
 const MAX_DOCUMENT_BYTES = 512 * 1024
 const FIRST_RETRY_MS = 250
@@ -50,17 +16,13 @@ const REFRESH_AHEAD = 0.8
  * A flood of unknown key ids costs one fetch per cool-down. A server that is down is asked at growing intervals, but a
  * token
  * with a new key id never waits longer than the cool-down for the next look.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  */
-export function createJwksKeySource(options: JwksKeySourceOptions): KeySource {
-  if (!isSecureUrl(options.jwksUri)) {
-    throw new InvalidOptionsError('jwksUri must be an https URL (http only on loopback)')
-  }
-  const { jwksUri, clock = Date.now, startTimer = startProcessTimer, log = warn } = options
-  const cooldownMs = options.cooldownMs ?? 2000
-  const maxAgeMs = options.maxAgeMs ?? 300_000
-  const maxStaleMs = Math.max(options.maxStaleMs ?? 3_600_000, maxAgeMs)
-  const connection: Connection = { timeoutMs: 2000, ...options }
+export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
+  const options = readJwksKeySourceOptions(given)
+  const { jwksUri, cooldownMs, maxAgeMs, clock, startTimer, log } = options
+  const maxStaleMs = Math.max(options.maxStaleMs, maxAgeMs)
+  const connection: Connection = options
 
   let keys: ReadonlyMap<string, VerificationKey> | null = null
   let fetchedAtMs = 0

@@ -1,47 +1,10 @@
-import type { KeySource, StatusReference, StatusSource } from '@sallyport/security-context'
-import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
+import type { StatusReference, StatusSource } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import type { Dispatcher } from 'undici'
-import { InvalidOptionsError } from '../errors.ts'
-import { fetchDocument, type Connection, type Fetch } from './fetch-document.ts'
-import { messageOf, warn, type Log } from './log.ts'
+import { fetchDocument, type Connection } from './fetch-document.ts'
+import { messageOf } from './log.ts'
+import { readStatusListSourceOptions, type StatusListSourceOptions } from './source-options.ts'
 import { statusListAddresses } from './status-list-addresses.ts'
 import { readStatusList, statusBit, type StatusList } from './status-list.ts'
-
-/** Whose status lists are followed, and how closely. */
-export interface StatusListSourceOptions {
-  /** `iss` of the lists, where they have one. */
-  readonly issuer: string
-  readonly keys: KeySource
-  /**
-   * Which addresses are status lists: the prefix of all of them, which ends in `/` and is followed by one path segment,
-   * or a
-   * decision. Everything else is never fetched.
-   */
-  readonly allowedUris: string | ((uri: string) => boolean)
-  readonly dispatcher?: Dispatcher
-  /** Time between two looks at a list, in ms; less when a list's `ttl` says so. Default 1000. */
-  readonly pollMs?: number
-  /** How long the last good list is used while no newer one can be had, in ms. Default 300 000. */
-  readonly maxStalenessMs?: number
-  /**
-   * A list is let go of when no token named it for this long, in ms: the longest life of an access token. Default 900
-   * 000.
-   */
-  readonly unusedAfterMs?: number
-  /** How many lists are followed; past it the one used longest ago is let go of. Default 1000. */
-  readonly maxLists?: number
-  /** Time for one fetch, in ms. Default 2000. */
-  readonly timeoutMs?: number
-  /** Largest unpacked list, in bytes. Default 1 MiB: eight million tokens. */
-  readonly maxListBytes?: number
-  readonly fetch?: Fetch
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
-  /** Starts the wait for the next look. Default: a timer of the process. */
-  readonly startTimer?: StartTimer
-  readonly log?: Log
-}
 
 /** Status lists, and how many of them are followed now. */
 export interface StatusListSource extends StatusSource {
@@ -76,19 +39,15 @@ const MAX_REMEMBERED = 10_000
  * A list is followed because tokens name it, and no longer than they do. Letting go never accepts anything: the next
  * token
  * of the list waits until it has been fetched anew.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see draft-ietf-oauth-status-list
  */
-export function createStatusListSource(options: StatusListSourceOptions): StatusListSource {
-  const { clock = Date.now, startTimer = startProcessTimer, log = warn } = options
-  const { pollMs = 1000, maxStalenessMs = 300_000, unusedAfterMs = 900_000, maxLists = 1000 } = options
-  if (!(unusedAfterMs > 0)) throw new InvalidOptionsError('unusedAfterMs must be positive')
-  if (!Number.isSafeInteger(maxLists) || maxLists < 1) {
-    throw new InvalidOptionsError('maxLists must be a positive integer')
-  }
-  const isAllowed = statusListAddresses(options.allowedUris, options.issuer)
-  const connection: Connection = { timeoutMs: 2000, ...options }
-  const maxBytes = options.maxListBytes ?? 1024 * 1024
+export function createStatusListSource(given: StatusListSourceOptions): StatusListSource {
+  const options = readStatusListSourceOptions(given)
+  const { pollMs, maxStalenessMs, unusedAfterMs, maxLists, maxListBytes: maxBytes } = options
+  const { clock, startTimer, log } = options
+  const isAllowed = statusListAddresses(options.allowedUris)
+  const connection: Connection = options
   const lists = new Map<string, FollowedList>()
   const letGo = new LRUCache<string, number>({ max: MAX_REMEMBERED })
   const flights = new Set<Promise<void>>()

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
+import type { Clock } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { ConfirmBinding } from './confirm-binding.ts'
 import { createProofCheck } from '../dpop/check-proof.ts'
-import type { DpopOptions } from '../dpop/options.ts'
+import type { ReadDpopOptions } from '../dpop/options.ts'
 import { InvalidTokenError } from '../errors.ts'
 
 /** How a token is presented. */
@@ -14,9 +15,9 @@ export type ConfirmRequest = (request: FastifyRequest, scheme: TokenScheme, acce
 
 /** Which proofs are taken. */
 export interface ConfirmRequestOptions {
-  readonly dpop?: DpopOptions
-  readonly certificateBound?: boolean
-  readonly clock?: () => number
+  readonly dpop?: ReadDpopOptions
+  readonly certificateBound: boolean
+  readonly clock: Clock
 }
 
 /**
@@ -25,11 +26,7 @@ export interface ConfirmRequestOptions {
  * cannot be.
  * @see RFC 8705 §3, RFC 9449 §7.1, §7.2: a DPoP-bound token is not accepted as a bearer token
  */
-export function confirmRequests({
-  dpop,
-  certificateBound = false,
-  clock = Date.now
-}: ConfirmRequestOptions): ConfirmRequest {
+export function confirmRequests({ dpop, certificateBound, clock }: ConfirmRequestOptions): ConfirmRequest {
   const checkProof = dpop === undefined ? null : createProofCheck(dpop, clock)
 
   return (request, scheme, accessToken) =>

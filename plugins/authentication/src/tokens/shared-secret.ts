@@ -1,9 +1,11 @@
 import { createSecretKey } from 'node:crypto'
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
-import { InvalidOptionsError } from '../errors.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import { customOption, functionOption, optionsObject, readOptions, Type } from '@sallyport/security-context/options'
+import { AuthenticationOptionsError } from '../errors.ts'
 import type { Profile } from './profiles.ts'
-import { MIN_SECRET_BYTES, type SignatureCheck } from './check-signature.ts'
-import { verifierMistakes } from './verifier-options.ts'
+import { checkWithNodeCrypto, MIN_SECRET_BYTES, type SignatureCheck } from './check-signature.ts'
+import { profileOption, secureUrl, verificationOptions } from './verifier-options.ts'
 import { verifierOf, type TokenVerifier } from './verify-token.ts'
 
 /**
@@ -13,43 +15,75 @@ import { verifierOf, type TokenVerifier } from './verify-token.ts'
 export interface SharedSecretOptions {
   /** At least 32 bytes; text is taken as UTF-8. */
   readonly secret: string | Uint8Array
+  /** `iss` of every accepted token. */
   readonly issuer: string
+  /** This service's identifier: `aud` must contain it. */
   readonly audience: string
-  /** Default: `typ` `JWT` or `at+jwt`, the claims of RFC 9068, of which `client_id` and `jti` may be missing. */
+  /**
+   * How the issuer writes its tokens: `typ` `JWT` or `at+jwt`, the claims of RFC 9068, of which `client_id` and `jti`
+   * may be missing.
+   * @default { typ: ['JWT', 'at+jwt'], optional: ['clientId', 'tokenId'] }
+   */
   readonly profile?: Profile
+  /**
+   * Allowed difference between this clock and the issuer's, 0 to 60 seconds.
+   * @default 5
+   */
   readonly clockToleranceSeconds?: number
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
+  /**
+   * The time in ms since 1970.
+   * @default Date.now
+   */
+  readonly clock?: Clock
+  /** Checks signatures. Its default uses `node:crypto`, in the plugin `@fastify/jwt`. */
   readonly checkSignature?: SignatureCheck
+  /**
+   * How many verified tokens are remembered; 0 verifies every time.
+   * @default 5000
+   */
   readonly cacheSize?: number
 }
 
 const SHARED_SECRET_PROFILE: Profile = { typ: ['JWT', 'at+jwt'], optional: ['clientId', 'tokenId'] }
 
-/**
- * A verifier for the shared-secret mode. It knows one key and one algorithm, so a token cannot choose either.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
- * @see RFC 7518 §3.2
- */
-export function createSharedSecretVerifier(options: SharedSecretOptions): TokenVerifier {
-  const mistakes = sharedSecretMistakes(options)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  const { secret, ...rest } = options
-  const key: VerificationKey = { keyId: '', algorithm: 'HS256', key: createSecretKey(Buffer.from(secret)) }
-  return verifierOf(
-    { profile: SHARED_SECRET_PROFILE, ...rest, keys: oneKey(key), algorithms: ['HS256'] },
-    { keyId: 'none' }
-  )
+export const sharedSecretOptions = optionsObject({
+  secret: customOption<string | Uint8Array>(
+    `text or bytes, at least ${MIN_SECRET_BYTES} bytes`,
+    value => (typeof value === 'string' || value instanceof Uint8Array) && Buffer.from(value).length >= MIN_SECRET_BYTES
+  ),
+  issuer: secureUrl(),
+  audience: Type.String({ minLength: 1 }),
+  ...verificationOptions,
+  profile: profileOption(SHARED_SECRET_PROFILE),
+  checkSignature: Type.Optional(functionOption<SignatureCheck>())
+})
+
+/** Public keys are public: as a secret, one lets everybody make tokens (CVE-2015-9235, CVE-2026-34950). */
+export function keyDocumentMistakes(option: string, secret: string | Uint8Array): string[] {
+  const isDocument = /-----BEGIN|"kty"/.test(Buffer.from(secret).toString('latin1'))
+  return isDocument ? [`${option} must not be a key document`] : []
 }
 
-/** Every mistake in the options, as one phrase each. The secret itself is never in them. */
-export function sharedSecretMistakes(options: SharedSecretOptions): string[] {
-  const bytes = Buffer.from(options.secret)
-  const mistakes = verifierMistakes(options).map(mistake => `sharedSecret ${mistake}`)
-  if (bytes.length < MIN_SECRET_BYTES) mistakes.push(`sharedSecret secret must have at least ${MIN_SECRET_BYTES} bytes`)
-  // Public keys are public: as a secret, one lets everybody make tokens (CVE-2015-9235, CVE-2026-34950).
-  if (/-----BEGIN|"kty"/.test(bytes.toString('latin1'))) mistakes.push('sharedSecret secret must not be a key document')
-  return mistakes
+/**
+ * A verifier for the shared-secret mode. It knows one key and one algorithm, so a token cannot choose either.
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake but no secret
+ * @see RFC 7518 §3.2
+ */
+export function createSharedSecretVerifier(given: SharedSecretOptions): TokenVerifier {
+  const options = readOptions(
+    {
+      schema: sharedSecretOptions,
+      error: AuthenticationOptionsError,
+      rules: [{ of: ['secret'], mistakes: ({ secret }) => keyDocumentMistakes('secret', secret) }]
+    },
+    given
+  )
+  const { secret, checkSignature = checkWithNodeCrypto, ...rest } = options
+  const key: VerificationKey = { keyId: '', algorithm: 'HS256', key: createSecretKey(Buffer.from(secret)) }
+  return verifierOf(
+    { ...rest, checkSignature, keys: oneKey(key), algorithms: ['HS256'], statusUnavailable: 'refuse' },
+    { keyId: 'none' }
+  )
 }
 
 function oneKey(key: VerificationKey): KeySource {

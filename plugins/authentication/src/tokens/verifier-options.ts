@@ -1,56 +1,135 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
-import { ASYMMETRIC_ALGORITHMS, type SignatureCheck } from './check-signature.ts'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import {
+  CLOCK_OPTION,
+  customOption,
+  functionOption,
+  listOf,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type ReadOptions
+} from '@sallyport/security-context/options'
+import { AuthenticationOptionsError } from '../errors.ts'
 import { isSecureUrl } from '../sources/fetch-document.ts'
+import {
+  ASYMMETRIC_ALGORITHMS,
+  checkWithNodeCrypto,
+  DEFAULT_ALGORITHMS,
+  type SignatureCheck
+} from './check-signature.ts'
 import type { Profile } from './profiles.ts'
 
 /** What a verifier checks, and with what. */
 export interface TokenVerifierOptions {
-  /** `iss` of every accepted token, compared as an exact string. */
+  /**
+   * `iss` of every accepted token, compared as an exact string: an https URL, http only on loopback.
+   * @example 'https://issuer.example'
+   */
   readonly issuer: string
-  /** This service's identifier: `aud` must contain it. */
+  /**
+   * This service's identifier: `aud` must contain it.
+   * @example 'order-service'
+   */
   readonly audience: string
+  /** Where verification keys come from. */
   readonly keys: KeySource
-  /** Where revocation is looked up. Without it a token's status reference is ignored. */
+  /** Where revocation is looked up. Left out: a token's status reference is ignored. */
   readonly status?: StatusSource
-  /** Default `rfc9068`. */
+  /**
+   * How the issuer writes its tokens: `rfc9068`, `keycloak`, `auth0` or `{ typ, claims }`.
+   * @default 'rfc9068'
+   */
   readonly profile?: Profile
-  /** Accepted JWS algorithms. Default ES256, EdDSA, RS256, PS256. */
+  /**
+   * Accepted JWS algorithms; asymmetric ones only.
+   * @default ['ES256', 'EdDSA', 'RS256', 'PS256']
+   */
   readonly algorithms?: readonly string[]
-  /** Allowed difference between this clock and the issuer's, 0 to 60. Default 5. */
+  /**
+   * Allowed difference between this clock and the issuer's, 0 to 60 seconds.
+   * @default 5
+   */
   readonly clockToleranceSeconds?: number
-  /** The time in ms since 1970. Default `Date.now`. */
-  readonly clock?: () => number
-  /** What happens to a token whose status list cannot be had. Default `refuse` (503). */
+  /**
+   * The time in ms since 1970.
+   * @default Date.now
+   */
+  readonly clock?: Clock
+  /**
+   * What happens to a token whose status list cannot be had: `refuse` answers 503.
+   * @default 'refuse'
+   */
   readonly statusUnavailable?: 'refuse' | 'accept-unchecked'
-  /** Checks signatures. Default node:crypto. */
+  /**
+   * Checks signatures. Its default uses `node:crypto`.
+   * @default checkWithNodeCrypto
+   */
   readonly checkSignature?: SignatureCheck
-  /** How many verified tokens are remembered. Default 5000; 0 verifies every time. */
+  /**
+   * How many verified tokens are remembered; 0 verifies every time.
+   * @default 5000
+   */
   readonly cacheSize?: number
 }
 
-const MAX_CLOCK_TOLERANCE_SECONDS = 60
+const PROFILES: readonly unknown[] = ['rfc9068', 'keycloak', 'auth0']
 
-/** Every mistake in a verifier's options, as one phrase each. */
-export function verifierMistakes(options: Omit<TokenVerifierOptions, 'keys'>): string[] {
-  const mistakes: string[] = []
-  if (!isSecureUrl(options.issuer)) mistakes.push('issuer must be an https URL (http only on loopback)')
-  if (typeof options.audience !== 'string' || options.audience === '') {
-    mistakes.push('audience must be a non-empty string')
-  }
-  const tolerance = options.clockToleranceSeconds ?? 0
-  if (!(tolerance >= 0 && tolerance <= MAX_CLOCK_TOLERANCE_SECONDS)) {
-    mistakes.push(`clockToleranceSeconds must be from 0 to ${MAX_CLOCK_TOLERANCE_SECONDS}`)
-  }
-  mistakes.push(...algorithmMistakes(options.algorithms ?? ASYMMETRIC_ALGORITHMS))
-  const profile = options.profile ?? 'rfc9068'
-  const isKnown =
-    typeof profile === 'object' ? [profile.typ].flat().length > 0 : ['rfc9068', 'keycloak', 'auth0'].includes(profile)
-  if (!isKnown) mistakes.push('profile must be rfc9068, keycloak, auth0 or { typ, claims }')
-  return mistakes
+/** An https URL; http on loopback only. */
+export const secureUrl = () => customOption<string>('an https URL (http only on loopback)', isSecureUrl)
+
+/** @param value used when the option is left out */
+export function profileOption(value: Profile) {
+  return customOption<Profile>('rfc9068, keycloak, auth0 or { typ, claims }', isProfile, { default: value })
 }
 
-function algorithmMistakes(algorithms: readonly string[]): string[] {
-  if (algorithms.length === 0) return ['algorithms must not be empty']
+/** The options that verifiers of both kinds have, each of which the plugin has too. */
+export const verificationOptions = {
+  profile: profileOption('rfc9068'),
+  clockToleranceSeconds: Type.Number({ minimum: 0, maximum: 60, default: 5 }),
+  clock: CLOCK_OPTION,
+  cacheSize: Type.Integer({ minimum: 0, default: 5000 })
+}
+
+/** Algorithms that verify with a public key. */
+export const asymmetricAlgorithms = () => listOf(Type.String(), { minItems: 1, default: DEFAULT_ALGORITHMS })
+
+export const statusUnavailable = () => Type.Enum(['refuse', 'accept-unchecked'], { default: 'refuse' })
+
+export const tokenVerifierOptions = optionsObject({
+  issuer: secureUrl(),
+  audience: Type.String({ minLength: 1 }),
+  keys: objectWith<KeySource>('a key source', ['find', 'isPublished']),
+  status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
+  algorithms: asymmetricAlgorithms(),
+  statusUnavailable: statusUnavailable(),
+  checkSignature: functionOption<SignatureCheck>({ default: checkWithNodeCrypto, defaultText: 'checkWithNodeCrypto' }),
+  ...verificationOptions
+})
+
+/** Options of a verifier with every default filled in. */
+export type ReadVerifierOptions = ReadOptions<typeof tokenVerifierOptions>
+
+/** @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake */
+export function readVerifierOptions(given: TokenVerifierOptions): ReadVerifierOptions {
+  return readOptions(
+    {
+      schema: tokenVerifierOptions,
+      error: AuthenticationOptionsError,
+      rules: [{ of: ['algorithms'], mistakes: ({ algorithms }) => algorithmMistakes('algorithms', algorithms) }]
+    },
+    given
+  )
+}
+
+/** @param option the name of the option, for the message */
+export function algorithmMistakes(option: string, algorithms: readonly string[]): string[] {
   const foreign = algorithms.filter(name => !ASYMMETRIC_ALGORITHMS.includes(name))
-  return foreign.length === 0 ? [] : [`algorithms not known here: ${foreign.join(', ')} (for HS256 see sharedSecret)`]
+  return foreign.length === 0 ? [] : [`${option} not known here: ${foreign.join(', ')} (for HS256 see sharedSecret)`]
+}
+
+function isProfile(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return PROFILES.includes(value)
+  return 'typ' in value && [value.typ].flat().length > 0 && [value.typ].flat().every(typ => typeof typ === 'string')
 }

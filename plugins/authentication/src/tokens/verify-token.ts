@@ -1,13 +1,13 @@
 import { ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import { checkWithNodeCrypto, DEFAULT_ALGORITHMS, demandsExtension, isPlausibleSignature } from './check-signature.ts'
+import { demandsExtension, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
 import { parseCompactJws, type CompactJws } from './compact-jws.ts'
 import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
-import { InvalidOptionsError, InvalidTokenError, StatusUnavailableError } from '../errors.ts'
+import { InvalidTokenError, StatusUnavailableError } from '../errors.ts'
 import { resolveProfile, type ResolvedProfile } from './profiles.ts'
-import { verifierMistakes, type TokenVerifierOptions } from './verifier-options.ts'
+import { readVerifierOptions, type ReadVerifierOptions, type TokenVerifierOptions } from './verifier-options.ts'
 
 /** Verifies access tokens of one issuer for one audience. */
 export interface TokenVerifier {
@@ -46,25 +46,23 @@ interface RememberedToken {
 /**
  * A verifier of JWT access tokens. A token verified before costs a look-up: its expiry, whether its key is still
  * published, and its revocation bit; never another signature check.
- * @throws {InvalidOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9068 §4, RFC 8725 §3
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const mistakes = verifierMistakes(options)
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  return verifierOf(options, { keyId: 'required' })
+  return verifierOf(readVerifierOptions(options), { keyId: 'required' })
 }
 
 /** {@link createTokenVerifier} without the check of the options. */
-export function verifierOf(options: TokenVerifierOptions, internals: VerifierInternals): TokenVerifier {
-  const { keys, status, clock = Date.now, checkSignature = checkWithNodeCrypto, cacheSize = 5000 } = options
-  const algorithms: ReadonlySet<string> = new Set(options.algorithms ?? DEFAULT_ALGORITHMS)
-  const profile = resolveProfile(options.profile ?? 'rfc9068', options.audience)
+export function verifierOf(options: ReadVerifierOptions, internals: VerifierInternals): TokenVerifier {
+  const { keys, status, clock, checkSignature, cacheSize, clockToleranceSeconds } = options
+  const algorithms: ReadonlySet<string> = new Set(options.algorithms)
+  const profile = resolveProfile(options.profile, options.audience)
   const expected: Expectations = {
     issuer: options.issuer,
     audience: options.audience,
     profile,
-    clockToleranceSeconds: options.clockToleranceSeconds ?? 5
+    clockToleranceSeconds
   }
   const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).

@@ -3,6 +3,6 @@
  * the one function that applies it. Import from `@sallyport/security-context/options`.
  */
 /** TypeBox itself, so that every schema is made by the copy that reads it. */
-export { Type, type Static } from 'typebox'
-export { CLOCK_OPTION, custom, functionOption, listOf, objectWith, oneOrOff, optionsObject } from './schemas.ts'
+export { Type, type Static, type TSchema } from 'typebox'
+export { CLOCK_OPTION, customOption, functionOption, listOf, objectWith, oneOrOff, optionsObject } from './schemas.ts'
 export { readOptions, type OptionsReading, type OptionsRule, type ReadOptions } from './read-options.ts'

@@ -8,8 +8,11 @@ export type ReadOptions<Schema extends TSchema> = Readonly<Static<Schema>>
 
 /** What the schema of options cannot say. */
 export interface OptionsRule<Options> {
-  /** The options it looks at, such as `listener.host`; it is asked when each of them alone is right. */
-  readonly of: readonly [string, ...string[]]
+  /**
+   * The options whose values it looks at, such as `listener.host`; it is asked when each of them alone is right. The
+   * first says where its mistakes stand. None, for one that only asks which options are given.
+   */
+  readonly of: readonly string[]
   /** One phrase a mistake, with the name of the option and without secrets. */
   readonly mistakes: (options: Options) => readonly string[]
 }
@@ -45,7 +48,7 @@ export function readOptions<Schema extends TObject>(
   // The one place where a checked value gets its type; a rule sees only those members of it that are right.
   const options = completed(schema, given, path, mistakes) as ReadOptions<Schema>
   const wrong = mistakes.map(mistake => mistake.path)
-  for (const { of, mistakes: broken } of isRecord(given) ? rules : []) {
+  for (const { of, mistakes: broken } of isOptionsRecord(given) ? rules : []) {
     const [first] = of.map(name => join(path, name))
     if (of.some(name => wrong.some(other => overlaps(join(path, name), other)))) continue
     mistakes.push(...broken(options).map(text => ({ path: first ?? path, text })))
@@ -81,9 +84,9 @@ interface Node extends TSchema {
 /** The value with the defaults of its schema; what is wrong with it goes to `mistakes`. */
 function completed(schema: Node, value: unknown, path: string, mistakes: Mistake[]): unknown {
   const options = optionsSchemaOf(schema)
-  if (options !== null && isRecord(value)) return completedOptions(options, value, path, mistakes)
+  if (options !== null && isOptionsRecord(value)) return completedOptions(options, value, path, mistakes)
   const [entry] = Object.values(schema.patternProperties ?? {})
-  if (entry !== undefined && isRecord(value)) {
+  if (entry !== undefined && isOptionsRecord(value)) {
     const entries = Object.entries(value).map(([name, item]) => [
       name,
       completed(entry, item, join(path, name), mistakes)
@@ -125,7 +128,7 @@ function optionsSchemaOf(schema: Node): Node | null {
   return schema.anyOf?.find(isOptions) ?? null
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isOptionsRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -25,7 +25,7 @@ export function optionsObject<Properties extends TProperties>(
  * @param expectation follows "must be" in the message: `a knex pool`
  * @param check decides; must not throw, whatever it gets
  */
-export function custom<Value>(
+export function customOption<Value>(
   expectation: string,
   check: (value: unknown) => boolean,
   annotations: OptionAnnotations<Value> = {}
@@ -37,7 +37,7 @@ export function custom<Value>(
 export function functionOption<Signature extends (...parameters: never[]) => unknown>(
   annotations: OptionAnnotations<Signature> = {}
 ) {
-  return custom<Signature>('a function', value => typeof value === 'function', annotations)
+  return customOption<Signature>('a function', value => typeof value === 'function', annotations)
 }
 
 /**
@@ -45,7 +45,7 @@ export function functionOption<Signature extends (...parameters: never[]) => unk
  * @param expectation follows "must be": `a token client`
  */
 export function objectWith<Value>(expectation: string, methods: ReadonlyArray<keyof Value & string>) {
-  return custom<Value>(expectation, value => {
+  return customOption<Value>(expectation, value => {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
     return methods.every(name => name in value && typeof Reflect.get(value, name) === 'function')
   })

@@ -1,6 +1,6 @@
 import {
   CLOCK_OPTION,
-  custom,
+  customOption,
   functionOption,
   listOf,
   objectWith,
@@ -24,7 +24,7 @@ const schema = optionsObject({
   sealer: oneOrOff(sealer, { default: {} }),
   checks: Type.Record(Type.String(), functionOption<() => Promise<void>>(), { default: {} }),
   source: Type.Optional(objectWith<{ readonly find: () => void }>('a key source', ['find'])),
-  origin: Type.Optional(custom<string>('an origin', value => value === 'https://a.example')),
+  origin: Type.Optional(customOption<string>('an origin', value => value === 'https://a.example')),
   clock: CLOCK_OPTION
 })
 
@@ -97,8 +97,9 @@ t.test('null is a value, and a wrong one; so is NaN', async t => {
     message:
       /name must .*maxWaiting must .*share must .*sealer must be false or an object; checks must be an object; source/
   })
-  for (const given of [undefined, null, 'options', []])
-    {t.throws(() => read(given), { message: 'they must be an object' })}
+  for (const given of [undefined, null, 'options', []]) {
+    t.throws(() => read(given), { message: 'they must be an object' })
+  }
 })
 
 t.test('names from the prototype are no options', async t => {

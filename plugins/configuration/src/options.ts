@@ -1,0 +1,92 @@
+import {
+  customOption,
+  functionOption,
+  listOf,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type
+} from '@sallyport/security-context/options'
+import type { Static, TObject } from 'typebox'
+import { ConfigurationOptionsError } from './errors.ts'
+
+/** A value that nothing can change. */
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? ReadonlyArray<DeepReadonly<Item>>
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T
+
+/** Where settings come from. */
+export interface SettingsSources<S extends TObject> {
+  /** A flat TypeBox object with camelCase keys. Secrets carry `{ secret: true }`. */
+  readonly schema: S
+  /**
+   * `process.env`, or a part of it.
+   * @example process.env
+   */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /**
+   * With which the names of environment variables begin; unknown variables that begin with it are mistakes.
+   * @default 'SALLYPORT_'
+   */
+  readonly prefix?: string
+  /**
+   * Paths of JSON files; a later one wins.
+   * @default []
+   */
+  readonly files?: readonly string[]
+  /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
+  readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
+}
+
+/** Settings that were validated once and do not change. */
+export interface Settings<T> {
+  readonly values: DeepReadonly<T>
+  /** Where the value of each setting came from: a default, a file, an environment variable. */
+  readonly origins: Readonly<Record<string, string>>
+  readonly schema: TObject
+  /** A table of name, value and origin, with secrets hidden. */
+  describe: () => string
+}
+
+/** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
+export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>
+
+export const DEFAULT_PREFIX = 'SALLYPORT_'
+
+export const settingsSources = optionsObject({
+  schema: customOption<TObject>(
+    'a flat TypeBox object',
+    value => typeof value === 'object' && value !== null && 'properties' in value
+  ),
+  environment: customOption<object>('an object of strings', value => typeof value === 'object' && value !== null),
+  prefix: customOption<string>(
+    'capital letters, digits and underscores that begin with a letter and end with an underscore',
+    value => typeof value === 'string' && /^[A-Z][A-Z0-9_]{0,30}_$/.test(value),
+    { default: DEFAULT_PREFIX }
+  ),
+  files: listOf(Type.String(), { default: [] }),
+  mistakes: Type.Optional(functionOption())
+})
+
+const loadedSettings = optionsObject({ settings: objectWith<Settings<unknown>>('settings', ['describe']) })
+
+/**
+ * Checks where settings come from.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`, naming every mistake
+ */
+export function readSettingsSources(given: SettingsSources<TObject>): {
+  readonly prefix: string
+  readonly files: readonly string[]
+} {
+  return readOptions({ schema: settingsSources, error: ConfigurationOptionsError }, given)
+}
+
+/**
+ * The settings that were loaded before.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`, naming every mistake
+ */
+export function settingsIn(given: { readonly settings: Settings<unknown> }): Settings<unknown> {
+  return readOptions({ schema: loadedSettings, error: ConfigurationOptionsError }, given).settings
+}
