@@ -1,4 +1,4 @@
-import { isJsonObject } from '@sallyport/security-context/mechanics'
+import { isJsonObject, parseRetryAfter } from '@sallyport/security-context/mechanics'
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
 import {
   recordSecurityEvent,
@@ -72,9 +72,8 @@ export function createSessionDirectory({
 function refusalOf({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
   if (statusCode === 401) return tryAgain(new UpstreamRefusedTokenError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
-  const wait = Number(headers['retry-after'])
   if (statusCode === 429 || statusCode === 503) {
-    return tryAgain(new UpstreamBusyError({ cause }), wait > 0 ? wait : undefined)
+    return tryAgain(new UpstreamBusyError({ cause }), parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined)
   }
   return new UpstreamFailedError({ cause })
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isSecretField } from '@sallyport/security-context/mechanics'
 import { canonicalJson, type JsonValue } from './canonical-json.ts'
 
 /** Longest text of a column, in UTF-16 code units. */
@@ -10,11 +11,8 @@ const MAX_DEPTH = 8
 const MAX_MEMBERS = 100
 const REDACTED = '[redacted]'
 
-const SECRET_NAME =
-  /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
 /** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
 const TOKEN_ID_NAME = /[tT]okenId$/
-const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
 /**
  * A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too.
  */
@@ -100,7 +98,7 @@ function cleanMember(
   if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') {
     return [cleanText(`${name}Hash`, 128), sha256(value)]
   }
-  const isSecret = isNamedSecret || (SECRET_NAME.test(name) && !TOKEN_ID_HASH_NAME.test(name))
+  const isSecret = isNamedSecret || isSecretField(name, value)
   return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
 }
 

@@ -1,5 +1,5 @@
 import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
-import { withDeadline } from '@sallyport/security-context/mechanics'
+import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { WriteRecords } from './batch-writer.ts'
@@ -104,7 +104,7 @@ export function createRequestAudit(options: ResolvedOptions, { write, count }: A
 
 /** The 503 of a trail that cannot be written or read. */
 export function unavailable(cause: unknown): Error {
-  return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
+  return withRetryAfter(Object.assign(new AuditUnavailableError(), { cause }))
 }
 
 /**
@@ -112,9 +112,7 @@ export function unavailable(cause: unknown): Error {
  * code.
  */
 function refuseUnavailable(error: unknown): never {
-  const retryable =
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
-  throw retryable ? error : unavailable(error)
+  throw errorCode(error)?.startsWith('40') === true ? error : unavailable(error)
 }
 
 function reportUnfulfilled(request: FastifyRequest): void {

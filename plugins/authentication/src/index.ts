@@ -25,7 +25,7 @@ export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/s
 export { createIntrospector, type IntrospectorOptions } from './sources/introspector.ts'
 export type { StrangerLimits } from './stranger-gate.ts'
 export { createJwksKeySource, type JwksKeySourceOptions } from './sources/jwks-key-source.ts'
-export type { Log } from './sources/log.ts'
+export type { Log } from '@sallyport/security-context/mechanics'
 export {
   createStatusListSource,
   type StatusListSource,

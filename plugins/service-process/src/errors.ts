@@ -1,3 +1,4 @@
+import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
 
 /**
@@ -6,7 +7,7 @@ import createError from '@fastify/error'
  */
 export const DatabaseUrlError = createError('SALLYPORT_PROCESS_DATABASE_URL_INVALID', 'databaseUrl %s', 500)
 
-const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
+const RETRY_AFTER = retryAfter()
 
 const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The service is not ready yet', 503)
 

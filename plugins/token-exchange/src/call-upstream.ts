@@ -1,11 +1,11 @@
-import { parseJson, readBody } from '@sallyport/security-context/mechanics'
+import { parseJson, readBody, errorCode } from '@sallyport/security-context/mechanics'
 import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
 
 const MAX_ANSWER_BYTES = 1024 * 1024
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const ANSWER_TEXT = new TextDecoder('utf-8', { fatal: true })
 /** `code` or `name` of the failures that are a matter of time. */
-const TIMEOUTS: readonly unknown[] = [
+const TIMEOUTS: ReadonlyArray<string | null> = [
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -67,7 +67,7 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
     return {
       statusCode: response.statusCode,
       headers: response.headers,
-      body: isJson(response.headers['content-type']) ? parseJson(answer) : utf8.decode(answer)
+      body: isJson(response.headers['content-type']) ? parseJson(answer) : ANSWER_TEXT.decode(answer)
     }
   } catch (cause) {
     throw isTimeout(cause) ? new UpstreamTimeoutError({ cause }) : new UpstreamFailedError({ cause })
@@ -96,5 +96,5 @@ function isJson(contentType: string | string[] | undefined): boolean {
 
 function isTimeout(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  return TIMEOUTS.includes(error.name) || ('code' in error && TIMEOUTS.includes(error.code))
+  return TIMEOUTS.includes(error.name) || TIMEOUTS.includes(errorCode(error))
 }

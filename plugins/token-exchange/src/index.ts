@@ -1,3 +1,4 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -5,7 +6,7 @@ import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-ups
 import { SubjectTokenMissingError, TokenRejectedError, UnknownAudienceError } from './errors.ts'
 import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
 import { resolveOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
-import { codeOf, failureEvent } from './security-event.ts'
+import { failureEvent } from './security-event.ts'
 
 export { createTokenClient, type TokenClientOptions } from './token-client.ts'
 export { discoverMetadata, type AuthorizationServerMetadata, type DiscoveryOptions } from './metadata.ts'
@@ -78,7 +79,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       return exchanged
     } catch (error) {
       recordSecurityEvent(request, failureEvent(error, audience))
-      throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
+      throw errorCode(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
     }
   }
 
@@ -93,7 +94,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
     try {
       return { question, ...(await cache.get(question)) }
     } catch (error) {
-      if (codeOf(error) !== 'SALLYPORT_TOKEN_REJECTED') throw error
+      if (errorCode(error) !== 'SALLYPORT_TOKEN_REJECTED') throw error
       const subjectToken = await renewedToken(request, question.subjectToken)
       if (subjectToken === null) throw error
       const again = { ...question, subjectToken }

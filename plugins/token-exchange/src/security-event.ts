@@ -1,3 +1,4 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { SecurityEvent, TokenClientErrorCode } from '@sallyport/security-context'
 
 const EVENTS: Readonly<Record<TokenClientErrorCode, Pick<SecurityEvent, 'outcome' | 'reason'>>> = {
@@ -9,16 +10,11 @@ const EVENTS: Readonly<Record<TokenClientErrorCode, Pick<SecurityEvent, 'outcome
 
 /** What the audit trail and the metrics learn of a failed exchange. */
 export function failureEvent(error: unknown, audience: string): SecurityEvent {
-  const code = codeOf(error)
+  const code = errorCode(error)
   const event = isTokenCode(code) ? EVENTS[code] : ({ outcome: 'failure', reason: 'exchange-failed' } as const)
   return { stage: 'token-exchange', ...event, detail: { audience } }
 }
 
-/** The `code` of an error, matched instead of its class: it may come from another copy of a package. */
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
-}
-
-function isTokenCode(code: unknown): code is TokenClientErrorCode {
-  return typeof code === 'string' && Object.hasOwn(EVENTS, code)
+function isTokenCode(code: string | null): code is TokenClientErrorCode {
+  return code !== null && Object.hasOwn(EVENTS, code)
 }

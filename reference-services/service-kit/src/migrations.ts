@@ -1,5 +1,6 @@
 import { aclMigrations } from '@sallyport/authorization'
 import { auditMigrations } from '@sallyport/audit-log'
+import type { NamedMigrations } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
 /** Database roles beside the owner; both exist before the migrations run. */
@@ -10,34 +11,11 @@ export interface ServiceRoles {
   readonly prunerRole: string
 }
 
-/** Migrations under fixed names, and the table in which knex remembers them. */
-export interface NamedMigrations {
-  readonly source: Knex.MigrationSource<string>
-  readonly tableName: string
-}
-
 /** The tables of a service: its migrations, and what the running service may do with each table. */
 export interface DomainTables {
-  readonly migrations: NamedMigrations
+  readonly migrations: NamedMigrations<Knex.Migration>
   /** Table → privileges of the app role, for example `{ orders: ['select', 'insert', 'update'] }`. */
   readonly grants: Readonly<Record<string, ReadonlyArray<'select' | 'insert' | 'update' | 'delete'>>>
-}
-
-/** A migration source whose names do not depend on where files are. */
-export function namedMigrations(
-  tableName: string,
-  migrations: Readonly<Record<string, Knex.Migration>>
-): NamedMigrations {
-  const source: Knex.MigrationSource<string> = {
-    getMigrations: async () => Object.keys(migrations),
-    getMigrationName: name => name,
-    getMigration: async name => {
-      const migration = migrations[name]
-      if (migration === undefined) throw new Error(`no migration ${name}`)
-      return migration
-    }
-  }
-  return { source, tableName }
 }
 
 /**

@@ -2,7 +2,8 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { BasicRejectedError } from '../errors.ts'
-import { hasCode, isOutage, tokenFailure } from '../token-failure.ts'
+import { hasTokenCode, isOutage } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import { endsSoon, verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createRevoker } from './revoke-tokens.ts'
@@ -117,8 +118,8 @@ export function createCredentialTokens(options: ResolvedBasicOptions, verifier: 
       const tokens = await tokenClient.refresh({ refreshToken: current.refreshToken, connection })
       return tokens.refreshToken === null ? { ...tokens, refreshToken: current.refreshToken } : tokens
     } catch (error) {
-      if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) return null
-      throw tokenFailure(error)
+      if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) return null
+      throw tokenRequestFailure(error)
     }
   }
 
@@ -136,7 +137,7 @@ export function createCredentialTokens(options: ResolvedBasicOptions, verifier: 
         ...(scope === null ? {} : { scope })
       })
     } catch (error) {
-      if (!hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenFailure(error)
+      if (!hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenRequestFailure(error)
       held.delete(key)
       rejectedUntilMs.set(key, clock() + options.rejectedTtlMs)
       throw new BasicRejectedError({ cause: error })

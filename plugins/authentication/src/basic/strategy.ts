@@ -1,9 +1,10 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage } from '../failure-kinds.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
@@ -89,5 +90,5 @@ function nullIfRejected(error: unknown): null {
 }
 
 function isRejection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
+  return errorCode(error) === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
 }

@@ -1,4 +1,5 @@
-import { clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
+import { messageWithCause, type Log, clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
+import { WARNINGS } from '../warnings.ts'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
@@ -7,7 +8,6 @@ import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding
 import { IntrospectionUnavailableError, InvalidOptionsError, InvalidTokenError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
-import { messageOf, warn, type Log } from './log.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
@@ -67,7 +67,7 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 export function createIntrospector(options: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
   const mistakes = introspectorMistakes(options)
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = warn } = options
+  const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = WARNINGS } = options
   const connection: Connection = { timeoutMs: 5000, ...options }
   const authorization = clientSecretBasic(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
@@ -126,7 +126,7 @@ export function createIntrospector(options: IntrospectorOptions, gate: StrangerG
       if (claims === null) throw new Error(status === 200 ? 'not a JSON object' : `status ${status}`)
       return claims
     } catch (error) {
-      log('a token could not be introspected', { issuer: options.issuer, error: messageOf(error) })
+      log('a token could not be introspected', { issuer: options.issuer, error: messageWithCause(error) })
       const unavailable = new IntrospectionUnavailableError()
       unavailable.cause = error
       throw unavailable

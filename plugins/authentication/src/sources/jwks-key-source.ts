@@ -1,13 +1,15 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
 import {
+  messageWithCause,
+  type Log,
   parseJsonObject,
   startTimer as startProcessTimer,
   type StartTimer
 } from '@sallyport/security-context/mechanics'
+import { WARNINGS } from '../warnings.ts'
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError, KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, isSecureUrl, type Connection, type Fetch } from './fetch-document.ts'
-import { messageOf, warn, type Log } from './log.ts'
 import { importKeys } from '../tokens/import-keys.ts'
 
 /** Where the keys are and how long they are believed. */
@@ -56,7 +58,7 @@ export function createJwksKeySource(options: JwksKeySourceOptions): KeySource {
   if (!isSecureUrl(options.jwksUri)) {
     throw new InvalidOptionsError('jwksUri must be an https URL (http only on loopback)')
   }
-  const { jwksUri, clock = Date.now, startTimer = startProcessTimer, log = warn } = options
+  const { jwksUri, clock = Date.now, startTimer = startProcessTimer, log = WARNINGS } = options
   const cooldownMs = options.cooldownMs ?? 2000
   const maxAgeMs = options.maxAgeMs ?? 300_000
   const maxStaleMs = Math.max(options.maxStaleMs ?? 3_600_000, maxAgeMs)
@@ -93,7 +95,7 @@ export function createJwksKeySource(options: JwksKeySourceOptions): KeySource {
     } catch (error) {
       failures++
       lastError = error
-      log('the JWKS could not be fetched', { jwksUri, error: messageOf(error), ageMs: ageMs() })
+      log('the JWKS could not be fetched', { jwksUri, error: messageWithCause(error), ageMs: ageMs() })
     }
     schedule()
   }

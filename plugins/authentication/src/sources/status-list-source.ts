@@ -1,10 +1,15 @@
 import type { KeySource, StatusReference, StatusSource } from '@sallyport/security-context'
-import { startTimer as startProcessTimer, type StartTimer } from '@sallyport/security-context/mechanics'
+import {
+  messageWithCause,
+  type Log,
+  startTimer as startProcessTimer,
+  type StartTimer
+} from '@sallyport/security-context/mechanics'
+import { WARNINGS } from '../warnings.ts'
 import { LRUCache } from 'lru-cache'
 import type { Dispatcher } from 'undici'
 import { InvalidOptionsError } from '../errors.ts'
 import { fetchDocument, type Connection, type Fetch } from './fetch-document.ts'
-import { messageOf, warn, type Log } from './log.ts'
 import { statusListAddresses } from './status-list-addresses.ts'
 import { readStatusList, statusBit, type StatusList } from './status-list.ts'
 
@@ -80,7 +85,7 @@ const MAX_REMEMBERED = 10_000
  * @see draft-ietf-oauth-status-list
  */
 export function createStatusListSource(options: StatusListSourceOptions): StatusListSource {
-  const { clock = Date.now, startTimer = startProcessTimer, log = warn } = options
+  const { clock = Date.now, startTimer = startProcessTimer, log = WARNINGS } = options
   const { pollMs = 1000, maxStalenessMs = 300_000, unusedAfterMs = 900_000, maxLists = 1000 } = options
   if (!(unusedAfterMs > 0)) throw new InvalidOptionsError('unusedAfterMs must be positive')
   if (!Number.isSafeInteger(maxLists) || maxLists < 1) {
@@ -114,7 +119,7 @@ export function createStatusListSource(options: StatusListSourceOptions): Status
       followed.failing = false
     } catch (error) {
       // Once per outage, not once per poll.
-      if (!followed.failing) log('a status list could not be fetched', { uri, error: messageOf(error) })
+      if (!followed.failing) log('a status list could not be fetched', { uri, error: messageWithCause(error) })
       followed.failing = true
     }
     schedule(uri, followed)
