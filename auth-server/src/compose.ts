@@ -60,7 +60,6 @@ export function composeAuthorizationServer(
     clock,
     report,
     keys,
-    confirmation: null,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     dpop: createDpopProofs({
       store,
@@ -74,7 +73,7 @@ export function composeAuthorizationServer(
     csrf: createCsrfTokens(ring.derive('page-csrf')),
     statusListUris: uris,
     statusListSize: settings.statusListSize,
-    lifetimes: lifetimesOf(settings),
+    lifetimes: lifetimesFrom(settings),
     throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
     passwords: createPasswordHasher({
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
@@ -128,12 +127,14 @@ export function composeAdministration(
   }
 }
 
-function lifetimesOf(settings: AuthServerSettings): Lifetimes {
+function lifetimesFrom(settings: AuthServerSettings): Lifetimes {
+  const login = { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds }
   return {
     accessTokenSeconds: settings.accessTokenLifetimeSeconds,
     refreshGraceMs: settings.refreshGraceMs,
+    signIn: login,
     sessions: {
-      login: { idleSeconds: settings.loginIdleSeconds, absoluteSeconds: settings.loginAbsoluteSeconds },
+      login,
       api: { idleSeconds: settings.apiIdleSeconds, absoluteSeconds: settings.apiAbsoluteSeconds }
     }
   }

@@ -1,3 +1,4 @@
+import '@sallyport/service-process/require-node'
 import { runService } from '@sallyport/service-process'
 import { NAME } from './app.ts'
 import { build, connect } from './connect.ts'

@@ -87,7 +87,7 @@ t.test(
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const { kid, private_key_sealed: sealed } = await db('signing_keys').first()
     const ownKey = createPrivateKey({
-      key: parseKeyRing(SETTINGS.sealingKeys).open(`sallyport signing key ${String(kid)}`, sealed),
+      key: parseKeyRing(SETTINGS.sealingKeys).unseal(`sallyport signing key ${String(kid)}`, sealed),
       format: 'der',
       type: 'pkcs8'
     })

@@ -98,7 +98,7 @@ t.test('O-24: a token of another type, signed with the right key, is no subject 
   const edge = (await login(app)).body.access_token
   const { kid, private_key_sealed: sealed } = await db('signing_keys').first()
   const key = createPrivateKey({
-    key: parseKeyRing(SETTINGS.sealingKeys).open(`sallyport signing key ${String(kid)}`, sealed),
+    key: parseKeyRing(SETTINGS.sealingKeys).unseal(`sallyport signing key ${String(kid)}`, sealed),
     format: 'der',
     type: 'pkcs8'
   })

@@ -1,30 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import DOMPurify from 'dompurify'
 import mermaid from 'mermaid'
 import t from 'tap'
-import { ROOT, workspaces } from '../support/packages.ts'
+import { markdownPages } from '../support/markdown-pages.ts'
+import { ROOT } from '../support/packages.ts'
 
 // Only drawing needs a document, and nothing is drawn here: labels are parsed as they are.
 Object.assign(DOMPurify, { addHook: () => {}, sanitize: (text: string) => text })
 
-const folders = ['.', 'docs', 'docs/adr', 'docs/runbooks', ...workspaces().map(({ folder }) => folder)]
-
-function pages(): string[] {
-  return folders.flatMap(folder => {
-    try {
-      return readdirSync(join(ROOT, folder))
-        .filter(name => name.endsWith('.md'))
-        .map(name => join(folder, name))
-    } catch {
-      return []
-    }
-  })
-}
-
 t.test('every picture of the documentation can be drawn', async t => {
   let pictures = 0
-  for (const page of pages()) {
+  for (const page of markdownPages()) {
     for (const [, text = ''] of readFileSync(join(ROOT, page), 'utf8').matchAll(/^```mermaid\n([\s\S]*?)^```$/gm)) {
       pictures++
       await t.resolves(mermaid.parse(text), `${page}: ${text.split('\n')[0]}`)

@@ -1,10 +1,11 @@
-// Every ```ts block of a README is a program that ends with exit 0; every ```sh block runs as written from the root.
+// Every ```ts block of a page is a program that ends with exit 0; every ```sh block runs as written from the root.
 // Blocks marked "fragment" or "manual" are not run here; the manual ones are run by test/e2e and by hand.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { markdownPages } from '../support/markdown-pages.ts'
 import { ROOT, workspaces } from '../support/packages.ts'
 
 const run = promisify(execFile)
@@ -23,12 +24,19 @@ function blocksOf(markdown: string): Block[] {
   )
 }
 
-const readmes = ['README.md', ...workspaces().map(({ folder }) => join(folder, 'README.md'))]
+const pages = markdownPages()
 
-for (const [index, readme] of readmes.entries()) {
-  t.test(`the code of ${readme} runs as written`, async t => {
-    t.ok(existsSync(join(ROOT, readme)), 'there is a README')
-    const blocks = blocksOf(readFileSync(join(ROOT, readme), 'utf8'))
+t.test('every workspace has a README', async t => {
+  const readmes = workspaces().map(({ folder }) => join(folder, 'README.md'))
+  t.strictSame(
+    readmes.filter(readme => !pages.includes(readme)),
+    []
+  )
+})
+
+for (const [index, page] of pages.entries()) {
+  t.test(`the code of ${page} runs as written`, async t => {
+    const blocks = blocksOf(readFileSync(join(ROOT, page), 'utf8'))
     for (const [number, { language, mark, code }] of blocks.entries()) {
       if (mark !== '') {
         t.match(mark, /^(fragment|manual)$/, 'the mark is a known one')

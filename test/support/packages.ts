@@ -26,7 +26,7 @@ export function workspaces(): Workspace[] {
   return folders
     .filter(folder => existsSync(join(ROOT, folder, 'package.json')))
     .map(folder => {
-      const manifest = readJson(join(folder, 'package.json')) as { name: string; private?: boolean }
+      const manifest = readJson(join(folder, 'package.json')) as Manifest
       return { folder, name: manifest.name, published: manifest.private !== true }
     })
 }
@@ -44,6 +44,28 @@ export function readSources(): Map<string, string> {
   )
 }
 
-function readJson(path: string): unknown {
+/** What this project reads from a package.json. */
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+  readonly type?: string
+  readonly license?: string
+  readonly description?: string
+  readonly keywords?: readonly string[]
+  readonly homepage?: string
+  readonly bugs?: unknown
+  readonly repository?: { readonly type: string; readonly url: string; readonly directory?: string }
+  readonly engines?: unknown
+  readonly files?: readonly string[]
+  readonly sideEffects?: unknown
+  readonly publishConfig?: unknown
+  readonly exports?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+/** @param path relative to the root */
+export function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'))
 }

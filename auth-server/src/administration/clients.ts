@@ -4,6 +4,7 @@ import { revokeAccessTokensOfClient } from '../accounts/sessions/revoke-access-t
 import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
 import { isRedirectUri } from '../protocol/authorize/redirect-uris.ts'
 import { GRANTS } from '../protocol/token-endpoint/grants/index.ts'
+import { GRANT_TYPES, isGrantType } from '../store/grant-types.ts'
 import type { AuthenticationMethod, Client } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import { isUuid } from '../uuid.ts'
@@ -35,8 +36,6 @@ export interface NewClient extends NewClientProof, NewClientLogout {
 /** A client's id may hold nothing that needs encoding anywhere. */
 const CLIENT_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 const SHORTEST_SECRET = 32
-/** Grants that need a secret. */
-const CONFIDENTIAL_GRANTS = ['password', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']
 
 /**
  * @returns the client, and its secret, which is shown this once; `null` for one that has another method or none
@@ -143,7 +142,7 @@ function clientOf(wanted: NewClient): Omit<Client, 'status'> {
     name: wanted.name ?? wanted.id,
     confidential,
     authenticationMethods: methodsOf(wanted),
-    grantTypes: wanted.grantTypes,
+    grantTypes: wanted.grantTypes.filter(isGrantType),
     scopes: wanted.scopes ?? [],
     ownAudience: wanted.ownAudience ?? null,
     defaultAudience: wanted.defaultAudience ?? null,
@@ -173,8 +172,8 @@ function refuseClient(wanted: NewClient): void {
       )
     }
   }
-  for (const grant of wanted.grantTypes.filter(grant => !GRANTS.has(grant))) {
-    mistakes.push(`${JSON.stringify(grant)} is no grant: ${[...GRANTS.keys()].join(', ')}`)
+  for (const grant of wanted.grantTypes.filter(grant => !isGrantType(grant))) {
+    mistakes.push(`${JSON.stringify(grant)} is no grant: ${GRANT_TYPES.join(', ')}`)
   }
   if (JSON.stringify(wanted).includes('\\u0000')) mistakes.push('a NUL cannot be stored')
   mistakes.push(...clientLogoutMistakes(wanted))
@@ -183,7 +182,7 @@ function refuseClient(wanted: NewClient): void {
     mistakes.push('the method none is for public clients, and for them only')
   }
   if (wanted.confidential === false) {
-    for (const grant of wanted.grantTypes.filter(grant => CONFIDENTIAL_GRANTS.includes(grant))) {
+    for (const grant of wanted.grantTypes.filter(isGrantType).filter(grant => GRANTS[grant].confidentialOnly)) {
       mistakes.push(`a public client cannot use ${grant}`)
     }
   }

@@ -118,7 +118,7 @@ export async function resealKeys(administration: KeyAdministration): Promise<num
     for (const { kid, privateKeySealed } of outdated) {
       await trx.signingKeys.reseal(
         kid,
-        ring.seal(sealingPurpose(kid), ring.open(sealingPurpose(kid), privateKeySealed))
+        ring.seal(sealingPurpose(kid), ring.unseal(sealingPurpose(kid), privateKeySealed))
       )
     }
     await administration.audit(trx, { action: 'key.reseal', outcome: 'success', detail: { count: outdated.length } })

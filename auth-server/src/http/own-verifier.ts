@@ -1,6 +1,6 @@
 import { errors, requireConfirmed, type TokenVerifier } from '@sallyport/authentication'
 import type { Actor, Principal } from '@sallyport/security-context'
-import { scopesOf, type AccessTokenClaims, type ActorClaim } from '../tokens/access-token-claims.ts'
+import { parseScopes, type AccessTokenClaims, type ActorClaim } from '../tokens/access-token-claims.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
 
 /** The audience under which this server is a resource server. */
@@ -46,7 +46,7 @@ function principalOf(claims: AccessTokenClaims): Principal {
     subject: claims.sub,
     clientId: claims.client_id,
     roles: claims.roles,
-    scopes: scopesOf(claims.scope),
+    scopes: parseScopes(claims.scope),
     audience: claims.aud,
     sessionId: claims.sid ?? null,
     tokenId: claims.jti,

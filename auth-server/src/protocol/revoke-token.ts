@@ -1,15 +1,13 @@
 import { endSessions } from '../accounts/sessions/end-sessions.ts'
 import { revokeAccessTokensOfClient, revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
 import { invalidGrant, OAuthError } from '../oauth-error.ts'
-import type { WriteAudit } from '../store/contract.ts'
-import type { Client, Session } from '../store/records.ts'
-import { jtiHashOf } from '../tokens/access-token-claims.ts'
+import type { Session } from '../store/records.ts'
+import { hashOfJti } from '../tokens/access-token-claims.ts'
 import { hashOfSecret } from '../tokens/secret-token.ts'
 import { isAt, type AccessTokenState } from '../tokens/verify-access-token.ts'
 import { signedClaims } from '../tokens/verify-jwt.ts'
-import type { AuthorizationServer } from './authorization-server.ts'
-
-const ID_TOKEN_TYPE = 'JWT'
+import type { ClientContext } from './client-context.ts'
+import { ID_TOKEN_TYPE } from './openid/id-tokens.ts'
 
 /** What a revocation did; all of them are answered alike. */
 export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked' | 'token-not-in-force'
@@ -22,34 +20,26 @@ export type RevocationOutcome = 'refresh-token-revoked' | 'access-token-revoked'
  * for an id token or a token by exchange; they are left as they are
  * @see RFC 7009 §2.1, §2.2
  */
-export async function revokeToken(
-  server: AuthorizationServer,
-  client: Client,
-  token: string,
-  audit: WriteAudit
-): Promise<RevocationOutcome> {
+export async function revokeToken(context: ClientContext, token: string): Promise<RevocationOutcome> {
+  const { server, client } = context
   const refreshToken = await server.store.sessions.findByRefreshToken(hashOfSecret(token))
   if (refreshToken !== null) {
     if (refreshToken.session.endedAtMs !== null) return 'token-not-in-force'
     if (refreshToken.session.clientId !== client.id) throw invalidGrant('token-foreign')
-    return await endSession(server, refreshToken.session, audit)
+    return await revokeSession(context, refreshToken.session)
   }
   const state = await server.verifyAccessToken(token)
   if (state.kind === 'inactive') {
-    if ((await signedClaims(server.keys, token, ID_TOKEN_TYPE)) !== null) throw unsupported('id-token')
+    if ((await signedClaims(server.keys, token, ID_TOKEN_TYPE)) !== null) throw notRevocable('id-token')
     return 'token-not-in-force'
   }
   if (state.claims.client_id !== client.id) throw invalidGrant('token-foreign')
   // A token by exchange shares the position of the session that it came from, which is another client's to revoke.
-  if (state.owner !== null && state.owner.session.clientId !== client.id) throw unsupported('exchanged-token')
-  return await revokeAccessToken(server, client, token, state, audit)
+  if (state.owner !== null && state.owner.session.clientId !== client.id) throw notRevocable('exchanged-token')
+  return await revokeAccessToken(context, token, state)
 }
 
-async function endSession(
-  server: AuthorizationServer,
-  session: Session,
-  audit: WriteAudit
-): Promise<RevocationOutcome> {
+async function revokeSession({ server, audit }: ClientContext, session: Session): Promise<RevocationOutcome> {
   return await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'revoked', server.clock())
     const { id, userId: subject, clientId } = session
@@ -66,13 +56,10 @@ async function endSession(
 }
 
 async function revokeAccessToken(
-  server: AuthorizationServer,
-  client: Client,
+  { server, client, audit }: ClientContext,
   token: string,
-  state: Extract<AccessTokenState, { kind: 'active' }>,
-  audit: WriteAudit
+  { claims, owner }: Extract<AccessTokenState, { kind: 'active' }>
 ): Promise<RevocationOutcome> {
-  const { claims, owner } = state
   if (owner === null && claims.sub !== client.id) throw invalidGrant('token-foreign')
   return await server.store.transaction(async trx => {
     await trx.opaqueTokens.remove(hashOfSecret(token))
@@ -92,13 +79,13 @@ async function revokeAccessToken(
       subject: claims.sub,
       clientId: client.id,
       resource: { type: 'client', id: client.id },
-      detail: { jtiHash: jtiHashOf(claims.jti), sessionId: claims.sid ?? null }
+      detail: { jtiHash: hashOfJti(claims.jti), sessionId: claims.sid ?? null }
     })
     return 'access-token-revoked'
   })
 }
 
 /** @see RFC 7009 §2.2.1 */
-function unsupported(reason: string): OAuthError {
+function notRevocable(reason: string): OAuthError {
   return new OAuthError('unsupported_token_type', reason, 'This kind of token is not revoked')
 }

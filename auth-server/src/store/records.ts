@@ -1,4 +1,5 @@
 import type { Confirmation } from './confirmation.ts'
+import type { GrantType } from './grant-types.ts'
 
 /** A position in a status list: whether what was issued under it still counts. */
 export interface StatusPosition {
@@ -57,7 +58,7 @@ export interface Client {
   readonly name: string
   readonly confidential: boolean
   readonly authenticationMethods: readonly AuthenticationMethod[]
-  readonly grantTypes: readonly string[]
+  readonly grantTypes: readonly GrantType[]
   /** Scopes it may ever be granted. */
   readonly scopes: readonly string[]
   /** The audience that it is, as a resource server: what it may introspect and exchange. */

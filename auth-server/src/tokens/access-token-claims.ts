@@ -44,9 +44,9 @@ export type TokenType = 'Bearer' | 'DPoP'
 export const tokenTypeOf = ({ cnf }: AccessTokenClaims): TokenType => (cnf?.jkt === undefined ? 'Bearer' : 'DPoP')
 
 /** The scopes of a space-delimited list. @see RFC 6749 §3.3 */
-export const scopesOf = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')
+export const parseScopes = (scope: string): readonly string[] => scope.split(' ').filter(name => name !== '')
 
 /**
  * A token's `jti` as rows tell it: the same hash as the `token_id_hash` of every row that the token causes elsewhere.
  */
-export const jtiHashOf = (jti: string): string => hash('sha256', jti)
+export const hashOfJti = (jti: string): string => hash('sha256', jti)

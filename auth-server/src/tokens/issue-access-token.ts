@@ -20,7 +20,8 @@ export interface AccessTokenFacts {
   /** `txn` of the token that this one is exchanged for; a new one by default. */
   readonly transactionId?: string
   readonly actor?: ActorClaim
-  readonly confirmation?: Confirmation
+  /** The keys that it is bound to; `null`: whoever has it may use it. */
+  readonly confirmation: Confirmation | null
   /** It expires no later than this, in epoch seconds. */
   readonly notAfterSeconds?: number
 }
@@ -83,6 +84,6 @@ function claimsOf(
     status: { status_list: { idx: facts.status.index, uri: options.statusListUris.uriOf(facts.status.listId) } },
     txn: facts.transactionId ?? randomUUID(),
     ...(facts.actor === undefined ? {} : { act: facts.actor }),
-    ...(facts.confirmation === undefined ? {} : { cnf: facts.confirmation })
+    ...(facts.confirmation === null ? {} : { cnf: facts.confirmation })
   }
 }

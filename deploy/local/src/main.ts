@@ -1,3 +1,4 @@
+import '@sallyport/service-process/require-node'
 import { launch } from './launch.ts'
 import { LauncherError } from './launcher-error.ts'
 import { HELP, parseOptions } from './options.ts'

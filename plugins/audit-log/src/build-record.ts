@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
-import type { JsonValue } from './canonical-json.ts'
+import type { JsonValue } from '@sallyport/security-context/mechanics'
 import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
 import type { HashName } from './hash-name.ts'

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isSecretField } from '@sallyport/security-context/mechanics'
-import { canonicalJson, type JsonValue } from './canonical-json.ts'
+import { canonicalJson, isSecretField, type JsonValue } from '@sallyport/security-context/mechanics'
 
 /** Longest text of a column, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 1024

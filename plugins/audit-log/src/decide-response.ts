@@ -35,6 +35,8 @@ const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']
 const VERSION_REFUSED = 505
 /** Action of a refusal on a route that declares none of its own. */
 const ACCESS = 'request.access'
+/** Action of an answer that was given before: what it is the answer to has its row already. */
+const REPLAY = 'request.replay'
 /** Action of a refusal of what is no request to any route: an ambiguous path, a method that is not served. */
 export const REFUSED = 'request.refused'
 
@@ -72,6 +74,11 @@ function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]):
   const action = actionOf(declaration)
   if (action === null || facts.written.length > 0) return NOTHING
   const row = { action, outcome: 'success', ...resourceOf(facts), detail: responseDetail(facts) } as const
+  const replay = facts.events.find(event => event.stage === 'idempotency' && event.outcome === 'success')
+  if (replay !== undefined) {
+    const detail = { ...row.detail, action }
+    return { ...NOTHING, events: [{ ...row, action: REPLAY, reason: replay.reason, detail }] }
+  }
   if (effects.length > 0) return decideEffects(facts, row, effects)
   if (!MUTATING.has(method)) return { ...NOTHING, events: [row] }
   if (status >= 300 && typeof declaration === 'object' && declaration.redirect === 'no-effect') return NOTHING

@@ -19,8 +19,8 @@ export const AuditQueryInvalidError = createError('SALLYPORT_AUDIT_QUERY_INVALID
 export const AuditEventInvalidError = createError('SALLYPORT_AUDIT_EVENT_INVALID', 'Internal Server Error', 500)
 
 /** Boot: the options of the plugin are not valid; the message names every mistake. */
-export const AuditOptionsError = createError(
-  'SALLYPORT_AUDIT_OPTIONS',
-  'Invalid options of @sallyport/audit-log: %s',
+export const InvalidOptionsError = createError(
+  'SALLYPORT_AUDIT_OPTIONS_INVALID',
+  'Options of @sallyport/audit-log: %s',
   500
 )

@@ -35,10 +35,15 @@ export function parseNameKey(text: string): NameKey | null {
   const { keys, mistakes } = readKeyRing(text, 'name key')
   const [nameKey, ...others] = keys
   if (nameKey === undefined || others.length > 0 || mistakes.length > 0) return null
-  return isNameKey(nameKey) ? nameKey : null
+  return isNameKeyId(nameKey.id) && isNameKeyBytes(nameKey.key) ? nameKey : null
 }
 
-/** Whether a key can be taken: it is long enough, and its id is not the one of processes. */
-export function isNameKey({ id, key }: NameKey): boolean {
-  return /^[\w.-]{1,64}$/.test(id) && id !== PROCESS_KEY_ID && key instanceof Uint8Array && key.byteLength >= 32
+/** Whether a name of a key can be taken: it is not the one of processes. */
+export function isNameKeyId(id: unknown): boolean {
+  return typeof id === 'string' && /^[\w.-]{1,64}$/.test(id) && id !== PROCESS_KEY_ID
+}
+
+/** Whether the bytes of a key are enough. */
+export function isNameKeyBytes(key: unknown): boolean {
+  return key instanceof Uint8Array && key.byteLength >= 32
 }

@@ -1,5 +1,5 @@
 import type { BatchWriter, WriterCounts } from './batch-writer.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuditLogOptions } from './options.ts'
 import type { Sealer } from './sealer.ts'
 
 /** How the trail fares, for readiness and for numbers. */
@@ -17,7 +17,7 @@ export interface AuditHealth {
  * A writer that fails shows in its 503s and in the database's own check; a sealer that stands still shows only here.
  */
 export function createAuditHealth(
-  { sealer: intervals }: ResolvedOptions,
+  { sealer: intervals }: ReadAuditLogOptions,
   writer: BatchWriter,
   sealer: Sealer
 ): AuditHealth {

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import { requireRouteDeclaration, type AuditEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -7,7 +8,7 @@ import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
 import { REFUSED } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
-import { resolveOptions, type AuditLogOptions, type ResolvedOptions } from './options.ts'
+import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { contextOf, createRequestAudit } from './request-audit.ts'
 import { addAuditRoute } from './route.ts'
@@ -16,7 +17,7 @@ import type { SealResult } from './seal.ts'
 import type { AuditRecord } from './record.ts'
 import { insertRecords, insertRecordsAlone } from './store.ts'
 
-export type { AuditLogOptions, RequestAddresses } from './options.ts'
+export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
@@ -65,10 +66,10 @@ declare module 'fastify' {
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
  * did with `request.audit(trx, event)`; refusals and failures of a known caller and declared reads are written before
  * their response leaves. What cannot be recorded is not acknowledged: 503. What a stranger is refused is counted.
- * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS`
+ * @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
 async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
-  const options = resolveOptions(given)
+  const options = readAuditLogOptions(given)
   const { db, writeTimeoutMs } = options
   const writer = createBatchWriter({
     insert: records => insertRecordsAlone(db, records, writeTimeoutMs),
@@ -149,13 +150,13 @@ function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: R
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
-function sealerFor(fastify: FastifyInstance, options: ResolvedOptions): Sealer {
+function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): Sealer {
   return createSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
     timeoutMs: options.writeTimeoutMs,
     schedule: options.schedule,
-    monotonicMs: options.monotonicMs,
+    monotonicClock: options.monotonicClock,
     onSealed: (head, sealed) => {
       fastify.log.info({ auditHead: head, sealed }, 'audit rows sealed')
     },
@@ -165,7 +166,7 @@ function sealerFor(fastify: FastifyInstance, options: ResolvedOptions): Sealer {
   })
 }
 
-function refusalLogFor(fastify: FastifyInstance, options: ResolvedOptions, write: WriteRecords): RefusalLog {
+function refusalLogFor(fastify: FastifyInstance, options: ReadAuditLogOptions, write: WriteRecords): RefusalLog {
   fastify.log.info(
     options.refusals,
     'refusals of strangers are counted and written per interval: kill -9 loses at most one'
@@ -176,10 +177,10 @@ function refusalLogFor(fastify: FastifyInstance, options: ResolvedOptions, write
 }
 
 function recordWithoutRequest(
-  { process, clock, secretNames, hashName }: ResolvedOptions,
+  { process, clock, secretNames, hashName }: ReadAuditLogOptions,
   event: AuditEvent
 ): AuditRecord {
-  return buildRecord(event, { process, now: clock(), secretNames, hashName, principal: null })
+  return buildRecord(event, { process, now: new Date(clock()), secretNames, hashName, principal: null })
 }
 
 export default fastifyPlugin(auditLog, {

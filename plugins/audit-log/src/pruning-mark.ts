@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { JsonValue } from './canonical-json.ts'
+import type { JsonValue } from '@sallyport/security-context/mechanics'
 import { cleanText } from './clean.ts'
 import { auditTime, type AuditRecord } from './record.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson, type JsonValue } from './canonical-json.ts'
+import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
 export interface AuditRecord {

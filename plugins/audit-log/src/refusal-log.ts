@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '@sallyport/security-context'
 import type { WriteRecords } from './batch-writer.ts'
 import type { RecordContext } from './build-record.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuditLogOptions } from './options.ts'
 import { createRefusalCounts } from './refusal-counts.ts'
 import { refusalKind, refusalRow, sampleRefusal, type RefusalSample } from './refusal-rows.ts'
 import { createRefusalWriter, type RefusalWriter } from './write-refusals.ts'
@@ -18,7 +18,7 @@ export interface RefusalLog extends Omit<RefusalWriter<RefusalSample>, 'count'> 
  * @param onError called when an outage begins, and when refusals are given up at the end of the process
  */
 export function createRefusalLog(
-  options: ResolvedOptions,
+  options: ReadAuditLogOptions,
   write: WriteRecords,
   onError: (error: unknown, unwritten: number) => void
 ): RefusalLog {

@@ -1,7 +1,6 @@
 import type { AuditEvent } from '@sallyport/security-context'
-import { sourceOf } from '@sallyport/security-context/mechanics'
+import { sourceOf, type JsonValue } from '@sallyport/security-context/mechanics'
 import { buildRecord, type RecordContext } from './build-record.ts'
-import type { JsonValue } from './canonical-json.ts'
 import { REFUSED } from './decide-response.ts'
 import { auditTime, type AuditRecord } from './record.ts'
 import type { Tally } from './refusal-counts.ts'

@@ -6,7 +6,7 @@ import type { WriteRecords } from './batch-writer.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuditLogOptions } from './options.ts'
 import { committedIds, insertRecords } from './store.ts'
 
 interface Written {
@@ -42,7 +42,7 @@ export interface AuditOutlets {
 }
 
 /** Makes the per-request part. */
-export function createRequestAudit(options: ResolvedOptions, { write, count }: AuditOutlets): RequestAudit {
+export function createRequestAudit(options: ReadAuditLogOptions, { write, count }: AuditOutlets): RequestAudit {
   const states = new WeakMap<FastifyRequest, RequestState>()
 
   function stateOf(request: FastifyRequest): RequestState {
@@ -139,13 +139,13 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf(request: FastifyRequest, options: ResolvedOptions): RecordContext {
+export function contextOf(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
   const { process, clock, secretNames, hashName } = options
   const { source, peer } = options.addresses(request)
   const events = securityEventsOf(request)
   return {
     process,
-    now: clock(),
+    now: new Date(clock()),
     secretNames,
     principal: request.principal,
     subject: events.findLast(event => event.subject !== undefined)?.subject,

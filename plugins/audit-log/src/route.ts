@@ -1,6 +1,6 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuditLogOptions } from './options.ts'
 import { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery } from './query.ts'
 import { unavailable } from './request-audit.ts'
 
@@ -10,7 +10,7 @@ import { unavailable } from './request-audit.ts'
  */
 export function addAuditRoute(
   fastify: FastifyInstance,
-  { db, route, sealer, writeTimeoutMs }: ResolvedOptions,
+  { db, route, sealer, writeTimeoutMs }: ReadAuditLogOptions,
   seal: () => Promise<unknown>
 ): void {
   if (route === false) return

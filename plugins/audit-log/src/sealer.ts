@@ -1,4 +1,4 @@
-import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
+import { withDeadline, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal.ts'
 
@@ -10,7 +10,7 @@ export interface SealerOptions {
   readonly timeoutMs: number
   readonly schedule: Schedule
   /** Milliseconds of a clock that is never set. */
-  readonly monotonicMs: () => number
+  readonly monotonicClock: MonotonicClock
   /** Called after each step that sealed rows, with the new head. */
   readonly onSealed: (head: AuditHead, sealed: number) => void
   readonly onError: (error: unknown) => void
@@ -36,7 +36,7 @@ export function createSealer({
   intervalMs,
   timeoutMs,
   schedule,
-  monotonicMs,
+  monotonicClock,
   onSealed,
   onError
 }: SealerOptions): Sealer {
@@ -52,11 +52,11 @@ export function createSealer({
       timeoutMs,
       signal: closing.signal,
       onPage: (head, sealed) => {
-        succeededAt = monotonicMs()
+        succeededAt = monotonicClock()
         if (sealed > 0) onSealed(head, sealed)
       }
     })
-    succeededAt = monotonicMs()
+    succeededAt = monotonicClock()
     return result
   }
 
@@ -72,13 +72,13 @@ export function createSealer({
 
   return {
     start: () => {
-      succeededAt = monotonicMs()
+      succeededAt = monotonicClock()
       timer = schedule(async () => {
         await enqueue('skip').catch(onError)
       }, intervalMs)
     },
     sealNow: () => enqueue('wait'),
-    unsuccessfulForMs: () => (succeededAt === null ? null : monotonicMs() - succeededAt),
+    unsuccessfulForMs: () => (succeededAt === null ? null : monotonicClock() - succeededAt),
     close: async () => {
       timer?.stop()
       await withDeadline(enqueue('skip'), timeoutMs).catch(onError)

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson } from '@sallyport/security-context/mechanics'
 import { ADOPT_ACTION, adoptDetail, PRUNE_ACTION, pruneDetail, type PrunedRange } from './pruning-mark.ts'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal.ts'

@@ -1,4 +1,4 @@
-import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
+import { withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { RefusalCounts, Tally } from './refusal-counts.ts'
 
 /** Records of one write: small, so that the rows of a request wait for a short one only. */
@@ -13,7 +13,7 @@ export interface RefusalWriterOptions<Sample> {
   /** How long `close` may take. */
   readonly closeTimeoutMs: number
   readonly schedule: Schedule
-  readonly clock: () => Date
+  readonly clock: Clock
   /** Called when an outage begins, and when refusals are given up at the end of the process. */
   readonly onError: (error: unknown, unwritten: number) => void
 }
@@ -77,7 +77,7 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
 
   return {
     count: (key, sample) => {
-      const first = counts.count(key, sample, clock().getTime())
+      const first = counts.count(key, sample, clock())
       if (first !== null) void send([first])
     },
     start: () => {

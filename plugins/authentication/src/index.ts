@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { Principal } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'

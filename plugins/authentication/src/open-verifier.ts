@@ -27,7 +27,7 @@ export async function openVerifier(
 ): Promise<OpenVerifier | null> {
   if (origin.kind === 'none') return null
   if (origin.kind === 'given') return { verifier: origin.verifier, realm: options.audience ?? 'api' }
-  const checkSignature = options.checkSignature ?? (await checkWithFastifyJwt(fastify))
+  const checkSignature = options.checkSignature ?? (await checkWithFastifyJwt())
   if (origin.kind === 'shared-secret') {
     return {
       verifier: createSharedSecretVerifier({ checkSignature, ...origin.options }),

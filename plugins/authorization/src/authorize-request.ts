@@ -6,7 +6,7 @@ import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuthorizationOptions } from './options.ts'
 
 /** Refuses a request from what needs no resource: no principal, or a policy that is already decided against it. */
 export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
@@ -24,7 +24,7 @@ export async function refuseOver(
   request: FastifyRequest,
   policy: Policy,
   resource: Resource | null | undefined,
-  options: ResolvedOptions
+  options: ReadAuthorizationOptions
 ): Promise<FastifyError | undefined> {
   const early = refuseEarly(request, policy)
   if (early !== undefined || request.principal === null) return early
@@ -34,7 +34,7 @@ export async function refuseOver(
     if (evaluate(policy, facts) === 'allowed') return undefined
     const decision = decide(policy, facts)
     const refusal = forbidden(request, decision, resource ?? null)
-    return options.hides && decision.reason !== 'resource-required'
+    return options.existence === 'hide' && decision.reason !== 'resource-required'
       ? new ResourceNotFoundError({ cause: refusal })
       : refusal
   } catch (error) {

@@ -1,5 +1,12 @@
 import createError from '@fastify/error'
 
+/** Boot: the options are not valid; the message names every mistake. */
+export const InvalidOptionsError = createError(
+  'SALLYPORT_AUTHORIZATION_OPTIONS_INVALID',
+  'Options of @sallyport/authorization: %s',
+  500
+)
+
 /** Request: a route that is not public was called without a principal. */
 export const UnauthenticatedError = createError(
   'SALLYPORT_AUTHORIZATION_UNAUTHENTICATED',

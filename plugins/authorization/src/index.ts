@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
@@ -6,7 +7,7 @@ import { applyFilter, type FilterMapping } from './apply-filter.ts'
 import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
-import { resolveOptions, type AuthorizationOptions } from './options.ts'
+import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
 import { collectRoutePolicies } from './route-policies.ts'
 import { policyMistakes } from './validate-policy.ts'
 
@@ -19,7 +20,7 @@ export { aclMigrations } from './acl-migrations.ts'
 export { authorizationMatrix, accessText, policyText } from './matrix.ts'
 export { requiredScopes } from './required-scopes.ts'
 export { policyMistakes } from './validate-policy.ts'
-export type { AuthorizationOptions } from './options.ts'
+export type { AclOptions, AuthorizationOptions } from './options.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
@@ -41,18 +42,19 @@ declare module 'fastify' {
  * Decides every route's `config.access`. What needs no resource (roles, scopes, the actor) is refused in onRequest,
  * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without
  * `config.access` fails the boot, and so does a policy that could not decide. Register it after authentication.
+ * @throws {InvalidOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake
  */
-function authorization(fastify: FastifyInstance, options: AuthorizationOptions, done: () => void): void {
-  const resolved = resolveOptions(options)
+async function authorization(fastify: FastifyInstance, given: AuthorizationOptions): Promise<void> {
+  const options = readAuthorizationOptions(given)
   requireRouteDeclaration(fastify, 'access')
-  fastify.decorate(ROUTES, collectRoutePolicies(fastify, resolved.db !== null))
+  fastify.decorate(ROUTES, collectRoutePolicies(fastify, options.acl !== undefined))
 
   fastify.decorateRequest('resource', null)
   fastify.decorateRequest('authorize', async function authorize(this: FastifyRequest, policy, ...found) {
     const mistakes = policyMistakes(policy, 'policy')
     if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
     // A resource that was looked for and is undefined was not found; one that was not given is another thing.
-    const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : (found[0] ?? null), resolved)
+    const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : (found[0] ?? null), options)
     if (refusal !== undefined) throw refusal
   })
   fastify.decorateRequest('visible', function visible(this: FastifyRequest, query, policy, mapping) {
@@ -69,7 +71,6 @@ function authorization(fastify: FastifyInstance, options: AuthorizationOptions, 
     if (resource === undefined && typeof access !== 'object') next()
     else decideOver(request).then(() => next(), next)
   })
-  done()
 
   async function decideOver(request: FastifyRequest): Promise<void> {
     const { access, resource: find } = request.routeOptions.config
@@ -77,7 +78,7 @@ function authorization(fastify: FastifyInstance, options: AuthorizationOptions, 
     // A query builder's `first()` answers undefined, whatever the type says.
     if (find !== undefined && resource == null) throw notFound(request)
     // Also without a resource: a policy that is still undecided here must not pass.
-    const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, resolved) : undefined
+    const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, options) : undefined
     if (refusal !== undefined) throw refusal
     request.resource = resource ?? null
   }

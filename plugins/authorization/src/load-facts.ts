@@ -3,7 +3,7 @@ import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { loadAccess } from './acl.ts'
 import { AclUnavailableError, InvalidPolicyError } from './errors.ts'
 import { accessQuestion, evaluate, type AccessQuestion, type Facts } from './evaluate.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadAuthorizationOptions } from './options.ts'
 
 /**
  * The facts for one decision over a resource. The access control list is asked only when the other facts leave the
@@ -14,13 +14,13 @@ export async function loadFacts(
   policy: Policy,
   principal: Principal,
   resource: Resource | null,
-  options: ResolvedOptions
+  { acl }: ReadAuthorizationOptions
 ): Promise<Facts> {
   const facts: Facts = { principal, resource }
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
-  if (options.db === null) throw new InvalidPolicyError('an acl rule needs the option acl.db')
-  const answers = loadAccess(options.db, principal, questionsOf(policy, resource))
-  return { principal, resource, hasAccess: await within(options.timeoutMs, answers) }
+  if (acl === undefined) throw new InvalidPolicyError('an acl rule needs the option acl.db')
+  const answers = loadAccess(acl.db, principal, questionsOf(policy, resource))
+  return { principal, resource, hasAccess: await within(acl.timeoutMs, answers) }
 }
 
 function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {

@@ -1,32 +1,47 @@
+import { custom, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { Knex } from 'knex'
+import { InvalidOptionsError } from './errors.ts'
+
+/** The access control list. */
+export interface AclOptions {
+  /** The database with the list (PostgreSQL). Not destroyed by the plugin. */
+  readonly db: Knex
+  /**
+   * How long one question may take before the answer is 503, in ms.
+   * @default 2000
+   */
+  readonly timeoutMs?: number
+}
 
 /** Options of the authorization plugin. */
 export interface AuthorizationOptions {
-  /** The database with the access control list; needed as soon as one policy has an `acl` rule. */
-  readonly acl?: {
-    readonly db: Knex
-    /** How long one question may take before the answer is 503, in ms. Default 2000. */
-    readonly timeoutMs?: number
-  }
   /**
-   * What a caller learns of a resource that its policy refuses. `hide` (default): 404, as if it did not exist, when
-   * reading and when writing. `reveal`: 403.
+   * The access control list; needed as soon as one policy has an `acl` rule.
+   * @example { db: knex({ client: 'pg', connection: process.env.DATABASE_URL }) }
+   */
+  readonly acl?: AclOptions
+  /**
+   * What a caller learns of a resource that its policy refuses. `hide`: 404, as if it did not exist, when reading and
+   * when writing. `reveal`: 403.
+   * @default 'hide'
    */
   readonly existence?: 'hide' | 'reveal'
 }
 
-/** The options with their defaults, frozen at registration. */
-export interface ResolvedOptions {
-  readonly db: Knex | null
-  readonly timeoutMs: number
-  readonly hides: boolean
-}
+export const aclOptions = optionsObject({
+  db: custom<Knex>('a knex instance', value => typeof value === 'function'),
+  timeoutMs: Type.Integer({ minimum: 1, default: 2000 })
+})
 
-/** Fills in the defaults. */
-export function resolveOptions(options: AuthorizationOptions): ResolvedOptions {
-  return Object.freeze({
-    db: options.acl?.db ?? null,
-    timeoutMs: options.acl?.timeoutMs ?? 2000,
-    hides: options.existence !== 'reveal'
-  })
+export const authorizationOptions = optionsObject({
+  acl: Type.Optional(aclOptions),
+  existence: Type.Enum(['hide', 'reveal'], { default: 'hide' })
+})
+
+/** Options with every default filled in. */
+export type ReadAuthorizationOptions = ReadOptions<typeof authorizationOptions>
+
+/** @throws {InvalidOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake */
+export function readAuthorizationOptions(given: AuthorizationOptions): ReadAuthorizationOptions {
+  return readOptions({ schema: authorizationOptions, error: InvalidOptionsError }, given)
 }

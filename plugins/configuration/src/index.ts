@@ -1,9 +1,10 @@
+import '@sallyport/security-context/require-node'
 import fastifyEnv from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { TObject } from 'typebox'
-import { loadSettings, type Settings, type SettingsSources } from './load-settings.ts'
-import { STRICT } from './validate.ts'
+import { gatherSettings, settle, type Settings, type SettingsSources } from './load-settings.ts'
+import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
 export { loadSettings, type DeepReadonly, type Settings, type SettingsSources } from './load-settings.ts'
 export * as errors from './errors.ts'
@@ -24,20 +25,31 @@ declare module 'fastify' {
   }
 }
 
-/** Decorates `fastify.settings` with validated, frozen settings; a mistake fails the boot and names every mistake. */
+/**
+ * Decorates `fastify.settings` with validated, frozen settings; a mistake fails the boot and names every mistake.
+ * Settings that are not loaded yet are checked by @fastify/env, which makes the decorator too; those that are loaded
+ * were checked by its engine, env-schema, and are taken as they are.
+ */
 async function configuration(fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
-  const settings = 'settings' in options ? options.settings : loadSettings(options)
-  // A copy of the top level, because @fastify/env writes to the schema and to the data it is given.
-  const schema = { ...settings.schema }
-  const data = { ...(settings.values as object) }
-  await fastify.register(fastifyEnv, {
-    confKey: 'settings',
-    schema,
-    data,
-    env: false,
-    ajv: { customOptions: STRICT } as never
-  })
-  Object.freeze(fastify.settings)
+  if ('settings' in options) fastify.decorate('settings', options.settings.values as Readonly<AppSettings>)
+  else {
+    const gathered = gatherSettings(options)
+    settle(gathered, await checkWithFastifyEnv(fastify, options.schema, gathered.data))
+  }
+}
+
+/** The values that are `fastify.settings` from now on, or what is wrong with them. */
+async function checkWithFastifyEnv(
+  fastify: FastifyInstance,
+  schema: TObject,
+  data: Record<string, unknown>
+): Promise<CheckedValues> {
+  try {
+    await fastify.register(fastifyEnv, { confKey: 'settings', ...strictCheckOf(schema, data) })
+    return { values: fastify.settings as Record<string, unknown>, violations: new Map() }
+  } catch (error) {
+    return { values: data, violations: violationsIn(schema, error) }
+  }
 }
 
 export default fastifyPlugin(configuration, { name: '@sallyport/configuration', fastify: '5.x' })

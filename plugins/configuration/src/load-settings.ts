@@ -4,7 +4,7 @@ import { ConfigurationError } from './errors.ts'
 import { environmentName } from './names.ts'
 import { schemaMistakes, type SettingSchema } from './schema.ts'
 import { readEnvironment, readFiles, type Found } from './sources.ts'
-import { checkValues, coerceStrings } from './validate.ts'
+import { checkValues, coerceStrings, type CheckedValues, type Violations } from './validate.ts'
 
 /** A value that nothing can change. */
 export type DeepReadonly<T> = T extends (infer Item)[]
@@ -35,6 +35,17 @@ export interface Settings<T> {
   describe: () => string
 }
 
+/** What the sources hold, ready to be checked against the schema. */
+export interface GatheredSettings<S extends TObject> {
+  readonly sources: SettingsSources<S>
+  /** Values of the files as they are; those of the environment as the types of the schema. */
+  readonly data: Record<string, unknown>
+  readonly found: ReadonlyMap<string, Found>
+  readonly violations: Violations
+  /** Mistakes of the sources and of the schema itself. */
+  readonly mistakes: readonly string[]
+}
+
 /**
  * Reads settings from defaults, JSON files, environment variables and the files that `*_FILE` variables name, in this
  * order, the later over the earlier. Only environment strings are coerced to the types of the schema. Unknown keys in
@@ -42,21 +53,39 @@ export interface Settings<T> {
  * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`, with every mistake and the origin of its value
  */
 export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Settings<Static<S>> {
+  const gathered = gatherSettings(sources)
+  return settle(gathered, checkValues(sources.schema, gathered.data))
+}
+
+/** Reads the sources, and checks nothing yet but the sources themselves. */
+export function gatherSettings<S extends TObject>(sources: SettingsSources<S>): GatheredSettings<S> {
   const { schema, environment } = sources
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
   const files = readFiles(schemas, sources.files ?? [])
   const variables = readEnvironment(schemas, environment)
-  const found = new Map([...files.found, ...variables.found])
   const coerced = coerceStrings(schema, valuesOf(variables.found))
-  const checked = checkValues(schema, { ...valuesOf(files.found), ...coerced.values })
-  const violations = new Map([...checked.violations, ...coerced.violations])
+  return {
+    sources,
+    data: { ...valuesOf(files.found), ...coerced.values },
+    found: new Map([...files.found, ...variables.found]),
+    violations: coerced.violations,
+    mistakes: [...schemaMistakes(schemas), ...files.mistakes, ...variables.mistakes]
+  }
+}
 
+/**
+ * Makes settings of values that were checked.
+ * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`
+ */
+export function settle<S extends TObject>(gathered: GatheredSettings<S>, checked: CheckedValues): Settings<Static<S>> {
+  const { sources, found } = gathered
+  const { schema, environment } = sources
+  const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
+  const violations = new Map([...checked.violations, ...gathered.violations])
   const mistakes = [
-    ...schemaMistakes(schemas),
-    ...files.mistakes,
-    ...variables.mistakes,
+    ...gathered.mistakes,
     ...[...violations]
-      .filter(([key]) => found.has(key) || !isMentioned(key, variables.mistakes))
+      .filter(([key]) => found.has(key) || !isMentioned(key, gathered.mistakes))
       .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]

@@ -1,9 +1,15 @@
-import { envSchema } from 'env-schema'
+import { envSchema, type EnvSchemaOpt } from 'env-schema'
 import type { TObject } from 'typebox'
 import { FORMATS, KEYWORDS, type SettingSchema } from './schema.ts'
 
 /** What is wrong with the value of one setting, one entry a setting; `null` values are for the whole. */
 export type Violations = Map<string, string>
+
+/** Values as Ajv left them, with defaults, and what is wrong with them. */
+export interface CheckedValues {
+  readonly values: Record<string, unknown>
+  readonly violations: Violations
+}
 
 interface AjvError {
   readonly keyword: string
@@ -13,7 +19,7 @@ interface AjvError {
 }
 
 /** Fastify's and env-schema's Ajv drop unknown keys and turn strings into numbers; a JSON file must get neither. */
-export const STRICT = {
+const STRICT = {
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: true,
@@ -23,12 +29,9 @@ export const STRICT = {
 const COERCING = { ...STRICT, coerceTypes: true, useDefaults: false }
 
 /** Coerces environment strings to the types of their settings. Values that do not fit come back as violations. */
-export function coerceStrings(
-  schema: TObject,
-  values: Record<string, unknown>
-): { values: Record<string, unknown>; violations: Violations } {
+export function coerceStrings(schema: TObject, values: Record<string, unknown>): CheckedValues {
   const properties = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => Object.hasOwn(values, key)))
-  const coerced = check({ type: 'object', properties, additionalProperties: false }, values, COERCING)
+  const coerced = check({ type: 'object', properties }, values, COERCING)
   if (coerced.violations.size === 0) return coerced
   // One value that does not fit leaves all of them strings: without it the others are what they are.
   const fitting = Object.fromEntries(Object.entries(values).filter(([key]) => !coerced.violations.has(key)))
@@ -39,25 +42,36 @@ export function coerceStrings(
 }
 
 /** Checks values as they are, and adds defaults. */
-export function checkValues(
-  schema: TObject,
-  values: Record<string, unknown>
-): { values: Record<string, unknown>; violations: Violations } {
-  return check({ ...schema, additionalProperties: false }, values, STRICT)
+export function checkValues(schema: TObject, values: Record<string, unknown>): CheckedValues {
+  return check(schema, values, STRICT)
 }
 
-function check(
-  schema: object,
-  data: Record<string, unknown>,
-  customOptions: object
-): { values: Record<string, unknown>; violations: Violations } {
+/** Options of `@fastify/env`, and of env-schema inside it, for the same check as {@link checkValues}. */
+export function strictCheckOf(schema: object, data: Record<string, unknown>): EnvSchemaOpt {
+  return checkOptions(schema, data, STRICT)
+}
+
+/**
+ * What Ajv said, by setting.
+ * @param error what env-schema threw; anything but violations is thrown again
+ */
+export function violationsIn(schema: TObject, error: unknown): Violations {
+  const { errors } = error as { errors?: readonly AjvError[] }
+  if (errors === undefined) throw error
+  return violationsOf(schema, errors)
+}
+
+function check(schema: object, data: Record<string, unknown>, customOptions: object): CheckedValues {
   try {
-    return { values: envSchema({ schema, data, env: false, ajv: { customOptions } as never }), violations: new Map() }
+    return { values: envSchema(checkOptions(schema, data, customOptions)), violations: new Map() }
   } catch (error) {
-    const { errors } = error as { errors?: readonly AjvError[] }
-    if (errors === undefined) throw error
-    return { values: data, violations: violationsOf(schema as TObject, errors) }
+    return { values: data, violations: violationsIn(schema as TObject, error) }
   }
+}
+
+function checkOptions(schema: object, data: Record<string, unknown>, customOptions: object): EnvSchemaOpt {
+  // A copy, because env-schema writes `additionalProperties: false` to the schema it is given.
+  return { schema: { ...schema }, data, env: false, ajv: { customOptions } as never }
 }
 
 function violationsOf(schema: TObject, errors: readonly AjvError[]): Violations {

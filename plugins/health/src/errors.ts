@@ -1,9 +1,9 @@
 import createError from '@fastify/error'
 
 /** Boot: the options of the plugin are not valid; the message names every mistake. */
-export const HealthOptionsError = createError(
-  'SALLYPORT_HEALTH_OPTIONS',
-  'Invalid options of @sallyport/health: %s',
+export const InvalidOptionsError = createError(
+  'SALLYPORT_HEALTH_OPTIONS_INVALID',
+  'Options of @sallyport/health: %s',
   500
 )
 

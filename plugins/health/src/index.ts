@@ -1,10 +1,11 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createOperations, listen, type ProcessState } from './operations.ts'
-import { resolveOptions, type HealthOptions, type PressureHandler } from './options.ts'
+import { readHealthOptions, type HealthOptions, type PressureHandler } from './options.ts'
 import { shedLoad } from './shed-load.ts'
 
-export type { HealthOptions, PressureHandler, PressureOptions } from './options.ts'
+export type { HealthOptions, OperationsListener, PressureHandler, PressureOptions } from './options.ts'
 export { openPressureMeter, type Pressure, type PressureMeter } from './pressure-meter.ts'
 export * as errors from './errors.ts'
 
@@ -30,11 +31,11 @@ declare module 'fastify' {
 
 /**
  * Liveness, readiness and startup probes on a listener of their own, and load shedding on the main one.
- * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS`, from `register`
+ * @throws {InvalidOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, from `register`
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, from `ready()` or `listen()`
  */
 async function health(fastify: FastifyInstance, given: HealthOptions): Promise<void> {
-  const options = resolveOptions(given)
+  const options = readHealthOptions(given)
   const state: ProcessState = { started: false, draining: false }
   const startDrain = (): void => {
     state.draining = true

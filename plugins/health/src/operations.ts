@@ -1,7 +1,7 @@
 import { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import { OperationsListenerError } from './errors.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ReadHealthOptions } from './options.ts'
 import { createCheckRunner } from './run-checks.ts'
 
 /** Where the process stands; the main instance's hooks move it on. */
@@ -17,7 +17,7 @@ export interface ProcessState {
  * shedding nor its closing reaches the probes. Answers say `ok` or `unavailable`, and nothing more to anybody.
  */
 export function createOperations(
-  options: ResolvedOptions,
+  options: ReadHealthOptions,
   state: ProcessState,
   log: FastifyBaseLogger
 ): FastifyInstance {
@@ -50,7 +50,7 @@ export function createOperations(
   return operations
 }
 
-function createServer({ listener }: ResolvedOptions, log: FastifyBaseLogger): FastifyInstance {
+function createServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
   // Probes would fill the log: only what goes wrong on this listener is a line.
   const common = {
     loggerInstance: log.child({}, { level: 'warn' }),
@@ -81,7 +81,7 @@ function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown
  * Starts listening, or only makes the routes ready when no listener is configured.
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, for example when the port is taken
  */
-export async function listen(operations: FastifyInstance, { listener }: ResolvedOptions): Promise<void> {
+export async function listen(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
   await operations.ready()
   if (listener === undefined) return
   const { host, port } = listener

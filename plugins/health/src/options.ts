@@ -1,7 +1,16 @@
 import type { ServerOptions } from 'node:https'
-import { isLoopback, type Schedule } from '@sallyport/security-context/mechanics'
+import { isLoopback, scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
+import {
+  custom,
+  functionOption,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type ReadOptions
+} from '@sallyport/security-context/options'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { HealthOptionsError } from './errors.ts'
+import { InvalidOptionsError } from './errors.ts'
 import type { PressureMeter } from './pressure-meter.ts'
 
 /**
@@ -17,103 +26,117 @@ export type PressureHandler = (
 
 /** Thresholds above which requests of the main listener are shed; a threshold that is left out is not watched. */
 export interface PressureOptions {
+  /** Mean delay of the event loop, in ms. */
   readonly maxEventLoopDelayMs?: number
-  /** Share of the last sample interval in which the event loop was busy, 0 to 1. */
+  /** Share of the last sample interval in which the event loop was busy, up to 1. */
   readonly maxEventLoopUtilization?: number
+  /** Used heap, in bytes. */
   readonly maxHeapUsedBytes?: number
+  /** Resident set size, in bytes. */
   readonly maxRssBytes?: number
-  /** How often load is measured. Default 1000 ms. */
+  /**
+   * How often load is measured, in ms.
+   * @default 1000
+   */
   readonly sampleIntervalMs?: number
-  /** `Retry-After` of a shed request. Default 10 s. */
+  /**
+   * `Retry-After` of a shed request, in seconds.
+   * @default 10
+   */
   readonly retryAfterSeconds?: number
-  /** What measures. Default: this process's event loop and memory. */
+  /** What measures. Left out: this process's event loop and memory. */
   readonly meter?: PressureMeter
-  /** When it is measured; a test triggers it itself. Default: by timer. */
+  /**
+   * When it is measured; a test triggers it itself.
+   * @default scheduleByTimer
+   */
   readonly schedule?: Schedule
+}
+
+/** Where the operations listener listens. */
+export interface OperationsListener {
+  /** Address or host name; without `https` a loopback one. */
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** TLS: options of `node:https`. Left out: plain HTTP. */
+  readonly https?: ServerOptions
 }
 
 /** Options of the health plugin. */
 export interface HealthOptions {
   /**
-   * Where the operations listener listens; without it nothing does. Plain HTTP on a loopback address only. Port 0 takes
-   * a free one.
+   * Where the operations listener listens; left out, nothing does. Plain HTTP on a loopback address only.
+   * @example { host: '127.0.0.1', port: 8180 }
    */
-  readonly listener?: { readonly host: string; readonly port: number; readonly https?: ServerOptions }
+  readonly listener?: OperationsListener
   /**
-   * What the service needs in order to serve; each rejects when it is not there. Run in parallel for each readiness
-   * probe.
+   * What the service needs in order to serve, by name; each rejects when it is not there. Run in parallel for each
+   * readiness probe.
+   * @default {}
+   * @example { database: async () => { await db.raw('select 1') } }
    */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
-  /** How long one check may take. Default 2000 ms. */
+  /**
+   * How long one check may take, in ms; past it the run is abandoned, and the next probe starts another.
+   * @default 2000
+   */
   readonly checkTimeoutMs?: number
-  /** Load shedding on the main listener. Default: none. */
+  /** Load shedding on the main listener. Left out: none. */
   readonly pressure?: PressureOptions
 }
 
-/** Options with every default filled in. */
-export interface ResolvedOptions {
-  readonly listener: HealthOptions['listener'] | undefined
-  readonly checks: Readonly<Record<string, () => Promise<void>>>
-  readonly checkTimeoutMs: number
-  readonly pressure: PressureOptions | undefined
-}
-
-/**
- * Fills in the defaults.
- * @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS`, naming every mistake
- */
-export function resolveOptions({
-  listener,
-  checks = {},
-  checkTimeoutMs = 2000,
-  pressure
-}: HealthOptions): ResolvedOptions {
-  const mistakes = [...listenerMistakes(listener), ...pressureMistakes(pressure)]
-  if (!isPositiveInteger(checkTimeoutMs)) mistakes.push('checkTimeoutMs must be a positive whole number')
-  for (const [name, check] of Object.entries(checks)) {
-    if (typeof check !== 'function') mistakes.push(`checks.${name} must be a function`)
-  }
-  if (mistakes.length > 0) throw new HealthOptionsError(mistakes.join('; '))
-  return Object.freeze({ listener, checks, checkTimeoutMs, pressure })
-}
-
-function listenerMistakes(listener: HealthOptions['listener']): string[] {
-  if (listener === undefined) return []
-  const mistakes: string[] = []
-  if (!Number.isInteger(listener.port) || listener.port < 0 || listener.port > 65_535) {
-    mistakes.push('listener.port must be a port number')
-  }
-  if (typeof listener.host !== 'string' || listener.host === '') mistakes.push('listener.host must be an address')
-  else if (listener.https === undefined && !isLoopback(listener.host)) {
-    mistakes.push(`listener.host ${listener.host} is not a loopback address and needs listener.https`)
-  }
-  return mistakes
-}
-
 /** A zero or a NaN would shed everything or nothing: neither can have been meant. */
-function pressureMistakes(pressure: PressureOptions | undefined): string[] {
-  if (pressure === undefined) return []
-  const numbers = [
-    'maxEventLoopDelayMs',
-    'maxEventLoopUtilization',
-    'maxHeapUsedBytes',
-    'maxRssBytes',
-    'sampleIntervalMs',
-    'retryAfterSeconds'
-  ] as const
-  const mistakes: string[] = numbers
-    .filter(name => pressure[name] !== undefined && !isPositive(pressure[name]))
-    .map(name => `pressure.${name} must be a positive number`)
-  if ((pressure.maxEventLoopUtilization ?? 1) > 1) {
-    mistakes.push('pressure.maxEventLoopUtilization is a share, at most 1')
-  }
-  return mistakes
-}
+const threshold = (maximum?: number) =>
+  Type.Optional(Type.Number({ exclusiveMinimum: 0, ...(maximum === undefined ? {} : { maximum }) }))
 
-function isPositive(value: number): boolean {
-  return Number.isFinite(value) && value > 0
-}
+export const pressureOptions = optionsObject({
+  maxEventLoopDelayMs: threshold(),
+  maxEventLoopUtilization: threshold(1),
+  maxHeapUsedBytes: threshold(),
+  maxRssBytes: threshold(),
+  sampleIntervalMs: Type.Integer({ minimum: 10, default: 1000 }),
+  retryAfterSeconds: Type.Integer({ minimum: 1, default: 10 }),
+  meter: Type.Optional(objectWith<PressureMeter>('a pressure meter', ['read'])),
+  schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'scheduleByTimer' })
+})
 
-function isPositiveInteger(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0
+export const operationsListener = optionsObject({
+  host: Type.String({ minLength: 1 }),
+  port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  https: Type.Optional(
+    custom<ServerOptions>('options of node:https', value => typeof value === 'object' && value !== null)
+  )
+})
+
+export const healthOptions = optionsObject({
+  listener: Type.Optional(operationsListener),
+  checks: Type.Record(Type.String(), functionOption<() => Promise<void>>(), { default: {} }),
+  checkTimeoutMs: Type.Integer({ minimum: 1, default: 2000 }),
+  pressure: Type.Optional(pressureOptions)
+})
+
+/** Options with every default filled in. */
+export type ReadHealthOptions = ReadOptions<typeof healthOptions>
+/** Thresholds with every default filled in. */
+export type ReadPressureOptions = ReadOptions<typeof pressureOptions>
+
+/** @throws {InvalidOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, naming every mistake */
+export function readHealthOptions(given: HealthOptions): ReadHealthOptions {
+  return readOptions(
+    {
+      schema: healthOptions,
+      error: InvalidOptionsError,
+      rules: [
+        {
+          of: ['listener.host', 'listener.https'],
+          mistakes: ({ listener }) =>
+            listener === undefined || listener.https !== undefined || isLoopback(listener.host)
+              ? []
+              : [`listener.host ${listener.host} is not a loopback address and needs listener.https`]
+        }
+      ]
+    },
+    given
+  )
 }

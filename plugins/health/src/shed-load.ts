@@ -1,7 +1,6 @@
-import { scheduleByTimer } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OverloadedError } from './errors.ts'
-import type { PressureOptions } from './options.ts'
+import type { ReadPressureOptions } from './options.ts'
 import { openPressureMeter, type Pressure } from './pressure-meter.ts'
 
 /** A threshold that is passed, and what was measured. */
@@ -14,13 +13,13 @@ interface Excess {
  * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
  * Load is measured once an interval, so a request costs one comparison.
  */
-export async function shedLoad(fastify: FastifyInstance, pressure: PressureOptions): Promise<void> {
-  const { schedule = scheduleByTimer, sampleIntervalMs = 1000 } = pressure
+export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureOptions): Promise<void> {
+  const { schedule, sampleIntervalMs } = pressure
   const meter = pressure.meter ?? (await openPressureMeter(fastify, sampleIntervalMs))
   const thresholds = thresholdsOf(pressure)
   const { message: title, statusCode: status = 503, code } = new OverloadedError()
   const problem = Object.freeze({ type: 'about:blank', title, status, code })
-  const retryAfter = String(pressure.retryAfterSeconds ?? 10)
+  const retryAfter = String(pressure.retryAfterSeconds)
   let excess: Excess | null = null
   let shed = 0
 
@@ -61,7 +60,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: PressureOptio
   })
 }
 
-function thresholdsOf(options: PressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
+function thresholdsOf(options: ReadPressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
   const limits = {
     eventLoopDelay: options.maxEventLoopDelayMs,
     heapUsedBytes: options.maxHeapUsedBytes,

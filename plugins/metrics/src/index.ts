@@ -1,14 +1,16 @@
+import '@sallyport/security-context/require-node'
 import client, { Counter, Registry } from '@prometheus-io/client'
 import { securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
 import { routeLabel } from './http-labels.ts'
-import type { MetricsOptions } from './options.ts'
+import { readMetricsOptions, type MetricsOptions } from './options.ts'
 import { createDurationHistogram } from './request-durations.ts'
 import { createEventCounter } from './security-events.ts'
 
 export type { MetricsOptions } from './options.ts'
+export * as errors from './errors.ts'
 
 const ERROR_CODE = Symbol('sallyport.metrics.errorCode')
 const COUNTED = Symbol('sallyport.metrics.counted')
@@ -27,11 +29,13 @@ declare module 'fastify' {
 /**
  * Prometheus metrics under the names of the HTTP semantic conventions, and a counter of security events. The number of
  * series is bounded whatever is requested, and no label holds anything a caller wrote.
+ * @throws {InvalidOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake
  */
-async function metrics(fastify: FastifyInstance, options: MetricsOptions): Promise<void> {
+async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise<void> {
+  const options = readMetricsOptions(given)
   const registry = new Registry()
   if (options.process !== undefined) registry.setDefaultLabels({ process: options.process })
-  await fastify.register(fastifyMetrics.default, processMeasurements(registry, options))
+  await fastify.register(fastifyMetrics.default, processMeasurements(registry, options.processMetrics))
   fastify.decorate('metricsRegistry', registry)
 
   const aborted = new Counter({
@@ -88,15 +92,12 @@ function measuredRoute(request: FastifyRequest): string {
 }
 
 /** What fastify-metrics measures for us: the process. */
-function processMeasurements(
-  registry: Registry,
-  options: MetricsOptions
-): Parameters<typeof fastifyMetrics.default>[1] {
+function processMeasurements(registry: Registry, enabled: boolean): Parameters<typeof fastifyMetrics.default>[1] {
   return {
     endpoint: null,
     // Given, so that it does not look for another client package at run time.
     promClient: client,
-    defaultMetrics: { enabled: options.processMetrics !== false, register: registry },
+    defaultMetrics: { enabled, register: registry },
     routeMetrics: { enabled: false }
   }
 }

@@ -1,5 +1,12 @@
 import createError from '@fastify/error'
 
+/** Boot: options of the plugin or of a peer agent are not valid; the message names every mistake. */
+export const InvalidOptionsError = createError(
+  'SALLYPORT_TRANSPORT_OPTIONS_INVALID',
+  'Options of @sallyport/secure-transport: %s',
+  500
+)
+
 /**
  * Boot: certificate, private key or CA cannot be read, do not belong together, or are outside their validity; every
  * mistake is named.

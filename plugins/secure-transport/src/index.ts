@@ -1,33 +1,29 @@
+import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import { DuplicateHeaderError, TooManyHeadersError } from './errors.ts'
 import { duplicateHeader } from './header-hygiene.ts'
+import { readSecureTransportOptions, type SecureTransportOptions } from './options.ts'
 
 export { loadTlsMaterial, serverTls, type TlsMaterial, type TlsMaterialPaths } from './tls-material.ts'
-export { createPeerAgent, PeerAgent, type PeerAgentOptions } from './peer-agent.ts'
+export type { PeerAgentOptions, SecureTransportOptions } from './options.ts'
+export { createPeerAgent, PeerAgent } from './peer-agent.ts'
 export { serverLimits, serverOptions, type ServerLimits } from './server-limits.ts'
 export { isLoopback } from '@sallyport/security-context/mechanics'
 export { refuseInsecureRuntime } from './runtime.ts'
 export * as errors from './errors.ts'
 
-/** Options of the secure transport plugin. */
-export interface SecureTransportOptions {
-  /** Header lines of one request. Default 100. */
-  readonly maxHeaderCount?: number
-  /** `max-age` of Strict-Transport-Security on responses over TLS. Default a year; 0 sends none. */
-  readonly hstsMaxAgeSeconds?: number
-}
-
 /**
  * Request hygiene, before anything is decided: a request with two Authorization, Host, Content-Type, Content-Length,
  * Transfer-Encoding or Cookie headers is refused with 400, one with too many header lines with 431, and each refusal is
  * a security event of stage `hygiene`. Responses over TLS carry Strict-Transport-Security.
+ * @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
  * @see RFC 6797 §7.2
  */
-function secureTransport(fastify: FastifyInstance, options: SecureTransportOptions, done: () => void): void {
-  const maxRawLength = (options.maxHeaderCount ?? 100) * 2
-  const hstsMaxAgeSeconds = options.hstsMaxAgeSeconds ?? 31_536_000
+async function secureTransport(fastify: FastifyInstance, given: SecureTransportOptions): Promise<void> {
+  const { maxHeaderCount, hstsMaxAgeSeconds } = readSecureTransportOptions(given)
+  const maxRawLength = maxHeaderCount * 2
   const hsts = hstsMaxAgeSeconds > 0 ? `max-age=${hstsMaxAgeSeconds}` : null
 
   fastify.addHook('onRequest', function refuseAmbiguousHeaders(request: FastifyRequest, reply: FastifyReply, next) {
@@ -57,7 +53,6 @@ function secureTransport(fastify: FastifyInstance, options: SecureTransportOptio
     })
     next(new DuplicateHeaderError())
   })
-  done()
 }
 
 export default fastifyPlugin(secureTransport, {

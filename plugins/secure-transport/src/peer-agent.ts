@@ -1,38 +1,11 @@
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { defined, isLoopback } from '@sallyport/security-context/mechanics'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { type CallQueues, createCallQueues } from './call-queue.ts'
 import { PlaintextRefusedError } from './errors.ts'
+import { readPeerAgentOptions, type PeerAgentOptions } from './options.ts'
 import { readBeforeFailing } from './read-before-failing.ts'
-
-/** Options of {@link createPeerAgent}. */
-export interface PeerAgentOptions {
-  /** PEM of the authorities that vouch for the peers; the system's authorities are not asked. */
-  readonly ca: string
-  /** Own certificate and key, PEM, for peers that ask for one. */
-  readonly certificate?: string
-  readonly privateKey?: string
-  /**
-   * Host name → IP address, like `curl --resolve`: URLs carry names, and the certificate is checked against the name.
-   * Other names are resolved by the system.
-   */
-  readonly addresses?: Readonly<Record<string, string>>
-  /** Connections per origin, each with one call at a time. Default 64. */
-  readonly connections?: number
-  /**
-   * Calls per origin that wait for a connection; one more is refused with `SALLYPORT_TRANSPORT_PEER_BUSY`. Default 256.
-   */
-  readonly maxQueued?: number
-  /** How long a call waits for a connection before it is refused in the same way. Default: `headersTimeoutMs`. */
-  readonly queueTimeoutMs?: number
-  /** Default 5000. */
-  readonly connectTimeoutMs?: number
-  /** Until the response's head. Default 10000. */
-  readonly headersTimeoutMs?: number
-  /** Between two chunks of the response's body. Default 30000. */
-  readonly bodyTimeoutMs?: number
-}
 
 /**
  * An undici agent whose calls wait in bounded queues, one for each origin. A call that waits ends with its signal and
@@ -62,32 +35,33 @@ export class PeerAgent extends Agent {
  * URL (never for a `Host` header that was passed along), plain HTTP to loopback only, and a bounded number of calls.
  * A refused plain-HTTP call rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`, one too many with
  * `SALLYPORT_TRANSPORT_PEER_BUSY`.
+ * @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9110 §4.3.4
  */
-export function createPeerAgent(options: PeerAgentOptions): PeerAgent {
-  const { connections = 64, maxQueued = 256, headersTimeoutMs = 10_000, queueTimeoutMs = headersTimeoutMs } = options
+export function createPeerAgent(given: PeerAgentOptions): PeerAgent {
+  const options = readPeerAgentOptions(given)
+  const { connections, maxQueued, headersTimeoutMs, queueTimeoutMs = headersTimeoutMs } = options
   return new PeerAgent(
     {
       connections,
       headersTimeout: headersTimeoutMs,
-      bodyTimeout: options.bodyTimeoutMs ?? 30_000,
+      bodyTimeout: options.bodyTimeoutMs,
       connect: connectorOf(options)
     },
     createCallQueues({ connections, maxQueued, queueTimeoutMs })
   )
 }
 
-function connectorOf(options: PeerAgentOptions): buildConnector.connector {
+function connectorOf(options: ReturnType<typeof readPeerAgentOptions>): buildConnector.connector {
   const connector = buildConnector({
     ca: options.ca,
-    ...(options.certificate !== undefined && { cert: options.certificate }),
-    ...(options.privateKey !== undefined && { key: options.privateKey }),
+    ...defined({ cert: options.certificate, key: options.privateKey }),
     // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
     allowH2: false,
-    timeout: options.connectTimeoutMs ?? 5_000,
-    lookup: lookupIn(options.addresses ?? {})
+    timeout: options.connectTimeoutMs,
+    lookup: lookupIn(options.addresses)
   })
   return (target, callback) => {
     if (target.protocol !== 'https:' && !isLoopback(target.hostname)) {

@@ -24,7 +24,8 @@ export const SECURITY_STAGES = Object.freeze({
   forward: { finds: 'how the call of the service behind the edge went', success: 'check' },
   grant: { finds: 'what the authorization server issued', success: 'effect' },
   revocation: { finds: 'what the authorization server revoked', success: 'effect' },
-  audit: { finds: 'whether the trail has what it is owed', success: 'check' }
+  audit: { finds: 'whether the trail has what it is owed', success: 'check' },
+  idempotency: { finds: 'whether the request was answered before', success: 'check' }
 } as const satisfies Record<string, SecurityStageTraits>)
 
 /** The name of a stage. */

@@ -1,3 +1,4 @@
+import './require-node.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { runWithRequest } from './context.ts'

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 export { loggerOptions, type LoggerOptions } from './logger-options.ts'
 export { databaseLog } from './database-log.ts'
 export { startTracing, type Tracing, type TracingOptions } from './tracing.ts'

@@ -1,17 +1,18 @@
-import { errorCode } from '@sallyport/security-context/mechanics'
+import '@sallyport/security-context/require-node'
 import { recordSecurityEvent } from '@sallyport/security-context'
+import { defined, errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
 import { SubjectTokenMissingError, TokenRejectedError, UnknownAudienceError } from './errors.ts'
 import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
-import { resolveOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
+import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
 import { failureEvent } from './security-event.ts'
 
-export { createTokenClient, type TokenClientOptions } from './token-client.ts'
-export { discoverMetadata, type AuthorizationServerMetadata, type DiscoveryOptions } from './metadata.ts'
+export { createTokenClient } from './token-client.ts'
+export { discoverMetadata, type AuthorizationServerMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
-export type { TokenExchangeOptions, Upstream } from './options.ts'
+export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
 export * as errors from './errors.ts'
 
 /** A service, called in somebody's name. */
@@ -51,17 +52,20 @@ declare module 'fastify' {
   }
 }
 
-/** Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`. */
+/**
+ * Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
+ * @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
+ */
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
-  const options = resolveOptions(given)
+  const options = readTokenExchangeOptions(given)
   const { tokenClient, clock, maxCachedTokens: maxEntries } = options
   const cache = createExchangeCache({
     maxEntries,
     clock,
     obtain: ({ subjectToken, audience, scope }) =>
       subjectToken === null
-        ? tokenClient.clientCredentials({ audience, ...(scope !== undefined && { scope }) })
-        : tokenClient.exchange({ subjectToken, audience, ...(scope !== undefined && { scope }) })
+        ? tokenClient.clientCredentials(defined({ audience, scope }))
+        : tokenClient.exchange(defined({ subjectToken, audience, scope }))
   })
 
   async function exchange(request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {

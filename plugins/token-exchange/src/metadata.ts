@@ -1,10 +1,16 @@
-import { isJsonObject, parseJsonObject, readBody, type JsonObject } from '@sallyport/security-context/mechanics'
-import { type Dispatcher, request } from 'undici'
+import {
+  defined,
+  isJsonObject,
+  parseJsonObject,
+  readBody,
+  type JsonObject
+} from '@sallyport/security-context/mechanics'
+import { request } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
+import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
 
 const MAX_DOCUMENT_BYTES = 256 * 1024
-const DEFAULT_TIMEOUT_MS = 5000
 
 /**
  * What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2
@@ -20,24 +26,16 @@ export interface AuthorizationServerMetadata {
   readonly mtlsEndpointAliases: Readonly<Record<string, string>>
 }
 
-/** Where to look for the metadata, and how. */
-export interface DiscoveryOptions {
-  /** Issuer identifier: an https URL without query and fragment (http for a loopback address only). */
-  readonly issuer: string
-  readonly dispatcher?: Dispatcher
-  /** Limit for each of at most two requests, in ms. Default 5000. */
-  readonly timeoutMs?: number
-}
-
 /**
  * Fetches the metadata of an authorization server: the RFC 8414 document, and where that does not exist (404) the
  * OpenID Connect one. The document must name the same issuer, and its endpoints must be on the issuer's origin: a
  * document from elsewhere could send our secrets elsewhere.
- * @throws `SALLYPORT_TOKEN_METADATA_INVALID` listing all mistakes; `SALLYPORT_TOKEN_UNAVAILABLE` when there is no
- * answer
+ * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; `SALLYPORT_TOKEN_METADATA_INVALID` listing all mistakes;
+ * `SALLYPORT_TOKEN_UNAVAILABLE` when there is no answer
  * @see RFC 8414 §3, §3.3
  */
-export async function discoverMetadata(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
+export async function discoverMetadata(given: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
+  const options = readDiscoveryOptions(given)
   const { issuer } = options
   const mistake = endpointMistake(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
   if (mistake !== null) throw new InvalidMetadataError(`issuer ${issuer} ${mistake}`)
@@ -62,14 +60,14 @@ function locationsOf(issuer: string): string[] {
 
 async function fetchMetadata(
   location: string,
-  { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: DiscoveryOptions
+  { dispatcher, timeoutMs }: ReturnType<typeof readDiscoveryOptions>
 ): Promise<Buffer | null> {
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     const response = await request(location, {
       headers: { accept: 'application/json' },
       signal,
-      ...(dispatcher && { dispatcher })
+      ...defined({ dispatcher })
     })
     const body = await readBody(response.body, MAX_DOCUMENT_BYTES, signal)
     if (response.statusCode === 404) return null

@@ -1,60 +1,174 @@
 import type { TokenClient } from '@sallyport/security-context'
+import type { Clock } from '@sallyport/security-context/mechanics'
+import {
+  CLOCK_OPTION,
+  custom,
+  functionOption,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type ReadOptions
+} from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidOptionsError } from './errors.ts'
+import type { AuthorizationServerMetadata } from './metadata.ts'
 
 /** A service that can be called. */
 export interface Upstream {
-  /** Scheme, host and port: `https://order-service.example:8082`. */
+  /**
+   * Scheme, host and port; https, or http on loopback.
+   * @example 'https://order-service.example:8082'
+   */
   readonly origin: string
-  /** Scope to ask for, space-delimited. Default: whatever the authorization server grants for the audience. */
+  /** Scope to ask for, space-delimited. Left out: whatever the authorization server grants for the audience. */
   readonly scope?: string
 }
 
 /** Options of the plugin. */
 export interface TokenExchangeOptions {
+  /** From `createTokenClient`, or your own. */
   readonly tokenClient: TokenClient
-  /** The services that `callAs` reaches, by audience. */
+  /**
+   * The services that `callAs` and `callAsService` reach, by audience.
+   * @default {}
+   * @example { 'order-service': { origin: 'https://orders.example', scope: 'orders:read' } }
+   */
   readonly upstreams?: Readonly<Record<string, Upstream>>
-  /** For calls of upstreams; the token client has its own. Default: undici's global one. */
+  /** For calls of upstreams: your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
-  /** Headers for every call under a request, for example `traceparent`. */
+  /**
+   * Headers for every call under a request.
+   * @default () => ({})
+   * @example request => tracing.outgoingHeaders(request)
+   */
   readonly outgoingHeaders?: (request: FastifyRequest) => Readonly<Record<string, string>>
-  /** How many exchanged tokens are kept. Default 10 000. */
+  /**
+   * How many exchanged tokens are kept; past it the one that was not used for longest goes.
+   * @default 10_000
+   */
   readonly maxCachedTokens?: number
-  /** Limit for one upstream call, in ms. Default 5000. */
+  /**
+   * Limit for one upstream call, from connect to the last byte, in ms.
+   * @default 5000
+   */
   readonly upstreamTimeoutMs?: number
-  /** Epoch in ms. */
-  readonly clock?: () => number
+  /**
+   * The time in ms since 1970.
+   * @default Date.now
+   */
+  readonly clock?: Clock
 }
 
-/** The options with nothing left to default. */
-export interface ResolvedOptions extends Required<Omit<TokenExchangeOptions, 'dispatcher'>> {
-  readonly dispatcher: Dispatcher | undefined
+/** How a client reaches its authorization server. */
+export interface TokenClientOptions {
+  /** The metadata, or a function that finds it at the first use (and again after a failure). */
+  readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
+  readonly clientId: string
+  readonly clientSecret: string
+  /** Your CA, your client certificate. Left out: undici's global one. */
+  readonly dispatcher?: Dispatcher
+  /**
+   * Limit for one request from connect to the last byte, in ms.
+   * @default 5000
+   */
+  readonly timeoutMs?: number
+  /**
+   * The time in ms since 1970.
+   * @default Date.now
+   */
+  readonly clock?: Clock
 }
 
-/** Checks and completes the options. Throws `SALLYPORT_TOKEN_OPTIONS_INVALID` with all mistakes. */
-export function resolveOptions(options: TokenExchangeOptions): ResolvedOptions {
-  const { upstreams = {}, maxCachedTokens = 10_000, upstreamTimeoutMs = 5000 } = options
-  const mistakes: string[] = []
-  for (const [audience, { origin }] of Object.entries(upstreams)) {
-    const mistake = endpointMistake(origin) ?? (URL.parse(origin)?.origin === origin ? null : 'is not an origin')
-    if (mistake !== null) mistakes.push(`upstreams.${audience}.origin ${mistake}`)
-  }
-  if (!Number.isInteger(maxCachedTokens) || maxCachedTokens < 1) {
-    mistakes.push('maxCachedTokens is not a positive integer')
-  }
-  if (!(upstreamTimeoutMs > 0)) mistakes.push('upstreamTimeoutMs is not positive')
-  if (options.tokenClient === undefined) mistakes.push('tokenClient is missing')
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
-  return Object.freeze({
-    tokenClient: options.tokenClient,
-    upstreams,
-    maxCachedTokens,
-    upstreamTimeoutMs,
-    dispatcher: options.dispatcher,
-    outgoingHeaders: options.outgoingHeaders ?? (() => ({})),
-    clock: options.clock ?? Date.now
+/** Where to look for the metadata, and how. */
+export interface DiscoveryOptions {
+  /** Issuer identifier: an https URL without query and fragment (http for a loopback address only). */
+  readonly issuer: string
+  /** Your CA. Left out: undici's global one. */
+  readonly dispatcher?: Dispatcher
+  /**
+   * Limit for each of at most two requests, in ms.
+   * @default 5000
+   */
+  readonly timeoutMs?: number
+}
+
+const timeout = () => Type.Integer({ minimum: 1, default: 5000 })
+const dispatcher = () => Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch']))
+
+export const upstream = optionsObject({
+  origin: custom<string>('scheme, host and port of an https URL (http only on loopback)', isUpstreamOrigin),
+  scope: Type.Optional(Type.String())
+})
+
+export const tokenExchangeOptions = optionsObject({
+  tokenClient: objectWith<TokenClient>('a token client', ['exchange']),
+  upstreams: Type.Record(Type.String(), upstream, { default: {} }),
+  dispatcher: dispatcher(),
+  outgoingHeaders: functionOption<NonNullable<TokenExchangeOptions['outgoingHeaders']>>({
+    default: () => ({}),
+    defaultText: '() => ({})'
+  }),
+  maxCachedTokens: Type.Integer({ minimum: 1, default: 10_000 }),
+  upstreamTimeoutMs: timeout(),
+  clock: CLOCK_OPTION
+})
+
+export const tokenClientOptions = optionsObject({
+  metadata: custom<TokenClientOptions['metadata']>(
+    'metadata or a function',
+    value => typeof value === 'function' || (typeof value === 'object' && value !== null)
+  ),
+  clientId: Type.String({ minLength: 1 }),
+  clientSecret: Type.String({ minLength: 1 }),
+  dispatcher: dispatcher(),
+  timeoutMs: timeout(),
+  clock: CLOCK_OPTION
+})
+
+export const discoveryOptions = optionsObject({
+  issuer: Type.String(),
+  dispatcher: dispatcher(),
+  timeoutMs: timeout()
+})
+
+/** Options with every default filled in. */
+export type ReadTokenExchangeOptions = ReadOptions<typeof tokenExchangeOptions>
+
+/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+export function readTokenExchangeOptions(given: TokenExchangeOptions): ReadTokenExchangeOptions {
+  return readOptions({ schema: tokenExchangeOptions, error: InvalidOptionsError }, given)
+}
+
+/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+export function readTokenClientOptions(given: TokenClientOptions): ReadOptions<typeof tokenClientOptions> {
+  return readOptions(
+    {
+      schema: tokenClientOptions,
+      error: InvalidOptionsError,
+      rules: [{ of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) }]
+    },
+    given
+  )
+}
+
+/** @throws {InvalidOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake */
+export function readDiscoveryOptions(given: DiscoveryOptions): ReadOptions<typeof discoveryOptions> {
+  return readOptions({ schema: discoveryOptions, error: InvalidOptionsError }, given)
+}
+
+function isUpstreamOrigin(value: unknown): boolean {
+  return typeof value === 'string' && endpointMistake(value) === null && URL.parse(value)?.origin === value
+}
+
+/** Endpoints that would show the client's secret; those that a function finds are checked where it finds them. */
+function endpointMistakes(metadata: TokenClientOptions['metadata']): string[] {
+  if (typeof metadata === 'function') return []
+  return (['tokenEndpoint', 'revocationEndpoint'] as const).flatMap(name => {
+    const endpoint = metadata[name]
+    const mistake = endpoint === null ? null : endpointMistake(endpoint)
+    return mistake === null ? [] : [`metadata.${name} ${mistake}`]
   })
 }

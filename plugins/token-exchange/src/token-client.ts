@@ -1,29 +1,15 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
-import { clientSecretBasic, readBody } from '@sallyport/security-context/mechanics'
-import { type Dispatcher, request } from 'undici'
+import { clientSecretBasic, defined, readBody } from '@sallyport/security-context/mechanics'
+import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
-import { endpointMistake } from './endpoint-url.ts'
-import { InvalidOptionsError, TokenNotGrantedError } from './errors.ts'
+import { TokenNotGrantedError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './metadata.ts'
+import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
 import { parseTokenSet } from './token-set.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
-const DEFAULT_TIMEOUT_MS = 5000
 const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-
-/** How a client reaches its authorization server. */
-export interface TokenClientOptions {
-  /** The metadata, or a function that finds it at the first use (and again after a failure). */
-  readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly dispatcher?: Dispatcher
-  /** Limit for one request from connect to the last byte, in ms. Default 5000. */
-  readonly timeoutMs?: number
-  /** Epoch in ms. */
-  readonly clock?: () => number
-}
 
 type Parameters = Readonly<Record<string, string | undefined>>
 type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer>
@@ -33,9 +19,9 @@ type Post = (endpoint: string, parameters: Parameters) => Promise<EndpointAnswer
  * It authenticates by `client_secret_basic`, never follows a redirect and never retries: a refresh token may be spent.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */
-export function createTokenClient(options: TokenClientOptions): TokenClient {
-  checkOptions(options)
-  const clock = options.clock ?? Date.now
+export function createTokenClient(given: TokenClientOptions): TokenClient {
+  const options = readTokenClientOptions(given)
+  const { clock } = options
   const metadata = lazyMetadata(options.metadata)
   const post = poster(options)
 
@@ -90,7 +76,7 @@ export function createTokenClient(options: TokenClientOptions): TokenClient {
 }
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
-function poster({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS }: TokenClientOptions): Post {
+function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<typeof readTokenClientOptions>): Post {
   const authorization = clientSecretBasic(clientId, clientSecret)
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
@@ -102,7 +88,7 @@ function poster({ clientId, clientSecret, dispatcher, timeoutMs = DEFAULT_TIMEOU
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: form.toString(),
         signal,
-        ...(dispatcher && { dispatcher })
+        ...defined({ dispatcher })
       })
       const body = await readBody(response.body, MAX_ANSWER_BYTES, signal)
       return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], body }
@@ -123,18 +109,4 @@ function lazyMetadata(source: TokenClientOptions['metadata']): () => Promise<Aut
     })
     return found
   }
-}
-
-function checkOptions({ metadata, clientId, clientSecret, timeoutMs }: TokenClientOptions): void {
-  const mistakes: string[] = []
-  if (clientId === '') mistakes.push('clientId is empty')
-  if (clientSecret === '') mistakes.push('clientSecret is empty')
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) mistakes.push('timeoutMs is not positive')
-  if (typeof metadata !== 'function') {
-    for (const name of ['tokenEndpoint', 'revocationEndpoint'] as const) {
-      const mistake = metadata[name] === null ? null : endpointMistake(metadata[name])
-      if (mistake !== null) mistakes.push(`metadata.${name} ${mistake}`)
-    }
-  }
-  if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
 }

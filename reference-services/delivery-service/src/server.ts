@@ -1,3 +1,4 @@
+import '@sallyport/service-process/require-node'
 import { connect } from '@sallyport/service-kit'
 import { runService } from '@sallyport/service-process'
 import { buildApp, NAME } from './app.ts'

@@ -7,6 +7,7 @@ import {
   type ServiceInstance
 } from '@sallyport/service-kit'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
+import { NO_ORDER_KEY } from './orders/settle-order.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
 import { orderRoutes } from './routes/orders.ts'
@@ -39,6 +40,7 @@ export async function buildApp(
     db,
     restaurants: askRestaurantService(app.callAsService('restaurant-service', RECOVERY_SCOPE)),
     audit: auditOfRecovery(app, NAME),
+    key: NO_ORDER_KEY,
     recoveryAgeMs,
     undoneAfterMs: settings.orderUndoneAfterMs,
     clock

@@ -1,6 +1,7 @@
 import auditLog from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
@@ -96,6 +97,9 @@ export async function buildService({
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
     addresses
   })
+
+  // What is asked twice under one key is done once.
+  await app.register(idempotency, { db })
 
   // What operators read of it.
   await app.register(metrics, { exposeOn: app.operations, process: name })

@@ -1,5 +1,6 @@
 import { aclMigrations } from '@sallyport/authorization'
 import { auditMigrations } from '@sallyport/audit-log'
+import { idempotencyMigrations } from '@sallyport/idempotency'
 import type { NamedMigrations } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
@@ -19,12 +20,13 @@ export interface DomainTables {
 }
 
 /**
- * Brings the database of a service up to date: audit trail, access control lists, its own tables, and the app role's
- * rights.
+ * Brings the database of a service up to date: audit trail, access control lists, idempotency records, its own tables,
+ * and the app role's rights.
  * @param db pool of the database's owner
  */
 export async function migrateService(db: Knex, roles: ServiceRoles, domain: DomainTables): Promise<void> {
-  for (const { source, tableName } of [auditMigrations(roles), aclMigrations(roles), domain.migrations]) {
+  const shared = [auditMigrations(roles), aclMigrations(roles), idempotencyMigrations(roles)]
+  for (const { source, tableName } of [...shared, domain.migrations]) {
     await db.migrate.latest({ migrationSource: source, tableName })
   }
   for (const [table, privileges] of Object.entries(domain.grants)) {

@@ -11,6 +11,9 @@ export interface OpenApiOptions {
   readonly issuer: string
 }
 
+const IDEMPOTENCY_KEY =
+  'A new string for each thing to be done, such as a UUID in double quotes; sent again with the same body, it is answered as before (with Idempotent-Replayed: true) and done once. Kept for a day. 409: the first request is still at it; 422: the key belongs to another request.'
+
 /**
  * Collects the routes that follow for an OpenAPI document. What it says about access is what is enforced: `security`
  * has the scopes of the route's policy (an array of alternatives), and `x-access` the policy.
@@ -27,7 +30,10 @@ export const openApi = fastifyPlugin(
           securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description } }
         }
       },
-      transform: ({ schema, url, route }) => ({ schema: { ...schema, ...accessOf(route) }, url })
+      transform: ({ schema, url, route }) => ({
+        schema: { ...schema, ...accessOf(route), ...idempotencyOf(route) },
+        url
+      })
     })
   },
   { name: '@sallyport/service-kit/open-api', fastify: '5.x' }
@@ -36,6 +42,14 @@ export const openApi = fastifyPlugin(
 /** Serves the document as `/openapi.json` on the operations listener: who has no business there need not read it. */
 export function serveOpenApi(app: ServiceInstance): void {
   app.operations.get('/openapi.json', { config: { access: 'public', audit: 'none' } }, async () => app.swagger())
+}
+
+/** The header that a route with one effect per key takes. @see draft-ietf-httpapi-idempotency-key-header-06 §2.1 */
+function idempotencyOf({ config }: RouteOptions): Readonly<Record<string, unknown>> {
+  if (config?.idempotency === undefined) return {}
+  const key = { type: 'string', minLength: 1, maxLength: 257, description: IDEMPOTENCY_KEY }
+  const required = config.idempotency === 'required' ? ['idempotency-key'] : []
+  return { headers: { type: 'object', properties: { 'idempotency-key': key }, required } }
 }
 
 function accessOf({ config }: RouteOptions): Readonly<Record<string, unknown>> {

@@ -42,7 +42,7 @@ async function setting(
       db,
       writeTimeoutMs: TIMEOUT_MS,
       sealer: { intervalMs: SEAL_INTERVAL_MS, stalledAfterIntervals: 3 },
-      monotonicMs: () => clock.ms,
+      monotonicClock: () => clock.ms,
       route: { path: '/audit', access: 'authenticated' },
       schedule: (run, intervalMs) => {
         if (intervalMs === SEAL_INTERVAL_MS) seal = run

@@ -18,7 +18,7 @@ const DAY = (day: number): Date => new Date(Date.UTC(2026, 0, day))
 async function prunedTrail(t: Test): Promise<{ superuser: Knex; pruner: Knex; app: Knex; head: AuditHead }> {
   const { app: db, pruner, superuser } = await auditDatabase(t)
   let day = 1
-  const app = await buildApp(t, { db, clock: () => DAY(day) }, () => {})
+  const app = await buildApp(t, { db, clock: () => DAY(day).getTime() }, () => {})
   for (; day <= 12; day++) await app.auditSink.write({ action: `day.${day}`, outcome: 'success' })
   await sealNow(db)
   for (const before of [DAY(4), DAY(6)]) {

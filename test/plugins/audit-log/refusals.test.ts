@@ -20,7 +20,7 @@ async function counting(
     t,
     {
       refusals: { intervalMs: INTERVAL_MS },
-      clock: () => new Date(now.ms),
+      clock: () => now.ms,
       schedule: (run, intervalMs) => {
         if (intervalMs === INTERVAL_MS) endInterval = run
         return { stop: () => {} }

@@ -23,7 +23,7 @@ t.test(
   'A6: a row says who, what, when, where, how it ended and in which request; the token only as a hash',
   async t => {
     const { app: db } = await auditDatabase(t)
-    const app = await buildApp(t, { db, clock: () => new Date('2026-11-23T10:00:00.123Z') }, app => {
+    const app = await buildApp(t, { db, clock: () => Date.parse('2026-11-23T10:00:00.123Z') }, app => {
       app.post('/orders/:orderId/cancel', { config: CANCEL }, async request =>
         db.transaction(async trx => {
           await request.audit(trx, CANCELLED)

@@ -15,7 +15,7 @@ t.test('the audit route', async t => {
       db,
       route: ROUTE,
       sealer: { intervalMs: 3_600_000 },
-      clock: () => new Date(Date.UTC(2026, 10, 23, 10, 0, second++))
+      clock: () => Date.UTC(2026, 10, 23, 10, 0, second++)
     },
     () => {}
   )
@@ -185,9 +185,9 @@ t.test('every boot mistake is named at once', async t => {
       })
     },
     {
-      code: 'SALLYPORT_AUDIT_OPTIONS',
+      code: 'SALLYPORT_AUDIT_OPTIONS_INVALID',
       message:
-        /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*writeTimeoutMs .*refusals\.intervalMs .*refusals\.maxKeys .*maxWaitingRows .*unfulfilled .*route\.path .*route\.access.*nameKey/
+        /db must .*process must .*sealer\.intervalMs .*sealer\.stalledAfterIntervals .*route\.path .*route\.access.*unfulfilled .*writeTimeoutMs .*maxWaitingRows .*refusals\.intervalMs .*refusals\.maxKeys .*nameKey/
     }
   )
 })

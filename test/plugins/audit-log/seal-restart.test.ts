@@ -12,7 +12,7 @@ function startSealer(db: Knex): Sealer & { run: () => Promise<void>; readonly er
     db,
     intervalMs: 1000,
     timeoutMs: 5000,
-    monotonicMs: () => 0,
+    monotonicClock: () => 0,
     onSealed: () => {},
     onError: error => {
       errors.push(error)
@@ -191,7 +191,7 @@ t.test('a run that ends in the middle goes on there after a restart', async t =>
     db,
     intervalMs: 1,
     timeoutMs: 5000,
-    monotonicMs: () => 0,
+    monotonicClock: () => 0,
     onSealed: () => {
       void cut.close()
     },

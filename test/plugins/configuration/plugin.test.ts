@@ -12,6 +12,8 @@ t.test('a bare app gets frozen settings from the environment', async t => {
   t.strictSame(app.settings, { issuer: 'https://issuer.example', port: 8080 })
   t.ok(Object.isFrozen(app.settings))
   t.ok(app.hasPlugin('@sallyport/configuration'))
+  t.ok(app.hasPlugin('@fastify/env'), 'which checked them')
+  t.equal(app.getEnvs(), app.settings)
   await app.close()
 })
 
@@ -19,8 +21,9 @@ t.test('settings that were loaded before are the same in the app', async t => {
   const app = Fastify()
   const settings = loadSettings({ schema, environment: { SALLYPORT_ISSUER: 'https://issuer.example' } })
   await app.register(configuration, { settings })
-  t.strictSame(app.settings, settings.values)
+  t.equal(app.settings, settings.values)
   t.ok(Object.isFrozen(app.settings))
+  t.notOk(app.hasPlugin('@fastify/env'), 'and are not checked again')
   await app.close()
 })
 
@@ -32,6 +35,29 @@ t.test('a mistake fails the boot', async t => {
     },
     { code: 'SALLYPORT_CONFIGURATION_INVALID', message: /SALLYPORT_PORTT[^]*issuer: is required/ }
   )
+})
+
+t.test('what one app is told at its boot is what a loader without an app is told', async t => {
+  const cross = Type.Object({
+    from: Type.Integer(),
+    to: Type.Integer(),
+    secret: Type.String({ secret: true, minLength: 9 })
+  })
+  const environments = [
+    { SALLYPORT_FROM: 'x', SALLYPORT_TO: '1', SALLYPORT_SECRET: 'short' },
+    { SALLYPORT_FROM: '2', SALLYPORT_TO: '1', SALLYPORT_SECRET: 'long enough' }
+  ]
+  for (const environment of environments) {
+    const sources = { schema: cross, environment, mistakes: () => ['from: is after to'] }
+    let told = ''
+    try {
+      loadSettings(sources)
+    } catch (error) {
+      told = (error as Error).message
+    }
+    await t.rejects(async () => await Fastify().register(configuration, sources), { message: told })
+    t.notMatch(told, 'short')
+  }
 })
 
 t.test('the README lists every error', async t => {

@@ -15,7 +15,7 @@ t.test('plain HTTP is for loopback addresses only', async t => {
   for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'example.com', '128.0.0.1', '']) {
     await t.rejects(
       boot({ listener: { host, port: 0 } }),
-      { code: 'SALLYPORT_HEALTH_OPTIONS', message: /listener\.host/ },
+      { code: 'SALLYPORT_HEALTH_OPTIONS_INVALID', message: /listener\.host/ },
       host
     )
   }
@@ -31,9 +31,9 @@ t.test('every boot mistake is named at once', async t => {
       pressure: { maxHeapUsedBytes: 0, maxRssBytes: NaN, maxEventLoopUtilization: 2, retryAfterSeconds: -1 }
     }),
     {
-      code: 'SALLYPORT_HEALTH_OPTIONS',
+      code: 'SALLYPORT_HEALTH_OPTIONS_INVALID',
       message:
-        /listener\.port .*listener\.host .*pressure\.maxHeapUsedBytes .*pressure\.maxRssBytes .*pressure\.retryAfterSeconds .*pressure\.maxEventLoopUtilization .*checkTimeoutMs .*checks\.database/
+        /listener\.port .*listener\.host .*checks\.database .*checkTimeoutMs .*pressure\.maxEventLoopUtilization .*pressure\.maxHeapUsedBytes .*pressure\.maxRssBytes .*pressure\.retryAfterSeconds /
     }
   )
 })

@@ -17,7 +17,7 @@ async function start(
   })
   await app.register(health, { listener: LOOPBACK, ...options })
   routes(app)
-  await app.listen(LOOPBACK)
+  await app.listen({ ...LOOPBACK })
   const origin = app.operations.listeningOrigin
   return {
     app,
@@ -99,7 +99,7 @@ t.test('before the main listener listens it is alive, but neither started nor re
       (await fetch(`${app.operations.listeningOrigin}/health/${name}`)).status
     t.same([await status('live'), await status('startup'), await status('ready')], [200, 503, 503])
   })
-  await app.listen(LOOPBACK)
+  await app.listen({ ...LOOPBACK })
 })
 
 t.test('O1: readiness fails from the beginning of the close, while what is under way is finished', async t => {
@@ -172,7 +172,7 @@ t.test('a taken port is a boot failure that says so', async t => {
     await app.close()
   })
   await app.register(health, { listener: { host: '127.0.0.1', port } })
-  await t.rejects(app.listen(LOOPBACK), {
+  await t.rejects(app.listen({ ...LOOPBACK }), {
     code: 'SALLYPORT_HEALTH_LISTENER',
     message: `The operations listener cannot listen on 127.0.0.1:${port}: the port is taken`
   })

@@ -298,6 +298,6 @@ t.test('all mistakes in the options are named at once', async t => {
   await t.rejects(async () => app.ready(), {
     code: 'SALLYPORT_TOKEN_OPTIONS_INVALID',
     message:
-      /upstreams.a.origin is neither https.*upstreams.b.origin is not an origin; maxCachedTokens.*upstreamTimeoutMs.*tokenClient is missing/
+      /tokenClient is missing; upstreams\.a\.origin must be scheme.*upstreams\.b\.origin must be scheme.*maxCachedTokens.*upstreamTimeoutMs/
   })
 })

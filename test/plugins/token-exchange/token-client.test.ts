@@ -252,6 +252,6 @@ t.test('all mistakes in the options are named at once', async t => {
   t.throws(() => createTokenClient({ metadata, clientId: '', clientSecret: '', timeoutMs: 0 }), {
     code: 'SALLYPORT_TOKEN_OPTIONS_INVALID',
     message:
-      /clientId is empty; clientSecret is empty; timeoutMs is not positive; metadata.tokenEndpoint is neither https nor http on a loopback address/
+      /metadata\.tokenEndpoint is neither https nor http on a loopback address; clientId must be a text that is not empty; clientSecret must .*timeoutMs must be a whole number from 1$/
   })
 })

@@ -1,25 +1,25 @@
 import type { EndUserConnection } from '@sallyport/security-context'
 import { invalidGrant, refusalsAbout, type RequestParties } from '../../oauth-error.ts'
 import { satisfies } from '../../store/confirmation.ts'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { Client, RefreshToken, Session, UserSession } from '../../store/records.ts'
+import type { RefreshToken, Session, UserSession } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
-import type { AccountParts } from '../account-parts.ts'
 import { endSessions } from './end-sessions.ts'
-import { openSuccessor, sealSuccessor } from './sealed-successor.ts'
+import { sealSuccessor, unsealSuccessor } from './sealed-successor.ts'
+import type { SessionContext } from './session-context.ts'
 
-/** A session and the refresh token to use from now on. */
+/** A session, the refresh token to use from now on, and the scopes that were asked for. */
 export interface RotatedSession extends UserSession {
   readonly refreshToken: string
+  readonly scopes: readonly string[]
 }
 
-/** Who presents a refresh token. */
-export interface RefreshRequest {
-  readonly client: Client
+/** A refresh token as a client presents it. */
+export interface PresentedRefreshToken {
   readonly refreshToken: string
+  /** The end user's. */
   readonly connection: EndUserConnection
-  /** Throws when the session cannot give what is asked for; the refresh token is not used up then. */
-  readonly refuse: (session: Session) => void
+  /** What the session gives of what is asked for. When it throws, the refresh token is not used up. */
+  readonly scopesFor: (session: Session) => readonly string[]
 }
 
 /** How a theft showed itself. */
@@ -35,113 +35,105 @@ type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
 export async function rotateRefreshToken(
-  server: AccountParts,
-  request: RefreshRequest,
-  audit: WriteAudit
+  context: SessionContext,
+  presented: PresentedRefreshToken
 ): Promise<RotatedSession> {
-  const found = await server.store.sessions.findByRefreshToken(hashOfSecret(request.refreshToken))
-  if (found === null) throw invalidGrant('refresh-token-unknown')
-  return await refusalsAbout(sharedBy(found.session), async () => await rotateFound(server, request, found, audit))
+  const { store } = context.server
+  const stored = await store.sessions.findByRefreshToken(hashOfSecret(presented.refreshToken))
+  if (stored === null) throw invalidGrant('refresh-token-unknown')
+  return await refusalsAbout(partiesSharing(stored.session), async () => {
+    refuseUnusable(context, stored)
+    const scopes = presented.scopesFor(stored.session)
+    const refreshToken = await rotateStored(context, presented, stored)
+    return { session: stored.session, user: stored.user, refreshToken, scopes }
+  })
 }
 
-async function rotateFound(
-  server: AccountParts,
-  request: RefreshRequest,
-  stored: RefreshToken,
-  audit: WriteAudit
-): Promise<RotatedSession> {
-  refuseUnusable(server, request, stored)
-  request.refuse(stored.session)
-  if (stored.successorSealed === null) {
-    const successor = newSecret()
-    if (await storeSuccessor(server, request, stored, successor, audit)) return { ...stored, refreshToken: successor }
-    // Another request for the same token, here or on another instance, was first: its successor is ours too.
-    const now = await server.store.sessions.findByRefreshToken(stored.hash)
-    if (now === null) throw invalidGrant('refresh-token-unknown')
-    refuseUnusable(server, request, now)
-    return await successorOf(server, request, now, audit)
-  }
-  return await successorOf(server, request, stored, audit)
+/** @returns the successor */
+async function rotateStored(
+  context: SessionContext,
+  presented: PresentedRefreshToken,
+  stored: RefreshToken
+): Promise<string> {
+  if (stored.successorSealed !== null) return await repeatSuccessor(context, presented, stored)
+  const successor = newSecret()
+  if (await storeSuccessor(context, presented, stored, successor)) return successor
+  // Another request for the same token, here or on another instance, was first: its successor is ours too.
+  const now = await context.server.store.sessions.findByRefreshToken(stored.hash)
+  if (now === null) throw invalidGrant('refresh-token-unknown')
+  refuseUnusable(context, now)
+  return await repeatSuccessor(context, presented, now)
 }
 
 /** What a refusal is about: the client is the one that came, which need not be that of the session. */
-function sharedBy({ id, userId }: Session): RequestParties {
+function partiesSharing({ id, userId }: Session): RequestParties {
   return { subject: userId, resource: { type: 'session', id } }
 }
 
-const partiesOf = (session: Session): RequestParties => ({ ...sharedBy(session), clientId: session.clientId })
+const partiesIn = (session: Session): RequestParties => ({ ...partiesSharing(session), clientId: session.clientId })
 
-function refuseUnusable(
-  { clock, confirmation }: AccountParts,
-  { client }: RefreshRequest,
-  { session, user }: RefreshToken
-): void {
+function refuseUnusable({ server, client, confirmation }: SessionContext, { session, user }: RefreshToken): void {
+  const nowMs = server.clock()
   if (session.clientId !== client.id) throw invalidGrant('refresh-token-foreign')
   if (!satisfies(session.confirmation, confirmation)) throw invalidGrant('refresh-token-key')
   if (session.endedAtMs !== null) throw invalidGrant('session-ended')
-  if (clock() >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
-  if (clock() >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
+  if (nowMs >= session.absoluteExpiresAtMs) throw invalidGrant('session-expired')
+  if (nowMs >= session.idleExpiresAtMs) throw invalidGrant('session-idle')
   if (user.disabledAtMs !== null) throw invalidGrant('user-disabled')
 }
 
 async function storeSuccessor(
-  server: AccountParts,
-  request: RefreshRequest,
-  stored: RefreshToken,
-  successor: string,
-  audit: WriteAudit
+  { server, audit }: SessionContext,
+  { refreshToken, connection }: PresentedRefreshToken,
+  { hash, session }: RefreshToken,
+  successor: string
 ): Promise<boolean> {
   const nowMs = server.clock()
-  const { session } = stored
   return await server.store.transaction(async trx => {
     const won = await trx.sessions.rotate({
-      hash: stored.hash,
+      hash,
       successorHash: hashOfSecret(successor),
-      successorSealed: sealSuccessor(request.refreshToken, successor),
+      successorSealed: sealSuccessor(refreshToken, successor),
       sessionId: session.id,
       nowMs,
       idleExpiresAtMs: Math.min(nowMs + session.idleSeconds * 1000, session.absoluteExpiresAtMs),
-      userAgent: request.connection.userAgent ?? null,
-      sourceAddress: request.connection.sourceAddress ?? null
+      userAgent: connection.userAgent ?? null,
+      sourceAddress: connection.sourceAddress ?? null
     })
-    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', ...partiesOf(session) })
+    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', ...partiesIn(session) })
     return won
   })
 }
 
-async function successorOf(
-  server: AccountParts,
-  request: RefreshRequest,
-  stored: RefreshToken,
-  audit: WriteAudit
-): Promise<RotatedSession> {
+/** The successor that an earlier use has made, unless this use says that the token is in two hands. */
+async function repeatSuccessor(
+  context: SessionContext,
+  { refreshToken }: PresentedRefreshToken,
+  stored: RefreshToken
+): Promise<string> {
+  const { server, audit } = context
   const { session, successorSealed, usedAtMs, successorUsedAtMs } = stored
   if (successorSealed === null) throw invalidGrant('session-ended')
   const graceEndedMs = server.clock() - server.lifetimes.refreshGraceMs
   const isPastGrace = (sinceMs: number | null): boolean => sinceMs !== null && sinceMs < graceEndedMs
-  if (isPastGrace(successorUsedAtMs)) return await refuseStolen(server, stored, 'successor-was-used', audit)
+  if (isPastGrace(successorUsedAtMs)) return await refuseStolen(context, session, 'successor-was-used')
   const isLate = successorUsedAtMs === null && isPastGrace(usedAtMs)
   const isAnswered = await server.store.transaction(async trx => {
     if (isLate && !(await trx.sessions.noteLateRepeat(stored.hash))) return false
     const reason = isLate ? 'repeated-late' : 'repeated'
-    await audit(trx, { action: 'session.refresh', outcome: 'success', reason, ...partiesOf(session) })
+    await audit(trx, { action: 'session.refresh', outcome: 'success', reason, ...partiesIn(session) })
     return true
   })
-  if (!isAnswered) return await refuseStolen(server, stored, 'late-repeats-in-two-generations', audit)
-  return { ...stored, refreshToken: openSuccessor(request.refreshToken, successorSealed) }
+  if (!isAnswered) return await refuseStolen(context, session, 'late-repeats-in-two-generations')
+  return unsealSuccessor(refreshToken, successorSealed)
 }
 
-async function refuseStolen(
-  server: AccountParts,
-  { session }: RefreshToken,
-  sign: TheftSign,
-  audit: WriteAudit
-): Promise<never> {
+async function refuseStolen({ server, audit }: SessionContext, session: Session, sign: TheftSign): Promise<never> {
   const reason = 'refresh-token-reused'
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, reason, server.clock())
     if (ended.length === 0) return
-    await audit(trx, { action: 'session.end', outcome: 'success', reason, ...partiesOf(session), detail: { sign } })
+    await audit(trx, { action: 'session.end', outcome: 'success', reason, ...partiesIn(session), detail: { sign } })
   })
   throw invalidGrant(reason)
 }

@@ -1,16 +1,16 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { openWith, sealWith } from '../../tokens/keys/key-ring.ts'
+import { unsealWith, sealWith } from '../../tokens/keys/key-ring.ts'
 
 const PURPOSE = 'sallyport refresh token successor'
-/** HKDF-Expand counts its blocks; a key of 32 bytes is the first one. */
+/** HKDF-Expand numbers its blocks; a key of 32 bytes is the first one. */
 const FIRST_BLOCK = Buffer.concat([Buffer.from(PURPOSE), Buffer.of(1)])
 
 /**
- * Only who holds the predecessor can derive this key; the database has its hash alone. A refresh token is 256 random
- * bits, so HKDF's step of extraction is left out.
+ * Only the holder of the predecessor can derive this key: the database has no more than its hash. A refresh token is
+ * 256 random bits, so HKDF's extraction step is left out.
  * @see RFC 5869 §2.3, §3.3
  */
-function keyOf(predecessor: string): KeyObject {
+function successorKey(predecessor: string): KeyObject {
   return createSecretKey(
     createHmac('sha256', createSecretKey(Buffer.from(predecessor)))
       .update(FIRST_BLOCK)
@@ -18,10 +18,10 @@ function keyOf(predecessor: string): KeyObject {
   )
 }
 
-/** Seals a successor so that its predecessor, and nothing else, opens it. */
+/** Seals a successor so that only its predecessor can unseal it. */
 export const sealSuccessor = (predecessor: string, successor: string): Buffer =>
-  sealWith(keyOf(predecessor), PURPOSE, Buffer.from(successor))
+  sealWith(successorKey(predecessor), PURPOSE, Buffer.from(successor))
 
 /** The successor, byte for byte as it was first given out. */
-export const openSuccessor = (predecessor: string, sealed: Buffer): string =>
-  openWith(keyOf(predecessor), PURPOSE, sealed).toString()
+export const unsealSuccessor = (predecessor: string, sealed: Buffer): string =>
+  unsealWith(successorKey(predecessor), PURPOSE, sealed).toString()

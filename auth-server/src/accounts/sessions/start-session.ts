@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { EndUserConnection } from '@sallyport/security-context'
 import { invalidGrant } from '../../oauth-error.ts'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { Client, Session, User } from '../../store/records.ts'
+import type { Store } from '../../store/contract.ts'
+import type { Session, StatusPosition, User } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
-import type { AccountParts } from '../account-parts.ts'
+import type { SessionContext } from './session-context.ts'
 
 /** What a new session is for. */
 export interface NewSession {
@@ -12,11 +12,11 @@ export interface NewSession {
   readonly sessionId?: string
   /** As it was when the credential was checked. */
   readonly user: User
-  readonly client: Client
   readonly kind: 'login' | 'api'
-  /** From the roles of the user at the moment of the start. */
-  readonly scopesOf: (user: User) => readonly string[]
+  /** What is granted to the user as it is when the session starts. */
+  readonly scopesFor: (user: User) => readonly string[]
   readonly audience: string
+  /** The end user's. */
   readonly connection: EndUserConnection
   /** The sign-in that the session is granted in. */
   readonly signIn?: { readonly id: string; readonly authenticatedAtMs: number }
@@ -30,55 +30,60 @@ export interface StartedSession {
 }
 
 /**
- * Starts a session. User and client are read again under a lock: a user who was disabled, or whose password changed,
- * while the password was being hashed gets no session, nor does a client that was disabled.
+ * Starts a session in a transaction of its own.
  * @throws {OAuthError} `invalid_grant`
  */
-export async function startSession(
-  server: AccountParts,
-  wanted: NewSession,
-  audit: WriteAudit
-): Promise<StartedSession> {
-  const refreshToken = newSecret()
-  const nowMs = server.clock()
-  return await server.store.transaction(async trx => {
-    await trx.users.lockForLogin(wanted.user.id)
-    const user = await trx.users.find(wanted.user.id)
-    if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== wanted.user.passwordChangedAtMs) {
-      throw invalidGrant('user-changed')
-    }
-    const client = await trx.clients.lockForUse(wanted.client.id)
-    if (client === null || client.disabledAtMs !== null) throw invalidGrant('client-disabled')
-    const session = sessionOf(
-      server,
-      wanted,
-      wanted.scopesOf(user),
-      await trx.statusLists.allocate(server.statusListSize, nowMs),
-      nowMs
-    )
-    await trx.sessions.create(session, hashOfSecret(refreshToken))
-    await audit(trx, {
-      action: 'session.start',
-      outcome: 'success',
-      subject: user.id,
-      clientId: session.clientId,
-      ...(wanted.signIn === undefined && { nameTried: user.username }),
-      resource: { type: 'session', id: session.id },
-      detail: {
-        kind: session.kind,
-        grant: wanted.signIn === undefined ? 'password' : 'authorization_code',
-        sourceAddress: session.sourceAddress
-      }
-    })
-    return { session, user, refreshToken }
-  })
+export async function startSession(context: SessionContext, wanted: NewSession): Promise<StartedSession> {
+  return await context.server.store.transaction(async trx => await startSessionWithin(trx, context, wanted))
 }
 
-function sessionOf(
-  server: AccountParts,
+/**
+ * Starts a session. User and client are read again under a lock: a user who was disabled, or whose password changed,
+ * while the password was being hashed gets no session, nor does a client that was disabled.
+ * @param trx the store of a transaction: when that rolls back, there is no session
+ * @throws {OAuthError} `invalid_grant`
+ */
+export async function startSessionWithin(
+  trx: Store,
+  context: SessionContext,
+  wanted: NewSession
+): Promise<StartedSession> {
+  const { server, audit } = context
+  const refreshToken = newSecret()
+  const nowMs = server.clock()
+  await trx.users.lockForLogin(wanted.user.id)
+  const user = await trx.users.find(wanted.user.id)
+  if (user === null || user.disabledAtMs !== null || user.passwordChangedAtMs !== wanted.user.passwordChangedAtMs) {
+    throw invalidGrant('user-changed')
+  }
+  const client = await trx.clients.lockForUse(context.client.id)
+  if (client === null || client.disabledAtMs !== null) throw invalidGrant('client-disabled')
+  const granted = {
+    scopes: wanted.scopesFor(user),
+    status: await trx.statusLists.allocate(server.statusListSize, nowMs)
+  }
+  const session = newSession(context, wanted, granted, nowMs)
+  await trx.sessions.create(session, hashOfSecret(refreshToken))
+  await audit(trx, {
+    action: 'session.start',
+    outcome: 'success',
+    subject: user.id,
+    clientId: session.clientId,
+    ...(wanted.signIn === undefined && { nameTried: user.username }),
+    resource: { type: 'session', id: session.id },
+    detail: {
+      kind: session.kind,
+      grant: wanted.signIn === undefined ? 'password' : 'authorization_code',
+      sourceAddress: session.sourceAddress
+    }
+  })
+  return { session, user, refreshToken }
+}
+
+function newSession(
+  { server, client, confirmation }: SessionContext,
   wanted: NewSession,
-  scopes: readonly string[],
-  status: Session['status'],
+  granted: { readonly scopes: readonly string[]; readonly status: StatusPosition },
   nowMs: number
 ): Session {
   const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions[wanted.kind]
@@ -86,9 +91,9 @@ function sessionOf(
   return {
     id: wanted.sessionId ?? randomUUID(),
     userId: wanted.user.id,
-    clientId: wanted.client.id,
+    clientId: client.id,
     kind: wanted.kind,
-    scopes,
+    ...granted,
     audience: wanted.audience,
     idleSeconds,
     createdAtMs: nowMs,
@@ -97,9 +102,8 @@ function sessionOf(
     absoluteExpiresAtMs,
     userAgent: wanted.connection.userAgent ?? null,
     sourceAddress: wanted.connection.sourceAddress ?? null,
-    status,
     // A confidential client proves who it is with each refresh; a public one has only this.
-    confirmation: wanted.client.confidential ? null : server.confirmation,
+    confirmation: client.confidential ? null : confirmation,
     signInId: wanted.signIn?.id ?? null,
     authenticatedAtMs: wanted.signIn?.authenticatedAtMs ?? null,
     endedAtMs: null,

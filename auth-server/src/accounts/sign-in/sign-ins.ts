@@ -32,7 +32,7 @@ export async function startSignIn(
       throw invalidGrant('user-changed')
     }
     const isSameUser = previous?.user.id === user.id
-    const renewed = signInOf(server, isSameUser ? previous.signIn.id : randomUUID(), user, nowMs)
+    const renewed = newSignIn(server, isSameUser ? previous.signIn.id : randomUUID(), user, nowMs)
     const wasRenewed = isSameUser && (await trx.signIns.renew(renewed, hashOfSecret(secret)))
     const signIn = wasRenewed || !isSameUser ? renewed : { ...renewed, id: randomUUID() }
     if (!wasRenewed) await trx.signIns.create(signIn, hashOfSecret(secret))
@@ -43,8 +43,8 @@ export async function startSignIn(
   })
 }
 
-function signInOf(server: AccountParts, id: string, user: User, nowMs: number): SignIn {
-  const { idleSeconds, absoluteSeconds } = server.lifetimes.sessions.login
+function newSignIn(server: AccountParts, id: string, user: User, nowMs: number): SignIn {
+  const { idleSeconds, absoluteSeconds } = server.lifetimes.signIn
   return {
     id,
     userId: user.id,
@@ -62,11 +62,11 @@ export async function currentSignIn(
   secret: string | undefined
 ): Promise<UserSignIn | null> {
   const found = secret === undefined ? null : await store.signIns.findBySecret(hashOfSecret(secret))
-  return found !== null && isLive(found, clock()) ? found : null
+  return found !== null && isLiveSignIn(found, clock()) ? found : null
 }
 
 /** Whether a sign-in still counts. */
-export function isLive({ signIn, user }: UserSignIn, nowMs: number): boolean {
+export function isLiveSignIn({ signIn, user }: UserSignIn, nowMs: number): boolean {
   return (
     signIn.endedAtMs === null &&
     nowMs < signIn.idleExpiresAtMs &&

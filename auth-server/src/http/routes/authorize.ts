@@ -138,7 +138,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
   async function visitOf(request: FastifyRequest<FormRoute>): Promise<Visit> {
     const form = formOf(request)
     refuseForeignForm(csrf, request, form)
-    const interaction = interactions.open(form.get('interaction') ?? '')
+    const interaction = interactions.unseal(form.get('interaction') ?? '')
     const [client, signedIn] = await Promise.all([
       server.store.clients.find(interaction.request.clientId),
       currentSignIn(server, request.cookies[SIGN_IN_COOKIE])

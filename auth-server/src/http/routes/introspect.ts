@@ -3,12 +3,12 @@ import { invalidClient } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
-import { introspectToken } from '../../protocol/introspection/introspect-token.ts'
 import {
   asksForSignedResponse,
+  introspectToken,
   signedResponse,
   SIGNED_RESPONSE_TYPE
-} from '../../protocol/introspection/signed-response.ts'
+} from '../../protocol/introspect-token.ts'
 import { requireParameter } from '../../protocol/token-endpoint/grant.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
 

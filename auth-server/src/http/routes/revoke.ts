@@ -24,7 +24,7 @@ export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServe
       const audit = auditOf(request)
       const outcome = await refusalsAbout(
         { clientId: client.id },
-        async () => await revokeToken(server, client, requireParameter(form, 'token'), audit)
+        async () => await revokeToken({ server, client, audit }, requireParameter(form, 'token'))
       )
       if (outcome === 'token-not-in-force') {
         const parties = { clientId: client.id, resource: { type: 'client', id: client.id } }

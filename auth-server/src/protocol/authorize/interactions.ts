@@ -17,7 +17,7 @@ export interface Interaction {
 export interface Interactions {
   readonly seal: (interaction: Interaction) => string
   /** @throws {OAuthError} `invalid_request` for one that is changed, made up or too old */
-  readonly open: (sealed: string) => Interaction
+  readonly unseal: (sealed: string) => Interaction
 }
 
 const PURPOSE = 'sallyport authorization interaction'
@@ -33,11 +33,11 @@ export function createInteractions(ring: KeyRing, clock: Clock): Interactions {
       ring
         .seal(PURPOSE, Buffer.from(JSON.stringify({ interaction, untilMs: clock() + LIFETIME_MS })))
         .toString('base64url'),
-    open: sealed => {
+    unseal: sealed => {
       try {
         // Authenticated by the ring: only this module wrote it.
         const { interaction, untilMs } = JSON.parse(
-          ring.open(PURPOSE, Buffer.from(sealed, 'base64url')).toString()
+          ring.unseal(PURPOSE, Buffer.from(sealed, 'base64url')).toString()
         ) as { interaction: Interaction; untilMs: number }
         if (clock() >= untilMs) throw stale('interaction-expired')
         return interaction

@@ -60,7 +60,7 @@ export async function issueCode(
     await trx.signIns.touch(
       signIn.id,
       nowMs,
-      Math.min(nowMs + server.lifetimes.sessions.login.idleSeconds * 1000, signIn.absoluteExpiresAtMs)
+      Math.min(nowMs + server.lifetimes.signIn.idleSeconds * 1000, signIn.absoluteExpiresAtMs)
     )
     await audit(trx, {
       action: 'authorization.grant',

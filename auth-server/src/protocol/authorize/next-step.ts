@@ -1,7 +1,6 @@
-import type { Client, UserSignIn } from '../../store/records.ts'
+import type { Client, User, UserSignIn } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { qualifiedScopes } from '../scopes/grant-scopes.ts'
-import { isProtocolScope } from '../scopes/protocol-scopes.ts'
+import { PROTOCOL_SCOPES, scopesAtAudience } from '../scopes.ts'
 import { AuthorizationError } from './authorization-error.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import type { Interaction } from './interactions.ts'
@@ -21,7 +20,7 @@ export type NextStep =
  * @see OpenID Connect Core 1.0 §3.1.2.1–§3.1.2.4
  */
 export async function nextStep(
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock'>,
   client: Client,
   interaction: Interaction,
   signedIn: UserSignIn | null
@@ -36,11 +35,13 @@ export async function nextStep(
     }
     return { kind: 'log-in' }
   }
-  const scopes = await grantableScopes(server, request, signedIn)
-  if (await needsConsent(server, client, request, signedIn, scopes)) {
+  const { user } = signedIn
+  const narrow = await scopesAtAudience(server.store.scopes, request.audience, PROTOCOL_SCOPES)
+  const scopes = narrow(request.scopes, user.roles)
+  if (await needsConsent(server, client, request, user, scopes)) {
     if (quiet) {
       throw new AuthorizationError('consent_required', 'consent-required', 'The user has to allow this', request).about(
-        { subject: signedIn.user.id }
+        { subject: user.id }
       )
     }
     return { kind: 'consent', signedIn, scopes }
@@ -57,26 +58,16 @@ function suffices({ request, freshSignInId }: Interaction, { signIn, user }: Use
   return maxAgeSeconds === null || (maxAgeSeconds > 0 && nowMs - signIn.authenticatedAtMs <= maxAgeSeconds * 1000)
 }
 
-/** What is asked for, as far as the user's roles reach. */
-export async function grantableScopes(
-  server: AuthorizationServer,
-  { audience, scopes }: AuthorizationRequest,
-  { user }: UserSignIn
-): Promise<readonly string[]> {
-  const qualified = qualifiedScopes(await server.store.scopes.ofAudience(audience), user.roles)
-  return scopes.filter(scope => isProtocolScope(scope) || qualified.includes(scope))
-}
-
 /**
  * What was allowed once is remembered only where the answer certainly reaches the same application: another application
  * on the device can take a loopback address or a private-use scheme.
  * @see RFC 8252 §8.6, RFC 6749 §10.2
  */
 async function needsConsent(
-  { store }: AuthorizationServer,
+  { store }: Pick<AuthorizationServer, 'store'>,
   client: Client,
   request: AuthorizationRequest,
-  { user }: UserSignIn,
+  user: User,
   scopes: readonly string[]
 ): Promise<boolean> {
   if (request.prompt.includes('consent')) return true

@@ -1,10 +1,10 @@
 import { invalidRequest } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
 import type { Client } from '../../store/records.ts'
-import { scopesOf } from '../../tokens/access-token-claims.ts'
+import { parseScopes } from '../../tokens/access-token-claims.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { readIdTokenHint } from '../openid/id-token-hint.ts'
-import { isProtocolScope } from '../scopes/protocol-scopes.ts'
+import { readIdTokenHint } from '../openid/id-tokens.ts'
+import { isProtocolScope } from '../scopes.ts'
 import { AuthorizationError, type AuthorizationErrorCode } from './authorization-error.ts'
 import type { AuthorizationRequest, Prompt, ResponseTarget } from './authorization-request.ts'
 import { isRegistered } from './redirect-uris.ts'
@@ -119,7 +119,7 @@ const refusalTo =
 function scopesAsked(client: Client, parameters: Form, refuse: Refuse): readonly string[] {
   const asked = parameters.get('scope')
   if (asked === undefined) return client.scopes.filter(scope => !isProtocolScope(scope))
-  const scopes = [...new Set(scopesOf(asked))]
+  const scopes = [...new Set(parseScopes(asked))]
   if (!scopes.every(scope => client.scopes.includes(scope))) {
     throw refuse('invalid_scope', 'scope-not-allowed', 'The requested scope cannot be granted')
   }
@@ -158,7 +158,7 @@ function codeChallengeOf(parameters: Form, refuse: Refuse): string {
 
 function promptOf(parameters: Form, refuse: Refuse): readonly Prompt[] {
   // Choosing an account is logging in again: a browser has one account here.
-  const names = scopesOf(parameters.get('prompt') ?? '').map(name => (name === 'select_account' ? 'login' : name))
+  const names = parseScopes(parameters.get('prompt') ?? '').map(name => (name === 'select_account' ? 'login' : name))
   const prompts = PROMPTS.filter(prompt => names.includes(prompt))
   if (!names.every(name => prompts.some(prompt => prompt === name))) {
     throw refuse('invalid_request', 'prompt', 'The prompt is not known')

@@ -1,10 +1,8 @@
+import { GRANT_TYPES } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
 import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
 import { DPOP_ALGORITHMS } from '../dpop-proofs.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
-
-/** Grants that depend on what this deployment's clients are allowed; the others always work. */
-const ONLY_WHEN_USED = new Set(['password'])
 
 /** Both metadata documents. @see RFC 8414 §2 */
 export type Metadata = Readonly<Record<string, string | boolean | readonly string[] | Readonly<Record<string, string>>>>
@@ -12,7 +10,7 @@ export type Metadata = Readonly<Record<string, string | boolean | readonly strin
 /**
  * What works here, and nothing else.
  * @param issuer without a slash at the end
- * @param clients what they are allowed decides whether the password grant is named
+ * @param clients what they may use decides which of the grants advertised `when-used` are named
  * @see RFC 8414 §2
  */
 export function authorizationServerMetadata(
@@ -45,7 +43,7 @@ export function authorizationServerMetadata(
     introspection_signing_alg_values_supported: ['ES256'],
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     jwks_uri: `${issuer}/oauth2/jwks`,
-    grant_types_supported: [...GRANTS.keys()].filter(grant => !ONLY_WHEN_USED.has(grant) || used.has(grant)),
+    grant_types_supported: GRANT_TYPES.filter(type => GRANTS[type].advertised === 'always' || used.has(type)),
     response_types_supported: ['code'],
     scopes_supported: [...new Set(scopes)].sort()
   }

@@ -2,7 +2,7 @@ import { invalidRequest } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
 import type { Client, Session } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { readIdTokenHint } from './id-token-hint.ts'
+import { readIdTokenHint } from './id-tokens.ts'
 
 /** The parameters that count; the others change nothing. @see OpenID Connect RP-Initiated Logout 1.0 §2 */
 export const LOGOUT_PARAMETERS = ['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state'] as const

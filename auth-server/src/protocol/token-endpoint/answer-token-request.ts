@@ -1,7 +1,9 @@
 import type { DpopProof } from '@sallyport/authentication'
 import type { EndUserConnection } from '@sallyport/security-context'
 import { OAuthError, refusalsAbout } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
 import type { WriteAudit } from '../../store/contract.ts'
+import { isGrantType } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import {
@@ -9,10 +11,9 @@ import {
   type AuthenticatedClient,
   type ClientRequest
 } from '../client-authentication/authenticate-request.ts'
-import { boundTo } from './bound-to.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
 import { GRANTS } from './grants/index.ts'
-import { requestConfirmation } from './request-confirmation.ts'
+import { tokenBinding } from './token-binding.ts'
 
 /** One request to the token endpoint. */
 export interface TokenRequest extends ClientRequest {
@@ -20,25 +21,25 @@ export interface TokenRequest extends ClientRequest {
   readonly dpop: string | readonly string[] | undefined
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
-  /** Hears of the end user's address when the client is believed. */
+  /** Called with the end user's address when a trusted client reports one. */
   readonly noteEndUser: (sourceAddress: string) => void
 }
 
 /**
- * The token endpoint: who asks, for what, may they, then the grant.
+ * The token endpoint: who asks, for which grant, are they allowed it; then the grant.
  * @throws {OAuthError}
  * @see RFC 6749 §3.2
  */
 export async function answerTokenRequest(server: AuthorizationServer, request: TokenRequest): Promise<TokenResponse> {
-  // Before client authentication: a request without the right nonce comes again, and must not have used its assertion
-  // up.
+  // Before client authentication: a request without the right nonce is sent again, and must not have used up its
+  // assertion.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
   const authenticated = await authenticateRequest(server, request)
   const clientId = authenticated.client.id
-  return await refusalsAbout({ clientId }, async () => await grantTo(server, authenticated, request, proof))
+  return await refusalsAbout({ clientId }, async () => await runGrant(server, authenticated, request, proof))
 }
 
-async function grantTo(
+async function runGrant(
   server: AuthorizationServer,
   authenticated: AuthenticatedClient,
   request: TokenRequest,
@@ -47,28 +48,26 @@ async function grantTo(
   const { form, connection, audit, noteEndUser } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
-  const confirmation = requestConfirmation(authenticated, request.certificate, proof)
-  const grant = grantOf(requireParameter(form, 'grant_type'))
-  refuseGrantNotAllowed(client, grant)
-  const parameters = new Map(
-    grant.parameters.flatMap(name => {
-      const value = form.get(name)
-      return value === undefined ? [] : [[name, value]]
-    })
-  )
-  return await grant.handle(boundTo(server, confirmation), { client, parameters, connection, audit, noteEndUser })
+  const confirmation = tokenBinding(authenticated, request.certificate, proof)
+  const grant = grantFor(client, requireParameter(form, 'grant_type'))
+  const parameters = pickParameters(form, grant.parameters)
+  return await grant.handle({ server, client, parameters, connection, confirmation, audit, noteEndUser })
 }
 
-function grantOf(grantType: string): Grant {
-  const grant = GRANTS.get(grantType)
-  if (grant === undefined) {
+function grantFor(client: Client, grantType: string): Grant {
+  if (!isGrantType(grantType)) {
     throw new OAuthError('unsupported_grant_type', 'grant-unsupported', 'This grant type is not supported')
+  }
+  if (!client.grantTypes.includes(grantType)) {
+    throw new OAuthError('unauthorized_client', 'grant-not-allowed', 'This client may not use the grant')
+  }
+  const grant = GRANTS[grantType]
+  if (grant.confidentialOnly && !client.confidential) {
+    throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
   }
   return grant
 }
 
-function refuseGrantNotAllowed(client: Client, grant: Grant): void {
-  if (!client.grantTypes.includes(grant.name)) {
-    throw new OAuthError('unauthorized_client', 'grant-not-allowed', 'This client may not use the grant')
-  }
+function pickParameters(form: Form, names: readonly string[]): Form {
+  return new Map([...form].filter(([name]) => names.includes(name)))
 }

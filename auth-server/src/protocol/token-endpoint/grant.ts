@@ -1,21 +1,20 @@
 import type { EndUserConnection } from '@sallyport/security-context'
 import { invalidRequest } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
-import type { WriteAudit } from '../../store/contract.ts'
-import type { Client } from '../../store/records.ts'
+import type { Confirmation } from '../../store/confirmation.ts'
 import { tokenTypeOf, type TokenType } from '../../tokens/access-token-claims.ts'
 import type { IssuedAccessToken } from '../../tokens/issue-access-token.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
+import type { ClientContext } from '../client-context.ts'
 
-/** One request to the token endpoint, after client authentication. */
-export interface GrantRequest {
-  readonly client: Client
+/** One request to the token endpoint, after client authentication: everything that a grant works with. */
+export interface GrantContext extends ClientContext {
   /** The parameters that the grant names, and no others. */
   readonly parameters: Form
-  /** Of the client's own connection. */
+  /** The client's own connection. */
   readonly connection: EndUserConnection
-  readonly audit: WriteAudit
-  /** Hears of the end user's address when a client tells it that is believed. */
+  /** The keys that the client has proven to hold: its access tokens are bound to them. `null`: bearer tokens. */
+  readonly confirmation: Confirmation | null
+  /** Called with the end user's address when a trusted client reports one. */
   readonly noteEndUser: (sourceAddress: string) => void
 }
 
@@ -24,7 +23,7 @@ export interface TokenResponse {
   readonly access_token: string
   readonly token_type: TokenType
   readonly expires_in: number
-  /** Always there: a client that finds none may take it for everything it asked for. */
+  /** Always present: a client that finds none may assume that it got everything it asked for. */
   readonly scope: string
   readonly refresh_token?: string
   readonly issued_token_type?: string
@@ -32,12 +31,16 @@ export interface TokenResponse {
   readonly id_token?: string
 }
 
-/** A way to get tokens. */
+/** A way to get tokens: an entry of the table {@link GRANTS}. */
 export interface Grant {
-  /** Value of `grant_type`. */
-  readonly name: string
+  /** The form parameters that it reads; all others are ignored. */
   readonly parameters: readonly string[]
-  readonly handle: (server: AuthorizationServer, request: GrantRequest) => Promise<TokenResponse>
+  /** Public clients can neither register for it nor use it. */
+  readonly confidentialOnly: boolean
+  /** `when-used`: the metadata names it only while an enabled client may use it. @see RFC 8414 §2 */
+  readonly advertised: 'always' | 'when-used'
+  /** @throws {OAuthError} */
+  readonly handle: (context: GrantContext) => Promise<TokenResponse>
 }
 
 /** @throws {OAuthError} `invalid_request` */

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { ClientStore } from '../contract.ts'
+import type { GrantType } from '../grant-types.ts'
 import type { AuthenticationMethod, Client, ClientSecret } from '../records.ts'
 import { proofColumnsOf, proofOf, type ProofColumns } from './client-proof.ts'
 import { millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
@@ -9,7 +10,7 @@ interface ClientRow extends ProofColumns {
   readonly name: string
   readonly confidential: boolean
   readonly authentication_methods: AuthenticationMethod[]
-  readonly grant_types: string[]
+  readonly grant_types: GrantType[]
   readonly scopes: string[]
   readonly own_audience: string | null
   readonly default_audience: string | null

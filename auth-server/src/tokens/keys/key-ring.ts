@@ -2,16 +2,16 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomByte
 import { readKeyRing } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError, UnsealError } from '../../errors.ts'
 
-/** Seals values at rest; the newest key seals, every key of the ring opens. */
+/** Seals values at rest; the newest key seals, every key of the ring unseals. */
 export interface KeyRing {
   /**
    * AES-256-GCM under the newest key.
-   * @param purpose what the value is for; it opens under the same purpose only
+   * @param purpose what the value is for; it can be unsealed for the same purpose only
    */
   seal: (purpose: string, plaintext: Buffer) => Buffer
   /** @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` */
-  open: (purpose: string, sealed: Buffer) => Buffer
-  /** Keys for another use, one from each key of the ring, newest first. @see RFC 5869 */
+  unseal: (purpose: string, sealed: Buffer) => Buffer
+  /** Keys for another use, one derived from each key of the ring, newest first. @see RFC 5869 */
   derive: (purpose: string) => readonly Buffer[]
   /** Whether the value was sealed under an older key and should be sealed again. */
   isOutdated: (sealed: Buffer) => boolean
@@ -41,17 +41,17 @@ function keyRing(keys: ReadonlyMap<string, KeyObject>): KeyRing {
       const id = Buffer.from(newestId)
       return Buffer.concat([Buffer.of(id.length), id, sealWith(newestKey, purpose, plaintext)])
     },
-    open: (purpose, sealed) => {
-      const key = keys.get(keyIdOf(sealed))
+    unseal: (purpose, sealed) => {
+      const key = keys.get(sealingKeyId(sealed))
       if (key === undefined) throw new UnsealError()
-      return openWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
+      return unsealWith(key, purpose, sealed.subarray(1 + sealed.readUInt8(0)))
     },
     derive: purpose => [...keys.values()].map(key => Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES))),
-    isOutdated: sealed => keyIdOf(sealed) !== newestId
+    isOutdated: sealed => sealingKeyId(sealed) !== newestId
   }
 }
 
-function keyIdOf(sealed: Buffer): string {
+function sealingKeyId(sealed: Buffer): string {
   return sealed.length === 0 ? '' : sealed.subarray(1, 1 + sealed.readUInt8(0)).toString()
 }
 
@@ -71,7 +71,7 @@ export function sealWith(key: KeyObject, purpose: string, plaintext: Buffer): Bu
  * The inverse of {@link sealWith}.
  * @throws {UnsealError} `SALLYPORT_AUTH_SERVER_UNSEAL_FAILED` for another key, another purpose or a changed value
  */
-export function openWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
+export function unsealWith(key: KeyObject, purpose: string, sealed: Buffer): Buffer {
   try {
     const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
       .setAAD(Buffer.from(purpose))

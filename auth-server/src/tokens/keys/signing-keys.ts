@@ -113,6 +113,6 @@ function loadedKeyOf({ kid, algorithm, publicJwk }: SigningKeyRecord): LoadedKey
 }
 
 function signerOf({ kid, algorithm, privateKeySealed }: SigningKeyRecord, ring: KeyRing): Signer {
-  const key = ring.open(sealingPurpose(kid), privateKeySealed)
+  const key = ring.unseal(sealingPurpose(kid), privateKeySealed)
   return { kid, algorithm, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) }
 }

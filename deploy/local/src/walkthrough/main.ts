@@ -1,5 +1,6 @@
 // npm run walkthrough [-- --directory DIR]: every flow as a readable transcript, against the running stack of that
 // folder, or against one that is started for it and stopped afterwards.
+import '@sallyport/service-process/require-node'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { request } from 'undici'

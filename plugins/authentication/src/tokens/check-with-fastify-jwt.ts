@@ -1,55 +1,27 @@
-import fastifyJwt from '@fastify/jwt'
-import type { FastifyInstance } from 'fastify'
+import fastifyJwt, { type VerifyOptions } from '@fastify/jwt'
+import Fastify from 'fastify'
 import type { KeyObject } from 'node:crypto'
-import type { SignatureCheck } from './check-signature.ts'
+import { signatureAlgorithm, type SignatureCheck } from './check-signature.ts'
 
-/** The decorators that @fastify/jwt makes get these names, in a scope of their own. */
-const NAMESPACE = 'sallyport'
+type Algorithm = NonNullable<VerifyOptions['algorithms']>[number]
 
 /**
- * Lets @fastify/jwt check signatures. It is registered in an encapsulated scope with a namespace, so it never meets
- * the app's own registration of the same plugin; its caches are off, because the verifier's cache knows about
- * retired keys and revocation, and theirs do not.
+ * Lets @fastify/jwt check signatures, and nothing else: times and other claims are the verifier's business, with its
+ * own clock, and so is its cache, which knows about retired keys and revocation. It lives in an instance of its own,
+ * so an app may register the same plugin for itself, with or without a namespace.
  */
-export async function checkWithFastifyJwt(fastify: FastifyInstance): Promise<SignatureCheck> {
-  let check: SignatureCheck = () => false
-  await fastify.register(async function signatureScope(scope) {
-    // Own property: without it, the app's `fastify.jwt` would be inherited and get our namespace.
-    scope.decorate('jwt', Object.create(null))
-    await scope.register(fastifyJwt, {
-      namespace: NAMESPACE,
-      decoratorName: `${NAMESPACE}JwtPayload`,
-      // Never asked: each call brings the one key that the key id named.
-      secret: () => {
-        throw new Error('no key was given')
-      },
-      verify: { cache: false, algorithms: [] }
-    })
-    const jwt: unknown = Object.getOwnPropertyDescriptor(scope.jwt, NAMESPACE)?.value
-    if (hasVerify(jwt)) check = checkerOf(jwt.verify)
-  })
-  return check
-}
-
-type Verify = (token: string, options: object) => unknown
-
-function hasVerify(jwt: unknown): jwt is { verify: Verify } {
-  return typeof jwt === 'object' && jwt !== null && 'verify' in jwt && typeof jwt.verify === 'function'
-}
-
-function checkerOf(verify: Verify): SignatureCheck {
-  const exported = new WeakMap<KeyObject, string | Buffer>()
-  return function checkSignature({ token, key }) {
-    let material = exported.get(key.key)
-    if (material === undefined) {
-      material = key.key.type === 'secret' ? key.key.export() : key.key.export({ type: 'spki', format: 'pem' })
-      exported.set(key.key, material)
-    }
+export async function checkWithFastifyJwt(): Promise<SignatureCheck> {
+  const instance = Fastify()
+  await instance.register(fastifyJwt, { secret: refuseWithoutKey })
+  const pems = new WeakMap<KeyObject, string | Buffer>()
+  return function checkSignature({ token, key: { key, algorithm } }) {
+    if (!isAlgorithm(algorithm)) return false
+    const pem = pems.get(key) ?? exportKey(key)
+    pems.set(key, pem)
     try {
-      // Times and other claims are the verifier's business, with its own clock.
-      verify(token, {
-        key: material,
-        algorithms: [key.algorithm],
+      instance.jwt.verify(token, {
+        key: pem,
+        algorithms: [algorithm],
         cache: false,
         ignoreExpiration: true,
         ignoreNotBefore: true
@@ -59,4 +31,18 @@ function checkerOf(verify: Verify): SignatureCheck {
       return false
     }
   }
+}
+
+/** Every algorithm of ours is one of @fastify/jwt's. */
+function isAlgorithm(name: string): name is Algorithm {
+  return signatureAlgorithm(name) !== null
+}
+
+/** Never asked: each call brings the one key that the key id named. */
+function refuseWithoutKey(): never {
+  throw new Error('no key was given')
+}
+
+function exportKey(key: KeyObject): string | Buffer {
+  return key.type === 'secret' ? key.export() : key.export({ type: 'spki', format: 'pem' })
 }

@@ -2,6 +2,7 @@
  * Small mechanics that several packages need and that must have one answer: import them from
  * `@sallyport/security-context/mechanics`.
  */
+export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { clientSecretBasic } from './client-secret-basic.ts'
 export { withDeadline } from './deadline.ts'
@@ -22,6 +23,7 @@ export {
   withRetryAfter,
   type RetryAfter
 } from './retry-after.ts'
+export { nodeVersionMistake } from './node-version.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
 export { isSecretField, isSecretName, isSecretParameter } from './secret-names.ts'
 export { bareAddress, sourceOf } from './source.ts'

@@ -60,10 +60,12 @@ export function listOf<Item extends TSchema>(
 }
 
 /** An object of options, or `false` where there is none of it. */
-export function oneOrOff<Options extends TSchema>(options: Options, annotations: { readonly default?: object | false } = {}) {
+export function oneOrOff<Options extends TSchema>(
+  options: Options,
+  annotations: { readonly default?: object | false } = {}
+) {
   return Type.Union([Type.Literal(false), options], annotations)
 }
 
 /** The time in ms since 1970. */
 export const CLOCK_OPTION = functionOption<Clock>({ default: Date.now, defaultText: 'Date.now' })
-

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Idempotency } from '@sallyport/idempotency'
 import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { DeliveryExistsError } from '../errors.ts'
@@ -11,12 +12,23 @@ export interface OpenedDelivery {
   readonly opened: boolean
 }
 
+/** What deliveries are opened with. */
+export interface OpenDeliveryCollaborators {
+  readonly db: Knex
+  readonly audit: RecordAudit
+  /** Claimed with the delivery's id; no answer is stored, for whoever asks again wants it as it is by then. */
+  readonly key: Idempotency
+}
+
 /**
  * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks
  * again.
- * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one
+ * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one, what `key` throws
  */
-export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDelivery): Promise<OpenedDelivery> {
+export async function openDelivery(
+  { db, audit, key }: OpenDeliveryCollaborators,
+  wanted: NewDelivery
+): Promise<OpenedDelivery> {
   const delivery: StoredDelivery = {
     deliveryId: randomUUID(),
     ...wanted,
@@ -26,6 +38,7 @@ export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDeli
   }
   const opened = await db.transaction(async trx => {
     if (!(await insertDelivery(trx, delivery))) return false
+    await key.claim(trx, delivery.deliveryId)
     const after = { state: delivery.state, ticketId: delivery.ticketId, orderId: delivery.orderId }
     await audit(trx, { action: 'delivery.open', outcome: 'success', resource: resourceOf(delivery), detail: { after } })
     return true
@@ -35,12 +48,15 @@ export async function openDelivery(db: Knex, audit: RecordAudit, wanted: NewDeli
   if (existing === null || existing.orderId !== wanted.orderId || existing.restaurantId !== wanted.restaurantId) {
     throw new DeliveryExistsError()
   }
-  await audit(db, {
-    action: 'delivery.open',
-    outcome: 'success',
-    reason: 'already-open',
-    resource: resourceOf(existing),
-    detail: { after: { state: existing.state } }
+  await db.transaction(async trx => {
+    await key.claim(trx, existing.deliveryId)
+    await audit(trx, {
+      action: 'delivery.open',
+      outcome: 'success',
+      reason: 'already-open',
+      resource: resourceOf(existing),
+      detail: { after: { state: existing.state } }
+    })
   })
   return { delivery: existing, opened: false }
 }

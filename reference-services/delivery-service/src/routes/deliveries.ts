@@ -35,11 +35,14 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
   app.post(
     '/deliveries',
     {
-      config: { access: policies.openDelivery, audit: { action: 'delivery.open' } },
+      config: { access: policies.openDelivery, audit: { action: 'delivery.open' }, idempotency: 'optional' },
       schema: { body: NewDeliverySchema, response: { '2xx': DeliverySchema, '4xx': ProblemSchema } }
     },
     async function openDeliveryRoute(request, reply) {
-      const { delivery, opened } = await openDelivery(db, auditOf(request), request.body)
+      const { delivery, opened } = await openDelivery(
+        { db, audit: auditOf(request), key: request.idempotency },
+        request.body
+      )
       return reply.code(opened ? 201 : 200).send(shown(delivery))
     }
   )

@@ -40,7 +40,10 @@ export function askRestaurantService(caller: UpstreamCaller): Restaurants {
         deliveryAddress,
         lines: lines.map(({ menuItemId, quantity }) => ({ menuItemId, quantity }))
       }
-      const answer = await caller.request({ method: 'POST', path: '/tickets', body })
+      // Whoever asks for this order, however often, has this key: the request, its cancellation, recovery.
+      const headers = { 'idempotency-key': `"ticket:${orderId}"` }
+      const answer = await caller.request({ method: 'POST', path: '/tickets', body, headers })
+      if (isInProgress(answer)) throw new RestaurantUnavailableError()
       if (REFUSALS.includes(answer.statusCode)) return { kind: 'refused' }
       const { ticketId, state } = parse(Ticket, answer)
       return { kind: state === 'CANCELLED' ? 'withdrawn' : 'opened', ticketId }
@@ -52,6 +55,13 @@ export function askRestaurantService(caller: UpstreamCaller): Restaurants {
       return true
     }
   }
+}
+
+const Problem = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
+
+/** The same question is being answered to somebody else at this moment: that is no refusal. */
+function isInProgress({ statusCode, body }: UpstreamAnswer): boolean {
+  return statusCode === 409 && Value.Check(Problem, body)
 }
 
 function parse<Schema extends TSchema>(schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {

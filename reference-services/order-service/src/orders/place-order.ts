@@ -22,7 +22,7 @@ export async function placeOrder(
   customerId: string,
   wanted: NewOrder
 ): Promise<StoredOrder> {
-  const { db, restaurants, audit, recoveryAgeMs: ageMs } = collaborators
+  const { db, restaurants, audit, key, recoveryAgeMs: ageMs } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
   if (menu === null) throw new RestaurantUnknownError()
   const lines = sell(menu, wanted.lines)
@@ -39,6 +39,7 @@ export async function placeOrder(
     createdAt: new Date()
   }
   await db.transaction(async trx => {
+    await key.claim(trx, order.orderId)
     await insertOrder(trx, order, { ageMs })
     const after = { state: order.state, restaurantId, totalCents: order.totalCents, lines: lines.length }
     await audit(trx, { action: 'order.place', outcome: 'success', resource: auditedOrder(order), detail: { after } })

@@ -4,11 +4,23 @@ import type { StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'
 import type { Restaurants, TicketAnswer } from './restaurants.ts'
 
+/** How an order is kept to one per key of its customer. */
+export interface OrderKey {
+  /** Takes the key for a new order, in the transaction that stores it. */
+  readonly claim: (trx: Knex, orderId: string) => Promise<void>
+  /** Stores what is answered about an order that is settled, in the transaction that settles it. */
+  readonly store: (trx: Knex, order: StoredOrder) => Promise<void>
+}
+
+/** Of work that nobody sent a key for. */
+export const NO_ORDER_KEY: OrderKey = { claim: async () => {}, store: async () => {} }
+
 /** What orders are placed, cancelled and recovered with. */
 export interface OrderCollaborators {
   readonly db: Knex
   readonly restaurants: Restaurants
   readonly audit: RecordAudit
+  readonly key: OrderKey
   /** When recovery may take up what begins now, in ms from now. */
   readonly recoveryAgeMs: number
 }
@@ -41,7 +53,7 @@ export async function storeTicketAnswer(
 }
 
 async function approve(
-  { db, restaurants, audit }: OrderCollaborators,
+  { db, restaurants, audit, key }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string
 ): Promise<StoredOrder> {
@@ -50,6 +62,7 @@ async function approve(
     if (changed !== null) {
       const detail = { before: { state: order.state }, after: { state: 'APPROVED', ticketId } }
       await audit(trx, { action: 'order.approve', outcome: 'success', resource: auditedOrder(order), detail })
+      await key.store(trx, changed)
     }
     return changed
   })

@@ -14,7 +14,8 @@ import { cancelOrder } from '../orders/cancel-order.ts'
 import type { StoredOrder } from '../orders/order.ts'
 import { findOrder, findOrders } from '../orders/order-store.ts'
 import { placeOrder } from '../orders/place-order.ts'
-import type { OrderCollaborators } from '../orders/settle-order.ts'
+import { orderPlacedBefore } from '../orders/placed-before.ts'
+import { NO_ORDER_KEY, type OrderCollaborators, type OrderKey } from '../orders/settle-order.ts'
 import * as policies from '../policies.ts'
 import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } from '../schemas.ts'
 
@@ -28,22 +29,31 @@ export interface OrderRouteCollaborators {
 /** The routes of order-service. */
 export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
-  const collaboratorsOf = (request: FastifyRequest): OrderCollaborators => ({
+  const collaboratorsOf = (request: FastifyRequest, key: OrderKey): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
     audit: auditOf(request),
+    key,
     recoveryAgeMs
   })
 
   app.post(
     '/orders',
     {
-      config: { access: policies.placeOrders, audit: { action: 'order.place' } },
+      config: { access: policies.placeOrders, audit: { action: 'order.place' }, idempotency: 'optional' },
       schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
     },
     async function placeOrderRoute(request, reply) {
-      const placed = await placeOrder(collaboratorsOf(request), callerOf(request).subject, request.body)
-      return reply.code(201).header('location', `/orders/${placed.orderId}`).send(shown(placed))
+      const { idempotency } = request
+      const collaborators = collaboratorsOf(request, {
+        claim: (trx, orderId) => idempotency.claim(trx, orderId),
+        store: (trx, order) => idempotency.store(trx, { ...PLACED, headers: locationOf(order), body: shown(order) })
+      })
+      const order =
+        idempotency.earlier === null
+          ? await placeOrder(collaborators, callerOf(request).subject, request.body)
+          : await orderPlacedBefore(collaborators, idempotency.earlier)
+      return reply.code(PLACED.status).headers(locationOf(order)).send(shown(order))
     }
   )
 
@@ -88,9 +98,15 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       }
     },
     async function cancelOrderRoute(request) {
-      return shown(await cancelOrder(collaboratorsOf(request), order.of(request)))
+      return shown(await cancelOrder(collaboratorsOf(request, NO_ORDER_KEY), order.of(request)))
     }
   )
+}
+
+const PLACED = { status: 201 } as const
+
+function locationOf({ orderId }: StoredOrder): { readonly location: string } {
+  return { location: `/orders/${orderId}` }
 }
 
 function shown({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {

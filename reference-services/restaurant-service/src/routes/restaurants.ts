@@ -50,7 +50,8 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
       config: {
         access: policies.manageRestaurant,
         resource: restaurant.load,
-        audit: { action: 'menu.replace', resource: { type: 'restaurant', parameter: 'restaurantId' } }
+        audit: { action: 'menu.replace', resource: { type: 'restaurant', parameter: 'restaurantId' } },
+        idempotency: 'optional'
       },
       schema: {
         params: RestaurantParametersSchema,
@@ -60,7 +61,8 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
     },
     async function replaceMenuRoute(request) {
       const { restaurantId } = restaurant.of(request)
-      return { restaurantId, items: await replaceMenu(db, auditOf(request), restaurantId, request.body) }
+      const collaborators = { db, audit: auditOf(request), key: request.idempotency }
+      return { restaurantId, items: await replaceMenu(collaborators, restaurantId, request.body) }
     }
   )
 

@@ -30,11 +30,19 @@ export async function ticketRoutes(
   app.post(
     '/tickets',
     {
-      config: { access: policies.openTicket, resource: orderOfTicket, audit: { action: 'ticket.open' } },
+      config: {
+        access: policies.openTicket,
+        resource: orderOfTicket,
+        audit: { action: 'ticket.open' },
+        idempotency: 'optional'
+      },
       schema: { body: NewTicketSchema, response: { '2xx': TicketSchema, '4xx': ProblemSchema } }
     },
     async function openTicketRoute(request, reply) {
-      const { ticket, opened } = await openTicket(db, auditOf(request), request.body)
+      const { ticket, opened } = await openTicket(
+        { db, audit: auditOf(request), key: request.idempotency },
+        request.body
+      )
       return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
     }
   )

@@ -5,6 +5,7 @@ import { DeliveryFailedError, DeliveryUnavailableError } from '../errors.ts'
 import type { OpenDelivery } from './accept-ticket.ts'
 
 const Delivery = Type.Object({ deliveryId: Type.String() })
+const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
 
 /**
  * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
@@ -16,9 +17,13 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
     const { statusCode, body } = await caller.request({
       method: 'POST',
       path: '/deliveries',
+      // Whoever asks for this ticket, however often, has this key: the request and recovery.
+      headers: { 'idempotency-key': `"delivery:${ticketId}"` },
       body: { ticketId, orderId, restaurantId, deliveryAddress }
     })
-    if (statusCode === 503) throw new DeliveryUnavailableError()
+    // The same question is being answered to somebody else at this moment.
+    if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body)))
+      {throw new DeliveryUnavailableError()}
     if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }

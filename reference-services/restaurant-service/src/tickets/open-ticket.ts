@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Idempotency } from '@sallyport/idempotency'
 import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { MenuItemUnknownError, RestaurantUnknownError, TicketExistsError } from '../errors.ts'
@@ -12,16 +13,27 @@ export interface OpenedTicket {
   readonly opened: boolean
 }
 
+/** What tickets are opened with. */
+export interface OpenTicketCollaborators {
+  readonly db: Knex
+  readonly audit: RecordAudit
+  /** Claimed with the ticket's id; no answer is stored, for whoever asks again wants the ticket as it is by then. */
+  readonly key: Idempotency
+}
+
 /**
  * Opens the ticket of an order, or answers with the one that the order has: a caller whose answer got lost asks again.
- * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`
+ * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`,
+ * what `key` throws
  */
-export async function openTicket(db: Knex, audit: RecordAudit, wanted: NewTicket): Promise<OpenedTicket> {
+export async function openTicket(collaborators: OpenTicketCollaborators, wanted: NewTicket): Promise<OpenedTicket> {
+  const { db, audit, key } = collaborators
   const existing = await findTicket(db, wanted)
-  if (existing !== null) return found(db, audit, existing, wanted)
+  if (existing !== null) return found(collaborators, existing, wanted)
   const ticket = await ticketFor(db, wanted)
   const opened = await db.transaction(async trx => {
     if (!(await insertTicket(trx, ticket))) return false
+    await key.claim(trx, ticket.ticketId)
     const after = { state: ticket.state, orderId: ticket.orderId, restaurantId: ticket.restaurantId }
     await audit(trx, {
       action: 'ticket.open',
@@ -34,7 +46,7 @@ export async function openTicket(db: Knex, audit: RecordAudit, wanted: NewTicket
   if (opened) return { ticket, opened }
   const faster = await findTicket(db, wanted)
   if (faster === null) throw new TicketExistsError()
-  return found(db, audit, faster, wanted)
+  return found(collaborators, faster, wanted)
 }
 
 async function ticketFor(
@@ -52,15 +64,22 @@ async function ticketFor(
   return { ...ids, state: 'OPEN', lines: named, deliveryAddress, createdAt: new Date() }
 }
 
-async function found(db: Knex, audit: RecordAudit, ticket: StoredTicket, wanted: NewTicket): Promise<OpenedTicket> {
+async function found(
+  { db, audit, key }: OpenTicketCollaborators,
+  ticket: StoredTicket,
+  wanted: NewTicket
+): Promise<OpenedTicket> {
   const isAnothers = ticket.customerId !== null && ticket.customerId !== wanted.customerId
   if (ticket.restaurantId !== wanted.restaurantId || isAnothers) throw new TicketExistsError()
-  await audit(db, {
-    action: 'ticket.open',
-    outcome: 'success',
-    reason: 'already-open',
-    resource: { type: 'ticket', id: ticket.ticketId },
-    detail: { after: { state: ticket.state } }
+  await db.transaction(async trx => {
+    await key.claim(trx, ticket.ticketId)
+    await audit(trx, {
+      action: 'ticket.open',
+      outcome: 'success',
+      reason: 'already-open',
+      resource: { type: 'ticket', id: ticket.ticketId },
+      detail: { after: { state: ticket.state } }
+    })
   })
   return { ticket, opened: false }
 }

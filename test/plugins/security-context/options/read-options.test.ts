@@ -6,7 +6,8 @@ import {
   objectWith,
   oneOrOff,
   optionsObject,
-  readOptions
+  readOptions,
+  type OptionsRule
 } from '@sallyport/security-context/options'
 import t from 'tap'
 import Type from 'typebox'
@@ -27,8 +28,8 @@ const schema = optionsObject({
   clock: CLOCK_OPTION
 })
 
-const read = (given: unknown, rules?: () => readonly string[]) =>
-  readOptions({ schema, error: OptionsError, ...(rules === undefined ? {} : { rules }) }, given)
+const read = (given: unknown, rules: ReadonlyArray<OptionsRule<unknown>> = []) =>
+  readOptions({ schema, error: OptionsError, rules }, given)
 
 t.test('what is left out or undefined gets its default, at every depth', async t => {
   t.strictSame(read({ name: 'a', sealer: { intervalMs: undefined }, maxWaiting: undefined }), {
@@ -96,7 +97,9 @@ t.test('null is a value, and a wrong one; so is NaN', async t => {
     message:
       /name must .*maxWaiting must .*share must .*sealer must be false or an object; checks must be an object; source/
   })
-  for (const given of [undefined, null, 'options', []]) t.throws(() => read(given), { message: 'they must be an object' })
+  for (const given of [undefined, null, 'options', []]) {
+    t.throws(() => read(given), { message: 'they must be an object' })
+  }
 })
 
 t.test('names from the prototype are no options', async t => {
@@ -106,18 +109,25 @@ t.test('names from the prototype are no options', async t => {
   t.throws(() => read(JSON.parse('{"name":"a","__proto__":1}')), { message: '__proto__ is not an option' })
 })
 
-t.test('rules across options are asked when each option alone is right', async t => {
-  t.throws(() => read({ name: 'a' }, () => ['a and b belong together', 'c is missing']), {
-    message: 'a and b belong together; c is missing'
-  })
-  t.throws(
-    () =>
-      read({}, () => {
-        throw new Error('asked')
-      }),
-    { message: 'name is missing' }
-  )
-})
+t.test(
+  'a rule is asked when each option it looks at is right, and its mistakes come in the order of the schema',
+  async t => {
+    const rules: ReadonlyArray<OptionsRule<unknown>> = [
+      { of: ['sealer.intervalMs', 'share'], mistakes: () => ['sealer and share do not fit'] },
+      { of: ['origin'], mistakes: () => ['origin is foreign', 'origin is old'] }
+    ]
+    t.throws(() => read({ name: 'a' }, rules), {
+      message: 'sealer and share do not fit; origin is foreign; origin is old'
+    })
+    t.throws(() => read({ clock: 1, origin: 'x', wrong: 1 }, rules), {
+      message:
+        'name is missing; sealer and share do not fit; origin must be an origin; clock must be a function; wrong is not an option'
+    })
+    for (const sealer of [null, { intervalMs: 0 }]) {
+      t.throws(() => read({ name: 'a', sealer }, rules), { message: /^sealer[^;]*; origin is foreign; origin is old$/ })
+    }
+  }
+)
 
 t.test('a path comes before every name', async t => {
   t.throws(() => readOptions({ schema: sealer, error: OptionsError, path: 'sealer' }, { intervalMs: 0, x: 1 }), {

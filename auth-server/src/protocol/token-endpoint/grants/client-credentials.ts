@@ -1,51 +1,45 @@
-import { invalidTarget, OAuthError } from '../../../oauth-error.ts'
+import { invalidTarget } from '../../../oauth-error.ts'
 import type { Client } from '../../../store/records.ts'
-import { jtiHashOf } from '../../../tokens/access-token-claims.ts'
-import type { AuthorizationServer } from '../../authorization-server.ts'
-import { qualifiedScopes, requestedScopes } from '../../scopes/grant-scopes.ts'
-import { tokenResponse, type GrantRequest, type TokenResponse } from '../grant.ts'
-
-export const name = 'client_credentials'
-
-export const parameters = ['scope', 'audience'] as const
+import { hashOfJti } from '../../../tokens/access-token-claims.ts'
+import { requestedScopes, scopesAtAudience } from '../../scopes.ts'
+import { tokenResponse, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 
 /**
  * Client credentials grant: a token for the client itself, and no refresh token.
  * @see RFC 6749 §4.4, §4.4.3
  */
-export async function handle(
-  server: AuthorizationServer,
-  { client, parameters, audit }: GrantRequest
-): Promise<TokenResponse> {
-  if (!client.confidential) {
-    throw new OAuthError('unauthorized_client', 'client-public', 'This client may not use the grant')
-  }
-  const audience = audienceOf(client, parameters.get('audience'))
-  const atAudience = qualifiedScopes(await server.store.scopes.ofAudience(audience), null)
-  const scopes = requestedScopes(
-    parameters.get('scope'),
-    client.scopes.filter(scope => atAudience.includes(scope))
-  )
+export const clientCredentialsGrant: Grant = {
+  parameters: ['scope', 'audience'],
+  confidentialOnly: true,
+  advertised: 'always',
+  handle: issueToClientItself
+}
+
+async function issueToClientItself(context: GrantContext): Promise<TokenResponse> {
+  const { server, client, parameters, confirmation } = context
+  const audience = allowedAudience(client, parameters.get('audience'))
+  const narrow = await scopesAtAudience(server.store.scopes, audience)
   const issued = await server.issueAccessToken(client, {
     subject: client.id,
     audience,
-    scopes,
+    scopes: requestedScopes(parameters.get('scope'), narrow(client.scopes, null)),
     roles: [],
     sessionId: null,
-    status: client.status
+    status: client.status,
+    confirmation
   })
-  await audit(server.store, {
+  await context.audit(server.store, {
     action: 'token.issue',
     outcome: 'success',
     subject: client.id,
     clientId: client.id,
     resource: { type: 'client', id: client.id },
-    detail: { grant: name, audience, jtiHash: jtiHashOf(issued.claims.jti) }
+    detail: { grant: 'client_credentials', audience, jtiHash: hashOfJti(issued.claims.jti) }
   })
   return tokenResponse(issued)
 }
 
-function audienceOf(client: Client, requested: string | undefined): string {
+function allowedAudience(client: Client, requested: string | undefined): string {
   const audience = requested ?? client.defaultAudience
   if (audience === null) throw invalidTarget('audience-missing')
   if (audience !== client.defaultAudience && !client.audiences.includes(audience)) {

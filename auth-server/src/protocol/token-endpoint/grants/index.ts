@@ -1,11 +1,19 @@
+import type { GrantType } from '../../../store/grant-types.ts'
 import type { Grant } from '../grant.ts'
-import * as authorizationCode from './authorization-code.ts'
-import * as clientCredentials from './client-credentials.ts'
-import * as password from './password.ts'
-import * as refreshToken from './refresh-token.ts'
-import * as tokenExchange from './token-exchange.ts'
+import { authorizationCodeGrant } from './authorization-code.ts'
+import { clientCredentialsGrant } from './client-credentials.ts'
+import { passwordGrant } from './password.ts'
+import { refreshTokenGrant } from './refresh-token.ts'
+import { tokenExchangeGrant } from './token-exchange.ts'
 
-/** Every grant of the token endpoint, by the value of `grant_type`. */
-export const GRANTS: ReadonlyMap<string, Grant> = new Map(
-  [authorizationCode, password, refreshToken, clientCredentials, tokenExchange].map(grant => [grant.name, grant])
-)
+/**
+ * Every grant of the token endpoint. The token endpoint, the metadata, the registration of clients and the command line
+ * all read this table.
+ */
+export const GRANTS: Readonly<Record<GrantType, Grant>> = {
+  authorization_code: authorizationCodeGrant,
+  password: passwordGrant,
+  refresh_token: refreshTokenGrant,
+  client_credentials: clientCredentialsGrant,
+  'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchangeGrant
+}

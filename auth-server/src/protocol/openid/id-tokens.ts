@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { secondsOf } from '../../clock.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
+import { signedClaims } from '../../tokens/verify-jwt.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
+
+/** The `typ` of id_tokens. */
+export const ID_TOKEN_TYPE = 'JWT'
+
+type IdTokenParts = Pick<AuthorizationServer, 'issuer' | 'clock' | 'keys' | 'lifetimes'>
 
 /** What an id_token is about. */
 export interface IdTokenFacts {
@@ -40,15 +46,15 @@ interface IdTokenClaims {
  * refreshed one has the same subject, audience and `auth_time`, and no `nonce`.
  * @see OpenID Connect Core 1.0 §3.1.3.3, §12.2
  */
-export async function idTokenOf(server: AuthorizationServer, facts: IdTokenFacts): Promise<string | undefined> {
+export async function issueIdToken(server: IdTokenParts, facts: IdTokenFacts): Promise<string | undefined> {
   const { session } = facts
-  // A session that a client began with the user's password tells nothing of a login here.
+  // A session that a client began with the user's password says nothing about a login here.
   if (!session.scopes.includes('openid') || session.authenticatedAtMs === null) return undefined
-  return signJwt(await server.keys.signer(), 'JWT', claimsOf(server, facts, session.authenticatedAtMs))
+  return signJwt(await server.keys.signer(), ID_TOKEN_TYPE, idTokenClaims(server, facts, session.authenticatedAtMs))
 }
 
-function claimsOf(
-  { issuer, clock, lifetimes }: AuthorizationServer,
+function idTokenClaims(
+  { issuer, clock, lifetimes }: IdTokenParts,
   { client, session, user, nonce, accessToken }: IdTokenFacts,
   authenticatedAtMs: number
 ): IdTokenClaims {
@@ -62,7 +68,7 @@ function claimsOf(
     auth_time: secondsOf(authenticatedAtMs),
     ...(nonce === null ? {} : { nonce }),
     sid: session.id,
-    at_hash: halfHashOf(accessToken),
+    at_hash: leftHalfOfHash(accessToken),
     amr: ['pwd'],
     ...(session.scopes.includes('profile') ? { preferred_username: user.username } : {})
   }
@@ -72,6 +78,30 @@ function claimsOf(
  * The left half of the hash of the signature's algorithm, which is SHA-256 for ES256. @see OpenID Connect Core 1.0
  * §3.1.3.6
  */
-function halfHashOf(token: string): string {
+function leftHalfOfHash(token: string): string {
   return createHash('sha256').update(token, 'ascii').digest().subarray(0, 16).toString('base64url')
+}
+
+/** What an id_token that this server once issued says. */
+export interface IdTokenHint {
+  readonly clientId: string
+  readonly userId: string
+  readonly sessionId: string
+}
+
+/**
+ * Reads an id_token that comes back as a hint, even an expired one; `null` when this server did not issue it, or has
+ * since removed the key that signed it.
+ * @see OpenID Connect RP-Initiated Logout 1.0 §2, §4
+ */
+export async function readIdTokenHint(
+  { issuer, keys }: Pick<AuthorizationServer, 'issuer' | 'keys'>,
+  token: string
+): Promise<IdTokenHint | null> {
+  const claims = await signedClaims(keys, token, ID_TOKEN_TYPE)
+  if (claims === null || claims.iss !== issuer) return null
+  const { aud, sub, sid } = claims
+  return typeof aud === 'string' && typeof sub === 'string' && typeof sid === 'string'
+    ? { clientId: aud, userId: sub, sessionId: sid }
+    : null
 }

@@ -12,7 +12,7 @@ import type { ClientCertificate } from '../client-authentication/client-certific
  * no key
  * @see RFC 8705 §3, §3.4, RFC 9449 §5, §5.2
  */
-export function requestConfirmation(
+export function tokenBinding(
   { client, method }: AuthenticatedClient,
   certificate: ClientCertificate | null,
   proof: DpopProof | null
