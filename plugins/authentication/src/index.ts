@@ -2,21 +2,19 @@ import '@sallyport/security-context/require-node'
 import type { Principal } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { createBasicStrategy } from './basic/strategy.ts'
 import { InvalidOptionsError } from './errors.ts'
 import { authenticateWith } from './identify-caller.ts'
-import { openVerifier, type OpenVerifier } from './open-verifier.ts'
+import { openVerifier } from './open-verifier.ts'
 import { resolveOptions, type AuthenticationOptions } from './options.ts'
-import { createSessionStrategy } from './session/strategy.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { createStrangerGate } from './stranger-gate.ts'
-import type { Strategy } from './strategy.ts'
+import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
 import { DEFAULT_ALGORITHMS } from './tokens/check-signature.ts'
-import { confirmRequests, type TokenScheme } from './tokens/confirm-request.ts'
-import { createTokenStrategy, looksLikeJwt } from './tokens/strategy.ts'
+import { confirmRequests } from './tokens/confirm-request.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 
 export type { AuthenticationOptions } from './options.ts'
+export type { PresentedAuthorization } from './authorization-header.ts'
 export type { Strategy, StrategyResult } from './strategy.ts'
 export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
@@ -90,59 +88,27 @@ async function authentication(fastify: FastifyInstance, options: AuthenticationO
       : createIntrospector({ ...dispatching(options), ...options.introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
-  const strategies: Strategy[] = tokenStrategies(options, local, introspector)
-  if (options.basic !== undefined) strategies.push(await createBasicStrategy(fastify, options.basic, verifier))
-  if (options.session !== undefined) {
-    strategies.push(await createSessionStrategy(fastify, options.session, { verifier, gate }))
-  }
+  const { basic = null, session = null, bearer = true, dpop } = options
+  const strategies = await openStrategies({
+    fastify,
+    local,
+    introspection:
+      introspector === null ? null : { verifier: introspector, realm: options.introspection?.audience ?? '' },
+    bearer,
+    dpop: dpop === undefined ? null : { algorithms: dpop.algorithms ?? DEFAULT_ALGORITHMS, nonces: dpop.nonces },
+    confirm: confirmRequests(options),
+    basic,
+    session,
+    tools: { verifier, gate }
+  })
   strategies.push(...(options.strategies ?? []))
+  const nameMistakes = strategyNameMistakes(strategies)
+  if (nameMistakes.length > 0) throw new InvalidOptionsError(nameMistakes.join('; '))
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
-}
-
-/** The strategies for tokens in the Authorization header: for each verifier, those of the schemes that are taken. */
-function tokenStrategies(
-  options: AuthenticationOptions,
-  local: OpenVerifier | null,
-  introspector: TokenVerifier | null
-): Strategy[] {
-  const confirm = confirmRequests(options)
-  const schemes: readonly TokenScheme[] = options.dpop === undefined ? ['bearer'] : ['dpop', 'bearer']
-  const localSchemes = options.bearer === false ? schemes.filter(scheme => scheme !== 'bearer') : schemes
-  const algorithms = options.dpop?.algorithms ?? DEFAULT_ALGORITHMS
-  const nonces = options.dpop?.nonces
-  const shared = { confirm, algorithms, ...(nonces === undefined ? {} : { nonces }) }
-  const nameOf = (name: string, scheme: TokenScheme): string =>
-    scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
-  return [
-    ...(local === null
-      ? []
-      : localSchemes.map(scheme =>
-          createTokenStrategy({
-            ...shared,
-            name: nameOf('bearer', scheme),
-            scheme,
-            realm: local.realm,
-            verifier: local.verifier,
-            isResponsible: introspector === null ? () => true : looksLikeJwt
-          })
-        )),
-    ...(introspector === null
-      ? []
-      : schemes.map(scheme =>
-          createTokenStrategy({
-            ...shared,
-            name: nameOf('introspection', scheme),
-            scheme,
-            realm: options.introspection?.audience ?? '',
-            verifier: introspector,
-            isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
-          })
-        ))
-  ]
 }
 
 function dispatching({ dispatcher }: AuthenticationOptions): Pick<AuthenticationOptions, 'dispatcher'> {

@@ -1,6 +1,7 @@
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { PresentedAuthorization } from '../authorization-header.ts'
 import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
@@ -10,8 +11,6 @@ import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createCredentialTokens } from './credential-tokens.ts'
 import { resolveBasicOptions, type BasicOptions } from './options.ts'
 import { createBasicParser } from './parse-basic.ts'
-
-const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
 
 /**
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and
@@ -31,7 +30,7 @@ export async function createBasicStrategy(
   fastify: FastifyInstance,
   options: BasicOptions,
   verifier: TokenVerifier
-): Promise<Strategy> {
+): Promise<Omit<Strategy, 'name'>> {
   const resolved = resolveBasicOptions(options)
   const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
@@ -44,8 +43,12 @@ export async function createBasicStrategy(
   const challengeFor = (request: FastifyRequest): string | null =>
     resolved.browserChallenge || !isBrowser(request.headers) ? challenge : null
 
-  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
-    if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
+  async function authenticate(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    authorization: PresentedAuthorization
+  ): Promise<StrategyResult> {
+    if (authorization.kind === 'none' || authorization.scheme !== 'basic') return NOT_APPLICABLE
     const { method, headers } = request
     if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(resolved.origins, request))) {
       return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
@@ -81,7 +84,7 @@ export async function createBasicStrategy(
     }
   }
 
-  return { name: 'basic', challenge, challengeFor, authenticate }
+  return { challenge, challengeFor, authenticate }
 }
 
 function nullIfRejected(error: unknown): null {

@@ -39,7 +39,7 @@ export async function createSessionStrategy(
   fastify: FastifyInstance,
   options: SessionOptions,
   tools: SessionTools
-): Promise<Strategy> {
+): Promise<Omit<Strategy, 'name'>> {
   const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
@@ -80,7 +80,7 @@ export async function createSessionStrategy(
     }
   }
 
-  return { name: 'session', challenge: null, authenticate }
+  return { challenge: null, authenticate }
 }
 
 /** The verified token of a session, refreshed when need be. */
