@@ -45,6 +45,8 @@ export {
   type DpopProofReason,
   type DpopProofResult
 } from './dpop/verify-proof.ts'
+export { createCredentialTokens, type CredentialTokens, type CredentialTokensOptions } from './credential-tokens.ts'
+export type { VerifiedToken } from './tokens/verified-token.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'

@@ -8,9 +8,9 @@ import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.
 import { isOutage } from '../failure-kinds.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
-import { createCredentialTokens } from './credential-tokens.ts'
+import { createCredentialTokens } from '../credential-tokens.ts'
 import { resolveBasicOptions, type BasicOptions } from './options.ts'
-import { createBasicParser } from './parse-basic.ts'
+import { createBasicParser, type BasicCredential } from './parse-basic.ts'
 
 /**
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and
@@ -34,7 +34,23 @@ export async function createBasicStrategy(
   const resolved = resolveBasicOptions(options)
   const challenge = `Basic realm="${resolved.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
-  const tokens = createCredentialTokens(resolved, verifier)
+  const { tokenClient, scope } = resolved
+  const tokens = createCredentialTokens<BasicCredential>(
+    {
+      ...resolved,
+      partsOf: ({ username, password }) => [username, password],
+      logIn: async ({ username, password }, connection) =>
+        await tokenClient.password({
+          username,
+          password,
+          sessionKind: 'api',
+          connection,
+          ...(scope === null ? {} : { scope })
+        }),
+      refuse: cause => new BasicRejectedError({ cause })
+    },
+    verifier
+  )
 
   fastify.addHook('onClose', async function revokeHeldTokens() {
     await tokens.drain()
