@@ -26,45 +26,42 @@ import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './forward/end-open-answers.ts'
 import { forwardRoutes } from './forward/index.ts'
 import { createOpenAnswers } from './forward/open-answers.ts'
-import { type Route, routesOf } from './forward/upstreams.ts'
+import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
-import loginThrottle from './login-throttle.ts'
+import loginThrottle from './throttle-logins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
-export const NAME = 'reference-gateway'
+export const PROCESS_NAME = 'reference-gateway'
 
 /** The audience of the tokens that the edge accepts. */
-export const AUDIENCE = 'sallyport-gateway'
+export const EDGE_AUDIENCE = 'sallyport-gateway'
 
-/** What the gateway works with; tests hand in their own. */
+/** The collaborators of the gateway; tests pass in their own. */
 export interface GatewayCollaborators {
   readonly tokenClient: TokenClient
   /** Keys of the issuer. */
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
   readonly status?: StatusSource
-  /** Where opaque tokens are asked about; without it only JWTs are accepted. */
+  /** Where opaque tokens are introspected; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
   /**
-   * For calls of services, and for nothing else: what hangs there must not hold up logins. It must verify their
-   * certificates, bound its queue and let a call that waits end with its signal, as `createPeerAgent` does.
+   * For calls of services, and for nothing else: a hanging service must not block logins. It has to verify their
+   * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
   /** The routing table. Default: {@link routesOf} the settings. */
-  readonly routes?: readonly Route[]
-  /** When open answers are looked at. Default: each half second. */
+  readonly routes?: readonly ForwardRoute[]
+  /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database. */
   readonly db: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
-  /**
-   * Own certificate: of the edge listener where `edgeTls` is set, and of an operations listener that is reached from
-   * elsewhere.
-   */
+  /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
   readonly tls?: TlsMaterial
   /** Readiness checks beside those of the database and the keys, by name. */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
@@ -73,8 +70,8 @@ export interface GatewayCollaborators {
 }
 
 /**
- * The gateway. Read from top to bottom, this is the path of a request: who is calling is found out here, what they may
- * do is decided by the service.
+ * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
+ * service decides what they may do.
  * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
 export async function buildApp(
@@ -86,15 +83,15 @@ export async function buildApp(
   const edgeTls = settings.edgeTls ? tls : undefined
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
+    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
     ...edgeServerOptions()
   })
 
   if (tracing !== undefined) await app.register(tracing.plugin)
-  // A trace begins here: what a stranger says about traces is not believed.
+  // A trace begins here: the trace headers of strangers are ignored.
   await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
   await app.register(problemDetails)
-  // What is too much is shed before it costs anything.
+  // Load is shed before a request costs anything.
   await app.register(operations, {
     settings,
     tls,
@@ -113,11 +110,11 @@ export async function buildApp(
   await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
   await app.register(helmet, { strictTransportSecurity: false })
 
-  await app.register(metrics, { exposeOn: app.operations, process: NAME })
+  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
 
   await app.register(authentication, {
     issuer: settings.issuer,
-    audience: AUDIENCE,
+    audience: EDGE_AUDIENCE,
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(status && { status }),
@@ -135,7 +132,7 @@ export async function buildApp(
   const nameKey = parseNameKey(settings.auditNameKey ?? '')
   await app.register(auditLog, {
     db,
-    process: NAME,
+    process: PROCESS_NAME,
     route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
     ...(nameKey !== null && { nameKey })
   })
@@ -154,7 +151,7 @@ export async function buildApp(
   })
   await app.register(endOpenAnswers, { openAnswers })
   await app.register(forwardRoutes, {
-    routes: collaborators.routes ?? routesOf(settings),
+    routes: collaborators.routes ?? forwardingTable(settings),
     dispatcher: upstreamAgent,
     maxBodyBytes: settings.maxBodyBytes,
     upstreamTimeoutMs: settings.upstreamTimeoutMs,

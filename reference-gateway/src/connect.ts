@@ -1,28 +1,31 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
-import { AUDIENCE, type GatewayCollaborators } from './app.ts'
-import { InvalidSettingsError } from './errors.ts'
+import { EDGE_AUDIENCE, type GatewayCollaborators } from './app.ts'
+import { GatewaySettingsError } from './errors.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
- * Makes the gateway's collaborators of its settings and what its process has opened. The authorization server may be
- * away: until it is found the gateway is not ready, and what needs it is answered with 503.
+ * Makes the collaborators of the gateway from its settings and the context of its process. Until the authorization
+ * server is found the gateway is not ready, and requests that need it get 503.
  * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
  */
-export async function connect(settings: GatewaySettings, context: ProcessContext): Promise<GatewayCollaborators> {
+export async function connectGateway(
+  settings: GatewaySettings,
+  context: ProcessContext
+): Promise<GatewayCollaborators> {
   const { issuer, clientId, clientSecret, authServerOrigin: origin, upstreamTimeoutMs: timeoutMs } = settings
   const { tls, peers: dispatcher, tracing, database: db, checks, closeLater } = context
-  // Of their own: a service that hangs must not hold up logins, refreshes and exchanges.
+  // An agent of its own: a hanging service must not block logins, refreshes and exchanges.
   const upstreamAgent = context.openPeers()
   if (tls === null || dispatcher === null || upstreamAgent === null) {
-    throw new InvalidSettingsError('without TLS material no service is reached')
+    throw new GatewaySettingsError('without TLS material no service is reached')
   }
   const discovery = await context.discover('issuer', async () => {
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata
-    if (jwksUri === null) throw new InvalidSettingsError(`the metadata of ${issuer} names no jwks_uri`)
+    if (jwksUri === null) throw new GatewaySettingsError(`the metadata of ${issuer} names no jwks_uri`)
     return { ...metadata, jwksUri }
   })
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, dispatcher }))
@@ -36,7 +39,7 @@ export async function connect(settings: GatewaySettings, context: ProcessContext
     sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }),
     keys,
     status,
-    introspection: { endpoint, clientId, clientSecret, audience: AUDIENCE, issuer, dispatcher },
+    introspection: { endpoint, clientId, clientSecret, audience: EDGE_AUDIENCE, issuer, dispatcher },
     upstreamAgent,
     db,
     tracing,

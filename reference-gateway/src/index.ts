@@ -1,5 +1,5 @@
-export { AUDIENCE, buildApp, type GatewayCollaborators } from './app.ts'
+export { EDGE_AUDIENCE, buildApp, type GatewayCollaborators } from './app.ts'
 export { settingsSchema, type GatewaySettings } from './settings.ts'
 export { migrate } from './migrate.ts'
-export { routesOf, type Route } from './forward/upstreams.ts'
+export { forwardingTable, type ForwardRoute } from './forward/upstreams.ts'
 export * as errors from './errors.ts'

@@ -9,7 +9,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
-import { SessionsRefusedError, UpstreamBusyError, UpstreamFailedError, UpstreamRefusedTokenError } from './errors.ts'
+import { SessionsRefusedError, ForwardBusyError, ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
 import { tryAgain } from './forward/upstream-failure.ts'
 
 /** Where the sessions are. */
@@ -21,15 +21,15 @@ export interface SessionDirectoryOptions {
   readonly timeoutMs: number
 }
 
-const AUDIENCE = 'auth-server'
-/** There is no such session: 400 for what cannot be the id of one. */
-const UNKNOWN: readonly number[] = [400, 404]
-/** Where the caller has sessions only if its token belongs to one. */
+const AUTH_SERVER_AUDIENCE = 'auth-server'
+/** There is no such session; 400 is for what cannot be an id. */
+const UNKNOWN_SESSION: readonly number[] = [400, 404]
+/** Routes of a caller whose token belongs to a session. */
 const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 
 /**
- * The caller's sessions at the authorization server, asked for in the caller's name with an exchanged token.
- * Its methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
+ * The caller's sessions at the authorization server, requested in the caller's name with an exchanged token. Its
+ * methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
  * `SALLYPORT_GATEWAY_UPSTREAM_*` and `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
  */
 export function createSessionDirectory({
@@ -39,18 +39,18 @@ export function createSessionDirectory({
   timeoutMs
 }: SessionDirectoryOptions): SessionDirectory {
   async function ask(subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
-    const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUDIENCE })
+    const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUTH_SERVER_AUDIENCE })
     const answer = await callUpstream({ origin, token, headers: {}, dispatcher, timeoutMs }, { method, path })
-    if (answer.statusCode < 300 || UNKNOWN.includes(answer.statusCode)) return answer
-    throw refusalOf(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
+    if (answer.statusCode < 300 || UNKNOWN_SESSION.includes(answer.statusCode)) return answer
+    throw sessionsFailure(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
   }
 
   return {
     async list(accessToken) {
       const { body } = await ask(accessToken, 'GET', '/sessions')
       const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
-      if (!Array.isArray(sessions) || !sessions.every(isSummary)) {
-        throw new UpstreamFailedError({ cause: new Error('The list of sessions has another shape') })
+      if (!Array.isArray(sessions) || !sessions.every(isSessionSummary)) {
+        throw new ForwardFailedError({ cause: new Error('The list of sessions has another shape') })
       }
       return sessions
     },
@@ -65,22 +65,19 @@ export function createSessionDirectory({
   }
 }
 
-/**
- * An answer that is no success, as the caller learns of it. The token is good here: a 401 says that its session has
- * ended since.
- */
-function refusalOf({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
-  if (statusCode === 401) return tryAgain(new UpstreamRefusedTokenError({ cause }))
+/** The error for an unsuccessful answer. The token is good here, so a 401 says that its session has ended since. */
+function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
+  if (statusCode === 401) return tryAgain(new ForwardedTokenRefusedError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
   if (statusCode === 429 || statusCode === 503) {
-    return tryAgain(new UpstreamBusyError({ cause }), parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined)
+    return tryAgain(new ForwardBusyError({ cause }), parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined)
   }
-  return new UpstreamFailedError({ cause })
+  return new ForwardFailedError({ cause })
 }
 
 /**
  * Refuses tokens without a session on the routes of sessions with `SALLYPORT_GATEWAY_SESSIONS_REFUSED`: a client that
- * acts in its own name has none to list or to end. Register it before the session routes.
+ * acts in its own name has no sessions. Register it before the session routes.
  */
 async function refuseSessionless(fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onRoute', function needSession(route) {
@@ -102,7 +99,7 @@ export const sessionsNeedSession = fastifyPlugin(refuseSessionless, {
   decorators: { request: ['principal', 'securityEvents'] }
 })
 
-function isSummary(value: unknown): value is SessionSummary {
+function isSessionSummary(value: unknown): value is SessionSummary {
   return (
     isJsonObject(value) &&
     typeof value.sessionId === 'string' &&

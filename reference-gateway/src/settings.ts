@@ -3,15 +3,15 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
-import { InvalidSettingsError } from './errors.ts'
+import { GatewaySettingsError } from './errors.ts'
 import { refusedNames } from './hygiene/forwarded-headers.ts'
 import { unclearHosts } from './hygiene/public-hosts.ts'
 
 /** A list in one environment variable, separated by spaces. */
-const list = (): ReturnType<typeof Type.Unsafe<string[]>> =>
+const nameList = (): ReturnType<typeof Type.Unsafe<string[]>> =>
   Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
-const secret = (minLength = 1) => Type.String({ minLength, secret: true, demoPrefix: 'demo-' })
-const origin = () => Type.String({ format: 'secure-origin' })
+const secretSetting = (minLength = 1) => Type.String({ minLength, secret: true, demoPrefix: 'demo-' })
+const serviceOrigin = () => Type.String({ format: 'secure-origin' })
 
 /** Every setting of the gateway; `@sallyport/configuration` says how each is set. */
 export const settingsSchema = Type.Object(
@@ -21,22 +21,22 @@ export const settingsSchema = Type.Object(
     edgeTls: Type.Boolean({ default: false }),
     issuer: Type.String({ format: 'secure-url' }),
     clientId: Type.String({ minLength: 1, default: 'gateway' }),
-    clientSecret: secret(32),
+    clientSecret: secretSetting(32),
     /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
-    sealingKeys: secret(32),
+    sealingKeys: secretSetting(32),
     /**
-     * Key under which names tried at logins stand in the trail: `id:base64url`, the auth server's, so that both can be
-     * joined.
+     * Key for hashes of names tried at logins: `id:base64url`, the same as the auth server's, so that both trails can
+     * be joined.
      */
-    auditNameKey: Type.Optional(secret(32)),
-    orderServiceOrigin: origin(),
-    restaurantServiceOrigin: origin(),
-    deliveryServiceOrigin: origin(),
-    authServerOrigin: origin(),
-    /** Names under which the edge is reached, `name` or `name:port`; none: loopback names and `host`. */
-    allowedHosts: list(),
+    auditNameKey: Type.Optional(secretSetting(32)),
+    orderServiceOrigin: serviceOrigin(),
+    restaurantServiceOrigin: serviceOrigin(),
+    deliveryServiceOrigin: serviceOrigin(),
+    authServerOrigin: serviceOrigin(),
+    /** Names under which clients reach the edge, `name` or `name:port`; none: loopback names and `host`. */
+    allowedHosts: nameList(),
     /** Request headers that reach the services beside the built-in ones. */
-    additionalRequestHeaders: list(),
+    additionalRequestHeaders: nameList(),
     maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
     /** From the arrival of a request to the head of its answer, and between two parts of the answer's body. */
     upstreamTimeoutMs: Type.Integer({ minimum: 1, default: 10_000 }),
@@ -53,7 +53,7 @@ export const settingsSchema = Type.Object(
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
-/** What a schema cannot say: one sentence a mistake, without secrets. */
+/** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes: string[] = []
   if ([settings.tlsCertificatePath, settings.tlsPrivateKeyPath, settings.tlsCaPath].includes(undefined)) {
@@ -80,9 +80,9 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
 
 /**
  * Refuses settings that do not fit together.
- * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, with every mistake and no secret
+ * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, with every mistake and no secret
  */
 export function checkSettings(settings: GatewaySettings): void {
   const mistakes = settingsMistakes(settings)
-  if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
+  if (mistakes.length > 0) throw new GatewaySettingsError(mistakes.join('; '))
 }

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { databaseTarget, ensureDatabase, PROCESSES, rolesOf, type DatabaseTarget } from '@sallyport/local'
+import { databaseTarget, ensureDatabase, PROCESSES, databaseRoles, type DatabaseTarget } from '@sallyport/local'
 import t, { type Test } from 'tap'
 import { clusterUrl, connect } from '../support/database.ts'
 
 function target(t: Test, adminUrl = clusterUrl()): { target: DatabaseTarget; passwords: Record<string, string> } {
   const name = `launcher_${randomBytes(6).toString('hex')}`
   const passwords = Object.fromEntries(
-    Object.values(rolesOf(name)).map(role => [role, randomBytes(12).toString('hex')])
+    Object.values(databaseRoles(name)).map(role => [role, randomBytes(12).toString('hex')])
   )
   t.after(async () => {
     const admin = connect(clusterUrl(), 1)
     await admin.raw('drop database if exists ??', [name])
-    for (const role of Object.values(rolesOf(name))) await admin.raw('drop role if exists ??', [role])
+    for (const role of Object.values(databaseRoles(name))) await admin.raw('drop role if exists ??', [role])
     await admin.destroy()
   })
   return { target: { adminUrl, name, origin: 'DATABASE_URL' }, passwords }

@@ -6,7 +6,7 @@ import {
   type GatewayCollaborators,
   type GatewaySettings,
   migrate,
-  type Route
+  type ForwardRoute
 } from '@sallyport/reference-gateway'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
@@ -135,12 +135,12 @@ export interface EdgeOptions {
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
   /** Makes the routing table, given the order service's origin. */
-  readonly routes?: (origin: string) => Route[]
+  readonly routes?: (origin: string) => ForwardRoute[]
   readonly collaborators?: Partial<GatewayCollaborators>
 }
 
 /** A routing table with one route, to the order service. */
-export function oneRoute(more: Partial<Route> = {}): (origin: string) => Route[] {
+export function oneRoute(more: Partial<ForwardRoute> = {}): (origin: string) => ForwardRoute[] {
   return origin => [{ prefix: '/orders', rewritePrefix: '/orders', audience: 'order-service', origin, ...more }]
 }
 

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { buildApp } from '@sallyport/reference-gateway'
 import t from 'tap'
 import { openContext } from '../../plugins/service-process/src/process-context.ts'
-import { connect } from '../../reference-gateway/src/connect.ts'
+import { connectGateway } from '../../reference-gateway/src/connect.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { accessToken, gatewayDatabase, SETTINGS } from './edge.ts'
 
@@ -41,7 +41,7 @@ t.test(
     }
     const { context, close } = await openContext('reference-gateway', settings, false, log)
     t.teardown(close)
-    const app = await buildApp(settings, await connect(settings, context))
+    const app = await buildApp(settings, await connectGateway(settings, context))
     t.teardown(async () => {
       await app.close()
     })

@@ -60,7 +60,7 @@ export const SETTINGS = {
 
 /** An app package of a service. */
 interface ServicePackage<Settings> {
-  readonly NAME: string
+  readonly PROCESS_NAME: string
   readonly buildApp: (settings: Settings, collaborators: ServiceCollaborators) => Promise<ServiceInstance>
   readonly migrate: (db: Knex, roles: ServiceRoles) => Promise<void>
   readonly seedDemo: (db: Knex, facts: typeof FACTS) => Promise<void>
@@ -90,7 +90,7 @@ export async function startService<Settings>(
   collaborators: Partial<ServiceCollaborators> = {},
   through: (url: string) => Promise<string> = async url => url
 ): Promise<TestService> {
-  const template = service.NAME
+  const template = service.PROCESS_NAME
   const roles = { appRole: `test_${template}_app`, prunerRole: `test_${template}_pruner` }
   const { db: owner, url } = await testDatabase(t, template, async db => {
     for (const role of Object.values(roles)) await db.raw("create role ?? login password 'for-tests-only'", [role])
@@ -104,7 +104,7 @@ export async function startService<Settings>(
   const app = await service.buildApp(settings, {
     db,
     keys: authority.keys,
-    tokenClient: authority.tokenClient(service.NAME),
+    tokenClient: authority.tokenClient(service.PROCESS_NAME),
     recoverySchedule: never,
     ...collaborators
   })

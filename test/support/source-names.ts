@@ -16,7 +16,10 @@ export interface NameFault {
 export type NameBaseline = Readonly<Record<string, readonly string[]>>
 
 /** What every app exports under the same name, for whoever starts it; nothing imports two of them but the launcher. */
-const OF_EVERY_APP: ReadonlySet<string> = new Set(['buildApp', 'settingsSchema', 'migrate', 'seedDemo'])
+const OF_EVERY_APP: ReadonlySet<string> = new Set(['PROCESS_NAME', 'buildApp', 'settingsSchema', 'migrate', 'seedDemo'])
+
+/** What the `errors` of every plugin have: callers name the plugin with it, as `errors.InvalidOptionsError`. */
+const OF_EVERY_PLUGIN: ReadonlySet<string> = new Set(['InvalidOptionsError'])
 
 /** What every migration file exports: the number of its file is its name. */
 const OF_EVERY_MIGRATION: ReadonlySet<string> = new Set(['migration'])
@@ -31,6 +34,7 @@ const CONVENTIONAL_FILES: ReadonlySet<string> = new Set([
   'migrations.ts',
   'options.ts',
   'policies.ts',
+  'require-node.ts',
   'schemas.ts',
   'seed-demo.ts',
   'server.ts',
@@ -100,7 +104,7 @@ export function nameFaults(sources: ReadonlyMap<string, string>): NameFault[] {
 function faultsOfName(name: string, places: readonly string[]): NameFault[] {
   if (VAGUE.has(name)) return perPackage(name, places, 'it does not say what it is')
   if (OF_EVERY_MIGRATION.has(name) && places.every(place => place.includes('/migrations/'))) return []
-  if (OF_EVERY_APP.has(name) && oneInEachPackage(places)) return []
+  if ((OF_EVERY_APP.has(name) || OF_EVERY_PLUGIN.has(name)) && oneInEachPackage(places)) return []
   return repeated(name, places, 'several files declare it')
 }
 

@@ -1,6 +1,6 @@
 import type { LocalFacts } from './local-json.ts'
 
-/** What is printed once everything is ready: URLs, accounts, and three commands that work as pasted. */
+/** What is printed when everything is ready: URLs, accounts, and three commands that work as pasted. */
 export function announcement(facts: LocalFacts, path: string): string {
   const { gateway, issuer, caFile, users, clients, operations } = facts
   const customer = users.find(({ username }) => username === 'customer1')

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { ProcessEntry } from './processes.ts'
 
-/** A client of the authorization server, as far as the launcher prints it. */
+/** A client of the authorization server, with what the launcher prints. */
 export interface ClientFacts {
   readonly id: string
   readonly confidential?: boolean
@@ -14,8 +14,8 @@ export interface ClientFacts {
   readonly authenticationMethods?: readonly string[]
 }
 
-/** What the demo data is made from. */
-export interface DemoFacts {
+/** What demo data is made from. */
+export interface AppDemoFacts {
   readonly issuer: string
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
@@ -25,7 +25,7 @@ export interface DemoFacts {
   readonly clientKeys: Readonly<Record<string, ClientRegistration>>
 }
 
-/** What the authorization server has to know of a client's key or certificate. */
+/** What the authorization server has to know about the key or certificate of a client. */
 export interface ClientRegistration {
   readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly certificateSubject?: { readonly kind: 'uri'; readonly value: string }
@@ -35,7 +35,7 @@ export interface ClientRegistration {
 export interface AppModule {
   /** Brings the tables up to date, as the owner, and grants the other roles what they need. */
   readonly migrate?: (db: Knex, roles: { appRole: string; prunerRole: string }) => Promise<void>
-  readonly seedDemo?: (db: Knex, facts: DemoFacts) => Promise<unknown>
+  readonly seedDemo?: (db: Knex, facts: AppDemoFacts) => Promise<unknown>
   readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
   readonly DEMO_CLIENTS?: readonly ClientFacts[]
   readonly DEMO_KEY_CLIENTS?: readonly ClientFacts[]

@@ -5,19 +5,19 @@ import type { ClientFacts, ClientRegistration } from './app-module.ts'
 import { ensureCertificates, uriOf } from './certificates/process-certificates.ts'
 import { writePrivateFile } from './state-directory.ts'
 
-/** The key of a client that has no secret: where it is, and what the authorization server is told of it. */
+/** The key of a client without a secret: where it is, and what the authorization server knows about it. */
 export interface ClientKey {
   readonly registration: ClientRegistration
   readonly privateKeyFile: string
-  /** For a client that shows a certificate. */
+  /** For a client with a certificate. */
   readonly certificateFile?: string
   /** `kid` for a client that signs assertions. */
   readonly keyId?: string
 }
 
 /**
- * Keeps the keys of the demonstration's clients: a certificate of the development authority for those of
- * `tls_client_auth`, a key pair for those of `private_key_jwt`; makes what is missing.
+ * Keeps the keys of the demo clients: a certificate of the development authority for those of `tls_client_auth`, a key
+ * pair for those of `private_key_jwt`; makes what is missing.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
 export async function ensureClientKeys(

@@ -3,31 +3,31 @@ import { LauncherError } from './launcher-error.ts'
 import { databaseNameOf, type ProcessEntry } from './processes.ts'
 
 /** Roles of one database: the owner migrates, the app role serves, the pruner removes old audit rows. */
-export interface DatabaseRoles {
+export interface ProcessDatabaseRoles {
   readonly owner: string
   readonly app: string
   readonly pruner: string
 }
 
-/** A database that is there, with the URLs of its roles. */
+/** An existing database, with the URLs of its roles. */
 export interface ProcessDatabase {
   readonly name: string
-  readonly roles: DatabaseRoles
+  readonly roles: ProcessDatabaseRoles
   readonly ownerUrl: string
   readonly appUrl: string
 }
 
-/** Where a process's database is made: on the common server, or where the operator said. */
+/** Where the database of a process is made: on the common server, or where the operator says. */
 export interface DatabaseTarget {
-  /** URL of a role that may make databases and roles. */
+  /** URL of a role that may create databases and roles. */
   readonly adminUrl: string
   readonly name: string
-  /** The variable that the URL came from, for messages. */
+  /** The variable with the URL, for messages. */
   readonly origin: string
 }
 
 /**
- * The target of a process. `<PROCESS>_DATABASE_URL` names server and database; else its usual database on the common
+ * The target of a process. `<PROCESS>_DATABASE_URL` names server and database; the default is a database on the common
  * server.
  */
 export function databaseTarget(
@@ -44,21 +44,21 @@ export function databaseTarget(
 }
 
 /** The three roles of a database. */
-export function rolesOf(database: string): DatabaseRoles {
+export function databaseRoles(database: string): ProcessDatabaseRoles {
   return { owner: `${database}_owner`, app: `${database}_app`, pruner: `${database}_pruner` }
 }
 
 /**
- * Makes a database and its roles, or brings their passwords and rights up to date; nobody else may connect.
- * @throws {LauncherError} when the server cannot be reached or the role may not do it
+ * Creates a database and its roles, or updates their passwords and rights; nobody else may connect.
+ * @throws {LauncherError} when the server cannot be reached, or the role lacks the right
  */
 export async function ensureDatabase(
   target: DatabaseTarget,
   passwords: Readonly<Record<string, string>>
 ): Promise<ProcessDatabase> {
   const { name } = target
-  const roles = rolesOf(name)
-  const admin = await connect(target)
+  const roles = databaseRoles(name)
+  const admin = await connectTo(target)
   try {
     for (const role of Object.values(roles)) await ensureRole(admin, role, passwords[role] ?? '')
     const { rowCount } = await admin.query('select 1 from pg_database where datname = $1', [name])
@@ -83,7 +83,7 @@ async function ensureRole(admin: Client, role: string, password: string): Promis
   await admin.query(
     `${rowCount === 0 ? 'create' : 'alter'} role ${escapeIdentifier(role)} ${rowCount === 0 ? attributes : `password ${escapeLiteral(password)}`}`
   )
-  // A role that is no superuser makes databases only for owners of which it is a member.
+  // A role that is not a superuser creates databases only for owners of which it is a member.
   const {
     rows: [me]
   } = await admin.query<{ superuser: boolean }>(
@@ -92,10 +92,10 @@ async function ensureRole(admin: Client, role: string, password: string): Promis
   if (me?.superuser !== true) await admin.query(`grant ${escapeIdentifier(role)} to current_user`)
 }
 
-async function connect(target: DatabaseTarget): Promise<Client> {
+async function connectTo(target: DatabaseTarget): Promise<Client> {
   parseUrl(target.adminUrl, target.origin)
   const client = await reach(target.adminUrl).catch(async (error: { code?: string }) => {
-    // 3D000: the database is not there yet; one that is on every server will do to make it.
+    // 3D000: the database does not exist yet; one that every server has is enough to create it.
     if (error.code !== '3D000') throw explained(error, target)
     return reach(withDatabase(target.adminUrl, 'postgres')).catch((other: unknown) => {
       throw explained(other, target)

@@ -5,7 +5,7 @@ import { hostNameOf, operationsPortOf, portOf, PROCESSES, type ProcessEntry } fr
 import type { Secrets } from './secrets.ts'
 import { writePrivateFile } from './state-directory.ts'
 
-/** What a process's environment is made from. */
+/** What the environment of a process is made from. */
 export interface Deployment {
   readonly portBase: number
   readonly tls: boolean
@@ -16,7 +16,7 @@ export interface Deployment {
   readonly databaseUrls: ReadonlyMap<string, string>
 }
 
-/** Variables of the launcher's own environment that a process needs to run at all. */
+/** Variables of the launcher's own environment that every process needs. */
 const INHERITED = [
   'PATH',
   'HOME',
@@ -77,7 +77,7 @@ function plainSettings(
     ['logLevel', 'LOG_LEVEL', own.LOG_LEVEL ?? 'info'],
     ['host', 'SALLYPORT_HOST', '127.0.0.1'],
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
-    // There is no load balancer here that would have to look first.
+    // There is no load balancer here that has to notice first.
     ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],

@@ -1,18 +1,23 @@
-export { type AppModule, type ClientFacts, type DemoFacts, type LoadedApp } from './app-module.ts'
-export { startPostgres, stopPostgres, type PostgresOptions, type RunningPostgres } from './postgres/index.ts'
+export { type AppModule, type ClientFacts, type AppDemoFacts, type LoadedApp } from './app-module.ts'
+export {
+  startPostgres,
+  stopPostgres,
+  type PostgresOptions,
+  type RunningPostgres
+} from './postgres/embedded-postgres.ts'
 export {
   makeAuthority,
   restoreAuthority,
   type Authority,
   type CertificateRequest,
   type IssuedCertificate
-} from './certificates/index.ts'
+} from './certificates/authority.ts'
 export { ensureCertificates, type CertificateFiles } from './certificates/process-certificates.ts'
 export {
   databaseTarget,
   ensureDatabase,
-  rolesOf,
-  type DatabaseRoles,
+  databaseRoles,
+  type ProcessDatabaseRoles,
   type DatabaseTarget,
   type ProcessDatabase
 } from './databases.ts'

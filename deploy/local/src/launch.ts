@@ -2,21 +2,21 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import knex, { type Knex } from 'knex'
 import { announcement } from './announcement.ts'
-import { loadApp, type DemoFacts, type LoadedApp } from './app-module.ts'
+import { loadApp, type AppDemoFacts, type LoadedApp } from './app-module.ts'
 import { ensureClientKeys, type ClientKey } from './client-keys.ts'
 import { ensureCertificates } from './certificates/process-certificates.ts'
-import { databaseTarget, ensureDatabase, rolesOf, type ProcessDatabase } from './databases.ts'
+import { databaseTarget, ensureDatabase, databaseRoles, type ProcessDatabase } from './databases.ts'
 import { environmentOf, issuerOf, type Deployment } from './environment.ts'
 import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
 import type { LauncherOptions } from './options.ts'
-import { startPostgres } from './postgres/index.ts'
+import { startPostgres } from './postgres/embedded-postgres.ts'
 import { allPorts, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
 import { requireFreePorts, waitUntilReady } from './readiness.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
 
-/** What the launcher uses of its surroundings. */
+/** The surroundings of the launcher. */
 export interface Surroundings {
   readonly environment: NodeJS.ProcessEnv
   readonly print: (text: string) => void
@@ -29,10 +29,9 @@ export interface Surroundings {
 const STOP_GRACE_MS = 7_000
 
 /**
- * Starts everything, waits for the end, and stops everything in reverse order.
- * Resolves when it was asked to stop.
- * @param load finds the apps; another one in tests
- * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process died
+ * Starts everything, waits for the end, and stops everything in reverse order. Resolves when it was told to stop.
+ * @param load finds the apps; tests pass in another one
+ * @throws {LauncherError} for a mistake of the operator, {ProcessEnded} when a process ends by itself
  */
 export async function launch(
   options: LauncherOptions,
@@ -41,7 +40,7 @@ export async function launch(
 ): Promise<void> {
   const cleanups: Array<() => void | Promise<void>> = []
   try {
-    await run(options, surroundings, load, cleanup => {
+    await runProcesses(options, surroundings, load, cleanup => {
       cleanups.push(cleanup)
     })
   } catch (error) {
@@ -51,7 +50,7 @@ export async function launch(
   }
 }
 
-async function run(
+async function runProcesses(
   options: LauncherOptions,
   surroundings: Surroundings,
   load: typeof loadApp,
@@ -80,7 +79,7 @@ async function run(
       ])
     ],
     processes: PROCESSES.map(({ name }) => name),
-    databaseRoles: [...targets.values()].flatMap(({ name }) => Object.values(rolesOf(name)))
+    databaseRoles: [...targets.values()].flatMap(({ name }) => Object.values(databaseRoles(name)))
   })
   print('preparing the databases')
   const databaseUrls = new Map<string, string>()
@@ -154,7 +153,7 @@ async function openDatabaseServer(
 }
 
 /** Migrates as the owner and seeds the demo data. */
-async function prepare(made: ProcessDatabase, app: LoadedApp | undefined, facts: DemoFacts): Promise<void> {
+async function prepare(made: ProcessDatabase, app: LoadedApp | undefined, facts: AppDemoFacts): Promise<void> {
   const db: Knex = knex({ client: 'pg', connection: made.ownerUrl, pool: { min: 0, max: 2 } })
   try {
     await app?.module.migrate?.(db, { appRole: made.roles.app, prunerRole: made.roles.pruner })
@@ -164,7 +163,7 @@ async function prepare(made: ProcessDatabase, app: LoadedApp | undefined, facts:
   }
 }
 
-function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): DemoFacts {
+function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): AppDemoFacts {
   return {
     issuer: issuerOf(portBase),
     users: secrets.users,

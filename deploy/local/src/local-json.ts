@@ -5,7 +5,7 @@ import { gatewayOf, issuerOf, type Deployment } from './environment.ts'
 import { operationsPortOf, PROCESSES } from './processes.ts'
 import { writePrivateFile } from './state-directory.ts'
 
-/** A client that can be used as it is listed: with its secret, its key, its certificate, or with none of them. */
+/** A client that can be used as listed: with its secret, key or certificate, or without any. */
 export interface LocalClient {
   readonly clientId: string
   readonly clientSecret?: string
@@ -37,7 +37,7 @@ export function localJsonPath(directory: string): string {
   return join(directory, 'local.json')
 }
 
-/** Gathers the facts. @param clients as the authorization server's package lists them */
+/** Gathers the facts. @param clients as the package of the authorization server lists them */
 export function localFacts(
   deployment: Deployment,
   clients: readonly ClientFacts[],
@@ -76,7 +76,7 @@ function keyFilesOf(key: ClientKey | undefined): Pick<LocalClient, 'privateKeyFi
   return files
 }
 
-/** Writes the facts where tests and tools find them; they hold secrets, so only this user can read them. */
+/** Writes the facts where tests and tools find them. They contain secrets, so only this user can read them. */
 export function writeLocalJson(directory: string, facts: LocalFacts): void {
   writePrivateFile(localJsonPath(directory), `${JSON.stringify(facts, null, 2)}\n`)
 }

@@ -1,33 +1,33 @@
 import '@sallyport/service-process/require-node'
 import { launch } from './launch.ts'
 import { LauncherError } from './launcher-error.ts'
-import { HELP, parseOptions } from './options.ts'
+import { LAUNCHER_HELP, parseOptions } from './options.ts'
 import { ProcessEnded } from './supervise.ts'
 
-const stop = new AbortController()
+const stopSignal = new AbortController()
 const force = new AbortController()
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (force.signal.aborted) process.exit(1)
-    if (stop.signal.aborted) force.abort()
+    if (stopSignal.signal.aborted) force.abort()
     else {
       console.log('stopping; once more forces it')
-      stop.abort()
+      stopSignal.abort()
     }
   })
 }
 
 try {
   const options = parseOptions(process.argv.slice(2))
-  if (options.help) console.log(HELP)
+  if (options.help) console.log(LAUNCHER_HELP)
   else {
     await launch(options, {
       environment: process.env,
       print: text => {
         console.log(text)
       },
-      stop: stop.signal,
+      stop: stopSignal.signal,
       force: force.signal
     })
   }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { LauncherError } from './launcher-error.ts'
 import { HIGHEST_PORT_OFFSET } from './processes.ts'
 
-/** What the command line asked for. */
+/** The options of the command line. */
 export interface LauncherOptions {
   readonly portBase: number
   /** Whether the gateway itself speaks TLS. */
@@ -15,7 +15,7 @@ export interface LauncherOptions {
 }
 
 /** The text of `--help`. */
-export const HELP = `Starts the reference deployment on this machine.
+export const LAUNCHER_HELP = `Starts the reference deployment on this machine.
 
   npm start -- [options]
 
@@ -33,7 +33,7 @@ const DEFAULT_DIRECTORY = fileURLToPath(new URL('../../../.sallyport', import.me
 
 /** @throws {LauncherError} for an option that does not exist or a port that cannot be */
 export function parseOptions(args: readonly string[]): LauncherOptions {
-  const { values } = parse(args)
+  const { values } = parseLauncherArguments(args)
   const portBase = Number(values['port-base'] ?? '8080')
   if (!Number.isInteger(portBase) || portBase < 1 || portBase + HIGHEST_PORT_OFFSET > 65_535) {
     throw new LauncherError(
@@ -48,7 +48,7 @@ export function parseOptions(args: readonly string[]): LauncherOptions {
   }
 }
 
-function parse(args: readonly string[]): {
+function parseLauncherArguments(args: readonly string[]): {
   values: { 'port-base'?: string; tls?: boolean; help?: boolean; directory?: string }
 } {
   try {

@@ -12,16 +12,13 @@ export interface ProcessEntry {
   readonly names: readonly string[]
 }
 
-/**
- * The processes, in the order in which they start: everything behind the gateway asks the authorization server for
- * keys.
- */
+/** The processes, in the order in which they start: all others need the keys of the authorization server. */
 export const PROCESSES: readonly ProcessEntry[] = [
-  entry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
-  entry('order-service', 2),
-  entry('restaurant-service', 3),
-  entry('delivery-service', 4),
-  entry('reference-gateway', 0, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
+  processEntry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
+  processEntry('order-service', 2),
+  processEntry('restaurant-service', 3),
+  processEntry('delivery-service', 4),
+  processEntry('reference-gateway', 0, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
 ]
 
 const OPERATIONS_OFFSET = 100
@@ -58,7 +55,7 @@ export function databaseNameOf(process: ProcessEntry): string {
   return `sallyport_${process.name.replaceAll('-', '_')}`
 }
 
-function entry(name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
+function processEntry(name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
   return {
     name,
     packageName: `@sallyport/${name}`,

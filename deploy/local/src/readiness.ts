@@ -5,7 +5,7 @@ import { LauncherError } from './launcher-error.ts'
 
 /** Makes sure that nobody listens on any of these loopback ports. @throws {LauncherError} with every taken port */
 export async function requireFreePorts(ports: readonly number[]): Promise<void> {
-  const taken = (await Promise.all(ports.map(async port => ((await isFree(port)) ? [] : [port])))).flat()
+  const taken = (await Promise.all(ports.map(async port => ((await isPortFree(port)) ? [] : [port])))).flat()
   if (taken.length > 0) {
     throw new LauncherError(
       `${taken.length === 1 ? 'Port' : 'Ports'} ${taken.join(', ')} on 127.0.0.1 cannot be used (taken?); --port-base N moves all`
@@ -14,8 +14,7 @@ export async function requireFreePorts(ports: readonly number[]): Promise<void> 
 }
 
 /**
- * Waits until a process's readiness probe says yes. @throws {LauncherError} after `timeoutMs`, the signal's reason when
- * aborted
+ * Waits until a process is ready. @throws {LauncherError} after `timeoutMs`, the signal's reason when aborted
  */
 export async function waitUntilReady(
   name: string,
@@ -24,7 +23,7 @@ export async function waitUntilReady(
   timeoutMs = 60_000
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs
-  while ((await statusOf(`${operationsUrl}/health/ready`)) !== 200) {
+  while ((await probeStatus(`${operationsUrl}/health/ready`)) !== 200) {
     signal.throwIfAborted()
     if (Date.now() > deadline) {
       throw new LauncherError(
@@ -35,7 +34,8 @@ export async function waitUntilReady(
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether a port of 127.0.0.1 can be listened on now. */
+export async function isPortFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const server = createServer().once('error', () => resolve(false))
   server.listen(port, '127.0.0.1', () => {
@@ -45,7 +45,7 @@ async function isFree(port: number): Promise<boolean> {
 }
 
 /** The status of a GET, `null` when there is no answer. */
-async function statusOf(url: string): Promise<number | null> {
+async function probeStatus(url: string): Promise<number | null> {
   const { promise, resolve } = Promise.withResolvers<number | null>()
   const probe = request(url, { agent: false, timeout: 2_000 }, response => {
     response.resume()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LauncherError } from './launcher-error.ts'
 import { writePrivateFile } from './state-directory.ts'
 
-/** A user of the demonstration. */
+/** A user of the demo. */
 export interface DemoUser {
   readonly subject: string
   readonly password: string
@@ -18,7 +18,9 @@ export interface Secrets {
   readonly clients: Readonly<Record<string, string>>
   /** Key rings by process, newest key first: `id:base64url`. */
   readonly sealingKeys: Readonly<Record<string, string>>
-  /** Key of the names tried at logins, for the trails of the gateway and the authorization server: `id:base64url`. */
+  /**
+   * Key for hashes of names tried at logins, in the trails of the gateway and the authorization server: `id:base64url`.
+   */
   readonly auditNameKey: string
   /** Passwords by database role. */
   readonly databaseRoles: Readonly<Record<string, string>>
@@ -35,7 +37,7 @@ const USERS: Readonly<Record<string, { subject: string; roles: readonly string[]
   admin1: { subject: '6f1c8a52-0b7e-4c5f-9d0e-0a0000000001', roles: ['ADMIN'] }
 }
 
-/** What secrets are needed for. */
+/** What needs secrets. */
 export interface SecretNames {
   readonly clients: readonly string[]
   readonly processes: readonly string[]
@@ -43,13 +45,13 @@ export interface SecretNames {
 }
 
 /**
- * Reads the kept secrets and makes those that are missing. Passwords and client secrets begin with `demo-`, which every
- * process refuses when NODE_ENV is `production`.
+ * Reads the stored secrets and makes missing ones. Passwords and client secrets begin with `demo-`, which every process
+ * refuses when NODE_ENV is `production`.
  * @throws {LauncherError} when the file is damaged
  */
 export function loadSecrets(directory: string, names: SecretNames): Secrets {
   const path = join(directory, 'secrets.json')
-  const kept = existsSync(path) ? parse(path) : {}
+  const kept = existsSync(path) ? parseSecrets(path) : {}
   const secrets: Secrets = {
     users: Object.fromEntries(
       Object.entries(USERS).map(([name, user]) => [
@@ -57,19 +59,19 @@ export function loadSecrets(directory: string, names: SecretNames): Secrets {
         { ...user, password: kept.users?.[name]?.password ?? demoSecret(9) }
       ])
     ),
-    clients: fill(names.clients, kept.clients, () => demoSecret(32)),
-    sealingKeys: fill(names.processes, kept.sealingKeys, demoKey),
+    clients: fillMissing(names.clients, kept.clients, () => demoSecret(32)),
+    sealingKeys: fillMissing(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
     databaseRoles: {
       ...kept.databaseRoles,
-      ...fill(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))
+      ...fillMissing(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))
     }
   }
   writePrivateFile(path, `${JSON.stringify(secrets, null, 2)}\n`)
   return secrets
 }
 
-function parse(path: string): Partial<Secrets> {
+function parseSecrets(path: string): Partial<Secrets> {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Partial<Secrets>
   } catch {
@@ -77,7 +79,7 @@ function parse(path: string): Partial<Secrets> {
   }
 }
 
-function fill(
+function fillMissing(
   names: readonly string[],
   kept: Readonly<Record<string, string>> | undefined,
   make: () => string

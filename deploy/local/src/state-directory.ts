@@ -15,7 +15,7 @@ import { LauncherError } from './launcher-error.ts'
 /** Makes the folder for everything the launcher keeps. @throws {LauncherError} when it cannot be written */
 export function openStateDirectory(directory: string): void {
   try {
-    // Others may pass through, because the database can run as another user below it; they may not list it.
+    // Others may pass through, because the database may run as another user in it; they may not list it.
     makeFolders(resolve(directory))
     const probe = join(directory, '.writable')
     writeFileSync(probe, '')
@@ -26,8 +26,8 @@ export function openStateDirectory(directory: string): void {
 }
 
 /**
- * One by one: asked for all at once, Node tries for ever where the system answers ENOENT for one that can be made
- * nowhere, as in /proc.
+ * One by one: with `recursive`, Node tries forever where the system answers ENOENT for a folder that cannot be created
+ * anywhere, as in /proc.
  */
 function makeFolders(directory: string): void {
   if (existsSync(directory)) return
@@ -36,7 +36,7 @@ function makeFolders(directory: string): void {
 }
 
 /**
- * Makes sure that one launcher works in a folder; returns how to let go. The lock of a launcher that was killed is
+ * Makes sure that one launcher works in a folder; returns a function that releases it. The lock of a killed launcher is
  * taken over.
  * @throws {LauncherError} when another launcher is running there
  */
@@ -62,19 +62,22 @@ export function lockStateDirectory(directory: string): () => void {
   }
 }
 
-/** Writes a file that only this user can read, whole or not at all. */
+/** Writes a file that only this user can read, completely or not at all. */
 export function writePrivateFile(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeFileSync(`${path}.new`, content, { mode: 0o600 })
   renameSync(`${path}.new`, path)
 }
 
-/** When a process started, so that a reused process id is not taken for the old process; `gone` when there is none. */
+/**
+ * The start time of a process, so that a reused process id is not mistaken for the old process; `gone` when there is
+ * none.
+ */
 function startTimeOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? 'gone'
   } catch {
-    // No /proc on this system: whether the process exists has to do.
+    // Without /proc, whether the process exists has to be enough.
     return process.platform !== 'linux' && isAlive(pid) ? 'alive' : 'gone'
   }
 }

@@ -10,13 +10,13 @@ export interface ProcessSpec {
   readonly execArgv: readonly string[]
 }
 
-/** Keeps processes running, or rather finds out that one is not. */
+/** Runs processes, and notices when one ends. */
 export interface Supervisor {
-  /** Starts a process; resolves when it says that it is ready, rejects with the reason when it ends before. */
+  /** Starts a process; resolves when it reports that it is ready, rejects with the reason when it ends before that. */
   start: (spec: ProcessSpec) => Promise<void>
-  /** Rejects with name and reason as soon as a process ends that nobody stopped. */
+  /** Rejects with name and reason when a process ends by itself. */
   readonly failed: Promise<never>
-  /** Asks every process to end, and ends those that have not after `graceMs`. Resolves when none is left. */
+  /** Asks every process to end, and kills what is left after `graceMs`. Resolves when none is left. */
   stop: (graceMs: number) => Promise<void>
   /** Ends every process at once. */
   kill: () => void
@@ -30,7 +30,7 @@ interface Running {
 
 /**
  * Runs processes beside each other with their output prefixed by their name. Each is in a process group of its own, so
- * that Ctrl-C reaches the supervisor alone; each ends by itself when its IPC channel to here closes.
+ * that Ctrl-C reaches only the supervisor; each process ends by itself when its IPC channel closes.
  */
 export function superviseProcesses(print: (line: string) => void): Supervisor {
   const running = new Map<string, Running>()
@@ -96,8 +96,8 @@ export class ProcessEnded extends Error {
 }
 
 /**
- * Prints the output of a process line by line; the returned function tells its own reason for ending, or its last
- * words.
+ * Prints the output of a process line by line; the returned function gives the reason that it reported, or its last
+ * lines.
  */
 function forwardOutput(name: string, child: ChildProcess, print: (line: string) => void): () => string | null {
   let toldReason: string | null = null

@@ -18,9 +18,9 @@ const KEPT_HEADERS = [
 ]
 
 /**
- * Answers with the error in place of a response whose audit row could not be written. Fastify's own way of failing in
- * onSend would run every other onSend hook again, and with that send the cookies of the login that is refused here; so
- * the answer is written past them, and nothing of the response but {@link KEPT_HEADERS} is left.
+ * Answers with the error in place of a response whose audit row could not be written. A failure in Fastify's own
+ * `onSend` would run every other `onSend` hook again, and so send the cookies of the login that is refused here. So the
+ * answer bypasses them, and only {@link KEPT_HEADERS} of the response remain.
  * @see RFC 9457 §3
  */
 export function answerInstead(
@@ -47,7 +47,7 @@ export function answerInstead(
   reply.raw.end(body)
 }
 
-/** A stream that is never read would hold its file or its upstream connection. */
+/** A stream that is never read holds its file or its upstream connection. */
 function discard(payload: unknown): void {
   if (typeof payload !== 'object' || payload === null) return
   if ('destroy' in payload && typeof payload.destroy === 'function') payload.destroy()

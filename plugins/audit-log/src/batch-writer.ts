@@ -10,18 +10,18 @@ export interface BatchWriterOptions {
   readonly insert: WriteRecords
   /** How long one insert may take. The next one does not wait longer for it. */
   readonly timeoutMs: number
-  /** So many records wait at most, beside those of the insert under way. */
+  /** How many records may wait, beside those of the insert under way. */
   readonly maxWaiting: number
 }
 
-/** A writer, and how it fares. */
+/** A writer with its counts. */
 export interface BatchWriter {
-  /** Rejects when the records could not be written in time, or when too many wait already. */
+  /** Rejects when the records cannot be written in time, or when too many are waiting. */
   readonly write: WriteRecords
   readonly counts: () => WriterCounts
 }
 
-/** How a writer fares; everything but `waiting` since the start. */
+/** The counts of a writer; all but `waiting` are since the start. */
 export interface WriterCounts {
   /** Records that wait for the insert under way. */
   readonly waiting: number
@@ -40,9 +40,9 @@ interface Part {
 const MAX_BATCH = 200
 
 /**
- * Group commit: while one insert is under way the records of other requests gather, and go together in the next one.
- * When a batch fails its parts are tried alone, so that one bad record fails its own request only; when it has no
- * answer in time all its parts fail, and the writer goes on with the next batch.
+ * Group commit: while one insert is under way, the records of other requests collect and go into the next one together.
+ * When a batch fails its parts are tried one by one, so that a bad record fails only its own request. When it gets no
+ * answer in time, all its parts fail and the writer goes on with the next batch.
  */
 export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
   const parts: Part[] = []
@@ -63,7 +63,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
       await insertInTime(batch.flatMap(part => part.records))
       for (const part of batch) part.resolve()
     } catch (error) {
-      if (batch.length === 1 || isTimeout(error)) for (const part of batch) part.reject(error)
+      if (batch.length === 1 || isInsertTimeout(error)) for (const part of batch) part.reject(error)
       else await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
     }
   }
@@ -72,7 +72,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
     try {
       await withDeadline(insert(records), timeoutMs)
     } catch (error) {
-      if (isTimeout(error)) givenUp++
+      if (isInsertTimeout(error)) givenUp++
       throw error
     }
   }
@@ -81,7 +81,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
     counts: () => ({ waiting, refused, givenUp }),
     write: records =>
       new Promise<void>((resolve, reject) => {
-        // While an insert is under way there is room for something, however much it is.
+        // There is always room for one part beside the insert under way, however large it is.
         if (waiting > 0 && waiting + records.length > maxWaiting) {
           refused += records.length
           reject(new Error(`${waiting} audit records wait already`))
@@ -94,6 +94,6 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
   }
 }
 
-function isTimeout(error: unknown): boolean {
+function isInsertTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT'
 }

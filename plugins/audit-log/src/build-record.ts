@@ -12,14 +12,14 @@ export interface RecordContext {
   readonly now: Date
   readonly secretNames: ReadonlySet<string>
   readonly principal: Principal | null
-  /** Who the request's security events name: used where neither a principal nor the event itself says it. */
+  /** Whom the security events of the request name, for when neither the principal nor the event does. */
   readonly subject?: string | undefined
   readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
   /** Address of the end user, as far as it is believed. */
   readonly sourceAddress?: string
-  /** Address of the TCP peer; recorded where it is another. */
+  /** Address of the TCP peer; recorded where it is a different one. */
   readonly peerAddress?: string | null | undefined
   readonly hashName: HashName
 }
@@ -44,14 +44,14 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
     subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
     issuer: cleanOptional(principal?.issuer),
     clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
-    actor: actorOf(principal?.actor ?? null, 0),
+    actor: actorChain(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
-    tokenIdHash: hashOf(principal?.tokenId ?? null),
+    tokenIdHash: tokenIdHash(principal?.tokenId ?? null),
     resourceType: cleanOptional(event.resource?.type),
     resourceId: cleanOptional(event.resource?.id),
     requestId: cleanOptional(context.requestId),
     traceId: cleanOptional(context.traceId),
-    txn: cleanOptional(stringOf(principal?.claims.txn)),
+    txn: cleanOptional(stringOrNull(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
     detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
     peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
@@ -60,7 +60,7 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
   }
 }
 
-/** A name that is an account is no secret; of any other it is not known what was typed into the field. */
+/** The name of an account is not a secret; any other text may be a password typed into the wrong field. */
 function shownName({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
   if (nameTried === undefined) return null
   return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
@@ -75,16 +75,16 @@ function checkEvent({ action, outcome, resource }: AuditEvent): void {
   if (!valid) throw new AuditEventInvalidError()
 }
 
-/** Chains end at ten links: a token that nests more was made to be large. */
-function actorOf(actor: Actor | null, depth: number): JsonValue {
+/** Chains end at ten links: a token that nests more is made to be large. */
+function actorChain(actor: Actor | null, depth: number): JsonValue {
   if (actor === null || depth === 10) return null
-  return { subject: cleanText(actor.subject), actor: actorOf(actor.actor, depth + 1) }
+  return { subject: cleanText(actor.subject), actor: actorChain(actor.actor, depth + 1) }
 }
 
-function hashOf(tokenId: string | null): string | null {
+function tokenIdHash(tokenId: string | null): string | null {
   return tokenId === null ? null : createHash('sha256').update(tokenId).digest('hex')
 }
 
-function stringOf(value: unknown): string | null {
+function stringOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }

@@ -6,24 +6,24 @@ const MAX_TEXT_LENGTH = 1024
 /** Longest string inside `detail`. */
 const MAX_DETAIL_TEXT_LENGTH = 4096
 const MAX_DETAIL_BYTES = 32_768
-const MAX_DEPTH = 8
-const MAX_MEMBERS = 100
+const MAX_DETAIL_DEPTH = 8
+const MAX_DETAIL_MEMBERS = 100
 const REDACTED = '[redacted]'
 
 /** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
 const TOKEN_ID_NAME = /[tT]okenId$/
 /**
- * A JWS and a credential with its scheme: recognised wherever they stand, because callers put them into messages too.
+ * A JWS and a credential with its scheme: recognised anywhere in a text, because callers put them into messages too.
  */
 const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
 const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
-const SHORTEST_CREDENTIAL = 8
+const SHORTEST_AUDITED_CREDENTIAL = 8
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
- * surrogate as U+FFFD, and bounded. What is cut off is named by its length and hash, so that two long values stay
- * distinguishable. Other control and bidirectional characters are kept as they are: a parameter of a query and a JSON
- * string can hold them.
+ * surrogate as U+FFFD, and cut to a limit. The cut part is described by its length and hash, so that two long values
+ * stay distinguishable. Other control and bidirectional characters are kept: a query parameter and a JSON string can
+ * hold them.
  */
 export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
   const bounded =
@@ -36,7 +36,7 @@ export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): st
 }
 
 function hideCredential(found: string, value: string): string {
-  return value.length >= SHORTEST_CREDENTIAL ? REDACTED : found
+  return value.length >= SHORTEST_AUDITED_CREDENTIAL ? REDACTED : found
 }
 
 /** {@link cleanText} for a value that may be missing. */
@@ -45,9 +45,9 @@ export function cleanOptional(text: string | null | undefined): string | null {
 }
 
 /**
- * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, strings, depth, number of
- * members and total size bounded, each bound leaving a marker.
- * @param secretNames more member names to redact, compared without case
+ * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, with limits on strings,
+ * depth, number of members and total size, each of which leaves a marker.
+ * @param secretNames more member names to redact, case-insensitive
  */
 export function cleanDetail(detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
   const cleaned = cleanValue(detail, secretNames, 0)
@@ -63,14 +63,14 @@ function cleanValue(value: unknown, secretNames: ReadonlySet<string>, depth: num
   if (typeof value === 'bigint') return value.toString()
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (typeof value !== 'object') return null
-  if (depth === MAX_DEPTH) return '[too deep]'
+  if (depth === MAX_DETAIL_DEPTH) return '[too deep]'
   if (Array.isArray(value)) return cleanList(value, secretNames, depth)
   return cleanObject(Object.entries(value), secretNames, depth)
 }
 
 function cleanList(list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
-  const kept: JsonValue[] = list.slice(0, MAX_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
-  if (list.length > MAX_MEMBERS) kept.push(`[${list.length - MAX_MEMBERS} more]`)
+  const kept: JsonValue[] = list.slice(0, MAX_DETAIL_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
+  if (list.length > MAX_DETAIL_MEMBERS) kept.push(`[${list.length - MAX_DETAIL_MEMBERS} more]`)
   return kept
 }
 
@@ -80,10 +80,10 @@ function cleanObject(
   depth: number
 ): JsonValue {
   const kept = members
-    .slice(0, MAX_MEMBERS)
+    .slice(0, MAX_DETAIL_MEMBERS)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => cleanMember(name, value, secretNames, depth))
-  if (members.length > MAX_MEMBERS) kept.push(['[more]', members.length - MAX_MEMBERS])
+  if (members.length > MAX_DETAIL_MEMBERS) kept.push(['[more]', members.length - MAX_DETAIL_MEMBERS])
   return Object.fromEntries(kept)
 }
 

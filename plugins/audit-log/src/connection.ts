@@ -1,7 +1,7 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
-/** What is used here of a connection of the pool. */
+/** The part of a pool connection that is used here. */
 export interface PoolConnection {
   /** The pool drops a connection that carries this mark. */
   __knex__disposed?: unknown
@@ -14,9 +14,9 @@ interface Pool {
 }
 
 /**
- * Does work on one connection of the pool, for at most `timeoutMs` with the wait for the connection. After that the
- * connection is cut, so that nothing waits on it any more and the pool makes a new one; what was sent on it may still
- * arrive and be committed, or not. The rest of the pool is left alone.
+ * Works on one connection of the pool for at most `timeoutMs`, including the wait for the connection. After that it
+ * cuts the connection, so that nothing waits on it and the pool makes a new one; what was sent may still be committed.
+ * The rest of the pool is not affected.
  * @param db the pool
  * @param work uses this connection and no other
  */
@@ -31,7 +31,7 @@ export async function withConnection<Result>(
   async function run(): Promise<Result> {
     const connection = await pool.acquireConnection()
     try {
-      // The caller has given up, and nobody would end this work in time.
+      // The caller has given up, so nobody would end this work in time.
       if (use.late) throw new Error('the connection came too late')
       use.connection = connection
       return await work(connection)

@@ -13,7 +13,7 @@ export interface ResponseFacts {
   readonly written: readonly AuditEvent['outcome'][]
   /** `code` of the error that made this response. */
   readonly errorCode: string | null
-  /** Whether the caller was identified: a stranger can repeat a request without end. */
+  /** Whether the caller is known: a stranger can repeat a request without end. */
   readonly hasPrincipal: boolean
   /** Id of the declared resource, from the route's parameters. */
   readonly resource?: { readonly type: string; readonly id: string }
@@ -29,16 +29,16 @@ export interface ResponseAudit {
   readonly unfulfilled: boolean
 }
 
-const NOTHING: ResponseAudit = { events: [], counted: [], unfulfilled: false }
+const NOTHING_OWED: ResponseAudit = { events: [], counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
-/** The one 5xx that is the client's doing. @see RFC 9110 §15.6.6 */
+/** The one 5xx that the client causes. @see RFC 9110 §15.6.6 */
 const VERSION_REFUSED = 505
 /** Action of a refusal on a route that declares none of its own. */
-const ACCESS = 'request.access'
-/** Action of an answer that was given before: what it is the answer to has its row already. */
+const UNDECLARED_REFUSAL = 'request.access'
+/** Action of a repeated answer: the effect has its row already. */
 const REPLAY = 'request.replay'
-/** Action of a refusal of what is no request to any route: an ambiguous path, a method that is not served. */
-export const REFUSED = 'request.refused'
+/** Action of a refusal before any route: an ambiguous path, a method that is not served. */
+export const UNROUTED_REFUSAL = 'request.refused'
 
 /**
  * What the audit trail still owes this response: refusals and failures of declared routes, refusals by any stage
@@ -47,45 +47,45 @@ export const REFUSED = 'request.refused'
 export function decideResponse(facts: ResponseFacts): ResponseAudit {
   const refusals = facts.events.filter(event => event.outcome !== 'success')
   const effects = facts.events.filter(isSecurityEffect)
-  // A refusal can be told by a redirect: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
+  // A redirect can be a refusal: an authorization error goes to the client that way. RFC 6749 §4.1.2.1
   const isRefusal = facts.status >= 400 || (facts.status >= 300 && refusals.length > 0 && effects.length === 0)
   return isRefusal ? decideRefusal(facts, refusals) : decideSuccess(facts, effects)
 }
 
 function decideRefusal(facts: ResponseFacts, refusals: readonly SecurityEvent[]): ResponseAudit {
-  const action = actionOf(facts.declaration)
-  if (action === null && refusals.length === 0) return NOTHING
-  if (facts.written.some(outcome => outcome !== 'success')) return NOTHING
+  const action = declaredAction(facts.declaration)
+  if (action === null && refusals.length === 0) return NOTHING_OWED
+  if (facts.written.some(outcome => outcome !== 'success')) return NOTHING_OWED
   const decisive = refusals.at(-1)
   const isDenial = facts.status === 401 || facts.status === 403 || decisive?.outcome === 'denied'
   const event: AuditEvent = {
     action: action ?? refusedAction(facts.declaration),
     outcome: isDenial && (facts.status < 500 || facts.status === VERSION_REFUSED) ? 'denied' : 'failure',
     reason: decisive?.reason ?? facts.errorCode ?? `status-${facts.status}`,
-    ...named(decisive),
-    ...resourceOf(facts, decisive),
+    ...namedParties(decisive),
+    ...auditedResource(facts, decisive),
     detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals: refusals.map(publicPart) } : {}) }
   }
-  return facts.hasPrincipal ? { ...NOTHING, events: [event] } : { ...NOTHING, counted: [event] }
+  return facts.hasPrincipal ? { ...NOTHING_OWED, events: [event] } : { ...NOTHING_OWED, counted: [event] }
 }
 
 function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]): ResponseAudit {
   const { declaration, method, status } = facts
-  const action = actionOf(declaration)
-  if (action === null || facts.written.length > 0) return NOTHING
-  const row = { action, outcome: 'success', ...resourceOf(facts), detail: responseDetail(facts) } as const
+  const action = declaredAction(declaration)
+  if (action === null || facts.written.length > 0) return NOTHING_OWED
+  const row = { action, outcome: 'success', ...auditedResource(facts), detail: responseDetail(facts) } as const
   const replay = facts.events.find(event => event.stage === 'idempotency' && event.outcome === 'success')
   if (replay !== undefined) {
     const detail = { ...row.detail, action }
-    return { ...NOTHING, events: [{ ...row, action: REPLAY, reason: replay.reason, detail }] }
+    return { ...NOTHING_OWED, events: [{ ...row, action: REPLAY, reason: replay.reason, detail }] }
   }
   if (effects.length > 0) return decideEffects(facts, row, effects)
-  if (!MUTATING.has(method)) return { ...NOTHING, events: [row] }
-  if (status >= 300 && typeof declaration === 'object' && declaration.redirect === 'no-effect') return NOTHING
-  return { ...NOTHING, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
+  if (!MUTATING.has(method)) return { ...NOTHING_OWED, events: [row] }
+  if (status >= 300 && typeof declaration === 'object' && declaration.redirect === 'no-effect') return NOTHING_OWED
+  return { ...NOTHING_OWED, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
 }
 
-/** An effect of nobody, such as a logout without a session, is counted: anybody can cause it without end. */
+/** An effect without a caller, such as a logout without a session, is counted: anybody can cause it without end. */
 function decideEffects(facts: ResponseFacts, row: AuditEvent, effects: readonly SecurityEvent[]): ResponseAudit {
   const events: AuditEvent[] = []
   const counted: AuditEvent[] = []
@@ -94,33 +94,33 @@ function decideEffects(facts: ResponseFacts, row: AuditEvent, effects: readonly 
     const isSomebodys = facts.hasPrincipal || effect.clientId !== undefined || effect.subject !== undefined
     const place = isSomebodys ? events : counted
     const own = {
-      ...named(effect),
-      ...resourceOf(facts, effect),
+      ...namedParties(effect),
+      ...auditedResource(facts, effect),
       detail: { ...responseDetail(facts), stage, ...detail }
     }
     place.push({ ...row, reason, ...own })
   }
-  return { ...NOTHING, events, counted }
+  return { ...NOTHING_OWED, events, counted }
 }
 
 /** The action whose successes and errors are written, `null` where only refusals are. */
-function actionOf(declaration: RouteAudit | undefined): string | null {
+function declaredAction(declaration: RouteAudit | undefined): string | null {
   if (declaration === undefined || declaration === 'none' || declaration.only === 'refusals') return null
   return declaration.action
 }
 
 function refusedAction(declaration: RouteAudit | undefined): string {
-  if (declaration === undefined) return REFUSED
-  return declaration === 'none' ? ACCESS : declaration.action
+  if (declaration === undefined) return UNROUTED_REFUSAL
+  return declaration === 'none' ? UNDECLARED_REFUSAL : declaration.action
 }
 
-/** What an event shows in `detail`: never the name that was typed. */
+/** The `detail` of an event, never with the name that was typed. */
 function publicPart({ stage, outcome, reason, detail }: SecurityEvent): Readonly<Record<string, unknown>> {
   return { stage, outcome, reason, detail }
 }
 
 /** Who an event is about. */
-function named(event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 'clientId' | 'nameTried'> {
+function namedParties(event: SecurityEvent | undefined): Pick<AuditEvent, 'subject' | 'clientId' | 'nameTried'> {
   const { subject, clientId, nameTried } = event ?? {}
   return {
     ...(subject === undefined ? {} : { subject }),
@@ -133,8 +133,8 @@ function responseDetail({ status, method, route }: ResponseFacts): Readonly<Reco
   return { status, method, route }
 }
 
-/** What the declaration names, else what the stage that decided named. */
-function resourceOf(facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
+/** What the declaration names, or else what the deciding stage named. */
+function auditedResource(facts: ResponseFacts, event?: SecurityEvent): Pick<AuditEvent, 'resource'> {
   const resource = facts.resource ?? event?.resource
   return resource === undefined ? {} : { resource }
 }

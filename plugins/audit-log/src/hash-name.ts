@@ -3,7 +3,7 @@ import { normaliseUsername, readKeyRing } from '@sallyport/security-context/mech
 
 /** A key under which the account names that were tried are hashed. */
 export interface NameKey {
-  /** Stands in the hash, so that it is known which hashes can be compared: 1 to 64 characters of `A-Za-z0-9._-`. */
+  /** Part of the hash, and says which hashes can be compared: 1 to 64 characters of `A-Za-z0-9._-`. */
   readonly id: string
   /** 32 bytes at least. */
   readonly key: Uint8Array
@@ -12,12 +12,12 @@ export interface NameKey {
 /** Hashes an account name as it was tried. */
 export type HashName = (name: string) => string
 
-/** Id of a key that this process made for itself: its hashes can be compared with each other only. */
+/** Id of a random key of this process: its hashes can be compared only with each other. */
 export const PROCESS_KEY_ID = 'process'
 
 /**
- * Makes the hash of names that are no account: joinable under one key, but no dictionary of names (or of the passwords
- * that people type into that field) can be tried on it without the key. Every spelling of a name has one hash.
+ * Hashes names that are not an account. Hashes under one key can be joined, but without the key nobody can try a
+ * dictionary of names (or of the passwords that people type into that field). All spellings of a name have one hash.
  * @param nameKey left out: a random key of this process
  * @returns `hmac-sha256:<key id>:<hexadecimal>`
  */
@@ -28,8 +28,8 @@ export function createHashName(nameKey?: NameKey): HashName {
 }
 
 /**
- * Reads a key as a secret file has it: a key ring of one, `id:base64url` of 32 bytes.
- * @returns `null` when it is something else, or has the id of processes
+ * Reads a key from the text of a secret file: a key ring of one, `id:base64url` of 32 bytes.
+ * @returns `null` for any other text, and for the id of random keys
  */
 export function parseNameKey(text: string): NameKey | null {
   const { keys, mistakes } = readKeyRing(text, 'name key')
@@ -38,12 +38,12 @@ export function parseNameKey(text: string): NameKey | null {
   return isNameKeyId(nameKey.id) && isNameKeyBytes(nameKey.key) ? nameKey : null
 }
 
-/** Whether a name of a key can be taken: it is not the one of processes. */
+/** Whether a key may have this id, which must not be that of random keys. */
 export function isNameKeyId(id: unknown): boolean {
   return typeof id === 'string' && /^[\w.-]{1,64}$/.test(id) && id !== PROCESS_KEY_ID
 }
 
-/** Whether the bytes of a key are enough. */
+/** Whether a key has enough bytes. */
 export function isNameKeyBytes(key: unknown): boolean {
   return key instanceof Uint8Array && key.byteLength >= 32
 }

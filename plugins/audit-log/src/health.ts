@@ -1,25 +1,23 @@
 import type { BatchWriter, WriterCounts } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
-import type { Sealer } from './sealer.ts'
+import type { AuditSealer } from './audit-sealer.ts'
 
-/** How the trail fares, for readiness and for numbers. */
+/** The state of the trail, for readiness and metrics. */
 export interface AuditHealth {
   /**
-   * Rejects, saying why, when the sealer runs here and has not succeeded for too many intervals. Queries nothing, so it
-   * answers while the database does not.
+   * Rejects with the reason when the sealer runs here and has not succeeded for too many intervals. It queries nothing,
+   * so it works while the database does not.
    */
   readonly check: () => Promise<void>
-  /** Numbers of the writer, and for how long the sealer has not succeeded: `null` when none runs here. */
+  /** Counts of the writer, and how long the sealer has not succeeded: `null` when none runs here. */
   readonly counts: () => WriterCounts & { readonly unsealedForMs: number | null }
 }
 
-/**
- * A writer that fails shows in its 503s and in the database's own check; a sealer that stands still shows only here.
- */
+/** A failing writer shows in its 503s and in the check of the database; a stalled sealer shows only here. */
 export function createAuditHealth(
   { sealer: intervals }: ReadAuditLogOptions,
   writer: BatchWriter,
-  sealer: Sealer
+  sealer: AuditSealer
 ): AuditHealth {
   return {
     check: async () => {

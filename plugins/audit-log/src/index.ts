@@ -6,14 +6,14 @@ import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
-import { REFUSED } from './decide-response.ts'
+import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
-import { contextOf, createRequestAudit } from './request-audit.ts'
+import { requestRecordContext, createRequestAudit } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
-import { createSealer, type Sealer } from './sealer.ts'
-import type { SealResult } from './seal.ts'
+import { createAuditSealer, type AuditSealer } from './audit-sealer.ts'
+import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
 import { insertRecords, insertRecordsAlone } from './store.ts'
 
@@ -22,7 +22,7 @@ export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
-export { readHead, type AuditHead, type SealResult } from './seal.ts'
+export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
@@ -40,24 +40,23 @@ declare module 'fastify' {
     audit: (trx: Knex, event: AuditEvent) => Promise<void>
   }
   interface FastifyInstance {
-    /** Writes events that belong to no request. */
+    /** Writes events outside a request. */
     auditSink: AuditSink
-    /** Writes an event that belongs to no request in the caller's transaction: a job that has no caller. */
+    /** Writes an event in the given transaction, for a job without a caller. */
     auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
     /**
-     * Makes durable what the response owes the trail, for a handler that hijacks its reply: call it with
-     * `reply.statusCode` set and before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that
-     * and nothing else.
+     * Writes the rows of a response, for a handler that hijacks its reply: call it with `reply.statusCode` set and
+     * before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
      */
     flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
     /**
-     * Counts a refusal that no hook sees, such as Fastify's of a path that cannot be decoded (`frameworkErrors`).
-     * Neither waits nor throws.
+     * Counts a refusal that no hook sees, such as Fastify's answer to a path that cannot be decoded
+     * (`frameworkErrors`). It neither waits nor throws.
      */
     countRefusal: (request: FastifyRequest, reason: string, status: number) => void
-    /** Writes what is counted and seals everything that is committed now. Rejects when the database does. */
+    /** Writes the counts and seals everything that is committed now. Rejects when the database fails. */
     sealAudit: () => Promise<SealResult>
-    /** How the trail fares; give `auditHealth.check` to the readiness of the process. */
+    /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
     auditHealth: AuditHealth
   }
 }
@@ -65,7 +64,7 @@ declare module 'fastify' {
 /**
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
  * did with `request.audit(trx, event)`; refusals and failures of a known caller and declared reads are written before
- * their response leaves. What cannot be recorded is not acknowledged: 503. What a stranger is refused is counted.
+ * their response leaves. What cannot be recorded is answered with 503. Refusals of strangers are counted.
  * @throws {InvalidOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
 async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
@@ -79,7 +78,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const refusals = refusalLogFor(fastify, options, writer.write)
   const audit = createRequestAudit(options, { write: writer.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
-  /** What was answered is counted before it is sealed, so that a page of the trail holds it. */
+  /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
     return await sealer.sealNow()
@@ -102,7 +101,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   fastify.decorate('countRefusal', function countRefusal(request: FastifyRequest, reason: string, status: number) {
     const detail = { status, method: request.method, route: '' }
-    refusals.count({ action: REFUSED, outcome: 'denied', reason, detail }, contextOf(request, options))
+    refusals.count(
+      { action: UNROUTED_REFUSAL, outcome: 'denied', reason, detail },
+      requestRecordContext(request, options)
+    )
   })
   fastify.decorate('sealAudit', sealAudit)
   fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
@@ -113,7 +115,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
 
   fastify.addHook('onSend', function makeAuditDurable(request, reply, payload, next) {
-    // When the row cannot be written `next` is never called: the answer has been written past the other hooks.
+    // When the row cannot be written, `next` is never called: the answer has bypassed the other hooks.
     audit.settle(request, reply.statusCode).then(
       () => {
         next(null, payload)
@@ -129,7 +131,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
 }
 
 /** What runs from the start of the app to its end. */
-function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: RefusalLog): void {
+function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusals: RefusalLog): void {
   if (sealer !== null) {
     fastify.addHook('onReady', function startSealer(next) {
       sealer.start()
@@ -143,15 +145,15 @@ function runWithApp(fastify: FastifyInstance, sealer: Sealer | null, refusals: R
     refusals.start()
     next()
   })
-  // Added after the sealer's, it runs before it: what it writes is sealed too.
+  // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
   fastify.addHook('onClose', async function writeCounts() {
     await refusals.close()
   })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
-function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): Sealer {
-  return createSealer({
+function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): AuditSealer {
+  return createAuditSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,
     timeoutMs: options.writeTimeoutMs,

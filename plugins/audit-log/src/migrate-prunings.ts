@@ -1,12 +1,12 @@
 import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
 import { ADOPT_ACTION, adoptDetail, pruningRecord } from './pruning-mark.ts'
-import type { Rows } from './seal.ts'
+import type { Rows } from './seal-pending.ts'
 import { insertRecords } from './store.ts'
 
 /**
- * Marks state which rows were removed, and a row of the trail states the same. Marks that are there already get one row
- * that states them all as they are; a further one of their kind is refused from now on.
+ * A mark states which rows were removed, and a row of the trail states the same. Existing marks get one row that states
+ * all of them as they are; from now on a new mark of their kind is refused.
  */
 export async function addMarks(db: Knex, { prunerRole }: AuditRoles): Promise<void> {
   await db.raw(`
@@ -27,7 +27,7 @@ export async function addMarks(db: Knex, { prunerRole }: AuditRoles): Promise<vo
   )
 }
 
-/** Marks of the new kind would lose what they state. */
+/** Marks of the new kind would lose their content. */
 export async function dropMarks(db: Knex): Promise<void> {
   const { rows } = await db.raw<Rows<unknown>>('select from audit_prunings where first_sequence is not null limit 1')
   if (rows.length > 0) throw new Error('there are pruning marks that state what they removed, and would lose it')

@@ -6,12 +6,12 @@ import { addMarks, dropMarks } from './migrate-prunings.ts'
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
  * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it is released:
- * it says in full what it does, and takes nothing from the code that goes on changing.
+ * it says in full what it does, and uses no code that can change.
  */
 export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migration> {
   return namedMigrations<Knex.Migration>('audit_migrations', {
-    '0001-audit-tables': { up: createTables, down: dropTables },
-    '0002-audit-grants': { up: db => grant(db, roles), down: async () => {} },
+    '0001-audit-tables': { up: createAuditTables, down: dropAuditTables },
+    '0002-audit-grants': { up: db => grantByColumn(db, roles), down: async () => {} },
     '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 },
     '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
     '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }
@@ -20,10 +20,10 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
 
 /**
  * `audit_events` is written in the business transaction and never waits for another one. `audit_seals` gives committed
- * rows their place; it repeats the content hash, so that the chain can still be proved after old rows are pruned.
+ * rows their place, and repeats the content hash, so that the chain can be proved after old rows are pruned.
  * `transaction_id` lets the sealer find rows that committed late without searching the whole table.
  */
-async function createTables(db: Knex): Promise<void> {
+async function createAuditTables(db: Knex): Promise<void> {
   await db.raw(`
     create table audit_events (
       id uuid primary key,
@@ -58,14 +58,12 @@ async function createTables(db: Knex): Promise<void> {
     )`)
 }
 
-async function dropTables(db: Knex): Promise<void> {
+async function dropAuditTables(db: Knex): Promise<void> {
   for (const table of ['audit_prunings', 'audit_seals', 'audit_events']) await db.raw('drop table ??', [table])
 }
 
-/**
- * Inserts are granted by column: nobody but PostgreSQL says which transaction a row came from or when it was sealed.
- */
-async function grant(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
+/** Inserts are granted by column: only PostgreSQL sets the transaction of a row and the time of its seal. */
+async function grantByColumn(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
   for (const table of ['audit_events', 'audit_seals', 'audit_prunings']) {
     await db.raw('revoke all on ?? from public', [table])
     await db.raw('grant select on ?? to ??, ??', [table, appRole, prunerRole])
@@ -82,8 +80,8 @@ async function grant(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<voi
 }
 
 /**
- * A row that names no version is of version 1, which is what rows written before, and by processes that are not
- * replaced yet, are. The constraints hold for new rows; old ones fulfil them, and are not read to find out.
+ * A row without a version is of version 1, like rows from before, and those of processes that are not replaced yet. The
+ * constraints apply to new rows; old rows satisfy them and are not read to check that.
  */
 async function addVersion2(db: Knex, { appRole }: AuditRoles): Promise<void> {
   await alterBriefly(
@@ -110,7 +108,7 @@ async function dropVersion2(db: Knex): Promise<void> {
   )
 }
 
-/** With each page of seals the sealer keeps from which transaction on rows may be unsealed. */
+/** With each page of seals the sealer stores the first transaction whose rows may be unsealed. */
 async function addWatermark(db: Knex, { appRole }: AuditRoles): Promise<void> {
   await alterBriefly(db, 'alter table audit_seals add column watermark xid8')
   await db.raw('grant insert (watermark) on audit_seals to ??', [appRole])
@@ -121,8 +119,8 @@ async function dropWatermark(db: Knex): Promise<void> {
 }
 
 /**
- * Alters a table that is written to all the time. The lock waits for transactions under way, and everybody who writes
- * waits behind it: so it waits a quarter of a second, lets those behind it pass, and tries again, for half a minute.
+ * Alters a table with constant writes. Its lock waits for transactions under way, and all writers wait behind it. So it
+ * waits for a quarter of a second, lets them pass, and tries again, for half a minute.
  */
 async function alterBriefly(db: Knex, statement: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {

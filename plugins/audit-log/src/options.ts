@@ -27,7 +27,7 @@ import {
 export interface RequestAddresses {
   /** The end user's address, as far as it is believed. */
   readonly source: string
-  /** The TCP peer's, which is a hop's where it is another than the source. */
+  /** The TCP peer's: another hop's, where it differs from the source. */
   readonly peer?: string | null | undefined
 }
 
@@ -53,7 +53,7 @@ export interface RefusalCounting {
    */
   readonly intervalMs?: number
   /**
-   * How many kinds (source, route, reason, account tried) are told apart at a time; the rest is one count.
+   * How many kinds (source, route, reason, account tried) are distinguished at a time; the rest is one count.
    * @default 500
    */
   readonly maxKeys?: number
@@ -69,7 +69,7 @@ export interface AuditRoute {
 
 /** Options of the audit log plugin. */
 export interface AuditLogOptions {
-  /** Pool of the app role, on the database that holds the business tables too. Not destroyed by the plugin. */
+  /** Pool of the app role, on the database of the business tables. The plugin does not destroy it. */
   readonly db: Knex
   /**
    * Name of this service in every row.
@@ -82,19 +82,19 @@ export interface AuditLogOptions {
    */
   readonly sealer?: SealerIntervals | false
   /**
-   * Serves the trail under a path, to whom the policy allows; `false`: no route.
+   * Serves the trail under a path to those whom the policy allows; `false`: no route.
    * @default false
    * @example { path: '/audit', access: role('ADMIN') }
    */
   readonly route?: AuditRoute | false
   /**
-   * What becomes of a 2xx or 3xx of a mutating route that declares an audit action and wrote no row: `record` writes
+   * What happens to a 2xx or 3xx of a mutating route that declares an audit action and writes no row: `record` writes
    * one, logs an error and adds a security event; `refuse` answers 500, for tests.
    * @default 'record'
    */
   readonly unfulfilled?: 'record' | 'refuse'
   /**
-   * More member names whose values are redacted in `detail`, compared without case.
+   * More member names whose values are redacted in `detail`, case-insensitive.
    * @default []
    * @example ['iban']
    */
@@ -116,8 +116,8 @@ export interface AuditLogOptions {
    */
   readonly refusals?: RefusalCounting
   /**
-   * Hashes the account names that were tried and are no account. Processes with the same key write hashes that can be
-   * compared; `parseNameKey` reads one. Left out: a random key of this process, named `process`.
+   * Hashes names that were tried and are not an account. Processes with the same key write hashes that can be compared;
+   * `parseNameKey` reads one. Left out: a random key of this process, named `process`.
    */
   readonly nameKey?: NameKey
   /**
@@ -184,7 +184,7 @@ export const auditLogOptions = optionsObject({
   schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'scheduleByTimer' })
 })
 
-/** Options with every default filled in, and what is made of them once. */
+/** Options with every default filled in, and what is derived from them. */
 export interface ReadAuditLogOptions extends ReadOptions<typeof auditLogOptions> {
   /** `redact` in lower case. */
   readonly secretNames: ReadonlySet<string>

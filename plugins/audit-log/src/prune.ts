@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { CURRENT_VERSION } from './record.ts'
-import { GENESIS, type Rows } from './seal.ts'
+import { GENESIS, type Rows } from './seal-pending.ts'
 import { insertRecords } from './store.ts'
 
 /** What a pruning removed. */
@@ -13,20 +13,20 @@ export interface PruneResult {
 
 /** What to prune. */
 export interface PruneOptions {
-  /** Rows that occurred before are old. */
+  /** Rows that occurred before this are old. */
   readonly before: Date
-  /** Name of this job in the rows that say what was pruned. Default `audit-pruner`. */
+  /** Name of this job in the rows about pruning. Default `audit-pruner`. */
   readonly process?: string
   /** Limit of the statements that write those rows, default 5000. */
   readonly timeoutMs?: number
 }
 
 /**
- * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range of rows without a
- * hole a mark says which they were, and a row of the trail says the same, so that the mark cannot be changed later. The
- * seals stay, with the content hashes, so the chain still proves what follows, and a copy of a removed row kept
- * elsewhere can still be proved. Rows that say what was pruned stay too. Stops at the first row that is young, however
- * old those behind it claim to be. A row that is missing already is in no range: no mark covers it.
+ * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range without a hole a
+ * mark says which rows it had, and a row of the trail says the same, so that nobody can change the mark later. The
+ * seals and their content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be
+ * proved. Rows about pruning stay too. Stops at the first young row, however old the rows after it claim to be. A row
+ * that is already missing is in no range: no mark covers it.
  * @param db pool of the pruner role
  */
 export async function pruneAudit(
@@ -44,7 +44,7 @@ export async function pruneAudit(
   })
 }
 
-/** Up to which sequence rows are old, and up to which they were pruned before. */
+/** Up to which sequence rows are old, and up to which they were already pruned. */
 async function oldSequences(trx: Knex.Transaction, before: Date): Promise<{ through: number; pruned: number }> {
   const {
     rows: [range]

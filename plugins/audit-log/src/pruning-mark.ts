@@ -39,7 +39,7 @@ export function adoptDetail(
   return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
 }
 
-const NOBODY = {
+const FIELDS_WITHOUT_REQUEST = {
   reason: null,
   subject: null,
   issuer: null,
@@ -60,5 +60,14 @@ const NOBODY = {
 /** The row in which a job says what was pruned. */
 export function pruningRecord(version: number, process: string, action: string, detail: JsonValue): AuditRecord {
   const when = { id: randomUUID(), occurredAt: auditTime(new Date()) }
-  return { ...NOBODY, ...when, version, process: cleanText(process), action, outcome: 'success', detail, repeats: 1 }
+  return {
+    ...FIELDS_WITHOUT_REQUEST,
+    ...when,
+    version,
+    process: cleanText(process),
+    action,
+    outcome: 'success',
+    detail,
+    repeats: 1
+  }
 }

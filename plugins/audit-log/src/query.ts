@@ -2,15 +2,15 @@ import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
 import { FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
-import type { Rows } from './seal.ts'
+import type { Rows } from './seal-pending.ts'
 
 /** What to read of the trail. */
 export interface AuditQuery {
   /** Default of the route: newest first. */
   readonly order: 'oldest' | 'newest'
-  /** Continue behind this sequence, in the given order. */
+  /** Continue after this sequence, in the given order. */
   readonly after?: number
-  /** At most so many rows, 1 to 500. */
+  /** Most rows in the page, 1 to 500. */
   readonly limit: number
   /** ISO 8601 with zone, inclusive. */
   readonly from?: Date
@@ -18,7 +18,7 @@ export interface AuditQuery {
   readonly until?: Date
   readonly subject?: string
   readonly clientId?: string
-  /** As it stands in the row: in the clear, or the keyed hash. */
+  /** As it is in the row: in clear, or the keyed hash. */
   readonly nameTried?: string
   readonly action?: string
   readonly outcome?: string
@@ -50,11 +50,11 @@ const FILTER_NAMES = [
   'resourceId'
 ] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
+const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
 
 /**
- * The query of a query string. Read here and not by the app's Ajv, whose default drops unknown members and converts
- * types: a misspelt filter must not answer with the whole trail.
+ * Parses a query string. The app's Ajv does not do it, because by default it drops unknown members and converts types:
+ * a misspelt filter must not return the whole trail.
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for unknown, repeated or malformed parameters
  */
 export function parseAuditQuery(query: unknown): AuditQuery {
@@ -92,12 +92,12 @@ function wholeNumber(text: string | undefined): number | undefined {
 function instant(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (!INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
+  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
   return date
 }
 
 /**
- * Reads one page of sealed rows. A row of an earlier version has `null`, or 1 for `repeats`, where it has no field.
+ * Reads one page of sealed rows. Fields that the version of a row does not have are `null`, and 1 for `repeats`.
  * @param timeoutMs default 5000
  */
 export async function readAudit(
@@ -136,7 +136,7 @@ export async function readAudit(
 /** Characters that are invisible, reorder what follows, or end a line for some viewers. */
 const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
-/** JSON that shows every character: the same data, but no field can reorder or break what a terminal prints. */
+/** JSON that shows every character: the same data, but no field can reorder or break the output of a terminal. */
 export function visibleJson(value: unknown): string {
   return JSON.stringify(value).replace(
     UNSEEN,

@@ -3,7 +3,7 @@ import { canonicalJson, type JsonValue } from '@sallyport/security-context/mecha
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
 export interface AuditRecord {
-  /** Version of the record: which fields it has, and with them what its content hash covers. */
+  /** Version of the record: which fields it has, and so what its content hash covers. */
   readonly version: number
   /** UUID. */
   readonly id: string
@@ -31,10 +31,10 @@ export interface AuditRecord {
   /** Address of the end user, as far as it is believed. */
   readonly sourceAddress: string | null
   readonly detail: JsonValue
-  /** Address of the peer that the request came from, where it is not the end user. */
+  /** Address of the TCP peer, where that is not the end user. */
   readonly peerAddress: string | null
   /**
-   * Account name tried at a login: in the clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key
+   * Account name tried at a login: in clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key
    * id>:<hex>`.
    */
   readonly nameTried: string | null
@@ -47,18 +47,18 @@ export const CURRENT_VERSION = 2
 
 type Version = 1 | typeof CURRENT_VERSION
 
-/** How a field is stored: it decides how it is written and read back. */
+/** How a field is stored, which decides how it is written and read back. */
 type Stored<Value> = Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
 
-/** A field is hashed from the version on that brought it; a row of an earlier version has `before` in its place. */
+/** A field is hashed from the version that introduced it on; a row of an earlier version has `before` in its place. */
 type Field<Value> = { readonly column: string; readonly stored: Stored<Value> } & (
   { readonly since: 1 } | { readonly since: Exclude<Version, 1>; readonly before: Value }
 )
 
 /**
  * Every field: its column, how it is stored, and since which version. Insert, read-back, content hash and verification
- * go by this table alone. What a version has is fixed for ever, because the hashes of its rows are: a new field gets a
- * new version, a migration that adds the column and grants its insert, and nothing else.
+ * use only this table. The fields of a version are fixed forever, because the hashes of its rows are. A new field needs
+ * a new version and a migration that adds the column and grants its insert, and nothing else.
  */
 export const FIELDS = {
   version: { column: 'version', stored: 'integer', since: 1 },
@@ -108,7 +108,7 @@ export function toColumns(record: AuditRecord): Record<string, string | number |
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
- * its neighbour, and nothing that a later version brought, so that the hash of a row never changes.
+ * its neighbour, and nothing from a later version, so that the hash of a row never changes.
  */
 export function contentHash(record: AuditRecord): Buffer {
   const hashed = ALL.filter(([, { since }]) => since <= record.version).map(([name]) => [name, record[name]] as const)
@@ -119,7 +119,7 @@ export function contentHash(record: AuditRecord): Buffer {
 
 /**
  * What is wrong with a stored row that should have this content hash: a version that this code does not know, or
- * another content. A value in a column that the row's version does not have is another content too.
+ * different content. A value in a column that the version of the row does not have is different content too.
  */
 export function contentProblem(record: AuditRecord, hash: Buffer): 'version-unknown' | 'content-changed' | null {
   if (record.version > CURRENT_VERSION) return 'version-unknown'
@@ -129,13 +129,13 @@ export function contentProblem(record: AuditRecord, hash: Buffer): 'version-unkn
   return later && contentHash(record).equals(hash) ? null : 'content-changed'
 }
 
-/** Time as records carry it. */
+/** Time in the form of records. */
 export function auditTime(date: Date): string {
   return date.toISOString().replace('Z', '000Z')
 }
 
-type Entry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
+type FieldEntry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
 
-function entriesOf(fields: typeof FIELDS): readonly Entry[] {
-  return Object.entries(fields) as Entry[]
+function entriesOf(fields: typeof FIELDS): readonly FieldEntry[] {
+  return Object.entries(fields) as FieldEntry[]
 }

@@ -14,8 +14,8 @@ export interface RefusalLog extends Omit<RefusalWriter<RefusalSample>, 'count'> 
 }
 
 /**
- * Puts the counting together: kinds, rows, and who writes when.
- * @param onError called when an outage begins, and when refusals are given up at the end of the process
+ * Composes the counting: kinds, rows, and when they are written.
+ * @param onError called when an outage begins, and when refusals are lost at the end of the process
  */
 export function createRefusalLog(
   options: ReadAuditLogOptions,

@@ -1,25 +1,25 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import { sourceOf, type JsonValue } from '@sallyport/security-context/mechanics'
 import { buildRecord, type RecordContext } from './build-record.ts'
-import { REFUSED } from './decide-response.ts'
+import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { auditTime, type AuditRecord } from './record.ts'
-import type { Tally } from './refusal-counts.ts'
+import type { RefusalTally } from './refusal-counts.ts'
 
-/** What a row that belongs to no request needs to know. */
-export type ProcessContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
+/** What a row outside a request needs to know. */
+export type ProcessRowContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
 
 /** The first refusal of a kind, as its row shows it. */
 export interface RefusalSample {
   readonly record: AuditRecord
-  /** Who counts as one caller. */
+  /** What counts as one caller. */
   readonly source: string
   /** Status, method and route. */
   readonly place: { readonly [name: string]: JsonValue }
 }
 
 /**
- * What makes two refusals one kind: who counts as one caller, where, what and why, and at a login which account was
- * tried. Not the resource, nor anything else of which a stranger can name as many as they like without being noticed.
+ * What makes two refusals one kind: what counts as one caller, where, what and why, and at a login which account was
+ * tried. Not the resource, nor anything else that a stranger can vary freely.
  */
 export function refusalKind(event: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
   const { action, outcome, reason, subject, clientId, nameTried, detail } = event
@@ -35,17 +35,17 @@ export function sampleRefusal(event: AuditEvent, context: RecordContext): Refusa
 }
 
 /**
- * The row of a tally: for the first of a kind everything that is known of it, for those that followed what they have in
- * common. Made from the tally alone, so that every attempt to write it writes the same row.
+ * The row of a tally: for the first of a kind everything that is known about it, for those that followed what they have
+ * in common. It is made from the tally alone, so that every attempt to write it writes the same row.
  * @param context of the process, for what had no kind of its own
  */
-export function refusalRow(tally: Tally<RefusalSample>, context: ProcessContext): AuditRecord {
+export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessRowContext): AuditRecord {
   const { id, kind, sample, repeats, firstAtMs, lastAtMs } = tally
   if (kind === 'first' && sample !== null) return { ...sample.record, id }
   const now = new Date(lastAtMs)
   const times = { firstAt: new Date(firstAtMs).toISOString(), lastAt: now.toISOString() }
   if (sample === null) {
-    const event: AuditEvent = { action: REFUSED, outcome: 'denied', reason: 'others', detail: times }
+    const event: AuditEvent = { action: UNROUTED_REFUSAL, outcome: 'denied', reason: 'others', detail: times }
     return { ...buildRecord(event, { ...context, now, principal: null }), id, repeats }
   }
   return {

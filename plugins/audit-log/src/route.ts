@@ -2,11 +2,11 @@ import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { ReadAuditLogOptions } from './options.ts'
 import { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery } from './query.ts'
-import { unavailable } from './request-audit.ts'
+import { auditUnavailable } from './audit-request.ts'
 
 /**
- * `GET <path>`: a page of the trail. Reading is itself recorded; what is committed is sealed first, so that a page
- * holds everything that was acknowledged before it was asked for.
+ * `GET <path>`: a page of the trail. Reading is recorded too. Committed rows are sealed first, so that a page has
+ * everything that was acknowledged before the request.
  */
 export function addAuditRoute(
   fastify: FastifyInstance,
@@ -20,7 +20,7 @@ export function addAuditRoute(
       if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
       return await readAudit(db, query, { timeoutMs: writeTimeoutMs })
     } catch (error) {
-      throw unavailable(error)
+      throw auditUnavailable(error)
     }
   }
 

@@ -1,9 +1,9 @@
 import type { Knex } from 'knex'
-import { sealPending, type SealResult } from './seal.ts'
+import { sealPending, type SealResult } from './seal-pending.ts'
 
 /**
- * Seals everything that is committed in this database now, waiting for another sealer if need be: for tests, and for a
- * job of its own where no service seals (`sealer: false`).
+ * Seals everything that is committed in this database now, waiting for another sealer if necessary: for tests, and for
+ * a separate job where no service seals (`sealer: false`).
  * @param db pool of the app role
  * @param timeoutMs limit of each step of some thousand rows
  */

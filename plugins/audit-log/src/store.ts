@@ -4,16 +4,16 @@ import { contentHash, toColumns, type AuditRecord } from './record.ts'
 
 /**
  * Inserts records of one version with their content hashes, all or none, in the caller's transaction.
- * @param timeoutMs after it the insert is given up, and the connection of the transaction is not used again
+ * @param timeoutMs after this the insert is given up, and the connection of the transaction is not used again
  */
 export async function insertRecords(trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await trx('audit_events').insert(records.map(toRow)).timeout(timeoutMs)
 }
 
 /**
- * Inserts records in a transaction of their own. Rejects after `timeoutMs`; the rows of an insert that was given up may
- * still arrive: they are true, and what they tell was not acknowledged. A row that arrived that way is left as it is
- * when it is inserted again.
+ * Inserts records in a transaction of their own. Rejects after `timeoutMs`. The rows of an insert that was given up may
+ * still arrive: they are true, and what they record was not acknowledged. Inserting such a row again leaves it
+ * unchanged.
  */
 export async function insertRecordsAlone(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await withConnection(db, timeoutMs, async connection => {
@@ -21,7 +21,7 @@ export async function insertRecordsAlone(db: Knex, records: readonly AuditRecord
   })
 }
 
-/** Which of these rows other connections can see, which is to say: which are committed. */
+/** Which of these rows are committed: other connections can see them. */
 export async function committedIds(db: Knex, ids: readonly string[], timeoutMs: number): Promise<Set<string>> {
   const rows = await withConnection(db, timeoutMs, async connection => {
     const found: { id: string }[] = await db('audit_events').connection(connection).select('id').whereIn('id', ids)

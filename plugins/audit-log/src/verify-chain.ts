@@ -1,37 +1,39 @@
 import type { Knex } from 'knex'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
-import { chainHash, GENESIS, type AuditHead, type Rows } from './seal.ts'
+import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 import { readPrunings, type Prunings } from './verify-prunings.ts'
 
-/** What is wrong with the trail, at the first place where something is. */
+/** What is wrong with the trail, at the first place where something is wrong. */
 export type ChainProblem =
   /** A sequence is missing, so a seal was deleted. */
   | 'gap'
-  /** The sealed row is gone, and no pruning mark that holds says so. */
+  /** The sealed row is gone, and no valid pruning mark says so. */
   | 'row-missing'
-  /** A mark states rows that are still there or never were, or not what the trail's own row says of the pruning. */
+  /**
+   * A mark states rows that still exist or never did, or differs from what the row of the trail says of the pruning.
+   */
   | 'pruning-mark-wrong'
   /** The row does not have the content that was sealed. */
   | 'content-changed'
-  /** The row says that it is of a version that this code does not know: verify with the release that wrote it. */
+  /** The row has a version that this code does not know: verify with the release that wrote it. */
   | 'version-unknown'
   /** The seal does not follow from the one before: inserted, reordered or rewritten. */
   | 'chain-broken'
-  /** The expected head is not in the chain: its tail was cut off or the chain was written anew. */
+  /** The expected head is not in the chain: its tail was cut off or the chain was rewritten. */
   | 'head-missing'
-  /** A row that is not sealed yet was changed. */
+  /** A row that is not sealed yet has changed. */
   | 'unsealed-row-changed'
 
 /** Result of {@link verifyChain}. */
 export interface ChainReport {
   readonly ok: boolean
   readonly problem?: ChainProblem
-  /** Sequence of the first seal that does not hold. */
+  /** Sequence of the first seal that is wrong. */
   readonly firstBadSequence?: number
   readonly sealedRows: number
   readonly unsealedRows: number
-  /** Rows up to this sequence were pruned, but for those that say so; 0 when none were. */
+  /** Rows up to this sequence were pruned, except those about pruning; 0 when none were. */
   readonly prunedThrough: number
   /**
    * Of these, rows up to this sequence were pruned by earlier releases, whose marks say how many rows they removed and
@@ -41,11 +43,11 @@ export interface ChainReport {
   readonly head: AuditHead
 }
 
-/** What the caller knows from elsewhere. */
+/** What the caller knows from another source. */
 export interface VerifyOptions {
   /**
-   * A head kept outside this database: without it a cut tail, or a chain rewritten from some row on, cannot be told
-   * from an honest one.
+   * A head kept outside this database: without it a cut tail, or a chain that was rewritten from some row on, looks
+   * like an honest one.
    */
   readonly expectedHead?: AuditHead
   /** Rows read at a time. Default 1000. */
@@ -58,20 +60,20 @@ interface SealRow {
   readonly chain_hash: Buffer
   readonly content_hash: Buffer | null
 }
-type ReadRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
-interface Progress {
+type ChainRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
+interface ChainProgress {
   sequence: number
   previous: Buffer
   readonly expected: AuditHead | undefined
   readonly prunings: Prunings
-  /** Ranges before this one are behind us. */
+  /** Ranges before this one are done. */
   range: number
   /** Chain hash before the first row of the range under way. */
   beforeRange: Buffer
 }
 
 /**
- * Reads the whole trail in one snapshot and proves it: sequences without gaps, every row as it was sealed, every seal
+ * Reads the whole trail in one snapshot and verifies it: sequences without gaps, every row as it was sealed, every seal
  * following from the one before, and the expected head among them.
  * @param db any role that may select
  */
@@ -82,7 +84,7 @@ export async function verifyChain(
   return db.transaction(
     async trx => {
       const prunings = await readPrunings(trx)
-      const progress: Progress = {
+      const progress: ChainProgress = {
         sequence: 0,
         previous: GENESIS,
         expected: expectedHead,
@@ -110,10 +112,14 @@ export async function verifyChain(
   )
 }
 
-/** Advances `progress` past every seal that holds. */
-async function checkSeals(trx: Knex.Transaction, progress: Progress, batchSize: number): Promise<ChainProblem | null> {
+/** Advances `progress` past every correct seal. */
+async function checkSeals(
+  trx: Knex.Transaction,
+  progress: ChainProgress,
+  batchSize: number
+): Promise<ChainProblem | null> {
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(
+    const { rows } = await trx.raw<Rows<ChainRow>>(
       `
       select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
       from audit_seals s left join audit_events e on e.id = s.event_id
@@ -131,7 +137,7 @@ async function checkSeals(trx: Knex.Transaction, progress: Progress, batchSize: 
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
 }
 
-function checkSeal(row: ReadRow, progress: Progress): ChainProblem | null {
+function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
   const sequence = progress.sequence + 1
   if (Number(row.sequence) !== sequence) return 'gap'
   const chain = chainHash(progress.previous, sequence, row.seal_hash)
@@ -146,13 +152,13 @@ function checkSeal(row: ReadRow, progress: Progress): ChainProblem | null {
   return null
 }
 
-/** A row is there as it was sealed, or not there because it was pruned. */
-function checkPlace(row: ReadRow, sequence: number, chain: Buffer, progress: Progress): ChainProblem | null {
+/** A row is as it was sealed, or absent because it was pruned. */
+function checkPlace(row: ChainRow, sequence: number, chain: Buffer, progress: ChainProgress): ChainProblem | null {
   const range = progress.prunings.ranges[progress.range]
   const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
   if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
   if (pruned) return 'pruning-mark-wrong'
-  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordOf(row), row.seal_hash) : 'content-changed'
+  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordAlone(row), row.seal_hash) : 'content-changed'
 }
 
 /** At the end of a range its digest is compared with what the chain has there. */
@@ -160,7 +166,7 @@ function checkRange(
   range: PrunedRange | undefined,
   sequence: number,
   chain: Buffer,
-  progress: Progress
+  progress: ChainProgress
 ): ChainProblem | null {
   if (range === undefined || sequence < range.first) return null
   if (sequence === range.first) progress.beforeRange = progress.previous
@@ -178,7 +184,7 @@ async function checkUnsealed(
   let [count, after] = [0, '00000000-0000-0000-0000-000000000000']
   let problem: ChainProblem | null = null
   for (;;) {
-    const { rows } = await trx.raw<Rows<ReadRow>>(
+    const { rows } = await trx.raw<Rows<ChainRow>>(
       `
       select e.content_hash, ${SELECT_RECORD} from audit_events e
       where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`,
@@ -191,13 +197,13 @@ async function checkUnsealed(
   }
 }
 
-function unsealedProblem(row: ReadRow): ChainProblem | null {
-  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordOf(row), row.content_hash)
+function unsealedProblem(row: ChainRow): ChainProblem | null {
+  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordAlone(row), row.content_hash)
   return problem === 'content-changed' ? 'unsealed-row-changed' : problem
 }
 
-/** The record alone, out of a row that also has the columns of its seal. */
-function recordOf(row: ReadRow): AuditRecord {
+/** The record without the columns of its seal. */
+function recordAlone(row: ChainRow): AuditRecord {
   const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, ...record } = row
   return record as AuditRecord
 }

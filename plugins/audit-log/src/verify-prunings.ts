@@ -2,15 +2,15 @@ import type { Knex } from 'knex'
 import { canonicalJson } from '@sallyport/security-context/mechanics'
 import { ADOPT_ACTION, adoptDetail, PRUNE_ACTION, pruneDetail, type PrunedRange } from './pruning-mark.ts'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
-import type { Rows } from './seal.ts'
+import type { Rows } from './seal-pending.ts'
 
-/** Which rows may be missing, by marks that hold. */
+/** Which rows may be missing, by valid marks. */
 export interface Prunings {
   /** In ascending order, without overlap. */
   readonly ranges: readonly PrunedRange[]
   /** Rows up to this sequence were removed by releases that did not state which; 0 when none were. */
   readonly unstatedThrough: number
-  /** Sequence at which the first mark that does not hold begins. */
+  /** Sequence at which the first invalid mark begins. */
   readonly firstWrong: number | null
 }
 
@@ -23,14 +23,14 @@ interface MarkColumns {
   readonly content_hash: Buffer | null
 }
 type MarkRow = { readonly mark: MarkColumns; readonly record: AuditRecord }
-type ReadRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
+type PruningRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
 
 /**
- * The marks of all prunings, each held against the row of the trail that states the same. A mark that does not hold
- * covers nothing. That the stating rows are as they were sealed is for the walk along the chain to find.
+ * The marks of all prunings, each compared with the row of the trail that states the same. An invalid mark covers
+ * nothing. Walking along the chain verifies the stating rows themselves.
  */
 export async function readPrunings(trx: Knex.Transaction): Promise<Prunings> {
-  const { rows } = await trx.raw<Rows<ReadRow>>(`
+  const { rows } = await trx.raw<Rows<PruningRow>>(`
     select p.event_id, p.first_sequence, p.through_sequence, p.removed, p.digest, e.content_hash, ${SELECT_RECORD}
     from audit_prunings p left join audit_events e on e.id = p.event_id order by p.through_sequence, p.id`)
   const marks = rows.map(markOf)
@@ -47,7 +47,7 @@ export async function readPrunings(trx: Knex.Transaction): Promise<Prunings> {
   return { ranges, unstatedThrough, firstWrong: wrong.length === 0 ? null : Math.max(1, Math.min(...wrong)) }
 }
 
-function markOf(row: ReadRow): MarkRow {
+function markOf(row: PruningRow): MarkRow {
   const {
     event_id: event,
     first_sequence: first,
@@ -68,15 +68,15 @@ function markOf(row: ReadRow): MarkRow {
   return { mark, record }
 }
 
-/** The range of a mark whose row in the trail says exactly the same; `null` when it does not hold. */
+/** The range of a mark whose row in the trail says exactly the same; `null` when the mark is invalid. */
 function statedRange({ mark, record }: MarkRow): PrunedRange | null {
   const [first, last] = [Number(mark.first_sequence), Number(mark.through_sequence)]
   const range = { first, last, digest: mark.digest?.toString('hex') ?? '' }
   const holds = range.first > 0 && range.last >= range.first && Number(mark.removed) === range.last - range.first + 1
-  return holds && states(mark, record, PRUNE_ACTION, canonicalJson(pruneDetail(range))) ? range : null
+  return holds && markStates(mark, record, PRUNE_ACTION, canonicalJson(pruneDetail(range))) ? range : null
 }
 
-/** Old marks all have one row that states them, and each removed everything from the one before up to its end. */
+/** One row states all old marks, and each of them covers everything from the end of the one before to its own. */
 function isAdopted(marks: readonly MarkRow[]): boolean {
   const said = marks.map(({ mark }) => ({
     throughSequence: Number(mark.through_sequence),
@@ -87,11 +87,11 @@ function isAdopted(marks: readonly MarkRow[]): boolean {
   return marks.every(({ mark, record }) => {
     const complete = Number(mark.removed) === Number(mark.through_sequence) - through
     through = Number(mark.through_sequence)
-    return complete && states(mark, record, ADOPT_ACTION, detail)
+    return complete && markStates(mark, record, ADOPT_ACTION, detail)
   })
 }
 
-function states(mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
+function markStates(mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
   return (
     mark.content_hash !== null &&
     contentProblem(record, mark.content_hash) === null &&

@@ -1,43 +1,43 @@
 import { withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
-import type { RefusalCounts, Tally } from './refusal-counts.ts'
+import type { RefusalCounts, RefusalTally } from './refusal-counts.ts'
 
-/** Records of one write: small, so that the rows of a request wait for a short one only. */
+/** Records in one write: few, so that the rows of a request never wait long. */
 const MAX_TOGETHER = 100
 
 /** Collaborators and settings of {@link createRefusalWriter}. */
 export interface RefusalWriterOptions<Sample> {
   readonly counts: RefusalCounts<Sample>
-  /** Writes tallies, all or none; a tally that was written before is no error. */
-  readonly write: (tallies: readonly Tally<Sample>[]) => Promise<void>
+  /** Writes tallies, all or none; a tally that is already written is not an error. */
+  readonly write: (tallies: readonly RefusalTally<Sample>[]) => Promise<void>
   readonly intervalMs: number
-  /** How long `close` may take. */
+  /** Limit of `close`, in ms. */
   readonly closeTimeoutMs: number
   readonly schedule: Schedule
   readonly clock: Clock
-  /** Called when an outage begins, and when refusals are given up at the end of the process. */
+  /** Called when an outage begins, and when refusals are lost at the end of the process. */
   readonly onError: (error: unknown, unwritten: number) => void
 }
 
-/** Writes counted refusals behind the answers that they belong to. */
+/** Writes counted refusals after their answers. */
 export interface RefusalWriter<Sample> {
   /** Counts a refusal; the first of its kind is written at once, by one write at a time. Never throws, never waits. */
   readonly count: (key: string, sample: () => Sample) => void
   readonly start: () => void
-  /** Writes what is counted now. Resolves also when that failed: it is kept and tried again. */
+  /** Writes what is counted now. Resolves also when that fails: the counts are kept and tried again. */
   readonly flush: () => Promise<void>
-  /** Stops and writes everything, for as long as `closeTimeoutMs` allows. */
+  /** Stops and writes everything, within `closeTimeoutMs`. */
   readonly close: () => Promise<void>
 }
 
 /** Makes the writer; nothing is written on schedule before `start`. */
 export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample>): RefusalWriter<Sample> {
   const { counts, write, intervalMs, closeTimeoutMs, schedule, clock, onError } = options
-  const due: Tally<Sample>[] = []
+  const due: RefusalTally<Sample>[] = []
   let writing: Promise<void> | null = null
   let isAway = false
   let timer: { stop: () => void } | null = null
 
-  function send(tallies: readonly Tally<Sample>[]): Promise<void> {
+  function send(tallies: readonly RefusalTally<Sample>[]): Promise<void> {
     due.push(...tallies)
     if (due.length > 0) writing ??= writeDue()
     return writing ?? Promise.resolve()
@@ -51,7 +51,7 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
         isAway = false
         together.forEach(counts.written)
       } catch (error) {
-        // Not one deadline after the other: what else is due waits for the next interval too.
+        // After a timeout the rest waits for the next interval, instead of one deadline after the other.
         for (const tally of [...together, ...due.splice(0)]) counts.failed(tally)
         if (!isAway) onError(error, counts.unwritten())
         isAway = true
@@ -61,7 +61,7 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
   }
 
   async function flush(): Promise<void> {
-    // What is under way first: behind it its kind hands out nothing.
+    // First what is under way: until then its kind hands out nothing.
     await writing
     await send(counts.collect())
   }

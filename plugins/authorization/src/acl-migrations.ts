@@ -3,9 +3,9 @@ import type { Knex } from 'knex'
 import { ACL_TABLE } from './acl.ts'
 
 /**
- * The migrations of the access control list. Names are fixed, so that a database migrated from source and one migrated
- * from the published package are the same to knex.
- * @param options.appRole database role of the service: may read, add and remove entries, and nothing else
+ * The migrations of the access control list. Names are fixed, so that knex treats a database migrated from source and
+ * one migrated from the published package alike.
+ * @param options.appRole database role of the service: it may read, add and remove entries, and nothing else
  */
 export function aclMigrations(options: { readonly appRole: string }): NamedMigrations<Knex.Migration> {
   return namedMigrations<Knex.Migration>('acl_migrations', {

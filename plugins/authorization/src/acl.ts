@@ -19,7 +19,7 @@ interface AclRow {
 /** One entry: this subject has this permission on this resource. */
 export interface AclEntry {
   /**
-   * Issuer of the subject. Left out: the subject of any issuer that the service trusts; give it where there are
+   * Issuer of the subject. Left out: the subject of any issuer that the service trusts; name it where there are
    * several.
    */
   readonly issuer?: string | null
@@ -31,24 +31,24 @@ export interface AclEntry {
 
 /** Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it. */
 export async function grantAccess(db: Knex, entry: AclEntry): Promise<void> {
-  await db(ACL_TABLE).insert(rowOf(entry)).onConflict().ignore()
+  await db(ACL_TABLE).insert(aclRowOf(entry)).onConflict().ignore()
 }
 
-/** Takes a permission back, from the next decision on. @returns whether there was such an entry */
+/** Withdraws a permission, from the next decision on. @returns whether there was such an entry */
 export async function withdrawAccess(db: Knex, entry: AclEntry): Promise<boolean> {
-  return (await db(ACL_TABLE).where(rowOf(entry)).delete()) > 0
+  return (await db(ACL_TABLE).where(aclRowOf(entry)).delete()) > 0
 }
 
 /** Whether an entry gives the subject this permission: one for its issuer, or one without issuer. */
 export async function hasAccess(db: Knex, entry: AclEntry): Promise<boolean> {
-  const { issuer, ...row } = rowOf(entry)
+  const { issuer, ...row } = aclRowOf(entry)
   const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', [ANY_ISSUER, issuer]).first(db.raw('1'))
   return found !== undefined
 }
 
 /**
- * Asks the access control list everything that one decision needs, in one query. Nothing is cached: a withdrawn entry
- * is gone from the next decision.
+ * Reads from the access control list what one decision needs, in one query. Nothing is cached: withdrawing an entry
+ * takes effect with the next decision.
  */
 export async function loadAccess(
   db: Knex,
@@ -88,7 +88,7 @@ export function aclCondition(
   }
 }
 
-function rowOf(entry: AclEntry): AclRow {
+function aclRowOf(entry: AclEntry): AclRow {
   return {
     issuer: entry.issuer ?? ANY_ISSUER,
     subject: entry.subject,

@@ -13,7 +13,7 @@ import { policyMistakes } from './validate-policy.ts'
  */
 export type ColumnMapping = string | { readonly column: string; readonly type: 'text' | 'uuid' | 'integer' }
 
-/** Where the attributes of a policy's resource are in the rows of a query. */
+/** Which columns of a query hold the attributes of a policy's resource. */
 export interface FilterMapping {
   readonly columns: Readonly<Record<string, ColumnMapping>>
 }
@@ -25,13 +25,13 @@ interface Condition {
 
 const FALSE: Condition = { sql: 'false', bindings: [] }
 const TRUE: Condition = { sql: 'true', bindings: [] }
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
 
 /**
- * Narrows a query to the rows that the policy allows, inside the database, so that paging and counting are right. For
- * every row the answer is the one of `decide`. The filter takes the place of the query's table, so that no condition
- * before or after, no copy and no use as a subquery gets around it.
+ * Restricts a query to the rows that the policy allows, in the database, so that paging and counting are right. It
+ * agrees with `decide` on every row. The filter replaces the table of the query, so that no condition before or after,
+ * no copy and no use as a subquery bypasses it.
  * @param query a knex query on PostgreSQL that reads one named table, joined to others or not; changed in place and
  * returned
  * @param principal who asks; `null` sees nothing
@@ -47,14 +47,14 @@ export function applyFilter<Query extends Knex.QueryBuilder>(
 ): Query {
   const mistakes = policyMistakes(policy, 'policy')
   if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
-  const { sql, bindings } = conditionOf(policy, principal, mapping.columns)
+  const { sql, bindings } = filterCondition(policy, principal, mapping.columns)
   replaceTable(query, sql, bindings)
   return query
 }
 
-function conditionOf(policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+function filterCondition(policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
   if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
-    const parts = policy.policies.map(part => conditionOf(part, principal, columns))
+    const parts = policy.policies.map(part => filterCondition(part, principal, columns))
     const operator = policy.kind === 'allOf' ? ' and ' : ' or '
     return { sql: parts.map(({ sql }) => `(${sql})`).join(operator), bindings: parts.flatMap(part => part.bindings) }
   }
@@ -68,20 +68,20 @@ function ruleCondition(rule: Rule, principal: Principal | null, columns: FilterM
   const mapping = columns[rule.attribute]
   if (mapping === undefined) throw new InvalidFilterError(`no column for the attribute ${rule.attribute}`)
   if (principal === null) return FALSE
-  if (rule.kind === 'attribute') return either(rule.anyOf.map(value => equals(mapping, value)))
+  if (rule.kind === 'attribute') return anyCondition(rule.anyOf.map(value => columnEquals(mapping, value)))
   const subject = ownerText(principal)
   if (subject === undefined) return FALSE
-  return rule.kind === 'owner' ? equals(mapping, subject) : aclCondition(principal, rule, columnOf(mapping))
+  return rule.kind === 'owner' ? columnEquals(mapping, subject) : aclCondition(principal, rule, columnOf(mapping))
 }
 
-function equals(mapping: ColumnMapping, value: string | number | boolean | null): Condition {
+function columnEquals(mapping: ColumnMapping, value: string | number | boolean | null): Condition {
   const column = columnOf(mapping)
   if (value === null) return { sql: '?? is null', bindings: [column] }
   const text = comparableText(value)
   if (text === null) return FALSE
   switch (typeof mapping === 'string' ? 'text' : mapping.type) {
     case 'uuid':
-      return UUID.test(text) ? { sql: '?? = ?::uuid', bindings: [column, text] } : FALSE
+      return UUID_TEXT.test(text) ? { sql: '?? = ?::uuid', bindings: [column, text] } : FALSE
     case 'integer':
       return INTEGER.test(text) ? { sql: '?? = ?::bigint', bindings: [column, text] } : FALSE
     default:
@@ -89,7 +89,7 @@ function equals(mapping: ColumnMapping, value: string | number | boolean | null)
   }
 }
 
-function either(conditions: readonly Condition[]): Condition {
+function anyCondition(conditions: readonly Condition[]): Condition {
   return {
     sql: conditions.map(({ sql }) => sql).join(' or '),
     bindings: conditions.flatMap(({ bindings }) => bindings)

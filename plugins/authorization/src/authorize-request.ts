@@ -8,16 +8,16 @@ import { evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ReadAuthorizationOptions } from './options.ts'
 
-/** Refuses a request from what needs no resource: no principal, or a policy that is already decided against it. */
+/** Refuses a request without looking at the resource: no principal, or a policy that already decides against it. */
 export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
-  if (request.principal === null) return unauthenticated(request)
+  if (request.principal === null) return refuseUnauthenticated(request)
   if (policy === 'authenticated' || evaluate(policy, { principal: request.principal }) !== 'denied') return undefined
-  return forbidden(request, decide(policy, { principal: request.principal }), null)
+  return refuseForbidden(request, decide(policy, { principal: request.principal }), null)
 }
 
 /**
- * Decides a policy over a resource that is loaded, and records the refusal.
- * @param resource `null` when there is none to be found
+ * Decides a policy over a loaded resource, and records a refusal.
+ * @param resource `null` when there is none
  * @returns the error to answer with, `undefined` when the policy allows
  */
 export async function refuseOver(
@@ -28,39 +28,39 @@ export async function refuseOver(
 ): Promise<FastifyError | undefined> {
   const early = refuseEarly(request, policy)
   if (early !== undefined || request.principal === null) return early
-  if (resource === null) return notFound(request)
+  if (resource === null) return refuseNotFound(request)
   try {
     const facts = await loadFacts(policy, request.principal, resource ?? null, options)
     if (evaluate(policy, facts) === 'allowed') return undefined
     const decision = decide(policy, facts)
-    const refusal = forbidden(request, decision, resource ?? null)
+    const refusal = refuseForbidden(request, decision, resource ?? null)
     return options.existence === 'hide' && decision.reason !== 'resource-required'
       ? new ResourceNotFoundError({ cause: refusal })
       : refusal
   } catch (error) {
     if (errorCode(error) === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') {
-      recordDecision(request, 'failure', 'acl-unavailable', {})
+      recordRefusal(request, 'failure', 'acl-unavailable', {})
     }
     throw error
   }
 }
 
-/** The refusal of a request for a resource that does not exist: the same error as for one that is hidden. */
-export function notFound(request: FastifyRequest): FastifyError {
-  recordDecision(request, 'denied', 'resource-not-found', {})
+/** The refusal for a resource that does not exist: the same error as for a hidden one. */
+export function refuseNotFound(request: FastifyRequest): FastifyError {
+  recordRefusal(request, 'denied', 'resource-not-found', {})
   return new ResourceNotFoundError()
 }
 
-function unauthenticated(request: FastifyRequest): FastifyError {
-  recordDecision(request, 'denied', 'unauthenticated', {})
+function refuseUnauthenticated(request: FastifyRequest): FastifyError {
+  recordRefusal(request, 'denied', 'unauthenticated', {})
   // RFC 9110 §15.5.2: a 401 carries a challenge; RFC 6750 §3.1: without an error code when no credentials were sent.
   return Object.assign(new UnauthenticatedError(), { headers: { 'www-authenticate': 'Bearer' } })
 }
 
-function forbidden(request: FastifyRequest, decision: Decision, resource: Resource | null): FastifyError {
+function refuseForbidden(request: FastifyRequest, decision: Decision, resource: Resource | null): FastifyError {
   const { nearest, reason } = decision
   const rule = nearest?.policy
-  recordDecision(request, 'denied', reason, {
+  recordRefusal(request, 'denied', reason, {
     rule: nearest?.rule ?? null,
     missing: nearest?.missing ?? null,
     ...(rule?.kind === 'acl' && resource !== null
@@ -76,7 +76,7 @@ function forbidden(request: FastifyRequest, decision: Decision, resource: Resour
   })
 }
 
-function recordDecision(
+function recordRefusal(
   request: FastifyRequest,
   outcome: SecurityEvent['outcome'],
   reason: string,
@@ -99,11 +99,11 @@ function routeDetail(request: FastifyRequest): NonNullable<SecurityEvent['detail
     action: audit.action,
     route,
     resourceType: audit.resource.type,
-    resourceId: parameter(request, audit.resource.parameter)
+    resourceId: auditedParameter(request, audit.resource.parameter)
   }
 }
 
-function parameter(request: FastifyRequest, name: string): string | null {
+function auditedParameter(request: FastifyRequest, name: string): string | null {
   const value: unknown =
     typeof request.params === 'object' && request.params !== null ? Reflect.get(request.params, name) : null
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null

@@ -2,10 +2,8 @@
  * The text under which a value is compared, the same in JavaScript and in PostgreSQL (`column::text`): strings, safe
  * integers, bigints and booleans. So an `int8` column, which the driver reads as a string, equals the number in a
  * policy.
- * @returns `null` for everything that has no such text: it equals nothing. That includes strings which PostgreSQL
- * cannot
- * hold (NUL) or would change on the way (lone surrogates), which could otherwise match a row that they are not equal
- * to.
+ * @returns `null` for everything without such a text, which equals nothing. That includes strings that PostgreSQL
+ * cannot store (NUL) or would change (lone surrogates): they could match a row that they do not equal.
  */
 export function comparableText(value: unknown): string | null {
   switch (typeof value) {

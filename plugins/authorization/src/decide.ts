@@ -1,7 +1,7 @@
 import type { Policy } from '@sallyport/security-context'
-import { evaluate, evaluateRule, holds, type Facts, type Outcome, type Rule } from './evaluate.ts'
+import { evaluate, evaluateRule, ruleHolds, type Facts, type PolicyOutcome, type Rule } from './evaluate.ts'
 
-/** Why a policy allowed or refused: stable identifiers, used in security events and as metric labels. */
+/** Why a policy allows or refuses: stable identifiers for security events and metric labels. */
 export type DecisionReason =
   | 'allowed'
   | 'unauthenticated'
@@ -16,14 +16,14 @@ export type DecisionReason =
   | 'acl-required'
   | 'policy-invalid'
 
-/** How one policy of the tree came out; `parts` explain `allOf` and `anyOf`. */
+/** The outcome of one policy of the tree; `parts` explain `allOf` and `anyOf`. */
 export interface Explanation {
   /** Path of the policy in the tree: `allOf.1.anyOf.0.owner`. */
   readonly rule: string
   readonly policy: Policy
-  readonly outcome: Outcome
+  readonly outcome: PolicyOutcome
   readonly reason: DecisionReason
-  /** What would have to be true: `role ADMIN`; `null` when the policy allowed. */
+  /** What is missing: `role ADMIN`; `null` when the policy allows. */
   readonly missing: string | null
   readonly parts: readonly Explanation[]
 }
@@ -34,45 +34,43 @@ export interface Decision {
   /** `allowed`, or the reason of `nearest`. */
   readonly reason: DecisionReason
   readonly explanation: Explanation
-  /**
-   * The rule that stands between the caller and the access with the fewest other facts missing; `null` when allowed.
-   */
+  /** The failed rule with the fewest other missing facts; `null` when the policy allows. */
   readonly nearest: Explanation | null
 }
 
 /**
- * Decides a policy and explains the decision, for denials too. Pure: what the access control list says is among the
- * facts. A fact that is not given never allows.
+ * Decides a policy and explains the decision, for denials too. It is pure: the answers of the access control list are
+ * among the facts. A missing fact never allows.
  * @param policy the policy as data
  * @param facts the principal, and the resource and ACL answers that the policy needs
  */
 export function decide(policy: Policy, facts: Facts): Decision {
-  const explanation = explain(policy, facts, '')
+  const explanation = explainPolicy(policy, facts, '')
   const allowed = evaluate(policy, facts) === 'allowed'
   const nearest = allowed ? null : leafOf(explanation)
   return { allowed, reason: nearest?.reason ?? 'allowed', explanation, nearest }
 }
 
-function explain(policy: Policy, facts: Facts, path: string): Explanation {
+function explainPolicy(policy: Policy, facts: Facts, path: string): Explanation {
   const rule = path === '' ? policy.kind : `${path}.${policy.kind}`
   const outcome = evaluate(policy, facts)
   const parts =
     policy.kind === 'allOf' || policy.kind === 'anyOf'
-      ? policy.policies.map((part, index) => explain(part, facts, `${rule}.${index}`))
+      ? policy.policies.map((part, index) => explainPolicy(part, facts, `${rule}.${index}`))
       : []
-  if (parts.length === 0) return { rule, policy, outcome, ...judge(policy, facts, outcome), parts }
+  if (parts.length === 0) return { rule, policy, outcome, ...explainLeaf(policy, facts, outcome), parts }
   const nearest = outcome === 'allowed' ? null : nearestOf(policy, parts)
   return { rule, policy, outcome, reason: nearest?.reason ?? 'allowed', missing: nearest?.missing ?? null, parts }
 }
 
-function judge(policy: Policy, facts: Facts, outcome: Outcome): Pick<Explanation, 'reason' | 'missing'> {
+function explainLeaf(policy: Policy, facts: Facts, outcome: PolicyOutcome): Pick<Explanation, 'reason' | 'missing'> {
   if (outcome === 'allowed') return { reason: 'allowed', missing: null }
   if (facts.principal === null) return { reason: 'unauthenticated', missing: 'an authenticated principal' }
   if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
     return { reason: 'policy-invalid', missing: 'a policy with parts' }
   }
   if (evaluateRule(policy, facts.principal, facts) === 'undecided') return undecided(policy, facts)
-  return refusal(policy, facts.principal.scopes)
+  return leafRefusal(policy, facts.principal.scopes)
 }
 
 function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'missing'> {
@@ -81,14 +79,14 @@ function undecided(rule: Rule, facts: Facts): Pick<Explanation, 'reason' | 'miss
     : { reason: 'acl-required', missing: 'answers from the access control list' }
 }
 
-function refusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
+function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'missing'> {
   switch (rule.kind) {
     case 'role':
       return { reason: 'role-missing', missing: `role ${rule.anyOf.join(' or ')}` }
     case 'scope':
       return {
         reason: 'scope-missing',
-        missing: `scope ${rule.allOf.filter(token => !holds(scopes, token)).join(' ')}`
+        missing: `scope ${rule.allOf.filter(token => !ruleHolds(scopes, token)).join(' ')}`
       }
     case 'actor':
       return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }
@@ -109,8 +107,8 @@ function refusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 'mis
 }
 
 /**
- * Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, of equal ones the
- * first that looks at the resource.
+ * Of an `allOf` the first part that denies; of an `anyOf` the one with the fewest missing rules, and among equals the
+ * first one about the resource.
  */
 function nearestOf(policy: Policy, parts: readonly Explanation[]): Explanation | null {
   const open = parts.filter(part => part.outcome !== 'allowed')

@@ -14,27 +14,27 @@ export const UnauthenticatedError = createError(
   401
 )
 
-/** Request: the policy refuses; with `insufficient_scope` in WWW-Authenticate when a scope is what is missing. */
+/** Request: the policy refuses; with `insufficient_scope` in WWW-Authenticate when a scope is missing. */
 export const ForbiddenError = createError('SALLYPORT_AUTHORIZATION_FORBIDDEN', 'Access is not allowed', 403)
 
 /** Request: the resource does not exist, or the caller may not see it. */
 export const ResourceNotFoundError = createError('SALLYPORT_AUTHORIZATION_NOT_FOUND', 'Not Found', 404)
 
-/** Request: the access control list cannot be read, so nothing is allowed on its account. */
+/** Request: the access control list cannot be read, so it allows nothing. */
 export const AclUnavailableError = createError(
   'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE',
   'Access cannot be decided now',
   503
 )
 
-/** Boot: policies of routes that could not decide; the message names every mistake. */
+/** Boot: policies of routes that can never decide; the message names every mistake. */
 export const InvalidPoliciesError = createError('SALLYPORT_AUTHORIZATION_POLICIES_INVALID', 'Invalid policies: %s', 500)
 
-/** Call: a policy handed to `authorize`, `visible` or `applyFilter` could not decide. */
+/** Call: a policy given to `authorize`, `visible` or `applyFilter` can never decide. */
 export const InvalidPolicyError = createError('SALLYPORT_AUTHORIZATION_POLICY_INVALID', 'Invalid policy: %s', 500)
 
 /**
- * Call: `applyFilter` on a query that it cannot filter as a whole, what would go around it afterwards, or an attribute
- * without column.
+ * Call: a query that `applyFilter` cannot filter as a whole, a later use that would bypass the filter, or an attribute
+ * without a column.
  */
 export const InvalidFilterError = createError('SALLYPORT_AUTHORIZATION_FILTER_INVALID', 'Invalid filter: %s', 500)

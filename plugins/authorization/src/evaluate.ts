@@ -1,17 +1,17 @@
 import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { comparableText } from './comparable-text.ts'
 
-/** `undecided`: the facts that were given do not suffice, neither to allow nor to deny. */
-export type Outcome = 'allowed' | 'denied' | 'undecided'
+/** `undecided`: the given facts neither allow nor deny. */
+export type PolicyOutcome = 'allowed' | 'denied' | 'undecided'
 
-/** What the access control list is asked about one resource. */
+/** A question to the access control list about one resource. */
 export interface AccessQuestion {
   readonly resourceType: string
   readonly resourceId: string
   readonly permission: string
 }
 
-/** What a decision is made from. A fact left out is not known, and a policy that needs it does not allow. */
+/** What a decision is based on. A fact that is left out is unknown, and a policy that needs it does not allow. */
 export interface Facts {
   readonly principal: Principal | null
   readonly resource?: Resource | null | undefined
@@ -23,10 +23,11 @@ export interface Facts {
 export type Rule = Exclude<Policy, { readonly kind: 'allOf' | 'anyOf' }>
 
 /**
- * Decides with the facts at hand, in three values: what is `undecided` before the body is parsed is asked again when
- * the resource is loaded. Nothing is allowed to a caller that is not authenticated, nor by an empty or unknown policy.
+ * Decides with the given facts, with three outcomes: what is `undecided` before the body is parsed is decided again
+ * when the resource is loaded. A caller without a principal is never allowed, and an empty or unknown policy never
+ * allows.
  */
-export function evaluate(policy: Policy, facts: Facts): Outcome {
+export function evaluate(policy: Policy, facts: Facts): PolicyOutcome {
   if (facts.principal === null) return 'denied'
   switch (policy.kind) {
     case 'allOf':
@@ -39,12 +40,12 @@ export function evaluate(policy: Policy, facts: Facts): Outcome {
 }
 
 /** The outcome of one rule for an authenticated principal. */
-export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Outcome {
+export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): PolicyOutcome {
   switch (rule.kind) {
     case 'role':
-      return verdict(rule.anyOf.some(name => holds(principal.roles, name)))
+      return verdict(rule.anyOf.some(name => ruleHolds(principal.roles, name)))
     case 'scope':
-      return verdict(rule.allOf.length > 0 && rule.allOf.every(token => holds(principal.scopes, token)))
+      return verdict(rule.allOf.length > 0 && rule.allOf.every(token => ruleHolds(principal.scopes, token)))
     case 'actor':
       return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
     case 'client':
@@ -52,7 +53,9 @@ export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Ou
     case 'owner':
       return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
     case 'attribute':
-      return overResource(facts, resource => verdict(rule.anyOf.some(value => equal(value, resource[rule.attribute]))))
+      return overResource(facts, resource =>
+        verdict(rule.anyOf.some(value => isWantedValue(value, resource[rule.attribute])))
+      )
     case 'acl':
       return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
     default:
@@ -65,18 +68,13 @@ function isClientItself({ clientId, subject, actor, sessionId }: Principal, want
   return clientId === wanted && subject === wanted && actor === null && sessionId === null
 }
 
-/**
- * The principal's subject as rows hold it; `undefined`, which equals no attribute, when it has none that a row could
- * hold.
- */
+/** The principal's subject as a row stores it; `undefined`, which equals no attribute, when no row can store it. */
 export function ownerText(principal: Principal): string | undefined {
   const text = typeof principal.subject === 'string' ? comparableText(principal.subject) : null
   return text === null || text === '' ? undefined : text
 }
 
-/**
- * The question that an ACL rule asks about this resource, `null` when the resource has no id that an entry could name.
- */
+/** The question of an ACL rule about this resource; `null` when the resource has no id that an entry can name. */
 export function accessQuestion(rule: Extract<Policy, { kind: 'acl' }>, resource: Resource): AccessQuestion | null {
   const resourceId = comparableText(resource[rule.attribute])
   return resourceId === null ? null : { resourceType: rule.resourceType, resourceId, permission: rule.permission }
@@ -87,14 +85,14 @@ function evaluateAcl(
   principal: Principal,
   resource: Resource,
   facts: Facts
-): Outcome {
+): PolicyOutcome {
   const question = accessQuestion(rule, resource)
   if (question === null || ownerText(principal) === undefined) return 'denied'
   return facts.hasAccess === undefined ? 'undecided' : verdict(facts.hasAccess(question))
 }
 
-function evaluateAll(policies: readonly Policy[], facts: Facts): Outcome {
-  let outcome: Outcome = policies.length === 0 ? 'denied' : 'allowed'
+function evaluateAll(policies: readonly Policy[], facts: Facts): PolicyOutcome {
+  let outcome: PolicyOutcome = policies.length === 0 ? 'denied' : 'allowed'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
     if (part === 'denied') return 'denied'
@@ -103,8 +101,8 @@ function evaluateAll(policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function evaluateAny(policies: readonly Policy[], facts: Facts): Outcome {
-  let outcome: Outcome = 'denied'
+function evaluateAny(policies: readonly Policy[], facts: Facts): PolicyOutcome {
+  let outcome: PolicyOutcome = 'denied'
   for (const policy of policies) {
     const part = evaluate(policy, facts)
     if (part === 'allowed') return 'allowed'
@@ -113,21 +111,21 @@ function evaluateAny(policies: readonly Policy[], facts: Facts): Outcome {
   return outcome
 }
 
-function overResource(facts: Facts, decide: (resource: Resource) => Outcome): Outcome {
+function overResource(facts: Facts, decide: (resource: Resource) => PolicyOutcome): PolicyOutcome {
   return facts.resource == null ? 'undecided' : decide(facts.resource)
 }
 
-/** Exact membership of an array: a user's own slot may hold a string, whose `includes` would find substrings. */
-export function holds(list: unknown, wanted: string): boolean {
+/** Exact membership in an array: an app's own slot may hold a string, whose `includes` finds substrings. */
+export function ruleHolds(list: unknown, wanted: string): boolean {
   return Array.isArray(list) && list.includes(wanted)
 }
 
-function equal(wanted: string | number | boolean | null, found: unknown): boolean {
+function isWantedValue(wanted: string | number | boolean | null, found: unknown): boolean {
   if (wanted === null) return found === null
   const text = comparableText(wanted)
   return text !== null && text === comparableText(found)
 }
 
-function verdict(allowed: boolean): Outcome {
+function verdict(allowed: boolean): PolicyOutcome {
   return allowed ? 'allowed' : 'denied'
 }

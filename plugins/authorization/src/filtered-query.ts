@@ -7,8 +7,8 @@ interface NamedTable {
   readonly alias: string
 }
 
-/** What would take the filtered table out of a query again, or add rows beside it, or change rows. */
-const REFUSED = [
+/** Methods that would remove the filtered table from a query, add other rows, or change rows. */
+const REFUSED_CLAUSES = [
   'from',
   'into',
   'table',
@@ -31,15 +31,15 @@ const REFUSED = [
   'truncate',
   'using'
 ] as const
-/** Methods of a query that reads. */
+/** Methods of a reading query. */
 const READING: readonly unknown[] = ['select', 'first', 'pluck']
 
 const prototypes = new WeakMap<object, object>()
 
 /**
- * Puts `(select * from table where condition) as table` in the place of a query's table: whatever is asked of the query
- * before or after (conditions with OR, their removal, copies, its use as a subquery), only rows of that table come out.
- * From then on the query, and each copy of it, refuses another table, a set operation and a change.
+ * Replaces the table of a query by `(select * from table where condition) as table`. Whatever else the query does
+ * before or after (conditions with OR, their removal, copies, use as a subquery), it returns only rows of that table.
+ * From then on the query and its copies refuse another table, a set operation and a write.
  * @throws {InvalidFilterError} `SALLYPORT_AUTHORIZATION_FILTER_INVALID` when the query is not a plain one over one
  * table
  */
@@ -54,7 +54,7 @@ export function replaceTable(query: Knex.QueryBuilder, sql: string, bindings: re
   Object.setPrototypeOf(query, guardedPrototype(Object.getPrototypeOf(query)))
 }
 
-/** Knex has no public view of a query's table and method: they are read where it keeps them. */
+/** Knex has no public access to the table and the method of a query, so they are read from its internals. */
 function single(query: Knex.QueryBuilder): {
   readonly table?: unknown
   readonly schema?: unknown
@@ -92,7 +92,7 @@ function unqualified(name: string): string {
   return name.slice(name.lastIndexOf('.') + 1)
 }
 
-/** The prototype of filtered queries on top of that of knex's; a copy of a filtered query is one as well. */
+/** The prototype of filtered queries extends that of knex; a copy of a filtered query is one too. */
 function guardedPrototype(prototype: unknown): object {
   if (typeof prototype !== 'object' || prototype === null) throw new InvalidFilterError('this is no query of knex')
   const known = prototypes.get(prototype)
@@ -100,7 +100,7 @@ function guardedPrototype(prototype: unknown): object {
   const original: unknown = Reflect.get(prototype, 'constructor')
   if (typeof original !== 'function') throw new InvalidFilterError('this is no query of knex')
   const guarded: object = Object.create(prototype)
-  for (const name of REFUSED) {
+  for (const name of REFUSED_CLAUSES) {
     const value = function refuseOnFilteredQuery(): never {
       throw new InvalidFilterError(`${name} on a filtered query would go around the filter; use it as a subquery`)
     }

@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
-import { notFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
@@ -13,7 +13,7 @@ import { policyMistakes } from './validate-policy.ts'
 
 export { role, scope, actor, client, owner, attribute, acl, allOf, anyOf } from './policies.ts'
 export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
-export { evaluate, type AccessQuestion, type Facts, type Outcome } from './evaluate.ts'
+export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
 export { aclMigrations } from './acl-migrations.ts'
@@ -25,11 +25,11 @@ export * as errors from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What `config.resource` found, once `config.access` has allowed it; `null` on routes without a resource. */
+    /** What `config.resource` found, after `config.access` has allowed it; `null` on routes without a resource. */
     resource: Resource | null
     /**
      * Decides a policy inside a handler and throws the refusal: 401, 403, or 404 for a resource that is hidden.
-     * @param resource what the policy decides over; `null` or `undefined` when it was not found, left out for a policy
+     * @param resource what the policy decides over; `null` or `undefined` when there is none; left out for a policy
      * that needs none
      */
     authorize: (policy: Policy, ...resource: [resource?: Resource | null | undefined]) => Promise<void>
@@ -39,9 +39,9 @@ declare module 'fastify' {
 }
 
 /**
- * Decides every route's `config.access`. What needs no resource (roles, scopes, the actor) is refused in onRequest,
- * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without
- * `config.access` fails the boot, and so does a policy that could not decide. Register it after authentication.
+ * Decides every route's `config.access`. What needs no resource (roles, scopes, the actor) is decided in onRequest,
+ * before the body is parsed; the rest in preHandler, over what `config.resource` finds. A route without `config.access`
+ * fails the boot, and so does a policy that can never decide. Register it after authentication.
  * @throws {InvalidOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake
  */
 async function authorization(fastify: FastifyInstance, given: AuthorizationOptions): Promise<void> {
@@ -53,7 +53,7 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
   fastify.decorateRequest('authorize', async function authorize(this: FastifyRequest, policy, ...found) {
     const mistakes = policyMistakes(policy, 'policy')
     if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
-    // A resource that was looked for and is undefined was not found; one that was not given is another thing.
+    // Undefined after a look-up means that there is no resource; a resource that was not given is different.
     const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : (found[0] ?? null), options)
     if (refusal !== undefined) throw refusal
   })
@@ -75,8 +75,8 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
   async function decideOver(request: FastifyRequest): Promise<void> {
     const { access, resource: find } = request.routeOptions.config
     const resource = await find?.(request)
-    // A query builder's `first()` answers undefined, whatever the type says.
-    if (find !== undefined && resource == null) throw notFound(request)
+    // `first()` of a query builder returns undefined, whatever its type says.
+    if (find !== undefined && resource == null) throw refuseNotFound(request)
     // Also without a resource: a policy that is still undecided here must not pass.
     const refusal = typeof access === 'object' ? await refuseOver(request, access, resource, options) : undefined
     if (refusal !== undefined) throw refusal

@@ -6,8 +6,8 @@ import { accessQuestion, evaluate, type AccessQuestion, type Facts } from './eva
 import type { ReadAuthorizationOptions } from './options.ts'
 
 /**
- * The facts for one decision over a resource. The access control list is asked only when the other facts leave the
- * decision open, and then once.
+ * The facts for one decision over a resource. The access control list is queried once, and only when the other facts do
+ * not decide.
  * @throws {AclUnavailableError} `SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE` when it does not answer in time
  */
 export async function loadFacts(
@@ -20,7 +20,7 @@ export async function loadFacts(
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
   if (acl === undefined) throw new InvalidPolicyError('an acl rule needs the option acl.db')
   const answers = loadAccess(acl.db, principal, questionsOf(policy, resource))
-  return { principal, resource, hasAccess: await within(acl.timeoutMs, answers) }
+  return { principal, resource, hasAccess: await answeredInTime(acl.timeoutMs, answers) }
 }
 
 function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
@@ -31,8 +31,8 @@ function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
   return question === null ? [] : [question]
 }
 
-/** An outage often shows as silence, not as an error: a pool that waits for a connection waits a minute by default. */
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+/** An outage is often silence and not an error: by default a pool waits a minute for a connection. */
+async function answeredInTime<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   try {
     return await withDeadline(answer, timeoutMs)
   } catch (cause) {

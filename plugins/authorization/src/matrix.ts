@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Policy, RouteAccess } from '@sallyport/security-context'
 import type { DeclaredRoute } from './route-policies.ts'
 
-/** Instance decorator under which the plugin keeps the routes for the matrix. */
+/** Instance decorator with the routes for the matrix. */
 export const ROUTES = Symbol('sallyport.authorization.routes')
 
 /**
- * Who may call what, as stable text: a line for each route, sorted, with its policy. Made for a snapshot in CI, so that
- * a change of access is seen in review.
+ * Who may call what, as stable text: one sorted line per route with its policy. A snapshot of it in CI shows a change
+ * of access in review.
  * @param fastify an instance with the authorization plugin, after `ready()`
  */
 export function authorizationMatrix(fastify: FastifyInstance): string {

@@ -4,10 +4,10 @@ import { InvalidOptionsError } from './errors.ts'
 
 /** The access control list. */
 export interface AclOptions {
-  /** The database with the list (PostgreSQL). Not destroyed by the plugin. */
+  /** The database with the list (PostgreSQL). The plugin does not destroy it. */
   readonly db: Knex
   /**
-   * How long one question may take before the answer is 503, in ms.
+   * How long one query of the list may take before the answer is 503, in ms.
    * @default 2000
    */
   readonly timeoutMs?: number
@@ -16,13 +16,13 @@ export interface AclOptions {
 /** Options of the authorization plugin. */
 export interface AuthorizationOptions {
   /**
-   * The access control list; needed as soon as one policy has an `acl` rule.
+   * The access control list; needed when a policy has an `acl` rule.
    * @example { db: knex({ client: 'pg', connection: process.env.DATABASE_URL }) }
    */
   readonly acl?: AclOptions
   /**
-   * What a caller learns of a resource that its policy refuses. `hide`: 404, as if it did not exist, when reading and
-   * when writing. `reveal`: 403.
+   * What a caller learns about a resource that its policy refuses. `hide`: 404, as if it did not exist, when reading
+   * and when writing. `reveal`: 403.
    * @default 'hide'
    */
   readonly existence?: 'hide' | 'reveal'

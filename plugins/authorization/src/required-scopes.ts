@@ -5,7 +5,7 @@ type Alternatives = ReadonlyArray<readonly string[]>
 
 /**
  * The scopes that a token needs for a policy, for a description of the route: the alternatives, each with the scopes
- * that it needs together. An alternative without scopes rests on other rules.
+ * that it needs together. An alternative without scopes consists of other rules.
  */
 export function requiredScopes(policy: Policy): Alternatives {
   switch (policy.kind) {

@@ -11,8 +11,8 @@ export interface DeclaredRoute {
 }
 
 /**
- * Collects the access declaration of every route and refuses the boot when one of them could not decide; the error
- * lists all mistakes. Routes without any declaration are the concern of `requireRouteDeclaration`.
+ * Collects the access declaration of every route, and fails the boot when one of them can never decide; the error lists
+ * all mistakes. `requireRouteDeclaration` handles routes without a declaration.
  * @returns the list that grows with the routes
  */
 export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean): readonly DeclaredRoute[] {
@@ -27,7 +27,7 @@ export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean):
   })
 
   fastify.addHook('onReady', function refuseInvalidPolicies(done) {
-    // Fastify adds a HEAD route to each GET route: what is wrong with both is said once.
+    // Fastify adds a HEAD route to each GET route: a mistake of both is reported once.
     const listed = [...mistakes]
       .filter(mistake => !mistake.startsWith('HEAD ') || !mistakes.has(mistake.replace('HEAD', 'GET')))
       .sort()

@@ -4,12 +4,12 @@ import type { Policy } from '@sallyport/security-context'
 const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 
 /**
- * What keeps a policy from deciding anything: unknown kinds, empty lists (an empty `allOf` would allow everybody),
- * names that can never match. Policies may come from JavaScript or JSON, so nothing is taken from the type.
+ * Why a policy can never decide: unknown kinds, empty lists (an empty `allOf` would allow everybody), names that cannot
+ * match. Policies may come from JavaScript or JSON, so this does not rely on the type.
  * @returns one sentence for each mistake with the path of the policy; empty when the policy is sound
  */
 export function policyMistakes(policy: unknown, path = 'access'): string[] {
-  if (!isRecord(policy)) return [`${path} is not a policy`]
+  if (!isPolicyObject(policy)) return [`${path} is not a policy`]
   switch (policy.kind) {
     case 'role':
       return listMistakes(policy.anyOf, `${path}.role`, isText)
@@ -35,7 +35,7 @@ export function policyMistakes(policy: unknown, path = 'access'): string[] {
   }
 }
 
-/** Whether the policy, or a part of it, asks the access control list. */
+/** Whether the policy, or a part of it, needs the access control list. */
 export function asksAcl(policy: Policy): boolean {
   return (
     policy.kind === 'acl' || ((policy.kind === 'allOf' || policy.kind === 'anyOf') && policy.policies.some(asksAcl))
@@ -64,6 +64,6 @@ function isComparable(value: unknown): boolean {
   return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value)
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isPolicyObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

@@ -63,10 +63,10 @@ export function gatherSettings<S extends TObject>(sources: SettingsSources<S>): 
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
   const files = readFiles(schemas, sources.files ?? [])
   const variables = readEnvironment(schemas, environment)
-  const coerced = coerceStrings(schema, valuesOf(variables.found))
+  const coerced = coerceStrings(schema, foundValues(variables.found))
   return {
     sources,
-    data: { ...valuesOf(files.found), ...coerced.values },
+    data: { ...foundValues(files.found), ...coerced.values },
     found: new Map([...files.found, ...variables.found]),
     violations: coerced.violations,
     mistakes: [...schemaMistakes(schemas), ...files.mistakes, ...variables.mistakes]
@@ -89,18 +89,18 @@ export function settle<S extends TObject>(gathered: GatheredSettings<S>, checked
       .map(([key, text]) => `${key}: ${text} (${originText(key, found.get(key), schemas[key])})`),
     ...(environment.NODE_ENV === 'production' ? demoMistakes(schemas, found) : [])
   ]
-  if (mistakes.length > 0) throw new ConfigurationError(messageOf(mistakes))
+  if (mistakes.length > 0) throw new ConfigurationError(mistakesText(mistakes))
 
   const values = deepFreeze(checked.values) as DeepReadonly<Static<S>>
   const misfits = sources.mistakes?.(values) ?? []
-  if (misfits.length > 0) throw new ConfigurationError(messageOf(misfits))
+  if (misfits.length > 0) throw new ConfigurationError(mistakesText(misfits))
   const origins = Object.freeze(
     Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default']))
   )
   return Object.freeze({ values, origins, schema, describe: () => describeSettings(schemas, checked.values, origins) })
 }
 
-function valuesOf(found: ReadonlyMap<string, Found>): Record<string, unknown> {
+function foundValues(found: ReadonlyMap<string, Found>): Record<string, unknown> {
   return Object.fromEntries([...found].map(([key, { value }]) => [key, value]))
 }
 
@@ -122,7 +122,7 @@ function demoMistakes(schemas: Readonly<Record<string, SettingSchema>>, found: R
   })
 }
 
-function messageOf(mistakes: readonly string[]): string {
+function mistakesText(mistakes: readonly string[]): string {
   const head =
     mistakes.length === 1 ? 'The configuration has a mistake:' : `The configuration has ${mistakes.length} mistakes:`
   return [head, ...mistakes.map(mistake => `  ${mistake}`)].join('\n')

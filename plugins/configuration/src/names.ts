@@ -10,6 +10,6 @@ export function environmentName(key: string): string {
 }
 
 /** Whether a variable is in the namespace where unknown names are mistakes. */
-export function isOurs(variable: string): boolean {
+export function isInNamespace(variable: string): boolean {
   return variable.startsWith(PREFIX)
 }

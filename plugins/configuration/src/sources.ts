@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { environmentName, isOurs } from './names.ts'
+import { environmentName, isInNamespace } from './names.ts'
 import type { SettingSchema } from './schema.ts'
 
 /** A value as it was found, and where. */
@@ -31,16 +31,16 @@ export function readEnvironment(
     const { [name]: value, [fileName]: path } = environment
     if (value !== undefined && path !== undefined) {
       mistakes.push(`${key}: both ${name} and ${fileName} are set in the environment`)
-    } else if (value !== undefined) found.set(key, { value: split(schema, value), origin: `environment ${name}` })
+    } else if (value !== undefined) found.set(key, { value: splitList(schema, value), origin: `environment ${name}` })
     else if (path !== undefined) {
       const content = readSecretFile(path)
       if (content === null) {
         mistakes.push(`${key}: the file ${path}, named by ${fileName} in the environment, cannot be read`)
-      } else found.set(key, { value: split(schema, content), origin: `file ${path} (environment ${fileName})` })
+      } else found.set(key, { value: splitList(schema, content), origin: `file ${path} (environment ${fileName})` })
     }
   }
   for (const name of Object.keys(environment)) {
-    if (isOurs(name) && environment[name] !== undefined && !known.has(name)) {
+    if (isInNamespace(name) && environment[name] !== undefined && !known.has(name)) {
       mistakes.push(`${name}: is set in the environment, but there is no such setting`)
     }
   }
@@ -64,7 +64,7 @@ export function readFiles(schemas: Schemas, files: readonly string[]): SourceCon
   return { found, mistakes }
 }
 
-function split(schema: SettingSchema, value: string): unknown {
+function splitList(schema: SettingSchema, value: string): unknown {
   if (schema.separator === undefined) return value
   return value.split(schema.separator).filter(item => item !== '')
 }

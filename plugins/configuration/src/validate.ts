@@ -31,22 +31,22 @@ const COERCING = { ...STRICT, coerceTypes: true, useDefaults: false }
 /** Coerces environment strings to the types of their settings. Values that do not fit come back as violations. */
 export function coerceStrings(schema: TObject, values: Record<string, unknown>): CheckedValues {
   const properties = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => Object.hasOwn(values, key)))
-  const coerced = check({ type: 'object', properties }, values, COERCING)
+  const coerced = validateByEnvSchema({ type: 'object', properties }, values, COERCING)
   if (coerced.violations.size === 0) return coerced
   // One value that does not fit leaves all of them strings: without it the others are what they are.
   const fitting = Object.fromEntries(Object.entries(values).filter(([key]) => !coerced.violations.has(key)))
   return {
-    values: { ...values, ...check({ type: 'object', properties }, fitting, COERCING).values },
+    values: { ...values, ...validateByEnvSchema({ type: 'object', properties }, fitting, COERCING).values },
     violations: coerced.violations
   }
 }
 
 /** Checks values as they are, and adds defaults. */
 export function checkValues(schema: TObject, values: Record<string, unknown>): CheckedValues {
-  return check(schema, values, STRICT)
+  return validateByEnvSchema(schema, values, STRICT)
 }
 
-/** Options of `@fastify/env`, and of env-schema inside it, for the same check as {@link checkValues}. */
+/** Options of `@fastify/env`, and of env-schema inside it, for the same validateByEnvSchema as {@link checkValues}. */
 export function strictCheckOf(schema: object, data: Record<string, unknown>): EnvSchemaOpt {
   return checkOptions(schema, data, STRICT)
 }
@@ -61,7 +61,7 @@ export function violationsIn(schema: TObject, error: unknown): Violations {
   return violationsOf(schema, errors)
 }
 
-function check(schema: object, data: Record<string, unknown>, customOptions: object): CheckedValues {
+function validateByEnvSchema(schema: object, data: Record<string, unknown>, customOptions: object): CheckedValues {
   try {
     return { values: envSchema(checkOptions(schema, data, customOptions)), violations: new Map() }
   } catch (error) {
@@ -75,25 +75,25 @@ function checkOptions(schema: object, data: Record<string, unknown>, customOptio
 }
 
 function violationsOf(schema: TObject, errors: readonly AjvError[]): Violations {
-  const byKey = Map.groupBy(errors, keyOf)
+  const byKey = Map.groupBy(errors, settingOfError)
   return new Map(
     [...byKey].map(([key, list]) => {
       const choices = choicesOf(schema.properties[key])
       if (choices !== null && list.every(error => error.keyword !== 'required')) {
         return [key, `must be one of ${choices.join(', ')}`]
       }
-      return [key, [...new Set(list.map(textOf))].join(' and ')]
+      return [key, [...new Set(list.map(violationText))].join(' and ')]
     })
   )
 }
 
-function keyOf(error: AjvError): string {
+function settingOfError(error: AjvError): string {
   if (error.instancePath !== '') return error.instancePath.split('/')[1] ?? ''
   const { missingProperty, additionalProperty } = error.params
   return String(missingProperty ?? additionalProperty ?? '')
 }
 
-function textOf({ keyword, params, message }: AjvError): string {
+function violationText({ keyword, params, message }: AjvError): string {
   return keyword === 'required'
     ? 'is required'
     : keyword === 'format'

@@ -1,7 +1,7 @@
 import '@sallyport/security-context/require-node'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { createOperations, listen, type ProcessState } from './operations.ts'
+import { createOperations, listenForOperators, type ProcessState } from './probe-listener.ts'
 import { readHealthOptions, type HealthOptions, type PressureHandler } from './options.ts'
 import { shedLoad } from './shed-load.ts'
 
@@ -12,19 +12,18 @@ export * as errors from './errors.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * The operations server, without authentication: other plugins add what operators read (`/metrics`) to it. Listens
-     * from the main instance's onReady to its onClose when a listener is configured; `operations.listeningOrigin` is
-     * its URL.
+     * The operations server, without authentication: other plugins add routes for operators (`/metrics`) to it. With a
+     * listener it listens from the main instance's onReady to its onClose; `operations.listeningOrigin` is its URL.
      */
     operations: FastifyInstance
     /**
      * Makes readiness fail while requests are still served, and lets each response close its connection: call it when
-     * the signal to stop arrives, then `close()` once the load balancer has had time to look.
+     * the signal to stop arrives, then `close()` when the load balancer has had time to notice.
      */
     startDrain: () => void
   }
   interface FastifyContextConfig {
-    /** Decides for this route what happens above a pressure threshold, in place of 503. */
+    /** Decides for this route what happens above a threshold, instead of 503. */
     pressureHandler?: PressureHandler
   }
 }
@@ -47,7 +46,7 @@ async function health(fastify: FastifyInstance, given: HealthOptions): Promise<v
   if (options.pressure !== undefined) await shedLoad(fastify, options.pressure)
 
   fastify.addHook('onReady', async function openOperations() {
-    await listen(operations, options)
+    await listenForOperators(operations, options)
   })
   fastify.addHook('onListen', function markStarted(next) {
     state.started = true
@@ -58,11 +57,11 @@ async function health(fastify: FastifyInstance, given: HealthOptions): Promise<v
     next()
   })
   fastify.addHook('onSend', function closeDrainedConnection(request, reply, _payload, next) {
-    // HTTP/2 has no such header and refuses it. @see RFC 9113 §8.2.2
+    // HTTP/2 forbids this header. @see RFC 9113 §8.2.2
     if (state.draining && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
     next()
   })
-  // Runs when the main server has finished what was under way, so probes are answered until then.
+  // Runs when the main server has finished its requests, so probes are answered until then.
   fastify.addHook('onClose', async function closeOperations() {
     await operations.close()
   })

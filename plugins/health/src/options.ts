@@ -14,8 +14,8 @@ import { InvalidOptionsError } from './errors.ts'
 import type { PressureMeter } from './pressure-meter.ts'
 
 /**
- * Decides what becomes of a request while a threshold is passed. Returns nothing to serve it all the same, or the
- * payload to answer with. `type` says which threshold, `value` what was measured.
+ * Decides about a request above a threshold. Returns nothing to serve it anyway, or the payload of the answer. `type`
+ * is the threshold, `value` what was measured.
  */
 export type PressureHandler = (
   request: FastifyRequest,
@@ -24,7 +24,7 @@ export type PressureHandler = (
   value: number | undefined
 ) => unknown
 
-/** Thresholds above which requests of the main listener are shed; a threshold that is left out is not watched. */
+/** Thresholds above which requests of the main listener are shed; a threshold that is left out is not checked. */
 export interface PressureOptions {
   /** Mean delay of the event loop, in ms. */
   readonly maxEventLoopDelayMs?: number
@@ -44,10 +44,10 @@ export interface PressureOptions {
    * @default 10
    */
   readonly retryAfterSeconds?: number
-  /** What measures. Left out: this process's event loop and memory. */
+  /** The meter. Left out: event loop and memory of this process. */
   readonly meter?: PressureMeter
   /**
-   * When it is measured; a test triggers it itself.
+   * When load is measured; a test triggers it itself.
    * @default scheduleByTimer
    */
   readonly schedule?: Schedule
@@ -66,19 +66,19 @@ export interface OperationsListener {
 /** Options of the health plugin. */
 export interface HealthOptions {
   /**
-   * Where the operations listener listens; left out, nothing does. Plain HTTP on a loopback address only.
+   * Where the operations listener listens; left out, there is none. Plain HTTP only on a loopback address.
    * @example { host: '127.0.0.1', port: 8180 }
    */
   readonly listener?: OperationsListener
   /**
-   * What the service needs in order to serve, by name; each rejects when it is not there. Run in parallel for each
-   * readiness probe.
+   * What the service needs to serve requests, by name; each rejects when that is unavailable. They run in parallel for
+   * each readiness probe.
    * @default {}
    * @example { database: async () => { await db.raw('select 1') } }
    */
   readonly checks?: Readonly<Record<string, () => Promise<void>>>
   /**
-   * How long one check may take, in ms; past it the run is abandoned, and the next probe starts another.
+   * How long one check may take, in ms; after that the run is abandoned, and the next probe starts another.
    * @default 2000
    */
   readonly checkTimeoutMs?: number
@@ -86,7 +86,7 @@ export interface HealthOptions {
   readonly pressure?: PressureOptions
 }
 
-/** A zero or a NaN would shed everything or nothing: neither can have been meant. */
+/** A zero or a NaN would shed everything or nothing, and nobody means that. */
 const threshold = (maximum?: number) =>
   Type.Optional(Type.Number({ exclusiveMinimum: 0, ...(maximum === undefined ? {} : { maximum }) }))
 

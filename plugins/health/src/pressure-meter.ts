@@ -1,7 +1,7 @@
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
 
-/** What a process is loaded with, over the last sample interval. */
+/** The load of a process over the last sample interval. */
 export interface Pressure {
   /** Mean delay of the event loop in ms. */
   readonly eventLoopDelay: number
@@ -11,20 +11,20 @@ export interface Pressure {
   readonly rssBytes: number
 }
 
-/** Tells what was measured last. */
+/** Returns the last measurement. */
 export interface PressureMeter {
   readonly read: () => Pressure
 }
 
 /**
- * Measures this process with `@fastify/under-pressure`, which takes a sample an interval. It is given no thresholds, so
- * it only measures: what it does above one is an error with a stack in the log for every request that is shed, and it
- * takes a sample without a measurement, as there is after a long boot, for an endless delay.
+ * Measures this process with `@fastify/under-pressure`, which takes one sample per interval. Without thresholds it only
+ * measures. Above a threshold it would raise an error with a stack in the log for every shed request, and it treats a
+ * sample without a measurement, as after a long boot, as an infinite delay.
  * @param sampleIntervalMs at least 10
  */
 export async function openPressureMeter(fastify: FastifyInstance, sampleIntervalMs: number): Promise<PressureMeter> {
   const options = { eventLoopUtilizationMode: 'interval', sampleInterval: sampleIntervalMs } as const
-  // An app that registered it for itself keeps its own: there is one meter a process.
+  // An app that has registered it keeps its own: there is one meter per process.
   if (!fastify.hasDecorator('memoryUsage')) await fastify.register(underPressure, { ...options })
   return {
     read: () => {

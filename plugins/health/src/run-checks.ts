@@ -3,18 +3,18 @@ import { withDeadline } from '@sallyport/security-context/mechanics'
 /** Runs every check and resolves with the failures by name; an empty map means that all passed. */
 export type RunChecks = () => Promise<ReadonlyMap<string, unknown>>
 
-/** Runs of one check that were given up and have not ended: past this a new one is rare. */
+/** Abandoned runs of one check that have not ended: from this number on a new run is rare. */
 const MAX_ABANDONED = 3
 /** How rare, in deadlines of the check. */
 const PAUSE_DEADLINES = 10
 
 /**
- * Makes a runner of readiness checks: all in parallel, each with its own deadline. Probes come unauthenticated and as
- * often as somebody likes, so a check that is under way is shared and not started twice. One that is under way past its
- * deadline is abandoned, and the next probe starts it again: what it hangs on may be gone. Of abandoned runs that never
- * end there are three, and from then on one more in ten deadlines.
+ * Makes a runner of readiness checks: all in parallel, each with its own deadline. Probes are unauthenticated and
+ * arrive as often as somebody likes, so probes share a check that is under way. After its deadline it is abandoned, and
+ * the next probe starts it again, because what it hangs on may be gone. At most three runs hang at once; after that one
+ * more starts in ten deadlines.
  * @param timeoutMs how long one check may take
- * @param clock ms, from any beginning
+ * @param clock ms, from any origin
  */
 export function createCheckRunner(
   checks: Readonly<Record<string, () => Promise<void>>>,
@@ -30,7 +30,7 @@ export function createCheckRunner(
   }
 }
 
-/** A check of which one run at a time is waited for. */
+/** A check with one awaited run at a time. */
 function shareRuns(check: () => Promise<void>, timeoutMs: number, clock: () => number): () => Promise<void> {
   let current: Promise<void> | null = null
   let abandoned = 0

@@ -3,15 +3,15 @@ import { OverloadedError } from './errors.ts'
 import type { ReadPressureOptions } from './options.ts'
 import { openPressureMeter, type Pressure } from './pressure-meter.ts'
 
-/** A threshold that is passed, and what was measured. */
+/** A threshold that is exceeded, and what was measured. */
 interface Excess {
   readonly type: keyof Pressure
   readonly value: number
 }
 
 /**
- * Sheds requests while a threshold is passed: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
- * Load is measured once an interval, so a request costs one comparison.
+ * Sheds requests while a threshold is exceeded: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
+ * Load is measured once per interval, so a request costs one comparison.
  */
 export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureOptions): Promise<void> {
   const { schedule, sampleIntervalMs } = pressure
@@ -41,7 +41,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
     const { pressureHandler } = request.routeOptions.config
     if (pressureHandler === undefined) {
       shed++
-      // Not an error: a line with a stack for each of them would be load of its own. @see RFC 9457
+      // Not an error: logging a stack for each of them would add to the load. @see RFC 9457
       void reply.code(status).header('retry-after', retryAfter).type('application/problem+json').send(problem)
       return
     }

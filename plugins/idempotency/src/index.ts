@@ -21,7 +21,7 @@ import {
 
 export type { IdempotencyOptions } from './options.ts'
 export type { Idempotency } from './request-idempotency.ts'
-export type { Answer } from './keep-answer.ts'
+export type { HandlerAnswer } from './keep-answer.ts'
 export type { RouteIdempotency } from './collect-routes.ts'
 export { idempotencyMigrations } from './migrations.ts'
 export { pruneIdempotency } from './prune-records.ts'
@@ -69,7 +69,7 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   collectIdempotentRoutes(fastify, async function answerAgain(request, reply) {
     const { 'idempotency-key': header } = request.headers
     if (header === undefined) {
-      if (request.routeOptions.config.idempotency === 'required') throw refusal(request, new KeyMissingError())
+      if (request.routeOptions.config.idempotency === 'required') throw keyRefusal(request, new KeyMissingError())
       requests.set(request, NO_KEY)
       return undefined
     }
@@ -77,7 +77,7 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
     const record = await lookUp(request, identity)
     if (record?.answer != null) return sendAgain(request, reply, record.answer)
     // Nobody can go on with what says nothing of itself.
-    if (record !== null && record.reference === null) throw refusal(request, new InProgressError())
+    if (record !== null && record.reference === null) throw keyRefusal(request, new InProgressError())
     if (record !== null) report(request, 'success', 'resumed')
     const own = keyedRequest(reply, identity, record?.reference ?? null, options)
     requests.set(request, own)
@@ -91,7 +91,7 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
     try {
       return identifyRequest(request, request.principal, parseIdempotencyKey(header))
     } catch (error) {
-      throw refusal(request, error)
+      throw keyRefusal(request, error)
     }
   }
 
@@ -100,7 +100,7 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
       const found = unavailableOnError(() => withDeadline(findRecord(db, identity, timeoutMs), timeoutMs))
       return checkRecord(await found, identity)
     } catch (error) {
-      throw refusal(request, error)
+      throw keyRefusal(request, error)
     }
   }
 
@@ -153,7 +153,7 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['SALLYPORT_IDEMPOTENCY_IN_PROGRESS', 'idempotency-in-progress']
 ])
 
-function refusal(request: FastifyRequest, error: unknown): unknown {
+function keyRefusal(request: FastifyRequest, error: unknown): unknown {
   const reason = error instanceof Error && 'code' in error ? REASONS.get(error.code) : undefined
   if (reason === undefined) report(request, 'failure', 'idempotency-unavailable')
   else report(request, 'denied', reason)

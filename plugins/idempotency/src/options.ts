@@ -11,20 +11,20 @@ import type { Knex } from 'knex'
 import Type, { type Static } from 'typebox'
 import { IdempotencyOptionsError } from './errors.ts'
 
-const positive = (byDefault: number) => Type.Integer({ minimum: 1, default: byDefault })
+const positiveCount = (byDefault: number) => Type.Integer({ minimum: 1, default: byDefault })
 
 /** The options, their checks and their defaults. */
 const IdempotencyOptionsSchema = optionsObject({
   /** Pool of the app role, on the database that the handlers' transactions are in. Not destroyed by the plugin. */
   db: custom<Knex>('a knex pool', value => typeof value === 'function' && Reflect.get(value, 'isTransaction') !== true),
   /** How long a key is remembered, with the answer that was given under it: a day. */
-  expiresAfterMs: positive(86_400_000),
+  expiresAfterMs: positiveCount(86_400_000),
   /** An answer that is larger, headers included, cannot be stored. */
-  maxAnswerBytes: positive(65_536),
+  maxAnswerBytes: positiveCount(65_536),
   /** How long reading or writing a record may take before the answer is 503. */
-  timeoutMs: positive(2000),
+  timeoutMs: positiveCount(2000),
   /** How often expired records are deleted; `false` when another process does it. */
-  prune: oneOrOff(optionsObject({ intervalMs: positive(60_000) }), { default: {} }),
+  prune: oneOrOff(optionsObject({ intervalMs: positiveCount(60_000) }), { default: {} }),
   /** Runs the pruning. */
   schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'a timer' })
 })

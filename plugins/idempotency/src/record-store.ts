@@ -27,7 +27,7 @@ interface StoredRecord {
   readonly body: string | null
 }
 
-const TABLE = 'idempotency_records'
+const RECORDS_TABLE = 'idempotency_records'
 
 /** The record of a key that has not expired; `null` when there is none. */
 export async function findRecord(
@@ -35,7 +35,7 @@ export async function findRecord(
   { keyHash }: RequestIdentity,
   timeoutMs: number
 ): Promise<IdempotencyRecord | null> {
-  const row: StoredRecord | undefined = await db(TABLE)
+  const row: StoredRecord | undefined = await db(RECORDS_TABLE)
     .where({ key_hash: keyHash })
     .whereRaw('expires_at > now()')
     .select('fingerprint', 'reference', 'status', 'headers', 'body')
@@ -89,7 +89,7 @@ export async function insertAnswer(
   { status, headers, body }: KeptAnswer,
   timeoutMs: number
 ): Promise<void> {
-  await trx(TABLE)
+  await trx(RECORDS_TABLE)
     .where({ key_hash: keyHash, fingerprint, status: null })
     .update({ status, headers: JSON.stringify(headers), body })
     .timeout(timeoutMs)
@@ -100,10 +100,10 @@ export async function insertAnswer(
  * @returns how many were deleted
  */
 export async function deleteExpired(db: Knex, limit: number): Promise<number> {
-  return await db(TABLE)
+  return await db(RECORDS_TABLE)
     .whereIn(
       'key_hash',
-      db(TABLE)
+      db(RECORDS_TABLE)
         .select('key_hash')
         .whereRaw('expires_at <= now()')
         .orderBy('expires_at')

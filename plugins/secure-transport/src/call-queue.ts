@@ -9,7 +9,7 @@ export interface CallLimits {
   readonly queueTimeoutMs: number
 }
 
-/** Hands a call over to the connections. */
+/** Passes a call on to the connections. */
 type Send = (handler: Dispatcher.DispatchHandler) => boolean
 
 interface Origin {
@@ -20,8 +20,8 @@ interface Origin {
 /** The calls of an agent, in one bounded queue for each origin. */
 export interface CallQueues {
   /**
-   * Sends a call at once or when a connection is free. The handler hears of `SALLYPORT_TRANSPORT_PEER_BUSY` when the
-   * queue is full or the wait is over, and of the signal's reason as soon as it aborts.
+   * Sends a call at once or when a connection is free. The handler gets `SALLYPORT_TRANSPORT_PEER_BUSY` when the queue
+   * is full or the wait is over, and the reason of the signal as soon as it aborts.
    * @returns false when the call has to wait
    */
   readonly dispatch: (origin: string, signal: unknown, handler: Dispatcher.DispatchHandler, send: Send) => boolean
@@ -30,8 +30,8 @@ export interface CallQueues {
 }
 
 /**
- * Queues in front of undici's own, which is without bound and deaf: a call that waits there notices neither its signal
- * nor any timeout until a connection takes it up.
+ * Queues in front of undici's own, which is unbounded: a call that waits there notices neither its signal nor a timeout
+ * until a connection takes it.
  */
 export function createCallQueues(limits: CallLimits): CallQueues {
   const origins = new Map<string, Origin>()
@@ -83,18 +83,18 @@ interface CallParts {
   readonly send: Send
   /** The queue of the call's origin. */
   readonly waiting: Set<QueuedCall>
-  /** Gives the call's place to the next one. */
+  /** Gives the place of the call to the next one. */
   readonly release: () => void
 }
 
 /**
- * One call on its way to a connection. Until the connection takes it up it fails by itself; from then on undici looks
- * after its signal, and this only notices the end.
+ * One call on its way to a connection. It fails by itself until a connection takes it; from then on undici handles its
+ * signal, and this only notices the end.
  */
 class QueuedCall implements Dispatcher.DispatchHandler {
   readonly #parts: CallParts
   #sent = false
-  /** Set when the caller was told of a failure before undici had begun. */
+  /** Set when the caller has been told of a failure before undici began. */
   #failure: Error | null = null
   #released = false
   #timer: NodeJS.Timeout | undefined
@@ -191,7 +191,7 @@ class QueuedCall implements Dispatcher.DispatchHandler {
   }
 }
 
-/** The controller of a call that never began: there is nothing left to control. */
+/** The controller of a call that never began: there is nothing to control. */
 const ENDED: Dispatcher.DispatchController = Object.freeze({
   aborted: true,
   paused: false,

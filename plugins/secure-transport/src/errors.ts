@@ -8,8 +8,8 @@ export const InvalidOptionsError = createError(
 )
 
 /**
- * Boot: certificate, private key or CA cannot be read, do not belong together, or are outside their validity; every
- * mistake is named.
+ * Boot: certificate, private key or CA cannot be read, do not belong together, or are not valid today; lists every
+ * mistake.
  */
 export const TlsMaterialError = createError(
   'SALLYPORT_TRANSPORT_MATERIAL_INVALID',
@@ -17,7 +17,7 @@ export const TlsMaterialError = createError(
   500
 )
 
-/** Boot: a variable or flag of Node.js weakens TLS or HTTP parsing for the whole process; every one is named. */
+/** Boot: a variable or flag of Node.js weakens TLS or HTTP parsing for the whole process; lists every one. */
 export const InsecureRuntimeError = createError('SALLYPORT_TRANSPORT_RUNTIME_INSECURE', 'Refusing to run: %s', 500)
 
 /** Call: a peer agent was asked for plain HTTP to something that is not loopback. */
@@ -27,10 +27,10 @@ export const PlaintextRefusedError = createError(
   500
 )
 
-/** Call: too many calls of one peer wait for a connection already, or this one has waited too long. */
+/** Call: too many calls to one peer wait for a connection, or this one has waited too long. */
 export const PeerBusyError = createError('SALLYPORT_TRANSPORT_PEER_BUSY', 'Too many calls wait for the peer', 503)
 
-/** Request: a header that decides something was sent twice. */
+/** Request: a header that decides something is there twice. */
 export const DuplicateHeaderError = createError('SALLYPORT_TRANSPORT_HEADER_DUPLICATE', 'The request is not valid', 400)
 
 /** Request: more header lines than allowed. */

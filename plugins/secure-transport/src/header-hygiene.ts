@@ -1,4 +1,4 @@
-/** Headers of which a second one must not be silently dropped: each decides who is calling or where a request ends. */
+/** Headers whose duplicate must not be silently dropped: each decides who is calling or where a request ends. */
 const SINGLE = [
   'authorization',
   'host',
@@ -8,13 +8,13 @@ const SINGLE = [
   'proxy-authorization',
   'cookie'
 ]
-/** A bit for each: what has been seen is one number, on a path that every request takes. */
+/** One bit each, so that what has been seen is one number: every request takes this path. */
 const BIT = new Map(SINGLE.map((name, position) => [name, 1 << position]))
 
 /**
- * The first header, in lower case, that was sent twice although a decision rests on it; `null` when there is none.
- * Node keeps the first of two and drops the other: only the raw list shows both.
- * @param rawHeaders names and values in turn, as received
+ * The first header, in lower case, that is there twice although it decides something; `null` when there is none. Node
+ * keeps the first of two and drops the other: only the raw list shows both.
+ * @param rawHeaders names and values alternating, as received
  * @see RFC 9110 §5.3
  */
 export function duplicateHeader(rawHeaders: readonly string[]): string | null {

@@ -5,7 +5,7 @@ import { InvalidOptionsError } from './errors.ts'
 /** Options of the secure transport plugin. */
 export interface SecureTransportOptions {
   /**
-   * Header lines of one request; one with more is answered with 431.
+   * Header lines in one request; more are answered with 431.
    * @default 100
    */
   readonly maxHeaderCount?: number
@@ -18,7 +18,7 @@ export interface SecureTransportOptions {
 
 /** Options of {@link createPeerAgent}. */
 export interface PeerAgentOptions {
-  /** PEM of the authorities that vouch for the peers; the system's authorities are not asked. */
+  /** PEM of the authorities that vouch for the peers; those of the system are not trusted. */
   readonly ca: string
   /** Own certificate, PEM, for peers that ask for one. */
   readonly certificate?: string

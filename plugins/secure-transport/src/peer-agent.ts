@@ -8,8 +8,8 @@ import { readPeerAgentOptions, type PeerAgentOptions } from './options.ts'
 import { readBeforeFailing } from './read-before-failing.ts'
 
 /**
- * An undici agent whose calls wait in bounded queues, one for each origin. A call that waits ends with its signal and
- * with the limit of the wait; undici's own queue knows neither.
+ * An undici agent whose calls wait in bounded queues, one for each origin. A waiting call ends with its signal and with
+ * the limit of the wait; undici's own queue has neither.
  */
 export class PeerAgent extends Agent {
   readonly #queues: CallQueues
@@ -31,9 +31,9 @@ export class PeerAgent extends Agent {
 }
 
 /**
- * An undici agent for calls to peers: TLS 1.2 at least, the peer's certificate always verified for the host name of the
- * URL (never for a `Host` header that was passed along), plain HTTP to loopback only, and a bounded number of calls.
- * A refused plain-HTTP call rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`, one too many with
+ * An undici agent for calls to peers: at least TLS 1.2, the certificate of the peer always verified for the host name
+ * of the URL (never for a `Host` header of the request), plain HTTP only to loopback, and a bounded number of calls. A
+ * plain-HTTP call that is refused rejects with code `SALLYPORT_TRANSPORT_PLAINTEXT_REFUSED`, one too many with
  * `SALLYPORT_TRANSPORT_PEER_BUSY`.
  * @throws {InvalidOptionsError} `SALLYPORT_TRANSPORT_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9110 §4.3.4
@@ -56,7 +56,7 @@ function connectorOf(options: ReturnType<typeof readPeerAgentOptions>): buildCon
   const connector = buildConnector({
     ca: options.ca,
     ...defined({ cert: options.certificate, key: options.privateKey }),
-    // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
     allowH2: false,
@@ -70,14 +70,14 @@ function connectorOf(options: ReturnType<typeof readPeerAgentOptions>): buildCon
     }
     connector(isIP(target.hostname) === 0 ? { ...target, servername: target.hostname } : target, (...answer) => {
       const [error, socket] = answer
-      // On an error undici leaves the second argument out.
+      // On an error undici omits the second argument.
       if (error === null) readBeforeFailing(socket)
       callback(...answer)
     })
   }
 }
 
-/** Resolves names from the table first. Both callback shapes of `dns.lookup` are in use by Node's sockets. */
+/** Resolves names from the table first. Node's sockets use both callback forms of `dns.lookup`. */
 function lookupIn(addresses: Readonly<Record<string, string>>): LookupFunction {
   const table = new Map(Object.entries(addresses))
   return (hostname, options, callback) => {

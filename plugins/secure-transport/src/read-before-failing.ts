@@ -2,14 +2,13 @@ import type { Socket } from 'node:net'
 
 type WriteCallback = (error?: Error | null) => void
 
-/** What a write on a connection fails with when the peer has gone, or will read no more. */
+/** How a write on a connection fails when the peer has gone or has stopped reading. */
 const GONE: readonly unknown[] = ['EPIPE', 'ECONNRESET']
 
 /**
- * Lets a connection be read to its end although it cannot be written any more. A server may answer before it has read
- * the whole request, for example with 413, and close; the client's next write then fails, and Node would throw away the
- * answer that has already arrived with the connection. Here that write is dropped, and what the peer has said decides:
- * its answer, or else the error that reading ends with.
+ * Reads a connection to its end although writing to it fails. A server may answer before it has read the whole request,
+ * for example with 413, and close. The next write of the client then fails, and Node would discard the answer that has
+ * already arrived. Here that write is dropped, and the peer's answer decides, or else the error at the end of reading.
  * @see RFC 9112 §9.5, §9.6
  */
 export function readBeforeFailing(socket: Socket): void {

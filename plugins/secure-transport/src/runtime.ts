@@ -1,6 +1,6 @@
 import { InsecureRuntimeError } from './errors.ts'
 
-/** Flags that weaken every connection of the process, and what each does. */
+/** Flags that weaken every connection of the process, and what each of them does. */
 const REFUSED_FLAGS: ReadonlyMap<string, string> = new Map([
   ['--insecure-http-parser', 'accepts ambiguous framing, so that two parsers can disagree on where a request ends'],
   ['--tls-min-v1.0', 'allows TLS 1.0'],
@@ -10,8 +10,8 @@ const REFUSED_FLAGS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Refuses to go on in a process whose TLS verification or HTTP parsing was weakened from outside. Call it first.
- * @param environment `process.env`: NODE_TLS_REJECT_UNAUTHORIZED and NODE_OPTIONS are looked at
+ * Throws in a process whose TLS verification or HTTP parsing is weakened from outside. Call it first.
+ * @param environment `process.env`: it reads NODE_TLS_REJECT_UNAUTHORIZED and NODE_OPTIONS
  * @param execArgv `process.execArgv`
  * @throws {InsecureRuntimeError} `SALLYPORT_TRANSPORT_RUNTIME_INSECURE`, with every reason
  */

@@ -1,7 +1,7 @@
 import type { FastifyServerOptions } from 'fastify'
 import type { ServerOptions } from 'node:https'
 
-/** Options of Node's HTTP server that bound a request; times in ms, sizes in bytes, under Node's own names. */
+/** Options of Node's HTTP server that limit a request; times in ms, sizes in bytes, with Node's own names. */
 export interface ServerLimits {
   /** The whole request, body included. */
   readonly requestTimeout: number
@@ -9,12 +9,12 @@ export interface ServerLimits {
   readonly connectionsCheckingInterval: number
   readonly keepAliveTimeout: number
   readonly maxHeaderSize: number
-  /** Said again so that a flag of the process does not decide. */
+  /** Explicit, so that a flag of the process does not decide. */
   readonly insecureHTTPParser: false
 }
 
 /**
- * Limits against slow and oversized requests. Node alone gives headers a minute and looks every half minute.
+ * Limits against slow and oversized requests. By default Node allows a minute for headers and checks every half minute.
  */
 export const serverLimits: ServerLimits = Object.freeze({
   requestTimeout: 30_000,
@@ -28,7 +28,7 @@ export const serverLimits: ServerLimits = Object.freeze({
 /**
  * Options to spread into `Fastify({ … })`: the limits at both places where Fastify reads them, and TLS when given.
  * @param tls options of {@link serverTls}, `null` for plain HTTP
- * @param limits other values for single limits
+ * @param limits values that replace single limits
  */
 export function serverOptions(tls: ServerOptions | null, limits: Partial<ServerLimits> = {}): FastifyServerOptions {
   const merged = { ...serverLimits, ...limits }

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import type { ServerOptions } from 'node:https'
 import { TlsMaterialError } from './errors.ts'
 
-/** A process's own certificate and key, and the authorities it believes; each PEM. */
+/** The certificate and key of a process, and the authorities that it trusts; each as PEM. */
 export interface TlsMaterial {
   readonly certificate: string
   readonly privateKey: string
-  /** One or more certificates: during a change of authority both are in it. */
+  /** One or more certificates: both authorities while one replaces the other. */
   readonly ca: string
 }
 
@@ -21,7 +21,8 @@ export interface TlsMaterialPaths {
 const MIN_VERSION = 'TLSv1.2'
 
 /**
- * Reads and checks a process's TLS material: readable, the key belongs to the certificate, today is within validity.
+ * Reads and checks the TLS material of a process: it is readable, the key belongs to the certificate, and it is valid
+ * today.
  * @param paths PEM files
  * @param clock milliseconds since the epoch
  * @throws {TlsMaterialError} `SALLYPORT_TRANSPORT_MATERIAL_INVALID`, with every mistake
@@ -44,7 +45,7 @@ export async function loadTlsMaterial(paths: TlsMaterialPaths, clock: () => numb
 }
 
 /**
- * Options of an https server: TLS 1.2 at least.
+ * Options of an https server: at least TLS 1.2.
  * @param material own certificate and the authorities for client certificates
  * @param options `clientCertificates: 'required'` ends the handshake of a client without a certificate of our authority
  * @see RFC 9325 §3.1.1
@@ -64,9 +65,9 @@ export function serverTls(
 }
 
 function materialMistakes(material: TlsMaterial, paths: TlsMaterialPaths, now: number): string[] {
-  const certificate = parse(() => new X509Certificate(material.certificate))
-  const key = parse(() => createPrivateKey(material.privateKey))
-  const ca = parse(() => new X509Certificate(material.ca))
+  const certificate = parsedOrNull(() => new X509Certificate(material.certificate))
+  const key = parsedOrNull(() => createPrivateKey(material.privateKey))
+  const ca = parsedOrNull(() => new X509Certificate(material.ca))
   return [
     ...(certificate === null
       ? [`${paths.certificatePath} does not hold a certificate`]
@@ -89,7 +90,7 @@ function validityMistakes(certificate: X509Certificate, path: string, now: numbe
   return []
 }
 
-function parse<T>(read: () => T): T | null {
+function parsedOrNull<T>(read: () => T): T | null {
   try {
     return read()
   } catch {

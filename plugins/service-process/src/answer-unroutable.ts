@@ -1,7 +1,7 @@
 import { errors, logRefusal, type ProblemDetails } from '@sallyport/security-context'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 
-/** What a caller is told of a path that has no route, and what the trail says of it. */
+/** What the caller of a path without a route is told, and what the trail records. */
 export interface UnroutablePath {
   readonly code: string
   readonly title: string
@@ -22,7 +22,7 @@ export function answerUnroutable({ code, title, reason }: UnroutablePath = ANY_P
     const status = 400
     logRefusal(request, error, status, reason)
     const { server } = request
-    // Its owner is the audit log, which an app need not have.
+    // The audit log owns this decorator, and an app need not have one.
     if ('countRefusal' in server && typeof server.countRefusal === 'function') {
       server.countRefusal(request, reason, status)
     }

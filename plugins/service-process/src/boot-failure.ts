@@ -1,5 +1,5 @@
 /**
- * One message for a person about a boot that failed; a stack only when the error is a defect and not a mistake of the
+ * A message for people about a failed boot, with a stack only when the error is a defect and not a mistake of the
  * operator.
  * @param place where the process was to listen, `null` before that is known
  */
@@ -8,7 +8,7 @@ export function bootFailure(error: unknown, place: { readonly host: string; read
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null
   if (place !== null && code === 'EADDRINUSE') return `port ${place.port} on ${place.host} is taken`
   if (place !== null && code === 'EACCES') return `port ${place.port} on ${place.host} is not allowed for this user`
-  // A host of which no address answers fails with an error of errors, whose own message is empty.
+  // When no address of a host answers, the error is an AggregateError with an empty message.
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(inner => (inner instanceof Error ? inner.message : String(inner))).join(', ')
   }

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { loggerOptions } from './logger-options.ts'
 
-/** A log in the form of the app's own, for what a process has to say before it has an app. */
+/** A log in the format of the app's log, for messages from before there is an app. */
 export function bootLog(name: string, level: string): FastifyBaseLogger {
   return Fastify({ logger: loggerOptions({ name, level }) }).log
 }

@@ -5,10 +5,10 @@ import { databaseUrlMistake } from './database-url.ts'
 import { DatabaseUrlError } from './errors.ts'
 import type { ProcessSettings } from './settings.ts'
 
-/** What is used here of a connection of the driver. */
+/** The part of a driver connection that is used here. */
 interface DriverConnection {
   readonly connection: { readonly stream: Socket }
-  /** False while an answer is awaited. */
+  /** False while an answer is due. */
   readonly readyForQuery: boolean
 }
 
@@ -18,8 +18,8 @@ type PoolCallback = (error: Error | null, connection: DriverConnection) => void
 export type DatabaseSettings = Pick<ProcessSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>
 
 /**
- * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: neither a connection, nor a
- * statement (which the server gives up by then as well), nor an answer that never comes.
+ * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: not for a connection, not for
+ * a statement (the server gives it up by then too), and not for an answer that never comes.
  * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
 export function connectDatabase({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): Knex {
@@ -48,15 +48,16 @@ export function connectDatabase({ databaseUrl, databaseConnections, databaseTime
 }
 
 /**
- * Ends a connection on which an answer has not come in time: the query in flight is rejected and the pool makes a new
- * connection. The driver's own timeout would leave the dead connection in the pool.
+ * Destroys a connection whose answer does not come in time: the query is rejected and the pool makes a new connection.
+ * The driver's own timeout would leave the dead connection in the pool.
  */
 function dropWhenSilent(driver: DriverConnection, timeoutMs: number): void {
   const { stream } = driver.connection
-  // A listener that stays: the one that `setTimeout` takes is gone after the first quiet moment of an idle connection.
+  // A listener that stays: the callback of `setTimeout` would be gone after the first quiet moment of an idle
+  // connection.
   stream.on('timeout', () => {
     if (!driver.readyForQuery) stream.destroy(new Error('Connection terminated: the database gave no answer in time'))
   })
-  // A little later than the server's own limit, whose answer says more.
+  // A little later than the limit of the server, whose error says more.
   stream.setTimeout(timeoutMs + 250)
 }

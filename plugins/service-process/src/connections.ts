@@ -2,23 +2,23 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ClosingError } from './errors.ts'
 
-/** What the end of a process does with the connections of its server. */
+/** Ends the connections of a server in phases. */
 export interface Connections {
-  /** Follows the connections of another server too, which hands its upgrades to the first one. */
+  /** Tracks the connections of another server too, which passes its upgrades to the first one. */
   add: (server: Server) => void
   /** From now on each answer ends its connection; requests are served. */
   closeAfterAnswer: () => void
   /**
-   * From now on requests are answered with 503 and connections without one end: those that have sent nothing or half a
-   * head at once, later ones after a second.
+   * From now on requests are answered with 503. Connections without a request end: those that have sent nothing or half
+   * a head at once, later ones after a second.
    * @returns how many were ended at once
    */
   refuse: () => number
-  /** Ends what is left, also in the middle of an answer. Returns how many answers that cut. */
+  /** Ends what is left, also in the middle of an answer. Returns how many answers it cut. */
   destroy: () => number
 }
 
-interface Connection {
+interface FollowedConnection {
   socket: Socket
   upgraded: boolean
   readonly responses: Set<ServerResponse>
@@ -26,21 +26,21 @@ interface Connection {
 type Phase = 'serving' | 'closing-after-answer' | 'refusing'
 
 const LATE_CONNECTION_MS = 1000
-const RETRY_AFTER_SECONDS = '1'
+const CLOSING_RETRY_AFTER_SECONDS = '1'
 
 /**
- * Follows the connections of an HTTP/1.1 server, so that its end knows which of them carry a request. Node itself
- * counts a connection that never sent a byte as active and waits for it. Call it when every handler is in place, before
+ * Tracks the connections of an HTTP/1.1 server, to know at the end which of them carry a request. Node itself treats a
+ * connection that never sent a byte as active and waits for it. Call it when every handler is in place, before
  * listening.
  */
 export function watchConnections(server: Server): Connections {
-  const open = new Set<Connection>()
-  const bySocket = new WeakMap<Socket, Connection>()
-  const byPeer = new Map<string, Connection>()
+  const open = new Set<FollowedConnection>()
+  const bySocket = new WeakMap<Socket, FollowedConnection>()
+  const byPeer = new Map<string, FollowedConnection>()
   let phase: Phase = 'serving'
 
   function follow(socket: Socket): void {
-    const connection: Connection = { socket, upgraded: false, responses: new Set() }
+    const connection: FollowedConnection = { socket, upgraded: false, responses: new Set() }
     const peer = peerName(socket)
     open.add(connection)
     bySocket.set(socket, connection)
@@ -56,7 +56,7 @@ export function watchConnections(server: Server): Connections {
     }
   }
 
-  // TLS runs over the socket of the connection and has one of its own, which requests name.
+  // TLS has a socket of its own on top of that of the connection, and requests refer to it.
   function followSecure(socket: Socket): void {
     const connection = byPeer.get(peerName(socket))
     if (connection === undefined) return
@@ -69,7 +69,7 @@ export function watchConnections(server: Server): Connections {
     connection?.responses.add(response)
     response.once('close', () => {
       connection?.responses.delete(response)
-      // Its head may have left before the end began, and promised to keep the connection.
+      // Its head may have left before the end began, with a promise to keep the connection.
       if (phase === 'refusing' && connection !== undefined && isSilent(connection)) connection.socket.end()
     })
     if (phase !== 'serving') endConnectionWith(response)
@@ -84,7 +84,7 @@ export function watchConnections(server: Server): Connections {
   }
 
   add(server)
-  // A listener of our own alone would make Node hand over sockets that nobody takes.
+  // Only a listener of our own would make Node pass on sockets that nobody takes.
   if (server.listenerCount('upgrade') > 0) {
     server.prependListener('upgrade', ({ socket }: IncomingMessage) => {
       const connection = bySocket.get(socket)
@@ -112,7 +112,7 @@ export function watchConnections(server: Server): Connections {
   }
 }
 
-/** Puts `passes` before the server's own handlers, which see a request only when it says so. */
+/** Puts `passes` before the handlers of the server, which get a request only when it returns true. */
 function interceptRequests(
   server: Server,
   passes: (request: IncomingMessage, response: ServerResponse) => boolean
@@ -125,7 +125,7 @@ function interceptRequests(
   })
 }
 
-function isSilent({ responses, upgraded }: Connection): boolean {
+function isSilent({ responses, upgraded }: FollowedConnection): boolean {
   return responses.size === 0 && !upgraded
 }
 
@@ -142,7 +142,7 @@ function answerClosing(request: IncomingMessage, response: ServerResponse): void
   const { message: title, statusCode: status = 503, code } = new ClosingError()
   response.writeHead(status, {
     'content-type': 'application/problem+json',
-    'retry-after': RETRY_AFTER_SECONDS,
+    'retry-after': CLOSING_RETRY_AFTER_SECONDS,
     'cache-control': 'no-store'
   })
   response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ type: 'about:blank', title, status, code }))

@@ -1,7 +1,7 @@
 /**
- * The option `log` for knex, which by itself prints its warnings on stdout, between the lines of the log or into what a
- * command line answers: they go to stderr, first line only. That no connection could be had is left out: whoever wanted
- * one is told by a rejection.
+ * The option `log` for knex. By default knex prints its warnings on stdout, between the lines of the log or into the
+ * output of a command; here their first line goes to stderr. A failure to get a connection is left out, because its
+ * caller gets a rejection.
  */
 export const databaseLog: { readonly warn: (message: unknown) => void } = Object.freeze({
   warn: (message: unknown) => {

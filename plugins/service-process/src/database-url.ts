@@ -2,12 +2,12 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import { Client } from 'pg'
 
 /**
- * What is wrong with a database URL, `null` when nothing is. To another host only `sslmode=verify-full` with a CA
- * (`sslrootcert`) is accepted: everything else shows passwords and rows to the network or to whoever answers. Loopback
- * and Unix sockets may be plain.
+ * What is wrong with a database URL, or `null`. To another host only `sslmode=verify-full` with a CA (`sslrootcert`) is
+ * accepted: everything else exposes passwords and rows to the network, or to whoever answers. Loopback and Unix sockets
+ * may be plain.
  *
- * The driver itself says where it would connect and how: its reading counts, with parameters that override the host,
- * with the variables PGHOST and PGSSLMODE, and with `uselibpqcompat`, which turns checks off. Nothing is connected.
+ * The driver itself says where and how it would connect, because only its reading counts: parameters and the variables
+ * PGHOST and PGSSLMODE change host and mode, and `uselibpqcompat` turns checks off. It does not connect.
  * @returns a phrase that follows the setting's name, without the URL and its password
  */
 export function databaseUrlMistake(url: string): string | null {
@@ -18,7 +18,7 @@ export function databaseUrlMistake(url: string): string | null {
   return `reaches ${driver.host} without verified TLS: give sslmode=verify-full and sslrootcert=<file of the CA>`
 }
 
-/** What the driver makes of a URL. */
+/** How the driver reads a URL. */
 interface DriverReading {
   readonly host: string
   /** Options of its TLS connection; `false` for plain. */
@@ -34,7 +34,10 @@ function readByDriver(url: string): DriverReading | null {
   }
 }
 
-/** Whether the driver checks the certificate against a CA and the host's name, because the URL asks for just that. */
+/**
+ * Whether the driver checks the certificate against a CA and the name of the host, because the URL asks for exactly
+ * that.
+ */
 function isVerified(url: string, tls: unknown): boolean {
   const modes = new URL(url).searchParams.getAll('sslmode')
   if (modes.length !== 1 || modes[0] !== 'verify-full') return false

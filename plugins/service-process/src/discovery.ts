@@ -1,27 +1,27 @@
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import { NotDiscoveredError } from './errors.ts'
 
-/** How something is looked for that another process has to tell. */
-export interface DiscoveryOptions<Found> {
+/** How to look for something that another process provides. */
+export interface OpenDiscoveryOptions<Found> {
   /** What is looked for, in log lines: `issuer`. */
   readonly name: string
   /** One attempt, with a deadline of its own. */
   readonly attempt: () => Promise<Found>
   /** Pause between two attempts, in ms. Default 1000. */
   readonly pauseMs?: number
-  /** When it is tried again; a test triggers it itself. Default: by timer. */
+  /** When to try again; a test triggers it itself. Default: by timer. */
   readonly schedule?: Schedule
-  /** Told of the first of several equal failures, and of the end of them. */
+  /** Gets the first of several equal failures, and the end of them. */
   readonly log?: DiscoveryLog
 }
 
-/** Where a discovery says how it goes. */
+/** Where a discovery logs its progress. */
 export interface DiscoveryLog {
   readonly warn: (detail: object, message: string) => void
   readonly info: (detail: object, message: string) => void
 }
 
-/** Something that is found once, sooner or later, and then kept. */
+/** Something that is found once, and then kept. */
 export interface Discovery<Found> {
   /** What was found, `null` until then. */
   readonly found: () => Found | null
@@ -32,7 +32,7 @@ export interface Discovery<Found> {
   readonly get: () => Promise<Found>
   /** A readiness check: rejects like `get`. */
   readonly ready: () => Promise<void>
-  /** Settles with the first attempt. Rejects with its failure when that is none that may go away by itself. */
+  /** Settles with the first attempt. Rejects with its failure unless that may go away by itself. */
   readonly attempted: Promise<void>
   readonly close: () => void
 }
@@ -40,10 +40,10 @@ export interface Discovery<Found> {
 const PAUSE_MS = 1000
 
 /**
- * Looks for something until it is there: processes of one deployment start in any order, and none waits for another
- * before it listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
+ * Tries until it succeeds: processes of a deployment start in any order, and none waits for another one before it
+ * listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
  */
-export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discovery<Found> {
+export function openDiscovery<Found>(options: OpenDiscoveryOptions<Found>): Discovery<Found> {
   const { name, attempt, log, schedule = scheduleByTimer, pauseMs = PAUSE_MS } = options
   let found: { readonly value: Found } | null = null
   let failure: unknown = null
@@ -58,7 +58,7 @@ export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discover
       if (told !== '') log?.info({ attempts }, `${name}: found`)
     } catch (error) {
       failure = error
-      const reason = reasonOf(error)
+      const reason = failureText(error)
       const detail = { err: error, attempts }
       if (reason !== told) log?.warn(detail, `${name}: not found yet, tried again after ${pauseMs} ms`)
       told = reason
@@ -89,15 +89,15 @@ export function openDiscovery<Found>(options: DiscoveryOptions<Found>): Discover
 }
 
 /**
- * Whether a failure is an outage and not a mistake of somebody: what answers 503 says so, and so does the network,
- * whose errors have a `syscall`.
+ * Whether a failure is an outage and not a mistake: an error with status 503, or one of the network, which has a
+ * `syscall`.
  */
 function mayGoAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return ('statusCode' in error && error.statusCode === 503) || 'syscall' in error
 }
 
-function reasonOf(error: unknown): string {
+function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause instanceof Error ? error.cause.message : ''
   return `${error.message} ${cause}`

@@ -2,26 +2,28 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Connections } from './connections.ts'
 
-/** How long each step of a process's end may take. */
+/** How long each step of the end may take. */
 export interface DrainTimes {
   /**
-   * How long requests are still served after readiness has failed, so that a load balancer has seen it before the
-   * listener closes; ms. Default 5000.
+   * How long requests are still served after readiness fails, so that a load balancer notices before the listener
+   * closes; in ms. Default 5000.
    */
   readonly drainDelayMs?: number | undefined
-  /** How long requests that are under way may take after that, in ms. Default: {@link closeTimeoutFor} 10 s. */
+  /** How long requests under way may take after that, in ms. Default: {@link closeTimeoutFor} 10 s. */
   readonly closeTimeoutMs?: number | undefined
   /** How long collaborators may take to close when no request is left, in ms. Default 5000. */
   readonly releaseTimeoutMs?: number | undefined
 }
 
-/** How an end went: `complete`, `cut` when answers were ended in the middle, `stuck` when something did not close. */
+/**
+ * The result of an end: `complete`; `cut` when answers were cut in the middle; `stuck` when something did not close.
+ */
 export type DrainOutcome = 'complete' | 'cut' | 'stuck'
 
 const CLOSE_MARGIN_MS = 2000
 
 /**
- * How long requests that are under way may take: what the slowest of them waits for, and a margin for its answer.
+ * How long requests under way may take: the longest wait of one of them, and a margin for its answer.
  * @param longestUpstreamMs longest time limit of a call to another service, in ms
  */
 export function closeTimeoutFor(longestUpstreamMs: number): number {
@@ -45,11 +47,11 @@ export function drainLimits({
 }
 
 /**
- * Ends the serving in an order in which a load balancer loses nothing: readiness fails; for the delay everything is
- * served and each answer ends its connection; then the listener closes and connections without a request end; requests
- * under way get their time; what is left is cut.
- * @param skipDelay aborted when nobody should wait any longer
- * @param release closes what the app worked with, when the app is closed
+ * Ends an app without a lost request behind a load balancer. Readiness fails; during the delay everything is served,
+ * and each answer ends its connection; then the listener closes and connections without a request end; requests under
+ * way get their time; what is left is cut.
+ * @param skipDelay aborted to end the delay early
+ * @param release closes the collaborators, after the app is closed
  */
 export async function drain(
   app: FastifyInstance,
@@ -67,7 +69,7 @@ export async function drain(
     .close()
     .then(release)
     .then(() => 'closed' as const)
-  if ((await within(closed, times.closeTimeoutMs)) === 'closed') return 'complete'
+  if ((await resultWithin(closed, times.closeTimeoutMs)) === 'closed') return 'complete'
   const requests = connections.destroy()
   if (requests > 0) {
     app.log.warn(
@@ -75,7 +77,7 @@ export async function drain(
       `cut requests that were under way for ${times.closeTimeoutMs} ms after the listener closed`
     )
   }
-  if ((await within(closed, times.releaseTimeoutMs)) === undefined) return 'stuck'
+  if ((await resultWithin(closed, times.releaseTimeoutMs)) === undefined) return 'stuck'
   return requests > 0 ? 'cut' : 'complete'
 }
 
@@ -88,7 +90,7 @@ async function waitUnless(skip: AbortSignal, ms: number): Promise<void> {
   if (ms > 0) await delay(ms, undefined, { signal: skip }).catch(() => {})
 }
 
-async function within<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
+async function resultWithin<Result>(work: Promise<Result>, ms: number): Promise<Result | undefined> {
   const stop = new AbortController()
   try {
     return await Promise.race([work, delay(ms, undefined, { signal: stop.signal })])

@@ -7,19 +7,19 @@ import { flushStandardLog } from './log-destination.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
 const FLUSH_MS = 1000
-/** What the last step may take beyond its limits before the process is killed. */
+/** How long the last step may exceed its limits before the process is killed. */
 const EXIT_MARGIN_MS = 2000
 
 /** Why a process ends: only a signal leaves time for a load balancer. */
-type Reason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
+type ProcessEndReason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
 
 /**
- * Ends the process in order on a signal, an uncaught error or the end of its parent, and in bounded time in any case.
- * The exit code is 0 when everything closed and no request was cut, else 1. A second signal ends the drain delay, a
- * third the process.
+ * Ends the process in phases and in bounded time, on a signal, an uncaught error or the end of its parent. The exit
+ * code is 0 when everything closed and no request was cut, otherwise 1. A second signal ends the drain delay, a third
+ * the process.
  * @param orphaned resolves when the parent is gone
- * @param release closes what the app worked with, when the app is closed
- * @returns to be called when the app listens: it may then have more servers than one
+ * @param release closes the collaborators, after the app is closed
+ * @returns to be called when the app listens, because it may then have several servers
  */
 export function endProcessWhenTold(
   app: FastifyInstance,
@@ -32,7 +32,7 @@ export function endProcessWhenTold(
   const skipDelay = new AbortController()
   let ending = false
 
-  async function end(reason: Reason): Promise<void> {
+  async function end(reason: ProcessEndReason): Promise<void> {
     if (ending) return
     ending = true
     startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
@@ -43,13 +43,13 @@ export function endProcessWhenTold(
     if (outcome === 'stuck') {
       app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
     }
-    await exit(outcome === 'complete' && !('err' in reason) ? 0 : 1)
+    await exitFlushed(outcome === 'complete' && !('err' in reason) ? 0 : 1)
   }
 
-  function start(reason: Reason): void {
+  function start(reason: ProcessEndReason): void {
     end(reason).catch(async (err: unknown) => {
       app.log.error({ err }, 'the process ends: closing failed')
-      await exit(1)
+      await exitFlushed(1)
     })
   }
 
@@ -76,7 +76,7 @@ export function endProcessWhenTold(
   }
 }
 
-async function exit(code: number): Promise<void> {
+async function exitFlushed(code: number): Promise<void> {
   await flushStandardLog(FLUSH_MS)
   process.exit(code)
 }

@@ -2,8 +2,8 @@ import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * The servers that Fastify makes beside `app.server`, one for each further address of `localhost`. It has no name for
- * them that others could use; it gives them the app's requests, and begins to close them when the first has closed.
+ * The servers that Fastify makes beside `app.server`, one for each further address of `localhost`. Fastify does not
+ * expose them; it gives them the requests of the app, and begins to close them when the first server has closed.
  */
 export function furtherServers(app: FastifyInstance): readonly Server[] {
   const name = Object.getOwnPropertySymbols(app).find(({ description }) => description === 'fastify.serverBindings')
@@ -11,7 +11,7 @@ export function furtherServers(app: FastifyInstance): readonly Server[] {
   return Array.isArray(servers) ? servers : []
 }
 
-/** Lets a server's `close` close further ones too, and be done when all are: Fastify waits for the first alone. */
+/** Lets `close` of one server close further ones and wait for all of them: Fastify waits only for the first. */
 export function closeTogether(server: Server, further: readonly Server[]): void {
   const close = server.close.bind(server)
   server.close = done => {

@@ -7,17 +7,17 @@ import { loggerOptions } from './logger-options.ts'
 import type { ProcessSettings } from './settings.ts'
 import type { Tracing } from './tracing.ts'
 
-/** What {@link instanceOptions} is made from. */
+/** Arguments of {@link instanceOptions}. */
 export interface InstanceFacts {
   /** Name of the process, in every line of the log. */
   readonly name: string
   readonly settings: Pick<ProcessSettings, 'logLevel' | 'trustedProxies'>
-  /** TLS of the main listener; left out: plain HTTP, which is for loopback only. */
+  /** TLS of the main listener; left out: plain HTTP, for loopback only. */
   readonly tls?: TlsMaterial | undefined
   readonly tracing?: Tracing | undefined
   /**
-   * `own`: every request gets a new id, for where callers are strangers. `caller`: the caller's `X-Request-Id` when it
-   * has the form of one, so that one id finds the request in every log.
+   * `own`: every request gets a new id, because callers are strangers. `caller`: the `X-Request-Id` of the caller when
+   * it is well-formed, so that one id finds the request in every log.
    */
   readonly requestIds: 'own' | 'caller'
 }
@@ -25,8 +25,8 @@ export interface InstanceFacts {
 const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
- * Options to spread into `Fastify({ … })`, the same for every process: TLS and limits, request ids, forwarding
- * headers believed from named proxies only, logs without secrets, and validation that changes nothing of what was sent.
+ * Options to spread into `Fastify({ … })`, the same for every process: TLS and limits, request ids, forwarding headers
+ * believed only from named proxies, logs without secrets, and validation that changes no input.
  */
 export function instanceOptions({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
   return {
@@ -36,7 +36,7 @@ export function instanceOptions({ name, settings, tls, tracing, requestIds }: In
     frameworkErrors: answerUnroutable(),
     trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
-    // Fastify's own validation turns "5" into 5 and drops unknown members: what was decided over must be what was sent.
+    // By default Fastify turns "5" into 5 and drops unknown members: decisions must be made over what was sent.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }
   }
 }

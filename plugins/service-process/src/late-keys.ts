@@ -2,9 +2,9 @@ import type { KeySource } from '@sallyport/security-context'
 import type { Discovery } from './discovery.ts'
 
 /**
- * The keys of an issuer that may not have been found yet. Until then no token can be verified: `find` and `ready`
- * reject with `SALLYPORT_PROCESS_NOT_DISCOVERED` (503, `Retry-After`).
- * @param discovery of what the issuer says of itself
+ * The keys of an issuer that is not found yet. Until then no token can be verified: `find` and `ready` reject with
+ * `SALLYPORT_PROCESS_NOT_DISCOVERED` (503, `Retry-After`).
+ * @param discovery the discovery of the issuer
  * @param open makes the source, once
  */
 export function lateKeySource<Metadata>(

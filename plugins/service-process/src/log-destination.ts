@@ -2,16 +2,16 @@ import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Where log lines go; takes each of them at once and never throws. */
+/** Where log lines go; accepts each line at once and never throws. */
 export interface LogDestination {
   write: (line: string) => void
-  /** Resolves when every line has been handed over, or nobody takes them, or `timeoutMs` have passed. */
+  /** Resolves when every line is passed on, or there is no reader, or `timeoutMs` have passed. */
   flush: (timeoutMs: number) => Promise<void>
 }
 
 /** The part of a stream that the destination uses. */
 export interface LogOutput {
-  /** Hands over at once what the reader has room for, and keeps the rest. */
+  /** Passes on at once what the reader has room for, and keeps the rest. */
   write: (text: string, done: () => void) => void
   /** Bytes that wait for the reader. */
   waitingBytes: () => number
@@ -21,10 +21,9 @@ export interface LogOutput {
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 /**
- * A destination that cannot hold up the process: it never waits for the reader; what a slow reader leaves behind is
- * bounded, and later lines are dropped and counted in a line of their own. A reader that is gone is no error. pino's
- * own destination flushes synchronously when a fatal line is logged and when the process exits, and repeats for ever a
- * write that fails.
+ * A destination that never blocks the process: it does not wait for the reader. It keeps a bounded backlog for a slow
+ * reader, drops further lines, and writes one line with their number. A reader that is gone is not an error. pino's own
+ * destination flushes synchronously for a fatal line and at exit, and repeats a failing write forever.
  */
 export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
   let dropped = 0
@@ -73,14 +72,14 @@ export async function flushStandardLog(timeoutMs: number): Promise<void> {
 }
 
 /**
- * A reader of stdout or stderr that is gone makes each write fail; as an uncaught error that would end the process
- * while it is being ended.
+ * When the reader of stdout or stderr is gone, each write fails; as an uncaught error that would interrupt the end of
+ * the process.
  */
 export function outliveBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
-/** Pipes, sockets and terminals: Node writes them without blocking. */
+/** Pipes, sockets and terminals: Node writes to them without blocking. */
 function outputOfStream(stream: Socket): LogOutput {
   stream.on('error', () => {})
   return {

@@ -12,7 +12,7 @@ export interface LoggerOptions {
   readonly name: string
   /** `fatal` `error` `warn` `info` `debug` `trace` or `silent`. */
   readonly level: string
-  /** Adds fields to every line, `trace_id` and `span_id` as a rule: `traceIds` of {@link Tracing}. */
+  /** Adds fields to every line, usually `trace_id` and `span_id`: `traceIds` of {@link Tracing}. */
   readonly traceIds?: () => Readonly<Record<string, string>>
 }
 

@@ -13,9 +13,9 @@ type OperationsSettings = Pick<
 /** Options of {@link operations}. */
 export interface OperationsOptions {
   readonly settings: OperationsSettings
-  /** For an operations listener that is reached from elsewhere; probes on this machine need no certificate. */
+  /** For an operations listener that other machines reach; probes on this machine need no certificate. */
   readonly tls?: TlsMaterial | undefined
-  /** What the process needs in order to serve, by name; each rejects when it is not there. */
+  /** What the process needs to serve requests, by name; each rejects when that is unavailable. */
   readonly checks: NonNullable<HealthOptions['checks']>
   /** What measures the load, and when. Default: this process, by timer. */
   readonly meter?: PressureMeter
@@ -24,7 +24,7 @@ export interface OperationsOptions {
 
 /**
  * The operations listener with its probes, on a host of its own, and load shedding on the main one: `@sallyport/health`
- * with the settings of the process. Register it early: what is shed costs least.
+ * with the settings of the process. Register it early, so that a shed request costs little.
  */
 export const operations = fastifyPlugin(
   async function operations(fastify: FastifyInstance, options: OperationsOptions) {

@@ -6,7 +6,7 @@ import { openDiscovery, type Discovery, type DiscoveryLog } from './discovery.ts
 import type { ProcessSettings } from './settings.ts'
 import { startTracing, type Tracing } from './tracing.ts'
 
-/** What `connect` of a service works with; all of it is closed after the app, the last opened first. */
+/** The context of `connect`; everything in it is closed after the app, in reverse order. */
 export interface ProcessContext {
   readonly name: string
   /** Own certificate and the authorities of the peers; `null` for plain HTTP on loopback. */
@@ -22,20 +22,20 @@ export interface ProcessContext {
   /** The pool of the app role. */
   readonly database: Knex
   /**
-   * Looks for what another process has to tell, until it is there. The first attempt is waited for: a failure that will
-   * not go away by itself ends the boot. Readiness is a check of the discovery's name in `checks`.
+   * Tries until it has what another process provides. It waits for the first attempt: a failure that will not go away
+   * by itself ends the boot. `checks` gets a readiness check under the name of the discovery.
    */
   readonly discover: <Found>(name: string, attempt: () => Promise<Found>) => Promise<Discovery<Found>>
   /** Readiness checks of what the process has opened, by name: `database`, and each discovery. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>
-  /** Closes something of the service's own after the app. */
+  /** Closes something of the service after the app. */
   readonly closeLater: (close: () => Promise<unknown>) => void
 }
 
 /** A context, and its end. */
 export interface OpenContext {
   readonly context: ProcessContext
-  /** Closes everything, the last opened first; one that fails does not keep the others open. */
+  /** Closes everything in reverse order; a failure does not keep the others from closing. */
   readonly close: () => Promise<void>
 }
 
@@ -106,7 +106,7 @@ export async function openContext(
   }
 }
 
-/** The material that the settings name; {@link processSettingsMistakes} has seen that it is all of it or none. */
+/** The material that the settings name; {@link processSettingsMistakes} has checked that it is all or nothing. */
 async function loadMaterial(settings: ProcessSettings): Promise<TlsMaterial | null> {
   const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = settings
   if (certificatePath === undefined || privateKeyPath === undefined || caPath === undefined) return null

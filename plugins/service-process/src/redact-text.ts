@@ -1,18 +1,18 @@
 import { isSecretParameter } from '@sallyport/security-context/mechanics'
 
-/** What stands in the place of a secret. */
+/** The replacement of a secret. */
 export const HIDDEN = '[redacted]'
 
-/** Longest run without a space that is logged whole, and what is left of a longer one. */
+/** Longest run without a space that is logged whole, and how much of a longer one is kept. */
 const LONGEST_WORD = 2048
 const SHORTENED = 512
-/** Longest name of a parameter that is looked at; each of its characters may be percent-encoded. */
+/** Longest parameter name that is checked; each of its characters may be percent-encoded. */
 const LONGEST_NAME = 192
-const SHORTEST_CREDENTIAL = 6
+const SHORTEST_LOGGED_CREDENTIAL = 6
 
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
 const VALUE = /[^&\s"#\\]*/y
-const SCHEME = /bearer|dpop|basic/i
+const SCHEME_NAME = /bearer|dpop|basic/i
 const AUTHORIZATION = /\b(bearer|dpop|basic)([ \t]+)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g
@@ -20,8 +20,8 @@ const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
 
 /**
  * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs.
- * Shortens runs without a space. Each rule is one pass that never returns to what it has read: the text may be a
- * stranger's.
+ * Shortens runs without a space. Each rule is one pass that never goes back, because a stranger may have written the
+ * text.
  */
 export function redactText(text: string): string {
   const redacted = hideSecrets(text)
@@ -36,26 +36,26 @@ export function redactText(text: string): string {
 function hideSecrets(text: string): string {
   let redacted = text
   if (redacted.includes('=')) redacted = hideParameters(redacted)
-  if (SCHEME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
+  if (SCHEME_NAME.test(redacted)) redacted = redacted.replace(AUTHORIZATION, hideAuthorization)
   if (redacted.includes('eyJ')) redacted = redacted.replace(DOTTED_RUN, hideJwt)
   if (redacted.includes('://')) redacted = redacted.replace(URL_CREDENTIALS, `://${HIDDEN}@`)
   return redacted
 }
 
-/** Whether {@link redactText} could change the text: a cheap look for what its rules begin with. */
+/** Whether {@link redactText} can change the text: a cheap search for what its rules begin with. */
 export function mayNeedRedaction(text: string): boolean {
   return (
     text.includes('=') ||
     text.includes('eyJ') ||
     text.includes('://') ||
     text.length > LONGEST_WORD ||
-    SCHEME.test(text)
+    SCHEME_NAME.test(text)
   )
 }
 
 /**
- * The beginning of a long text, and how many characters are missing. Secrets go first: a cut could take their mark
- * away.
+ * The beginning of a long text, and how many characters are missing. Secrets are hidden before that, because a cut
+ * could remove their mark.
  */
 export function boundText(text: string): string {
   return text.length > SHORTENED ? shorten(hideSecrets(text)) : text
@@ -73,7 +73,7 @@ function hideParameters(text: string): string {
     const valueStart = at + 1
     const nameStart = startOfName(text, at, done)
     if (nameStart === at || !isSecretParameter(text.slice(nameStart, at))) continue
-    const valueEnd = endOf(VALUE, text, valueStart)
+    const valueEnd = endOfRun(VALUE, text, valueStart)
     if (valueEnd === valueStart) continue
     parts.push(text.slice(done, valueStart), HIDDEN)
     done = valueEnd
@@ -88,7 +88,8 @@ function startOfName(text: string, end: number, floor: number): number {
   return start
 }
 
-function endOf(run: RegExp, text: string, start: number): number {
+/** Where a run of what a sticky expression matches ends, from `start` on. */
+export function endOfRun(run: RegExp, text: string, start: number): number {
   run.lastIndex = start
   run.test(text)
   return run.lastIndex
@@ -96,10 +97,10 @@ function endOf(run: RegExp, text: string, start: number): number {
 
 /** A value that does not read like a word. */
 function hideAuthorization(found: string, scheme: string, spaces: string, value: string): string {
-  return value.length >= SHORTEST_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
+  return value.length >= SHORTEST_LOGGED_CREDENTIAL && /[A-Z0-9=]/.test(value) ? `${scheme}${spaces}${HIDDEN}` : found
 }
 
-/** The rest of a run from the first JWT on; what belongs to one is never looked at again. */
+/** The rest of a run from the first JWT on; no part of a JWT is read twice. */
 function hideJwt(run: string): string {
   JWT_START.lastIndex = 0
   for (let found = JWT_START.exec(run); found !== null; found = JWT_START.exec(run)) {

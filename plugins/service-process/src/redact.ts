@@ -1,15 +1,15 @@
-import { HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
+import { endOfRun, HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
 import { isSecretField, isSecretName } from '@sallyport/security-context/mechanics'
 
-/** How often JSON may be quoted within JSON and still be read as such. */
+/** How many levels of JSON quoted in JSON are read. */
 const DEEPEST_QUOTING = 4
 const SCALAR = /[^,}\]\s]*/y
 const SPACE = /\s*/y
 
 /**
  * Hides secrets in one line of a JSON log: known fields at any depth, authorization values, JWTs, credentials and token
- * parameters in URLs. It works on the finished line, so that no message, error text or nested object gets around it,
- * and reads it once from left to right: the time that it takes grows with the line and with nothing else.
+ * parameters in URLs. It works on the finished line, so that no message, error text or nested object bypasses it, and
+ * reads the line once from left to right, in linear time.
  */
 export function redactLine(line: string): string {
   return redactQuoted(line, 0)
@@ -45,7 +45,7 @@ function redactQuoted(text: string, depth: number): string {
   return parts.join('') + text.slice(done)
 }
 
-/** A string's content between its quotes, as it stands in the JSON. */
+/** The content of a string between its quotes, as it is in the JSON. */
 function redactContent(content: string, depth: number): string {
   const isQuoting = content.includes('\\"')
   if (!isQuoting && !mayNeedRedaction(content)) return content
@@ -56,7 +56,7 @@ function redactContent(content: string, depth: number): string {
   return redacted === text ? content : JSON.stringify(redacted).slice(1, -1)
 }
 
-/** An error's `code` is what operators search for; an authorization code is a secret of the same name. */
+/** Operators search for the `code` of an error; an authorization code is a secret of the same name. */
 function isHidden(name: string, value: string): boolean {
   if (value === '' || value === 'null' || value === 'true' || value === 'false') return false
   if (/^[\d.-]+$/.test(value)) return isSecretField(name, Number(value))
@@ -72,17 +72,17 @@ function closingQuote(text: string, from: number): number {
   return -1
 }
 
-/** Where the value begins when a colon follows; -1 when the string was no name. */
+/** Where the value begins when a colon follows; -1 when the string is not a name. */
 function startOfValue(text: string, from: number): number {
-  const colon = endOf(SPACE, text, from)
-  return text.charAt(colon) === ':' ? endOf(SPACE, text, colon + 1) : -1
+  const colon = endOfRun(SPACE, text, from)
+  return text.charAt(colon) === ':' ? endOfRun(SPACE, text, colon + 1) : -1
 }
 
-/** Behind a string, an array or an object with everything in it, or a number or word. */
+/** The position after a string, a whole array or object, a number or a word. */
 function endOfValue(text: string, start: number): number {
   const first = text.charAt(start)
   if (first === '"') return afterString(text, start)
-  if (first !== '[' && first !== '{') return endOf(SCALAR, text, start)
+  if (first !== '[' && first !== '{') return endOfRun(SCALAR, text, start)
   let depth = 0
   for (let at = start; at < text.length; at++) {
     const character = text.charAt(at)
@@ -98,13 +98,7 @@ function afterString(text: string, start: number): number {
   return end === -1 ? text.length : end + 1
 }
 
-function endOf(run: RegExp, text: string, start: number): number {
-  run.lastIndex = start
-  run.test(text)
-  return run.lastIndex
-}
-
-/** What a string's content stands for; `null` when it is no JSON string. */
+/** The value of a string's content; `null` when it is not a JSON string. */
 function unquote(content: string): string | null {
   if (!content.includes('\\')) return content
   try {

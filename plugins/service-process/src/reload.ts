@@ -1,29 +1,29 @@
 import { ReloadFailedError, ReloadRefusedError } from './errors.ts'
 
-/** Takes something new into use, or puts back what was in use before. Must not wait for others than itself. */
+/** Switches to the new value, or back to the old one. Must not wait for anything but itself. */
 export interface Change {
   readonly apply: () => void | Promise<void>
-  /** Called after `apply` of any subscriber has failed, also after one's own. */
+  /** Called after `apply` of any subscriber has failed, also its own. */
   readonly undo: () => void | Promise<void>
 }
 
-/** A part of the process that what is reloaded concerns. */
+/** A part of the process that uses what is reloaded. */
 export interface ReloadSubscriber<Next> {
   /** In messages: `routes`. */
   readonly name: string
-  /** Checks what is new without using it, and prepares the change. Throws, with a reason for a person, to refuse it. */
+  /** Checks the new value without using it, and prepares the change. Throws a reason for people to refuse it. */
   readonly validate: (next: Next) => Change | Promise<Change>
 }
 
-/** What can be exchanged while the process runs: settings, routes, certificates. */
+/** Something that can change while the process runs: settings, routes, certificates. */
 export interface Reload<Next> {
   /** Adds a subscriber; the returned function removes it. */
   readonly subscribe: (subscriber: ReloadSubscriber<Next>) => () => void
   /**
-   * Exchanges it for all subscribers, or for none. Reloads at once are one after the other. Rejects with
-   * `SALLYPORT_PROCESS_RELOAD_REFUSED` when a subscriber refuses it: nothing was changed; with
-   * `SALLYPORT_PROCESS_RELOAD_FAILED` when one failed to apply it: what had been applied was taken back. Both name
-   * every reason.
+   * Changes it for all subscribers or for none. Concurrent reloads run one after the other. Rejects with
+   * `SALLYPORT_PROCESS_RELOAD_REFUSED` when a subscriber refuses, and nothing has changed; with
+   * `SALLYPORT_PROCESS_RELOAD_FAILED` when one fails to apply, and what was applied has been undone. Both list every
+   * reason.
    */
   readonly reload: (next: Next) => Promise<void>
 }
@@ -47,7 +47,7 @@ export function createReload<Next>(): Reload<Next> {
 
   return {
     subscribe: subscriber => {
-      // A copy: the same object may be added twice, and each is removed by its own.
+      // A copy, because the same object may be added twice and each addition is removed on its own.
       const own = { ...subscriber }
       subscribers.add(own)
       return () => {
@@ -65,7 +65,7 @@ export function createReload<Next>(): Reload<Next> {
 }
 
 async function validateAll<Next>(subscribers: ReadonlyArray<ReloadSubscriber<Next>>, next: Next): Promise<Prepared[]> {
-  const refusals: Reason[] = []
+  const refusals: ReloadReason[] = []
   const prepared = await Promise.all(
     subscribers.map(async ({ name, validate }) => {
       try {
@@ -80,7 +80,7 @@ async function validateAll<Next>(subscribers: ReadonlyArray<ReloadSubscriber<Nex
   throw Object.assign(new ReloadRefusedError(reasonText(refusals)), { cause: refusals[0]?.error })
 }
 
-/** In the order of the subscriptions; taken back in reverse. */
+/** In the order of the subscriptions; undone in reverse. */
 async function applyAll(prepared: readonly Prepared[]): Promise<void> {
   const begun: Prepared[] = []
   for (const one of prepared) {
@@ -94,8 +94,8 @@ async function applyAll(prepared: readonly Prepared[]): Promise<void> {
   }
 }
 
-async function undoAll(begun: readonly Prepared[]): Promise<Reason[]> {
-  const reasons: Reason[] = []
+async function undoAll(begun: readonly Prepared[]): Promise<ReloadReason[]> {
+  const reasons: ReloadReason[] = []
   for (const { name, change } of begun.toReversed()) {
     try {
       await change.undo()
@@ -106,12 +106,12 @@ async function undoAll(begun: readonly Prepared[]): Promise<Reason[]> {
   return reasons
 }
 
-interface Reason {
+interface ReloadReason {
   readonly name: string
   readonly error: unknown
 }
 
-function reasonText(reasons: readonly Reason[]): string {
+function reasonText(reasons: readonly ReloadReason[]): string {
   const texts = reasons.map(({ name, error }) => `${name}: ${error instanceof Error ? error.message : String(error)}`)
   return texts.join('; ')
 }

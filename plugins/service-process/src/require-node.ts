@@ -1,8 +1,8 @@
 // The first import of every process: on a Node that is too old it ends with one line instead of a stack.
 import { nodeVersionMistake } from '@sallyport/security-context/mechanics'
 
-const mistake = nodeVersionMistake(process.versions.node)
-if (mistake !== null) {
-  process.stderr.write(`${mistake}\n`)
+const nodeTooOld = nodeVersionMistake(process.versions.node)
+if (nodeTooOld !== null) {
+  process.stderr.write(`${nodeTooOld}\n`)
   process.exit(1)
 }

@@ -4,31 +4,31 @@ import type { DrainTimes } from './drain.ts'
 import { endProcessWhenTold } from './end-process.ts'
 import { outliveBrokenPipes } from './log-destination.ts'
 
-/** An app that is ready to listen, where, and how it ends. */
+/** An app that is ready to listen, where it listens, and how it ends. */
 export interface StartedApp {
   readonly app: FastifyInstance
   readonly host: string
   readonly port: number
   /** How long each step of the end may take. */
   readonly times?: DrainTimes
-  /** Closes what the app worked with, when the app is closed. */
+  /** Closes the collaborators, after the app is closed. */
   readonly release?: () => Promise<void>
 }
 
-/** What a forked service says to its parent, once. */
+/** What a forked service sends its parent, once. */
 export type ServiceMessage =
   | { readonly type: 'ready'; readonly name: string; readonly url: string }
   | { readonly type: 'failed'; readonly name: string; readonly message: string }
 
 /**
- * The life of a process around an app: start, listen, say so to the parent, end in order on SIGTERM, SIGINT, an
- * uncaught error or the end of the parent. A failed boot is one clear message on stderr and exit code 1.
+ * Runs an app: starts it, listens, tells the parent, and ends it in phases on SIGTERM, SIGINT, an uncaught error or the
+ * end of the parent. A failed boot is one clear message on stderr and exit code 1.
  * @param name of the process, in the messages to its parent and on stderr
- * @param start makes the app; reading settings belongs in here, so that their mistakes are told
+ * @param start makes the app; it reads the settings too, so that their mistakes are reported
  */
 export async function runApp(name: string, start: () => Promise<StartedApp>): Promise<void> {
   outliveBrokenPipes()
-  // A parent that was killed cannot send a signal, but its end of the channel closes.
+  // A killed parent cannot send a signal, but its end of the channel closes.
   const orphaned = Promise.withResolvers<undefined>()
   if (process.connected) process.once('disconnect', () => orphaned.resolve(undefined))
   else if (process.send !== undefined) process.exit(1)

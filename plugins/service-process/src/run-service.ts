@@ -8,22 +8,25 @@ import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
 import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
 
-/** The settings of a service, of its schema. */
+/** The settings of a service, by its schema. */
 export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
 
 /** What makes one process different from the others. */
-export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
+export interface ProcessDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
   /** Name of the process: in its log, its traces, and the messages to its parent. */
   readonly name: string
-  /** {@link processSettings} and what is the service's own. */
+  /** {@link processSettings} and the settings of the service. */
   readonly settings: Schema
-  /** What the schema cannot say of the service's own settings: one sentence a mistake, without secrets. */
+  /** Checks of the service's own settings that a schema cannot express: one sentence per mistake, without secrets. */
   readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
   /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
   readonly acceptTraces?: boolean
-  /** The longest time limit of a call to another service, in ms: a request under way gets it when the process ends. */
+  /**
+   * The longest time limit of a call to another service, in ms: how long a request under way may go on when the process
+   * ends.
+   */
   readonly longestUpstreamMs?: (settings: SettingsOf<Schema>) => number
-  /** Makes of the settings what the app works with. What the context opens is closed after the app. */
+  /** Turns the settings into collaborators. What the context opens is closed after the app. */
   readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
   readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
@@ -32,18 +35,18 @@ export interface ServiceDefinition<Schema extends TObject<ProcessProperties>, Co
 }
 
 /**
- * The life of a service process: insecure runtimes refused, settings, what every process opens, collaborators, app,
- * listen, say so to the parent, end in order when told to. A failed boot is one clear message on stderr and exit code
- * 1. Another process that is away does not fail it: see `ProcessContext.discover`.
+ * Runs a service process: refuses insecure runtimes, reads settings, opens what every process has, makes collaborators
+ * and app, listens, tells the parent, and ends in phases. A failed boot is one clear message on stderr and exit code 1.
+ * Another process that is away does not fail the boot: see `ProcessContext.discover`.
  */
 export async function runService<Schema extends TObject<ProcessProperties>, Collaborators>(
-  definition: ServiceDefinition<Schema, Collaborators>
+  definition: ProcessDefinition<Schema, Collaborators>
 ): Promise<void> {
-  await runApp(definition.name, () => boot(definition))
+  await runApp(definition.name, () => bootService(definition))
 }
 
-async function boot<Schema extends TObject<ProcessProperties>, Collaborators>(
-  definition: ServiceDefinition<Schema, Collaborators>
+async function bootService<Schema extends TObject<ProcessProperties>, Collaborators>(
+  definition: ProcessDefinition<Schema, Collaborators>
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)

@@ -4,48 +4,48 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
 
-/** Where a process listens when nothing else is said. */
+/** Where a process listens by default. */
 export interface ProcessPorts {
   readonly port: number
   readonly operationsPort: number
 }
 
-const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value })
-const milliseconds = (minimum: number, maximum: number, value: number) =>
+const portSetting = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value })
+const millisecondsSetting = (minimum: number, maximum: number, value: number) =>
   Type.Integer({ minimum, maximum, default: value })
-const list = (pattern?: string) =>
+const wordList = (pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [] })
 
 /**
- * The settings that every process has, to be spread into its own schema. Serialisable values only; what is made of them
- * is handed to the app as collaborators.
+ * The settings that every process has, to be spread into its own schema. Serialisable values only; collaborators are
+ * made from them.
  */
 export function processSettings(ports: ProcessPorts) {
   return {
     nodeEnv: Type.Optional(Type.String()),
     logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
     host: Type.String({ default: '127.0.0.1' }),
-    port: port(ports.port),
+    port: portSetting(ports.port),
     /** Health, metrics and whatever else only operators read: not where callers are. */
     operationsHost: Type.String({ default: '127.0.0.1' }),
-    operationsPort: port(ports.operationsPort),
+    operationsPort: portSetting(ports.operationsPort),
     tlsCertificatePath: Type.Optional(Type.String({ minLength: 1 })),
     tlsPrivateKeyPath: Type.Optional(Type.String({ minLength: 1 })),
     tlsCaPath: Type.Optional(Type.String({ minLength: 1 })),
     databaseUrl: Type.String({ secret: true, pattern: '^postgres(ql)?://' }),
     databaseConnections: Type.Integer({ minimum: 2, maximum: 100, default: 8 }),
-    /** Nothing waits for the database longer than this: a connection, a statement, an answer. */
-    databaseTimeoutMs: milliseconds(100, 60_000, 5000),
+    /** Longest wait for the database: for a connection, a statement, an answer. */
+    databaseTimeoutMs: millisecondsSetting(100, 60_000, 5000),
     /** `name=ip`: peers that no name server knows. */
-    peerAddresses: list('^[a-z0-9.-]+=[0-9a-f.:]+$'),
+    peerAddresses: wordList('^[a-z0-9.-]+=[0-9a-f.:]+$'),
     /** Addresses or CIDR blocks of proxies whose forwarding headers are believed. */
-    trustedProxies: list(),
+    trustedProxies: wordList(),
     /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
-    drainDelayMs: milliseconds(0, 300_000, 5000),
-    /** By how much the issuer's clock may differ from ours. */
+    drainDelayMs: millisecondsSetting(0, 300_000, 5000),
+    /** By how much the clock of the issuer may differ from ours. */
     clockToleranceSeconds: Type.Integer({ minimum: 0, maximum: 60, default: 5 }),
     /** Requests are shed above this mean delay of the event loop in the last second. */
-    maxEventLoopDelayMs: milliseconds(1, 60_000, 500),
+    maxEventLoopDelayMs: millisecondsSetting(1, 60_000, 500),
     /** Requests are shed above this share of the last second in which the event loop was busy; 1 never sheds. */
     maxEventLoopUtilization: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 1 })
   }
@@ -57,7 +57,7 @@ export type ProcessProperties = ReturnType<typeof processSettings>
 /** The settings of every process as values. */
 export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
 
-/** What the schema cannot say of the settings of a process: one sentence a mistake, without secrets. */
+/** Checks of the settings of a process that a schema cannot express: one sentence per mistake, without secrets. */
 export function processSettingsMistakes(settings: ProcessSettings): string[] {
   const database = databaseUrlMistake(settings.databaseUrl)
   const unclear = settings.trustedProxies.filter(entry => !isAddressOrBlock(entry))
@@ -81,7 +81,7 @@ function tlsMistakes(settings: ProcessSettings): string[] {
   )
 }
 
-/** An address, or a block of addresses. A number of hops, which any client can fake, is neither. */
+/** An address, or a block of addresses. A number of hops is neither, because any client can fake it. */
 function isAddressOrBlock(text: string): boolean {
   const [address = '', prefix, ...more] = text.split('/')
   const family = isIP(address)

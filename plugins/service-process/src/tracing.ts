@@ -7,9 +7,9 @@ import fastifyPlugin from 'fastify-plugin'
 
 /** Options of {@link startTracing}. */
 export interface TracingOptions {
-  /** The tracer's resource name in exported spans: `order-service`. */
+  /** The name of the service in exported spans: `order-service`. */
   readonly serviceName: string
-  /** Where finished spans go. Default: nowhere; ids are made and passed on all the same. */
+  /** Where finished spans go. Default: nowhere; ids are still made and passed on. */
   readonly spanProcessors?: readonly SpanProcessor[]
   /**
    * Whether a caller's `traceparent` is continued. `false` at the edge, where callers are strangers. Default `true`.
@@ -17,25 +17,23 @@ export interface TracingOptions {
   readonly acceptIncoming?: boolean
 }
 
-/** A running tracer; one a process. */
+/** A running tracer; one per process. */
 export interface Tracing {
   /** Opens a span for each request. Register it before everything else. */
   readonly plugin: FastifyPluginAsync
   /** Trace id of a request, 32 hexadecimal digits; random for a request without a span. */
   traceId: (request: FastifyRequest) => string
-  /** `trace_id` and `span_id` of the code that runs now, empty outside a request; for log lines. */
+  /** `trace_id` and `span_id` of the running code, for log lines; empty outside a request. */
   traceIds: () => Readonly<Record<string, string>>
-  /**
-   * Headers that carry the trace to a peer, for a call made on behalf of this request, or of the code that runs now.
-   */
+  /** Headers that carry the trace to a peer, for a call on behalf of this request or of the running code. */
   outgoingHeaders: (request?: FastifyRequest) => Record<string, string>
-  /** Sends what is left to the processors and forgets the global tracer. */
+  /** Sends what is left to the processors and removes the global tracer. */
   close: () => Promise<void>
 }
 
 /**
- * Starts OpenTelemetry for this process by `@fastify/otel`: plain plugin hooks, no module patching, so that it works in
- * ESM and in any import order. Span attributes hold the path without the query, where tokens may be.
+ * Starts OpenTelemetry for this process with `@fastify/otel`, which uses plain hooks instead of module patching and so
+ * works in ESM and in any import order. Span attributes hold the path without the query, where tokens may be.
  * @see W3C Trace Context
  */
 export function startTracing(options: TracingOptions): Tracing {
@@ -46,7 +44,7 @@ export function startTracing(options: TracingOptions): Tracing {
     instrumentHandler: false,
     requestHook: (span, request) => {
       span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`.trim())
-      span.setAttributes({ 'url.path': pathOf(request.url), 'service.name': options.serviceName })
+      span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': options.serviceName })
     }
   })
   return {
@@ -58,7 +56,10 @@ export function startTracing(options: TracingOptions): Tracing {
     },
     outgoingHeaders: request => {
       const headers: Record<string, string> = {}
-      propagation.inject(request === undefined ? context.active() : (contextOf(request) ?? context.active()), headers)
+      propagation.inject(
+        request === undefined ? context.active() : (traceContextOf(request) ?? context.active()),
+        headers
+      )
       return headers
     },
     close: async () => {
@@ -73,7 +74,7 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
   return fastifyPlugin(
     async function tracing(fastify: FastifyInstance) {
       fastify.addHook('onRequest', function dropTraceHeaders(request, _reply, done) {
-        // Baggage is a caller's key-value store that would travel to every peer.
+        // Baggage is a key-value store of the caller that would travel to every peer.
         delete request.headers.baggage
         if (!acceptIncoming) {
           delete request.headers.traceparent
@@ -84,7 +85,7 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
       await fastify.register(instrumentation.plugin())
       // The body is parsed from events of the socket, where the context of onRequest is gone.
       fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
-        const active = contextOf(request)
+        const active = traceContextOf(request)
         if (active === null) done()
         else context.with(active, done)
       })
@@ -93,19 +94,19 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
   )
 }
 
-function contextOf(request: FastifyRequest): Context | null {
+function traceContextOf(request: FastifyRequest): Context | null {
   if (!request.server.hasRequestDecorator('opentelemetry')) return null
-  // Typed as always there, but absent before the first hook and on routes that opted out.
+  // Its type says that it always exists, but it is absent before the first hook and on routes that opt out.
   const active: Context | null | undefined = request.opentelemetry().context
   return active ?? null
 }
 
 function spanContextOf(request: FastifyRequest): { traceId: string } | null {
-  const active = contextOf(request)
+  const active = traceContextOf(request)
   return active === null ? null : (trace.getSpanContext(active) ?? null)
 }
 
-function pathOf(url: string): string {
+function pathWithoutQuery(url: string): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }

@@ -3,7 +3,7 @@ import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
 
 const MAX_ANSWER_BYTES = 1024 * 1024
-const ANSWER_TEXT = new TextDecoder('utf-8', { fatal: true })
+const answerUtf8 = new TextDecoder('utf-8', { fatal: true })
 /** `code` or `name` of the failures that are a matter of time. */
 const TIMEOUTS: ReadonlyArray<string | null> = [
   'UND_ERR_HEADERS_TIMEOUT',
@@ -67,7 +67,7 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
     return {
       statusCode: response.statusCode,
       headers: response.headers,
-      body: isJson(response.headers['content-type']) ? parseJson(answer) : ANSWER_TEXT.decode(answer)
+      body: isJson(response.headers['content-type']) ? parseJson(answer) : answerUtf8.decode(answer)
     }
   } catch (cause) {
     throw isTimeout(cause) ? new UpstreamTimeoutError({ cause }) : new UpstreamFailedError({ cause })

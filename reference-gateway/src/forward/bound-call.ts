@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ClientLeftError, UpstreamTimeoutError } from '../errors.ts'
+import { ClientLeftError, ForwardTimeoutError } from '../errors.ts'
 
 /** How long a service may take, in ms. Both count from the arrival of the request. */
 export interface AnswerLimits {
-  /** Until the head of the answer, whatever comes before it: 1xx answers do not extend it. */
+  /** Until the head of the answer; 1xx answers do not extend it. */
   readonly headMs: number
   /** Between two parts of the answer's body. */
   readonly pauseMs: number
@@ -12,24 +12,24 @@ export interface AnswerLimits {
   readonly totalMs: number | null
 }
 
-/** One forwarded request, which ends with its client and with its limits. */
+/** A forwarded request, which ends with its client and by its limits. */
 export interface BoundCall {
   /** Aborts with `SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT` or `SALLYPORT_GATEWAY_CLIENT_LEFT`; of a stream too. */
   readonly signal: AbortSignal
-  /** The head has arrived: from now on the limit for the whole answer holds. */
+  /** The head has arrived: from now on the limit for the whole answer applies. */
   readonly headArrived: () => void
 }
 
 /**
- * Puts a forwarded request under its limits. They count from the arrival of the request, so that the time in which it
- * was authenticated, had its token exchanged or waited for a connection is not on top. Only the time that the client
- * itself takes for its body is: Node's request timeout bounds that.
+ * Applies the limits to a forwarded request. They count from its arrival, so that they include authentication, token
+ * exchange and the wait for a connection. They exclude only the time that the client takes to send its body, which
+ * Node's request timeout limits.
  */
 export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: AnswerLimits): BoundCall {
   const controller = new AbortController()
   const remaining = (limitMs: number): number => Math.max(0, limitMs - reply.elapsedTime)
   const expire = (): void => {
-    controller.abort(new UpstreamTimeoutError())
+    controller.abort(new ForwardTimeoutError())
   }
   let timer = setTimeout(function headIsLate() {
     if (waitsForClient(request)) timer = setTimeout(headIsLate, limits.headMs)
@@ -42,7 +42,7 @@ export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: 
     const left = new ClientLeftError()
     if (!reply.raw.headersSent) reply.raw.statusCode = left.statusCode ?? reply.raw.statusCode
     controller.abort(left)
-    // Fastify ends a request on `finish` or `error` only: without this an answer that was cut would be neither logged
+    // Fastify ends a request on `finish` or `error` only: without this an answer that is cut would be neither logged
     // nor counted.
     if (reply.raw.listenerCount('error') > 0) reply.raw.emit('error', left)
   })
@@ -56,7 +56,7 @@ export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: 
   }
 }
 
-/** Whether the service has taken all that came of the body, and more is to come. */
+/** Whether the service has taken all of the body so far, and more is to come. */
 function waitsForClient({ raw, body }: FastifyRequest): boolean {
   return !raw.complete && body instanceof Readable && !body.destroyed && body.readableLength === 0
 }

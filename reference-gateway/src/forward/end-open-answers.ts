@@ -3,18 +3,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { OpenAnswers } from './open-answers.ts'
 
-/** How sessions end at this gateway, by the reason of the event. */
-const ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null | undefined>> = {
+/** How sessions end at this gateway, by reason of the event. */
+const SESSION_ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null | undefined>> = {
   logout: request => request.principal?.sessionId ?? undefined,
-  'session-ended': request => parameter(request, 'sessionId'),
+  'session-ended': request => pathParameter(request, 'sessionId'),
   // Every session of the caller.
   'all-sessions-ended': () => null
 }
 
 /**
- * Ends the answers of a session that has just been ended here, without waiting for the revocation to come round.
- * Sessions that were ended elsewhere are noticed by the look at all open answers, which ends with the app. Streams end
- * when the app begins to close: nothing else would end them, and the end of the process would wait for them.
+ * Ends the answers of a session that has just ended here, without waiting for the status list. The regular check of all
+ * answers, which stops with the app, notices sessions that end elsewhere. Streams end when the app begins to close:
+ * nothing else would end them, and the end of the process would wait for them.
  */
 async function endOfSessions(
   fastify: FastifyInstance,
@@ -23,7 +23,7 @@ async function endOfSessions(
   fastify.addHook('onResponse', function endAnswersOfSession(request, _reply, done) {
     for (const { stage, outcome, reason } of securityEventsOf(request)) {
       if (stage !== 'session' || outcome !== 'success') continue
-      const sessionId = ENDS[reason]?.(request)
+      const sessionId = SESSION_ENDS[reason]?.(request)
       if (sessionId !== undefined && request.principal !== null) {
         openAnswers.endSessions(request.principal.subject, sessionId)
       }
@@ -38,7 +38,7 @@ async function endOfSessions(
   })
 }
 
-function parameter({ params }: FastifyRequest, name: string): string | undefined {
+function pathParameter({ params }: FastifyRequest, name: string): string | undefined {
   const value: unknown =
     typeof params === 'object' && params !== null && name in params
       ? Object.entries(params).find(([known]) => known === name)?.[1]

@@ -2,16 +2,16 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { BodyTooLargeError } from '../errors.ts'
-import { METHODS } from '../hygiene/index.ts'
+import { ForwardedBodyTooLargeError } from '../errors.ts'
+import { SERVED_METHODS } from '../hygiene/index.ts'
 import { limitBody } from './body-limit.ts'
 import { type AnswerLimits, boundCall } from './bound-call.ts'
 import { lingeringPayload } from './linger.ts'
 import type { ForwardOptions } from './options.ts'
 import { type HeaderRewrite, passAnswer } from './pass-answer.ts'
 import { sendRequest } from './send-request.ts'
-import { failed } from './service-failure.ts'
-import type { Route } from './upstreams.ts'
+import { answerableFailure } from './service-failure.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
 /** How long a connection with an unread body is kept for the answer to arrive, in ms. */
 const LINGER_MS = 5_000
@@ -21,15 +21,15 @@ const LINGER_MS = 5_000
  * credentials stay here. Needs authentication and token exchange before it.
  */
 export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOptions): Promise<void> {
-  // Bodies pass as they came: parsed and written anew they could mean something else to the service.
+  // Bodies pass unchanged: parsed and serialised again they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
   fastify.addHook('onSend', function letTheBodyArrive(request, reply, payload, done) {
     const limits = { maxBytes: options.maxBodyBytes, maxMs: LINGER_MS }
     done(null, lingeringPayload(request, reply, payload, limits) ?? payload)
   })
-  // An answer that failed before any of it left: nameless until here, since it was already handed to Fastify.
+  // An answer that fails before any of it has left gets its name here, because Fastify already had it.
   fastify.setErrorHandler(function nameFailure(error, request, reply) {
-    throw failed(request, reply, error)
+    throw answerableFailure(request, reply, error)
   })
   for (const route of options.routes) await fastify.register(forwardRoute, { route, options })
 }
@@ -37,7 +37,7 @@ export async function forwardRoutes(fastify: FastifyInstance, options: ForwardOp
 /** One prefix: everything under it goes to one service. */
 async function forwardRoute(
   fastify: FastifyInstance,
-  { route, options }: { route: Route; options: ForwardOptions }
+  { route, options }: { route: ForwardRoute; options: ForwardOptions }
 ): Promise<void> {
   const maxBodyBytes = Math.min(options.maxBodyBytes, route.maxBodyBytes ?? Number.POSITIVE_INFINITY)
   fastify.addContentTypeParser('*', function passBody(_request, payload, done) {
@@ -47,7 +47,7 @@ async function forwardRoute(
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
     recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
     void reply.header('connection', 'close')
-    done(new BodyTooLargeError())
+    done(new ForwardedBodyTooLargeError())
   })
   const forward = forwarder(route, options)
   await fastify.register(httpProxy, {
@@ -55,9 +55,9 @@ async function forwardRoute(
     rewritePrefix: route.rewritePrefix,
     upstream: route.origin,
     undici: asProxyClient(options.dispatcher),
-    httpMethods: [...METHODS],
+    httpMethods: [...SERVED_METHODS],
     proxyPayloads: false,
-    // The service writes the effect to its own trail; refusals at the edge are written here.
+    // The service records the effect in its own trail; refusals at the edge are recorded here.
     config: { access: 'authenticated', audit: 'none' },
     handler: async (request, reply, destination, proxied) =>
       await forward(request, reply, destination, proxied.rewriteHeaders)
@@ -65,8 +65,8 @@ async function forwardRoute(
 }
 
 /**
- * Nothing goes this way, but a client that reply-from makes itself would verify no certificate. It declares the types
- * of another major of undici; what it calls is `request(options, callback)`, the same in both.
+ * Nothing is sent this way, but a client that reply-from makes itself would verify no certificate. It declares the
+ * types of another major version of undici; it calls `request(options, callback)`, which is the same in both.
  */
 function asProxyClient(dispatcher: Dispatcher): NonNullable<FastifyHttpProxyOptions['undici']> {
   return dispatcher as unknown as NonNullable<FastifyHttpProxyOptions['undici']>
@@ -80,10 +80,10 @@ type Forward = (
 ) => Promise<FastifyReply>
 
 /**
- * Makes the handler of one route. It sends the request itself: reply-from knows no signal, so it can neither end with
- * its client nor within a limit.
+ * Makes the handler of one route. It sends the request itself, because reply-from takes no signal: its requests end
+ * neither with the client nor by a limit.
  */
-function forwarder(route: Route, options: ForwardOptions): Forward {
+function forwarder(route: ForwardRoute, options: ForwardOptions): Forward {
   const { host } = new URL(route.origin)
   const limits: AnswerLimits =
     route.stream === true

@@ -1,17 +1,17 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** How much of a body that nobody wants is read, and for how long, until the connection is closed under it. */
+/** How much of an unwanted body is read, and for how long, before the connection is closed. */
 export interface LingerLimits {
   readonly maxBytes: number
   readonly maxMs: number
 }
 
 /**
- * The payload of an answer that leaves before the request's body has arrived, on a connection that is closed after it.
- * The answer goes out at once; its end waits until the client has sent the rest. Closed at once, the connection would
- * be reset by the bytes that are still on their way, and the client could lose the answer.
- * @returns the payload to send instead, `null` when the connection need not wait
+ * The payload of an answer that leaves before the body of the request has arrived, on a connection that closes after
+ * it. The answer leaves at once; its end waits until the client has sent the rest. If the connection closed at once,
+ * the bytes that are still on their way would reset it, and the client could lose the answer.
+ * @returns the payload to send instead, `null` when there is nothing to wait for
  * @see RFC 9112 §9.6
  */
 export function lingeringPayload(
@@ -50,7 +50,7 @@ async function* payloadThenWait(
         bytes += chunk.byteLength
         if (bytes > maxBytes) resolve()
       })
-    // Nobody else wants it any more.
+    // Nobody else reads it.
     raw.unpipe()
     raw.resume()
     raw.once('close', () => {

@@ -2,30 +2,30 @@ import { looksLikeJwt, parseCompactJws, statusReferenceOf, type TokenVerifier } 
 import type { KeySource, Principal, StatusReference, StatusSource } from '@sallyport/security-context'
 import { type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
 
-/** Why an answer ends before the service has ended it; reason of the security event. */
+/** Why an answer ends before the service ends it; reason of the security event. */
 export type EndOfAccess = 'access-expired' | 'access-revoked' | 'access-unconfirmed' | 'session-ended'
 
-/** An answer that is under way, and under whose access. */
+/** An answer that is under way, with the access of its request. */
 export interface OpenAnswer {
   readonly principal: Principal
   readonly accessToken: string | null
   /** Ends the answer; called once. */
   readonly end: (reason: EndOfAccess) => void
-  /** Ends a stream as if the service had, for when the gateway closes; `null` for an answer that ends in time. */
+  /** Ends a stream as if the service had, when the gateway closes; `null` for an answer that ends by itself. */
   readonly finish: (() => void) | null
 }
 
-/** What decides whether an access still stands, and how often that is looked at. */
+/** What decides whether an access is still valid, and how often that is checked. */
 export interface OpenAnswersOptions {
-  /** Keys of JWTs: one that was withdrawn takes back what it signed. */
+  /** Keys of JWTs: withdrawing a key invalidates what it signed. */
   readonly keys?: KeySource
   /** Revocations of JWTs. */
   readonly status?: StatusSource
-  /** Verifies opaque tokens, which no status list names; it remembers its answers for a while. */
+  /** Verifies opaque tokens, which have no status list; it caches its answers. */
   readonly introspector?: TokenVerifier
-  /** Between two looks at all open answers, in ms. Default 500. */
+  /** Time between two checks of all answers, in ms. Default 500. */
   readonly intervalMs?: number
-  /** How long a token is taken after its expiry, in s: as where it was accepted. Default 5. */
+  /** How long a token is accepted after its expiry, in seconds, as at the request. Default 5. */
   readonly clockToleranceSeconds?: number
   readonly schedule?: Schedule
   /** Epoch in ms. */
@@ -34,13 +34,14 @@ export interface OpenAnswersOptions {
 
 /** The answers that are under way. */
 export interface OpenAnswers {
-  /** @returns takes the answer off the list: it has ended by itself */
+  /** @returns removes the answer, because it has ended by itself */
   readonly add: (answer: OpenAnswer) => () => void
   /**
-   * Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for a look.
+   * Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for the next
+   * check.
    */
   readonly endSessions: (subject: string, sessionId: string | null) => void
-  /** Finishes all streams, and from now on each that is added. */
+  /** Ends all streams properly, and from now on each one that is added. */
   readonly finish: () => void
   readonly size: () => number
   readonly close: () => void
@@ -53,8 +54,8 @@ interface WatchedAnswer extends OpenAnswer {
 }
 
 /**
- * Watches all answers that are under way, with one timer: an answer goes on as long as a new request with the same
- * access would be accepted. So a revocation reaches a stream within the bound of any request, and one look.
+ * Watches all answers that are under way, with one timer: an answer goes on while a new request with the same access
+ * would be accepted. So a revocation reaches a stream as soon as any request, plus one check.
  */
 export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
   const {
@@ -100,7 +101,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
 
   return {
     add(answer) {
-      const keyId = answer.accessToken === null ? null : keyIdOf(answer.accessToken)
+      const keyId = answer.accessToken === null ? null : tokenKeyId(answer.accessToken)
       const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
       open.add(watched)
       if (finishing) watched.finish?.()
@@ -124,12 +125,12 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
   }
 }
 
-function keyIdOf(token: string): string | null {
+function tokenKeyId(token: string): string | null {
   const keyId = parseCompactJws(token)?.header.kid
   return typeof keyId === 'string' ? keyId : null
 }
 
-/** A key that is not among those known: a new request would ask for it, so it is asked for here. */
+/** A new request would fetch an unknown key, so this does too. */
 async function reasonOfMissingKey(keys: KeySource, keyId: string): Promise<EndOfAccess | null> {
   try {
     return (await keys.find(keyId)) === null ? 'access-revoked' : null
@@ -148,7 +149,7 @@ function reasonOfStatus(
   return reasonOfFollowedStatus(status, reference)
 }
 
-/** The list may have been let go, or be new: what a new request would wait for is waited for here. */
+/** The list may have been dropped, or be new: a new request would wait for it, so this does too. */
 async function reasonOfFollowedStatus(status: StatusSource, reference: StatusReference): Promise<EndOfAccess | null> {
   await status.follow(reference)
   const answer = status.check(reference)
@@ -158,7 +159,7 @@ async function reasonOfFollowedStatus(status: StatusSource, reference: StatusRef
 
 async function reasonOfIntrospection(introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
   try {
-    // What the token is bound to was proven when the request came.
+    // The request has proven the key that the token is bound to.
     await introspector.verify(accessToken, async () => {})
     return null
   } catch (error) {

@@ -3,33 +3,36 @@ import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { AccessEndedError, UpstreamFailedError, UpstreamRefusedTokenError } from '../errors.ts'
+import { AccessEndedError, ForwardFailedError, ForwardedTokenRefusedError } from '../errors.ts'
 import { responseHeaders } from '../hygiene/forwarded-headers.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
 import { ofService } from './service-failure.ts'
 import { forwardFailure, tryAgain } from './upstream-failure.ts'
-import type { Route } from './upstreams.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
-/** http-proxy's own: relative redirects get the gateway's prefix, and header values lose what HTTP does not allow. */
+/**
+ * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
+ * allow.
+ */
 export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** What a service's answer needs on its way back. */
+/** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
-  readonly route: Route
+  readonly route: ForwardRoute
   readonly rewriteLocation: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers
 }
 
 /**
- * Passes a service's answer on. A 401 of the service is not the client's to answer: its credentials are fine here. The
- * session most likely ended or changed a moment ago, which the next request will notice; so this one is to be tried
+ * Passes a service's answer on. A 401 of the service is not the fault of the client, whose credentials are good here.
+ * Most likely the session ended or changed a moment ago, and the next request will notice; so the client should try
  * again.
- * @throws {UpstreamRefusedTokenError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
+ * @throws {ForwardedTokenRefusedError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
  */
 export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   const {
@@ -49,31 +52,31 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
       reason: 'upstream-refused-token',
       detail: { audience }
     })
-    throw tryAgain(new UpstreamRefusedTokenError())
+    throw tryAgain(new ForwardedTokenRefusedError())
   }
   if (statusCode > 599) {
     body.destroy()
-    throw ofService(new UpstreamFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+    throw ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
   }
   const passed = responseHeaders(withoutOrigin(headers, route.origin))
   void reply.code(statusCode).headers(rewriteLocation?.(passed) ?? passed)
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (route.stream !== true) {
-    watch(incoming, body, null)
+    endWithAccess(incoming, body, null)
     return reply.send(body)
   }
   reply.raw.once('pipe', () => {
     reply.raw.flushHeaders()
   })
-  // An announced length must be kept, and such an answer has an end.
+  // An announced length is a promise, and such an answer has an end.
   const { payload, finish } =
     passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
-  watch(incoming, body, finish)
+  endWithAccess(incoming, body, finish)
   return reply.send(payload)
 }
 
-/** A body to pass on, and what ends it in good order before the service does. */
+/** A body to pass on, and a way to end it properly before the service does. */
 function finishable(body: Readable): { readonly payload: Readable; readonly finish: () => void } {
   const payload = new PassThrough()
   body.once('error', error => {
@@ -92,8 +95,8 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
   }
 }
 
-/** Ends the answer with the access under which it was asked for, and lets an error of it be named. */
-function watch(
+/** Ends the answer when the access of its request ends, and names its errors. */
+function endWithAccess(
   { request, reply, route, openAnswers }: IncomingAnswer,
   body: Readable,
   finish: (() => void) | null
@@ -102,7 +105,7 @@ function watch(
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
-    // Too late to be answered, and so to be named there.
+    // Too late for an answer, so the error handler does not see it.
     const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
     if (event !== null) recordSecurityEvent(request, event)
   })
@@ -120,7 +123,7 @@ function watch(
   body.once('close', remove)
 }
 
-/** The request's own row was owed before the first byte; this one says what became of it. */
+/** The row of the request was written before the first byte; this one says how the answer ended. */
 function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
   const { principal, server, id: requestId, traceId, method, routeOptions } = request
   server.auditSink
@@ -145,8 +148,8 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAc
     })
 }
 
-/** An absolute redirect to the service itself would tell its inner address, and could not be followed. */
-function withoutOrigin(headers: Headers, origin: string): Headers {
+/** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
+function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
   const { location } = headers
   return typeof location === 'string' && location.startsWith(`${origin}/`)
     ? { ...headers, location: location.slice(origin.length) }

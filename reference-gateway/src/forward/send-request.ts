@@ -4,16 +4,16 @@ import type { Dispatcher } from 'undici'
 import { requestHeaders } from '../hygiene/forwarded-headers.ts'
 import type { ForwardOptions } from './options.ts'
 import { ofService } from './service-failure.ts'
-import type { Route } from './upstreams.ts'
+import type { ForwardRoute } from './upstreams.ts'
 
-/** What a request becomes on its way out. */
+/** A request on its way to a service. */
 export interface OutgoingRequest {
   readonly request: FastifyRequest
-  /** Path at the service, in canonical form; the query is taken from the request. */
+  /** Path at the service, in canonical form; the query is that of the request. */
   readonly path: string
   /** The exchanged token. */
   readonly token: string
-  readonly route: Route
+  readonly route: ForwardRoute
   /** `Host` of the service: that of the route's origin. */
   readonly host: string
   readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders'>
@@ -22,11 +22,11 @@ export interface OutgoingRequest {
   readonly pauseMs: number
 }
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type ClientHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /**
- * Sends a request to its service, once. No limit is undici's but that of pauses: its clocks start when a request is
- * written.
+ * Sends a request to its service, once. Of undici's limits only that of pauses is used, because its clocks start when a
+ * request is written.
  * @throws what `failed` of service-failure names
  */
 export async function sendRequest({
@@ -55,7 +55,7 @@ export async function sendRequest({
         'x-forwarded-proto': request.protocol,
         ...options.tracingHeaders(request)
       }),
-      body: bodyOf(request),
+      body: bodyToSend(request),
       signal,
       headersTimeout: 0,
       bodyTimeout: pauseMs
@@ -65,13 +65,13 @@ export async function sendRequest({
   }
 }
 
-/** Fastify reads no body of GET and HEAD, so the next hop must not be promised one. */
-function clientHeaders({ method, headers }: FastifyRequest): Headers {
+/** Fastify reads no body of GET and HEAD, so the next hop must not expect one. */
+function clientHeaders({ method, headers }: FastifyRequest): ClientHeaders {
   if (method !== 'GET' && method !== 'HEAD') return headers
   return { ...headers, 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined }
 }
 
-function bodyOf({ body }: FastifyRequest): Readable | null {
+function bodyToSend({ body }: FastifyRequest): Readable | null {
   return isReadable(body) ? body : null
 }
 

@@ -1,30 +1,30 @@
 /** A path prefix at the gateway and the service behind it. */
-export interface Route {
+export interface ForwardRoute {
   readonly prefix: string
   /** The same resource's path at the service. */
   readonly rewritePrefix: string
   readonly audience: string
   /** Scheme, host and port. */
   readonly origin: string
-  /** The largest body that the service takes, in bytes; the gateway's own limit holds beside it. */
+  /** The largest body that the service accepts, in bytes; the limit of the gateway applies too. */
   readonly maxBodyBytes?: number
-  /** Answers go on as long as something comes: no limit for the whole, only for each pause. */
+  /** Answers go on while data arrives: there is no limit for the whole, only for each pause. */
   readonly stream?: boolean
 }
 
 /** Origins of the processes behind the gateway. */
-export interface Origins {
+export interface ServiceOrigins {
   readonly orderServiceOrigin: string
   readonly restaurantServiceOrigin: string
   readonly deliveryServiceOrigin: string
   readonly authServerOrigin: string
 }
 
-/** What every service of the reference deployment takes. */
+/** What every service of the reference deployment accepts. */
 const SERVICE_BODY_BYTES = 64 * 1024
 
-/** Which service answers which path: the whole routing table. Each audit trail is reached under `/audit/<process>`. */
-export function routesOf(origins: Origins): Route[] {
+/** Which service answers which path: the whole routing table. Each audit trail is at `/audit/<process>`. */
+export function forwardingTable(origins: ServiceOrigins): ForwardRoute[] {
   const services = [
     { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },
     { audience: 'restaurant-service', origin: origins.restaurantServiceOrigin, prefixes: ['/restaurants', '/tickets'] },

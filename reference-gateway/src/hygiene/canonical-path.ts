@@ -1,20 +1,19 @@
 /**
- * Raw characters of a path segment, without `;` (path parameters are read differently by every router). @see RFC 3986
- * §3.3
+ * Raw characters of a path segment, without `;` (every router reads path parameters differently). @see RFC 3986 §3.3
  */
 const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/
-/** Visible ASCII except `#`: a fragment does not belong into a request. */
+/** Visible ASCII except `#`: a request has no fragment. */
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 /**
  * Characters that may not arrive encoded: delimiters and dots (the path would have two readings), `%` (double
- * encoding), control characters, and what need not be encoded at all (`%61dmin` and `admin` would be judged
+ * encoding), control characters, and what needs no encoding at all (`%61dmin` and `admin` would be decided
  * differently).
  */
 const NEVER_ENCODED = /[\p{Cc}/\\.;%?#A-Za-z0-9\-_~]/u
 
 /**
  * Why a request target has more than one reading, `null` when every parser agrees on it. What passes here is routed,
- * judged and forwarded byte for byte.
+ * decided and forwarded byte for byte.
  * @param target the request target as received, with its query
  * @see RFC 3986 §6.2.2, RFC 9112 §3.2.1
  */

@@ -1,6 +1,6 @@
 /**
- * What a client may say to a service: representation, conditions and preferences. All else stays here, so nobody has to
- * know every name under which some service might read an identity, an address or another path.
+ * What a client may say to a service: representation, conditions and preferences. Everything else stays here, so nobody
+ * has to know every name under which a service might read an identity, an address or another path.
  */
 const REQUEST_HEADERS = [
   'accept',
@@ -46,9 +46,7 @@ const HOP_BY_HOP = [
   'http2-settings'
 ]
 
-/**
- * What a service must not say to the gateway's clients: cookies and policies are the edge's, and so is the transport.
- */
+/** What a service must not say to clients: cookies, policies and transport belong to the edge. */
 const EDGE_ONLY = [
   'set-cookie',
   'set-cookie2',
@@ -64,20 +62,20 @@ const EDGE_ONLY = [
   'tracestate'
 ]
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** Names from settings that would undo the hygiene; empty when all can be added. */
+/** Names from settings that would undo the hygiene; empty when all of them are allowed. */
 export function refusedNames(names: readonly string[]): string[] {
   return names.filter(name => FORBIDDEN.test(name.toLowerCase()) || !/^[a-z0-9-]+$/i.test(name))
 }
 
 /**
- * The header fields to send to a service: those of the client that may pass, then the gateway's own, which nothing the
- * client said can remove (a `Connection` header has no effect on them).
- * @param additional lower-case names that this deployment lets pass too
+ * The header fields to send to a service: those of the client that may pass, then the gateway's own, which the client
+ * cannot remove (a `Connection` header has no effect on them).
+ * @param additional lower-case names that also pass in this deployment
  */
 export function requestHeaders(
-  received: Headers,
+  received: ReceivedHeaders,
   additional: readonly string[],
   own: Readonly<Record<string, string>>
 ): Record<string, string | string[]> {
@@ -91,7 +89,7 @@ export function requestHeaders(
 }
 
 /** The header fields of a service's answer that a client may see. */
-export function responseHeaders(received: Headers): Record<string, string | string[]> {
+export function responseHeaders(received: ReceivedHeaders): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   const dropped = new Set([...HOP_BY_HOP, ...EDGE_ONLY, ...nominatedBy(received.connection)])
   for (const [name, value] of Object.entries(received)) {
@@ -100,7 +98,7 @@ export function responseHeaders(received: Headers): Record<string, string | stri
   return headers
 }
 
-/** Fields that `Connection` nominates. Framing and typing of the body are not hop-by-hop, whatever it says. */
+/** Fields that `Connection` names. Framing and type of the body are never hop-by-hop, whatever it says. */
 function nominatedBy(connection: string | string[] | undefined): Set<string> {
   const names = [connection ?? []]
     .flat()

@@ -15,15 +15,15 @@ import { targetMistake } from './canonical-path.ts'
 import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 
 /** The methods that the gateway serves. */
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+export const SERVED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 const MAX_URL_BYTES = 8 * 1024
 
-/** 1.0 is what older proxies speak to the servers behind them. */
-const VERSIONS: readonly string[] = ['1.0', '1.1']
+/** Older proxies speak 1.0 to the servers behind them. */
+const SERVED_VERSIONS: readonly string[] = ['1.0', '1.1']
 
 /** Options of the request hygiene. */
 export interface RequestHygieneOptions {
-  /** Names under which the edge is reached, see {@link canonicalHosts}. */
+  /** Names under which clients reach the edge, see {@link canonicalHosts}. */
   readonly allowedHosts: readonly string[]
   /** Address that the edge listens on. */
   readonly listenerHost: string
@@ -36,38 +36,40 @@ declare module 'fastify' {
   }
 }
 
-interface Refusal {
+interface HygieneRefusal {
   readonly error: FastifyError & { headers?: Record<string, string> }
   readonly reason: string
 }
 
 /**
- * Refuses what has more than one reading before anything else looks at the request: no stage after this one needs to
+ * Refuses what has more than one reading before anything else sees the request, so that no later stage has to
  * normalise. Runs for unknown routes too.
  */
 async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
   const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
   fastify.decorateRequest('publicHost', '')
   fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
-    // Whatever says nothing else is somebody's own: a service's or a route's header replaces this one.
+    // By default an answer is for one caller; a header of a service or a route replaces this one.
     void reply.header('cache-control', 'no-store')
-    const refusal = refusalOf(request) ?? refusalOfHost(request, canonicalHost)
+    const refusal = refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost)
     if (refusal === null) return done()
     recordSecurityEvent(request, { stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
   })
 }
 
-function refusalOf({ raw }: FastifyRequest): Refusal | null {
+function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
-  if (!VERSIONS.includes(httpVersion)) return { error: closing(new VersionRefusedError()), reason: 'version-refused' }
-  // Node hands the request out before its parser stumbles over the body. @see RFC 9112 §6.1
-  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
-    return { error: closing(new FramingRefusedError()), reason: 'framing-refused' }
+  if (!SERVED_VERSIONS.includes(httpVersion)) {
+    return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }
   }
-  if (!METHODS.some(known => known === method)) {
+  // Node emits the request before its parser fails on the body. @see RFC 9112 §6.1
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
+    return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
+  }
+  if (!SERVED_METHODS.some(known => known === method)) {
     return {
-      error: Object.assign(new MethodRefusedError(), { headers: { allow: METHODS.join(', ') } }),
+      error: Object.assign(new MethodRefusedError(), { headers: { allow: SERVED_METHODS.join(', ') } }),
       reason: 'method-refused'
     }
   }
@@ -81,7 +83,7 @@ function refusalOf({ raw }: FastifyRequest): Refusal | null {
     : { error: new PathNotCanonicalError({ cause: new Error(mistake) }), reason: 'path-not-canonical' }
 }
 
-function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): Refusal | null {
+function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): HygieneRefusal | null {
   const named = request.raw.httpVersion === '1.0' && request.raw.headers.host === undefined ? undefined : request.host
   const host = canonicalHost(named, request.protocol, request.raw.socket.localPort)
   if (host === null) return { error: new HostRefusedError(), reason: 'host-refused' }
@@ -89,8 +91,10 @@ function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): R
   return null
 }
 
-/** Where such a request ends is not agreed on: nothing after it on this connection can be believed. */
-function closing<Refused extends FastifyError>(error: Refused): Refused & { headers: Record<string, string> } {
+/** Parsers disagree on where such a request ends: nothing after it on this connection can be believed. */
+function closingConnection<Refused extends FastifyError>(
+  error: Refused
+): Refused & { headers: Record<string, string> } {
   return Object.assign(error, { headers: { connection: 'close' } })
 }
 

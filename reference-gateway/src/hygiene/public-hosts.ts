@@ -5,21 +5,21 @@ const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 /**
- * The canonical spelling of the host that a request is for, `null` when it is none of ours.
- * @param named host and port as the request names them, `undefined` when it names none (HTTP/1.0)
- * @param port the port that the connection came in on
+ * The canonical spelling of the host that a request is for; `null` when it is not ours.
+ * @param named host and port as the request names them, `undefined` when it does not (HTTP/1.0)
+ * @param port the port that accepted the connection
  */
 export type CanonicalHost = (named: string | undefined, protocol: string, port: number | undefined) => string | null
 
-/** Entries of a list of hosts that are none. */
+/** Entries of a list that are not hosts. */
 export function unclearHosts(hosts: readonly string[]): string[] {
   return hosts.filter(host => !HOST.test(host.toLowerCase()))
 }
 
 /**
- * Makes the check of the host. Services believe what the gateway says it was called: links and redirects are made of
- * it, so it comes from this list and not from whoever sent the request.
- * @param allowed `name` for that name with no port, a default port or the listener's own; `name:port` for just that.
+ * Makes the check of the host. Services believe the host that the gateway passes on, and build links and redirects from
+ * it, so it comes from this list and not from the sender of the request.
+ * @param allowed `name` for that name with no port, a default port or the listener's own; `name:port` for exactly that.
  * Empty: loopback names with any port, and `listenerHost`
  * @param listenerHost address that the edge listens on
  * @see RFC 9110 §7.2, §7.4

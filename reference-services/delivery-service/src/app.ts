@@ -3,10 +3,10 @@ import { deliveryRoutes } from './routes/deliveries.ts'
 import type { DeliveryServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const NAME = 'delivery-service'
+export const PROCESS_NAME = 'delivery-service'
 
 /**
- * Builds delivery-service: the path that all services share, and its routes. It calls nobody.
+ * Builds delivery-service: the common path of services, and its routes. It calls no other service.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
@@ -15,7 +15,7 @@ export async function buildApp(
   collaborators: ServiceCollaborators
 ): Promise<ServiceInstance> {
   return buildService({
-    name: NAME,
+    name: PROCESS_NAME,
     settings,
     collaborators,
     upstreams: {},

@@ -1,6 +1,6 @@
 import createError from '@fastify/error'
 
-/** The ticket or the order has a delivery already, under other facts. */
+/** The ticket or the order has a different delivery. */
 export const DeliveryExistsError = createError(
   'SALLYPORT_DELIVERY_EXISTS',
   'There is another delivery for this ticket or order',

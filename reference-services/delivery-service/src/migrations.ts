@@ -1,7 +1,7 @@
 import { migrateService, namedMigrations, type DomainTables, type ServiceRoles } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
-const tables: DomainTables = {
+const deliveryTables: DomainTables = {
   migrations: namedMigrations('delivery_migrations', {
     '0001-deliveries': { up: createDeliveries, down: dropDeliveries }
   }),
@@ -13,7 +13,7 @@ const tables: DomainTables = {
  * @param db pool of the database's owner
  */
 export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
-  await migrateService(db, roles, tables)
+  await migrateService(db, roles, deliveryTables)
 }
 
 async function createDeliveries(db: Knex): Promise<void> {

@@ -1,7 +1,7 @@
 import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
-/** `SCHEDULED` deliveries are offered to every courier; each later state is reached by the one who accepted. */
+/** `SCHEDULED` deliveries are offered to every courier; the one who accepts moves it through the later states. */
 export const DeliveryStateSchema = Type.Union([
   Type.Literal('SCHEDULED'),
   Type.Literal('ACCEPTED'),

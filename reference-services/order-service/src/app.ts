@@ -14,12 +14,12 @@ import { orderRoutes } from './routes/orders.ts'
 import type { OrderServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const NAME = 'order-service'
-/** What recovery may do at restaurant-service, and nobody else. */
-const RECOVERY_SCOPE = 'tickets:recover'
+export const PROCESS_NAME = 'order-service'
+/** The scope of recovery at restaurant-service, which nobody else has. */
+const TICKET_RECOVERY_SCOPE = 'tickets:recover'
 
 /**
- * Builds order-service: the path that all services share, its routes, and the recovery of orders that were left behind.
+ * Builds order-service: the common path of services, its routes, and the recovery of unfinished orders.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
@@ -30,7 +30,7 @@ export async function buildApp(
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({
-    name: NAME,
+    name: PROCESS_NAME,
     settings,
     collaborators,
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
@@ -38,8 +38,8 @@ export async function buildApp(
   })
   const recovering: RecoverOrderCollaborators = {
     db,
-    restaurants: askRestaurantService(app.callAsService('restaurant-service', RECOVERY_SCOPE)),
-    audit: auditOfRecovery(app, NAME),
+    restaurants: askRestaurantService(app.callAsService('restaurant-service', TICKET_RECOVERY_SCOPE)),
+    audit: auditOfRecovery(app, PROCESS_NAME),
     key: NO_ORDER_KEY,
     recoveryAgeMs,
     undoneAfterMs: settings.orderUndoneAfterMs,

@@ -1,7 +1,7 @@
 import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
 
-/** The order is in a state that it cannot be cancelled in: the restaurant has accepted it, or it was rejected. */
+/** The order cannot be cancelled: the restaurant has accepted it, or it was rejected. */
 export const OrderNotCancellableError = createError(
   'SALLYPORT_ORDER_NOT_CANCELLABLE',
   'The order can no longer be cancelled',
@@ -9,29 +9,27 @@ export const OrderNotCancellableError = createError(
 )
 
 /** The restaurant of a new order does not exist. */
-export const RestaurantUnknownError = createError(
+export const OrderRestaurantUnknownError = createError(
   'SALLYPORT_ORDER_RESTAURANT_UNKNOWN',
   'There is no such restaurant',
   422
 )
 
 /** A line of a new order names something that is not on the restaurant's menu. */
-export const MenuItemUnknownError = createError(
+export const OrderItemUnknownError = createError(
   'SALLYPORT_ORDER_ITEM_UNKNOWN',
   'A line is not on the menu of this restaurant',
   422
 )
 
-/** The restaurant took no ticket for the order, which is stored as REJECTED. */
+/** The restaurant refused the order, which is stored as REJECTED. */
 export const OrderRejectedError = createError(
   'SALLYPORT_ORDER_REJECTED',
   'The restaurant does not take this order',
   409
 )
 
-/**
- * restaurant-service answered what it should not: the order, if there is one, is REJECTED or still APPROVAL_PENDING.
- */
+/** restaurant-service gave an unexpected answer: the order, if there is one, is REJECTED or still APPROVAL_PENDING. */
 export const RestaurantFailedError = createError(
   'SALLYPORT_ORDER_RESTAURANT_FAILED',
   'The restaurant cannot be reached',

@@ -1,6 +1,6 @@
-export { buildApp, NAME } from './app.ts'
+export { buildApp, PROCESS_NAME } from './app.ts'
 export { settingsSchema, type OrderServiceSettings } from './settings.ts'
 export { migrate } from './migrations.ts'
-export { seedDemo } from './demo/seed-demo.ts'
+export { seedDemo } from './seed-demo.ts'
 export * as policies from './policies.ts'
 export * as errors from './errors.ts'

@@ -8,7 +8,7 @@ import {
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
-const tables: DomainTables = {
+const orderTables: DomainTables = {
   migrations: namedMigrations('order_migrations', {
     '0001-orders': { up: createOrders, down: dropOrders },
     '0002-begun': { up: addBegun, down: dropBegun }
@@ -21,7 +21,7 @@ const tables: DomainTables = {
  * @param db pool of the database's owner
  */
 export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
-  await migrateService(db, roles, tables)
+  await migrateService(db, roles, orderTables)
 }
 
 async function createOrders(db: Knex): Promise<void> {
@@ -54,7 +54,7 @@ async function dropOrders(db: Knex): Promise<void> {
   for (const table of ['order_lines', 'orders']) await db.raw('drop table ??', [table])
 }
 
-/** What was begun and not finished; orders that wait from before are taken up by recovery. */
+/** What was begun and not finished; recovery takes up orders that have waited since before. */
 async function addBegun(db: Knex): Promise<void> {
   await db.raw("alter table orders add column begun text check (begun in ('place', 'cancel'))")
   await addUnfinishedWork(db, 'orders')

@@ -1,13 +1,13 @@
 import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
-const Quantity = Type.Integer({ minimum: 1, maximum: 99 })
+const OrderedQuantity = Type.Integer({ minimum: 1, maximum: 99 })
 
-/** What a customer sends: never a price, an owner or a state, which are ours to say. */
+/** What a customer sends: never a price, an owner or a state, which this service sets. */
 export const NewOrderSchema = Type.Object(
   {
     restaurantId: Id,
-    lines: Type.Array(Type.Object({ menuItemId: Id, quantity: Quantity }, { additionalProperties: false }), {
+    lines: Type.Array(Type.Object({ menuItemId: Id, quantity: OrderedQuantity }, { additionalProperties: false }), {
       minItems: 1,
       maxItems: 20
     }),
@@ -16,13 +16,13 @@ export const NewOrderSchema = Type.Object(
   { additionalProperties: false }
 )
 
-/** A line as it was sold: name and price are those of the menu at that moment. */
+/** A line as sold: name and price are those of the menu at that moment. */
 export const OrderLineSchema = Type.Object(
-  { menuItemId: Id, name: Type.String(), quantity: Quantity, priceCents: Type.Integer() },
+  { menuItemId: Id, name: Type.String(), quantity: OrderedQuantity, priceCents: Type.Integer() },
   { additionalProperties: false }
 )
 
-/** `APPROVAL_PENDING` means: it is not known here whether the restaurant has a ticket for it. */
+/** `APPROVAL_PENDING`: this service does not know whether the restaurant has a ticket for it. */
 export const OrderStateSchema = Type.Union([
   Type.Literal('APPROVAL_PENDING'),
   Type.Literal('APPROVED'),

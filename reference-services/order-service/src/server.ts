@@ -1,14 +1,14 @@
 import '@sallyport/service-process/require-node'
-import { connect } from '@sallyport/service-kit'
+import { connectService } from '@sallyport/service-kit'
 import { runService } from '@sallyport/service-process'
-import { buildApp, NAME } from './app.ts'
+import { buildApp, PROCESS_NAME } from './app.ts'
 import { settingsSchema } from './settings.ts'
 
 await runService({
-  name: NAME,
+  name: PROCESS_NAME,
   settings: settingsSchema,
   longestUpstreamMs: ({ upstreamTimeoutMs }) => upstreamTimeoutMs,
-  connect,
+  connect: connectService,
   build: buildApp,
   environment: process.env
 })

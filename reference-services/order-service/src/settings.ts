@@ -7,7 +7,7 @@ export const settingsSchema = Type.Object(
   {
     ...serviceSettings({ port: 8082, operationsPort: 8182 }),
     ...recoverySettings,
-    /** An order that was never finished is undone, and finished no more, when it is older. */
+    /** Age from which an unfinished order is undone and no longer finished. */
     orderUndoneAfterMs: Type.Integer({ minimum: 60_000, maximum: 86_400_000, default: 900_000 }),
     restaurantServiceOrigin: Type.String({
       format: 'secure-origin',

@@ -14,13 +14,13 @@ import { askDeliveryService } from './tickets/ask-delivery-service.ts'
 import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const NAME = 'restaurant-service'
-/** What recovery may do at delivery-service, and nobody else. */
-const RECOVERY_SCOPE = 'deliveries:recover'
+export const PROCESS_NAME = 'restaurant-service'
+/** The scope of recovery at delivery-service, which nobody else has. */
+const DELIVERY_RECOVERY_SCOPE = 'deliveries:recover'
 
 /**
- * Builds restaurant-service: the path that all services share, its routes, and the recovery of accepted tickets that
- * were left without a delivery.
+ * Builds restaurant-service: the common path of services, its routes, and the recovery of accepted tickets without a
+ * delivery.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
  */
@@ -31,7 +31,7 @@ export async function buildApp(
   const { db, recoverySchedule } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
   const app = await buildService({
-    name: NAME,
+    name: PROCESS_NAME,
     settings,
     collaborators,
     upstreams: { 'delivery-service': { origin: settings.deliveryServiceOrigin } },
@@ -42,8 +42,8 @@ export async function buildApp(
   })
   const recovering: AcceptCollaborators = {
     db,
-    audit: auditOfRecovery(app, NAME),
-    openDelivery: askDeliveryService(app.callAsService('delivery-service', RECOVERY_SCOPE)),
+    audit: auditOfRecovery(app, PROCESS_NAME),
+    openDelivery: askDeliveryService(app.callAsService('delivery-service', DELIVERY_RECOVERY_SCOPE)),
     recoveryAgeMs
   }
   openRecovery(app, {

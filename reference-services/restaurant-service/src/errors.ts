@@ -3,7 +3,7 @@ import createError from '@fastify/error'
 /** A ticket names a restaurant that does not exist. */
 export const RestaurantUnknownError = createError('SALLYPORT_RESTAURANT_UNKNOWN', 'There is no such restaurant', 404)
 
-/** A ticket names something that is not, or no longer, on the menu. */
+/** A ticket names something that is not on the menu. */
 export const MenuItemUnknownError = createError(
   'SALLYPORT_RESTAURANT_ITEM_UNKNOWN',
   'A line is not on the menu of this restaurant',
@@ -17,13 +17,13 @@ export const MenuItemTakenError = createError(
   409
 )
 
-/** The order has a ticket already, at another restaurant or for another customer. */
+/** The order has a ticket at another restaurant, or for another customer. */
 export const TicketExistsError = createError('SALLYPORT_RESTAURANT_TICKET_EXISTS', 'The order has another ticket', 409)
 
 /** The ticket is in a state that does not allow this. */
 export const TicketStateError = createError('SALLYPORT_RESTAURANT_TICKET_STATE', 'The ticket is no longer open', 409)
 
-/** delivery-service answered what it should not; the ticket is accepted, and accepting it again asks again. */
+/** delivery-service gave an unexpected answer; the ticket is accepted, and accepting it again asks again. */
 export const DeliveryFailedError = createError(
   'SALLYPORT_RESTAURANT_DELIVERY_FAILED',
   'The delivery could not be arranged',

@@ -8,14 +8,14 @@ import {
 } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 
-const tables: DomainTables = {
+const restaurantTables: DomainTables = {
   migrations: namedMigrations('restaurant_migrations', {
     '0001-restaurants': { up: createRestaurants, down: dropRestaurants },
     '0002-tickets': { up: createTickets, down: dropTickets },
     '0003-customer-and-recovery': { up: addCustomerAndRecovery, down: dropCustomerAndRecovery }
   }),
   grants: {
-    // Update, because a row that is locked for a change of its menu needs that right.
+    // Update, because locking a row while its menu changes needs that right.
     restaurants: ['select', 'update'],
     menu_items: ['select', 'insert', 'update', 'delete'],
     tickets: ['select', 'insert', 'update'],
@@ -28,7 +28,7 @@ const tables: DomainTables = {
  * @param db pool of the database's owner
  */
 export async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
-  await migrateService(db, roles, tables)
+  await migrateService(db, roles, restaurantTables)
 }
 
 async function createRestaurants(db: Knex): Promise<void> {
@@ -48,7 +48,7 @@ async function dropRestaurants(db: Knex): Promise<void> {
   for (const table of ['menu_items', 'restaurants']) await db.raw('drop table ??', [table])
 }
 
-/** Lines repeat the name: a ticket is what was ordered, also after the menu changed. */
+/** Lines repeat the name: a ticket shows what was ordered, also after the menu has changed. */
 async function createTickets(db: Knex): Promise<void> {
   await db.raw(`
     create table tickets (
@@ -77,8 +77,8 @@ async function dropTickets(db: Knex): Promise<void> {
 }
 
 /**
- * Whose order a ticket is for; not known of tickets from before. Accepted tickets that wait for their delivery from
- * before are taken up by recovery.
+ * Whose order a ticket is for; unknown for older tickets. Recovery takes up accepted tickets that have waited for their
+ * delivery since before.
  */
 async function addCustomerAndRecovery(db: Knex): Promise<void> {
   await db.raw('alter table tickets add column customer_id text')

@@ -2,7 +2,7 @@ import { Cursor, Id, Instant, lineOfText } from '@sallyport/service-kit'
 import Type, { type Static } from 'typebox'
 
 const PriceCents = Type.Integer({ minimum: 0, maximum: 100_000 })
-const Quantity = Type.Integer({ minimum: 1, maximum: 99 })
+const TicketQuantity = Type.Integer({ minimum: 1, maximum: 99 })
 
 /** A restaurant in the list. */
 export const RestaurantSchema = Type.Object({ restaurantId: Id, name: Type.String() }, { additionalProperties: false })
@@ -19,7 +19,7 @@ export const MenuItemSchema = Type.Object(
   { additionalProperties: false }
 )
 
-/** The menu of a restaurant, in the restaurant's order. */
+/** The menu of a restaurant, in its own order. */
 export const MenuSchema = Type.Object(
   { restaurantId: Id, items: Type.Array(MenuItemSchema) },
   { additionalProperties: false }
@@ -42,13 +42,15 @@ export const NewMenuSchema = Type.Object(
 /** `OPEN` until the restaurant accepts or order-service withdraws it. */
 export const TicketStateSchema = Type.Union([Type.Literal('OPEN'), Type.Literal('ACCEPTED'), Type.Literal('CANCELLED')])
 
-/** What order-service sends to open a ticket: whose order it is for, and the order's id, which makes it idempotent. */
+/**
+ * What order-service sends to open a ticket: the customer, and the id of the order, which makes the request idempotent.
+ */
 export const NewTicketSchema = Type.Object(
   {
     orderId: Id,
     customerId: lineOfText(255),
     restaurantId: Id,
-    lines: Type.Array(Type.Object({ menuItemId: Id, quantity: Quantity }, { additionalProperties: false }), {
+    lines: Type.Array(Type.Object({ menuItemId: Id, quantity: TicketQuantity }, { additionalProperties: false }), {
       minItems: 1,
       maxItems: 20
     }),
@@ -66,7 +68,7 @@ export const TicketSchema = Type.Object(
     state: TicketStateSchema,
     deliveryId: Type.Union([Id, Type.Null()]),
     lines: Type.Array(
-      Type.Object({ menuItemId: Id, name: Type.String(), quantity: Quantity }, { additionalProperties: false })
+      Type.Object({ menuItemId: Id, name: Type.String(), quantity: TicketQuantity }, { additionalProperties: false })
     ),
     deliveryAddress: Type.String(),
     createdAt: Instant

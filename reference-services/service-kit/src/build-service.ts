@@ -7,8 +7,8 @@ import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import { operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
-import type { ServiceCollaborators } from './collaborators.ts'
-import { createInstance, type ServiceInstance } from './create-instance.ts'
+import type { ServiceCollaborators } from './service-collaborators.ts'
+import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -26,11 +26,11 @@ export interface ServiceDefinition {
 }
 
 /** Who reads the audit trail. */
-export const readAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
+export const mayReadAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
 
 /**
  * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
- * `listen` or `ready` is the caller's, and fails when a route declares no access or no audit.
+ * the caller calls `listen` or `ready`, which fails when a route declares no access or no audit.
  */
 export async function buildService({
   name,
@@ -40,13 +40,13 @@ export async function buildService({
   routes
 }: ServiceDefinition): Promise<ServiceInstance> {
   const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
-  const app = createInstance(name, settings, collaborators)
+  const app = createServiceInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
   await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
   await app.register(problemDetails)
 
-  // How the service is doing, on a listener that the edge does not reach; what is too much is shed before it costs
+  // Health and metrics, on a listener that clients of the edge cannot reach. Load is shed before a request costs
   // anything.
   await app.register(operations, {
     settings,
@@ -63,7 +63,7 @@ export async function buildService({
     }
   })
 
-  // What is ambiguous is refused before anybody interprets it.
+  // Ambiguous requests are refused before anybody interprets them.
   await app.register(secureTransport)
 
   // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
@@ -85,7 +85,7 @@ export async function buildService({
   // What they may do; nothing, unless the route says so.
   await app.register(authorization, { acl: { db } })
 
-  // What the routes from here on are, with what is enforced.
+  // The description of all routes from here on, with what is enforced.
   await app.register(openApi, { name, issuer: settings.issuer })
 
   // What they did, or were refused.
@@ -93,7 +93,7 @@ export async function buildService({
   await app.register(auditLog, {
     db,
     process: name,
-    route: { path: '/audit', access: readAuditTrail },
+    route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
     addresses
   })
@@ -101,11 +101,11 @@ export async function buildService({
   // What is asked twice under one key is done once.
   await app.register(idempotency, { db })
 
-  // What operators read of it.
+  // Metrics for operators.
   await app.register(metrics, { exposeOn: app.operations, process: name })
   serveOpenApi(app)
 
-  // Calls of other services, each with a token of its own; they are told where the end user is, as it is believed here.
+  // Calls of other services, each with a token of its own, and with the address of the end user as it is believed here.
   await app.register(tokenExchange, {
     tokenClient,
     upstreams,

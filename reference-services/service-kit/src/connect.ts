@@ -1,17 +1,20 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
-import type { ServiceCollaborators } from './collaborators.ts'
+import type { ServiceCollaborators } from './service-collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
 import type { ServiceSettings } from './settings.ts'
 
 /**
- * Makes the collaborators of a service of its settings and what its process has opened: the authorization server's
- * endpoints, keys and status lists, and this service as its client. The authorization server may be away: until it is
- * found the service is not ready, and what needs it is answered with 503.
+ * Makes the collaborators of a service from its settings and the context of its process: endpoints, keys and status
+ * lists of the authorization server, and this service as its client. Until the authorization server is found the
+ * service is not ready, and requests that need it get 503.
  * @throws `SALLYPORT_SERVICE_SETTINGS_INVALID`, `SALLYPORT_TOKEN_METADATA_INVALID`
  */
-export async function connect(settings: ServiceSettings, context: ProcessContext): Promise<ServiceCollaborators> {
+export async function connectService(
+  settings: ServiceSettings,
+  context: ProcessContext
+): Promise<ServiceCollaborators> {
   const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
   const { tls, peers, tracing, database: db, checks, closeLater } = context
   const dispatcher = peers === null ? {} : { dispatcher: peers }
@@ -23,7 +26,7 @@ export async function connect(settings: ServiceSettings, context: ProcessContext
   })
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, ...dispatcher }))
   closeLater(keys.close)
-  // Lists are only looked for where the issuer itself is: a token names the list, and must not choose the host.
+  // Lists are fetched only from the issuer: a token names the list, and must not choose the host.
   const allowedUris = `${issuer}/oauth2/status-lists/`
   const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
   closeLater(status.close)

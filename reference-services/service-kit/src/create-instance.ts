@@ -7,7 +7,7 @@ import Fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault
 } from 'fastify'
-import type { ServiceCollaborators } from './collaborators.ts'
+import type { ServiceCollaborators } from './service-collaborators.ts'
 import type { ServiceSettings } from './settings.ts'
 
 /** A Fastify instance whose handlers get the types of their route's TypeBox schemas. */
@@ -19,17 +19,17 @@ export type ServiceInstance = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-const BODY_LIMIT_BYTES = 64 * 1024
+const SERVICE_BODY_LIMIT_BYTES = 64 * 1024
 
 /** The server: that of every process, with the gateway's request ids. */
-export function createInstance(
+export function createServiceInstance(
   name: string,
   settings: ServiceSettings,
   { tls, tracing }: ServiceCollaborators
 ): ServiceInstance {
-  // Forwarding headers are believed of callers that the token names, which the server knows nothing of yet.
+  // Forwarding headers are believed only from callers that the token names, and the server has seen no token yet.
   const believing = { ...settings, trustedProxies: [] }
   const options = instanceOptions({ name, settings: believing, tls, tracing, requestIds: 'caller' })
-  const app: FastifyInstance = Fastify({ ...options, bodyLimit: BODY_LIMIT_BYTES })
+  const app: FastifyInstance = Fastify({ ...options, bodyLimit: SERVICE_BODY_LIMIT_BYTES })
   return app.withTypeProvider<TypeBoxTypeProvider>()
 }

@@ -4,19 +4,22 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 
 /** Whom a service believes about the address of the end user. */
 export interface ForwardingRules {
-  /** OAuth clients that call in a user's name and say where the user is: the edge, and services before this one. */
+  /**
+   * OAuth clients that call in the name of a user and pass on the user's address: the edge, and services before this
+   * one.
+   */
   readonly forwardingCallers: readonly string[]
   /** Addresses and CIDR blocks that such calls come from. */
   readonly trustedProxies: readonly string[]
 }
 
 /**
- * Finds where a request comes from: the end user's address, by `X-Forwarded-For`, when the token says that a configured
- * client acts and the connection comes from a trusted address; else the TCP peer. The header holds one address: what
- * one hop says that it believes, not a history that a caller could begin.
+ * Finds where a request comes from: the end user's address in `X-Forwarded-For`, when the token says that a configured
+ * client acts and the connection comes from a trusted address; otherwise the TCP peer. The header has one address, the
+ * one that the hop before believes, and not a list that a caller could begin.
  *
- * Whoever steals a token of such a client and reaches the service from a trusted address can forge it: hops are known
- * by their tokens alone until they are mutual.
+ * Whoever steals a token of such a client and reaches the service from a trusted address can forge it: without mutual
+ * TLS, tokens alone identify hops.
  */
 export function endUserAddresses({
   forwardingCallers,

@@ -1,7 +1,7 @@
-export { buildService, readAuditTrail, type ServiceDefinition } from './build-service.ts'
-export type { ServiceCollaborators } from './collaborators.ts'
+export { buildService, mayReadAuditTrail, type ServiceDefinition } from './build-service.ts'
+export type { ServiceCollaborators } from './service-collaborators.ts'
 export type { ServiceInstance } from './create-instance.ts'
-export { connect } from './connect.ts'
+export { connectService } from './connect.ts'
 export {
   recoveryAge,
   recoverySettings,
@@ -12,9 +12,9 @@ export {
 export { migrateService, type DomainTables, type ServiceRoles } from './migrations.ts'
 export { namedMigrations } from '@sallyport/security-context/mechanics'
 export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
-export { readPage, type Page, type PageOrder } from './page.ts'
+export { readPage, type RowPage, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
-export { auditOf, auditOfRecovery, type RecordAudit } from './record-audit.ts'
+export { auditOfRequest, auditOfRecovery, type RecordAudit } from './record-audit.ts'
 export { openRecovery, type Recovered, type RecoveryOptions } from './recovery.ts'
 export { addUnfinishedWork, dropUnfinishedWork, recoverAfter, type UnfinishedWork } from './unfinished.ts'
 export * as errors from './errors.ts'

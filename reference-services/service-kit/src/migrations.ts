@@ -6,7 +6,7 @@ import type { Knex } from 'knex'
 
 /** Database roles beside the owner; both exist before the migrations run. */
 export interface ServiceRoles {
-  /** The running service: what its tables' grants say, and insert and select on the audit tables. */
+  /** The running service: the grants of its tables, and insert and select on the audit tables. */
   readonly appRole: string
   /** The retention job of the audit tables. */
   readonly prunerRole: string

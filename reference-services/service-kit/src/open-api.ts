@@ -15,7 +15,7 @@ const IDEMPOTENCY_KEY =
   'A new string for each thing to be done, such as a UUID in double quotes; sent again with the same body, it is answered as before (with Idempotent-Replayed: true) and done once. Kept for a day. 409: the first request is still at it; 422: the key belongs to another request.'
 
 /**
- * Collects the routes that follow for an OpenAPI document. What it says about access is what is enforced: `security`
+ * Collects the routes that follow for an OpenAPI document. Its statements about access are what is enforced: `security`
  * has the scopes of the route's policy (an array of alternatives), and `x-access` the policy.
  * @see OpenAPI 3.1 §4.8.30: a bearer scheme may name what is needed
  */
@@ -39,7 +39,7 @@ export const openApi = fastifyPlugin(
   { name: '@sallyport/service-kit/open-api', fastify: '5.x' }
 )
 
-/** Serves the document as `/openapi.json` on the operations listener: who has no business there need not read it. */
+/** Serves the document as `/openapi.json` on the operations listener, which only operators reach. */
 export function serveOpenApi(app: ServiceInstance): void {
   app.operations.get('/openapi.json', { config: { access: 'public', audit: 'none' } }, async () => app.swagger())
 }

@@ -3,17 +3,17 @@ import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { ServiceInstance } from './create-instance.ts'
 
-/** Writes an audit event in a transaction, for code that knows no request. */
+/** Writes an audit event in a transaction, for code without a request. */
 export type RecordAudit = (trx: Knex, event: AuditEvent) => Promise<void>
 
 /** `request.audit` as a function of its own. */
-export function auditOf(request: FastifyRequest): RecordAudit {
+export function auditOfRequest(request: FastifyRequest): RecordAudit {
   return (trx, event) => request.audit(trx, event)
 }
 
 /**
- * Audit of what a service does by itself, without a caller: it is the subject of its own events, and `recovered` is
- * their reason where they have no other.
+ * Audit of what a service does without a caller: it is the subject of these events, and their reason is `recovered`
+ * unless they have another one.
  * @param name the service, which is its OAuth client too
  */
 export function auditOfRecovery(app: ServiceInstance, name: string): RecordAudit {

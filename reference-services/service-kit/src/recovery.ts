@@ -4,32 +4,32 @@ import type { Knex } from 'knex'
 import type { ServiceInstance } from './create-instance.ts'
 import { claimUnfinished, countUnfinished, type UnfinishedWork } from './unfinished.ts'
 
-/** How a row came out: `finished` forwards, `undone`, or `settled` already by somebody else. */
+/** The result for a row: `finished`, `undone`, or already `settled` by somebody else. */
 export type Recovered = 'finished' | 'undone' | 'settled'
 
-/** What a service's recovery works with. */
+/** Options of a service's recovery. */
 export interface RecoveryOptions {
   readonly db: Knex
   readonly work: UnfinishedWork
-  /** Finishes or undoes one row; run again, it changes nothing. A rejection leaves the row for a later run. */
+  /** Finishes or undoes one row, idempotently. A rejection leaves the row for a later run. */
   readonly recover: (id: string) => Promise<Recovered>
-  /** How long after the end of a run the next begins, in ms. */
+  /** Time between the end of a run and the next one, in ms. */
   readonly intervalMs: number
   /** Replaced by tests. */
   readonly schedule?: Schedule
 }
 
 /** Rows that are worked on at the same time. */
-const CHUNK = 5
+const RECOVERED_TOGETHER = 5
 /** Rows of one run at most. */
-const BATCH = 100
-/** How long a claimed row is left to the one who claimed it, in ms: more than the calls for one row may take. */
-const LEASE_MS = 15_000
+const RECOVERED_PER_RUN = 100
+/** How long a row belongs to whoever claimed it, in ms: longer than the calls for one row may take. */
+const RECOVERY_LEASE_MS = 15_000
 
 /**
- * Finishes by itself what was begun and never ended: a lost answer, a lost COMMIT, a process that died. Runs from
- * `ready` on until the instance closes. A row belongs to one replica at a time; a run handles a bounded number of rows
- * and ends early when none of a chunk could be finished, for then the peer is away.
+ * Finishes what was begun and never ended, because an answer, a COMMIT or the process was lost. Runs from `ready` until
+ * the instance closes. A row belongs to one replica at a time. A run handles a bounded number of rows, and ends early
+ * when none of a chunk could be finished, because then the peer is away.
  *
  * Measured by `sallyport_recovery_pending` (rows that hold unfinished work, as of the last run) and
  * `sallyport_recovery_rows_total` by outcome.
@@ -63,8 +63,8 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
 
   async function run(): Promise<void> {
     try {
-      for (let taken = 0; taken < BATCH;) {
-        const ids = await claimUnfinished(db, work, CHUNK, LEASE_MS)
+      for (let taken = 0; taken < RECOVERED_PER_RUN;) {
+        const ids = await claimUnfinished(db, work, RECOVERED_TOGETHER, RECOVERY_LEASE_MS)
         const recovered = await Promise.all(ids.map(recoverRow))
         if (!recovered.includes(true)) break
         taken += ids.length
@@ -84,7 +84,7 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
     }, intervalMs).stop
     next()
   })
-  // Before the instance closes its connections: a row in work is finished, the next is not begun.
+  // Before the instance closes its connections: the current row is finished, the next one is not begun.
   app.addHook('preClose', async function stopRecovery() {
     stop()
     await running

@@ -7,7 +7,7 @@ export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
   readonly load: (request: FastifyRequest) => Promise<Resource | null>
   /**
-   * The row, in a handler behind the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`.
+   * The row, in a handler after the policy. Throws `SALLYPORT_SERVICE_MISUSE` on a route that did not declare `load`.
    */
   readonly of: (request: FastifyRequest) => Row
 }
@@ -15,7 +15,7 @@ export interface RouteResource<Row> {
 /**
  * A route resource that is found by a path parameter.
  * @param parameter name of the path parameter that holds the id
- * @param find the row with this id, whoever asks; `null` when there is none
+ * @param find the row with this id, for any caller; `null` when there is none
  */
 export function routeResource<Row extends object>(
   parameter: string,
@@ -24,14 +24,14 @@ export function routeResource<Row extends object>(
   const rows = new WeakMap<FastifyRequest, Row>()
   return {
     async load(request) {
-      const row = await find(parameterOf(request, parameter))
+      const row = await find(resourceParameter(request, parameter))
       if (row === null) return null
       rows.set(request, row)
       return Object.fromEntries(Object.entries(row))
     },
     of(request) {
       const row = rows.get(request)
-      if (row === undefined) throw misuse('the route does not declare its resource')
+      if (row === undefined) throw serviceMisuse('the route does not declare its resource')
       return row
     }
   }
@@ -42,19 +42,19 @@ export function routeResource<Row extends object>(
  * @throws `SALLYPORT_SERVICE_MISUSE` on a public route
  */
 export function callerOf(request: FastifyRequest): Principal {
-  if (request.principal === null) throw misuse('the route is public')
+  if (request.principal === null) throw serviceMisuse('the route is public')
   return request.principal
 }
 
-function parameterOf({ params }: FastifyRequest, name: string): string {
+function resourceParameter({ params }: FastifyRequest, name: string): string {
   const value: unknown =
     typeof params === 'object' && params !== null
       ? Object.entries(params).find(([key]) => key === name)?.[1]
       : undefined
-  if (typeof value !== 'string') throw misuse(`the route has no parameter ${name}`)
+  if (typeof value !== 'string') throw serviceMisuse(`the route has no parameter ${name}`)
   return value
 }
 
-function misuse(text: string): Error {
+function serviceMisuse(text: string): Error {
   return new ServiceMisuseError({ cause: new Error(text) })
 }

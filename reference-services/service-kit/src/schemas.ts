@@ -4,10 +4,10 @@ import Type, { type Static } from 'typebox'
 export const lineOfText = (maxLength: number) =>
   Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
 
-/** An id as our services make them: a UUID in lower case, so that one id has one spelling. */
+/** An id in the form of our services: a UUID in lower case, so that an id has one spelling. */
 export const Id = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })
 
-/** Where a page of a list ended; opaque to clients. */
+/** The end of a page; opaque to clients. */
 export const Cursor = Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' })
 
 /** An instant in an answer, RFC 3339. */

@@ -4,7 +4,7 @@ import Type, { type Static, type TObject } from 'typebox'
 
 /**
  * The settings that every service has, to be spread into a service's own schema: those of every process, the issuer and
- * this service as its client. Serialisable values only; collaborators are handed to `buildApp`.
+ * this service as its client. Serialisable values only; `buildApp` takes collaborators apart from them.
  * @param callers OAuth clients that act here in a user's name, beside the gateway
  */
 export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
@@ -26,8 +26,8 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
 export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serviceSettings>>>>
 
 /**
- * The settings of a service that finishes by itself what was begun, to be spread into its schema: how old unfinished
- * work is when recovery takes it up, how often it looks, and from which age on an order is undone and not finished.
+ * The settings of a service with recovery, to be spread into its schema: from which age recovery takes up unfinished
+ * work, and how often it looks for it.
  */
 export const recoverySettings = {
   recoveryAgeMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 10_000 }),
@@ -37,9 +37,7 @@ export const recoverySettings = {
 /** The settings of recovery as values. */
 export type RecoverySettings = DeepReadonly<Static<TObject<typeof recoverySettings>>>
 
-/**
- * The age from which on work counts as left behind, in ms: never while the request that began it may still be at it.
- */
+/** The age from which work counts as unfinished, in ms: never while the request that began it may still be working. */
 export function recoveryAge({
   recoveryAgeMs,
   upstreamTimeoutMs

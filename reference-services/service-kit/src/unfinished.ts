@@ -9,14 +9,14 @@ export interface UnfinishedWork {
   readonly idColumn: string
 }
 
-/** When recovery may take up what begins now: later than a request that is still at it would need. */
+/** When recovery may take up what begins now: later than the request itself may need. */
 export function recoverAfter(db: Knex, ageMs: number): Knex.Raw {
   return db.raw("now() + ? * interval '1 ms'", [ageMs])
 }
 
 /**
  * Claims the oldest rows that are due: nobody else gets them until the lease is over, also when this process dies. The
- * clock is the database's, one for all replicas.
+ * clock is that of the database, the same for all replicas.
  * @param limit how many at most
  * @param leaseMs longer than finishing one row takes
  */
@@ -36,7 +36,7 @@ export async function claimUnfinished(
   return rows.map(({ id }) => id)
 }
 
-/** How many rows hold unfinished work, due or not. */
+/** The number of rows with unfinished work, due or not. */
 export async function countUnfinished(db: Knex, { table }: UnfinishedWork): Promise<number> {
   const [counted] = await db(table).whereNotNull('recover_after').count({ count: '*' })
   return Number(counted?.count)
@@ -48,7 +48,7 @@ export async function addUnfinishedWork(db: Knex, table: string): Promise<void> 
   await db.raw('create index ?? on ?? (recover_after) where recover_after is not null', [`${table}_unfinished`, table])
 }
 
-/** Takes back what {@link addUnfinishedWork} added. */
+/** Removes what {@link addUnfinishedWork} added. */
 export async function dropUnfinishedWork(db: Knex, table: string): Promise<void> {
   await db.raw('alter table ?? drop column recover_after', [table])
 }

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createRefusalCounts, type RefusalCounts, type Tally } from '../../../plugins/audit-log/src/refusal-counts.ts'
+import {
+  createRefusalCounts,
+  type RefusalCounts,
+  type RefusalTally
+} from '../../../plugins/audit-log/src/refusal-counts.ts'
 
 function countsOf(maxKeys: number): RefusalCounts<string> {
   let ids = 0
@@ -84,7 +88,7 @@ t.test(
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 5 }), (steps, maxKeys) => {
         const counts = countsOf(maxKeys)
-        const underWay: Array<Tally<string>> = []
+        const underWay: Array<RefusalTally<string>> = []
         const done = new Set<string>()
         let counted = 0
         let written = 0

@@ -1,14 +1,14 @@
-import { createSealer, type Sealer } from '../../../plugins/audit-log/src/sealer.ts'
+import { createAuditSealer, type AuditSealer } from '../../../plugins/audit-log/src/audit-sealer.ts'
 import { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
 import { auditDatabase, buildApp } from './support.ts'
 
 /** A sealer as a process that starts now has it; `run` is one interval. */
-function startSealer(db: Knex): Sealer & { run: () => Promise<void>; readonly errors: unknown[] } {
+function startSealer(db: Knex): AuditSealer & { run: () => Promise<void>; readonly errors: unknown[] } {
   let run = async (): Promise<void> => {}
   const errors: unknown[] = []
-  const sealer = createSealer({
+  const sealer = createAuditSealer({
     db,
     intervalMs: 1000,
     timeoutMs: 5000,
@@ -187,7 +187,7 @@ t.test(
 t.test('a run that ends in the middle goes on there after a restart', async t => {
   const { app: db, superuser } = await auditDatabase(t)
   await seed(superuser, 6000)
-  const cut = createSealer({
+  const cut = createAuditSealer({
     db,
     intervalMs: 1,
     timeoutMs: 5000,

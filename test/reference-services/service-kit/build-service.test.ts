@@ -14,7 +14,7 @@ import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { as, authority, SETTINGS, startService, USERS } from '../support.ts'
 
-const NAME = 'thing-service'
+const PROCESS_NAME = 'thing-service'
 const THINGS = new Map([['1', { thingId: '1', ownerId: USERS.customer1.subject }]])
 const thing = routeResource('thingId', async id => THINGS.get(id) ?? null)
 
@@ -36,11 +36,11 @@ async function start(t: Test, routes: ServiceDefinition['routes'], more: { statu
   return startService(
     t,
     {
-      NAME,
+      PROCESS_NAME,
       migrate,
       seedDemo: async () => {},
       buildApp: (settings, collaborators) =>
-        buildService({ name: NAME, settings, collaborators, upstreams: {}, routes })
+        buildService({ name: PROCESS_NAME, settings, collaborators, upstreams: {}, routes })
     },
     SETTINGS,
     more
@@ -92,7 +92,7 @@ t.test('Z01: a service with a route that declares no access, or no audit, does n
 t.test('who is calling comes from a token of the issuer for this very service', async t => {
   const { app, audit } = await startThings(t)
   const read = async (headers: Record<string, string>) => app.inject({ url: '/things/1', headers })
-  t.equal((await read(await as('customer1', NAME))).statusCode, 200)
+  t.equal((await read(await as('customer1', PROCESS_NAME))).statusCode, 200)
   const refused = {
     'no token': [{}, undefined],
     'Basic credentials': [{ authorization: `Basic ${Buffer.from('customer1:x').toString('base64')}` }, undefined],
@@ -107,7 +107,7 @@ t.test('who is calling comes from a token of the issuer for this very service', 
     t.equal(row?.outcome, 'denied')
     if (reason !== undefined) t.equal(row?.reason, reason)
   }
-  t.equal((await read({ ...(await as('customer2', NAME)) })).statusCode, 404)
+  t.equal((await read({ ...(await as('customer2', PROCESS_NAME)) })).statusCode, 404)
 })
 
 t.test('a token whose session has ended is refused', async t => {
@@ -124,7 +124,7 @@ t.test('a token whose session has ended is refused', async t => {
   ] as const) {
     const token = await authority.mint({
       subject: USERS.customer1.subject,
-      audience: NAME,
+      audience: PROCESS_NAME,
       roles: ['CUSTOMER'],
       claims: { status: { status_list: { idx, uri: `${authority.issuer}/list` } } }
     })
@@ -139,7 +139,7 @@ t.test('a token whose session has ended is refused', async t => {
 t.test('two Authorization headers are refused before either is believed', async t => {
   const { app, audit } = await startThings(t)
   const origin = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
-  const { authorization } = await as('customer1', NAME)
+  const { authorization } = await as('customer1', PROCESS_NAME)
   const { request } = await import('node:http')
   const statusCode = await new Promise<number | undefined>((resolve, reject) => {
     const sent = request(
@@ -166,7 +166,7 @@ t.test('a body is not larger than 64 KiB', async t => {
   const answer = await app.inject({
     method: 'POST',
     url: '/things',
-    headers: await as('customer1', NAME),
+    headers: await as('customer1', PROCESS_NAME),
     payload: { text: 'x'.repeat(65 * 1024) }
   })
   t.equal(answer.statusCode, 413)
@@ -174,7 +174,7 @@ t.test('a body is not larger than 64 KiB', async t => {
 
 t.test('an effect that nobody recorded is a failure in tests', async t => {
   const { app } = await startThings(t)
-  const answer = await app.inject({ method: 'POST', url: '/forgotten', headers: await as('customer1', NAME) })
+  const answer = await app.inject({ method: 'POST', url: '/forgotten', headers: await as('customer1', PROCESS_NAME) })
   t.equal(answer.statusCode, 500)
   t.equal(answer.json().code, 'SALLYPORT_AUDIT_UNFULFILLED')
 })
@@ -184,7 +184,7 @@ t.test(
   async t => {
     const { app } = await startThings(t)
     for (const url of ['/undeclared-resource', '/public']) {
-      const answer = await app.inject({ url, headers: await as('customer1', NAME) })
+      const answer = await app.inject({ url, headers: await as('customer1', PROCESS_NAME) })
       t.equal(answer.statusCode, 500)
       t.same(answer.json(), {
         type: 'about:blank',
@@ -200,7 +200,7 @@ t.test('the gateway’s request id is kept, anything else gets a new one', async
   const { app, audit } = await startThings(t)
   const id = '11111111-2222-4333-8444-555555555555'
   for (const given of [id, 'x'.repeat(2000), 'a b', `${id}\u0000`]) {
-    await app.inject({ url: '/things/1', headers: { ...(await as('courier1', NAME)), 'x-request-id': given } })
+    await app.inject({ url: '/things/1', headers: { ...(await as('courier1', PROCESS_NAME)), 'x-request-id': given } })
     const row = (await audit()).at(-1)
     if (given === id) t.equal(row?.request_id, id)
     else t.match(row?.request_id, /^[0-9a-f-]{36}$/)
@@ -215,18 +215,18 @@ t.test('health, metrics and the OpenAPI document are for the operations listener
   t.same(document.paths['/things'].post.security, [{ accessToken: [] }])
   t.match(document, {
     openapi: '3.1.0',
-    info: { title: NAME },
+    info: { title: PROCESS_NAME },
     paths: { '/things/{thingId}': { get: Object }, '/things': { post: Object } }
   })
   t.equal((await app.operations.inject('/health/live')).statusCode, 200)
   for (const url of ['/openapi.json', '/metrics', '/health/live', '/health/ready', '/documentation/json']) {
-    t.equal((await app.inject({ url, headers: await as('admin1', NAME) })).statusCode, 404, url)
+    t.equal((await app.inject({ url, headers: await as('admin1', PROCESS_NAME) })).statusCode, 404, url)
   }
 })
 
 t.test('migrations run again change nothing', async t => {
   const { owner: db } = await startThings(t)
   const before = await db('thing_migrations').select()
-  await migrate(db, { appRole: `test_${NAME}_app`, prunerRole: `test_${NAME}_pruner` })
+  await migrate(db, { appRole: `test_${PROCESS_NAME}_app`, prunerRole: `test_${PROCESS_NAME}_pruner` })
   t.same(await db('thing_migrations').select(), before)
 })

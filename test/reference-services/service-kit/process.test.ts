@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { connect as connectService } from '@sallyport/service-kit'
+import { connectService } from '@sallyport/service-kit'
 import * as deliveryService from '@sallyport/delivery-service'
 import { exportJWK } from 'jose'
 import { createPublicKey } from 'node:crypto'

@@ -11,7 +11,7 @@ import t, { type Test } from 'tap'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
 import { as, SETTINGS, startService, type TestService } from '../support.ts'
 
-const NAME = 'failing-service'
+const PROCESS_NAME = 'failing-service'
 const SLEEP = 'select pg_sleep(60)'
 
 async function migrate(db: Knex, roles: ServiceRoles): Promise<void> {
@@ -44,11 +44,11 @@ async function start(
   const service = await startService(
     t,
     {
-      NAME,
+      PROCESS_NAME,
       migrate,
       seedDemo: async () => {},
       buildApp: (settings, collaborators) =>
-        buildService({ name: NAME, settings, collaborators, upstreams: {}, routes: routes(collaborators.db) })
+        buildService({ name: PROCESS_NAME, settings, collaborators, upstreams: {}, routes: routes(collaborators.db) })
     },
     SETTINGS,
     {},
@@ -60,7 +60,8 @@ async function start(
   return { ...service, proxy: proxy! }
 }
 
-const read = async ({ app }: TestService) => app.inject({ url: '/things', headers: await as('customer1', NAME) })
+const read = async ({ app }: TestService) =>
+  app.inject({ url: '/things', headers: await as('customer1', PROCESS_NAME) })
 
 async function isUnavailable(t: Test, answer: Awaited<ReturnType<typeof read>>, what: string): Promise<void> {
   t.same(

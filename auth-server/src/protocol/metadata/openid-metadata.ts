@@ -1,5 +1,5 @@
 import { SIGNING_ALGORITHM } from '../../tokens/keys/make-signing-key.ts'
-import { PROTOCOL_SCOPES } from '../scopes.ts'
+import { PROTOCOL_SCOPES } from '../requested-scopes.ts'
 import type { Metadata } from './authorization-server-metadata.ts'
 
 /**

@@ -20,8 +20,9 @@ import {
 cryptoProvider.set(webcrypto)
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' }
-const SIGNING_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' }
-const DAY_MS = 86_400_000
+const CERTIFICATE_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' }
+/** A day in ms. */
+export const ONE_DAY_MS = 86_400_000
 
 /** A certificate with its private key and the certificate that vouches for it, each as PEM. */
 export interface IssuedCertificate {
@@ -31,7 +32,7 @@ export interface IssuedCertificate {
   readonly ca: string
 }
 
-/** What a leaf certificate says. */
+/** The content of a leaf certificate. */
 export interface CertificateRequest {
   /** DNS names and IP addresses of the subject alternative name; the first is also the common name. */
   readonly names: readonly string[]
@@ -63,7 +64,7 @@ export async function makeAuthority(
     name: [{ CN: [request.name ?? 'Sallyport development CA'] }],
     serialNumber: serialNumber(),
     keys,
-    signingAlgorithm: SIGNING_ALGORITHM,
+    signingAlgorithm: CERTIFICATE_ALGORITHM,
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -74,7 +75,7 @@ export async function makeAuthority(
 }
 
 /**
- * The authority of a certificate and key that {@link makeAuthority} made before. @throws {Error} when they cannot be
+ * The authority of a certificate and key that {@link makeAuthority} has made. @throws {Error} when they cannot be
  * parsed
  */
 export async function restoreAuthority(stored: { certificate: string; privateKey: string }): Promise<Authority> {
@@ -87,7 +88,7 @@ async function authorityOf(issuer: X509Certificate, issuerKey: webcrypto.CryptoK
   const ca = pem(issuer)
   return {
     certificate: ca,
-    privateKey: await exportKey(issuerKey),
+    privateKey: await exportPrivateKey(issuerKey),
     issue: async request => {
       const keys = await makeKeys()
       const certificate = await X509CertificateGenerator.create({
@@ -97,10 +98,10 @@ async function authorityOf(issuer: X509Certificate, issuerKey: webcrypto.CryptoK
         subject: [{ CN: [request.names[0] ?? ''] }],
         publicKey: keys.publicKey,
         signingKey: issuerKey,
-        signingAlgorithm: SIGNING_ALGORITHM,
+        signingAlgorithm: CERTIFICATE_ALGORITHM,
         extensions: await leafExtensions(request, issuer, keys.publicKey)
       })
-      return { certificate: pem(certificate), privateKey: await exportKey(keys.privateKey), ca }
+      return { certificate: pem(certificate), privateKey: await exportPrivateKey(keys.privateKey), ca }
     }
   }
 }
@@ -129,7 +130,7 @@ async function leafExtensions(
 function validity(request: { notBefore?: Date; notAfter?: Date }, days: number): { notBefore: Date; notAfter: Date } {
   return {
     notBefore: request.notBefore ?? new Date(Date.now() - 60_000),
-    notAfter: request.notAfter ?? new Date(Date.now() + days * DAY_MS)
+    notAfter: request.notAfter ?? new Date(Date.now() + days * ONE_DAY_MS)
   }
 }
 
@@ -144,7 +145,7 @@ async function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
   return (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+async function exportPrivateKey(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`
 }
 

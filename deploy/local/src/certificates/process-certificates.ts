@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LauncherError } from '../launcher-error.ts'
 import { hostNameOf } from '../processes.ts'
 import { writePrivateFile } from '../state-directory.ts'
-import { makeAuthority, restoreAuthority, type Authority } from './authority.ts'
+import { makeAuthority, ONE_DAY_MS, restoreAuthority, type Authority } from './authority.ts'
 
 /** Paths of a holder's TLS material. */
 export interface CertificateFiles {
@@ -20,10 +20,9 @@ export interface CertificateHolder {
   readonly names: readonly string[]
 }
 
-const DAY_MS = 86_400_000
-const RENEW_BEFORE_MS = 30 * DAY_MS
+const RENEW_BEFORE_MS = 30 * ONE_DAY_MS
 
-/** The URI by which a certificate's holder is known. @see SPIFFE ID §2 */
+/** The URI that identifies the holder of a certificate. @see SPIFFE ID §2 */
 export const uriOf = (name: string): string => `spiffe://sallyport.local/${name}`
 
 /** The names that a certificate carries. */
@@ -32,8 +31,8 @@ function namesOf(entry: CertificateHolder): { names: string[]; uris: string[] } 
 }
 
 /**
- * Keeps a development authority and a certificate per holder in a folder; makes what is missing, near its end, or of
- * another authority or other names.
+ * Keeps a development authority and a certificate per holder in a folder; renews what is missing, about to expire, or
+ * has another authority or other names.
  * @throws {LauncherError} when NODE_ENV is `production`
  */
 export async function ensureCertificates(
@@ -66,19 +65,19 @@ export async function ensureCertificates(
 }
 
 async function ensureAuthority(caPath: string, keyPath: string, now: number): Promise<Authority> {
-  const kept = read(caPath)
+  const kept = readCertificate(caPath)
   if (kept !== null && existsSync(keyPath) && lastsFrom(kept, now)) {
     return restoreAuthority({ certificate: readFileSync(caPath, 'utf8'), privateKey: readFileSync(keyPath, 'utf8') })
   }
   const authority = await makeAuthority()
   writePrivateFile(keyPath, authority.privateKey)
-  // Readable by others: a browser or curl of another user may be told to trust it.
+  // Readable by others, so that a browser or curl of another user can trust it.
   writeFileSync(caPath, authority.certificate)
   return authority
 }
 
 function isUsable(paths: CertificateFiles, entry: CertificateHolder, authority: Authority, now: number): boolean {
-  const certificate = read(paths.certificatePath)
+  const certificate = readCertificate(paths.certificatePath)
   if (certificate === null || !existsSync(paths.privateKeyPath)) return false
   const { names, uris } = namesOf(entry)
   const wanted = [
@@ -96,7 +95,7 @@ function lastsFrom(certificate: X509Certificate, now: number): boolean {
   return certificate.validToDate.getTime() > now + RENEW_BEFORE_MS
 }
 
-function read(path: string): X509Certificate | null {
+function readCertificate(path: string): X509Certificate | null {
   try {
     return new X509Certificate(readFileSync(path))
   } catch {

@@ -1,6 +1,5 @@
-// tsyringe, which @peculiar/x509 stands on, refuses to load without a metadata API on Reflect. Neither package
-// decorates constructors here, so three functions over a WeakMap are all that it asks for; a real polyfill loaded
-// earlier is kept.
+// tsyringe, which @peculiar/x509 uses, does not load without a metadata API on Reflect. Neither package decorates
+// constructors here, so three functions over a WeakMap are enough; a real polyfill that is already loaded stays.
 const metadata = new WeakMap<object, Map<unknown, unknown>>()
 
 const polyfill = {

@@ -6,21 +6,21 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { runningServer, stopServer } from './orphan.ts'
-import { choosePlace, type Place } from './place.ts'
+import { choosePlace, type ClusterPlace } from './place.ts'
 import { unprivilegedUser, type UnprivilegedUser } from './unprivileged-user.ts'
 
-const run = promisify(execFile)
+const runProgram = promisify(execFile)
 const SUPERUSER = 'postgres'
 
 /** Options of {@link startPostgres}. */
 export interface PostgresOptions {
-  /** Folder for the cluster; made when absent. */
+  /** Folder for the cluster; created when missing. */
   readonly directory: string
   /** Server settings, as `-c name=value`. */
   readonly settings?: Readonly<Record<string, string>>
-  /** Lets the server outlive this process; whoever stops it calls {@link stopPostgres}. */
+  /** Lets the server outlive this process; {@link stopPostgres} stops it. */
   readonly detached?: boolean
-  /** Starts a small process that stops the server when this process is gone, however it ended. */
+  /** Starts a small process that stops the server when this process ends, in any way. */
   readonly keeper?: boolean
   /** Gets each line of the server's log. */
   readonly onLog?: (line: string) => void
@@ -39,9 +39,9 @@ export interface RunningPostgres {
 }
 
 /**
- * Starts the PostgreSQL whose binaries came from the npm registry, on a free loopback port, over TCP with a generated
- * password. The first start makes the cluster; a server left behind by a killed parent is stopped first.
- * @throws {Error} one line with the end of the server's log when it does not come up
+ * Starts the PostgreSQL whose binaries come from the npm registry, on a free loopback port, over TCP with a generated
+ * password. The first start makes the cluster; a server of a killed parent is stopped first.
+ * @throws {Error} one line with the end of the server's log when it does not start
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const user = unprivilegedUser()
@@ -62,7 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   ]
   const server = spawn(join(place.binDirectory, 'postgres'), args, {
-    // A group of its own: Ctrl-C in a terminal is for the parent, which stops the server when its clients are gone.
+    // A process group of its own: Ctrl-C in a terminal reaches the parent, which stops the server after its clients.
     ...user,
     cwd: dirname(place.dataDirectory),
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -101,7 +101,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   }
 }
 
-/** Returns how to let the keeper end. */
+/** Returns a function that ends the keeper. */
 function startKeeper(pid: number, dataDirectory: string): () => void {
   const path = new URL(import.meta.url.endsWith('.ts') ? 'keeper.ts' : 'keeper.js', import.meta.url)
   const keeper = fork(path, [String(pid), dataDirectory], {
@@ -116,21 +116,21 @@ function startKeeper(pid: number, dataDirectory: string): () => void {
   }
 }
 
-/** Stops the server of a cluster that {@link startPostgres} left running, if there is one. */
+/** Stops the server that {@link startPostgres} left running, if there is one. */
 export async function stopPostgres(dataDirectory: string): Promise<void> {
   const pid = runningServer(dataDirectory)
   if (pid !== null) await stopServer(pid, dataDirectory)
 }
 
 /** Makes the cluster when there is none; returns the superuser's password. */
-async function makeCluster(place: Place, user: UnprivilegedUser | undefined): Promise<string> {
+async function makeCluster(place: ClusterPlace, user: UnprivilegedUser | undefined): Promise<string> {
   const passwordFile = join(dirname(place.dataDirectory), 'superuser-password')
   if (existsSync(join(place.dataDirectory, 'PG_VERSION'))) return readFileSync(passwordFile, 'utf8').trim()
   rmSync(place.dataDirectory, { recursive: true, force: true })
   const password = randomBytes(24).toString('hex')
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 })
   if (user !== undefined) chownSync(passwordFile, user.uid, user.gid)
-  await run(
+  await runProgram(
     join(place.binDirectory, 'initdb'),
     [
       '-D',

@@ -1,5 +1,5 @@
-// Stops the database when the launcher is gone. A killed launcher cannot stop anything, but its end of this process's
-// IPC channel closes. Arguments: process id and data folder of the server.
+// Stops the database when the launcher is gone. A killed launcher cannot stop anything, but its end of the IPC channel
+// closes. Arguments: process id and data folder of the server.
 import { runningServer, stopServer } from './orphan.ts'
 
 const [pid = '', dataDirectory = ''] = process.argv.slice(2)

@@ -12,8 +12,8 @@ export function runningServer(dataDirectory: string): number | null {
 }
 
 /**
- * Stops a server that was left behind by a launcher that was killed; resolves when it has ended.
- * The signal is SIGINT, PostgreSQL's "fast shutdown": clients are disconnected, the data is consistent.
+ * Stops the server of a killed launcher; resolves when it has ended. The signal is SIGINT, PostgreSQL's "fast
+ * shutdown": clients are disconnected, the data is consistent.
  */
 export async function stopServer(pid: number, dataDirectory: string): Promise<void> {
   process.kill(pid, 'SIGINT')

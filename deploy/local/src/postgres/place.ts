@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { UnprivilegedUser } from './unprivileged-user.ts'
 
 /** Where a cluster's data and the binaries that run it are. */
-export interface Place {
+export interface ClusterPlace {
   readonly dataDirectory: string
   readonly binDirectory: string
 }
@@ -12,7 +12,7 @@ export interface Place {
 const SHARED_STATE = '/var/lib/sallyport'
 
 /**
- * Decides where data and binaries live. Ordinarily: data in the wanted folder, binaries where npm put them. When
+ * Decides where data and binaries are. Normally data is in the wanted folder, and binaries are where npm put them. When
  * another user runs the database and a parent of either folder is closed to that user (a 0700 home, a `mktemp -d`
  * clone), both go to a folder below /var/lib that is named after the wanted one, with a copy of the binaries.
  */
@@ -20,7 +20,7 @@ export function choosePlace(
   wantedDirectory: string,
   nativeDirectory: string,
   user: UnprivilegedUser | undefined
-): Place {
+): ClusterPlace {
   const wanted = resolve(wantedDirectory)
   if (user === undefined) {
     return { dataDirectory: join(makeOwned(wanted), 'data'), binDirectory: join(nativeDirectory, 'bin') }

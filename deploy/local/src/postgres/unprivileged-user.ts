@@ -1,18 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/**
- * Numeric ids of the operating system user that runs the database; `undefined` when that is the user of this process.
- */
+/** Numeric ids of the operating system user that runs the database; `undefined` for the user of this process. */
 export interface UnprivilegedUser {
   readonly uid: number
   readonly gid: number
 }
 
 /**
- * PostgreSQL refuses to run as root. As root, its binaries run as the system user `postgres`, which is made when
- * absent; as anybody else, as that user.
- * @throws {Error} one line, when the user is absent and cannot be made
+ * PostgreSQL refuses to run as root. When this process is root, its binaries run as the system user `postgres`, which
+ * is created when missing; otherwise as the current user.
+ * @throws {Error} one line, when the user is missing and cannot be created
  */
 export function unprivilegedUser(): UnprivilegedUser | undefined {
   if (process.getuid?.() !== 0) return undefined

@@ -1,4 +1,4 @@
-import type { Answer, Transcript } from './transcript.ts'
+import type { CallAnswer, Transcript } from './transcript.ts'
 
 /** The facts of a running stack that the walkthrough uses: the content of `.sallyport/local.json`. */
 export interface Stack {
@@ -34,12 +34,12 @@ export function asClient(stack: Stack, clientId: string): Record<string, string>
 }
 
 /** The password of a demo user. */
-export function passwordOf(stack: Stack, username: string): string {
+export function demoPassword(stack: Stack, username: string): string {
   return stack.users.find(candidate => candidate.username === username)?.password ?? ''
 }
 
 /** A member of a JSON answer, found by its path; `undefined` when there is none. */
-export function member(answer: Answer, ...path: ReadonlyArray<string | number>): unknown {
+export function answerMember(answer: CallAnswer, ...path: ReadonlyArray<string | number>): unknown {
   let at: unknown = answer.body
   for (const name of path) {
     at = typeof at === 'object' && at !== null ? (at as Record<string | number, unknown>)[name] : undefined
@@ -48,13 +48,13 @@ export function member(answer: Answer, ...path: ReadonlyArray<string | number>):
 }
 
 /** A list in a JSON answer, empty when there is none. */
-export function list(answer: Answer, name: string): ReadonlyArray<Record<string, unknown>> {
-  const value = member(answer, name)
+export function answerList(answer: CallAnswer, name: string): ReadonlyArray<Record<string, unknown>> {
+  const value = answerMember(answer, name)
   return Array.isArray(value) ? (value as Array<Record<string, unknown>>) : []
 }
 
 /** The cookies of an answer, as the `Cookie` header of the next request. */
-export function cookiesOf(answer: Answer): string {
+export function cookiesOf(answer: CallAnswer): string {
   return [answer.headers['set-cookie'] ?? []]
     .flat()
     .map(cookie => cookie.split(';')[0] ?? '')

@@ -1,5 +1,5 @@
 // npm run walkthrough [-- --directory DIR]: every flow as a readable transcript, against the running stack of that
-// folder, or against one that is started for it and stopped afterwards.
+// folder, or against one that it starts and stops itself.
 import '@sallyport/service-process/require-node'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ try {
   await own?.stop()
 }
 
-/** Whether the stack of these facts still runs: a launcher that was killed leaves its file behind. */
+/** Whether the stack of these facts still runs: a killed launcher leaves its file behind. */
 async function answers(stack: Stack): Promise<boolean> {
   try {
     const { body, statusCode } = await request(`${stack.operations['reference-gateway'] ?? ''}/health/ready`)

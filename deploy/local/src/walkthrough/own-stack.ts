@@ -1,23 +1,23 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isPortFree } from '../readiness.ts'
 
-/** A stack that somebody started for themselves. */
+/** A stack that was started for one purpose. */
 export interface OwnStack {
   readonly directory: string
   readonly localJson: string
   /** Process id of the launcher. */
   readonly pid: number
-  /** Every line that the launcher has printed. */
+  /** Every line that the launcher prints. */
   readonly output: () => string
   /** Settles with the exit code when the launcher has ended. */
   readonly ended: Promise<number | null>
-  /** Stops everything as Ctrl-C does; removes the folder when it was made here. */
+  /** Stops everything as Ctrl-C does; removes the folder when it was created here. */
   readonly stop: () => Promise<void>
 }
 
@@ -27,7 +27,7 @@ const STARTING_BLOCKS = 20
 
 /**
  * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
- * @throws {Error} with the launcher's output when it does not get ready
+ * @throws {Error} with the output of the launcher when the stack does not become ready
  */
 export async function startOwnStack(
   options: {
@@ -64,7 +64,7 @@ export async function startOwnStack(
   void ended.then(() => {
     over = true
   })
-  // The file alone may be one that a killed launcher left behind.
+  // The file alone is not enough: a killed launcher may have left it.
   while (!output.includes(READY) || !existsSync(localJson)) {
     if (over) throw new Error(`the stack did not start:\n${output}`)
     await delay(50)
@@ -88,22 +88,9 @@ export async function freePortBase(): Promise<number> {
   for (let block = 0; block < STARTING_BLOCKS; block++) {
     const base = 20_000 + Math.floor(Math.random() * 100) * 200
     const free = await Promise.all(
-      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isFree(base + offset))
+      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isPortFree(base + offset))
     )
     if (free.every(Boolean)) return base
   }
   throw new Error('there are no free ports')
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer()
-  try {
-    probe.listen(port, '127.0.0.1')
-    await once(probe, 'listening')
-    return (probe.address() as AddressInfo).port === port
-  } catch {
-    return false
-  } finally {
-    probe.close()
-  }
 }

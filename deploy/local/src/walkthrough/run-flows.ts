@@ -11,7 +11,7 @@ export function readStack(localJson: string): Stack {
 /**
  * Runs flows one after the other against a running stack.
  * @param write gets each line of the transcript
- * @throws {WalkthroughError} what did not hold, after the transcript up to there
+ * @throws {WalkthroughError} when a check fails, after the transcript up to there
  */
 export async function runFlows(stack: Stack, flows: readonly Flow[], write: (line: string) => void): Promise<void> {
   const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })

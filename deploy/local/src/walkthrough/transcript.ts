@@ -13,22 +13,20 @@ export interface Call {
 }
 
 /** What came back. */
-export interface Answer {
+export interface CallAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** The parsed JSON body, the text of another body, `null` for none. */
   readonly body: unknown
 }
 
-/** A check of the walkthrough did not hold. */
+/** A check of the walkthrough failed. */
 export class WalkthroughError extends Error {}
 
 const SECRET_MEMBERS = /^(accessToken|refreshToken|access_token|refresh_token|password)$/
 const SHOWN_RESPONSE_HEADERS = ['content-type', 'www-authenticate', 'set-cookie', 'location', 'retry-after']
 
-/**
- * Makes requests, checks answers and writes both down as a readable transcript; secrets are shortened in it.
- */
+/** Sends requests, checks answers, and writes both as a readable transcript with shortened secrets. */
 export class Transcript {
   readonly #dispatcher: Dispatcher
   readonly #write: (line: string) => void
@@ -43,35 +41,35 @@ export class Transcript {
     this.#write(`\n== ${text} ${'='.repeat(Math.max(3, 100 - text.length))}`)
   }
 
-  /** What the lines around it show. */
+  /** Explains the lines around it. */
   note(text: string): void {
     this.#write(`   ${text}`)
   }
 
-  /** Sends a request and writes it down with its answer. */
-  async call(call: Call): Promise<Answer> {
+  /** Sends a request and writes it with its answer. */
+  async call(call: Call): Promise<CallAnswer> {
     const method = call.method ?? 'GET'
     const headers = { ...call.headers, ...contentType(call) }
     this.#write(`\n> ${method} ${call.url}`)
     for (const [name, value] of Object.entries(headers)) this.#write(`> ${name}: ${shortenHeader(name, value)}`)
-    if (call.json !== undefined) this.#write(`> ${shown(call.json)}`)
-    if (call.form !== undefined) this.#write(`> ${shown(call.form)}`)
-    const response = await request(call.url, { method, headers, body: bodyOf(call), dispatcher: this.#dispatcher })
+    if (call.json !== undefined) this.#write(`> ${transcriptText(call.json)}`)
+    if (call.form !== undefined) this.#write(`> ${transcriptText(call.form)}`)
+    const response = await request(call.url, { method, headers, body: callBody(call), dispatcher: this.#dispatcher })
     const text = await response.body.text()
     const answer = {
       status: response.statusCode,
       headers: response.headers,
-      body: parse(text, response.headers['content-type'])
+      body: parseAnswer(text, response.headers['content-type'])
     }
     this.#write(`< ${answer.status}`)
     for (const name of SHOWN_RESPONSE_HEADERS) {
       for (const value of [answer.headers[name] ?? []].flat()) this.#write(`< ${name}: ${shortenHeader(name, value)}`)
     }
-    if (answer.body !== null) this.#write(`< ${shown(answer.body)}`)
+    if (answer.body !== null) this.#write(`< ${transcriptText(answer.body)}`)
     return answer
   }
 
-  /** Checks what the flow promises, and says so. */
+  /** Checks a promise of the flow, and writes it. */
   check(holds: boolean, what: string): void {
     if (!holds) throw new WalkthroughError(`does not hold: ${what}`)
     this.#write(`   ✓ ${what}`)
@@ -83,12 +81,12 @@ function contentType(call: Call): Record<string, string> {
   return call.form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
 }
 
-function bodyOf(call: Call): string | null {
+function callBody(call: Call): string | null {
   if (call.json !== undefined) return JSON.stringify(call.json)
   return call.form === undefined ? null : new URLSearchParams(call.form).toString()
 }
 
-function parse(text: string, type: string | string[] | undefined): unknown {
+function parseAnswer(text: string, type: string | string[] | undefined): unknown {
   if (text === '') return null
   return String(type).includes('json') ? JSON.parse(text) : text
 }
@@ -99,7 +97,7 @@ function shortenHeader(name: string, value: string): string {
     : value
 }
 
-function shown(body: unknown): string {
+function transcriptText(body: unknown): string {
   const text =
     typeof body === 'string'
       ? body

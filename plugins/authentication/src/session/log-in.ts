@@ -25,7 +25,7 @@ export function createLogin(core: SessionCore) {
     refuseForeignPage(core, request)
     if (place === 'body') refuseBrowser(request)
     requireText(username, password)
-    const tokens = await passwordGrant(core, request, username, password)
+    const tokens = await passwordTokens(core, request, username, password)
     const { principal } = await openSession(core, request, reply, tokens, place)
     // The audit trail names who logged in; no stage ran before this public route.
     request.principal = principal
@@ -59,7 +59,7 @@ function refuseForeignPage(core: SessionCore, request: FastifyRequest): void {
   throw new ForeignOriginError()
 }
 
-async function passwordGrant(
+async function passwordTokens(
   { options }: SessionCore,
   request: FastifyRequest,
   username: string,

@@ -40,8 +40,8 @@ export function isSecretField(name: string, value: unknown): boolean {
 }
 
 /**
- * Whether a query or form parameter of this name holds a secret. Percent-encoding could spell any of the names: what
- * cannot be decoded, or was encoded twice, counts as one. A part of the name is enough, as in `user[password]`.
+ * Whether a query or form parameter of this name holds a secret. Percent-encoding can hide any of the names, so what
+ * cannot be decoded or is encoded twice counts as a secret. A part of the name is enough, as in `user[password]`.
  * @param name as it was sent
  */
 export function isSecretParameter(name: string): boolean {

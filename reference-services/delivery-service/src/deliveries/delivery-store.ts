@@ -1,5 +1,5 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, type Page, type PageQuery } from '@sallyport/service-kit'
+import { readPage, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { DeliveryState } from '../schemas.ts'
@@ -16,7 +16,7 @@ export interface StoredDelivery {
   readonly createdAt: Date
 }
 
-const COLUMNS = {
+const DELIVERY_COLUMNS = {
   deliveryId: 'delivery_id',
   ticketId: 'ticket_id',
   orderId: 'order_id',
@@ -26,9 +26,9 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { idColumn: COLUMNS.deliveryId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_DELIVERIES = { idColumn: DELIVERY_COLUMNS.deliveryId, createdAtColumn: DELIVERY_COLUMNS.createdAt }
 
-/** Stores a delivery; `false` when its ticket or its order has one already. */
+/** Stores a delivery; `false` when its ticket or order already has one. */
 export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promise<boolean> {
   const inserted: unknown[] = await trx('deliveries')
     .insert({
@@ -47,29 +47,33 @@ export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promi
   return inserted.length === 1
 }
 
-/** One delivery, whoever asks; `null` when there is none. */
+/** One delivery, for any caller; `null` when there is none. */
 export async function findDelivery(
   db: Knex,
   by: { readonly deliveryId: string } | { readonly ticketId: string }
 ): Promise<StoredDelivery | null> {
   const where = 'deliveryId' in by ? { delivery_id: by.deliveryId } : { ticket_id: by.ticketId }
-  const delivery: StoredDelivery | undefined = await db('deliveries').where(where).select(COLUMNS).first()
+  const delivery: StoredDelivery | undefined = await db('deliveries').where(where).select(DELIVERY_COLUMNS).first()
   return delivery ?? null
 }
 
-/** The deliveries that the policy shows to the principal, newest first; the policy is part of the SQL. */
+/** The deliveries that the policy lets the principal see, newest first; the policy is part of the SQL. */
 export async function findDeliveries(
   db: Knex,
   policy: Policy,
   principal: Principal,
   page: PageQuery
-): Promise<Page<StoredDelivery>> {
-  const query = db('deliveries').select(COLUMNS)
-  return readPage<StoredDelivery>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
+): Promise<RowPage<StoredDelivery>> {
+  const query = db('deliveries').select(DELIVERY_COLUMNS)
+  return readPage<StoredDelivery>(
+    applyFilter(query, policy, principal, { columns: DELIVERY_COLUMNS }),
+    NEWEST_DELIVERIES,
+    page
+  )
 }
 
 /** State and courier of a delivery: what a step changes. */
-export interface Position {
+export interface DeliveryProgress {
   readonly state: DeliveryState
   readonly courierId: string | null
 }
@@ -78,8 +82,8 @@ export interface Position {
 export async function moveDelivery(
   trx: Knex,
   deliveryId: string,
-  from: Position,
-  to: Position
+  from: DeliveryProgress,
+  to: DeliveryProgress
 ): Promise<StoredDelivery | null> {
   const changed = await trx('deliveries')
     .where({ delivery_id: deliveryId, state: from.state, courier_id: from.courierId })

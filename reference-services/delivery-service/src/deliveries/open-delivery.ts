@@ -21,9 +21,8 @@ export interface OpenDeliveryCollaborators {
 }
 
 /**
- * Opens the delivery of a ticket, or answers with the one that the ticket has: a caller whose answer got lost asks
- * again.
- * @throws `SALLYPORT_DELIVERY_EXISTS` when ticket or order have a delivery that is not this one, what `key` throws
+ * Opens the delivery of a ticket, or returns the one that it has: a caller whose answer was lost asks again.
+ * @throws `SALLYPORT_DELIVERY_EXISTS` when the ticket or the order has a different delivery, what `key` throws
  */
 export async function openDelivery(
   { db, audit, key }: OpenDeliveryCollaborators,
@@ -40,7 +39,12 @@ export async function openDelivery(
     if (!(await insertDelivery(trx, delivery))) return false
     await key.claim(trx, delivery.deliveryId)
     const after = { state: delivery.state, ticketId: delivery.ticketId, orderId: delivery.orderId }
-    await audit(trx, { action: 'delivery.open', outcome: 'success', resource: resourceOf(delivery), detail: { after } })
+    await audit(trx, {
+      action: 'delivery.open',
+      outcome: 'success',
+      resource: auditedDelivery(delivery),
+      detail: { after }
+    })
     return true
   })
   if (opened) return { delivery, opened }
@@ -54,13 +58,13 @@ export async function openDelivery(
       action: 'delivery.open',
       outcome: 'success',
       reason: 'already-open',
-      resource: resourceOf(existing),
+      resource: auditedDelivery(existing),
       detail: { after: { state: existing.state } }
     })
   })
   return { delivery: existing, opened: false }
 }
 
-function resourceOf({ deliveryId }: StoredDelivery): { type: string; id: string } {
+function auditedDelivery({ deliveryId }: StoredDelivery): { type: string; id: string } {
   return { type: 'delivery', id: deliveryId }
 }

@@ -1,10 +1,13 @@
-import type { Position } from './delivery-store.ts'
+import type { DeliveryProgress } from './delivery-store.ts'
 
-/** A step of a delivery, named as its route. */
-export type Step = 'accept' | 'pickup' | 'deliver'
+/** A step of a delivery, with the name of its route. */
+export type DeliveryStep = 'accept' | 'pickup' | 'deliver'
 
-/** A step of this courier: where the delivery must be, and where it is then. */
-export function stepOf(step: Step, courierId: string): { readonly from: Position; readonly to: Position } {
+/** A step of this courier: the state before and after. */
+export function progressOfStep(
+  step: DeliveryStep,
+  courierId: string
+): { readonly from: DeliveryProgress; readonly to: DeliveryProgress } {
   switch (step) {
     case 'accept':
       return { from: { state: 'SCHEDULED', courierId: null }, to: { state: 'ACCEPTED', courierId } }

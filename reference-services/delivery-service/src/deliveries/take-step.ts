@@ -2,22 +2,22 @@ import type { RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { DeliveryStateError } from '../errors.ts'
 import { findDelivery, moveDelivery, type StoredDelivery } from './delivery-store.ts'
-import { stepOf, type Step } from './steps.ts'
+import { progressOfStep, type DeliveryStep } from './steps.ts'
 
 /**
  * Takes a step of a delivery: a compare-and-set in one statement, with its audit row in the same transaction, so that
- * of two couriers who accept at once one succeeds and one is told. A step that this courier has just taken already is
- * answered as it is: a lost answer can be asked for again.
+ * when two couriers accept at once, one succeeds and the other one learns it. Repeating a step that this courier has
+ * taken returns the delivery unchanged: a lost answer can be asked for again.
  * @throws `SALLYPORT_DELIVERY_STATE`
  */
 export async function takeStep(
   db: Knex,
   audit: RecordAudit,
-  step: Step,
+  step: DeliveryStep,
   deliveryId: string,
   courierId: string
 ): Promise<StoredDelivery> {
-  const { from, to } = stepOf(step, courierId)
+  const { from, to } = progressOfStep(step, courierId)
   const moved = await db.transaction(async trx => {
     const delivery = await moveDelivery(trx, deliveryId, from, to)
     if (delivery !== null) {

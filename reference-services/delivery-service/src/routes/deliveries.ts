@@ -1,5 +1,5 @@
 import {
-  auditOf,
+  auditOfRequest,
   callerOf,
   PageQuerySchema,
   ProblemSchema,
@@ -11,7 +11,7 @@ import type { Knex } from 'knex'
 import type { Static } from 'typebox'
 import { findDeliveries, findDelivery, type StoredDelivery } from '../deliveries/delivery-store.ts'
 import { openDelivery } from '../deliveries/open-delivery.ts'
-import type { Step } from '../deliveries/steps.ts'
+import type { DeliveryStep } from '../deliveries/steps.ts'
 import { takeStep } from '../deliveries/take-step.ts'
 import * as policies from '../policies.ts'
 import { DeliverySchema, DeliveryPageSchema, DeliveryParametersSchema, NewDeliverySchema } from '../schemas.ts'
@@ -23,31 +23,31 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
   app.get(
     '/deliveries',
     {
-      config: { access: policies.listDeliveries, audit: { action: 'delivery.list', only: 'refusals' } },
+      config: { access: policies.mayListDeliveries, audit: { action: 'delivery.list', only: 'refusals' } },
       schema: { querystring: PageQuerySchema, response: { 200: DeliveryPageSchema, '4xx': ProblemSchema } }
     },
     async function listDeliveriesRoute(request) {
-      const { rows, next } = await findDeliveries(db, policies.readDelivery, callerOf(request), request.query)
-      return { deliveries: rows.map(shown), next }
+      const { rows, next } = await findDeliveries(db, policies.mayReadDelivery, callerOf(request), request.query)
+      return { deliveries: rows.map(shownDelivery), next }
     }
   )
 
   app.post(
     '/deliveries',
     {
-      config: { access: policies.openDelivery, audit: { action: 'delivery.open' }, idempotency: 'optional' },
+      config: { access: policies.mayOpenDelivery, audit: { action: 'delivery.open' }, idempotency: 'optional' },
       schema: { body: NewDeliverySchema, response: { '2xx': DeliverySchema, '4xx': ProblemSchema } }
     },
     async function openDeliveryRoute(request, reply) {
       const { delivery, opened } = await openDelivery(
-        { db, audit: auditOf(request), key: request.idempotency },
+        { db, audit: auditOfRequest(request), key: request.idempotency },
         request.body
       )
-      return reply.code(opened ? 201 : 200).send(shown(delivery))
+      return reply.code(opened ? 201 : 200).send(shownDelivery(delivery))
     }
   )
 
-  function addStep(step: Step, access: Policy): void {
+  function addStep(step: DeliveryStep, access: Policy): void {
     app.post(
       `/deliveries/:deliveryId/${step}`,
       {
@@ -60,15 +60,15 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
       },
       async function takeStepRoute(request) {
         const { deliveryId } = delivery.of(request)
-        return shown(await takeStep(db, auditOf(request), step, deliveryId, callerOf(request).subject))
+        return shownDelivery(await takeStep(db, auditOfRequest(request), step, deliveryId, callerOf(request).subject))
       }
     )
   }
-  addStep('accept', policies.acceptDelivery)
-  addStep('pickup', policies.carryDelivery)
-  addStep('deliver', policies.carryDelivery)
+  addStep('accept', policies.mayAcceptDelivery)
+  addStep('pickup', policies.mayCarryDelivery)
+  addStep('deliver', policies.mayCarryDelivery)
 }
 
-function shown({ createdAt, ...delivery }: StoredDelivery): Static<typeof DeliverySchema> {
+function shownDelivery({ createdAt, ...delivery }: StoredDelivery): Static<typeof DeliverySchema> {
   return { ...delivery, createdAt: createdAt.toISOString() }
 }

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import { RestaurantFailedError, RestaurantUnavailableError } from '../errors.ts'
 import type { Restaurants } from './restaurants.ts'
 
-const Menu = Type.Object({
+const MenuAnswer = Type.Object({
   items: Type.Array(
     Type.Object({
       menuItemId: Type.String(),
@@ -13,13 +13,13 @@ const Menu = Type.Object({
     })
   )
 })
-const Ticket = Type.Object({ ticketId: Type.String(), state: Type.Optional(Type.String()) })
+const TicketBody = Type.Object({ ticketId: Type.String(), state: Type.Optional(Type.String()) })
 
-/** Statuses by which restaurant-service says about an order: I will not take it. */
+/** Statuses with which restaurant-service refuses an order. */
 const REFUSALS: readonly number[] = [404, 409]
 
 /**
- * Asks restaurant-service over the network. An answer is believed only in the shape that was agreed on.
+ * Calls restaurant-service over the network. An answer of another shape than agreed is an error.
  * @throws `SALLYPORT_ORDER_RESTAURANT_FAILED`, `SALLYPORT_ORDER_RESTAURANT_UNAVAILABLE`, and what `caller.request`
  * throws
  */
@@ -30,7 +30,7 @@ export function askRestaurantService(caller: UpstreamCaller): Restaurants {
         method: 'GET',
         path: `/restaurants/${encodeURIComponent(restaurantId)}/menu`
       })
-      return answer.statusCode === 404 ? null : parse(Menu, answer).items
+      return answer.statusCode === 404 ? null : agreedBody(MenuAnswer, answer).items
     },
     async openTicket({ orderId, customerId, restaurantId, lines, deliveryAddress }) {
       const body = {
@@ -45,13 +45,13 @@ export function askRestaurantService(caller: UpstreamCaller): Restaurants {
       const answer = await caller.request({ method: 'POST', path: '/tickets', body, headers })
       if (isInProgress(answer)) throw new RestaurantUnavailableError()
       if (REFUSALS.includes(answer.statusCode)) return { kind: 'refused' }
-      const { ticketId, state } = parse(Ticket, answer)
+      const { ticketId, state } = agreedBody(TicketBody, answer)
       return { kind: state === 'CANCELLED' ? 'withdrawn' : 'opened', ticketId }
     },
     async cancelTicket(ticketId) {
       const answer = await caller.request({ method: 'POST', path: `/tickets/${encodeURIComponent(ticketId)}/cancel` })
       if (answer.statusCode === 409) return false
-      parse(Ticket, answer)
+      agreedBody(TicketBody, answer)
       return true
     }
   }
@@ -64,7 +64,7 @@ function isInProgress({ statusCode, body }: UpstreamAnswer): boolean {
   return statusCode === 409 && Value.Check(Problem, body)
 }
 
-function parse<Schema extends TSchema>(schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {
+function agreedBody<Schema extends TSchema>(schema: Schema, { statusCode, body }: UpstreamAnswer): Static<Schema> {
   if (statusCode === 503) throw new RestaurantUnavailableError()
   if (statusCode >= 200 && statusCode < 300 && Value.Check(schema, body)) return body
   throw Object.assign(new RestaurantFailedError(), { cause: new Error(`restaurant-service answered ${statusCode}`) })

@@ -6,9 +6,9 @@ import { auditedOrder, type OrderCollaborators } from './settle-order.ts'
 import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
 
 /**
- * Cancels an order: it is noted that the cancellation begins, then the ticket is withdrawn at the restaurant, then the
- * order is cancelled, so that no restaurant cooks what was cancelled. From the note on, recovery finishes what this
- * call does not. Cancelling a cancelled order changes nothing and answers the same.
+ * Cancels an order in three steps, so that no restaurant cooks a cancelled order: it records that the cancellation
+ * begins, withdraws the ticket at the restaurant, and cancels the order. From the first step on, recovery finishes what
+ * this call does not. Cancelling a cancelled order changes nothing and returns the same.
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE`, what `restaurants` throws
  */
 export async function cancelOrder(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
@@ -30,7 +30,7 @@ export async function cancelOrder(collaborators: OrderCollaborators, order: Stor
  */
 export async function finishCancel(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
   const { db, restaurants, audit } = collaborators
-  const ticketId = await ticketOf(restaurants, order)
+  const ticketId = await ticketOfOrder(restaurants, order)
   if (ticketId !== null && !(await restaurants.cancelTicket(ticketId))) {
     await giveUpCancel(db, order.orderId)
     throw new OrderNotCancellableError()
@@ -46,8 +46,8 @@ export async function finishCancel(collaborators: OrderCollaborators, order: Sto
   return cancelled ?? cancelledMeanwhile(collaborators, order)
 }
 
-/** The ticket of an order whose answer got lost is found by asking for it again: an order has one ticket at most. */
-async function ticketOf(restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
+/** Asking again finds the ticket of an order whose answer was lost: an order has one ticket at most. */
+async function ticketOfOrder(restaurants: Restaurants, order: StoredOrder): Promise<string | null> {
   if (order.ticketId !== null) return order.ticketId
   const answer = await restaurants.openTicket(order)
   return answer.kind === 'refused' ? null : answer.ticketId

@@ -16,8 +16,8 @@ const NO_CONNECTION: ReadonlyArray<string | null> = [
 ]
 
 /**
- * Whether a call that failed certainly had no effect at the other end. A timeout or a broken connection is no proof:
- * the answer may be what got lost.
+ * Whether a failed call certainly had no effect at the other end. A timeout or a broken connection proves nothing: only
+ * the answer may be lost.
  */
 export function neverArrived(error: unknown): boolean {
   return (

@@ -1,11 +1,11 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/service-kit'
+import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { OrderState } from '../schemas.ts'
-import type { Begun, StoredOrder } from './order.ts'
+import type { RecoverableWork, StoredOrder } from './order.ts'
 
-const COLUMNS = {
+const ORDER_COLUMNS = {
   orderId: 'order_id',
   customerId: 'customer_id',
   restaurantId: 'restaurant_id',
@@ -15,19 +15,19 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { idColumn: COLUMNS.orderId, createdAtColumn: COLUMNS.createdAt }
+const NEWEST_ORDERS = { idColumn: ORDER_COLUMNS.orderId, createdAtColumn: ORDER_COLUMNS.createdAt }
 
-/** The lines travel with their order in one row, so that a page of orders is one query. */
-const LINES = `(
+/** The lines are in the row of their order, so that a page of orders is one query. */
+const ORDER_LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity, 'priceCents', price_cents) order by position)
   from order_lines where order_lines.order_id = orders.order_id
 ) as lines`
 
 /**
  * Stores a new order with its lines.
- * @param begun what recovery finishes, should nobody else; `null` for an order that is as it is to stay
+ * @param begun what recovery has to finish if nobody else does; `null` for an order in its final state
  */
-export async function insertOrder(trx: Knex, order: StoredOrder, begun: Begun | null): Promise<void> {
+export async function insertOrder(trx: Knex, order: StoredOrder, begun: RecoverableWork | null): Promise<void> {
   await trx('orders').insert({
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -51,29 +51,29 @@ export async function insertOrder(trx: Knex, order: StoredOrder, begun: Begun | 
   )
 }
 
-/** One order, whoever asks; `null` when there is none. */
+/** One order, for any caller; `null` when there is none. */
 export async function findOrder(db: Knex, orderId: string): Promise<StoredOrder | null> {
   const order: StoredOrder | undefined = await db('orders')
     .where({ order_id: orderId })
-    .select(COLUMNS, db.raw(LINES))
+    .select(ORDER_COLUMNS, db.raw(ORDER_LINES))
     .first()
   return order ?? null
 }
 
-/** The orders that the policy shows to the principal, newest first; the policy is part of the SQL. */
+/** The orders that the policy lets the principal see, newest first; the policy is part of the SQL. */
 export async function findOrders(
   db: Knex,
   policy: Policy,
   principal: Principal,
   page: PageQuery
-): Promise<Page<StoredOrder>> {
-  const query = db('orders').select(COLUMNS, db.raw(LINES))
-  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: COLUMNS }), NEWEST_FIRST, page)
+): Promise<RowPage<StoredOrder>> {
+  const query = db('orders').select(ORDER_COLUMNS, db.raw(ORDER_LINES))
+  return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: ORDER_COLUMNS }), NEWEST_ORDERS, page)
 }
 
 /**
- * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. What was begun
- * is finished by it, except that approving an order does not finish a cancellation that has begun meanwhile.
+ * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. This finishes
+ * what was begun, except that approving an order does not finish a cancellation that has begun in the meantime.
  */
 export async function changeState(
   trx: Knex,

@@ -13,15 +13,15 @@ export interface StoredOrder {
   readonly createdAt: Date
 }
 
-/** Something begins now; recovery may take it up when it is `ageMs` old. */
-export interface Begun {
+/** Work that begins now; recovery may take it up when it is `ageMs` old. */
+export interface RecoverableWork {
   readonly ageMs: number
 }
 
-/** The states that an order can be cancelled in, as far as this service knows: the restaurant has the last word. */
+/** The states in which an order can be cancelled, as far as this service knows: the restaurant decides. */
 export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
 
-/** What the lines cost together, in cents. */
-export function totalOf(lines: readonly OrderLine[]): number {
+/** The total price of the lines, in cents. */
+export function totalOfLines(lines: readonly OrderLine[]): number {
   return lines.reduce((total, { quantity, priceCents }) => total + quantity * priceCents, 0)
 }

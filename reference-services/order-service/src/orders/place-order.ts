@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { MenuItemUnknownError, OrderRejectedError, RestaurantUnknownError } from '../errors.ts'
+import { OrderItemUnknownError, OrderRejectedError, OrderRestaurantUnknownError } from '../errors.ts'
 import type { NewOrder, OrderLine } from '../schemas.ts'
 import { neverArrived } from './never-arrived.ts'
-import { totalOf, type StoredOrder } from './order.ts'
+import { totalOfLines, type StoredOrder } from './order.ts'
 import { insertOrder } from './order-store.ts'
-import type { MenuItem, TicketAnswer } from './restaurants.ts'
-import { auditedOrder, reject, storeTicketAnswer, type OrderCollaborators } from './settle-order.ts'
+import type { OfferedItem, TicketAnswer } from './restaurants.ts'
+import { auditedOrder, rejectOrder, storeTicketAnswer, type OrderCollaborators } from './settle-order.ts'
 
 /**
- * Places an order: at the menu's prices, stored before the restaurant is asked, so that no ticket is ever open for an
- * order that nobody knows of. Each step commits with its audit row.
+ * Places an order at the prices of the menu. It is stored before the restaurant is asked, so that there is never a
+ * ticket for an unknown order. Each step commits with its audit row.
  *
- * The stored state is what is known. A restaurant that says no, or was never reached, makes the order REJECTED. When
- * an answer got lost, the ticket may be open: the order stays APPROVAL_PENDING until recovery has asked again, or the
- * order is cancelled, which withdraws the ticket.
+ * The stored state is what this service knows. A restaurant that refuses, or cannot be reached, makes the order
+ * REJECTED. When an answer is lost, there may be a ticket: the order stays APPROVAL_PENDING until recovery has asked
+ * again, or until it is cancelled, which withdraws the ticket.
  * @throws `SALLYPORT_ORDER_RESTAURANT_UNKNOWN`, `SALLYPORT_ORDER_ITEM_UNKNOWN`, `SALLYPORT_ORDER_REJECTED`, what
  * `restaurants` throws
  */
@@ -24,8 +24,8 @@ export async function placeOrder(
 ): Promise<StoredOrder> {
   const { db, restaurants, audit, key, recoveryAgeMs: ageMs } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
-  if (menu === null) throw new RestaurantUnknownError()
-  const lines = sell(menu, wanted.lines)
+  if (menu === null) throw new OrderRestaurantUnknownError()
+  const lines = sellLines(menu, wanted.lines)
   const { restaurantId, deliveryAddress } = wanted
   const order: StoredOrder = {
     orderId: randomUUID(),
@@ -34,7 +34,7 @@ export async function placeOrder(
     state: 'APPROVAL_PENDING',
     ticketId: null,
     lines,
-    totalCents: totalOf(lines),
+    totalCents: totalOfLines(lines),
     deliveryAddress,
     createdAt: new Date()
   }
@@ -49,11 +49,11 @@ export async function placeOrder(
   return settled
 }
 
-function sell(menu: readonly MenuItem[], wanted: NewOrder['lines']): OrderLine[] {
+function sellLines(menu: readonly OfferedItem[], wanted: NewOrder['lines']): OrderLine[] {
   const items = new Map(menu.map(item => [item.menuItemId, item]))
   return wanted.map(({ menuItemId, quantity }) => {
     const item = items.get(menuItemId)
-    if (item === undefined) throw new MenuItemUnknownError()
+    if (item === undefined) throw new OrderItemUnknownError()
     return { menuItemId, name: item.name, quantity, priceCents: item.priceCents }
   })
 }
@@ -62,7 +62,7 @@ async function askForTicket(collaborators: OrderCollaborators, order: StoredOrde
   try {
     return await collaborators.restaurants.openTicket(order)
   } catch (error) {
-    if (neverArrived(error)) await reject(collaborators, order, 'restaurant-unreachable')
+    if (neverArrived(error)) await rejectOrder(collaborators, order, 'restaurant-unreachable')
     throw error
   }
 }

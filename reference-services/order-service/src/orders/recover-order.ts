@@ -1,10 +1,10 @@
 import type { Recovered } from '@sallyport/service-kit'
 import { finishCancel } from './cancel-order.ts'
 import type { StoredOrder } from './order.ts'
-import { storeTicketAnswer, withdraw, type OrderCollaborators } from './settle-order.ts'
-import { findUnfinished, giveUpCancel } from './unfinished-orders.ts'
+import { storeTicketAnswer, withdrawOrder, type OrderCollaborators } from './settle-order.ts'
+import { findUnfinishedOrder, giveUpCancel } from './unfinished-orders.ts'
 
-/** What orders are recovered with. */
+/** Collaborators for recovering orders. */
 export interface RecoverOrderCollaborators extends OrderCollaborators {
   /** An order that is older is undone and not finished, in ms. */
   readonly undoneAfterMs: number
@@ -13,13 +13,13 @@ export interface RecoverOrderCollaborators extends OrderCollaborators {
 }
 
 /**
- * Finishes an order that was begun and left behind. The restaurant is asked for the ticket again: the order's id makes
- * that the same question as before. A cancellation that had begun is carried out. An order so old that nobody waits for
- * it any more is not brought to the kitchen: its ticket is withdrawn.
- * @throws what `restaurants` throws; then the order stays as it is for a later run
+ * Finishes an order that was left unfinished. It asks the restaurant for the ticket again, with the id of the order as
+ * the idempotency key. It carries out a cancellation that has begun. The ticket of an order so old that nobody waits
+ * for it is withdrawn.
+ * @throws what `restaurants` throws; then the order stays unchanged for a later run
  */
 export async function recoverOrder(collaborators: RecoverOrderCollaborators, orderId: string): Promise<Recovered> {
-  const unfinished = await findUnfinished(collaborators.db, orderId)
+  const unfinished = await findUnfinishedOrder(collaborators.db, orderId)
   if (unfinished === null) return 'settled'
   const { order, begun } = unfinished
   if (begun === 'cancel') return recoverCancel(collaborators, order)
@@ -27,7 +27,7 @@ export async function recoverOrder(collaborators: RecoverOrderCollaborators, ord
   const ticket = await restaurants.openTicket(order)
   const undoes = ticket.kind === 'opened' && isTooOld(collaborators, order)
   if (undoes && (await restaurants.cancelTicket(ticket.ticketId))) {
-    await withdraw(collaborators, order, ticket.ticketId, 'recovered-too-late')
+    await withdrawOrder(collaborators, order, ticket.ticketId, 'recovered-too-late')
     return 'undone'
   }
   const { state } = await storeTicketAnswer(collaborators, order, ticket)

@@ -15,13 +15,13 @@ export interface OrderKey {
 /** Of work that nobody sent a key for. */
 export const NO_ORDER_KEY: OrderKey = { claim: async () => {}, store: async () => {} }
 
-/** What orders are placed, cancelled and recovered with. */
+/** Collaborators for placing, cancelling and recovering orders. */
 export interface OrderCollaborators {
   readonly db: Knex
   readonly restaurants: Restaurants
   readonly audit: RecordAudit
   readonly key: OrderKey
-  /** When recovery may take up what begins now, in ms from now. */
+  /** How long until recovery may take up what begins now, in ms. */
   readonly recoveryAgeMs: number
 }
 
@@ -34,7 +34,7 @@ export function auditedOrder({ orderId }: Pick<StoredOrder, 'orderId'>): {
 }
 
 /**
- * Stores what the restaurant said about the ticket of an order that waits for it, and returns the order as it is then.
+ * Stores the answer of the restaurant about the ticket of a waiting order, and returns the order after that.
  * @throws what `restaurants` throws
  */
 export async function storeTicketAnswer(
@@ -44,15 +44,15 @@ export async function storeTicketAnswer(
 ): Promise<StoredOrder> {
   switch (ticket.kind) {
     case 'opened':
-      return approve(collaborators, order, ticket.ticketId)
+      return approveOrder(collaborators, order, ticket.ticketId)
     case 'withdrawn':
-      return withdraw(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
+      return withdrawOrder(collaborators, order, ticket.ticketId, 'ticket-withdrawn')
     case 'refused':
-      return reject(collaborators, order, 'restaurant-refused')
+      return rejectOrder(collaborators, order, 'restaurant-refused')
   }
 }
 
-async function approve(
+async function approveOrder(
   { db, restaurants, audit, key }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string
@@ -68,15 +68,15 @@ async function approve(
   })
   if (approved !== null) return approved
   const current = (await findOrder(db, order.orderId)) ?? order
-  // The request and recovery may both ask: whoever is second finds the order approved.
+  // The request and recovery may both ask: the second one finds the order approved.
   if (current.state === 'APPROVED') return current
-  // Cancelled while the restaurant was being asked: the ticket must not outlive the order.
+  // Cancelled during the call of the restaurant: the ticket must not outlive the order.
   await restaurants.cancelTicket(ticketId)
   return current
 }
 
 /** Stores that an order gets no ticket. */
-export async function reject(
+export async function rejectOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   reason: string
@@ -92,8 +92,8 @@ export async function reject(
   return rejected ?? (await findOrder(db, order.orderId)) ?? order
 }
 
-/** Stores that an order that waited is cancelled, for its ticket is withdrawn or there is none. */
-export async function withdraw(
+/** Stores that a waiting order is cancelled, because its ticket is withdrawn or there is none. */
+export async function withdrawOrder(
   { db, audit }: OrderCollaborators,
   order: StoredOrder,
   ticketId: string | null,

@@ -1,19 +1,19 @@
 import { recoverAfter } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
-import { CANCELLABLE, type Begun, type StoredOrder } from './order.ts'
+import { CANCELLABLE, type RecoverableWork, type StoredOrder } from './order.ts'
 import { findOrder } from './order-store.ts'
 
-/** The orders that hold unfinished work. */
+/** Orders with unfinished work. */
 export const UNFINISHED_ORDERS = { table: 'orders', idColumn: 'order_id' } as const
 
-/** An order, and what of it was begun and not finished. */
+/** An order, and what was begun and not finished. */
 export interface UnfinishedOrder {
   readonly order: StoredOrder
   readonly begun: 'place' | 'cancel'
 }
 
 /** An order with unfinished work; `null` when there is none. */
-export async function findUnfinished(db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
+export async function findUnfinishedOrder(db: Knex, orderId: string): Promise<UnfinishedOrder | null> {
   const row: { begun: UnfinishedOrder['begun'] | null } | undefined = await db('orders')
     .where({ order_id: orderId })
     .select('begun')
@@ -22,8 +22,8 @@ export async function findUnfinished(db: Knex, orderId: string): Promise<Unfinis
   return order === null || row === undefined || row.begun === null ? null : { order, begun: row.begun }
 }
 
-/** Notes that the cancellation of an order begins; `false` when it can no longer be cancelled. */
-export async function beginCancel(trx: Knex, orderId: string, { ageMs }: Begun): Promise<boolean> {
+/** Records that the cancellation of an order begins; `false` when it can no longer be cancelled. */
+export async function beginCancel(trx: Knex, orderId: string, { ageMs }: RecoverableWork): Promise<boolean> {
   const changed = await trx('orders')
     .where({ order_id: orderId })
     .whereIn('state', [...CANCELLABLE])
@@ -32,7 +32,8 @@ export async function beginCancel(trx: Knex, orderId: string, { ageMs }: Begun):
 }
 
 /**
- * Notes that a cancellation is given up: the restaurant has accepted. An order that waits for its approval still does.
+ * Records that a cancellation is given up because the restaurant has accepted. An order that waits for approval keeps
+ * waiting.
  */
 export async function giveUpCancel(db: Knex, orderId: string): Promise<void> {
   const whilePending = (value: string): Knex.Raw => db.raw(`case state when 'APPROVAL_PENDING' then ${value} end`)

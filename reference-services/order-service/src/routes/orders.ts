@@ -1,5 +1,5 @@
 import {
-  auditOf,
+  auditOfRequest,
   callerOf,
   PageQuerySchema,
   ProblemSchema,
@@ -32,7 +32,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
   const collaboratorsOf = (request: FastifyRequest, key: OrderKey): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
-    audit: auditOf(request),
+    audit: auditOfRequest(request),
     key,
     recoveryAgeMs
   })
@@ -40,32 +40,33 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
   app.post(
     '/orders',
     {
-      config: { access: policies.placeOrders, audit: { action: 'order.place' }, idempotency: 'optional' },
+      config: { access: policies.mayPlaceOrders, audit: { action: 'order.place' }, idempotency: 'optional' },
       schema: { body: NewOrderSchema, response: { 201: OrderSchema, '4xx': ProblemSchema, '5xx': ProblemSchema } }
     },
     async function placeOrderRoute(request, reply) {
       const { idempotency } = request
       const collaborators = collaboratorsOf(request, {
         claim: (trx, orderId) => idempotency.claim(trx, orderId),
-        store: (trx, order) => idempotency.store(trx, { ...PLACED, headers: locationOf(order), body: shown(order) })
+        store: (trx, order) =>
+          idempotency.store(trx, { ...PLACED, headers: locationOf(order), body: shownOrder(order) })
       })
       const order =
         idempotency.earlier === null
           ? await placeOrder(collaborators, callerOf(request).subject, request.body)
           : await orderPlacedBefore(collaborators, idempotency.earlier)
-      return reply.code(PLACED.status).headers(locationOf(order)).send(shown(order))
+      return reply.code(PLACED.status).headers(locationOf(order)).send(shownOrder(order))
     }
   )
 
   app.get(
     '/orders',
     {
-      config: { access: policies.listOrders, audit: { action: 'order.list', only: 'refusals' } },
+      config: { access: policies.mayListOrders, audit: { action: 'order.list', only: 'refusals' } },
       schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
     },
     async function listOrdersRoute(request) {
-      const { rows, next } = await findOrders(db, policies.readOrder, callerOf(request), request.query)
-      return { orders: rows.map(shown), next }
+      const { rows, next } = await findOrders(db, policies.mayReadOrder, callerOf(request), request.query)
+      return { orders: rows.map(shownOrder), next }
     }
   )
 
@@ -73,14 +74,14 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     '/orders/:orderId',
     {
       config: {
-        access: policies.readOrder,
+        access: policies.mayReadOrder,
         resource: order.load,
         audit: { action: 'order.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
       },
       schema: { params: OrderParametersSchema, response: { 200: OrderSchema, '4xx': ProblemSchema } }
     },
     async function readOrderRoute(request) {
-      return shown(order.of(request))
+      return shownOrder(order.of(request))
     }
   )
 
@@ -88,7 +89,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     '/orders/:orderId/cancel',
     {
       config: {
-        access: policies.cancelOrder,
+        access: policies.mayCancelOrder,
         resource: order.load,
         audit: { action: 'order.cancel', resource: { type: 'order', parameter: 'orderId' } }
       },
@@ -98,7 +99,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       }
     },
     async function cancelOrderRoute(request) {
-      return shown(await cancelOrder(collaboratorsOf(request, NO_ORDER_KEY), order.of(request)))
+      return shownOrder(await cancelOrder(collaboratorsOf(request, NO_ORDER_KEY), order.of(request)))
     }
   )
 }
@@ -109,6 +110,6 @@ function locationOf({ orderId }: StoredOrder): { readonly location: string } {
   return { location: `/orders/${orderId}` }
 }
 
-function shown({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
+function shownOrder({ lines, createdAt, ...order }: StoredOrder): Static<typeof OrderSchema> {
   return { ...order, lines: [...lines], createdAt: createdAt.toISOString() }
 }

@@ -17,8 +17,8 @@ export interface ReplaceMenuCollaborators {
 /**
  * Replaces a restaurant's menu as a whole; the audit row holds both menus.
  *
- * An item that is sent with an id keeps it, but only an id of this very menu: ids are not for callers to choose, or one
- * restaurant could take the id under which orders know another's dish.
+ * An item with an id keeps it, but only when the id is of this menu. Callers cannot choose ids: otherwise one
+ * restaurant could take the id under which orders refer to a dish of another one.
  * @throws `SALLYPORT_RESTAURANT_ITEM_TAKEN`
  */
 export async function replaceMenu(

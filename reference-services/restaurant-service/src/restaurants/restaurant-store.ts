@@ -7,34 +7,34 @@ export interface StoredRestaurant {
   readonly name: string
 }
 
-const RESTAURANT = { restaurantId: 'restaurant_id', name: 'name' } as const
-const MENU_ITEM = { menuItemId: 'menu_item_id', name: 'name', priceCents: 'price_cents' } as const
+const RESTAURANT_COLUMNS = { restaurantId: 'restaurant_id', name: 'name' } as const
+const MENU_ITEM_COLUMNS = { menuItemId: 'menu_item_id', name: 'name', priceCents: 'price_cents' } as const
 
 /** All restaurants, by name. */
 export async function findRestaurants(db: Knex): Promise<StoredRestaurant[]> {
-  return db('restaurants').select(RESTAURANT).orderBy('name')
+  return db('restaurants').select(RESTAURANT_COLUMNS).orderBy('name')
 }
 
 /** One restaurant; `null` when there is none. */
 export async function findRestaurant(db: Knex, restaurantId: string): Promise<StoredRestaurant | null> {
   const restaurant: StoredRestaurant | undefined = await db('restaurants')
     .where({ restaurant_id: restaurantId })
-    .select(RESTAURANT)
+    .select(RESTAURANT_COLUMNS)
     .first()
   return restaurant ?? null
 }
 
-/** The menu in the restaurant's order. */
+/** The menu in its own order. */
 export async function findMenu(db: Knex, restaurantId: string): Promise<MenuItem[]> {
-  return db('menu_items').where({ restaurant_id: restaurantId }).select(MENU_ITEM).orderBy('position')
+  return db('menu_items').where({ restaurant_id: restaurantId }).select(MENU_ITEM_COLUMNS).orderBy('position')
 }
 
-/** Holds back other changes of this restaurant's menu until the transaction ends. */
+/** Blocks other changes of the menu of this restaurant until the transaction ends. */
 export async function lockRestaurant(trx: Knex, restaurantId: string): Promise<void> {
   await trx('restaurants').where({ restaurant_id: restaurantId }).forUpdate().select('restaurant_id')
 }
 
-/** Puts `items` in place of the menu. Rejects with PostgreSQL's unique violation when an id is taken. */
+/** Replaces the menu by `items`. Rejects with a unique violation of PostgreSQL when an id is taken. */
 export async function storeMenu(trx: Knex, restaurantId: string, items: readonly MenuItem[]): Promise<void> {
   await trx('menu_items').where({ restaurant_id: restaurantId }).delete()
   if (items.length === 0) return

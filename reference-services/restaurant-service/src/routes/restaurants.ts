@@ -1,4 +1,10 @@
-import { auditOf, PageQuerySchema, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
+import {
+  auditOfRequest,
+  PageQuerySchema,
+  ProblemSchema,
+  routeResource,
+  type ServiceInstance
+} from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import * as policies from '../policies.ts'
 import { replaceMenu } from '../restaurants/replace-menu.ts'
@@ -24,7 +30,7 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
   app.get(
     '/restaurants',
     {
-      config: { access: policies.readRestaurants, audit: { action: 'restaurant.list', only: 'refusals' } },
+      config: { access: policies.mayReadRestaurants, audit: { action: 'restaurant.list', only: 'refusals' } },
       schema: { response: { 200: RestaurantListSchema, '4xx': ProblemSchema } }
     },
     async function listRestaurantsRoute() {
@@ -35,7 +41,7 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
   app.get(
     '/restaurants/:restaurantId/menu',
     {
-      config: { access: policies.readRestaurants, resource: restaurant.load, audit: refusedRead('menu.read') },
+      config: { access: policies.mayReadRestaurants, resource: restaurant.load, audit: refusedRead('menu.read') },
       schema: { params: RestaurantParametersSchema, response: { 200: MenuSchema, '4xx': ProblemSchema } }
     },
     async function readMenuRoute(request) {
@@ -48,7 +54,7 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
     '/restaurants/:restaurantId/menu',
     {
       config: {
-        access: policies.manageRestaurant,
+        access: policies.mayManageRestaurant,
         resource: restaurant.load,
         audit: { action: 'menu.replace', resource: { type: 'restaurant', parameter: 'restaurantId' } },
         idempotency: 'optional'
@@ -61,7 +67,7 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
     },
     async function replaceMenuRoute(request) {
       const { restaurantId } = restaurant.of(request)
-      const collaborators = { db, audit: auditOf(request), key: request.idempotency }
+      const collaborators = { db, audit: auditOfRequest(request), key: request.idempotency }
       return { restaurantId, items: await replaceMenu(collaborators, restaurantId, request.body) }
     }
   )
@@ -69,7 +75,7 @@ export async function restaurantRoutes(app: ServiceInstance, { db }: { readonly 
   app.get(
     '/restaurants/:restaurantId/tickets',
     {
-      config: { access: policies.readTickets, resource: restaurant.load, audit: refusedRead('ticket.list') },
+      config: { access: policies.mayReadTickets, resource: restaurant.load, audit: refusedRead('ticket.list') },
       schema: {
         params: RestaurantParametersSchema,
         querystring: PageQuerySchema,

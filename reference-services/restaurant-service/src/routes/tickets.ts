@@ -1,4 +1,4 @@
-import { auditOf, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
+import { auditOfRequest, ProblemSchema, routeResource, type ServiceInstance } from '@sallyport/service-kit'
 import type { Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -31,7 +31,7 @@ export async function ticketRoutes(
     '/tickets',
     {
       config: {
-        access: policies.openTicket,
+        access: policies.mayOpenTicket,
         resource: orderOfTicket,
         audit: { action: 'ticket.open' },
         idempotency: 'optional'
@@ -40,7 +40,7 @@ export async function ticketRoutes(
     },
     async function openTicketRoute(request, reply) {
       const { ticket, opened } = await openTicket(
-        { db, audit: auditOf(request), key: request.idempotency },
+        { db, audit: auditOfRequest(request), key: request.idempotency },
         request.body
       )
       return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
@@ -51,14 +51,14 @@ export async function ticketRoutes(
     '/tickets/:ticketId/cancel',
     {
       config: {
-        access: policies.cancelTicket,
+        access: policies.mayCancelTicket,
         resource: ticket.load,
         audit: { action: 'ticket.cancel', resource: auditedTicket }
       },
       schema: { params: TicketParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
     },
     async function cancelTicketRoute(request) {
-      return shownTicket(await cancelTicket(db, auditOf(request), ticket.of(request)))
+      return shownTicket(await cancelTicket(db, auditOfRequest(request), ticket.of(request)))
     }
   )
 
@@ -66,7 +66,7 @@ export async function ticketRoutes(
     '/tickets/:ticketId/accept',
     {
       config: {
-        access: policies.manageRestaurant,
+        access: policies.mayManageRestaurant,
         resource: ticket.load,
         audit: { action: 'ticket.accept', resource: auditedTicket }
       },
@@ -78,7 +78,7 @@ export async function ticketRoutes(
     async function acceptTicketRoute(request) {
       const openDelivery = askDeliveryService(request.callAs('delivery-service'))
       return shownTicket(
-        await acceptTicket({ db, audit: auditOf(request), openDelivery, recoveryAgeMs }, ticket.of(request))
+        await acceptTicket({ db, audit: auditOfRequest(request), openDelivery, recoveryAgeMs }, ticket.of(request))
       )
     }
   )

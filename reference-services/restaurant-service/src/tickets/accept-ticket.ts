@@ -4,24 +4,24 @@ import { TicketStateError } from '../errors.ts'
 import { acceptOpenTicket, findTicket, noteDelivery, type StoredTicket } from './ticket-store.ts'
 
 /**
- * delivery-service, asked in the caller's name, or by recovery in the name of this service: opens the delivery of a
+ * delivery-service, called in the caller's name, or by recovery in the name of this service: opens the delivery of a
  * ticket, or finds the one that it has.
  */
 export type OpenDelivery = (ticket: StoredTicket) => Promise<{ readonly deliveryId: string }>
 
-/** What tickets are accepted with. */
+/** Collaborators for accepting tickets. */
 export interface AcceptCollaborators {
   readonly db: Knex
   readonly audit: RecordAudit
   readonly openDelivery: OpenDelivery
-  /** When recovery may take up a ticket that is accepted now, in ms from now. */
+  /** How long until recovery may take up a ticket that is accepted now, in ms. */
   readonly recoveryAgeMs: number
 }
 
 /**
  * Accepts a ticket and opens its delivery. The ticket is accepted first: from then on order-service cannot withdraw it,
  * so no courier is sent for a cancelled order. When the delivery fails, the ticket stays accepted without one until
- * recovery asks again, or somebody accepts it again; a ticket that has its delivery is answered as it is.
+ * recovery asks again, or somebody accepts it again. A ticket with its delivery is returned unchanged.
  * @throws `SALLYPORT_RESTAURANT_TICKET_STATE`, what `openDelivery` throws
  */
 export async function acceptTicket(
@@ -29,7 +29,7 @@ export async function acceptTicket(
   { ticketId }: StoredTicket
 ): Promise<StoredTicket> {
   const { db, audit } = collaborators
-  const accepted = (await accept(collaborators, ticketId)) ?? (await findTicket(db, { ticketId }))
+  const accepted = (await acceptOnce(collaborators, ticketId)) ?? (await findTicket(db, { ticketId }))
   if (accepted === null || accepted.state !== 'ACCEPTED') throw new TicketStateError()
   if (accepted.deliveryId === null) return arrangeDelivery(collaborators, accepted)
   await alreadyAccepted(audit, db, accepted)
@@ -37,7 +37,7 @@ export async function acceptTicket(
 }
 
 /**
- * Opens the delivery of an accepted ticket and notes it.
+ * Opens the delivery of an accepted ticket and stores its id.
  * @throws what `openDelivery` throws
  */
 export async function arrangeDelivery(
@@ -46,7 +46,7 @@ export async function arrangeDelivery(
 ): Promise<StoredTicket> {
   const { deliveryId } = await openDelivery(ticket)
   await db.transaction(async trx => {
-    // The request and recovery may both ask: they get the same delivery, and it is noted once.
+    // The request and recovery may both ask: they get the same delivery, and it is stored once.
     if (!(await noteDelivery(trx, ticket.ticketId, deliveryId))) {
       await alreadyAccepted(audit, trx, ticket)
       return
@@ -57,7 +57,7 @@ export async function arrangeDelivery(
   return { ...ticket, deliveryId }
 }
 
-async function accept(
+async function acceptOnce(
   { db, audit, recoveryAgeMs }: AcceptCollaborators,
   ticketId: string
 ): Promise<StoredTicket | null> {

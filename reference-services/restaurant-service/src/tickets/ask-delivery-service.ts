@@ -4,11 +4,11 @@ import { Value } from 'typebox/value'
 import { DeliveryFailedError, DeliveryUnavailableError } from '../errors.ts'
 import type { OpenDelivery } from './accept-ticket.ts'
 
-const Delivery = Type.Object({ deliveryId: Type.String() })
+const DeliveryBody = Type.Object({ deliveryId: Type.String() })
 const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PROGRESS') })
 
 /**
- * Asks delivery-service over the network. An answer is believed only in the shape that was agreed on.
+ * Calls delivery-service over the network. An answer of another shape than agreed is an error.
  * @throws `SALLYPORT_RESTAURANT_DELIVERY_FAILED`, `SALLYPORT_RESTAURANT_DELIVERY_UNAVAILABLE`, and what
  * `caller.request` throws
  */
@@ -24,7 +24,7 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
     // The same question is being answered to somebody else at this moment.
     if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body)))
       {throw new DeliveryUnavailableError()}
-    if (statusCode >= 200 && statusCode < 300 && Value.Check(Delivery, body)) return body
+    if (statusCode >= 200 && statusCode < 300 && Value.Check(DeliveryBody, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }
 }

@@ -4,7 +4,7 @@ import { TicketStateError } from '../errors.ts'
 import { findTicket, withdrawOpenTicket, type StoredTicket } from './ticket-store.ts'
 
 /**
- * Withdraws an open ticket; a ticket that is withdrawn already stays so.
+ * Withdraws an open ticket; a withdrawn ticket stays withdrawn.
  * @throws `SALLYPORT_RESTAURANT_TICKET_STATE` when the restaurant has accepted it
  */
 export async function cancelTicket(db: Knex, audit: RecordAudit, { ticketId }: StoredTicket): Promise<StoredTicket> {

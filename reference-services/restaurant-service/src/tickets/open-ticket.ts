@@ -22,14 +22,14 @@ export interface OpenTicketCollaborators {
 }
 
 /**
- * Opens the ticket of an order, or answers with the one that the order has: a caller whose answer got lost asks again.
+ * Opens the ticket of an order, or returns the one that it has: a caller whose answer was lost asks again.
  * @throws `SALLYPORT_RESTAURANT_UNKNOWN`, `SALLYPORT_RESTAURANT_ITEM_UNKNOWN`, `SALLYPORT_RESTAURANT_TICKET_EXISTS`,
  * what `key` throws
  */
 export async function openTicket(collaborators: OpenTicketCollaborators, wanted: NewTicket): Promise<OpenedTicket> {
   const { db, audit, key } = collaborators
   const existing = await findTicket(db, wanted)
-  if (existing !== null) return found(collaborators, existing, wanted)
+  if (existing !== null) return answerExistingTicket(collaborators, existing, wanted)
   const ticket = await ticketFor(db, wanted)
   const opened = await db.transaction(async trx => {
     if (!(await insertTicket(trx, ticket))) return false
@@ -46,7 +46,7 @@ export async function openTicket(collaborators: OpenTicketCollaborators, wanted:
   if (opened) return { ticket, opened }
   const faster = await findTicket(db, wanted)
   if (faster === null) throw new TicketExistsError()
-  return found(collaborators, faster, wanted)
+  return answerExistingTicket(collaborators, faster, wanted)
 }
 
 async function ticketFor(
@@ -64,7 +64,7 @@ async function ticketFor(
   return { ...ids, state: 'OPEN', lines: named, deliveryAddress, createdAt: new Date() }
 }
 
-async function found(
+async function answerExistingTicket(
   { db, audit, key }: OpenTicketCollaborators,
   ticket: StoredTicket,
   wanted: NewTicket

@@ -2,13 +2,12 @@ import type { Recovered } from '@sallyport/service-kit'
 import { arrangeDelivery, type AcceptCollaborators } from './accept-ticket.ts'
 import { findTicket } from './ticket-store.ts'
 
-/** The tickets that hold unfinished work: accepted, and no delivery noted. */
+/** Tickets with unfinished work: accepted, but without a delivery. */
 export const UNFINISHED_TICKETS = { table: 'tickets', idColumn: 'ticket_id' } as const
 
 /**
- * Arranges the delivery of an accepted ticket that was left without one: the ticket's id makes that the same question
- * as before.
- * @throws what `openDelivery` throws; then the ticket stays as it is for a later run
+ * Arranges the delivery of an accepted ticket without one; the id of the ticket is the idempotency key.
+ * @throws what `openDelivery` throws; then the ticket stays unchanged for a later run
  */
 export async function recoverTicket(collaborators: AcceptCollaborators, ticketId: string): Promise<Recovered> {
   const ticket = await findTicket(collaborators.db, { ticketId })

@@ -1,4 +1,4 @@
-import { readPage, recoverAfter, type Page, type PageQuery } from '@sallyport/service-kit'
+import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { TicketState } from '../schemas.ts'
 
@@ -6,7 +6,7 @@ import type { TicketState } from '../schemas.ts'
 export interface StoredTicket {
   readonly ticketId: string
   readonly orderId: string
-  /** Whose order it is for; `null` where that is not known, of tickets from before it was kept. */
+  /** Whose order it is for; `null` for tickets from before that was stored. */
   readonly customerId: string | null
   readonly restaurantId: string
   readonly state: TicketState
@@ -16,7 +16,7 @@ export interface StoredTicket {
   readonly createdAt: Date
 }
 
-const COLUMNS = {
+const TICKET_COLUMNS = {
   ticketId: 'ticket_id',
   orderId: 'order_id',
   customerId: 'customer_id',
@@ -26,13 +26,13 @@ const COLUMNS = {
   deliveryAddress: 'delivery_address',
   createdAt: 'created_at'
 } as const
-const NEWEST_FIRST = { idColumn: COLUMNS.ticketId, createdAtColumn: COLUMNS.createdAt }
-const LINES = `(
+const NEWEST_TICKETS = { idColumn: TICKET_COLUMNS.ticketId, createdAtColumn: TICKET_COLUMNS.createdAt }
+const TICKET_LINES = `(
   select json_agg(json_build_object('menuItemId', menu_item_id, 'name', name, 'quantity', quantity) order by position)
   from ticket_lines where ticket_lines.ticket_id = tickets.ticket_id
 ) as lines`
 
-/** Stores a ticket with its lines; `false` when the order has one already. */
+/** Stores a ticket with its lines; `false` when the order already has one. */
 export async function insertTicket(trx: Knex, ticket: StoredTicket): Promise<boolean> {
   const inserted: unknown[] = await trx('tickets')
     .insert({
@@ -61,25 +61,28 @@ export async function insertTicket(trx: Knex, ticket: StoredTicket): Promise<boo
   return true
 }
 
-/** One ticket, whoever asks; `null` when there is none. */
+/** One ticket, for any caller; `null` when there is none. */
 export async function findTicket(
   db: Knex,
   by: { readonly ticketId: string } | { readonly orderId: string }
 ): Promise<StoredTicket | null> {
   const where = 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
-  const ticket: StoredTicket | undefined = await db('tickets').where(where).select(COLUMNS, db.raw(LINES)).first()
+  const ticket: StoredTicket | undefined = await db('tickets')
+    .where(where)
+    .select(TICKET_COLUMNS, db.raw(TICKET_LINES))
+    .first()
   return ticket ?? null
 }
 
 /** The tickets of a restaurant, newest first. */
-export async function findTickets(db: Knex, restaurantId: string, page: PageQuery): Promise<Page<StoredTicket>> {
-  const query = db('tickets').where({ restaurant_id: restaurantId }).select(COLUMNS, db.raw(LINES))
-  return readPage<StoredTicket>(query, NEWEST_FIRST, page)
+export async function findTickets(db: Knex, restaurantId: string, page: PageQuery): Promise<RowPage<StoredTicket>> {
+  const query = db('tickets').where({ restaurant_id: restaurantId }).select(TICKET_COLUMNS, db.raw(TICKET_LINES))
+  return readPage<StoredTicket>(query, NEWEST_TICKETS, page)
 }
 
 /**
- * Accepts an open ticket, whose delivery is unfinished work from now on; `null` when it is no longer open.
- * @param ageMs when recovery may take it up, in ms from now
+ * Accepts an open ticket, whose delivery is then unfinished work; `null` when it is no longer open.
+ * @param ageMs how long until recovery may take it up
  */
 export async function acceptOpenTicket(trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
   return closeTicket(trx, ticketId, { state: 'ACCEPTED', recover_after: recoverAfter(trx, ageMs) })
@@ -99,7 +102,7 @@ async function closeTicket(
   return changed === 1 ? findTicket(trx, { ticketId }) : null
 }
 
-/** Notes the delivery of an accepted ticket, which finishes it; `false` when it is noted already. */
+/** Stores the delivery of an accepted ticket, which finishes it; `false` when it is already stored. */
 export async function noteDelivery(trx: Knex, ticketId: string, deliveryId: string): Promise<boolean> {
   const changed = await trx('tickets')
     .where({ ticket_id: ticketId, state: 'ACCEPTED', delivery_id: null })

@@ -5,7 +5,7 @@ import { isLiveSignIn } from '../../../accounts/sign-in/sign-ins.ts'
 import { invalidGrant, invalidRequest, refusalsAbout } from '../../../oauth-error.ts'
 import type { AuthorizationCode, StoredAuthorizationCode } from '../../../store/records.ts'
 import { hashOfSecret } from '../../../tokens/secret-token.ts'
-import { PROTOCOL_SCOPES, scopesAtAudience } from '../../scopes.ts'
+import { PROTOCOL_SCOPES, scopesAtAudience } from '../../requested-scopes.ts'
 import { requireParameter, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 import { answerWithSession } from '../session-tokens.ts'
 

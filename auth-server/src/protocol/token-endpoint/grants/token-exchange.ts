@@ -8,7 +8,7 @@ import {
   parseScopes,
   type AccessTokenClaims
 } from '../../../tokens/access-token-claims.ts'
-import { requestedScopes, scopesAtAudience } from '../../scopes.ts'
+import { requestedScopes, scopesAtAudience } from '../../requested-scopes.ts'
 import { requireParameter, tokenResponse, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 
 /** @see RFC 8693 §3 */

@@ -1,8 +1,8 @@
-import { asUser, member, type Flow, type Stack } from '../flow.ts'
+import { asUser, answerMember, type Flow, type Stack } from '../flow.ts'
 import type { Transcript } from '../transcript.ts'
 
 /** Basic credentials at the edge; the password is exchanged for tokens once. */
-export const apiClient: Flow = {
+export const apiClientFlow: Flow = {
   title: '1. API client: Basic credentials at the gateway, a JWT behind it',
   run: async (stack, transcript) => {
     const first = await transcript.call({ url: `${stack.gateway}/orders`, headers: asUser(stack, 'customer1') })
@@ -23,7 +23,7 @@ export const apiClient: Flow = {
       headers: { authorization: `Basic ${Buffer.from('nobody:wrong').toString('base64')}` }
     })
     transcript.check(wrong.status === 401 && unknown.status === 401, 'a wrong password and an unknown user are refused')
-    transcript.check(member(wrong, 'code') === member(unknown, 'code'), 'and nobody can tell which it was')
+    transcript.check(answerMember(wrong, 'code') === answerMember(unknown, 'code'), 'and nobody can tell which it was')
   }
 }
 

@@ -1,15 +1,15 @@
-import { asClient, member, passwordOf, type Flow } from '../flow.ts'
+import { asClient, answerMember, demoPassword, type Flow } from '../flow.ts'
 
-/** Tokens that the caller brings: a user's, a machine's, an opaque one. */
-export const tokenClients: Flow = {
+/** Tokens that the caller sends: of a user, of a machine, and an opaque one. */
+export const tokenClientsFlow: Flow = {
   title: '3. Bearer client, machine client, opaque token',
   run: async (stack, transcript) => {
     const login = await transcript.call({
       method: 'POST',
       url: `${stack.gateway}/login`,
-      json: { username: 'customer1', password: passwordOf(stack, 'customer1'), tokens: 'body' }
+      json: { username: 'customer1', password: demoPassword(stack, 'customer1'), tokens: 'body' }
     })
-    const token = String(member(login, 'accessToken'))
+    const token = String(answerMember(login, 'accessToken'))
     const bearer = await transcript.call({
       url: `${stack.gateway}/orders`,
       headers: { authorization: `Bearer ${token}` }
@@ -28,9 +28,9 @@ export const tokenClients: Flow = {
       headers: asClient(stack, 'machine-client'),
       form: { grant_type: 'client_credentials' }
     })
-    const machineToken = { authorization: `Bearer ${String(member(machine, 'access_token'))}` }
+    const machineToken = { authorization: `Bearer ${String(answerMember(machine, 'access_token'))}` }
     transcript.check(
-      machine.status === 200 && member(machine, 'refresh_token') === undefined,
+      machine.status === 200 && answerMember(machine, 'refresh_token') === undefined,
       'client credentials: a token, no refresh token'
     )
     const restaurants = await transcript.call({ url: `${stack.gateway}/restaurants`, headers: machineToken })
@@ -44,7 +44,7 @@ export const tokenClients: Flow = {
       headers: asClient(stack, 'opaque-client'),
       form: { grant_type: 'client_credentials' }
     })
-    const opaqueToken = String(member(opaque, 'access_token'))
+    const opaqueToken = String(answerMember(opaque, 'access_token'))
     transcript.check(opaque.status === 200 && !opaqueToken.includes('.'), 'an opaque token says nothing by itself')
     const introspected = await transcript.call({
       url: `${stack.gateway}/restaurants`,

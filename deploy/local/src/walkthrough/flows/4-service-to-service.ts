@@ -1,17 +1,17 @@
-import { asUser, list, member, type Flow, type Stack } from '../flow.ts'
+import { asUser, answerList, answerMember, type Flow, type Stack } from '../flow.ts'
 import type { Transcript } from '../transcript.ts'
 
 /** An order that travels through all three services with exchanged tokens. */
-export const serviceToService: Flow = {
+export const serviceToServiceFlow: Flow = {
   title: '4. Service to service: an order, its ticket, its delivery, with exchanged tokens',
   run: async (stack, transcript) => {
-    const order = await placeOrder(stack, transcript, 'customer1')
+    const order = await placeDemoOrder(stack, transcript, 'customer1')
     const restaurantId = String(order.restaurantId)
     const tickets = await transcript.call({
       url: `${stack.gateway}/restaurants/${restaurantId}/tickets`,
       headers: asUser(stack, 'restaurant1')
     })
-    const ticket = list(tickets, 'tickets').find(candidate => candidate.orderId === order.orderId)
+    const ticket = answerList(tickets, 'tickets').find(candidate => candidate.orderId === order.orderId)
     transcript.check(ticket !== undefined, 'order-service opened a ticket at restaurant-service')
     const direct = await transcript.call({
       method: 'POST',
@@ -31,14 +31,14 @@ export const serviceToService: Flow = {
     transcript.check(accepted.status === 200, 'the restaurant accepts')
     const deliveries = await transcript.call({ url: `${stack.gateway}/deliveries`, headers: asUser(stack, 'courier1') })
     transcript.check(
-      list(deliveries, 'deliveries').some(delivery => delivery.orderId === order.orderId),
+      answerList(deliveries, 'deliveries').some(delivery => delivery.orderId === order.orderId),
       'restaurant-service opened a delivery at delivery-service'
     )
   }
 }
 
 /** Places an order at the first restaurant of restaurant1. */
-export async function placeOrder(
+export async function placeDemoOrder(
   stack: Stack,
   transcript: Transcript,
   username: string
@@ -47,12 +47,12 @@ export async function placeOrder(
     url: `${stack.gateway}/restaurants`,
     headers: asUser(stack, 'restaurant1')
   })
-  const restaurantId = list(restaurants, 'restaurants')[0]?.restaurantId
+  const restaurantId = answerList(restaurants, 'restaurants')[0]?.restaurantId
   const menu = await transcript.call({
     url: `${stack.gateway}/restaurants/${String(restaurantId)}/menu`,
     headers: asUser(stack, username)
   })
-  const item = list(menu, 'items')[0]
+  const item = answerList(menu, 'items')[0]
   const placed = await transcript.call({
     method: 'POST',
     url: `${stack.gateway}/orders`,
@@ -61,7 +61,7 @@ export async function placeOrder(
   })
   transcript.check(placed.status === 201, `${username} places an order`)
   transcript.check(
-    member(placed, 'totalCents') === Number(item?.priceCents) * 2,
+    answerMember(placed, 'totalCents') === Number(item?.priceCents) * 2,
     'at the price of the menu, which order-service read itself'
   )
   return placed.body as Record<string, unknown>

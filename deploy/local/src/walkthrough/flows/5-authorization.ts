@@ -1,11 +1,11 @@
-import { asUser, list, member, type Flow } from '../flow.ts'
-import { placeOrder } from './4-service-to-service.ts'
+import { asUser, answerList, answerMember, type Flow } from '../flow.ts'
+import { placeDemoOrder } from './4-service-to-service.ts'
 
 /** Roles and access control lists, decided in the services. */
-export const authorization: Flow = {
+export const authorizationFlow: Flow = {
   title: '5. Authorization in the services: roles and access control lists',
   run: async (stack, transcript) => {
-    const order = await placeOrder(stack, transcript, 'customer1')
+    const order = await placeDemoOrder(stack, transcript, 'customer1')
     const url = `${stack.gateway}/orders/${String(order.orderId)}`
     const own = await transcript.call({ url, headers: asUser(stack, 'customer1') })
     transcript.check(own.status === 200, 'customer1 sees their order')
@@ -22,7 +22,7 @@ export const authorization: Flow = {
 
     const menuUrl = `${stack.gateway}/restaurants/${String(order.restaurantId)}/menu`
     const menu = await transcript.call({ url: menuUrl, headers: asUser(stack, 'restaurant1') })
-    const items = list(menu, 'items').map(({ name, priceCents }) => ({ name, priceCents }))
+    const items = answerList(menu, 'items').map(({ name, priceCents }) => ({ name, priceCents }))
     const foreignMenu = await transcript.call({
       method: 'PUT',
       url: menuUrl,
@@ -38,6 +38,6 @@ export const authorization: Flow = {
       url: `${url}/cancel`,
       headers: asUser(stack, 'customer1')
     })
-    transcript.check(cancelled.status === 200 && member(cancelled, 'state') === 'CANCELLED', 'customer1 cancels')
+    transcript.check(cancelled.status === 200 && answerMember(cancelled, 'state') === 'CANCELLED', 'customer1 cancels')
   }
 }

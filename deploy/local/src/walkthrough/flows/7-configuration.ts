@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Flow } from '../flow.ts'
 
-/** A process that is started with bad settings says all that is wrong with them, and where each came from. */
-export const configuration: Flow = {
+/** A process that starts with bad settings lists everything that is wrong, and where each value comes from. */
+export const configurationFlow: Flow = {
   title: '7. Configuration: all mistakes at once, each with its origin',
   run: async (_stack, transcript) => {
     const server = join(dirname(fileURLToPath(import.meta.resolve('@sallyport/order-service'))), 'server.ts')

@@ -1,7 +1,7 @@
 import type { Flow } from '../flow.ts'
 
-/** Health and metrics on the operations listeners, apart from the traffic. */
-export const operations: Flow = {
+/** Health and metrics on the operations listeners, separate from the traffic. */
+export const operationsFlow: Flow = {
   title: '8. Metrics and health, on listeners of their own',
   run: async (stack, transcript) => {
     for (const [process, origin] of Object.entries(stack.operations)) {

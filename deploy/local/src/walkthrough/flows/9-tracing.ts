@@ -1,12 +1,12 @@
-import { asUser, list, type Flow, type Stack } from '../flow.ts'
+import { asUser, answerList, type Flow, type Stack } from '../flow.ts'
 import type { Transcript } from '../transcript.ts'
-import { placeOrder } from './4-service-to-service.ts'
+import { placeDemoOrder } from './4-service-to-service.ts'
 
 /** One trace id from the edge through two services. */
-export const tracing: Flow = {
+export const tracingFlow: Flow = {
   title: '9. Tracing: one trace id from the edge through two services',
   run: async (stack, transcript) => {
-    const order = await placeOrder(stack, transcript, 'customer2')
+    const order = await placeDemoOrder(stack, transcript, 'customer2')
     const placed = (await trail(stack, transcript, 'order-service')).find(
       event => event.action === 'order.place' && event.resourceId === order.orderId
     )
@@ -25,7 +25,7 @@ async function trail(
   transcript: Transcript,
   process: string
 ): Promise<ReadonlyArray<Record<string, unknown>>> {
-  return list(
+  return answerList(
     await transcript.call({ url: `${stack.gateway}/audit/${process}`, headers: asUser(stack, 'admin1') }),
     'events'
   )

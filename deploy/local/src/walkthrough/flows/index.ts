@@ -1,23 +1,23 @@
 import type { Flow } from '../flow.ts'
-import { apiClient } from './1-api-client.ts'
-import { loginClient } from './2-login-client.ts'
-import { tokenClients } from './3-token-clients.ts'
-import { serviceToService } from './4-service-to-service.ts'
-import { authorization } from './5-authorization.ts'
-import { audit } from './6-audit.ts'
-import { configuration } from './7-configuration.ts'
-import { operations } from './8-operations.ts'
-import { tracing } from './9-tracing.ts'
+import { apiClientFlow } from './1-api-client.ts'
+import { loginClientFlow } from './2-login-client.ts'
+import { tokenClientsFlow } from './3-token-clients.ts'
+import { serviceToServiceFlow } from './4-service-to-service.ts'
+import { authorizationFlow } from './5-authorization.ts'
+import { auditFlow } from './6-audit.ts'
+import { configurationFlow } from './7-configuration.ts'
+import { operationsFlow } from './8-operations.ts'
+import { tracingFlow } from './9-tracing.ts'
 
 /** The nine flows, in the order in which a newcomer reads them. */
 export const flows: readonly Flow[] = [
-  apiClient,
-  loginClient,
-  tokenClients,
-  serviceToService,
-  authorization,
-  audit,
-  configuration,
-  operations,
-  tracing
+  apiClientFlow,
+  loginClientFlow,
+  tokenClientsFlow,
+  serviceToServiceFlow,
+  authorizationFlow,
+  auditFlow,
+  configurationFlow,
+  operationsFlow,
+  tracingFlow
 ]

@@ -1,16 +1,16 @@
-import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
+import { DEMO_ORDERS, demoSubject, type ServiceDemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { insertDelivery } from '../deliveries/delivery-store.ts'
+import { insertDelivery } from './deliveries/delivery-store.ts'
 
 /**
- * Puts the demo's deliveries there; what is there already stays as it is.
+ * Adds the deliveries of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
-export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {
   await db.transaction(async trx => {
     for (const { orderId, ticketId, deliveryId, restaurant, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
       if (delivery === null) continue
-      const courierId = delivery.courier === null ? null : subjectOf(facts, delivery.courier)
+      const courierId = delivery.courier === null ? null : demoSubject(facts, delivery.courier)
       await insertDelivery(trx, {
         deliveryId,
         ticketId,

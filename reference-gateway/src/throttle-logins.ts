@@ -11,9 +11,9 @@ export interface LoginThrottleOptions {
 }
 
 /**
- * Limits `POST /login` per source (an IPv4 address, or an IPv6 /64), before the password is looked at. The address is
- * the connection's own, or comes from a proxy that is trusted by name. The authorization server limits per account,
- * over all gateways.
+ * Limits `POST /login` per source (an IPv4 address, or an IPv6 /64), before the password is checked. The address is
+ * that of the connection, or comes from a trusted proxy. The authorization server limits per account, over all
+ * gateways.
  */
 async function loginThrottle(fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
   fastify.addHook('onRoute', function limitLogin(route: RouteOptions) {
@@ -23,7 +23,7 @@ async function loginThrottle(fastify: FastifyInstance, { perMinute }: LoginThrot
   await fastify.register(rateLimit, {
     global: false,
     keyGenerator: (request: FastifyRequest) => sourceOf(request.ip),
-    // The headers would tell an attacker how many tries are left; Retry-After is what a client needs.
+    // The headers would tell an attacker how many attempts are left; a client only needs Retry-After.
     addHeaders: {
       'x-ratelimit-limit': false,
       'x-ratelimit-remaining': false,

@@ -1,13 +1,13 @@
-import { DEMO_ORDERS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
+import { DEMO_ORDERS, demoSubject, type ServiceDemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { totalOf } from '../orders/order.ts'
-import { findOrder, insertOrder } from '../orders/order-store.ts'
+import { totalOfLines } from './orders/order.ts'
+import { findOrder, insertOrder } from './orders/order-store.ts'
 
 /**
- * Puts the demo's orders there; what is there already stays as it is.
+ * Adds the orders of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
-export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {
   await db.transaction(async trx => {
     for (const {
       orderId,
@@ -26,12 +26,12 @@ export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
         trx,
         {
           orderId,
-          customerId: subjectOf(facts, customer),
+          customerId: demoSubject(facts, customer),
           restaurantId: restaurant.restaurantId,
           state,
           ticketId: ticket === null ? null : ticketId,
           lines,
-          totalCents: totalOf(lines),
+          totalCents: totalOfLines(lines),
           deliveryAddress,
           createdAt
         },

@@ -20,24 +20,24 @@ interface RequestState {
   settled: boolean
 }
 
-/** The audit trail as one request sees it. */
+/** The audit trail for one request. */
 export interface RequestAudit {
   /** Writes an event in the caller's transaction. */
   record: (request: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
-  /** Remembers the code of the error that is about to be answered. */
+  /** Keeps the code of the error that is about to be answered. */
   noteError: (request: FastifyRequest, code: string | null) => void
   /**
-   * Makes durable what the response with this status owes the trail; once per request.
-   * Throws `SALLYPORT_AUDIT_UNAVAILABLE` or `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
+   * Writes the rows that a response with this status owes; once per request. Throws `SALLYPORT_AUDIT_UNAVAILABLE` or
+   * `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
    */
   settle: (request: FastifyRequest, status: number) => Promise<void>
 }
 
-/** Where what a request owes the trail goes. */
+/** Where the rows of a request go. */
 export interface AuditOutlets {
-  /** Writes on a connection of its own, so that what it writes outlives a rolled back transaction. */
+  /** Writes on a connection of its own, so that its rows survive a transaction that is rolled back. */
   readonly write: WriteRecords
-  /** Counts what a stranger caused: needs no database now. */
+  /** Counts what a stranger causes, without the database. */
   readonly count: (event: AuditEvent, context: RecordContext) => void
 }
 
@@ -52,7 +52,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
   }
 
   async function record(request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
-    const built = buildRecord(withDeclaredResource(request, event), contextOf(request, options))
+    const built = buildRecord(withDeclaredResource(request, event), requestRecordContext(request, options))
     await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
     stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
@@ -64,19 +64,19 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     const { events, counted, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
     if (unfulfilled) reportUnfulfilled(request)
     if (unfulfilled && options.unfulfilled === 'refuse') throw new AuditUnfulfilledError()
-    const context = contextOf(request, options)
+    const context = requestRecordContext(request, options)
     for (const event of counted) count(event, context)
     if (events.length === 0) return
     await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
   }
 
   async function decide(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
-    const facts = factsOf(request, status, state)
+    const facts = responseFacts(request, status, state)
     return decideResponse({ ...facts, written: await committedOutcomes(state.written) })
   }
 
   /**
-   * A row counts when other connections see it: a transaction that rolled back, or is still open, has recorded nothing.
+   * A row counts when other connections see it: a transaction that is rolled back, or still open, has recorded nothing.
    */
   async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
@@ -89,7 +89,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     try {
       return await withDeadline(work(), options.writeTimeoutMs)
     } catch (error) {
-      throw unavailable(error)
+      throw auditUnavailable(error)
     }
   }
 
@@ -103,16 +103,16 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
 }
 
 /** The 503 of a trail that cannot be written or read. */
-export function unavailable(cause: unknown): Error {
+export function auditUnavailable(cause: unknown): Error {
   return withRetryAfter(Object.assign(new AuditUnavailableError(), { cause }))
 }
 
 /**
- * Deadlocks and serialization failures (class 40) stay as they are: the caller may retry the whole transaction on their
- * code.
+ * Deadlocks and serialization failures (class 40) pass unchanged: their code tells the caller to retry the whole
+ * transaction.
  */
 function refuseUnavailable(error: unknown): never {
-  throw errorCode(error)?.startsWith('40') === true ? error : unavailable(error)
+  throw errorCode(error)?.startsWith('40') === true ? error : auditUnavailable(error)
 }
 
 function reportUnfulfilled(request: FastifyRequest): void {
@@ -123,7 +123,7 @@ function reportUnfulfilled(request: FastifyRequest): void {
   recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
 }
 
-function factsOf(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
+function responseFacts(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
   const resource = declaredResource(request)
   return {
     status,
@@ -139,7 +139,7 @@ function factsOf(request: FastifyRequest, status: number, state: RequestState): 
 }
 
 /** Who, where and which request, for the rows of a request. */
-export function contextOf(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
+export function requestRecordContext(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
   const { process, clock, secretNames, hashName } = options
   const { source, peer } = options.addresses(request)
   const events = securityEventsOf(request)

@@ -1,6 +1,6 @@
 import { withDeadline, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
-import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal.ts'
+import { sealPending, type AuditHead, type SealProgress, type SealResult } from './seal-pending.ts'
 
 /** Collaborators and settings of a sealer. */
 export interface SealerOptions {
@@ -9,7 +9,7 @@ export interface SealerOptions {
   /** Limit of each step of a run, and of the last run at `close`. */
   readonly timeoutMs: number
   readonly schedule: Schedule
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   readonly monotonicClock: MonotonicClock
   /** Called after each step that sealed rows, with the new head. */
   readonly onSealed: (head: AuditHead, sealed: number) => void
@@ -17,21 +17,22 @@ export interface SealerOptions {
 }
 
 /** Seals committed audit rows in the background. */
-export interface Sealer {
+export interface AuditSealer {
   start: () => void
-  /** Seals everything that is committed now, waiting for another sealer if need be. Rejects when the database does. */
+  /**
+   * Seals everything that is committed now, waiting for another sealer if necessary. Rejects when the database fails.
+   */
   sealNow: () => Promise<SealResult>
-  /** For how long no step has succeeded or been left to another process, in ms; `null` before `start`. */
+  /** How long no step has succeeded or been left to another process, in ms; `null` before `start`. */
   unsuccessfulForMs: () => number | null
   /**
-   * Stops the schedule and seals a last time, for as long as one write may take; what is left is sealed after the
-   * next start.
+   * Stops the schedule and seals one last time, within the limit of one write; the rest is sealed after the next start.
    */
   close: () => Promise<void>
 }
 
 /** Makes a sealer; nothing runs before `start`. */
-export function createSealer({
+export function createAuditSealer({
   db,
   intervalMs,
   timeoutMs,
@@ -39,7 +40,7 @@ export function createSealer({
   monotonicClock,
   onSealed,
   onError
-}: SealerOptions): Sealer {
+}: SealerOptions): AuditSealer {
   const progress: SealProgress = { watermark: null }
   const closing = new AbortController()
   let timer: { stop: () => void } | null = null

@@ -4,24 +4,24 @@ import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
 import { createCheckRunner } from './run-checks.ts'
 
-/** Where the process stands; the main instance's hooks move it on. */
+/** The state of the process; hooks of the main instance advance it. */
 export interface ProcessState {
   /** The main listener listens. */
   started: boolean
-  /** Shutting down: what is under way is finished, nothing new should come. */
+  /** Shutting down: requests under way are finished, new ones should go elsewhere. */
   draining: boolean
 }
 
 /**
- * The operations server: an instance of its own, so that neither the main listener's authentication nor its load
- * shedding nor its closing reaches the probes. Answers say `ok` or `unavailable`, and nothing more to anybody.
+ * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do
+ * not affect the probes. Answers say `ok` or `unavailable` and nothing else.
  */
 export function createOperations(
   options: ReadHealthOptions,
   state: ProcessState,
   log: FastifyBaseLogger
 ): FastifyInstance {
-  const operations = createServer(options, log)
+  const operations = createOperationsServer(options, log)
   const runChecks = createCheckRunner(options.checks, options.checkTimeoutMs)
   let failing = ''
 
@@ -31,40 +31,40 @@ export function createOperations(
     const names = [...failures.keys()].join(', ')
     if (names !== failing) logChange(log, failures, names)
     failing = names
-    // Closing may have begun while the checks ran.
+    // Closing may begin while the checks run.
     return failures.size === 0 && !state.draining
   }
 
   void operations.register(problemDetails)
   void operations.register(async function probes(operations) {
     operations.get('/health/live', async function live(_request, reply) {
-      return answer(reply, true)
+      return answerProbe(reply, true)
     })
     operations.get('/health/startup', async function startup(_request, reply) {
-      return answer(reply, state.started)
+      return answerProbe(reply, state.started)
     })
     operations.get('/health/ready', async function ready(_request, reply) {
-      return answer(reply, await isReady())
+      return answerProbe(reply, await isReady())
     })
   })
   return operations
 }
 
-function createServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
-  // Probes would fill the log: only what goes wrong on this listener is a line.
+function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
+  // Probes would fill the log: only errors of this listener are logged.
   const common = {
     loggerInstance: log.child({}, { level: 'warn' }),
     bodyLimit: 1024,
     requestTimeout: 10_000,
     forceCloseConnections: true as const
   }
-  // A server with https has another type than one without; callers use what both have.
+  // A server with https has a different type; callers use what both have.
   return listener?.https === undefined
     ? Fastify(common)
     : (Fastify({ ...common, https: listener.https }) as unknown as FastifyInstance)
 }
 
-function answer(reply: FastifyReply, ok: boolean): FastifyReply {
+function answerProbe(reply: FastifyReply, ok: boolean): FastifyReply {
   return reply
     .code(ok ? 200 : 503)
     .header('cache-control', 'no-store')
@@ -81,7 +81,7 @@ function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown
  * Starts listening, or only makes the routes ready when no listener is configured.
  * @throws {OperationsListenerError} `SALLYPORT_HEALTH_LISTENER`, for example when the port is taken
  */
-export async function listen(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
+export async function listenForOperators(operations: FastifyInstance, { listener }: ReadHealthOptions): Promise<void> {
   await operations.ready()
   if (listener === undefined) return
   const { host, port } = listener

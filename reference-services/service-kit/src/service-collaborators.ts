@@ -5,19 +5,19 @@ import type { Tracing } from '@sallyport/service-process'
 import type { TokenExchangeOptions } from '@sallyport/token-exchange'
 import type { Knex } from 'knex'
 
-/** What a service works with that is no setting; a test brings its own. */
+/** The collaborators of a service; tests pass in their own. */
 export interface ServiceCollaborators {
   /** Pool of the app role. */
   readonly db: Knex
   /** Keys of the issuer. */
   readonly keys: KeySource
-  /** Status lists of the issuer. Left out: revocation is not looked at. */
+  /** Status lists of the issuer. Left out: revocation is not checked. */
   readonly status?: StatusSource
   /** Exchanges tokens for calls of other services. */
   readonly tokenClient: TokenClient
   /** Carries calls of other services. Default: undici's global one. */
   readonly dispatcher?: NonNullable<TokenExchangeOptions['dispatcher']>
-  /** Left out: plain HTTP, which is for loopback only. */
+  /** Left out: plain HTTP, for loopback only. */
   readonly tls?: TlsMaterial
   /** Left out: no spans; the trace id is still taken from the caller. */
   readonly tracing?: Tracing

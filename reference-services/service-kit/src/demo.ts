@@ -1,17 +1,23 @@
-/** What `seedDemo` is told by the deployment. */
-export interface DemoFacts {
+/** What the deployment tells `seedDemo`. */
+export interface ServiceDemoFacts {
   /** By user name; `subject` is the `sub` of the user's tokens. */
   readonly users: Readonly<Record<string, { readonly subject: string }>>
   readonly issuer: string
 }
 
-const id = (kind: string, number: number): string => `00000000-0000-4000-8000-${kind}${String(number).padStart(8, '0')}`
-const restaurant = (number: number, name: string, manager: string, menu: ReadonlyArray<readonly [string, number]>) => ({
-  restaurantId: id('0001', number),
+const demoId = (kind: string, number: number): string =>
+  `00000000-0000-4000-8000-${kind}${String(number).padStart(8, '0')}`
+const demoRestaurant = (
+  number: number,
+  name: string,
+  manager: string,
+  menu: ReadonlyArray<readonly [string, number]>
+) => ({
+  restaurantId: demoId('0001', number),
   name,
   manager,
   items: menu.map(([item, priceCents], index) => ({
-    menuItemId: id('0002', number * 100 + index),
+    menuItemId: demoId('0002', number * 100 + index),
     name: item,
     priceCents
   }))
@@ -19,23 +25,23 @@ const restaurant = (number: number, name: string, manager: string, menu: Readonl
 
 /** The demo's restaurants, each with its menu and the user who manages it. */
 export const DEMO_RESTAURANTS = [
-  restaurant(1, 'Anchor Grill', 'restaurant1', [
+  demoRestaurant(1, 'Anchor Grill', 'restaurant1', [
     ['Grilled mackerel', 1450],
     ['Chips', 390],
     ['Lemonade', 320]
   ]),
-  restaurant(2, 'Bellini', 'restaurant2', [
+  demoRestaurant(2, 'Bellini', 'restaurant2', [
     ['Margherita', 1050],
     ['Tiramisu', 620]
   ]),
-  restaurant(3, 'Copper Wok', 'restaurant2', [
+  demoRestaurant(3, 'Copper Wok', 'restaurant2', [
     ['Pad thai', 1190],
     ['Spring rolls', 540],
     ['Jasmine tea', 280]
   ])
 ] as const
 
-/** One order of the demo, with what became of it in the other services; `null` where it never got. */
+/** One order of the demo, with its states in the other services; `null` where it never arrived. */
 export interface DemoOrder {
   readonly orderId: string
   readonly ticketId: string
@@ -71,11 +77,11 @@ const STORIES: readonly Story[] = [
   ['customer2', 1, 'REJECTED', null, null]
 ]
 
-/** The demo's orders: the three services each seed their part of the same stories. */
+/** The orders of the demo: each of the three services seeds its part of them. */
 export const DEMO_ORDERS: readonly DemoOrder[] = STORIES.map(([customer, place, order, ticket, delivery], index) => ({
-  orderId: id('0003', index + 1),
-  ticketId: id('0004', index + 1),
-  deliveryId: id('0005', index + 1),
+  orderId: demoId('0003', index + 1),
+  ticketId: demoId('0004', index + 1),
+  deliveryId: demoId('0005', index + 1),
   customer,
   restaurant: DEMO_RESTAURANTS[place],
   quantity: (index % 3) + 1,
@@ -90,7 +96,7 @@ export const DEMO_ORDERS: readonly DemoOrder[] = STORIES.map(([customer, place, 
  * The `sub` of a demo user.
  * @throws when the deployment has no such user
  */
-export function subjectOf(facts: DemoFacts, username: string): string {
+export function demoSubject(facts: ServiceDemoFacts, username: string): string {
   const user = facts.users[username]
   if (user === undefined) throw new Error(`the demo data needs the user ${username}`)
   return user.subject

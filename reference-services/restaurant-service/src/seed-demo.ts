@@ -1,14 +1,14 @@
 import { grantAccess } from '@sallyport/authorization'
-import { DEMO_ORDERS, DEMO_RESTAURANTS, subjectOf, type DemoFacts } from '@sallyport/service-kit/demo'
+import { DEMO_ORDERS, DEMO_RESTAURANTS, demoSubject, type ServiceDemoFacts } from '@sallyport/service-kit/demo'
 import type { Knex } from 'knex'
-import { findRestaurant, storeMenu } from '../restaurants/restaurant-store.ts'
-import { insertTicket } from '../tickets/ticket-store.ts'
+import { findRestaurant, storeMenu } from './restaurants/restaurant-store.ts'
+import { insertTicket } from './tickets/ticket-store.ts'
 
 /**
- * Puts the demo's restaurants, menus, managers and tickets there; what is there already stays as it is.
+ * Adds restaurants, menus, managers and tickets of the demo; existing ones stay unchanged.
  * @param db pool of the database's owner
  */
-export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
+export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {
   await db.transaction(async trx => {
     for (const { restaurantId, name, manager, items } of DEMO_RESTAURANTS) {
       if ((await findRestaurant(trx, restaurantId)) !== null) continue
@@ -16,7 +16,7 @@ export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
       await storeMenu(trx, restaurantId, items)
       await grantAccess(trx, {
         issuer: facts.issuer,
-        subject: subjectOf(facts, manager),
+        subject: demoSubject(facts, manager),
         resourceType: 'restaurant',
         resourceId: restaurantId,
         permission: 'manage'
@@ -39,7 +39,7 @@ export async function seedDemo(db: Knex, facts: DemoFacts): Promise<void> {
       await insertTicket(trx, {
         ticketId,
         orderId,
-        customerId: subjectOf(facts, customer),
+        customerId: demoSubject(facts, customer),
         restaurantId: restaurant.restaurantId,
         state,
         deliveryId: delivery === null ? null : deliveryId,

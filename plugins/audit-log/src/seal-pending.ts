@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 
-/** Where the chain ends. Kept outside the database it shows that nothing was cut off or written anew. */
+/** The end of the chain. A copy outside the database shows that nothing was cut off or rewritten. */
 export interface AuditHead {
   /** Number of sealed rows; decimal. */
   readonly sequence: number
@@ -17,13 +17,13 @@ export interface SealResult {
   readonly head: AuditHead | null
 }
 
-/** How far sealing has come; kept from one run to the next, also when a run fails. */
+/** How far sealing has come; passed from one run to the next, also when a run fails. */
 export interface SealProgress {
   /** Rows of transactions below this id are sealed. `null`: the database knows. */
   watermark: bigint | null
 }
 
-/** How a run is done. */
+/** Options of a run. */
 export interface SealRun {
   /** `wait` for another sealer, or `skip` when there is one. */
   readonly lock: 'wait' | 'skip'
@@ -31,17 +31,17 @@ export interface SealRun {
   readonly timeoutMs: number
   /** Ends the run after the page under way. */
   readonly signal?: AbortSignal
-  /** Called after each page with the head behind it, and how many rows it sealed. */
+  /** Called after each page with the new head, and how many rows the page sealed. */
   readonly onPage?: (head: AuditHead, sealed: number) => void
 }
 
 /** Chain hash before the first row. */
 export const GENESIS = createHash('sha256').update('sallyport audit chain 1').digest()
-/** Rows looked at in one page, and those of the last transaction among them in full. */
-const PAGE = 2000
+/** Rows read in one page; those of its last transaction are read in full. */
+const SEAL_PAGE_ROWS = 2000
 /** Seals of one statement, which has five parameters for each. */
-const STATEMENT = 1000
-const LOCK = 'sallyport-audit-sealer'
+const SEALS_PER_STATEMENT = 1000
+const SEALER_LOCK = 'sallyport-audit-sealer'
 
 /** SHA-256(previous chain hash ‖ sequence, 8 bytes big-endian ‖ content hash): all of fixed length. */
 export function chainHash(previous: Buffer, sequence: number, contentHash: Buffer): Buffer {
@@ -51,13 +51,13 @@ export function chainHash(previous: Buffer, sequence: number, contentHash: Buffe
 }
 
 /**
- * Seals what is committed and not sealed yet: gives each row the next sequence and its chain hash. One sealer at a
- * time per database, by an advisory lock that ends with the transaction; so a page that was given up and arrives late
- * is either done before the next one begins, or not at all. A row that commits later goes to the next run.
+ * Seals committed rows: gives each the next sequence and its chain hash. One sealer works per database, by an advisory
+ * lock that ends with the transaction. So a page that was given up and arrives late is either done before the next one
+ * begins, or not at all. A row that commits later goes to the next run.
  *
- * A run looks at the rows from the watermark on, page by page in the order of their transactions. The watermark is the
+ * A run reads the rows from the watermark on, page by page in the order of their transactions. The watermark is the
  * oldest transaction that was still open when the run began: every row of an older one is sealed once the run is done.
- * The last seal of each page has it too, so that a run after a restart starts there, and not at the first row.
+ * The last seal of each page stores it too, so that a run after a restart starts there and not at the first row.
  */
 export async function sealPending(
   db: Knex,
@@ -65,7 +65,7 @@ export async function sealPending(
   { lock, timeoutMs, signal, onPage }: SealRun
 ): Promise<SealResult> {
   let sealed = 0
-  let place: Place = progress.watermark === null ? null : { from: progress.watermark }
+  let place: PageStart = progress.watermark === null ? null : { from: progress.watermark }
   for (;;) {
     const page = await withConnection(db, timeoutMs, connection =>
       db.transaction(trx => sealPage(trx, place, lock, timeoutMs), { connection })
@@ -79,22 +79,19 @@ export async function sealPending(
   }
 }
 
-/** Where a page begins; behind the first page of a run also what that one found. `null`: the database knows. */
-type Place = { readonly from: bigint; readonly run?: Run } | null
-/**
- * The oldest transaction that was open when the run began, and whether it looks at all rows whatever their
- * transaction.
- */
-interface Run {
+/** Where a page begins; after the first page of a run also what that one found. `null`: the database knows. */
+type PageStart = { readonly from: bigint; readonly run?: SealRunStart } | null
+/** The oldest transaction that was open when the run began, and whether it reads all rows of any transaction. */
+interface SealRunStart {
   readonly oldestOpen: bigint
   readonly all: boolean
 }
 /** What one page did; `next` is `null` on the last. */
-interface Page {
+interface SealedPage {
   readonly sealed: number
   readonly head: AuditHead
   readonly watermark: bigint
-  readonly next: Place
+  readonly next: PageStart
 }
 interface EventRow {
   readonly id: string
@@ -104,26 +101,30 @@ interface EventRow {
 
 async function sealPage(
   trx: Knex.Transaction,
-  place: Place,
+  place: PageStart,
   lock: 'wait' | 'skip',
   timeoutMs: number
-): Promise<Page | null> {
+): Promise<SealedPage | null> {
   if (!(await takeLock(trx, lock, timeoutMs))) return null
   // Read before the rows: every transaction below it has ended, so what it wrote is visible to the next statement.
   const { oldestOpen, upcoming } = await readSnapshot(trx)
   const from = place?.from ?? (await readWatermark(trx))
-  // A watermark that is still to come is of another cluster, from which the tables were copied with its transaction
-  // ids.
+  // A watermark in the future comes from another cluster: the tables were copied with its transaction ids.
   const run = place?.run ?? { oldestOpen, all: from === 0n || from > upcoming }
-  const rows = await readPage(trx, place?.run === undefined && run.all ? 0n : from, run.all ? null : upcoming)
+  const rows = await readFullTransactions(
+    trx,
+    place?.run === undefined && run.all ? 0n : from,
+    run.all ? null : upcoming
+  )
   const last = rows.at(-1)
-  const next = rows.length < PAGE || last === undefined ? null : { from: BigInt(last.transaction_id) + 1n, run }
+  const next =
+    rows.length < SEAL_PAGE_ROWS || last === undefined ? null : { from: BigInt(last.transaction_id) + 1n, run }
   const watermark = next !== null && next.from < run.oldestOpen ? next.from : run.oldestOpen
-  const { head, sealed } = await seal(trx, await withoutSealed(trx, rows), watermark)
+  const { head, sealed } = await sealRows(trx, await withoutSealed(trx, rows), watermark)
   return { sealed, head, watermark, next }
 }
 
-async function seal(
+async function sealRows(
   trx: Knex.Transaction,
   rows: readonly EventRow[],
   watermark: bigint
@@ -137,8 +138,8 @@ async function seal(
     const mark = index === rows.length - 1 ? `${watermark}` : null
     return { sequence, event_id: row.id, content_hash: row.content_hash, chain_hash: previous, watermark: mark }
   })
-  for (let start = 0; start < seals.length; start += STATEMENT) {
-    await trx('audit_seals').insert(seals.slice(start, start + STATEMENT))
+  for (let start = 0; start < seals.length; start += SEALS_PER_STATEMENT) {
+    await trx('audit_seals').insert(seals.slice(start, start + SEALS_PER_STATEMENT))
   }
   return { head: { sequence, chainHash: previous.toString('hex') }, sealed: seals.length }
 }
@@ -153,25 +154,25 @@ async function readSnapshot(trx: Knex.Transaction): Promise<{ oldestOpen: bigint
   return { oldestOpen: BigInt(row?.xmin ?? 0), upcoming: BigInt(row?.xmax ?? 0) }
 }
 
-/** The watermark of the last page that sealed something; 0 when no release that keeps one has sealed lately. */
+/** The watermark of the last page that sealed something; 0 when the last release that sealed did not store one. */
 async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
   const {
     rows: [row]
   } = await trx.raw<Rows<{ watermark: string }>>(`
-    select watermark::text from (select sequence, watermark from audit_seals order by sequence desc limit ${PAGE}) recent
+    select watermark::text from (select sequence, watermark from audit_seals order by sequence desc limit ${SEAL_PAGE_ROWS}) recent
     where watermark is not null order by sequence desc limit 1`)
   return BigInt(row?.watermark ?? 0)
 }
 
-/** Full transactions, so that the next page begins behind the last of them. */
-async function readPage(trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
+/** Full transactions, so that the next page begins after the last of them. */
+async function readFullTransactions(trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
   const bindings = { from: `${from}`, ...(before !== null && { before: `${before}` }) }
   const { rows } = await trx.raw<Rows<EventRow>>(
     `
     select id, content_hash, transaction_id::text from (
       select * from audit_events
       where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
-      order by transaction_id fetch first ${PAGE} rows with ties
+      order by transaction_id fetch first ${SEAL_PAGE_ROWS} rows with ties
     ) page order by page.transaction_id, occurred_at, id`,
     bindings
   )
@@ -188,12 +189,12 @@ async function withoutSealed(trx: Knex.Transaction, rows: readonly EventRow[]): 
 }
 
 /** Settings of each page's transaction, with `:ms` for the time limit. */
-const SETTINGS = Object.entries({
-  // The server ends a sealer that stands still while it has the lock, also when its client cannot be reached any more.
+const SEAL_SETTINGS = Object.entries({
+  // The server ends a sealer that stalls while it has the lock, also when its client is unreachable.
   statement_timeout: ':ms',
   idle_in_transaction_session_timeout: ':ms',
-  // A page is read in the order of an index, and looked up in another. A planner that knows a table badly (after a
-  // restore, or before the first ANALYZE) may take reading and sorting all of it for cheaper.
+  // A page is read in the order of one index and looked up in another. A planner with bad statistics (after a restore,
+  // or before the first ANALYZE) may think that reading and sorting the whole table is cheaper.
   enable_seqscan: "'off'",
   enable_bitmapscan: "'off'",
   enable_sort: "'off'"
@@ -201,16 +202,16 @@ const SETTINGS = Object.entries({
   .map(([name, value]) => `set_config('${name}', ${value}, true)`)
   .join(', ')
 
-/** Makes the settings of the transaction, and takes the lock that one sealer has at a time. */
+/** Sets up the transaction, and takes the lock that one sealer has at a time. */
 async function takeLock(trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
-  await trx.raw(`select ${SETTINGS}`, { ms: `${timeoutMs}` })
+  await trx.raw(`select ${SEAL_SETTINGS}`, { ms: `${timeoutMs}` })
   if (lock === 'wait') {
-    await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [LOCK])
+    await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [SEALER_LOCK])
     return true
   }
   const {
     rows: [row]
-  } = await trx.raw<Rows<{ taken: boolean }>>('select pg_try_advisory_xact_lock(hashtext(?)) as taken', [LOCK])
+  } = await trx.raw<Rows<{ taken: boolean }>>('select pg_try_advisory_xact_lock(hashtext(?)) as taken', [SEALER_LOCK])
   return row?.taken === true
 }
 

@@ -1,7 +1,0 @@
-export {
-  makeAuthority,
-  restoreAuthority,
-  type Authority,
-  type CertificateRequest,
-  type IssuedCertificate
-} from './authority.ts'

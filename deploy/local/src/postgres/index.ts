@@ -1,1 +1,0 @@
-export { startPostgres, stopPostgres, type PostgresOptions, type RunningPostgres } from './embedded-postgres.ts'
