@@ -13,6 +13,23 @@ const wingsImportDownwards = WINGS.map((wing, place) => ({
   to: { path: '^auth-server/src/', pathNot: [SHARED, `^auth-server/src/(${WINGS.slice(place).join('|')})/`] }
 }))
 
+/**
+ * What tests share is in a folder `support`, the one that is nearest to all of them: a test imports nothing else of the
+ * tests, and nothing of the folder beside its own. `depth` is how many folders below `test` both are in.
+ */
+const testsShareBySupport = [0, 1, 2].map(depth => {
+  const above = Array.from({ length: depth }, (_, level) => `$${level + 1}/`).join('')
+  return {
+    name: 'no-helper-of-a-sibling',
+    severity: 'error',
+    from: { path: `^test/${'([^/]+)/'.repeat(depth + 1)}` },
+    to: {
+      path: `^test/${above}[^/]+/`,
+      pathNot: [`^test/${above}$${depth + 1}/`, `^test/${above}support/`]
+    }
+  }
+})
+
 export default {
   forbidden: [
     {
@@ -96,6 +113,13 @@ export default {
     },
     { name: 'nobody-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
     { name: 'deployment-imports-no-tests', severity: 'error', from: { path: '^deploy/' }, to: { path: '^test/' } },
+    ...testsShareBySupport,
+    {
+      name: 'helpers-are-in-support',
+      severity: 'error',
+      from: { path: '^test/.+\\.(test|drill|tst)\\.ts$' },
+      to: { path: '^test/', pathNot: '/support/' }
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } }
   ],

@@ -7,7 +7,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAnswers, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
 import { openBackground, type LogoutDelivery } from './background.ts'
@@ -18,20 +18,20 @@ import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
 import { prepareOAuthContext } from './http/oauth-context.ts'
 import { OWN_AUDIENCE, ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
-import { auditOf } from './http/request-audit.ts'
+import { auditWriterFor } from './http/audit-writer.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { clientAdminRoutes } from './http/routes/admin/clients.ts'
-import { keyAdminRoutes } from './http/routes/admin/keys.ts'
-import { userAdminRoutes } from './http/routes/admin/users.ts'
+import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
+import { userAdminRoutes } from './http/routes/admin/user-routes.ts'
 import { authorizeRoutes } from './http/routes/authorize.ts'
 import { endSessionRoutes } from './http/routes/end-session.ts'
 import { introspectRoute } from './http/routes/introspect.ts'
 import { jwksRoute } from './http/routes/jwks.ts'
-import { metadataRoutes } from './http/routes/metadata.ts'
-import { pushedRequestRoute } from './http/routes/pushed-requests.ts'
+import { metadataRoutes } from './http/routes/metadata-documents.ts'
+import { pushedRequestRoute } from './http/routes/push-request.ts'
 import { revokeRoute } from './http/routes/revoke.ts'
-import { sessionRoutes } from './http/routes/sessions.ts'
-import { statusListRoute } from './http/routes/status-lists.ts'
+import { ownSessionRoutes } from './http/routes/own-sessions.ts'
+import { statusListRoute } from './http/routes/published-status-list.ts'
 import { tokenRoute } from './http/routes/token.ts'
 import { userInfoRoute } from './http/routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
@@ -91,9 +91,7 @@ export async function buildApp(
       connection === null
         ? {}
         : {
-            database: async () => {
-              await connection.raw('select 1')
-            },
+            database: databaseAnswers(connection),
             audit: async () => {
               await fastify.auditHealth.check()
             }
@@ -160,7 +158,7 @@ export async function buildApp(
   await fastify.register(
     async function ownSessions(scope) {
       keepOutOfCaches(scope)
-      sessionRoutes(scope, server)
+      ownSessionRoutes(scope, server)
     },
     { prefix }
   )
@@ -168,7 +166,7 @@ export async function buildApp(
     async function administration(scope) {
       keepOutOfCaches(scope)
       const administrationOf = (request: FastifyRequest): KeyAdministration =>
-        composeAdministration(settings, server, auditOf(request))
+        composeAdministration(settings, server, auditWriterFor(request))
       userAdminRoutes(scope, administrationOf)
       clientAdminRoutes(scope, administrationOf)
       keyAdminRoutes(scope, administrationOf)

@@ -82,7 +82,7 @@ function openJob(fastify: FastifyInstance, { intervalMs, schedule, run, close }:
 /** Of several instances one at a time does. */
 async function removeExpiredRows(
   fastify: FastifyInstance,
-  { store, clock }: AuthorizationServer,
+  { store, clock }: Pick<AuthorizationServer, 'store' | 'clock'>,
   isClosing: () => boolean
 ): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { Lifetimes, Report } from './accounts/account-parts.ts'
-import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/login-throttle.ts'
+import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/throttle-logins.ts'
 import {
   createPasswordHasher,
   DEFAULT_PASSWORD_PARAMETERS,
@@ -20,10 +20,10 @@ import { createDpopProofs } from './protocol/dpop-proofs.ts'
 import type { AuthServerSettings } from './settings.ts'
 import type { Store, WriteAudit } from './store/contract.ts'
 import { accessTokenIssuer } from './tokens/issue-access-token.ts'
-import { parseKeyRing } from './tokens/keys/key-ring.ts'
-import { createSigningKeys } from './tokens/keys/signing-keys.ts'
+import { parseKeyRing } from './tokens/keys/sealing-key-ring.ts'
+import { createSigningKeys } from './tokens/keys/follow-signing-keys.ts'
 import { statusListPublisher } from './tokens/status-lists/publish-status-list.ts'
-import { statusListUris } from './tokens/status-lists/uris.ts'
+import { statusListUris } from './tokens/status-lists/status-list-uris.ts'
 import { accessTokenVerifier } from './tokens/verify-access-token.ts'
 
 /** What the authorization server is made with; everything but the store has a default. */
@@ -38,7 +38,7 @@ export interface AuthServerCollaborators {
 }
 
 /** Every instance sees another's change of keys or status lists within this. */
-const FRESHNESS_MS = 100
+const STATUS_LIST_FRESHNESS_MS = 100
 
 /**
  * Puts the parts of the authorization server together.
@@ -103,7 +103,7 @@ export function composeAuthorizationServer(
       clock,
       keys,
       uris,
-      freshnessMs: FRESHNESS_MS,
+      freshnessMs: STATUS_LIST_FRESHNESS_MS,
       ttlSeconds: settings.statusListTtlSeconds,
       lifetimeSeconds: settings.statusListLifetimeSeconds
     })

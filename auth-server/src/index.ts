@@ -4,7 +4,7 @@ export { migrate, type DatabaseRoles } from './store/migrate.ts'
 export { seedDemo, seedStore, type DemoFacts } from './administration/demo/seed-demo.ts'
 export { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './administration/demo/clients.ts'
 export { keyTimesOf } from './key-times.ts'
-export { parseKeyRing, type KeyRing } from './tokens/keys/key-ring.ts'
+export { parseKeyRing, type KeyRing } from './tokens/keys/sealing-key-ring.ts'
 export { memoryStore } from './store/memory/index.ts'
 export { postgresStore } from './store/postgres/index.ts'
 export {

@@ -1,6 +1,6 @@
 import { invalidRequest } from './oauth-error.ts'
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const exactUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** What stands for something else, or is nothing that a form may hold. */
 const ENCODED = /[%+\0]/
@@ -14,9 +14,9 @@ export type Form = ReadonlyMap<string, string>
  * @throws {OAuthError} `invalid_request`: a parameter twice, bad percent-encoding or UTF-8, a NUL
  * @see RFC 6749 §3.2: no parameter more than once, one without a value counts as omitted
  */
-export function parseForm(body: Buffer): Form {
+export function parseStrictForm(body: Buffer): Form {
   const form = new Map<string, string>()
-  for (const pair of textOf(body).split('&')) {
+  for (const pair of decodeBody(body).split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decodeFormComponent(equals === -1 ? pair : pair.slice(0, equals))
@@ -43,9 +43,9 @@ export function decodeFormComponent(encoded: string): string | null {
   }
 }
 
-function textOf(body: Buffer): string {
+function decodeBody(body: Buffer): string {
   try {
-    return utf8.decode(body)
+    return exactUtf8.decode(body)
   } catch {
     throw invalidRequest('form-encoding', 'The form is not valid')
   }

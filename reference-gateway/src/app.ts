@@ -18,7 +18,7 @@ import securityContext, {
   type TokenClient
 } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAndKeys, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
@@ -28,7 +28,7 @@ import { forwardRoutes } from './forward/index.ts'
 import { createOpenAnswers } from './forward/open-answers.ts'
 import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
-import loginThrottle from './throttle-logins.ts'
+import loginThrottle from './limit-logins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings } from './settings.ts'
@@ -53,7 +53,7 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link routesOf} the settings. */
+  /** The routing table. Default: {@link forwardingTable} the settings. */
   readonly routes?: readonly ForwardRoute[]
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
@@ -72,7 +72,7 @@ export interface GatewayCollaborators {
 /**
  * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
  * service decides what they may do.
- * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
+ * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`
  */
 export async function buildApp(
   settings: GatewaySettings,
@@ -96,10 +96,7 @@ export async function buildApp(
     settings,
     tls,
     checks: {
-      database: async () => {
-        await db.raw('select 1')
-      },
-      keys: () => keys.ready(),
+      ...databaseAndKeys(db, keys),
       audit: async () => {
         await app.auditHealth.check()
       },

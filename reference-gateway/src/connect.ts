@@ -9,7 +9,7 @@ import type { GatewaySettings } from './settings.ts'
 /**
  * Makes the collaborators of the gateway from its settings and the context of its process. Until the authorization
  * server is found the gateway is not ready, and requests that need it get 503.
- * @throws {InvalidSettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
+ * @throws {GatewaySettingsError} `SALLYPORT_GATEWAY_SETTINGS_INVALID`, and `SALLYPORT_TOKEN_METADATA_INVALID`
  */
 export async function connectGateway(
   settings: GatewaySettings,

@@ -119,6 +119,12 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   ['every-source-is-in-a-wing', 'auth-server/src/annexe/planted.ts', "import '../clock.ts'\n"],
   ['nobody-imports-tests', 'plugins/metrics/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   ['deployment-imports-no-tests', 'deploy/local/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
+  // Beside each other at every depth, and a helper that no folder `support` holds.
+  ['no-helper-of-a-sibling', 'test/deploy/planted.ts', "import '../security/support/verifiers.ts'\n"],
+  ['no-helper-of-a-sibling', 'test/plugins/metrics/planted.ts', "import '../audit-log/support/principal.ts'\n"],
+  ['no-helper-of-a-sibling', 'test/plugins/authentication/basic/planted.ts', "import '../session/refresh.test.ts'\n"],
+  ['no-helper-of-a-sibling', 'test/support/planted-down.ts', "import '../deploy/support/child.ts'\n"],
+  ['helpers-are-in-support', 'test/security/planted.test.ts', "import './planted-helper.ts'\n"],
   ['no-cycles', 'plugins/configuration/src/planted-cycle.ts', "import './planted-cycle.ts'\n"]
 ]
 
@@ -130,6 +136,7 @@ t.test('the repository keeps its directions', async t => {
 })
 
 t.test('a planted violation of each rule is found', async t => {
+  writeFileSync(join(copy, 'test/security/planted-helper.ts'), 'export {}\n')
   for (const [, file, code] of PLANTED) {
     mkdirSync(dirname(join(copy, file)), { recursive: true })
     writeFileSync(join(copy, file), code)

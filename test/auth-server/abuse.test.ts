@@ -16,7 +16,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
 import { codeFlow } from './support/code-flow.ts'
 
@@ -214,7 +214,7 @@ t.test('O-32: an account that has to wait does not fill the queue that others wa
 })
 
 t.test(
-  'R8: while a password is being hashed, a client that is disabled or a password that is changed gives no session',
+  'while a password is being hashed, a client that is disabled or a password that is changed gives no session',
   async t => {
     const changes: Array<readonly [path: string, method: 'POST' | 'PUT', payload?: object]> = [
       [`/admin/users/${FACTS.users.customer1.subject}/password`, 'PUT', { password: 'a new password of theirs' }],
@@ -256,7 +256,7 @@ t.test(
   }
 )
 
-t.test('S6: where a user is, only a first-party client is believed', async t => {
+t.test('where a user is, only a first-party client is believed', async t => {
   const { app, db } = await startServer(t)
   const { tokens } = await codeFlow(app)
   t.equal(
@@ -274,7 +274,7 @@ t.test('S6: where a user is, only a first-party client is believed', async t => 
   t.notMatch(await db('sessions').select('user_agent'), [{ user_agent: 'a lie' }])
 })
 
-t.test('S6: no access token outlives its session', async t => {
+t.test('no access token outlives its session', async t => {
   const { app, clock } = await startServer(t, { loginAbsoluteSeconds: 20, loginIdleSeconds: 20 })
   const { access_token: first, refresh_token: refreshToken } = (await login(app)).body
   clock.advance(5)

@@ -9,7 +9,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 const tokenOf = async (app: FastifyInstance, username: keyof typeof FACTS.users): Promise<string> =>
   (await exchange(app, (await login(app, username)).body.access_token, 'auth-server')).body.access_token

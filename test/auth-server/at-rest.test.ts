@@ -1,6 +1,6 @@
 import { admin } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   exchange,
   FACTS,
@@ -11,7 +11,7 @@ import {
   startServer,
   token,
   type TokenAnswer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
 
 t.test('O-15: a dump of the database holds no token, secret or password that was ever issued or used', async t => {

@@ -1,7 +1,7 @@
 import { verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { claimsOf, exchange, login, post, refresh, startServer, token } from './support/authorization-server.ts'
+import { claimsOf, exchange, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
 
 t.test(
   'A8: logins, tokens, revocations, refusals, theft, key steps and changes of clients are in the audit trail, without a secret, and the chain verifies',

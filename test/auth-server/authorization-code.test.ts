@@ -1,6 +1,6 @@
 import { admin } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   claimsOf,
   introspect,
@@ -9,7 +9,7 @@ import {
   startServer,
   token,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from './support/browser.ts'
 
 const codeGrant = (code: string | undefined, verifier: string, more: Record<string, string> = {}) => ({

@@ -1,7 +1,7 @@
 import { admin, postgresStore } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
-import { ISSUER, startServer } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { ISSUER, startServer } from '../support/authorization-server.ts'
 import {
   authorized,
   authorizeUrl,

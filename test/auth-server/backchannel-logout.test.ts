@@ -1,7 +1,7 @@
 import { admin, buildApp, memoryStore, postgresStore, seedStore } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
 import { makeAuthority } from '../support/certificates.ts'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   CHEAP,
   claimsOf,
@@ -13,7 +13,7 @@ import {
   SETTINGS,
   startServer,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty, validLogoutToken, type RelyingParty } from './support/relying-party.ts'
 
 interface Stage extends TestServer {
@@ -296,7 +296,7 @@ t.test('a store in memory keeps notices by the same rules', async t => {
   await end()
   await deliver()
   t.equal(party.received.length, 0, 'no address, no notice')
-  await store.clients.setLogout('gateway', { backchannelLogoutUri: party.uri, postLogoutRedirectUris: [] })
+  await store.clients.change('gateway', { backchannelLogoutUri: party.uri, postLogoutRedirectUris: [] })
   party.behave(500, 200)
   await end()
   await Promise.all([deliver(), deliver()])

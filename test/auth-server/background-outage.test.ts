@@ -2,8 +2,8 @@ import { admin, createPasswordHasher, postgresStore } from '@sallyport/auth-serv
 import { connectDatabase } from '@sallyport/service-process'
 import t from 'tap'
 import { faultProxy } from '../support/fault-proxy.ts'
-import { administration } from './support/administration.ts'
-import { CHEAP, claimsOf, login, post, startServer } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { CHEAP, claimsOf, login, post, startServer } from '../support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty } from './support/relying-party.ts'
 
 const TIMEOUT_MS = 300

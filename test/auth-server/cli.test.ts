@@ -1,25 +1,7 @@
 import { runCommand } from '@sallyport/auth-server'
-import t, { type Test } from 'tap'
-import { administration } from './support/administration.ts'
-import { login, startServer, token } from './support/authorization-server.ts'
-
-async function commandLine(t: Test) {
-  const server = await startServer(t)
-  const run = async (line: string, stdin = '') => {
-    const written = { out: '', error: '' }
-    const code = await runCommand(line.split(' '), async () => administration(server.db, () => server.clock.ms), {
-      out: text => {
-        written.out += text
-      },
-      error: text => {
-        written.error += text
-      },
-      readStdin: async () => stdin
-    })
-    return { code, ...written, json: () => JSON.parse(written.out) }
-  }
-  return { ...server, run }
-}
+import t from 'tap'
+import { login, token } from '../support/authorization-server.ts'
+import { commandLine } from './support/command-line.ts'
 
 t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {
   const { app, run } = await commandLine(t)

@@ -16,7 +16,7 @@ import {
   startServer,
   token,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import {
   authorized,
   authorizeUrl,

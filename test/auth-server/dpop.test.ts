@@ -14,8 +14,8 @@ import {
   token,
   type TestServer,
   type TokenAnswer
-} from './support/authorization-server.ts'
-import { fetchOf } from './support/fetch-of.ts'
+} from '../support/authorization-server.ts'
+import { fetchOf } from '../support/fetch-of.ts'
 
 const MACHINE = { grant_type: 'client_credentials' }
 const key = dpopKey()

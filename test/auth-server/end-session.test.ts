@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { admin, parseKeyRing } from '@sallyport/auth-server'
 import { SignJWT } from 'jose'
 import t, { type Test } from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   claimsOf,
   introspect,
@@ -12,7 +12,7 @@ import {
   startServer,
   token,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorizeUrl, browser, credentialsOf, formOf, pkce, requestOf, type Browser } from './support/browser.ts'
 import { codeFlow, type CodeTokens } from './support/code-flow.ts'
 

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose'
 import { admin, parseKeyRing } from '@sallyport/auth-server'
 import { LONGEST_ACTOR_CHAIN } from '@sallyport/security-context'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   ACCESS_TOKEN_TYPE,
   claimsOf,
@@ -15,7 +15,7 @@ import {
   SETTINGS,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 const refusal = (error: string) => ({ status: 400, body: { error } })
 

@@ -9,7 +9,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 t.test(
   'the password grant gives a gateway token that verifies with the published keys, and a refresh token',

@@ -1,6 +1,6 @@
 import { runCommand } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   introspect,
   login,
@@ -9,7 +9,7 @@ import {
   startServer,
   token,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, pkce, requestOf } from './support/browser.ts'
 
 const DAY_SECONDS = 86_400

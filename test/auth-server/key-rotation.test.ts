@@ -1,8 +1,8 @@
 import { admin } from '@sallyport/auth-server'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import t from 'tap'
-import { administration } from './support/administration.ts'
-import { introspect, login, startServer } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { introspect, login, startServer } from '../support/authorization-server.ts'
 
 const kidOf = (jwt: string): string =>
   (JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid

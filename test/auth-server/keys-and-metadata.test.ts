@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import t from 'tap'
-import { FACTS, ISSUER, login, startServer, token } from './support/authorization-server.ts'
+import { FACTS, ISSUER, login, startServer, token } from '../support/authorization-server.ts'
 
 t.test('O-25: both metadata documents have the issuer and name only what works', async t => {
   const { app, another, db } = await startServer(t)

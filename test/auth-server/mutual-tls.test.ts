@@ -4,7 +4,7 @@ import { createPeerAgent } from '@sallyport/secure-transport'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { makeAuthority, type IssuedCertificate } from '../support/certificates.ts'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   basic,
   claimsOf,
@@ -15,7 +15,7 @@ import {
   startServer,
   type TestServer,
   type TokenAnswer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { codeFlow } from './support/code-flow.ts'
 
 const authority = await makeAuthority()

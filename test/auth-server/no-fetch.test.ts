@@ -10,7 +10,7 @@ import {
   login,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorizeUrl, browser, pkce, requestOf } from './support/browser.ts'
 
 t.test('G-13: no address in a request, a token, an assertion or a proof is fetched', async t => {

@@ -3,7 +3,7 @@ import { admin } from '@sallyport/auth-server'
 import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   claimsOf,
   exchange,
@@ -13,7 +13,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, credentialsOf, pkce, redirectOf, requestOf } from './support/browser.ts'
 import { codeFlow, idTokenOf, type CodeTokens } from './support/code-flow.ts'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { basic, startServer } from './support/authorization-server.ts'
+import { basic, startServer } from '../support/authorization-server.ts'
 
 t.test('neither a request id nor a trace id of a caller is taken, whoever the caller is', async t => {
   const { app, db } = await startServer(t)

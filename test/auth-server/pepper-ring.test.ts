@@ -2,7 +2,7 @@ import { argon2id, createPasswordHasher } from '@sallyport/auth-server'
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { CHEAP, FACTS, login, startServer, token } from './support/authorization-server.ts'
+import { CHEAP, FACTS, login, startServer, token } from '../support/authorization-server.ts'
 
 const secret = (name: string): string => name.padEnd(32, '.')
 const hashOf = async (db: Knex, username = 'customer1'): Promise<string> =>

@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
-import { encode, issuerKey, signBytes, signHmac, type IssuerKey } from '../plugins/authentication/issuer.ts'
-import { administration } from './support/administration.ts'
+import { encode, issuerKey, signBytes, signHmac, type IssuerKey } from '../support/issuer.ts'
+import { administration } from '../support/administration.ts'
 import {
   CHEAP,
   exchange,
@@ -18,8 +18,8 @@ import {
   token,
   type Answer,
   type TestServer
-} from './support/authorization-server.ts'
-import { fetchOf } from './support/fetch-of.ts'
+} from '../support/authorization-server.ts'
+import { fetchOf } from '../support/fetch-of.ts'
 
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const KEYS = ['ES256', 'EdDSA', 'RS256', 'PS256'].map(algorithm => issuerKey(algorithm))

@@ -2,7 +2,7 @@
 import { Agent } from 'node:https'
 import t from 'tap'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
-import { migratedDatabase, secretOf } from './support/authorization-server.ts'
+import { migratedDatabase, secretOf } from '../support/authorization-server.ts'
 import { environmentFor, startServerProcess } from './support/server-process.ts'
 
 interface SimpleModule {

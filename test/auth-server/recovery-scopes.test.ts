@@ -1,6 +1,6 @@
 import { DEMO_CLIENTS, seedDemo } from '@sallyport/auth-server'
 import t from 'tap'
-import { CHEAP, exchange, FACTS, login, startServer, token } from './support/authorization-server.ts'
+import { CHEAP, exchange, FACTS, login, startServer, token } from '../support/authorization-server.ts'
 
 const scopesOf = (text: string): string[] => text.split(' ')
 

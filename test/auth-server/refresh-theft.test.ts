@@ -1,7 +1,7 @@
 import { buildApp, memoryStore, seedStore } from '@sallyport/auth-server'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { CHEAP, FACTS, introspect, login, refresh, SETTINGS, startServer } from './support/authorization-server.ts'
+import { CHEAP, FACTS, introspect, login, refresh, SETTINGS, startServer } from '../support/authorization-server.ts'
 
 const DAY_SECONDS = 86_400
 const WEEK_SECONDS = 7 * DAY_SECONDS

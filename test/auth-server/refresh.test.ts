@@ -1,5 +1,5 @@
 import t from 'tap'
-import { claimsOf, introspect, login, post, refresh, startServer, token } from './support/authorization-server.ts'
+import { claimsOf, introspect, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
 
 t.test(
   'O-11: a predecessor gives the same successor byte for byte until the successor was used and the grace has passed',

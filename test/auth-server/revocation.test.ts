@@ -13,7 +13,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 interface Reference {
   readonly idx: number

@@ -1,7 +1,7 @@
 import { admin } from '@sallyport/auth-server'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   claimsOf,
   exchange,
@@ -11,7 +11,7 @@ import {
   refresh,
   startServer,
   token
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 const sessionToken = async (app: FastifyInstance, edge: string): Promise<string> =>
   (await exchange(app, edge, 'auth-server')).body.access_token

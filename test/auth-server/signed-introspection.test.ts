@@ -10,7 +10,7 @@ import {
   startServer,
   token,
   type TestServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 
 const SIGNED = 'application/token-introspection+jwt'
 

@@ -1,7 +1,7 @@
 import { admin, postgresStore } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
-import { claimsOf, FACTS, login, startServer } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { claimsOf, FACTS, login, startServer } from '../support/authorization-server.ts'
 
 const DAY_MS = 86_400_000
 

@@ -132,6 +132,14 @@ const FAULTS: Record<string, Fault> = {
       }
     }
   }),
+  'a field of a client does not change': ({ clients }) => ({
+    clients: {
+      ...clients,
+      change: async (id, { jwks: _forgotten, ...changes }) => {
+        await clients.change(id, changes)
+      }
+    }
+  }),
   'an old secret lives on': ({ clients }) => ({ clients: { ...clients, expireOtherSecrets: async () => {} } }),
   'a key step is no compare-and-set': ({ signingKeys }) => ({
     signingKeys: {

@@ -1,8 +1,8 @@
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t from 'tap'
-import { claimsOf, EXCHANGE, FACTS, ISSUER, secretOf, startServer } from './support/authorization-server.ts'
-import { fetchOf } from './support/fetch-of.ts'
+import { claimsOf, EXCHANGE, FACTS, ISSUER, secretOf, startServer } from '../support/authorization-server.ts'
+import { fetchOf } from '../support/fetch-of.ts'
 
 for (const issuer of [ISSUER, `${ISSUER}/tenants/one`]) {
   t.test(

@@ -5,7 +5,7 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import t from 'tap'
 import { admin } from '@sallyport/auth-server'
-import { administration } from './support/administration.ts'
+import { administration } from '../support/administration.ts'
 import {
   ACCESS_TOKEN_TYPE,
   claimsOf,
@@ -16,9 +16,9 @@ import {
   post,
   secretOf,
   startServer
-} from './support/authorization-server.ts'
+} from '../support/authorization-server.ts'
 import { authorized, browser, NATIVE_APP, WEB_APP } from './support/browser.ts'
-import { fetchOf } from './support/fetch-of.ts'
+import { fetchOf } from '../support/fetch-of.ts'
 
 const pathOf = ({ pathname, search }: URL): string => pathname + search
 

@@ -6,9 +6,9 @@ import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { makeAuthority } from '../support/certificates.ts'
-import { administration } from './support/administration.ts'
-import { claimsOf, ISSUER, startServer } from './support/authorization-server.ts'
-import { fetchOf } from './support/fetch-of.ts'
+import { administration } from '../support/administration.ts'
+import { claimsOf, ISSUER, startServer } from '../support/authorization-server.ts'
+import { fetchOf } from '../support/fetch-of.ts'
 
 const authority = await makeAuthority()
 const [server, mine, others] = await Promise.all([

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { claimsOf, FACTS, login, startServer, token, type Answer } from './support/authorization-server.ts'
+import { claimsOf, FACTS, login, startServer, token, type Answer } from '../support/authorization-server.ts'
 
 const RULES = {
   account: { freeFailures: 3, firstWaitMs: 1000, longestWaitMs: 8000 },

@@ -1,7 +1,7 @@
 import { admin, argon2id } from '@sallyport/auth-server'
 import t from 'tap'
-import { administration } from './support/administration.ts'
-import { basic, FACTS, login, secretOf, startServer, token } from './support/authorization-server.ts'
+import { administration } from '../support/administration.ts'
+import { basic, FACTS, login, secretOf, startServer, token } from '../support/authorization-server.ts'
 
 const MACHINE = { grant_type: 'client_credentials' }
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }

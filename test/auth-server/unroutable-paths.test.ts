@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startServer } from './support/authorization-server.ts'
+import { startServer } from '../support/authorization-server.ts'
 
 t.test('a path that cannot be decoded is Problem Details that no cache keeps, and counted in the trail', async t => {
   const { app, db } = await startServer(t)

@@ -1,4 +1,4 @@
-import type { Benchmark } from './harness/types.ts'
+import type { Benchmark } from './support/types.ts'
 
 const sallyport = new URL('auth-server/sallyport.ts', import.meta.url)
 

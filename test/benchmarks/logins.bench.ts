@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { availableParallelism } from 'node:os'
 import { argon2id, type PasswordParameters } from '@sallyport/auth-server'
 import { LOAD_PASSWORD, startRealAuthServers, type RealAuthServers } from '../support/real-auth-servers.ts'
-import { areaUnderCurve, quantile, rounded } from './harness/distribution.ts'
-import type { Measurement } from './harness/types.ts'
+import { areaUnderCurve, quantile, rounded } from './support/distribution.ts'
+import type { Measurement } from './support/types.ts'
 
 /** What the server's defaults are: 19 MiB, two iterations, one lane. */
 const PARAMETERS: PasswordParameters = { memoryKibibytes: 19_456, iterations: 2, lanes: 1 }

@@ -1,8 +1,9 @@
 // npm run bench -- <name> [--json FILE]
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { machine, runBenchmark } from './harness/run.ts'
-import type { Benchmark, Measured, Measurement } from './harness/types.ts'
+import { machine } from '../support/machine.ts'
+import { runBenchmark } from './support/run.ts'
+import type { Benchmark, Measured, Measurement } from './support/types.ts'
 
 const {
   positionals: [name],

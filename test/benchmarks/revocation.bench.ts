@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createJwksKeySource, createStatusListSource, createTokenVerifier } from '@sallyport/authentication'
 import { AUDIENCE, ISSUER, startRealAuthServers, type RealAuthServers } from '../support/real-auth-servers.ts'
-import { quantile, rounded } from './harness/distribution.ts'
-import type { Measurement } from './harness/types.ts'
+import { quantile, rounded } from './support/distribution.ts'
+import type { Measurement } from './support/types.ts'
 
 const REVOCATIONS = 100
 const VERIFIERS = 3

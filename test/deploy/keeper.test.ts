@@ -21,7 +21,7 @@ async function gone(pid: number): Promise<boolean> {
 
 t.test('after kill -9 of a launcher its database ends by itself, and the next start finds the data', async t => {
   const directory = join(mkdtempSync(join(tmpdir(), 'sallyport-keeper-')), 'cluster')
-  const launcher = fork(fileURLToPath(new URL('fixtures/launcher.ts', import.meta.url)), [directory], {
+  const launcher = fork(fileURLToPath(new URL('support/launcher.ts', import.meta.url)), [directory], {
     execArgv: ['--conditions=@sallyport/source']
   })
   const [{ postgres, dataDirectory }] = (await once(launcher, 'message')) as [

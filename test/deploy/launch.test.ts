@@ -24,7 +24,7 @@ interface Run {
 
 function start(): Run {
   const child = fork(
-    fileURLToPath(new URL('fixtures/run-launcher.ts', import.meta.url)),
+    fileURLToPath(new URL('support/run-launcher.ts', import.meta.url)),
     [directory, String(PORT_BASE)],
     {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

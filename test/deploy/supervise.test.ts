@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 
 const spec = (name: string, mode: string): ProcessSpec => ({
   name,
-  path: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)),
+  path: fileURLToPath(new URL('support/child.ts', import.meta.url)),
   environment: { MODE: mode },
   execArgv: []
 })

@@ -7,22 +7,11 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { markdownPages } from '../support/markdown-pages.ts'
 import { ROOT, workspaces } from '../support/packages.ts'
+import { readmeBlocks } from '../support/readme-blocks.ts'
 
 const run = promisify(execFile)
 const scratch = mkdtempSync(join(ROOT, 'test/docs/.readme-'))
 t.teardown(() => rmSync(scratch, { recursive: true }))
-
-interface Block {
-  readonly language: string
-  readonly mark: string
-  readonly code: string
-}
-
-function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)].map(
-    ([, language = '', mark = '', code = '']) => ({ language, mark: mark.trim(), code })
-  )
-}
 
 const pages = markdownPages()
 
@@ -36,7 +25,7 @@ t.test('every workspace has a README', async t => {
 
 for (const [index, page] of pages.entries()) {
   t.test(`the code of ${page} runs as written`, async t => {
-    const blocks = blocksOf(readFileSync(join(ROOT, page), 'utf8'))
+    const blocks = readmeBlocks(readFileSync(join(ROOT, page), 'utf8'))
     for (const [number, { language, mark, code }] of blocks.entries()) {
       if (mark !== '') {
         t.match(mark, /^(fragment|manual)$/, 'the mark is a known one')

@@ -1,38 +1,55 @@
-// The Install block of each package's README packs and installs the package with everything of ours that it needs.
+// The Install section of each package's README says the same everywhere, and packs and installs all that is needed.
 import { readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
-import { ROOT, workspaces } from '../support/packages.ts'
+import ts from 'typescript'
+import { readJson, ROOT, workspaces, type Manifest } from '../support/packages.ts'
+import { installSteps, readmePrograms } from '../support/readme-blocks.ts'
 
-interface Manifest {
-  readonly dependencies?: Readonly<Record<string, string>>
-  readonly peerDependencies?: Readonly<Record<string, string>>
-}
+const NOT_PUBLISHED =
+  'The packages are not on npm yet: build and pack them in a clone of this repository, and install the files in your service.'
 
 const folders = new Map(workspaces().map(({ name, folder }) => [name, folder]))
-const plugins = workspaces().filter(({ folder }) => folder.startsWith('plugins/'))
-
-function read(folder: string, file: string): string {
-  return readFileSync(join(ROOT, folder, file), 'utf8')
-}
+const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8')
+const manifestOf = (folder: string): Manifest => readJson(join(folder, 'package.json')) as Manifest
 
 /** The package and what it needs of ours, directly or not. */
 function ownPackages(name: string, found = new Set<string>()): ReadonlySet<string> {
   const folder = folders.get(name)
   if (folder === undefined || found.has(name)) return found
   found.add(name)
-  const { dependencies, peerDependencies } = JSON.parse(read(folder, 'package.json')) as Manifest
+  const { dependencies, peerDependencies } = manifestOf(folder)
   for (const needed of Object.keys({ ...dependencies, ...peerDependencies })) ownPackages(needed, found)
   return found
 }
 
-for (const { name, folder } of plugins) {
+for (const { name, folder, published } of workspaces()) {
+  if (!published) continue
   t.test(`the README of ${name} packs and installs all that it needs of ours`, async t => {
-    const [, section = ''] = /^## Install\n([\s\S]*?)^## /m.exec(read(folder, 'README.md')) ?? []
-    const packed = [...section.matchAll(/--workspace (\S+)/g)].map(([, path]) => path)
-    const installed = [...section.matchAll(/\.\/(\S+)-0\.1\.0\.tgz/g)].map(([, file]) => file)
-    const needed = [...ownPackages(name)]
-    t.same(packed.toSorted(), needed.map(own => folders.get(own)).toSorted())
-    t.same(installed.toSorted(), needed.map(own => own.slice(1).replace('/', '-')).toSorted())
+    const markdown = read(join(folder, 'README.md'))
+    const { sentence, commands, packed, beside } = installSteps(markdown)
+    t.equal(sentence, NOT_PUBLISHED)
+    t.equal(commands[0], 'npm ci && npm run build && mkdir -p /tmp/sallyport')
+    t.ok(commands[1]?.startsWith('npm pack --pack-destination /tmp/sallyport --workspace '))
+    t.equal(commands[2], `cd ~/my-service && npm install /tmp/sallyport/*.tgz ${beside.join(' ')}`)
+    t.equal(commands.length, 3)
+    t.same(packed.toSorted(), [...ownPackages(name)].map(own => folders.get(own)).toSorted())
+    const imported = readmePrograms(markdown).flatMap(program =>
+      ts.preProcessFile(program).importedFiles.map(({ fileName }) => fileName)
+    )
+    const needed = [...imported, ...Object.keys(manifestOf(folder).peerDependencies ?? {})]
+    for (const other of needed.filter(other => !isBuiltin(other) && !other.startsWith('@sallyport/'))) {
+      t.ok(beside.includes(other), `${other} is installed too`)
+    }
   })
 }
+
+t.test('no page tells anybody to install a name of ours from npm', async t => {
+  const pages = ['README.md', 'CONTRIBUTING.md', ...workspaces().map(({ folder }) => join(folder, 'README.md'))]
+  for (const page of pages) {
+    const markdown = read(page)
+    t.notMatch(markdown, /npm (?:install|i|add) [^\n]*@sallyport\//, page)
+    if (/\.tgz/.test(markdown)) t.match(markdown.replaceAll(/\s+/g, ' '), NOT_PUBLISHED, page)
+  }
+})

@@ -1,6 +1,6 @@
 // npm run test:drills: needs the programs `haproxy` and `nginx`; what is not installed is skipped and said.
 import t from 'tap'
-import { drillRollingRestarts, isInstalled, type ProxyName } from './rolling-restart.ts'
+import { drillRollingRestarts, isInstalled, type ProxyName } from '../support/rolling-restart.ts'
 
 const ROUNDS = 2
 t.setTimeout(300_000)

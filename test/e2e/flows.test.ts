@@ -170,7 +170,7 @@ t.test('Z02: another customer’s order does not exist, and the denial is audite
   t.equal(denial?.subject, claims.sub)
 })
 
-t.test('R2: a logout ends the exchanged tokens too, at every service', async t => {
+t.test('a logout ends the exchanged tokens too, at every service', async t => {
   const password = stack.users.find(user => user.username === 'customer1')?.password
   const login = (
     await call(`${stack.gateway}/login`, { method: 'POST', json: { username: 'customer1', password, tokens: 'body' } })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { accessToken, failures, GOOD, startEdge } from './edge.ts'
+import { accessToken, failures, GOOD, startEdge } from '../support/edge.ts'
 
 const LOGIN = {
   method: 'POST',

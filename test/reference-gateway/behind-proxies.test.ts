@@ -4,8 +4,8 @@ import { createServer as createHttpServer } from 'node:http'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
-import { isInstalled, type ProxyName, startProxy } from '../drills/rolling-restart.ts'
-import { GOOD, startEdge, until } from './edge.ts'
+import { isInstalled, type ProxyName, startProxy } from '../support/rolling-restart.ts'
+import { GOOD, startEdge, until } from '../support/edge.ts'
 
 const PROXIES: readonly ProxyName[] = ['haproxy', 'nginx']
 const HOST = 'shop.example:8000'

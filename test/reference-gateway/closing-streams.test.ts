@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import t, { type Test } from 'tap'
 import { type Dispatcher, request } from 'undici'
-import { type Edge, failures, GOOD, oneRoute, startEdge, until } from './edge.ts'
+import { type Edge, failures, GOOD, oneRoute, startEdge, until } from '../support/edge.ts'
 
 /** A gateway before a service whose answers the test writes and ends. */
 async function startStreams(

@@ -4,7 +4,17 @@ import t from 'tap'
 import { Agent, request } from 'undici'
 import { createTokenClient } from '@sallyport/token-exchange'
 import { createPeerAgent } from '@sallyport/secure-transport'
-import { type Edge, failures, GOOD, oneRoute, ORDER_SERVICE, rawRequest, startEdge, statuses, until } from './edge.ts'
+import {
+  type Edge,
+  failures,
+  GOOD,
+  oneRoute,
+  ORDER_SERVICE,
+  rawRequest,
+  startEdge,
+  statuses,
+  until
+} from '../support/edge.ts'
 
 const HANG = (): Promise<never> => new Promise(() => {})
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
 import { makeAuthority } from '../support/certificates.ts'
-import { failures, GOOD, oneRoute, ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { failures, GOOD, oneRoute, ORDER_SERVICE, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 t.test('each prefix reaches its service, with a token for that service', async t => {
   const { url, orders, deliveries, exchanges } = await startEdge(t)

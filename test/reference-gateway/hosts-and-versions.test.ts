@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
 import { canonicalHosts, unclearHosts } from '../../reference-gateway/src/hygiene/public-hosts.ts'
-import { failures, GOOD, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { failures, GOOD, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 t.test(
   'a request for another host is 421 before anything is decided, and services learn the host as this deployment spells it',

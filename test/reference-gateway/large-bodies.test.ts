@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { failures, GOOD, oneRoute, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { failures, GOOD, oneRoute, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 const MEBIBYTE = 1024 * 1024
 const TYPE = { 'content-type': 'text/plain' }

@@ -8,7 +8,7 @@ import t from 'tap'
 import { openContext } from '../../plugins/service-process/src/process-context.ts'
 import { connectGateway } from '../../reference-gateway/src/connect.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
-import { accessToken, gatewayDatabase, SETTINGS } from './edge.ts'
+import { accessToken, gatewayDatabase, SETTINGS } from '../support/edge.ts'
 
 t.test(
   'the gateway is built while the issuer is away, refuses what needs it with 503, and becomes ready by itself',

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { failures, rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { failures, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 t.test('G-08: methods that the gateway does not serve are refused before anything is decided', async t => {
   const { port, orders, exchanges, events } = await startEdge(t)

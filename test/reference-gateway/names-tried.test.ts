@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
-import { startServer, token } from '../auth-server/support/authorization-server.ts'
-import { startEdge, until } from './edge.ts'
+import { startServer, token } from '../support/authorization-server.ts'
+import { startEdge, until } from '../support/edge.ts'
 
 const auditNameKey = `names-1:${Buffer.alloc(32, 'n7').toString('base64url')}`
 const REJECTED = {

@@ -2,7 +2,16 @@ import t, { type Test } from 'tap'
 import { type Dispatcher, request } from 'undici'
 import type { KeySource, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { accessToken, type EdgeOptions, failures, GOOD, keys as KEYS, oneRoute, startEdge, until } from './edge.ts'
+import {
+  accessToken,
+  type EdgeOptions,
+  failures,
+  GOOD,
+  keys as KEYS,
+  oneRoute,
+  startEdge,
+  until
+} from '../support/edge.ts'
 
 const LIST = 'https://localhost:8081/oauth2/status-lists/1'
 

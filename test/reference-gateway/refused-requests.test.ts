@@ -1,5 +1,5 @@
 import t from 'tap'
-import { rawRequest, sendRaw, startEdge, statuses } from './edge.ts'
+import { rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 t.test(
   'what is no request to any route leaves a row too: ambiguous and undecodable paths, methods that are not served',

@@ -4,8 +4,8 @@ import type { TokenClient } from '@sallyport/security-context'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import { createSessionDirectory } from '../../reference-gateway/src/session-directory.ts'
 import { request } from 'undici'
-import { listen } from '../plugins/token-exchange/authorization-server.ts'
-import { accessToken, failures, GOOD, startEdge } from './edge.ts'
+import { listen } from '../support/fake-authorization-server.ts'
+import { accessToken, failures, GOOD, startEdge } from '../support/edge.ts'
 
 const SESSION = {
   sessionId: 's1',

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { request } from 'undici'
-import { accessToken, failures, startEdge } from './edge.ts'
+import { accessToken, failures, startEdge } from '../support/edge.ts'
 
 const JSON_BODY = { 'content-type': 'application/json' } as const
 const CREDENTIALS = { username: 'customer1', password: 'pass' } as const
 
-t.test('R7: a subject token that the issuer refuses is renewed once, and the answer has new cookies', async t => {
+t.test('a subject token that the issuer refuses is renewed once, and the answer has new cookies', async t => {
   const [old, renewed] = [await accessToken({ roles: ['CUSTOMER'] }), await accessToken({ roles: ['ADMIN'] })]
   const asked = { refresh: 0, exchange: 0 }
   const tokens = (accessToken: string) => ({
@@ -71,7 +71,7 @@ t.test('browsers are not asked for a password by the edge, other clients are', a
   for (const headers of browsers) t.notMatch(await challenge(headers), /Basic/)
 })
 
-t.test('X7: the tolerance between clocks is a setting of the edge', async t => {
+t.test('the tolerance between clocks is a setting of the edge', async t => {
   const now = Math.floor(Date.now() / 1000)
   const headers = { authorization: `Bearer ${await accessToken({ iat: now + 25, nbf: now + 25, exp: now + 325 })}` }
   const [usual, tolerant] = [await startEdge(t), await startEdge(t, { settings: { clockToleranceSeconds: 60 } })]

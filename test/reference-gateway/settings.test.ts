@@ -3,7 +3,7 @@ import { loadSettings } from '@sallyport/configuration'
 import { settingsSchema } from '@sallyport/reference-gateway'
 import t from 'tap'
 import { checkSettings } from '../../reference-gateway/src/settings.ts'
-import { SETTINGS } from './edge.ts'
+import { SETTINGS } from '../support/edge.ts'
 
 const KEY = 'A'.repeat(42) + 'E'
 const ENVIRONMENT = {

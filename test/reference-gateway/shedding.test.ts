@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ALWAYS_OVERLOADED, sheds } from '../support/shedding.ts'
-import { startEdge } from './edge.ts'
+import { startEdge } from '../support/edge.ts'
 
 t.test('the overloaded gateway sheds requests before anybody is authenticated, and answers its operators', async t => {
   const { app, exchanges, events } = await startEdge(t, { settings: ALWAYS_OVERLOADED })

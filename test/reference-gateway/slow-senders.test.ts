@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { GOOD, startEdge } from './edge.ts'
+import { GOOD, startEdge } from '../support/edge.ts'
 
 const SLOW = 60
 

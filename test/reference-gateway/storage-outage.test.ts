@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
 import { connect } from '../support/database.ts'
-import { accessToken, GOOD, startEdge } from './edge.ts'
+import { accessToken, GOOD, startEdge } from '../support/edge.ts'
 
 t.test(
   'with its audit database away the gateway answers what it cannot record or read with 503 and a time to wait, and goes on forwarding',

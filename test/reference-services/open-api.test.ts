@@ -1,12 +1,13 @@
 // What the OpenAPI documents say about access, and what caches may keep.
 import { authorizationMatrix } from '@sallyport/authorization'
 import t from 'tap'
-import { startStack } from './stack.ts'
-import { as } from './support.ts'
+import { startStack } from './support/stack.ts'
+import { as } from './support/services.ts'
 
 interface Operation {
   readonly security?: ReadonlyArray<Record<string, string[]>>
   readonly 'x-access'?: string
+  readonly parameters?: ReadonlyArray<{ readonly in: string; readonly name: string; readonly required?: boolean }>
 }
 interface Document {
   readonly security?: unknown
@@ -73,6 +74,27 @@ t.test('the OpenAPI document of each service says for every route what is enforc
       `${name}: the policies`
     )
   }
+})
+
+t.test('the OpenAPI documents name the Idempotency-Key where it has one effect, and nowhere else', async t => {
+  const stack = await startStack(t)
+  const found: string[] = []
+  for (const name of ['orders', 'restaurants', 'deliveries'] as const) {
+    const document: Document = (await stack[name].app.operations.inject('/openapi.json')).json()
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const [method, { parameters = [] }] of Object.entries(methods)) {
+        const headers = parameters.filter(parameter => parameter.in === 'header')
+        const named = headers.map(({ name: header, required = false }) => `${header} ${required}`)
+        if (named.length > 0) found.push(`${method.toUpperCase()} ${path} ${named.join()}`)
+      }
+    }
+  }
+  t.same(found.toSorted(), [
+    'POST /deliveries idempotency-key false',
+    'POST /orders idempotency-key false',
+    'POST /tickets idempotency-key false',
+    'PUT /restaurants/{restaurantId}/menu idempotency-key false'
+  ])
 })
 
 t.test('orders, tickets, deliveries and refusals are kept in no cache', async t => {

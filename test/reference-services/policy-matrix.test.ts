@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import t, { type Test } from 'tap'
-import { startStack } from './stack.ts'
-import { as, USERS, type TestService, type Username } from './support.ts'
+import { startStack } from './support/stack.ts'
+import { as, USERS, type TestService, type Username } from './support/services.ts'
 
 type Method = 'GET' | 'POST' | 'PUT'
 type Status = number

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
-import { age, beforeCalls, everything, manualSchedule, metric, once, proxied, send } from './recovery-support.ts'
-import { startStack, type StackPart } from './stack.ts'
-import { authority, SETTINGS, startService, startUpstream, USERS, type TestService } from './support.ts'
+import { age, beforeCalls, everything, manualSchedule, metric, once, proxied, send } from './support/recovery.ts'
+import { startStack, type StackPart } from './support/stack.ts'
+import { authority, SETTINGS, startService, startUpstream, USERS, type TestService } from './support/services.ts'
 
 const [anchor] = DEMO_RESTAURANTS
 const demoOpen = DEMO_ORDERS.find(({ ticket }) => ticket === 'OPEN')!

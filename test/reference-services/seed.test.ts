@@ -1,6 +1,6 @@
 import * as orderService from '@sallyport/order-service'
 import t from 'tap'
-import { as, FACTS, SETTINGS, startService } from './support.ts'
+import { as, FACTS, SETTINGS, startService } from './support/services.ts'
 
 const settings = { ...SETTINGS, restaurantServiceOrigin: 'http://127.0.0.1:1' }
 

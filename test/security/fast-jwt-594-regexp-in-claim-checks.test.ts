@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createTokenVerifier } from '@sallyport/authentication'
-import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../plugins/authentication/issuer.ts'
+import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
 
 t.test(
   'fast-jwt issue 594: issuer and audience are never patterns, so no token can make them slow or match too much',

@@ -8,8 +8,8 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { asksForSignedResponse } from '../../auth-server/src/protocol/introspect-token.ts'
 import { isRedirectUri } from '../../auth-server/src/protocol/authorize/redirect-uris.ts'
-import { presentedCredentials } from '../../auth-server/src/protocol/client-authentication/presented-credentials.ts'
-import { parseForm as parseOAuthForm } from '../../auth-server/src/parse-form.ts'
+import { presentedProofs } from '../../auth-server/src/protocol/client-authentication/authenticate-client.ts'
+import { parseStrictForm as parseOAuthForm } from '../../auth-server/src/parse-form.ts'
 import { cleanText } from '../../plugins/audit-log/src/clean.ts'
 import { readAuthorization } from '../../plugins/authentication/src/authorization-header.ts'
 import { joinCookie } from '../../plugins/authentication/src/session/cookie-chunks.ts'
@@ -22,9 +22,9 @@ import { redactLine } from '../../plugins/service-process/src/redact.ts'
 import { parseTokenSet } from '../../plugins/token-exchange/src/token-set.ts'
 import { requestHeaders, responseHeaders } from '../../reference-gateway/src/hygiene/forwarded-headers.ts'
 import { targetMistake } from '../../reference-gateway/src/hygiene/canonical-path.ts'
-import { startServer } from '../auth-server/support/authorization-server.ts'
-import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../plugins/authentication/issuer.ts'
-import { startEdge } from '../reference-gateway/edge.ts'
+import { startServer } from '../support/authorization-server.ts'
+import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
+import { startEdge } from '../support/edge.ts'
 import { growthOf, MOST, SHAPES, type ReadText } from '../support/growth.ts'
 
 const key = issuerKey('ES256')
@@ -39,6 +39,9 @@ const encoded = (text: string): string => Buffer.from(text).toString('base64url'
 /** A header's value cannot hold everything that a text can. */
 const asHeader = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, 'x').trim()
 const OWN = ['https://own.example']
+
+const presentedBy = (authorization: string): unknown =>
+  presentedProofs({ authorization, form: new Map(), certificate: null })
 
 const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'a log line with the text as a URL': text => redactLine(JSON.stringify({ req: { url: text }, msg: text })),
@@ -88,9 +91,8 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'an audit query': text => parseAuditQuery({ subject: text, from: text, after: text, action: text }),
   'a text of the audit trail': text => cleanText(text, 100_000),
   'an OAuth form': text => parseOAuthForm(Buffer.from(text)),
-  'Basic client authentication': text =>
-    presentedCredentials(`Basic ${Buffer.from(text).toString('base64')}`, new Map()),
-  'an Authorization header at the token endpoint': text => presentedCredentials(text, new Map()),
+  'Basic client authentication': text => presentedBy(`Basic ${Buffer.from(text).toString('base64')}`),
+  'an Authorization header at the token endpoint': presentedBy,
   'an Accept header': text => asksForSignedResponse(`application/token-introspection+jwt;x="${text}, ${text}`),
   'a redirect URI': isRedirectUri,
   'an answer of a token endpoint': text =>

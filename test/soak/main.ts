@@ -1,5 +1,5 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
-import { machine } from '../benchmarks/harness/run.ts'
+import { machine } from '../support/machine.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'

@@ -1,14 +1,5 @@
 import { createTokenVerifier } from '@sallyport/authentication'
-import {
-  AUDIENCE,
-  clock,
-  encode,
-  fixedKeys,
-  goodClaims,
-  ISSUER,
-  issuerKey,
-  signToken
-} from '../plugins/authentication/issuer.ts'
+import { AUDIENCE, clock, encode, fixedKeys, goodClaims, ISSUER, issuerKey, signToken } from '../support/issuer.ts'
 import type { Soak } from './types.ts'
 
 const ROUNDS = 2000

@@ -1,4 +1,4 @@
-import { drillRollingRestarts, isInstalled, type ProxyName } from '../drills/rolling-restart.ts'
+import { drillRollingRestarts, isInstalled, type ProxyName } from '../support/rolling-restart.ts'
 import type { Soak } from './types.ts'
 
 const ROUNDS = 20

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { encode, issuerKey, signBytes, type IssuerKey } from '../plugins/authentication/issuer.ts'
+import { encode, issuerKey, signBytes, type IssuerKey } from './issuer.ts'
 
 /** A key that makes DPoP proofs. */
 export interface DpopKey extends IssuerKey {

@@ -28,8 +28,23 @@ export function securityPage(): string {
   return `${PREAMBLE}\n${sections.join('\n\n')}\n`
 }
 
+/** What looks like the id of a statement. */
+const ID_LIKE = /^[A-Z]-?\d{1,2}$/
+
+/** Ids at the beginning of a title that no page lists: a reader could not look them up. */
+export function unlistedIds(text: string): string[] {
+  const listed = new Set(
+    Object.values(STATEMENTS)
+      .flat()
+      .map(({ id }) => id)
+  )
+  return [...text.matchAll(/\btest\(\s*['"`]([^:'"`]+):/g)]
+    .flatMap(([, title = '']) => title.split(',').map(part => part.trim()))
+    .filter(id => ID_LIKE.test(id) && !listed.has(id))
+}
+
 /** Statement id → the test files with a title that begins with it (also several: "O-18, O-19: …"). */
-export function testsByStatement(): Map<string, Set<string>> {
+function testsByStatement(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>()
   for (const file of readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).sort()) {
     if (!file.endsWith('.test.ts')) continue

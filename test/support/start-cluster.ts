@@ -1,12 +1,14 @@
 // Runs once before all test files: one PostgreSQL cluster for the whole run, with durability off because nobody needs
-// the data.
+// the data. SALLYPORT_TEST_POSTGRES names another PostgreSQL than npm's, by the folder of its `bin`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { startPostgres } from '@sallyport/local'
 import { CLUSTER_DIRECTORY, CLUSTER_FILE } from './cluster-file.ts'
 
 mkdirSync(CLUSTER_DIRECTORY, { recursive: true })
+const { SALLYPORT_TEST_POSTGRES: installation } = process.env
 const server = await startPostgres({
   directory: CLUSTER_DIRECTORY,
+  ...(installation !== undefined && { installation }),
   detached: true,
   settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
 })

@@ -49,7 +49,12 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['Z05', 'A decision needs the token’s scope, the user’s role and the resource together', 'ASVS 8.3.3'],
     ['Z06', 'A change of roles or permissions is effective within the documented delay', 'ASVS 8.3.2'],
     ['Z07', 'Identity is issuer and subject; a client can never be a user', 'RFC 9700 §4.15'],
-    ['Z08', 'Every denial is audited with subject, action and resource', 'ASVS 16.3.2']
+    ['Z08', 'Every denial is audited with subject, action and resource', 'ASVS 16.3.2'],
+    [
+      'Z09',
+      'A stored answer is given again only to the one it was for, while the policy still allows it',
+      'draft-ietf-httpapi-idempotency-key-header §5'
+    ]
   ]),
   'Authorization server': area([
     ['O-01', 'A code works once; its second use revokes what was issued', 'RFC 6749 §4.1.2'],

@@ -1,8 +1,16 @@
-export { setClientProof, type NewClientProof } from './client-proof.ts'
-export { setClientLogout, type NewClientLogout } from './client-logout.ts'
 export type { Administration } from './administration.ts'
 export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
-export { createClient, disableClient, rotateSecret, type NewClient } from './clients.ts'
+export {
+  clientSummary,
+  createClient,
+  disableClient,
+  rotateSecret,
+  setClientLogout,
+  setClientProof,
+  type NewClientLogout,
+  type NewClientProof
+} from './clients.ts'
+export type { NewClient } from './new-client.ts'
 export {
   advanceKeys,
   EMERGENCY_BREAKS,

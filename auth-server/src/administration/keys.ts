@@ -1,7 +1,7 @@
 import { UnknownSubjectError, UnsafeKeyStepError } from '../errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { SigningKeyRecord, SigningKeyState } from '../store/records.ts'
-import type { KeyRing } from '../tokens/keys/key-ring.ts'
+import type { KeyRing } from '../tokens/keys/sealing-key-ring.ts'
 import { mayBeRemoved, maySign, type KeyTimes, type StepDecision } from '../tokens/keys/key-steps.ts'
 import { makeSigningKey, sealingPurpose } from '../tokens/keys/make-signing-key.ts'
 import type { Administration } from './administration.ts'

@@ -6,11 +6,11 @@ import {
 } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
-import { parseForm, type Form } from '../parse-form.ts'
+import { parseStrictForm, type Form } from '../parse-form.ts'
 
 /** Longest form, in bytes. */
-const BODY_LIMIT_BYTES = 64 * 1024
-const RETRY_AFTER_SECONDS = 1
+const LONGEST_FORM_BYTES = 64 * 1024
+const OVERLOAD_RETRY_SECONDS = 1
 const NO_FORM: Form = new Map()
 
 /** Route generics of an endpoint that takes a form. */
@@ -43,10 +43,10 @@ export function takeFormsOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
-    { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
+    { parseAs: 'buffer', bodyLimit: LONGEST_FORM_BYTES },
     function parseFormBody(_request, body: Buffer, done) {
       try {
-        done(null, parseForm(body))
+        done(null, parseStrictForm(body))
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)))
       }
@@ -59,7 +59,7 @@ function answerOAuthError(
   request: FastifyRequest,
   reply: FastifyReply
 ): FastifyReply {
-  const error = thrown instanceof OAuthError ? thrown : oauthErrorOf(thrown)
+  const error = thrown instanceof OAuthError ? thrown : asOAuthError(thrown)
   const outcome = error.statusCode >= 500 ? 'failure' : 'denied'
   const stage = request.routeOptions.url?.endsWith('/revoke') === true ? 'revocation' : 'grant'
   recordSecurityEvent(request, { stage, outcome, reason: error.reason, ...error.parties })
@@ -72,7 +72,7 @@ function answerOAuthError(
 }
 
 /** Fastify's own refusals of a request are the client's mistake; no answer from the database can be tried again. */
-function oauthErrorOf(thrown: FastifyError): OAuthError {
+function asOAuthError(thrown: FastifyError): OAuthError {
   if (thrown.statusCode !== undefined && thrown.statusCode < 500) {
     return invalidRequest('request-malformed', 'The request is not valid')
   }
@@ -82,7 +82,7 @@ function oauthErrorOf(thrown: FastifyError): OAuthError {
   }
   if (thrown.statusCode === 503) {
     return new OAuthError('temporarily_unavailable', 'overloaded', 'Try again later', {
-      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      retryAfterSeconds: OVERLOAD_RETRY_SECONDS,
       cause: thrown
     })
   }

@@ -35,12 +35,12 @@ function issuedTokenVerifier(
         throw new errors.InvalidTokenError('token-inactive', { cause: new Error(state.reason) })
       }
       refuse(state.claims)
-      return await requireConfirmed(principalOf(state.claims), confirm)
+      return await requireConfirmed(principalFromClaims(state.claims), confirm)
     }
   }
 }
 
-function principalOf(claims: AccessTokenClaims): Principal {
+function principalFromClaims(claims: AccessTokenClaims): Principal {
   return Object.freeze({
     issuer: claims.iss,
     subject: claims.sub,
@@ -50,13 +50,13 @@ function principalOf(claims: AccessTokenClaims): Principal {
     audience: claims.aud,
     sessionId: claims.sid ?? null,
     tokenId: claims.jti,
-    actor: actorOf(claims.act),
+    actor: actorFromClaim(claims.act),
     issuedAtSeconds: claims.iat,
     expiresAtSeconds: claims.exp,
     claims: Object.freeze({ ...claims })
   })
 }
 
-function actorOf(claim: ActorClaim | undefined): Actor | null {
-  return claim === undefined ? null : { subject: claim.sub, actor: actorOf(claim.act) }
+function actorFromClaim(claim: ActorClaim | undefined): Actor | null {
+  return claim === undefined ? null : { subject: claim.sub, actor: actorFromClaim(claim.act) }
 }

@@ -6,7 +6,7 @@ import {
 } from '@sallyport/security-context'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
-import { parseForm, type Form } from '../parse-form.ts'
+import { parseStrictForm, type Form } from '../parse-form.ts'
 import type { AuthorizationServer } from '../protocol/authorization-server.ts'
 import { AuthorizationError } from '../protocol/authorize/authorization-error.ts'
 import { responseUri } from '../protocol/authorize/authorization-response.ts'
@@ -103,7 +103,7 @@ export function sendToClient(reply: FastifyReply, uri: string): FastifyReply {
 export function parametersOf(request: FastifyRequest): Form {
   if (request.method === 'POST') return formOf(request as FastifyRequest<FormRoute>)
   const query = request.url.indexOf('?')
-  return parseForm(Buffer.from(query === -1 ? '' : request.url.slice(query + 1)))
+  return parseStrictForm(Buffer.from(query === -1 ? '' : request.url.slice(query + 1)))
 }
 
 /** The token for a form of this browser, which gets a cookie to tie it to. */

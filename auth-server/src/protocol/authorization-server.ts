@@ -1,16 +1,19 @@
 import type { AccountParts } from '../accounts/account-parts.ts'
 import type { IssueAccessToken } from '../tokens/issue-access-token.ts'
-import type { SigningKeys } from '../tokens/keys/signing-keys.ts'
+import type { SigningKeys } from '../tokens/keys/follow-signing-keys.ts'
 import type { PublishStatusList } from '../tokens/status-lists/publish-status-list.ts'
-import type { StatusListUris } from '../tokens/status-lists/uris.ts'
+import type { StatusListUris } from '../tokens/status-lists/status-list-uris.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
 import type { Interactions } from './authorize/interactions.ts'
 import type { DpopProofs } from './dpop-proofs.ts'
 
-/** The parts of the authorization server, handed to every grant and endpoint. */
+/**
+ * The parts of the authorization server. They are made once per process and hold nothing of a single request. A
+ * function that needs only a few of them picks those.
+ */
 export interface AuthorizationServer extends AccountParts {
   readonly issuer: string
-  /** By how much the clocks of clients may differ from this one. */
+  /** How far the clocks of clients may be off. */
   readonly clockToleranceSeconds: number
   readonly keys: SigningKeys
   readonly dpop: DpopProofs
@@ -20,3 +23,6 @@ export interface AuthorizationServer extends AccountParts {
   readonly statusListUris: StatusListUris
   readonly publishStatusList: PublishStatusList
 }
+
+/** What signing a JWT in the name of this server takes. */
+export type JwtIssuer = Pick<AuthorizationServer, 'issuer' | 'clock' | 'keys'>

@@ -41,7 +41,7 @@ export interface DpopProofsOptions {
   readonly clockToleranceSeconds: number
 }
 
-const refused = (reason: string): OAuthError =>
+const refusedProof = (reason: string): OAuthError =>
   new OAuthError('invalid_dpop_proof', reason, 'The DPoP proof is not valid')
 
 /**
@@ -77,7 +77,7 @@ export function createDpopProofs({
         algorithms: DPOP_ALGORITHMS,
         clockToleranceSeconds
       })
-      if (result.kind === 'invalid') throw refused(result.reason)
+      if (result.kind === 'invalid') throw refusedProof(result.reason)
       const { nonce } = result.proof
       const isRight = nonces.isFresh(nonce) || (nonce === null && !nonceRequired)
       if (!isRight) {
@@ -87,7 +87,7 @@ export function createDpopProofs({
     },
     useUp: async ({ thumbprint, jti, usableUntilMs }) => {
       if (!(await store.replays.record({ issuer: `dpop:${thumbprint}`, jti, expiresAtMs: usableUntilMs }, clock()))) {
-        throw refused('proof-replayed')
+        throw refusedProof('proof-replayed')
       }
     }
   }

@@ -2,7 +2,7 @@ import { secondsOf } from '../clock.ts'
 import type { Client } from '../store/records.ts'
 import { tokenTypeOf, type AccessTokenClaims, type TokenType } from '../tokens/access-token-claims.ts'
 import { signJwt } from '../tokens/sign-jwt.ts'
-import type { AuthorizationServer } from './authorization-server.ts'
+import type { AuthorizationServer, JwtIssuer } from './authorization-server.ts'
 
 /** The answer of the introspection endpoint. @see RFC 7662 §2.2 */
 export type IntrospectionResponse =
@@ -56,7 +56,7 @@ export function asksForSignedResponse(accept: string | undefined): boolean {
  * @see RFC 9701 §5
  */
 export async function signedResponse(
-  { issuer, clock, keys }: Pick<AuthorizationServer, 'issuer' | 'clock' | 'keys'>,
+  { issuer, clock, keys }: JwtIssuer,
   caller: Client,
   response: IntrospectionResponse
 ): Promise<string> {

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { AuthorizationCodeStore, ConsentStore, PushedRequestStore } from './authorization-contract.ts'
 import type {
   Client,
-  ClientProof,
+  ClientRegistration,
   ClientSecret,
   Scope,
   SigningKeyRecord,
@@ -56,13 +56,8 @@ export interface ClientStore {
   /** Sets an expiry on every secret of the client that has none or a later one, except the named one. */
   expireOtherSecrets: (clientId: string, keptSecretId: string, expiresAtMs: number) => Promise<void>
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
-  /** Replaces what is registered of the client's keys and certificates. */
-  setProof: (clientId: string, proof: ClientProof) => Promise<void>
-  /** Replaces where the client and its browsers hear of a logout. */
-  setLogout: (
-    clientId: string,
-    logout: Pick<Client, 'backchannelLogoutUri' | 'postLogoutRedirectUris'>
-  ) => Promise<void>
+  /** Replaces these fields of what is registered; the others stay. */
+  change: (clientId: string, changes: Partial<ClientRegistration>) => Promise<void>
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
   list: () => Promise<readonly Client[]>
 }

@@ -1,5 +1,7 @@
+import type { ClientRegistration } from './client-fields.ts'
 import type { Confirmation } from './confirmation.ts'
-import type { GrantType } from './grant-types.ts'
+
+export type { CertificateSubject, ClientRegistration } from './client-fields.ts'
 
 /** A position in a status list: whether what was issued under it still counts. */
 export interface StatusPosition {
@@ -19,67 +21,8 @@ export interface User {
   readonly roles: readonly string[]
 }
 
-/** How a client proves who it is; `none` is a public client. @see RFC 8414 §2, token_endpoint_auth_methods_supported */
-export type AuthenticationMethod =
-  | 'client_secret_basic'
-  | 'client_secret_post'
-  | 'private_key_jwt'
-  | 'tls_client_auth'
-  | 'self_signed_tls_client_auth'
-  | 'none'
-
-/** The one name by which a client's certificate is known, when an authority vouches for it. @see RFC 8705 §2.1.2 */
-export interface CertificateSubject {
-  /** `dn`: the whole subject, most specific part first, as RFC 4514 writes it; `dns` and `uri`: an alternative name. */
-  readonly kind: 'dn' | 'dns' | 'uri'
-  readonly value: string
-}
-
-/** What is registered of a client's keys; all of it is public. */
-export interface ClientProof {
-  /** Public keys that sign its assertions, as JWKs with `kid`. @see RFC 7523 §3 */
-  readonly jwks: ReadonlyArray<Readonly<Record<string, unknown>>>
-  /** For `tls_client_auth`. */
-  readonly certificateSubject: CertificateSubject | null
-  /**
-   * `x5t#S256` of its own certificates, for `self_signed_tls_client_auth`: two while one is being replaced. @see RFC
-   * 8705 §2.2
-   */
-  readonly certificateThumbprints: readonly string[]
-  /** Its tokens are always bound to a certificate. @see RFC 8705 §3.4 */
-  readonly certificateBoundTokens: boolean
-  /** Its tokens are always bound to a DPoP key. @see RFC 9449 §5.2 */
-  readonly dpopBoundTokens: boolean
-}
-
-/** An OAuth client and what it may ask for. */
-export interface Client {
-  readonly id: string
-  readonly name: string
-  readonly confidential: boolean
-  readonly authenticationMethods: readonly AuthenticationMethod[]
-  readonly grantTypes: readonly GrantType[]
-  /** Scopes it may ever be granted. */
-  readonly scopes: readonly string[]
-  /** The audience that it is, as a resource server: what it may introspect and exchange. */
-  readonly ownAudience: string | null
-  /** The audience of its tokens when it names none. */
-  readonly defaultAudience: string | null
-  /** Audiences it may ask for with token exchange and client credentials. */
-  readonly audiences: readonly string[]
-  readonly accessTokenFormat: 'jwt' | 'opaque'
-  /** Where authorization responses may go, exactly. @see RFC 9700 §2.1 */
-  readonly redirectUris: readonly string[]
-  /** Where it hears of its sessions that ended; `null`: nowhere. @see OpenID Connect Back-Channel Logout 1.0 §2.2 */
-  readonly backchannelLogoutUri: string | null
-  /** Where a browser may be sent after logout. @see OpenID Connect RP-Initiated Logout 1.0 §3.1 */
-  readonly postLogoutRedirectUris: readonly string[]
-  /** The deployment's own application: nobody is asked whether it may act for them. */
-  readonly firstParty: boolean
-  /** Its authorization requests have to be pushed. @see RFC 9126 §6 */
-  readonly pushedRequestsRequired: boolean
-  /** Keys and certificates with which it proves who it is, and what its tokens are bound to. */
-  readonly proof: ClientProof
+/** An OAuth client: what is registered of it, and what the server keeps. */
+export interface Client extends ClientRegistration {
   /** Position of the tokens that it gets for itself. */
   readonly status: StatusPosition
   readonly disabledAtMs: number | null

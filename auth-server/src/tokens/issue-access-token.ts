@@ -4,10 +4,10 @@ import type { Confirmation } from '../store/confirmation.ts'
 import type { Store } from '../store/contract.ts'
 import type { Client, StatusPosition } from '../store/records.ts'
 import type { AccessTokenClaims, ActorClaim } from './access-token-claims.ts'
-import type { SigningKeys } from './keys/signing-keys.ts'
+import type { SigningKeys } from './keys/follow-signing-keys.ts'
 import { hashOfSecret, newSecret } from './secret-token.ts'
 import { signJwt } from './sign-jwt.ts'
-import type { StatusListUris } from './status-lists/uris.ts'
+import type { StatusListUris } from './status-lists/status-list-uris.ts'
 
 /** What a new access token says. */
 export interface AccessTokenFacts {
@@ -53,7 +53,7 @@ export interface AccessTokenIssuerOptions {
 export function accessTokenIssuer(options: AccessTokenIssuerOptions): IssueAccessToken {
   return async function issueAccessToken(client, facts) {
     const nowSeconds = secondsOf(options.clock())
-    const claims = claimsOf(options, client, facts, nowSeconds)
+    const claims = newAccessTokenClaims(options, client, facts, nowSeconds)
     const expiresInSeconds = claims.exp - nowSeconds
     if (client.accessTokenFormat === 'jwt') {
       return { token: signJwt(await options.keys.signer(), 'at+jwt', claims), claims, expiresInSeconds }
@@ -64,7 +64,7 @@ export function accessTokenIssuer(options: AccessTokenIssuerOptions): IssueAcces
   }
 }
 
-function claimsOf(
+function newAccessTokenClaims(
   options: AccessTokenIssuerOptions,
   client: Client,
   facts: AccessTokenFacts,

@@ -1,8 +1,8 @@
 import { sign } from 'node:crypto'
 import { joseOfDer } from './keys/ecdsa-signature.ts'
-import type { Signer } from './keys/signing-keys.ts'
+import type { Signer } from './keys/follow-signing-keys.ts'
 
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+const encodeJson = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /**
  * A signed JWT in compact form.
@@ -10,6 +10,6 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
  * @see RFC 7515 §7.1, RFC 8725 §3.11
  */
 export function signJwt(signer: Signer, type: string, claims: object): string {
-  const input = `${encode({ typ: type, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`
+  const input = `${encodeJson({ typ: type, alg: signer.algorithm, kid: signer.kid })}.${encodeJson(claims)}`
   return `${input}.${joseOfDer(sign('sha256', Buffer.from(input), signer.privateKey)).toString('base64url')}`
 }

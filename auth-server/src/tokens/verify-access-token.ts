@@ -2,10 +2,10 @@ import { secondsOf, type Clock } from '../clock.ts'
 import type { Store } from '../store/contract.ts'
 import type { StatusPosition, UserSession } from '../store/records.ts'
 import type { AccessTokenClaims } from './access-token-claims.ts'
-import type { SigningKeys } from './keys/signing-keys.ts'
+import type { SigningKeys } from './keys/follow-signing-keys.ts'
 import { accessTokenClaimsOf } from './parse-access-token.ts'
 import { hashOfSecret } from './secret-token.ts'
-import type { StatusListUris } from './status-lists/uris.ts'
+import type { StatusListUris } from './status-lists/status-list-uris.ts'
 import { signedClaims } from './verify-jwt.ts'
 
 /** What the server finds of an access token that it issued. */

@@ -1,6 +1,6 @@
 import { isSignedBy, parseCompactJws } from '@sallyport/authentication'
 import { ownMember } from '@sallyport/security-context/mechanics'
-import type { SigningKeys } from './keys/signing-keys.ts'
+import type { SigningKeys } from './keys/follow-signing-keys.ts'
 
 /** Anything longer is refused before it is parsed. */
 const LONGEST_JWT = 8192

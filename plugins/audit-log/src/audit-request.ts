@@ -22,8 +22,8 @@ interface RequestState {
 
 /** The audit trail for one request. */
 export interface RequestAudit {
-  /** Writes an event in the caller's transaction. */
-  record: (request: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
+  /** `request.audit`: writes an event in the caller's transaction. */
+  writeWithin: (this: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
   /** Keeps the code of the error that is about to be answered. */
   noteError: (request: FastifyRequest, code: string | null) => void
   /**
@@ -51,10 +51,10 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     return state
   }
 
-  async function record(request: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
-    const built = buildRecord(withDeclaredResource(request, event), requestRecordContext(request, options))
+  async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
+    const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
-    stateOf(request).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
+    stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {
@@ -94,7 +94,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
   }
 
   return {
-    record,
+    writeWithin,
     settle,
     noteError: (request, code) => {
       stateOf(request).errorCode = code

@@ -85,9 +85,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
 
   requireRouteDeclaration(fastify, 'audit')
-  fastify.decorateRequest('audit', async function (this: FastifyRequest, trx: Knex, event: AuditEvent) {
-    await audit.record(this, trx, event)
-  })
+  fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {
     write: async event => {
       await writer.write([recordWithoutRequest(options, event)])

@@ -94,11 +94,11 @@ function unqualified(name: string): string {
 
 /** The prototype of filtered queries extends that of knex; a copy of a filtered query is one too. */
 function guardedPrototype(prototype: unknown): object {
-  if (typeof prototype !== 'object' || prototype === null) throw new InvalidFilterError('this is no query of knex')
+  if (typeof prototype !== 'object' || prototype === null) throw new InvalidFilterError('this is not a knex query')
   const known = prototypes.get(prototype)
   if (known !== undefined) return known
   const original: unknown = Reflect.get(prototype, 'constructor')
-  if (typeof original !== 'function') throw new InvalidFilterError('this is no query of knex')
+  if (typeof original !== 'function') throw new InvalidFilterError('this is not a knex query')
   const guarded: object = Object.create(prototype)
   for (const name of REFUSED_CLAUSES) {
     const value = function refuseOnFilteredQuery(): never {

@@ -4,7 +4,7 @@ import { IdempotencyRoutesError } from './errors.ts'
 /** What a route declares: whether a request without key is refused or served as ever. */
 export type RouteIdempotency = 'required' | 'optional'
 
-const KEYED_METHODS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+const METHODS_WITH_EFFECT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
 /**
  * Lets every route that declares `config.idempotency` answer repetitions itself, as the last of its preHandlers: after
@@ -20,7 +20,7 @@ export function collectIdempotentRoutes(fastify: FastifyInstance, answerAgain: p
     for (const method of [route.method].flat()) {
       const name = `${method} ${route.url}`
       if (declared !== 'required' && declared !== 'optional') mistakes.add(`${name}: it is required or optional`)
-      if (!KEYED_METHODS.has(method)) mistakes.add(`${name}: a ${method} has no effect to repeat`)
+      if (!METHODS_WITH_EFFECT.has(method)) mistakes.add(`${name}: a ${method} has no effect to repeat`)
       if (route.config.access === 'public') mistakes.add(`${name}: a public route has nobody whose key it is`)
     }
     route.preHandler = [...[route.preHandler ?? []].flat(), answerAgain]

@@ -27,8 +27,8 @@ export function identifyRequest(
 ): RequestIdentity {
   const route = `${request.method} ${request.routeOptions.url ?? ''}`
   return {
-    keyHash: requestDigest(canonicalJson(['idempotency-key', issuer, subject, clientId, route, key])),
-    fingerprint: requestDigest(canonicalJson([request.method, request.url, ...bodyText(request.body)])),
+    keyHash: digestText(canonicalJson(['idempotency-key', issuer, subject, clientId, route, key])),
+    fingerprint: digestText(canonicalJson([request.method, request.url, ...bodyText(request.body)])),
     route,
     subject
   }
@@ -62,6 +62,6 @@ function isParsedJson(body: unknown): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-function requestDigest(text: string): Buffer {
+function digestText(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -7,7 +8,7 @@ import { InProgressError, KeyMissingError, KeyUnclaimedError } from './errors.ts
 import { identifyRequest, type RequestIdentity } from './identify-request.ts'
 import { readIdempotencyOptions, type IdempotencyOptions } from './options.ts'
 import { parseIdempotencyKey } from './parse-key.ts'
-import { pruneIdempotency } from './prune-records.ts'
+import { pruneWithApp } from './prune-records.ts'
 import { findRecord, type IdempotencyRecord, type KeptAnswer } from './record-store.ts'
 import {
   checkRecord,
@@ -21,7 +22,7 @@ import {
 
 export type { IdempotencyOptions } from './options.ts'
 export type { Idempotency } from './request-idempotency.ts'
-export type { HandlerAnswer } from './keep-answer.ts'
+export type { IdempotentAnswer } from './keep-answer.ts'
 export type { RouteIdempotency } from './collect-routes.ts'
 export { idempotencyMigrations } from './migrations.ts'
 export { pruneIdempotency } from './prune-records.ts'
@@ -51,7 +52,7 @@ declare module 'fastify' {
  * @throws {IdempotencyOptionsError} `SALLYPORT_IDEMPOTENCY_OPTIONS_INVALID`
  * @see draft-ietf-httpapi-idempotency-key-header-06
  */
-function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: () => void): void {
+async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions): Promise<void> {
   const options = readIdempotencyOptions(given)
   const { db, timeoutMs, prune, schedule } = options
   const requests = new WeakMap<FastifyRequest, Idempotency>()
@@ -60,8 +61,7 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   fastify.decorateRequest('idempotency', {
     getter(this: FastifyRequest) {
       const own = requests.get(this)
-      if (own === undefined)
-        {throw idempotencyMisuse('the route declares no config.idempotency, or was added before the plugin')}
+      if (own === undefined) throw idempotencyMisuse('the route is not known to declare config.idempotency')
       return own
     }
   })
@@ -69,16 +69,16 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   collectIdempotentRoutes(fastify, async function answerAgain(request, reply) {
     const { 'idempotency-key': header } = request.headers
     if (header === undefined) {
-      if (request.routeOptions.config.idempotency === 'required') throw keyRefusal(request, new KeyMissingError())
+      if (request.routeOptions.config.idempotency === 'required') throw new KeyMissingError()
       requests.set(request, NO_KEY)
       return undefined
     }
     const identity = identify(request, header)
-    const record = await lookUp(request, identity)
+    const record = await lookUp(identity)
     if (record?.answer != null) return sendAgain(request, reply, record.answer)
     // Nobody can go on with what says nothing of itself.
-    if (record !== null && record.reference === null) throw keyRefusal(request, new InProgressError())
-    if (record !== null) report(request, 'success', 'resumed')
+    if (record !== null && record.reference === null) throw new InProgressError()
+    if (record !== null) recordSecurityEvent(request, { stage: 'idempotency', outcome: 'success', reason: 'resumed' })
     const own = keyedRequest(reply, identity, record?.reference ?? null, options)
     requests.set(request, own)
     keyed.set(request, own)
@@ -86,23 +86,21 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
   })
 
   function identify(request: FastifyRequest, header: string | string[]): RequestIdentity {
-    if (request.principal === null || request.principal === undefined)
-      {throw idempotencyMisuse('nobody is known whose key it is')}
-    try {
-      return identifyRequest(request, request.principal, parseIdempotencyKey(header))
-    } catch (error) {
-      throw keyRefusal(request, error)
-    }
+    const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
+    if (principal == null) throw idempotencyMisuse('nobody is known whose key it is')
+    return identifyRequest(request, principal, parseIdempotencyKey(header))
   }
 
-  async function lookUp(request: FastifyRequest, identity: RequestIdentity): Promise<IdempotencyRecord | null> {
-    try {
-      const found = unavailableOnError(() => withDeadline(findRecord(db, identity, timeoutMs), timeoutMs))
-      return checkRecord(await found, identity)
-    } catch (error) {
-      throw keyRefusal(request, error)
-    }
+  async function lookUp(identity: RequestIdentity): Promise<IdempotencyRecord | null> {
+    const find = (): Promise<IdempotencyRecord | null> => withDeadline(findRecord(db, identity, timeoutMs), timeoutMs)
+    return checkRecord(await unavailableOnError(find), identity)
   }
+
+  fastify.addHook('onError', function reportRefusal(request, _reply, error, next) {
+    const refusal = REFUSALS_BY_CODE.get(error.code)
+    if (refusal !== undefined) recordSecurityEvent(request, { stage: 'idempotency', ...refusal })
+    next()
+  })
 
   fastify.addHook('onSend', function refuseUnclaimed(request, reply, payload, next) {
     const isHeeded = keyed.get(request)?.isHeeded() ?? true
@@ -110,33 +108,11 @@ function idempotency(fastify: FastifyInstance, given: IdempotencyOptions, done: 
     else next(new KeyUnclaimedError())
   })
 
-  if (prune !== false) {
-    let running: Promise<void> = Promise.resolve()
-    let stop = (): void => {}
-    const run = async (): Promise<void> => {
-      try {
-        await pruneIdempotency(db)
-      } catch (err) {
-        fastify.log.warn({ err }, 'expired idempotency records stay for a later run')
-      }
-    }
-    fastify.addHook('onReady', function startPruning(next) {
-      stop = schedule(() => {
-        running = run()
-        return running
-      }, prune.intervalMs).stop
-      next()
-    })
-    fastify.addHook('onClose', async function stopPruning() {
-      stop()
-      await running
-    })
-  }
-  done()
+  if (prune !== false) pruneWithApp(fastify, db, { ...prune, schedule })
 }
 
 function sendAgain(request: FastifyRequest, reply: FastifyReply, { status, headers, body }: KeptAnswer): FastifyReply {
-  report(request, 'success', 'replayed')
+  recordSecurityEvent(request, { stage: 'idempotency', outcome: 'success', reason: 'replayed' })
   return reply
     .code(status)
     .headers(headers)
@@ -144,25 +120,15 @@ function sendAgain(request: FastifyRequest, reply: FastifyReply, { status, heade
     .send(body ?? undefined)
 }
 
-/** The reasons of refusals, by code. */
-const REASONS: ReadonlyMap<unknown, string> = new Map([
-  ['SALLYPORT_IDEMPOTENCY_KEY_MISSING', 'idempotency-key-missing'],
-  ['SALLYPORT_IDEMPOTENCY_KEY_INVALID', 'idempotency-key-invalid'],
-  ['SALLYPORT_IDEMPOTENCY_BODY_UNSUPPORTED', 'idempotency-body-unsupported'],
-  ['SALLYPORT_IDEMPOTENCY_KEY_REUSED', 'idempotency-key-reused'],
-  ['SALLYPORT_IDEMPOTENCY_IN_PROGRESS', 'idempotency-in-progress']
+/** What a refusal is to the audit trail and the metrics, by the code of its error. */
+const REFUSALS_BY_CODE: ReadonlyMap<unknown, Pick<SecurityEvent, 'outcome' | 'reason'>> = new Map([
+  ['SALLYPORT_IDEMPOTENCY_KEY_MISSING', { outcome: 'denied', reason: 'idempotency-key-missing' }],
+  ['SALLYPORT_IDEMPOTENCY_KEY_INVALID', { outcome: 'denied', reason: 'idempotency-key-invalid' }],
+  ['SALLYPORT_IDEMPOTENCY_BODY_UNSUPPORTED', { outcome: 'denied', reason: 'idempotency-body-unsupported' }],
+  ['SALLYPORT_IDEMPOTENCY_KEY_REUSED', { outcome: 'denied', reason: 'idempotency-key-reused' }],
+  ['SALLYPORT_IDEMPOTENCY_IN_PROGRESS', { outcome: 'denied', reason: 'idempotency-in-progress' }],
+  ['SALLYPORT_IDEMPOTENCY_UNAVAILABLE', { outcome: 'failure', reason: 'idempotency-unavailable' }]
 ])
-
-function keyRefusal(request: FastifyRequest, error: unknown): unknown {
-  const reason = error instanceof Error && 'code' in error ? REASONS.get(error.code) : undefined
-  if (reason === undefined) report(request, 'failure', 'idempotency-unavailable')
-  else report(request, 'denied', reason)
-  return error
-}
-
-function report(request: FastifyRequest, outcome: SecurityEvent['outcome'], reason: string): void {
-  recordSecurityEvent(request, { stage: 'idempotency', outcome, reason })
-}
 
 export default fastifyPlugin(idempotency, {
   name: '@sallyport/idempotency',

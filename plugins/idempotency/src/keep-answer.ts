@@ -3,7 +3,7 @@ import { AnswerTooLargeError, IdempotencyMisuseError } from './errors.ts'
 import type { KeptAnswer } from './record-store.ts'
 
 /** What a handler is about to answer. */
-export interface HandlerAnswer {
+export interface IdempotentAnswer {
   /** 200 to 499; what failed is tried again and not repeated. */
   readonly status: number
   /** Those that belong to the answer, such as `location`: never a cookie. */
@@ -23,11 +23,11 @@ const JSON_TYPE = 'application/json; charset=utf-8'
  * @throws {AnswerTooLargeError} `SALLYPORT_IDEMPOTENCY_ANSWER_TOO_LARGE`
  * @throws {IdempotencyMisuseError} `SALLYPORT_IDEMPOTENCY_MISUSE`
  */
-export function keepAnswer(reply: FastifyReply, answer: HandlerAnswer, maxAnswerBytes: number): KeptAnswer {
+export function keepAnswer(reply: FastifyReply, answer: IdempotentAnswer, maxAnswerBytes: number): KeptAnswer {
   const { status } = answer
-  if (!Number.isInteger(status) || status < 200 || status > 499) throw answerNotKept(`status ${status} is not kept`)
+  if (!Number.isInteger(status) || status < 200 || status > 499) throw answerMisuse(`status ${status} is not kept`)
   const own = Object.entries(answer.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const)
-  for (const [name] of own) if (NEVER_KEPT.test(name)) throw answerNotKept(`header ${name} is not kept`)
+  for (const [name] of own) if (NEVER_KEPT.test(name)) throw answerMisuse(`header ${name} is not kept`)
   const body = answer.body === undefined ? null : serialised(reply, status, answer.body)
   const headers = { ...(body !== null && { 'content-type': JSON_TYPE }), ...Object.fromEntries(own) }
   const bytes = Buffer.byteLength(JSON.stringify(headers)) + Buffer.byteLength(body ?? '')
@@ -47,6 +47,6 @@ function serialised(reply: FastifyReply, status: number, body: object): string {
   }
 }
 
-function answerNotKept(text: string): Error {
+function answerMisuse(text: string): Error {
   return new IdempotencyMisuseError({ cause: new Error(text) })
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Knex } from 'knex'
-import { keepAnswer, type HandlerAnswer } from './keep-answer.ts'
+import { keepAnswer, type IdempotentAnswer } from './keep-answer.ts'
 import { IdempotencyMisuseError, InProgressError, KeyReusedError, RecordsUnavailableError } from './errors.ts'
 import type { RequestIdentity } from './identify-request.ts'
 import type { IdempotencySettings } from './options.ts'
@@ -26,7 +26,7 @@ export interface Idempotency {
    * it. An answer that is stored already stays.
    * @throws `SALLYPORT_IDEMPOTENCY_ANSWER_TOO_LARGE`, `SALLYPORT_IDEMPOTENCY_UNAVAILABLE`; then roll back
    */
-  store: (trx: Knex, answer: HandlerAnswer) => Promise<void>
+  store: (trx: Knex, answer: IdempotentAnswer) => Promise<void>
 }
 
 /** What the plugin knows of a request with a key. */
@@ -78,7 +78,7 @@ export function keyedRequest(
     claimed = true
   }
 
-  async function store(trx: Knex, answer: HandlerAnswer): Promise<void> {
+  async function store(trx: Knex, answer: IdempotentAnswer): Promise<void> {
     if (!claimed && earlier === null) throw idempotencyMisuse('store comes after claim')
     const kept = keepAnswer(reply, answer, maxAnswerBytes)
     await unavailableOnError(() => insertAnswer(trx, identity, kept, timeoutMs))

@@ -13,6 +13,20 @@ export const UndeclaredRoutesError = createError(
  */
 export const UndeclaredRouteError = createError('SALLYPORT_CONTEXT_ROUTE_UNDECLARED', 'Internal Server Error', 500)
 
+/** Boot: a declaration for routes of another plugin names none, or nothing for them; the message has it. */
+export const InvalidDeclarationError = createError(
+  'SALLYPORT_CONTEXT_DECLARATION_INVALID',
+  'Invalid declaration of routes: %s',
+  500
+)
+
+/** Boot: routes were declared that no plugin has added; the message names them. */
+export const UnmatchedDeclarationError = createError(
+  'SALLYPORT_CONTEXT_DECLARATION_UNMATCHED',
+  'Declared routes that nobody added: %s',
+  500
+)
+
 /** Request: the body, query, parameters or headers do not match the route's schema. */
 export const InvalidRequestError = createError('SALLYPORT_CONTEXT_REQUEST_INVALID', 'The request is not valid', 400)
 

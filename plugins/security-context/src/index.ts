@@ -32,7 +32,12 @@ export type {
 } from './collaborators.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
-export { requireRouteDeclaration, type DeclarationKey } from './route-declarations.ts'
+export {
+  declareRoutes,
+  requireRouteDeclaration,
+  type DeclarationKey,
+  type RoutesDeclaration
+} from './route-declarations.ts'
 export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'

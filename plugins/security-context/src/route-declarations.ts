@@ -1,12 +1,87 @@
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { UndeclaredRouteError, UndeclaredRoutesError } from './errors.ts'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import {
+  InvalidDeclarationError,
+  UndeclaredRouteError,
+  UndeclaredRoutesError,
+  UnmatchedDeclarationError
+} from './errors.ts'
 
 /** The members of a route's `config` that a plugin can require. */
 export type DeclarationKey = 'access' | 'audit'
 
+/** What is declared for routes that somebody else's plugin adds. */
+export interface RoutesDeclaration {
+  /**
+   * Exactly these, as `METHOD /url` with the url as the plugin writes it (`OPTIONS *`); a GET stands for its HEAD too.
+   * Or all whose url is a prefix, or goes on after it with a slash.
+   */
+  readonly routes: readonly string[] | { readonly prefix: string }
+  /** Taken for members that a route does not declare itself. */
+  readonly config: Readonly<Pick<FastifyContextConfig, DeclarationKey>>
+}
+
 interface SeenRoute {
   readonly method: string
   readonly url: string
+}
+
+/** By server, which an app and all its encapsulated parts have in common. */
+const declarationsByServer = new WeakMap<object, RoutesDeclaration[]>()
+
+/**
+ * Declares `config` for the routes of a plugin that knows nothing of it, such as `@fastify/cors`, `@fastify/static` or
+ * `@fastify/swagger-ui`. Before or after the plugin, as long as the app is not ready. What a route declares itself
+ * stays, and of two declarations the first.
+ * @throws {InvalidDeclarationError} `SALLYPORT_CONTEXT_DECLARATION_INVALID`
+ * @throws {UnmatchedDeclarationError} from `ready()`, `SALLYPORT_CONTEXT_DECLARATION_UNMATCHED`, when there are no such
+ * routes
+ */
+export function declareRoutes(fastify: FastifyInstance, declaration: RoutesDeclaration): void {
+  const { routes, config } = declaration
+  const names = 'prefix' in routes ? [routes.prefix] : routes
+  const form = 'prefix' in routes ? /^\/.*[^/]$/ : /^[A-Z-]+ [/*]/
+  if (names.length === 0 || !names.every(name => form.test(name)) || Object.keys(config).length === 0) {
+    throw new InvalidDeclarationError(JSON.stringify(declaration))
+  }
+  declarationsByServer.set(fastify.server, [...declarationsOf(fastify), declaration])
+
+  fastify.addHook('onReady', function refuseUnmatchedDeclaration(done) {
+    const added = printedRoutes(fastify)
+    const unmatched = names.filter(name => {
+      const one = 'prefix' in routes ? { prefix: name } : [name]
+      return !added.some(route => isAmong(one, route))
+    })
+    done(unmatched.length === 0 ? undefined : new UnmatchedDeclarationError(unmatched.join(', ')))
+  })
+}
+
+function declarationsOf({ server }: FastifyInstance): readonly RoutesDeclaration[] {
+  return declarationsByServer.get(server) ?? []
+}
+
+/** What somebody declared for a route that does not do so itself. */
+function declaredFor(
+  fastify: FastifyInstance,
+  key: DeclarationKey,
+  route: SeenRoute
+): FastifyContextConfig[DeclarationKey] {
+  return declarationsOf(fastify).find(({ routes, config }) => config[key] !== undefined && isAmong(routes, route))
+    ?.config[key]
+}
+
+/** The methods of one route share its `config`: what is declared for some of them only is declared for none. */
+function declaredForAll(
+  fastify: FastifyInstance,
+  key: DeclarationKey,
+  routes: readonly SeenRoute[]
+): FastifyContextConfig[DeclarationKey] {
+  const [first, ...others] = routes.map(route => declaredFor(fastify, key, route))
+  return others.every(other => other === first) ? first : undefined
+}
+
+function isAmong(routes: RoutesDeclaration['routes'], { method, url }: SeenRoute): boolean {
+  if ('prefix' in routes) return url === routes.prefix || url.startsWith(`${routes.prefix}/`)
+  return routes.includes(`${method} ${url}`) || (method === 'HEAD' && routes.includes(`GET ${url}`))
 }
 
 /**
@@ -26,35 +101,49 @@ export function requireRouteDeclaration(fastify: FastifyInstance, key: Declarati
   const undeclared: SeenRoute[] = []
 
   fastify.addHook('onRoute', function collectDeclaration(route: RouteOptions) {
-    for (const method of [route.method].flat()) {
-      if (route.config?.[key] === undefined) undeclared.push({ method, url: route.url })
-      else declared.add(`${method} ${withoutTrailingSlash(route.url)}`)
+    const routes = [route.method].flat().map(method => ({ method, url: route.url }))
+    const value = route.config?.[key] ?? declaredForAll(fastify, key, routes)
+    if (value === undefined) {
+      undeclared.push(...routes)
+      return
     }
+    route.config = { ...route.config, [key]: value }
+    for (const seen of routes) declared.add(routeName(seen))
   })
 
   fastify.addHook('onReady', function refuseUndeclaredRoutes(done) {
-    const missing = new Set(undeclared.map(({ method, url }) => `${method} ${url}`))
-    for (const route of printedRoutes(fastify)) if (!declared.has(withoutTrailingSlash(route))) missing.add(route)
-    done(missing.size === 0 ? undefined : new UndeclaredRoutesError(key, [...missing].sort().join(', ')))
+    const unseen = printedRoutes(fastify).filter(route => !declared.has(routeName(route)))
+    // Declared by somebody else since: filled in when the route is asked for.
+    const missing = [...undeclared, ...unseen].filter(route => declaredFor(fastify, key, route) === undefined)
+    const names = new Set(missing.map(({ method, url }) => `${method} ${url}`))
+    done(names.size === 0 ? undefined : new UndeclaredRoutesError(key, [...names].sort().join(', ')))
   })
 
   fastify.addHook('onRequest', function refuseUndeclaredRequest(request: FastifyRequest, _reply, done) {
-    const undeclaredHere = !request.is404 && request.routeOptions.config[key] === undefined
+    const { config, method, url = '' } = request.routeOptions
+    if (!request.is404 && config[key] === undefined) {
+      const routes = [method].flat().map(each => ({ method: each, url }))
+      Object.assign(config, { [key]: declaredForAll(fastify, key, routes) })
+    }
+    const undeclaredHere = !request.is404 && config[key] === undefined
     done(undeclaredHere ? new UndeclaredRouteError() : undefined)
   })
 }
 
-/** The route `/` of a prefixed plugin serves two paths and passes onRoute once: both take the one declaration. */
-function withoutTrailingSlash(url: string): string {
-  return url.length > 1 && url.endsWith('/') ? url.slice(0, -1) : url
+/**
+ * What a route is known by. The route `/` of a prefixed plugin serves two paths and passes onRoute once: both take the
+ * one declaration.
+ */
+function routeName({ method, url }: SeenRoute): string {
+  return `${method} ${url.length > 1 && url.endsWith('/') ? url.slice(0, -1) : url}`
 }
 
 /**
- * Every route of the instance as `METHOD /path`, read from the printed radix tree: the only public view that includes
+ * Every route of the instance, read from the printed radix tree: the only public view that includes
  * routes which no onRoute hook of ours saw. HEAD is left out: it takes the declaration of its GET route.
  */
-function printedRoutes(fastify: FastifyInstance): string[] {
-  const routes: string[] = []
+function printedRoutes(fastify: FastifyInstance): SeenRoute[] {
+  const routes: SeenRoute[] = []
   const prefixes: string[] = []
   for (const line of fastify.printRoutes().split('\n')) {
     const branch = /^((?:│ {3}| {4})*)[├└]── (.*)$/.exec(line)
@@ -65,7 +154,7 @@ function printedRoutes(fastify: FastifyInstance): string[] {
     prefixes.length = depth
     prefixes[depth] = (prefixes[depth - 1] ?? '') + (segment === '(empty root node)' ? '' : segment)
     for (const method of methods.split(', ')) {
-      if (method !== '' && method !== 'HEAD') routes.push(`${method} ${prefixes[depth]}`)
+      if (method !== '' && method !== 'HEAD') routes.push({ method, url: prefixes[depth] ?? '' })
     }
   }
   return routes

@@ -17,6 +17,21 @@ type PoolCallback = (error: Error | null, connection: DriverConnection) => void
 /** The settings of a pool. */
 export type DatabaseSettings = Pick<ProcessSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>
 
+/** A readiness check: rejects while the database does not answer. */
+export function databaseAnswers(database: Knex): () => Promise<void> {
+  return async function askDatabase() {
+    await database.raw('select 1')
+  }
+}
+
+/** Readiness checks of a process that needs its database and the keys of its issuer. */
+export function databaseAndKeys(
+  database: Knex,
+  keys: { readonly ready: () => Promise<void> }
+): Readonly<Record<'database' | 'keys', () => Promise<void>>> {
+  return { database: databaseAnswers(database), keys: () => keys.ready() }
+}
+
 /**
  * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: not for a connection, not for
  * a statement (the server gives it up by then too), and not for an answer that never comes.

@@ -22,7 +22,7 @@ export class NotDiscoveredError extends NotReadyError {
 export const ReloadRefusedError = createError('SALLYPORT_PROCESS_RELOAD_REFUSED', 'Nothing was changed: %s', 500)
 
 /** A subscriber failed to apply a reload, and what was applied has been undone; the message has every reason. */
-export const ReloadFailedError = createError('SALLYPORT_PROCESS_RELOAD_FAILED', 'The change was taken back: %s', 500)
+export const ReloadFailedError = createError('SALLYPORT_PROCESS_RELOAD_FAILED', 'The change was undone: %s', 500)
 
 /** Request: arrived on a connection that was still open after the listener had closed. */
 export const ClosingError = createError(

@@ -6,7 +6,7 @@ export { runService, type ProcessDefinition, type SettingsOf } from './run-servi
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
 export { processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
 export type { ProcessContext } from './process-context.ts'
-export { connectDatabase, type DatabaseSettings } from './connect-database.ts'
+export { connectDatabase, databaseAndKeys, databaseAnswers, type DatabaseSettings } from './connect-database.ts'
 export { databaseUrlMistake } from './database-url.ts'
 export { openDiscovery, type Discovery, type DiscoveryLog, type OpenDiscoveryOptions } from './discovery.ts'
 export { lateKeySource } from './late-keys.ts'

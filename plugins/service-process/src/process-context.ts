@@ -1,7 +1,7 @@
 import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
-import { connectDatabase } from './connect-database.ts'
+import { connectDatabase, databaseAnswers } from './connect-database.ts'
 import { openDiscovery, type Discovery, type DiscoveryLog } from './discovery.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing, type Tracing } from './tracing.ts'
@@ -68,9 +68,7 @@ export async function openContext(
   }
 
   const peers = openPeers()
-  checks.database = async () => {
-    await database.raw('select 1')
-  }
+  checks.database = databaseAnswers(database)
 
   async function discover<Found>(what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
     const discovery = openDiscovery({ name: what, attempt, log })

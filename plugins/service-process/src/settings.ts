@@ -76,7 +76,7 @@ function tlsMistakes(settings: ProcessSettings): string[] {
   const open = Object.entries({ host, operationsHost }).filter(([, address]) => !isLoopback(address))
   return open.map(
     ([name, address]) =>
-      `${name}: plain HTTP on ${address} would show what it serves to the network: give tlsCertificatePath, ` +
+      `${name}: plain HTTP on ${address} would expose what it serves to the network: set tlsCertificatePath, ` +
       'tlsPrivateKeyPath and tlsCaPath'
   )
 }

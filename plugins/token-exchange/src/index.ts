@@ -10,7 +10,8 @@ import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } fr
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
-export { discoverMetadata, type AuthorizationServerMetadata } from './metadata.ts'
+export type { AuthorizationServerMetadata } from './server-metadata.ts'
+export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
 export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
 export * as errors from './errors.ts'

@@ -8,23 +8,10 @@ import {
 import { request } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
+import type { AuthorizationServerMetadata } from './server-metadata.ts'
 import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
 
 const MAX_DOCUMENT_BYTES = 256 * 1024
-
-/**
- * What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2
- */
-export interface AuthorizationServerMetadata {
-  readonly issuer: string
-  readonly tokenEndpoint: string
-  readonly jwksUri: string | null
-  readonly revocationEndpoint: string | null
-  readonly introspectionEndpoint: string | null
-  readonly authorizationEndpoint: string | null
-  /** Endpoints for clients that authenticate by certificate; they may have another origin. @see RFC 8705 §5 */
-  readonly mtlsEndpointAliases: Readonly<Record<string, string>>
-}
 
 /**
  * Fetches the metadata of an authorization server: the RFC 8414 document, and where that does not exist (404) the

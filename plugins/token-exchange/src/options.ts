@@ -14,7 +14,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidOptionsError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './metadata.ts'
+import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -30,7 +30,7 @@ export interface Upstream {
 /** Options of the plugin. */
 export interface TokenExchangeOptions {
   /** From `createTokenClient`, or your own. */
-  readonly tokenClient: TokenClient
+  readonly tokenClient: Pick<TokenClient, 'exchange' | 'clientCredentials'>
   /**
    * The services that `callAs` and `callAsService` reach, by audience.
    * @default {}
@@ -104,7 +104,7 @@ export const upstream = optionsObject({
 })
 
 export const tokenExchangeOptions = optionsObject({
-  tokenClient: objectWith<TokenClient>('a token client', ['exchange']),
+  tokenClient: objectWith<TokenExchangeOptions['tokenClient']>('a token client', ['exchange']),
   upstreams: Type.Record(Type.String(), upstream, { default: {} }),
   dispatcher: dispatcher(),
   outgoingHeaders: functionOption<NonNullable<TokenExchangeOptions['outgoingHeaders']>>({

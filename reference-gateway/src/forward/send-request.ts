@@ -27,7 +27,7 @@ type ClientHeaders = Readonly<Record<string, string | string[] | undefined>>
 /**
  * Sends a request to its service, once. Of undici's limits only that of pauses is used, because its clocks start when a
  * request is written.
- * @throws what `failed` of service-failure names
+ * @throws what `answerableFailure` names
  */
 export async function sendRequest({
   request,

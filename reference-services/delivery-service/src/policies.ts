@@ -9,7 +9,7 @@ export const mayReadDelivery = allOf(
   anyOf(role('ADMIN'), allOf(role('COURIER'), anyOf(offered, assigned)))
 )
 
-/** Who may read the list at all; {@link readDelivery} decides what is in it. */
+/** Who may read the list at all; {@link mayReadDelivery} decides what is in it. */
 export const mayListDeliveries = allOf(scope('deliveries:read'), role('COURIER', 'ADMIN'))
 
 /** Who accepts an offered delivery; also their own, so that a repeated call succeeds. */

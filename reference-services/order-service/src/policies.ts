@@ -9,7 +9,7 @@ export const mayPlaceOrders = allOf(scope('orders:write'), role('CUSTOMER'))
 /** Who sees one order; the same policy filters the list. */
 export const mayReadOrder = allOf(scope('orders:read'), ownOrAdmin)
 
-/** Who may read the list at all; {@link readOrder} decides what is in it. */
+/** Who may read the list at all; {@link mayReadOrder} decides what is in it. */
 export const mayListOrders = allOf(scope('orders:read'), role('CUSTOMER', 'ADMIN'))
 
 /** Who cancels one order. */

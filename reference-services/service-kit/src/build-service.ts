@@ -5,7 +5,7 @@ import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
-import { operations } from '@sallyport/service-process'
+import { databaseAndKeys, operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
@@ -52,10 +52,7 @@ export async function buildService({
     settings,
     tls,
     checks: {
-      database: async () => {
-        await db.raw('select 1')
-      },
-      keys: () => keys.ready(),
+      ...databaseAndKeys(db, keys),
       audit: async () => {
         await app.auditHealth.check()
       },

@@ -71,7 +71,7 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
       }
       pending.set({ table: work.table }, await countUnfinished(db, work))
     } catch (error) {
-      app.log.warn({ err: error, table: work.table }, 'unfinished work cannot be looked for')
+      app.log.warn({ err: error, table: work.table }, 'unfinished work cannot be read')
     }
   }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { token, type TokenAnswer } from './authorization-server.ts'
+import { token, type TokenAnswer } from '../../support/authorization-server.ts'
 import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP, type Browser } from './browser.ts'
 
 /** The tokens of the code flow. */

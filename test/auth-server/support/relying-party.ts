@@ -5,7 +5,7 @@ import { createLocalJWKSet, jwtVerify, type JSONWebKeySet, type JWTVerifyResult 
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { AppCollaborators } from '@sallyport/auth-server'
-import { ISSUER } from './authorization-server.ts'
+import { ISSUER } from '../../support/authorization-server.ts'
 
 /**
  * What the relying party does with the next logout tokens: a status, no answer at all, or a body without an end, as

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ServiceMessage } from '@sallyport/service-process'
 import type { Test } from 'tap'
-import { SETTINGS } from './authorization-server.ts'
+import { SETTINGS } from '../../support/authorization-server.ts'
 
 const SERVER = fileURLToPath(new URL('../../../auth-server/src/server.ts', import.meta.url))
 

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { MeasuredServer } from '../harness/types.ts'
+import type { MeasuredServer } from '../support/types.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CLIENT = { id: 'bench', secret: 'bench-secret-bench-secret-bench-secret' }

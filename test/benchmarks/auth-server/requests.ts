@@ -1,4 +1,4 @@
-import type { LoadRequest } from '../harness/types.ts'
+import type { LoadRequest } from '../support/types.ts'
 
 /**
  * Refresh chains, each a session of its own. The peer's memory adapter keeps a thousand entries and walks all tokens of

@@ -15,7 +15,7 @@ import {
 } from '@sallyport/auth-server'
 import { startPostgres } from '@sallyport/local'
 import knex from 'knex'
-import type { LoadRequest, MeasuredServer } from '../harness/types.ts'
+import type { LoadRequest, MeasuredServer } from '../support/types.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 

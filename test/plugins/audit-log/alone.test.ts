@@ -1,7 +1,7 @@
 import auditLog from '@sallyport/audit-log'
 import Fastify from 'fastify'
 import t from 'tap'
-import { auditDatabase, rowsOf } from './support.ts'
+import { auditDatabase, rowsOf } from './support/audited-app.ts'
 
 t.test("the plugin works in a bare app with the app's own principal and no other plugin of ours", async t => {
   const { app: db } = await auditDatabase(t)

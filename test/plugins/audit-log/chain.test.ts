@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { verifyChain, sealNow, readHead, type AuditHead } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp } from './support/audited-app.ts'
 
 /** An app that has written `count` rows, sealed. */
 async function trail(t: import('tap').Test, count = 5): Promise<{ app: Knex; superuser: Knex; head: AuditHead }> {

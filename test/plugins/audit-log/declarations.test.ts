@@ -1,7 +1,7 @@
 import type { RouteAudit } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { auditDatabase, buildApp, rowsOf } from './support.ts'
+import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
 
 const caller = { 'x-test-subject': 'user-1' }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { CLUSTER_FILE } from '../../support/cluster-file.ts'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp } from './support/audited-app.ts'
 
 const DISK_MEBIBYTES = 4
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { auditDatabase } from './support.ts'
+import { auditDatabase } from './support/audited-app.ts'
 
 type Message = { readonly acknowledged: number } | { readonly reached: string }
 
@@ -13,7 +13,7 @@ type Message = { readonly acknowledged: number } | { readonly reached: string }
  * acknowledged.
  */
 async function killAt(point: string, url: string): Promise<number[]> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('killed-writer.ts', import.meta.url)), [url, point], {
+  const child: ChildProcess = fork(fileURLToPath(new URL('support/killed-writer.ts', import.meta.url)), [url, point], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning']
   })
   const acknowledged: number[] = []

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import knex, { type Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
-import { auditDatabase, buildApp, rowsOf } from './support.ts'
+import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
 
 const TIMEOUT_MS = 500
 const SEAL_INTERVAL_MS = 1000

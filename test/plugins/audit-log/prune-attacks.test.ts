@@ -10,7 +10,7 @@ import {
 } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { auditDatabase, buildApp, ROLES, version1Database } from './support.ts'
+import { auditDatabase, buildApp, ROLES, version1Database } from './support/audited-app.ts'
 
 const DAY = (day: number): Date => new Date(Date.UTC(2026, 0, day))
 

@@ -1,6 +1,6 @@
 import { pruneAudit, readHead, sealNow, verifyChain } from '@sallyport/audit-log'
 import t from 'tap'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp } from './support/audited-app.ts'
 
 t.test('pruning removes old rows, leaves a mark and keeps the proofs', async t => {
   const { app: db, pruner, superuser } = await auditDatabase(t)

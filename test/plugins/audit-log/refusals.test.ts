@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { refusalRow } from '../../../plugins/audit-log/src/refusal-rows.ts'
 import { insertRecordsAlone } from '../../../plugins/audit-log/src/store.ts'
-import { auditDatabase, buildApp, deadPool, rowsOf } from './support.ts'
+import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
 const INTERVAL_MS = 7_000
 

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t from 'tap'
 import { verifyChain, sealNow } from '@sallyport/audit-log'
-import { auditDatabase, buildApp, deadPool, rowsOf } from './support.ts'
+import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
 const CANCEL = {
   access: 'authenticated',

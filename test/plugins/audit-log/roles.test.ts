@@ -1,6 +1,6 @@
 import { auditMigrations, sealNow } from '@sallyport/audit-log'
 import t from 'tap'
-import { auditDatabase, buildApp, ROLES } from './support.ts'
+import { auditDatabase, buildApp, ROLES } from './support/audited-app.ts'
 
 const TABLES = ['audit_events', 'audit_seals', 'audit_prunings']
 

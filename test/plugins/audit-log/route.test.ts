@@ -2,7 +2,7 @@ import type { SecurityEvent } from '@sallyport/security-context'
 import Fastify from 'fastify'
 import auditLog, { sealNow } from '@sallyport/audit-log'
 import t from 'tap'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp } from './support/audited-app.ts'
 
 const ROUTE = { path: '/audit', access: { kind: 'role', anyOf: ['ADMIN'] } } as const
 

@@ -2,7 +2,7 @@ import { createAuditSealer, type AuditSealer } from '../../../plugins/audit-log/
 import { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { auditDatabase, buildApp } from './support.ts'
+import { auditDatabase, buildApp } from './support/audited-app.ts'
 
 /** A sealer as a process that starts now has it; `run` is one interval. */
 function startSealer(db: Knex): AuditSealer & { run: () => Promise<void>; readonly errors: unknown[] } {

@@ -3,7 +3,7 @@ import { auditMigrations, readAudit, readHead, sealNow, verifyChain } from '@sal
 import type { Knex } from 'knex'
 import t from 'tap'
 import { FIELDS } from '../../../plugins/audit-log/src/record.ts'
-import { auditDatabase, buildApp, ROLES, rowsOf, version1Database } from './support.ts'
+import { auditDatabase, buildApp, ROLES, rowsOf, version1Database } from './support/audited-app.ts'
 
 /** Head of the trail in version-1-trail.sql, as release 0.1.0 logged it. */
 const HEAD = { sequence: 9, chainHash: '2dfecbb04e85920cc1d1d84696287c9d9d6facefc8e3403ef74d63bde6bcc830' }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { SecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { auditDatabase, buildApp, rowsOf } from './support.ts'
+import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
 
 /** Routes whose one security event is in the body of the request: `/refused` answers 403, `/done` 200. */
 function reporting(app: FastifyInstance): void {

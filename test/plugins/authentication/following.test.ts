@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import authentication, { type AuthenticationOptions } from '@sallyport/authentication'
-import { AUDIENCE, encode, goodClaims, issuerKey, signBytes, signToken } from './issuer.ts'
-import { httpServer } from './servers.ts'
+import { AUDIENCE, encode, goodClaims, issuerKey, signBytes, signToken } from '../../support/issuer.ts'
+import { httpServer } from './support/servers.ts'
 
 const now = (): number => Math.floor(Date.now() / 1000)
 

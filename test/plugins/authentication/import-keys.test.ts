@@ -1,7 +1,7 @@
 import { createECDH, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
 import { importKeys } from '@sallyport/authentication'
-import { issuerKey } from './issuer.ts'
+import { issuerKey } from '../../support/issuer.ts'
 
 const good = issuerKey('ES256', 'good')
 

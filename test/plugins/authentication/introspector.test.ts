@@ -1,8 +1,8 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import authentication, { createIntrospector, type IntrospectorOptions } from '@sallyport/authentication'
-import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signToken } from './issuer.ts'
-import { fakeFetch, type FakeAnswer } from './servers.ts'
+import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signToken } from '../../support/issuer.ts'
+import { fakeFetch, type FakeAnswer } from './support/servers.ts'
 
 const endpoint = `${ISSUER}/introspect`
 const active = (changes: Record<string, unknown> = {}): FakeAnswer => ({

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { createJwksKeySource, type JwksKeySourceOptions } from '@sallyport/authentication'
-import { issuerKey, type IssuerKey } from './issuer.ts'
-import { fakeFetch, httpServer, until, type FakeAnswer } from './servers.ts'
-import { virtualTime } from './virtual-time.ts'
+import { issuerKey, type IssuerKey } from '../../support/issuer.ts'
+import { fakeFetch, httpServer, until, type FakeAnswer } from './support/servers.ts'
+import { virtualTime } from './support/virtual-time.ts'
 
 const jwksUri = 'https://issuer.example/jwks'
 const one = issuerKey('ES256', 'one')

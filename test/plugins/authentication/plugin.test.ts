@@ -4,7 +4,17 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import securityContext, { type SecurityEvent } from '@sallyport/security-context'
 import authentication, { createTokenVerifier, errors, type AuthenticationOptions } from '@sallyport/authentication'
-import { AUDIENCE, clock, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signHmac, signToken } from './issuer.ts'
+import {
+  AUDIENCE,
+  clock,
+  fixedKeys,
+  goodClaims,
+  ISSUER,
+  issuerKey,
+  NOW,
+  signHmac,
+  signToken
+} from '../../support/issuer.ts'
 
 const key = issuerKey('ES256')
 const good: AuthenticationOptions = { issuer: ISSUER, audience: AUDIENCE, keys: fixedKeys(key), clock }

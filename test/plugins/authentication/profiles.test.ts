@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { createTokenVerifier, type Profile } from '@sallyport/authentication'
-import { AUDIENCE, clock, fixedKeys, ISSUER, issuerKey, NOW, signToken } from './issuer.ts'
+import { AUDIENCE, clock, fixedKeys, ISSUER, issuerKey, NOW, signToken } from '../../support/issuer.ts'
 
 const key = issuerKey('RS256')
 const times = { iat: NOW - 10, exp: NOW + 290 }

@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import fastifyJwt from '@fastify/jwt'
 import t, { type Test } from 'tap'
 import authentication, { createSharedSecretVerifier, type SharedSecretOptions } from '@sallyport/authentication'
-import { AUDIENCE, clock, goodClaims, ISSUER, issuerKey, NOW, signHmac, signToken } from './issuer.ts'
+import { AUDIENCE, clock, goodClaims, ISSUER, issuerKey, NOW, signHmac, signToken } from '../../support/issuer.ts'
 
 const secret = randomBytes(32)
 const good: SharedSecretOptions = { secret, issuer: ISSUER, audience: AUDIENCE, clock }

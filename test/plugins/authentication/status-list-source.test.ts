@@ -1,8 +1,18 @@
 import { deflateSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createStatusListSource, createTokenVerifier, type StatusListSourceOptions } from '@sallyport/authentication'
-import { AUDIENCE, encode, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signBytes, signToken } from './issuer.ts'
-import { fakeFetch, until, type FakeAnswer } from './servers.ts'
+import {
+  AUDIENCE,
+  encode,
+  fixedKeys,
+  goodClaims,
+  ISSUER,
+  issuerKey,
+  NOW,
+  signBytes,
+  signToken
+} from '../../support/issuer.ts'
+import { fakeFetch, until, type FakeAnswer } from './support/servers.ts'
 
 const key = issuerKey('ES256')
 const uri = `${ISSUER}/status-lists/1`

@@ -7,9 +7,19 @@ import {
   type Fetch,
   type StatusListSourceOptions
 } from '@sallyport/authentication'
-import { AUDIENCE, encode, fixedKeys, goodClaims, ISSUER, issuerKey, NOW, signBytes, signToken } from './issuer.ts'
-import { until } from './servers.ts'
-import { virtualTime } from './virtual-time.ts'
+import {
+  AUDIENCE,
+  encode,
+  fixedKeys,
+  goodClaims,
+  ISSUER,
+  issuerKey,
+  NOW,
+  signBytes,
+  signToken
+} from '../../support/issuer.ts'
+import { until } from './support/servers.ts'
+import { virtualTime } from './support/virtual-time.ts'
 
 const key = issuerKey('ES256')
 const PREFIX = `${ISSUER}/oauth2/status-lists/`

@@ -11,7 +11,7 @@ import authentication, {
 import securityContext, { type SecurityEvent, type TokenClient, type TokenSet } from '@sallyport/security-context'
 import tokenExchange from '@sallyport/token-exchange'
 import { STRATEGIES } from '../../../plugins/authentication/src/strategy-table.ts'
-import { AUDIENCE, clock, fixedKeys, ISSUER, issuerKey, signToken } from './issuer.ts'
+import { AUDIENCE, clock, fixedKeys, ISSUER, issuerKey, signToken } from '../../support/issuer.ts'
 
 const key = issuerKey('ES256')
 const verifying = { issuer: ISSUER, audience: AUDIENCE, keys: fixedKeys(key), clock }

@@ -15,7 +15,7 @@ import {
   signHmac,
   signToken,
   type IssuerKey
-} from './issuer.ts'
+} from '../../support/issuer.ts'
 
 const key = issuerKey('ES256')
 

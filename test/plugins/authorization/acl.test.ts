@@ -1,7 +1,7 @@
 import t from 'tap'
 import { aclMigrations, grantAccess, hasAccess, withdrawAccess, type AclEntry } from '@sallyport/authorization'
 import { connect } from '../../support/database.ts'
-import { APP_ROLE, orderDatabase } from './database.ts'
+import { APP_ROLE, orderDatabase } from './support/database.ts'
 
 const entry: AclEntry = {
   issuer: 'https://issuer.test',

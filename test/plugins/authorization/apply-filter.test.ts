@@ -19,8 +19,8 @@ import {
   type AclEntry,
   type FilterMapping
 } from '@sallyport/authorization'
-import { orderDatabase } from './database.ts'
-import { principal } from './facts.ts'
+import { orderDatabase } from './support/database.ts'
+import { principal } from './support/facts.ts'
 
 interface Order {
   id: number

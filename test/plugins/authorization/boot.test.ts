@@ -2,8 +2,8 @@ import Fastify from 'fastify'
 import t from 'tap'
 import type { Policy } from '@sallyport/security-context'
 import authorization, { acl, allOf, anyOf, attribute, owner, role, scope } from '@sallyport/authorization'
-import { testApp } from './app.ts'
-import { principal } from './facts.ts'
+import { testApp } from './support/app.ts'
+import { principal } from './support/facts.ts'
 
 t.test('Z01: a route without access fails the boot', async t => {
   const { app } = await testApp()

@@ -14,7 +14,7 @@ import {
   scope,
   type Facts
 } from '@sallyport/authorization'
-import { principal } from './facts.ts'
+import { principal } from './support/facts.ts'
 
 const order = { id: 7, customer: 'alice', restaurant: 'r1', state: 'PLACED', paid: true, tenant: '12', nothing: null }
 

@@ -11,8 +11,8 @@ import {
   role,
   scope
 } from '@sallyport/authorization'
-import { orderDatabase } from './database.ts'
-import { testApp } from './app.ts'
+import { orderDatabase } from './support/database.ts'
+import { testApp } from './support/app.ts'
 
 t.test('the matrix prints every route with its policy, in one order whatever order they were added in', async t => {
   const { db } = await orderDatabase(t)

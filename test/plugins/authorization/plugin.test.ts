@@ -1,9 +1,9 @@
 import t from 'tap'
 import knex from 'knex'
 import { acl, allOf, anyOf, attribute, grantAccess, owner, role, scope, withdrawAccess } from '@sallyport/authorization'
-import { orderDatabase } from './database.ts'
-import { principal } from './facts.ts'
-import { testApp, type TestApp } from './app.ts'
+import { orderDatabase } from './support/database.ts'
+import { principal } from './support/facts.ts'
+import { testApp, type TestApp } from './support/app.ts'
 
 const orders = new Map([
   ['1', { id: '1', customer: 'alice', restaurant: 'r1', state: 'PLACED' }],

@@ -102,7 +102,7 @@ t.test('before the main listener listens it is alive, but neither started nor re
   await app.listen({ ...LOOPBACK })
 })
 
-t.test('O1: readiness fails from the beginning of the close, while what is under way is finished', async t => {
+t.test('readiness fails from the beginning of the close, while what is under way is finished', async t => {
   const gate: { open?: () => void } = {}
   const entered = new Promise<void>(resolve => {
     gate.open = resolve
@@ -131,7 +131,7 @@ t.test('O1: readiness fails from the beginning of the close, while what is under
   await t.rejects(fetch(`${origin}/health/live`), 'the operations listener closes last')
 })
 
-t.test('O1: draining fails readiness while new requests are served, and lets connections close (N7)', async t => {
+t.test('draining fails readiness while new requests are served, and lets connections close (N7)', async t => {
   const { app, probe } = await start(t, {}, app => {
     app.get('/', async () => ({}))
   })

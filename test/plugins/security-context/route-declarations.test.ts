@@ -87,3 +87,20 @@ t.test('Z01: an undeclared route that hides behind a declared one is refused whe
     { status: 500, code: 'SALLYPORT_CONTEXT_ROUTE_UNDECLARED' }
   )
 })
+
+t.test('Z01: an app with a route at the root boots when it declares, and not when it does not', async t => {
+  const declares = Fastify()
+  t.teardown(() => declares.close())
+  requireRouteDeclaration(declares, 'access')
+  declares.get('/', { config: { access: 'public' } }, async () => 'root')
+  declares.options('*', { config: { access: 'public' } }, async () => 'x')
+  await declares.ready()
+  t.equal((await declares.inject('/')).body, 'root')
+
+  const early = Fastify()
+  t.teardown(() => early.close())
+  early.get('/', async () => 'root')
+  requireRouteDeclaration(early, 'access')
+  early.get('/other', { config: { access: 'public' } }, async () => 'x')
+  await t.rejects(async () => early.ready(), { message: 'Routes without config.access: GET /' })
+})

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { certificateFiles, makeAuthority } from '../../support/certificates.ts'
-import { startService, type Run } from './service-run.ts'
+import { startService, type Run } from './support/service-run.ts'
 
 const NEVER = '600000'
 

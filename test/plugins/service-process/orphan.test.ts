@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { startService } from './service-run.ts'
+import { startService } from './support/service-run.ts'
 
-const LAUNCHER = fileURLToPath(new URL('fixtures/launcher.ts', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('support/launcher.ts', import.meta.url))
 
 /** Kills the launcher of a service that writes much; resolves when the service is gone and its port is free. */
 async function orphan(t: Test): Promise<void> {

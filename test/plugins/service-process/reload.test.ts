@@ -91,7 +91,7 @@ t.test(
     parts[1].failToApply = 'the file is gone'
     await t.rejects(reload('second'), {
       code: 'SALLYPORT_PROCESS_RELOAD_FAILED',
-      message: 'The change was taken back: settings: the file is gone',
+      message: 'The change was undone: settings: the file is gone',
       cause: { message: 'the file is gone' }
     })
     t.strictSame(steps.slice(3), [
@@ -113,7 +113,7 @@ t.test('one that cannot be taken back is reported as well, and the others are ta
   parts[1].failToUndo = 'stuck'
   await t.rejects(reload('second'), {
     code: 'SALLYPORT_PROCESS_RELOAD_FAILED',
-    message: 'The change was taken back: certificates: no; settings, while it was taken back: stuck'
+    message: 'The change was undone: certificates: no; settings, while it was taken back: stuck'
   })
   t.equal(parts[0].value(), 'first')
 })

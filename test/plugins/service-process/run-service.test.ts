@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
-import { startService } from './service-run.ts'
+import { startService } from './support/service-run.ts'
 
 const start = (...args: string[]): ReturnType<typeof startService> => startService(args)
 

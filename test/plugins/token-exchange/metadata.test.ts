@@ -1,7 +1,7 @@
 import { discoverMetadata } from '@sallyport/token-exchange'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { listen, metadataDocument } from './authorization-server.ts'
+import { listen, metadataDocument } from '../../support/fake-authorization-server.ts'
 
 const OAUTH = '/.well-known/oauth-authorization-server'
 type Document = Record<string, unknown>

@@ -6,7 +6,7 @@ import tokenExchange, {
 } from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { authorizationServer, listen, summaries, TOKEN_ANSWER } from './authorization-server.ts'
+import { authorizationServer, listen, summaries, TOKEN_ANSWER } from '../../support/fake-authorization-server.ts'
 
 interface Seen {
   method: string

@@ -7,10 +7,10 @@ import securityContext, { problemDetails, type TokenClient } from '@sallyport/se
 import tokenExchange, { createTokenClient } from '@sallyport/token-exchange'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { administration } from '../../auth-server/support/administration.ts'
-import { FACTS, ISSUER, claimsOf, secretOf, startServer } from '../../auth-server/support/authorization-server.ts'
-import { fetchOf } from '../../auth-server/support/fetch-of.ts'
-import { Browser } from '../authentication/session/app.ts'
+import { administration } from '../../support/administration.ts'
+import { FACTS, ISSUER, claimsOf, secretOf, startServer } from '../../support/authorization-server.ts'
+import { fetchOf } from '../../support/fetch-of.ts'
+import { Browser } from '../support/session-app.ts'
 
 async function setUp(t: Test) {
   const server = await startServer(t)
@@ -70,7 +70,7 @@ async function setUp(t: Test) {
   return { server, browser, asked, administration: administration(server.db, clock) }
 }
 
-t.test('R7: the request after a role change succeeds with the new roles, before any status list shows it', async t => {
+t.test('the request after a role change succeeds with the new roles, before any status list shows it', async t => {
   const { browser, asked, administration } = await setUp(t)
   t.same((await browser.get('/session')).json<{ roles: string[] }>().roles, ['CUSTOMER'])
   await admin.setRoles(administration, FACTS.users.customer1.subject, ['CUSTOMER', 'ADMIN'])

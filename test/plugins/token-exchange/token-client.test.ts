@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import t, { type Test } from 'tap'
-import { type AuthorizationServer, authorizationServer, TOKEN_ANSWER } from './authorization-server.ts'
+import { type AuthorizationServer, authorizationServer, TOKEN_ANSWER } from '../../support/fake-authorization-server.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12)
 

@@ -1,7 +1,7 @@
 import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import * as deliveryService from '@sallyport/delivery-service'
 import t, { type Test } from 'tap'
-import { as, authority, SETTINGS, startService, USERS, type TestService, type Username } from '../support.ts'
+import { as, authority, SETTINGS, startService, USERS, type TestService, type Username } from '../support/services.ts'
 
 const AUDIENCE = 'delivery-service'
 const uuid = (number: number): string => `20000000-0000-4000-8000-00000000000${number}`

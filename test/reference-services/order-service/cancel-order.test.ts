@@ -1,7 +1,7 @@
 import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import t from 'tap'
-import { as, USERS } from '../support.ts'
-import { AUDIENCE, cancel, demoOrder, newest, place, start, TICKET_ID, type Answers } from './support.ts'
+import { as, USERS } from '../support/services.ts'
+import { AUDIENCE, cancel, demoOrder, newest, place, start, TICKET_ID, type Answers } from './support/order-service.ts'
 
 t.test(
   'an order whose answer got lost stays APPROVAL_PENDING, and cancelling it withdraws the ticket that may be open',

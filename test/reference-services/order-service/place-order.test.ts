@@ -2,8 +2,8 @@ import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t from 'tap'
 import { MockAgent } from 'undici'
-import { as, SETTINGS, startService, USERS } from '../support.ts'
-import { anchor, AUDIENCE, claimsOf, newest, NEW_ORDER, place, start, TICKET_ID } from './support.ts'
+import { as, SETTINGS, startService, USERS } from '../support/services.ts'
+import { anchor, AUDIENCE, claimsOf, newest, NEW_ORDER, place, start, TICKET_ID } from './support/order-service.ts'
 
 t.test('an order costs what the menu says and gets a ticket', async t => {
   const service = await start(t)

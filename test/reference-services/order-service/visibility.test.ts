@@ -1,7 +1,7 @@
 import { DEMO_ORDERS } from '@sallyport/service-kit/demo'
 import t from 'tap'
-import { as, USERS } from '../support.ts'
-import { AUDIENCE, demoOrder, start } from './support.ts'
+import { as, USERS } from '../support/services.ts'
+import { AUDIENCE, demoOrder, start } from './support/order-service.ts'
 
 t.test(
   'Z02: an order of somebody else can be neither read, cancelled nor listed, and the denial is audited',

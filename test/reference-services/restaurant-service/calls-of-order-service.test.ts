@@ -2,7 +2,7 @@
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as restaurantService from '@sallyport/restaurant-service'
 import t, { type Test } from 'tap'
-import { as, authority, SETTINGS, startService, USERS, type TestService } from '../support.ts'
+import { as, authority, SETTINGS, startService, USERS, type TestService } from '../support/services.ts'
 
 const AUDIENCE = 'restaurant-service'
 const ORDER_ID = '30000000-0000-4000-8000-000000000002'

@@ -2,7 +2,16 @@ import { withdrawAccess } from '@sallyport/authorization'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as restaurantService from '@sallyport/restaurant-service'
 import t, { type Test } from 'tap'
-import { as, FACTS, SETTINGS, startService, startUpstream, USERS, type TestService, type Username } from '../support.ts'
+import {
+  as,
+  FACTS,
+  SETTINGS,
+  startService,
+  startUpstream,
+  USERS,
+  type TestService,
+  type Username
+} from '../support/services.ts'
 
 const AUDIENCE = 'restaurant-service'
 const DELIVERY_ID = '30000000-0000-4000-8000-000000000001'

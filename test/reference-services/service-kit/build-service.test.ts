@@ -12,7 +12,7 @@ import { allOf, owner, role } from '@sallyport/authorization'
 import type { StatusSource } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { as, authority, SETTINGS, startService, USERS } from '../support.ts'
+import { as, authority, SETTINGS, startService, USERS } from '../support/services.ts'
 
 const PROCESS_NAME = 'thing-service'
 const THINGS = new Map([['1', { thingId: '1', ownerId: USERS.customer1.subject }]])

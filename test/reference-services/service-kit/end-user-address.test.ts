@@ -2,8 +2,8 @@
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
-import { startStack } from '../stack.ts'
-import { as, authority, SETTINGS, startService, USERS } from '../support.ts'
+import { startStack } from '../support/stack.ts'
+import { as, authority, SETTINGS, startService, USERS } from '../support/services.ts'
 
 const AUDIENCE = 'order-service'
 const USER = '203.0.113.7'

@@ -12,7 +12,7 @@ import t from 'tap'
 import { testDatabase } from '../../support/database.ts'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
 import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
-import { FACTS, USERS } from '../support.ts'
+import { FACTS, USERS } from '../support/services.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import { testDatabase } from '../../support/database.ts'
-import { FACTS, SETTINGS, startUpstream, USERS } from '../support.ts'
+import { FACTS, SETTINGS, startUpstream, USERS } from '../support/services.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 

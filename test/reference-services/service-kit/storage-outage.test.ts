@@ -9,7 +9,7 @@ import {
 import knex, { type Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
-import { as, SETTINGS, startService, type TestService } from '../support.ts'
+import { as, SETTINGS, startService, type TestService } from '../support/services.ts'
 
 const PROCESS_NAME = 'failing-service'
 const SLEEP = 'select pg_sleep(60)'

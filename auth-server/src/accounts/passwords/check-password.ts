@@ -1,27 +1,28 @@
 import { invalidGrant, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { User } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
-import type { LoginAttempt } from '../login-throttle.ts'
+import type { LoginAttempt } from '../throttle-logins.ts'
+
+type PasswordParts = Pick<AccountParts, 'store' | 'passwords' | 'throttle' | 'report'>
 
 /**
- * The user whose name and password these are. Unknown, disabled and wrong are one refusal after the same work; the
- * security event of a refusal has the account, or the name that was tried. Whether the account has to wait is asked
- * first, when the hash is about to run, and again when it matched: guesses sent at the same time do not get past the
- * count.
+ * The user with this name and password. Unknown, disabled and wrong are one refusal after the same work; the security
+ * event of a refusal has the account, or the name that was tried. Whether the account has to wait is checked before
+ * queueing, when the hash is about to run, and after a match: guesses sent at the same time cannot outrun the count.
  * @throws {OAuthError} `invalid_grant`; `slow_down` with the seconds to wait
  * @throws {PasswordQueueFullError} `SALLYPORT_AUTH_SERVER_PASSWORD_QUEUE_FULL`
  */
-export async function checkPassword(server: AccountParts, attempt: LoginAttempt, password: string): Promise<User> {
+export async function checkPassword(server: PasswordParts, attempt: LoginAttempt, password: string): Promise<User> {
   const user = await server.store.users.findByName(attempt.username)
   const { username: nameTried, sourceAddress } = attempt
   const parties = { ...(user !== null && { subject: user.id }), nameTried, detail: { sourceAddress } }
-  const checked = await refusalsAbout(parties, async () => await checkPasswordOf(server, user, attempt, password))
+  const checked = await refusalsAbout(parties, async () => await checkThrottled(server, user, attempt, password))
   await rehash(server, checked, password)
   return checked
 }
 
-async function checkPasswordOf(
-  { passwords, throttle }: AccountParts,
+async function checkThrottled(
+  { passwords, throttle }: PasswordParts,
   user: User | null,
   attempt: LoginAttempt,
   password: string
@@ -32,7 +33,7 @@ async function checkPasswordOf(
     const retryAfterSeconds = Math.ceil(waitMs / 1000)
     throw new OAuthError('slow_down', 'login-throttled', 'Too many failed logins', { retryAfterSeconds })
   }
-  // Also before it queues: who has to wait must not keep others from their turn.
+  // Before it queues too: those who have to wait must not take the turn of others.
   await refuseThrottled()
   const refusalOf = (matches: boolean): string | null => {
     if (user === null) return 'user-unknown'
@@ -54,7 +55,7 @@ async function checkPasswordOf(
 
 /** Best effort: the password was right, and whatever fails here is tried again at the next login. */
 async function rehash(
-  { store, passwords, report }: AccountParts,
+  { store, passwords, report }: PasswordParts,
   { id, passwordHash }: User,
   password: string
 ): Promise<void> {

@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { unsealWith, sealWith } from '../../tokens/keys/key-ring.ts'
+import { unsealWith, sealWith } from '../../tokens/keys/sealing-key-ring.ts'
 
-const PURPOSE = 'sallyport refresh token successor'
+const SUCCESSOR_PURPOSE = 'sallyport refresh token successor'
 /** HKDF-Expand numbers its blocks; a key of 32 bytes is the first one. */
-const FIRST_BLOCK = Buffer.concat([Buffer.from(PURPOSE), Buffer.of(1)])
+const FIRST_BLOCK = Buffer.concat([Buffer.from(SUCCESSOR_PURPOSE), Buffer.of(1)])
 
 /**
  * Only the holder of the predecessor can derive this key: the database has no more than its hash. A refresh token is
@@ -20,8 +20,8 @@ function successorKey(predecessor: string): KeyObject {
 
 /** Seals a successor so that only its predecessor can unseal it. */
 export const sealSuccessor = (predecessor: string, successor: string): Buffer =>
-  sealWith(successorKey(predecessor), PURPOSE, Buffer.from(successor))
+  sealWith(successorKey(predecessor), SUCCESSOR_PURPOSE, Buffer.from(successor))
 
 /** The successor, byte for byte as it was first given out. */
 export const unsealSuccessor = (predecessor: string, sealed: Buffer): string =>
-  unsealWith(successorKey(predecessor), PURPOSE, sealed).toString()
+  unsealWith(successorKey(predecessor), SUCCESSOR_PURPOSE, sealed).toString()

@@ -8,7 +8,11 @@ import { endSessions } from '../sessions/end-sessions.ts'
  * clients. The sign-in goes first: a code that is used at the same time either has its session ended here, or gives
  * none.
  */
-export async function endSignIn(server: AccountParts, { signIn, user }: UserSignIn, audit: WriteAudit): Promise<void> {
+export async function endSignIn(
+  server: Pick<AccountParts, 'store' | 'clock'>,
+  { signIn, user }: UserSignIn,
+  audit: WriteAudit
+): Promise<void> {
   const nowMs = server.clock()
   await server.store.transaction(async trx => {
     await trx.signIns.end({ id: signIn.id }, nowMs)
@@ -24,7 +28,11 @@ export async function endSignIn(server: AccountParts, { signIn, user }: UserSign
 }
 
 /** Ends one session whose client says that its user has logged out, where no sign-in of this browser says more. */
-export async function endHintedSession(server: AccountParts, session: Session, audit: WriteAudit): Promise<void> {
+export async function endHintedSession(
+  server: Pick<AccountParts, 'store' | 'clock'>,
+  session: Session,
+  audit: WriteAudit
+): Promise<void> {
   await server.store.transaction(async trx => {
     const ended = await endSessions(trx, { kind: 'session', sessionId: session.id }, 'logout', server.clock())
     if (ended.length === 0) return

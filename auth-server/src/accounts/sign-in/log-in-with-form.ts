@@ -6,7 +6,7 @@ import type { WriteAudit } from '../../store/contract.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
 import { checkPassword } from '../passwords/check-password.ts'
-import { startSignIn, type StartedSignIn } from './sign-ins.ts'
+import { startSignIn, type StartedSignIn } from './start-sign-in.ts'
 
 /** One submission of the login page. */
 export interface LoginForm {
@@ -38,7 +38,7 @@ export async function logInWithForm(
 ): Promise<LoginOutcome> {
   const [username, password] = [form.get('username'), form.get('password')]
   if (username === undefined || password === undefined) {
-    return refused(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
+    return refusedLogin(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
   }
   try {
     const user = await checkPassword(server, { username: normaliseUsername(username), sourceAddress }, password)
@@ -48,17 +48,21 @@ export async function logInWithForm(
       const overloaded = new OAuthError('temporarily_unavailable', 'overloaded', '', {
         retryAfterSeconds: BUSY_RETRY_SECONDS
       })
-      return refused(503, 'Too many people are logging in. Try again in a moment.', overloaded)
+      return refusedLogin(503, 'Too many people are logging in. Try again in a moment.', overloaded)
     }
     if (!(error instanceof OAuthError)) throw error
     if (error.error === 'slow_down') {
-      return refused(429, `Too many failed logins. Try again in ${error.retryAfterSeconds ?? 0} seconds.`, error)
+      return refusedLogin(429, `Too many failed logins. Try again in ${error.retryAfterSeconds ?? 0} seconds.`, error)
     }
-    if (error.error === 'invalid_grant') return refused(400, 'The user name or the password is wrong.', error)
+    if (error.error === 'invalid_grant') return refusedLogin(400, 'The user name or the password is wrong.', error)
     throw error
   }
 }
 
-function refused(status: number, problem: string, { reason, parties, retryAfterSeconds }: OAuthError): LoginOutcome {
+function refusedLogin(
+  status: number,
+  problem: string,
+  { reason, parties, retryAfterSeconds }: OAuthError
+): LoginOutcome {
   return { kind: 'refused', status, problem, reason, parties, retryAfterSeconds }
 }

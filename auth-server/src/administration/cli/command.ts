@@ -1,8 +1,15 @@
-import type { ParseArgsOptionsConfig } from 'node:util'
 import type { KeyAdministration } from '../keys.ts'
 
 /** The options of one call, after parsing. */
 export type CommandValues = Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>
+
+/** An option of a command. */
+export interface CommandOption {
+  /** `boolean`: it stands alone. */
+  readonly type: 'string' | 'boolean'
+  /** Completes `--option`, in the help of its command. */
+  readonly help?: string
+}
 
 /** One command of the command line. */
 export interface Command {
@@ -10,7 +17,7 @@ export interface Command {
   readonly name: string
   /** Arguments in order, for the help and the check. */
   readonly arguments: readonly string[]
-  readonly options: ParseArgsOptionsConfig
+  readonly options: Readonly<Record<string, CommandOption>>
   readonly help: string
   /** What it returns is printed. */
   readonly run: (administration: KeyAdministration, args: readonly string[], values: CommandValues) => Promise<unknown>

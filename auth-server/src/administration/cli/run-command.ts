@@ -103,7 +103,16 @@ function helpText(commands: readonly Command[]): string {
   const lines = commands.map(
     ({ name, arguments: args, help }) => `  ${[name, ...args.map(arg => `<${arg}>`)].join(' ').padEnd(32)} ${help}`
   )
-  return ['npm run auth -- <command> [--json]', '', ...lines].join('\n')
+  const [only, ...others] = commands
+  const options = only === undefined || others.length > 0 ? [] : optionLines(only)
+  return ['npm run auth -- <command> [--json]', '', ...lines, ...options].join('\n')
+}
+
+function optionLines({ options }: Command): string[] {
+  const lines = Object.entries(options).map(([name, { type, help = '' }]) =>
+    `  ${`--${name}${type === 'string' ? ' …' : ''}`.padEnd(32)} ${help}`.trimEnd()
+  )
+  return lines.length === 0 ? [] : ['', ...lines]
 }
 
 /** Records one below the other, `name: value` a line. */

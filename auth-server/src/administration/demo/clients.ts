@@ -1,5 +1,5 @@
 import type { Scope } from '../../store/records.ts'
-import type { NewClient } from '../clients.ts'
+import type { NewClient } from '../new-client.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const EDGE = 'sallyport-gateway'

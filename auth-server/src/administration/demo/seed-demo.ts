@@ -9,8 +9,8 @@ import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import type { Administration } from '../administration.ts'
-import { setClientProof, type NewClientProof } from '../client-proof.ts'
-import { createClient, type NewClient } from '../clients.ts'
+import { createClient, setClientProof, type NewClientProof } from '../clients.ts'
+import type { NewClient } from '../new-client.ts'
 import { createUser, setPassword } from '../users.ts'
 import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
 
@@ -21,9 +21,9 @@ export interface DemoFacts {
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
   >
-  /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
   /** By id of {@link DEMO_KEY_CLIENTS}; a client without its keys is not made. */
   readonly clientKeys?: Readonly<Record<string, NewClientProof>>
+  /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
   readonly clients: Readonly<
     Record<string, { readonly secret?: string | null | undefined; readonly redirectUris?: readonly string[] }>
   >

@@ -22,10 +22,10 @@ export type HtmlPart = string | Html | readonly Html[] | null
 
 /** Template for HTML. Attributes in it have to be quoted: what is escaped then ends neither attribute nor element. */
 export function html(template: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
-  return new Html(template.reduce((text, fixed, position) => text + textOf(parts[position - 1] ?? null) + fixed))
+  return new Html(template.reduce((text, fixed, position) => text + partText(parts[position - 1] ?? null) + fixed))
 }
 
-function textOf(part: HtmlPart): string {
+function partText(part: HtmlPart): string {
   if (part === null) return ''
   if (typeof part === 'string') return escaped(part)
   return part instanceof Html ? part.text : part.map(({ text }) => text).join('')

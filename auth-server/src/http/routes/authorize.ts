@@ -1,21 +1,21 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
-import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
+import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { invalidRequest } from '../../oauth-error.ts'
 import { AuthorizationError } from '../../protocol/authorize/authorization-error.ts'
 import { responseUri } from '../../protocol/authorize/authorization-response.ts'
 import type { Interaction } from '../../protocol/authorize/interactions.ts'
 import { issueCode, type GrantedRequest } from '../../protocol/authorize/issue-code.ts'
 import { nextStep } from '../../protocol/authorize/next-step.ts'
-import { resolveRequest } from '../../protocol/authorize/pushed-requests.ts'
+import { resolveRequest } from '../../protocol/authorize/resolve-request.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
 import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts } from '../page-context.ts'
 import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 const AUTHORIZE = '/oauth2/authorize'
 
@@ -58,7 +58,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
       const attempt = await logInWithForm(
         server,
         { form, sourceAddress: request.ip, previous: signedIn },
-        auditOf(request)
+        auditWriterFor(request)
       )
       if (attempt.kind === 'refused') {
         const outcome = attempt.status < 500 ? 'denied' : 'failure'
@@ -100,7 +100,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
       } = visit
       const decision = formOf(request).get('decision')
       const record = async (reason: string): Promise<void> => {
-        await auditOf(request)(server.store, {
+        await auditWriterFor(request)(server.store, {
           action: 'authorization.grant',
           outcome: 'denied',
           reason,
@@ -195,7 +195,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
     reply: FastifyReply,
     granted: GrantedRequest
   ): Promise<FastifyReply> {
-    const code = await issueCode(server, granted, auditOf(request))
+    const code = await issueCode(server, granted, auditWriterFor(request))
     const parties = { subject: granted.signedIn.user.id, clientId: granted.request.clientId }
     recordSecurityEvent(request, { stage: 'grant', outcome: 'success', reason: 'code-issued', ...parties })
     return sendToClient(reply, responseUri(server.issuer, granted.request, { code }))

@@ -1,7 +1,7 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
-import { currentSignIn } from '../../accounts/sign-in/sign-ins.ts'
+import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import type { Form } from '../../parse-form.ts'
 import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../protocol/openid/logout-request.ts'
 import type { UserSignIn } from '../../store/records.ts'
@@ -10,7 +10,7 @@ import { formOf, type FormRoute } from '../oauth-context.ts'
 import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts } from '../page-context.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
 import { formTargetOf } from '../pages/page-headers.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 const END_SESSION = '/oauth2/end-session'
 
@@ -31,14 +31,14 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
       ])
       const { hinted } = asked
       if (signedIn === null) {
-        if (hinted !== null) await endHintedSession(server, hinted, auditOf(request))
+        if (hinted !== null) await endHintedSession(server, hinted, auditWriterFor(request))
         return answerLoggedOut(reply, asked.isProven ? asked.redirectTo : null)
       }
       // Without proof that a client of this very sign-in asks, anybody's link could log the user out: ask the user.
       if (hinted === null || hinted.signInId !== signedIn.signIn.id) {
         return askUser(request, reply, { parameters, asked, signedIn })
       }
-      await endSignIn(server, signedIn, auditOf(request))
+      await endSignIn(server, signedIn, auditWriterFor(request))
       return loggedOut(request, reply, asked)
     }
   )
@@ -48,7 +48,10 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
     END_SESSION,
     { config: { access: 'public', audit: 'none' } },
     async function turnIntoGet(request, reply) {
-      return sendToClient(reply, `${prefix}${END_SESSION}?${new URLSearchParams(known(formOf(request))).toString()}`)
+      return sendToClient(
+        reply,
+        `${prefix}${END_SESSION}?${new URLSearchParams(knownParameters(formOf(request))).toString()}`
+      )
     }
   )
 
@@ -62,7 +65,7 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
         readLogoutRequest(server, form),
         currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
       ])
-      const audit = auditOf(request)
+      const audit = auditWriterFor(request)
       if (signedIn === null) {
         await audit(server.store, { action: 'sign-in.end', outcome: 'success', reason: 'none-live' })
       } else await endSignIn(server, signedIn, audit)
@@ -78,7 +81,7 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
     const form = {
       action: `${prefix}${END_SESSION}/confirm`,
       csrf: csrfFor(server.csrf, request, reply),
-      parameters: known(parameters)
+      parameters: knownParameters(parameters)
     }
     const formTarget = asked.redirectTo === null ? null : formTargetOf(asked.redirectTo)
     return sendPage(
@@ -101,7 +104,7 @@ function answerLoggedOut(reply: FastifyReply, redirectTo: string | null): Fastif
 }
 
 /** The parameters that count, in the order of the specification. */
-function known(parameters: Form): Record<string, string> {
+function knownParameters(parameters: Form): Record<string, string> {
   return Object.fromEntries(
     LOGOUT_PARAMETERS.flatMap(name => {
       const value = parameters.get(name)

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { invalidClient } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
-import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
+import { authenticateClient } from '../../protocol/client-authentication/authenticate-client.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import {
   asksForSignedResponse,
@@ -19,7 +19,7 @@ export function introspectRoute(fastify: FastifyInstance, server: AuthorizationS
     { config: { access: 'public', audit: 'none' } },
     async function answerIntrospection(request, reply) {
       const form = formOf(request)
-      const { client } = await authenticateRequest(server, {
+      const { client } = await authenticateClient(server, {
         authorization: request.headers.authorization,
         form,
         certificate: clientCertificateOf(request.raw.socket)

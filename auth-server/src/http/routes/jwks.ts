@@ -3,7 +3,11 @@ import type { AuthorizationServer } from '../../protocol/authorization-server.ts
 import { jsonWebKeySet } from '../../tokens/keys/json-web-key-set.ts'
 
 /** `GET /oauth2/jwks`. @param maxAgeSeconds how long verifiers may keep the answer @see RFC 7517 §5 */
-export function jwksRoute(fastify: FastifyInstance, server: AuthorizationServer, maxAgeSeconds: number): void {
+export function jwksRoute(
+  fastify: FastifyInstance,
+  server: Pick<AuthorizationServer, 'keys'>,
+  maxAgeSeconds: number
+): void {
   fastify.get(
     '/oauth2/jwks',
     { config: { access: 'public', audit: 'none' } },

@@ -2,12 +2,12 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import { refusalsAbout } from '../../oauth-error.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
-import { authenticateRequest } from '../../protocol/client-authentication/authenticate-request.ts'
+import { authenticateClient } from '../../protocol/client-authentication/authenticate-client.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { revokeToken } from '../../protocol/revoke-token.ts'
 import { requireParameter } from '../../protocol/token-endpoint/grant.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 /** `POST /oauth2/revoke`. @see RFC 7009 §2 */
 export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServer): void {
@@ -16,12 +16,12 @@ export function revokeRoute(fastify: FastifyInstance, server: AuthorizationServe
     { config: { access: 'public', audit: { action: 'token.revoke' } } },
     async function answerRevocation(request, reply) {
       const form = formOf(request)
-      const { client } = await authenticateRequest(server, {
+      const { client } = await authenticateClient(server, {
         authorization: request.headers.authorization,
         form,
         certificate: clientCertificateOf(request.raw.socket)
       })
-      const audit = auditOf(request)
+      const audit = auditWriterFor(request)
       const outcome = await refusalsAbout(
         { clientId: client.id },
         async () => await revokeToken({ server, client, audit }, requireParameter(form, 'token'))

@@ -6,7 +6,7 @@ import { clientCertificateOf } from '../../protocol/client-authentication/client
 import { answerTokenRequest } from '../../protocol/token-endpoint/answer-token-request.ts'
 import { shortUserAgent } from '../../protocol/token-endpoint/end-user-connection.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { auditOf } from '../request-audit.ts'
+import { auditWriterFor } from '../audit-writer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -32,7 +32,7 @@ export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer
           sourceAddress: bareAddress(request.ip) ?? request.ip,
           ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
         },
-        audit: auditOf(request),
+        audit: auditWriterFor(request),
         noteEndUser: address => {
           request.endUserAddress = address
         }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { UnsealError } from '../../errors.ts'
 import { invalidRequest } from '../../oauth-error.ts'
-import type { KeyRing } from '../../tokens/keys/key-ring.ts'
+import type { KeyRing } from '../../tokens/keys/sealing-key-ring.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 
 /** An authorization request on its way through the pages. */
@@ -20,7 +20,7 @@ export interface Interactions {
   readonly unseal: (sealed: string) => Interaction
 }
 
-const PURPOSE = 'sallyport authorization interaction'
+const INTERACTION_PURPOSE = 'sallyport authorization interaction'
 /** How long a page may be left open. */
 const LIFETIME_MS = 30 * 60_000
 
@@ -31,13 +31,13 @@ export function createInteractions(ring: KeyRing, clock: Clock): Interactions {
   return {
     seal: interaction =>
       ring
-        .seal(PURPOSE, Buffer.from(JSON.stringify({ interaction, untilMs: clock() + LIFETIME_MS })))
+        .seal(INTERACTION_PURPOSE, Buffer.from(JSON.stringify({ interaction, untilMs: clock() + LIFETIME_MS })))
         .toString('base64url'),
     unseal: sealed => {
       try {
         // Authenticated by the ring: only this module wrote it.
         const { interaction, untilMs } = JSON.parse(
-          ring.unseal(PURPOSE, Buffer.from(sealed, 'base64url')).toString()
+          ring.unseal(INTERACTION_PURPOSE, Buffer.from(sealed, 'base64url')).toString()
         ) as { interaction: Interaction; untilMs: number }
         if (clock() >= untilMs) throw stale('interaction-expired')
         return interaction

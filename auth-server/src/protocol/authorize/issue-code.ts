@@ -25,7 +25,7 @@ export interface GrantedRequest {
  * @see RFC 6749 §4.1.2
  */
 export async function issueCode(
-  server: AuthorizationServer,
+  server: Pick<AuthorizationServer, 'store' | 'clock' | 'lifetimes'>,
   { request, signedIn, scopes, consented }: GrantedRequest,
   audit: WriteAudit
 ): Promise<string> {

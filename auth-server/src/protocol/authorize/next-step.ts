@@ -1,6 +1,6 @@
 import type { Client, User, UserSignIn } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { PROTOCOL_SCOPES, scopesAtAudience } from '../requested-scopes.ts'
+import { PROTOCOL_SCOPES, scopesAtAudience } from '../narrow-scopes.ts'
 import { AuthorizationError } from './authorization-error.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import type { Interaction } from './interactions.ts'

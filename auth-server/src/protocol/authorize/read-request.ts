@@ -4,7 +4,7 @@ import type { Client } from '../../store/records.ts'
 import { parseScopes } from '../../tokens/access-token-claims.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { readIdTokenHint } from '../openid/id-tokens.ts'
-import { isProtocolScope } from '../requested-scopes.ts'
+import { isProtocolScope } from '../narrow-scopes.ts'
 import { AuthorizationError, type AuthorizationErrorCode } from './authorization-error.ts'
 import type { AuthorizationRequest, Prompt, ResponseTarget } from './authorization-request.ts'
 import { isRegistered } from './redirect-uris.ts'
@@ -34,6 +34,9 @@ export const REQUEST_PARAMETERS: ReadonlySet<string> = new Set([
   'request'
 ])
 
+/** What reading a request takes. */
+export type RequestReader = Pick<AuthorizationServer, 'store' | 'issuer' | 'keys'>
+
 /** A request and the client that makes it. */
 export interface ReadRequest {
   readonly request: AuthorizationRequest
@@ -49,7 +52,7 @@ export interface ReadRequest {
  * @see RFC 6749 §4.1.1, §4.1.2.1
  */
 export async function readRequest(
-  server: AuthorizationServer,
+  server: RequestReader,
   parameters: Form,
   requestUri: string | null = null
 ): Promise<ReadRequest> {
@@ -128,7 +131,7 @@ function scopesAsked(client: Client, parameters: Form, refuse: Refuse): readonly
 
 /** A hint that is no id_token of this client is a mistake of the client: nobody is logged in on the strength of it. */
 async function hintedUserOf(
-  server: AuthorizationServer,
+  server: RequestReader,
   client: Client,
   hint: string | undefined,
   target: ResponseTarget

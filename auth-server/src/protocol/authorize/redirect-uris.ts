@@ -1,3 +1,10 @@
+/** A URI that every reader takes apart alike: printable ASCII, no fragment, no credentials; `null` for any other. */
+export function plainUrl(uri: string): URL | null {
+  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return null
+  const url = new URL(uri)
+  return url.username === '' && url.password === '' ? url : null
+}
+
 const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]']
 
 /**
@@ -6,9 +13,9 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '[::1]']
  * @see RFC 6749 §3.1.2, RFC 8252 §7
  */
 export function isRedirectUri(uri: string): boolean {
-  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
-  const { protocol, hostname, username, password } = new URL(uri)
-  if (username !== '' || password !== '') return false
+  const url = plainUrl(uri)
+  if (url === null) return false
+  const { protocol, hostname } = url
   if (protocol === 'https:') return true
   if (protocol === 'http:') return LOOPBACK_HOSTS.includes(hostname)
   return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(protocol)

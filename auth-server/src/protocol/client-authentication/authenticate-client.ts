@@ -1,50 +1,90 @@
-import { timingSafeEqual } from 'node:crypto'
-import { invalidClient, type OAuthError } from '../../oauth-error.ts'
+import { invalidClient, invalidRequest } from '../../oauth-error.ts'
 import type { Store } from '../../store/contract.ts'
-import type { Client, ClientSecret } from '../../store/records.ts'
-import { hashOfSecret } from '../../tokens/secret-token.ts'
-import type { PresentedCredentials } from './presented-credentials.ts'
+import type { Client } from '../../store/records.ts'
+import type { ClientRequest, OneTimeId, PresentedProof, RegisteredClient, Verdict } from './method.ts'
+import { METHODS, METHOD_NAMES, methodsWith, type AuthenticationMethod } from './methods.ts'
 
-/** Compared with when a client has fewer secrets than this, or does not exist: the work is the same for all. */
-const COMPARED_SECRETS = 2
-const NO_SECRET = Buffer.alloc(32)
+/** A client and how it proved to be that one. */
+export interface AuthenticatedClient {
+  readonly client: Client
+  readonly method: AuthenticationMethod
+}
+
+/** What authentication takes of the server. */
+export interface AuthenticatingServer {
+  readonly store: Store
+  readonly clock: () => number
+  readonly issuer: string
+  readonly clockToleranceSeconds: number
+}
+
+/** Methods that say nothing in the request but who the client is: any other that is presented comes before them. */
+const BY_NAME_ALONE = new Set(methodsWith(({ byCertificate, needs }) => byCertificate || needs === null))
 
 /**
- * The client that the credentials prove. An unknown client, a wrong or expired secret, a disabled client and a method
- * that the client does not use are one refusal, reached by the same query and the same comparisons.
- * @throws {OAuthError} `invalid_client`
- * @see RFC 6749 §5.2
+ * The client that a request proves, by whatever method it presents. All failures are one answer; which it was is in the
+ * security event. A certificate beside another method is no second one: tokens are bound to it.
+ * @throws {OAuthError} `invalid_client`; `invalid_request` for more than one method
+ * @see RFC 6749 §2.3, §5.2
  */
 export async function authenticateClient(
-  store: Store,
-  credentials: PresentedCredentials,
-  nowMs: number
-): Promise<Client> {
-  const found = await store.clients.findWithSecrets(credentials.clientId)
-  const secretIsRight = matchesOne(credentials.secret ?? '', found?.secrets ?? [], nowMs)
-  if (found === null) throw invalidClient('client-unknown')
-  const { client } = found
-  if (client.disabledAtMs !== null) throw refusalOf(client, 'client-disabled')
-  if (!client.authenticationMethods.includes(credentials.method)) {
-    throw refusalOf(client, 'client-authentication-method')
+  { store, clock, issuer, clockToleranceSeconds }: AuthenticatingServer,
+  request: ClientRequest
+): Promise<AuthenticatedClient> {
+  const presented = presentedProofs(request)
+  const [{ proof }] = presented
+  const nowMs = clock()
+  const registered = await store.clients.findWithSecrets(proof.clientId)
+  const judged = presented.map(({ method, proof }) => ({
+    method,
+    ...proof.verify(registered, { issuer, nowMs, clockToleranceSeconds })
+  }))
+  const { client, method, once } = usableProof(registered, judged)
+  if (once !== null && !(await store.replays.record(once, nowMs))) {
+    throw refusalAbout(client, 'client-assertion-replayed')
   }
-  if (credentials.method !== 'none' && !secretIsRight) throw refusalOf(client, 'client-secret-wrong')
-  return client
+  return { client, method }
+}
+
+interface Presented {
+  readonly method: AuthenticationMethod
+  readonly proof: PresentedProof
+}
+
+/**
+ * What a request presents: by one method, or by those for which it only names the client; what that client is
+ * registered for decides between them.
+ * @throws {OAuthError} `invalid_client` for nothing, or nothing that can be read; `invalid_request` for more than one
+ */
+export function presentedProofs(request: ClientRequest): readonly [Presented, ...Presented[]] {
+  const found = METHOD_NAMES.filter(name => METHODS[name].isPresented(request))
+  const explicit = found.filter(name => !BY_NAME_ALONE.has(name))
+  if (explicit.length > 1) {
+    throw invalidRequest('client-authentication-repeated', 'More than one client authentication method')
+  }
+  const [first, ...others] = (explicit.length === 1 ? explicit : found).map(method => ({
+    method,
+    proof: METHODS[method].read(request)
+  }))
+  if (first === undefined) throw invalidClient('client-authentication-missing')
+  return [first, ...others]
+}
+
+/** The one place that decides whether a client that is proven may come in, and by this method. */
+function usableProof(
+  registered: RegisteredClient | null,
+  judged: ReadonlyArray<Verdict & { readonly method: AuthenticationMethod }>
+): AuthenticatedClient & { readonly once: OneTimeId | null } {
+  if (registered === null) throw invalidClient(judged[0]?.refusal ?? 'client-unknown')
+  const { client } = registered
+  if (client.disabledAtMs !== null) throw refusalAbout(client, 'client-disabled')
+  const allowed = judged.filter(({ method }) => client.authenticationMethods.includes(method))
+  for (const proof of allowed) if (proof.refusal === null) return { client, method: proof.method, once: proof.once }
+  const isProvenOtherwise = judged.some(({ refusal }) => refusal === null)
+  const wrong = isProvenOtherwise ? undefined : [...allowed, ...judged][0]?.refusal
+  throw refusalAbout(client, wrong ?? 'client-authentication-method')
 }
 
 /** The client that somebody tried to be: what the attempt was aimed at, not who made it. */
-export function refusalOf(client: Client, reason: string): OAuthError {
-  return invalidClient(reason).about({ resource: { type: 'client', id: client.id } })
-}
-
-function matchesOne(secret: string, secrets: readonly ClientSecret[], nowMs: number): boolean {
-  const presented = hashOfSecret(secret)
-  let matches = 0
-  for (let position = 0; position < Math.max(COMPARED_SECRETS, secrets.length); position++) {
-    const candidate = secrets[position]
-    const equal = timingSafeEqual(presented, candidate?.hash ?? NO_SECRET)
-    const live = candidate !== undefined && (candidate.expiresAtMs === null || candidate.expiresAtMs > nowMs)
-    matches += Number(equal && live)
-  }
-  return matches > 0
-}
+const refusalAbout = (client: Client, reason: string): ReturnType<typeof invalidClient> =>
+  invalidClient(reason).about({ resource: { type: 'client', id: client.id } })

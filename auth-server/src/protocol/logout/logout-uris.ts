@@ -1,5 +1,5 @@
 import { isLoopback } from '@sallyport/security-context/mechanics'
-import { isRedirectUri } from '../authorize/redirect-uris.ts'
+import { isRedirectUri, plainUrl } from '../authorize/redirect-uris.ts'
 
 /**
  * Whether this server may post logout tokens there: https, or plain http to this machine; no fragment, no credentials.
@@ -7,10 +7,8 @@ import { isRedirectUri } from '../authorize/redirect-uris.ts'
  * @see OpenID Connect Back-Channel Logout 1.0 §2.2
  */
 export function isBackchannelLogoutUri(uri: string): boolean {
-  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri) || /[#\\]/.test(uri)) return false
-  const { protocol, hostname, username, password } = new URL(uri)
-  if (username !== '' || password !== '') return false
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+  const url = plainUrl(uri)
+  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))
 }
 
 /**

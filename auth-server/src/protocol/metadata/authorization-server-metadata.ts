@@ -1,6 +1,6 @@
 import { GRANT_TYPES } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
-import { ASSERTION_ALGORITHMS } from '../client-authentication/verify-assertion.ts'
+import { METHODS, METHOD_NAMES, methodsWith } from '../client-authentication/methods.ts'
 import { DPOP_ALGORITHMS } from '../dpop-proofs.ts'
 import { GRANTS } from '../token-endpoint/grants/index.ts'
 
@@ -19,8 +19,9 @@ export function authorizationServerMetadata(
   scopes: readonly string[]
 ): Metadata {
   const used = new Set(clients.flatMap(({ grantTypes }) => grantTypes))
-  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
-  const algorithms = [...ASSERTION_ALGORITHMS]
+  const methods = methodsWith(({ byCertificate, needs }) => !byCertificate && needs !== null)
+  const publicMethods = methodsWith(({ needs }) => needs === null)
+  const algorithms = [...new Set(METHOD_NAMES.flatMap(name => METHODS[name].signingAlgorithms))]
   return {
     issuer,
     authorization_endpoint: `${issuer}/oauth2/authorize`,
@@ -32,7 +33,7 @@ export function authorizationServerMetadata(
     token_endpoint: `${issuer}/oauth2/token`,
     token_endpoint_auth_methods_supported: clients.every(({ confidential }) => confidential)
       ? methods
-      : [...methods, 'none'],
+      : [...methods, ...publicMethods],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
     revocation_endpoint: `${issuer}/oauth2/revoke`,
     revocation_endpoint_auth_methods_supported: methods,

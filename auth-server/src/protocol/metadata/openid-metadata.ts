@@ -1,5 +1,5 @@
-import { SIGNING_ALGORITHM } from '../../tokens/keys/make-signing-key.ts'
-import { PROTOCOL_SCOPES } from '../requested-scopes.ts'
+import { JWT_SIGNING_ALGORITHM } from '../../tokens/keys/make-signing-key.ts'
+import { PROTOCOL_SCOPES } from '../narrow-scopes.ts'
 import type { Metadata } from './authorization-server-metadata.ts'
 
 /**
@@ -15,7 +15,7 @@ export function withOpenId(metadata: Metadata, issuer: string): Metadata {
     userinfo_endpoint: `${issuer}/oauth2/userinfo`,
     end_session_endpoint: `${issuer}/oauth2/end-session`,
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [SIGNING_ALGORITHM],
+    id_token_signing_alg_values_supported: [JWT_SIGNING_ALGORITHM],
     claims_supported: [
       'iss',
       'sub',

@@ -3,12 +3,12 @@ import { secondsOf } from '../../clock.ts'
 import type { Client, Session, User } from '../../store/records.ts'
 import { signJwt } from '../../tokens/sign-jwt.ts'
 import { signedClaims } from '../../tokens/verify-jwt.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
+import type { AuthorizationServer, JwtIssuer } from '../authorization-server.ts'
 
 /** The `typ` of id_tokens. */
 export const ID_TOKEN_TYPE = 'JWT'
 
-type IdTokenParts = Pick<AuthorizationServer, 'issuer' | 'clock' | 'keys' | 'lifetimes'>
+type IdTokenParts = JwtIssuer & Pick<AuthorizationServer, 'lifetimes'>
 
 /** What an id_token is about. */
 export interface IdTokenFacts {

@@ -25,7 +25,10 @@ export interface LogoutRequest {
  * @throws {OAuthError} `invalid_request` when hint and `client_id` name two clients
  * @see OpenID Connect RP-Initiated Logout 1.0 §2, §3, §4
  */
-export async function readLogoutRequest(server: AuthorizationServer, parameters: Form): Promise<LogoutRequest> {
+export async function readLogoutRequest(
+  server: Pick<AuthorizationServer, 'store' | 'issuer' | 'keys'>,
+  parameters: Form
+): Promise<LogoutRequest> {
   const hintText = parameters.get('id_token_hint')
   const hint = hintText === undefined ? null : await readIdTokenHint(server, hintText)
   const clientId = parameters.get('client_id') ?? hint?.clientId

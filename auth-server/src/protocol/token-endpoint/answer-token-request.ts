@@ -6,11 +6,8 @@ import type { WriteAudit } from '../../store/contract.ts'
 import { isGrantType } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import {
-  authenticateRequest,
-  type AuthenticatedClient,
-  type ClientRequest
-} from '../client-authentication/authenticate-request.ts'
+import { authenticateClient, type AuthenticatedClient } from '../client-authentication/authenticate-client.ts'
+import type { ClientRequest } from '../client-authentication/method.ts'
 import { requireParameter, type Grant, type TokenResponse } from './grant.ts'
 import { GRANTS } from './grants/index.ts'
 import { tokenBinding } from './token-binding.ts'
@@ -34,7 +31,7 @@ export async function answerTokenRequest(server: AuthorizationServer, request: T
   // Before client authentication: a request without the right nonce is sent again, and must not have used up its
   // assertion.
   const proof = request.dpop === undefined ? null : server.dpop.verify(request.dpop, 'token')
-  const authenticated = await authenticateRequest(server, request)
+  const authenticated = await authenticateClient(server, request)
   const clientId = authenticated.client.id
   return await refusalsAbout({ clientId }, async () => await runGrant(server, authenticated, request, proof))
 }

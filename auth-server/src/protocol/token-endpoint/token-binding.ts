@@ -1,9 +1,9 @@
 import type { DpopProof } from '@sallyport/authentication'
 import { invalidRequest, OAuthError } from '../../oauth-error.ts'
 import type { Confirmation } from '../../store/confirmation.ts'
-import type { AuthenticatedClient } from '../client-authentication/authenticate-request.ts'
-import { CERTIFICATE_METHODS } from '../client-authentication/by-certificate.ts'
+import type { AuthenticatedClient } from '../client-authentication/authenticate-client.ts'
 import type { ClientCertificate } from '../client-authentication/client-certificate.ts'
+import { METHODS } from '../client-authentication/methods.ts'
 
 /**
  * The keys that the tokens of this request will be bound to: the certificate when the client authenticated with one or
@@ -17,14 +17,14 @@ export function tokenBinding(
   certificate: ClientCertificate | null,
   proof: DpopProof | null
 ): Confirmation | null {
-  const { certificateBoundTokens, dpopBoundTokens } = client.proof
+  const { certificateBoundTokens, dpopBoundTokens } = client
   if (certificateBoundTokens && certificate === null) {
     throw invalidRequest('certificate-missing', 'This client needs a client certificate')
   }
   if (dpopBoundTokens && proof === null) {
     throw new OAuthError('invalid_dpop_proof', 'proof-missing', 'This client needs a DPoP proof')
   }
-  const binds = certificate !== null && (certificateBoundTokens || CERTIFICATE_METHODS.includes(method))
+  const binds = certificate !== null && (certificateBoundTokens || METHODS[method].byCertificate)
   if (!binds && proof === null) return null
   return {
     ...(binds ? { 'x5t#S256': certificate.thumbprint } : {}),

@@ -11,7 +11,7 @@ const URI = 'https://app.example/logged-out'
 /** A session whose client hears of its end. */
 async function heardSession(store: Store): Promise<Session> {
   const { session, client } = await someSession(store)
-  await store.clients.setLogout(client.id, { backchannelLogoutUri: URI, postLogoutRedirectUris: [] })
+  await store.clients.change(client.id, { backchannelLogoutUri: URI, postLogoutRedirectUris: [] })
   return session
 }
 
@@ -69,7 +69,7 @@ export const NOTICE_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const session = await heardSession(store)
       await store.logoutNotices.add([session], NOW)
-      await store.clients.setLogout(session.clientId, {
+      await store.clients.change(session.clientId, {
         backchannelLogoutUri: null,
         postLogoutRedirectUris: ['https://app.example/bye']
       })

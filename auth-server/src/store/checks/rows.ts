@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { CLIENT_FIELD_LIST, isClientRegistration, registrationMistakes } from '../client-fields.ts'
 import type { Store } from '../contract.ts'
-import type { AuthorizationCode, Client, Session, SignIn, User } from '../records.ts'
+import type { AuthorizationCode, Client, ClientRegistration, Session, SignIn, User } from '../records.ts'
 
 /** The time of every check. */
 export const NOW = 1_800_000_000_000
@@ -26,31 +27,22 @@ export async function someUser(store: Store, more: Partial<User> = {}): Promise<
   return user
 }
 
+/** What is registered of a client: nothing but what has to be, or everything unlike that. */
+export function someRegistration(value: 'initial' | 'sample'): ClientRegistration {
+  const registration = {
+    ...Object.fromEntries(
+      CLIENT_FIELD_LIST.map(field => [field.name, field[value] === undefined ? field.sample : field[value]])
+    ),
+    id: `client-${randomUUID()}`
+  }
+  if (!isClientRegistration(registration)) throw new Error(registrationMistakes(registration).join(', '))
+  return registration
+}
+
 /** A client that is in the store. */
 export async function someClient(store: Store, more: Partial<Client> = {}): Promise<Client> {
   const client: Client = {
-    id: `client-${randomUUID()}`,
-    name: 'A client',
-    confidential: true,
-    authenticationMethods: ['client_secret_basic'],
-    grantTypes: ['refresh_token'],
-    scopes: ['orders:read'],
-    ownAudience: null,
-    defaultAudience: 'orders',
-    audiences: [],
-    accessTokenFormat: 'jwt',
-    redirectUris: ['https://app.example/callback'],
-    firstParty: false,
-    pushedRequestsRequired: false,
-    backchannelLogoutUri: null,
-    postLogoutRedirectUris: [],
-    proof: {
-      jwks: [],
-      certificateSubject: null,
-      certificateThumbprints: [],
-      certificateBoundTokens: false,
-      dpopBoundTokens: false
-    },
+    ...someRegistration('initial'),
     status: await store.statusLists.allocate(LIST_SIZE, NOW),
     disabledAtMs: null,
     ...more

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { StoreCheck } from './check.ts'
-import { newHash, NOW, someClient, someUser, winnersOf } from './rows.ts'
+import { newHash, NOW, someClient, someRegistration, someUser, winnersOf } from './rows.ts'
 
 /** Users, clients, secrets and scopes. */
 export const SUBJECT_CHECKS: readonly StoreCheck[] = [
@@ -150,16 +150,27 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
       const client = await someClient(store)
       deepEqual(await store.clients.find(client.id), client)
       equal(await store.clients.create({ ...client, name: 'other' }, NOW), false)
-      const proof = {
-        ...client.proof,
-        certificateThumbprints: ['t'],
-        certificateSubject: { kind: 'dns', value: 'a.example' },
-        dpopBoundTokens: true
-      } as const
-      await store.clients.setProof(client.id, proof)
       await store.clients.setDisabled(client.id, NOW)
-      deepEqual(await store.clients.find(client.id), { ...client, proof, disabledAtMs: NOW })
+      deepEqual(await store.clients.find(client.id), { ...client, disabledAtMs: NOW })
       equal(await store.clients.find('nobody'), null)
+    }
+  },
+  {
+    title: 'every field of a client is stored as it is at first and as it is changed, together and alone',
+    run: async store => {
+      const client = await someClient(store)
+      const changed = { ...someRegistration('sample'), id: client.id }
+      for (const [name, value] of Object.entries(changed)) {
+        await store.clients.change(client.id, { [name]: value })
+        deepEqual(Reflect.get((await store.clients.find(client.id)) ?? {}, name), value, name)
+      }
+      deepEqual(await store.clients.find(client.id), { ...client, ...changed })
+      deepEqual((await store.clients.findWithSecrets(client.id))?.client, { ...client, ...changed })
+      const created = await someClient(store, someRegistration('sample'))
+      deepEqual(await store.clients.find(created.id), created)
+      const first = { ...someRegistration('initial'), id: created.id }
+      await store.clients.change(created.id, first)
+      deepEqual(await store.clients.find(created.id), { ...created, ...first })
     }
   },
   {

@@ -36,11 +36,8 @@ export function clientStore({ clients, clientSecrets }: Tables, run: Run): Clien
     setStatus: async (id, status) => {
       await run(() => clients.update(id, client => ({ ...client, status })))
     },
-    setProof: async (id, proof) => {
-      await run(() => clients.update(id, client => ({ ...client, proof })))
-    },
-    setLogout: async (id, { backchannelLogoutUri, postLogoutRedirectUris }) => {
-      await run(() => clients.update(id, client => ({ ...client, backchannelLogoutUri, postLogoutRedirectUris })))
+    change: async (id, changes) => {
+      await run(() => clients.update(id, client => ({ ...client, ...changes })))
     },
     setDisabled: async (id, disabledAtMs) => {
       await run(() => clients.update(id, client => ({ ...client, disabledAtMs })))

@@ -1,4 +1,4 @@
-import type { LoadedKey } from './signing-keys.ts'
+import type { LoadedKey } from './follow-signing-keys.ts'
 
 /** A public key as published. @see RFC 7517 §4 */
 export interface PublicKeyDocument {

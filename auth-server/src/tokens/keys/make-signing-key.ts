@@ -1,9 +1,9 @@
 import { createHash, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { SigningKeyRecord, SigningKeyState } from '../../store/records.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { KeyRing } from './sealing-key-ring.ts'
 
 /** Of everything that is signed here. @see RFC 7518 §3.4 */
-export const SIGNING_ALGORITHM = 'ES256'
+export const JWT_SIGNING_ALGORITHM = 'ES256'
 
 /** The AAD of sealed private keys: a sealed value of another kind is not taken for one. */
 export const sealingPurpose = (kid: string): string => `sallyport signing key ${kid}`
@@ -24,7 +24,7 @@ export function makeSigningKey(
   } = keyWithTypableId()
   return {
     kid,
-    algorithm: SIGNING_ALGORITHM,
+    algorithm: JWT_SIGNING_ALGORITHM,
     publicJwk: { kty, crv, x, y },
     privateKeySealed: ring.seal(sealingPurpose(kid), privateKey.export({ format: 'der', type: 'pkcs8' })),
     state,

@@ -3,9 +3,9 @@ import { promisify } from 'node:util'
 import { secondsOf, type Clock } from '../../clock.ts'
 import type { Store } from '../../store/contract.ts'
 import type { StatusList } from '../../store/records.ts'
-import type { SigningKeys } from '../keys/signing-keys.ts'
+import type { SigningKeys } from '../keys/follow-signing-keys.ts'
 import { signJwt } from '../sign-jwt.ts'
-import type { StatusListUris } from './uris.ts'
+import type { StatusListUris } from './status-list-uris.ts'
 
 /** A status list as published. */
 export interface PublishedStatusList {
@@ -65,7 +65,7 @@ export function statusListPublisher(options: StatusListPublisherOptions): Publis
     const list = version === null ? null : await options.store.statusLists.read(listId)
     signed.delete(listId)
     if (list === null) return null
-    const token = signJwt(signer, 'statuslist+jwt', await claimsOf(options, list, secondsOf(atMs)))
+    const token = signJwt(signer, 'statuslist+jwt', await statusListClaims(options, list, secondsOf(atMs)))
     const result = {
       token,
       entityTag: `W/"${list.version}.${period}.${signer.kid}"`,
@@ -94,7 +94,11 @@ export function statusListPublisher(options: StatusListPublisherOptions): Publis
   }
 }
 
-async function claimsOf(options: StatusListPublisherOptions, list: StatusList, nowSeconds: number): Promise<object> {
+async function statusListClaims(
+  options: StatusListPublisherOptions,
+  list: StatusList,
+  nowSeconds: number
+): Promise<object> {
   const compressed = await compress(list.bits, { level: 9 })
   return {
     iss: options.issuer,

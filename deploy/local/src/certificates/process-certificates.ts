@@ -42,7 +42,7 @@ export async function ensureCertificates(
   now = Date.now()
 ): Promise<Map<string, CertificateFiles>> {
   if (nodeEnv === 'production') {
-    throw new LauncherError('NODE_ENV is production: the development certificate authority is not for it')
+    throw new LauncherError('NODE_ENV is production: the development certificate authority is for development only')
   }
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const caPath = join(directory, 'ca.pem')

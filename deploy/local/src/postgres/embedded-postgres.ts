@@ -16,6 +16,8 @@ const SUPERUSER = 'postgres'
 export interface PostgresOptions {
   /** Folder for the cluster; created when missing. */
   readonly directory: string
+  /** Folder with the `bin` of another PostgreSQL, such as `/usr/lib/postgresql/15`. Default: the one from npm. */
+  readonly installation?: string
   /** Server settings, as `-c name=value`. */
   readonly settings?: Readonly<Record<string, string>>
   /** Lets the server outlive this process; {@link stopPostgres} stops it. */
@@ -45,7 +47,7 @@ export interface RunningPostgres {
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const user = unprivilegedUser()
-  const place = choosePlace(options.directory, await nativeDirectory(), user)
+  const place = choosePlace(options.directory, options.installation ?? (await nativeDirectory()), user)
   const orphan = runningServer(place.dataDirectory)
   if (orphan !== null) await stopServer(orphan, place.dataDirectory)
   const password = await makeCluster(place, user)

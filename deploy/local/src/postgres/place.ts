@@ -31,7 +31,7 @@ export function choosePlace(
   const base = join(SHARED_STATE, createHash('sha256').update(wanted).digest('hex').slice(0, 16))
   mkdirSync(base, { recursive: true, mode: 0o755 })
   if (lstatSync(base).uid !== 0) throw new Error(`${base} does not belong to root`)
-  const native = join(base, 'postgresql')
+  const native = isReachable(nativeDirectory) ? nativeDirectory : join(base, 'postgresql')
   if (!existsSync(join(native, 'bin', 'postgres'))) {
     cpSync(nativeDirectory, native, { recursive: true, verbatimSymlinks: true })
   }

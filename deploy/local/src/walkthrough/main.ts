@@ -1,3 +1,4 @@
+import '@sallyport/service-process/require-node'
 // npm run walkthrough [-- --directory DIR]: every flow as a readable transcript, against the running stack of that
 // folder, or against one that it starts and stops itself.
 import '@sallyport/service-process/require-node'

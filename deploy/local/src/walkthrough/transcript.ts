@@ -71,7 +71,7 @@ export class Transcript {
 
   /** Checks a promise of the flow, and writes it. */
   check(holds: boolean, what: string): void {
-    if (!holds) throw new WalkthroughError(`does not hold: ${what}`)
+    if (!holds) throw new WalkthroughError(`failed: ${what}`)
     this.#write(`   ✓ ${what}`)
   }
 }

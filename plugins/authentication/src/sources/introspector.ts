@@ -1,4 +1,4 @@
-import { messageWithCause, type Log, clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
+import { messageWithCause, type Log, basicClientAuthorization, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { WARNINGS } from '../warnings.ts'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
@@ -69,7 +69,7 @@ export function createIntrospector(options: IntrospectorOptions, gate: StrangerG
   if (mistakes.length > 0) throw new InvalidOptionsError(mistakes.join('; '))
   const { clock = Date.now, cacheMs = 5000, refusedCacheMs = 5000, cacheSize: max = 5000, log = WARNINGS } = options
   const connection: Connection = { timeoutMs: 5000, ...options }
-  const authorization = clientSecretBasic(options.clientId, options.clientSecret)
+  const authorization = basicClientAuthorization(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })

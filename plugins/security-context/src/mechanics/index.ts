@@ -4,7 +4,7 @@
  */
 export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export type { Clock, MonotonicClock, Random } from './clock.ts'
-export { clientSecretBasic } from './client-secret-basic.ts'
+export { basicClientAuthorization } from './client-secret-basic.ts'
 export { withDeadline } from './deadline.ts'
 export { freezeJson, isJsonObject, ownMember, parseJson, parseJsonObject, type JsonObject } from './json.ts'
 export { errorCode, errorStatus, messageWithCause } from './failures.ts'

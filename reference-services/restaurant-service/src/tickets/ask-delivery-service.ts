@@ -22,8 +22,9 @@ export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
       body: { ticketId, orderId, restaurantId, deliveryAddress }
     })
     // The same question is being answered to somebody else at this moment.
-    if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body)))
-      {throw new DeliveryUnavailableError()}
+    if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body))) {
+      throw new DeliveryUnavailableError()
+    }
     if (statusCode >= 200 && statusCode < 300 && Value.Check(DeliveryBody, body)) return body
     throw Object.assign(new DeliveryFailedError(), { cause: new Error(`delivery-service answered ${statusCode}`) })
   }

@@ -7,7 +7,7 @@ import { writeHeapSnapshot } from 'node:v8'
 import authentication from '@sallyport/authentication'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { FakeIssuer } from '../session/fake-issuer.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 /** Hex of bytes, made anew each time: the test itself must keep no copy of the password. */
 const passwordOf = (seed: Buffer): string => seed.toString('hex')
@@ -31,7 +31,7 @@ async function answerTo(port: number, credential: () => string): Promise<string>
   return await text(socket)
 }
 
-t.test('G7: after the answers the heap holds neither the password nor the credential', async t => {
+t.test('after the answers the heap holds neither the password nor the credential', async t => {
   const issuer = new FakeIssuer()
   const app = Fastify()
   t.after(async () => {

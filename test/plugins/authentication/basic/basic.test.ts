@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
 import authentication from '@sallyport/authentication'
-import { buildApp, codeOf, until } from '../session/app.ts'
-import { FakeIssuer } from '../session/fake-issuer.ts'
+import { buildApp, codeOf, until } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 const basic = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
@@ -11,7 +11,7 @@ const GOOD = basic('customer1', 'pass:word')
 const CHALLENGE = 'Basic realm="sallyport", charset="UTF-8"'
 const only = { session: false as const, basic: {} }
 
-t.test('G1: Basic credentials become a token of an api session; the second request asks nobody', async t => {
+t.test('Basic credentials become a token of an api session; the second request asks nobody', async t => {
   const { app, issuer, events } = await buildApp(t, only)
   const response = await app.inject({ url: '/orders', headers: { authorization: GOOD, 'user-agent': 'curl/8' } })
   t.equal(response.statusCode, 200)
@@ -25,7 +25,7 @@ t.test('G1: Basic credentials become a token of an api session; the second reque
   t.same(issuer.calls, { ...issuer.calls, password: 1, refresh: 0 })
 })
 
-t.test('G3: user-id and password are taken exactly, whatever they are made of', async t => {
+t.test('user-id and password are taken exactly, whatever they are made of', async t => {
   const { app, issuer } = await buildApp(t, { session: false, basic: { rejectedTtlMs: 0 } })
   // @fastify/basic-auth's pattern stops at the Unicode line separators, so these are refused (next test).
   const text = fc
@@ -61,7 +61,7 @@ t.test('G3: user-id and password are taken exactly, whatever they are made of', 
   }
 })
 
-t.test('G3, G-12: what is not a well-formed credential is 401 with the challenge, and nobody is asked', async t => {
+t.test('G-12: what is not a well-formed credential is 401 with the challenge, and nobody is asked', async t => {
   const { app, issuer, events } = await buildApp(t, only)
   const base64 = (bytes: string | number[]): string => `Basic ${Buffer.from(bytes as string).toString('base64')}`
   const malformed = {
@@ -107,7 +107,7 @@ t.test('RFC 9110 §11.1: the scheme is case-insensitive; another scheme is not o
   }
 })
 
-t.test('G9, O-31: an unknown user and a wrong password get the same answer', async t => {
+t.test('O-31: an unknown user and a wrong password get the same answer', async t => {
   const { app, events, issuer } = await buildApp(t, only)
   const wrong = await app.inject({ url: '/orders', headers: { authorization: basic('customer1', 'no') } })
   t.same(events(), ['authentication/denied/credentials-rejected'])
@@ -121,7 +121,7 @@ t.test('G9, O-31: an unknown user and a wrong password get the same answer', asy
   t.equal(issuer.calls.password, 2, 'both were asked about')
 })
 
-t.test('G7: a rejected credential is refused for a short time without asking again, and no longer', async t => {
+t.test('a rejected credential is refused for a short time without asking again, and no longer', async t => {
   const { app, issuer } = await buildApp(t, { session: false, basic: { rejectedTtlMs: 5000 } })
   const send = async (): Promise<number> =>
     (await app.inject({ url: '/orders', headers: { authorization: basic('customer1', 'new') } })).statusCode
@@ -136,7 +136,7 @@ t.test('G7: a rejected credential is refused for a short time without asking aga
   t.equal(issuer.calls.password, 2)
 })
 
-t.test('G7: rejected credentials are remembered up to a bound', async t => {
+t.test('rejected credentials are remembered up to a bound', async t => {
   const { app, issuer } = await buildApp(t, { session: false, basic: { maxRejected: 2 } })
   for (const password of ['a', 'b', 'c', 'a']) {
     await app.inject({ url: '/orders', headers: { authorization: basic('customer1', password) } })
@@ -146,14 +146,14 @@ t.test('G7: rejected credentials are remembered up to a bound', async t => {
   t.equal(issuer.calls.password, 4)
 })
 
-t.test('G7: credentials whose parts concatenate alike do not share tokens', async t => {
+t.test('credentials whose parts concatenate alike do not share tokens', async t => {
   const { app, issuer } = await buildApp(t, only)
   issuer.users.set('a', { password: 'bc', roles: [] })
   t.equal((await app.inject({ url: '/orders', headers: { authorization: basic('a', 'bc') } })).statusCode, 200)
   t.equal((await app.inject({ url: '/orders', headers: { authorization: basic('ab', 'c') } })).statusCode, 401)
 })
 
-t.test('X2: 50 parallel first requests make one login', async t => {
+t.test('50 parallel first requests make one login', async t => {
   const { app, issuer } = await buildApp(t, only)
   const open = Promise.withResolvers<void>()
   issuer.gate = open.promise
@@ -245,7 +245,7 @@ t.test('a session that ended is opened again with the password, when the refresh
   t.same(issuer.calls, { ...issuer.calls, refresh: 1, password: 2 })
 })
 
-t.test('G7: a password changed elsewhere takes effect with the next request', async t => {
+t.test('a password changed elsewhere takes effect with the next request', async t => {
   const { app, issuer, events } = await buildApp(t, only)
   const send = async (password: string): Promise<number> =>
     (await app.inject({ url: '/orders', headers: { authorization: basic('customer1', password) } })).statusCode
@@ -260,7 +260,7 @@ t.test('G7: a password changed elsewhere takes effect with the next request', as
 })
 
 t.test(
-  'G5: an outage is 503, throttling 429, both with Retry-After and without a challenge; they are not remembered',
+  'an outage is 503, throttling 429, both with Retry-After and without a challenge; they are not remembered',
   async t => {
     const { app, issuer, events } = await buildApp(t, only)
     const cases = [
@@ -294,7 +294,7 @@ t.test(
   }
 )
 
-t.test('G5: an outage while the token is still good costs nothing; once it has expired it is 503', async t => {
+t.test('an outage while the token is still good costs nothing; once it has expired it is 503', async t => {
   const { app, issuer } = await buildApp(t, only)
   const send = async (): Promise<number> =>
     (await app.inject({ url: '/orders', headers: { authorization: GOOD } })).statusCode
@@ -431,7 +431,7 @@ t.test('P1: boot names every mistake in the basic options at once', async t => {
   }
 })
 
-t.test('X1: with tokens of 20 seconds a credential is refreshed in their last third, not by each request', async t => {
+t.test('with tokens of 20 seconds a credential is refreshed in their last third, not by each request', async t => {
   const issuer = new FakeIssuer()
   issuer.accessSeconds = 20
   const { app } = await buildApp(t, { ...only, issuer })

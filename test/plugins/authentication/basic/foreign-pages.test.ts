@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildApp, codeOf } from '../session/app.ts'
+import { buildApp, codeOf } from '../../support/session-app.ts'
 
 const GOOD = `Basic ${Buffer.from('customer1:pass:word').toString('base64')}`
 const own = 'http://localhost'

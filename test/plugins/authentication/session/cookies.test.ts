@@ -1,7 +1,7 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { Browser, buildApp, codeOf, key, loggedIn } from './app.ts'
-import { FakeIssuer } from './fake-issuer.ts'
+import { Browser, buildApp, codeOf, key, loggedIn } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 const ACCESS = '__Host-sallyport-access'
 const REFRESH = '__Host-sallyport-refresh'
@@ -123,7 +123,7 @@ t.test('names of the other mode, and names that only look like ours, are not ses
   }
 })
 
-t.test('S-05, B4: an unsafe method by cookie needs the same origin or the CSRF header; on by default', async t => {
+t.test('S-05: an unsafe method by cookie needs the same origin or the CSRF header; on by default', async t => {
   const { app, issuer, events } = await buildApp(t)
   const cookie = (await loggedIn(app)).cookieHeader()
   const own = 'http://localhost'
@@ -192,7 +192,7 @@ t.test('a bearer token is not asked for CSRF protection: no browser adds it by i
   t.equal((await app.inject({ method: 'POST', url: '/orders', headers: { authorization } })).statusCode, 200)
 })
 
-t.test('B12: without a session a script gets a 401 problem and never a redirect, on any method and Accept', async t => {
+t.test('without a session a script gets a 401 problem and never a redirect, on any method and Accept', async t => {
   const { app } = await buildApp(t)
   for (const method of ['GET', 'POST', 'DELETE'] as const) {
     for (const accept of ['application/json', 'text/html', '*/*']) {

@@ -1,6 +1,6 @@
 // Whom the security events of logins, refreshes and logouts are about.
 import t from 'tap'
-import { Browser, buildApp, loggedIn } from './app.ts'
+import { Browser, buildApp, loggedIn } from '../../support/session-app.ts'
 
 t.test('a login names who was tried, and the subject once it is known; no password is anywhere', async t => {
   const { app, issuer, details } = await buildApp(t)

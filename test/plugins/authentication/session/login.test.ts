@@ -1,10 +1,10 @@
 import t from 'tap'
-import { Browser, buildApp, codeOf, loggedIn } from './app.ts'
+import { Browser, buildApp, codeOf, loggedIn } from '../../support/session-app.ts'
 
 const credentials = { username: 'customer1', password: 'pass:word' }
 
 t.test(
-  'B1, S-01: a login answers who it is and sets __Host- cookies that are Secure, HttpOnly, SameSite=Lax, Path=/ and have no Domain',
+  'S-01: a login answers who it is and sets __Host- cookies that are Secure, HttpOnly, SameSite=Lax, Path=/ and have no Domain',
   async t => {
     const { app, issuer, events } = await buildApp(t)
     const browser = new Browser(app)
@@ -52,7 +52,7 @@ t.test('over loopback without TLS the names have no prefix and the cookies are n
   }
 })
 
-t.test('G2: later requests are authenticated by the cookies', async t => {
+t.test('later requests are authenticated by the cookies', async t => {
   const { app, issuer, events } = await buildApp(t)
   const browser = await loggedIn(app)
   const response = await browser.get('/orders')
@@ -148,7 +148,7 @@ t.test('O-30: 256 and 1024 characters are accepted and taken exactly', async t =
   t.equal((await new Browser(app).logIn({ ...long, password: 'p'.repeat(1023) })).statusCode, 401)
 })
 
-t.test('G9, O-31: an unknown user and a wrong password get the same answer, byte for byte, and no cookies', async t => {
+t.test('O-31: an unknown user and a wrong password get the same answer, byte for byte, and no cookies', async t => {
   const { app, events } = await buildApp(t)
   const wrong = await new Browser(app).logIn({ username: 'customer1', password: 'no' })
   t.same(events(), ['session/denied/login-rejected'])
@@ -163,7 +163,7 @@ t.test('G9, O-31: an unknown user and a wrong password get the same answer, byte
   t.equal(wrong.headers['cache-control'], 'no-store')
 })
 
-t.test('G5: an outage is 503, throttling 429, both with Retry-After; never 401', async t => {
+t.test('an outage is 503, throttling 429, both with Retry-After; never 401', async t => {
   const { app, issuer, events } = await buildApp(t)
   const cases = [
     ['unavailable', 503, 'SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE', '5', 'session/failure/login-unavailable'],
@@ -224,7 +224,7 @@ t.test('the own origin can be configured, for a proxy that ends TLS', async t =>
   t.equal((await new Browser(app, { origin: 'http://localhost' }).logIn()).statusCode, 403)
 })
 
-t.test('B9, S-07: each login gets new cookies, whatever cookies it came with', async t => {
+t.test('S-07: each login gets new cookies, whatever cookies it came with', async t => {
   const { app } = await buildApp(t)
   const browser = await loggedIn(app)
   const before = new Map(browser.cookies)
@@ -234,7 +234,7 @@ t.test('B9, S-07: each login gets new cookies, whatever cookies it came with', a
   t.not((await browser.get('/session')).json<{ sessionId: string }>().sessionId, first)
 })
 
-t.test('B9: cookies that an attacker planted do not survive a login, nor do they stop it', async t => {
+t.test('cookies that an attacker planted do not survive a login, nor do they stop it', async t => {
   const { app } = await buildApp(t)
   const browser = new Browser(app)
   browser.cookies.set('__Host-sallyport-access', 'planted')
@@ -276,7 +276,7 @@ t.test('a browser does not get tokens in the body', async t => {
   t.equal(issuer.calls.password, 0)
 })
 
-t.test('B3: tokens of 4 and 11 KB come in chunks that each fit, and work', async t => {
+t.test('tokens of 4 and 11 KB come in chunks that each fit, and work', async t => {
   for (const paddingBytes of [4000, 11_000]) {
     const { app, issuer } = await buildApp(t)
     issuer.paddingBytes = paddingBytes
@@ -298,7 +298,7 @@ t.test('B3: tokens of 4 and 11 KB come in chunks that each fit, and work', async
   }
 })
 
-t.test('B3: a 16 KB token is a loud error, and its session is ended', async t => {
+t.test('a 16 KB token is a loud error, and its session is ended', async t => {
   const { app, issuer } = await buildApp(t)
   issuer.paddingBytes = 16_384
   const response = await new Browser(app).logIn()

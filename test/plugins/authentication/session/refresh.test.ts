@@ -1,32 +1,29 @@
 import t from 'tap'
-import { Browser, buildApp, codeOf, key, loggedIn, until } from './app.ts'
-import { FakeIssuer } from './fake-issuer.ts'
+import { Browser, buildApp, codeOf, key, loggedIn, until } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 const SET = ['__Host-sallyport-access', '__Host-sallyport-refresh']
 
-t.test(
-  'B5: an expired access token is refreshed inside the request, and the new cookies are on its response',
-  async t => {
-    const { app, issuer, events } = await buildApp(t)
-    const browser = await loggedIn(app)
-    const before = new Map(browser.cookies)
-    issuer.nowMs += 301_000
-    const response = await browser.get('/orders')
-    t.equal(response.statusCode, 200)
-    t.same(
-      response.cookies.map(({ name }) => name),
-      SET
-    )
-    t.equal(response.headers['cache-control'], 'no-store')
-    for (const [name, value] of browser.cookies) t.not(value, before.get(name))
-    t.same(events(), ['session/success/session-refreshed', 'authentication/success/authenticated'])
-    t.equal((await browser.get('/orders')).headers['set-cookie'], undefined)
-    t.equal(issuer.calls.refresh, 1)
-    t.equal(issuer.calls.password, 1)
-  }
-)
+t.test('an expired access token is refreshed inside the request, and the new cookies are on its response', async t => {
+  const { app, issuer, events } = await buildApp(t)
+  const browser = await loggedIn(app)
+  const before = new Map(browser.cookies)
+  issuer.nowMs += 301_000
+  const response = await browser.get('/orders')
+  t.equal(response.statusCode, 200)
+  t.same(
+    response.cookies.map(({ name }) => name),
+    SET
+  )
+  t.equal(response.headers['cache-control'], 'no-store')
+  for (const [name, value] of browser.cookies) t.not(value, before.get(name))
+  t.same(events(), ['session/success/session-refreshed', 'authentication/success/authenticated'])
+  t.equal((await browser.get('/orders')).headers['set-cookie'], undefined)
+  t.equal(issuer.calls.refresh, 1)
+  t.equal(issuer.calls.password, 1)
+})
 
-t.test('X1: an access token is refreshed when less than the window is left, and not before', async t => {
+t.test('an access token is refreshed when less than the window is left, and not before', async t => {
   const { app, issuer } = await buildApp(t, { session: { refreshAheadSeconds: 30 } })
   const browser = await loggedIn(app)
   issuer.nowMs += 269_999
@@ -41,7 +38,7 @@ t.test('X1: an access token is refreshed when less than the window is left, and 
   t.equal(issuer.calls.refresh, 1)
 })
 
-t.test('X1: with tokens of 20 seconds a session is refreshed in their last third, not by each request', async t => {
+t.test('with tokens of 20 seconds a session is refreshed in their last third, not by each request', async t => {
   const issuer = new FakeIssuer()
   issuer.accessSeconds = 20
   const { app } = await buildApp(t, { issuer })
@@ -72,21 +69,18 @@ t.test(
   }
 )
 
-t.test(
-  'R7, B9: a role change revokes the token and keeps the session: the next request carries the new roles',
-  async t => {
-    const { app, issuer } = await buildApp(t)
-    const browser = await loggedIn(app)
-    issuer.changeRoles('customer1', ['ADMIN'])
-    const response = await browser.get('/orders')
-    t.equal(response.statusCode, 200)
-    t.same(response.json<{ roles: string[] }>().roles, ['ADMIN'])
-    t.same(
-      response.cookies.map(({ name }) => name),
-      SET
-    )
-  }
-)
+t.test('a role change revokes the token and keeps the session: the next request carries the new roles', async t => {
+  const { app, issuer } = await buildApp(t)
+  const browser = await loggedIn(app)
+  issuer.changeRoles('customer1', ['ADMIN'])
+  const response = await browser.get('/orders')
+  t.equal(response.statusCode, 200)
+  t.same(response.json<{ roles: string[] }>().roles, ['ADMIN'])
+  t.same(
+    response.cookies.map(({ name }) => name),
+    SET
+  )
+})
 
 t.test('a role change right after a refresh is seen by requests with the old cookies too', async t => {
   const { app, issuer } = await buildApp(t)
@@ -104,7 +98,7 @@ t.test('a role change right after a refresh is seen by requests with the old coo
 
 for (const rotation of ['idempotent', 'strict'] as const) {
   t.test(
-    `S-08, B5: 50 parallel requests at expiry make one refresh, 0 × 401, and all get the same cookies (${rotation} rotation)`,
+    `S-08: 50 parallel requests at expiry make one refresh, 0 × 401, and all get the same cookies (${rotation} rotation)`,
     async t => {
       const { app, issuer } = await buildApp(t)
       issuer.rotation = rotation
@@ -178,7 +172,7 @@ t.test('RFC 6749 §6: a server that does not rotate refresh tokens works: the ol
   }
 })
 
-t.test('X5, B6, S-09: a rejected refresh ends the session: 401, cookies cleared', async t => {
+t.test('S-09: a rejected refresh ends the session: 401, cookies cleared', async t => {
   const { app, issuer, events } = await buildApp(t)
   issuer.absoluteSeconds = 1000
   const browser = await loggedIn(app)
@@ -216,7 +210,7 @@ t.test('50 parallel requests of an ended session are each 401 with every challen
   t.equal(issuer.calls.refresh, 1)
 })
 
-t.test('G5, X5: an outage while refreshing is 503 or 429 with Retry-After, and the cookies are kept', async t => {
+t.test('an outage while refreshing is 503 or 429 with Retry-After, and the cookies are kept', async t => {
   const { app, issuer, events } = await buildApp(t)
   const browser = await loggedIn(app)
   issuer.nowMs += 301_000
@@ -294,7 +288,7 @@ t.test('a response that carries new cookies is never stored by a cache, whatever
 })
 
 t.test(
-  'B11, S-03: two replicas share sessions by the key ring; old keys read, new keys write, a removed key is a clean logout',
+  'S-03: two replicas share sessions by the key ring; old keys read, new keys write, a removed key is a clean logout',
   async t => {
     const issuer = new FakeIssuer()
     const old = await buildApp(t, { issuer, session: { keys: [key('old')] } })
@@ -322,7 +316,7 @@ t.test(
 )
 
 t.test(
-  'B5, B11: two replicas that refresh the same session at once both succeed when the server rotates idempotently',
+  'two replicas that refresh the same session at once both succeed when the server rotates idempotently',
   async t => {
     const issuer = new FakeIssuer()
     const [one, two] = [await buildApp(t, { issuer }), await buildApp(t, { issuer })]

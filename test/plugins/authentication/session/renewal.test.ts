@@ -1,7 +1,7 @@
 // The issuer refuses a token that the verifier still accepts: its roles changed a moment ago, or its key was withdrawn.
 import t from 'tap'
-import { Browser, buildApp, codeOf, loggedIn, until } from './app.ts'
-import { FakeIssuer } from './fake-issuer.ts'
+import { Browser, buildApp, codeOf, loggedIn, until } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 const SET = ['__Host-sallyport-access', '__Host-sallyport-refresh']
 const BASIC = { authorization: `Basic ${Buffer.from('customer1:pass:word').toString('base64')}` }
@@ -13,7 +13,7 @@ function blindIssuer(): FakeIssuer {
   return issuer
 }
 
-t.test('R7: after a role change a session is refreshed once and the exchange repeated', async t => {
+t.test('after a role change a session is refreshed once and the exchange repeated', async t => {
   const { app, issuer, events } = await buildApp(t, { issuer: blindIssuer() })
   const browser = await loggedIn(app)
   issuer.changeRoles('customer1', ['ADMIN'])
@@ -116,7 +116,7 @@ t.test("without a refresh cookie, or with the caller's own token, there is nothi
   t.equal(issuer.calls.refresh, 0)
 })
 
-t.test('R7: after a role change a Basic credential is refreshed once for all requests, with the new roles', async t => {
+t.test('after a role change a Basic credential is refreshed once for all requests, with the new roles', async t => {
   const { app, issuer } = await buildApp(t, { session: false, basic: {}, issuer: blindIssuer() })
   await app.inject({ url: '/orders', headers: BASIC })
   issuer.changeRoles('customer1', ['ADMIN'])

@@ -2,8 +2,8 @@ import Fastify from 'fastify'
 import t from 'tap'
 import authentication, { sessionRoutes } from '@sallyport/authentication'
 import type { SessionDirectory, SessionSummary } from '@sallyport/security-context'
-import { Browser, buildApp, codeOf, key, loggedIn } from './app.ts'
-import { FakeIssuer } from './fake-issuer.ts'
+import { Browser, buildApp, codeOf, key, loggedIn } from '../../support/session-app.ts'
+import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 t.test('GET /session says who is logged in, and is 401 for nobody', async t => {
   const { app, issuer } = await buildApp(t)
@@ -24,7 +24,7 @@ t.test('GET /session says who is logged in, and is 401 for nobody', async t => {
   t.equal(nobody.headers['cache-control'], 'no-store')
 })
 
-t.test('S-07, B7: logout revokes the refresh token, clears the cookies, and the old cookies stop working', async t => {
+t.test('S-07: logout revokes the refresh token, clears the cookies, and the old cookies stop working', async t => {
   const { app, issuer, events } = await buildApp(t)
   const browser = await loggedIn(app)
   const old = browser.cookieHeader()
@@ -241,7 +241,7 @@ function directoryOf(issuer: FakeIssuer): SessionDirectory {
   }
 }
 
-t.test('S-10, B8: a user lists their sessions and ends one of them', async t => {
+t.test('S-10: a user lists their sessions and ends one of them', async t => {
   const issuer = new FakeIssuer()
   issuer.users.set('other', { password: 'other', roles: [] })
   const { app, events } = await buildApp(t, { issuer, directory: directoryOf(issuer) })

@@ -8,8 +8,8 @@ import securityContext, {
 } from '@sallyport/security-context'
 import Fastify from 'fastify'
 import t from 'tap'
-import { AUDIENCE, goodClaims, ISSUER, issuerKey, NOW, signToken } from '../issuer.ts'
-import { Browser, key } from './app.ts'
+import { AUDIENCE, goodClaims, ISSUER, issuerKey, NOW, signToken } from '../../../support/issuer.ts'
+import { Browser, key } from '../../support/session-app.ts'
 
 /** A refresh token is the number of the refresh; each access token stands in the status list under that number. */
 function setUp(t: { after: (undo: () => Promise<void>) => void }) {

@@ -1,75 +1,46 @@
-import Type, { type Static } from 'typebox'
+import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Administration } from '../../../administration/administration.ts'
-import { setClientLogout } from '../../../administration/client-logout.ts'
-import { setClientProof } from '../../../administration/client-proof.ts'
-import { createClient, disableClient, rotateSecret } from '../../../administration/clients.ts'
-import type { Client } from '../../../store/records.ts'
+import {
+  clientSummary,
+  createClient,
+  disableClient,
+  KEY_FIELDS,
+  LOGOUT_FIELDS,
+  rotateSecret,
+  setClientLogout,
+  setClientProof,
+  type NewClientLogout,
+  type NewClientProof
+} from '../../../administration/clients.ts'
+import type { NewClient } from '../../../administration/new-client.ts'
+import { METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
+import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
 import { ADMIN_ACCESS } from './access.ts'
 
-const Names = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })
-const Method = Type.Union(
-  (
-    [
-      'client_secret_basic',
-      'client_secret_post',
-      'private_key_jwt',
-      'tls_client_auth',
-      'self_signed_tls_client_auth',
-      'none'
-    ] as const
-  ).map(name => Type.Literal(name))
-)
-const Proof = {
-  jwks: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 10 })),
-  certificateSubject: Type.Optional(
-    Type.Object(
-      {
-        kind: Type.Union([Type.Literal('dn'), Type.Literal('dns'), Type.Literal('uri')]),
-        value: Type.String({ minLength: 1, maxLength: 500 })
-      },
-      { additionalProperties: false }
-    )
-  ),
-  certificateThumbprints: Type.Optional(Names),
-  certificateBoundTokens: Type.Optional(Type.Boolean()),
-  dpopBoundTokens: Type.Optional(Type.Boolean())
+/** Which methods there are is for their table to say. */
+const MethodNames = Type.Array(Type.Enum([...METHOD_NAMES]), { minItems: 1, uniqueItems: true })
+
+/** Bodies with these fields of a client and no others; what has no value at first is required. */
+function bodyWith(fields: readonly ClientField[]): TObject {
+  const schemas = fields.map(({ name, schema, initial }): [string, TSchema] => {
+    const bounded = name === 'authenticationMethods' ? MethodNames : schema
+    return [name, initial === undefined ? bounded : Type.Optional(bounded)]
+  })
+  return Type.Object(Object.fromEntries(schemas), { additionalProperties: false })
 }
-const ProofBody = Type.Object(Proof, { additionalProperties: false })
-const Logout = {
-  backchannelLogoutUri: Type.Optional(Type.Union([Type.String({ maxLength: 2000 }), Type.Null()])),
-  postLogoutRedirectUris: Type.Optional(Names)
-}
-const LogoutBody = Type.Object(Logout, { additionalProperties: false })
-const NewClientBody = Type.Object(
-  {
-    ...Proof,
-    ...Logout,
-    authenticationMethods: Type.Optional(Type.Array(Method, { minItems: 1, maxItems: 6 })),
-    id: Type.String(),
-    name: Type.Optional(Type.String({ maxLength: 200 })),
-    confidential: Type.Optional(Type.Boolean()),
-    grantTypes: Names,
-    scopes: Type.Optional(Names),
-    ownAudience: Type.Optional(Type.String()),
-    defaultAudience: Type.Optional(Type.String()),
-    audiences: Type.Optional(Names),
-    accessTokenFormat: Type.Optional(Type.Union([Type.Literal('jwt'), Type.Literal('opaque')])),
-    redirectUris: Type.Optional(Names),
-    firstParty: Type.Optional(Type.Boolean()),
-    pushedRequestsRequired: Type.Optional(Type.Boolean())
-  },
-  { additionalProperties: false }
-)
+
+const among = (names: readonly string[]): readonly ClientField[] =>
+  CLIENT_FIELD_LIST.filter(({ name }) => names.includes(name))
+
+const NewClientBody = bodyWith(CLIENT_FIELD_LIST)
+const KeysBody = bodyWith(among(KEY_FIELDS))
+const LogoutBody = bodyWith(among(LOGOUT_FIELDS))
 const ClientParams = Type.Object({ clientId: Type.String({ maxLength: 64 }) })
 const SecretBody = Type.Object(
   { overlapSeconds: Type.Integer({ minimum: 0, maximum: 2_592_000 }) },
   { additionalProperties: false }
 )
-
-function shown({ disabledAtMs, status: _status, ...client }: Client): object {
-  return { ...client, disabled: disabledAtMs !== null }
-}
 
 const audited = (action: string) => ({
   access: ADMIN_ACCESS,
@@ -85,16 +56,16 @@ export function clientAdminRoutes(
     '/admin/clients',
     { config: { access: ADMIN_ACCESS, audit: { action: 'client.list' } } },
     async function listClients(request) {
-      return { clients: (await administrationOf(request).store.clients.list()).map(shown) }
+      return { clients: (await administrationOf(request).store.clients.list()).map(clientSummary) }
     }
   )
 
-  fastify.post<{ Body: Static<typeof NewClientBody> }>(
+  fastify.post<{ Body: NewClient }>(
     '/admin/clients',
     { schema: { body: NewClientBody }, config: { access: ADMIN_ACCESS, audit: { action: 'client.create' } } },
     async function answerCreateClient(request, reply) {
       const { client, secret } = await createClient(administrationOf(request), request.body)
-      return await reply.code(201).send({ ...shown(client), secret })
+      return await reply.code(201).send({ ...clientSummary(client), secret })
     }
   )
 
@@ -107,16 +78,16 @@ export function clientAdminRoutes(
     }
   )
 
-  fastify.patch<{ Params: Static<typeof ClientParams>; Body: Static<typeof ProofBody> }>(
+  fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientProof }>(
     '/admin/clients/:clientId/keys',
-    { schema: { params: ClientParams, body: ProofBody }, config: audited('client.set-keys') },
+    { schema: { params: ClientParams, body: KeysBody }, config: audited('client.set-keys') },
     async function answerSetKeys(request, reply) {
       await setClientProof(administrationOf(request), request.params.clientId, request.body)
       return await reply.code(204).send()
     }
   )
 
-  fastify.patch<{ Params: Static<typeof ClientParams>; Body: Static<typeof LogoutBody> }>(
+  fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientLogout }>(
     '/admin/clients/:clientId/logout',
     { schema: { params: ClientParams, body: LogoutBody }, config: audited('client.set-logout') },
     async function answerSetLogout(request, reply) {

@@ -1,11 +1,11 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { endSessions } from '../../../accounts/sessions/end-sessions.ts'
 import { startSessionWithin, type StartedSession } from '../../../accounts/sessions/start-session.ts'
-import { isLiveSignIn } from '../../../accounts/sign-in/sign-ins.ts'
+import { isLiveSignIn } from '../../../accounts/sign-in/start-sign-in.ts'
 import { invalidGrant, invalidRequest, refusalsAbout } from '../../../oauth-error.ts'
 import type { AuthorizationCode, StoredAuthorizationCode } from '../../../store/records.ts'
 import { hashOfSecret } from '../../../tokens/secret-token.ts'
-import { PROTOCOL_SCOPES, scopesAtAudience } from '../../requested-scopes.ts'
+import { PROTOCOL_SCOPES, scopesAtAudience } from '../../narrow-scopes.ts'
 import { requireParameter, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 import { answerWithSession } from '../session-tokens.ts'
 

@@ -1,7 +1,7 @@
 import { invalidTarget } from '../../../oauth-error.ts'
 import type { Client } from '../../../store/records.ts'
 import { hashOfJti } from '../../../tokens/access-token-claims.ts'
-import { requestedScopes, scopesAtAudience } from '../../requested-scopes.ts'
+import { requestedScopes, scopesAtAudience } from '../../narrow-scopes.ts'
 import { tokenResponse, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 
 /**

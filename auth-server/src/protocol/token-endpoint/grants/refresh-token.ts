@@ -1,5 +1,5 @@
 import { rotateRefreshToken } from '../../../accounts/sessions/rotate-refresh-token.ts'
-import { PROTOCOL_SCOPES, requestedScopes, scopesAtAudience } from '../../requested-scopes.ts'
+import { PROTOCOL_SCOPES, requestedScopes, scopesAtAudience } from '../../narrow-scopes.ts'
 import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 import { answerWithSession } from '../session-tokens.ts'

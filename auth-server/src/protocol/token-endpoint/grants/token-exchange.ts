@@ -8,12 +8,12 @@ import {
   parseScopes,
   type AccessTokenClaims
 } from '../../../tokens/access-token-claims.ts'
-import { requestedScopes, scopesAtAudience } from '../../requested-scopes.ts'
+import { requestedScopes, scopesAtAudience } from '../../narrow-scopes.ts'
 import { requireParameter, tokenResponse, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 
 /** @see RFC 8693 §3 */
-const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const ACCEPTED_TOKEN_TYPES = [ACCESS_TOKEN_TYPE, 'urn:ietf:params:oauth:token-type:jwt']
+const ISSUED_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const ACCEPTED_TOKEN_TYPES = [ISSUED_TOKEN_TYPE, 'urn:ietf:params:oauth:token-type:jwt']
 
 /**
  * Token exchange: a client that received a token may have one for another audience of its allow-list. It can only
@@ -64,7 +64,7 @@ async function exchangeSubjectToken(context: GrantContext): Promise<TokenRespons
     notAfterSeconds: claims.exp
   })
   await auditExchange(context, claims, issued.claims)
-  return tokenResponse(issued, { issued_token_type: ACCESS_TOKEN_TYPE })
+  return tokenResponse(issued, { issued_token_type: ISSUED_TOKEN_TYPE })
 }
 
 function refuseUnsupported(parameters: Form): void {

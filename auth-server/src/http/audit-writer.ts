@@ -1,0 +1,12 @@
+import type { FastifyRequest } from 'fastify'
+import type { WriteAudit } from '../store/contract.ts'
+
+/**
+ * The audit trail of a request. A store without a database has none: its events go to the log, which promises nothing.
+ */
+export function auditWriterFor(request: FastifyRequest): WriteAudit {
+  return async function writeAudit(store, event) {
+    if (store.connection === null) request.log.info({ audit: event }, 'audit event')
+    else await request.audit(store.connection, event)
+  }
+}

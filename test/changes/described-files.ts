@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../support/packages.ts'
+
+/** The files that CONTRIBUTING.md names for a change; `<…>` in a path stands for any name. */
+export function describedFiles(title: string): readonly RegExp[] {
+  const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
+  const row = page.split('\n').find(line => line.startsWith(`| ${title} |`))
+  if (row === undefined) throw new Error(`CONTRIBUTING.md has no row for ${title}`)
+  return [...row.matchAll(/`([^`]+)`/g)].map(([, path = '']) => pathPattern(path))
+}
+
+function pathPattern(path: string): RegExp {
+  const parts = path.split(/<[^>]+>/).map(part => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('[^/]+')}$`)
+}
+
+/** How the files that a change touched differ from those that are described for it, as one line each. */
+export function differences(changed: readonly string[], described: readonly RegExp[]): string[] {
+  return [
+    ...changed.filter(file => !described.some(pattern => pattern.test(file))).map(file => `changes ${file} as well`),
+    ...described
+      .filter(pattern => !changed.some(file => pattern.test(file)))
+      .map(pattern => `does not change ${String(pattern)}`)
+  ]
+}

@@ -1,0 +1,60 @@
+// npm run changes [-- [--together] [<name> …]]: makes the changes that CONTRIBUTING.md describes in a copy of the tree,
+// each in a copy of its own or all in one, and runs the type check and the tests concerned. Exit code 1 when one does
+// not work, or touches other files than the page says.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { CHANGES } from './all-changes.ts'
+import { makeChange, type Change } from './change.ts'
+import { describedFiles, differences } from './described-files.ts'
+import { changedSince, copyTree, linkOwnPackages, snapshot } from './tree.ts'
+
+const given = process.argv.slice(2)
+const together = given.includes('--together')
+const names = given.filter(argument => argument !== '--together')
+const unknown = names.filter(name => !Object.hasOwn(CHANGES, name))
+if (unknown.length > 0) {
+  console.error(`usage: npm run changes [-- [--together] ${Object.keys(CHANGES).join(' | ')}]`)
+  process.exit(1)
+}
+
+/** The output of a program, or `null` when it succeeds. */
+async function failureOf(tree: string, program: string, args: readonly string[]): Promise<string | null> {
+  const child = spawn(join(tree, 'node_modules/.bin', program), args, { cwd: tree, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output += part.toString()))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return code === 0 ? null : output
+}
+
+/** What is wrong with changes that are made one after the other in one copy, as one text each. */
+async function problemsOf(changes: ReadonlyArray<readonly [name: string, change: Change]>): Promise<string[]> {
+  const tree = copyTree()
+  try {
+    const problems = changes.flatMap(([name, change]) => {
+      const before = snapshot(tree)
+      makeChange(tree, name, change)
+      const changed = changedSince(tree, before)
+      console.log(`${change.title}\n${changed.map(file => `  ${file}`).join('\n')}`)
+      return differences(changed, describedFiles(change.title)).map(difference => `${change.title}: ${difference}`)
+    })
+    linkOwnPackages(tree)
+    const typeMistakes = await failureOf(tree, 'tsc', ['--noEmit', '-p', 'tsconfig.json'])
+    if (typeMistakes !== null) return [...problems, typeMistakes]
+    const tests = new Set(changes.flatMap(([, { tests }]) => tests))
+    const failedTests = await failureOf(tree, 'tap', ['run', ...tests])
+    return failedTests === null ? problems : [...problems, failedTests]
+  } finally {
+    rmSync(tree, { recursive: true, force: true })
+  }
+}
+
+const wanted = Object.entries(CHANGES).filter(([name]) => names.length === 0 || names.includes(name))
+for (const changes of together ? [wanted] : wanted.map(change => [change])) {
+  const startedAt = performance.now()
+  const problems = await problemsOf(changes)
+  const seconds = Math.round((performance.now() - startedAt) / 1000)
+  console.log(problems.length === 0 ? `  works (${seconds} s)` : `  DOES NOT WORK\n${problems.join('\n')}`)
+  if (problems.length > 0) process.exitCode = 1
+}

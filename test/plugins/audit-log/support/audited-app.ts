@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { securityContextOf } from './principal.ts'
+import { auditMigrations, type AuditLogOptions, type AuditRecord } from '@sallyport/audit-log'
+import auditLog from '@sallyport/audit-log'
+import securityContext from '@sallyport/security-context'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Knex } from 'knex'
+import type { Test } from 'tap'
+import { clusterUrl, connect, testDatabase, type TestDatabase } from '../../../support/database.ts'
+
+export const ROLES = { appRole: 'test_audit_app', prunerRole: 'test_audit_pruner' }
+export const OWNER = 'test_audit_owner'
+const PASSWORD = 'for-tests-only'
+
+/** The audit tables in a database of their own, and a pool of each role. */
+export interface AuditDatabase {
+  readonly superuser: Knex
+  readonly app: Knex
+  readonly pruner: Knex
+  readonly appUrl: string
+}
+
+async function prepareRoles(db: Knex): Promise<void> {
+  for (const role of [OWNER, ...Object.values(ROLES)]) {
+    const { rows } = await db.raw('select 1 from pg_roles where rolname = ?', [role])
+    if (rows.length === 0) await db.raw(`create role ?? login password '${PASSWORD}'`, [role])
+  }
+  await db.raw('grant create on schema public to ??', [OWNER])
+}
+
+async function prepare(db: Knex): Promise<void> {
+  await prepareRoles(db)
+  await db.raw('set role ??', [OWNER])
+  const { source, tableName } = auditMigrations(ROLES)
+  await db.migrate.latest({ migrationSource: source, tableName })
+  await db.raw('create table thing (id int primary key)')
+  await db.raw('grant select, insert on thing to ??', [ROLES.appRole])
+  await db.raw('reset role')
+}
+
+/** A trail that release 0.1.0 wrote, before any migration of today. */
+async function prepareVersion1(db: Knex): Promise<void> {
+  await prepareRoles(db)
+  await db.raw('set role ??', [OWNER])
+  // A colon and a question mark would be bindings for knex.
+  const connection = await db.client.acquireConnection()
+  await connection.query(readFileSync(new URL('version-1-trail.sql', import.meta.url), 'utf8'))
+  await connection.query('reset role')
+  db.client.releaseConnection(connection)
+}
+
+export async function auditDatabase(t: Test): Promise<AuditDatabase> {
+  return rolesOf(t, await testDatabase(t, 'audit-log', prepare))
+}
+
+/** A database with a trail of release 0.1.0, and the pool of its owner, who migrates it. */
+export async function version1Database(t: Test): Promise<AuditDatabase & { readonly owner: Knex }> {
+  const database = await testDatabase(t, 'audit-log-version-1', prepareVersion1)
+  const owner = connect(urlOf(database, OWNER))
+  t.after(async () => {
+    await owner.destroy()
+  })
+  return { ...rolesOf(t, database), owner }
+}
+
+function urlOf({ url }: TestDatabase, role: string): string {
+  const own = new URL(url)
+  own.username = role
+  own.password = PASSWORD
+  return own.href
+}
+
+function rolesOf(t: Test, database: TestDatabase): AuditDatabase {
+  const app = connect(urlOf(database, ROLES.appRole))
+  const pruner = connect(urlOf(database, ROLES.prunerRole))
+  t.after(async () => {
+    await app.destroy()
+    await pruner.destroy()
+  })
+  return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole) }
+}
+
+/** A pool that no server answers. */
+export function deadPool(t: Test): Knex {
+  const url = new URL(clusterUrl())
+  url.port = '1'
+  const db = connect(url.href)
+  t.after(async () => {
+    await db.destroy()
+  })
+  return db
+}
+
+/** An app with the audit log, whose caller is `x-test-subject`; routes are added by `routes`. */
+export async function buildApp(
+  t: Test,
+  options: Omit<AuditLogOptions, 'process'>,
+  routes: (app: FastifyInstance) => void
+): Promise<FastifyInstance> {
+  const app = Fastify()
+  t.after(async () => {
+    await app.close()
+  })
+  await app.register(securityContext)
+  app.addHook('onRequest', async request => {
+    request.principal = securityContextOf(request.headers['x-test-subject'])
+  })
+  await app.register(auditLog, { process: 'order-service', sealer: false, ...options })
+  routes(app)
+  await app.ready()
+  return app
+}
+
+export async function rowsOf(
+  db: Knex
+): Promise<
+  (Record<string, unknown> &
+    Pick<AuditRecord, 'action' | 'outcome' | 'reason' | 'subject'> & { detail: Record<string, unknown> })[]
+> {
+  return db('audit_events').orderBy('occurred_at')
+}
