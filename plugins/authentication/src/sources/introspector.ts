@@ -1,4 +1,9 @@
-import { messageWithCause, type Log, basicClientAuthorization, parseJsonObject } from '@sallyport/security-context/mechanics'
+import {
+  messageWithCause,
+  type Log,
+  basicClientAuthorization,
+  parseJsonObject
+} from '@sallyport/security-context/mechanics'
 import { WARNINGS } from '../warnings.ts'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'

@@ -51,7 +51,6 @@ t.test('nothing is read once the deadline has passed', async t => {
 })
 
 t.test('the failure of a body is the failure of its reader', async t => {
-   
   async function* broken(): AsyncGenerator<Uint8Array> {
     throw new Error('connection lost')
   }
