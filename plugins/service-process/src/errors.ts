@@ -1,3 +1,4 @@
+import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
 
 /** Boot: options of tracing or of a discovery are not valid; the message names every mistake. */
@@ -13,7 +14,7 @@ export const ProcessOptionsError = createError(
  */
 export const DatabaseUrlError = createError('SALLYPORT_PROCESS_DATABASE_URL_INVALID', 'databaseUrl %s', 500)
 
-const NOT_DISCOVERED_HEADERS = Object.freeze({ 'retry-after': '5' })
+const NOT_DISCOVERED_HEADERS = retryAfter()
 
 const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The service is not ready yet', 503)
 
