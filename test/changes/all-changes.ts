@@ -4,7 +4,7 @@ const AUTH_SERVER_README = 'auth-server/README.md'
 const METHODS = 'auth-server/src/protocol/client-authentication/methods.ts'
 const MIGRATIONS = 'auth-server/src/store/migrations/index.ts'
 
-/** The changes that CONTRIBUTING.md has a row for, by the names of their folders below `files`. */
+/** The changes that CONTRIBUTING.md has a section for, by the names of their folders below `files`. */
 export const CHANGES: Readonly<Record<string, Change>> = {
   'client-authentication-method': {
     title: 'a client authentication method',

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 
 /** One change of the tree, as CONTRIBUTING.md describes it. */
 export interface Change {
-  /** As in the first column of the table in CONTRIBUTING.md. */
+  /** As in the heading of its section in CONTRIBUTING.md, in lower case. */
   readonly title: string
   /** Existing files and what becomes of their text. */
   readonly edits: Readonly<Record<string, (text: string) => string>>

@@ -5,9 +5,9 @@ import { ROOT } from '../support/packages.ts'
 /** The files that CONTRIBUTING.md names for a change; `<…>` in a path stands for any name. */
 export function describedFiles(title: string): readonly RegExp[] {
   const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
-  const row = page.split('\n').find(line => line.startsWith(`| ${title} |`))
-  if (row === undefined) throw new Error(`CONTRIBUTING.md has no row for ${title}`)
-  return [...row.matchAll(/`([^`]+)`/g)].map(([, path = '']) => pathPattern(path))
+  const section = page.split(/^#+ /m).find(text => text.toLowerCase().startsWith(`${title}\n`))
+  if (section === undefined) throw new Error(`CONTRIBUTING.md has no section for ${title}`)
+  return [...section.matchAll(/`([^`]+)`/g)].map(([, path = '']) => pathPattern(path))
 }
 
 function pathPattern(path: string): RegExp {

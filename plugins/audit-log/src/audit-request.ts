@@ -14,7 +14,8 @@ interface Written {
   readonly outcome: AuditEvent['outcome']
   readonly inTransaction: boolean
 }
-interface RequestState {
+/** What is known of one request's audit; a slot of the request, which `createRequestAudit` fills. */
+export interface RequestState {
   readonly written: Written[]
   errorCode: string | null
   settled: boolean
@@ -43,12 +44,9 @@ export interface AuditOutlets {
 
 /** Makes the per-request part. */
 export function createRequestAudit(options: ReadAuditLogOptions, { write, count }: AuditOutlets): RequestAudit {
-  const states = new WeakMap<FastifyRequest, RequestState>()
-
   function stateOf(request: FastifyRequest): RequestState {
-    const state = states.get(request) ?? { written: [], errorCode: null, settled: false }
-    states.set(request, state)
-    return state
+    request.auditState ??= { written: [], errorCode: null, settled: false }
+    return request.auditState
   }
 
   async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {

@@ -9,8 +9,12 @@ export const AuditUnavailableError = createError('SALLYPORT_AUDIT_UNAVAILABLE', 
  */
 export const AuditUnfulfilledError = createError('SALLYPORT_AUDIT_UNFULFILLED', 'Internal Server Error', 500)
 
-/** Request: the query of the audit route is not valid. */
-export const AuditQueryInvalidError = createError('SALLYPORT_AUDIT_QUERY_INVALID', 'The audit query is not valid', 400)
+/** Request: the query of the audit route is not valid; the message names the parameter, never its value. */
+export const AuditQueryInvalidError = createError<[parameter: string]>(
+  'SALLYPORT_AUDIT_QUERY_INVALID',
+  'The audit query is not valid: %s',
+  400
+)
 
 /**
  * Handler: `request.audit` was given an event without action, with an unknown outcome, or with a resource that is not

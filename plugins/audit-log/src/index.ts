@@ -10,7 +10,7 @@ import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
-import { requestRecordContext, createRequestAudit } from './audit-request.ts'
+import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
 import { createAuditSealer, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
@@ -38,6 +38,8 @@ declare module 'fastify' {
      * `resource` defaults to the route's declared one. Rejects when the row cannot be written; then roll back.
      */
     audit: (trx: Knex, event: AuditEvent) => Promise<void>
+    /** What the trail has of this request so far; `null` until something is written. Of this plugin alone. */
+    auditState: RequestState | null
   }
   interface FastifyInstance {
     /** Writes events outside a request. */
@@ -85,6 +87,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
 
   requireRouteDeclaration(fastify, 'audit')
+  fastify.decorateRequest('auditState', null)
   fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {
     write: async event => {

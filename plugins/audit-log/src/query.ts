@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
-import { FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { RECORD_FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal-pending.ts'
 
 /** What to read of the trail. */
@@ -24,6 +24,10 @@ export interface AuditQuery {
   readonly outcome?: string
   readonly resourceType?: string
   readonly resourceId?: string
+  readonly requestId?: string
+  readonly traceId?: string
+  readonly txn?: string
+  readonly sessionId?: string
 }
 
 /** A sealed row. */
@@ -47,31 +51,38 @@ const FILTER_NAMES = [
   'action',
   'outcome',
   'resourceType',
-  'resourceId'
+  'resourceId',
+  'requestId',
+  'traceId',
+  'txn',
+  'sessionId'
 ] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
+/** Names that may be repeated to the caller. */
+const PARAMETER_NAME = /^[A-Za-z_-]{1,40}$/
 const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
 
 /**
  * Parses a query string. The app's Ajv does not do it, because by default it drops unknown members and converts types:
  * a misspelt filter must not return the whole trail.
- * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for unknown, repeated or malformed parameters
+ * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID`, naming the parameter that is unknown, repeated or
+ * malformed
  */
 export function parseAuditQuery(query: unknown): AuditQuery {
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(query ?? {})) {
     if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) {
-      throw new AuditQueryInvalidError()
+      throw new AuditQueryInvalidError(PARAMETER_NAME.test(name) ? name : 'a name')
     }
     given.set(name, value)
   }
   const order = given.get('order') ?? 'newest'
-  if (order !== 'oldest' && order !== 'newest') throw new AuditQueryInvalidError()
-  const after = wholeNumber(given.get('after'))
-  const limit = wholeNumber(given.get('limit')) ?? 100
-  if (limit < 1 || limit > 500) throw new AuditQueryInvalidError()
-  const from = instant(given.get('from'))
-  const until = instant(given.get('until'))
+  if (order !== 'oldest' && order !== 'newest') throw new AuditQueryInvalidError('order')
+  const after = wholeNumber(given, 'after')
+  const limit = wholeNumber(given, 'limit') ?? 100
+  if (limit < 1 || limit > 500) throw new AuditQueryInvalidError('limit')
+  const from = instant(given, 'from')
+  const until = instant(given, 'until')
   const filters = Object.fromEntries(FILTER_NAMES.flatMap(name => (given.has(name) ? [[name, given.get(name)]] : [])))
   return {
     order,
@@ -83,16 +94,18 @@ export function parseAuditQuery(query: unknown): AuditQuery {
   }
 }
 
-function wholeNumber(text: string | undefined): number | undefined {
+function wholeNumber(given: ReadonlyMap<string, string>, name: string): number | undefined {
+  const text = given.get(name)
   if (text === undefined) return undefined
-  if (!/^\d{1,15}$/.test(text)) throw new AuditQueryInvalidError()
+  if (!/^\d{1,15}$/.test(text)) throw new AuditQueryInvalidError(name)
   return Number(text)
 }
 
-function instant(text: string | undefined): Date | undefined {
+function instant(given: ReadonlyMap<string, string>, name: string): Date | undefined {
+  const text = given.get(name)
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError()
+  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError(name)
   return date
 }
 
@@ -116,7 +129,7 @@ export async function readAudit(
   add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
-  for (const name of FILTER_NAMES) add(`e.${FIELDS[name].column} = ?`, query[name])
+  for (const name of FILTER_NAMES) add(`e.${RECORD_FIELDS[name].column} = ?`, query[name])
   const { rows } = await withConnection(db, timeoutMs, async connection =>
     db
       .raw<Rows<AuditRecord & { sequence: string; chainHash: string }>>(

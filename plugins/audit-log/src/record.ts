@@ -51,7 +51,7 @@ type Version = 1 | typeof CURRENT_VERSION
 type Stored<Value> = Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
 
 /** A field is hashed from the version that introduced it on; a row of an earlier version has `before` in its place. */
-type Field<Value> = { readonly column: string; readonly stored: Stored<Value> } & (
+type RecordField<Value> = { readonly column: string; readonly stored: Stored<Value> } & (
   { readonly since: 1 } | { readonly since: Exclude<Version, 1>; readonly before: Value }
 )
 
@@ -60,7 +60,7 @@ type Field<Value> = { readonly column: string; readonly stored: Stored<Value> } 
  * use only this table. The fields of a version are fixed forever, because the hashes of its rows are. A new field needs
  * a new version and a migration that adds the column and grants its insert, and nothing else.
  */
-export const FIELDS = {
+export const RECORD_FIELDS = {
   version: { column: 'version', stored: 'integer', since: 1 },
   id: { column: 'id', stored: 'text', since: 1 },
   occurredAt: { column: 'occurred_at', stored: 'time', since: 1 },
@@ -84,9 +84,9 @@ export const FIELDS = {
   peerAddress: { column: 'peer_address', stored: 'text', since: 2, before: null },
   nameTried: { column: 'name_tried', stored: 'text', since: 2, before: null },
   repeats: { column: 'repeats', stored: 'integer', since: 2, before: 1 }
-} as const satisfies { readonly [Name in keyof AuditRecord]: Field<AuditRecord[Name]> }
+} as const satisfies { readonly [Name in keyof AuditRecord]: RecordField<AuditRecord[Name]> }
 
-const ALL = entriesOf(FIELDS)
+const ALL = entriesOf(RECORD_FIELDS)
 
 /** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
 export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
@@ -134,8 +134,10 @@ export function auditTime(date: Date): string {
   return date.toISOString().replace('Z', '000Z')
 }
 
-type FieldEntry = { [Name in keyof typeof FIELDS]: readonly [Name, (typeof FIELDS)[Name]] }[keyof typeof FIELDS]
+type FieldEntry = {
+  [Name in keyof typeof RECORD_FIELDS]: readonly [Name, (typeof RECORD_FIELDS)[Name]]
+}[keyof typeof RECORD_FIELDS]
 
-function entriesOf(fields: typeof FIELDS): readonly FieldEntry[] {
+function entriesOf(fields: typeof RECORD_FIELDS): readonly FieldEntry[] {
   return Object.entries(fields) as FieldEntry[]
 }

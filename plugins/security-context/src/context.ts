@@ -1,24 +1,37 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyRequest } from 'fastify'
+import { RequestsNotFollowedError } from './errors.ts'
 import type { Principal } from './principal.ts'
 
-const requests = new AsyncLocalStorage<FastifyRequest>()
+/** Made by the first app that asks for it: what nobody reads costs no request anything. */
+let requests: AsyncLocalStorage<FastifyRequest> | null = null
 
-/** Runs `next` so that everything it starts finds `request` again; used by the plugin's first hook. */
-export function runWithRequest(request: FastifyRequest, next: () => void): void {
-  requests.run(request, next)
+/**
+ * Lets code find the request that it runs for, from now on.
+ * @returns runs `next` so that everything it starts finds `request` again
+ */
+export function followRequests(): (request: FastifyRequest, next: () => void) => void {
+  const storage = (requests ??= new AsyncLocalStorage())
+  return (request, next) => {
+    storage.run(request, next)
+  }
 }
 
 /**
  * The principal of the request that this code runs for, in code too deep to be handed the request: the analogue of a
  * thread-local security context. `null` outside a request, before authentication, and in `onRequestAbort` (use
  * `request.principal` there).
+ * @throws {RequestsNotFollowedError} `SALLYPORT_CONTEXT_NOT_FOLLOWED` where no app asked for `followRequests`
  */
 export function currentPrincipal(): Principal | null {
-  return requests.getStore()?.principal ?? null
+  return currentRequest()?.principal ?? null
 }
 
-/** The request that this code runs for, `null` outside one. */
+/**
+ * The request that this code runs for, `null` outside one.
+ * @throws {RequestsNotFollowedError} `SALLYPORT_CONTEXT_NOT_FOLLOWED` where no app asked for `followRequests`
+ */
 export function currentRequest(): FastifyRequest | null {
+  if (requests === null) throw new RequestsNotFollowedError()
   return requests.getStore() ?? null
 }

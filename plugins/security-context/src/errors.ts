@@ -37,3 +37,6 @@ export const NotFoundError = createError('SALLYPORT_CONTEXT_NOT_FOUND', 'Not Fou
  * Request: the database gave no answer, or none that counts; the request can be repeated after `Retry-After` seconds.
  */
 export const StorageUnavailableError = createError('SALLYPORT_STORAGE_UNAVAILABLE', 'Service Unavailable', 503)
+
+/** Code: `currentPrincipal` was called, and no app of the process has the option `followRequests`. */
+export const RequestsNotFollowedError = createError('SALLYPORT_CONTEXT_NOT_FOLLOWED', 'Internal Server Error', 500)

@@ -1,7 +1,7 @@
 import './require-node.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { runWithRequest } from './context.ts'
+import { followRequests } from './context.ts'
 import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { traceIdOf } from './trace.ts'
@@ -51,6 +51,12 @@ export interface SecurityContextOptions {
    * An app with a tracer passes the id of the tracer's active span.
    */
   readonly traceId?: (request: FastifyRequest) => string
+  /**
+   * Whether {@link currentPrincipal} and {@link currentRequest} find the request of the code. Costs every request
+   * an asynchronous context, so only an app that reads it asks for it.
+   * @default false
+   */
+  readonly followRequests?: boolean
 }
 
 declare module 'fastify' {
@@ -86,6 +92,7 @@ const REQUEST_SLOTS = ['principal', 'accessToken', 'renewAccessToken', 'security
  */
 function securityContext(fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {
   const traceId = options.traceId ?? (request => traceIdOf(request.headers.traceparent))
+  const follow = options.followRequests === true ? followRequests() : null
   const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
@@ -96,7 +103,8 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   fastify.addHook('onRequest', function openSecurityContext(request, _reply, next) {
     request.securityEvents = []
     request.traceId = traceId(request)
-    runWithRequest(request, next)
+    if (follow === null) next()
+    else follow(request, next)
   })
   done()
 }

@@ -7,7 +7,7 @@ export const HIDDEN = '[redacted]'
 const LONGEST_WORD = 2048
 const SHORTENED = 512
 /** Longest parameter name that is checked; each of its characters may be percent-encoded. */
-const LONGEST_NAME = 192
+const LONGEST_PARAMETER_NAME = 192
 const SHORTEST_LOGGED_CREDENTIAL = 6
 
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
@@ -84,7 +84,7 @@ function hideParameters(text: string): string {
 
 function startOfName(text: string, end: number, floor: number): number {
   let start = end
-  while (start > floor && end - start < LONGEST_NAME && !NAME_ENDS.has(text.charAt(start - 1))) start--
+  while (start > floor && end - start < LONGEST_PARAMETER_NAME && !NAME_ENDS.has(text.charAt(start - 1))) start--
   return start
 }
 

@@ -31,5 +31,6 @@ export function createServiceInstance(
   const believing = { ...settings, trustedProxies: [] }
   const options = instanceOptions({ name, settings: believing, tls, tracing, requestIds: 'caller' })
   const app: FastifyInstance = Fastify({ ...options, bodyLimit: SERVICE_BODY_LIMIT_BYTES })
+  app.decorateRequest('loadedRow', null)
   return app.withTypeProvider<TypeBoxTypeProvider>()
 }

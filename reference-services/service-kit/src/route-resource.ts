@@ -2,6 +2,13 @@ import type { Principal, Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import { ServiceMisuseError } from './errors.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the route's {@link RouteResource} has loaded; read it by `of`. */
+    loadedRow: object | null
+  }
+}
+
 /** The row that a route is about: loaded once, decided over by the policy, then used by the handler. */
 export interface RouteResource<Row> {
   /** For the route's `config.resource`. */
@@ -21,18 +28,23 @@ export function routeResource<Row extends object>(
   parameter: string,
   find: (id: string) => Promise<Row | null>
 ): RouteResource<Row> {
-  const rows = new WeakMap<FastifyRequest, Row>()
+  /** A class of its own for each resource: what another one has loaded is not taken for a row of this one. */
+  class LoadedRow {
+    readonly row: Row
+    constructor(row: Row) {
+      this.row = row
+    }
+  }
   return {
     async load(request) {
       const row = await find(resourceParameter(request, parameter))
       if (row === null) return null
-      rows.set(request, row)
+      request.loadedRow = new LoadedRow(row)
       return Object.fromEntries(Object.entries(row))
     },
     of(request) {
-      const row = rows.get(request)
-      if (row === undefined) throw serviceMisuse('the route does not declare its resource')
-      return row
+      if (!(request.loadedRow instanceof LoadedRow)) throw serviceMisuse('the route does not declare its resource')
+      return request.loadedRow.row
     }
   }
 }

@@ -33,7 +33,12 @@ t.test('the audit route', async t => {
     query: string
   ): Promise<{
     status: number
-    body: { events: { sequence: number; action: string; subject: string }[]; next: number | null; code?: string }
+    body: {
+      events: { sequence: number; action: string; subject: string }[]
+      next: number | null
+      code?: string
+      message?: string
+    }
   }> => {
     const response = await app.inject({ url: `/audit${query}`, headers: { 'x-test-subject': 'admin-1' } })
     return { status: response.statusCode, body: response.json() }
@@ -80,13 +85,24 @@ t.test('the audit route', async t => {
     t.same(await sequences('?from=2026-11-23T10:00:01Z&until=2026-11-23T10:00:03Z'), [2, 3])
   })
 
+  await t.test('filters by request, trace, transaction and session of the rows that a request wrote', async t => {
+    const own = (await get('?action=audit.read&limit=1')).body.events[0] as unknown as Record<string, string>
+    for (const name of ['requestId', 'traceId', 'txn', 'sessionId']) {
+      t.ok(own[name], name)
+      const { events } = (await get(`?action=audit.read&${name}=${own[name]}`)).body
+      t.ok(events.some(({ sequence }) => sequence === Number(own.sequence)))
+      t.same((await get(`?${name}=other`)).body.events, [], `another ${name}`)
+    }
+  })
+
   await t.test('records that it was read', async t => {
     t.match((await get('?action=audit.read&order=newest&limit=1')).body, {
       events: [{ action: 'audit.read', outcome: 'success', subject: 'admin-1' }]
     })
   })
 
-  await t.test('refuses what it does not know', async t => {
+  await t.test('refuses what it does not know, and names the parameter', async t => {
+    t.equal((await get('?%3Cb%3E=x')).body.message, 'The audit query is not valid: a name')
     for (const query of [
       '?subjct=x',
       '?subject=a&subject=b',
@@ -104,6 +120,8 @@ t.test('the audit route', async t => {
     ]) {
       const { status, body } = await get(query)
       t.equal(status, 400, query)
+      const [, name = ''] = /^\?(\w+)/.exec(query) ?? []
+      t.equal(body.message, `The audit query is not valid: ${name}`)
       t.equal(body.code, 'SALLYPORT_AUDIT_QUERY_INVALID')
     }
   })

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { auditMigrations, readAudit, readHead, sealNow, verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { FIELDS } from '../../../plugins/audit-log/src/record.ts'
+import { RECORD_FIELDS } from '../../../plugins/audit-log/src/record.ts'
 import { auditDatabase, buildApp, ROLES, rowsOf, version1Database } from './support/audited-app.ts'
 
 /** Head of the trail in version-1-trail.sql, as release 0.1.0 logged it. */
@@ -213,7 +213,7 @@ t.test('the app role may insert every field of the record and the hash, and noth
   )
   t.same(
     rows.map(({ name }: { name: string }) => name).sort(),
-    [...Object.values(FIELDS).map(({ column }) => column), 'content_hash'].sort()
+    [...Object.values(RECORD_FIELDS).map(({ column }) => column), 'content_hash'].sort()
   )
 })
 

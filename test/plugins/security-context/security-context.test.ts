@@ -50,10 +50,20 @@ t.test('the trace id of a well-formed traceparent is taken over, any other is re
   t.match(await ask('../../etc/passwd'), /^[0-9a-f]{32}$/)
 })
 
-t.test('deep code finds the principal of its own request when many interleave', async t => {
+// Before any app of this process asks for it.
+t.test('code that looks for its request where nobody follows requests is told so', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(securityContext)
+  app.get('/', async () => ({ subject: currentPrincipal()?.subject }))
+  t.throws(currentRequest, { code: 'SALLYPORT_CONTEXT_NOT_FOLLOWED' })
+  t.match((await app.inject('/')).json(), { statusCode: 500, code: 'SALLYPORT_CONTEXT_NOT_FOLLOWED' })
+})
+
+t.test('deep code finds the principal of its own request when many interleave', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext, { followRequests: true })
   let arrived = 0
   let open: () => void = () => {}
   const gate = new Promise<void>(resolve => {
