@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { choice, field, names, nullable, text, yesNo, type RecordField } from './field-kinds.ts'
+import { choice, field, names, nullable, text, yesNo, type DescribedField } from './field-kinds.ts'
 
 /** Public keys as JWKs. */
 export type PublicJwks = ReadonlyArray<Readonly<Record<string, unknown>>>
@@ -101,7 +101,7 @@ export const CLIENT_FIELDS = {
 
 /** What is registered of a client. */
 export type ClientRegistration = {
-  readonly [Name in keyof typeof CLIENT_FIELDS]: (typeof CLIENT_FIELDS)[Name] extends RecordField<infer Value>
+  readonly [Name in keyof typeof CLIENT_FIELDS]: (typeof CLIENT_FIELDS)[Name] extends DescribedField<infer Value>
     ? Value
     : never
 }
@@ -110,13 +110,13 @@ export type ClientRegistration = {
 export type ClientFieldName = keyof ClientRegistration
 
 /** A field with its name and the column that holds it: the same name in the spelling of SQL. */
-export interface ClientField extends RecordField<unknown> {
+export interface ClientField extends DescribedField<unknown> {
   readonly name: string
   readonly column: string
 }
 
 /** The fields as a list. */
-export const CLIENT_FIELD_LIST: readonly ClientField[] = Object.entries<RecordField<unknown>>(CLIENT_FIELDS).map(
+export const CLIENT_FIELD_LIST: readonly ClientField[] = Object.entries<DescribedField<unknown>>(CLIENT_FIELDS).map(
   ([name, kind]) => ({ ...kind, name, column: name.replaceAll(/[A-Z]/g, letter => `_${letter.toLowerCase()}`) })
 )
 

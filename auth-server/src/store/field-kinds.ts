@@ -12,7 +12,7 @@ export interface FieldOption {
 }
 
 /** One field of a record, described once. */
-export interface RecordField<Value> {
+export interface DescribedField<Value> {
   /** What a body may hold. */
   readonly schema: TSchema
   /** What the field is when nothing is said of it; `undefined`: it has to be said. */
@@ -29,10 +29,10 @@ export interface RecordField<Value> {
 type Named = readonly [flag: string, help: string]
 
 /** A field of a kind of its own. */
-export const field = <Value>(described: RecordField<Value>): RecordField<Value> => described
+export const field = <Value>(described: DescribedField<Value>): DescribedField<Value> => described
 
 /** A text. */
-export function text({ longest, initial, option }: TextField): RecordField<string> {
+export function text({ longest, initial, option }: TextField): DescribedField<string> {
   return {
     schema: Type.String({ maxLength: longest }),
     initial,
@@ -52,7 +52,7 @@ interface TextField {
 export function nullable<Schema extends TSchema>(
   schema: Schema,
   { sample, json = false, option: [flag, help], takes = 'text' }: NullableField<Static<Schema>>
-): RecordField<Static<Schema> | null> {
+): DescribedField<Static<Schema> | null> {
   return { schema: Type.Union([schema, Type.Null()]), initial: null, sample, json, option: { flag, takes, help } }
 }
 
@@ -64,7 +64,7 @@ interface NullableField<Value> {
 }
 
 /** A list of names. */
-export function names({ initial, option: [flag, help] }: NamesField): RecordField<readonly string[]> {
+export function names({ initial, option: [flag, help] }: NamesField): DescribedField<readonly string[]> {
   return {
     schema: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 }),
     initial,
@@ -80,7 +80,7 @@ interface NamesField {
 }
 
 /** Yes or no; the option is a switch that says what it is not at first. */
-export function yesNo(initial: boolean, [flag, help]: Named): RecordField<boolean> {
+export function yesNo(initial: boolean, [flag, help]: Named): DescribedField<boolean> {
   return {
     schema: Type.Boolean(),
     initial,
@@ -94,7 +94,7 @@ export function yesNo(initial: boolean, [flag, help]: Named): RecordField<boolea
 export function choice<Word extends string>(
   [initial, other]: readonly [Word, Word],
   [flag, help]: Named
-): RecordField<Word> {
+): DescribedField<Word> {
   return {
     schema: Type.Enum([initial, other]),
     initial,
