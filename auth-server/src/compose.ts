@@ -1,6 +1,6 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { Lifetimes, Report } from './accounts/account-parts.ts'
-import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/throttle-logins.ts'
+import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/throttle-guesses.ts'
 import {
   createPasswordHasher,
   DEFAULT_PASSWORD_PARAMETERS,

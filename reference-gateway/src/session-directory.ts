@@ -1,4 +1,4 @@
-import { isJsonObject } from '@sallyport/security-context/mechanics'
+import { isJsonObject, parseRetryAfter } from '@sallyport/security-context/mechanics'
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
 import {
   recordSecurityEvent,
@@ -69,9 +69,8 @@ export function createSessionDirectory({
 function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
   if (statusCode === 401) return tryAgain(new ForwardedTokenRefusedError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
-  const wait = Number(headers['retry-after'])
   if (statusCode === 429 || statusCode === 503) {
-    return tryAgain(new ForwardBusyError({ cause }), wait > 0 ? wait : undefined)
+    return tryAgain(new ForwardBusyError({ cause }), parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined)
   }
   return new ForwardFailedError({ cause })
 }

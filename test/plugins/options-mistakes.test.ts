@@ -14,6 +14,7 @@ import health from '@sallyport/health'
 import metrics from '@sallyport/metrics'
 import secureTransport, { createPeerAgent } from '@sallyport/secure-transport'
 import securityContext from '@sallyport/security-context'
+import { openDiscovery, startTracing } from '@sallyport/service-process'
 import tokenExchange, { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import t from 'tap'
@@ -94,7 +95,9 @@ const factories: ReadonlyArray<readonly [area: string, make: (options: never) =>
   ['AUTHENTICATION', createDpopNonces],
   ['TOKEN', createTokenClient],
   ['TOKEN', discoverMetadata],
-  ['CONFIGURATION', loadSettings]
+  ['CONFIGURATION', loadSettings],
+  ['PROCESS', startTracing],
+  ['PROCESS', openDiscovery]
 ]
 
 for (const [area, make] of factories) {

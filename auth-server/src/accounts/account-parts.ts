@@ -1,6 +1,6 @@
 import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Store } from '../store/contract.ts'
-import type { LoginThrottle } from './throttle-logins.ts'
+import type { LoginThrottle } from './throttle-guesses.ts'
 import type { PasswordHasher } from './passwords/password-hasher.ts'
 
 /** How long a session or a sign-in lives, in seconds. */

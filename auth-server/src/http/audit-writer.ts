@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { WriteAudit } from '../store/contract.ts'
 
 /**
- * The audit trail of a request. A store without a database has none: its events go to the log, which promises nothing.
+ * Writes the audit rows of a request. A store without a database has no trail: its events go to the log, which is not
+ * durable.
  */
 export function auditWriterFor(request: FastifyRequest): WriteAudit {
   return async function writeAudit(store, event) {

@@ -1,6 +1,6 @@
 import { auditMigrations } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
-import { APP_TABLES, migrationSource, MIGRATIONS_TABLE } from './migrations/index.ts'
+import { APP_TABLES, migrations } from './migrations/index.ts'
 
 /** The database roles that the migrations grant rights to; both exist already. */
 export interface DatabaseRoles {
@@ -16,9 +16,9 @@ export interface DatabaseRoles {
  * @param db a pool of the database's owner
  */
 export async function migrate(db: Knex, roles: DatabaseRoles): Promise<void> {
-  const audit = auditMigrations(roles)
-  await db.migrate.latest({ migrationSource: audit.source, tableName: audit.tableName })
-  await db.migrate.latest({ migrationSource, tableName: MIGRATIONS_TABLE })
+  for (const { source, tableName } of [auditMigrations(roles), migrations]) {
+    await db.migrate.latest({ migrationSource: source, tableName })
+  }
   for (const table of APP_TABLES) {
     await db.raw('grant select, insert, update, delete on ?? to ??', [table, roles.appRole])
   }

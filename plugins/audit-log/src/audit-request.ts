@@ -1,5 +1,5 @@
 import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
-import { withDeadline } from '@sallyport/security-context/mechanics'
+import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { WriteRecords } from './batch-writer.ts'
@@ -102,7 +102,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
 
 /** The 503 of a trail that cannot be written or read. */
 export function auditUnavailable(cause: unknown): Error {
-  return Object.assign(new AuditUnavailableError(), { cause, headers: { 'retry-after': '5' } })
+  return withRetryAfter(Object.assign(new AuditUnavailableError(), { cause }))
 }
 
 /**
@@ -110,9 +110,7 @@ export function auditUnavailable(cause: unknown): Error {
  * transaction.
  */
 function refuseUnavailable(error: unknown): never {
-  const retryable =
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('40')
-  throw retryable ? error : auditUnavailable(error)
+  throw errorCode(error)?.startsWith('40') === true ? error : auditUnavailable(error)
 }
 
 function reportUnfulfilled(request: FastifyRequest): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
+import { canonicalJson, isSecretField, type JsonValue } from '@sallyport/security-context/mechanics'
 
 /** Longest text of a column, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 1024
@@ -10,11 +10,8 @@ const MAX_DETAIL_DEPTH = 8
 const MAX_DETAIL_MEMBERS = 100
 const REDACTED = '[redacted]'
 
-const SECRET_NAME =
-  /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i
 /** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
 const TOKEN_ID_NAME = /[tT]okenId$/
-const TOKEN_ID_HASH_NAME = /[tT]okenIdHash$/
 /**
  * A JWS and a credential with its scheme: recognised anywhere in a text, because callers put them into messages too.
  */
@@ -100,7 +97,7 @@ function cleanMember(
   if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') {
     return [cleanText(`${name}Hash`, 128), sha256(value)]
   }
-  const isSecret = isNamedSecret || (SECRET_NAME.test(name) && !TOKEN_ID_HASH_NAME.test(name))
+  const isSecret = isNamedSecret || isSecretField(name, value)
   return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
 }
 

@@ -1,3 +1,4 @@
+import { namedMigrations, type NamedMigrations, errorCode } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
@@ -7,24 +8,14 @@ import { addMarks, dropMarks } from './migrate-prunings.ts'
  * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it is released:
  * it says in full what it does, and uses no code that can change.
  */
-export function auditMigrations(roles: AuditRoles): { source: Knex.MigrationSource<string>; tableName: string } {
-  const migrations: Record<string, Knex.Migration> = {
+export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migration> {
+  return namedMigrations<Knex.Migration>('audit_migrations', {
     '0001-audit-tables': { up: createAuditTables, down: dropAuditTables },
     '0002-audit-grants': { up: db => grantByColumn(db, roles), down: async () => {} },
     '0003-audit-record-version-2': { up: db => addVersion2(db, roles), down: dropVersion2 },
     '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
     '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }
-  }
-  const source: Knex.MigrationSource<string> = {
-    getMigrations: async () => Object.keys(migrations),
-    getMigrationName: name => name,
-    getMigration: async name => {
-      const migration = migrations[name]
-      if (migration === undefined) throw new Error(`no migration ${name}`)
-      return migration
-    }
-  }
-  return { source, tableName: 'audit_migrations' }
+  })
 }
 
 /**
@@ -147,5 +138,5 @@ async function alterBriefly(db: Knex, statement: string): Promise<void> {
 }
 
 function isLockTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '55P03'
+  return errorCode(error) === '55P03'
 }

@@ -5,11 +5,15 @@ export type AuthorizationHeader =
   | { readonly kind: 'ambiguous' }
   | { readonly kind: 'credentials'; /** Lower case. */ readonly scheme: string; readonly value: string }
 
+/** The header as a strategy gets it: there, or not. */
+export type PresentedAuthorization = Exclude<AuthorizationHeader, { kind: 'ambiguous' }>
+
 const NONE: AuthorizationHeader = Object.freeze({ kind: 'none' })
 const AMBIGUOUS: AuthorizationHeader = Object.freeze({ kind: 'ambiguous' })
 
 /**
- * Reads the one Authorization header of a request. The scheme is case-insensitive; what follows it is not touched.
+ * Reads the one Authorization header of a request: once, for all strategies. The scheme is case-insensitive; what
+ * follows it is not touched.
  * @param rawHeaders names and values in turn, as received
  * @see RFC 9110 §11.4
  */
@@ -22,11 +26,12 @@ export function readAuthorization(rawHeaders: readonly string[]): AuthorizationH
     header = rawHeaders[at + 1] ?? ''
   }
   if (header === null) return NONE
-  const space = header.indexOf(' ')
-  if (space === -1) return { kind: 'credentials', scheme: header.toLowerCase(), value: '' }
+  const credentials = header.replace(/^[ \t]+/, '')
+  const end = credentials.search(/[ \t]/)
+  if (end === -1) return { kind: 'credentials', scheme: credentials.toLowerCase(), value: '' }
   return {
     kind: 'credentials',
-    scheme: header.slice(0, space).toLowerCase(),
-    value: header.slice(space).replace(/^ +/, '')
+    scheme: credentials.slice(0, end).toLowerCase(),
+    value: credentials.slice(end).replace(/^ +/, '')
   }
 }

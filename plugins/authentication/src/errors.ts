@@ -1,3 +1,4 @@
+import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
 import createError, { type FastifyError } from '@fastify/error'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
@@ -66,7 +67,7 @@ export class InvalidProofError extends ProofError {
   }
 }
 
-const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
+const RETRY_AFTER = retryAfter()
 
 /** Request: no verification keys: the JWKS was never seen, or is older than the allowed staleness. */
 export class KeysUnavailableError extends createError<[]>(
@@ -199,7 +200,5 @@ export const LogoutIncompleteError = createError<[ErrorOptions?]>(
 
 /** Whether this is an error of this project, with a status and a stable code. */
 export function isSallyportError(error: unknown): error is FastifyError {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SALLYPORT_')
-  )
+  return errorCode(error)?.startsWith('SALLYPORT_') === true
 }

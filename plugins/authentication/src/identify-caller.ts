@@ -14,11 +14,12 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
   }
 
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (readAuthorization(request.raw.rawHeaders).kind === 'ambiguous') {
+    const authorization = readAuthorization(request.raw.rawHeaders)
+    if (authorization.kind === 'ambiguous') {
       throw refuse(request, null, new AmbiguousCredentialsError())
     }
     for (const strategy of strategies) {
-      const result = await strategy.authenticate(request, reply)
+      const result = await strategy.authenticate(request, reply, authorization)
       if (result.kind === 'not-applicable') continue
       if (result.kind === 'refused') {
         const error = withChallenges(request, result.error, strategies, strategy)

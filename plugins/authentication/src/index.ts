@@ -3,20 +3,18 @@ import type { Principal } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { createBasicStrategy } from './basic/strategy.ts'
-import { AuthenticationOptionsError } from './errors.ts'
 import { authenticateWith } from './identify-caller.ts'
-import { openVerifier, type OpenVerifier } from './open-verifier.ts'
-import { readAuthenticationOptions, type AuthenticationOptions, type ReadAuthenticationOptions } from './options.ts'
-import { createSessionStrategy } from './session/strategy.ts'
+import { openVerifier } from './open-verifier.ts'
+import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { createStrangerGate } from './stranger-gate.ts'
-import type { Strategy } from './strategy.ts'
-import { confirmRequests, type TokenScheme } from './tokens/confirm-request.ts'
-import { createTokenStrategy, looksLikeJwt } from './tokens/strategy.ts'
+import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
+import { AuthenticationOptionsError } from './errors.ts'
+import { confirmRequests } from './tokens/confirm-request.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 
 export type { AuthenticationOptions } from './options.ts'
+export type { PresentedAuthorization } from './authorization-header.ts'
 export type { Strategy, StrategyResult } from './strategy.ts'
 export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
@@ -27,7 +25,7 @@ export { createIntrospector } from './sources/introspector.ts'
 export type { IntrospectorOptions } from './sources/introspector-options.ts'
 export type { StrangerLimits } from './stranger-gate.ts'
 export { createJwksKeySource } from './sources/jwks-key-source.ts'
-export type { Log } from './sources/log.ts'
+export type { Log } from '@sallyport/security-context/mechanics'
 export { createStatusListSource, type StatusListSource } from './sources/status-list-source.ts'
 export type { JwksKeySourceOptions, PluginStatusLists, StatusListSourceOptions } from './sources/source-options.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-keys.ts'
@@ -45,6 +43,8 @@ export {
   type DpopProofReason,
   type DpopProofResult
 } from './dpop/verify-proof.ts'
+export { createCredentialTokens, type CredentialTokens, type CredentialTokensOptions } from './credential-tokens.ts'
+export type { VerifiedToken } from './tokens/verified-token.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
@@ -87,56 +87,26 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
       : createIntrospector({ ...defined({ dispatcher }), clock, ...introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
-  const strategies: Strategy[] = tokenStrategies(options, local, introspector)
-  if (basic !== null) strategies.push(await createBasicStrategy(fastify, basic, verifier))
-  if (session !== null) strategies.push(await createSessionStrategy(fastify, session, { verifier, gate }))
+  const strategies = await openStrategies({
+    fastify,
+    local,
+    introspection:
+      introspector === null ? null : { verifier: introspector, realm: options.realm ?? introspection?.audience ?? '' },
+    bearer: options.bearer,
+    dpop: options.dpop ?? null,
+    confirm: confirmRequests(options),
+    basic,
+    session,
+    tools: { verifier, gate }
+  })
   strategies.push(...options.strategies)
+  const nameMistakes = strategyNameMistakes(strategies)
+  if (nameMistakes.length > 0) throw new AuthenticationOptionsError(nameMistakes.join('; '))
 
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
-}
-
-/** The strategies for tokens in the Authorization header: for each verifier, those of the schemes that are taken. */
-function tokenStrategies(
-  options: ReadAuthenticationOptions,
-  local: OpenVerifier | null,
-  introspector: TokenVerifier | null
-): Strategy[] {
-  const confirm = confirmRequests(options)
-  const schemes: readonly TokenScheme[] = options.dpop === undefined ? ['bearer'] : ['dpop', 'bearer']
-  const localSchemes = options.bearer ? schemes : schemes.filter(scheme => scheme !== 'bearer')
-  const { algorithms, nonces } = options.dpop ?? { algorithms: [] }
-  const shared = { confirm, algorithms, ...defined({ nonces }) }
-  const nameOf = (name: string, scheme: TokenScheme): string =>
-    scheme === 'bearer' ? name : name === 'bearer' ? 'dpop' : `dpop-${name}`
-  return [
-    ...(local === null
-      ? []
-      : localSchemes.map(scheme =>
-          createTokenStrategy({
-            ...shared,
-            name: nameOf('bearer', scheme),
-            scheme,
-            realm: local.realm,
-            verifier: local.verifier,
-            isResponsible: introspector === null ? () => true : looksLikeJwt
-          })
-        )),
-    ...(introspector === null
-      ? []
-      : schemes.map(scheme =>
-          createTokenStrategy({
-            ...shared,
-            name: nameOf('introspection', scheme),
-            scheme,
-            realm: options.realm ?? options.introspection?.audience ?? '',
-            verifier: introspector,
-            isResponsible: local === null ? () => true : (token: string) => !looksLikeJwt(token)
-          })
-        ))
-  ]
 }
 
 export default fastifyPlugin(authentication, {

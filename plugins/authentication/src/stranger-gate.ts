@@ -1,8 +1,8 @@
-import type { Clock } from '@sallyport/security-context/mechanics'
+import { withRetryAfter, type Clock } from '@sallyport/security-context/mechanics'
 import { optionsObject, Type, type Static } from '@sallyport/security-context/options'
 import { LRUCache } from 'lru-cache'
 import { ServerUnavailableError, ThrottledError } from './errors.ts'
-import { hasCode } from './token-failure.ts'
+import { hasTokenCode, isRefusal } from './failure-kinds.ts'
 
 /**
  * How much of the authorization server callers may use who have nothing to show yet but a token that nobody here has
@@ -75,10 +75,10 @@ export function createStrangerGate(limits: Readonly<Static<typeof strangerLimits
     sources.set(name, source)
     source.left = Math.min(source.left + Math.max(clock() - source.atMs, 0) / regainMs, refusalsPerSource)
     source.atMs = clock()
-    if (source.left < 1) throw waiting(new ThrottledError(), (1 - source.left) * regainMs)
-    if (source.calls >= callsPerSource) throw waiting(new ThrottledError(), 1000)
+    if (source.left < 1) throw withRetryAfter(new ThrottledError(), ((1 - source.left) * regainMs) / 1000)
+    if (source.calls >= callsPerSource) throw withRetryAfter(new ThrottledError(), 1)
     if (calls >= maxCalls) {
-      throw Object.assign(waiting(new ServerUnavailableError(), 1000), { reason: 'strangers-limited' })
+      throw Object.assign(withRetryAfter(new ServerUnavailableError(), 1), { reason: 'strangers-limited' })
     }
     // Taken before the answer is there: what is under way counts as refused until it is not.
     source.left--
@@ -101,7 +101,7 @@ export function createStrangerGate(limits: Readonly<Static<typeof strangerLimits
       try {
         return await call()
       } catch (error) {
-        charged ||= isRefusal(error)
+        charged ||= isAboutToken(error)
         throw error
       } finally {
         leave(source, charged)
@@ -111,11 +111,6 @@ export function createStrangerGate(limits: Readonly<Static<typeof strangerLimits
 }
 
 /** A decision about the token; an outage is nobody's fault. */
-function isRefusal(error: unknown): boolean {
-  if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) return true
-  return error instanceof Error && 'statusCode' in error && error.statusCode === 401
-}
-
-function waiting(error: InstanceType<typeof ThrottledError>, waitMs: number): Error {
-  return Object.assign(error, { headers: { 'retry-after': String(Math.max(Math.ceil(waitMs / 1000), 1)) } })
+function isAboutToken(error: unknown): boolean {
+  return hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED') || isRefusal(error)
 }

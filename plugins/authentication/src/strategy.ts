@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal, SecurityEvent } from '@sallyport/security-context'
+import type { PresentedAuthorization } from './authorization-header.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
 /**
@@ -10,6 +11,10 @@ export type StrategyResult =
   | {
       readonly kind: 'accepted'
       readonly principal: Principal
+      /**
+       * The caller's access token. `null` from a strategy that has none: such a caller can use this service, but what
+       * works on behalf of a token (an exchange, `callAs`, `/sessions`) is refused. See `createCredentialTokens`.
+       */
       readonly accessToken: string | null
       /** For a strategy that got the token itself. */
       readonly renew?: RenewToken
@@ -40,8 +45,15 @@ export interface Strategy {
    * dialog.
    */
   readonly challengeFor?: (request: FastifyRequest) => string | null
-  /** Never throws for bad credentials; a throw is an internal error and is answered as one. */
-  readonly authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<StrategyResult>
+  /**
+   * Never throws for bad credentials; a throw is an internal error and is answered as one. The Authorization header has
+   * been read: a request with two of them does not get here.
+   */
+  readonly authenticate: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    authorization: PresentedAuthorization
+  ) => Promise<StrategyResult>
 }
 
 /** The result of a strategy that finds none of its credentials in the request. */

@@ -1,3 +1,4 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyRequest } from 'fastify'
 import { recordSecurityEvent, type Policy, type Resource, type SecurityEvent } from '@sallyport/security-context'
@@ -37,7 +38,7 @@ export async function refuseOver(
       ? new ResourceNotFoundError({ cause: refusal })
       : refusal
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') {
+    if (errorCode(error) === 'SALLYPORT_AUTHORIZATION_ACL_UNAVAILABLE') {
       recordRefusal(request, 'failure', 'acl-unavailable', {})
     }
     throw error

@@ -16,7 +16,7 @@ export { decide, type Decision, type DecisionReason, type Explanation } from './
 export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
-export { aclMigrations, type Migrations } from './acl-migrations.ts'
+export { aclMigrations } from './acl-migrations.ts'
 export { authorizationMatrix, accessText, policyText } from './matrix.ts'
 export { requiredScopes } from './required-scopes.ts'
 export { policyMistakes } from './validate-policy.ts'

@@ -1,3 +1,4 @@
+import { withDeadline, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { loadAccess } from './acl.ts'
 import { AclUnavailableError, InvalidPolicyError } from './errors.ts'
@@ -32,17 +33,9 @@ function questionsOf(policy: Policy, resource: Resource): AccessQuestion[] {
 
 /** An outage is often silence and not an error: by default a pool waits a minute for a connection. */
 async function answeredInTime<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    reject,
-    timeoutMs,
-    new Error(`The access control list did not answer within ${timeoutMs} ms`)
-  )
   try {
-    return await Promise.race([answer, silence])
+    return await withDeadline(answer, timeoutMs)
   } catch (cause) {
-    throw Object.assign(new AclUnavailableError({ cause }), { headers: { 'retry-after': '1' } })
-  } finally {
-    clearTimeout(timer)
+    throw withRetryAfter(new AclUnavailableError({ cause }), 1)
   }
 }

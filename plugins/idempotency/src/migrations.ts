@@ -1,3 +1,4 @@
+import { namedMigrations, type NamedMigrations } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
 /**
@@ -5,23 +6,10 @@ import type { Knex } from 'knex'
  * `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it is released.
  * @param roles.appRole the running service: reads, writes and deletes records
  */
-export function idempotencyMigrations({ appRole }: { readonly appRole: string }): {
-  source: Knex.MigrationSource<string>
-  tableName: string
-} {
-  const migrations: Record<string, Knex.Migration> = {
+export function idempotencyMigrations({ appRole }: { readonly appRole: string }): NamedMigrations<Knex.Migration> {
+  return namedMigrations<Knex.Migration>('idempotency_migrations', {
     '0001-idempotency-records': { up: db => createRecords(db, appRole), down: dropRecords }
-  }
-  const source: Knex.MigrationSource<string> = {
-    getMigrations: async () => Object.keys(migrations),
-    getMigrationName: name => name,
-    getMigration: async name => {
-      const migration = migrations[name]
-      if (migration === undefined) throw new Error(`no migration ${name}`)
-      return migration
-    }
-  }
-  return { source, tableName: 'idempotency_migrations' }
+  })
 }
 
 /** The key itself is not kept. A record has no answer while what was begun under it is not finished. */

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { errorCode } from './mechanics/failures.ts'
 import { securityEventsOf, type SecurityEvent } from './events.ts'
 
 /**
@@ -18,10 +19,11 @@ export function logRefusal(request: FastifyRequest, error: Error, status: number
     return
   }
   const event = lastOf(request, 'denied')
+  const code = errorCode(error)
   request.log.info(
     {
       status,
-      ...(hasCode(error) && { code: error.code }),
+      ...(code !== null && { code }),
       ...whoAndWhere(request, event),
       rule: event?.detail?.rule ?? null,
       reason: reason ?? event?.reason ?? error.message,
@@ -47,8 +49,4 @@ type Refused = Exclude<SecurityEvent['outcome'], 'success'>
 
 function lastOf(request: FastifyRequest, wanted: Refused): SecurityEvent | undefined {
   return securityEventsOf(request).findLast(({ outcome }) => outcome === wanted)
-}
-
-function hasCode(error: Error): error is Error & { readonly code: string } {
-  return 'code' in error && typeof error.code === 'string'
 }

@@ -1,5 +1,7 @@
 import type { FastifyError } from '@fastify/error'
 import { StorageUnavailableError } from './errors.ts'
+import { errorCode } from './mechanics/failures.ts'
+import { withRetryAfter } from './mechanics/retry-after.ts'
 
 /** An outage as it is answered; the driver's error is its cause. */
 export type StorageOutage = FastifyError & { readonly headers: Readonly<Record<string, string>> }
@@ -61,7 +63,7 @@ export function isStorageOutage(error: unknown): boolean {
   if (!(error instanceof Error) || 'statusCode' in error) return false
   // Node.js tries each address of a name and says what became of all.
   if (error instanceof AggregateError) return error.errors.some(isStorageOutage)
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const code = errorCode(error) ?? ''
   if ('severity' in error) return ABOUT_THE_SERVER.test(code)
   // Whatever kept the connection from being made: no socket file, no port or descriptor left.
   if ('syscall' in error && error.syscall === 'connect') return true
@@ -80,6 +82,5 @@ function isLostByDriver({ message }: Error): boolean {
  */
 export function storageOutage(error: unknown): StorageOutage | null {
   if (!isStorageOutage(error)) return null
-  const headers = { 'retry-after': String(STORAGE_RETRY_AFTER_SECONDS) }
-  return Object.assign(new StorageUnavailableError({ cause: error }), { headers })
+  return withRetryAfter(new StorageUnavailableError({ cause: error }), STORAGE_RETRY_AFTER_SECONDS)
 }

@@ -1,25 +1,5 @@
-import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import { NotDiscoveredError } from './errors.ts'
-
-/** How to look for something that another process provides. */
-export interface OpenDiscoveryOptions<Found> {
-  /** What is looked for, in log lines: `issuer`. */
-  readonly name: string
-  /** One attempt, with a deadline of its own. */
-  readonly attempt: () => Promise<Found>
-  /** Pause between two attempts, in ms. Default 1000. */
-  readonly pauseMs?: number
-  /** When to try again; a test triggers it itself. Default: by timer. */
-  readonly schedule?: Schedule
-  /** Gets the first of several equal failures, and the end of them. */
-  readonly log?: DiscoveryLog
-}
-
-/** Where a discovery logs its progress. */
-export interface DiscoveryLog {
-  readonly warn: (detail: object, message: string) => void
-  readonly info: (detail: object, message: string) => void
-}
+import { readOpenDiscoveryOptions, type OpenDiscoveryOptions } from './options.ts'
 
 /** Something that is found once, and then kept. */
 export interface Discovery<Found> {
@@ -37,14 +17,13 @@ export interface Discovery<Found> {
   readonly close: () => void
 }
 
-const PAUSE_MS = 1000
-
 /**
  * Tries until it succeeds: processes of a deployment start in any order, and none waits for another one before it
  * listens. One attempt at a time; the next begins `pauseMs` after the end of the last.
  */
-export function openDiscovery<Found>(options: OpenDiscoveryOptions<Found>): Discovery<Found> {
-  const { name, attempt, log, schedule = scheduleByTimer, pauseMs = PAUSE_MS } = options
+export function openDiscovery<Found>(given: OpenDiscoveryOptions<Found>): Discovery<Found> {
+  const { name, log, schedule, pauseMs } = readOpenDiscoveryOptions(given)
+  const { attempt } = given
   let found: { readonly value: Found } | null = null
   let failure: unknown = null
   let told = ''

@@ -1,4 +1,12 @@
+import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
+
+/** Boot: options of tracing or of a discovery are not valid; the message names every mistake. */
+export const ProcessOptionsError = createError(
+  'SALLYPORT_PROCESS_OPTIONS_INVALID',
+  'Options of @sallyport/service-process: %s',
+  500
+)
 
 /**
  * Boot: the database URL would expose its traffic or its password to the network, or cannot be read; the message says
@@ -6,7 +14,7 @@ import createError from '@fastify/error'
  */
 export const DatabaseUrlError = createError('SALLYPORT_PROCESS_DATABASE_URL_INVALID', 'databaseUrl %s', 500)
 
-const NOT_DISCOVERED_HEADERS = Object.freeze({ 'retry-after': '5' })
+const NOT_DISCOVERED_HEADERS = retryAfter()
 
 const NotReadyError = createError<[]>('SALLYPORT_PROCESS_NOT_DISCOVERED', 'The service is not ready yet', 503)
 

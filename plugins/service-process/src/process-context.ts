@@ -2,7 +2,8 @@ import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/s
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
 import { connectDatabase, databaseAnswers } from './connect-database.ts'
-import { openDiscovery, type Discovery, type DiscoveryLog } from './discovery.ts'
+import { openDiscovery, type Discovery } from './discovery.ts'
+import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing, type Tracing } from './tracing.ts'
 

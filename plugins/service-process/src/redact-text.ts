@@ -1,4 +1,4 @@
-import { isSecretParameter } from './secret-names.ts'
+import { isSecretParameter } from '@sallyport/security-context/mechanics'
 
 /** The replacement of a secret. */
 export const HIDDEN = '[redacted]'

@@ -1,5 +1,5 @@
 import { endOfRun, HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
-import { isErrorCode, isSecretName } from './secret-names.ts'
+import { isSecretField, isSecretName } from '@sallyport/security-context/mechanics'
 
 /** How many levels of JSON quoted in JSON are read. */
 const DEEPEST_QUOTING = 4
@@ -34,7 +34,7 @@ function redactQuoted(text: string, depth: number): string {
       }
     } else if (isSecretName(unquote(content) ?? content)) {
       const valueEnd = endOfValue(text, valueStart)
-      if (isHidden(content, text.slice(valueStart, valueEnd))) {
+      if (isHidden(unquote(content) ?? content, text.slice(valueStart, valueEnd))) {
         parts.push(text.slice(done, valueStart), `"${HIDDEN}"`)
         done = valueEnd
       }
@@ -59,9 +59,8 @@ function redactContent(content: string, depth: number): string {
 /** Operators search for the `code` of an error; an authorization code is a secret of the same name. */
 function isHidden(name: string, value: string): boolean {
   if (value === '' || value === 'null' || value === 'true' || value === 'false') return false
-  const isCode = name.toLowerCase() === 'code'
-  if (isCode && /^[\d.-]+$/.test(value)) return false
-  return !(isCode && value.startsWith('"') && isErrorCode(value.slice(1, -1)))
+  if (/^[\d.-]+$/.test(value)) return isSecretField(name, Number(value))
+  return isSecretField(name, value.startsWith('"') ? value.slice(1, -1) : value)
 }
 
 function closingQuote(text: string, from: number): number {

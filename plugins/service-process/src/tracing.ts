@@ -1,21 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace, type Context } from '@opentelemetry/api'
-import { NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-
-/** Options of {@link startTracing}. */
-export interface TracingOptions {
-  /** The name of the service in exported spans: `order-service`. */
-  readonly serviceName: string
-  /** Where finished spans go. Default: nowhere; ids are still made and passed on. */
-  readonly spanProcessors?: readonly SpanProcessor[]
-  /**
-   * Whether a caller's `traceparent` is continued. `false` at the edge, where callers are strangers. Default `true`.
-   */
-  readonly acceptIncoming?: boolean
-}
+import { readTracingOptions, type TracingOptions } from './options.ts'
 
 /** A running tracer; one per process. */
 export interface Tracing {
@@ -36,8 +25,9 @@ export interface Tracing {
  * works in ESM and in any import order. Span attributes hold the path without the query, where tokens may be.
  * @see W3C Trace Context
  */
-export function startTracing(options: TracingOptions): Tracing {
-  const provider = new NodeTracerProvider({ spanProcessors: [...(options.spanProcessors ?? [])] })
+export function startTracing(given: TracingOptions): Tracing {
+  const options = readTracingOptions(given)
+  const provider = new NodeTracerProvider({ spanProcessors: [...options.spanProcessors] })
   provider.register()
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
@@ -48,7 +38,7 @@ export function startTracing(options: TracingOptions): Tracing {
     }
   })
   return {
-    plugin: tracingPlugin(instrumentation, options.acceptIncoming ?? true),
+    plugin: tracingPlugin(instrumentation, options.acceptIncoming),
     traceId: request => spanContextOf(request)?.traceId ?? randomBytes(16).toString('hex'),
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()

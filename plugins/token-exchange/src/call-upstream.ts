@@ -1,11 +1,11 @@
-import { parseJson, readBody } from '@sallyport/security-context/mechanics'
+import { parseJson, readBody, errorCode } from '@sallyport/security-context/mechanics'
 import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
 
 const MAX_ANSWER_BYTES = 1024 * 1024
 const answerUtf8 = new TextDecoder('utf-8', { fatal: true })
 /** `code` or `name` of the failures that are a matter of time. */
-const TIMEOUTS: readonly unknown[] = [
+const TIMEOUTS: ReadonlyArray<string | null> = [
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -96,5 +96,5 @@ function isJson(contentType: string | string[] | undefined): boolean {
 
 function isTimeout(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  return TIMEOUTS.includes(error.name) || ('code' in error && TIMEOUTS.includes(error.code))
+  return TIMEOUTS.includes(error.name) || TIMEOUTS.includes(errorCode(error))
 }

@@ -1,11 +1,6 @@
-import { ownMember, parseJsonObject } from '@sallyport/security-context/mechanics'
+import { ownMember, parseJsonObject, parseRetryAfter, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import { TokenNotGrantedError, TokenRejectedError, TokenThrottledError, TokenUnavailableError } from './errors.ts'
-
-/** When the server does not say how long to wait. */
-const DEFAULT_WAIT_SECONDS = 5
-/** No server may keep us waiting longer than this. */
-const MAX_WAIT_SECONDS = 3600
 
 /** An answer of the token or revocation endpoint, a success or not. */
 export interface EndpointAnswer {
@@ -22,10 +17,10 @@ export interface EndpointAnswer {
  */
 export function errorOfAnswer(answer: EndpointAnswer, subjectTokenSent: boolean, nowMs: number): FastifyError {
   const { statusCode } = answer
-  const wait = waitAskedFor(answer.retryAfter, nowMs)
+  const wait = parseRetryAfter(answer.retryAfter, nowMs) ?? undefined
   const code = ownMember(parseJsonObject(answer.body) ?? {}, 'error')
   const cause = new Error(`The authorization server answered ${statusCode} ${printable(code)}`)
-  if (statusCode === 429) return waiting(new TokenThrottledError({ cause }), wait ?? DEFAULT_WAIT_SECONDS)
+  if (statusCode === 429) return withRetryAfter(new TokenThrottledError({ cause }), wait)
   const decision = statusCode >= 400 && statusCode < 500 && typeof code === 'string'
   // A client that is not known or not authenticated is our misconfiguration: nothing the caller can mend, an alarm for
   // the operator.
@@ -36,24 +31,8 @@ export function errorOfAnswer(answer: EndpointAnswer, subjectTokenSent: boolean,
 }
 
 /** The error for an authorization server that did not answer, or answered nonsense. */
-export function serverUnavailable(cause: unknown, waitSeconds: number | null = null): FastifyError {
-  return waiting(new TokenUnavailableError({ cause }), waitSeconds ?? DEFAULT_WAIT_SECONDS)
-}
-
-function waiting(error: FastifyError, seconds: number): FastifyError {
-  return Object.assign(error, { retryAfterSeconds: seconds, headers: { 'retry-after': String(seconds) } })
-}
-
-/**
- * The wait that a `Retry-After` header asks for, in whole seconds between 0 and 3600; `null` when there is none.
- * @param value header value: seconds or an HTTP date
- * @param nowMs epoch in ms
- * @see RFC 9110 §10.2.3
- */
-function waitAskedFor(value: string | string[] | undefined, nowMs: number): number | null {
-  if (typeof value !== 'string') return null
-  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
-  return Number.isNaN(seconds) ? null : Math.min(Math.max(Math.ceil(seconds), 0), MAX_WAIT_SECONDS)
+export function serverUnavailable(cause: unknown, waitSeconds?: number): FastifyError {
+  return withRetryAfter(new TokenUnavailableError({ cause }), waitSeconds)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { TokenSet } from '@sallyport/security-context'
+import type { TokenClient } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 
 /**
@@ -15,9 +16,9 @@ export interface TokenQuestion {
   readonly scope: string | undefined
 }
 
-/** Where the tokens come from, and how many are kept. */
+/** Who answers, and how many tokens are kept. */
 export interface ExchangeCacheOptions {
-  readonly obtain: (question: TokenQuestion) => Promise<TokenSet>
+  readonly tokenClient: Pick<TokenClient, 'exchange' | 'clientCredentials'>
   readonly maxEntries: number
   /** Epoch in ms. */
   readonly clock: () => number
@@ -37,14 +38,17 @@ export interface ExchangeCache {
  * A bounded cache of exchanged tokens. Keys are digests: a heap dump or a log line of a key gives no token away, and
  * the parts are delimited, so no two questions have the same key.
  */
-export function createExchangeCache({ obtain, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
+export function createExchangeCache({ tokenClient, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
   const tokens = new LRUCache<string, { token: string; usableUntilMs: number }>({ max: maxEntries })
   const pending = new Map<string, Promise<string>>()
 
-  async function obtainOnce(key: string, question: TokenQuestion): Promise<string> {
+  async function obtain(key: string, { subjectToken, audience, scope }: TokenQuestion): Promise<string> {
     // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
     const askedAtMs = clock()
-    const { accessToken, expiresInSeconds } = await obtain(question)
+    const { accessToken, expiresInSeconds } =
+      subjectToken === null
+        ? await tokenClient.clientCredentials(defined({ audience, scope }))
+        : await tokenClient.exchange(defined({ subjectToken, audience, scope }))
     const lifetimeMs = expiresInSeconds * 1000
     const usableUntilMs = askedAtMs + lifetimeMs - Math.min(MARGIN_MS, lifetimeMs / 3)
     if (usableUntilMs > clock()) tokens.set(key, { token: accessToken, usableUntilMs })
@@ -59,7 +63,7 @@ export function createExchangeCache({ obtain, maxEntries, clock }: ExchangeCache
       tokens.delete(key)
       let promise = pending.get(key)
       if (promise === undefined) {
-        promise = obtainOnce(key, question).finally(() => pending.delete(key))
+        promise = obtain(key, question).finally(() => pending.delete(key))
         pending.set(key, promise)
       }
       return { token: await promise, fresh: true }

@@ -1,24 +1,19 @@
 import '@sallyport/security-context/require-node'
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { defined } from '@sallyport/security-context/mechanics'
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
 import { SubjectTokenMissingError, TokenRejectedError, UnknownAudienceError } from './errors.ts'
 import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
 import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
-import { codeOf, failureEvent } from './security-event.ts'
+import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
+export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
-export type {
-  AuthorizationServerMetadata,
-  DiscoveryOptions,
-  TokenClientOptions,
-  TokenExchangeOptions,
-  Upstream
-} from './options.ts'
+export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'
 export * as errors from './errors.ts'
 
 /** A service, called in somebody's name. */
@@ -65,50 +60,27 @@ declare module 'fastify' {
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
   const options = readTokenExchangeOptions(given)
   const { tokenClient, clock, maxCachedTokens: maxEntries } = options
-  const cache = createExchangeCache({
-    maxEntries,
-    clock,
-    obtain: ({ subjectToken, audience, scope }) =>
-      subjectToken === null
-        ? tokenClient.clientCredentials(defined({ audience, scope }))
-        : tokenClient.exchange(defined({ subjectToken, audience, scope }))
-  })
-
-  async function exchange(request: FastifyRequest, question: TokenQuestion): Promise<ExchangedToken> {
-    const { audience } = question
-    try {
-      const { fresh, ...exchanged } = await exchangeRenewing(request, question)
-      if (fresh) {
-        recordSecurityEvent(request, {
-          stage: 'token-exchange',
-          outcome: 'success',
-          reason: 'token-exchanged',
-          detail: { audience }
-        })
-      }
-      return exchanged
-    } catch (error) {
-      recordSecurityEvent(request, failureEvent(error, audience))
-      throw codeOf(error) === 'SALLYPORT_TOKEN_REJECTED' ? challenged(error) : error
-    }
-  }
+  const cache = createExchangeCache({ tokenClient, maxEntries, clock })
 
   /**
    * The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are
    * tried once more.
    */
-  async function exchangeRenewing(
-    request: FastifyRequest,
-    question: TokenQuestion
-  ): Promise<ExchangedToken & { readonly fresh: boolean }> {
+  async function exchange(request: FastifyRequest, asked: TokenQuestion): Promise<ExchangedToken> {
+    const { audience } = asked
+    let question = asked
     try {
-      return { question, ...(await cache.get(question)) }
+      const answer = await cache.get(question).catch(async (error: unknown) => {
+        const subjectToken = isRejected(error) ? await renewedToken(request, question.subjectToken) : null
+        if (subjectToken === null) throw error
+        question = { ...question, subjectToken }
+        return await cache.get(question)
+      })
+      if (answer.fresh) recordSecurityEvent(request, exchangedEvent(audience))
+      return { token: answer.token, question }
     } catch (error) {
-      if (codeOf(error) !== 'SALLYPORT_TOKEN_REJECTED') throw error
-      const subjectToken = await renewedToken(request, question.subjectToken)
-      if (subjectToken === null) throw error
-      const again = { ...question, subjectToken }
-      return { question: again, ...(await cache.get(again)) }
+      recordSecurityEvent(request, exchangeFailureEvent(error, audience))
+      throw isRejected(error) ? challenged(error) : error
     }
   }
 
@@ -166,9 +138,15 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
   })
 }
 
-function subjectTokenOf(request: FastifyRequest): string {
-  if (request.accessToken === null) throw new SubjectTokenMissingError()
-  return request.accessToken
+function isRejected(error: unknown): boolean {
+  return errorCode(error) === 'SALLYPORT_TOKEN_REJECTED'
+}
+
+function subjectTokenOf({ accessToken }: FastifyRequest): string {
+  if (accessToken !== null) return accessToken
+  // For the log of the 500: the app's author decides which of the two it is.
+  const cause = new Error('The route is public, or the strategy that accepted the caller gives no access token')
+  throw new SubjectTokenMissingError({ cause })
 }
 
 /**

@@ -8,7 +8,8 @@ import {
 import { request } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
-import { readDiscoveryOptions, type AuthorizationServerMetadata, type DiscoveryOptions } from './options.ts'
+import type { AuthorizationServerMetadata } from './server-metadata.ts'
+import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
 
 const MAX_DOCUMENT_BYTES = 256 * 1024
 

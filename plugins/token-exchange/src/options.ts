@@ -14,6 +14,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { endpointMistake } from './endpoint-url.ts'
 import { TokenOptionsError } from './errors.ts'
+import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -59,20 +60,6 @@ export interface TokenExchangeOptions {
    * @default Date.now
    */
   readonly clock?: Clock
-}
-
-/**
- * What an authorization server says of itself, reduced to what a client or a resource server needs. @see RFC 8414 §2
- */
-export interface AuthorizationServerMetadata {
-  readonly issuer: string
-  readonly tokenEndpoint: string
-  readonly jwksUri: string | null
-  readonly revocationEndpoint: string | null
-  readonly introspectionEndpoint: string | null
-  readonly authorizationEndpoint: string | null
-  /** Endpoints for clients that authenticate by certificate; they may have another origin. @see RFC 8705 §5 */
-  readonly mtlsEndpointAliases: Readonly<Record<string, string>>
 }
 
 /** How a client reaches its authorization server. */

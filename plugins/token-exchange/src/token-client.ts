@@ -1,9 +1,9 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
-import { clientSecretBasic, defined, readBody } from '@sallyport/security-context/mechanics'
+import { basicClientAuthorization, defined, readBody } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './options.ts'
+import type { AuthorizationServerMetadata } from './server-metadata.ts'
 import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
 import { parseTokenSet } from './token-set.ts'
 
@@ -77,7 +77,7 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
 function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<typeof readTokenClientOptions>): Post {
-  const authorization = clientSecretBasic(clientId, clientSecret)
+  const authorization = basicClientAuthorization(clientId, clientSecret)
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) form.append(name, value)

@@ -1,3 +1,4 @@
+import { errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { SecurityEvent } from '@sallyport/security-context'
 import {
@@ -63,13 +64,14 @@ export function forwardFailure(error: unknown, audience: string): ForwardFailure
 
 /** The same error with a time to wait, in seconds. */
 export function tryAgain(error: FastifyError, seconds = 1): FastifyError {
-  return Object.assign(error, { headers: { 'retry-after': String(seconds) } })
+  return withRetryAfter(error, seconds)
 }
 
 function codesOf(error: unknown): string[] {
   const codes: string[] = []
   for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
-    if ('code' in current && typeof current.code === 'string') codes.push(current.code)
+    const code = errorCode(current)
+    if (code !== null) codes.push(code)
   }
   return codes
 }

@@ -1,3 +1,4 @@
+import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
 
 /** The order cannot be cancelled: the restaurant has accepted it, or it was rejected. */
@@ -41,5 +42,5 @@ export class RestaurantUnavailableError extends createError<[]>(
   'The restaurant cannot be reached',
   503
 ) {
-  readonly headers = Object.freeze({ 'retry-after': '5' })
+  readonly headers = retryAfter()
 }

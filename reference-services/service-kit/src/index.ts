@@ -9,13 +9,8 @@ export {
   type RecoverySettings,
   type ServiceSettings
 } from './settings.ts'
-export {
-  migrateService,
-  namedMigrations,
-  type DomainTables,
-  type NamedMigrations,
-  type ServiceRoles
-} from './migrations.ts'
+export { migrateService, type DomainTables, type ServiceRoles } from './migrations.ts'
+export { namedMigrations } from '@sallyport/security-context/mechanics'
 export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type RowPage, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'

@@ -1,6 +1,7 @@
 import { aclMigrations } from '@sallyport/authorization'
 import { auditMigrations } from '@sallyport/audit-log'
 import { idempotencyMigrations } from '@sallyport/idempotency'
+import type { NamedMigrations } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
 /** Database roles beside the owner; both exist before the migrations run. */
@@ -11,34 +12,11 @@ export interface ServiceRoles {
   readonly prunerRole: string
 }
 
-/** Migrations under fixed names, and the table in which knex remembers them. */
-export interface NamedMigrations {
-  readonly source: Knex.MigrationSource<string>
-  readonly tableName: string
-}
-
 /** The tables of a service: its migrations, and what the running service may do with each table. */
 export interface DomainTables {
-  readonly migrations: NamedMigrations
+  readonly migrations: NamedMigrations<Knex.Migration>
   /** Table → privileges of the app role, for example `{ orders: ['select', 'insert', 'update'] }`. */
   readonly grants: Readonly<Record<string, ReadonlyArray<'select' | 'insert' | 'update' | 'delete'>>>
-}
-
-/** A migration source whose names do not depend on file paths. */
-export function namedMigrations(
-  tableName: string,
-  migrations: Readonly<Record<string, Knex.Migration>>
-): NamedMigrations {
-  const source: Knex.MigrationSource<string> = {
-    getMigrations: async () => Object.keys(migrations),
-    getMigrationName: name => name,
-    getMigration: async name => {
-      const migration = migrations[name]
-      if (migration === undefined) throw new Error(`no migration ${name}`)
-      return migration
-    }
-  }
-  return { source, tableName }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { invalidGrant, OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { User } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
-import type { LoginAttempt } from '../throttle-logins.ts'
+import type { LoginAttempt } from '../throttle-guesses.ts'
 
 type PasswordParts = Pick<AccountParts, 'store' | 'passwords' | 'throttle' | 'report'>
 

@@ -57,7 +57,7 @@ export interface PasswordHasherOptions {
   readonly timer?: StartTimer
   /** Keys that are not in the database: without them, a dump alone does not let passwords be guessed. Default: none. */
   readonly peppers?: PepperRing
-  /** Hears of a stored hash whose pepper is not in the ring: its password is refused. */
+  /** Called for a stored hash whose pepper is not in the ring: its password is refused. */
   readonly onUnknownPepper?: (pepperId: string) => void
   readonly hashFunction?: PasswordHashFunction
 }

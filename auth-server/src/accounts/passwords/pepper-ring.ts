@@ -25,7 +25,7 @@ export interface PepperSettings {
 
 /** Id of `passwordPepper`, which has none of its own. */
 const UNNAMED = 'unnamed'
-/** In the place of the newest entry: new hashes have no pepper. */
+/** As the first entry: new hashes have no pepper. */
 const TURNED_OFF = /^none(?:\s+|$)/
 const EMPTY: KeyRingText = Object.freeze({ keys: [], mistakes: [] })
 

@@ -3,7 +3,7 @@ import type { Client, Session } from '../../store/records.ts'
 
 /**
  * Revokes the access tokens of sessions and keeps the sessions: each moves to a new status position, so that its next
- * refresh gives a token that counts, with the roles of then. Call it within a transaction.
+ * refresh gives a valid token with the roles at that time. Call it within a transaction.
  */
 export async function revokeAccessTokensOfSessions(
   store: Store,
@@ -15,7 +15,7 @@ export async function revokeAccessTokensOfSessions(
   await store.statusLists.revoke(sessions.map(({ status }) => status))
 }
 
-/** The same for the tokens that a client got for itself. Call it within a transaction. */
+/** Does the same for the tokens that a client got for itself. Call it within a transaction. */
 export async function revokeAccessTokensOfClient(
   store: Store,
   client: Client,

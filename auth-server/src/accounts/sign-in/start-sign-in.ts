@@ -5,7 +5,7 @@ import type { SignIn, User, UserSignIn } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
 import type { AccountParts, Lifetimes } from '../account-parts.ts'
 
-/** A sign-in that has just begun; `secret` goes into the browser's cookie and nowhere else. */
+/** A sign-in that has just begun. Its `secret` goes into the browser's cookie and nowhere else. */
 export interface StartedSignIn extends UserSignIn {
   readonly secret: string
 }
@@ -56,7 +56,7 @@ function newSignIn(lifetimes: Lifetimes, id: string, user: User, nowMs: number):
   }
 }
 
-/** The sign-in that a cookie's secret stands for, `null` when it does not count any more. */
+/** The sign-in that a cookie's secret stands for; `null` when it is no longer valid. */
 export async function currentSignIn(
   { store, clock }: Pick<AccountParts, 'store' | 'clock'>,
   secret: string | undefined
@@ -65,7 +65,7 @@ export async function currentSignIn(
   return found !== null && isLiveSignIn(found, clock()) ? found : null
 }
 
-/** Whether a sign-in still counts. */
+/** Whether a sign-in is still valid. */
 export function isLiveSignIn({ signIn, user }: UserSignIn, nowMs: number): boolean {
   return (
     signIn.endedAtMs === null &&

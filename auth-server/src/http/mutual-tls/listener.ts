@@ -51,7 +51,7 @@ export function mutualTlsListener(fastify: FastifyInstance, options: MutualTlsLi
 /**
  * The client's certificate is optional, and one that no authority vouches for does not end the handshake: it may be a
  * registered self-signed one. Who the client is, is decided at client authentication from what the handshake proved.
- * Sessions are not resumed, so each connection proves its key anew.
+ * TLS sessions are not resumed, so every connection proves its key.
  */
 function serverFor(fastify: FastifyInstance, { tls, clientCa }: MutualTlsListenerOptions): Server {
   return createServer(

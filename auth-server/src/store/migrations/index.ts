@@ -1,3 +1,4 @@
+import { namedMigrations } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import * as keysAndStatus from './001-keys-and-status-lists.ts'
 import * as usersAndClients from './002-users-and-clients.ts'
@@ -8,11 +9,11 @@ import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
 
-interface NamedMigration extends Knex.Migration {
+interface ListedMigration extends Knex.Migration {
   readonly name: string
 }
 
-const MIGRATIONS: readonly NamedMigration[] = [
+const MIGRATIONS: readonly ListedMigration[] = [
   keysAndStatus.migration,
   usersAndClients.migration,
   sessionsAndTokens.migration,
@@ -22,9 +23,6 @@ const MIGRATIONS: readonly NamedMigration[] = [
   housekeeping.migration,
   lateRepeats.migration
 ]
-
-/** Where knex records which of these migrations ran. */
-export const MIGRATIONS_TABLE = 'auth_server_migrations'
 
 /** The tables whose rows the running server reads and writes. */
 export const APP_TABLES = [
@@ -49,8 +47,7 @@ export const APP_TABLES = [
 ] as const
 
 /** The migrations under fixed names: the same whether they run from source or from `dist`. */
-export const migrationSource: Knex.MigrationSource<NamedMigration> = {
-  getMigrations: async () => [...MIGRATIONS],
-  getMigrationName: migration => migration.name,
-  getMigration: async migration => migration
-}
+export const migrations = namedMigrations<Knex.Migration>(
+  'auth_server_migrations',
+  Object.fromEntries(MIGRATIONS.map(migration => [migration.name, migration]))
+)

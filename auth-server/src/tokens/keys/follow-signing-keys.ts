@@ -31,7 +31,7 @@ export interface SigningKeys {
   known: () => ReadonlyMap<string, LoadedKey>
   /** Age of what is known, in ms; `null` before the first loadSigningKeys. */
   ageMs: () => number | null
-  /** Loads anew on the next question, after a change by this instance. */
+  /** Makes the next question load the keys again, after a change by this instance. */
   forget: () => void
 }
 

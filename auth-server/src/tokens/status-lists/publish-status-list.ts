@@ -28,9 +28,9 @@ export interface StatusListPublisherOptions {
   readonly clock: Clock
   /** How long this instance believes what it read, in ms: the bound from a commit to its publication. */
   readonly freshnessMs: number
-  /** `ttl`: after so long a verifier asks again. */
+  /** `ttl`: how long a verifier waits before it asks again. */
   readonly ttlSeconds: number
-  /** `exp`: a verifier without contact refuses the list after so long. */
+  /** `exp`: how long a verifier without contact still believes the list. */
   readonly lifetimeSeconds: number
 }
 

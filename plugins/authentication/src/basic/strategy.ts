@@ -1,16 +1,16 @@
 import type { FastifyError } from '@fastify/error'
+import { defined, errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { PresentedAuthorization } from '../authorization-header.ts'
 import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage } from '../failure-kinds.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
-import { createCredentialTokens } from './credential-tokens.ts'
+import { createCredentialTokens } from '../credential-tokens.ts'
 import type { ReadBasicOptions } from './options.ts'
-import { createBasicParser } from './parse-basic.ts'
-
-const SCHEME = /^[ \t]*basic(?:[ \t]|$)/i
+import { createBasicParser, type BasicCredential } from './parse-basic.ts'
 
 /**
  * Basic credentials at the edge, tokens behind it: the password goes to the authorization server once per session and
@@ -29,10 +29,20 @@ export async function createBasicStrategy(
   fastify: FastifyInstance,
   options: ReadBasicOptions,
   verifier: TokenVerifier
-): Promise<Strategy> {
+): Promise<Omit<Strategy, 'name'>> {
   const challenge = `Basic realm="${options.realm}", charset="UTF-8"`
   const parse = await createBasicParser(fastify)
-  const tokens = createCredentialTokens(options, verifier)
+  const { tokenClient, scope } = options
+  const tokens = createCredentialTokens<BasicCredential>(
+    {
+      ...options,
+      partsOf: ({ username, password }) => [username, password],
+      logIn: async ({ username, password }, connection) =>
+        await tokenClient.password({ username, password, sessionKind: 'api', connection, ...defined({ scope }) }),
+      refuse: cause => new BasicRejectedError({ cause })
+    },
+    verifier
+  )
 
   fastify.addHook('onClose', async function revokeHeldTokens() {
     await tokens.drain()
@@ -41,8 +51,12 @@ export async function createBasicStrategy(
   const challengeFor = (request: FastifyRequest): string | null =>
     options.browserChallenge || !isBrowser(request.headers) ? challenge : null
 
-  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
-    if (!SCHEME.test(request.headers.authorization ?? '')) return NOT_APPLICABLE
+  async function authenticate(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    authorization: PresentedAuthorization
+  ): Promise<StrategyResult> {
+    if (authorization.kind === 'none' || authorization.scheme !== 'basic') return NOT_APPLICABLE
     const { method, headers } = request
     if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(options.origins, request))) {
       return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
@@ -78,7 +92,7 @@ export async function createBasicStrategy(
     }
   }
 
-  return { name: 'basic', challenge, challengeFor, authenticate }
+  return { challenge, challengeFor, authenticate }
 }
 
 function nullIfRejected(error: unknown): null {
@@ -87,5 +101,5 @@ function nullIfRejected(error: unknown): null {
 }
 
 function isRejection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
+  return errorCode(error) === 'SALLYPORT_AUTHENTICATION_BASIC_REJECTED'
 }

@@ -1,7 +1,8 @@
 import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AccessTokenMissingError, SessionNotFoundError } from '../errors.ts'
-import { hasCode, tokenFailure } from '../token-failure.ts'
+import { hasTokenCode } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import { sessionParameters } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -67,13 +68,13 @@ async function answered<Result>(
     try {
       return await ask(accessTokenOf(request))
     } catch (error) {
-      const renewed = hasCode(error, 'SALLYPORT_TOKEN_REJECTED') ? await request.renewAccessToken?.() : null
+      const renewed = hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED') ? await request.renewAccessToken?.() : null
       if (typeof renewed !== 'string') throw error
       return await ask(renewed)
     }
   } catch (error) {
-    throw hasCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
-      ? tokenFailure(error)
+    throw hasTokenCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasTokenCode(error, 'SALLYPORT_TOKEN_THROTTLED')
+      ? tokenRequestFailure(error)
       : error
   }
 }

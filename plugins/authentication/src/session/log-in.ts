@@ -3,7 +3,8 @@ import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { connectionOf, isBrowser, isForeign } from '../request-origin.ts'
-import { hasCode, tokenFailure } from '../token-failure.ts'
+import { hasTokenCode } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
 import { randomPairingId } from './cookie-jar.ts'
 import { requireText } from './form-body.ts'
@@ -74,7 +75,7 @@ async function passwordTokens(
       ...defined({ scope: options.scope })
     })
   } catch (error) {
-    if (hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
+    if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
       recordSecurityEvent(request, {
         stage: 'session',
         outcome: 'denied',
@@ -83,12 +84,12 @@ async function passwordTokens(
       })
       throw new LoginRejectedError({ cause: error })
     }
-    const throttled = hasCode(error, 'SALLYPORT_TOKEN_THROTTLED')
+    const throttled = hasTokenCode(error, 'SALLYPORT_TOKEN_THROTTLED')
     const ending = throttled
       ? ({ outcome: 'denied', reason: 'login-throttled' } as const)
       : ({ outcome: 'failure', reason: 'login-unavailable' } as const)
     recordSecurityEvent(request, { stage: 'session', ...ending, nameTried: username })
-    throw tokenFailure(error)
+    throw tokenRequestFailure(error)
   }
 }
 

@@ -1,13 +1,12 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { sourceOf } from '@sallyport/security-context/mechanics'
+import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
-import { isThrottled, tokenFailure } from '../token-failure.ts'
+import { isThrottled } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import type { RefreshBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
-
-const RETRY_AFTER = Object.freeze({ 'retry-after': '5' })
 
 /**
  * Makes the handler of `POST /logout`.
@@ -82,7 +81,7 @@ async function endSession(
         reason: 'logout-throttled',
         ...subjectOf(request)
       })
-      throw tokenFailure(cause)
+      throw tokenRequestFailure(cause)
     }
     recordSecurityEvent(request, {
       stage: 'session',
@@ -90,7 +89,7 @@ async function endSession(
       reason: 'logout-incomplete',
       ...subjectOf(request)
     })
-    throw Object.assign(new LogoutIncompleteError({ cause }), { headers: RETRY_AFTER })
+    throw withRetryAfter(new LogoutIncompleteError({ cause }))
   }
 }
 

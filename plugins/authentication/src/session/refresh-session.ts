@@ -2,7 +2,8 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
-import { hasCode, tokenFailure } from '../token-failure.ts'
+import { hasTokenCode } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
@@ -136,7 +137,7 @@ export function createSessionRefresher(
       // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
       return tokens.refreshToken === null ? { ...tokens, refreshToken } : tokens
     } catch (error) {
-      if (!hasCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenFailure(error)
+      if (!hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenRequestFailure(error)
       rejectedUntilMs.set(key, clock() + REJECTED_MS)
       throw new SessionEndedError({ cause: error })
     }

@@ -4,7 +4,7 @@ import { customOption, objectWith, optionsObject, readOptions, Type } from '@sal
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError } from '../errors.ts'
 import { connectionOf } from '../request-origin.ts'
-import { isOutage, isThrottled } from '../token-failure.ts'
+import { isOutage, isThrottled } from '../failure-kinds.ts'
 import { directoryRoutes } from './directory-routes.ts'
 import { parseForm, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'

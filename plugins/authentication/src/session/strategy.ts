@@ -1,10 +1,11 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
 import { connectionOf, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
-import { isOutage } from '../token-failure.ts'
+import { isOutage } from '../failure-kinds.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { ReadSessionOptions } from './options.ts'
 import type { SessionTools } from './refresh-session.ts'
@@ -37,7 +38,7 @@ export async function createSessionStrategy(
   fastify: FastifyInstance,
   options: ReadSessionOptions,
   tools: SessionTools
-): Promise<Strategy> {
+): Promise<Omit<Strategy, 'name'>> {
   const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
@@ -53,21 +54,21 @@ export async function createSessionStrategy(
   async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
     const cookies = core.jar.read(request.headers.cookie)
     if (cookies.kind === 'none') return NOT_APPLICABLE
-    if (cookies.kind === 'duplicated') return refuse(request, new CookieDuplicatedError(), 'cookie-duplicated')
+    if (cookies.kind === 'duplicated') return refuseSession(request, new CookieDuplicatedError(), 'cookie-duplicated')
     if (isUnsafe(request.method, request.headers) && !core.isCsrfSafe(request)) {
-      return refuse(request, new CsrfRefusedError(), 'csrf-refused')
+      return refuseSession(request, new CsrfRefusedError(), 'csrf-refused')
     }
     if (cookies.kind === 'invalid' || cookies.kind === 'mismatched') {
       core.clearCookies(request, reply)
-      return refuse(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
+      return refuseSession(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
     try {
       return { kind: 'accepted', ...(await resume(request, reply, cookies)), ...renewal(request, reply, cookies) }
     } catch (error) {
-      if (isEnd(error)) {
+      if (isSessionEnd(error)) {
         core.clearCookies(request, reply)
         // A new error for each request: requests that shared the refusal must not share its headers.
-        return refuse(
+        return refuseSession(
           request,
           new SessionEndedError({ cause: error }),
           error.cause === undefined ? 'session-ended' : 'refresh-rejected'
@@ -78,7 +79,7 @@ export async function createSessionStrategy(
     }
   }
 
-  return { name: 'session', challenge: null, authenticate }
+  return { challenge: null, authenticate }
 }
 
 /** The verified token of a session, refreshed when need be. */
@@ -130,7 +131,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     try {
       return await refreshed(request, reply, session)
     } catch (error) {
-      if (!isEnd(error)) {
+      if (!isSessionEnd(error)) {
         recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
         throw error
       }
@@ -143,11 +144,11 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
   return { resume, replace }
 }
 
-function refuse(request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
+function refuseSession(request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
   recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason })
   return { kind: 'refused', error: Object.assign(error, { reason }) }
 }
 
-function isEnd(error: unknown): error is FastifyError {
-  return error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_SESSION_ENDED'
+function isSessionEnd(error: unknown): error is FastifyError {
+  return errorCode(error) === 'SALLYPORT_AUTHENTICATION_SESSION_ENDED'
 }

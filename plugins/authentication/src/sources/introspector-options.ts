@@ -1,4 +1,4 @@
-import type { Clock } from '@sallyport/security-context/mechanics'
+import type { Clock, Log } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
   customOption,
@@ -12,7 +12,7 @@ import {
 import type { Dispatcher } from 'undici'
 import { AuthenticationOptionsError } from '../errors.ts'
 import { isSecureUrl, type Fetch } from './fetch-document.ts'
-import { warn, type Log } from './log.ts'
+import { WARNINGS } from '../warnings.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
 export interface IntrospectorOptions {
@@ -61,12 +61,12 @@ export interface IntrospectorOptions {
   readonly clock?: Clock
   /**
    * Told what an operator should know. Its default makes process warnings.
-   * @default warn
+   * @default process warnings
    */
   readonly log?: Log
 }
 
-export const logOption = () => functionOption<Log>({ default: warn, defaultText: 'warn' })
+export const logOption = () => functionOption<Log>({ default: WARNINGS, defaultText: 'process warnings' })
 export const issuerDispatcher = () => Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch']))
 
 export const introspectorOptions = optionsObject({

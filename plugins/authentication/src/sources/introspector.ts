@@ -1,13 +1,12 @@
-import { clientSecretBasic, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { createHash } from 'node:crypto'
 import type { Principal } from '@sallyport/security-context'
+import { basicClientAuthorization, messageWithCause, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding.ts'
 import { IntrospectionUnavailableError, InvalidTokenError } from '../errors.ts'
 import { fetchDocument, type Connection } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
 import { readIntrospectorOptions, type IntrospectorOptions } from './introspector-options.ts'
-import { messageOf } from './log.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
@@ -37,7 +36,7 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   const options = readIntrospectorOptions(given)
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
-  const authorization = clientSecretBasic(options.clientId, options.clientSecret)
+  const authorization = basicClientAuthorization(options.clientId, options.clientSecret)
   const accepted = new LRUCache<string, Answer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })
@@ -94,7 +93,7 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
       if (claims === null) throw new Error(status === 200 ? 'not a JSON object' : `status ${status}`)
       return claims
     } catch (error) {
-      log('a token could not be introspected', { issuer: options.issuer, error: messageOf(error) })
+      log('a token could not be introspected', { issuer: options.issuer, error: messageWithCause(error) })
       const unavailable = new IntrospectionUnavailableError()
       unavailable.cause = error
       throw unavailable

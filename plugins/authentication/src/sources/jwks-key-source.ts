@@ -1,8 +1,7 @@
 import type { KeySource, VerificationKey } from '@sallyport/security-context'
-import { parseJsonObject } from '@sallyport/security-context/mechanics'
+import { messageWithCause, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { KeysUnavailableError } from '../errors.ts'
 import { fetchDocument, type Connection } from './fetch-document.ts'
-import { messageOf } from './log.ts'
 import { readJwksKeySourceOptions, type JwksKeySourceOptions } from './source-options.ts'
 import { importKeys } from '../tokens/import-keys.ts'
 
@@ -55,7 +54,7 @@ export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
     } catch (error) {
       failures++
       lastError = error
-      log('the JWKS could not be fetched', { jwksUri, error: messageOf(error), ageMs: ageMs() })
+      log('the JWKS could not be fetched', { jwksUri, error: messageWithCause(error), ageMs: ageMs() })
     }
     schedule()
   }

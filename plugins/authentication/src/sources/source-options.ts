@@ -1,5 +1,5 @@
 import type { KeySource } from '@sallyport/security-context'
-import { startTimer, type Clock, type StartTimer } from '@sallyport/security-context/mechanics'
+import { startTimer, type Clock, type Log, type StartTimer } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
   customOption,
@@ -14,7 +14,6 @@ import type { Dispatcher } from 'undici'
 import { AuthenticationOptionsError } from '../errors.ts'
 import { isSecureUrl, type Fetch } from './fetch-document.ts'
 import { issuerDispatcher, logOption } from './introspector-options.ts'
-import type { Log } from './log.ts'
 import { statusListPrefixMistakes } from './status-list-addresses.ts'
 
 /** Where the keys are and how long they are believed. */
@@ -57,7 +56,7 @@ export interface JwksKeySourceOptions {
   readonly startTimer?: StartTimer
   /**
    * Told of ignored keys and failed fetches. Its default makes process warnings.
-   * @default warn
+   * @default process warnings
    */
   readonly log?: Log
 }
@@ -120,7 +119,7 @@ export interface StatusListSourceOptions {
   readonly startTimer?: StartTimer
   /**
    * Told of failed fetches. Its default makes process warnings.
-   * @default warn
+   * @default process warnings
    */
   readonly log?: Log
 }

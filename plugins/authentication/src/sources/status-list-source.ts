@@ -1,7 +1,7 @@
 import type { StatusReference, StatusSource } from '@sallyport/security-context'
+import { messageWithCause } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { fetchDocument, type Connection } from './fetch-document.ts'
-import { messageOf } from './log.ts'
 import { readStatusListSourceOptions, type StatusListSourceOptions } from './source-options.ts'
 import { statusListAddresses } from './status-list-addresses.ts'
 import { readStatusList, statusBit, type StatusList } from './status-list.ts'
@@ -73,7 +73,7 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
       followed.failing = false
     } catch (error) {
       // Once per outage, not once per poll.
-      if (!followed.failing) log('a status list could not be fetched', { uri, error: messageOf(error) })
+      if (!followed.failing) log('a status list could not be fetched', { uri, error: messageWithCause(error) })
       followed.failing = true
     }
     schedule(uri, followed)

@@ -55,17 +55,17 @@ const refuseNothing = (): void => {}
 export function resolveProfile(profile: Profile, audience: string): ResolvedProfile {
   switch (profile) {
     case 'rfc9068':
-      return custom({ typ: 'at+jwt' })
+      return customProfile({ typ: 'at+jwt' })
     case 'keycloak':
       return keycloak(audience)
     case 'auth0':
       return auth0()
     default:
-      return custom(profile)
+      return customProfile(profile)
   }
 }
 
-function custom(profile: CustomProfile): ResolvedProfile {
+function customProfile(profile: CustomProfile): ResolvedProfile {
   const claims = profile.claims ?? {}
   return {
     typ: new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
@@ -83,7 +83,7 @@ function custom(profile: CustomProfile): ResolvedProfile {
 /** Keycloak: `typ: JWT` for every kind of token, and a claim `typ` that says which kind it is. */
 function keycloak(audience: string): ResolvedProfile {
   return {
-    ...custom({ typ: ['JWT', 'at+jwt'], claims: { clientId: 'azp' } }),
+    ...customProfile({ typ: ['JWT', 'at+jwt'], claims: { clientId: 'azp' } }),
     roles: [
       ['realm_access', 'roles'],
       ['resource_access', audience, 'roles']
@@ -101,7 +101,7 @@ function keycloak(audience: string): ResolvedProfile {
  */
 function auth0(): ResolvedProfile {
   return {
-    ...custom({ typ: 'JWT', claims: { clientId: 'azp', roles: 'permissions' }, optional: ['tokenId'] }),
+    ...customProfile({ typ: 'JWT', claims: { clientId: 'azp', roles: 'permissions' }, optional: ['tokenId'] }),
     refuseForeignKinds: claims => {
       const isIdToken = ['nonce', 'at_hash', 'c_hash', 's_hash'].some(name => Object.hasOwn(claims, name))
       if (isIdToken) throw new InvalidTokenError('token-type-mismatch')

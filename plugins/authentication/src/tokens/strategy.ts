@@ -1,15 +1,13 @@
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from 'fastify'
-import { readAuthorization } from '../authorization-header.ts'
 import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
 import type { DpopNonces } from '../dpop/nonces.ts'
 import { InvalidProofError, InvalidTokenError, isSallyportError } from '../errors.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
-/** How a strategy for tokens names itself and which tokens are its business. */
+/** Which tokens are a strategy's business, and who verifies them. */
 export interface TokenStrategyOptions {
-  readonly name: string
   readonly scheme: TokenScheme
   /** For the challenge, usually the audience. */
   readonly realm: string
@@ -30,15 +28,13 @@ export interface TokenStrategyOptions {
  * the scheme `DPoP` the token must be bound to a DPoP key, under `Bearer` it must not.
  * @see RFC 6750 §2.1, RFC 9700 §4.3.2, RFC 9449 §7.1
  */
-export function createTokenStrategy(options: TokenStrategyOptions): Strategy {
-  const { name, scheme, verifier, isResponsible, confirm } = options
+export function createTokenStrategy(options: TokenStrategyOptions): Omit<Strategy, 'name'> {
+  const { scheme, verifier, isResponsible, confirm } = options
   const challenge = challengeOf(options)
 
   return {
-    name,
     challenge,
-    authenticate: async function authenticateToken(request): Promise<StrategyResult> {
-      const authorization = readAuthorization(request.raw.rawHeaders)
+    authenticate: async function authenticateToken(request, _reply, authorization): Promise<StrategyResult> {
       if (
         authorization.kind !== 'credentials' ||
         authorization.scheme !== scheme ||

@@ -1,5 +1,6 @@
 import type { Principal, TokenSet } from '@sallyport/security-context'
-import { isRefusal, tokenFailure } from '../token-failure.ts'
+import { isRefusal } from '../failure-kinds.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** A token that was verified just now. */
@@ -31,7 +32,7 @@ export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Pr
   try {
     return { accessToken: tokens.accessToken, principal: await verifier.verify(tokens.accessToken) }
   } catch (error) {
-    throw isRefusal(error) ? tokenFailure(error) : error
+    throw isRefusal(error) ? tokenRequestFailure(error) : error
   }
 }
 

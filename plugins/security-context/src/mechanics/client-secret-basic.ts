@@ -3,7 +3,7 @@
  * form-encoded first, so that a colon, a percent sign or a letter outside ASCII in either survives.
  * @see RFC 6749 §2.3.1
  */
-export function clientSecretBasic(clientId: string, clientSecret: string): string {
+export function basicClientAuthorization(clientId: string, clientSecret: string): string {
   return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`
 }
 

@@ -4,15 +4,27 @@
  */
 export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export type { Clock, MonotonicClock, Random } from './clock.ts'
-export { clientSecretBasic } from './client-secret-basic.ts'
+export { basicClientAuthorization } from './client-secret-basic.ts'
 export { withDeadline } from './deadline.ts'
 export { freezeJson, isJsonObject, ownMember, parseJson, parseJsonObject, type JsonObject } from './json.ts'
-export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './key-ring.ts'
+export { errorCode, errorStatus, messageWithCause } from './failures.ts'
+export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './read-key-ring.ts'
 export { defined, type Defined } from './defined.ts'
 export { isLoopback } from './loopback.ts'
+export { processWarnings, type Log } from './log.ts'
+export { namedMigrations, type MigrationSource, type NamedMigrations } from './named-migrations.ts'
 export { normaliseUsername } from './normalise-username.ts'
+export { OversizedBodyError, readBody } from './read-body.ts'
+export {
+  DEFAULT_WAIT_SECONDS,
+  parseRetryAfter,
+  retryAfter,
+  waitSeconds,
+  withRetryAfter,
+  type RetryAfter
+} from './retry-after.ts'
 export { nodeVersionMistake } from './node-version.ts'
-export { BodyTooLargeError, readBody } from './read-body.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
+export { isSecretField, isSecretName, isSecretParameter } from './secret-names.ts'
 export { bareAddress, sourceOf } from './source.ts'
 export { startTimer, type StartTimer } from './timer.ts'

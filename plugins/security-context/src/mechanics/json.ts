@@ -1,5 +1,5 @@
 /** Deeper nesting than any claim set has; bounds every recursion over claims. */
-const MAX_DEPTH = 32
+const MOST_LEVELS = 32
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -69,13 +69,13 @@ function isUnambiguous(text: string): boolean {
   while (at < text.length) {
     const character = text[at]
     if (character === '{' || character === '[') {
-      if (open.push(new Set()) > MAX_DEPTH) return false
+      if (open.push(new Set()) > MOST_LEVELS) return false
     } else if (character === '}' || character === ']') {
       open.pop()
     } else if (character === '"') {
       const end = endOfString(text, at)
       if (isName(text, end)) {
-        const name = nameOf(text.slice(at, end))
+        const name = memberName(text.slice(at, end))
         const names = open.at(-1)
         if (names === undefined || names.has(name) || name === '__proto__') return false
         names.add(name)
@@ -102,6 +102,6 @@ function isName(text: string, end: number): boolean {
 }
 
 /** Escapes are resolved first: `"\u0061ud"` and `"aud"` are the same name. */
-function nameOf(quoted: string): string {
+function memberName(quoted: string): string {
   return quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1)
 }

@@ -1,5 +1,5 @@
 /** A body is larger than its reader accepts; an endless one would fill the memory. */
-export class BodyTooLargeError extends Error {
+export class OversizedBodyError extends Error {
   readonly code = 'ERR_BODY_TOO_LARGE'
   constructor(maxBytes: number) {
     super(`The body is larger than ${maxBytes} bytes`)
@@ -12,7 +12,7 @@ export class BodyTooLargeError extends Error {
  * @param maxBytes limit in bytes, counted while reading: a declared length is not believed. The stream is cancelled
  * past it
  * @param signal ends the wait for chunks; give it to the request too, which then lets go of the connection
- * @throws {BodyTooLargeError} past the limit; the signal's reason once it is aborted
+ * @throws {OversizedBodyError} past the limit; the signal's reason once it is aborted
  */
 export async function readBody(
   body: AsyncIterable<Uint8Array> | null,
@@ -38,7 +38,7 @@ async function readChunks(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   for await (const chunk of body) {
     size += chunk.byteLength
     // Leaving the loop cancels the stream, so an endless answer ends here.
-    if (size > maxBytes) throw new BodyTooLargeError(maxBytes)
+    if (size > maxBytes) throw new OversizedBodyError(maxBytes)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -46,7 +46,7 @@ export function readOptions<Schema extends TObject>(
 ): ReadOptions<Schema> {
   const mistakes: Mistake[] = []
   // The one place where a checked value gets its type; a rule sees only those members of it that are right.
-  const options = withDefaults(schema, given, path, mistakes) as ReadOptions<Schema>
+  const options = checkedValue(schema, given, path, mistakes) as ReadOptions<Schema>
   const wrong = mistakes.map(mistake => mistake.path)
   for (const { of, mistakes: broken } of isOptionsRecord(given) ? rules : []) {
     const [first] = of.map(name => join(path, name))
@@ -82,14 +82,14 @@ interface Node extends TSchema {
 }
 
 /** The value with the defaults of its schema; what is wrong with it goes to `mistakes`. */
-function withDefaults(schema: Node, value: unknown, path: string, mistakes: Mistake[]): unknown {
+function checkedValue(schema: Node, value: unknown, path: string, mistakes: Mistake[]): unknown {
   const options = optionsSchemaOf(schema)
   if (options !== null && isOptionsRecord(value)) return completedOptions(options, value, path, mistakes)
   const [entry] = Object.values(schema.patternProperties ?? {})
   if (entry !== undefined && isOptionsRecord(value)) {
     const entries = Object.entries(value).map(([name, item]) => [
       name,
-      withDefaults(entry, item, join(path, name), mistakes)
+      checkedValue(entry, item, join(path, name), mistakes)
     ])
     return Object.freeze(Object.fromEntries(entries))
   }
@@ -108,7 +108,7 @@ function completedOptions(
   const options: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(properties)) {
     const value = given[name] ?? (given[name] === undefined ? schema.default : null)
-    if (value !== undefined) options[name] = withDefaults(schema, value, join(path, name), mistakes)
+    if (value !== undefined) options[name] = checkedValue(schema, value, join(path, name), mistakes)
     else if (required.includes(name)) mistakes.push({ path: join(path, name), text: `${join(path, name)} is missing` })
   }
   for (const name of Object.keys(given)) {

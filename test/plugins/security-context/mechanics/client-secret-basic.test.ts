@@ -1,5 +1,5 @@
 import t from 'tap'
-import { clientSecretBasic } from '@sallyport/security-context/mechanics'
+import { basicClientAuthorization } from '@sallyport/security-context/mechanics'
 
 const decoded = (value: string): string => Buffer.from(value.slice('Basic '.length), 'base64').toString('latin1')
 
@@ -11,7 +11,7 @@ t.test('identifier and secret are form-encoded before they are joined', t => {
     ['ä', 'ü~*', '%C3%A4:%C3%BC%7E*'],
     ['client', '&=', 'client:%26%3D']
   ] as const) {
-    const value = clientSecretBasic(clientId, secret)
+    const value = basicClientAuthorization(clientId, secret)
     t.match(value, /^Basic [A-Za-z0-9+/]+=*$/)
     t.equal(decoded(value), expected)
   }

@@ -15,7 +15,7 @@ export interface Revoker {
 const CONCURRENCY = 16
 
 /** @param tokenClient where tokens are revoked */
-export function createRevoker(tokenClient: TokenClient): Revoker {
+export function createRevoker(tokenClient: Pick<TokenClient, 'revoke'>): Revoker {
   const pending = new Set<Promise<void>>()
 
   async function revokeOne({ refreshToken }: TokenSet): Promise<void> {

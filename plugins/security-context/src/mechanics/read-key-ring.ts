@@ -17,10 +17,10 @@ export interface KeyRingText {
 export type RingSecret = 'base64url' | 'text'
 
 const ENTRY = /^([A-Za-z0-9-]{1,32}):(\S+)$/
-const KEY_BYTES = 32
+const RING_KEY_BYTES = 32
 const EXPECTED: Readonly<Record<RingSecret, string>> = {
-  base64url: `id:base64url of ${KEY_BYTES} bytes`,
-  text: `id:secret with ${KEY_BYTES} characters or more`
+  base64url: `id:base64url of ${RING_KEY_BYTES} bytes`,
+  text: `id:secret with ${RING_KEY_BYTES} characters or more`
 }
 
 /**
@@ -47,7 +47,7 @@ export function readKeyRing(text: string, name: string, secret: RingSecret = 'ba
 }
 
 function readSecret(written: string, secret: RingSecret): Buffer | null {
-  if (secret === 'text') return written.length < KEY_BYTES ? null : Buffer.from(written)
+  if (secret === 'text') return written.length < RING_KEY_BYTES ? null : Buffer.from(written)
   const key = Buffer.from(written, 'base64url')
-  return key.length === KEY_BYTES && key.toString('base64url') === written ? key : null
+  return key.length === RING_KEY_BYTES && key.toString('base64url') === written ? key : null
 }
