@@ -8,7 +8,7 @@ const NO_VERSION = -1
 export function sendVersioned(
   reply: FastifyReply,
   status: 200 | 201,
-  row: { readonly version: number }
+  row: { readonly version: number } & Readonly<Record<string, unknown>>
 ): FastifyReply {
   return reply.code(status).header('etag', `"${row.version}"`).send(row)
 }
