@@ -247,6 +247,29 @@ const FAULTS: Record<string, Fault> = {
     }
   }),
   'a scope is everywhere': ({ scopes }) => ({ scopes: { ...scopes, ofAudience: async () => await scopes.list() } }),
+  'a scope is created twice': ({ scopes }) => ({
+    scopes: {
+      ...scopes,
+      create: async scope => {
+        await scopes.create(scope)
+        return true
+      }
+    }
+  }),
+  'a scope loses its descriptions': ({ scopes }) => ({
+    scopes: {
+      ...scopes,
+      replace: async scope => {
+        await scopes.replace({ ...scope, descriptions: {} })
+      }
+    }
+  }),
+  'an audience stays': ({ audiences }) => ({ audiences: { ...audiences, remove: async () => {} } }),
+  'a transaction sees no audiences': ({ audiences }, isInside) => ({
+    audiences: { ...audiences, find: async name => (isInside ? null : await audiences.find(name)) }
+  }),
+  'no session uses anything': ({ sessions }) => ({ sessions: { ...sessions, lockLiveUsing: async () => [] } }),
+  'a client stays': ({ clients }) => ({ clients: { ...clients, remove: async () => {} } }),
   'two keys sign': ({ signingKeys }) => ({
     signingKeys: {
       ...signingKeys,

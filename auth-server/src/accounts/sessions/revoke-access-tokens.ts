@@ -37,11 +37,18 @@ export async function revokeAccessTokensUsing(
   nowMs: number
 ): Promise<void> {
   // Clients before sessions, as in every other transaction.
-  for (const { id } of (await store.clients.list()).filter(client => mayUse(client, use))) {
+  const users = (await store.clients.list()).filter(client => mayUse(client, use))
+  for (const { id } of users) {
     const client = await store.clients.lockForChange(id)
     if (client !== null) await revokeAccessTokensOfClient(store, client, listSize, nowMs)
   }
-  await revokeAccessTokensOfSessions(store, await store.sessions.lockLiveUsing(use), listSize, nowMs)
+  const sessions = [...(await store.sessions.lockLiveUsing(use))]
+  if (use.kind === 'audience') {
+    // What they have exchanged for the audience has the position of the session.
+    for (const { id } of users) sessions.push(...(await store.sessions.lockLiveUsing({ kind: 'client', clientId: id })))
+  }
+  const unique = new Map(sessions.map(session => [session.id, session]))
+  await revokeAccessTokensOfSessions(store, [...unique.values()], listSize, nowMs)
 }
 
 function mayUse({ id, scopes, defaultAudience, audiences }: Client, use: SessionUse): boolean {
