@@ -98,6 +98,11 @@ async function startFaulty(t: Test): Promise<Faulty> {
       forms: {
         login: saved(fresh, await fresh.get(CODE_URL), credentialsOf('customer2')),
         consent: saved(signedIn, consent, { decision: 'allow' }),
+        password: saved(signedIn, await signedIn.get('/account/password'), {
+          current: FACTS.users.customer1.password,
+          wanted: 'four words in a row',
+          repeated: 'four words in a row'
+        }),
         logout: saved(signedIn, await signedIn.get('/oauth2/end-session'), { decision: 'logout' })
       }
     }
@@ -258,6 +263,12 @@ const ENDPOINTS: Record<string, Endpoint> = {
     call: posted('/oauth2/end-session', 'web-app', () => ({})),
     independent: true
   },
+  'password page': {
+    route: 'GET /account/password',
+    call: async ({ have }) => await have.signedIn.get('/account/password'),
+    reads: true
+  },
+  'password form': { route: 'POST /account/password', call: submitted('password') },
   'logout confirmation': { route: 'POST /oauth2/end-session/confirm', call: submitted('logout') },
   'key set': { route: 'GET /oauth2/jwks', call: got(() => '/oauth2/jwks'), reads: true },
   metadata: {

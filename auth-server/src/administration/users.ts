@@ -1,5 +1,6 @@
 import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { randomUUID } from 'node:crypto'
+import { DEFAULT_PASSWORD_POLICY, passwordMistake } from '../accounts/passwords/password-policy.ts'
 import { endSessions } from '../accounts/sessions/end-sessions.ts'
 import { revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
 import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
@@ -41,7 +42,7 @@ export async function createUser(administration: Administration, wanted: NewUser
   if (username === '' || !isStorable(username)) {
     throw new InvalidValueError('the user name is empty or has characters that cannot be stored')
   }
-  refusePassword(wanted.password)
+  refusePassword(administration, wanted.password, username)
   refuseRoles(wanted.roles)
   const nowMs = clock()
   const user: User = {
@@ -94,9 +95,12 @@ export async function setRoles(
 /**
  * Sets the password and ends all sessions of the user.
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
 export async function setPassword(administration: Administration, userId: string, password: string): Promise<void> {
-  refusePassword(password)
+  const named = await administration.store.users.find(userId)
+  if (named === null) throw new UnknownSubjectError('user', userId)
+  refusePassword(administration, password, named.username)
   const passwordHash = await administration.passwords.hash(password)
   await changeUser(administration, userId, async trx => {
     const nowMs = administration.clock()
@@ -158,10 +162,9 @@ async function changeUser(
 
 const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
 
-function refusePassword(password: string): void {
-  if (password === '' || !isStorable(password)) {
-    throw new InvalidValueError('the password is empty, has a NUL or is not well-formed Unicode')
-  }
+function refusePassword({ passwordPolicy }: Administration, password: string, username: string): void {
+  const mistake = passwordMistake(password, username, passwordPolicy ?? DEFAULT_PASSWORD_POLICY)
+  if (mistake !== null) throw new InvalidValueError(`the password ${mistake}`)
 }
 
 function refuseRoles(roles: readonly string[]): void {
