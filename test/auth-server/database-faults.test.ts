@@ -48,7 +48,7 @@ interface Faulty {
     readonly listPath: string
     readonly code: () => Promise<string>
     readonly signedIn: Browser
-    readonly forms: Record<'login' | 'consent' | 'logout', SavedForm>
+    readonly forms: Record<'login' | 'consent' | 'logout' | 'password', SavedForm>
   }
 }
 
