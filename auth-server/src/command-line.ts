@@ -53,10 +53,9 @@ async function openAdministration(
   })
   await fastify.register(securityContext)
   await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
-  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has
-  // one.
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
-  return composeAdministration(values, server, async (_store, event) => {
-    await fastify.auditSink.write({ ...event, subject: OPERATOR })
+  return composeAdministration(values, server, async (store, event) => {
+    // On the connection of the change: both are committed, or neither.
+    await fastify.auditWithin(store.connection ?? db, { ...event, subject: OPERATOR })
   })
 }
