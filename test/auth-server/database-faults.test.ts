@@ -10,6 +10,7 @@ import {
   claimsOf,
   EXCHANGE,
   exchange,
+  FACTS,
   introspect,
   login,
   refresh,

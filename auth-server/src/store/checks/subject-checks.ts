@@ -9,7 +9,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     title: 'of concurrent users with one name one is created',
     run: async store => {
       const username = `name-${randomUUID()}`
-      const user = { username, passwordHash: 'h', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['B', 'A', 'B'] }
+      const user = { username, passwordHash: 'h', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['B', 'A', 'B'], version: 1 }
       equal(await winnersOf(10, async () => await store.users.create({ ...user, id: randomUUID() }, NOW)), 1)
       deepEqual((await store.users.findByName(username))?.roles, ['A', 'B'])
       equal((await store.users.list()).filter(found => found.username === username).length, 1)

@@ -8,6 +8,7 @@ import * as authorizationCodes from './006-authorization-codes.ts'
 import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
+import * as userVersions from './012-user-versions.ts'
 
 interface ListedMigration extends Knex.Migration {
   readonly name: string
@@ -21,7 +22,8 @@ const MIGRATIONS: readonly ListedMigration[] = [
   authorizationCodes.migration,
   logout.migration,
   housekeeping.migration,
-  lateRepeats.migration
+  lateRepeats.migration,
+  userVersions.migration
 ]
 
 /** The tables whose rows the running server reads and writes. */
