@@ -87,7 +87,10 @@ t.test('an administrator creates a user, changes roles and password, and disable
   const session = (await logIn('a good password')).body
   t.equal((await call('PUT', `/admin/users/${created.body.id}/roles`, { roles: ['RESTAURANT'] })).status, 204)
   t.strictSame(claimsOf((await refresh(app, session.refresh_token)).body.access_token).roles, ['RESTAURANT'])
-  t.equal((await call('PUT', `/admin/users/${created.body.id}/password`, { password: 'a better password' })).status, 204)
+  t.equal(
+    (await call('PUT', `/admin/users/${created.body.id}/password`, { password: 'a better password' })).status,
+    204
+  )
   t.strictSame([(await logIn('a good password')).status, (await logIn('a better password')).status], [400, 200])
   t.equal((await call('POST', `/admin/users/${created.body.id}/disable`)).status, 204)
   t.equal((await logIn('a better password')).status, 400)

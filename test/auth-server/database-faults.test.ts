@@ -326,6 +326,17 @@ const ENDPOINTS: Record<string, Endpoint> = {
   'audit trail': read('/audit'),
   'list of users': read('/admin/users'),
   'new user': changed('POST', '/admin/users', {}, { username: 'newcomer', password: 'a good password', roles: [] }),
+  'list of roles': read('/admin/roles'),
+  'one user': {
+    route: 'GET /admin/users/:userId',
+    call: got(
+      () => `/admin/users/${USER.userId}`,
+      ({ have }) => have.admin
+    ),
+    reads: true
+  },
+  'edit of a user': changed('PATCH', '/admin/users/:userId', USER, { username: 'renamed' }),
+  'deletion of a user': changed('DELETE', '/admin/users/:userId', USER),
   'change of roles': changed('PUT', '/admin/users/:userId/roles', USER, { roles: ['COURIER'] }),
   'change of password': changed('PUT', '/admin/users/:userId/password', USER, { password: 'a better password' }),
   'disabling a user': changed('POST', '/admin/users/:userId/disable', USER),

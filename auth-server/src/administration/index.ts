@@ -1,5 +1,18 @@
 export type { Administration } from './administration.ts'
-export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
+export { listRoles, type RoleSummary } from './roles.ts'
+export {
+  createUser,
+  deleteUser,
+  disableUser,
+  editUser,
+  enableUser,
+  findUser,
+  listUsers,
+  setPassword,
+  setRoles,
+  type NewUser,
+  type UserChanges
+} from './users.ts'
 export {
   clientSummary,
   createClient,

@@ -46,6 +46,23 @@ const ADMIN_ROLE = 'ADMIN'
 
 const ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
 
+/** A page of users by name, and the name to ask for the next one with; `null`: it is the last. */
+export async function listUsers(
+  { store }: Pick<Administration, 'store'>,
+  page: { readonly after: string; readonly limit: number }
+): Promise<{ readonly users: readonly UserSummary[]; readonly nextAfter: string | null }> {
+  const found = await store.users.list({ ...page, limit: page.limit + 1 })
+  const users = found.slice(0, page.limit).map(userSummary)
+  return { users, nextAfter: found.length > page.limit ? (users.at(-1)?.username ?? null) : null }
+}
+
+/** @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN` */
+export async function findUser({ store }: Pick<Administration, 'store'>, userId: string): Promise<User> {
+  const user = await store.users.find(userId)
+  if (user === null) throw new UnknownSubjectError('user', userId)
+  return user
+}
+
 /**
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
@@ -127,9 +144,7 @@ export async function editUser(
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
 export async function setPassword(administration: Administration, userId: string, password: string): Promise<void> {
-  const named = await administration.store.users.find(userId)
-  if (named === null) throw new UnknownSubjectError('user', userId)
-  refusePassword(administration, password, named.username)
+  refusePassword(administration, password, (await findUser(administration, userId)).username)
   const passwordHash = await administration.passwords.hash(password)
   await changeUser(administration, { userId, expected: null, action: 'user.set-password' }, async trx => {
     const nowMs = administration.clock()

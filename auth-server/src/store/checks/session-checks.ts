@@ -185,6 +185,7 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
         NOW + 2
       )
       deepEqual(await store.signIns.end({ id: one.signIn.id }, NOW), [one.signIn.id])
+      deepEqual(await store.signIns.end({ userId: user.id, keptId: other.signIn.id }, NOW), [])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [other.signIn.id])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [])
       equal(await store.signIns.renew(one.signIn, newHash()), false)

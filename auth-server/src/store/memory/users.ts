@@ -60,7 +60,8 @@ export function userStore({ users, usernames, consents }: Tables, run: Run): Use
     countOthersWithRole: async (role, id) =>
       await run(
         () =>
-          users.values().filter(user => user.id !== id && user.disabledAtMs === null && user.roles.includes(role)).length
+          users.values().filter(user => user.id !== id && user.disabledAtMs === null && user.roles.includes(role))
+            .length
       )
   }
 }

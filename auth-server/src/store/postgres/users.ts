@@ -1,7 +1,11 @@
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import type { UserStore } from '../contract.ts'
 import type { User } from '../records.ts'
 import { millisecondsOf, millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
+
+/** @see PostgreSQL, Appendix A */
+const UNIQUE_VIOLATION = '23505'
 
 /** Columns of a user with the roles, for queries that join the table `users`. */
 export const USER_COLUMNS = `users.id as user_id, users.username, users.password_hash, users.password_changed_at, users.disabled_at as user_disabled_at, users.version as user_version,
@@ -34,7 +38,10 @@ export function userOf(row: UserRow): User {
 /** Users on PostgreSQL. */
 export function userStore(db: Knex): UserStore {
   const one = async (condition: string, value: string): Promise<User | null> => {
-    const { rows } = await db.raw<{ rows: UserRow[] }>(`select ${USER_COLUMNS} from users where deleted_at is null and ${condition}`, [value])
+    const { rows } = await db.raw<{ rows: UserRow[] }>(
+      `select ${USER_COLUMNS} from users where deleted_at is null and ${condition}`,
+      [value]
+    )
     return rows[0] === undefined ? null : userOf(rows[0])
   }
   const setRoles = async (connection: Knex, id: string, roles: readonly string[]): Promise<void> => {
@@ -90,13 +97,18 @@ export function userStore(db: Knex): UserStore {
         .update({ disabled_at: timeOrNull(disabledAtMs), version: db.raw('version + 1') })
     },
     rename: async (id, username) => {
-      const { rows } = await db.raw<{ rows: unknown[] }>(
-        `update users set username = :username, version = version + 1
-         where id = :id::uuid and not exists (select 1 from users where username = :username and id <> :id::uuid)
-         returning id`,
-        { id, username }
-      )
-      return rows.length === 1
+      try {
+        // A transaction of its own: when the name is taken, the one around it goes on.
+        return await db.transaction(
+          async trx =>
+            (await trx('users')
+              .where({ id })
+              .update({ username, version: trx.raw('version + 1') })) === 1
+        )
+      } catch (error) {
+        if (errorCode(error) === UNIQUE_VIOLATION) return false
+        throw error
+      }
     },
     remove: async (id, nowMs) => {
       await db.transaction(async trx => {
