@@ -30,7 +30,9 @@ async function start(t: Test) {
     }
   }
   const audited = async (action: string) =>
-    (await server.db('audit_events').where({ action, outcome: 'success' }).orderBy('seq')).map(({ detail }) => detail)
+    (await server.db('audit_events').where({ action, outcome: 'success' }).orderBy('occurred_at')).map(
+      ({ detail }) => detail
+    )
   return { ...server, call, audited }
 }
 
