@@ -1,4 +1,5 @@
 export type { Administration } from './administration.ts'
+export { knownUser, listUsers, userSummary, type UserSummary } from './read-users.ts'
 export { listRoles, type RoleSummary } from './roles.ts'
 export {
   createUser,
@@ -6,8 +7,6 @@ export {
   disableUser,
   editUser,
   enableUser,
-  findUser,
-  listUsers,
   setPassword,
   setRoles,
   type NewUser,

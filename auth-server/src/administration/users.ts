@@ -8,6 +8,7 @@ import type { Store } from '../store/contract.ts'
 import type { User } from '../store/records.ts'
 import type { Administration } from './administration.ts'
 import { beforeAndAfter } from './audit-change.ts'
+import { knownUser, userSummary } from './read-users.ts'
 import { refuseOtherVersion, type ExpectedVersion } from './versions.ts'
 
 /** A user to create. */
@@ -17,20 +18,6 @@ export interface NewUser {
   readonly roles: readonly string[]
   /** UUID; a random one by default. */
   readonly id?: string
-}
-
-/** A user as administrators see it; the same over HTTP, on the command line and in the trail. */
-export const userSummary = ({ id, username, roles, disabledAtMs, version }: User): UserSummary => ({
-  id,
-  username,
-  roles,
-  disabled: disabledAtMs !== null,
-  version
-})
-
-/** What of a user may be seen. */
-export interface UserSummary extends Pick<User, 'id' | 'username' | 'roles' | 'version'> {
-  readonly disabled: boolean
 }
 
 /** What of a user an administrator edits; what is left out stays. */
@@ -45,23 +32,6 @@ const AUDITED_FIELDS = ['username', 'roles', 'disabled'] as const
 const ADMIN_ROLE = 'ADMIN'
 
 const ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
-
-/** A page of users by name, and the name to ask for the next one with; `null`: it is the last. */
-export async function listUsers(
-  { store }: Pick<Administration, 'store'>,
-  page: { readonly after: string; readonly limit: number }
-): Promise<{ readonly users: readonly UserSummary[]; readonly nextAfter: string | null }> {
-  const found = await store.users.list({ ...page, limit: page.limit + 1 })
-  const users = found.slice(0, page.limit).map(userSummary)
-  return { users, nextAfter: found.length > page.limit ? (users.at(-1)?.username ?? null) : null }
-}
-
-/** @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN` */
-export async function findUser({ store }: Pick<Administration, 'store'>, userId: string): Promise<User> {
-  const user = await store.users.find(userId)
-  if (user === null) throw new UnknownSubjectError('user', userId)
-  return user
-}
 
 /**
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
@@ -144,7 +114,7 @@ export async function editUser(
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
 export async function setPassword(administration: Administration, userId: string, password: string): Promise<void> {
-  refusePassword(administration, password, (await findUser(administration, userId)).username)
+  refusePassword(administration, password, (await knownUser(administration, userId)).username)
   const passwordHash = await administration.passwords.hash(password)
   await changeUser(administration, { userId, expected: null, action: 'user.set-password' }, async trx => {
     const nowMs = administration.clock()

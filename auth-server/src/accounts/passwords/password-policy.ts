@@ -10,7 +10,7 @@ export interface PasswordPolicy {
 export const DEFAULT_PASSWORD_POLICY: PasswordPolicy = Object.freeze({ minLength: 12 })
 
 const LONGEST_PASSWORD = 4096
-/** A shorter user name is in too many passwords by chance; a password that is nothing but the name is refused anyway. */
+/** A shorter user name is in too many passwords by chance. */
 const SHORTEST_NAME_WITHIN = 4
 /** Shorter words turn up in random passwords. */
 const SHORTEST_COMMON_CORE = 4

@@ -6,17 +6,9 @@ import { isUuid } from '../../uuid.ts'
 import type { Administration } from '../administration.ts'
 import { endSessionsOf, listSessions } from '../sessions.ts'
 import { tidy } from '../tidy.ts'
+import { userSummary } from '../read-users.ts'
 import { listRoles } from '../roles.ts'
-import {
-  createUser,
-  deleteUser,
-  disableUser,
-  editUser,
-  enableUser,
-  setPassword,
-  setRoles,
-  userSummary
-} from '../users.ts'
+import { createUser, deleteUser, disableUser, editUser, enableUser, setPassword, setRoles } from '../users.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
 import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
+import { knownUser, listUsers, userSummary } from '../../../administration/read-users.ts'
 import { listRoles } from '../../../administration/roles.ts'
 import {
   createUser,
@@ -10,11 +11,8 @@ import {
   disableUser,
   editUser,
   enableUser,
-  findUser,
-  listUsers,
   setPassword,
-  setRoles,
-  userSummary
+  setRoles
 } from '../../../administration/users.ts'
 import { SessionNotFoundError } from '../../../errors.ts'
 import { ADMIN_ACCESS } from './access.ts'
@@ -80,7 +78,7 @@ export function userAdminRoutes(
     '/admin/users/:userId',
     { schema: { params: UserParams }, config: auditedUserAct('user.show') },
     async function answerUser(request, reply) {
-      return sendVersioned(reply, 200, userSummary(await findUser(administrationOf(request), request.params.userId)))
+      return sendVersioned(reply, 200, userSummary(await knownUser(administrationOf(request), request.params.userId)))
     }
   )
 
