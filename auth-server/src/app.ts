@@ -16,10 +16,13 @@ import { InvalidSettingsError } from './errors.ts'
 import { keepOutOfCaches } from './http/keep-out-of-caches.ts'
 import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
 import { prepareOAuthContext } from './http/oauth-context.ts'
-import { OWN_AUDIENCE, ownTokenVerifier } from './http/own-verifier.ts'
+import { OWN_AUDIENCE } from './administration/own-rows.ts'
+import { ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
+import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
+import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
 import { clientAdminRoutes } from './http/routes/admin/clients.ts'
 import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
 import { userAdminRoutes } from './http/routes/admin/user-routes.ts'
@@ -170,6 +173,8 @@ export async function buildApp(
       const administrationOf = (request: FastifyRequest): KeyAdministration =>
         composeAdministration(settings, server, auditWriterFor(request))
       userAdminRoutes(scope, administrationOf)
+      audienceAdminRoutes(scope, administrationOf)
+      scopeAdminRoutes(scope, administrationOf)
       clientAdminRoutes(scope, administrationOf)
       keyAdminRoutes(scope, administrationOf)
     },

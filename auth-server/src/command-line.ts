@@ -5,6 +5,7 @@ import { connectDatabase } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { text } from 'node:stream/consumers'
 import { runCommand } from './administration/cli/run-command.ts'
+import { createOwnRows } from './administration/own-rows.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import { composeAdministration, composeAuthorizationServer } from './compose.ts'
 import { settingsSchema } from './settings.ts'
@@ -54,8 +55,10 @@ async function openAdministration(
   await fastify.register(securityContext)
   await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
-  return composeAdministration(values, server, async (store, event) => {
+  const administration = composeAdministration(values, server, async (store, event) => {
     // On the connection of the change: both are committed, or neither.
     await fastify.auditWithin(store.connection ?? db, { ...event, subject: OPERATOR })
   })
+  await createOwnRows(administration)
+  return administration
 }

@@ -12,10 +12,14 @@ export {
   type NewUser,
   type UserChanges
 } from './users.ts'
+export { changeAudience, createAudience, deleteAudience, disableAudience, enableAudience } from './audiences.ts'
+export { changeScope, createScope, deleteScope, disableScope, enableScope } from './scopes.ts'
+export { createOwnRows } from './own-rows.ts'
+export { clientSummary } from './locked-client.ts'
+export { deleteClient, disableClient, enableClient } from './end-clients.ts'
 export {
-  clientSummary,
+  changeClient,
   createClient,
-  disableClient,
   rotateSecret,
   setClientLogout,
   setClientProof,

@@ -5,16 +5,17 @@ import type {
   Client,
   ClientRegistration,
   ClientSecret,
-  Scope,
   SigningKeyRecord,
   SigningKeyState,
   StatusList,
   StatusPosition,
   User
 } from './records.ts'
+import type { AudienceStore, ScopeStore } from './registry-contract.ts'
 import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
 
 export type * from './authorization-contract.ts'
+export type * from './registry-contract.ts'
 export type * from './session-contract.ts'
 
 /** Users and their roles. */
@@ -71,17 +72,13 @@ export interface ClientStore {
   /** Sets an expiry on every secret of the client that has none or a later one, except the named one. */
   expireOtherSecrets: (clientId: string, keptSecretId: string, expiresAtMs: number) => Promise<void>
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
-  /** Replaces these fields of what is registered; the others stay. */
+  /** Replaces these fields of what is registered, and raises the version; the others stay. */
   change: (clientId: string, changes: Partial<ClientRegistration>) => Promise<void>
+  /** Raises the version too. */
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
+  /** Removes the client with its secrets, sessions, codes and consents, and everything else that is its own. */
+  remove: (clientId: string) => Promise<void>
   list: () => Promise<readonly Client[]>
-}
-
-/** Scopes by audience. */
-export interface ScopeStore {
-  ofAudience: (audience: string) => Promise<readonly Scope[]>
-  put: (scope: Scope) => Promise<void>
-  list: () => Promise<readonly Scope[]>
 }
 
 /** Opaque access tokens, by hash. */
@@ -190,6 +187,7 @@ export interface Store {
   readonly connection: Knex | null
   readonly users: UserStore
   readonly clients: ClientStore
+  readonly audiences: AudienceStore
   readonly scopes: ScopeStore
   readonly sessions: SessionStore
   readonly signIns: SignInStore

@@ -20,6 +20,12 @@ export type SessionSelector =
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'sign-in'; readonly signInId: string }
 
+/** What a session can depend on. */
+export type SessionUse =
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'scope'; readonly scope: string }
+  | { readonly kind: 'audience'; readonly audience: string }
+
 /** Sessions and their refresh tokens. */
 export interface SessionStore {
   create: (session: Session, refreshTokenHash: Buffer) => Promise<void>
@@ -42,6 +48,8 @@ export interface SessionStore {
   end: (selector: SessionSelector, reason: string, nowMs: number) => Promise<readonly Session[]>
   /** Live sessions of a user, locked until the transaction ends. */
   lockLiveOfUser: (userId: string) => Promise<readonly Session[]>
+  /** Live sessions that depend on this, locked until the transaction ends. */
+  lockLiveUsing: (use: SessionUse) => Promise<readonly Session[]>
   setStatus: (sessionId: string, status: StatusPosition) => Promise<void>
 }
 

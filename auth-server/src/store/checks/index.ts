@@ -1,5 +1,6 @@
 import type { StoreCheck } from './check.ts'
 import { NOTICE_CHECKS } from './notice-checks.ts'
+import { REGISTRY_CHECKS } from './registry-checks.ts'
 import { ROTATION_CHECKS } from './rotation-checks.ts'
 import { SERVER_CHECKS } from './server-checks.ts'
 import { SESSION_CHECKS } from './session-checks.ts'
@@ -17,6 +18,7 @@ export const STORE_CHECKS: readonly StoreCheck[] = [
   ...SESSION_CHECKS,
   ...USER_CHECKS,
   ...SUBJECT_CHECKS,
+  ...REGISTRY_CHECKS,
   ...SERVER_CHECKS,
   ...NOTICE_CHECKS
 ]

@@ -45,6 +45,7 @@ export async function someClient(store: Store, more: Partial<Client> = {}): Prom
   const client: Client = {
     ...someRegistration('initial'),
     status: await store.statusLists.allocate(LIST_SIZE, NOW),
+    version: 1,
     disabledAtMs: null,
     ...more
   }

@@ -98,6 +98,12 @@ export function sessionStore(db: Knex): SessionStore {
         .forUpdate()
       return rows.map(sessionOf)
     },
+    lockLiveUsing: async use => {
+      const live = db<SessionRow>('sessions').whereNull('ended_at').orderBy('id').forUpdate()
+      if (use.kind === 'client') return (await live.where({ client_id: use.clientId })).map(sessionOf)
+      if (use.kind === 'audience') return (await live.where({ audience: use.audience })).map(sessionOf)
+      return (await live.whereRaw('? = any(scopes)', [use.scope])).map(sessionOf)
+    },
     setStatus: async (id, status) => {
       await db('sessions').where({ id }).update({ status_list_id: status.listId, status_index: status.index })
     }
