@@ -33,6 +33,7 @@ import { jwksRoute } from './http/routes/jwks.ts'
 import { metadataRoutes } from './http/routes/metadata-documents.ts'
 import { pushedRequestRoute } from './http/routes/push-request.ts'
 import { revokeRoute } from './http/routes/revoke.ts'
+import { ownPasswordRoutes } from './http/routes/own-password.ts'
 import { ownSessionRoutes } from './http/routes/own-sessions.ts'
 import { statusListRoute } from './http/routes/published-status-list.ts'
 import { tokenRoute } from './http/routes/token.ts'
@@ -139,6 +140,7 @@ export async function buildApp(
       preparePageContext(scope, settings.issuer)
       authorizeRoutes(scope, server, prefix)
       endSessionRoutes(scope, server, prefix)
+      ownPasswordRoutes(scope, server, prefix)
     },
     { prefix }
   )

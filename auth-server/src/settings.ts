@@ -95,6 +95,13 @@ export const settingsSchema = Type.Object(
     statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
     statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
+    passwordMinLength: Type.Optional(
+      Type.Integer({
+        minimum: 8,
+        maximum: 64,
+        description: 'Characters that a new password has at least. Default: 12.'
+      })
+    ),
     passwordQueueLength: Type.Integer({
       minimum: 0,
       default: 64,

@@ -237,6 +237,21 @@ const FAULTS: Record<string, Fault> = {
       }
     }
   }),
+  'a removed user keeps the name': ({ users }) => ({ users: { ...users, remove: async () => {} } }),
+  'a taken name is given': ({ users }) => ({ users: { ...users, rename: async () => true } }),
+  'a change of state is no other version': ({ users }) => ({ users: { ...users, setDisabled: async () => {} } }),
+  'a page has everything': ({ users }) => ({ users: { ...users, list: async () => await users.list() } }),
+  'a kept sign-in keeps nothing': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      end: async (selector, reason, nowMs) =>
+        await sessions.end(
+          selector.kind === 'user' ? { kind: 'user', userId: selector.userId } : selector,
+          reason,
+          nowMs
+        )
+    }
+  }),
   'two clients have one id': ({ clients }) => ({
     clients: {
       ...clients,

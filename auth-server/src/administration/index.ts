@@ -1,5 +1,17 @@
 export type { Administration } from './administration.ts'
-export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
+export { knownUser, listUsers, userSummary, type UserSummary } from './read-users.ts'
+export { listRoles, type RoleSummary } from './roles.ts'
+export {
+  createUser,
+  deleteUser,
+  disableUser,
+  editUser,
+  enableUser,
+  setPassword,
+  setRoles,
+  type NewUser,
+  type UserChanges
+} from './users.ts'
 export { changeAudience, createAudience, deleteAudience, disableAudience, enableAudience } from './audiences.ts'
 export { changeScope, createScope, deleteScope, disableScope, enableScope } from './scopes.ts'
 export { createOwnRows } from './own-rows.ts'

@@ -37,7 +37,22 @@ export interface UserStore {
   /** Until the transaction ends, no session of the user starts and nobody else changes the user. */
   lockForChange: (id: string) => Promise<void>
   setDisabled: (id: string, disabledAtMs: number | null) => Promise<void>
-  list: () => Promise<readonly User[]>
+  /** `false` when the name is taken. @param username normalised */
+  rename: (id: string, username: string) => Promise<boolean>
+  /**
+   * Removes name, password, roles and consents: nothing finds the user any more, and the name is free. The id is never
+   * given again. End the sessions first.
+   */
+  remove: (id: string, nowMs: number) => Promise<void>
+  /** By name; a page has at most `limit`, those after a name. */
+  list: (page?: { readonly after: string; readonly limit: number }) => Promise<readonly User[]>
+  /** How many users have each role; nobody's roles are not in it. */
+  countByRole: () => Promise<ReadonlyMap<string, number>>
+  /**
+   * Users besides this one who have the role and are not disabled. Until the transaction ends, nobody else counts those
+   * of the role: of two who would take away the last two, the second sees what the first has done.
+   */
+  countOthersWithRole: (role: string, id: string) => Promise<number>
 }
 
 /** Clients and their secrets. */

@@ -19,6 +19,8 @@ export interface User {
   readonly passwordChangedAtMs: number
   readonly disabledAtMs: number | null
   readonly roles: readonly string[]
+  /** Grows with every change of name, roles and state, from 1. */
+  readonly version: number
 }
 
 /** An OAuth client: what is registered of it, and what the server keeps. */

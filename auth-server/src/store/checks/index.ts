@@ -5,6 +5,7 @@ import { ROTATION_CHECKS } from './rotation-checks.ts'
 import { SERVER_CHECKS } from './server-checks.ts'
 import { SESSION_CHECKS } from './session-checks.ts'
 import { SUBJECT_CHECKS } from './subject-checks.ts'
+import { USER_CHECKS } from './user-checks.ts'
 
 export type { StoreCheck } from './check.ts'
 
@@ -15,6 +16,7 @@ export type { StoreCheck } from './check.ts'
 export const STORE_CHECKS: readonly StoreCheck[] = [
   ...ROTATION_CHECKS,
   ...SESSION_CHECKS,
+  ...USER_CHECKS,
   ...SUBJECT_CHECKS,
   ...REGISTRY_CHECKS,
   ...SERVER_CHECKS,

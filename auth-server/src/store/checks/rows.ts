@@ -21,6 +21,7 @@ export async function someUser(store: Store, more: Partial<User> = {}): Promise<
     passwordChangedAtMs: NOW,
     disabledAtMs: null,
     roles: ['CUSTOMER'],
+    version: 1,
     ...more
   }
   await store.users.create(user, NOW)

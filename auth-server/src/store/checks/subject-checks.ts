@@ -1,61 +1,10 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { StoreCheck } from './check.ts'
-import { newHash, NOW, someClient, someRegistration, someUser, winnersOf } from './rows.ts'
+import { newHash, NOW, someClient, someRegistration, someUser } from './rows.ts'
 
-/** Users, clients and secrets. */
+/** What clients, secrets and transactions keep. */
 export const SUBJECT_CHECKS: readonly StoreCheck[] = [
-  {
-    title: 'of concurrent users with one name one is created',
-    run: async store => {
-      const username = `name-${randomUUID()}`
-      const user = { username, passwordHash: 'h', passwordChangedAtMs: NOW, disabledAtMs: null, roles: ['B', 'A', 'B'] }
-      equal(await winnersOf(10, async () => await store.users.create({ ...user, id: randomUUID() }, NOW)), 1)
-      deepEqual((await store.users.findByName(username))?.roles, ['A', 'B'])
-      equal((await store.users.list()).filter(found => found.username === username).length, 1)
-    }
-  },
-  {
-    title: 'a stronger hash replaces the one that it was made from, and no other',
-    run: async store => {
-      const { id } = await someUser(store)
-      await store.users.rehash(id, 'hash', 'stronger')
-      equal((await store.users.find(id))?.passwordHash, 'stronger')
-      await store.users.setPasswordHash(id, 'changed', NOW + 1)
-      await store.users.rehash(id, 'stronger', 'late')
-      deepEqual(
-        [(await store.users.find(id))?.passwordHash, (await store.users.find(id))?.passwordChangedAtMs],
-        ['changed', NOW + 1]
-      )
-    }
-  },
-  {
-    title: 'a login waits for a change of its user, and sees it',
-    run: async store => {
-      const { id } = await someUser(store)
-      const order: string[] = []
-      let locked = (): void => {}
-      const isLocked = new Promise<void>(resolve => {
-        locked = resolve
-      })
-      const change = store.transaction(async trx => {
-        await trx.users.lockForChange(id)
-        locked()
-        await new Promise(resolve => setImmediate(resolve))
-        await trx.users.setDisabled(id, NOW)
-        order.push('changed')
-      })
-      await isLocked
-      const login = store.transaction(async trx => {
-        await trx.users.lockForLogin(id)
-        order.push('login')
-        return (await trx.users.find(id))?.disabledAtMs
-      })
-      await change
-      equal(await login, NOW)
-      deepEqual(order, ['changed', 'login'])
-    }
-  },
   {
     title: 'a use of a client waits for a change of it, and sees it',
     run: async store => {

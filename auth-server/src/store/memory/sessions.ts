@@ -121,7 +121,12 @@ function selected({ sessions }: Tables, selector: SessionSelector): readonly Ses
         : [session]
     }
     case 'user':
-      return sessions.values().filter(({ userId }) => userId === selector.userId)
+      return sessions
+        .values()
+        .filter(
+          ({ userId, signInId }) =>
+            userId === selector.userId && (signInId === null || signInId !== selector.keptSignInId)
+        )
     case 'client':
       return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
     case 'sign-in':

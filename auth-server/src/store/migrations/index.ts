@@ -9,6 +9,7 @@ import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
 import * as audiencesAndVersions from './010-audiences-and-versions.ts'
+import * as userVersions from './012-user-versions.ts'
 
 interface ListedMigration extends Knex.Migration {
   readonly name: string
@@ -23,7 +24,8 @@ const MIGRATIONS: readonly ListedMigration[] = [
   logout.migration,
   housekeeping.migration,
   lateRepeats.migration,
-  audiencesAndVersions.migration
+  audiencesAndVersions.migration,
+  userVersions.migration
 ]
 
 /** The tables whose rows the running server reads and writes. */

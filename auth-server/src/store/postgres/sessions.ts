@@ -81,6 +81,10 @@ export function sessionStore(db: Knex): SessionStore {
     end: async (selector, reason, nowMs) => {
       const rows = await db<SessionRow>('sessions')
         .where(conditionOf(selector))
+        .modify(query => {
+          const keptId = selector.kind === 'user' ? selector.keptSignInId : undefined
+          if (keptId !== undefined) void query.whereRaw('sign_in_id is distinct from ?::uuid', [keptId])
+        })
         .whereNull('ended_at')
         .update({ ended_at: timeOf(nowMs), end_reason: reason })
         .returning('*')

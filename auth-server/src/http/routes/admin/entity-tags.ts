@@ -5,10 +5,10 @@ import type { ExpectedVersion } from '../../../administration/versions.ts'
 const NO_VERSION = -1
 
 /** Answers with a row and its version as `ETag`. @see RFC 9110 §8.8.3 */
-export function sendVersioned(
+export function sendVersioned<Row extends { readonly version: number }>(
   reply: FastifyReply,
   status: 200 | 201,
-  row: { readonly version: number } & Readonly<Record<string, unknown>>
+  row: Row
 ): FastifyReply {
   return reply.code(status).header('etag', `"${row.version}"`).send(row)
 }
