@@ -19,6 +19,7 @@ import { prepareOAuthContext } from './http/oauth-context.ts'
 import { OWN_AUDIENCE, ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
+import { serveOwnHosts } from './http/serve-own-hosts.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { clientAdminRoutes } from './http/routes/admin/clients.ts'
 import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
@@ -97,7 +98,8 @@ export async function buildApp(
             }
           }
   })
-  await fastify.register(secureTransport)
+  await fastify.register(secureTransport, { tlsEndsInFront: settings.issuer.startsWith('https:') && tls === undefined })
+  serveOwnHosts(fastify, settings)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken),
     dpop: server.dpop.forResources,
