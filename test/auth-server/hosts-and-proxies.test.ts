@@ -88,5 +88,8 @@ t.test('an https issuer on a plain listener without a proxy, and hosts that are 
   t.same(issuerSettingsMistakes({ ...PUBLIC, trustedProxies: ['::1'] }), [])
   t.same(issuerSettingsMistakes({ ...PUBLIC, tlsCertificatePath: 'some' }), [])
   t.same(issuerSettingsMistakes(SETTINGS), [], 'on the machine of a developer')
-  t.match(issuerSettingsMistakes({ ...SETTINGS, allowedHosts: ['https://a'] }).join(), /allowedHosts: "https:\/\/a" is not/)
+  t.match(
+    issuerSettingsMistakes({ ...SETTINGS, allowedHosts: ['https://a'] }).join(),
+    /allowedHosts: "https:\/\/a" is not/
+  )
 })

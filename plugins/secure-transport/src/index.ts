@@ -28,8 +28,9 @@ async function secureTransport(fastify: FastifyInstance, given: SecureTransportO
 
   fastify.addHook('onRequest', function refuseAmbiguousHeaders(request: FastifyRequest, reply: FastifyReply, next) {
     // The socket or the option, not request.protocol: a forwarded header can claim https.
-    if (hsts !== null && (tlsEndsInFront || 'encrypted' in request.raw.socket))
-      {reply.header('strict-transport-security', hsts)}
+    if (hsts !== null && (tlsEndsInFront || 'encrypted' in request.raw.socket)) {
+      reply.header('strict-transport-security', hsts)
+    }
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
       recordSecurityEvent(request, {
