@@ -20,6 +20,7 @@ import { OWN_AUDIENCE } from './administration/own-rows.ts'
 import { ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
+import { serveOwnHosts } from './http/serve-own-hosts.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
 import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
@@ -101,7 +102,8 @@ export async function buildApp(
             }
           }
   })
-  await fastify.register(secureTransport)
+  await fastify.register(secureTransport, { tlsEndsInFront: settings.issuer.startsWith('https:') && tls === undefined })
+  serveOwnHosts(fastify, settings)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken),
     dpop: server.dpop.forResources,

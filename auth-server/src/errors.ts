@@ -7,6 +7,13 @@ export const InvalidSettingsError = createError(
   500
 )
 
+/** The request is for a host that is not this server's. */
+export const ForeignHostError = createError(
+  'SALLYPORT_AUTH_SERVER_HOST_REFUSED',
+  'The request is for another host',
+  421
+)
+
 /** A stored secret names a sealing key that is not in the ring, or does not open with it. */
 export const UnsealError = createError('SALLYPORT_AUTH_SERVER_UNSEAL_FAILED', 'Internal Server Error', 500)
 

@@ -52,7 +52,7 @@ export async function sendRequest({
         'x-request-id': request.id,
         'x-forwarded-for': request.ip,
         'x-forwarded-host': request.publicHost,
-        'x-forwarded-proto': request.protocol,
+        'x-forwarded-proto': request.publicScheme,
         ...options.tracingHeaders(request)
       }),
       body: bodyToSend(request),

@@ -1,6 +1,7 @@
 import type { RequestAddresses } from '@sallyport/audit-log'
 import type { FastifyRequest } from 'fastify'
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import { trustedProxyRule } from '@sallyport/service-process'
 
 /** Whom a service believes about the address of the end user. */
 export interface ForwardingRules {
@@ -25,28 +26,13 @@ export function endUserAddresses({
   forwardingCallers,
   trustedProxies
 }: ForwardingRules): (request: FastifyRequest) => RequestAddresses {
-  const trusted = blockList(trustedProxies)
+  const trusts = trustedProxyRule(trustedProxies)
   return function addressesOfRequest(request) {
     const peer = request.raw.socket.remoteAddress
     const forwarded = request.headers['x-forwarded-for']
     const actor = request.principal?.actor?.subject
-    const isTrusted =
-      actor !== undefined &&
-      forwardingCallers.includes(actor) &&
-      peer !== undefined &&
-      trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
+    const isTrusted = actor !== undefined && forwardingCallers.includes(actor) && trusts(peer)
     const believed = isTrusted && typeof forwarded === 'string' && isIP(forwarded) !== 0
     return { source: believed ? forwarded : request.ip, peer }
   }
-}
-
-function blockList(entries: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/', 2)
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return list
 }
