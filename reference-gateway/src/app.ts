@@ -18,7 +18,7 @@ import securityContext, {
   type TokenClient
 } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { databaseAndKeys, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAndKeys, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
@@ -89,7 +89,12 @@ export async function buildApp(
 
   if (tracing !== undefined) await app.register(tracing.plugin)
   // A trace begins here: the trace headers of strangers are ignored.
-  await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
+  // So does a transaction: the tokens of a caller serve many requests.
+  await app.register(securityContext, {
+    traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')),
+    txn: () => null
+  })
+  await app.register(nameTransaction)
   await app.register(problemDetails)
   // Load is shed before a request costs anything.
   await app.register(operations, {
