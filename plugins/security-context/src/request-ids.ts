@@ -11,7 +11,7 @@ export const REQUEST_ID_HEADER = 'x-request-id'
 export const TXN_HEADER = 'sallyport-txn'
 
 /** A UUID in lower case. */
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const TXN_FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Longest id of a caller that is recorded, in UTF-16 code units. */
 const LONGEST_CLIENT_REQUEST_ID = 64
 const UNUSUAL_IN_IDS = /[^A-Za-z0-9._:/+=@~-]/g
@@ -24,7 +24,7 @@ export function newTxn(): string {
 /** The transaction that a request states in {@link TXN_HEADER}; `null` when it states none, or not as a UUID. */
 export function statedTxn({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
   const stated = headers[TXN_HEADER]
-  return typeof stated === 'string' && UUID.test(stated) ? stated : null
+  return typeof stated === 'string' && TXN_FORM.test(stated) ? stated : null
 }
 
 /**
