@@ -7,7 +7,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { databaseAnswers, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAnswers, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
 import { openBackground, type LogoutDelivery } from './background.ts'
@@ -87,7 +87,8 @@ export async function buildApp(
   const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId })
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId, txn: () => null })
+  await fastify.register(nameTransaction)
   await fastify.register(problemDetails)
   await fastify.register(operations, {
     settings,

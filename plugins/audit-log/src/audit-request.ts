@@ -150,6 +150,8 @@ export function requestRecordContext(request: FastifyRequest, options: ReadAudit
     clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
     requestId: request.id,
     ...(typeof request.traceId === 'string' ? { traceId: request.traceId } : {}),
+    ...(typeof request.txn === 'string' ? { txn: request.txn } : {}),
+    clientRequestId: request.clientRequestId ?? null,
     sourceAddress: source,
     peerAddress: peer,
     hashName
