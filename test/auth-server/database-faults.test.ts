@@ -3,7 +3,7 @@ import { connectDatabase } from '@sallyport/service-process'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { faultProxy, type FaultProxy } from '../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import {
   ACCESS_TOKEN_TYPE,
   basic,
