@@ -3,6 +3,8 @@ export { loggerOptions, type LoggerOptions } from './logger-options.ts'
 export { databaseLog } from './database-log.ts'
 export { startTracing, type Tracing } from './tracing.ts'
 export { runService, type ProcessDefinition, type SettingsOf } from './run-service.ts'
+export { runProgram } from './program/run-program.ts'
+export type { FurtherCommands, MigrationRoles, ProcessProgram, ProgramCall } from './program/program.ts'
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
 export { processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
 export {

@@ -1,13 +1,13 @@
-import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
+import type { DeepReadonly } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
-import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
 import { closeTimeoutFor } from './drain.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
-import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
+import { readProcessSettings } from './read-process-settings.ts'
+import type { ProcessProperties, ProcessSettings } from './settings.ts'
 
 /** The settings of a service, by its schema. */
 export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
@@ -53,12 +53,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)
-  const { values } = loadSettings({
-    schema: definition.settings,
-    environment,
-    ...defined({ prefix: definition.prefix }),
-    mistakes: settings => [...processSettingsMistakes(settings), ...(definition.mistakes?.(settings) ?? [])]
-  })
+  const { values } = readProcessSettings(definition, environment)
   const settings: ProcessSettings = values
   const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))
   try {
