@@ -1,6 +1,6 @@
 import { NAME } from './app.ts'
 import { build, connect } from './connect.ts'
-import { settingsSchema } from './settings.ts'
+import { issuerSettingsMistakes, settingsSchema } from './settings.ts'
 import { runCommandLine } from './command-line.ts'
 import { migrate } from './store/migrate.ts'
 
@@ -9,6 +9,7 @@ export const program = {
   definition: {
     name: NAME,
     settings: settingsSchema,
+    mistakes: issuerSettingsMistakes,
     // Nobody's trace is continued: every caller is a stranger here until the grant.
     acceptTraces: false,
     connect,
@@ -16,7 +17,7 @@ export const program = {
   },
   migrate,
   furtherCommands: {
-    help: 'users …, clients …, secrets …, sessions …, keys …, database …: `help <noun>` lists them.',
+    help: 'users …, roles …, scopes …, audiences …, clients …, secrets …, sessions …, keys …, database …: `help <noun>` lists them.',
     run: runCommandLine
   }
 }

@@ -8,6 +8,14 @@ export { runProcessProgram } from './program/run-process-program.ts'
 export type { FurtherCommands, MigrationRoles, ProcessProgram, ProgramCall } from './program/process-program.ts'
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
 export { processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
+export {
+  allowedHostMistakes,
+  canonicalHosts,
+  namesOfLoopbackListener,
+  unclearHosts,
+  type CanonicalHost
+} from './public-hosts.ts'
+export { trustedProxyRule, type TrustsAddress } from './trusted-proxies.ts'
 export type { ProcessContext } from './process-context.ts'
 export { connectDatabase, databaseAndKeys, databaseAnswers, type DatabaseSettings } from './connect-database.ts'
 export { databaseUrlMistake } from './database-url.ts'
@@ -15,6 +23,7 @@ export { openDiscovery, type Discovery } from './discovery.ts'
 export { lateKeySource } from './late-keys.ts'
 export { answerUnroutable, type UnroutablePath } from './answer-unroutable.ts'
 export { instanceOptions, type InstanceFacts } from './instance-options.ts'
+export { nameTransaction } from './name-transaction.ts'
 export { operations, type OperationsOptions } from './operations.ts'
 export { createReload, type Change, type Reload, type ReloadSubscriber } from './reload.ts'
 export { closeTimeoutFor, type DrainTimes } from './drain.ts'

@@ -1,8 +1,8 @@
-import { isIP } from 'node:net'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
 export interface ProcessPorts {
@@ -66,7 +66,10 @@ export function processSettings(ports: ProcessPorts) {
       'Longest wait for the database: for a connection, a statement, an answer.'
     ),
     peerAddresses: wordList('`name=ip` for peers that no name server knows.', '^[a-z0-9.-]+=[0-9a-f.:]+$'),
-    trustedProxies: wordList('Addresses or CIDR blocks of proxies whose forwarding headers are believed.'),
+    trustedProxies: wordList(
+      'Addresses or CIDR blocks of proxies whose `X-Forwarded-*` is believed. `X-Forwarded-For` is read from its end to ' +
+        'the first address that is no such proxy.'
+    ),
     drainDelayMs: millisecondsSetting(
       0,
       300_000,
@@ -103,11 +106,10 @@ export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
 /** Checks of the settings of a process that a schema cannot express: one sentence per mistake, without secrets. */
 export function processSettingsMistakes(settings: ProcessSettings): string[] {
   const database = databaseUrlMistake(settings.databaseUrl)
-  const unclear = settings.trustedProxies.filter(entry => !isAddressOrBlock(entry))
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),
-    ...(unclear.length === 0 ? [] : [`trustedProxies: ${unclear.join(', ')} is no address and no CIDR block`])
+    ...trustedProxyMistakes(settings.trustedProxies)
   ]
 }
 
@@ -122,12 +124,4 @@ function tlsMistakes(settings: ProcessSettings): string[] {
       `${name}: plain HTTP on ${address} would expose what it serves to the network: set tlsCertificatePath, ` +
       'tlsPrivateKeyPath and tlsCaPath'
   )
-}
-
-/** An address, or a block of addresses. A number of hops is neither, because any client can fake it. */
-function isAddressOrBlock(text: string): boolean {
-  const [address = '', prefix, ...more] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
 }

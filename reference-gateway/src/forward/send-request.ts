@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { requestHeaders } from '../hygiene/forwarded-headers.ts'
@@ -49,10 +50,11 @@ export async function sendRequest({
       headers: requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
         host,
         authorization: `Bearer ${token}`,
-        'x-request-id': request.id,
+        [REQUEST_ID_HEADER]: request.id,
+        [TXN_HEADER]: request.txn,
         'x-forwarded-for': request.ip,
         'x-forwarded-host': request.publicHost,
-        'x-forwarded-proto': request.protocol,
+        'x-forwarded-proto': request.publicScheme,
         ...options.tracingHeaders(request)
       }),
       body: bodyToSend(request),
