@@ -84,7 +84,7 @@ t.test('the stack is migrated, started, administered and stopped by its commands
     return JSON.parse(out) as Record<string, unknown>
   }
   t.match(await administer('users create maria --password-stdin', 'a long enough passphrase\n'), { username: 'maria' })
-  const reports = await administer('clients create reports --grants client_credentials --own-audience reports')
+  const reports = await administer('clients create reports --grants client_credentials --default-audience reporting')
   const token = await fetch(`${issuer}/oauth2/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`reports:${String(reports.secret)}`)}` },

@@ -53,7 +53,8 @@ const EXAMPLES: Readonly<Record<string, TObject>> = {
 
 for (const [name, schema] of Object.entries(EXAMPLES)) {
   t.test(`the example for ${name} sets what is required, nothing unknown, and secrets only by files`, async t => {
-    const names = readFileSync(join(FOLDER, 'examples', `${name}.env`), 'utf8').match(/^[A-Z_]+(?==)/gm) ?? []
+    const names: readonly string[] =
+      readFileSync(join(FOLDER, 'examples', `${name}.env`), 'utf8').match(/^[A-Z_]+(?==)/gm) ?? []
     const known = settingsReference(schema)
     const variables = known.map(({ variable, fileVariable }) => fileVariable ?? variable)
     t.strictSame(

@@ -1,14 +1,20 @@
-import { loadSettings } from '@sallyport/configuration'
+import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
 import { defined } from '@sallyport/security-context/mechanics'
-import type { TObject } from 'typebox'
-import type { ProcessDefinition } from './run-service.ts'
+import type { Static, TObject } from 'typebox'
 import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
 
-/** What reading settings needs of a process. */
-export type SettingsDefinition<Schema extends TObject<ProcessProperties>> = Pick<
-  ProcessDefinition<Schema, unknown>,
-  'settings' | 'mistakes' | 'prefix'
->
+/** The settings of a service, by its schema. */
+export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
+
+/** What says which settings a process has. */
+export interface SettingsDefinition<Schema extends TObject<ProcessProperties>> {
+  /** {@link processSettings} and the settings of the service. */
+  readonly settings: Schema
+  /** Checks of the service's own settings that a schema cannot express: one sentence per mistake, without secrets. */
+  readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
+  /** With which the names of environment variables begin. Default `SALLYPORT_`. */
+  readonly prefix?: string
+}
 
 /**
  * Reads the settings of a process.

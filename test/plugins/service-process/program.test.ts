@@ -1,7 +1,7 @@
 // The commands that every process has.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { processSettings, runProgram, type ProcessProgram } from '@sallyport/service-process'
+import { processSettings, runProcessProgram, type ProcessProgram } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
@@ -32,7 +32,7 @@ async function callProgram(
   program = helloProgram()
 ): Promise<{ code: number; out: string; error: string }> {
   const printed = { out: '', error: '' }
-  const code = await runProgram(program, {
+  const code = await runProcessProgram(program, {
     call: 'hello',
     version: '1.2.3',
     args,

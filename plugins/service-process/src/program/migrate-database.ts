@@ -3,7 +3,7 @@ import knex from 'knex'
 import Type from 'typebox'
 import { databaseLog } from '../database-log.ts'
 import { databaseUrlMistake } from '../database-url.ts'
-import { ProgramUsageError, type MigrationRoles } from './program.ts'
+import { ProgramUsageError, type MigrationRoles } from './process-program.ts'
 import type { Knex } from 'knex'
 
 const CONNECT_MS = 10_000

@@ -5,9 +5,9 @@ import { runService } from '../run-service.ts'
 import type { ProcessProperties } from '../settings.ts'
 import { migrateDatabase } from './migrate-database.ts'
 import { printReference, printValues } from './print-settings.ts'
-import { ProgramUsageError, type ProcessProgram, type ProgramCall } from './program.ts'
+import { ProgramUsageError, type ProcessProgram, type ProgramCall } from './process-program.ts'
 
-const HELP = ['help', '--help', '-h']
+const PROGRAM_HELP = ['help', '--help', '-h']
 const OPTIONS = {
   'app-role': { type: 'string' },
   'pruner-role': { type: 'string' },
@@ -24,7 +24,7 @@ interface ProgramCommand {
   readonly options: ReadonlyArray<keyof typeof OPTIONS>
 }
 
-const COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings', ProgramCommand>> = {
+const PROGRAM_COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings', ProgramCommand>> = {
   start: { usage: 'start', help: 'Serves until SIGTERM.', options: [] },
   migrate: {
     usage: 'migrate --app-role <role> --pruner-role <role>',
@@ -42,7 +42,7 @@ const COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings', ProgramCommand
  * Runs one command of a process: `start`, `migrate`, `settings`, `--help`, `--version`, or one of its own.
  * @returns the exit code: 0, 1 for a failure, 2 for a wrong call. `start` returns when the process listens.
  */
-export async function runProgram<Schema extends TObject<ProcessProperties>, Collaborators>(
+export async function runProcessProgram<Schema extends TObject<ProcessProperties>, Collaborators>(
   program: ProcessProgram<Schema, Collaborators>,
   given: ProgramCall
 ): Promise<number> {
@@ -69,7 +69,7 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
     out(version)
     return 0
   }
-  if (HELP.includes(name) && rest.length === 0) {
+  if (PROGRAM_HELP.includes(name) && rest.length === 0) {
     out(helpOf(call, furtherCommands?.help))
     return 0
   }
@@ -77,7 +77,7 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
     if (furtherCommands === undefined) throw new ProgramUsageError(`there is no command ${name}`)
     return await furtherCommands.run(args, environment, call)
   }
-  const options = parseOptions(name, rest)
+  const options = parseProgramOptions(name, rest)
   if (options.help === true) out(helpOf(call, undefined, [name]))
   else if (name === 'start') await runService({ ...definition, environment })
   else if (name === 'migrate') {
@@ -88,13 +88,13 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
   return 0
 }
 
-function isCommand(name: string): name is keyof typeof COMMANDS {
-  return Object.hasOwn(COMMANDS, name)
+function isCommand(name: string): name is keyof typeof PROGRAM_COMMANDS {
+  return Object.hasOwn(PROGRAM_COMMANDS, name)
 }
 
-function parseOptions(name: keyof typeof COMMANDS, args: readonly string[]): ProgramOptions {
+function parseProgramOptions(name: keyof typeof PROGRAM_COMMANDS, args: readonly string[]): ProgramOptions {
   const known = Object.entries(OPTIONS).filter(([option]) =>
-    [...COMMANDS[name].options, 'help'].some(o => o === option)
+    [...PROGRAM_COMMANDS[name].options, 'help'].some(o => o === option)
   )
   try {
     const options = Object.fromEntries(known) as typeof OPTIONS
@@ -105,8 +105,14 @@ function parseOptions(name: keyof typeof COMMANDS, args: readonly string[]): Pro
   }
 }
 
-function helpOf(call: string, more: string | undefined, names = Object.keys(COMMANDS).filter(isCommand)): string {
-  const commands = names.map(name => COMMANDS[name]).flatMap(({ usage, help }) => [`  ${usage}`, `      ${help}`])
+function helpOf(
+  call: string,
+  more: string | undefined,
+  names = Object.keys(PROGRAM_COMMANDS).filter(isCommand)
+): string {
+  const commands = names
+    .map(name => PROGRAM_COMMANDS[name])
+    .flatMap(({ usage, help }) => [`  ${usage}`, `      ${help}`])
   return [
     `${call} <command>`,
     '',
