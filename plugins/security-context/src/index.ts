@@ -38,6 +38,7 @@ export {
   type DeclarationKey,
   type RoutesDeclaration
 } from './route-declarations.ts'
+export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'
