@@ -28,7 +28,7 @@ import {
   requestOf,
   WEB_APP,
   type Browser
-} from './support/browser.ts'
+} from '../support/browser.ts'
 
 const TIMEOUT_MS = 300
 const { verifier, challenge } = pkce()
