@@ -56,8 +56,8 @@ export async function changeAudience(
 }
 
 /**
- * Disables an audience: nobody gets a token for it, and the access tokens of sessions and clients at it are revoked. The
- * sessions stay, and go on when it is enabled.
+ * Disables an audience: nobody gets a token for it, and the access tokens of sessions and clients at it are revoked.
+ * The sessions stay, and go on when it is enabled.
  * @throws {InUseError} `SALLYPORT_AUTH_SERVER_IN_USE` for the server's own
  */
 export async function disableAudience(

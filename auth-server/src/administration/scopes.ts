@@ -126,8 +126,9 @@ const withPlainLanguages = (scope: Scope): Scope => ({
 
 function scopeMistakes({ name, requiredRole, descriptions }: Scope): string[] {
   const mistakes = []
-  if (!SCOPE_NAME.test(name))
+  if (!SCOPE_NAME.test(name)) {
     mistakes.push('a scope is up to 200 printable characters without space, quote, \\ or comma')
+  }
   if (isProtocolScope(name)) mistakes.push(`${name} belongs to no audience`)
   if (requiredRole !== null && !SCOPE_ROLE.test(requiredRole)) {
     mistakes.push(`${JSON.stringify(requiredRole)} is not a role name`)
