@@ -7,7 +7,7 @@ export const InvalidSettingsError = createError(
   500
 )
 
-/** A stored secret names a sealing key that is not in the ring, or does not open with it. */
+/** A stored secret names a sealing key that is not in the ring, or cannot be unsealed with it. */
 export const UnsealError = createError('SALLYPORT_AUTH_SERVER_UNSEAL_FAILED', 'Internal Server Error', 500)
 
 /** Operation: a step of a signing key's life that would break valid tokens; the message says why. */
@@ -33,7 +33,7 @@ export const PasswordQueueFullError = createError(
 export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVALID', 'Authentication is required', 401)
 
 /** The caller has no such session. */
-export const SessionNotFoundError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
+export const UnknownSessionError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
 
 /** The status list is not known here. */
 export const StatusListNotFoundError = createError('SALLYPORT_AUTH_SERVER_STATUS_LIST_NOT_FOUND', 'Not Found', 404)

@@ -2,7 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
 
-const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
+const secondsSetting = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
 /** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
 export const settingsSchema = Type.Object(
@@ -68,10 +68,10 @@ export const settingsSchema = Type.Object(
       })
     ),
     accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
-    loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
-    loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
-    apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
-    apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
+    loginIdleSeconds: secondsSetting(7200, 'A login session ends after so long without use.'),
+    loginAbsoluteSeconds: secondsSetting(604_800, 'A login session ends after so long in any case.'),
+    apiIdleSeconds: secondsSetting(900, 'A session of Basic credentials ends after so long without use.'),
+    apiAbsoluteSeconds: secondsSetting(43_200, 'A session of Basic credentials ends after so long in any case.'),
     refreshGraceMs: Type.Integer({
       minimum: 0,
       maximum: 60_000,
@@ -92,8 +92,11 @@ export const settingsSchema = Type.Object(
       default: 65_536,
       description: 'Positions in a new status list.'
     }),
-    statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
-    statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
+    statusListTtlSeconds: secondsSetting(1, 'Verifiers ask for a status list again after so long.'),
+    statusListLifetimeSeconds: secondsSetting(
+      600,
+      'A status list is refused by verifiers after so long without a newer one.'
+    ),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
     passwordQueueLength: Type.Integer({
       minimum: 0,

@@ -1,5 +1,5 @@
 export type { Administration } from './administration.ts'
-export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
+export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './user-administration.ts'
 export {
   clientSummary,
   createClient,
@@ -9,7 +9,7 @@ export {
   setClientProof,
   type NewClientLogout,
   type NewClientProof
-} from './clients.ts'
+} from './client-administration.ts'
 export type { NewClient } from './new-client.ts'
 export {
   advanceKeys,
@@ -23,4 +23,4 @@ export {
   type KeyAdministration,
   type SigningKeySummary
 } from './keys.ts'
-export { endSessionsOf, listSessions } from './sessions.ts'
+export { endSessionsOf, listSessions } from './session-administration.ts'

@@ -7,7 +7,7 @@ import type { Principal } from './principal.ts'
 import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
-export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
+export type { Policy, Resource, RouteAccess, RouteAudit } from './route-access.ts'
 export {
   isSecurityEffect,
   recordSecurityEvent,

@@ -47,14 +47,14 @@ export async function runCommand(
       terminal.error(`${error.message}\nSee: npm run auth -- help`)
       return 2
     }
-    terminal.error(reasonOf(error))
+    terminal.error(commandFailureText(error))
     return 1
   }
 }
 
 /** A host of which no address answers fails with an error of errors, whose own message is empty. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ')
+function commandFailureText(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(commandFailureText).join(', ')
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -64,7 +64,7 @@ async function runParsed(
   administration: () => Promise<KeyAdministration>,
   terminal: Terminal
 ): Promise<number> {
-  const { values, positionals } = parse(command, args)
+  const { values, positionals } = parseCommand(command, args)
   if (values.help === true) {
     terminal.out(helpText([command]))
     return 0
@@ -79,7 +79,7 @@ async function runParsed(
   return 0
 }
 
-function parse(
+function parseCommand(
   command: Command,
   args: readonly string[]
 ): {

@@ -9,10 +9,10 @@ import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import type { Administration } from '../administration.ts'
-import { createClient, setClientProof, type NewClientProof } from '../clients.ts'
+import { createClient, setClientProof, type NewClientProof } from '../client-administration.ts'
 import type { NewClient } from '../new-client.ts'
-import { createUser, setPassword } from '../users.ts'
-import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
+import { createUser, setPassword } from '../user-administration.ts'
+import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './demo-clients.ts'
 
 /** What the deployment chose for its demo data. */
 export interface DemoFacts {

@@ -1,12 +1,12 @@
 import type { ScopeStore } from '../contract.ts'
 import type { Scope } from '../records.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 const byName = (a: Scope, b: Scope): number =>
   a.name === b.name ? (a.audience < b.audience ? -1 : 1) : a.name < b.name ? -1 : 1
 
 /** Scopes in memory. */
-export function scopeStore({ scopes }: Tables, run: Run): ScopeStore {
+export function scopeStore({ scopes }: Tables, run: RunStep): ScopeStore {
   return {
     ofAudience: async audience =>
       await run(() =>

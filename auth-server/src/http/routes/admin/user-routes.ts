@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
-import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
+import { endSessionsOf, listSessions } from '../../../administration/session-administration.ts'
 import {
   createUser,
   disableUser,
@@ -10,8 +10,8 @@ import {
   setPassword,
   setRoles,
   userSummary
-} from '../../../administration/users.ts'
-import { SessionNotFoundError } from '../../../errors.ts'
+} from '../../../administration/user-administration.ts'
+import { UnknownSessionError } from '../../../errors.ts'
 import { ADMIN_ACCESS } from './access.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' })
@@ -120,7 +120,7 @@ export function userAdminRoutes(
       if (
         (await endSessionsOf(administrationOf(request), { kind: 'session', sessionId: request.params.sessionId })) === 0
       ) {
-        throw new SessionNotFoundError()
+        throw new UnknownSessionError()
       }
       return await reply.code(204).send()
     }

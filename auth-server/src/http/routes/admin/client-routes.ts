@@ -12,7 +12,7 @@ import {
   setClientProof,
   type NewClientLogout,
   type NewClientProof
-} from '../../../administration/clients.ts'
+} from '../../../administration/client-administration.ts'
 import type { NewClient } from '../../../administration/new-client.ts'
 import { CLIENT_METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
@@ -42,7 +42,7 @@ const SecretBody = Type.Object(
   { additionalProperties: false }
 )
 
-const audited = (action: string) => ({
+const clientChange = (action: string) => ({
   access: ADMIN_ACCESS,
   audit: { action, resource: { type: 'client', parameter: 'clientId' } }
 })
@@ -71,7 +71,7 @@ export function clientAdminRoutes(
 
   fastify.post<{ Params: Static<typeof ClientParams>; Body: Static<typeof SecretBody> }>(
     '/admin/clients/:clientId/secrets',
-    { schema: { params: ClientParams, body: SecretBody }, config: audited('client.rotate-secret') },
+    { schema: { params: ClientParams, body: SecretBody }, config: clientChange('client.rotate-secret') },
     async function answerRotateSecret(request, reply) {
       const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
       return await reply.code(201).send({ secret })
@@ -80,7 +80,7 @@ export function clientAdminRoutes(
 
   fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientProof }>(
     '/admin/clients/:clientId/keys',
-    { schema: { params: ClientParams, body: KeysBody }, config: audited('client.set-keys') },
+    { schema: { params: ClientParams, body: KeysBody }, config: clientChange('client.set-keys') },
     async function answerSetKeys(request, reply) {
       await setClientProof(administrationOf(request), request.params.clientId, request.body)
       return await reply.code(204).send()
@@ -89,7 +89,7 @@ export function clientAdminRoutes(
 
   fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientLogout }>(
     '/admin/clients/:clientId/logout',
-    { schema: { params: ClientParams, body: LogoutBody }, config: audited('client.set-logout') },
+    { schema: { params: ClientParams, body: LogoutBody }, config: clientChange('client.set-logout') },
     async function answerSetLogout(request, reply) {
       await setClientLogout(administrationOf(request), request.params.clientId, request.body)
       return await reply.code(204).send()
@@ -98,7 +98,7 @@ export function clientAdminRoutes(
 
   fastify.post<{ Params: Static<typeof ClientParams> }>(
     '/admin/clients/:clientId/disable',
-    { schema: { params: ClientParams }, config: audited('client.disable') },
+    { schema: { params: ClientParams }, config: clientChange('client.disable') },
     async function answerDisableClient(request, reply) {
       await disableClient(administrationOf(request), request.params.clientId)
       return await reply.code(204).send()
