@@ -115,7 +115,7 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
     'auth-server/src/accounts/planted-type.ts',
     "import type {} from '../protocol/authorization-server.ts'\n"
   ],
-  ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/throttle-logins.ts'\n"],
+  ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/throttle-guesses.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/planted-up.ts', "import '../tokens/secret-token.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/memory/planted-top.ts', "import '../../http/cookies.ts'\n"],
   // In the place of a shared module.
