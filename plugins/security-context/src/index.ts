@@ -67,12 +67,9 @@ declare module 'fastify' {
     accessToken: string | null
     /**
      * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed,
-     * its key
-     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the
-     * new
-     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot
-     * is
-     * `null` where the caller brought the token.
+     * its key was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves
+     * with the new token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429,
+     * 503). The slot is `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */

@@ -201,8 +201,8 @@ async function dropVersion3(db: Knex): Promise<void> {
         after('`_DELIVERY_SERVICE_ORIGIN`,', ' `_RATING_SERVICE_ORIGIN`,')
       ),
       'test/support/edge.ts': after(
-        '\n  deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,',
-        '\n  ratingServiceOrigin: `https://${ORDER_SERVICE}:1`,'
+        '\n  deliveryServiceOrigin: `https://',
+        `\${ORDER_SERVICE}:1\`,\n  ratingServiceOrigin: \`https://`
       ),
       'test/reference-gateway/settings.test.ts': before(
         "  SALLYPORT_DELIVERY_SERVICE_ORIGIN: '",
