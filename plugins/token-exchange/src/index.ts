@@ -151,7 +151,7 @@ function subjectTokenOf(request: FastifyRequest): string {
   const { accessToken } = request
   if (accessToken !== null) return accessToken
   // Without authentication's slot there is no caller either.
-  if (request.hasDecorator('principal') && request.principal !== null) {
+  if ('principal' in request && request.principal !== null) {
     throw new CallerWithoutTokenError({ cause: new Error('The strategy that accepted the caller has no access token') })
   }
   throw new SubjectTokenMissingError({ cause: new Error('The route is public: nobody was authenticated') })
