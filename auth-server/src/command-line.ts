@@ -5,6 +5,7 @@ import { connectDatabase } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { text } from 'node:stream/consumers'
 import { runCommand } from './administration/cli/run-command.ts'
+import { createOwnRows } from './administration/own-rows.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import { composeAdministration, composeAuthorizationServer } from './compose.ts'
 import { settingsSchema } from './settings.ts'
@@ -53,10 +54,11 @@ async function openAdministration(
   })
   await fastify.register(securityContext)
   await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
-  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has
-  // one.
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
-  return composeAdministration(values, server, async (_store, event) => {
-    await fastify.auditSink.write({ ...event, subject: OPERATOR })
+  const administration = composeAdministration(values, server, async (store, event) => {
+    // On the connection of the change: both are committed, or neither.
+    await fastify.auditWithin(store.connection ?? db, { ...event, subject: OPERATOR })
   })
+  await createOwnRows(administration)
+  return administration
 }

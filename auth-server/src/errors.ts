@@ -7,6 +7,13 @@ export const InvalidSettingsError = createError(
   500
 )
 
+/** The request is for a host that is not this server's. */
+export const ForeignHostError = createError(
+  'SALLYPORT_AUTH_SERVER_HOST_REFUSED',
+  'The request is for another host',
+  421
+)
+
 /** A stored secret names a sealing key that is not in the ring, or does not open with it. */
 export const UnsealError = createError('SALLYPORT_AUTH_SERVER_UNSEAL_FAILED', 'Internal Server Error', 500)
 
@@ -46,3 +53,13 @@ export const NameTakenError = createError('SALLYPORT_AUTH_SERVER_NAME_TAKEN', 'T
 
 /** Administration: the value breaks a rule, which the message names. */
 export const InvalidValueError = createError('SALLYPORT_AUTH_SERVER_VALUE_INVALID', 'Not valid: %s', 400)
+
+/** Administration: `If-Match` names another version than the one that is stored. @see RFC 9110 §13.1.1 */
+export const VersionMismatchError = createError(
+  'SALLYPORT_AUTH_SERVER_VERSION_MISMATCH',
+  'The %s %s has changed: read it again',
+  412
+)
+
+/** Administration: others need it, so it stays; the message names them. */
+export const InUseError = createError('SALLYPORT_AUTH_SERVER_IN_USE', 'The %s %s stays: %s', 409)

@@ -2,12 +2,13 @@ import '@sallyport/service-process/require-node'
 import { runService } from '@sallyport/service-process'
 import { NAME } from './app.ts'
 import { build, connect } from './connect.ts'
-import { settingsSchema } from './settings.ts'
+import { issuerSettingsMistakes, settingsSchema } from './settings.ts'
 
 // Nobody's trace is continued: every caller is a stranger here until the grant.
 await runService({
   name: NAME,
   settings: settingsSchema,
+  mistakes: issuerSettingsMistakes,
   acceptTraces: false,
   connect,
   build,

@@ -1,5 +1,6 @@
 import type { DeepReadonly } from '@sallyport/configuration'
-import { processSettings } from '@sallyport/service-process'
+import { isLoopback } from '@sallyport/security-context/mechanics'
+import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
 
 const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
@@ -36,6 +37,13 @@ export const settingsSchema = Type.Object(
       pattern: '[^/]$',
       description: 'Issuer, without a slash at the end; a path mounts everything under it.'
     }),
+    allowedHosts: Type.Optional(
+      Type.Array(Type.String(), {
+        separator: ' ',
+        description:
+          'Hosts that are served beside those of issuer and mtlsOrigin, `name` or `name:port`: names by which services reach this server.'
+      })
+    ),
     sealingKeys: Type.String({
       secret: true,
       minLength: 32,
@@ -95,6 +103,13 @@ export const settingsSchema = Type.Object(
     statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
     statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
+    passwordMinLength: Type.Optional(
+      Type.Integer({
+        minimum: 8,
+        maximum: 64,
+        description: 'Characters that a new password has at least. Default: 12.'
+      })
+    ),
     passwordQueueLength: Type.Integer({
       minimum: 0,
       default: 64,
@@ -103,6 +118,17 @@ export const settingsSchema = Type.Object(
   },
   { additionalProperties: false }
 )
+
+/** Checks of the process that a schema cannot express: one sentence per mistake, without secrets. */
+export function issuerSettingsMistakes(settings: AuthServerSettings): string[] {
+  const { issuer, tlsCertificatePath, trustedProxies, allowedHosts = [] } = settings
+  const mistakes = allowedHostMistakes(allowedHosts)
+  const isPublic = issuer.startsWith('https:') && !isLoopback(new URL(issuer).hostname)
+  if (isPublic && tlsCertificatePath === undefined && trustedProxies.length === 0) {
+    mistakes.push('trustedProxies: an https: issuer and a plain listener need a proxy that ends TLS; name its address')
+  }
+  return mistakes
+}
 
 /** The settings as values. */
 export type AuthServerSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -18,7 +18,14 @@ import securityContext, {
   type TokenClient
 } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { databaseAndKeys, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
+import {
+  databaseAndKeys,
+  instanceOptions,
+  nameTransaction,
+  operations,
+  trustedProxyRule,
+  type Tracing
+} from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
@@ -29,6 +36,7 @@ import { createOpenAnswers } from './forward/open-answers.ts'
 import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
+import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { checkSettings, type GatewaySettings } from './settings.ts'
@@ -81,6 +89,8 @@ export async function buildApp(
   checkSettings(settings)
   const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
+  const { origins, secure, scheme, hosts } = publicEdge(settings)
+  const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
     ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
@@ -108,8 +118,13 @@ export async function buildApp(
       ...collaborators.checks
     }
   })
-  await app.register(secureTransport)
-  await app.register(requestHygiene, { allowedHosts: settings.allowedHosts, listenerHost: settings.host })
+  await app.register(secureTransport, { tlsEndsInFront: secure && edgeTls === undefined })
+  await app.register(requestHygiene, {
+    allowedHosts: hosts,
+    listenerHost: settings.host,
+    scheme,
+    trusts: trustedProxyRule(settings.trustedProxies)
+  })
   await app.register(helmet, { strictTransportSecurity: false })
 
   await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
@@ -121,11 +136,12 @@ export async function buildApp(
     clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
-    basic: { tokenClient, ...clock },
+    basic: { tokenClient, ...own, ...clock },
     session: {
       tokenClient,
       keys: parseSealingKeys(settings.sealingKeys),
-      insecureLoopback: edgeTls === undefined,
+      insecureLoopback: !secure,
+      ...own,
       ...clock
     },
     ...clock

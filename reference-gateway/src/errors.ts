@@ -40,6 +40,13 @@ export const FramingRefusedError = createError('SALLYPORT_GATEWAY_FRAMING_REFUSE
 /** The request is for a host that is not this gateway's. */
 export const HostRefusedError = createError('SALLYPORT_GATEWAY_HOST_REFUSED', 'The request is for another host', 421)
 
+/** A proxy took the request over plain HTTP, and browsers have to use TLS here. */
+export const SchemeRefusedError = createError(
+  'SALLYPORT_GATEWAY_SCHEME_REFUSED',
+  'The request has to be sent over TLS',
+  421
+)
+
 /** The caller's token has no session: it belongs to a client, or was issued outside a login. */
 export const SessionsRefusedError = createError(
   'SALLYPORT_GATEWAY_SESSIONS_REFUSED',

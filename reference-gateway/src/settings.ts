@@ -1,11 +1,11 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
-import { processSettings } from '@sallyport/service-process'
+import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { GatewaySettingsError } from './errors.ts'
 import { refusedNames } from './hygiene/forwarded-headers.ts'
-import { unclearHosts } from './hygiene/public-hosts.ts'
+import { publicOriginMistakes } from './public-origins.ts'
 
 /** A list in one environment variable, separated by spaces. */
 const nameList = (): ReturnType<typeof Type.Unsafe<string[]>> =>
@@ -33,7 +33,16 @@ export const settingsSchema = Type.Object(
     restaurantServiceOrigin: serviceOrigin(),
     deliveryServiceOrigin: serviceOrigin(),
     authServerOrigin: serviceOrigin(),
-    /** Names under which clients reach the edge, `name` or `name:port`; none: loopback names and `host`. */
+    /**
+     * How browsers reach the edge, `https://shop.example`, the canonical one first: cookies, HSTS, `Origin` checks and
+     * what services are told follow from it. None: scheme and host of each request, for a listener that browsers
+     * connect to themselves.
+     */
+    publicOrigins: nameList(),
+    /**
+     * Hosts that are served, `name` or `name:port`; none: those of `publicOrigins`, and without them loopback names and
+     * `host`.
+     */
     allowedHosts: nameList(),
     /** Request headers that reach the services beside the built-in ones. */
     additionalRequestHeaders: nameList(),
@@ -66,8 +75,8 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (refused.length > 0) {
     mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
   }
-  const unclearNames = unclearHosts(settings.allowedHosts).map(name => JSON.stringify(name))
-  if (unclearNames.length > 0) mistakes.push(`allowedHosts: ${unclearNames.join(', ')} is not name or name:port`)
+  const hostMistakes = allowedHostMistakes(settings.allowedHosts)
+  mistakes.push(...hostMistakes, ...(hostMistakes.length > 0 ? [] : publicOriginMistakes(settings)))
   if (settings.answerTimeoutMs < settings.upstreamTimeoutMs) {
     mistakes.push('answerTimeoutMs: shorter than upstreamTimeoutMs, which is a part of it')
   }

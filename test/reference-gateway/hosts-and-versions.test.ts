@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { canonicalHosts, unclearHosts } from '../../reference-gateway/src/hygiene/public-hosts.ts'
+import { canonicalHosts, unclearHosts } from '@sallyport/service-process'
 import { failures, GOOD, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
 
 t.test(

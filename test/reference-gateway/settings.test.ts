@@ -27,7 +27,7 @@ t.test('the environment of the reference deployment gives the settings', async t
   const { values } = loadSettings({ schema: settingsSchema, environment: ENVIRONMENT })
   checkSettings(values)
   t.match(values, { port: 8080, host: '127.0.0.1', edgeTls: false, clientId: 'gateway', trustedProxies: [] })
-  t.match(values, { allowedHosts: [], answerTimeoutMs: 30_000, streamPauseMs: 60_000 })
+  t.match(values, { publicOrigins: [], allowedHosts: [], answerTimeoutMs: 30_000, streamPauseMs: 60_000 })
   t.same(values.peerAddresses, [
     'order-service.sallyport.internal=127.0.0.1',
     'auth-server.sallyport.internal=127.0.0.1'
@@ -66,7 +66,7 @@ t.test('settings that do not fit together are refused, all at once and without a
   )
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
-  checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true })
+  checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true, publicOrigins: [] })
 })
 
 t.test('the key of the names tried at logins is read, and one that is none is refused without showing it', async t => {

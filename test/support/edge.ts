@@ -159,6 +159,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
   deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
+  publicOrigins: ['http://127.0.0.1'],
   allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
   additionalRequestHeaders: [],
   maxBodyBytes: 64 * 1024,

@@ -31,7 +31,8 @@ interface LoadRequest {
 }
 
 const SERVICE = fileURLToPath(new URL('drilled-service.ts', import.meta.url))
-const CONFIGURATIONS = fileURLToPath(new URL('../../deploy/proxies', import.meta.url))
+/** The folder of the examples. */
+export const CONFIGURATIONS = fileURLToPath(new URL('../../deploy/proxies', import.meta.url))
 const DRAIN_DELAY_MS = 1500
 const WORKERS = 8
 const READS: readonly LoadRequest[] = [
@@ -110,12 +111,16 @@ export function startProxy(proxy: ProxyName, directory: string, edge: number, [a
   const configuration = readFileSync(join(CONFIGURATIONS, file), 'utf8').replaceAll(/\b8(?:000|[01][89]0)\b/g, port =>
     String(ports[port] ?? port)
   )
-  const path = join(directory, file)
+  return startProxyWith(proxy, directory, configuration)
+}
+
+/** A proxy in the foreground; nginx writes to this folder only, so that no rights are needed. */
+export function startProxyWith(proxy: ProxyName, directory: string, configuration: string): ChildProcess {
+  const path = join(directory, proxy === 'haproxy' ? 'haproxy.cfg' : 'nginx.conf')
   if (proxy === 'haproxy') {
     writeFileSync(path, configuration)
     return startQuietly('haproxy', ['-db', '-f', path])
   }
-  // Nothing outside of this folder, so that no rights are needed.
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   for (const folder of folders) mkdirSync(join(directory, folder))
   writeFileSync(
@@ -202,7 +207,8 @@ async function send(dispatcher: Agent, origin: string, { method, path, status }:
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports at which nobody listens. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1')

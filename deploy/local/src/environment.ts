@@ -87,6 +87,8 @@ function plainSettings(
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],
     ['tlsPrivateKeyPath', 'SALLYPORT_TLS_PRIVATE_KEY_PATH', files?.privateKeyPath ?? ''],
     ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
+    // Peers call it by the name in its certificate, and not by that of the issuer.
+    ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
     ...PROCESSES.filter(peer => peer.name !== 'reference-gateway').map(peer => originSetting(peer, portBase))
   ]
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { environmentName, isInNamespace } from './names.ts'
 import type { SettingSchema } from './schema.ts'
+import { collidingService, isServiceLink } from './service-links.ts'
 
 /** A value as it was found, and where. */
 export interface Found {
@@ -16,7 +17,10 @@ export interface SourceContent {
 
 type Schemas = Readonly<Record<string, SettingSchema>>
 
-/** Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. */
+/**
+ * Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. The
+ * links of Kubernetes to Services whose names begin with the prefix are not looked at.
+ */
 export function readEnvironment(
   schemas: Schemas,
   environment: Readonly<Record<string, string | undefined>>,
@@ -32,8 +36,11 @@ export function readEnvironment(
     const { [name]: value, [fileName]: path } = environment
     if (value !== undefined && path !== undefined) {
       mistakes.push(`${key}: both ${name} and ${fileName} are set in the environment`)
-    } else if (value !== undefined) found.set(key, { value: splitList(schema, value), origin: `environment ${name}` })
-    else if (path !== undefined) {
+    } else if (value !== undefined) {
+      const service = collidingService(name, value)
+      if (service === null) found.set(key, { value: splitList(schema, value), origin: `environment ${name}` })
+      else mistakes.push(collisionText(key, name, service))
+    } else if (path !== undefined) {
       const content = readSecretFile(path)
       if (content === null) {
         mistakes.push(`${key}: the file ${path}, named by ${fileName} in the environment, cannot be read`)
@@ -41,7 +48,8 @@ export function readEnvironment(
     }
   }
   for (const name of Object.keys(environment)) {
-    if (isInNamespace(name, prefix) && environment[name] !== undefined && !known.has(name)) {
+    if (!isInNamespace(name, prefix) || environment[name] === undefined || known.has(name)) continue
+    if (!isServiceLink(name, environment)) {
       mistakes.push(`${name}: is set in the environment, but there is no such setting`)
     }
   }
@@ -63,6 +71,13 @@ export function readFiles(schemas: Schemas, files: readonly string[]): SourceCon
     }
   }
   return { found, mistakes }
+}
+
+function collisionText(key: string, variable: string, service: string): string {
+  return (
+    `${key}: ${variable} holds a link to the Kubernetes Service ${service} and not this setting: ` +
+    'rename the Service, or set enableServiceLinks: false for the pod'
+  )
 }
 
 function splitList(schema: SettingSchema, value: string): unknown {

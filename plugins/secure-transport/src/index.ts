@@ -22,13 +22,15 @@ export * as errors from './errors.ts'
  * @see RFC 6797 §7.2
  */
 async function secureTransport(fastify: FastifyInstance, given: SecureTransportOptions): Promise<void> {
-  const { maxHeaderCount, hstsMaxAgeSeconds } = readSecureTransportOptions(given)
+  const { maxHeaderCount, hstsMaxAgeSeconds, tlsEndsInFront } = readSecureTransportOptions(given)
   const maxRawLength = maxHeaderCount * 2
   const hsts = hstsMaxAgeSeconds > 0 ? `max-age=${hstsMaxAgeSeconds}` : null
 
   fastify.addHook('onRequest', function refuseAmbiguousHeaders(request: FastifyRequest, reply: FastifyReply, next) {
-    // The socket itself, not request.protocol: a forwarded header can claim https.
-    if (hsts !== null && 'encrypted' in request.raw.socket) reply.header('strict-transport-security', hsts)
+    // The socket or the option, not request.protocol: a forwarded header can claim https.
+    if (hsts !== null && (tlsEndsInFront || 'encrypted' in request.raw.socket)) {
+      reply.header('strict-transport-security', hsts)
+    }
     const { rawHeaders } = request.raw
     if (rawHeaders.length > maxRawLength) {
       recordSecurityEvent(request, {

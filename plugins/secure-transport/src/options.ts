@@ -14,6 +14,11 @@ export interface SecureTransportOptions {
    * @default 31_536_000
    */
   readonly hstsMaxAgeSeconds?: number
+  /**
+   * A proxy in front ends TLS, and nobody else reaches this listener: plain connections get the header too.
+   * @default false
+   */
+  readonly tlsEndsInFront?: boolean
 }
 
 /** Options of {@link createPeerAgent}. */
@@ -67,7 +72,8 @@ const connectionTimeout = (value: number) => Type.Integer({ minimum: 1, default:
 
 export const secureTransportOptions = optionsObject({
   maxHeaderCount: Type.Integer({ minimum: 1, default: 100 }),
-  hstsMaxAgeSeconds: Type.Integer({ minimum: 0, default: 31_536_000 })
+  hstsMaxAgeSeconds: Type.Integer({ minimum: 0, default: 31_536_000 }),
+  tlsEndsInFront: Type.Boolean({ default: false })
 })
 
 export const peerAgentOptions = optionsObject({

@@ -5,6 +5,14 @@ export { startTracing, type Tracing } from './tracing.ts'
 export { runService, type ProcessDefinition, type SettingsOf } from './run-service.ts'
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
 export { processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
+export {
+  allowedHostMistakes,
+  canonicalHosts,
+  namesOfLoopbackListener,
+  unclearHosts,
+  type CanonicalHost
+} from './public-hosts.ts'
+export { trustedProxyRule, type TrustsAddress } from './trusted-proxies.ts'
 export type { ProcessContext } from './process-context.ts'
 export { connectDatabase, databaseAndKeys, databaseAnswers, type DatabaseSettings } from './connect-database.ts'
 export { databaseUrlMistake } from './database-url.ts'

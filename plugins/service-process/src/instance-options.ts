@@ -7,6 +7,7 @@ import { answerUnroutable } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
 import type { ProcessSettings } from './settings.ts'
 import type { Tracing } from './tracing.ts'
+import { keepBelievedAddresses, trustedProxyRule } from './trusted-proxies.ts'
 
 /** Arguments of {@link instanceOptions}. */
 export interface InstanceFacts {
@@ -30,13 +31,19 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  * believed only from named proxies, logs without secrets, and validation that changes no input.
  */
 export function instanceOptions({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
+  const trusts = trustedProxyRule(settings.trustedProxies)
+  const requestId = requestIds === 'own' ? () => randomUUID() : callerRequestId
   return {
     ...serverOptions(tls === undefined ? null : serverTls(tls)),
-    genReqId: requestIds === 'own' ? () => randomUUID() : callerRequestId,
+    // Fastify asks for an id before it makes a request of the raw one: nobody reads an address before this.
+    genReqId: raw => {
+      keepBelievedAddresses(raw, trusts)
+      return requestId(raw)
+    },
     requestIdHeader: false,
     frameworkErrors: answerUnroutable(),
     clientErrorHandler: answerUnparsed,
-    trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
+    trustProxy: settings.trustedProxies.length === 0 ? false : trusts,
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
     // By default Fastify turns "5" into 5 and drops unknown members: decisions must be made over what was sent.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }

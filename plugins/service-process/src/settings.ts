@@ -1,8 +1,8 @@
-import { isIP } from 'node:net'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
 export interface ProcessPorts {
@@ -38,7 +38,7 @@ export function processSettings(ports: ProcessPorts) {
     databaseTimeoutMs: millisecondsSetting(100, 60_000, 5000),
     /** `name=ip`: peers that no name server knows. */
     peerAddresses: wordList('^[a-z0-9.-]+=[0-9a-f.:]+$'),
-    /** Addresses or CIDR blocks of proxies whose forwarding headers are believed. */
+    /** Addresses or CIDR blocks of proxies whose forwarding headers are believed: see `trustedProxyRule`. */
     trustedProxies: wordList(),
     /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
     drainDelayMs: millisecondsSetting(0, 300_000, 5000),
@@ -60,11 +60,10 @@ export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
 /** Checks of the settings of a process that a schema cannot express: one sentence per mistake, without secrets. */
 export function processSettingsMistakes(settings: ProcessSettings): string[] {
   const database = databaseUrlMistake(settings.databaseUrl)
-  const unclear = settings.trustedProxies.filter(entry => !isAddressOrBlock(entry))
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),
-    ...(unclear.length === 0 ? [] : [`trustedProxies: ${unclear.join(', ')} is no address and no CIDR block`])
+    ...trustedProxyMistakes(settings.trustedProxies)
   ]
 }
 
@@ -79,12 +78,4 @@ function tlsMistakes(settings: ProcessSettings): string[] {
       `${name}: plain HTTP on ${address} would expose what it serves to the network: set tlsCertificatePath, ` +
       'tlsPrivateKeyPath and tlsCaPath'
   )
-}
-
-/** An address, or a block of addresses. A number of hops is neither, because any client can fake it. */
-function isAddressOrBlock(text: string): boolean {
-  const [address = '', prefix, ...more] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
 }

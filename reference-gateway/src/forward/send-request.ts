@@ -54,7 +54,7 @@ export async function sendRequest({
         [TXN_HEADER]: request.txn,
         'x-forwarded-for': request.ip,
         'x-forwarded-host': request.publicHost,
-        'x-forwarded-proto': request.protocol,
+        'x-forwarded-proto': request.publicScheme,
         ...options.tracingHeaders(request)
       }),
       body: bodyToSend(request),

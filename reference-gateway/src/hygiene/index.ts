@@ -1,5 +1,6 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
+import { canonicalHosts, type CanonicalHost, type TrustsAddress } from '@sallyport/service-process'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import {
@@ -7,12 +8,12 @@ import {
   HostRefusedError,
   MethodRefusedError,
   PathNotCanonicalError,
+  SchemeRefusedError,
   UpgradeRefusedError,
   UrlTooLongError,
   VersionRefusedError
 } from '../errors.ts'
 import { targetMistake } from './canonical-path.ts'
-import { canonicalHosts, type CanonicalHost } from './public-hosts.ts'
 
 /** The methods that the gateway serves. */
 export const SERVED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
@@ -27,12 +28,18 @@ export interface RequestHygieneOptions {
   readonly allowedHosts: readonly string[]
   /** Address that the edge listens on. */
   readonly listenerHost: string
+  /** What browsers use, when the settings say so; `undefined`: what each request came over. */
+  readonly scheme: 'https' | 'http' | undefined
+  /** Whose `X-Forwarded-Proto` is believed. */
+  readonly trusts: TrustsAddress
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The host that the request is for, as this deployment spells it. */
     publicHost: string
+    /** `https` or `http`: what browsers use to reach the edge. */
+    publicScheme: string
   }
 }
 
@@ -47,11 +54,15 @@ interface HygieneRefusal {
  */
 async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
   const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
+  const { scheme, trusts } = options
   fastify.decorateRequest('publicHost', '')
+  fastify.decorateRequest('publicScheme', '')
   fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
     // By default an answer is for one caller; a header of a service or a route replaces this one.
     void reply.header('cache-control', 'no-store')
-    const refusal = refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost)
+    request.publicScheme = scheme ?? request.protocol
+    const refusal =
+      refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost) ?? refusalOfScheme(request, trusts)
     if (refusal === null) return done()
     recordSecurityEvent(request, { stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
@@ -85,10 +96,18 @@ function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
 
 function refusalOfHost(request: FastifyRequest, canonicalHost: CanonicalHost): HygieneRefusal | null {
   const named = request.raw.httpVersion === '1.0' && request.raw.headers.host === undefined ? undefined : request.host
-  const host = canonicalHost(named, request.protocol, request.raw.socket.localPort)
+  const host = canonicalHost(named, request.publicScheme, request.raw.socket.localPort)
   if (host === null) return { error: new HostRefusedError(), reason: 'host-refused' }
   request.publicHost = host
   return null
+}
+
+/** A proxy took it over plain HTTP where browsers have to use TLS: what the request holds was sent in the clear. */
+function refusalOfScheme(request: FastifyRequest, trusts: TrustsAddress): HygieneRefusal | null {
+  const { headers, publicScheme, protocol, raw } = request
+  const isTold = headers['x-forwarded-proto'] !== undefined && trusts(raw.socket.remoteAddress)
+  if (publicScheme !== 'https' || !isTold || protocol === 'https') return null
+  return { error: new SchemeRefusedError(), reason: 'scheme-refused' }
 }
 
 /** Parsers disagree on where such a request ends: nothing after it on this connection can be believed. */

@@ -1,6 +1,6 @@
 import { statedTxn, tokenTxn } from '@sallyport/security-context'
+import { trustedProxyRule } from '@sallyport/service-process'
 import type { FastifyRequest } from 'fastify'
-import { BlockList, isIPv6 } from 'node:net'
 
 /** Whom a service believes about what happened before it: where the end user is, and which transaction this is. */
 export interface ForwardingRules {
@@ -26,16 +26,11 @@ export interface ForwardingTrust {
  * forge both: without mutual TLS, tokens alone identify hops.
  */
 export function forwardingTrust({ forwardingCallers, trustedProxies }: ForwardingRules): ForwardingTrust {
-  const trusted = blockList(trustedProxies)
+  const trusts = trustedProxyRule(trustedProxies)
 
   function comesFromHop(request: FastifyRequest, client: string | null | undefined): boolean {
-    const peer = request.raw.socket.remoteAddress
-    return (
-      typeof client === 'string' &&
-      forwardingCallers.includes(client) &&
-      peer !== undefined &&
-      trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
-    )
+    const isHop = typeof client === 'string' && forwardingCallers.includes(client)
+    return isHop && trusts(request.raw.socket.remoteAddress)
   }
 
   const forwards = (request: FastifyRequest): boolean => comesFromHop(request, request.principal?.actor?.subject)
@@ -53,15 +48,4 @@ function callerInOwnName({ principal }: FastifyRequest): string | null {
   return principal !== null && principal.actor === null && principal.subject === principal.clientId
     ? principal.clientId
     : null
-}
-
-function blockList(entries: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/', 2)
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return list
 }

@@ -47,7 +47,17 @@ t.test('plain HTTP beyond loopback, half of the TLS paths, proxies that are no a
     /databaseUrl: reaches db\.example/
   )
   t.notMatch(told({ DATABASE_URL: 'postgres://app:hush@db.example/app' }), 'hush')
-  for (const proxy of ['1', 'loopback', '10.0.0.0/33', '::1/129', '10.0.0.0/8/8', '10.0.0', 'proxy.example']) {
+  for (const proxy of [
+    '1',
+    'loopback',
+    '0.0.0.0/0',
+    '::/0',
+    '10.0.0.0/33',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0',
+    'proxy.example'
+  ]) {
     t.match(told({ SALLYPORT_TRUSTED_PROXIES: proxy }), /trustedProxies/, proxy)
   }
   t.equal(told({ SALLYPORT_TRUSTED_PROXIES: '10.0.0.0/8 ::1 2001:db8::/32 127.0.0.1' }), '')

@@ -1,5 +1,4 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { bareAddress } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
@@ -29,7 +28,7 @@ export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer
         dpop: request.headers.dpop,
         certificate: clientCertificateOf(request.raw.socket),
         connection: {
-          sourceAddress: bareAddress(request.ip) ?? request.ip,
+          sourceAddress: request.ip,
           ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
         },
         audit: auditWriterFor(request),

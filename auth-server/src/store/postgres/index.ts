@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Store } from '../contract.ts'
+import { audienceStore } from './audiences.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
@@ -25,6 +26,7 @@ export function postgresStore(db: Knex): Store {
     connection: db,
     users: userStore(db),
     clients: clientStore(db),
+    audiences: audienceStore(db),
     scopes: scopeStore(db),
     sessions: sessionStore(db),
     signIns: signInStore(db),

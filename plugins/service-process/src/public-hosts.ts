@@ -4,6 +4,12 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?$/
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
+/** Where the setting `allowedHosts` has no host: one sentence a list, or none. */
+export function allowedHostMistakes(hosts: readonly string[]): string[] {
+  const unclear = unclearHosts(hosts).map(host => JSON.stringify(host))
+  return unclear.length === 0 ? [] : [`allowedHosts: ${unclear.join(', ')} is not name or name:port`]
+}
+
 /**
  * The canonical spelling of the host that a request is for; `null` when it is not ours.
  * @param named host and port as the request names them, `undefined` when it does not (HTTP/1.0)
@@ -25,8 +31,7 @@ export function unclearHosts(hosts: readonly string[]): string[] {
  * @see RFC 9110 §7.2, §7.4
  */
 export function canonicalHosts(allowed: readonly string[], listenerHost: string): CanonicalHost {
-  const names =
-    allowed.length === 0 ? [...LOOPBACK, listenerHost.includes(':') ? `[${listenerHost}]` : listenerHost] : allowed
+  const names = allowed.length === 0 ? [...LOOPBACK, hostOfAddress(listenerHost)] : allowed
   const hosts: ReadonlySet<string> = new Set(names.map(name => name.toLowerCase()))
   const [first = 'localhost'] = hosts
 
@@ -40,3 +45,10 @@ export function canonicalHosts(allowed: readonly string[], listenerHost: string)
     return Number(port) === listenerPort || isLoopback(name) ? `${name}:${port}` : null
   }
 }
+
+/** Loopback names and the listener's own, for a listener that only this machine reaches; else none. */
+export function namesOfLoopbackListener(listenerHost: string): string[] {
+  return isLoopback(listenerHost) ? [...LOOPBACK, hostOfAddress(listenerHost)] : []
+}
+
+const hostOfAddress = (address: string): string => (address.includes(':') ? `[${address}]` : address)

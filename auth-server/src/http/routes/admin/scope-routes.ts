@@ -1,0 +1,43 @@
+import Type from 'typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Administration } from '../../../administration/administration.ts'
+import { findRow } from '../../../administration/edit-rows.ts'
+import {
+  changeScope,
+  createScope,
+  deleteScope,
+  disableScope,
+  enableScope,
+  SCOPE_ROWS
+} from '../../../administration/scopes.ts'
+import { editedRowRoutes, PathName } from './edited-row-routes.ts'
+
+const closed = { additionalProperties: false }
+const edited = {
+  requiredRole: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
+  descriptions: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 500 }), { maxProperties: 50 }))
+}
+
+/** `/admin/scopes`: a scope is found by its audience and its name. */
+export function scopeAdminRoutes(
+  fastify: FastifyInstance,
+  administrationOf: (request: FastifyRequest) => Administration
+): void {
+  editedRowRoutes(fastify, administrationOf, {
+    type: 'scope',
+    plural: 'scopes',
+    path: ':audience/:scope',
+    idParameter: 'scope',
+    params: Type.Object({ audience: PathName, scope: PathName }),
+    keyOf: ({ scope = '', audience = '' }) => ({ name: scope, audience }),
+    newBody: Type.Object({ name: Type.String(), audience: Type.String(), ...edited }, closed),
+    changeBody: Type.Object(edited, closed),
+    list: async ({ store }) => await store.scopes.list(),
+    find: async ({ store }, key) => await findRow(store, SCOPE_ROWS, key),
+    create: createScope,
+    change: changeScope,
+    disable: disableScope,
+    enable: enableScope,
+    remove: deleteScope
+  })
+}
