@@ -8,7 +8,15 @@ import { endSessionsOf, listSessions } from '../session-administration.ts'
 import { tidy } from '../tidy.ts'
 import { userSummary } from '../read-users.ts'
 import { listRoles } from '../roles.ts'
-import { createUser, deleteUser, disableUser, editUser, enableUser, setPassword, setRoles } from '../user-administration.ts'
+import {
+  createUser,
+  deleteUser,
+  disableUser,
+  editUser,
+  enableUser,
+  setPassword,
+  setRoles
+} from '../user-administration.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const TEXT_OPTION = { type: 'string' } as const

@@ -65,7 +65,7 @@ export function verifyAssertion(
   if ('refusal' in times) return times
   const { jti } = payload
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ASSERTION_ID)
-    return { refusal: 'client-assertion-id' }
+    {return { refusal: 'client-assertion-id' }}
   return {
     refusal: null,
     once: { issuer: `assertion:${clientId}`, jti, expiresAtMs: times.rememberUntilSeconds * 1000 }
