@@ -7,7 +7,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { databaseAnswers, instanceOptions, operations, type Tracing } from '@sallyport/service-process'
+import { databaseAnswers, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { KeyAdministration } from './administration/keys.ts'
 import { openBackground, type LogoutDelivery } from './background.ts'
@@ -16,11 +16,14 @@ import { InvalidSettingsError } from './errors.ts'
 import { keepOutOfCaches } from './http/keep-out-of-caches.ts'
 import { openMutualTls } from './http/mutual-tls/open-mutual-tls.ts'
 import { prepareOAuthContext } from './http/oauth-context.ts'
-import { OWN_AUDIENCE, ownTokenVerifier } from './http/own-verifier.ts'
+import { OWN_AUDIENCE } from './administration/own-rows.ts'
+import { ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
 import { serveOwnHosts } from './http/serve-own-hosts.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
+import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
+import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
 import { clientAdminRoutes } from './http/routes/admin/clients.ts'
 import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
 import { userAdminRoutes } from './http/routes/admin/user-routes.ts'
@@ -31,6 +34,7 @@ import { jwksRoute } from './http/routes/jwks.ts'
 import { metadataRoutes } from './http/routes/metadata-documents.ts'
 import { pushedRequestRoute } from './http/routes/push-request.ts'
 import { revokeRoute } from './http/routes/revoke.ts'
+import { ownPasswordRoutes } from './http/routes/own-password.ts'
 import { ownSessionRoutes } from './http/routes/own-sessions.ts'
 import { statusListRoute } from './http/routes/published-status-list.ts'
 import { tokenRoute } from './http/routes/token.ts'
@@ -83,7 +87,8 @@ export async function buildApp(
   const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId })
+  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId, txn: () => null })
+  await fastify.register(nameTransaction)
   await fastify.register(problemDetails)
   await fastify.register(operations, {
     settings,
@@ -138,6 +143,7 @@ export async function buildApp(
       preparePageContext(scope, settings.issuer)
       authorizeRoutes(scope, server, prefix)
       endSessionRoutes(scope, server, prefix)
+      ownPasswordRoutes(scope, server, prefix)
     },
     { prefix }
   )
@@ -170,6 +176,8 @@ export async function buildApp(
       const administrationOf = (request: FastifyRequest): KeyAdministration =>
         composeAdministration(settings, server, auditWriterFor(request))
       userAdminRoutes(scope, administrationOf)
+      audienceAdminRoutes(scope, administrationOf)
+      scopeAdminRoutes(scope, administrationOf)
       clientAdminRoutes(scope, administrationOf)
       keyAdminRoutes(scope, administrationOf)
     },

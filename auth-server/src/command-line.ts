@@ -5,6 +5,7 @@ import { connectDatabase } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { text } from 'node:stream/consumers'
 import { runCommand } from './administration/cli/run-command.ts'
+import { createOwnRows } from './administration/own-rows.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import { composeAdministration, composeAuthorizationServer } from './compose.ts'
 import { settingsSchema } from './settings.ts'
@@ -16,23 +17,26 @@ const OPERATOR = 'command-line'
 /**
  * The command line as a program: takes the settings of the server from the environment, works on its database and
  * writes to its audit trail.
+ * @param call how the program is called, for help and usage
  * @returns the exit code
  */
 export async function runCommandLine(
   args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>
+  environment: Readonly<Record<string, string | undefined>>,
+  call?: string
 ): Promise<number> {
   const closing: Array<() => Promise<unknown>> = []
   try {
-    return await runCommand(args, async () => await openAdministration(environment, closing), {
-      out: line => {
+    const terminal = {
+      out: (line: string) => {
         process.stdout.write(`${line}\n`)
       },
-      error: line => {
+      error: (line: string) => {
         process.stderr.write(`${line}\n`)
       },
       readStdin: async () => await text(process.stdin)
-    })
+    }
+    return await runCommand(args, async () => await openAdministration(environment, closing), terminal, call)
   } finally {
     for (const close of closing.reverse()) await close()
   }
@@ -53,10 +57,11 @@ async function openAdministration(
   })
   await fastify.register(securityContext)
   await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
-  // Written ahead, on a connection of its own: a change that then fails leaves a row, a change that happens always has
-  // one.
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
-  return composeAdministration(values, server, async (_store, event) => {
-    await fastify.auditSink.write({ ...event, subject: OPERATOR })
+  const administration = composeAdministration(values, server, async (store, event) => {
+    // On the connection of the change: both are committed, or neither.
+    await fastify.auditWithin(store.connection ?? db, { ...event, subject: OPERATOR })
   })
+  await createOwnRows(administration)
+  return administration
 }

@@ -7,6 +7,7 @@ import {
   type PasswordHashFunction,
   type PasswordParameters
 } from './accounts/passwords/password-hasher.ts'
+import { DEFAULT_PASSWORD_POLICY } from './accounts/passwords/password-policy.ts'
 import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import type { Clock } from '@sallyport/security-context/mechanics'
@@ -75,6 +76,7 @@ export function composeAuthorizationServer(
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesFrom(settings),
     throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
+    passwordPolicy: Object.freeze({ minLength: settings.passwordMinLength ?? DEFAULT_PASSWORD_POLICY.minLength }),
     passwords: createPasswordHasher({
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
       concurrency: settings.passwordConcurrency,
@@ -120,6 +122,7 @@ export function composeAdministration(
     store: server.store,
     clock: server.clock,
     passwords: server.passwords,
+    passwordPolicy: server.passwordPolicy,
     statusListSize: server.statusListSize,
     ring: parseKeyRing(settings.sealingKeys),
     keyTimes: keyTimesOf(settings),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { ProcessContext } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import { buildApp, type AppCollaborators } from './app.ts'
+import { createOwnRows } from './administration/own-rows.ts'
 import { InvalidSettingsError } from './errors.ts'
 import type { AuthServerSettings } from './settings.ts'
 import { postgresStore } from './store/postgres/index.ts'
@@ -28,6 +29,12 @@ export async function connect(settings: AuthServerSettings, context: ProcessCont
 /** The app of the process; the log of a first boot says what to run, since without a client nobody gets a token. */
 export async function build(settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
   const app = await buildApp(settings, collaborators)
+  await createOwnRows({
+    store: collaborators.store,
+    audit: async ({ connection }, event) => {
+      if (connection !== null) await app.auditWithin(connection, event)
+    }
+  })
   if ((await collaborators.store.connection?.('clients').first('id')) === undefined) {
     app.log.warn(
       'there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, ' +

@@ -53,3 +53,13 @@ export const NameTakenError = createError('SALLYPORT_AUTH_SERVER_NAME_TAKEN', 'T
 
 /** Administration: the value breaks a rule, which the message names. */
 export const InvalidValueError = createError('SALLYPORT_AUTH_SERVER_VALUE_INVALID', 'Not valid: %s', 400)
+
+/** Administration: `If-Match` names another version than the one that is stored. @see RFC 9110 §13.1.1 */
+export const VersionMismatchError = createError(
+  'SALLYPORT_AUTH_SERVER_VERSION_MISMATCH',
+  'The %s %s has changed: read it again',
+  412
+)
+
+/** Administration: others need it, so it stays; the message names them. */
+export const InUseError = createError('SALLYPORT_AUTH_SERVER_IN_USE', 'The %s %s stays: %s', 409)

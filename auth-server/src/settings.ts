@@ -75,7 +75,12 @@ export const settingsSchema = Type.Object(
           'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
       })
     ),
-    accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
+    accessTokenLifetimeSeconds: Type.Integer({
+      minimum: 10,
+      maximum: 900,
+      default: 300,
+      description: 'An access token is good for so long.'
+    }),
     loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
     loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
     apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
@@ -103,6 +108,13 @@ export const settingsSchema = Type.Object(
     statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
     statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
+    passwordMinLength: Type.Optional(
+      Type.Integer({
+        minimum: 8,
+        maximum: 64,
+        description: 'Characters that a new password has at least. Default: 12.'
+      })
+    ),
     passwordQueueLength: Type.Integer({
       minimum: 0,
       default: 64,

@@ -21,6 +21,7 @@ import type { Schedule } from '@sallyport/security-context/mechanics'
 import {
   databaseAndKeys,
   instanceOptions,
+  nameTransaction,
   operations,
   trustedProxyRule,
   type Tracing
@@ -98,7 +99,12 @@ export async function buildApp(
 
   if (tracing !== undefined) await app.register(tracing.plugin)
   // A trace begins here: the trace headers of strangers are ignored.
-  await app.register(securityContext, { traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')) })
+  // So does a transaction: the tokens of a caller serve many requests.
+  await app.register(securityContext, {
+    traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')),
+    txn: () => null
+  })
+  await app.register(nameTransaction)
   await app.register(problemDetails)
   // Load is shed before a request costs anything.
   await app.register(operations, {

@@ -85,6 +85,9 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   // And it is the only one: nobody else opens settings, transport or readiness.
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-settings.ts', "import '@sallyport/configuration'\n"],
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-process.ts', "import '@sallyport/service-process'\n"],
+  ['only-tests-import-the-test-kit', 'auth-server/src/planted-kit.ts', "import '@sallyport/testing'\n"],
+  ['only-tests-import-the-test-kit', 'deploy/local/src/planted-kit.ts', "import '@sallyport/testing'\n"],
+  ['no-sibling-plugin', 'plugins/testing/src/planted-plugin.ts', "import '@sallyport/audit-log'\n"],
   ['contract-imports-nothing-of-ours', 'plugins/security-context/src/planted.ts', "import '@sallyport/health'\n"],
   ['plugins-know-no-app', 'plugins/health/src/planted.ts', "import '@sallyport/auth-server'\n"],
   ['apps-meet-over-the-network', 'reference-gateway/src/planted.ts', "import '@sallyport/auth-server'\n"],
@@ -111,7 +114,7 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
     'auth-server/src/accounts/planted-type.ts',
     "import type {} from '../protocol/authorization-server.ts'\n"
   ],
-  ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/throttle-logins.ts'\n"],
+  ['tokens-imports-downwards', 'auth-server/src/tokens/planted-up.ts', "import '../accounts/throttle-guesses.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/planted-up.ts', "import '../tokens/secret-token.ts'\n"],
   ['store-imports-downwards', 'auth-server/src/store/memory/planted-top.ts', "import '../../http/cookies.ts'\n"],
   // In the place of a shared module.

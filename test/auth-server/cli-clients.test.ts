@@ -50,6 +50,7 @@ t.test('a client whose keys are in a file proves itself with them, has no secret
 
 t.test('the command line and the admin API make the same client of the same words', async t => {
   const { app, db, run } = await commandLine(t)
+  for (const audience of ['orders', 'a', 'b']) await run(`audiences create ${audience}`)
   const { certificate } = await (await makeAuthority()).issue({ names: ['client.example'], usages: ['client'] })
   const thumbprint = createHash('sha256').update(new X509Certificate(certificate).raw).digest('base64url')
   const { access_token: edge } = (await login(app, 'admin1')).body

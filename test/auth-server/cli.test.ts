@@ -5,11 +5,11 @@ import { commandLine } from './support/command-line.ts'
 
 t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {
   const { app, run } = await commandLine(t)
-  t.match(await run('users create operator --password-stdin --roles ADMIN,CUSTOMER --json', 'secret one\n'), {
+  t.match(await run('users create operator --password-stdin --roles ADMIN,CUSTOMER --json', 'a secret of one\n'), {
     code: 0
   })
   const logIn = async () =>
-    await token(app, 'gateway', { grant_type: 'password', username: 'operator', password: 'secret one' })
+    await token(app, 'gateway', { grant_type: 'password', username: 'operator', password: 'a secret of one' })
   t.equal((await logIn()).status, 200)
   t.match((await run('users set-roles OPERATOR --roles COURIER --json')).json(), {
     username: 'operator',
@@ -23,7 +23,7 @@ t.test('the command line creates a user with a password from standard input, cha
     (await run('users list --json')).json().map(({ username }: { username: string }) => username),
     ['admin1', 'customer1', 'customer2', 'operator', 'restaurant1']
   )
-  t.equal((await run('users set-password customer1 --password-stdin', 'other')).code, 0)
+  t.equal((await run('users set-password customer1 --password-stdin', 'another password')).code, 0)
   t.equal((await login(app)).status, 400)
 })
 

@@ -3,13 +3,14 @@ import { connectDatabase } from '@sallyport/service-process'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { faultProxy, type FaultProxy } from '../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import {
   ACCESS_TOKEN_TYPE,
   basic,
   claimsOf,
   EXCHANGE,
   exchange,
+  FACTS,
   introspect,
   login,
   refresh,
@@ -48,7 +49,7 @@ interface Faulty {
     readonly listPath: string
     readonly code: () => Promise<string>
     readonly signedIn: Browser
-    readonly forms: Record<'login' | 'consent' | 'logout', SavedForm>
+    readonly forms: Record<'login' | 'consent' | 'logout' | 'password', SavedForm>
   }
 }
 
@@ -98,6 +99,11 @@ async function startFaulty(t: Test): Promise<Faulty> {
       forms: {
         login: saved(fresh, await fresh.get(CODE_URL), credentialsOf('customer2')),
         consent: saved(signedIn, consent, { decision: 'allow' }),
+        password: saved(signedIn, await signedIn.get('/account/password'), {
+          current: FACTS.users.customer1.password,
+          wanted: 'four words in a row',
+          repeated: 'four words in a row'
+        }),
         logout: saved(signedIn, await signedIn.get('/oauth2/end-session'), { decision: 'logout' })
       }
     }
@@ -258,6 +264,12 @@ const ENDPOINTS: Record<string, Endpoint> = {
     call: posted('/oauth2/end-session', 'web-app', () => ({})),
     independent: true
   },
+  'password page': {
+    route: 'GET /account/password',
+    call: async ({ have }) => await have.signedIn.get('/account/password'),
+    reads: true
+  },
+  'password form': { route: 'POST /account/password', call: submitted('password') },
   'logout confirmation': { route: 'POST /oauth2/end-session/confirm', call: submitted('logout') },
   'key set': { route: 'GET /oauth2/jwks', call: got(() => '/oauth2/jwks'), reads: true },
   metadata: {
@@ -314,6 +326,17 @@ const ENDPOINTS: Record<string, Endpoint> = {
   'audit trail': read('/audit'),
   'list of users': read('/admin/users'),
   'new user': changed('POST', '/admin/users', {}, { username: 'newcomer', password: 'a good password', roles: [] }),
+  'list of roles': read('/admin/roles'),
+  'one user': {
+    route: 'GET /admin/users/:userId',
+    call: got(
+      () => `/admin/users/${USER.userId}`,
+      ({ have }) => have.admin
+    ),
+    reads: true
+  },
+  'edit of a user': changed('PATCH', '/admin/users/:userId', USER, { username: 'renamed' }),
+  'deletion of a user': changed('DELETE', '/admin/users/:userId', USER),
   'change of roles': changed('PUT', '/admin/users/:userId/roles', USER, { roles: ['COURIER'] }),
   'change of password': changed('PUT', '/admin/users/:userId/password', USER, { password: 'a better password' }),
   'disabling a user': changed('POST', '/admin/users/:userId/disable', USER),

@@ -124,6 +124,8 @@ t.test(
   'a role change revokes the access tokens, and the next refresh of the same session carries the new roles',
   async t => {
     const { app, db } = await startServer(t)
+    // Somebody has to stay an administrator.
+    await admin.setRoles(administration(db), FACTS.users.customer2.subject, ['ADMIN'])
     const session = (await login(app, 'admin1')).body
     await admin.setRoles(administration(db), FACTS.users.admin1.subject, ['CUSTOMER'])
     t.strictSame(await introspect(app, session.access_token), { active: false })

@@ -237,6 +237,21 @@ const FAULTS: Record<string, Fault> = {
       }
     }
   }),
+  'a removed user keeps the name': ({ users }) => ({ users: { ...users, remove: async () => {} } }),
+  'a taken name is given': ({ users }) => ({ users: { ...users, rename: async () => true } }),
+  'a change of state is no other version': ({ users }) => ({ users: { ...users, setDisabled: async () => {} } }),
+  'a page has everything': ({ users }) => ({ users: { ...users, list: async () => await users.list() } }),
+  'a kept sign-in keeps nothing': ({ sessions }) => ({
+    sessions: {
+      ...sessions,
+      end: async (selector, reason, nowMs) =>
+        await sessions.end(
+          selector.kind === 'user' ? { kind: 'user', userId: selector.userId } : selector,
+          reason,
+          nowMs
+        )
+    }
+  }),
   'two clients have one id': ({ clients }) => ({
     clients: {
       ...clients,
@@ -247,6 +262,29 @@ const FAULTS: Record<string, Fault> = {
     }
   }),
   'a scope is everywhere': ({ scopes }) => ({ scopes: { ...scopes, ofAudience: async () => await scopes.list() } }),
+  'a scope is created twice': ({ scopes }) => ({
+    scopes: {
+      ...scopes,
+      create: async scope => {
+        await scopes.create(scope)
+        return true
+      }
+    }
+  }),
+  'a scope loses its descriptions': ({ scopes }) => ({
+    scopes: {
+      ...scopes,
+      replace: async scope => {
+        await scopes.replace({ ...scope, descriptions: {} })
+      }
+    }
+  }),
+  'an audience stays': ({ audiences }) => ({ audiences: { ...audiences, remove: async () => {} } }),
+  'a transaction sees no audiences': ({ audiences }, isInside) => ({
+    audiences: { ...audiences, find: async name => (isInside ? null : await audiences.find(name)) }
+  }),
+  'no session uses anything': ({ sessions }) => ({ sessions: { ...sessions, lockLiveUsing: async () => [] } }),
+  'a client stays': ({ clients }) => ({ clients: { ...clients, remove: async () => {} } }),
   'two keys sign': ({ signingKeys }) => ({
     signingKeys: {
       ...signingKeys,

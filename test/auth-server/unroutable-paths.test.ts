@@ -11,7 +11,8 @@ t.test('a path that cannot be decoded is Problem Details that no cache keeps, an
       type: 'about:blank',
       title: 'The request is not valid',
       status: 400,
-      code: 'SALLYPORT_CONTEXT_REQUEST_INVALID'
+      code: 'SALLYPORT_CONTEXT_REQUEST_INVALID',
+      requestId: answer.headers['x-request-id']
     })
   }
   await app.sealAudit()

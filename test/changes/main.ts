@@ -5,10 +5,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { CHANGES } from './all-changes.ts'
-import { makeChange, type Change } from './change.ts'
-import { describedFiles, differences } from './described-files.ts'
-import { changedSince, copyTree, linkOwnPackages, snapshot } from './tree.ts'
+import { CHANGES } from './support/all-changes.ts'
+import { makeChange, type Change } from './support/change.ts'
+import { describedFiles, differences } from './support/described-files.ts'
+import { changedSince, copyTree, linkOwnPackages, snapshot } from './support/tree.ts'
 
 const given = process.argv.slice(2)
 const together = given.includes('--together')

@@ -87,13 +87,14 @@ t.test('G-10: a service that answers 503 is asked once, and its answer passes', 
 t.test('G-10: a service that does not answer in time is a 504, asked once', async t => {
   const { url, orders, events } = await startEdge(t, { settings: { upstreamTimeoutMs: 100 } })
   orders.answer = () => new Promise(() => {})
-  const { statusCode, body } = await request(`${url}/orders`, { headers: GOOD })
+  const { statusCode, headers, body } = await request(`${url}/orders`, { headers: GOOD })
   t.equal(statusCode, 504)
   t.same(await body.json(), {
     type: 'about:blank',
     title: 'The service did not answer in time',
     status: 504,
-    code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT'
+    code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
+    requestId: headers['x-request-id']
   })
   t.equal(orders.received.length, 1)
   t.same(failures(events), ['forward failure upstream-timeout'])
@@ -106,13 +107,14 @@ t.test('G-10: a service that cuts the connection is a 502, asked once, whatever 
       reply.hijack()
       reply.raw.destroy()
     }
-    const { statusCode, body } = await request(`${url}/orders`, { method, headers: GOOD })
+    const { statusCode, headers, body } = await request(`${url}/orders`, { method, headers: GOOD })
     t.equal(statusCode, 502)
     t.same(await body.json(), {
       type: 'about:blank',
       title: 'The service is not available',
       status: 502,
-      code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED'
+      code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED',
+      requestId: headers['x-request-id']
     })
     t.equal(orders.received.length, 1)
     t.same(failures(events), ['forward failure upstream-failed'])

@@ -5,7 +5,15 @@ import * as restaurantService from '@sallyport/restaurant-service'
 import t from 'tap'
 import { age, beforeCalls, manualSchedule, once, proxied } from './support/recovery.ts'
 import { startStack } from './support/stack.ts'
-import { as, SETTINGS, startService, startUpstream, type TestService, type Username, USERS } from './support/services.ts'
+import {
+  as,
+  SETTINGS,
+  startService,
+  startUpstream,
+  type TestService,
+  type Username,
+  USERS
+} from './support/services.ts'
 
 const [anchor] = DEMO_RESTAURANTS
 const KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'

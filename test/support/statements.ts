@@ -105,6 +105,12 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'O-37',
       'Only the user, or a client of this very sign-in, logs a browser out, and it goes nowhere that is not registered',
       'OpenID Connect RP-Initiated Logout 1.0 §2'
+    ],
+    ['O-53', 'A new password is long and not common, whichever way it comes', 'NIST SP 800-63B §3.1.1.2'],
+    [
+      'O-54',
+      'Only the user who is logged in and knows the current password changes it, and everything elsewhere ends',
+      'ASVS 6.2.3, 7.4.3'
     ]
   ]),
   Gateway: area([

@@ -1,8 +1,7 @@
 import { expect, test } from 'tstyche'
 import type { Grant } from '../../auth-server/src/protocol/token-endpoint/grant.ts'
 import type { GRANTS } from '../../auth-server/src/protocol/token-endpoint/grants/index.ts'
-import type { GrantType } from '../../auth-server/src/store/grant-types.ts'
-import type { Client } from '../../auth-server/src/store/records.ts'
+import type { GrantType, isGrantType } from '../../auth-server/src/store/grant-types.ts'
 
 type GrantTable = typeof GRANTS
 
@@ -16,6 +15,6 @@ test('a grant that is in the table without being a grant type does not compile',
   expect<keyof GrantTable>().type.toBe<GrantType>()
 })
 
-test('a client is registered for grants of the table only', () => {
-  expect<Client['grantTypes'][number]>().type.toBe<keyof GrantTable>()
+test('a text that a client is registered with is a grant of the table once it is checked', () => {
+  expect<typeof isGrantType>().type.toBe<(text: string) => text is keyof GrantTable>()
 })

@@ -2,6 +2,7 @@ import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Store } from '../store/contract.ts'
 import type { LoginThrottle } from './throttle-guesses.ts'
 import type { PasswordHasher } from './passwords/password-hasher.ts'
+import type { PasswordPolicy } from './passwords/password-policy.ts'
 
 /** How long a session or a sign-in lives, in seconds. */
 export interface UseLifetime {
@@ -34,6 +35,7 @@ export interface AccountParts {
   readonly report: Report
   readonly lifetimes: Lifetimes
   readonly passwords: PasswordHasher
+  readonly passwordPolicy: PasswordPolicy
   readonly throttle: LoginThrottle
   /** Positions in a new status list. */
   readonly statusListSize: number

@@ -1,4 +1,5 @@
 import type { PasswordHasher } from '../accounts/passwords/password-hasher.ts'
+import type { PasswordPolicy } from '../accounts/passwords/password-policy.ts'
 import type { Clock } from '@sallyport/security-context/mechanics'
 import type { Store, WriteAudit } from '../store/contract.ts'
 
@@ -7,6 +8,8 @@ export interface Administration {
   readonly store: Store
   readonly clock: Clock
   readonly passwords: PasswordHasher
+  /** What new passwords have to be. Default: 12 characters. */
+  readonly passwordPolicy?: PasswordPolicy
   /** Positions in a new status list. */
   readonly statusListSize: number
   readonly audit: WriteAudit

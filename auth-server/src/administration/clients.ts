@@ -1,12 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { endSessions } from '../accounts/sessions/end-sessions.ts'
-import { revokeAccessTokensOfClient } from '../accounts/sessions/revoke-access-tokens.ts'
+import { revokeAccessTokensUsing } from '../accounts/sessions/revoke-access-tokens.ts'
 import { InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
-import { CLIENT_FIELD_LIST, type ClientFieldName } from '../store/client-fields.ts'
+import type { ClientFieldName } from '../store/client-fields.ts'
 import type { Client, ClientRegistration } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
-import { changedRegistration, newRegistration, usesSecrets, type ClientChanges, type NewClient } from './new-client.ts'
+import { beforeAndAfter } from './audit-change.ts'
+import { AUDITED_CLIENT_FIELDS, auditClient, auditedClient, lockedClient } from './locked-client.ts'
+import {
+  changedRegistration,
+  newRegistration,
+  refuseRegistration,
+  usesSecrets,
+  type ClientChanges,
+  type NewClient
+} from './new-client.ts'
+import type { ExpectedVersion } from './versions.ts'
 
 const SHORTEST_SECRET = 32
 
@@ -31,13 +40,6 @@ export type NewClientProof = Partial<Pick<ClientRegistration, (typeof KEY_FIELDS
 /** Where logout is told, to register. */
 export type NewClientLogout = Partial<Pick<ClientRegistration, (typeof LOGOUT_FIELDS)[number]>>
 
-/** A client as administrators see it; the same over HTTP and on the command line. */
-export function clientSummary({ disabledAtMs, status: _status, ...registration }: Client): ClientRegistration & {
-  readonly disabled: boolean
-} {
-  return { ...registration, disabled: disabledAtMs !== null }
-}
-
 /**
  * Creates a client.
  * @returns the client, and its secret, which is shown this once; `null` for one that has another method or none
@@ -56,9 +58,12 @@ export async function createClient(
   const nowMs = clock()
   const secret = usesSecrets(registration) ? (wantedSecret ?? newSecret()) : null
   const client = await store.transaction(async trx => {
+    await trx.audiences.lockRegistry()
+    await refuseRegistration(trx, registration)
     const created: Client = {
       ...registration,
       status: await trx.statusLists.allocate(administration.statusListSize, nowMs),
+      version: 1,
       disabledAtMs: null
     }
     if (!(await trx.clients.create(created, nowMs))) throw new NameTakenError('client', created.id)
@@ -73,7 +78,7 @@ export async function createClient(
       action: 'client.create',
       outcome: 'success',
       resource: { type: 'client', id: created.id },
-      detail: { grantTypes: [...created.grantTypes] }
+      detail: beforeAndAfter(AUDITED_CLIENT_FIELDS, null, auditedClient(created))
     })
     return created
   })
@@ -91,7 +96,7 @@ export async function setClientProof(
   clientId: string,
   wanted: NewClientProof
 ): Promise<Client> {
-  return await changeClient(administration, clientId, wanted, 'client.set-keys')
+  return await changeClient(administration, clientId, wanted, { action: 'client.set-keys' })
 }
 
 /**
@@ -104,33 +109,46 @@ export async function setClientLogout(
   clientId: string,
   wanted: NewClientLogout
 ): Promise<Client> {
-  return await changeClient(administration, clientId, wanted, 'client.set-logout')
+  return await changeClient(administration, clientId, wanted, { action: 'client.set-logout' })
 }
 
-async function changeClient(
+/**
+ * Edits a client; what is left out stays. What it loses of scopes and audiences is revoked in its access tokens and
+ * those of its sessions; the sessions go on without.
+ * @param action of the audit row
+ * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`, with everything that is wrong
+ * @throws {VersionMismatchError} `SALLYPORT_AUTH_SERVER_VERSION_MISMATCH`
+ */
+export async function changeClient(
   administration: Administration,
   clientId: string,
-  changes: ClientChanges,
-  action: string
+  changes: Omit<ClientChanges, 'id'>,
+  { expected = null, action = 'client.change' }: { readonly expected?: ExpectedVersion; readonly action?: string } = {}
 ): Promise<Client> {
   return await administration.store.transaction(async trx => {
-    const before = await trx.clients.lockForChange(clientId)
-    if (before === null) throw new UnknownSubjectError('client', clientId)
-    const { status, disabledAtMs, ...registration } = before
-    const after = { ...changedRegistration(registration, changes), status, disabledAtMs }
-    const changed = CLIENT_FIELD_LIST.filter(({ name }) => Object.hasOwn(changes, name))
+    const before = await lockedClient(trx, clientId, expected)
+    const { status: _status, version: _version, disabledAtMs: _disabled, ...registration } = before
+    const after = changedRegistration(registration, changes)
+    await refuseRegistration(trx, after, Object.keys(changes))
     await trx.clients.change(clientId, changes)
-    await administration.audit(trx, {
-      action,
-      outcome: 'success',
-      resource: { type: 'client', id: clientId },
-      detail: {
-        changed: changed.map(({ name }) => name).join(' '),
-        ...Object.fromEntries(changed.filter(({ json }) => !json).map(({ name }) => [name, Reflect.get(after, name)]))
-      }
-    })
-    return after
+    if (losesRights(before, after)) {
+      const use = { kind: 'client', clientId } as const
+      await revokeAccessTokensUsing(trx, use, administration.statusListSize, administration.clock())
+    }
+    const client = (await trx.clients.find(clientId)) ?? before
+    await auditClient(administration, trx, action, before, client)
+    return client
   })
+}
+
+function losesRights(before: ClientRegistration, after: ClientRegistration): boolean {
+  const rights = ({ scopes, audiences, defaultAudience }: ClientRegistration): readonly string[] => [
+    ...scopes.map(scope => `scope ${scope}`),
+    ...[...audiences, ...(defaultAudience === null ? [] : [defaultAudience])].map(audience => `audience ${audience}`)
+  ]
+  const kept = new Set(rights(after))
+  return rights(before).some(right => !kept.has(right))
 }
 
 /**
@@ -164,24 +182,4 @@ export async function rotateSecret(
     })
   })
   return secret
-}
-
-/**
- * Disables a client: its sessions end and its tokens are revoked.
- * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
- */
-export async function disableClient(administration: Administration, clientId: string): Promise<void> {
-  await administration.store.transaction(async trx => {
-    const client = await trx.clients.lockForChange(clientId)
-    if (client === null) throw new UnknownSubjectError('client', clientId)
-    const nowMs = administration.clock()
-    await trx.clients.setDisabled(clientId, nowMs)
-    await endSessions(trx, { kind: 'client', clientId }, 'client-disabled', nowMs)
-    await revokeAccessTokensOfClient(trx, client, administration.statusListSize, nowMs)
-    await administration.audit(trx, {
-      action: 'client.disable',
-      outcome: 'success',
-      resource: { type: 'client', id: clientId }
-    })
-  })
 }

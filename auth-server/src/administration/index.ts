@@ -1,9 +1,25 @@
 export type { Administration } from './administration.ts'
-export { createUser, disableUser, enableUser, setPassword, setRoles, type NewUser } from './users.ts'
+export { knownUser, listUsers, userSummary, type UserSummary } from './read-users.ts'
+export { listRoles, type RoleSummary } from './roles.ts'
 export {
-  clientSummary,
+  createUser,
+  deleteUser,
+  disableUser,
+  editUser,
+  enableUser,
+  setPassword,
+  setRoles,
+  type NewUser,
+  type UserChanges
+} from './users.ts'
+export { changeAudience, createAudience, deleteAudience, disableAudience, enableAudience } from './audiences.ts'
+export { changeScope, createScope, deleteScope, disableScope, enableScope } from './scopes.ts'
+export { createOwnRows } from './own-rows.ts'
+export { clientSummary } from './locked-client.ts'
+export { deleteClient, disableClient, enableClient } from './end-clients.ts'
+export {
+  changeClient,
   createClient,
-  disableClient,
   rotateSecret,
   setClientLogout,
   setClientProof,

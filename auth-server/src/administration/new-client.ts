@@ -8,6 +8,8 @@ import {
   registrationMistakes,
   type ClientRegistration
 } from '../store/client-fields.ts'
+import type { Store } from '../store/contract.ts'
+import { referenceMistakes } from './client-references.ts'
 import { clientMistakes } from './client-rules.ts'
 
 /** Fields that have no value at first. */
@@ -36,28 +38,39 @@ const withInitialFields = (fields: Readonly<Record<string, unknown>>): Readonly<
 
 /**
  * The whole registration of a new client; what is not said is as it is at first.
- * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`, with everything that is wrong
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID` for fields out of their bounds, all of them
  */
 export function newRegistration(fields: Readonly<Record<string, unknown>>): ClientRegistration {
-  return checkedRegistration(withInitialFields(fields))
+  const whole = withInitialFields(fields)
+  if (!isClientRegistration(whole)) throw new InvalidValueError(registrationMistakes(whole).join('; '))
+  return whole
 }
 
 /**
  * A registration after a change.
- * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`, with everything that is wrong
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID` for fields out of their bounds, all of them
  */
 export function changedRegistration(before: ClientRegistration, changes: ClientChanges): ClientRegistration {
-  return checkedRegistration({ ...before, ...changes }, Object.keys(changes))
+  const after = { ...before, ...changes }
+  if (!isClientRegistration(after)) throw new InvalidValueError(registrationMistakes(after).join('; '))
+  return after
 }
 
-function checkedRegistration(
-  fields: Readonly<Record<string, unknown>>,
+/**
+ * Refuses a registration that breaks a rule or names what is not there. Call it under the lock of the registry.
+ * @param changed the fields that are new; all of them by default
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`, with everything that is wrong
+ */
+export async function refuseRegistration(
+  store: Store,
+  registration: ClientRegistration,
   changed?: readonly string[]
-): ClientRegistration {
-  if (!isClientRegistration(fields)) throw new InvalidValueError(registrationMistakes(fields).join('; '))
-  const mistakes = clientMistakes(fields, changed)
+): Promise<void> {
+  const mistakes = [
+    ...clientMistakes(registration, changed),
+    ...(await referenceMistakes(store, registration, changed))
+  ]
   if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
-  return fields
 }
 
 /**

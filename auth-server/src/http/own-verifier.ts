@@ -1,10 +1,8 @@
 import { errors, requireConfirmed, type TokenVerifier } from '@sallyport/authentication'
 import type { Actor, Principal } from '@sallyport/security-context'
+import { OWN_AUDIENCE } from '../administration/own-rows.ts'
 import { parseScopes, type AccessTokenClaims, type ActorClaim } from '../tokens/access-token-claims.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
-
-/** The audience under which this server is a resource server. */
-export const OWN_AUDIENCE = 'auth-server'
 
 /** Verifies tokens for this server itself against its own database: a revocation counts here at once. */
 export function ownTokenVerifier(verifyAccessToken: VerifyAccessToken): TokenVerifier {

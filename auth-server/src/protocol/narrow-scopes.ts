@@ -1,5 +1,5 @@
-import { invalidScope } from '../oauth-error.ts'
-import type { ScopeStore } from '../store/contract.ts'
+import { invalidScope, invalidTarget } from '../oauth-error.ts'
+import type { Store } from '../store/contract.ts'
 import { parseScopes } from '../tokens/access-token-claims.ts'
 
 /**
@@ -31,18 +31,24 @@ export type NarrowScopes = (scopes: readonly string[], roles: readonly string[] 
 /**
  * Reads the scopes of an audience and makes the function that narrows others to them. The roles are `null` for a client
  * on its own behalf: an administrator gave it its scopes by name.
+ * Disabled scopes are not there.
+ * @throws {OAuthError} `invalid_target` for an audience that is not there or disabled
  * @param kept scopes that stay whatever the roles: {@link PROTOCOL_SCOPES} where a user has signed in here
  */
 export async function scopesAtAudience(
-  store: ScopeStore,
+  store: Pick<Store, 'audiences' | 'scopes'>,
   audience: string,
   kept: readonly string[] = []
 ): Promise<NarrowScopes> {
+  const [found, scopes] = await Promise.all([store.audiences.find(audience), store.scopes.ofAudience(audience)])
+  if (found === null || found.disabledAtMs !== null) {
+    throw invalidTarget(found === null ? 'audience-unknown' : 'audience-disabled')
+  }
   const requiredRoles = new Map(
-    (await store.ofAudience(audience)).map(({ name, requiredRole }) => [name, requiredRole])
+    scopes.filter(({ disabledAtMs }) => disabledAtMs === null).map(({ name, requiredRole }) => [name, requiredRole])
   )
-  return (scopes, roles) =>
-    scopes.filter(scope => {
+  return (wanted, roles) =>
+    wanted.filter(scope => {
       if (kept.includes(scope)) return true
       const requiredRole = requiredRoles.get(scope)
       return requiredRole !== undefined && (roles === null || requiredRole === null || roles.includes(requiredRole))

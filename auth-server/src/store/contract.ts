@@ -5,16 +5,17 @@ import type {
   Client,
   ClientRegistration,
   ClientSecret,
-  Scope,
   SigningKeyRecord,
   SigningKeyState,
   StatusList,
   StatusPosition,
   User
 } from './records.ts'
+import type { AudienceStore, ScopeStore } from './registry-contract.ts'
 import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
 
 export type * from './authorization-contract.ts'
+export type * from './registry-contract.ts'
 export type * from './session-contract.ts'
 
 /** Users and their roles. */
@@ -36,7 +37,22 @@ export interface UserStore {
   /** Until the transaction ends, no session of the user starts and nobody else changes the user. */
   lockForChange: (id: string) => Promise<void>
   setDisabled: (id: string, disabledAtMs: number | null) => Promise<void>
-  list: () => Promise<readonly User[]>
+  /** `false` when the name is taken. @param username normalised */
+  rename: (id: string, username: string) => Promise<boolean>
+  /**
+   * Removes name, password, roles and consents: nothing finds the user any more, and the name is free. The id is never
+   * given again. End the sessions first.
+   */
+  remove: (id: string, nowMs: number) => Promise<void>
+  /** By name; a page has at most `limit`, those after a name. */
+  list: (page?: { readonly after: string; readonly limit: number }) => Promise<readonly User[]>
+  /** How many users have each role; nobody's roles are not in it. */
+  countByRole: () => Promise<ReadonlyMap<string, number>>
+  /**
+   * Users besides this one who have the role and are not disabled. Until the transaction ends, nobody else counts those
+   * of the role: of two who would take away the last two, the second sees what the first has done.
+   */
+  countOthersWithRole: (role: string, id: string) => Promise<number>
 }
 
 /** Clients and their secrets. */
@@ -56,17 +72,13 @@ export interface ClientStore {
   /** Sets an expiry on every secret of the client that has none or a later one, except the named one. */
   expireOtherSecrets: (clientId: string, keptSecretId: string, expiresAtMs: number) => Promise<void>
   setStatus: (clientId: string, status: StatusPosition) => Promise<void>
-  /** Replaces these fields of what is registered; the others stay. */
+  /** Replaces these fields of what is registered, and raises the version; the others stay. */
   change: (clientId: string, changes: Partial<ClientRegistration>) => Promise<void>
+  /** Raises the version too. */
   setDisabled: (clientId: string, disabledAtMs: number | null) => Promise<void>
+  /** Removes the client with its secrets, sessions, codes and consents, and everything else that is its own. */
+  remove: (clientId: string) => Promise<void>
   list: () => Promise<readonly Client[]>
-}
-
-/** Scopes by audience. */
-export interface ScopeStore {
-  ofAudience: (audience: string) => Promise<readonly Scope[]>
-  put: (scope: Scope) => Promise<void>
-  list: () => Promise<readonly Scope[]>
 }
 
 /** Opaque access tokens, by hash. */
@@ -175,6 +187,7 @@ export interface Store {
   readonly connection: Knex | null
   readonly users: UserStore
   readonly clients: ClientStore
+  readonly audiences: AudienceStore
   readonly scopes: ScopeStore
   readonly sessions: SessionStore
   readonly signIns: SignInStore

@@ -19,12 +19,16 @@ export interface User {
   readonly passwordChangedAtMs: number
   readonly disabledAtMs: number | null
   readonly roles: readonly string[]
+  /** Grows with every change of name, roles and state, from 1. */
+  readonly version: number
 }
 
 /** An OAuth client: what is registered of it, and what the server keeps. */
 export interface Client extends ClientRegistration {
   /** Position of the tokens that it gets for itself. */
   readonly status: StatusPosition
+  /** Grows with every change of what is registered, and when it is disabled or enabled. */
+  readonly version: number
   readonly disabledAtMs: number | null
 }
 
@@ -36,12 +40,31 @@ export interface ClientSecret {
   readonly expiresAtMs: number | null
 }
 
-/** A scope at one audience. */
-export interface Scope {
+/** A resource server, by the name that tokens for it have in `aud`. */
+export interface Audience {
+  readonly name: string
+  /** For administrators. */
+  readonly description: string
+  /** Grows with every change. */
+  readonly version: number
+  readonly disabledAtMs: number | null
+}
+
+/** A scope is known by its name and its audience together. */
+export interface ScopeKey {
   readonly name: string
   readonly audience: string
+}
+
+/** A scope at one audience. */
+export interface Scope extends ScopeKey {
   /** Users need this role; `null`: no role. */
   readonly requiredRole: string | null
+  /** What users read at the consent page, by BCP 47 tag in lower case. */
+  readonly descriptions: Readonly<Record<string, string>>
+  /** Grows with every change. */
+  readonly version: number
+  readonly disabledAtMs: number | null
 }
 
 /** A session: a family of refresh tokens. */

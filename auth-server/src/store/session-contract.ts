@@ -15,9 +15,16 @@ export interface Rotation {
 /** Which sessions to end. */
 export type SessionSelector =
   | { readonly kind: 'session'; readonly sessionId: string; readonly userId?: string }
-  | { readonly kind: 'user'; readonly userId: string }
+  /** All of a user, but for those of one sign-in when it is named. */
+  | { readonly kind: 'user'; readonly userId: string; readonly keptSignInId?: string }
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'sign-in'; readonly signInId: string }
+
+/** What a session can depend on. */
+export type SessionUse =
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'scope'; readonly scope: string }
+  | { readonly kind: 'audience'; readonly audience: string }
 
 /** Sessions and their refresh tokens. */
 export interface SessionStore {
@@ -41,6 +48,8 @@ export interface SessionStore {
   end: (selector: SessionSelector, reason: string, nowMs: number) => Promise<readonly Session[]>
   /** Live sessions of a user, locked until the transaction ends. */
   lockLiveOfUser: (userId: string) => Promise<readonly Session[]>
+  /** Live sessions that depend on this, locked until the transaction ends. */
+  lockLiveUsing: (use: SessionUse) => Promise<readonly Session[]>
   setStatus: (sessionId: string, status: StatusPosition) => Promise<void>
 }
 
@@ -58,7 +67,10 @@ export interface SignInStore {
   lockLive: (id: string) => Promise<UserSignIn | null>
   touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
   /** Ends what has not ended; gives the ids that this call ended. */
-  end: (selector: { readonly id: string } | { readonly userId: string }, nowMs: number) => Promise<readonly string[]>
+  end: (
+    selector: { readonly id: string } | { readonly userId: string; readonly keptId?: string },
+    nowMs: number
+  ) => Promise<readonly string[]>
 }
 
 /** Notices of ended sessions, on their way to clients. */

@@ -22,11 +22,11 @@ export interface AppDemoFacts {
   >
   readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
   /** Public part of the keys of clients that have no secret. */
-  readonly clientKeys: Readonly<Record<string, DemoClientRegistration>>
+  readonly clientKeys: Readonly<Record<string, ClientKeyRegistration>>
 }
 
 /** What the authorization server has to know about the key or certificate of a client. */
-export interface DemoClientRegistration {
+export interface ClientKeyRegistration {
   readonly jwks?: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly certificateSubject?: { readonly kind: 'uri'; readonly value: string }
 }

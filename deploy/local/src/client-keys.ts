@@ -1,13 +1,13 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ClientFacts, DemoClientRegistration } from './app-module.ts'
+import type { ClientFacts, ClientKeyRegistration } from './app-module.ts'
 import { ensureCertificates, uriOf } from './certificates/process-certificates.ts'
 import { writePrivateFile } from './state-directory.ts'
 
 /** The key of a client without a secret: where it is, and what the authorization server knows about it. */
 export interface ClientKey {
-  readonly registration: DemoClientRegistration
+  readonly registration: ClientKeyRegistration
   readonly privateKeyFile: string
   /** For a client with a certificate. */
   readonly certificateFile?: string

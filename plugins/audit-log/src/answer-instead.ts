@@ -32,7 +32,13 @@ export function answerInstead(
   request.log.error({ err: error }, 'response withheld: its audit row is missing')
   discard(payload)
   const status = error.statusCode ?? 500
-  const body = JSON.stringify({ type: 'about:blank', title: error.message, status, code: error.code })
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: error.message,
+    status,
+    code: error.code,
+    requestId: request.id
+  })
   const sent = reply.getHeaders()
   const headers: Record<string, string | number | string[]> = {
     'content-type': 'application/problem+json',

@@ -17,6 +17,9 @@ export interface RecordContext {
   readonly clientId?: string | undefined
   readonly requestId?: string
   readonly traceId?: string
+  readonly txn?: string
+  /** What the caller named its request, goes into `detail`. */
+  readonly clientRequestId?: string | null
   /** Address of the end user, as far as it is believed. */
   readonly sourceAddress?: string
   /** Address of the TCP peer; recorded where it is a different one. */
@@ -51,9 +54,9 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
     resourceId: cleanOptional(event.resource?.id),
     requestId: cleanOptional(context.requestId),
     traceId: cleanOptional(context.traceId),
-    txn: cleanOptional(stringOrNull(principal?.claims.txn)),
+    txn: cleanOptional(context.txn ?? event.txn ?? stringOrNull(principal?.claims.txn)),
     sourceAddress: cleanOptional(context.sourceAddress),
-    detail: event.detail === undefined ? null : cleanDetail(event.detail, context.secretNames),
+    detail: recordedDetail(event, context),
     peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
     nameTried: shownName(event, context.hashName),
     repeats: 1
@@ -64,6 +67,11 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
 function shownName({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
   if (nameTried === undefined) return null
   return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
+}
+
+function recordedDetail({ detail }: AuditEvent, { clientRequestId = null, secretNames }: RecordContext): JsonValue {
+  const named = clientRequestId === null ? detail : { ...detail, clientRequestId }
+  return named === undefined ? null : cleanDetail(named, secretNames)
 }
 
 function checkEvent({ action, outcome, resource }: AuditEvent): void {

@@ -58,6 +58,7 @@ export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessR
     resourceId: null,
     requestId: null,
     traceId: null,
+    txn: null,
     detail: { ...sample.place, ...times }
   }
 }

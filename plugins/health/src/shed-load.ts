@@ -42,7 +42,8 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
     if (pressureHandler === undefined) {
       shed++
       // Not an error: logging a stack for each of them would add to the load. @see RFC 9457
-      void reply.code(status).header('retry-after', retryAfter).type('application/problem+json').send(problem)
+      void reply.code(status).header('retry-after', retryAfter).type('application/problem+json')
+      void reply.send({ ...problem, requestId: request.id })
       return
     }
     Promise.resolve(pressureHandler(request, reply, excess.type, excess.value))

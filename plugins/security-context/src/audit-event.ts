@@ -12,6 +12,8 @@ export interface AuditEvent {
   readonly clientId?: string
   /** The account name that a login was tried with, as in security events: kept in clear only next to a `subject`. */
   readonly nameTried?: string
+  /** The transaction that it belongs to, where no request says it: a job that continues what a request began. */
+  readonly txn?: string
   /** More facts, for example the state before and after. Never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
 }

@@ -4,6 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
 import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
+import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
 import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
@@ -38,6 +39,7 @@ export {
   type DeclarationKey,
   type RoutesDeclaration
 } from './route-declarations.ts'
+export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
 export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'
@@ -51,6 +53,12 @@ export interface SecurityContextOptions {
    * An app with a tracer passes the id of the tracer's active span.
    */
   readonly traceId?: (request: FastifyRequest) => string
+  /**
+   * The transaction that a request belongs to, where it can be believed; `null` for a request that begins one of its
+   * own. Asked whenever `request.txn` is read, so it may look at the principal. Default: the claim `txn` of the
+   * caller's token. Where callers come from outside, `() => null`: a token serves many requests.
+   */
+  readonly txn?: (request: FastifyRequest) => string | null
   /**
    * Whether {@link currentPrincipal} and {@link currentRequest} find the request of the code. Costs every request
    * an asynchronous context, so only an app that reads it asks for it.
@@ -79,19 +87,36 @@ declare module 'fastify' {
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
     traceId: string
+    /**
+     * What the caller named its request in `X-Request-Id`, bounded and cleaned, where that is not the id of the
+     * request. For the log and the audit trail; it identifies nothing.
+     */
+    clientRequestId: string | null
+    /** The transaction: one id for everything that one external request causes, in all services. */
+    readonly txn: string
+    /** The transaction that this request began; `null` until somebody asks for it. Of this plugin alone. */
+    begunTxn: string | null
   }
 }
 
-const REQUEST_SLOTS = ['principal', 'accessToken', 'renewAccessToken', 'securityEvents', 'traceId'] as const
+const REQUEST_SLOTS = [
+  'principal',
+  'accessToken',
+  'renewAccessToken',
+  'securityEvents',
+  'traceId',
+  'clientRequestId'
+] as const
 
 /**
  * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
- * `securityEvents` and `traceId`,
- * and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
+ * `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
+ * (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
 function securityContext(fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {
   const traceId = options.traceId ?? (request => traceIdOf(request.headers.traceparent))
+  const believedTxn = options.txn ?? tokenTxn
   const follow = options.followRequests === true ? followRequests() : null
   const own = REQUEST_SLOTS.filter(slot => !fastify.hasRequestDecorator(slot))
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
@@ -99,10 +124,21 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
+  if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
+  if (!fastify.hasRequestDecorator('txn')) {
+    fastify.decorateRequest('begunTxn', null)
+    fastify.decorateRequest('txn', {
+      getter(this: FastifyRequest) {
+        return believedTxn(this) ?? (this.begunTxn ??= newTxn())
+      }
+    })
+  }
 
-  fastify.addHook('onRequest', function openSecurityContext(request, _reply, next) {
+  fastify.addHook('onRequest', function openSecurityContext(request, reply, next) {
     request.securityEvents = []
     request.traceId = traceId(request)
+    request.clientRequestId = clientRequestId(request)
+    void reply.header(REQUEST_ID_HEADER, request.id)
     if (follow === null) next()
     else follow(request, next)
   })

@@ -13,6 +13,8 @@ export interface ProblemDetails {
   readonly status: number
   /** Stable: clients branch on it. Left out where the error has none. */
   readonly code?: string
+  /** The id of the request, as in `X-Request-Id`: what a caller quotes. */
+  readonly requestId?: string
   /** The fields of a request that do not match the route's schema. */
   readonly errors?: readonly ValidationProblem[]
 }
@@ -53,12 +55,13 @@ export const problemDetails = fastifyPlugin(
         status,
         title: isClientError(status) || isOurs(shown) ? shown.message : (STATUS_CODES[status] ?? UNKNOWN),
         ...(code !== undefined && { code }),
+        requestId: request.id,
         ...(validation !== undefined && { errors: validationProblems(validation, validationContext) })
       })
     })
-    fastify.setNotFoundHandler(function answerNotFound(_request, reply) {
+    fastify.setNotFoundHandler(function answerNotFound(request, reply) {
       const error = new NotFoundError()
-      return sendProblem(reply, { status: 404, title: error.message, code: error.code })
+      return sendProblem(reply, { status: 404, title: error.message, code: error.code, requestId: request.id })
     })
     done()
   },

@@ -1,4 +1,4 @@
-import { errors, logRefusal, type ProblemDetails } from '@sallyport/security-context'
+import { errors, logRefusal, REQUEST_ID_HEADER, type ProblemDetails } from '@sallyport/security-context'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 
 /** What the caller of a path without a route is told, and what the trail records. */
@@ -26,7 +26,8 @@ export function answerUnroutable({ code, title, reason }: UnroutablePath = ANY_P
     if ('countRefusal' in server && typeof server.countRefusal === 'function') {
       server.countRefusal(request, reason, status)
     }
-    const body: ProblemDetails = { type: 'about:blank', title, status, code }
+    const body: ProblemDetails = { type: 'about:blank', title, status, code, requestId: request.id }
+    void reply.header(REQUEST_ID_HEADER, request.id)
     void reply.code(status).type('application/problem+json').header('cache-control', 'no-store').send(body)
   }
 }

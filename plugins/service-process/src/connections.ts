@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { REQUEST_ID_HEADER } from '@sallyport/security-context'
 import { ClosingError } from './errors.ts'
 
 /** Ends the connections of a server in phases. */
@@ -140,10 +142,13 @@ function endConnectionWith(response: ServerResponse): void {
 /** @see RFC 9457, RFC 9110 §10.2.3 */
 function answerClosing(request: IncomingMessage, response: ServerResponse): void {
   const { message: title, statusCode: status = 503, code } = new ClosingError()
+  const requestId = randomUUID()
+  const body = JSON.stringify({ type: 'about:blank', title, status, code, requestId })
   response.writeHead(status, {
+    [REQUEST_ID_HEADER]: requestId,
     'content-type': 'application/problem+json',
     'retry-after': CLOSING_RETRY_AFTER_SECONDS,
     'cache-control': 'no-store'
   })
-  response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ type: 'about:blank', title, status, code }))
+  response.end(request.method === 'HEAD' ? undefined : body)
 }

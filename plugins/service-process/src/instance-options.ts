@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
 import type { FastifyServerOptions } from 'fastify'
+import { answerUnparsed } from './answer-unparsed.ts'
 import { answerUnroutable } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
 import type { ProcessSettings } from './settings.ts'
@@ -41,6 +42,7 @@ export function instanceOptions({ name, settings, tls, tracing, requestIds }: In
     },
     requestIdHeader: false,
     frameworkErrors: answerUnroutable(),
+    clientErrorHandler: answerUnparsed,
     trustProxy: settings.trustedProxies.length === 0 ? false : trusts,
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
     // By default Fastify turns "5" into 5 and drops unknown members: decisions must be made over what was sent.

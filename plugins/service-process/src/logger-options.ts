@@ -1,3 +1,4 @@
+import { clientRequestId } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { standardLogDestination } from './log-destination.ts'
 import { boundText } from './redact-text.ts'
@@ -36,6 +37,12 @@ export function loggerOptions(options: LoggerOptions): LoggerSettings {
   }
 }
 
-function requestFields(request: FastifyRequest): { method: string; url: string; remoteAddress: string } {
-  return { method: request.method, url: boundText(request.url), remoteAddress: request.ip }
+function requestFields(request: FastifyRequest): Readonly<Record<string, string>> {
+  const named = clientRequestId(request)
+  return {
+    method: request.method,
+    url: boundText(request.url),
+    remoteAddress: request.ip,
+    ...(named !== null && { clientRequestId: named })
+  }
 }

@@ -84,7 +84,8 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
   )
 }
 
-function traceContextOf(request: FastifyRequest): Context | null {
+/** The span of a request as OpenTelemetry keeps it; `null` for a request without one. */
+export function traceContextOf(request: FastifyRequest): Context | null {
   if (!request.server.hasRequestDecorator('opentelemetry')) return null
   // Its type says that it always exists, but it is absent before the first hook and on routes that opt out.
   const active: Context | null | undefined = request.opentelemetry().context

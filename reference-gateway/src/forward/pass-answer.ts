@@ -125,12 +125,13 @@ function endWithAccess(
 
 /** The row of the request was written before the first byte; this one says how the answer ended. */
 function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
-  const { principal, server, id: requestId, traceId, method, routeOptions } = request
+  const { principal, server, id: requestId, traceId, txn, method, routeOptions } = request
   server.auditSink
     .write({
       action: 'answer.end',
       outcome: 'denied',
       reason,
+      txn,
       ...(principal !== null && { subject: principal.subject }),
       ...(typeof principal?.clientId === 'string' && { clientId: principal.clientId }),
       detail: {

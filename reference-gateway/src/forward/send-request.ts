@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { requestHeaders } from '../hygiene/forwarded-headers.ts'
@@ -49,7 +50,8 @@ export async function sendRequest({
       headers: requestHeaders(clientHeaders(request), options.additionalRequestHeaders, {
         host,
         authorization: `Bearer ${token}`,
-        'x-request-id': request.id,
+        [REQUEST_ID_HEADER]: request.id,
+        [TXN_HEADER]: request.txn,
         'x-forwarded-for': request.ip,
         'x-forwarded-host': request.publicHost,
         'x-forwarded-proto': request.publicScheme,

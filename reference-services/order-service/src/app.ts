@@ -1,8 +1,10 @@
 import {
   auditOfRecovery,
   buildService,
+  callerInTransaction,
   openRecovery,
   recoveryAge,
+  type RecoveryTransaction,
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
@@ -36,19 +38,20 @@ export async function buildApp(
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
     routes: app => orderRoutes(app, { db, recoveryAgeMs })
   })
-  const recovering: RecoverOrderCollaborators = {
+  const ticketRecovery = app.callAsService('restaurant-service', TICKET_RECOVERY_SCOPE)
+  const recovering = (transaction: RecoveryTransaction): RecoverOrderCollaborators => ({
     db,
-    restaurants: askRestaurantService(app.callAsService('restaurant-service', TICKET_RECOVERY_SCOPE)),
-    audit: auditOfRecovery(app, PROCESS_NAME),
+    restaurants: askRestaurantService(callerInTransaction(ticketRecovery, transaction)),
+    audit: auditOfRecovery(app, PROCESS_NAME, transaction),
     key: NO_ORDER_KEY,
-    recoveryAgeMs,
+    begun: { ageMs: recoveryAgeMs, txn: transaction.txn },
     undoneAfterMs: settings.orderUndoneAfterMs,
     clock
-  }
+  })
   openRecovery(app, {
     db,
     work: UNFINISHED_ORDERS,
-    recover: orderId => recoverOrder(recovering, orderId),
+    recover: (orderId, transaction) => recoverOrder(recovering(transaction), orderId),
     intervalMs: settings.recoveryIntervalMs,
     ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
   })

@@ -1,5 +1,7 @@
 import {
+  addBegunTxn,
   addUnfinishedWork,
+  dropBegunTxn,
   dropUnfinishedWork,
   migrateService,
   namedMigrations,
@@ -11,7 +13,8 @@ import type { Knex } from 'knex'
 const orderTables: DomainTables = {
   migrations: namedMigrations('order_migrations', {
     '0001-orders': { up: createOrders, down: dropOrders },
-    '0002-begun': { up: addBegun, down: dropBegun }
+    '0002-begun': { up: addBegun, down: dropBegun },
+    '0003-begun-txn': { up: db => addBegunTxn(db, 'orders'), down: db => dropBegunTxn(db, 'orders') }
   }),
   grants: { orders: ['select', 'insert', 'update'], order_lines: ['select', 'insert'] }
 }

@@ -1,8 +1,10 @@
 import {
   auditOfRecovery,
   buildService,
+  callerInTransaction,
   openRecovery,
   recoveryAge,
+  type RecoveryTransaction,
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
@@ -40,16 +42,17 @@ export async function buildApp(
       await ticketRoutes(app, { db, recoveryAgeMs })
     }
   })
-  const recovering: AcceptCollaborators = {
+  const deliveryRecovery = app.callAsService('delivery-service', DELIVERY_RECOVERY_SCOPE)
+  const recovering = (transaction: RecoveryTransaction): AcceptCollaborators => ({
     db,
-    audit: auditOfRecovery(app, PROCESS_NAME),
-    openDelivery: askDeliveryService(app.callAsService('delivery-service', DELIVERY_RECOVERY_SCOPE)),
-    recoveryAgeMs
-  }
+    audit: auditOfRecovery(app, PROCESS_NAME, transaction),
+    openDelivery: askDeliveryService(callerInTransaction(deliveryRecovery, transaction)),
+    begun: { ageMs: recoveryAgeMs, txn: transaction.txn }
+  })
   openRecovery(app, {
     db,
     work: UNFINISHED_TICKETS,
-    recover: ticketId => recoverTicket(recovering, ticketId),
+    recover: (ticketId, transaction) => recoverTicket(recovering(transaction), ticketId),
     intervalMs: settings.recoveryIntervalMs,
     ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
   })

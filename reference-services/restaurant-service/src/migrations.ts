@@ -1,5 +1,7 @@
 import {
+  addBegunTxn,
   addUnfinishedWork,
+  dropBegunTxn,
   dropUnfinishedWork,
   migrateService,
   namedMigrations,
@@ -12,7 +14,8 @@ const restaurantTables: DomainTables = {
   migrations: namedMigrations('restaurant_migrations', {
     '0001-restaurants': { up: createRestaurants, down: dropRestaurants },
     '0002-tickets': { up: createTickets, down: dropTickets },
-    '0003-customer-and-recovery': { up: addCustomerAndRecovery, down: dropCustomerAndRecovery }
+    '0003-customer-and-recovery': { up: addCustomerAndRecovery, down: dropCustomerAndRecovery },
+    '0004-begun-txn': { up: db => addBegunTxn(db, 'tickets'), down: db => dropBegunTxn(db, 'tickets') }
   }),
   grants: {
     // Update, because locking a row while its menu changes needs that right.

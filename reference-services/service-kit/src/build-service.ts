@@ -4,12 +4,13 @@ import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
-import securityContext, { problemDetails } from '@sallyport/security-context'
-import { databaseAndKeys, operations } from '@sallyport/service-process'
+import securityContext, { problemDetails, TXN_HEADER } from '@sallyport/security-context'
+import { databaseAndKeys, nameTransaction, operations } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
+import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
@@ -43,7 +44,8 @@ export async function buildService({
   const app = createServiceInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
-  await app.register(securityContext, tracing === undefined ? {} : { traceId: tracing.traceId })
+  const trust = forwardingTrust(settings)
+  await app.register(securityContext, { txn: trust.txn, ...(tracing && { traceId: tracing.traceId }) })
   await app.register(problemDetails)
 
   // Health and metrics, on a listener that clients of the edge cannot reach. Load is shed before a request costs
@@ -79,6 +81,9 @@ export async function buildService({
     ...(clock !== undefined && { clock })
   })
 
+  // What all of this is part of: only now is it known whether the caller may say so.
+  await app.register(nameTransaction)
+
   // What they may do; nothing, unless the route says so.
   await app.register(authorization, { acl: { db } })
 
@@ -86,7 +91,7 @@ export async function buildService({
   await app.register(openApi, { name, issuer: settings.issuer })
 
   // What they did, or were refused.
-  const addresses = endUserAddresses(settings)
+  const addresses = endUserAddresses(trust)
   await app.register(auditLog, {
     db,
     process: name,
@@ -102,7 +107,8 @@ export async function buildService({
   await app.register(metrics, { exposeOn: app.operations, process: name })
   serveOpenApi(app)
 
-  // Calls of other services, each with a token of its own, and with the address of the end user as it is believed here.
+  // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they
+  // are believed here.
   await app.register(tokenExchange, {
     tokenClient,
     upstreams,
@@ -110,7 +116,8 @@ export async function buildService({
     ...(dispatcher !== undefined && { dispatcher }),
     outgoingHeaders: request => ({
       ...tracing?.outgoingHeaders(request),
-      'x-forwarded-for': addresses(request).source
+      'x-forwarded-for': addresses(request).source,
+      [TXN_HEADER]: request.txn
     }),
     ...(clock !== undefined && { clock })
   })

@@ -16,5 +16,14 @@ export { readPage, type RowPage, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
 export { auditOfRequest, auditOfRecovery, type RecordAudit } from './record-audit.ts'
 export { openRecovery, type Recovered, type RecoveryOptions } from './recovery.ts'
-export { addUnfinishedWork, dropUnfinishedWork, recoverAfter, type UnfinishedWork } from './unfinished.ts'
+export { callerInTransaction, type RecoveryTransaction } from './recovery-transaction.ts'
+export {
+  addBegunTxn,
+  addUnfinishedWork,
+  beginWork,
+  dropBegunTxn,
+  dropUnfinishedWork,
+  type BegunWork,
+  type UnfinishedWork
+} from './unfinished.ts'
 export * as errors from './errors.ts'

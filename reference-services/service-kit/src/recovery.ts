@@ -1,8 +1,10 @@
 import { Counter, Gauge } from '@prometheus-io/client'
+import { newTxn } from '@sallyport/security-context'
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import type { ServiceInstance } from './create-instance.ts'
-import { claimUnfinished, countUnfinished, type UnfinishedWork } from './unfinished.ts'
+import type { RecoveryTransaction } from './recovery-transaction.ts'
+import { claimUnfinished, countUnfinished, type ClaimedWork, type UnfinishedWork } from './unfinished.ts'
 
 /** The result for a row: `finished`, `undone`, or already `settled` by somebody else. */
 export type Recovered = 'finished' | 'undone' | 'settled'
@@ -12,7 +14,7 @@ export interface RecoveryOptions {
   readonly db: Knex
   readonly work: UnfinishedWork
   /** Finishes or undoes one row, idempotently. A rejection leaves the row for a later run. */
-  readonly recover: (id: string) => Promise<Recovered>
+  readonly recover: (id: string, transaction: RecoveryTransaction) => Promise<Recovered>
   /** Time between the end of a run and the next one, in ms. */
   readonly intervalMs: number
   /** Replaced by tests. */
@@ -50,13 +52,14 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
     registers
   })
 
-  async function recoverRow(id: string): Promise<boolean> {
+  async function recoverRow({ id, begunTxn }: ClaimedWork): Promise<boolean> {
+    const transaction = { txn: newTxn(), begunTxn }
     try {
-      rows.inc({ table: work.table, outcome: await options.recover(id) })
+      rows.inc({ table: work.table, outcome: await options.recover(id, transaction) })
       return true
     } catch (error) {
       rows.inc({ table: work.table, outcome: 'failed' })
-      app.log.warn({ err: error, table: work.table, id }, 'unfinished work stays for a later run')
+      app.log.warn({ err: error, table: work.table, id, ...transaction }, 'unfinished work stays for a later run')
       return false
     }
   }
@@ -64,10 +67,10 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
   async function run(): Promise<void> {
     try {
       for (let taken = 0; taken < RECOVERED_PER_RUN;) {
-        const ids = await claimUnfinished(db, work, RECOVERED_TOGETHER, RECOVERY_LEASE_MS)
-        const recovered = await Promise.all(ids.map(recoverRow))
+        const claimed = await claimUnfinished(db, work, RECOVERED_TOGETHER, RECOVERY_LEASE_MS)
+        const recovered = await Promise.all(claimed.map(recoverRow))
         if (!recovered.includes(true)) break
-        taken += ids.length
+        taken += claimed.length
       }
       pending.set({ table: work.table }, await countUnfinished(db, work))
     } catch (error) {

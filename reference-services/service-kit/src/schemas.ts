@@ -19,6 +19,7 @@ export const ProblemSchema = Type.Object({
   title: Type.String(),
   status: Type.Integer(),
   code: Type.Optional(Type.String()),
+  requestId: Type.Optional(Type.String()),
   errors: Type.Optional(
     Type.Array(Type.Object({ pointer: Type.String(), in: Type.Optional(Type.String()), detail: Type.String() }))
   )

@@ -9,9 +9,27 @@ export interface UnfinishedWork {
   readonly idColumn: string
 }
 
-/** When recovery may take up what begins now: later than the request itself may need. */
-export function recoverAfter(db: Knex, ageMs: number): Knex.Raw {
-  return db.raw("now() + ? * interval '1 ms'", [ageMs])
+/** Work that begins now. */
+export interface BegunWork {
+  /** Recovery may take it up when it is this old, in ms. */
+  readonly ageMs: number
+  /** The transaction in which it begins. */
+  readonly txn: string
+}
+
+/** A row with unfinished work that this process has claimed. */
+export interface ClaimedWork {
+  readonly id: string
+  /** The transaction in which it was begun; `null` for rows from before that was stored. */
+  readonly begunTxn: string | null
+}
+
+/** The columns of work that begins now. Recovery may take it up later than the request itself may need. */
+export function beginWork(
+  db: Knex,
+  { ageMs, txn }: BegunWork
+): { readonly recover_after: Knex.Raw; readonly begun_txn: string } {
+  return { recover_after: db.raw("now() + ? * interval '1 ms'", [ageMs]), begun_txn: txn }
 }
 
 /**
@@ -25,15 +43,15 @@ export async function claimUnfinished(
   { table, idColumn }: UnfinishedWork,
   limit: number,
   leaseMs: number
-): Promise<string[]> {
-  const { rows } = await db.raw<{ rows: ReadonlyArray<{ readonly id: string }> }>(
+): Promise<readonly ClaimedWork[]> {
+  const { rows } = await db.raw<{ rows: readonly ClaimedWork[] }>(
     `
     update ?? set recover_after = now() + ? * interval '1 ms'
     where ?? in (select ?? from ?? where recover_after <= now() order by recover_after limit ? for update skip locked)
-    returning ?? as id`,
+    returning ?? as id, begun_txn as "begunTxn"`,
     [table, leaseMs, idColumn, idColumn, table, limit, idColumn]
   )
-  return rows.map(({ id }) => id)
+  return rows
 }
 
 /** The number of rows with unfinished work, due or not. */
@@ -51,4 +69,14 @@ export async function addUnfinishedWork(db: Knex, table: string): Promise<void> 
 /** Removes what {@link addUnfinishedWork} added. */
 export async function dropUnfinishedWork(db: Knex, table: string): Promise<void> {
   await db.raw('alter table ?? drop column recover_after', [table])
+}
+
+/** Adds `begun_txn`, the transaction in which the unfinished work of a row was begun. */
+export async function addBegunTxn(db: Knex, table: string): Promise<void> {
+  await db.raw('alter table ?? add column begun_txn text', [table])
+}
+
+/** Removes what {@link addBegunTxn} added. */
+export async function dropBegunTxn(db: Knex, table: string): Promise<void> {
+  await db.raw('alter table ?? drop column begun_txn', [table])
 }

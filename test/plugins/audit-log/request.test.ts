@@ -140,8 +140,10 @@ t.test('A1: with the database down every response that owes a row is 503 and not
       type: 'about:blank',
       title: 'The audit trail is not available',
       status: 503,
-      code: 'SALLYPORT_AUDIT_UNAVAILABLE'
+      code: 'SALLYPORT_AUDIT_UNAVAILABLE',
+      requestId: response.json().requestId
     })
+    t.match(response.json().requestId, /^req-/, url)
     t.notMatch(JSON.stringify(response.headers) + response.body, 'canary')
     t.equal(response.headers['set-cookie'], undefined)
     t.equal(response.headers['retry-after'], '5')
@@ -263,7 +265,8 @@ t.test('a 2xx of a mutating route with a declaration that wrote nothing', async 
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
-        code: 'SALLYPORT_AUDIT_UNFULFILLED'
+        code: 'SALLYPORT_AUDIT_UNFULFILLED',
+        requestId: response.headers['x-request-id']
       })
     }
     t.equal((await app.inject({ method: 'POST', url: '/none' })).statusCode, 200)

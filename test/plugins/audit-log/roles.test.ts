@@ -69,10 +69,22 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0002-audit-grants',
     '0003-audit-record-version-2',
     '0004-audit-seal-watermark',
-    '0005-audit-pruning-marks'
+    '0005-audit-pruning-marks',
+    '0006-audit-asked-by-indexes'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)
   await superuser.migrate.latest({ migrationSource: source, tableName })
   t.equal(await superuser.schema.hasTable('audit_events'), true)
+})
+
+t.test('what an operator asks by has an index', async t => {
+  const { superuser } = await auditDatabase(t)
+  for (const column of ['request_id', 'trace_id', 'txn', 'session_id', 'client_id', 'subject']) {
+    const plan = await superuser.transaction(async trx => {
+      await trx.raw('set local enable_seqscan = off')
+      return trx.raw<{ rows: object[] }>(`explain select * from audit_events where ${column} = 'x'`)
+    })
+    t.match(JSON.stringify(plan.rows), new RegExp(`audit_events_${column}`), column)
+  }
 })

@@ -74,7 +74,8 @@ t.test('above a threshold requests are shed with 503 and Retry-After, as Problem
     type: 'about:blank',
     title: 'The service is overloaded',
     status: 503,
-    code: 'SALLYPORT_HEALTH_OVERLOADED'
+    code: 'SALLYPORT_HEALTH_OVERLOADED',
+    requestId: 'req-1'
   })
 })
 

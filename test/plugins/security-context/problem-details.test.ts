@@ -21,7 +21,13 @@ t.test('an error of ours is answered with its code, status, text and headers', a
   t.equal(answer.statusCode, 401)
   t.equal(answer.headers['www-authenticate'], 'Bearer')
   t.match(answer.headers['content-type'], 'application/problem+json')
-  t.strictSame(answer.json(), { type: 'about:blank', title: 'No', status: 401, code: 'SALLYPORT_TEST_REFUSED' })
+  t.strictSame(answer.json(), {
+    type: 'about:blank',
+    title: 'No',
+    status: 401,
+    code: 'SALLYPORT_TEST_REFUSED',
+    requestId: 'req-1'
+  })
 })
 
 t.test('an unexpected error tells the caller nothing', async t => {
@@ -35,7 +41,8 @@ t.test('an unexpected error tells the caller nothing', async t => {
     type: 'about:blank',
     title: 'Internal Server Error',
     status: 500,
-    code: 'SALLYPORT_CONTEXT_INTERNAL'
+    code: 'SALLYPORT_CONTEXT_INTERNAL',
+    requestId: 'req-1'
   })
 })
 
@@ -131,7 +138,17 @@ t.test('an error of the app without a code keeps its status and title and gets n
       throw Object.assign(new Error('db-7 is down'), { statusCode: 503 })
     })
   })
-  t.strictSame((await app.inject('/sold-out')).json(), { type: 'about:blank', title: 'Sold out', status: 409 })
+  t.strictSame((await app.inject('/sold-out')).json(), {
+    type: 'about:blank',
+    title: 'Sold out',
+    status: 409,
+    requestId: 'req-1'
+  })
   t.match((await app.inject('/coded')).json(), { title: 'Sold out', status: 409, code: 'SHOP_SOLD_OUT' })
-  t.strictSame((await app.inject('/closed')).json(), { type: 'about:blank', title: 'Service Unavailable', status: 503 })
+  t.strictSame((await app.inject('/closed')).json(), {
+    type: 'about:blank',
+    title: 'Service Unavailable',
+    status: 503,
+    requestId: 'req-3'
+  })
 })

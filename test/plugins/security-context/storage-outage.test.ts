@@ -76,8 +76,10 @@ t.test('a database without an answer is 503 with Retry-After, whoever says so', 
     t.equal(storageOutage(error)?.cause, error, what)
     const answer = await app.inject(`/${encodeURIComponent(what)}`)
     t.equal(answer.headers['retry-after'], '5', what)
+    const { requestId, ...problem } = answer.json<{ requestId: string }>()
+    t.match(requestId, /^req-/, what)
     t.strictSame(
-      answer.json(),
+      problem,
       { type: 'about:blank', title: 'Service Unavailable', status: 503, code: 'SALLYPORT_STORAGE_UNAVAILABLE' },
       what
     )

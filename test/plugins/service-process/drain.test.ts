@@ -138,13 +138,15 @@ t.test('what still arrives while the listener closes is refused with Problem Det
   t.match(Object.fromEntries(refused.headers), {
     'content-type': 'application/problem+json',
     'retry-after': /^\d+$/,
+    'x-request-id': /^[0-9a-f-]{36}$/,
     connection: 'close'
   })
   t.strictSame(await refused.json(), {
     type: 'about:blank',
     title: 'The service is closing; send the request again',
     status: 503,
-    code: 'SALLYPORT_PROCESS_CLOSING'
+    code: 'SALLYPORT_PROCESS_CLOSING',
+    requestId: refused.headers.get('x-request-id')
   })
   const head = await fetch(url, { method: 'HEAD' })
   t.equal(head.status, 503)

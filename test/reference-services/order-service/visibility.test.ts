@@ -12,7 +12,11 @@ t.test(
     const read = await service.app.inject({ url: `/orders/${foreign.orderId}`, headers })
     const missing = await service.app.inject({ url: '/orders/90000000-0000-4000-8000-000000000000', headers })
     t.equal(read.statusCode, 404)
-    t.same(read.json(), missing.json(), 'as if it did not exist')
+    t.same(
+      { ...read.json(), requestId: read.headers['x-request-id'] },
+      { ...missing.json(), requestId: read.headers['x-request-id'] },
+      'as if it did not exist'
+    )
     const cancelled = await service.app.inject({ method: 'POST', url: `/orders/${foreign.orderId}/cancel`, headers })
     t.equal(cancelled.statusCode, 404)
     t.equal((await service.owner('orders').where({ order_id: foreign.orderId }).first()).state, 'APPROVED')

@@ -190,7 +190,8 @@ t.test(
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
-        code: 'SALLYPORT_SERVICE_MISUSE'
+        code: 'SALLYPORT_SERVICE_MISUSE',
+        requestId: answer.headers['x-request-id']
       })
     }
   }

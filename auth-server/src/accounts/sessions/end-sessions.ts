@@ -11,6 +11,7 @@ export type EndReason =
   | 'ended-by-user'
   | 'ended-by-admin'
   | 'user-disabled'
+  | 'user-deleted'
   | 'password-changed'
   | 'client-disabled'
 
@@ -28,7 +29,10 @@ export async function endSessions(
   const ended = await store.sessions.end(selector, reason, nowMs)
   await store.statusLists.revoke(ended.map(({ status }) => status))
   // Who is logged out everywhere is logged out here too.
-  if (selector.kind === 'user') await store.signIns.end({ userId: selector.userId }, nowMs)
+  if (selector.kind === 'user') {
+    const { userId, keptSignInId } = selector
+    await store.signIns.end({ userId, ...(keptSignInId !== undefined && { keptId: keptSignInId }) }, nowMs)
+  }
   await store.logoutNotices.add(ended, nowMs)
   return ended
 }

@@ -1,4 +1,4 @@
-import type { Store } from '../../store/contract.ts'
+import type { SessionUse, Store } from '../../store/contract.ts'
 import type { Client, Session } from '../../store/records.ts'
 
 /**
@@ -24,4 +24,35 @@ export async function revokeAccessTokensOfClient(
 ): Promise<void> {
   await store.clients.setStatus(client.id, await store.statusLists.allocate(listSize, nowMs))
   await store.statusLists.revoke([client.status])
+}
+
+/**
+ * Revokes the access tokens of everybody whose rights depend on this: sessions, which go on with their next refresh, and
+ * clients, which ask for another token. Call it within a transaction.
+ */
+export async function revokeAccessTokensUsing(
+  store: Store,
+  use: SessionUse,
+  listSize: number,
+  nowMs: number
+): Promise<void> {
+  // Clients before sessions, as in every other transaction.
+  const users = (await store.clients.list()).filter(client => mayUse(client, use))
+  for (const { id } of users) {
+    const client = await store.clients.lockForChange(id)
+    if (client !== null) await revokeAccessTokensOfClient(store, client, listSize, nowMs)
+  }
+  const sessions = [...(await store.sessions.lockLiveUsing(use))]
+  if (use.kind === 'audience') {
+    // What they have exchanged for the audience has the position of the session.
+    for (const { id } of users) sessions.push(...(await store.sessions.lockLiveUsing({ kind: 'client', clientId: id })))
+  }
+  const unique = new Map(sessions.map(session => [session.id, session]))
+  await revokeAccessTokensOfSessions(store, [...unique.values()], listSize, nowMs)
+}
+
+function mayUse({ id, scopes, defaultAudience, audiences }: Client, use: SessionUse): boolean {
+  if (use.kind === 'client') return id === use.clientId
+  if (use.kind === 'scope') return scopes.includes(use.scope)
+  return defaultAudience === use.audience || audiences.includes(use.audience)
 }

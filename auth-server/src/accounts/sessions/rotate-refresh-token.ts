@@ -1,7 +1,7 @@
 import type { EndUserConnection } from '@sallyport/security-context'
 import { invalidGrant, refusalsAbout, type RequestParties } from '../../oauth-error.ts'
 import { satisfies } from '../../store/confirmation.ts'
-import type { RefreshToken, Session, UserSession } from '../../store/records.ts'
+import type { RefreshToken, Session, User, UserSession } from '../../store/records.ts'
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
 import { endSessions } from './end-sessions.ts'
 import { sealSuccessor, unsealSuccessor } from './sealed-successor.ts'
@@ -19,7 +19,7 @@ export interface PresentedRefreshToken {
   /** The end user's. */
   readonly connection: EndUserConnection
   /** What the session gives of what is asked for. When it throws, the refresh token is not used up. */
-  readonly scopesFor: (session: Session) => readonly string[]
+  readonly scopesFor: (session: Session, user: User) => Promise<readonly string[]>
 }
 
 /** How a theft showed itself. */
@@ -43,7 +43,7 @@ export async function rotateRefreshToken(
   if (stored === null) throw invalidGrant('refresh-token-unknown')
   return await refusalsAbout(partiesSharing(stored.session), async () => {
     refuseUnusable(context, stored)
-    const scopes = presented.scopesFor(stored.session)
+    const scopes = await presented.scopesFor(stored.session, stored.user)
     const refreshToken = await rotateStored(context, presented, stored)
     return { session: stored.session, user: stored.user, refreshToken, scopes }
   })

@@ -43,7 +43,8 @@ export async function startSignIn(
   })
 }
 
-function newSignIn(lifetimes: Lifetimes, id: string, user: User, nowMs: number): SignIn {
+/** A sign-in whose user has just shown the password. */
+export function newSignIn(lifetimes: Lifetimes, id: string, user: User, nowMs: number): SignIn {
   const { idleSeconds, absoluteSeconds } = lifetimes.signIn
   return {
     id,

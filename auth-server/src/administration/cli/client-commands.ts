@@ -1,8 +1,9 @@
 import { CLIENT_FIELD_LIST, type ClientField } from '../../store/client-fields.ts'
+import { deleteClient, disableClient, enableClient } from '../end-clients.ts'
+import { clientSummary, findClient } from '../locked-client.ts'
 import {
-  clientSummary,
+  changeClient,
   createClient,
-  disableClient,
   KEY_FIELDS,
   LOGOUT_FIELDS,
   rotateSecret,
@@ -26,7 +27,7 @@ function changeCommand(
   name: string,
   names: readonly string[],
   help: string,
-  change: typeof setClientLogout | typeof setClientProof
+  change: typeof setClientLogout | typeof setClientProof | typeof changeClient
 ): Command {
   const fields: readonly ClientField[] = CLIENT_FIELD_LIST.filter(field => names.includes(field.name))
   return {
@@ -59,6 +60,19 @@ export const CLIENT_COMMANDS: readonly Command[] = [
       return { ...clientSummary(client), secret }
     }
   },
+  {
+    name: 'clients show',
+    arguments: ['client-id'],
+    options: {},
+    help: 'Shows a client.',
+    run: async ({ store }, args) => clientSummary(await findClient(store, argument(args, 0)))
+  },
+  changeCommand(
+    'clients edit',
+    CLIENT_FIELD_LIST.map(({ name }) => name),
+    'Edits a client; what is not given stays.',
+    changeClient
+  ),
   changeCommand(
     'clients set-keys',
     KEY_FIELDS,
@@ -71,14 +85,29 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     'Changes where a client hears of ended sessions and where browsers may go after logout.',
     setClientLogout
   ),
-  {
-    name: 'clients disable',
+  ...(
+    [
+      ['disable', disableClient, 'Disables a client, ends its sessions and revokes its tokens.'],
+      ['enable', enableClient, 'Enables a client again; its sessions stay ended.']
+    ] as const
+  ).map(([verb, change, help]): Command => ({
+    name: `clients ${verb}`,
     arguments: ['client-id'],
     options: {},
-    help: 'Disables a client, ends its sessions and revokes its tokens.',
+    help,
     run: async (administration, args) => {
-      await disableClient(administration, argument(args, 0))
-      return { id: argument(args, 0), disabled: true }
+      await change(administration, argument(args, 0))
+      return { id: argument(args, 0), disabled: verb === 'disable' }
+    }
+  })),
+  {
+    name: 'clients delete',
+    arguments: ['client-id'],
+    options: {},
+    help: 'Deletes a client with its secrets and sessions, and revokes its tokens.',
+    run: async (administration, args) => {
+      await deleteClient(administration, argument(args, 0))
+      return { deleted: argument(args, 0) }
     }
   },
   {

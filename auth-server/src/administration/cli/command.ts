@@ -7,6 +7,8 @@ export type CommandValues = Readonly<Record<string, string | boolean | Array<str
 export interface CommandOption {
   /** `boolean`: it stands alone. */
   readonly type: 'string' | 'boolean'
+  /** It may come several times. */
+  readonly multiple?: boolean
   /** Completes `--option`, in the help of its command. */
   readonly help?: string
 }

@@ -6,7 +6,9 @@ import { isUuid } from '../../uuid.ts'
 import type { Administration } from '../administration.ts'
 import { endSessionsOf, listSessions } from '../sessions.ts'
 import { tidy } from '../tidy.ts'
-import { createUser, disableUser, enableUser, setPassword, setRoles, userSummary } from '../users.ts'
+import { userSummary } from '../read-users.ts'
+import { listRoles } from '../roles.ts'
+import { createUser, deleteUser, disableUser, editUser, enableUser, setPassword, setRoles } from '../users.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
 const text = { type: 'string' } as const
@@ -40,6 +42,13 @@ export const USER_COMMANDS: readonly Command[] = [
     run: async ({ store }) => (await store.users.list()).map(userSummary)
   },
   {
+    name: 'users show',
+    arguments: ['username'],
+    options: {},
+    help: 'Shows a user.',
+    run: async (administration, args) => userSummary(await userNamed(administration, argument(args, 0)))
+  },
+  {
     name: 'users create',
     arguments: ['username'],
     options: { roles: text },
@@ -61,12 +70,8 @@ export const USER_COMMANDS: readonly Command[] = [
     run: async (administration, args, values) => {
       // Left out by mistake, it would take every role away.
       if (values.roles === undefined) throw new UsageError('--roles is missing; --roles "" takes them all away')
-      await setRoles(
-        administration,
-        (await userNamed(administration, argument(args, 0))).id,
-        listOption(values, 'roles')
-      )
-      return userSummary(await userNamed(administration, argument(args, 0)))
+      const { id } = await userNamed(administration, argument(args, 0))
+      return userSummary(await setRoles(administration, id, listOption(values, 'roles')))
     }
   },
   {
@@ -90,10 +95,38 @@ export const USER_COMMANDS: readonly Command[] = [
     options: {},
     help,
     run: async (administration, args) => {
-      await change(administration, (await userNamed(administration, argument(args, 0))).id)
-      return userSummary(await userNamed(administration, argument(args, 0)))
+      const { id } = await userNamed(administration, argument(args, 0))
+      return userSummary(await change(administration, id))
     }
   })),
+  {
+    name: 'users rename',
+    arguments: ['username', 'new-username'],
+    options: {},
+    help: 'Gives a user another name; sessions go on.',
+    run: async (administration, args) => {
+      const { id } = await userNamed(administration, argument(args, 0))
+      return userSummary(await editUser(administration, id, { username: argument(args, 1) }))
+    }
+  },
+  {
+    name: 'users delete',
+    arguments: ['username'],
+    options: {},
+    help: 'Deletes a user and ends all sessions; the name is free.',
+    run: async (administration, args) => {
+      const { id, username } = await userNamed(administration, argument(args, 0))
+      await deleteUser(administration, id)
+      return { id, username, deleted: true }
+    }
+  },
+  {
+    name: 'roles list',
+    arguments: [],
+    options: {},
+    help: 'Lists the roles: how many users have each, and which scopes need it.',
+    run: async administration => await listRoles(administration)
+  },
   {
     name: 'sessions list',
     arguments: ['username'],

@@ -1,4 +1,5 @@
-import type { Scope } from '../../store/records.ts'
+import type { ScopeChanges } from '../scopes.ts'
+import type { ScopeKey } from '../../store/records.ts'
 import type { NewClient } from '../new-client.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -6,29 +7,32 @@ const EDGE = 'sallyport-gateway'
 const SERVICES = ['order-service', 'restaurant-service', 'delivery-service'] as const
 
 const DOMAIN_SCOPES = [
-  ['orders:read', 'order-service'],
-  ['orders:write', 'order-service'],
-  ['restaurants:read', 'restaurant-service'],
-  ['restaurants:write', 'restaurant-service'],
-  ['deliveries:read', 'delivery-service'],
-  ['deliveries:write', 'delivery-service']
+  ['orders:read', 'order-service', 'Read orders'],
+  ['orders:write', 'order-service', 'Place and change orders'],
+  ['restaurants:read', 'restaurant-service', 'Read restaurants and menus'],
+  ['restaurants:write', 'restaurant-service', 'Change restaurants and menus'],
+  ['deliveries:read', 'delivery-service', 'Read deliveries'],
+  ['deliveries:write', 'delivery-service', 'Change deliveries']
 ] as const
 
+/** The audiences of the reference deployment: its edge and its services. */
+export const DEMO_AUDIENCES: readonly string[] = [EDGE, ...SERVICES]
+
 /** The scopes of the reference deployment: each at its service and at the edge, where a token may carry all of them. */
-export const DEMO_SCOPES: readonly Scope[] = [
-  ...DOMAIN_SCOPES.flatMap(([name, service]) =>
-    [service, EDGE].map(audience => ({ name, audience, requiredRole: null }))
+export const DEMO_SCOPES: ReadonlyArray<ScopeKey & ScopeChanges> = [
+  ...DOMAIN_SCOPES.flatMap(([name, service, en]) =>
+    [service, EDGE].map(audience => ({ name, audience, descriptions: { en } }))
   ),
   // order-service reads menus in the customer's name: its token has to carry what the next exchange may keep.
-  { name: 'restaurants:read', audience: 'order-service', requiredRole: null },
+  { name: 'restaurants:read', audience: 'order-service' },
   // What a user may write goes with the calls that follow from it: the next service asks for it too.
-  { name: 'orders:write', audience: 'restaurant-service', requiredRole: null },
-  { name: 'restaurants:write', audience: 'delivery-service', requiredRole: null },
+  { name: 'orders:write', audience: 'restaurant-service' },
+  { name: 'restaurants:write', audience: 'delivery-service' },
   // For recovery, which has no caller: only at the one service, and of no client that acts for users.
-  { name: 'tickets:recover', audience: 'restaurant-service', requiredRole: null },
-  { name: 'deliveries:recover', audience: 'delivery-service', requiredRole: null },
-  ...['auth-server', EDGE].map(audience => ({ name: 'admin', audience, requiredRole: 'ADMIN' })),
-  ...['auth-server', EDGE, ...SERVICES].map(audience => ({ name: 'audit:read', audience, requiredRole: 'ADMIN' }))
+  { name: 'tickets:recover', audience: 'restaurant-service' },
+  { name: 'deliveries:recover', audience: 'delivery-service' },
+  { name: 'admin', audience: EDGE, requiredRole: 'ADMIN' },
+  ...[EDGE, ...SERVICES].map(audience => ({ name: 'audit:read', audience, requiredRole: 'ADMIN' }))
 ]
 
 const DOMAIN_SCOPE_NAMES = DOMAIN_SCOPES.map(([name]) => name)

@@ -9,10 +9,13 @@ import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import type { Administration } from '../administration.ts'
-import { createClient, setClientProof, type NewClientProof } from '../clients.ts'
+import { changeClient, createClient, setClientProof, type NewClientProof } from '../clients.ts'
 import type { NewClient } from '../new-client.ts'
 import { createUser, setPassword } from '../users.ts'
-import { DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
+import { createAudience } from '../audiences.ts'
+import { createOwnRows } from '../own-rows.ts'
+import { changeScope, createScope } from '../scopes.ts'
+import { DEMO_AUDIENCES, DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
 
 /** What the deployment chose for its demo data. */
 export interface DemoFacts {
@@ -41,16 +44,6 @@ export async function seedDemo(
   passwordParameters: PasswordParameters = DEFAULT_PASSWORD_PARAMETERS
 ): Promise<void> {
   await seedStore(postgresStore(db), facts, passwordParameters)
-  for (const { id, scopes = [] } of DEMO_CLIENTS) await addScopes(db, id, scopes)
-}
-
-/** A client from before a scope was added gets it; what else it has stays. */
-async function addScopes(db: Knex, clientId: string, scopes: readonly string[]): Promise<void> {
-  const wanted = [...scopes]
-  await db('clients')
-    .where({ id: clientId })
-    .whereRaw('not scopes @> ?', [wanted])
-    .update({ scopes: db.raw('array(select unnest(scopes) union select unnest(?::text[]))', [wanted]) })
 }
 
 /** The same for any store. */
@@ -66,7 +59,11 @@ export async function seedStore(
     statusListSize: STATUS_LIST_SIZE,
     audit: async () => {}
   }
-  for (const scope of DEMO_SCOPES) await administration.store.scopes.put(scope)
+  await createOwnRows(administration)
+  for (const name of DEMO_AUDIENCES) {
+    if ((await store.audiences.find(name)) === null) await createAudience(administration, { name })
+  }
+  for (const scope of DEMO_SCOPES) await seedScope(administration, scope)
   for (const [username, { subject, password, roles }] of Object.entries(facts.users)) {
     await seedUser(administration, { id: subject, username, password, roles })
   }
@@ -81,6 +78,15 @@ export async function seedStore(
   for (const client of DEMO_KEY_CLIENTS) {
     const keys = facts.clientKeys?.[client.id]
     if (keys !== undefined) await seedKeyClient(administration, client, keys)
+  }
+}
+
+/** A scope from before it was described gets its description; what administrators have made of it stays. */
+async function seedScope(administration: Administration, scope: (typeof DEMO_SCOPES)[number]): Promise<void> {
+  const existing = await administration.store.scopes.find(scope)
+  if (existing === null) await createScope(administration, scope)
+  else if (Object.keys(existing.descriptions).length === 0 && scope.descriptions !== undefined) {
+    await changeScope(administration, scope, { descriptions: scope.descriptions })
   }
 }
 
@@ -105,6 +111,10 @@ async function seedClient(administration: Administration, wanted: Parameters<typ
     await createClient(administration, wanted)
     return
   }
+  // A client from before a scope was added gets it; what else it has stays.
+  const { scopes } = existing.client
+  const missing = (wanted.scopes ?? []).filter(scope => !scopes.includes(scope))
+  if (missing.length > 0) await changeClient(administration, wanted.id, { scopes: [...scopes, ...missing] })
   const { secret } = wanted
   if (secret === undefined || !existing.client.confidential) return
   const hash = hashOfSecret(secret)

@@ -1,3 +1,4 @@
+import type { DescribedScope } from '../../protocol/authorize/describe-scopes.ts'
 import { html, type Html } from './html.ts'
 import { page } from './layout.ts'
 
@@ -47,14 +48,16 @@ export function consentPage(
     clientName,
     username,
     scopes
-  }: { readonly clientName: string; readonly username: string; readonly scopes: readonly string[] }
+  }: { readonly clientName: string; readonly username: string; readonly scopes: readonly DescribedScope[] }
 ): Html {
   return page(
     'Allow access?',
     html`<p><strong>${clientName}</strong> asks to act for you, <strong>${username}</strong>, with:</p>
 <ul>
 ${scopes.map(
-  scope => html`<li><code>${scope}</code></li>
+  ({ name, description }) => html`<li>${
+    description === null ? null : html`<span lang="${description.language}">${description.text}</span> `
+  }<code>${name}</code></li>
 `
 )}</ul>
 <form method="post" action="${form.action}">

@@ -5,9 +5,11 @@ import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { invalidRequest } from '../../oauth-error.ts'
 import { AuthorizationError } from '../../protocol/authorize/authorization-error.ts'
 import { responseUri } from '../../protocol/authorize/authorization-response.ts'
+import { describeScopes, languagesOf } from '../../protocol/authorize/describe-scopes.ts'
 import type { Interaction } from '../../protocol/authorize/interactions.ts'
 import { issueCode, type GrantedRequest } from '../../protocol/authorize/issue-code.ts'
 import { nextStep } from '../../protocol/authorize/next-step.ts'
+import { isRegistered } from '../../protocol/authorize/redirect-uris.ts'
 import { resolveRequest } from '../../protocol/authorize/resolve-request.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
@@ -146,6 +148,12 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
     if (client === null || client.disabledAtMs !== null) {
       throw invalidRequest('client-unknown', 'The application is not known here')
     }
+    // The page was open while the address was taken away.
+    if (!isRegistered(interaction.request.redirectUri, client)) {
+      throw invalidRequest('redirect-uri', 'The application’s address is not registered here').about({
+        clientId: client.id
+      })
+    }
     return { client, interaction, signedIn }
   }
 
@@ -170,7 +178,16 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
     return sendPage(
       reply,
       200,
-      consentPage(form, { clientName: client.name, username: signedIn.user.username, scopes }),
+      consentPage(form, {
+        clientName: client.name,
+        username: signedIn.user.username,
+        scopes: await describeScopes(
+          server.store,
+          interaction.request.audience,
+          scopes,
+          languagesOf(interaction.request.uiLocales ?? null, request.headers['accept-language'])
+        )
+      }),
       formTargetOf(interaction.request.redirectUri)
     )
   }

@@ -20,7 +20,7 @@ export function metadataRoutes(
       authorizationServerMetadata(
         server.issuer,
         clients.filter(({ disabledAtMs }) => disabledAtMs === null),
-        scopes.map(({ name }) => name)
+        scopes.filter(({ disabledAtMs }) => disabledAtMs === null).map(({ name }) => name)
       ),
       server.issuer
     )

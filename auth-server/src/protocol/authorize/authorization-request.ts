@@ -17,6 +17,8 @@ export interface AuthorizationRequest {
   /** The user's password was shown no longer ago than this. @see OpenID Connect Core 1.0 §3.1.2.1 */
   readonly maxAgeSeconds: number | null
   readonly loginHint: string | null
+  /** Languages that the application asks for, the best first. @see OpenID Connect Core 1.0 §3.1.2.1 */
+  readonly uiLocales?: string | null
   /** The user whom the client takes the browser's user for. @see OpenID Connect Core 1.0 §3.1.2.1, id_token_hint */
   readonly expectedUserId: string | null
   /** @see RFC 9449 §10 */

@@ -36,7 +36,7 @@ export async function nextStep(
     return { kind: 'log-in' }
   }
   const { user } = signedIn
-  const narrow = await scopesAtAudience(server.store.scopes, request.audience, PROTOCOL_SCOPES)
+  const narrow = await scopesAtAudience(server.store, request.audience, PROTOCOL_SCOPES)
   const scopes = narrow(request.scopes, user.roles)
   if (await needsConsent(server, client, request, user, scopes)) {
     if (quiet) {

@@ -30,6 +30,7 @@ export const REQUEST_PARAMETERS: ReadonlySet<string> = new Set([
   'prompt',
   'max_age',
   'login_hint',
+  'ui_locales',
   'id_token_hint',
   'request'
 ])
@@ -107,6 +108,7 @@ function requestOf(
     maxAgeSeconds: maxAgeOf(parameters, refuse),
     nonce: parameters.get('nonce') ?? null,
     loginHint: parameters.get('login_hint') ?? null,
+    uiLocales: parameters.get('ui_locales') ?? null,
     dpopThumbprint: dpopThumbprintOf(parameters, refuse),
     requestUri
   }

@@ -1,9 +1,11 @@
 import type { StoreCheck } from './check.ts'
 import { NOTICE_CHECKS } from './notice-checks.ts'
+import { REGISTRY_CHECKS } from './registry-checks.ts'
 import { ROTATION_CHECKS } from './rotation-checks.ts'
 import { SERVER_CHECKS } from './server-checks.ts'
 import { SESSION_CHECKS } from './session-checks.ts'
 import { SUBJECT_CHECKS } from './subject-checks.ts'
+import { USER_CHECKS } from './user-checks.ts'
 
 export type { StoreCheck } from './check.ts'
 
@@ -14,7 +16,9 @@ export type { StoreCheck } from './check.ts'
 export const STORE_CHECKS: readonly StoreCheck[] = [
   ...ROTATION_CHECKS,
   ...SESSION_CHECKS,
+  ...USER_CHECKS,
   ...SUBJECT_CHECKS,
+  ...REGISTRY_CHECKS,
   ...SERVER_CHECKS,
   ...NOTICE_CHECKS
 ]

@@ -21,6 +21,7 @@ export async function someUser(store: Store, more: Partial<User> = {}): Promise<
     passwordChangedAtMs: NOW,
     disabledAtMs: null,
     roles: ['CUSTOMER'],
+    version: 1,
     ...more
   }
   await store.users.create(user, NOW)
@@ -44,6 +45,7 @@ export async function someClient(store: Store, more: Partial<Client> = {}): Prom
   const client: Client = {
     ...someRegistration('initial'),
     status: await store.statusLists.allocate(LIST_SIZE, NOW),
+    version: 1,
     disabledAtMs: null,
     ...more
   }

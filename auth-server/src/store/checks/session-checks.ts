@@ -39,6 +39,24 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
     }
   },
   {
+    title: 'an end by user that keeps a sign-in leaves the sessions that were granted in it, and no others',
+    run: async store => {
+      const user = await someUser(store)
+      const [kept, other] = [await someSignIn(store, user), await someSignIn(store, user)]
+      const granted = async (signInId: string | null): Promise<string> =>
+        (await someSession(store, { userId: user.id, signInId, authenticatedAtMs: signInId === null ? null : NOW }))
+          .session.id
+      await granted(kept.signIn.id)
+      const others = [await granted(other.signIn.id), await granted(null)]
+      const ended = await store.sessions.end(
+        { kind: 'user', userId: user.id, keptSignInId: kept.signIn.id },
+        'password-changed',
+        NOW
+      )
+      deepEqual(ended.map(({ id }) => id).sort(), others.sort())
+    }
+  },
+  {
     title: 'an end by sign-in reaches the sessions that were granted in it',
     run: async store => {
       const user = await someUser(store)
@@ -185,6 +203,7 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
         NOW + 2
       )
       deepEqual(await store.signIns.end({ id: one.signIn.id }, NOW), [one.signIn.id])
+      deepEqual(await store.signIns.end({ userId: user.id, keptId: other.signIn.id }, NOW), [])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [other.signIn.id])
       deepEqual(await store.signIns.end({ userId: user.id }, NOW), [])
       equal(await store.signIns.renew(one.signIn, newHash()), false)

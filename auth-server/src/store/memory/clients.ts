@@ -2,7 +2,8 @@ import type { ClientStore } from '../contract.ts'
 import type { Run, Tables } from './tables.ts'
 
 /** Clients and their secrets in memory. */
-export function clientStore({ clients, clientSecrets }: Tables, run: Run): ClientStore {
+export function clientStore(tables: Tables, run: Run): ClientStore {
+  const { clients, clientSecrets } = tables
   return {
     find: async id => await run(() => clients.get(id) ?? null),
     lockForUse: async id => await run(() => clients.get(id) ?? null),
@@ -37,11 +38,31 @@ export function clientStore({ clients, clientSecrets }: Tables, run: Run): Clien
       await run(() => clients.update(id, client => ({ ...client, status })))
     },
     change: async (id, changes) => {
-      await run(() => clients.update(id, client => ({ ...client, ...changes })))
+      await run(() => clients.update(id, client => ({ ...client, ...changes, version: client.version + 1 })))
     },
     setDisabled: async (id, disabledAtMs) => {
-      await run(() => clients.update(id, client => ({ ...client, disabledAtMs })))
+      await run(() => clients.update(id, client => ({ ...client, disabledAtMs, version: client.version + 1 })))
+    },
+    remove: async id => {
+      await run(() => {
+        removeClient(tables, id)
+      })
     },
     list: async () => await run(() => clients.values().sort((a, b) => (a.id < b.id ? -1 : 1)))
   }
+}
+
+/** The client with everything that is its own, as the foreign keys of a database do it. */
+function removeClient(tables: Tables, id: string): void {
+  const { clients, clientSecrets, sessions, refreshTokens, authorizationCodes, pushedRequests } = tables
+  for (const [key, { clientId }] of sessions.entries()) if (clientId === id) sessions.delete(key)
+  for (const [key, { sessionId }] of refreshTokens.entries()) if (!sessions.has(sessionId)) refreshTokens.delete(key)
+  for (const [key, { code }] of authorizationCodes.entries()) if (code.clientId === id) authorizationCodes.delete(key)
+  for (const [key, { clientId }] of pushedRequests.entries()) if (clientId === id) pushedRequests.delete(key)
+  for (const [key] of tables.consents.entries()) if (key.endsWith(` ${id}`)) tables.consents.delete(key)
+  for (const [key, { clientId }] of tables.logoutNotices.entries()) {
+    if (clientId === id) tables.logoutNotices.delete(key)
+  }
+  clientSecrets.delete(id)
+  clients.delete(id)
 }

@@ -8,7 +8,7 @@ import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
-import { scopeStore } from './scopes.ts'
+import { audienceStore, scopeStore } from './registry.ts'
 import { sessionStore } from './sessions.ts'
 import { signInStore } from './sign-ins.ts'
 import { signingKeyStore } from './signing-keys.ts'
@@ -105,6 +105,7 @@ function storeOf(tables: Tables, run: Run, transaction: Transaction): Store {
     connection: null,
     users: userStore(tables, run),
     clients: clientStore(tables, run),
+    audiences: audienceStore(tables, run),
     scopes: scopeStore(tables, run),
     sessions: sessionStore(tables, run),
     signIns: signInStore(tables, run),

@@ -1,4 +1,4 @@
-import type { Rotation, SessionSelector, SessionStore } from '../contract.ts'
+import type { Rotation, SessionSelector, SessionStore, SessionUse } from '../contract.ts'
 import type { Session, UserSession } from '../records.ts'
 import { hashKey } from './table.ts'
 import type { Run, Tables } from './tables.ts'
@@ -60,10 +60,17 @@ export function sessionStore(tables: Tables, run: Run): SessionStore {
       ),
     lockLiveOfUser: async userId =>
       await run(() => sessions.values().filter(session => session.userId === userId && session.endedAtMs === null)),
+    lockLiveUsing: async use =>
+      await run(() => sessions.values().filter(session => session.endedAtMs === null && isUsing(session, use))),
     setStatus: async (id, status) => {
       await run(() => sessions.update(id, session => ({ ...session, status })))
     }
   }
+}
+
+function isUsing(session: Session, use: SessionUse): boolean {
+  if (use.kind === 'client') return session.clientId === use.clientId
+  return use.kind === 'audience' ? session.audience === use.audience : session.scopes.includes(use.scope)
 }
 
 function userSessionOf({ sessions, users }: Tables, id: string): UserSession | null {
@@ -114,7 +121,12 @@ function selected({ sessions }: Tables, selector: SessionSelector): readonly Ses
         : [session]
     }
     case 'user':
-      return sessions.values().filter(({ userId }) => userId === selector.userId)
+      return sessions
+        .values()
+        .filter(
+          ({ userId, signInId }) =>
+            userId === selector.userId && (signInId === null || signInId !== selector.keptSignInId)
+        )
     case 'client':
       return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
     case 'sign-in':

@@ -44,7 +44,8 @@ export function signInStore({ signIns, signInSecrets, users }: Tables, run: Run)
           .values()
           .filter(
             ({ id, userId, endedAtMs }) =>
-              endedAtMs === null && ('id' in selector ? id === selector.id : userId === selector.userId)
+              endedAtMs === null &&
+              ('id' in selector ? id === selector.id : userId === selector.userId && id !== selector.keptId)
           )
         for (const signIn of live) signIns.set(signIn.id, { ...signIn, endedAtMs: nowMs })
         return live.map(({ id }) => id)

@@ -1,4 +1,5 @@
 import type {
+  Audience,
   AuthorizationCode,
   Client,
   ClientSecret,
@@ -41,6 +42,7 @@ export interface Tables {
   readonly usernames: Table<string>
   readonly clients: Table<Client>
   readonly clientSecrets: Table<readonly ClientSecretRow[]>
+  readonly audiences: Table<Audience>
   readonly scopes: Table<Scope>
   readonly sessions: Table<Session>
   readonly refreshTokens: Table<RefreshTokenRow>
@@ -69,6 +71,7 @@ export function createTables(journal: Journal): Tables {
     usernames: createTable(journal),
     clients: createTable(journal),
     clientSecrets: createTable(journal),
+    audiences: createTable(journal),
     scopes: createTable(journal),
     sessions: createTable(journal),
     refreshTokens: createTable(journal),

@@ -8,6 +8,8 @@ import * as authorizationCodes from './006-authorization-codes.ts'
 import * as logout from './007-logout.ts'
 import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
+import * as audiencesAndVersions from './010-audiences-and-versions.ts'
+import * as userVersions from './012-user-versions.ts'
 
 interface ListedMigration extends Knex.Migration {
   readonly name: string
@@ -21,7 +23,9 @@ const MIGRATIONS: readonly ListedMigration[] = [
   authorizationCodes.migration,
   logout.migration,
   housekeeping.migration,
-  lateRepeats.migration
+  lateRepeats.migration,
+  audiencesAndVersions.migration,
+  userVersions.migration
 ]
 
 /** The tables whose rows the running server reads and writes. */
@@ -31,6 +35,7 @@ export const APP_TABLES = [
   'clients',
   'client_secrets',
   'scopes',
+  'audiences',
   'sessions',
   'refresh_tokens',
   'opaque_access_tokens',

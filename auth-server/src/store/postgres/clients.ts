@@ -8,6 +8,7 @@ import { millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
 interface ClientRow extends ClientRegistration {
   readonly status_list_id: string
   readonly status_index: number
+  readonly version: number
   readonly disabled_at: Date | null
 }
 
@@ -18,7 +19,8 @@ interface SecretRow {
 }
 
 const FIELD_COLUMNS = CLIENT_FIELD_LIST.map(({ name, column }) => `clients.${column} as "${name}"`)
-const SELECTED = [...FIELD_COLUMNS, 'clients.status_list_id', 'clients.status_index', 'clients.disabled_at'].join(', ')
+const KEPT_COLUMNS = ['status_list_id', 'status_index', 'version', 'disabled_at'].map(column => `clients.${column}`)
+const SELECTED = [...FIELD_COLUMNS, ...KEPT_COLUMNS].join(', ')
 
 const WITH_SECRETS = `select ${SELECTED}, client_secrets.id as secret_id, client_secrets.hash as secret_hash,
   client_secrets.expires_at as secret_expires_at
@@ -63,12 +65,17 @@ export function clientStore(db: Knex): ClientStore {
       await db('clients').where({ id }).update({ status_list_id: status.listId, status_index: status.index })
     },
     change: async (id, changes) => {
-      await db('clients').where({ id }).update(columnsOf(changes))
+      await db('clients')
+        .where({ id })
+        .update({ ...columnsOf(changes), version: db.raw('version + 1') })
     },
     setDisabled: async (id, disabledAtMs) => {
       await db('clients')
         .where({ id })
-        .update({ disabled_at: timeOrNull(disabledAtMs) })
+        .update({ disabled_at: timeOrNull(disabledAtMs), version: db.raw('version + 1') })
+    },
+    remove: async id => {
+      await db('clients').where({ id }).delete()
     },
     list: async () => (await rows(db).orderBy('id')).map(clientFromRow)
   }
@@ -104,6 +111,7 @@ function rowOf(client: Client): Record<string, unknown> {
     ...columnsOf(client),
     status_list_id: client.status.listId,
     status_index: client.status.index,
+    version: client.version,
     disabled_at: timeOrNull(client.disabledAtMs)
   }
 }

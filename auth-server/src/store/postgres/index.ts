@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Store } from '../contract.ts'
+import { audienceStore } from './audience-rows.ts'
 import { authorizationCodeStore } from './authorization-codes.ts'
 import { clientStore } from './clients.ts'
 import { consentStore } from './consents.ts'
@@ -9,7 +10,7 @@ import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
-import { scopeStore } from './scopes.ts'
+import { scopeStore } from './scope-rows.ts'
 import { sessionStore } from './sessions.ts'
 import { signInStore } from './sign-ins.ts'
 import { signingKeyStore } from './signing-keys.ts'
@@ -25,6 +26,7 @@ export function postgresStore(db: Knex): Store {
     connection: db,
     users: userStore(db),
     clients: clientStore(db),
+    audiences: audienceStore(db),
     scopes: scopeStore(db),
     sessions: sessionStore(db),
     signIns: signInStore(db),

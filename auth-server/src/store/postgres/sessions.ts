@@ -81,6 +81,10 @@ export function sessionStore(db: Knex): SessionStore {
     end: async (selector, reason, nowMs) => {
       const rows = await db<SessionRow>('sessions')
         .where(conditionOf(selector))
+        .modify(query => {
+          const keptId = selector.kind === 'user' ? selector.keptSignInId : undefined
+          if (keptId !== undefined) void query.whereRaw('sign_in_id is distinct from ?::uuid', [keptId])
+        })
         .whereNull('ended_at')
         .update({ ended_at: timeOf(nowMs), end_reason: reason })
         .returning('*')
@@ -93,6 +97,12 @@ export function sessionStore(db: Knex): SessionStore {
         .orderBy('id')
         .forUpdate()
       return rows.map(sessionOf)
+    },
+    lockLiveUsing: async use => {
+      const live = db<SessionRow>('sessions').whereNull('ended_at').orderBy('id').forUpdate()
+      if (use.kind === 'client') return (await live.where({ client_id: use.clientId })).map(sessionOf)
+      if (use.kind === 'audience') return (await live.where({ audience: use.audience })).map(sessionOf)
+      return (await live.whereRaw('? = any(scopes)', [use.scope])).map(sessionOf)
     },
     setStatus: async (id, status) => {
       await db('sessions').where({ id }).update({ status_list_id: status.listId, status_index: status.index })

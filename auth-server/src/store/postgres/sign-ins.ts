@@ -48,6 +48,9 @@ export function signInStore(db: Knex): SignInStore {
       const condition = 'id' in selector ? { id: selector.id } : { user_id: selector.userId }
       const rows = await db<SignInRow>('sign_ins')
         .where(condition)
+        .modify(query => {
+          if ('keptId' in selector && selector.keptId !== undefined) void query.whereNot({ id: selector.keptId })
+        })
         .whereNull('ended_at')
         .update({ ended_at: timeOf(nowMs) })
         .returning('id')

@@ -12,11 +12,11 @@ import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE`, what `restaurants` throws
  */
 export async function cancelOrder(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
-  const { db, audit, recoveryAgeMs: ageMs } = collaborators
+  const { db, audit, begun: beginning } = collaborators
   if (order.state === 'CANCELLED') return alreadyCancelled(collaborators, order)
   if (!CANCELLABLE.includes(order.state)) throw new OrderNotCancellableError()
   const begun = await db.transaction(async trx => {
-    if (!(await beginCancel(trx, order.orderId, { ageMs }))) return false
+    if (!(await beginCancel(trx, order.orderId, beginning))) return false
     const detail = { before: { state: order.state } }
     await audit(trx, { action: 'order.begin-cancel', outcome: 'success', resource: auditedOrder(order), detail })
     return true

@@ -1,9 +1,9 @@
 import { applyFilter } from '@sallyport/authorization'
-import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
+import { beginWork, readPage, type BegunWork, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { OrderState } from '../schemas.ts'
-import type { RecoverableWork, StoredOrder } from './order.ts'
+import type { StoredOrder } from './order.ts'
 
 const ORDER_COLUMNS = {
   orderId: 'order_id',
@@ -27,7 +27,7 @@ const ORDER_LINES = `(
  * Stores a new order with its lines.
  * @param begun what recovery has to finish if nobody else does; `null` for an order in its final state
  */
-export async function insertOrder(trx: Knex, order: StoredOrder, begun: RecoverableWork | null): Promise<void> {
+export async function insertOrder(trx: Knex, order: StoredOrder, begun: BegunWork | null): Promise<void> {
   await trx('orders').insert({
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -37,7 +37,7 @@ export async function insertOrder(trx: Knex, order: StoredOrder, begun: Recovera
     total_cents: order.totalCents,
     delivery_address: order.deliveryAddress,
     created_at: order.createdAt,
-    ...(begun !== null && { begun: 'place', recover_after: recoverAfter(trx, begun.ageMs) })
+    ...(begun !== null && { begun: 'place', ...beginWork(trx, begun) })
   })
   await trx('order_lines').insert(
     order.lines.map((line, position) => ({

@@ -13,11 +13,6 @@ export interface StoredOrder {
   readonly createdAt: Date
 }
 
-/** Work that begins now; recovery may take it up when it is `ageMs` old. */
-export interface RecoverableWork {
-  readonly ageMs: number
-}
-
 /** The states in which an order can be cancelled, as far as this service knows: the restaurant decides. */
 export const CANCELLABLE: readonly OrderState[] = ['APPROVAL_PENDING', 'APPROVED']
 

@@ -22,7 +22,7 @@ export async function placeOrder(
   customerId: string,
   wanted: NewOrder
 ): Promise<StoredOrder> {
-  const { db, restaurants, audit, key, recoveryAgeMs: ageMs } = collaborators
+  const { db, restaurants, audit, key, begun } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
   if (menu === null) throw new OrderRestaurantUnknownError()
   const lines = sellLines(menu, wanted.lines)
@@ -40,7 +40,7 @@ export async function placeOrder(
   }
   await db.transaction(async trx => {
     await key.claim(trx, order.orderId)
-    await insertOrder(trx, order, { ageMs })
+    await insertOrder(trx, order, begun)
     const after = { state: order.state, restaurantId, totalCents: order.totalCents, lines: lines.length }
     await audit(trx, { action: 'order.place', outcome: 'success', resource: auditedOrder(order), detail: { after } })
   })

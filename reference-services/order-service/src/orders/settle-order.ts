@@ -1,4 +1,4 @@
-import type { RecordAudit } from '@sallyport/service-kit'
+import type { BegunWork, RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'
@@ -21,8 +21,8 @@ export interface OrderCollaborators {
   readonly restaurants: Restaurants
   readonly audit: RecordAudit
   readonly key: OrderKey
-  /** How long until recovery may take up what begins now, in ms. */
-  readonly recoveryAgeMs: number
+  /** What begins now, and when recovery may take it up. */
+  readonly begun: BegunWork
 }
 
 /** The order in audit rows. */

@@ -1,6 +1,6 @@
-import { recoverAfter } from '@sallyport/service-kit'
+import { beginWork, type BegunWork } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
-import { CANCELLABLE, type RecoverableWork, type StoredOrder } from './order.ts'
+import { CANCELLABLE, type StoredOrder } from './order.ts'
 import { findOrder } from './order-store.ts'
 
 /** Orders with unfinished work. */
@@ -23,11 +23,11 @@ export async function findUnfinishedOrder(db: Knex, orderId: string): Promise<Un
 }
 
 /** Records that the cancellation of an order begins; `false` when it can no longer be cancelled. */
-export async function beginCancel(trx: Knex, orderId: string, { ageMs }: RecoverableWork): Promise<boolean> {
+export async function beginCancel(trx: Knex, orderId: string, work: BegunWork): Promise<boolean> {
   const changed = await trx('orders')
     .where({ order_id: orderId })
     .whereIn('state', [...CANCELLABLE])
-    .update({ begun: 'cancel', recover_after: recoverAfter(trx, ageMs) })
+    .update({ begun: 'cancel', ...beginWork(trx, work) })
   return changed === 1
 }
 

@@ -34,7 +34,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
     audit: auditOfRequest(request),
     key,
-    recoveryAgeMs
+    begun: { ageMs: recoveryAgeMs, txn: request.txn }
   })
 
   app.post(

@@ -78,7 +78,10 @@ export async function ticketRoutes(
     async function acceptTicketRoute(request) {
       const openDelivery = askDeliveryService(request.callAs('delivery-service'))
       return shownTicket(
-        await acceptTicket({ db, audit: auditOfRequest(request), openDelivery, recoveryAgeMs }, ticket.of(request))
+        await acceptTicket(
+          { db, audit: auditOfRequest(request), openDelivery, begun: { ageMs: recoveryAgeMs, txn: request.txn } },
+          ticket.of(request)
+        )
       )
     }
   )

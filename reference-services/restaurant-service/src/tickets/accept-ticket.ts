@@ -1,4 +1,4 @@
-import type { RecordAudit } from '@sallyport/service-kit'
+import type { BegunWork, RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import { TicketStateError } from '../errors.ts'
 import { acceptOpenTicket, findTicket, noteDelivery, type StoredTicket } from './ticket-store.ts'
@@ -14,8 +14,8 @@ export interface AcceptCollaborators {
   readonly db: Knex
   readonly audit: RecordAudit
   readonly openDelivery: OpenDelivery
-  /** How long until recovery may take up a ticket that is accepted now, in ms. */
-  readonly recoveryAgeMs: number
+  /** What begins when a ticket is accepted now, and when recovery may take it up. */
+  readonly begun: BegunWork
 }
 
 /**
@@ -57,12 +57,9 @@ export async function arrangeDelivery(
   return { ...ticket, deliveryId }
 }
 
-async function acceptOnce(
-  { db, audit, recoveryAgeMs }: AcceptCollaborators,
-  ticketId: string
-): Promise<StoredTicket | null> {
+async function acceptOnce({ db, audit, begun }: AcceptCollaborators, ticketId: string): Promise<StoredTicket | null> {
   return db.transaction(async trx => {
-    const changed = await acceptOpenTicket(trx, ticketId, recoveryAgeMs)
+    const changed = await acceptOpenTicket(trx, ticketId, begun)
     if (changed !== null) {
       const detail = { before: { state: 'OPEN' }, after: { state: 'ACCEPTED' } }
       await audit(trx, { action: 'ticket.accept', outcome: 'success', resource: auditedTicket(changed), detail })

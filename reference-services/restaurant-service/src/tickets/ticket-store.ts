@@ -1,4 +1,4 @@
-import { readPage, recoverAfter, type RowPage, type PageQuery } from '@sallyport/service-kit'
+import { beginWork, readPage, type BegunWork, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { TicketState } from '../schemas.ts'
 
@@ -82,10 +82,9 @@ export async function findTickets(db: Knex, restaurantId: string, page: PageQuer
 
 /**
  * Accepts an open ticket, whose delivery is then unfinished work; `null` when it is no longer open.
- * @param ageMs how long until recovery may take it up
  */
-export async function acceptOpenTicket(trx: Knex, ticketId: string, ageMs: number): Promise<StoredTicket | null> {
-  return closeTicket(trx, ticketId, { state: 'ACCEPTED', recover_after: recoverAfter(trx, ageMs) })
+export async function acceptOpenTicket(trx: Knex, ticketId: string, begun: BegunWork): Promise<StoredTicket | null> {
+  return closeTicket(trx, ticketId, { state: 'ACCEPTED', ...beginWork(trx, begun) })
 }
 
 /** Withdraws an open ticket; `null` when it is no longer open. */

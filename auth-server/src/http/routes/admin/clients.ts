@@ -1,10 +1,11 @@
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Administration } from '../../../administration/administration.ts'
+import { deleteClient, disableClient, enableClient } from '../../../administration/end-clients.ts'
+import { clientSummary, findClient } from '../../../administration/locked-client.ts'
 import {
-  clientSummary,
+  changeClient,
   createClient,
-  disableClient,
   KEY_FIELDS,
   LOGOUT_FIELDS,
   rotateSecret,
@@ -13,10 +14,11 @@ import {
   type NewClientLogout,
   type NewClientProof
 } from '../../../administration/clients.ts'
-import type { NewClient } from '../../../administration/new-client.ts'
+import type { ClientChanges, NewClient } from '../../../administration/new-client.ts'
 import { CLIENT_METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
 import { ADMIN_ACCESS } from './access.ts'
+import { expectedVersion, sendVersioned } from './entity-tags.ts'
 
 /** Which methods there are is for their table to say. */
 const MethodNames = Type.Array(Type.Enum([...CLIENT_METHOD_NAMES]), { minItems: 1, uniqueItems: true })
@@ -34,6 +36,9 @@ const among = (names: readonly string[]): readonly ClientField[] =>
   CLIENT_FIELD_LIST.filter(({ name }) => names.includes(name))
 
 const NewClientBody = bodyWith(CLIENT_FIELD_LIST)
+const ChangeBody = Type.Partial(bodyWith(CLIENT_FIELD_LIST.filter(({ name }) => name !== 'id')), {
+  additionalProperties: false
+})
 const KeysBody = bodyWith(among(KEY_FIELDS))
 const LogoutBody = bodyWith(among(LOGOUT_FIELDS))
 const ClientParams = Type.Object({ clientId: Type.String({ maxLength: 64 }) })
@@ -65,7 +70,36 @@ export function clientAdminRoutes(
     { schema: { body: NewClientBody }, config: { access: ADMIN_ACCESS, audit: { action: 'client.create' } } },
     async function answerCreateClient(request, reply) {
       const { client, secret } = await createClient(administrationOf(request), request.body)
-      return await reply.code(201).send({ ...clientSummary(client), secret })
+      return sendVersioned(reply, 201, { ...clientSummary(client), secret })
+    }
+  )
+
+  fastify.get<{ Params: Static<typeof ClientParams> }>(
+    '/admin/clients/:clientId',
+    { schema: { params: ClientParams }, config: audited('client.show') },
+    async function answerClient(request, reply) {
+      const client = await findClient(administrationOf(request).store, request.params.clientId)
+      return sendVersioned(reply, 200, clientSummary(client))
+    }
+  )
+
+  fastify.patch<{ Params: Static<typeof ClientParams>; Body: Omit<ClientChanges, 'id'> }>(
+    '/admin/clients/:clientId',
+    { schema: { params: ClientParams, body: ChangeBody }, config: audited('client.change') },
+    async function answerChangeClient(request, reply) {
+      const client = await changeClient(administrationOf(request), request.params.clientId, request.body, {
+        expected: expectedVersion(request)
+      })
+      return sendVersioned(reply, 200, clientSummary(client))
+    }
+  )
+
+  fastify.delete<{ Params: Static<typeof ClientParams> }>(
+    '/admin/clients/:clientId',
+    { schema: { params: ClientParams }, config: audited('client.delete') },
+    async function answerDeleteClient(request, reply) {
+      await deleteClient(administrationOf(request), request.params.clientId, expectedVersion(request))
+      return await reply.code(204).send()
     }
   )
 
@@ -96,12 +130,17 @@ export function clientAdminRoutes(
     }
   )
 
-  fastify.post<{ Params: Static<typeof ClientParams> }>(
-    '/admin/clients/:clientId/disable',
-    { schema: { params: ClientParams }, config: audited('client.disable') },
-    async function answerDisableClient(request, reply) {
-      await disableClient(administrationOf(request), request.params.clientId)
-      return await reply.code(204).send()
-    }
-  )
+  for (const [verb, change] of [
+    ['disable', disableClient],
+    ['enable', enableClient]
+  ] as const) {
+    fastify.post<{ Params: Static<typeof ClientParams> }>(
+      `/admin/clients/:clientId/${verb}`,
+      { schema: { params: ClientParams }, config: audited(`client.${verb}`) },
+      async function answerToggleClient(request, reply) {
+        await change(administrationOf(request), request.params.clientId, expectedVersion(request))
+        return await reply.code(204).send()
+      }
+    )
+  }
 }

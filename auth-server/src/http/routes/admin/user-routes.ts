@@ -3,16 +3,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
 import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
+import { knownUser, listUsers, userSummary } from '../../../administration/read-users.ts'
+import { listRoles } from '../../../administration/roles.ts'
 import {
   createUser,
+  deleteUser,
   disableUser,
+  editUser,
   enableUser,
   setPassword,
-  setRoles,
-  userSummary
+  setRoles
 } from '../../../administration/users.ts'
 import { SessionNotFoundError } from '../../../errors.ts'
 import { ADMIN_ACCESS } from './access.ts'
+import { expectedVersion, sendVersioned } from './entity-tags.ts'
 
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' })
 const UserParams = Type.Object({ userId: Uuid })
@@ -23,6 +27,17 @@ const NewUserBody = Type.Object(
     username: Type.String({ minLength: 1, maxLength: 200 }),
     password: Type.String({ minLength: 1, maxLength: 4096 }),
     roles: Roles
+  },
+  { additionalProperties: false }
+)
+const UserChangesBody = Type.Object(
+  { username: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })), roles: Type.Optional(Roles) },
+  { additionalProperties: false, minProperties: 1 }
+)
+const UserPageQuery = Type.Object(
+  {
+    after: Type.Optional(Type.String({ maxLength: 200 })),
+    limit: Type.Optional(Type.String({ pattern: '^(?:[1-9][0-9]{0,2}|1000)$' }))
   },
   { additionalProperties: false }
 )
@@ -42,11 +57,47 @@ export function userAdminRoutes(
   fastify: FastifyInstance,
   administrationOf: (request: FastifyRequest) => Administration
 ): void {
-  fastify.get(
+  fastify.get<{ Querystring: Static<typeof UserPageQuery> }>(
     '/admin/users',
-    { config: { access: ADMIN_ACCESS, audit: { action: 'user.list' } } },
-    async function listUsers(request) {
-      return { users: (await administrationOf(request).store.users.list()).map(userSummary) }
+    { schema: { querystring: UserPageQuery }, config: { access: ADMIN_ACCESS, audit: { action: 'user.list' } } },
+    async function answerUsers(request) {
+      const { after = '', limit = '100' } = request.query
+      return await listUsers(administrationOf(request), { after, limit: Number(limit) })
+    }
+  )
+
+  fastify.get(
+    '/admin/roles',
+    { config: { access: ADMIN_ACCESS, audit: { action: 'role.list' } } },
+    async function answerRoles(request) {
+      return { roles: await listRoles(administrationOf(request)) }
+    }
+  )
+
+  fastify.get<{ Params: Static<typeof UserParams> }>(
+    '/admin/users/:userId',
+    { schema: { params: UserParams }, config: auditedUserAct('user.show') },
+    async function answerUser(request, reply) {
+      return sendVersioned(reply, 200, userSummary(await knownUser(administrationOf(request), request.params.userId)))
+    }
+  )
+
+  fastify.patch<{ Params: Static<typeof UserParams>; Body: Static<typeof UserChangesBody> }>(
+    '/admin/users/:userId',
+    { schema: { params: UserParams, body: UserChangesBody }, config: auditedUserAct('user.edit') },
+    async function answerEditUser(request, reply) {
+      const { params, body } = request
+      const user = await editUser(administrationOf(request), params.userId, body, expectedVersion(request))
+      return sendVersioned(reply, 200, userSummary(user))
+    }
+  )
+
+  fastify.delete<{ Params: Static<typeof UserParams> }>(
+    '/admin/users/:userId',
+    { schema: { params: UserParams }, config: auditedUserAct('user.delete') },
+    async function answerDeleteUser(request, reply) {
+      await deleteUser(administrationOf(request), request.params.userId, expectedVersion(request))
+      return await reply.code(204).send()
     }
   )
 
@@ -54,7 +105,7 @@ export function userAdminRoutes(
     '/admin/users',
     { schema: { body: NewUserBody }, config: { access: ADMIN_ACCESS, audit: { action: 'user.create' } } },
     async function answerCreateUser(request, reply) {
-      return await reply.code(201).send(userSummary(await createUser(administrationOf(request), request.body)))
+      return sendVersioned(reply, 201, userSummary(await createUser(administrationOf(request), request.body)))
     }
   )
 
@@ -62,7 +113,8 @@ export function userAdminRoutes(
     '/admin/users/:userId/roles',
     { schema: { params: UserParams, body: RolesBody }, config: auditedUserAct('user.set-roles') },
     async function answerSetRoles(request, reply) {
-      await setRoles(administrationOf(request), request.params.userId, request.body.roles)
+      const { params, body } = request
+      await setRoles(administrationOf(request), params.userId, body.roles, expectedVersion(request))
       return await reply.code(204).send()
     }
   )
@@ -84,7 +136,7 @@ export function userAdminRoutes(
       `/admin/users/:userId/${verb}`,
       { schema: { params: UserParams }, config: auditedUserAct(`user.${verb}`) },
       async function answerChange(request, reply) {
-        await change(administrationOf(request), request.params.userId)
+        await change(administrationOf(request), request.params.userId, expectedVersion(request))
         return await reply.code(204).send()
       }
     )

@@ -5,6 +5,7 @@ import { isLiveSignIn } from '../../../accounts/sign-in/start-sign-in.ts'
 import { invalidGrant, invalidRequest, refusalsAbout } from '../../../oauth-error.ts'
 import type { AuthorizationCode, StoredAuthorizationCode } from '../../../store/records.ts'
 import { hashOfSecret } from '../../../tokens/secret-token.ts'
+import { isRegistered } from '../../authorize/redirect-uris.ts'
 import { PROTOCOL_SCOPES, scopesAtAudience } from '../../narrow-scopes.ts'
 import { requireParameter, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 import { answerWithSession } from '../session-tokens.ts'
@@ -49,6 +50,8 @@ async function refuseUnusableCode(context: GrantContext, { code, sessionId }: St
   if (sessionId !== null) await refuseUsedCode(context, sessionId)
   if (server.clock() >= code.expiresAtMs) throw invalidGrant('code-expired')
   if (parameters.get('redirect_uri') !== code.redirectUri) throw invalidGrant('code-redirect-uri')
+  // Taken away while the code was on its way: what came there may not be the client's any more.
+  if (!isRegistered(code.redirectUri, client)) throw invalidGrant('code-redirect-uri-removed')
   const challenge = createHash('sha256').update(verifier).digest()
   if (!timingSafeEqual(challenge, Buffer.from(code.codeChallenge, 'base64url'))) {
     throw invalidGrant('code-verifier-wrong')
@@ -73,14 +76,18 @@ async function useCode(context: GrantContext, code: AuthorizationCode, hash: Buf
   const { server, connection } = context
   const { audience } = code
   const sessionId = randomUUID()
-  const narrow = await scopesAtAudience(server.store.scopes, audience, PROTOCOL_SCOPES)
+  const narrow = await scopesAtAudience(server.store, audience, PROTOCOL_SCOPES)
   const started = await server.store.transaction(async trx => {
     await trx.users.lockForLogin(code.userId)
     const signedIn = await trx.signIns.lockLive(code.signInId)
     if (signedIn === null || !isLiveSignIn(signedIn, server.clock())) throw invalidGrant('sign-in-ended')
     if (!(await trx.authorizationCodes.use(hash, sessionId))) return null
     const { user, signIn } = signedIn
-    const scopesFor = (current: typeof user): readonly string[] => narrow(code.scopes, current.roles)
+    const scopesFor = (current: typeof user): readonly string[] =>
+      narrow(
+        code.scopes.filter(scope => context.client.scopes.includes(scope)),
+        current.roles
+      )
     return await startSessionWithin(trx, context, {
       sessionId,
       user,

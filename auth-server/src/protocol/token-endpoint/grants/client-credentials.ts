@@ -18,7 +18,7 @@ export const clientCredentialsGrant: Grant = {
 async function issueToClientItself(context: GrantContext): Promise<TokenResponse> {
   const { server, client, parameters, confirmation } = context
   const audience = allowedAudience(client, parameters.get('audience'))
-  const narrow = await scopesAtAudience(server.store.scopes, audience)
+  const narrow = await scopesAtAudience(server.store, audience)
   const issued = await server.issueAccessToken(client, {
     subject: client.id,
     audience,

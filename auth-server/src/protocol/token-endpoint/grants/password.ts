@@ -31,7 +31,7 @@ async function logInWithPassword(context: GrantContext): Promise<TokenResponse> 
 
   const attempt = { username, sourceAddress: connection.sourceAddress ?? null }
   const user = await checkPassword(server, attempt, password)
-  const narrow = await scopesAtAudience(server.store.scopes, audience)
+  const narrow = await scopesAtAudience(server.store, audience)
   const started = await startSession(context, {
     user,
     kind,

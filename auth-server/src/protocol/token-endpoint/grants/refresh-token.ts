@@ -17,12 +17,19 @@ export const refreshTokenGrant: Grant = {
 }
 
 async function refreshSession(context: GrantContext): Promise<TokenResponse> {
-  const { server, parameters } = context
+  const { server, client, parameters } = context
   const { session, user, refreshToken, scopes } = await rotateRefreshToken(context, {
     refreshToken: requireParameter(parameters, 'refresh_token'),
     connection: endUserConnection(context),
-    scopesFor: session => requestedScopes(parameters.get('scope'), session.scopes)
+    scopesFor: async (session, { roles }) => {
+      const asked = requestedScopes(parameters.get('scope'), session.scopes)
+      const narrow = await scopesAtAudience(server.store, session.audience, PROTOCOL_SCOPES)
+      // What the client has lost since the session began, the session has lost too.
+      return narrow(
+        asked.filter(scope => client.scopes.includes(scope)),
+        roles
+      )
+    }
   })
-  const narrow = await scopesAtAudience(server.store.scopes, session.audience, PROTOCOL_SCOPES)
-  return await answerWithSession(context, { session, user, refreshToken, scopes: narrow(scopes, user.roles) })
+  return await answerWithSession(context, { session, user, refreshToken, scopes })
 }

@@ -49,7 +49,7 @@ async function exchangeSubjectToken(context: GrantContext): Promise<TokenRespons
     throw invalidRequest('actor-chain-too-long', 'The subject token has passed through too many clients')
   }
 
-  const narrow = await scopesAtAudience(server.store.scopes, audience)
+  const narrow = await scopesAtAudience(server.store, audience)
   const reachable = narrow(parseScopes(claims.scope), claims.sid === undefined ? null : claims.roles)
   const issued = await server.issueAccessToken(client, {
     subject: claims.sub,

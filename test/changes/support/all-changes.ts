@@ -77,8 +77,8 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       ),
       'plugins/audit-log/src/migrations.ts': all(
         after(
-          "'0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks }",
-          ",\n    '0006-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropVersion3 }"
+          "'0006-audit-asked-by-indexes': addAskedByIndexes",
+          ",\n    '0007-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropVersion3 }"
         ),
         before(
           '/** With each page of seals',

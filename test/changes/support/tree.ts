@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { ROOT } from '../support/packages.ts'
+import { ROOT } from '../../support/packages.ts'
 
 /** The project's own scope, whose links have to lead into the copy. */
 const SCOPE = '@sallyport'

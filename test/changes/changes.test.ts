@@ -1,7 +1,7 @@
 import t from 'tap'
-import { CHANGES } from '../changes/all-changes.ts'
-import { after, instead } from '../changes/change.ts'
-import { describedFiles, differences } from '../changes/described-files.ts'
+import { CHANGES } from './support/all-changes.ts'
+import { after, instead } from './support/change.ts'
+import { describedFiles, differences } from './support/described-files.ts'
 
 t.test('CONTRIBUTING.md lists files for each change that is tried', async t => {
   for (const { title } of Object.values(CHANGES)) t.not(describedFiles(title).length, 0, title)

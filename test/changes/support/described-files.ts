@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../support/packages.ts'
+import { ROOT } from '../../support/packages.ts'
 
 /** The files that CONTRIBUTING.md names for a change; `<…>` in a path stands for any name. */
 export function describedFiles(title: string): readonly string[] {

@@ -1,0 +1,46 @@
+import { invalidRequest } from '../../oauth-error.ts'
+import type { Form } from '../../parse-form.ts'
+import type { WriteAudit } from '../../store/contract.ts'
+import type { UserSignIn } from '../../store/records.ts'
+import type { AccountParts } from '../account-parts.ts'
+import { changeOwnPassword, type ChangedPassword } from './change-own-password.ts'
+import { passwordMistake } from './password-policy.ts'
+import { refusedForm, refusedPassword, type RefusedForm } from './refused-form.ts'
+
+/** One submission of the password page. */
+export interface PasswordForm {
+  /** `current`, `wanted` and `repeated`. */
+  readonly form: Form
+  readonly sourceAddress: string
+  readonly signedIn: UserSignIn
+}
+
+/** How it went. */
+export type PasswordOutcome = ({ readonly kind: 'changed' } & ChangedPassword) | RefusedForm
+
+/** Changes a password with the page's form. What is wrong with the new password costs no guess of the current one. */
+export async function changePasswordWithForm(
+  server: AccountParts,
+  { form, sourceAddress, signedIn }: PasswordForm,
+  audit: WriteAudit
+): Promise<PasswordOutcome> {
+  const { id: subject, username } = signedIn.user
+  const refused = (reason: string, problem: string): RefusedForm =>
+    refusedForm(400, problem, invalidRequest(reason, '').about({ subject }))
+  const [current, wanted] = [form.get('current'), form.get('wanted')]
+  if (current === undefined || wanted === undefined) {
+    return refused('credentials-missing', 'Enter your current password, and the new one twice.')
+  }
+  if (form.get('repeated') !== wanted) return refused('passwords-differ', 'The two new passwords are not the same.')
+  if (wanted === current) return refused('password-unchanged', 'The new password is the current one.')
+  const mistake = passwordMistake(wanted, username, server.passwordPolicy)
+  if (mistake !== null) return refused('password-policy', `Choose another password: this one ${mistake}.`)
+  try {
+    return {
+      kind: 'changed',
+      ...(await changeOwnPassword(server, { signedIn, sourceAddress, current, wanted }, audit))
+    }
+  } catch (error) {
+    return refusedPassword(error, 'The current password is wrong.')
+  }
+}

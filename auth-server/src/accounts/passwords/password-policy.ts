@@ -1,0 +1,59 @@
+import { dictionary } from '@zxcvbn-ts/language-common'
+
+/** What a new password has to be. Passwords from before the policy stay valid. */
+export interface PasswordPolicy {
+  /** Characters, as Unicode code points in NFC. */
+  readonly minLength: number
+}
+
+/** The setting's default. */
+export const DEFAULT_PASSWORD_POLICY: PasswordPolicy = Object.freeze({ minLength: 12 })
+
+const LONGEST_PASSWORD = 4096
+/** A shorter user name is in too many passwords by chance. */
+const SHORTEST_NAME_WITHIN = 4
+/** Shorter words turn up in random passwords. */
+const SHORTEST_COMMON_CORE = 4
+/** A password made of so few characters, over and over. */
+const LONGEST_TRIVIAL_UNIT = 4
+const RUNS = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', 'qwertyuiopasdfghjklzxcvbnm']
+const RUNS_EITHER_WAY = [...RUNS, ...RUNS.map(run => [...run].reverse().join(''))]
+
+let commonPasswords: ReadonlySet<string> | null = null
+
+/** 49,000 of the most common passwords, which `zxcvbn-ts` keeps; unpacked at the first use. */
+const isCommon = (folded: string): boolean => (commonPasswords ??= new Set(dictionary['passwords-common'])).has(folded)
+
+/** Neither case nor composition makes a common password another one. */
+const foldPassword = (text: string): string => text.normalize('NFC').toLowerCase()
+
+/**
+ * What is wrong with a new password, as the end of a sentence that begins with "the password"; `null`: nothing. There
+ * are no rules of composition. The answer never contains the password.
+ * @param username normalised
+ * @see NIST SP 800-63B §3.1.1.2
+ */
+export function passwordMistake(password: string, username: string, { minLength }: PasswordPolicy): string | null {
+  if (!password.isWellFormed() || password.includes('\0')) return 'has a NUL or is not well-formed Unicode'
+  if (password.length > LONGEST_PASSWORD) return `has more than ${LONGEST_PASSWORD} characters`
+  if ([...password.normalize('NFC')].length < minLength) return `has fewer than ${minLength} characters`
+  const folded = foldPassword(password)
+  const name = foldPassword(username)
+  if (folded === name || (name.length >= SHORTEST_NAME_WITHIN && folded.includes(name))) return 'contains the user name'
+  if (isCommonInEssence(folded)) return 'is one of the most common ones, or little more'
+  if (isTrivial(folded)) return 'is a sequence or a repetition'
+  return null
+}
+
+/** A common password, alone or with digits and signs around it. */
+function isCommonInEssence(folded: string): boolean {
+  const core = folded.replace(/^\P{L}+/u, '').replace(/\P{L}+$/u, '')
+  return isCommon(folded) || (core.length >= SHORTEST_COMMON_CORE && isCommon(core))
+}
+
+/** A run of the alphabet, of digits or of keys; or a short or common piece, over and over. */
+function isTrivial(folded: string): boolean {
+  if (RUNS_EITHER_WAY.some(run => run.includes(folded))) return true
+  const period = (folded + folded).indexOf(folded, 1)
+  return period < folded.length && (period <= LONGEST_TRIVIAL_UNIT || isCommon(folded.slice(0, period)))
+}

@@ -1,0 +1,61 @@
+import type { AudienceStore, EditedRows, ScopeStore } from '../contract.ts'
+import type { Scope, ScopeKey } from '../records.ts'
+import type { Table } from './table.ts'
+import type { Run, Tables } from './tables.ts'
+
+const scopeKeyText = ({ name, audience }: ScopeKey): string => JSON.stringify([name, audience])
+
+const byNameAndAudience = (a: Scope, b: Scope): number =>
+  a.name === b.name ? (a.audience < b.audience ? -1 : 1) : a.name < b.name ? -1 : 1
+
+/** Scopes in memory. */
+export function scopeStore({ scopes }: Tables, run: Run): ScopeStore {
+  return {
+    ...editedRows<ScopeKey, Scope>(scopes, run, scopeKeyText, byNameAndAudience),
+    ofAudience: async audience =>
+      await run(() =>
+        scopes
+          .values()
+          .filter(scope => scope.audience === audience)
+          .sort(byNameAndAudience)
+      )
+  }
+}
+
+/** Audiences in memory. */
+export function audienceStore({ audiences }: Tables, run: Run): AudienceStore {
+  return {
+    ...editedRows(
+      audiences,
+      run,
+      (key: string | { readonly name: string }) => (typeof key === 'string' ? key : key.name),
+      (a, b) => (a.name < b.name ? -1 : 1)
+    ),
+    // Transactions run one after another: within one, everything is locked.
+    lockRegistry: async () => {}
+  }
+}
+
+function editedRows<Key, Row extends object>(
+  table: Table<Row>,
+  run: Run,
+  keyText: (key: Key | Row) => string,
+  order: (a: Row, b: Row) => number
+): EditedRows<Key, Row> {
+  return {
+    find: async key => await run(() => table.get(keyText(key)) ?? null),
+    create: async row =>
+      await run(() => {
+        if (table.has(keyText(row))) return false
+        table.set(keyText(row), row)
+        return true
+      }),
+    replace: async row => {
+      await run(() => table.update(keyText(row), () => row))
+    },
+    remove: async key => {
+      await run(() => table.delete(keyText(key)))
+    },
+    list: async () => await run(() => table.values().sort(order))
+  }
+}

@@ -1,0 +1,48 @@
+import type { Knex } from 'knex'
+import type { AudienceStore } from '../contract.ts'
+import type { Audience } from '../records.ts'
+import { millisecondsOrNull, timeOrNull } from './time.ts'
+
+/** Any number: what holds it is that all instances use the same. */
+const REGISTRY_LOCK = 7_301_020
+
+interface AudienceRow {
+  readonly name: string
+  readonly description: string
+  readonly version: number
+  readonly disabled_at: Date | null
+}
+
+const audienceFromRow = ({ disabled_at: disabledAt, ...row }: AudienceRow): Audience => ({
+  ...row,
+  disabledAtMs: millisecondsOrNull(disabledAt)
+})
+
+const audienceRow = ({ disabledAtMs, ...audience }: Audience): Record<string, unknown> => ({
+  ...audience,
+  disabled_at: timeOrNull(disabledAtMs)
+})
+
+/** Audiences on PostgreSQL. */
+export function audienceStore(db: Knex): AudienceStore {
+  return {
+    find: async name => {
+      const row = await db<AudienceRow>('audiences').where({ name }).first()
+      return row === undefined ? null : audienceFromRow(row)
+    },
+    create: async audience => {
+      const inserted = await db('audiences').insert(audienceRow(audience)).onConflict('name').ignore().returning('name')
+      return inserted.length > 0
+    },
+    replace: async audience => {
+      await db('audiences').where({ name: audience.name }).update(audienceRow(audience))
+    },
+    remove: async name => {
+      await db('audiences').where({ name }).delete()
+    },
+    list: async () => (await db<AudienceRow>('audiences').orderBy('name')).map(audienceFromRow),
+    lockRegistry: async () => {
+      await db.raw('select pg_advisory_xact_lock(?)', [REGISTRY_LOCK])
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { trace } from '@opentelemetry/api'
+import type { FastifyInstance } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { traceContextOf } from './tracing.ts'
+
+/** Names of the transaction in the lines of the log, and among the attributes of the request's span. */
+const LOG_FIELD = 'txn'
+const SPAN_ATTRIBUTE = 'sallyport.txn'
+
+/**
+ * Writes the transaction of a request into its lines of the log and into its span, so that it joins logs, traces and
+ * audit rows. Register it where the transaction is known: at the edge after the security context, in a service after
+ * authentication.
+ */
+export const nameTransaction = fastifyPlugin(
+  async function nameTransaction(fastify: FastifyInstance) {
+    fastify.addHook('onRequest', function writeTransaction(request, reply, done) {
+      const { txn } = request
+      const log = request.log.child({ [LOG_FIELD]: txn })
+      request.log = log
+      reply.log = log
+      const context = traceContextOf(request)
+      if (context !== null) trace.getSpan(context)?.setAttribute(SPAN_ATTRIBUTE, txn)
+      done()
+    })
+  },
+  { name: '@sallyport/name-transaction', fastify: '5.x', decorators: { request: ['txn'] } }
+)
