@@ -51,6 +51,14 @@ export default {
       }
     },
     {
+      name: 'only-tests-import-the-test-kit',
+      comment:
+        'The kit stands beside the plugins and imports the contract alone. The launcher has its development certificates from it (ADR 31).',
+      severity: 'error',
+      from: { pathNot: ['^test/', '^plugins/testing/', '^deploy/local/src/(index\\.ts$|certificates/)'] },
+      to: { path: '^plugins/testing/' }
+    },
+    {
       name: 'contract-imports-nothing-of-ours',
       severity: 'error',
       from: { path: '^plugins/security-context/' },

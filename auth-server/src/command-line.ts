@@ -17,23 +17,26 @@ const OPERATOR = 'command-line'
 /**
  * The command line as a program: takes the settings of the server from the environment, works on its database and
  * writes to its audit trail.
+ * @param call how the program is called, for help and usage
  * @returns the exit code
  */
 export async function runCommandLine(
   args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>
+  environment: Readonly<Record<string, string | undefined>>,
+  call?: string
 ): Promise<number> {
   const closing: Array<() => Promise<unknown>> = []
   try {
-    return await runCommand(args, async () => await openAdministration(environment, closing), {
-      out: line => {
+    const terminal = {
+      out: (line: string) => {
         process.stdout.write(`${line}\n`)
       },
-      error: line => {
+      error: (line: string) => {
         process.stderr.write(`${line}\n`)
       },
       readStdin: async () => await text(process.stdin)
-    })
+    }
+    return await runCommand(args, async () => await openAdministration(environment, closing), terminal, call)
   } finally {
     for (const close of closing.reverse()) await close()
   }

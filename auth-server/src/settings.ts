@@ -75,7 +75,12 @@ export const settingsSchema = Type.Object(
           'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
       })
     ),
-    accessTokenLifetimeSeconds: Type.Integer({ minimum: 10, maximum: 900, default: 300 }),
+    accessTokenLifetimeSeconds: Type.Integer({
+      minimum: 10,
+      maximum: 900,
+      default: 300,
+      description: 'An access token is good for so long.'
+    }),
     loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
     loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
     apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),

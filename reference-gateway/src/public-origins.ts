@@ -1,8 +1,13 @@
 import { isLoopback } from '@sallyport/security-context/mechanics'
-import type { GatewaySettings } from './settings.ts'
 
 /** Settings that say how the edge is reached. */
-export type EdgeSettings = Pick<GatewaySettings, 'publicOrigins' | 'allowedHosts' | 'trustedProxies' | 'edgeTls'>
+export interface EdgeSettings {
+  readonly publicOrigins: readonly string[]
+  readonly allowedHosts: readonly string[]
+  readonly trustedProxies: readonly string[]
+  /** Whether the edge's own listener speaks TLS. */
+  readonly edgeTls: boolean
+}
 
 /** How browsers reach the edge, whatever its own listener speaks. */
 export interface PublicEdge {

@@ -8,53 +8,59 @@ import { refusedNames } from './hygiene/forwarded-headers.ts'
 import { publicOriginMistakes } from './public-origins.ts'
 
 /** A list in one environment variable, separated by spaces. */
-const nameList = (): ReturnType<typeof Type.Unsafe<string[]>> =>
-  Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [] })
-const secretSetting = (minLength = 1) => Type.String({ minLength, secret: true, demoPrefix: 'demo-' })
-const serviceOrigin = () => Type.String({ format: 'secure-origin' })
+const nameList = (description: string): ReturnType<typeof Type.Unsafe<string[]>> =>
+  Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [], description })
+const secretSetting = (description: string) =>
+  Type.String({ minLength: 32, secret: true, demoPrefix: 'demo-', description })
+const serviceOrigin = (name: string) => Type.String({ format: 'secure-origin', description: `Where ${name} is.` })
+const positiveSetting = (value: number, description: string) =>
+  Type.Integer({ minimum: 1, default: value, description })
 
 /** Every setting of the gateway; `@sallyport/configuration` says how each is set. */
 export const settingsSchema = Type.Object(
   {
     ...processSettings({ port: 8080, operationsPort: 8180 }),
-    /** TLS at the edge; plain HTTP is for a loopback address only. */
-    edgeTls: Type.Boolean({ default: false }),
-    issuer: Type.String({ format: 'secure-url' }),
-    clientId: Type.String({ minLength: 1, default: 'gateway' }),
-    clientSecret: secretSetting(32),
-    /** Key ring of the session cookies, newest first: `id:base64url` separated by spaces, 32 bytes each. */
-    sealingKeys: secretSetting(32),
-    /**
-     * Key for hashes of names tried at logins: `id:base64url`, the same as the auth server's, so that both trails can
-     * be joined.
-     */
-    auditNameKey: Type.Optional(secretSetting(32)),
-    orderServiceOrigin: serviceOrigin(),
-    restaurantServiceOrigin: serviceOrigin(),
-    deliveryServiceOrigin: serviceOrigin(),
-    authServerOrigin: serviceOrigin(),
-    /**
-     * How browsers reach the edge, `https://shop.example`, the canonical one first: cookies, HSTS, `Origin` checks and
-     * what services are told follow from it. None: scheme and host of each request, for a listener that browsers
-     * connect to themselves.
-     */
-    publicOrigins: nameList(),
-    /**
-     * Hosts that are served, `name` or `name:port`; none: those of `publicOrigins`, and without them loopback names and
-     * `host`.
-     */
-    allowedHosts: nameList(),
-    /** Request headers that reach the services beside the built-in ones. */
-    additionalRequestHeaders: nameList(),
-    maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
-    /** From the arrival of a request to the head of its answer, and between two parts of the answer's body. */
-    upstreamTimeoutMs: Type.Integer({ minimum: 1, default: 10_000 }),
-    /** From the arrival of a request to the end of its answer. */
-    answerTimeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
-    /** Between two parts of the answer on a route that is declared as a stream. */
-    streamPauseMs: Type.Integer({ minimum: 1, default: 60_000 }),
-    /** Login attempts per source address and minute. */
-    loginsPerMinute: Type.Integer({ minimum: 1, default: 30 })
+    edgeTls: Type.Boolean({
+      default: false,
+      description: 'Whether the edge speaks TLS itself; plain HTTP is for a loopback address only.'
+    }),
+    issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
+    clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
+    clientSecret: secretSetting('The secret of that client.'),
+    sealingKeys: secretSetting(
+      'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces.'
+    ),
+    auditNameKey: Type.Optional(
+      secretSetting(
+        'Key for hashes of names tried at logins: `id:base64url` of 32 bytes. That of the authorization server lets ' +
+          'both trails be joined. Left out: a random key of the process.'
+      )
+    ),
+    orderServiceOrigin: serviceOrigin('order-service'),
+    restaurantServiceOrigin: serviceOrigin('restaurant-service'),
+    deliveryServiceOrigin: serviceOrigin('delivery-service'),
+    authServerOrigin: serviceOrigin('the authorization server'),
+    publicOrigins: nameList(
+      'How browsers reach the edge, `https://shop.example`, the canonical one first: cookies, HSTS, `Origin` checks and ' +
+        'what services are told follow from it. None: scheme and host of each request, for a listener that browsers ' +
+        'connect to themselves.'
+    ),
+    allowedHosts: nameList(
+      'Hosts that are served, `name` or `name:port`; a name alone allows the default port and that of the listener. ' +
+        'None: those of the public origins, and without them loopback names and the address of the listener.'
+    ),
+    additionalRequestHeaders: nameList('Request headers that reach the services beside the built-in ones.'),
+    maxBodyBytes: positiveSetting(1_048_576, 'Longest body of a request, in bytes.'),
+    upstreamTimeoutMs: positiveSetting(
+      10_000,
+      'From the arrival of a request to the head of its answer, and between two parts of the body of the answer.'
+    ),
+    answerTimeoutMs: positiveSetting(30_000, 'From the arrival of a request to the end of its answer.'),
+    streamPauseMs: positiveSetting(60_000, 'Between two parts of the answer on a route that is declared as a stream.'),
+    loginsPerMinute: positiveSetting(
+      30,
+      'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.'
+    )
   },
   { additionalProperties: false }
 )

@@ -85,6 +85,9 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   // And it is the only one: nobody else opens settings, transport or readiness.
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-settings.ts', "import '@sallyport/configuration'\n"],
   ['no-sibling-plugin', 'plugins/audit-log/src/planted-process.ts', "import '@sallyport/service-process'\n"],
+  ['only-tests-import-the-test-kit', 'auth-server/src/planted-kit.ts', "import '@sallyport/testing'\n"],
+  ['only-tests-import-the-test-kit', 'deploy/local/src/planted-kit.ts', "import '@sallyport/testing'\n"],
+  ['no-sibling-plugin', 'plugins/testing/src/planted-plugin.ts', "import '@sallyport/audit-log'\n"],
   ['contract-imports-nothing-of-ours', 'plugins/security-context/src/planted.ts', "import '@sallyport/health'\n"],
   ['plugins-know-no-app', 'plugins/health/src/planted.ts', "import '@sallyport/auth-server'\n"],
   ['apps-meet-over-the-network', 'reference-gateway/src/planted.ts', "import '@sallyport/auth-server'\n"],

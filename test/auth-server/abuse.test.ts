@@ -17,7 +17,7 @@ import {
   startServer,
   token
 } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 import { codeFlow } from './support/code-flow.ts'
 
 interface Reference {

@@ -12,7 +12,7 @@ import {
   token,
   type TokenAnswer
 } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 t.test('O-15: a dump of the database holds no token, secret or password that was ever issued or used', async t => {
   const { app, db } = await startServer(t)

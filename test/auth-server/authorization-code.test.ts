@@ -10,7 +10,7 @@ import {
   token,
   type TestServer
 } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 const codeGrant = (code: string | undefined, verifier: string, more: Record<string, string> = {}) => ({
   grant_type: 'authorization_code',

@@ -13,7 +13,7 @@ import {
   redirectOf,
   requestOf,
   WEB_APP
-} from './support/browser.ts'
+} from '../support/browser.ts'
 
 const { challenge } = pkce()
 const URL_OF_ALL = authorizeUrl(requestOf(challenge))

@@ -1,7 +1,7 @@
 import { admin, createPasswordHasher, postgresStore } from '@sallyport/auth-server'
 import { connectDatabase } from '@sallyport/service-process'
 import t from 'tap'
-import { faultProxy } from '../support/fault-proxy.ts'
+import { faultProxy } from '@sallyport/testing'
 import { administration } from '../support/administration.ts'
 import { CHEAP, claimsOf, login, post, startServer } from '../support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty } from './support/relying-party.ts'

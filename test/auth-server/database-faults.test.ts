@@ -3,7 +3,7 @@ import { connectDatabase } from '@sallyport/service-process'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { faultProxy, type FaultProxy } from '../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import {
   ACCESS_TOKEN_TYPE,
   basic,
@@ -28,7 +28,7 @@ import {
   requestOf,
   WEB_APP,
   type Browser
-} from './support/browser.ts'
+} from '../support/browser.ts'
 
 const TIMEOUT_MS = 300
 const { verifier, challenge } = pkce()

@@ -13,7 +13,7 @@ import {
   token,
   type TestServer
 } from '../support/authorization-server.ts'
-import { authorizeUrl, browser, credentialsOf, formOf, pkce, requestOf, type Browser } from './support/browser.ts'
+import { authorizeUrl, browser, credentialsOf, formOf, pkce, requestOf, type Browser } from '../support/browser.ts'
 import { codeFlow, type CodeTokens } from './support/code-flow.ts'
 
 const SIGN_IN = '__Host-sallyport_sign_in'

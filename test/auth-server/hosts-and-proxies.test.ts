@@ -3,7 +3,7 @@ import t from 'tap'
 import { FACTS, ISSUER, startServer } from '../support/authorization-server.ts'
 import { issuerSettingsMistakes } from '../../auth-server/src/settings.ts'
 import { SETTINGS } from '../support/authorization-server.ts'
-import { authorizeUrl, browser, pkce, requestOf } from './support/browser.ts'
+import { authorizeUrl, browser, pkce, requestOf } from '../support/browser.ts'
 
 const LOGIN_PAGE = authorizeUrl(requestOf(pkce().challenge))
 

@@ -10,7 +10,7 @@ import {
   token,
   type TestServer
 } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf } from '../support/browser.ts'
 
 const DAY_SECONDS = 86_400
 

@@ -27,10 +27,9 @@ t.test(
     await admin.disableScope(parts, ORDERS)
     t.strictSame([await isActive(), await isActive(own.access_token)], [false, false])
     const next = (await refresh(app, tokens.refresh_token)).body
-    t.notMatch(next.scope.split(' '), ['orders:read'])
+    t.notMatch(next.scope, /orders:read/)
     t.match(next.scope, /orders:write/)
     t.notMatch((await machine(app)).scope, /orders:read/)
-    t.notMatch((await app.inject('/.well-known/oauth-authorization-server')).json().error, /./)
     await admin.enableScope(parts, ORDERS)
     t.match((await refresh(app, next.refresh_token)).body.scope, /orders:read/)
   }
@@ -51,14 +50,15 @@ t.test('a disabled audience refuses every grant, keeps its sessions and their re
   const { app, parts, tokens, isActive } = await alive(t)
   const refused = { status: 400, body: { error: 'invalid_target' } }
   await admin.disableAudience(parts, 'order-service')
-  t.match(await exchange(app, tokens.access_token, 'order-service'), refused)
   t.equal(await isActive(), false, 'who could exchange for it, holds revoked tokens')
+  const next = (await refresh(app, tokens.refresh_token)).body
+  t.match(await exchange(app, next.access_token, 'order-service'), refused)
   await admin.disableAudience(parts, 'sallyport-gateway')
   t.match(await login(app), refused)
   t.match(await token(app, 'machine-client', { grant_type: 'client_credentials' }), refused)
-  t.match(await refresh(app, tokens.refresh_token), refused)
+  t.match(await refresh(app, next.refresh_token), refused)
   await admin.enableAudience(parts, 'sallyport-gateway')
-  t.equal((await refresh(app, tokens.refresh_token)).status, 200)
+  t.equal((await refresh(app, next.refresh_token)).status, 200)
 })
 
 t.test(
@@ -124,8 +124,12 @@ t.test('a redirect URI taken away stops the code and the page that are on their 
   const { answer } = await authorized(user, url)
   const page = await browser(app).get(url)
   await admin.changeClient(parts, 'web-app', { redirectUris: ['https://other.example/cb'] })
-  const { redirect_uri } = WEB_APP
-  const code = { grant_type: 'authorization_code', code: answer['code'] ?? '', redirect_uri, code_verifier: verifier }
+  const code = {
+    grant_type: 'authorization_code',
+    code: answer['code'] ?? '',
+    redirect_uri: WEB_APP.redirect_uri,
+    code_verifier: verifier
+  }
   t.match(await token(app, 'web-app', code), { status: 400, body: { error: 'invalid_grant' } })
   t.ok(events.some(({ reason }) => reason === 'code-redirect-uri-removed'))
   const sent = await user.submit(page, { username: 'customer1', password: 'x' })

@@ -1,7 +1,7 @@
 import { buildApp, memoryStore, seedStore } from '@sallyport/auth-server'
 import t from 'tap'
 import { CHEAP, FACTS, introspect, login, post, refresh, SETTINGS, token } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 async function startInMemory() {
   const store = memoryStore()

@@ -11,7 +11,7 @@ import {
   startServer,
   token
 } from '../support/authorization-server.ts'
-import { authorizeUrl, browser, pkce, requestOf } from './support/browser.ts'
+import { authorizeUrl, browser, pkce, requestOf } from '../support/browser.ts'
 
 t.test('G-13: no address in a request, a token, an assertion or a proof is fetched', async t => {
   let connections = 0

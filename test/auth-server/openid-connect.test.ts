@@ -14,7 +14,7 @@ import {
   startServer,
   token
 } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, credentialsOf, pkce, redirectOf, requestOf } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, credentialsOf, pkce, redirectOf, requestOf } from '../support/browser.ts'
 import { codeFlow, idTokenOf, type CodeTokens } from './support/code-flow.ts'
 
 const { subject } = FACTS.users.customer1

@@ -3,7 +3,7 @@ import t from 'tap'
 import { dpopKey, dpopProof } from '../support/dpop.ts'
 import { administration } from '../support/administration.ts'
 import { ISSUER, post, secretOf, startServer, token } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, NATIVE_APP, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 const { challenge, verifier } = pkce()
 const pushed = (more: Record<string, string | undefined> = {}): Record<string, string> =>

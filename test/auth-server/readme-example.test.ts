@@ -52,7 +52,9 @@ t.test('the first boot makes the scopes and the audience of the server itself, o
   const actions: string[] = []
   const parts = {
     ...administration(db),
-    audit: async (_store: unknown, { action }: { action: string }) => void actions.push(action)
+    audit: async (_store: unknown, { action }: { action: string }) => {
+      actions.push(action)
+    }
   }
   await Promise.all([admin.createOwnRows(parts), admin.createOwnRows(parts)])
   await admin.createOwnRows(parts)
@@ -66,12 +68,17 @@ t.test('the first boot makes the scopes and the audience of the server itself, o
     ]
   )
   for (const refused of [
-    admin.disableScope(parts, { name: 'admin', audience: 'auth-server' }),
-    admin.deleteScope(parts, { name: 'audit:read', audience: 'auth-server' }),
-    admin.changeScope(parts, { name: 'admin', audience: 'auth-server' }, { requiredRole: null }),
-    admin.disableAudience(parts, 'auth-server'),
-    admin.deleteAudience(parts, 'auth-server')
+    async () => await admin.disableScope(parts, { name: 'admin', audience: 'auth-server' }),
+    async () => await admin.deleteScope(parts, { name: 'audit:read', audience: 'auth-server' }),
+    async () => await admin.changeScope(parts, { name: 'admin', audience: 'auth-server' }, { requiredRole: null }),
+    async () => await admin.disableAudience(parts, 'auth-server'),
+    async () => await admin.deleteAudience(parts, 'auth-server')
   ]) {
-    await t.rejects(refused, { code: 'SALLYPORT_AUTH_SERVER_IN_USE' })
+    await t.rejects(
+      async () => {
+        await refused()
+      },
+      { code: 'SALLYPORT_AUTH_SERVER_IN_USE' }
+    )
   }
 })

@@ -121,8 +121,9 @@ t.test('all mistakes are named together, what is not there too, and nothing is s
     requiredRole: 'lower',
     descriptions: { 'not a language': 'x' }
   })
-  for (const mistake of [/printable/, /no audience nowhere/, /not a role/, /no language/])
+  for (const mistake of [/printable/, /no audience nowhere/, /not a role/, /no language/]) {
     t.match(scope.body.title, mistake)
+  }
   t.match(await call('POST', 'scopes', { name: 'openid', audience: 'order-service' }), { status: 400 })
   t.match(await call('POST', 'audiences', { name: ' ' }), { status: 400, body: { title: /an audience is/ } })
 })

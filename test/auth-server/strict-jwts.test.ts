@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import t from 'tap'
-import { authorizeUrl, authorized, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorizeUrl, authorized, browser, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 import { claimsOf, introspect, login, post, startServer, token } from '../support/authorization-server.ts'
 
 const KID = 'key-of-the-test'

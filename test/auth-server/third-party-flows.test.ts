@@ -17,7 +17,7 @@ import {
   secretOf,
   startServer
 } from '../support/authorization-server.ts'
-import { authorized, browser, NATIVE_APP, WEB_APP } from './support/browser.ts'
+import { authorized, browser, NATIVE_APP, WEB_APP } from '../support/browser.ts'
 import { fetchOf } from '../support/fetch-of.ts'
 
 const pathOf = ({ pathname, search }: URL): string => pathname + search

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import t from 'tap'
 import { claimsOf, exchange, FACTS, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, credentialsOf, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, credentialsOf, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 const CUSTOMER = FACTS.users.customer1
 const RULES = {

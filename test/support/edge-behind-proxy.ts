@@ -51,7 +51,7 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
   const authServers = Array.from({ length: instances }, (_, n) => placeOf(instances + n))
   const [shop, login] = [`https://shop.example:${edge}`, `https://login.example:${edge}`]
   const authority = await makeAuthority()
-  const certificate = await authority.issue({ names: ['shop.example', 'login.example'] })
+  const certificate = await authority.issue({ names: ['shop.example', 'login.example', 'evil.example'] })
   const files = certificateFiles(t, certificate)
   const [authDatabase, gatewayDb] = [await migratedDatabase(t), await gatewayDatabase(t)]
 
@@ -154,7 +154,7 @@ function browsersBehind(t: Test, ca: string): SendFrom {
       connect: {
         ca,
         lookup: (_name, _options, done) => {
-          done(null, [{ address: '127.0.0.1', family: 4 }])
+          done(null, '127.0.0.1', 4)
         }
       }
     })

@@ -16,7 +16,14 @@ export interface NameFault {
 export type NameBaseline = Readonly<Record<string, readonly string[]>>
 
 /** What every app exports under the same name, for whoever starts it; nothing imports two of them but the launcher. */
-const OF_EVERY_APP: ReadonlySet<string> = new Set(['PROCESS_NAME', 'buildApp', 'settingsSchema', 'migrate', 'seedDemo'])
+const OF_EVERY_APP: ReadonlySet<string> = new Set([
+  'PROCESS_NAME',
+  'buildApp',
+  'settingsSchema',
+  'migrate',
+  'program',
+  'seedDemo'
+])
 
 /** What the `errors` of every plugin have: callers name the plugin with it, as `errors.InvalidOptionsError`. */
 const OF_EVERY_PLUGIN: ReadonlySet<string> = new Set(['InvalidOptionsError'])
@@ -31,6 +38,7 @@ const CONVENTIONAL_FILES: ReadonlySet<string> = new Set([
   'errors.ts',
   'index.ts',
   'migrate.ts',
+  'program.ts',
   'migrations.ts',
   'options.ts',
   'policies.ts',

@@ -8,7 +8,7 @@ import { refuseOwnAudience } from './own-rows.ts'
 import type { ExpectedVersion } from './versions.ts'
 
 const AUDIENCE_NAME = /^[A-Za-z0-9][\w.:/-]{0,199}$/
-const LONGEST_DESCRIPTION = 500
+const LONGEST_AUDIENCE_DESCRIPTION = 500
 
 /** What may be edited of an audience. */
 export interface AudienceChanges {
@@ -56,8 +56,8 @@ export async function changeAudience(
 }
 
 /**
- * Disables an audience: nobody gets a token for it, and the access tokens of sessions and clients at it are revoked. The
- * sessions stay, and go on when it is enabled.
+ * Disables an audience: nobody gets a token for it, and the access tokens of sessions and clients at it are revoked.
+ * The sessions stay, and go on when it is enabled.
  * @throws {InUseError} `SALLYPORT_AUTH_SERVER_IN_USE` for the server's own
  */
 export async function disableAudience(
@@ -116,9 +116,9 @@ function refuseAudience({ name, description }: Audience): void {
     ...(AUDIENCE_NAME.test(name)
       ? []
       : ['an audience is up to 200 letters, digits, `.`, `_`, `:`, `/` or `-`, and begins with a letter or digit']),
-    ...(description.length <= LONGEST_DESCRIPTION && description.isWellFormed() && !description.includes('\0')
+    ...(description.length <= LONGEST_AUDIENCE_DESCRIPTION && description.isWellFormed() && !description.includes('\0')
       ? []
-      : [`a description is text of up to ${LONGEST_DESCRIPTION} characters`])
+      : [`a description is text of up to ${LONGEST_AUDIENCE_DESCRIPTION} characters`])
   ]
   if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
 }

@@ -6,7 +6,7 @@ import type { Client, ClientRegistration } from '../store/records.ts'
 import { hashOfSecret, newSecret } from '../tokens/secret-token.ts'
 import type { Administration } from './administration.ts'
 import { beforeAndAfter } from './audit-change.ts'
-import { AUDITED_FIELDS, auditClient, auditedClient, lockedClient } from './locked-client.ts'
+import { AUDITED_CLIENT_FIELDS, auditClient, auditedClient, lockedClient } from './locked-client.ts'
 import {
   changedRegistration,
   newRegistration,
@@ -78,7 +78,7 @@ export async function createClient(
       action: 'client.create',
       outcome: 'success',
       resource: { type: 'client', id: created.id },
-      detail: beforeAndAfter(AUDITED_FIELDS, null, auditedClient(created))
+      detail: beforeAndAfter(AUDITED_CLIENT_FIELDS, null, auditedClient(created))
     })
     return created
   })

@@ -15,7 +15,7 @@ export function clientSummary({ disabledAtMs, status: _status, ...registration }
 }
 
 /** What the trail has of a client before and after. */
-export const AUDITED_FIELDS = [...CLIENT_FIELD_LIST.map(({ name }) => name), 'disabled']
+export const AUDITED_CLIENT_FIELDS = [...CLIENT_FIELD_LIST.map(({ name }) => name), 'disabled']
 
 /** A client as the trail has it: of its public keys the ids. */
 export const auditedClient = (client: Client): object => ({
@@ -58,6 +58,6 @@ export async function auditClient(
     action,
     outcome: 'success',
     resource: { type: 'client', id: before.id },
-    detail: beforeAndAfter(AUDITED_FIELDS, auditedClient(before), after === null ? null : auditedClient(after))
+    detail: beforeAndAfter(AUDITED_CLIENT_FIELDS, auditedClient(before), after === null ? null : auditedClient(after))
   })
 }

@@ -13,7 +13,7 @@ const SCOPE_NAME = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,200}$/
 /** A BCP 47 tag in lower case. */
 const LANGUAGE = /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}$/
 const SCOPE_ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
-const LONGEST_DESCRIPTION = 500
+const LONGEST_SCOPE_DESCRIPTION = 500
 
 /** What may be edited of a scope. */
 export type ScopeChanges = Partial<Pick<Scope, 'requiredRole' | 'descriptions'>>
@@ -126,16 +126,17 @@ const withPlainLanguages = (scope: Scope): Scope => ({
 
 function scopeMistakes({ name, requiredRole, descriptions }: Scope): string[] {
   const mistakes = []
-  if (!SCOPE_NAME.test(name))
+  if (!SCOPE_NAME.test(name)) {
     mistakes.push('a scope is up to 200 printable characters without space, quote, \\ or comma')
+  }
   if (isProtocolScope(name)) mistakes.push(`${name} belongs to no audience`)
   if (requiredRole !== null && !SCOPE_ROLE.test(requiredRole)) {
     mistakes.push(`${JSON.stringify(requiredRole)} is not a role name`)
   }
   for (const [tag, text] of Object.entries(descriptions)) {
     if (!LANGUAGE.test(tag)) mistakes.push(`${JSON.stringify(tag)} is no language: en, de, pt-br, …`)
-    if (text === '' || text.length > LONGEST_DESCRIPTION || !text.isWellFormed() || text.includes('\0')) {
-      mistakes.push(`the description in ${tag} is not text of 1 to ${LONGEST_DESCRIPTION} characters`)
+    if (text === '' || text.length > LONGEST_SCOPE_DESCRIPTION || !text.isWellFormed() || text.includes('\0')) {
+      mistakes.push(`the description in ${tag} is not text of 1 to ${LONGEST_SCOPE_DESCRIPTION} characters`)
     }
   }
   return mistakes

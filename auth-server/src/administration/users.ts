@@ -27,7 +27,7 @@ export interface UserChanges {
 }
 
 /** What the trail says of a change. */
-const AUDITED_FIELDS = ['username', 'roles', 'disabled'] as const
+const AUDITED_USER_FIELDS = ['username', 'roles', 'disabled'] as const
 /** Who has it administers: somebody has to. */
 const ADMIN_ROLE = 'ADMIN'
 
@@ -58,7 +58,7 @@ export async function createUser(administration: Administration, wanted: NewUser
       action: 'user.create',
       outcome: 'success',
       resource: { type: 'user', id: user.id },
-      detail: beforeAndAfter(AUDITED_FIELDS, null, userSummary(user))
+      detail: beforeAndAfter(AUDITED_USER_FIELDS, null, userSummary(user))
     })
   })
   return user
@@ -196,7 +196,7 @@ async function changeUser(
       action,
       outcome: 'success',
       resource: { type: 'user', id: userId },
-      detail: beforeAndAfter(AUDITED_FIELDS, userSummary(before), after === null ? null : userSummary(after))
+      detail: beforeAndAfter(AUDITED_USER_FIELDS, userSummary(before), after === null ? null : userSummary(after))
     })
     return after ?? before
   })

@@ -11,7 +11,7 @@ export {
   type Authority,
   type CertificateRequest,
   type IssuedCertificate
-} from './certificates/authority.ts'
+} from '@sallyport/testing/certificates'
 export { ensureCertificates, type CertificateFiles } from './certificates/process-certificates.ts'
 export {
   databaseTarget,

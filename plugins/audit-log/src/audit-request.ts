@@ -7,7 +7,6 @@ import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ReadAuditLogOptions } from './options.ts'
-import { committedIds, insertRecords } from './store.ts'
 
 interface Written {
   readonly id: string
@@ -51,8 +50,8 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
 
   async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
-    await insertRecords(trx, [built], options.writeTimeoutMs).catch(refuseUnavailable)
-    stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: trx.isTransaction === true })
+    await options.store.insertWithin(trx, [built]).catch(refuseUnavailable)
+    stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(trx) })
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {
@@ -78,8 +77,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
    */
   async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
-    const committed =
-      uncertain.length === 0 ? new Set<string>() : await committedIds(options.db, uncertain, options.writeTimeoutMs)
+    const committed = uncertain.length === 0 ? new Set<string>() : await options.store.committed(uncertain)
     return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
   }
 
@@ -98,6 +96,11 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
       stateOf(request).errorCode = code
     }
   }
+}
+
+/** In a test without a database there may be none at all. */
+function isTransaction(trx: Knex | null): boolean {
+  return trx?.isTransaction === true
 }
 
 /** The 503 of a trail that cannot be written or read. */

@@ -31,6 +31,14 @@ export interface AuditSealer {
   close: () => Promise<void>
 }
 
+/** For rows that are in no database: there is nothing to seal. */
+export const IDLE_SEALER: AuditSealer = Object.freeze({
+  start: () => {},
+  sealNow: async () => ({ sealed: 0, head: null }),
+  unsuccessfulForMs: () => null,
+  close: async () => {}
+})
+
 /** Makes a sealer; nothing runs before `start`. */
 export function createAuditSealer({
   db,

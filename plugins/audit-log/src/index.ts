@@ -12,10 +12,9 @@ import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } f
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
-import { createAuditSealer, type AuditSealer } from './audit-sealer.ts'
+import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
-import { insertRecords, insertRecordsAlone } from './store.ts'
 
 export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { parseNameKey, type NameKey } from './hash-name.ts'
@@ -26,6 +25,7 @@ export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
+export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
@@ -71,9 +71,9 @@ declare module 'fastify' {
  */
 async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promise<void> {
   const options = readAuditLogOptions(given)
-  const { db, writeTimeoutMs } = options
+  const { store, writeTimeoutMs } = options
   const writer = createBatchWriter({
-    insert: records => insertRecordsAlone(db, records, writeTimeoutMs),
+    insert: store.insert,
     timeoutMs: writeTimeoutMs,
     maxWaiting: options.maxWaitingRows
   })
@@ -95,7 +95,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     }
   })
   fastify.decorate('auditWithin', async function auditWithin(trx, event) {
-    await insertRecords(trx, [recordWithoutRequest(options, event)], writeTimeoutMs)
+    await store.insertWithin(trx, [recordWithoutRequest(options, event)])
   })
   fastify.decorate('flushAudit', async function flushAudit(request: FastifyRequest, reply: FastifyReply) {
     await audit.settle(request, reply.statusCode)
@@ -154,6 +154,7 @@ function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusa
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */
 function sealerFor(fastify: FastifyInstance, options: ReadAuditLogOptions): AuditSealer {
+  if (options.db === undefined) return IDLE_SEALER
   return createAuditSealer({
     db: options.db,
     intervalMs: options.sealer === false ? 0 : options.sealer.intervalMs,

@@ -5,6 +5,7 @@ import {
   customOption,
   functionOption,
   listOf,
+  objectWith,
   oneOrOff,
   optionsObject,
   readOptions,
@@ -22,6 +23,7 @@ import {
   type HashName,
   type NameKey
 } from './hash-name.ts'
+import { databaseStore, type AuditStore } from './store.ts'
 
 /** Where a request came from. */
 export interface RequestAddresses {
@@ -69,8 +71,16 @@ export interface AuditRoute {
 
 /** Options of the audit log plugin. */
 export interface AuditLogOptions {
-  /** Pool of the app role, on the database of the business tables. The plugin does not destroy it. */
-  readonly db: Knex
+  /**
+   * Pool of the app role, on the database of the business tables. The plugin does not destroy it. Exactly one of this
+   * and `store`.
+   */
+  readonly db?: Knex
+  /**
+   * Keeps the rows in place of `db`, for tests without a database: `createAuditRows` of `@sallyport/testing` is one.
+   * Nothing is sealed then, and there is no `route`.
+   */
+  readonly store?: AuditStore
   /**
    * Name of this service in every row.
    * @example 'order-service'
@@ -165,7 +175,8 @@ export const nameKey = optionsObject({
 })
 
 export const auditLogOptions = optionsObject({
-  db: customOption<Knex>('a knex pool', isPool),
+  db: Type.Optional(customOption<Knex>('a knex pool', isPool)),
+  store: Type.Optional(objectWith<AuditStore>('an audit store', ['insert', 'insertWithin', 'committed'])),
   process: Type.String({ minLength: 1 }),
   sealer: oneOrOff(sealerIntervals, { default: {} }),
   route: oneOrOff(auditRoute, { default: false }),
@@ -188,7 +199,8 @@ export const auditLogOptions = optionsObject({
 })
 
 /** Options with every default filled in, and what is derived from them. */
-export interface ReadAuditLogOptions extends ReadOptions<typeof auditLogOptions> {
+export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOptions>, 'store'> {
+  readonly store: AuditStore
   /** `redact` in lower case. */
   readonly secretNames: ReadonlySet<string>
   readonly hashName: HashName
@@ -196,12 +208,29 @@ export interface ReadAuditLogOptions extends ReadOptions<typeof auditLogOptions>
 
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
-  const options = readOptions({ schema: auditLogOptions, error: AuditOptionsError }, given)
+  const options = readOptions(
+    { schema: auditLogOptions, error: AuditOptionsError, rules: [{ of: [], mistakes: storeMistakes }] },
+    given
+  )
   return Object.freeze({
     ...options,
+    store: auditStoreFor(options),
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),
     hashName: createHashName(options.nameKey)
   })
+}
+
+/** Says which of two places the rows go to, and that a place without a database cannot be read. */
+function storeMistakes({ db, store, route }: Pick<AuditLogOptions, 'db' | 'store' | 'route'>): string[] {
+  if (db === undefined && store === undefined) return ['db is missing']
+  if (db !== undefined && store !== undefined) return ['db and store must not both be given']
+  return store !== undefined && typeof route === 'object' ? ['route needs db'] : []
+}
+
+function auditStoreFor({ db, store, writeTimeoutMs }: ReadOptions<typeof auditLogOptions>): AuditStore {
+  if (store !== undefined) return store
+  if (db === undefined) throw new AuditOptionsError('db is missing')
+  return databaseStore(db, writeTimeoutMs)
 }
 
 function isPool(value: unknown): boolean {

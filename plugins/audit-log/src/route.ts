@@ -13,12 +13,13 @@ export function addAuditRoute(
   { db, route, sealer, writeTimeoutMs }: ReadAuditLogOptions,
   seal: () => Promise<unknown>
 ): void {
-  if (route === false) return
+  if (route === false || db === undefined) return
+  const pool = db
 
   async function readSealed(query: AuditQuery): Promise<AuditPage> {
     try {
       if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
-      return await readAudit(db, query, { timeoutMs: writeTimeoutMs })
+      return await readAudit(pool, query, { timeoutMs: writeTimeoutMs })
     } catch (error) {
       throw auditUnavailable(error)
     }

@@ -2,6 +2,25 @@ import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { contentHash, toColumns, type AuditRecord } from './record.ts'
 
+/** Where rows are kept. The plugin makes one over its database; a test may give one in memory. */
+export interface AuditStore {
+  /** Keeps rows by themselves: they survive a transaction that is rolled back. */
+  readonly insert: (records: readonly AuditRecord[]) => Promise<void>
+  /** Keeps rows within the caller's transaction. */
+  readonly insertWithin: (trx: Knex, records: readonly AuditRecord[]) => Promise<void>
+  /** Which of these rows everybody can see. */
+  readonly committed: (ids: readonly string[]) => Promise<ReadonlySet<string>>
+}
+
+/** The store of a database; each of its steps is given up after `timeoutMs`. */
+export function databaseStore(db: Knex, timeoutMs: number): AuditStore {
+  return {
+    insert: records => insertRecordsAlone(db, records, timeoutMs),
+    insertWithin: (trx, records) => insertRecords(trx, records, timeoutMs),
+    committed: ids => committedIds(db, ids, timeoutMs)
+  }
+}
+
 /**
  * Inserts records of one version with their content hashes, all or none, in the caller's transaction.
  * @param timeoutMs after this the insert is given up, and the connection of the transaction is not used again

@@ -7,6 +7,7 @@ import { authenticateWith } from './identify-caller.ts'
 import { openVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
+import { reportUnfollowedStatus } from './report-unfollowed-status.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
 import { AuthenticationOptionsError } from './errors.ts'
@@ -107,6 +108,8 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   fastify.addHook('onRequest', authenticateWith(strategies))
+  const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
+  if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())
 }
 
 export default fastifyPlugin(authentication, {

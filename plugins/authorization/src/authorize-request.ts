@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { recordSecurityEvent, type Policy, type Resource, type SecurityEvent } from '@sallyport/security-context'
 import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
-import { evaluate } from './evaluate.ts'
+import { attributeValue, evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ReadAuthorizationOptions } from './options.ts'
 
@@ -64,7 +64,7 @@ function refuseForbidden(request: FastifyRequest, decision: Decision, resource: 
     rule: nearest?.rule ?? null,
     missing: nearest?.missing ?? null,
     ...(rule?.kind === 'acl' && resource !== null
-      ? { resourceType: rule.resourceType, resourceId: String(resource[rule.attribute]) }
+      ? { resourceType: rule.resourceType, resourceId: String(attributeValue(resource, rule.attribute)) }
       : {})
   })
   const error = new ForbiddenError({

@@ -51,10 +51,12 @@ export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Po
     case 'client':
       return verdict(isClientItself(principal, rule.clientId))
     case 'owner':
-      return overResource(facts, resource => verdict(ownerText(principal) === comparableText(resource[rule.attribute])))
+      return overResource(facts, resource =>
+        verdict(ownerText(principal) === comparableText(attributeValue(resource, rule.attribute)))
+      )
     case 'attribute':
       return overResource(facts, resource =>
-        verdict(rule.anyOf.some(value => isWantedValue(value, resource[rule.attribute])))
+        verdict(rule.anyOf.some(value => isWantedValue(value, attributeValue(resource, rule.attribute))))
       )
     case 'acl':
       return overResource(facts, resource => evaluateAcl(rule, principal, resource, facts))
@@ -76,7 +78,7 @@ export function ownerText(principal: Principal): string | undefined {
 
 /** The question of an ACL rule about this resource; `null` when the resource has no id that an entry can name. */
 export function accessQuestion(rule: Extract<Policy, { kind: 'acl' }>, resource: Resource): AccessQuestion | null {
-  const resourceId = comparableText(resource[rule.attribute])
+  const resourceId = comparableText(attributeValue(resource, rule.attribute))
   return resourceId === null ? null : { resourceType: rule.resourceType, resourceId, permission: rule.permission }
 }
 
@@ -109,6 +111,11 @@ function evaluateAny(policies: readonly Policy[], facts: Facts): PolicyOutcome {
     if (part === 'undecided') outcome = 'undecided'
   }
   return outcome
+}
+
+/** What a row says of an attribute; `undefined` when it does not say anything. */
+export function attributeValue(resource: Resource, attribute: string): unknown {
+  return Reflect.get(resource, attribute)
 }
 
 function overResource(facts: Facts, decide: (resource: Resource) => PolicyOutcome): PolicyOutcome {

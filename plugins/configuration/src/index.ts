@@ -8,6 +8,7 @@ import { settingsIn, type ConfigurationOptions } from './options.ts'
 import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
 export { loadSettings } from './load-settings.ts'
+export { settingsReference, type SettingReference } from './settings-reference.ts'
 export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 

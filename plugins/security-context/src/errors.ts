@@ -38,5 +38,12 @@ export const NotFoundError = createError('SALLYPORT_CONTEXT_NOT_FOUND', 'Not Fou
  */
 export const StorageUnavailableError = createError('SALLYPORT_STORAGE_UNAVAILABLE', 'Service Unavailable', 503)
 
+/** Code: `requirePrincipal` was called for a request without a caller: its route is public. */
+export const PrincipalMissingError = createError<[ErrorOptions?]>(
+  'SALLYPORT_CONTEXT_PRINCIPAL_MISSING',
+  'Internal Server Error',
+  500
+)
+
 /** Code: `currentPrincipal` was called, and no app of the process has the option `followRequests`. */
 export const RequestsNotFollowedError = createError('SALLYPORT_CONTEXT_NOT_FOLLOWED', 'Internal Server Error', 500)

@@ -40,6 +40,7 @@ export {
   type RoutesDeclaration
 } from './route-declarations.ts'
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
+export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'

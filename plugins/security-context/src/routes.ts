@@ -27,8 +27,11 @@ export type Policy =
 /** Who may call a route. */
 export type RouteAccess = 'public' | 'authenticated' | Policy
 
-/** What a resource policy decides over: a row, or part of one. */
-export type Resource = Readonly<Record<string, unknown>>
+/**
+ * What a resource policy decides over: a row, or part of one. Any object, so that a row that an `interface` describes
+ * fits, but no promise: a forgotten `await` does not compile.
+ */
+export type Resource = Readonly<Record<string, unknown>> | (object & { readonly then?: never })
 
 /** What a route writes to the audit trail. */
 export type RouteAudit =

@@ -1,25 +1,20 @@
-import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
-import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import type { Static, TObject } from 'typebox'
+import type { TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
 import { closeTimeoutFor } from './drain.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
-import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
-
-/** The settings of a service, by its schema. */
-export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
+import { readProcessSettings, type SettingsDefinition, type SettingsOf } from './read-process-settings.ts'
+import type { ProcessProperties, ProcessSettings } from './settings.ts'
 
 /** What makes one process different from the others. */
-export interface ProcessDefinition<Schema extends TObject<ProcessProperties>, Collaborators> {
+export interface ProcessDefinition<
+  Schema extends TObject<ProcessProperties>,
+  Collaborators
+> extends SettingsDefinition<Schema> {
   /** Name of the process: in its log, its traces, and the messages to its parent. */
   readonly name: string
-  /** {@link processSettings} and the settings of the service. */
-  readonly settings: Schema
-  /** Checks of the service's own settings that a schema cannot express: one sentence per mistake, without secrets. */
-  readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
   /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
   readonly acceptTraces?: boolean
   /**
@@ -31,8 +26,6 @@ export interface ProcessDefinition<Schema extends TObject<ProcessProperties>, Co
   readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
   readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
-  /** With which the names of environment variables begin. Default `SALLYPORT_`. */
-  readonly prefix?: string
   /** `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -53,12 +46,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)
-  const { values } = loadSettings({
-    schema: definition.settings,
-    environment,
-    ...defined({ prefix: definition.prefix }),
-    mistakes: settings => [...processSettingsMistakes(settings), ...(definition.mistakes?.(settings) ?? [])]
-  })
+  const { values } = readProcessSettings(definition, environment)
   const settings: ProcessSettings = values
   const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))
   try {

@@ -10,11 +10,13 @@ export interface ProcessPorts {
   readonly operationsPort: number
 }
 
-const portSetting = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value })
-const millisecondsSetting = (minimum: number, maximum: number, value: number) =>
-  Type.Integer({ minimum, maximum, default: value })
-const wordList = (pattern?: string) =>
-  Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [] })
+const portSetting = (value: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
+const millisecondsSetting = (minimum: number, maximum: number, value: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: value, description })
+const pathSetting = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const wordList = (description: string, pattern?: string) =>
+  Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [], description })
 
 /**
  * The settings that every process has, to be spread into its own schema. Serialisable values only; collaborators are
@@ -22,32 +24,76 @@ const wordList = (pattern?: string) =>
  */
 export function processSettings(ports: ProcessPorts) {
   return {
-    nodeEnv: Type.Optional(Type.String()),
-    logLevel: Type.String({ default: 'info', pattern: '^(fatal|error|warn|info|debug|trace|silent)$' }),
-    host: Type.String({ default: '127.0.0.1' }),
-    port: portSetting(ports.port),
-    /** Health, metrics and whatever else only operators read: not where callers are. */
-    operationsHost: Type.String({ default: '127.0.0.1' }),
-    operationsPort: portSetting(ports.operationsPort),
-    tlsCertificatePath: Type.Optional(Type.String({ minLength: 1 })),
-    tlsPrivateKeyPath: Type.Optional(Type.String({ minLength: 1 })),
-    tlsCaPath: Type.Optional(Type.String({ minLength: 1 })),
-    databaseUrl: Type.String({ secret: true, pattern: '^postgres(ql)?://' }),
-    databaseConnections: Type.Integer({ minimum: 2, maximum: 100, default: 8 }),
-    /** Longest wait for the database: for a connection, a statement, an answer. */
-    databaseTimeoutMs: millisecondsSetting(100, 60_000, 5000),
-    /** `name=ip`: peers that no name server knows. */
-    peerAddresses: wordList('^[a-z0-9.-]+=[0-9a-f.:]+$'),
-    /** Addresses or CIDR blocks of proxies whose forwarding headers are believed: see `trustedProxyRule`. */
-    trustedProxies: wordList(),
-    /** Between the signal to stop and the end of the listener, while readiness fails and everything is served. */
-    drainDelayMs: millisecondsSetting(0, 300_000, 5000),
-    /** By how much the clock of the issuer may differ from ours. */
-    clockToleranceSeconds: Type.Integer({ minimum: 0, maximum: 60, default: 5 }),
-    /** Requests are shed above this mean delay of the event loop in the last second. */
-    maxEventLoopDelayMs: millisecondsSetting(1, 60_000, 500),
-    /** Requests are shed above this share of the last second in which the event loop was busy; 1 never sheds. */
-    maxEventLoopUtilization: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 1 })
+    nodeEnv: Type.Optional(
+      Type.String({ description: '`production` refuses demonstration secrets and whatever is for tests only.' })
+    ),
+    logLevel: Type.String({
+      default: 'info',
+      pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
+      description: 'Lines below this level are left out: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`.'
+    }),
+    host: Type.String({
+      default: '127.0.0.1',
+      description: 'The address that the process listens on; plain HTTP on loopback only.'
+    }),
+    port: portSetting(ports.port, 'The port that the process listens on; 0 takes a free one.'),
+    operationsHost: Type.String({
+      default: '127.0.0.1',
+      description: 'The address of health and metrics, which callers must not reach; beyond loopback it speaks TLS.'
+    }),
+    operationsPort: portSetting(ports.operationsPort, 'The port of health and metrics.'),
+    tlsCertificatePath: pathSetting(
+      'Certificate chain of the process (PEM). All three TLS paths, or none on loopback.'
+    ),
+    tlsPrivateKeyPath: pathSetting('Private key of that certificate (PEM).'),
+    tlsCaPath: pathSetting('Authorities that vouch for the peers of the process (PEM).'),
+    databaseUrl: Type.String({
+      secret: true,
+      pattern: '^postgres(ql)?://',
+      description:
+        'The database, as the role that serves; to another host only with `sslmode=verify-full&sslrootcert=<file>`.'
+    }),
+    databaseConnections: Type.Integer({
+      minimum: 2,
+      maximum: 100,
+      default: 8,
+      description: 'Most connections to the database at a time.'
+    }),
+    databaseTimeoutMs: millisecondsSetting(
+      100,
+      60_000,
+      5000,
+      'Longest wait for the database: for a connection, a statement, an answer.'
+    ),
+    peerAddresses: wordList('`name=ip` for peers that no name server knows.', '^[a-z0-9.-]+=[0-9a-f.:]+$'),
+    trustedProxies: wordList(
+      'Addresses or CIDR blocks of proxies whose `X-Forwarded-*` is believed. `X-Forwarded-For` is read from its end to ' +
+        'the first address that is no such proxy.'
+    ),
+    drainDelayMs: millisecondsSetting(
+      0,
+      300_000,
+      5000,
+      'How long everything is served after the signal to stop, while readiness fails and before the listener closes.'
+    ),
+    clockToleranceSeconds: Type.Integer({
+      minimum: 0,
+      maximum: 60,
+      default: 5,
+      description: 'By how much the clock of an issuer may differ from the own one.'
+    }),
+    maxEventLoopDelayMs: millisecondsSetting(
+      1,
+      60_000,
+      500,
+      'Requests are shed with 503 above this mean delay of the event loop in the last second.'
+    ),
+    maxEventLoopUtilization: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      default: 1,
+      description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
+    })
   }
 }
 

@@ -1,14 +1,5 @@
 import '@sallyport/service-process/require-node'
-import { connectService } from '@sallyport/service-kit'
 import { runService } from '@sallyport/service-process'
-import { buildApp, PROCESS_NAME } from './app.ts'
-import { settingsSchema } from './settings.ts'
+import { program } from './program.ts'
 
-await runService({
-  name: PROCESS_NAME,
-  settings: settingsSchema,
-  longestUpstreamMs: ({ upstreamTimeoutMs }) => upstreamTimeoutMs,
-  connect: connectService,
-  build: buildApp,
-  environment: process.env
-})
+await runService({ ...program.definition, environment: process.env })

@@ -7,11 +7,16 @@ export const settingsSchema = Type.Object(
   {
     ...serviceSettings({ port: 8082, operationsPort: 8182 }),
     ...recoverySettings,
-    /** Age from which an unfinished order is undone and no longer finished. */
-    orderUndoneAfterMs: Type.Integer({ minimum: 60_000, maximum: 86_400_000, default: 900_000 }),
+    orderUndoneAfterMs: Type.Integer({
+      minimum: 60_000,
+      maximum: 86_400_000,
+      default: 900_000,
+      description: 'Age from which an unfinished order is undone and no longer finished.'
+    }),
     restaurantServiceOrigin: Type.String({
       format: 'secure-origin',
-      default: 'https://restaurant-service.sallyport.internal:8083'
+      default: 'https://restaurant-service.sallyport.internal:8083',
+      description: 'Where restaurant-service is.'
     })
   },
   { additionalProperties: false }

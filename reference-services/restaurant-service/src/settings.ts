@@ -9,7 +9,8 @@ export const settingsSchema = Type.Object(
     ...recoverySettings,
     deliveryServiceOrigin: Type.String({
       format: 'secure-origin',
-      default: 'https://delivery-service.sallyport.internal:8084'
+      default: 'https://delivery-service.sallyport.internal:8084',
+      description: 'Where delivery-service is.'
     })
   },
   { additionalProperties: false }

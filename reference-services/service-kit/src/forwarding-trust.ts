@@ -29,8 +29,7 @@ export function forwardingTrust({ forwardingCallers, trustedProxies }: Forwardin
   const trusts = trustedProxyRule(trustedProxies)
 
   function comesFromHop(request: FastifyRequest, client: string | null | undefined): boolean {
-    const isHop = typeof client === 'string' && forwardingCallers.includes(client)
-    return isHop && trusts(request.raw.socket.remoteAddress)
+    return typeof client === 'string' && forwardingCallers.includes(client) && trusts(request.raw.socket.remoteAddress)
   }
 
   const forwards = (request: FastifyRequest): boolean => comesFromHop(request, request.principal?.actor?.subject)

@@ -11,7 +11,7 @@ export {
 } from './settings.ts'
 export { migrateService, type DomainTables, type ServiceRoles } from './migrations.ts'
 export { namedMigrations } from '@sallyport/security-context/mechanics'
-export { callerOf, routeResource, type RouteResource } from './route-resource.ts'
+export { routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type RowPage, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
 export { auditOfRequest, auditOfRecovery, type RecordAudit } from './record-audit.ts'

@@ -1,4 +1,4 @@
-import type { Principal, Resource } from '@sallyport/security-context'
+import type { Resource } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import { ServiceMisuseError } from './errors.ts'
 
@@ -47,15 +47,6 @@ export function routeResource<Row extends object>(
       return request.loadedRow.row
     }
   }
-}
-
-/**
- * Who is calling, in a handler of a route that is not public.
- * @throws `SALLYPORT_SERVICE_MISUSE` on a public route
- */
-export function callerOf(request: FastifyRequest): Principal {
-  if (request.principal === null) throw serviceMisuse('the route is public')
-  return request.principal
 }
 
 function resourceParameter({ params }: FastifyRequest, name: string): string {

@@ -10,15 +10,39 @@ import Type, { type Static, type TObject } from 'typebox'
 export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
-    /** Where callers connect from that may say where the end user is. */
-    trustedProxies: Type.Array(Type.String(), { separator: ' ', default: ['127.0.0.0/8', '::1/128'] }),
-    /** OAuth clients that are believed about it, when a token says that they act. */
-    forwardingCallers: Type.Array(Type.String({ minLength: 1 }), { separator: ' ', default: ['gateway', ...callers] }),
-    issuer: Type.String({ format: 'secure-url' }),
-    clientId: Type.String(),
-    clientSecret: Type.String({ secret: true, minLength: 32, demoPrefix: 'demo-' }),
-    statusListPollMs: Type.Integer({ minimum: 100, maximum: 60_000, default: 1000 }),
-    upstreamTimeoutMs: Type.Integer({ minimum: 100, maximum: 60_000, default: 5000 })
+    trustedProxies: Type.Array(Type.String(), {
+      separator: ' ',
+      default: ['127.0.0.0/8', '::1/128'],
+      description: 'Addresses or CIDR blocks of callers that may say where the end user is.'
+    }),
+    forwardingCallers: Type.Array(Type.String({ minLength: 1 }), {
+      separator: ' ',
+      default: ['gateway', ...callers],
+      description: "OAuth clients that are believed about the end user's address when a token says that they act."
+    }),
+    issuer: Type.String({
+      format: 'secure-url',
+      description: 'The authorization server; until it is found the service is not ready and answers 503.'
+    }),
+    clientId: Type.String({ description: 'The OAuth client that this service is, for token exchange.' }),
+    clientSecret: Type.String({
+      secret: true,
+      minLength: 32,
+      demoPrefix: 'demo-',
+      description: 'The secret of that client.'
+    }),
+    statusListPollMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 1000,
+      description: 'How often status lists are asked for: how soon a revocation is seen.'
+    }),
+    upstreamTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      default: 5000,
+      description: 'Longest call of another service.'
+    })
   }
 }
 
@@ -30,8 +54,18 @@ export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serv
  * work, and how often it looks for it.
  */
 export const recoverySettings = {
-  recoveryAgeMs: Type.Integer({ minimum: 0, maximum: 3_600_000, default: 10_000 }),
-  recoveryIntervalMs: Type.Integer({ minimum: 100, maximum: 3_600_000, default: 1000 })
+  recoveryAgeMs: Type.Integer({
+    minimum: 0,
+    maximum: 3_600_000,
+    default: 10_000,
+    description: 'The age from which unfinished work is taken up, at least twice the longest call of another service.'
+  }),
+  recoveryIntervalMs: Type.Integer({
+    minimum: 100,
+    maximum: 3_600_000,
+    default: 1000,
+    description: 'Time between two looks for unfinished work.'
+  })
 }
 
 /** The settings of recovery as values. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { token, type TokenAnswer } from '../../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP, type Browser } from './browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP, type Browser } from '../../support/browser.ts'
 
 /** The tokens of the code flow. */
 export type CodeTokens = TokenAnswer & { readonly id_token?: string }

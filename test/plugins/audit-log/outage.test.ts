@@ -2,7 +2,7 @@ import { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import knex, { type Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
 
 const TIMEOUT_MS = 500

@@ -1,6 +1,6 @@
 // What breaks between the first request and the answer: a retry with the same key ends in exactly one effect.
 import t from 'tap'
-import { faultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy } from '@sallyport/testing'
 import { pay, paymentsApp, paymentsDatabase, pool } from './support/payments.ts'
 
 const KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'

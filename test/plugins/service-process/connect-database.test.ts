@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { testDatabase } from '../../support/database.ts'
-import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 
 const TIMEOUT_MS = 200
 

@@ -1,6 +1,5 @@
 import {
   buildService,
-  callerOf,
   migrateService,
   namedMigrations,
   routeResource,
@@ -9,7 +8,7 @@ import {
   type ServiceRoles
 } from '@sallyport/service-kit'
 import { allOf, owner, role } from '@sallyport/authorization'
-import type { StatusSource } from '@sallyport/security-context'
+import { requirePrincipal, type StatusSource } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { as, authority, SETTINGS, startService, USERS } from '../support/services.ts'
@@ -54,13 +53,13 @@ async function thingRoutes(app: ServiceInstance): Promise<void> {
     async request => thing.of(request)
   )
   app.post('/things', { config: { access: 'authenticated', audit: 'none' } }, async request => ({
-    by: callerOf(request).subject
+    by: requirePrincipal(request).subject
   }))
   app.post('/forgotten', { config: { access: 'authenticated', audit: { action: 'thing.forget' } } }, async () => ({}))
   app.get('/undeclared-resource', { config: { access: 'authenticated', audit: 'none' } }, async request =>
     thing.of(request)
   )
-  app.get('/public', { config: { access: 'public', audit: 'none' } }, async request => callerOf(request))
+  app.get('/public', { config: { access: 'public', audit: 'none' } }, async request => requirePrincipal(request))
 }
 
 const startThings = (t: Test, more: { status?: StatusSource } = {}) => start(t, thingRoutes, more)
@@ -183,14 +182,18 @@ t.test(
   'a handler that uses a caller or a resource its route does not declare fails, and tells the caller nothing',
   async t => {
     const { app } = await startThings(t)
-    for (const url of ['/undeclared-resource', '/public']) {
+    const codes = {
+      '/undeclared-resource': 'SALLYPORT_SERVICE_MISUSE',
+      '/public': 'SALLYPORT_CONTEXT_PRINCIPAL_MISSING'
+    }
+    for (const [url, code] of Object.entries(codes)) {
       const answer = await app.inject({ url, headers: await as('customer1', PROCESS_NAME) })
       t.equal(answer.statusCode, 500)
       t.same(answer.json(), {
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
-        code: 'SALLYPORT_SERVICE_MISUSE',
+        code,
         requestId: answer.headers['x-request-id']
       })
     }

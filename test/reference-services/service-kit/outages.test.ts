@@ -10,7 +10,7 @@ import Fastify from 'fastify'
 import { exportJWK } from 'jose'
 import t from 'tap'
 import { testDatabase } from '../../support/database.ts'
-import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
 import { FACTS, USERS } from '../support/services.ts'
 

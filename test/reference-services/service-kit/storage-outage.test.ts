@@ -8,7 +8,7 @@ import {
 } from '@sallyport/service-kit'
 import knex, { type Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import { as, SETTINGS, startService, type TestService } from '../support/services.ts'
 
 const PROCESS_NAME = 'failing-service'

@@ -2,7 +2,7 @@ import type { ServiceCollaborators } from '@sallyport/service-kit'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import type { Test } from 'tap'
 import { Agent, type Dispatcher } from 'undici'
-import { faultProxy, type FaultProxy } from '../../support/fault-proxy.ts'
+import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import { as, type TestService } from './services.ts'
 
 /** A schedule that runs when the test says so. */

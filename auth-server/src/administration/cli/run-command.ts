@@ -25,12 +25,14 @@ const SHARED_OPTIONS = {
  * Runs one command.
  * @param args after the program's name
  * @param administration opened only for a command that is well-formed
+ * @param call how the program is called, for help and usage
  * @returns the exit code: 0, 1 for a refusal, 2 for a wrong call
  */
 export async function runCommand(
   args: readonly string[],
   administration: () => Promise<KeyAdministration>,
-  terminal: Terminal
+  terminal: Terminal,
+  call = 'npm run auth --'
 ): Promise<number> {
   try {
     const [noun = 'help', verb = ''] = args
@@ -39,13 +41,13 @@ export async function runCommand(
       const about = HELP.includes(noun) ? verb : HELP.includes(verb) ? noun : null
       const commands = COMMANDS.filter(({ name }) => about === '' || name.split(' ')[0] === about)
       if (commands.length === 0) throw new UsageError(`there is no command ${noun} ${verb}`.trimEnd())
-      terminal.out(helpText(commands))
+      terminal.out(helpText(commands, call))
       return 0
     }
-    return await runParsed(command, args.slice(2), administration, terminal)
+    return await runParsed(command, args.slice(2), administration, terminal, call)
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.error(`${error.message}\nSee: npm run auth -- help`)
+      terminal.error(`${error.message}\nSee: ${call} help`)
       return 2
     }
     terminal.error(reasonOf(error))
@@ -63,11 +65,12 @@ async function runParsed(
   command: Command,
   args: readonly string[],
   administration: () => Promise<KeyAdministration>,
-  terminal: Terminal
+  terminal: Terminal,
+  call: string
 ): Promise<number> {
   const { values, positionals } = parse(command, args)
   if (values.help === true) {
-    terminal.out(helpText([command]))
+    terminal.out(helpText([command], call))
     return 0
   }
   const missing = command.arguments[positionals.length]
@@ -100,13 +103,13 @@ function parse(
   }
 }
 
-function helpText(commands: readonly Command[]): string {
+function helpText(commands: readonly Command[], call: string): string {
   const lines = commands.map(
     ({ name, arguments: args, help }) => `  ${[name, ...args.map(arg => `<${arg}>`)].join(' ').padEnd(32)} ${help}`
   )
   const [only, ...others] = commands
   const options = only === undefined || others.length > 0 ? [] : optionLines(only)
-  return ['npm run auth -- <command> [--json]', '', ...lines, ...options].join('\n')
+  return [`${call} <command> [--json]`, '', ...lines, ...options].join('\n')
 }
 
 function optionLines({ options }: Command): string[] {

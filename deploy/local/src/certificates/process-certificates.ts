@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LauncherError } from '../launcher-error.ts'
 import { hostNameOf } from '../processes.ts'
 import { writePrivateFile } from '../state-directory.ts'
-import { makeAuthority, ONE_DAY_MS, restoreAuthority, type Authority } from './authority.ts'
+import { makeAuthority, ONE_DAY_MS, restoreAuthority, type Authority } from '@sallyport/testing/certificates'
 
 /** Paths of a holder's TLS material. */
 export interface CertificateFiles {

@@ -1,7 +1,7 @@
 import { freezeJson, isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { LONGEST_ACTOR_CHAIN, type Actor, type Principal, type StatusReference } from '@sallyport/security-context'
 import { InvalidTokenError } from '../errors.ts'
-import type { ResolvedProfile } from './profiles.ts'
+import { claimAt, type ResolvedProfile } from './profiles.ts'
 
 /** What the claims of an acceptable token must say. */
 export interface Expectations {
@@ -30,12 +30,12 @@ export function principalOf(claims: JsonObject, expected: Expectations, nowSecon
   return Object.freeze({
     issuer: expected.issuer,
     subject: required(identifier(ownMember(claims, 'sub'))),
-    clientId: unlessOptional(identifier(at(claims, profile.clientId)), profile.optional.has('clientId')),
+    clientId: unlessOptional(identifier(claimAt(claims, profile.clientId)), profile.optional.has('clientId')),
     roles: Object.freeze(rolesOf(claims, profile)),
-    scopes: Object.freeze(scopesOfClaim(at(claims, profile.scope), profile.scopeFormat)),
+    scopes: Object.freeze(scopesOfClaim(claimAt(claims, profile.scope), profile.scopeFormat)),
     audience: expected.audience,
-    sessionId: identifier(at(claims, profile.sessionId)),
-    tokenId: unlessOptional(identifier(at(claims, profile.tokenId)), profile.optional.has('tokenId')),
+    sessionId: identifier(claimAt(claims, profile.sessionId)),
+    tokenId: unlessOptional(identifier(claimAt(claims, profile.tokenId)), profile.optional.has('tokenId')),
     actor: actorOfClaim(ownMember(claims, 'act')),
     issuedAtSeconds,
     expiresAtSeconds,
@@ -89,10 +89,6 @@ export function statusReferenceOf(claims: JsonObject): StatusReference | null {
   return { uri, index }
 }
 
-function at(claims: JsonObject, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? ownMember(value, name) : undefined), claims)
-}
-
 /**
  * A claim that identifies somebody or something, `null` when absent: a well-formed string without control characters,
  * which breaks neither a log line nor a database that refuses NUL.
@@ -126,7 +122,7 @@ function unlessOptional<T>(value: T | null, optional: boolean): T | null {
 }
 
 function rolesOf(claims: JsonObject, profile: ResolvedProfile): string[] {
-  const roles = profile.roles.flatMap(path => strings(at(claims, path)))
+  const roles = profile.roles.flatMap(path => strings(claimAt(claims, path)))
   return [...new Set(roles)]
 }
 

@@ -1,5 +1,5 @@
 import { InvalidTokenError } from '../errors.ts'
-import type { JsonObject } from '@sallyport/security-context/mechanics'
+import { isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 
 /** Where a claim is: its name, or the names on the way to it in nested objects. */
 export type ClaimPath = string | readonly string[]
@@ -20,8 +20,13 @@ export interface ProfileClaims {
 
 /** The access tokens of an issuer that no named profile fits. */
 export interface CustomProfile {
-  /** Accepted values of the header's `typ`, without `application/`; compared without regard to case. */
-  readonly typ: string | readonly string[]
+  /**
+   * Accepted values of the header's `typ`, without `application/`; compared without regard to case. `null`: the issuer
+   * sends none, and `accessTokenClaim` has to be given.
+   */
+  readonly typ: string | readonly string[] | null
+  /** What an access token says of itself and no ID token does; a token that says something else is refused. */
+  readonly accessTokenClaim?: { readonly claim: ClaimPath; readonly value: string }
   readonly claims?: ProfileClaims
   /** Default `space-delimited`; `array` is for issuers that send an array of strings (`scp`). */
   readonly scopeFormat?: 'space-delimited' | 'array'
@@ -34,7 +39,8 @@ export type Profile = 'rfc9068' | 'keycloak' | 'auth0' | CustomProfile
 
 /** A profile with everything filled in. */
 export interface ResolvedProfile {
-  readonly typ: ReadonlySet<string>
+  /** `null`: the header has no `typ`. */
+  readonly typ: ReadonlySet<string> | null
   readonly clientId: readonly string[]
   readonly tokenId: readonly string[]
   readonly roles: ReadonlyArray<readonly string[]>
@@ -68,7 +74,7 @@ export function resolveProfile(profile: Profile, audience: string): ResolvedProf
 function customProfile(profile: CustomProfile): ResolvedProfile {
   const claims = profile.claims ?? {}
   return {
-    typ: new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
+    typ: profile.typ === null ? null : new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
     clientId: pathOf(claims.clientId ?? 'client_id'),
     tokenId: pathOf(claims.tokenId ?? 'jti'),
     roles: [pathOf(claims.roles ?? 'roles')],
@@ -76,8 +82,21 @@ function customProfile(profile: CustomProfile): ResolvedProfile {
     sessionId: pathOf(claims.sessionId ?? 'sid'),
     scopeFormat: profile.scopeFormat ?? 'space-delimited',
     optional: new Set(profile.optional ?? []),
-    refuseForeignKinds: refuseNothing
+    refuseForeignKinds: accessTokensOnly(profile.accessTokenClaim)
   }
+}
+
+function accessTokensOnly(mark: CustomProfile['accessTokenClaim']): ResolvedProfile['refuseForeignKinds'] {
+  if (mark === undefined) return refuseNothing
+  const path = pathOf(mark.claim)
+  return claims => {
+    if (claimAt(claims, path) !== mark.value) throw new InvalidTokenError('token-type-mismatch')
+  }
+}
+
+/** The claim at a path, `undefined` where there is none. */
+export function claimAt(claims: JsonObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? ownMember(value, name) : undefined), claims)
 }
 
 /** Keycloak: `typ: JWT` for every kind of token, and a claim `typ` that says which kind it is. */

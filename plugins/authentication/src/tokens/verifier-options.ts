@@ -81,7 +81,11 @@ export const secureUrl = () => customOption<string>('an https URL (http only on 
 
 /** @param value used when the option is left out */
 export function profileOption(value: Profile) {
-  return customOption<Profile>('rfc9068, keycloak, auth0 or { typ, claims }', isProfile, { default: value })
+  return customOption<Profile>(
+    'rfc9068, keycloak, auth0 or { typ, claims } (typ null only with accessTokenClaim)',
+    isProfile,
+    { default: value }
+  )
 }
 
 /** The options that verifiers of both kinds have, each of which the plugin has too. */
@@ -131,5 +135,17 @@ export function algorithmMistakes(option: string, algorithms: readonly string[])
 
 function isProfile(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return PROFILES.includes(value)
-  return 'typ' in value && [value.typ].flat().length > 0 && [value.typ].flat().every(typ => typeof typ === 'string')
+  if (!('typ' in value)) return false
+  const mark = 'accessTokenClaim' in value ? value.accessTokenClaim : undefined
+  if (mark !== undefined && !isAccessTokenClaim(mark)) return false
+  // Nothing else would tell an access token from an ID token of the same issuer.
+  if (value.typ === null) return mark !== undefined
+  return [value.typ].flat().length > 0 && [value.typ].flat().every(typ => typeof typ === 'string')
+}
+
+function isAccessTokenClaim(mark: unknown): boolean {
+  if (typeof mark !== 'object' || mark === null || !('claim' in mark) || !('value' in mark)) return false
+  const names = [mark.claim].flat()
+  const named = names.length > 0 && names.every(name => typeof name === 'string' && name !== '')
+  return named && typeof mark.value === 'string' && mark.value !== ''
 }

@@ -126,7 +126,9 @@ function checkHeader(
   internals: VerifierInternals
 ): string {
   const typ = ownMember(header, 'typ')
-  if (typeof typ !== 'string' || !profile.typ.has(withoutApplication(typ))) {
+  const fits =
+    profile.typ === null ? typ === undefined : typeof typ === 'string' && profile.typ.has(withoutApplication(typ))
+  if (!fits) {
     throw new InvalidTokenError('token-type-mismatch')
   }
   const alg = ownMember(header, 'alg')

@@ -1,12 +1,11 @@
 import {
   auditOfRequest,
-  callerOf,
   PageQuerySchema,
   ProblemSchema,
   routeResource,
   type ServiceInstance
 } from '@sallyport/service-kit'
-import type { Policy } from '@sallyport/security-context'
+import { requirePrincipal, type Policy } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
 import { findDeliveries, findDelivery, type StoredDelivery } from '../deliveries/delivery-store.ts'
@@ -27,7 +26,12 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
       schema: { querystring: PageQuerySchema, response: { 200: DeliveryPageSchema, '4xx': ProblemSchema } }
     },
     async function listDeliveriesRoute(request) {
-      const { rows, next } = await findDeliveries(db, policies.mayReadDelivery, callerOf(request), request.query)
+      const { rows, next } = await findDeliveries(
+        db,
+        policies.mayReadDelivery,
+        requirePrincipal(request),
+        request.query
+      )
       return { deliveries: rows.map(shownDelivery), next }
     }
   )
@@ -60,7 +64,9 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
       },
       async function takeStepRoute(request) {
         const { deliveryId } = delivery.of(request)
-        return shownDelivery(await takeStep(db, auditOfRequest(request), step, deliveryId, callerOf(request).subject))
+        return shownDelivery(
+          await takeStep(db, auditOfRequest(request), step, deliveryId, requirePrincipal(request).subject)
+        )
       }
     )
   }

@@ -1,11 +1,11 @@
 import {
   auditOfRequest,
-  callerOf,
   PageQuerySchema,
   ProblemSchema,
   routeResource,
   type ServiceInstance
 } from '@sallyport/service-kit'
+import { requirePrincipal } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
@@ -52,7 +52,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       })
       const order =
         idempotency.earlier === null
-          ? await placeOrder(collaborators, callerOf(request).subject, request.body)
+          ? await placeOrder(collaborators, requirePrincipal(request).subject, request.body)
           : await orderPlacedBefore(collaborators, idempotency.earlier)
       return reply.code(PLACED.status).headers(locationOf(order)).send(shownOrder(order))
     }
@@ -65,7 +65,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       schema: { querystring: PageQuerySchema, response: { 200: OrderPageSchema, '4xx': ProblemSchema } }
     },
     async function listOrdersRoute(request) {
-      const { rows, next } = await findOrders(db, policies.mayReadOrder, callerOf(request), request.query)
+      const { rows, next } = await findOrders(db, policies.mayReadOrder, requirePrincipal(request), request.query)
       return { orders: rows.map(shownOrder), next }
     }
   )

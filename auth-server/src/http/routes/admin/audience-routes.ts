@@ -10,10 +10,9 @@ import {
   enableAudience
 } from '../../../administration/audiences.ts'
 import { findRow } from '../../../administration/edit-rows.ts'
-import { editedRowRoutes, PathName } from './edited-row-routes.ts'
+import { editedRowRoutes, NOTHING_ELSE, PathName } from './edited-row-routes.ts'
 
-const closed = { additionalProperties: false }
-const edited = { description: Type.Optional(Type.String()) }
+const audienceFields = { description: Type.Optional(Type.String()) }
 
 /** `/admin/audiences`. */
 export function audienceAdminRoutes(
@@ -27,8 +26,8 @@ export function audienceAdminRoutes(
     idParameter: 'audience',
     params: Type.Object({ audience: PathName }),
     keyOf: ({ audience = '' }) => audience,
-    newBody: Type.Object({ name: Type.String(), ...edited }, closed),
-    changeBody: Type.Object(edited, closed),
+    newBody: Type.Object({ name: Type.String(), ...audienceFields }, NOTHING_ELSE),
+    changeBody: Type.Object(audienceFields, NOTHING_ELSE),
     list: async ({ store }) => await store.audiences.list(),
     find: async ({ store }, name) => await findRow(store, AUDIENCE_ROWS, name),
     create: createAudience,

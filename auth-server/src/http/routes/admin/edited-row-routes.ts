@@ -122,5 +122,8 @@ function checkedBody<Schema extends TObject>(schema: Schema, body: unknown): Sta
   return body
 }
 
+/** Bodies hold what their schema names, and nothing else. */
+export const NOTHING_ELSE = { additionalProperties: false } as const
+
 /** A name in a path. */
 export const PathName = Type.String({ minLength: 1, maxLength: 200 })

@@ -10,10 +10,9 @@ import {
   enableScope,
   SCOPE_ROWS
 } from '../../../administration/scopes.ts'
-import { editedRowRoutes, PathName } from './edited-row-routes.ts'
+import { editedRowRoutes, NOTHING_ELSE, PathName } from './edited-row-routes.ts'
 
-const closed = { additionalProperties: false }
-const edited = {
+const scopeFields = {
   requiredRole: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
   descriptions: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 500 }), { maxProperties: 50 }))
 }
@@ -30,8 +29,8 @@ export function scopeAdminRoutes(
     idParameter: 'scope',
     params: Type.Object({ audience: PathName, scope: PathName }),
     keyOf: ({ scope = '', audience = '' }) => ({ name: scope, audience }),
-    newBody: Type.Object({ name: Type.String(), audience: Type.String(), ...edited }, closed),
-    changeBody: Type.Object(edited, closed),
+    newBody: Type.Object({ name: Type.String(), audience: Type.String(), ...scopeFields }, NOTHING_ELSE),
+    changeBody: Type.Object(scopeFields, NOTHING_ELSE),
     list: async ({ store }) => await store.scopes.list(),
     find: async ({ store }, key) => await findRow(store, SCOPE_ROWS, key),
     create: createScope,

@@ -1,6 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createHash, randomBytes } from 'node:crypto'
-import { FACTS } from '../../support/authorization-server.ts'
+import { FACTS } from './authorization-server.ts'
 
 export const WEB_APP = { client_id: 'web-app', redirect_uri: 'http://127.0.0.1:9090/callback' }
 export const NATIVE_APP = { client_id: 'native-app', redirect_uri: 'http://127.0.0.1:9091/callback' }

@@ -1,0 +1,8 @@
+import createError from '@fastify/error'
+
+/** Test: `injectAs` was called with an app that has neither `injectedCallers` nor the strategy `injectedCaller`. */
+export const CallerNotInjectedError = createError(
+  'SALLYPORT_TESTING_CALLER_NOT_INJECTED',
+  'The app asks nobody who the caller is: register injectedCallers, or give injectedCaller to its strategies',
+  500
+)

@@ -1,0 +1,19 @@
+import { buildApp, PROCESS_NAME } from './app.ts'
+import { connectGateway } from './connect.ts'
+import { settingsMistakes, settingsSchema, type GatewaySettings } from './settings.ts'
+import { migrate } from './migrate.ts'
+
+/** The process with its commands: what `server.ts` runs, and the executable of the package. */
+export const program = {
+  definition: {
+    name: PROCESS_NAME,
+    settings: settingsSchema,
+    mistakes: settingsMistakes,
+    // A trace begins at the edge: the trace headers of strangers are ignored.
+    acceptTraces: false,
+    longestUpstreamMs: ({ answerTimeoutMs }: GatewaySettings) => answerTimeoutMs,
+    connect: connectGateway,
+    build: buildApp
+  },
+  migrate
+}
