@@ -24,7 +24,7 @@ import { serveOwnHosts } from './http/serve-own-hosts.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
 import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
-import { clientAdminRoutes } from './http/routes/admin/clients.ts'
+import { clientAdminRoutes } from './http/routes/admin/client-routes.ts'
 import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
 import { userAdminRoutes } from './http/routes/admin/user-routes.ts'
 import { authorizeRoutes } from './http/routes/authorize.ts'
@@ -57,7 +57,7 @@ export interface AppCollaborators extends AuthServerCollaborators {
 }
 
 /** The name of this process: in its log, its traces and its audit trail, and the audience of its own resources. */
-export const NAME = OWN_AUDIENCE
+export const PROCESS_NAME = OWN_AUDIENCE
 
 /** Bytes of a trace id. @see W3C Trace Context §3.2.2.3 */
 const TRACE_ID_BYTES = 16
@@ -84,7 +84,9 @@ export async function buildApp(
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
   // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
-  const fastify: FastifyInstance = Fastify(instanceOptions({ name: NAME, settings, tls, tracing, requestIds: 'own' }))
+  const fastify: FastifyInstance = Fastify(
+    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own' })
+  )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
   await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId, txn: () => null })

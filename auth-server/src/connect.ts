@@ -11,7 +11,10 @@ import { postgresStore } from './store/postgres/index.ts'
  * Makes the collaborators of the authorization server of its settings and what its process has opened.
  * @throws {InvalidSettingsError} `SALLYPORT_AUTH_SERVER_SETTINGS_INVALID`
  */
-export async function connect(settings: AuthServerSettings, context: ProcessContext): Promise<AppCollaborators> {
+export async function openCollaborators(
+  settings: AuthServerSettings,
+  context: ProcessContext
+): Promise<AppCollaborators> {
   const { tls, tracing, database } = context
   const [clientCa, logoutCa] = await Promise.all([
     readAuthorities(settings, 'mtlsClientCaPath'),
@@ -27,7 +30,10 @@ export async function connect(settings: AuthServerSettings, context: ProcessCont
 }
 
 /** The app of the process; the log of a first boot says what to run, since without a client nobody gets a token. */
-export async function build(settings: AuthServerSettings, collaborators: AppCollaborators): Promise<FastifyInstance> {
+export async function buildConnected(
+  settings: AuthServerSettings,
+  collaborators: AppCollaborators
+): Promise<FastifyInstance> {
   const app = await buildApp(settings, collaborators)
   await createOwnRows({
     store: collaborators.store,

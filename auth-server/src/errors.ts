@@ -40,7 +40,7 @@ export const PasswordQueueFullError = createError(
 export const InvalidBearerError = createError('SALLYPORT_AUTH_SERVER_BEARER_INVALID', 'Authentication is required', 401)
 
 /** The caller has no such session. */
-export const SessionNotFoundError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
+export const UnknownSessionError = createError('SALLYPORT_AUTH_SERVER_SESSION_NOT_FOUND', 'Not Found', 404)
 
 /** The status list is not known here. */
 export const StatusListNotFoundError = createError('SALLYPORT_AUTH_SERVER_STATUS_LIST_NOT_FOUND', 'Not Found', 404)

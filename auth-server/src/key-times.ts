@@ -6,7 +6,7 @@ import type { KeyTimes } from './tokens/keys/key-steps.ts'
 export const KEYS_FRESHNESS_MS = 1000
 
 /** Verifiers of tokens allow clocks to differ by up to a minute. */
-const CLOCK_TOLERANCE_MS = 60_000
+const KEY_CLOCK_TOLERANCE_MS = 60_000
 
 /** The times of key steps that follow from the settings. */
 export function keyTimesOf(
@@ -17,6 +17,6 @@ export function keyTimesOf(
     longestTokenMs:
       Math.max(settings.accessTokenLifetimeSeconds, settings.statusListLifetimeSeconds, LOGOUT_TOKEN_SECONDS) * 1000,
     instancesFollowMs: KEYS_FRESHNESS_MS,
-    clockToleranceMs: CLOCK_TOLERANCE_MS
+    clockToleranceMs: KEY_CLOCK_TOLERANCE_MS
   }
 }

@@ -1,5 +1,5 @@
-import { NAME } from './app.ts'
-import { build, connect } from './connect.ts'
+import { PROCESS_NAME } from './app.ts'
+import { buildConnected, openCollaborators } from './connect.ts'
 import { issuerSettingsMistakes, settingsSchema } from './settings.ts'
 import { runCommandLine } from './command-line.ts'
 import { migrate } from './store/migrate.ts'
@@ -7,13 +7,13 @@ import { migrate } from './store/migrate.ts'
 /** The process with its commands: what `server.ts` runs, and the executable of the package. */
 export const program = {
   definition: {
-    name: NAME,
+    name: PROCESS_NAME,
     settings: settingsSchema,
     mistakes: issuerSettingsMistakes,
     // Nobody's trace is continued: every caller is a stranger here until the grant.
     acceptTraces: false,
-    connect,
-    build
+    connect: openCollaborators,
+    build: buildConnected
   },
   migrate,
   furtherCommands: {

@@ -3,7 +3,7 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
 
-const seconds = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
+const secondsSetting = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
 /** The settings of the authorization server: serialisable values only; collaborators are handed to `buildApp`. */
 export const settingsSchema = Type.Object(
@@ -81,10 +81,10 @@ export const settingsSchema = Type.Object(
       default: 300,
       description: 'An access token is good for so long.'
     }),
-    loginIdleSeconds: seconds(7200, 'A login session ends after so long without use.'),
-    loginAbsoluteSeconds: seconds(604_800, 'A login session ends after so long in any case.'),
-    apiIdleSeconds: seconds(900, 'A session of Basic credentials ends after so long without use.'),
-    apiAbsoluteSeconds: seconds(43_200, 'A session of Basic credentials ends after so long in any case.'),
+    loginIdleSeconds: secondsSetting(7200, 'A login session ends after so long without use.'),
+    loginAbsoluteSeconds: secondsSetting(604_800, 'A login session ends after so long in any case.'),
+    apiIdleSeconds: secondsSetting(900, 'A session of Basic credentials ends after so long without use.'),
+    apiAbsoluteSeconds: secondsSetting(43_200, 'A session of Basic credentials ends after so long in any case.'),
     refreshGraceMs: Type.Integer({
       minimum: 0,
       maximum: 60_000,
@@ -105,8 +105,11 @@ export const settingsSchema = Type.Object(
       default: 65_536,
       description: 'Positions in a new status list.'
     }),
-    statusListTtlSeconds: seconds(1, 'Verifiers ask for a status list again after so long.'),
-    statusListLifetimeSeconds: seconds(600, 'A status list is refused by verifiers after so long without a newer one.'),
+    statusListTtlSeconds: secondsSetting(1, 'Verifiers ask for a status list again after so long.'),
+    statusListLifetimeSeconds: secondsSetting(
+      600,
+      'A status list is refused by verifiers after so long without a newer one.'
+    ),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
     passwordMinLength: Type.Optional(
       Type.Integer({

@@ -106,7 +106,11 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
     'auth-server/src/administration/cli/planted-root.ts',
     "import '../../settings.ts'\n"
   ],
-  ['protocol-imports-downwards', 'auth-server/src/protocol/planted-up.ts', "import '../administration/users.ts'\n"],
+  [
+    'protocol-imports-downwards',
+    'auth-server/src/protocol/planted-up.ts',
+    "import '../administration/user-administration.ts'\n"
+  ],
   ['accounts-imports-downwards', 'auth-server/src/accounts/planted-up.ts', "import '../protocol/dpop-proofs.ts'\n"],
   // A type alone is an arrow too.
   [

@@ -3,7 +3,7 @@ import { admin } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
 import { administration } from '../support/administration.ts'
 import { exchange, introspect, login, refresh, startServer, token } from '../support/authorization-server.ts'
-import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from './support/browser.ts'
+import { authorized, authorizeUrl, browser, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 const ORDERS = { name: 'orders:read', audience: 'sallyport-gateway' }
 

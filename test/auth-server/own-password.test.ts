@@ -8,7 +8,7 @@ import {
   token,
   type TestServer
 } from '../support/authorization-server.ts'
-import { authorizeUrl, browser, formOf, pkce, requestOf, type Browser } from './support/browser.ts'
+import { authorizeUrl, browser, formOf, pkce, requestOf, type Browser } from '../support/browser.ts'
 import { codeFlow, type CodeTokens } from './support/code-flow.ts'
 
 const PAGE = '/account/password'

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { exchange, login, startServer } from '../support/authorization-server.ts'
-import { authorizeUrl, browser, credentialsOf, pkce, requestOf } from './support/browser.ts'
+import { authorizeUrl, browser, credentialsOf, pkce, requestOf } from '../support/browser.ts'
 import { commandLine } from './support/command-line.ts'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { claimsOf, FACTS, introspect, login, refresh, startServer, token } from '../support/authorization-server.ts'
 import { tokenOfAdministrator } from './support/administrator.ts'
-import { authorizeUrl, pkce, requestOf } from './support/browser.ts'
+import { authorizeUrl, pkce, requestOf } from '../support/browser.ts'
 import { codeFlow } from './support/code-flow.ts'
 import { commandLine } from './support/command-line.ts'
 

@@ -17,7 +17,7 @@ const processes = [
   'reference-services/restaurant-service/src/server.ts',
   'reference-services/delivery-service/src/server.ts',
   'deploy/local/src/main.ts',
-  'deploy/local/src/walkthrough/main.ts'
+  'deploy/local/src/walkthrough/run-walkthrough.ts'
 ]
 
 /** Runs a program that believes that it runs on another Node. */

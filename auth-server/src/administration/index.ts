@@ -11,7 +11,7 @@ export {
   setRoles,
   type NewUser,
   type UserChanges
-} from './users.ts'
+} from './user-administration.ts'
 export { changeAudience, createAudience, deleteAudience, disableAudience, enableAudience } from './audiences.ts'
 export { changeScope, createScope, deleteScope, disableScope, enableScope } from './scopes.ts'
 export { createOwnRows } from './own-rows.ts'
@@ -25,7 +25,7 @@ export {
   setClientProof,
   type NewClientLogout,
   type NewClientProof
-} from './clients.ts'
+} from './client-administration.ts'
 export type { NewClient } from './new-client.ts'
 export {
   advanceKeys,
@@ -39,4 +39,4 @@ export {
   type KeyAdministration,
   type SigningKeySummary
 } from './keys.ts'
-export { endSessionsOf, listSessions } from './sessions.ts'
+export { endSessionsOf, listSessions } from './session-administration.ts'

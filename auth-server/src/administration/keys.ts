@@ -29,7 +29,7 @@ export async function listKeys({ store }: KeyAdministration): Promise<readonly S
 
 /** Makes the next key and publishes it; it signs nothing yet. */
 export async function publishKey(administration: KeyAdministration): Promise<SigningKeySummary> {
-  return await step(administration, async trx => {
+  return await takeKeyStep(administration, async trx => {
     const key = makeSigningKey(administration.ring, 'published', administration.clock())
     await trx.signingKeys.add(key)
     await recordStep(administration, trx, 'key.publish', key.kid)
@@ -43,12 +43,12 @@ export async function publishKey(administration: KeyAdministration): Promise<Sig
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
 export async function startSigning(administration: KeyAdministration, kid: string): Promise<void> {
-  await step(administration, async (trx, keys) => {
+  await takeKeyStep(administration, async (trx, keys) => {
     refuseUnsafe(maySign(requireSigningKey(keys, kid), administration.keyTimes, administration.clock()))
     for (const signing of keys.filter(({ state }) => state === 'signing')) {
-      await move(administration, trx, signing, 'retired')
+      await moveKey(administration, trx, signing, 'retired')
     }
-    await move(administration, trx, requireSigningKey(keys, kid), 'signing')
+    await moveKey(administration, trx, requireSigningKey(keys, kid), 'signing')
   })
 }
 
@@ -58,10 +58,10 @@ export async function startSigning(administration: KeyAdministration, kid: strin
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */
 export async function removeKey(administration: KeyAdministration, kid: string): Promise<void> {
-  await step(administration, async (trx, keys) => {
+  await takeKeyStep(administration, async (trx, keys) => {
     const key = requireSigningKey(keys, kid)
     refuseUnsafe(mayBeRemoved(key, administration.keyTimes, administration.clock()))
-    await move(administration, trx, key, 'removed')
+    await moveKey(administration, trx, key, 'removed')
   })
 }
 
@@ -72,19 +72,19 @@ export async function removeKey(administration: KeyAdministration, kid: string):
  */
 export async function advanceKeys(administration: KeyAdministration): Promise<readonly string[]> {
   const { keyTimes, clock } = administration
-  return await step(administration, async (trx, keys) => {
+  return await takeKeyStep(administration, async (trx, keys) => {
     const taken: string[] = []
     const next = keys.find(key => maySign(key, keyTimes, clock()).safe)
     if (next !== undefined) {
       for (const signing of keys.filter(({ state }) => state === 'signing')) {
-        await move(administration, trx, signing, 'retired')
+        await moveKey(administration, trx, signing, 'retired')
         taken.push(`${signing.kid}: retired`)
       }
-      await move(administration, trx, next, 'signing')
+      await moveKey(administration, trx, next, 'signing')
       taken.push(`${next.kid}: signing`)
     }
     for (const key of keys.filter(key => key.state === 'retired' && mayBeRemoved(key, keyTimes, clock()).safe)) {
-      await move(administration, trx, key, 'removed')
+      await moveKey(administration, trx, key, 'removed')
       taken.push(`${key.kid}: removed`)
     }
     if (taken.length === 0) {
@@ -101,8 +101,8 @@ export async function advanceKeys(administration: KeyAdministration): Promise<re
 export async function rotateInEmergency(
   administration: KeyAdministration
 ): Promise<{ readonly kid: string; readonly breaks: readonly string[] }> {
-  return await step(administration, async (trx, keys) => {
-    for (const key of keys) await move(administration, trx, key, 'removed')
+  return await takeKeyStep(administration, async (trx, keys) => {
+    for (const key of keys) await moveKey(administration, trx, key, 'removed')
     const key = makeSigningKey(administration.ring, 'signing', administration.clock())
     await trx.signingKeys.add(key)
     await recordStep(administration, trx, 'key.emergency-rotation', key.kid)
@@ -113,7 +113,7 @@ export async function rotateInEmergency(
 /** Seals every private key under the newest key of the ring, after which the older ones can leave it. */
 export async function resealKeys(administration: KeyAdministration): Promise<number> {
   const { ring } = administration
-  return await step(administration, async (trx, keys) => {
+  return await takeKeyStep(administration, async (trx, keys) => {
     const outdated = keys.filter(({ privateKeySealed }) => ring.isOutdated(privateKeySealed))
     for (const { kid, privateKeySealed } of outdated) {
       await trx.signingKeys.reseal(
@@ -127,7 +127,7 @@ export async function resealKeys(administration: KeyAdministration): Promise<num
 }
 
 /** One step at a time over all instances. */
-async function step<T>(
+async function takeKeyStep<T>(
   { store }: KeyAdministration,
   take: (trx: Store, keys: readonly SigningKeyRecord[]) => Promise<T>
 ): Promise<T> {
@@ -137,7 +137,7 @@ async function step<T>(
   })
 }
 
-async function move(
+async function moveKey(
   administration: KeyAdministration,
   trx: Store,
   key: SigningKeyRecord,

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { choice, field, names, nullable, text, yesNo, type DescribedField } from './field-kinds.ts'
+import { choice, field, names, nullable, textField, yesNo, type DescribedField } from './field-kinds.ts'
 
 /** Public keys as JWKs. */
 export type PublicJwks = ReadonlyArray<Readonly<Record<string, unknown>>>
@@ -28,9 +28,9 @@ export type CertificateSubject = Readonly<Static<typeof CertificateName>>
  * line needs a migration that adds its column, and code that uses it.
  */
 export const CLIENT_FIELDS = {
-  id: text({ longest: LONGEST_CLIENT_ID }),
+  id: textField({ longest: LONGEST_CLIENT_ID }),
   /** What users read at the consent page. */
-  name: text({
+  name: textField({
     longest: LONGEST_CLIENT_NAME,
     initial: '',
     option: ['name', 'the name that users read; the id by default']

@@ -32,7 +32,7 @@ type Named = readonly [flag: string, help: string]
 export const field = <Value>(described: DescribedField<Value>): DescribedField<Value> => described
 
 /** A text. */
-export function text({ longest, initial, option }: TextField): DescribedField<string> {
+export function textField({ longest, initial, option }: TextField): DescribedField<string> {
   return {
     schema: Type.String({ maxLength: longest }),
     initial,

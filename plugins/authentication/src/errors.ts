@@ -111,7 +111,7 @@ export const LoginRejectedError = createError<[ErrorOptions?]>(
 )
 
 /**
- * Request: a session cookie cannot be opened: altered, truncated, moved, or sealed with a key that is gone, or two are
+ * Request: a session cookie is not unsealed: altered, truncated, moved, or sealed with a key that is gone, or two are
  * of different sessions. The cookies are cleared.
  */
 export const CookieInvalidError = createError(

@@ -16,14 +16,14 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const authorization = readAuthorization(request.raw.rawHeaders)
     if (authorization.kind === 'ambiguous') {
-      throw refuse(request, null, new AmbiguousCredentialsError())
+      throw recordRefusedCaller(request, null, new AmbiguousCredentialsError())
     }
     for (const strategy of strategies) {
       const result = await strategy.authenticate(request, reply, authorization)
       if (result.kind === 'not-applicable') continue
       if (result.kind === 'refused') {
         const error = withChallenges(request, result.error, strategies, strategy)
-        throw refuse(request, strategy, error, result.about)
+        throw recordRefusedCaller(request, strategy, error, result.about)
       }
       request.principal = result.principal
       request.accessToken = result.accessToken
@@ -31,7 +31,7 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
       recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
       return
     }
-    throw refuse(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
+    throw recordRefusedCaller(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
   }
 }
 
@@ -42,7 +42,7 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
  */
 function withChallenges(
   request: FastifyRequest,
-  error: FastifyError & ErrorWithHeaders,
+  error: FastifyError & RefusalDetails,
   strategies: readonly Strategy[],
   tried: Strategy | null
 ): FastifyError {
@@ -61,23 +61,23 @@ function withChallenges(
   return Object.assign(error, { headers: { ...error.headers, 'www-authenticate': [...challenges].join(', ') } })
 }
 
-interface ErrorWithHeaders {
+interface RefusalDetails {
   readonly headers?: Readonly<Record<string, string>>
   readonly reason?: unknown
 }
 
 type About = Extract<StrategyResult, { kind: 'refused' }>['about']
 
-function refuse(
+function recordRefusedCaller(
   request: FastifyRequest,
   strategy: Strategy | null,
-  error: FastifyError & ErrorWithHeaders,
+  error: FastifyError & RefusalDetails,
   about: About = {}
 ): FastifyError {
   recordSecurityEvent(request, {
     stage: 'authentication',
     outcome: (error.statusCode ?? 500) >= 500 ? 'failure' : 'denied',
-    reason: typeof error.reason === 'string' ? error.reason : reasonOf(error.code),
+    reason: typeof error.reason === 'string' ? error.reason : reasonOfCode(error.code),
     ...about,
     detail: { strategy: strategy?.name ?? null }
   })
@@ -85,7 +85,7 @@ function refuse(
 }
 
 /** `SALLYPORT_AUTHENTICATION_KEYS_UNAVAILABLE` is the reason `keys-unavailable`. */
-function reasonOf(code: string): string {
+function reasonOfCode(code: string): string {
   return code
     .replace(/^SALLYPORT_(?:AUTHENTICATION_)?/, '')
     .toLowerCase()

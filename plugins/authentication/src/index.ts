@@ -33,7 +33,7 @@ export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-
 export { parseCompactJws, type CompactJws } from './tokens/compact-jws.ts'
 export { isSignedBy, type SignatureCheck, type SignedInput } from './tokens/check-signature.ts'
 export { statusReferenceOf } from './tokens/claims.ts'
-export { looksLikeJwt } from './tokens/strategy.ts'
+export { looksLikeJwt } from './tokens/token-strategy.ts'
 export { requireConfirmed, type ConfirmBinding } from './tokens/confirm-binding.ts'
 export type { DpopOptions, ProofReplays } from './dpop/options.ts'
 export { createDpopNonces, type DpopNonceOptions, type DpopNonces } from './dpop/nonces.ts'
@@ -49,7 +49,7 @@ export type { VerifiedToken } from './tokens/verified-token.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
-export { sessionRoutes, type SessionRoutesOptions } from './session/routes.ts'
+export { sessionRoutes, type SessionRoutesOptions } from './session/session-routes.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {

@@ -1,6 +1,6 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { onRequestHookHandler } from 'fastify'
-import { looksLikeJwt } from './tokens/strategy.ts'
+import { looksLikeJwt } from './tokens/token-strategy.ts'
 
 /**
  * The hook of an app that follows no status lists: says once, to the log and as a security event, that tokens arrive

@@ -72,7 +72,7 @@ export function isForeign(headers: IncomingHttpHeaders, ownOrigins: readonly str
 }
 
 /** What the authorization server may know of the end user's connection. */
-export function connectionOf(request: FastifyRequest): EndUserConnection {
+export function requestConnection(request: FastifyRequest): EndUserConnection {
   const userAgent = request.headers['user-agent']
   return { sourceAddress: request.ip, ...(userAgent === undefined ? {} : { userAgent }) }
 }

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { ReadBasicOptions } from './basic/options.ts'
-import { createBasicStrategy } from './basic/strategy.ts'
+import { createBasicStrategy } from './basic/basic-strategy.ts'
 import type { DpopNonces } from './dpop/nonces.ts'
 import type { OpenVerifier } from './open-verifier.ts'
 import type { ReadSessionOptions } from './session/options.ts'
 import type { SessionTools } from './session/refresh-session.ts'
-import { createSessionStrategy } from './session/strategy.ts'
+import { createSessionStrategy } from './session/session-strategy.ts'
 import type { Strategy } from './strategy.ts'
 import type { ConfirmRequest } from './tokens/confirm-request.ts'
-import { createTokenStrategy, looksLikeJwt, type TokenStrategyOptions } from './tokens/strategy.ts'
+import { createTokenStrategy, looksLikeJwt, type TokenStrategyOptions } from './tokens/token-strategy.ts'
 
 /** What the strategies are made of; what is `null` was not asked for. */
 export interface StrategyParts {

@@ -20,12 +20,12 @@ export const KEYWORDS = ['secret', 'demoPrefix', 'separator']
 export const FORMATS = {
   uri: (value: string) => URL.canParse(value),
   /** https; plain http on loopback only. */
-  'secure-url': isSecureUrl,
+  'secure-url': isSecureSetting,
   /** Like `secure-url`, without a path, a query or credentials. */
-  'secure-origin': (value: string) => isSecureUrl(value) && new URL(value).origin === value
+  'secure-origin': (value: string) => isSecureSetting(value) && new URL(value).origin === value
 }
 
-function isSecureUrl(value: string): boolean {
+function isSecureSetting(value: string): boolean {
   if (!URL.canParse(value)) return false
   const { protocol, hostname } = new URL(value)
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))

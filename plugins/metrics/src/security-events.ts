@@ -6,7 +6,7 @@ const MAX_SERIES = 500
 const OTHER = 'other'
 
 /** How often an event happened since the counter was last read. */
-interface Tally {
+interface EventTally {
   readonly labels: Pick<SecurityEvent, 'outcome' | 'reason'> & { readonly stage: string }
   count: number
 }
@@ -17,7 +17,7 @@ interface Tally {
  * into a label or exhaust the memory.
  */
 export function createEventCounter(registry: Registry): (events: readonly SecurityEvent[]) => void {
-  const tallies = new Map<string, Tally>()
+  const tallies = new Map<string, EventTally>()
   registry.registerMetric(
     new Counter({
       name: 'sallyport_security_events_total',
@@ -33,7 +33,7 @@ export function createEventCounter(registry: Registry): (events: readonly Securi
       }
     })
   )
-  function tallyOf(event: SecurityEvent): Tally {
+  function tallyOf(event: SecurityEvent): EventTally {
     const { outcome, reason } = event
     const stage = Object.hasOwn(SECURITY_STAGES, event.stage) ? event.stage : OTHER
     const key = `${stage} ${outcome} ${reason}`

@@ -8,7 +8,7 @@ import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-
 import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
-export type { Policy, Resource, RouteAccess, RouteAudit } from './routes.ts'
+export type { Policy, Resource, RouteAccess, RouteAudit } from './route-access.ts'
 export {
   isSecurityEffect,
   recordSecurityEvent,
@@ -76,12 +76,9 @@ declare module 'fastify' {
     accessToken: string | null
     /**
      * Puts a new access token in place of one that the issuer refuses though it looked good here: its roles changed,
-     * its key
-     * was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves with the
-     * new
-     * token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429, 503). The slot
-     * is
-     * `null` where the caller brought the token.
+     * its key was withdrawn. Renews once per request, whoever asks, and sets `principal` and `accessToken`. Resolves
+     * with the new token, or with `null` when the caller has to authenticate anew; rejects when nobody can tell (429,
+     * 503). The slot is `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */

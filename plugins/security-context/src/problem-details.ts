@@ -47,10 +47,10 @@ export const problemDetails = fastifyPlugin(
       const { validation, validationContext } = error
       const shown: ErrorWithHeaders =
         validation === undefined ? (storageOutage(error) ?? error) : new InvalidRequestError()
-      const status = statusOf(shown)
+      const status = answeredStatus(shown)
       logRefusal(request, error, status)
       if (shown.headers !== undefined) void reply.headers(shown.headers)
-      const code = codeOf(shown, status)
+      const code = clientCode(shown, status)
       return sendProblem(reply, {
         status,
         title: isClientError(status) || isOurs(shown) ? shown.message : (STATUS_CODES[status] ?? UNKNOWN),
@@ -73,7 +73,7 @@ function sendProblem(reply: FastifyReply, { status, title, ...more }: Omit<Probl
   return reply.code(status).type('application/problem+json').send(body)
 }
 
-function statusOf(error: FastifyError): number {
+function answeredStatus(error: FastifyError): number {
   const status = error.statusCode
   return status !== undefined && status >= 400 && status < 600 ? status : 500
 }
@@ -83,7 +83,7 @@ function isOurs(error: FastifyError): boolean {
 }
 
 /** An app's own error without a code gets none of ours: its status and its title say what it is. */
-function codeOf(error: FastifyError, status: number): string | undefined {
+function clientCode(error: FastifyError, status: number): string | undefined {
   if (isOurs(error)) return error.code
   if (status === 500) return 'SALLYPORT_CONTEXT_INTERNAL'
   return isClientError(status) && typeof error.code === 'string' ? error.code : undefined

@@ -4,8 +4,8 @@ import type { Principal } from './principal.ts'
 
 /**
  * Who calls a route that is not public: never `null`, because nobody else gets to the handler.
- * @throws {PrincipalMissingError} `SALLYPORT_CONTEXT_PRINCIPAL_MISSING` (500) where nobody is known: the route is public,
- * or the code runs before authentication. The cause names the route.
+ * @throws {PrincipalMissingError} `SALLYPORT_CONTEXT_PRINCIPAL_MISSING` (500) where nobody is known: the route is
+ * public, or the code runs before authentication. The cause names the route.
  */
 export function requirePrincipal(request: FastifyRequest): Principal {
   // In a bare app the slot may not be there at all.

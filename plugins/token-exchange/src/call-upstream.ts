@@ -2,7 +2,7 @@ import { parseJson, readBody, errorCode } from '@sallyport/security-context/mech
 import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
 
-const MAX_ANSWER_BYTES = 1024 * 1024
+const MAX_UPSTREAM_ANSWER_BYTES = 1024 * 1024
 const answerUtf8 = new TextDecoder('utf-8', { fatal: true })
 /** `code` or `name` of the failures that are a matter of time. */
 const TIMEOUTS: ReadonlyArray<string | null> = [
@@ -45,7 +45,7 @@ export interface UpstreamTarget {
  * @throws `SALLYPORT_TOKEN_PATH_INVALID`, `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`
  */
 export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): Promise<UpstreamAnswer> {
-  const url = urlOf(target.origin, call.path)
+  const url = upstreamUrl(target.origin, call.path)
   const body = call.body === undefined ? undefined : JSON.stringify(call.body)
   const headers: Record<string, string> = {
     accept: 'application/json',
@@ -63,7 +63,7 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
       ...(body !== undefined && { body }),
       ...(target.dispatcher && { dispatcher: target.dispatcher })
     })
-    const answer = await readBody(response.body, MAX_ANSWER_BYTES, signal)
+    const answer = await readBody(response.body, MAX_UPSTREAM_ANSWER_BYTES, signal)
     return {
       statusCode: response.statusCode,
       headers: response.headers,
@@ -78,7 +78,7 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
  * A path that the URL parser would change, or that leaves the origin, was put together from unescaped input; it would
  * make the service see another resource than the caller's policy was checked for.
  */
-function urlOf(origin: string, path: string): URL {
+function upstreamUrl(origin: string, path: string): URL {
   const url = URL.parse(path, origin)
   const canonical =
     path.startsWith('/') && url !== null && url.origin === new URL(origin).origin && url.pathname + url.search === path

@@ -34,10 +34,18 @@ export const TokenOptionsError = createError(
   500
 )
 
-/**
- * A handler asked for an exchange on a request that no stage has given an access token: its route is not authenticated.
- */
+/** A handler asked for an exchange on a request that nobody authenticated: its route is public. */
 export const SubjectTokenMissingError = createError('SALLYPORT_TOKEN_SUBJECT_MISSING', 'Internal Server Error', 500)
+
+/**
+ * The strategy that accepted the caller gives no access token (`accessToken: null`), so nothing can be done in the
+ * caller's name.
+ */
+export const CallerWithoutTokenError = createError(
+  'SALLYPORT_TOKEN_CALLER_WITHOUT_TOKEN',
+  'These credentials cannot be used for this resource',
+  403
+)
 
 /** A handler named an audience that `upstreams` does not have. */
 export const UnknownAudienceError = createError('SALLYPORT_TOKEN_AUDIENCE_UNKNOWN', 'Internal Server Error', 500)

@@ -4,7 +4,12 @@ import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
-import { SubjectTokenMissingError, TokenRejectedError, UnknownAudienceError } from './errors.ts'
+import {
+  CallerWithoutTokenError,
+  SubjectTokenMissingError,
+  TokenRejectedError,
+  UnknownAudienceError
+} from './errors.ts'
 import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
 import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
@@ -142,11 +147,14 @@ function isRejected(error: unknown): boolean {
   return errorCode(error) === 'SALLYPORT_TOKEN_REJECTED'
 }
 
-function subjectTokenOf({ accessToken }: FastifyRequest): string {
+function subjectTokenOf(request: FastifyRequest): string {
+  const { accessToken } = request
   if (accessToken !== null) return accessToken
-  // For the log of the 500: the app's author decides which of the two it is.
-  const cause = new Error('The route is public, or the strategy that accepted the caller gives no access token')
-  throw new SubjectTokenMissingError({ cause })
+  // Without authentication's slot there is no caller either.
+  if ('principal' in request && request.principal !== null) {
+    throw new CallerWithoutTokenError({ cause: new Error('The strategy that accepted the caller has no access token') })
+  }
+  throw new SubjectTokenMissingError({ cause: new Error('The route is public: nobody was authenticated') })
 }
 
 /**

@@ -11,7 +11,7 @@ import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './server-metadata.ts'
 import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
 
-const MAX_DOCUMENT_BYTES = 256 * 1024
+const MAX_METADATA_BYTES = 256 * 1024
 
 /**
  * Fetches the metadata of an authorization server: the RFC 8414 document, and where that does not exist (404) the
@@ -56,7 +56,7 @@ async function fetchMetadata(
       signal,
       ...defined({ dispatcher })
     })
-    const body = await readBody(response.body, MAX_DOCUMENT_BYTES, signal)
+    const body = await readBody(response.body, MAX_METADATA_BYTES, signal)
     if (response.statusCode === 404) return null
     if (response.statusCode !== 200) throw new Error(`${location} answered ${response.statusCode}`)
     return body

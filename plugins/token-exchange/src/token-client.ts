@@ -7,7 +7,7 @@ import type { AuthorizationServerMetadata } from './server-metadata.ts'
 import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
 import { parseTokenSet } from './token-set.ts'
 
-const MAX_ANSWER_BYTES = 64 * 1024
+const MAX_TOKEN_ANSWER_BYTES = 64 * 1024
 const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
@@ -90,7 +90,7 @@ function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<ty
         signal,
         ...defined({ dispatcher })
       })
-      const body = await readBody(response.body, MAX_ANSWER_BYTES, signal)
+      const body = await readBody(response.body, MAX_TOKEN_ANSWER_BYTES, signal)
       return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], body }
     } catch (cause) {
       throw serverUnavailable(cause)

@@ -41,7 +41,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
 `
       ),
       [MIGRATIONS]: all(
-        before('\ninterface NamedMigration', "import * as sessionIdle from './NNN-session-idle.ts'\n"),
+        before('\ninterface ListedMigration', "import * as sessionIdle from './NNN-session-idle.ts'\n"),
         instead('.migration\n]', '.migration,\n  sessionIdle.migration\n]')
       ),
       'auth-server/src/accounts/sessions/start-session.ts': instead(
@@ -157,5 +157,62 @@ async function dropVersion3(db: Knex): Promise<void> {
       )
     },
     tests: ['test/reference-gateway/badge-strategy.test.ts', 'test/reference-gateway/app.test.ts']
+  },
+  service: {
+    title: 'a service',
+    edits: {
+      'tsconfig.build.json': before(
+        '      "path": "./deploy/local"',
+        '      "path": "./reference-services/rating-service"\n    },\n    {\n'
+      ),
+      'deploy/local/package.json': after(
+        '"@sallyport/delivery-service": "0.1.0",',
+        '\n    "@sallyport/rating-service": "0.1.0",'
+      ),
+      'deploy/local/tsconfig.json': before(
+        '      "path": "../../reference-gateway"',
+        '      "path": "../../reference-services/rating-service"\n    },\n    {\n'
+      ),
+      'deploy/local/src/processes.ts': all(
+        after("| 'delivery-service'", " | 'rating-service'"),
+        after("processEntry('delivery-service', 4),", "\n  processEntry('rating-service', 5),")
+      ),
+      'auth-server/src/administration/demo/demo-clients.ts': all(
+        instead("'delivery-service'] as const", "'delivery-service', 'rating-service'] as const"),
+        after("['deliveries:write', 'delivery-service']", ",\n  ['ratings:write', 'rating-service']"),
+        before(
+          "  { id: 'delivery-service', ",
+          "  { id: 'rating-service', grantTypes: ['client_credentials', EXCHANGE], ownAudience: 'rating-service' },\n"
+        )
+      ),
+      'reference-gateway/src/settings.ts': after(
+        'deliveryServiceOrigin: serviceOrigin(),',
+        '\n    ratingServiceOrigin: serviceOrigin(),'
+      ),
+      'reference-gateway/src/forward/upstreams.ts': all(
+        after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
+        before(
+          "    { audience: 'auth-server',",
+          "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
+        )
+      ),
+      'reference-gateway/README.md': all(
+        after('| `/deliveries` | delivery-service |', '\n| `/ratings` | rating-service |'),
+        after('`_DELIVERY_SERVICE_ORIGIN`,', ' `_RATING_SERVICE_ORIGIN`,')
+      ),
+      'test/support/edge.ts': after(
+        '\n  deliveryServiceOrigin: `https://',
+        `\${ORDER_SERVICE}:1\`,\n  ratingServiceOrigin: \`https://`
+      ),
+      'test/reference-gateway/settings.test.ts': before(
+        "  SALLYPORT_DELIVERY_SERVICE_ORIGIN: '",
+        "  SALLYPORT_RATING_SERVICE_ORIGIN: 'https://rating-service.sallyport.internal:8085',\n"
+      )
+    },
+    tests: [
+      'test/reference-services/rating-service/ratings.test.ts',
+      'test/reference-gateway/settings.test.ts',
+      'test/reference-gateway/forward.test.ts'
+    ]
   }
 }

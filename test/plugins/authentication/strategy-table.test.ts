@@ -128,7 +128,7 @@ t.test('a caller who was accepted without a token can use the service, and nothi
   t.equal((await app.inject('/whoami')).body, 'badge-1')
   t.match(events[0], { outcome: 'success', detail: { strategy: 'badge' } })
   const answer = await app.inject('/exchange')
-  t.match(answer.json(), { statusCode: 500, code: 'SALLYPORT_TOKEN_SUBJECT_MISSING' })
+  t.match(answer.json(), { statusCode: 403, code: 'SALLYPORT_TOKEN_CALLER_WITHOUT_TOKEN' })
   t.same(client.subjects, [])
 })
 

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 async function verifyingApp(t: Test, follows: 'lists' | 'nothing') {
   const issuer = createIssuer()
   const lines: string[] = []
-  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } })
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => lines.push(line) } } })
   t.after(() => app.close())
   const { issuer: name, keys, dispatcher, statusLists: allowedUris } = issuer
   await app.register(securityContext)

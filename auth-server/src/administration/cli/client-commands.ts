@@ -9,7 +9,7 @@ import {
   rotateSecret,
   setClientLogout,
   setClientProof
-} from '../clients.ts'
+} from '../client-administration.ts'
 import { newRegistration, parseClientChanges } from '../new-client.ts'
 import { fieldsFrom, optionsFor } from './client-options.ts'
 import { argument, UsageError, type Command, type CommandValues } from './command.ts'

@@ -50,14 +50,14 @@ export async function runCommand(
       terminal.error(`${error.message}\nSee: ${call} help`)
       return 2
     }
-    terminal.error(reasonOf(error))
+    terminal.error(commandFailureText(error))
     return 1
   }
 }
 
 /** A host of which no address answers fails with an error of errors, whose own message is empty. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join(', ')
+function commandFailureText(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(commandFailureText).join(', ')
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -68,7 +68,7 @@ async function runParsed(
   terminal: Terminal,
   call: string
 ): Promise<number> {
-  const { values, positionals } = parse(command, args)
+  const { values, positionals } = parseCommand(command, args)
   if (values.help === true) {
     terminal.out(helpText([command], call))
     return 0
@@ -83,7 +83,7 @@ async function runParsed(
   return 0
 }
 
-function parse(
+function parseCommand(
   command: Command,
   args: readonly string[]
 ): {

@@ -4,14 +4,14 @@ import { UnknownSubjectError } from '../../errors.ts'
 import type { User } from '../../store/records.ts'
 import { isUuid } from '../../uuid.ts'
 import type { Administration } from '../administration.ts'
-import { endSessionsOf, listSessions } from '../sessions.ts'
+import { endSessionsOf, listSessions } from '../session-administration.ts'
 import { tidy } from '../tidy.ts'
 import { userSummary } from '../read-users.ts'
 import { listRoles } from '../roles.ts'
-import { createUser, deleteUser, disableUser, editUser, enableUser, setPassword, setRoles } from '../users.ts'
+import { createUser, deleteUser, disableUser, editUser, enableUser, setPassword, setRoles } from '../user-administration.ts'
 import { argument, listOption, UsageError, type Command, type CommandValues } from './command.ts'
 
-const text = { type: 'string' } as const
+const TEXT_OPTION = { type: 'string' } as const
 
 function sessionIdOf(given: string): string {
   if (!isUuid(given)) throw new UsageError('a session id is a UUID, as `sessions list` shows it')
@@ -51,7 +51,7 @@ export const USER_COMMANDS: readonly Command[] = [
   {
     name: 'users create',
     arguments: ['username'],
-    options: { roles: text },
+    options: { roles: TEXT_OPTION },
     help: 'Creates a user: --password-stdin reads the password, --roles A,B gives roles.',
     run: async (administration, args, values) =>
       userSummary(
@@ -65,7 +65,7 @@ export const USER_COMMANDS: readonly Command[] = [
   {
     name: 'users set-roles',
     arguments: ['username'],
-    options: { roles: text },
+    options: { roles: TEXT_OPTION },
     help: 'Sets the roles (--roles A,B); sessions go on with them from their next refresh.',
     run: async (administration, args, values) => {
       // Left out by mistake, it would take every role away.

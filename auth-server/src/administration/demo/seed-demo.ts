@@ -9,13 +9,13 @@ import type { Store } from '../../store/contract.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import type { Administration } from '../administration.ts'
-import { changeClient, createClient, setClientProof, type NewClientProof } from '../clients.ts'
+import { changeClient, createClient, setClientProof, type NewClientProof } from '../client-administration.ts'
 import type { NewClient } from '../new-client.ts'
-import { createUser, setPassword } from '../users.ts'
+import { createUser, setPassword } from '../user-administration.ts'
 import { createAudience } from '../audiences.ts'
 import { createOwnRows } from '../own-rows.ts'
 import { changeScope, createScope } from '../scopes.ts'
-import { DEMO_AUDIENCES, DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './clients.ts'
+import { DEMO_AUDIENCES, DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './demo-clients.ts'
 
 /** What the deployment chose for its demo data. */
 export interface DemoFacts {

@@ -2,7 +2,7 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { endSessions } from '../../accounts/sessions/end-sessions.ts'
 import { sessionSummary } from '../../accounts/sessions/session-summary.ts'
-import { InvalidBearerError, SessionNotFoundError } from '../../errors.ts'
+import { InvalidBearerError, UnknownSessionError } from '../../errors.ts'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import type { SessionSelector } from '../../store/contract.ts'
 import { auditWriterFor } from '../audit-writer.ts'
@@ -55,7 +55,7 @@ export function ownSessionRoutes(fastify: FastifyInstance, server: Pick<Authoriz
         sessionId: request.params.sessionId,
         userId: subject
       })
-      if (ended === 0) throw new SessionNotFoundError()
+      if (ended === 0) throw new UnknownSessionError()
       return await reply.code(204).send()
     }
   )

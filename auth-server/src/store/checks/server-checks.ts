@@ -18,7 +18,7 @@ const key = (more: Partial<SigningKeyRecord> = {}): SigningKeyRecord => ({
   ...more
 })
 
-const stored = async (store: Store, kid: string): Promise<SigningKeyRecord | undefined> =>
+const storedKey = async (store: Store, kid: string): Promise<SigningKeyRecord | undefined> =>
   (await store.signingKeys.list()).find(found => found.kid === kid)
 
 async function bitOf(store: Store, { listId, index }: StatusPosition): Promise<number> {
@@ -34,12 +34,15 @@ export const SERVER_CHECKS: readonly StoreCheck[] = [
       const { kid } = key()
       await store.signingKeys.add(key({ kid }))
       equal(await winnersOf(20, async () => await store.signingKeys.move(kid, 'published', 'retired', NOW + 1)), 1)
-      deepEqual([(await stored(store, kid))?.state, (await stored(store, kid))?.retiredAtMs], ['retired', NOW + 1])
+      deepEqual(
+        [(await storedKey(store, kid))?.state, (await storedKey(store, kid))?.retiredAtMs],
+        ['retired', NOW + 1]
+      )
       equal(await store.signingKeys.move(kid, 'published', 'signing', NOW), false)
       await store.signingKeys.reseal(kid, Buffer.from('again'))
-      equal((await stored(store, kid))?.privateKeySealed.toString(), 'again')
+      equal((await storedKey(store, kid))?.privateKeySealed.toString(), 'again')
       equal(await store.signingKeys.move(kid, 'retired', 'removed', NOW), true)
-      equal(await stored(store, kid), undefined)
+      equal(await storedKey(store, kid), undefined)
     }
   },
   {

@@ -1,9 +1,9 @@
 import type { AuthorizationCodeStore } from '../contract.ts'
 import { hashKey } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Authorization codes in memory. */
-export function authorizationCodeStore({ authorizationCodes }: Tables, run: Run): AuthorizationCodeStore {
+export function authorizationCodeStore({ authorizationCodes }: Tables, run: RunStep): AuthorizationCodeStore {
   return {
     save: async (hash, code) => {
       await run(() => {

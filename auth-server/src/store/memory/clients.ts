@@ -1,8 +1,8 @@
 import type { ClientStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Clients and their secrets in memory. */
-export function clientStore(tables: Tables, run: Run): ClientStore {
+export function clientStore(tables: Tables, run: RunStep): ClientStore {
   const { clients, clientSecrets } = tables
   return {
     find: async id => await run(() => clients.get(id) ?? null),

@@ -1,10 +1,10 @@
 import type { ConsentStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 const consentKey = (userId: string, clientId: string): string => `${userId} ${clientId}`
 
 /** What users have allowed clients, in memory. */
-export function consentStore({ consents }: Tables, run: Run): ConsentStore {
+export function consentStore({ consents }: Tables, run: RunStep): ConsentStore {
   return {
     find: async (userId, clientId) => await run(() => consents.get(consentKey(userId, clientId)) ?? []),
     add: async (userId, clientId, scopes) => {

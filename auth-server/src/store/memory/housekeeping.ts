@@ -1,9 +1,9 @@
 import type { HousekeepingStore, TidyRules } from '../contract.ts'
 import type { Table } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Removes up to `limit` rows that fit. */
-function remove<Row>(table: Table<Row>, limit: number, fits: (row: Row, key: string) => boolean): number {
+function removeFitting<Row>(table: Table<Row>, limit: number, fits: (row: Row, key: string) => boolean): number {
   const keys = table
     .entries()
     .filter(([key, row]) => fits(row, key))
@@ -23,7 +23,7 @@ const endOf = ({ endedAtMs, idleExpiresAtMs, absoluteExpiresAtMs }: Ending): num
   endedAtMs ?? Math.min(idleExpiresAtMs, absoluteExpiresAtMs)
 
 /** Removes expired rows in memory. */
-export function housekeepingStore(tables: Tables, run: Run): HousekeepingStore {
+export function housekeepingStore(tables: Tables, run: RunStep): HousekeepingStore {
   return { removeExpired: async rules => await run(() => removeExpired(tables, rules)) }
 }
 
@@ -32,23 +32,23 @@ function removeExpired(
   { expiredBeforeMs, requestsBeforeMs, attemptsBeforeMs, endedBeforeMs, limit }: TidyRules
 ): Record<string, number> {
   const counts = {
-    opaqueTokens: remove(tables.opaqueTokens, limit, ({ expiresAtMs }) => expiresAtMs < expiredBeforeMs),
-    replayedIds: remove(tables.replays, limit, untilMs => untilMs < expiredBeforeMs),
-    pushedRequests: remove(tables.pushedRequests, limit, ({ expiresAtMs }) => expiresAtMs < requestsBeforeMs),
-    loginAttempts: remove(
+    opaqueTokens: removeFitting(tables.opaqueTokens, limit, ({ expiresAtMs }) => expiresAtMs < expiredBeforeMs),
+    replayedIds: removeFitting(tables.replays, limit, untilMs => untilMs < expiredBeforeMs),
+    pushedRequests: removeFitting(tables.pushedRequests, limit, ({ expiresAtMs }) => expiresAtMs < requestsBeforeMs),
+    loginAttempts: removeFitting(
       tables.loginAttempts,
       limit,
       ({ lastFailedAtMs, blockedUntilMs }) =>
         lastFailedAtMs < attemptsBeforeMs && (blockedUntilMs ?? lastFailedAtMs) < expiredBeforeMs
     ),
-    authorizationCodes: remove(tables.authorizationCodes, limit, ({ code }) => code.expiresAtMs < endedBeforeMs),
+    authorizationCodes: removeFitting(tables.authorizationCodes, limit, ({ code }) => code.expiresAtMs < endedBeforeMs),
     clientSecrets: removeSecrets(tables, endedBeforeMs),
-    sessions: remove(tables.sessions, limit, session => endOf(session) < endedBeforeMs),
-    signIns: remove(tables.signIns, limit, signIn => endOf(signIn) < endedBeforeMs)
+    sessions: removeFitting(tables.sessions, limit, session => endOf(session) < endedBeforeMs),
+    signIns: removeFitting(tables.signIns, limit, signIn => endOf(signIn) < endedBeforeMs)
   }
-  remove(tables.refreshTokens, Infinity, ({ sessionId }) => !tables.sessions.has(sessionId))
-  remove(tables.lateRepeats, Infinity, (_token, sessionId) => !tables.sessions.has(sessionId))
-  remove(tables.signInSecrets, Infinity, id => !tables.signIns.has(id))
+  removeFitting(tables.refreshTokens, Infinity, ({ sessionId }) => !tables.sessions.has(sessionId))
+  removeFitting(tables.lateRepeats, Infinity, (_token, sessionId) => !tables.sessions.has(sessionId))
+  removeFitting(tables.signInSecrets, Infinity, id => !tables.signIns.has(id))
   // Lists have no time of their own here: none is ever closed.
   return { ...counts, statusLists: 0 }
 }

@@ -14,7 +14,7 @@ import { signInStore } from './sign-ins.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { statusListStore } from './status-lists.ts'
 import { createJournal, type Journal } from './table.ts'
-import { createTables, type Run, type Tables } from './tables.ts'
+import { createTables, type RunStep, type Tables } from './tables.ts'
 import { userStore } from './users.ts'
 
 type Transaction = Store['transaction']
@@ -29,7 +29,7 @@ export function memoryStore(): Store {
   const turns = createTurns()
   const journal = createJournal(turns.isTaken)
   const tables = createTables(journal)
-  const run: Run = step => (turns.isTaken() ? inTurn(step) : step())
+  const run: RunStep = step => (turns.isTaken() ? inTurn(step) : step())
   const inTurn = async <Result>(step: () => Result): Promise<Result> => {
     while (turns.isTaken()) await turns.next()
     return step()
@@ -100,7 +100,7 @@ function savepoints(journal: Journal, store: () => Store): Transaction {
   }
 }
 
-function storeOf(tables: Tables, run: Run, transaction: Transaction): Store {
+function storeOf(tables: Tables, run: RunStep, transaction: Transaction): Store {
   return Object.freeze<Store>({
     connection: null,
     users: userStore(tables, run),

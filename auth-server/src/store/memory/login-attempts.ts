@@ -1,8 +1,8 @@
 import type { LoginAttemptStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Failed logins in memory. */
-export function loginAttemptStore({ loginAttempts }: Tables, run: Run): LoginAttemptStore {
+export function loginAttemptStore({ loginAttempts }: Tables, run: RunStep): LoginAttemptStore {
   return {
     blockedUntilMs: async keys =>
       await run(() => {

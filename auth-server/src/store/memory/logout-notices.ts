@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { LogoutNoticeStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Logout notices in memory. */
-export function logoutNoticeStore({ clients, logoutNotices }: Tables, run: Run): LogoutNoticeStore {
+export function logoutNoticeStore({ clients, logoutNotices }: Tables, run: RunStep): LogoutNoticeStore {
   const uriOf = (clientId: string): string | null => clients.get(clientId)?.backchannelLogoutUri ?? null
   return {
     add: async (sessions, nowMs) => {

@@ -1,9 +1,9 @@
 import type { OpaqueTokenStore } from '../contract.ts'
 import { hashKey } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Opaque access tokens in memory. */
-export function opaqueTokenStore({ opaqueTokens }: Tables, run: Run): OpaqueTokenStore {
+export function opaqueTokenStore({ opaqueTokens }: Tables, run: RunStep): OpaqueTokenStore {
   return {
     save: async (hash, _clientId, claims, expiresAtMs) => {
       await run(() => {

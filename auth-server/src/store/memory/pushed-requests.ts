@@ -1,9 +1,9 @@
 import type { PushedRequestStore } from '../contract.ts'
 import { hashKey } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Pushed authorization requests in memory. */
-export function pushedRequestStore({ pushedRequests }: Tables, run: Run): PushedRequestStore {
+export function pushedRequestStore({ pushedRequests }: Tables, run: RunStep): PushedRequestStore {
   return {
     save: async (hash, request) => {
       await run(() => {

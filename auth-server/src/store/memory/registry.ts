@@ -1,7 +1,7 @@
 import type { AudienceStore, EditedRows, ScopeStore } from '../contract.ts'
 import type { Scope, ScopeKey } from '../records.ts'
 import type { Table } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 const scopeKeyText = ({ name, audience }: ScopeKey): string => JSON.stringify([name, audience])
 
@@ -9,7 +9,7 @@ const byNameAndAudience = (a: Scope, b: Scope): number =>
   a.name === b.name ? (a.audience < b.audience ? -1 : 1) : a.name < b.name ? -1 : 1
 
 /** Scopes in memory. */
-export function scopeStore({ scopes }: Tables, run: Run): ScopeStore {
+export function scopeStore({ scopes }: Tables, run: RunStep): ScopeStore {
   return {
     ...editedRows<ScopeKey, Scope>(scopes, run, scopeKeyText, byNameAndAudience),
     ofAudience: async audience =>
@@ -23,7 +23,7 @@ export function scopeStore({ scopes }: Tables, run: Run): ScopeStore {
 }
 
 /** Audiences in memory. */
-export function audienceStore({ audiences }: Tables, run: Run): AudienceStore {
+export function audienceStore({ audiences }: Tables, run: RunStep): AudienceStore {
   return {
     ...editedRows(
       audiences,
@@ -38,7 +38,7 @@ export function audienceStore({ audiences }: Tables, run: Run): AudienceStore {
 
 function editedRows<Key, Row extends object>(
   table: Table<Row>,
-  run: Run,
+  run: RunStep,
   keyText: (key: Key | Row) => string,
   order: (a: Row, b: Row) => number
 ): EditedRows<Key, Row> {

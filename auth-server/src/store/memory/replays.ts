@@ -1,11 +1,11 @@
 import type { ReplayStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Used ids looked at for their expiry with each new one. */
 const SWEPT = 2
 
 /** Used ids in memory: those that came first are looked at first, so that what has expired goes. */
-export function replayStore({ replays }: Tables, run: Run): ReplayStore {
+export function replayStore({ replays }: Tables, run: RunStep): ReplayStore {
   return {
     record: async ({ issuer, jti, expiresAtMs }, nowMs) =>
       await run(() => {

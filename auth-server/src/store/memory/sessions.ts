@@ -1,10 +1,10 @@
 import type { Rotation, SessionSelector, SessionStore, SessionUse } from '../contract.ts'
 import type { Session, UserSession } from '../records.ts'
 import { hashKey } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Sessions and their refresh tokens in memory. */
-export function sessionStore(tables: Tables, run: Run): SessionStore {
+export function sessionStore(tables: Tables, run: RunStep): SessionStore {
   const { sessions, refreshTokens } = tables
   return {
     create: async (session, refreshTokenHash) => {

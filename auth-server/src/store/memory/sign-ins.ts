@@ -1,10 +1,10 @@
 import type { SignInStore } from '../contract.ts'
 import type { SignIn, UserSignIn } from '../records.ts'
 import { hashKey } from './table.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Sign-ins in memory. */
-export function signInStore({ signIns, signInSecrets, users }: Tables, run: Run): SignInStore {
+export function signInStore({ signIns, signInSecrets, users }: Tables, run: RunStep): SignInStore {
   const withUser = (signIn: SignIn | undefined): UserSignIn | null => {
     const user = users.get(signIn?.userId ?? '')
     return signIn === undefined || user === undefined ? null : { signIn, user }

@@ -1,9 +1,9 @@
 import type { SigningKeyStore } from '../contract.ts'
 import type { SigningKeyRecord, SigningKeyState } from '../records.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Signing keys in memory. */
-export function signingKeyStore({ signingKeys }: Tables, run: Run): SigningKeyStore {
+export function signingKeyStore({ signingKeys }: Tables, run: RunStep): SigningKeyStore {
   const refuseSecondSigner = (state: SigningKeyState): void => {
     if (state === 'signing' && signingKeys.values().some(key => key.state === 'signing')) {
       throw new Error('another key signs')

@@ -1,10 +1,10 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { StatusListStore } from '../contract.ts'
 import type { StatusList, StatusPosition } from '../records.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Status lists in memory. */
-export function statusListStore(tables: Tables, run: Run): StatusListStore {
+export function statusListStore(tables: Tables, run: RunStep): StatusListStore {
   const { statusLists } = tables
   return {
     allocate: async listSize => await run(() => allocate(tables, listSize)),

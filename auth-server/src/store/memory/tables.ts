@@ -92,4 +92,4 @@ export function createTables(journal: Journal): Tables {
 }
 
 /** Runs one step: at once, or when the transaction that is in the middle of its work has ended. */
-export type Run = <T>(step: () => T) => T | Promise<T>
+export type RunStep = <T>(step: () => T) => T | Promise<T>

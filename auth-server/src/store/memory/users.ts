@@ -1,8 +1,8 @@
 import type { UserStore } from '../contract.ts'
-import type { Run, Tables } from './tables.ts'
+import type { RunStep, Tables } from './tables.ts'
 
 /** Users in memory. */
-export function userStore({ users, usernames, consents }: Tables, run: Run): UserStore {
+export function userStore({ users, usernames, consents }: Tables, run: RunStep): UserStore {
   return {
     find: async id => await run(() => users.get(id) ?? null),
     findByName: async username => await run(() => users.get(usernames.get(username) ?? '') ?? null),

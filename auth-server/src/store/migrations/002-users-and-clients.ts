@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+const UUID_CHECK = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
 /** Who can ask for tokens: users with roles, clients with secrets, and the scopes of each audience. */
 export const migration = {
@@ -63,7 +63,7 @@ async function createClients(db: Knex): Promise<void> {
     "alter table clients add constraint access_token_format_known check (access_token_format in ('jwt', 'opaque'))"
   )
   // A client's subject is its id, a user's a UUID: neither can ever be taken for the other.
-  await db.raw(`alter table clients add constraint id_is_no_user_id check (id !~* '${UUID}')`)
+  await db.raw(`alter table clients add constraint id_is_no_user_id check (id !~* '${UUID_CHECK}')`)
   await db.schema.createTable('client_secrets', table => {
     table.uuid('id').primary()
     table.text('client_id').notNullable().references('clients.id').onDelete('CASCADE')

@@ -39,7 +39,7 @@ export function clientStore(db: Knex): ClientStore {
     },
     create: async (client, nowMs) => {
       const inserted = await db('clients')
-        .insert({ ...rowOf(client), created_at: timeOf(nowMs) })
+        .insert({ ...clientRow(client), created_at: timeOf(nowMs) })
         .onConflict('id')
         .ignore()
         .returning('id')
@@ -106,7 +106,7 @@ function columnsOf(fields: Partial<ClientRegistration>): Record<string, unknown>
   )
 }
 
-function rowOf(client: Client): Record<string, unknown> {
+function clientRow(client: Client): Record<string, unknown> {
   return {
     ...columnsOf(client),
     status_list_id: client.status.listId,

@@ -8,7 +8,7 @@ interface ConsentRow {
   readonly scopes: string[]
 }
 
-const ADD = `insert into consents (user_id, client_id, scopes, granted_at) values (:userId, :clientId, :scopes, :now)
+const ADD_CONSENT = `insert into consents (user_id, client_id, scopes, granted_at) values (:userId, :clientId, :scopes, :now)
   on conflict (user_id, client_id) do update
   set scopes = array(select distinct unnest(consents.scopes || excluded.scopes) order by 1), granted_at = excluded.granted_at`
 
@@ -18,7 +18,7 @@ export function consentStore(db: Knex): ConsentStore {
     find: async (userId, clientId) =>
       (await db<ConsentRow>('consents').where({ user_id: userId, client_id: clientId }).first('scopes'))?.scopes ?? [],
     add: async (userId, clientId, scopes, nowMs) => {
-      await db.raw(ADD, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) })
+      await db.raw(ADD_CONSENT, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) })
     },
     remove: async (userId, clientId) => {
       await db('consents').where({ user_id: userId, client_id: clientId }).delete()

@@ -3,7 +3,7 @@ import type { LoginAttemptStore } from '../contract.ts'
 import { millisecondsOrNull, timeOf } from './time.ts'
 
 // The failure counts and the wait grow in one statement, so that no two instances count one failure for two.
-const RECORD = `insert into login_attempts as known (key, failures, last_failed_at) values (:key, 1, cast(:now as timestamptz))
+const RECORD_LOGIN_FAILURE = `insert into login_attempts as known (key, failures, last_failed_at) values (:key, 1, cast(:now as timestamptz))
   on conflict (key) do update set
     failures = case when known.last_failed_at < cast(:oldest as timestamptz) then 1 else known.failures + 1 end,
     last_failed_at = cast(:now as timestamptz)
@@ -21,7 +21,7 @@ export function loginAttemptStore(db: Knex): LoginAttemptStore {
     },
     recordFailure: async ({ key, nowMs, windowMs, freeFailures, firstWaitMs, longestWaitMs }) => {
       await db.transaction(async trx => {
-        const { rows } = await trx.raw<{ rows: Array<{ failures: number }> }>(RECORD, {
+        const { rows } = await trx.raw<{ rows: Array<{ failures: number }> }>(RECORD_LOGIN_FAILURE, {
           key,
           now: timeOf(nowMs),
           oldest: timeOf(nowMs - windowMs)

@@ -13,7 +13,7 @@ interface NoticeRow {
   readonly uri: string | null
 }
 
-const ADD = `insert into logout_notices (id, client_id, user_id, session_id, created_at, next_attempt_at)
+const ADD_NOTICE = `insert into logout_notices (id, client_id, user_id, session_id, created_at, next_attempt_at)
   select ended.id, ended.client_id, ended.user_id, ended.session_id, :now, :now
   from unnest(cast(:ids as uuid[]), cast(:clientIds as text[]), cast(:userIds as uuid[]), cast(:sessionIds as uuid[])) as ended (id, client_id, user_id, session_id)
   join clients on clients.id = ended.client_id
@@ -34,7 +34,7 @@ export function logoutNoticeStore(db: Knex): LogoutNoticeStore {
   return {
     add: async (sessions, nowMs) => {
       if (sessions.length === 0) return
-      await db.raw(ADD, {
+      await db.raw(ADD_NOTICE, {
         now: timeOf(nowMs),
         ids: sessions.map(() => randomUUID()),
         clientIds: sessions.map(({ clientId }) => clientId),

@@ -50,11 +50,11 @@ async function allocate(db: Knex, listSize: number, nowMs: number): Promise<Stat
     now: timeOf(nowMs)
   })
   const [taken] = rows
-  return taken === undefined ? await search(db, listSize, nowMs) : { listId: taken.list_id, index: taken.index }
+  return taken === undefined ? await searchPosition(db, listSize, nowMs) : { listId: taken.list_id, index: taken.index }
 }
 
 /** After a collision, and when there is no open list. */
-async function search(db: Knex, listSize: number, nowMs: number): Promise<StatusPosition> {
+async function searchPosition(db: Knex, listSize: number, nowMs: number): Promise<StatusPosition> {
   for (;;) {
     const list = await openList(db, listSize, nowMs)
     for (let collisions = 0; collisions < COLLISIONS_OF_A_FULL_LIST; collisions++) {

@@ -44,9 +44,9 @@ export const dpopNonceOptions = optionsObject({
 })
 
 const TIME_BYTES = 6
-const TAG_BYTES = 16
+const NONCE_TAG_BYTES = 16
 /** Instances' clocks may differ by this. */
-const CLOCK_TOLERANCE_MS = 5000
+const NONCE_CLOCK_TOLERANCE_MS = 5000
 
 /**
  * Makes nonces: the time, and an HMAC of it. They limit how long ahead a proof can have been made; that one is used
@@ -68,15 +68,15 @@ export function createDpopNonces(given: DpopNonceOptions): DpopNonces {
     },
     isFresh: nonce => {
       const bytes = Buffer.from(nonce ?? '', 'base64url')
-      if (bytes.length !== TIME_BYTES + TAG_BYTES) return false
+      if (bytes.length !== TIME_BYTES + NONCE_TAG_BYTES) return false
       const time = bytes.subarray(0, TIME_BYTES)
       const isOurs = macKeys.some(key => timingSafeEqual(tagOf(key, time), bytes.subarray(TIME_BYTES)))
       const ageMs = clock() - time.readUIntBE(0, TIME_BYTES)
-      return isOurs && ageMs >= -CLOCK_TOLERANCE_MS && ageMs < lifetimeSeconds * 1000
+      return isOurs && ageMs >= -NONCE_CLOCK_TOLERANCE_MS && ageMs < lifetimeSeconds * 1000
     }
   }
 }
 
 function tagOf(key: KeyObject, time: Buffer): Buffer {
-  return createHmac('sha256', key).update('dpop-nonce').update(time).digest().subarray(0, TAG_BYTES)
+  return createHmac('sha256', key).update('dpop-nonce').update(time).digest().subarray(0, NONCE_TAG_BYTES)
 }

@@ -1,5 +1,5 @@
 import { customOption, objectWith, optionsObject, Type, type Static } from '@sallyport/security-context/options'
-import { isSecureUrl } from '../sources/fetch-document.ts'
+import { isSecureEndpoint } from '../sources/fetch-document.ts'
 import { asymmetricAlgorithms } from '../tokens/verifier-options.ts'
 import type { DpopNonces } from './nonces.ts'
 
@@ -52,7 +52,7 @@ export interface DpopOptions {
 export const dpopOptions = optionsObject({
   origin: customOption<string>(
     'scheme and authority of an https URL (http only on loopback), without a slash at the end',
-    value => isSecureUrl(value) && URL.parse(value)?.origin === value
+    value => isSecureEndpoint(value) && URL.parse(value)?.origin === value
   ),
   algorithms: asymmetricAlgorithms(),
   maxAgeSeconds: Type.Number({ minimum: 1, maximum: 300, default: 60 }),

@@ -55,7 +55,7 @@ export type DpopProofResult =
   { readonly kind: 'valid'; readonly proof: DpopProof } | { readonly kind: 'invalid'; readonly reason: DpopProofReason }
 
 const LONGEST_PROOF = 8192
-const LONGEST_ID = 256
+const LONGEST_PROOF_ID = 256
 const DEFAULT_MAX_AGE_SECONDS = 60
 const DEFAULT_TOLERANCE_SECONDS = 5
 
@@ -105,7 +105,7 @@ function verifyClaims(claims: CompactJws['payload'], key: KeyObject, expected: D
   const usableUntilSeconds = issuedAt + maxAgeSeconds + clockToleranceSeconds
   if (!(nowSeconds < usableUntilSeconds)) return invalid('proof-expired')
   const jti = ownMember(claims, 'jti')
-  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) return invalid('proof-id-invalid')
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_PROOF_ID) return invalid('proof-id-invalid')
   if (
     accessToken !== undefined &&
     ownMember(claims, 'ath') !== createHash('sha256').update(accessToken).digest('base64url')

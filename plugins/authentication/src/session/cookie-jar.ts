@@ -15,7 +15,7 @@ export type SessionCookies =
   | { readonly kind: 'none' }
   /** Two cookies of one name: somebody else may have tossed one in. */
   | { readonly kind: 'duplicated' }
-  /** At least one cannot be opened. */
+  /** At least one cannot be unsealed. */
   | { readonly kind: 'invalid' }
   /** The access token of one session and the refresh token of another. */
   | { readonly kind: 'mismatched' }
@@ -75,11 +75,11 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
   )
 
   function read(header: string | undefined): SessionCookies {
-    const sent = parse(header, names)
+    const sent = parseCookies(header, names)
     if (sent === 'duplicated') return { kind: 'duplicated' }
     if (sent.size === 0) return { kind: 'none' }
-    const access = openCookie(accessName, 'access', sent)
-    const refresh = openCookie(refreshName, 'refresh', sent)
+    const access = unsealCookie(accessName, 'access', sent)
+    const refresh = unsealCookie(refreshName, 'refresh', sent)
     if (access === undefined || refresh === undefined) return { kind: 'invalid' }
     if (access !== null && refresh !== null && access.pairingId !== refresh.pairingId) return { kind: 'mismatched' }
     const pairingId = access?.pairingId ?? refresh?.pairingId
@@ -87,14 +87,14 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
     return { kind: 'tokens', accessToken: access?.token ?? null, refreshToken: refresh?.token ?? null, pairingId }
   }
 
-  function openCookie(
+  function unsealCookie(
     name: string,
     purpose: string,
     sent: ReadonlyMap<string, string>
   ): PairedToken | null | undefined {
     const sealed = joinCookie(name, sent)
     if (sealed === null || sealed === undefined) return sealed
-    const text = sealer.open(`${purpose}\0${name}`, sealed)
+    const text = sealer.unseal(`${purpose}\0${name}`, sealed)
     return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
   }
 
@@ -119,7 +119,10 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
 }
 
 /** Our cookies among those sent. Nothing is unquoted or decoded: what we write needs neither. */
-function parse(header: string | undefined, names: ReadonlySet<string>): ReadonlyMap<string, string> | 'duplicated' {
+function parseCookies(
+  header: string | undefined,
+  names: ReadonlySet<string>
+): ReadonlyMap<string, string> | 'duplicated' {
   const sent = new Map<string, string>()
   for (const { name, value } of pairs(header)) {
     if (!names.has(name)) continue

@@ -13,8 +13,8 @@ export function parseForm(body: Buffer): Record<string, string> {
   for (const field of body.toString('utf8').split('&')) {
     if (field === '') continue
     const [name = '', ...value] = field.split('=')
-    if (fields.has(decode(name))) throw new FormInvalidError()
-    fields.set(decode(name), decode(value.join('=')))
+    if (fields.has(decodeFormText(name))) throw new FormInvalidError()
+    fields.set(decodeFormText(name), decodeFormText(value.join('=')))
   }
   return Object.fromEntries(fields)
 }
@@ -28,7 +28,7 @@ export function requireText(...values: readonly string[]): void {
   if (values.some(value => value.includes('\0') || !value.isWellFormed())) throw new FormInvalidError()
 }
 
-function decode(text: string): string {
+function decodeFormText(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch (cause) {

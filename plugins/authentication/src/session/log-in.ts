@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
-import { connectionOf, isBrowser, isForeign } from '../request-origin.ts'
+import { requestConnection, isBrowser, isForeign } from '../request-origin.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
@@ -71,7 +71,7 @@ async function passwordTokens(
       username,
       password,
       sessionKind: 'login',
-      connection: connectionOf(request),
+      connection: requestConnection(request),
       ...defined({ scope: options.scope })
     })
   } catch (error) {
@@ -111,7 +111,7 @@ async function openSession(
     await core.options.tokenClient
       .revoke({ token: tokens.refreshToken ?? tokens.accessToken })
       .catch((cause: unknown) => {
-        request.log.warn({ err: cause }, 'a session that could not be opened could not be revoked')
+        request.log.warn({ err: cause }, 'a session that could not be given to the caller could not be revoked')
       })
     throw error
   }

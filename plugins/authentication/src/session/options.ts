@@ -23,8 +23,8 @@ export interface SessionOptions {
   /** Logs in, refreshes and revokes. */
   readonly tokenClient: TokenClient
   /**
-   * Key ring, newest first: the first key seals, every key opens. All replicas share it. To rotate, add the new key at
-   * the end on every replica, then put it in front, then take the old one out once the sessions that it sealed have
+   * Key ring, newest first: the first key seals, every key unseals. All replicas share it. To rotate, add the new key
+   * at the end on every replica, then put it in front, then take the old one out once the sessions that it sealed have
    * been refreshed or have ended.
    * @example parseSealingKeys(process.env.SESSION_KEYS)
    */

@@ -53,7 +53,7 @@ export interface SessionRefresher {
 
 /** A rejected refresh token is refused for this long without asking again; it never becomes good. */
 const REJECTED_MS = 5000
-const MAX_REMEMBERED = 10_000
+const MAX_REMEMBERED_REFRESHES = 10_000
 
 interface Retained {
   readonly renewed: RenewedSession
@@ -74,8 +74,8 @@ export function createSessionRefresher(
   const macKey = createSecretKey(randomBytes(32))
   const flights = new Map<string, Promise<RenewedSession>>()
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
-  const rejectedUntilMs = new LRUCache<string, number>({ max: MAX_REMEMBERED })
-  const issued = new LRUCache<string, true>({ max: MAX_REMEMBERED })
+  const rejectedUntilMs = new LRUCache<string, number>({ max: MAX_REMEMBERED_REFRESHES })
+  const issued = new LRUCache<string, true>({ max: MAX_REMEMBERED_REFRESHES })
   const keyOfRefreshToken = (refreshToken: string): string =>
     createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 

@@ -62,7 +62,7 @@ export async function fetchDocument(
 }
 
 /** Whether this is an absolute https URL, or an http one on the loopback interface, without credentials or fragment. */
-export function isSecureUrl(value: unknown): value is string {
+export function isSecureEndpoint(value: unknown): value is string {
   if (typeof value !== 'string' || !URL.canParse(value)) return false
   const url = new URL(value)
   if (url.username !== '' || url.password !== '' || url.hash !== '') return false

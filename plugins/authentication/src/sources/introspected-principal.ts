@@ -1,6 +1,6 @@
 import { freezeJson, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import type { Principal } from '@sallyport/security-context'
-import { actorOfClaim, hasAudience, identifier, numericDate, scopesOfClaim, strings } from '../tokens/claims.ts'
+import { actorOfClaim, hasAudience, identifier, numericDate, scopesOfClaim, stringsClaim } from '../tokens/claims.ts'
 import { InvalidTokenError } from '../errors.ts'
 
 /**
@@ -31,7 +31,7 @@ export function introspectedPrincipal(
     issuer: issuer ?? expected.issuer ?? null,
     subject,
     clientId: identifier(ownMember(answer, 'client_id')),
-    roles: Object.freeze([...new Set(strings(ownMember(answer, 'roles')))]),
+    roles: Object.freeze([...new Set(stringsClaim(ownMember(answer, 'roles')))]),
     scopes: Object.freeze(scopesOfClaim(ownMember(answer, 'scope'), 'space-delimited')),
     audience: expected.audience,
     sessionId: identifier(ownMember(answer, 'sid')),

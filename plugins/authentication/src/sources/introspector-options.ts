@@ -11,7 +11,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { Dispatcher } from 'undici'
 import { AuthenticationOptionsError } from '../errors.ts'
-import { isSecureUrl, type Fetch } from './fetch-document.ts'
+import { isSecureEndpoint, type Fetch } from './fetch-document.ts'
 import { WARNINGS } from '../warnings.ts'
 
 /** The introspection endpoint, this service as its client, and how long an answer is believed. */
@@ -72,7 +72,7 @@ export const issuerDispatcher = () => Type.Optional(objectWith<Dispatcher>('an u
 export const introspectorOptions = optionsObject({
   endpoint: customOption<IntrospectorOptions['endpoint']>(
     'an https URL (http only on loopback) or a function',
-    value => typeof value === 'function' || isSecureUrl(value)
+    value => typeof value === 'function' || isSecureEndpoint(value)
   ),
   clientId: Type.String({ minLength: 1 }),
   clientSecret: Type.String({ minLength: 1 }),

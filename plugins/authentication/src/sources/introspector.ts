@@ -10,7 +10,7 @@ import { readIntrospectorOptions, type IntrospectorOptions } from './introspecto
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
-interface Answer {
+interface IntrospectionAnswer {
   readonly principal: Principal
   readonly untilMs: number
 }
@@ -19,8 +19,8 @@ interface Refusal {
   readonly untilMs: number
 }
 
-const MAX_TOKEN_BYTES = 8192
-const MAX_ANSWER_BYTES = 64 * 1024
+const MAX_OPAQUE_TOKEN_BYTES = 8192
+const MAX_INTROSPECTION_BYTES = 64 * 1024
 /** @see RFC 6750 §2.1 (b64token) */
 const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
@@ -37,13 +37,13 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
   const authorization = basicClientAuthorization(options.clientId, options.clientSecret)
-  const accepted = new LRUCache<string, Answer>({ max })
+  const accepted = new LRUCache<string, IntrospectionAnswer>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
   async function verify(token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
-    if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
+    if (token.length > MAX_OPAQUE_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
     const answer = accepted.get(id)
@@ -84,7 +84,7 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
       const endpoint = typeof options.endpoint === 'string' ? options.endpoint : await options.endpoint()
       // An issuer without the endpoint has given no opaque token.
       if (endpoint === null) return { active: false }
-      const { status, body } = await fetchDocument(endpoint, connection, MAX_ANSWER_BYTES, {
+      const { status, body } = await fetchDocument(endpoint, connection, MAX_INTROSPECTION_BYTES, {
         method: 'POST',
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()

@@ -5,7 +5,7 @@ import { fetchDocument, type Connection } from './fetch-document.ts'
 import { readJwksKeySourceOptions, type JwksKeySourceOptions } from './source-options.ts'
 import { importKeys } from '../tokens/import-keys.ts'
 
-const MAX_DOCUMENT_BYTES = 512 * 1024
+const MAX_JWKS_BYTES = 512 * 1024
 const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 30_000
 const REFRESH_AHEAD = 0.8
@@ -62,11 +62,7 @@ export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
   async function load(): Promise<void> {
     const headers: Record<string, string> = { accept: 'application/jwk-set+json, application/json' }
     if (etag !== null && current() !== null) headers['if-none-match'] = etag
-    const {
-      status,
-      headers: answered,
-      body
-    } = await fetchDocument(jwksUri, connection, MAX_DOCUMENT_BYTES, { headers })
+    const { status, headers: answered, body } = await fetchDocument(jwksUri, connection, MAX_JWKS_BYTES, { headers })
     if (status !== 304 || headers['if-none-match'] === undefined) {
       if (status !== 200) throw new Error(`status ${status}`)
       const imported = importKeys(parseJsonObject(body))

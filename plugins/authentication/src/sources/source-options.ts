@@ -12,7 +12,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { Dispatcher } from 'undici'
 import { AuthenticationOptionsError } from '../errors.ts'
-import { isSecureUrl, type Fetch } from './fetch-document.ts'
+import { isSecureEndpoint, type Fetch } from './fetch-document.ts'
 import { issuerDispatcher, logOption } from './introspector-options.ts'
 import { statusListPrefixMistakes } from './status-list-addresses.ts'
 
@@ -140,7 +140,7 @@ const collaborators = {
   log: logOption()
 }
 
-export const jwksUriOption = () => customOption<string>('an https URL (http only on loopback)', isSecureUrl)
+export const jwksUriOption = () => customOption<string>('an https URL (http only on loopback)', isSecureEndpoint)
 
 export const jwksKeySourceOptions = optionsObject({
   jwksUri: jwksUriOption(),
@@ -154,7 +154,8 @@ export const jwksKeySourceOptions = optionsObject({
 const statusListLimits = {
   allowedUris: customOption<StatusListSourceOptions['allowedUris']>(
     'an https URL (http only on loopback) that ends in /, or a function',
-    value => typeof value === 'function' || (isSecureUrl(value) && value.endsWith('/') && new URL(value).search === '')
+    value =>
+      typeof value === 'function' || (isSecureEndpoint(value) && value.endsWith('/') && new URL(value).search === '')
   ),
   pollMs: Type.Number({ exclusiveMinimum: 0, default: 1000 }),
   maxStalenessMs: Type.Number({ minimum: 0, default: 300_000 }),

@@ -1,4 +1,4 @@
-import { isSecureUrl } from './fetch-document.ts'
+import { isSecureEndpoint } from './fetch-document.ts'
 
 /** What comes after the prefix: one path segment without escapes, and no query. */
 const LIST_NAME = /^[\w.~-]+$/
@@ -14,7 +14,7 @@ export function statusListAddresses(allowed: string | ((uri: string) => boolean)
       ? (uri: string) => uri.startsWith(allowed) && LIST_NAME.test(uri.slice(allowed.length))
       : allowed
   // Only in its one canonical form is an address what it seems to be: no dot segments, no user part.
-  return uri => isSecureUrl(uri) && new URL(uri).href === uri && decide(uri)
+  return uri => isSecureEndpoint(uri) && new URL(uri).href === uri && decide(uri)
 }
 
 /**

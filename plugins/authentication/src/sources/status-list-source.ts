@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { fetchDocument, type Connection } from './fetch-document.ts'
 import { readStatusListSourceOptions, type StatusListSourceOptions } from './source-options.ts'
 import { statusListAddresses } from './status-list-addresses.ts'
-import { readStatusList, statusBit, type StatusList } from './status-list.ts'
+import { readStatusList, statusBit, type VerifiedStatusList } from './status-list.ts'
 
 /** Status lists, and how many of them are followed now. */
 export interface StatusListSource extends StatusSource {
@@ -12,7 +12,7 @@ export interface StatusListSource extends StatusSource {
 }
 
 interface FollowedList {
-  list: StatusList | null
+  list: VerifiedStatusList | null
   /** `iat` of the newest list that was ever seen here: an older one is not believed. */
   newestIssuedAtSeconds: number
   confirmedAtMs: number
@@ -30,7 +30,7 @@ interface FollowedList {
 /** A list that is gone is asked for at growing intervals up to this. */
 const MAX_GONE_MS = 60_000
 /** Lists that were let go of and whose age is remembered: a few bytes each. */
-const MAX_REMEMBERED = 10_000
+const MAX_REMEMBERED_LISTS = 10_000
 
 /**
  * Follows signed status lists by polling with conditional requests. Many tokens share one list, so a revocation is
@@ -49,7 +49,7 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
   const isAllowed = statusListAddresses(options.allowedUris)
   const connection: Connection = options
   const lists = new Map<string, FollowedList>()
-  const letGo = new LRUCache<string, number>({ max: MAX_REMEMBERED })
+  const letGo = new LRUCache<string, number>({ max: MAX_REMEMBERED_LISTS })
   const flights = new Set<Promise<void>>()
   let closed = false
 
@@ -135,7 +135,7 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
     if (uri !== undefined && followed !== undefined) forget(uri, followed)
   }
 
-  const isUnexpired = (list: StatusList | null): boolean =>
+  const isUnexpired = (list: VerifiedStatusList | null): boolean =>
     list !== null && (list.expiresAtSeconds === null || clock() < list.expiresAtSeconds * 1000)
 
   async function follow({ uri, index }: StatusReference): Promise<void> {

@@ -6,7 +6,7 @@ import { DEFAULT_ALGORITHMS, demandsExtension, isSignedBy } from '../tokens/chec
 import { decodeCanonical, parseCompactJws, type CompactJws } from '../tokens/compact-jws.ts'
 
 /** A verified, unpacked status list of one bit per token. */
-export interface StatusList {
+export interface VerifiedStatusList {
   readonly bits: Buffer
   readonly issuedAtSeconds: number
   /** `null` when the list does not expire. */
@@ -34,7 +34,7 @@ const CLOCK_TOLERANCE_SECONDS = 60
  * @throws an error saying what is wrong with it
  * @see draft-ietf-oauth-status-list §5.1, §8.3
  */
-export async function readStatusList(token: string, expected: StatusListExpectations): Promise<StatusList> {
+export async function readStatusList(token: string, expected: StatusListExpectations): Promise<VerifiedStatusList> {
   const jws = parseCompactJws(token)
   if (jws === null) throw new Error('not a compact JWS')
   await checkSigned(jws, token, expected.keys)
@@ -42,8 +42,8 @@ export async function readStatusList(token: string, expected: StatusListExpectat
   const issuer = ownMember(claims, 'iss')
   if (issuer !== undefined && issuer !== expected.issuer) throw new Error('another issuer')
   if (ownMember(claims, 'sub') !== expected.uri) throw new Error('sub is not the address of the list')
-  const issuedAtSeconds = seconds(claims, 'iat')
-  const expiresAtSeconds = seconds(claims, 'exp')
+  const issuedAtSeconds = secondsClaim(claims, 'iat')
+  const expiresAtSeconds = secondsClaim(claims, 'exp')
   if (issuedAtSeconds === null || issuedAtSeconds > expected.nowSeconds + CLOCK_TOLERANCE_SECONDS) {
     throw new Error('iat is missing or in the future')
   }
@@ -52,7 +52,7 @@ export async function readStatusList(token: string, expected: StatusListExpectat
     bits: await unpack(ownMember(claims, 'status_list'), expected.maxBytes),
     issuedAtSeconds,
     expiresAtSeconds,
-    ttlSeconds: seconds(claims, 'ttl')
+    ttlSeconds: secondsClaim(claims, 'ttl')
   }
 }
 
@@ -61,7 +61,7 @@ export async function readStatusList(token: string, expected: StatusListExpectat
  * @returns `null` when the list is too short to have it
  * @see draft-ietf-oauth-status-list §4.1
  */
-export function statusBit(list: StatusList, index: number): 0 | 1 | null {
+export function statusBit(list: VerifiedStatusList, index: number): 0 | 1 | null {
   const byte = list.bits[Math.floor(index / 8)]
   if (byte === undefined) return null
   return (byte >> (index % 8)) & 1 ? 1 : 0
@@ -92,7 +92,7 @@ async function unpack(list: unknown, maxBytes: number): Promise<Buffer> {
   return inflateBounded(bytes, { maxOutputLength: maxBytes })
 }
 
-function seconds(claims: JsonObject, name: string): number | null {
+function secondsClaim(claims: JsonObject, name: string): number | null {
   const value = ownMember(claims, name)
   if (value === undefined) return null
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Error(`${name} is not a number`)

@@ -25,11 +25,11 @@ export function principalOf(claims: JsonObject, expected: Expectations, nowSecon
   const { profile } = expected
   if (ownMember(claims, 'iss') !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
   if (!hasAudience(ownMember(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
-  const { issuedAtSeconds, expiresAtSeconds } = checkTimes(claims, nowSeconds, expected.clockToleranceSeconds)
+  const { issuedAtSeconds, expiresAtSeconds } = checkTokenTimes(claims, nowSeconds, expected.clockToleranceSeconds)
   profile.refuseForeignKinds(claims)
   return Object.freeze({
     issuer: expected.issuer,
-    subject: required(identifier(ownMember(claims, 'sub'))),
+    subject: requireClaim(identifier(ownMember(claims, 'sub'))),
     clientId: unlessOptional(identifier(claimAt(claims, profile.clientId)), profile.optional.has('clientId')),
     roles: Object.freeze(rolesOf(claims, profile)),
     scopes: Object.freeze(scopesOfClaim(claimAt(claims, profile.scope), profile.scopeFormat)),
@@ -56,13 +56,13 @@ export function hasAudience(aud: unknown, audience: string): boolean {
  * `exp` and `iat` must be there, `nbf` may; all are numbers.
  * @returns `iat` and `exp`
  */
-export function checkTimes(
+export function checkTokenTimes(
   claims: JsonObject,
   nowSeconds: number,
   toleranceSeconds: number
 ): { issuedAtSeconds: number; expiresAtSeconds: number } {
-  const expiresAtSeconds = required(numericDate(ownMember(claims, 'exp')))
-  const issuedAtSeconds = required(numericDate(ownMember(claims, 'iat')))
+  const expiresAtSeconds = requireClaim(numericDate(ownMember(claims, 'exp')))
+  const issuedAtSeconds = requireClaim(numericDate(ownMember(claims, 'iat')))
   const notBeforeSeconds = numericDate(ownMember(claims, 'nbf')) ?? issuedAtSeconds
   if (nowSeconds >= expiresAtSeconds + toleranceSeconds) throw new InvalidTokenError('token-expired')
   if (Math.max(issuedAtSeconds, notBeforeSeconds) > nowSeconds + toleranceSeconds) {
@@ -112,17 +112,17 @@ export function numericDate(value: unknown): number | null {
   return value
 }
 
-function required<T>(value: T | null): T {
+function requireClaim<T>(value: T | null): T {
   if (value === null) throw new InvalidTokenError('claim-missing')
   return value
 }
 
 function unlessOptional<T>(value: T | null, optional: boolean): T | null {
-  return optional ? value : required(value)
+  return optional ? value : requireClaim(value)
 }
 
 function rolesOf(claims: JsonObject, profile: ResolvedProfile): string[] {
-  const roles = profile.roles.flatMap(path => strings(claimAt(claims, path)))
+  const roles = profile.roles.flatMap(path => stringsClaim(claimAt(claims, path)))
   return [...new Set(roles)]
 }
 
@@ -132,13 +132,13 @@ function rolesOf(claims: JsonObject, profile: ResolvedProfile): string[] {
  */
 export function scopesOfClaim(value: unknown, format: ResolvedProfile['scopeFormat']): string[] {
   if (value === undefined) return []
-  if (format === 'array') return strings(value)
+  if (format === 'array') return stringsClaim(value)
   if (typeof value !== 'string') throw new InvalidTokenError('claim-invalid')
   return value.split(' ').filter(scope => scope !== '')
 }
 
 /** An array of strings, empty when absent. */
-export function strings(value: unknown): string[] {
+export function stringsClaim(value: unknown): string[] {
   if (value === undefined) return []
   if (!Array.isArray(value) || !value.every(each => typeof each === 'string')) {
     throw new InvalidTokenError('claim-invalid')
@@ -151,7 +151,7 @@ export function actorOfClaim(value: unknown, linksLeft = LONGEST_ACTOR_CHAIN): A
   if (value === undefined) return null
   if (!isJsonObject(value) || linksLeft === 0) throw new InvalidTokenError('claim-invalid')
   return Object.freeze({
-    subject: required(identifier(ownMember(value, 'sub'))),
+    subject: requireClaim(identifier(ownMember(value, 'sub'))),
     actor: actorOfClaim(ownMember(value, 'act'), linksLeft - 1)
   })
 }

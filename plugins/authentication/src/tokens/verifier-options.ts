@@ -12,7 +12,7 @@ import {
   type ReadOptions
 } from '@sallyport/security-context/options'
 import { AuthenticationOptionsError } from '../errors.ts'
-import { isSecureUrl } from '../sources/fetch-document.ts'
+import { isSecureEndpoint } from '../sources/fetch-document.ts'
 import {
   ASYMMETRIC_ALGORITHMS,
   checkWithNodeCrypto,
@@ -77,7 +77,7 @@ export interface TokenVerifierOptions {
 const PROFILES: readonly unknown[] = ['rfc9068', 'keycloak', 'auth0']
 
 /** An https URL; http on loopback only. */
-export const secureUrl = () => customOption<string>('an https URL (http only on loopback)', isSecureUrl)
+export const secureUrl = () => customOption<string>('an https URL (http only on loopback)', isSecureEndpoint)
 
 /** @param value used when the option is left out */
 export function profileOption(value: Profile) {

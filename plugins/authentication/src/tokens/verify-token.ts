@@ -31,7 +31,7 @@ export interface VerifierInternals {
 }
 
 /** Larger tokens are refused before anything in them is looked at. */
-const MAX_TOKEN_BYTES = 8192
+const MAX_JWT_BYTES = 8192
 const MAX_KEY_ID_LENGTH = 256
 
 interface RememberedToken {
@@ -108,7 +108,7 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
 
 /** The parts of a token of acceptable size and shape. */
 function parseToken(token: string): CompactJws {
-  if (token.length > MAX_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
+  if (token.length > MAX_JWT_BYTES) throw new InvalidTokenError('token-too-large')
   const jws = parseCompactJws(token)
   if (jws === null) throw new InvalidTokenError('token-malformed')
   return jws

@@ -2,7 +2,7 @@ import type { UpstreamAnswer, UpstreamCaller } from '@sallyport/token-exchange'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { RestaurantFailedError, RestaurantUnavailableError } from '../errors.ts'
-import type { Restaurants } from './restaurants.ts'
+import type { Restaurants } from './restaurant-client.ts'
 
 const MenuAnswer = Type.Object({
   items: Type.Array(

@@ -1,7 +1,7 @@
 import { OrderNotCancellableError } from '../errors.ts'
 import { CANCELLABLE, type StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'
-import type { Restaurants } from './restaurants.ts'
+import type { Restaurants } from './restaurant-client.ts'
 import { auditedOrder, type OrderCollaborators } from './settle-order.ts'
 import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
 

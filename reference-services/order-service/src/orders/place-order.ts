@@ -4,7 +4,7 @@ import type { NewOrder, OrderLine } from '../schemas.ts'
 import { neverArrived } from './never-arrived.ts'
 import { totalOfLines, type StoredOrder } from './order.ts'
 import { insertOrder } from './order-store.ts'
-import type { OfferedItem, TicketAnswer } from './restaurants.ts'
+import type { OfferedItem, TicketAnswer } from './restaurant-client.ts'
 import { auditedOrder, rejectOrder, storeTicketAnswer, type OrderCollaborators } from './settle-order.ts'
 
 /**

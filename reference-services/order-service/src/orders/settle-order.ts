@@ -2,7 +2,7 @@ import type { BegunWork, RecordAudit } from '@sallyport/service-kit'
 import type { Knex } from 'knex'
 import type { StoredOrder } from './order.ts'
 import { changeState, findOrder } from './order-store.ts'
-import type { Restaurants, TicketAnswer } from './restaurants.ts'
+import type { Restaurants, TicketAnswer } from './restaurant-client.ts'
 
 /** How an order is kept to one per key of its customer. */
 export interface OrderKey {

@@ -254,7 +254,7 @@ t.test('cookies of one session stay a pair over refreshes, also when two replica
   t.equal((await browser.get('/orders')).statusCode, 200)
 })
 
-t.test('a cookie that was sealed before cookies were paired does not open: a clean logout', async t => {
+t.test('a cookie that was sealed before cookies were paired is not unsealed: a clean logout', async t => {
   const { app } = await buildApp(t)
   const { id, key: bytes } = key('k1')
   const unpaired = (name: string, purpose: string, token: string): string => {

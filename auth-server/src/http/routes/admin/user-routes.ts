@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
-import { endSessionsOf, listSessions } from '../../../administration/sessions.ts'
+import { endSessionsOf, listSessions } from '../../../administration/session-administration.ts'
 import { knownUser, listUsers, userSummary } from '../../../administration/read-users.ts'
 import { listRoles } from '../../../administration/roles.ts'
 import {
@@ -13,8 +13,8 @@ import {
   enableUser,
   setPassword,
   setRoles
-} from '../../../administration/users.ts'
-import { SessionNotFoundError } from '../../../errors.ts'
+} from '../../../administration/user-administration.ts'
+import { UnknownSessionError } from '../../../errors.ts'
 import { ADMIN_ACCESS } from './access.ts'
 import { expectedVersion, sendVersioned } from './entity-tags.ts'
 
@@ -172,7 +172,7 @@ export function userAdminRoutes(
       if (
         (await endSessionsOf(administrationOf(request), { kind: 'session', sessionId: request.params.sessionId })) === 0
       ) {
-        throw new SessionNotFoundError()
+        throw new UnknownSessionError()
       }
       return await reply.code(204).send()
     }

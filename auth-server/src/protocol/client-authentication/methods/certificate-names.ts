@@ -7,7 +7,7 @@ const KINDS: ReadonlyMap<string, CertificateSubject['kind']> = new Map([
 ])
 
 /** One alternative name as node:crypto prints it: a value with anything special in it is a JSON string. */
-const NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
+const ALTERNATIVE_NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
 
 /**
  * Whether a certificate carries exactly this name. Names are compared as text, a wildcard is not expanded, and a
@@ -32,9 +32,9 @@ function distinguishedName(subject: string | undefined): string {
  */
 function alternativeNames(text: string): CertificateSubject[] {
   const names: CertificateSubject[] = []
-  NAME.lastIndex = 0
-  while (NAME.lastIndex < text.length) {
-    const [, type = '', value = ''] = NAME.exec(text) ?? []
+  ALTERNATIVE_NAME.lastIndex = 0
+  while (ALTERNATIVE_NAME.lastIndex < text.length) {
+    const [, type = '', value = ''] = ALTERNATIVE_NAME.exec(text) ?? []
     if (type === '') return []
     const kind = KINDS.get(type)
     if (kind !== undefined) names.push({ kind, value: value.startsWith('"') ? String(JSON.parse(value)) : value })

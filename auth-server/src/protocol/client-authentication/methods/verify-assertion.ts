@@ -11,7 +11,7 @@ export const ASSERTION_ALGORITHMS: ReadonlySet<string> = new Set(['ES256', 'EdDS
 /** Later than this no assertion may end: what has to be remembered against replay stays small. */
 const LONGEST_LIFETIME_SECONDS = 300
 const LONGEST_ASSERTION = 8192
-const LONGEST_ID = 256
+const LONGEST_ASSERTION_ID = 256
 /** `typ` may be left out; a JWT of another kind, such as a token or a DPoP proof, is not an assertion. */
 const TYPES: readonly unknown[] = [undefined, 'JWT', 'client-authentication+jwt']
 
@@ -34,7 +34,7 @@ export function readAssertion(token: string): PresentedAssertion {
     jws === null ||
     typeof clientId !== 'string' ||
     clientId === '' ||
-    clientId.length > LONGEST_ID ||
+    clientId.length > LONGEST_ASSERTION_ID ||
     clientId.includes('\0')
   ) {
     throw invalidClient('client-assertion-malformed')
@@ -61,10 +61,11 @@ export function verifyAssertion(
   if (!TYPES.includes(header.typ)) return { refusal: 'client-assertion-type' }
   if (payload.iss !== clientId) return { refusal: 'client-assertion-issuer' }
   if (!isAudience(server.issuer, payload.aud)) return { refusal: 'client-assertion-audience' }
-  const times = checkTimes(payload, server)
+  const times = checkAssertionTimes(payload, server)
   if ('refusal' in times) return times
   const { jti } = payload
-  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ID) return { refusal: 'client-assertion-id' }
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ASSERTION_ID)
+    return { refusal: 'client-assertion-id' }
   return {
     refusal: null,
     once: { issuer: `assertion:${clientId}`, jti, expiresAtMs: times.rememberUntilSeconds * 1000 }
@@ -89,7 +90,7 @@ function isAudience(issuer: string, audience: unknown): boolean {
 }
 
 /** Until when the assertion has to be remembered, in epoch seconds, or why its times are wrong. */
-function checkTimes(
+function checkAssertionTimes(
   { exp, iat, nbf }: CompactJws['payload'],
   { nowMs, clockToleranceSeconds: tolerance }: VerifyingServer
 ): { readonly rememberUntilSeconds: number } | { readonly refusal: string } {

@@ -3,7 +3,7 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
-import { connectionOf, isUnsafe } from '../request-origin.ts'
+import { requestConnection, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../failure-kinds.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
@@ -26,7 +26,7 @@ interface Refreshable {
 }
 
 /** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
-const REFRESH_AHEAD_PAUSE_MS = 5000
+const RENEWAL_PAUSE_MS = 5000
 
 /**
  * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired,
@@ -104,7 +104,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
       if (!isOutage(error)) throw error
       recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
       if (usable === null) throw error
-      refreshAheadFromMs = now + REFRESH_AHEAD_PAUSE_MS
+      refreshAheadFromMs = now + RENEWAL_PAUSE_MS
       return usable
     }
   }
@@ -114,7 +114,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     reply: FastifyReply,
     { refreshToken, pairingId, refusedToken }: Refreshable
   ): Promise<VerifiedToken> {
-    const renewed = await refresher.refresh(refreshToken, { connection: connectionOf(request), refusedToken })
+    const renewed = await refresher.refresh(refreshToken, { connection: requestConnection(request), refusedToken })
     if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
     const { subject } = renewed.principal

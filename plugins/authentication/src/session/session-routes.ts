@@ -3,7 +3,7 @@ import { sourceOf } from '@sallyport/security-context/mechanics'
 import { customOption, objectWith, optionsObject, readOptions, Type } from '@sallyport/security-context/options'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError } from '../errors.ts'
-import { connectionOf } from '../request-origin.ts'
+import { requestConnection } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../failure-kinds.ts'
 import { directoryRoutes } from './directory-routes.ts'
 import { parseForm, requireText } from './form-body.ts'
@@ -120,7 +120,7 @@ function createRefresh(core: SessionCore) {
     refuseBrowser(request)
     requireText(request.body.refreshToken)
     try {
-      const asking = { connection: connectionOf(request), source: sourceOf(request.ip) }
+      const asking = { connection: requestConnection(request), source: sourceOf(request.ip) }
       const { tokens, principal } = await core.refresher.refresh(request.body.refreshToken, asking)
       request.principal = principal
       const { subject } = principal

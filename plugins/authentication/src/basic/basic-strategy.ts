@@ -3,7 +3,7 @@ import { defined, errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PresentedAuthorization } from '../authorization-header.ts'
 import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
-import { connectionOf, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
+import { requestConnection, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../failure-kinds.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
@@ -63,7 +63,7 @@ export async function createBasicStrategy(
     }
     const credential = await parse(request, reply)
     if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
-    const connection = connectionOf(request)
+    const connection = requestConnection(request)
     try {
       const verified = await tokens.obtain(credential, connection)
       const renew = async (refusedToken: string): Promise<VerifiedToken | null> =>

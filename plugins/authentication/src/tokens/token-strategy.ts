@@ -61,7 +61,7 @@ export function createTokenStrategy(options: TokenStrategyOptions): Omit<Strateg
       } catch (error) {
         return {
           kind: 'refused',
-          error: refusalOf(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined)
+          error: refusalWithChallenge(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined)
         }
       }
     }
@@ -79,7 +79,7 @@ export function looksLikeJwt(token: string): boolean {
 }
 
 /** Errors of the verifier are answers; anything else is a defect and goes on as what it is. */
-function refusalOf(error: unknown, challenge: string, nonces: DpopNonces | undefined): FastifyError {
+function refusalWithChallenge(error: unknown, challenge: string, nonces: DpopNonces | undefined): FastifyError {
   const headersFor = (code: string): { headers: Readonly<Record<string, string>> } => ({
     headers: {
       'www-authenticate': `${challenge}, error="${code}"`,

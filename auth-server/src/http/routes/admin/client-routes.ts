@@ -13,7 +13,7 @@ import {
   setClientProof,
   type NewClientLogout,
   type NewClientProof
-} from '../../../administration/clients.ts'
+} from '../../../administration/client-administration.ts'
 import type { ClientChanges, NewClient } from '../../../administration/new-client.ts'
 import { CLIENT_METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
@@ -47,7 +47,7 @@ const SecretBody = Type.Object(
   { additionalProperties: false }
 )
 
-const audited = (action: string) => ({
+const clientChange = (action: string) => ({
   access: ADMIN_ACCESS,
   audit: { action, resource: { type: 'client', parameter: 'clientId' } }
 })
@@ -76,7 +76,7 @@ export function clientAdminRoutes(
 
   fastify.get<{ Params: Static<typeof ClientParams> }>(
     '/admin/clients/:clientId',
-    { schema: { params: ClientParams }, config: audited('client.show') },
+    { schema: { params: ClientParams }, config: clientChange('client.show') },
     async function answerClient(request, reply) {
       const client = await findClient(administrationOf(request).store, request.params.clientId)
       return sendVersioned(reply, 200, clientSummary(client))
@@ -85,7 +85,7 @@ export function clientAdminRoutes(
 
   fastify.patch<{ Params: Static<typeof ClientParams>; Body: Omit<ClientChanges, 'id'> }>(
     '/admin/clients/:clientId',
-    { schema: { params: ClientParams, body: ChangeBody }, config: audited('client.change') },
+    { schema: { params: ClientParams, body: ChangeBody }, config: clientChange('client.change') },
     async function answerChangeClient(request, reply) {
       const client = await changeClient(administrationOf(request), request.params.clientId, request.body, {
         expected: expectedVersion(request)
@@ -96,7 +96,7 @@ export function clientAdminRoutes(
 
   fastify.delete<{ Params: Static<typeof ClientParams> }>(
     '/admin/clients/:clientId',
-    { schema: { params: ClientParams }, config: audited('client.delete') },
+    { schema: { params: ClientParams }, config: clientChange('client.delete') },
     async function answerDeleteClient(request, reply) {
       await deleteClient(administrationOf(request), request.params.clientId, expectedVersion(request))
       return await reply.code(204).send()
@@ -105,7 +105,7 @@ export function clientAdminRoutes(
 
   fastify.post<{ Params: Static<typeof ClientParams>; Body: Static<typeof SecretBody> }>(
     '/admin/clients/:clientId/secrets',
-    { schema: { params: ClientParams, body: SecretBody }, config: audited('client.rotate-secret') },
+    { schema: { params: ClientParams, body: SecretBody }, config: clientChange('client.rotate-secret') },
     async function answerRotateSecret(request, reply) {
       const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
       return await reply.code(201).send({ secret })
@@ -114,7 +114,7 @@ export function clientAdminRoutes(
 
   fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientProof }>(
     '/admin/clients/:clientId/keys',
-    { schema: { params: ClientParams, body: KeysBody }, config: audited('client.set-keys') },
+    { schema: { params: ClientParams, body: KeysBody }, config: clientChange('client.set-keys') },
     async function answerSetKeys(request, reply) {
       await setClientProof(administrationOf(request), request.params.clientId, request.body)
       return await reply.code(204).send()
@@ -123,7 +123,7 @@ export function clientAdminRoutes(
 
   fastify.patch<{ Params: Static<typeof ClientParams>; Body: NewClientLogout }>(
     '/admin/clients/:clientId/logout',
-    { schema: { params: ClientParams, body: LogoutBody }, config: audited('client.set-logout') },
+    { schema: { params: ClientParams, body: LogoutBody }, config: clientChange('client.set-logout') },
     async function answerSetLogout(request, reply) {
       await setClientLogout(administrationOf(request), request.params.clientId, request.body)
       return await reply.code(204).send()
@@ -136,7 +136,7 @@ export function clientAdminRoutes(
   ] as const) {
     fastify.post<{ Params: Static<typeof ClientParams> }>(
       `/admin/clients/:clientId/${verb}`,
-      { schema: { params: ClientParams }, config: audited(`client.${verb}`) },
+      { schema: { params: ClientParams }, config: clientChange(`client.${verb}`) },
       async function answerToggleClient(request, reply) {
         await change(administrationOf(request), request.params.clientId, expectedVersion(request))
         return await reply.code(204).send()
