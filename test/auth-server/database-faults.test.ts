@@ -172,6 +172,8 @@ const changed = (
 })
 const USER = { userId: '00000000-0000-4000-8000-000000000002' }
 const CLIENT = { clientId: 'machine-client' }
+const SCOPE = { audience: 'order-service', scope: 'orders:read' }
+const AUDIENCE = { audience: 'order-service' }
 const KEY = { kid: 'some-key' }
 const SESSION = { sessionId: '00000000-0000-4000-8000-00000000000a' }
 
@@ -357,6 +359,24 @@ const ENDPOINTS: Record<string, Endpoint> = {
   'keys of a client': changed('PATCH', '/admin/clients/:clientId/keys', CLIENT, { dpopBoundTokens: false }),
   'logout of a client': changed('PATCH', '/admin/clients/:clientId/logout', CLIENT, { postLogoutRedirectUris: [] }),
   'disabling a client': changed('POST', '/admin/clients/:clientId/disable', CLIENT),
+  'enabling a client': changed('POST', '/admin/clients/:clientId/enable', CLIENT),
+  'one client': { ...read('/admin/clients/machine-client'), route: 'GET /admin/clients/:clientId' },
+  'edit of a client': changed('PATCH', '/admin/clients/:clientId', CLIENT, { name: 'Machines' }),
+  'deletion of a client': changed('DELETE', '/admin/clients/:clientId', CLIENT),
+  'list of scopes': read('/admin/scopes'),
+  'new scope': changed('POST', '/admin/scopes', {}, { name: 'orders:count', audience: 'order-service' }),
+  'one scope': { ...read('/admin/scopes/order-service/orders:read'), route: 'GET /admin/scopes/:audience/:scope' },
+  'edit of a scope': changed('PATCH', '/admin/scopes/:audience/:scope', SCOPE, { requiredRole: 'ADMIN' }),
+  'deletion of a scope': changed('DELETE', '/admin/scopes/:audience/:scope', SCOPE),
+  'disabling a scope': changed('POST', '/admin/scopes/:audience/:scope/disable', SCOPE),
+  'enabling a scope': changed('POST', '/admin/scopes/:audience/:scope/enable', SCOPE),
+  'list of audiences': read('/admin/audiences'),
+  'new audience': changed('POST', '/admin/audiences', {}, { name: 'reports' }),
+  'one audience': { ...read('/admin/audiences/order-service'), route: 'GET /admin/audiences/:audience' },
+  'edit of an audience': changed('PATCH', '/admin/audiences/:audience', AUDIENCE, { description: 'Orders' }),
+  'deletion of an audience': changed('DELETE', '/admin/audiences/:audience', AUDIENCE),
+  'disabling an audience': changed('POST', '/admin/audiences/:audience/disable', AUDIENCE),
+  'enabling an audience': changed('POST', '/admin/audiences/:audience/enable', AUDIENCE),
   'list of keys': read('/admin/keys'),
   'new key': changed('POST', '/admin/keys'),
   'advance of keys': changed('POST', '/admin/keys/advance'),

@@ -177,6 +177,7 @@ t.test(
     const { app, db, events } = await startServer(t)
     const hop = { grantTypes: [EXCHANGE], authenticationMethods: ['client_secret_post' as const] }
     const secrets: Record<string, string> = {}
+    for (const name of ['hop-a', 'hop-b']) await admin.createAudience(administration(db), { name })
     for (const [id, next] of [
       ['hop-a', 'hop-b'],
       ['hop-b', 'hop-a']

@@ -32,6 +32,7 @@ t.test('the scope of recovery is for the service itself, and reaches no user’s
 
 t.test('a client from before a scope was added gets it by the next seeding, and keeps its others', async t => {
   const { db } = await startServer(t)
+  await db('scopes').insert({ name: 'own:scope', audience: 'order-service' })
   await db('clients')
     .where({ id: 'order-service' })
     .update({ scopes: ['restaurants:read', 'own:scope'] })

@@ -1,3 +1,4 @@
+import '@sallyport/security-context/require-node'
 export { createAuditRows, type AuditRows, type RecordedAuditRow } from './audit-rows.ts'
 export { frozenClock, type FrozenClock } from './frozen-clock.ts'
 export { faultProxy, type FaultMode, type FaultProxy } from './fault-proxy.ts'

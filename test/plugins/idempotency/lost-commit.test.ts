@@ -42,7 +42,10 @@ t.test('a transaction that is killed in the middle lets go of its key', async t 
   t.equal((await pay(app, KEY)).statusCode, 503)
   t.equal((await owner('payments')).length, 0)
   kills = false
-  t.equal((await pay(app, KEY)).statusCode, 201)
+  // The pool may hand out the connection that was killed until it has noticed.
+  let again = await pay(app, KEY)
+  for (let tries = 0; again.statusCode === 503 && tries < 5; tries += 1) again = await pay(app, KEY)
+  t.equal(again.statusCode, 201)
   t.equal((await owner('payments')).length, 1)
 })
 
