@@ -116,8 +116,8 @@ async function dropVersion3(db: Knex): Promise<void> {
       'test/plugins/audit-log/versions.test.ts': all(
         text => text.replaceAll('version = 3 where', 'version = 4 where').replace('knows version 3', 'knows version 4'),
         instead('versions.get(action))), new Set([2]))', 'versions.get(action))), new Set([3]))'),
-        instead('step < 3; step++', 'step < 4; step++'),
-        instead('for (let step = 0; step < 2; step++) await owner.migrate.down(config)\n  ', ''),
+        instead('step < 4; step++', 'step < 5; step++'),
+        instead('for (let step = 0; step < 3; step++) await owner.migrate.down(config)\n  ', ''),
         instead('/version 2/)', '/version 3/)')
       ),
       'test/plugins/audit-log/prune-attacks.test.ts': all(

@@ -47,7 +47,9 @@ export function passwordMistake(password: string, username: string, { minLength 
 
 /** A common password, alone or with digits and signs around it. */
 function isCommonInEssence(folded: string): boolean {
-  const core = folded.replace(/^\P{L}+/u, '').replace(/\P{L}+$/u, '')
+  const letters = [...folded.matchAll(/\p{L}/gu)]
+  const last = letters.at(-1)
+  const core = last === undefined ? '' : folded.slice(letters[0]?.index, last.index + last[0].length)
   return isCommon(folded) || (core.length >= SHORTEST_COMMON_CORE && isCommon(core))
 }
 

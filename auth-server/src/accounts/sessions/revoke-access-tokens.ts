@@ -28,8 +28,7 @@ export async function revokeAccessTokensOfClient(
 
 /**
  * Revokes the access tokens of everybody whose rights depend on this: of sessions, which go on with their next refresh,
- * and
- * clients, which ask for another token. Call it within a transaction.
+ * and of clients, which ask for another token. Call it within a transaction.
  */
 export async function revokeAccessTokensUsing(
   store: Store,

@@ -15,8 +15,7 @@ export function sendVersioned<Row extends { readonly version: number }>(
 
 /**
  * The version that the caller's change is meant for. Without `If-Match`, and with `*`, it is whichever is stored; a
- * weak
- * tag, a list or anything else matches nothing.
+ * weak tag, a list or anything else matches nothing.
  * @see RFC 9110 §13.1.1
  */
 export function expectedVersion({ headers }: Pick<FastifyRequest, 'headers'>): ExpectedVersion {

@@ -64,8 +64,9 @@ export function verifyAssertion(
   const times = checkAssertionTimes(payload, server)
   if ('refusal' in times) return times
   const { jti } = payload
-  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ASSERTION_ID)
-    {return { refusal: 'client-assertion-id' }}
+  if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_ASSERTION_ID) {
+    return { refusal: 'client-assertion-id' }
+  }
   return {
     refusal: null,
     once: { issuer: `assertion:${clientId}`, jti, expiresAtMs: times.rememberUntilSeconds * 1000 }
