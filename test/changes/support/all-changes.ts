@@ -153,7 +153,7 @@ async function dropVersion3(db: Knex): Promise<void> {
     edits: {
       'reference-gateway/src/app.ts': all(
         before('import { endOpenAnswers }', "import { badgeStrategy } from './badge-strategy.ts'\n"),
-        before('    basic: { tokenClient, ...clock },', '    strategies: [badgeStrategy],\n')
+        before('    basic: { tokenClient, ...own, ...clock },', '    strategies: [badgeStrategy],\n')
       )
     },
     tests: ['test/reference-gateway/badge-strategy.test.ts', 'test/reference-gateway/app.test.ts']
@@ -179,15 +179,18 @@ async function dropVersion3(db: Knex): Promise<void> {
       ),
       'auth-server/src/administration/demo/demo-clients.ts': all(
         instead("'delivery-service'] as const", "'delivery-service', 'rating-service'] as const"),
-        after("['deliveries:write', 'delivery-service']", ",\n  ['ratings:write', 'rating-service']"),
+        after(
+          "['deliveries:write', 'delivery-service', 'Change deliveries']",
+          ",\n  ['ratings:write', 'rating-service', 'Rate restaurants']"
+        ),
         before(
           "  { id: 'delivery-service', ",
           "  { id: 'rating-service', grantTypes: ['client_credentials', EXCHANGE], ownAudience: 'rating-service' },\n"
         )
       ),
       'reference-gateway/src/settings.ts': after(
-        'deliveryServiceOrigin: serviceOrigin(),',
-        '\n    ratingServiceOrigin: serviceOrigin(),'
+        "deliveryServiceOrigin: serviceOrigin('delivery-service'),",
+        "\n    ratingServiceOrigin: serviceOrigin('rating-service'),"
       ),
       'reference-gateway/src/forward/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
@@ -198,7 +201,10 @@ async function dropVersion3(db: Knex): Promise<void> {
       ),
       'reference-gateway/README.md': all(
         after('| `/deliveries` | delivery-service |', '\n| `/ratings` | rating-service |'),
-        after('`_DELIVERY_SERVICE_ORIGIN`,', ' `_RATING_SERVICE_ORIGIN`,')
+        after(
+          'Where delivery-service is. |',
+          '\n| `SALLYPORT_RATING_SERVICE_ORIGIN` | origin, `https:`, or `http:` on loopback | required | Where rating-service is. |'
+        )
       ),
       'test/support/edge.ts': after(
         '\n  deliveryServiceOrigin: `https://',
