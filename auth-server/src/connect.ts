@@ -43,8 +43,8 @@ export async function buildConnected(
   })
   if ((await collaborators.store.connection?.('clients').first('id')) === undefined) {
     app.log.warn(
-      'there are no clients yet: `npm run auth -- clients create <id> --grants …` makes one, ' +
-        '`npm run auth -- users create <name> --password-stdin` a user, `npm run auth -- help` shows the rest'
+      'there are no clients yet: `sallyport-auth-server clients create <id> --grants …` makes one, ' +
+        '`users create <name> --password-stdin` a user, `help` shows the rest; in a clone it is `npm run auth --`'
     )
   }
   return app

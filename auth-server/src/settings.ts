@@ -79,17 +79,17 @@ export const settingsSchema = Type.Object(
       minimum: 10,
       maximum: 900,
       default: 300,
-      description: 'An access token is good for so long.'
+      description: 'Lifetime of an access token.'
     }),
-    loginIdleSeconds: secondsSetting(7200, 'A login session ends after so long without use.'),
-    loginAbsoluteSeconds: secondsSetting(604_800, 'A login session ends after so long in any case.'),
-    apiIdleSeconds: secondsSetting(900, 'A session of Basic credentials ends after so long without use.'),
-    apiAbsoluteSeconds: secondsSetting(43_200, 'A session of Basic credentials ends after so long in any case.'),
+    loginIdleSeconds: secondsSetting(7200, 'A login session that is not used ends after this time.'),
+    loginAbsoluteSeconds: secondsSetting(604_800, 'A login session ends after this time, used or not.'),
+    apiIdleSeconds: secondsSetting(900, 'A session of Basic credentials that is not used ends after this time.'),
+    apiAbsoluteSeconds: secondsSetting(43_200, 'A session of Basic credentials ends after this time, used or not.'),
     refreshGraceMs: Type.Integer({
       minimum: 0,
       maximum: 60_000,
       default: 10_000,
-      description: 'A refresh token may be presented again for so long after its successor was used.'
+      description: 'How long a refresh token may be presented again after its successor was used.'
     }),
     housekeepingIntervalSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 86_400, description: 'Expired rows are removed this often. Default: 60.' })
@@ -105,10 +105,10 @@ export const settingsSchema = Type.Object(
       default: 65_536,
       description: 'Positions in a new status list.'
     }),
-    statusListTtlSeconds: secondsSetting(1, 'Verifiers ask for a status list again after so long.'),
+    statusListTtlSeconds: secondsSetting(1, 'How often verifiers ask for a status list.'),
     statusListLifetimeSeconds: secondsSetting(
       600,
-      'A status list is refused by verifiers after so long without a newer one.'
+      'Age at which verifiers refuse a status list that no newer one has replaced.'
     ),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
     passwordMinLength: Type.Optional(

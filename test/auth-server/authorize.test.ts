@@ -539,7 +539,7 @@ t.test('another user’s login ends the sign-in that was in the browser', async 
 })
 
 t.test(
-  'a sign-in of a disabled user counts no more, and a password that changes while it is checked starts none',
+  'a sign-in of a disabled user is no longer accepted, and a password that changes while it is checked starts none',
   async t => {
     let during = async (): Promise<unknown> => null
     const slow = {

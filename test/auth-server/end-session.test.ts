@@ -60,7 +60,7 @@ t.test("O-37: a client's logout with its id_token ends the sign-in, every sessio
   t.match(answer.headers, { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
   t.notOk(user.cookies.has(SIGN_IN), 'the cookie is gone')
   user.cookies.set(SIGN_IN, secret)
-  t.notOk(await isSignedIn(user), 'and counts no more')
+  t.notOk(await isSignedIn(user), 'and is no longer accepted')
   t.strictSame(
     [await lives(tokens), await lives(second), await lives(elsewhere.tokens), await lives(api)],
     [false, false, true, true]

@@ -64,7 +64,7 @@ t.test('the server says when it is ready and what to run on the first boot, and 
   child.kill('SIGTERM')
   const { code, out } = await ended
   t.equal(code, 0)
-  t.match(out, /there are no clients yet: `npm run auth -- clients create/)
+  t.match(out, /there are no clients yet: `sallyport-auth-server clients create/)
 })
 
 t.test('settings that are wrong are named together, without their secrets, and the exit code is 1', async t => {

@@ -53,7 +53,7 @@ export async function startSigning(administration: KeyAdministration, kid: strin
 }
 
 /**
- * Removes a key: what it signed counts no more.
+ * Removes a key: what it signed is no longer accepted.
  * @throws {UnsafeKeyStepError} `SALLYPORT_AUTH_SERVER_KEY_STEP_UNSAFE` while a token of it may be valid
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  */

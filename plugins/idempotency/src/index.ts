@@ -103,8 +103,8 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
   })
 
   fastify.addHook('onSend', function refuseUnclaimed(request, reply, payload, next) {
-    const isHeeded = keyed.get(request)?.isHeeded() ?? true
-    if (isHeeded || reply.statusCode >= 300) next(null, payload)
+    const isClaimed = keyed.get(request)?.isClaimed() ?? true
+    if (isClaimed || reply.statusCode >= 300) next(null, payload)
     else next(new KeyUnclaimedError())
   })
 

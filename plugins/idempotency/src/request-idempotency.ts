@@ -32,7 +32,7 @@ export interface Idempotency {
 /** What the plugin knows of a request with a key. */
 export interface KeyedRequest extends Idempotency {
   /** Whether the handler has taken the key, or goes on with what an earlier request began. */
-  readonly isHeeded: () => boolean
+  readonly isClaimed: () => boolean
 }
 
 /** Of a request without key. */
@@ -84,7 +84,7 @@ export function keyedRequest(
     await unavailableOnError(() => insertAnswer(trx, identity, kept, timeoutMs))
   }
 
-  return { earlier, claim, store, isHeeded: () => claimed || earlier !== null }
+  return { earlier, claim, store, isClaimed: () => claimed || earlier !== null }
 }
 
 /**

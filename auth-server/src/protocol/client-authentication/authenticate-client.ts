@@ -23,7 +23,7 @@ const BY_NAME_ALONE = new Set(methodsWith(({ byCertificate, needs }) => byCertif
 
 /**
  * The client that a request proves, by whatever method it presents. All failures are one answer; which it was is in the
- * security event. A certificate beside another method is no second one: tokens are bound to it.
+ * security event. A certificate beside another method does not count as a second one: tokens are bound to it.
  * @throws {OAuthError} `invalid_client`; `invalid_request` for more than one method
  * @see RFC 6749 §2.3, §5.2
  */
