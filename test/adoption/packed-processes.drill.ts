@@ -84,6 +84,7 @@ t.test('the stack is migrated, started, administered and stopped by its commands
     return JSON.parse(out) as Record<string, unknown>
   }
   t.match(await administer('users create maria --password-stdin', 'a long enough passphrase\n'), { username: 'maria' })
+  await administer('audiences create reporting')
   const reports = await administer('clients create reports --grants client_credentials --default-audience reporting')
   const token = await fetch(`${issuer}/oauth2/token`, {
     method: 'POST',
@@ -92,8 +93,9 @@ t.test('the stack is migrated, started, administered and stopped by its commands
   })
   t.match({ status: token.status, body: await token.json() }, { status: 200, body: { token_type: 'Bearer' } })
 
+  await administer('audiences create sallyport-gateway')
   const gatewayClient = await administer(
-    'clients create gateway --grants password,refresh_token --own-audience gateway'
+    'clients create gateway --grants password,refresh_token --own-audience sallyport-gateway'
   )
   const authority = await makeAuthority()
   const files = certificateFiles(t, await authority.issue({ names: ['localhost'] }))
