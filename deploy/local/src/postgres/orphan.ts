@@ -1,13 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
  * The process id in the `postmaster.pid` of a data folder when that process is a server of this folder, else `null`.
  */
 export function runningServer(dataDirectory: string): number | null {
-  const file = join(dataDirectory, 'postmaster.pid')
-  if (!existsSync(file)) return null
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+  const pid = Number(readIfThere(join(dataDirectory, 'postmaster.pid')).split('\n')[0])
   return Number.isInteger(pid) && pid > 1 && commandLine(pid).includes(dataDirectory) ? pid : null
 }
 
@@ -20,9 +18,12 @@ export async function stopServer(pid: number, dataDirectory: string): Promise<vo
   while (runningServer(dataDirectory) === pid) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
-function commandLine(pid: number): string {
+const commandLine = (pid: number): string => readIfThere(`/proc/${pid}/cmdline`)
+
+/** A server that ends takes its files with it between two looks. */
+function readIfThere(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }
