@@ -187,7 +187,7 @@ export async function buildApp(
   )
 
   openBackground(fastify, server, {
-    housekeepingIntervalMs: (settings.housekeepingIntervalSeconds ?? 60) * 1000,
+    housekeepingIntervalMs: settings.housekeepingIntervalSeconds * 1000,
     housekeepingSchedule: collaborators.housekeepingSchedule,
     logoutDelivery: { ...(tls !== undefined && { ca: tls.ca }), ...collaborators.logoutDelivery }
   })

@@ -7,7 +7,6 @@ import {
   type PasswordHashFunction,
   type PasswordParameters
 } from './accounts/passwords/password-hasher.ts'
-import { DEFAULT_PASSWORD_POLICY } from './accounts/passwords/password-policy.ts'
 import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import type { Clock } from '@sallyport/security-context/mechanics'
@@ -67,7 +66,7 @@ export function composeAuthorizationServer(
       clock,
       issuer,
       nonceKeys: ring.derive('dpop-nonce'),
-      nonceRequired: settings.dpopNonceRequired ?? true,
+      nonceRequired: settings.dpopNonceRequired,
       clockToleranceSeconds: settings.clockToleranceSeconds
     }),
     interactions: createInteractions(ring, clock),
@@ -76,7 +75,7 @@ export function composeAuthorizationServer(
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesFrom(settings),
     throttle: createLoginThrottle(store.loginAttempts, collaborators.throttleRules ?? DEFAULT_THROTTLE_RULES, clock),
-    passwordPolicy: Object.freeze({ minLength: settings.passwordMinLength ?? DEFAULT_PASSWORD_POLICY.minLength }),
+    passwordPolicy: Object.freeze({ minLength: settings.passwordMinLength }),
     passwords: createPasswordHasher({
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
       concurrency: settings.passwordConcurrency,

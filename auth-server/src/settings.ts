@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
+import { DEFAULT_PASSWORD_POLICY } from './accounts/passwords/password-policy.ts'
 
 const secondsSetting = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
@@ -27,23 +28,22 @@ export const settingsSchema = Type.Object(
           'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.'
       })
     ),
-    dpopNonceRequired: Type.Optional(
-      Type.Boolean({
-        description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server. Default: true.'
-      })
-    ),
+    dpopNonceRequired: Type.Boolean({
+      default: true,
+      description: 'Whether a DPoP proof for the token endpoint needs a nonce of this server.'
+    }),
     issuer: Type.String({
       format: 'secure-url',
       pattern: '[^/]$',
       description: 'Issuer, without a slash at the end; a path mounts everything under it.'
     }),
-    allowedHosts: Type.Optional(
-      Type.Array(Type.String(), {
-        separator: ' ',
-        description:
-          'Hosts that are served beside those of issuer and mtlsOrigin, `name` or `name:port`: names by which services reach this server.'
-      })
-    ),
+    allowedHosts: Type.Array(Type.String(), {
+      separator: ' ',
+      default: [],
+      description:
+        'Hosts that are served beside those of issuer and mtlsOrigin, `name` or `name:port`: names by which services ' +
+        'reach this server.'
+    }),
     sealingKeys: Type.String({
       secret: true,
       minLength: 32,
@@ -91,9 +91,12 @@ export const settingsSchema = Type.Object(
       default: 10_000,
       description: 'How long a refresh token may be presented again after its successor was used.'
     }),
-    housekeepingIntervalSeconds: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 86_400, description: 'Expired rows are removed this often. Default: 60.' })
-    ),
+    housekeepingIntervalSeconds: Type.Integer({
+      minimum: 1,
+      maximum: 86_400,
+      default: 60,
+      description: 'Expired rows are removed this often.'
+    }),
     jwksMaxAgeSeconds: Type.Integer({
       minimum: 1,
       default: 300,
@@ -111,13 +114,12 @@ export const settingsSchema = Type.Object(
       'Age at which verifiers refuse a status list that no newer one has replaced.'
     ),
     passwordConcurrency: Type.Integer({ minimum: 1, default: 2, description: 'Password hashes that run at a time.' }),
-    passwordMinLength: Type.Optional(
-      Type.Integer({
-        minimum: 8,
-        maximum: 64,
-        description: 'Characters that a new password has at least. Default: 12.'
-      })
-    ),
+    passwordMinLength: Type.Integer({
+      minimum: 8,
+      maximum: 64,
+      default: DEFAULT_PASSWORD_POLICY.minLength,
+      description: 'Characters that a new password has at least.'
+    }),
     passwordQueueLength: Type.Integer({
       minimum: 0,
       default: 64,
@@ -129,7 +131,7 @@ export const settingsSchema = Type.Object(
 
 /** Checks of the process that a schema cannot express: one sentence per mistake, without secrets. */
 export function issuerSettingsMistakes(settings: AuthServerSettings): string[] {
-  const { issuer, tlsCertificatePath, trustedProxies, allowedHosts = [] } = settings
+  const { issuer, tlsCertificatePath, trustedProxies, allowedHosts } = settings
   const mistakes = allowedHostMistakes(allowedHosts)
   const isPublic = issuer.startsWith('https:') && !isLoopback(new URL(issuer).hostname)
   if (isPublic && tlsCertificatePath === undefined && trustedProxies.length === 0) {

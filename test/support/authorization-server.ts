@@ -46,6 +46,10 @@ export const FACTS = {
 export const SETTINGS: AuthServerSettings = {
   ...PROCESS_SETTINGS,
   issuer: ISSUER,
+  dpopNonceRequired: true,
+  allowedHosts: [],
+  housekeepingIntervalSeconds: 60,
+  passwordMinLength: 12,
   sealingKeys: `k1:${Buffer.alloc(32, 'k7').toString('base64url')}`,
   accessTokenLifetimeSeconds: 300,
   loginIdleSeconds: 7200,

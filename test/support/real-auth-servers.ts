@@ -1,3 +1,4 @@
+import { DEFAULT_PASSWORD_POLICY } from '../../auth-server/src/accounts/passwords/password-policy.ts'
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -105,6 +106,7 @@ export async function startRealAuthServers(instances: number, times: ServerTimes
     store: postgresStore(db),
     clock: Date.now,
     passwords: createPasswordHasher({ concurrency: 2, queueLength: 10_000 }),
+    passwordPolicy: DEFAULT_PASSWORD_POLICY,
     statusListSize: 65_536,
     ring: parseKeyRing(SEALING_KEYS),
     keyTimes: keyTimesOf({

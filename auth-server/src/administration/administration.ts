@@ -8,8 +8,8 @@ export interface Administration {
   readonly store: Store
   readonly clock: Clock
   readonly passwords: PasswordHasher
-  /** What new passwords have to be. Default: 12 characters. */
-  readonly passwordPolicy?: PasswordPolicy
+  /** What new passwords have to be. */
+  readonly passwordPolicy: PasswordPolicy
   /** Positions in a new status list. */
   readonly statusListSize: number
   readonly audit: WriteAudit

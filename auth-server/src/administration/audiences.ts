@@ -1,8 +1,9 @@
 import { revokeAccessTokensUsing } from '../accounts/sessions/revoke-access-tokens.ts'
-import { InUseError, InvalidValueError } from '../errors.ts'
+import { InUseError } from '../errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { Audience } from '../store/records.ts'
 import type { Administration } from './administration.ts'
+import { isStorableText, refuseMistakes } from './check-values.ts'
 import { createRow, editRow, removeRow, type RowKind } from './edit-rows.ts'
 import { refuseOwnAudience } from './own-rows.ts'
 import type { ExpectedVersion } from './versions.ts'
@@ -112,13 +113,12 @@ async function referringTo(trx: Store, name: string): Promise<readonly string[]>
 }
 
 function refuseAudience({ name, description }: Audience): void {
-  const mistakes = [
+  refuseMistakes([
     ...(AUDIENCE_NAME.test(name)
       ? []
       : ['an audience is up to 200 letters, digits, `.`, `_`, `:`, `/` or `-`, and begins with a letter or digit']),
-    ...(description.length <= LONGEST_AUDIENCE_DESCRIPTION && description.isWellFormed() && !description.includes('\0')
+    ...(description.length <= LONGEST_AUDIENCE_DESCRIPTION && isStorableText(description)
       ? []
       : [`a description is text of up to ${LONGEST_AUDIENCE_DESCRIPTION} characters`])
-  ]
-  if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
+  ])
 }

@@ -11,6 +11,7 @@ import {
 import type { Store } from '../store/contract.ts'
 import { referenceMistakes } from './client-references.ts'
 import { clientMistakes } from './client-rules.ts'
+import { refuseMistakes } from './check-values.ts'
 
 /** Fields that have no value at first. */
 type Said = 'id' | 'grantTypes'
@@ -70,7 +71,7 @@ export async function refuseRegistration(
     ...clientMistakes(registration, changed),
     ...(await referenceMistakes(store, registration, changed))
   ]
-  if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
+  refuseMistakes(mistakes)
 }
 
 /**

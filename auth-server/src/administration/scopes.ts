@@ -1,9 +1,10 @@
 import { revokeAccessTokensUsing } from '../accounts/sessions/revoke-access-tokens.ts'
-import { InUseError, InvalidValueError } from '../errors.ts'
+import { InUseError } from '../errors.ts'
 import { isProtocolScope } from '../protocol/narrow-scopes.ts'
 import type { Store } from '../store/contract.ts'
 import type { Scope, ScopeKey } from '../store/records.ts'
 import type { Administration } from './administration.ts'
+import { isRoleName, isStorableText, refuseMistakes } from './check-values.ts'
 import { createRow, editRow, removeRow, type RowKind } from './edit-rows.ts'
 import { refuseOwnScope } from './own-rows.ts'
 import type { ExpectedVersion } from './versions.ts'
@@ -12,7 +13,6 @@ import type { ExpectedVersion } from './versions.ts'
 const SCOPE_NAME = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,200}$/
 /** A BCP 47 tag in lower case. */
 const LANGUAGE = /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}$/
-const SCOPE_ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
 const LONGEST_SCOPE_DESCRIPTION = 500
 
 /** What may be edited of a scope. */
@@ -130,18 +130,14 @@ function scopeMistakes({ name, requiredRole, descriptions }: Scope): string[] {
     mistakes.push('a scope is up to 200 printable characters without space, quote, \\ or comma')
   }
   if (isProtocolScope(name)) mistakes.push(`${name} belongs to no audience`)
-  if (requiredRole !== null && !SCOPE_ROLE.test(requiredRole)) {
+  if (requiredRole !== null && !isRoleName(requiredRole)) {
     mistakes.push(`${JSON.stringify(requiredRole)} is not a role name`)
   }
   for (const [tag, text] of Object.entries(descriptions)) {
     if (!LANGUAGE.test(tag)) mistakes.push(`${JSON.stringify(tag)} is no language: en, de, pt-br, …`)
-    if (text === '' || text.length > LONGEST_SCOPE_DESCRIPTION || !text.isWellFormed() || text.includes('\0')) {
+    if (text === '' || text.length > LONGEST_SCOPE_DESCRIPTION || !isStorableText(text)) {
       mistakes.push(`the description in ${tag} is not text of 1 to ${LONGEST_SCOPE_DESCRIPTION} characters`)
     }
   }
   return mistakes
-}
-
-function refuseMistakes(mistakes: readonly string[]): void {
-  if (mistakes.length > 0) throw new InvalidValueError(mistakes.join('; '))
 }

@@ -1,12 +1,13 @@
 import { normaliseUsername } from '@sallyport/security-context/mechanics'
 import { randomUUID } from 'node:crypto'
-import { DEFAULT_PASSWORD_POLICY, passwordMistake } from '../accounts/passwords/password-policy.ts'
+import { passwordMistake } from '../accounts/passwords/password-policy.ts'
 import { endSessions } from '../accounts/sessions/end-sessions.ts'
 import { revokeAccessTokensOfSessions } from '../accounts/sessions/revoke-access-tokens.ts'
 import { InUseError, InvalidValueError, NameTakenError, UnknownSubjectError } from '../errors.ts'
 import type { Store } from '../store/contract.ts'
 import type { User } from '../store/records.ts'
 import type { Administration } from './administration.ts'
+import { isRoleName, isStorableText } from './check-values.ts'
 import { beforeAndAfter } from './audit-change.ts'
 import { knownUser, userSummary } from './read-users.ts'
 import { refuseOtherVersion, type ExpectedVersion } from './versions.ts'
@@ -30,8 +31,6 @@ export interface UserChanges {
 const AUDITED_USER_FIELDS = ['username', 'roles', 'disabled'] as const
 /** Who has it administers: somebody has to. */
 const ADMIN_ROLE = 'ADMIN'
-
-const ROLE = /^[A-Z][A-Z0-9_]{0,63}$/
 
 /**
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
@@ -212,19 +211,17 @@ async function refuseLastAdministrator(trx: Store, { id, roles, disabledAtMs }: 
 
 function storableUsername(wanted: string): string {
   const username = normaliseUsername(wanted)
-  if (username !== '' && isStorable(username)) return username
+  if (username !== '' && isStorableText(username)) return username
   throw new InvalidValueError('the user name is empty or has characters that cannot be stored')
 }
 
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
-
 function refusePassword({ passwordPolicy }: Administration, password: string, username: string): void {
-  const mistake = passwordMistake(password, username, passwordPolicy ?? DEFAULT_PASSWORD_POLICY)
+  const mistake = passwordMistake(password, username, passwordPolicy)
   if (mistake !== null) throw new InvalidValueError(`the password ${mistake}`)
 }
 
 function refuseRoles(roles: readonly string[]): void {
   for (const role of roles) {
-    if (!ROLE.test(role)) throw new InvalidValueError(`${JSON.stringify(role)} is not a role name`)
+    if (!isRoleName(role)) throw new InvalidValueError(`${JSON.stringify(role)} is not a role name`)
   }
 }

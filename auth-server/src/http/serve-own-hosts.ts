@@ -7,7 +7,7 @@ import { ForeignHostError } from '../errors.ts'
 export interface HostSettings {
   readonly issuer: string
   readonly mtlsOrigin?: string
-  readonly allowedHosts?: readonly string[]
+  readonly allowedHosts: readonly string[]
   readonly host: string
 }
 
@@ -17,7 +17,7 @@ export interface HostSettings {
  * @see RFC 9110 §7.4
  */
 export function serveOwnHosts(fastify: FastifyInstance, settings: HostSettings): void {
-  const { issuer, mtlsOrigin, allowedHosts = [], host } = settings
+  const { issuer, mtlsOrigin, allowedHosts, host } = settings
   const { hostname, host: issuerHost, protocol } = new URL(issuer)
   const scheme = protocol === 'https:' ? 'https' : 'http'
   const named = mtlsOrigin === undefined ? [] : [new URL(mtlsOrigin).host]

@@ -11,8 +11,8 @@ export function reportUnfollowedStatus(): onRequestHookHandler {
   return function reportStatus(request, _reply, next) {
     const { principal, accessToken } = request
     const isUnfollowed =
-      principal !== null && Object.hasOwn(principal.claims, 'status') && looksLikeJwt(accessToken ?? '')
-    if (!reported && isUnfollowed) {
+      !reported && principal !== null && Object.hasOwn(principal.claims, 'status') && looksLikeJwt(accessToken ?? '')
+    if (isUnfollowed) {
       reported = true
       request.log.warn(
         { issuer: principal.issuer },

@@ -31,6 +31,8 @@ export * as errors from './errors.ts'
 /** Says that an answer is the repetition of an earlier one. */
 const REPLAYED_HEADER = 'idempotent-replayed'
 
+const KEYED = Symbol('sallyport.idempotency.keyed')
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
@@ -42,6 +44,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The key of this request, on routes that declare `config.idempotency`; elsewhere reading it throws. */
     readonly idempotency: Idempotency
+    [KEYED]: KeyedRequest | null
   }
 }
 
@@ -55,13 +58,13 @@ declare module 'fastify' {
 async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions): Promise<void> {
   const options = readIdempotencyOptions(given)
   const { db, timeoutMs, prune, schedule } = options
-  const requests = new WeakMap<FastifyRequest, Idempotency>()
-  const keyed = new WeakMap<FastifyRequest, KeyedRequest>()
 
+  // A slot of the request and not a weak map: see ADR 12.
+  fastify.decorateRequest(KEYED, null)
   fastify.decorateRequest('idempotency', {
     getter(this: FastifyRequest) {
-      const own = requests.get(this)
-      if (own === undefined) throw idempotencyMisuse('the route is not known to declare config.idempotency')
+      const own = this[KEYED]
+      if (own === null) throw idempotencyMisuse('the route is not known to declare config.idempotency')
       return own
     }
   })
@@ -70,7 +73,7 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
     const { 'idempotency-key': header } = request.headers
     if (header === undefined) {
       if (request.routeOptions.config.idempotency === 'required') throw new KeyMissingError()
-      requests.set(request, NO_KEY)
+      request[KEYED] = NO_KEY
       return undefined
     }
     const identity = identify(request, header)
@@ -79,9 +82,7 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
     // Nobody can go on with what says nothing of itself.
     if (record !== null && record.reference === null) throw new InProgressError()
     if (record !== null) recordSecurityEvent(request, { stage: 'idempotency', outcome: 'success', reason: 'resumed' })
-    const own = keyedRequest(reply, identity, record?.reference ?? null, options)
-    requests.set(request, own)
-    keyed.set(request, own)
+    request[KEYED] = keyedRequest(reply, identity, record?.reference ?? null, options)
     return undefined
   })
 
@@ -103,7 +104,7 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
   })
 
   fastify.addHook('onSend', function refuseUnclaimed(request, reply, payload, next) {
-    const isClaimed = keyed.get(request)?.isClaimed() ?? true
+    const isClaimed = request[KEYED]?.isClaimed() ?? true
     if (isClaimed || reply.statusCode >= 300) next(null, payload)
     else next(new KeyUnclaimedError())
   })

@@ -35,11 +35,12 @@ export interface KeyedRequest extends Idempotency {
   readonly isClaimed: () => boolean
 }
 
-/** Of a request without key. */
-export const NO_KEY: Idempotency = Object.freeze({
+/** Of a request without key: there is nothing to claim. */
+export const NO_KEY: KeyedRequest = Object.freeze({
   earlier: null,
   claim: async () => {},
-  store: async () => {}
+  store: async () => {},
+  isClaimed: () => true
 })
 
 /**

@@ -12,6 +12,7 @@ import type { Administration } from '../administration.ts'
 import { changeClient, createClient, setClientProof, type NewClientProof } from '../client-administration.ts'
 import type { NewClient } from '../new-client.ts'
 import { createUser, setPassword } from '../user-administration.ts'
+import { DEFAULT_PASSWORD_POLICY } from '../../accounts/passwords/password-policy.ts'
 import { createAudience } from '../audiences.ts'
 import { createOwnRows } from '../own-rows.ts'
 import { changeScope, createScope } from '../scopes.ts'
@@ -56,6 +57,7 @@ export async function seedStore(
     store,
     clock: Date.now,
     passwords: createPasswordHasher({ parameters: passwordParameters, concurrency: 2, queueLength: 100 }),
+    passwordPolicy: DEFAULT_PASSWORD_POLICY,
     statusListSize: STATUS_LIST_SIZE,
     audit: async () => {}
   }
