@@ -25,7 +25,8 @@ export const settingsSchema = Type.Object(
     backchannelLogoutCaPath: Type.Optional(
       Type.String({
         description:
-          'Authorities that vouch for the servers that clients take logout tokens at (PEM). Default: those of tlsCaPath.'
+          'Authorities that vouch for the servers at which clients take logout tokens (PEM). Default: those of ' +
+          'tlsCaPath.'
       })
     ),
     dpopNonceRequired: Type.Boolean({
@@ -56,7 +57,8 @@ export const settingsSchema = Type.Object(
         secret: true,
         minLength: 4,
         description:
-          'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, separated by spaces. `none` in the first place: new hashes have none.'
+          'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, ' +
+          'separated by spaces. `none` in the first place: new hashes have none.'
       })
     ),
     passwordPepper: Type.Optional(

@@ -39,8 +39,13 @@ export function passwordChangedPage(endedSessions: number): Html {
   return page(
     'Password changed',
     html`<p>You are still logged in in this browser, and in the applications that you use through it.</p>
-<p>Everywhere else you are logged out: ${endedSessions === 0 ? 'no other session was open' : endedSessions === 1 ? 'one session has ended' : `${endedSessions} sessions have ended`}.</p>`
+<p>Everywhere else you are logged out: ${endedSessionsText(endedSessions)}.</p>`
   )
+}
+
+function endedSessionsText(ended: number): string {
+  if (ended === 0) return 'no other session was open'
+  return ended === 1 ? 'one session has ended' : `${ended} sessions have ended`
 }
 
 /** Whoever is here has to log in first. */
