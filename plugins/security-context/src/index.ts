@@ -81,6 +81,13 @@ declare module 'fastify' {
      * 503). The slot is `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
+    /**
+     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires. Added by
+     * token exchange. Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
+     */
+    exchangeToken: (audience: string, scope?: string) => Promise<string>
+    /** Forgets a cached exchanged token: its audience refused it. Added by token exchange. */
+    dropExchangedToken: (audience: string, scope?: string) => void
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
