@@ -8,6 +8,7 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import { forwardRoutes, type ForwardRoute } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -30,15 +31,14 @@ import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Dispatcher } from 'undici'
-import { endOpenAnswers } from './forward/end-open-answers.ts'
-import { forwardRoutes } from './forward/index.ts'
-import { createOpenAnswers } from './forward/open-answers.ts'
-import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
+import { endOpenAnswers } from './end-open-answers.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
+import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
+import { forwardingTable } from './upstreams.ts'
 import { checkSettings, type GatewaySettings } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
@@ -180,6 +180,8 @@ export async function buildApp(
       tracing?.outgoingHeaders(request) ?? {
         traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`
       },
+    edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
+    auditSink: app.auditSink,
     openAnswers
   })
   return app

@@ -1,6 +1,6 @@
 export { EDGE_AUDIENCE, buildApp, type GatewayCollaborators } from './app.ts'
 export { settingsSchema, type GatewaySettings } from './settings.ts'
 export { migrate } from './migrate.ts'
-export { forwardingTable, type ForwardRoute } from './forward/upstreams.ts'
+export { forwardingTable } from './upstreams.ts'
 export * as errors from './errors.ts'
 export { program } from './program.ts'

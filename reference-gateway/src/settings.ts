@@ -1,10 +1,10 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
+import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { GatewaySettingsError } from './errors.ts'
-import { refusedNames } from './hygiene/forwarded-headers.ts'
 import { publicOriginMistakes } from './public-origins.ts'
 
 /** A list in one environment variable, separated by spaces. */

@@ -65,7 +65,7 @@ t.test(
       for (const framing of [`Content-Length: ${bytes}`, 'Transfer-Encoding: chunked']) {
         const received = await put('/orders', bytes, framing)
         t.same(statuses(received), [413], `${bytes} ${framing}`)
-        t.match(received, /SALLYPORT_GATEWAY_BODY_TOO_LARGE/)
+        t.match(received, /SALLYPORT_FORWARDING_BODY_TOO_LARGE/)
       }
     }
     t.equal(orders.received.length, 0)

@@ -2,6 +2,7 @@ import './require-node.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
+import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
 import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
@@ -33,6 +34,7 @@ export type {
 } from './collaborators.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
+export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
 export {
   declareRoutes,
   requireRouteDeclaration,
@@ -81,6 +83,13 @@ declare module 'fastify' {
      * 503). The slot is `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
+    /**
+     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires. Added by
+     * token exchange. Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
+     */
+    exchangeToken: (audience: string, scope?: string) => Promise<string>
+    /** Forgets a cached exchanged token: its audience refused it. Added by token exchange. */
+    dropExchangedToken: (audience: string, scope?: string) => void
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
@@ -123,6 +132,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
+  if (!fastify.hasRequestDecorator(EFFECTIVE_ROUTE_SLOT)) fastify.decorateRequest(EFFECTIVE_ROUTE_SLOT, null)
   if (!fastify.hasRequestDecorator('txn')) {
     fastify.decorateRequest('begunTxn', null)
     fastify.decorateRequest('txn', {

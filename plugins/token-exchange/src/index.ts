@@ -38,13 +38,6 @@ interface ExchangedToken {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires.
-     * Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
-     */
-    exchangeToken: (audience: string, scope?: string) => Promise<string>
-    /** Forgets a cached exchanged token: its audience refused it. */
-    dropExchangedToken: (audience: string, scope?: string) => void
     /** Calls another service in the caller's name, with an exchanged token and never with the caller's own. */
     callAs: (audience: string) => UpstreamCaller
   }

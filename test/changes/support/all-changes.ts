@@ -170,7 +170,7 @@ async function dropVersion3(db: Knex): Promise<void> {
         "deliveryServiceOrigin: serviceOrigin('delivery-service'),",
         "\n    ratingServiceOrigin: serviceOrigin('rating-service'),"
       ),
-      'reference-gateway/src/forward/upstreams.ts': all(
+      'reference-gateway/src/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
         before(
           "    { audience: 'auth-server',",

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
-import { refusedNames, responseHeaders } from '../../reference-gateway/src/hygiene/forwarded-headers.ts'
-import { GOOD, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
+import { refusedNames, responseHeaders } from '../../../plugins/forwarding/src/forwarded-headers.ts'
+import { GOOD, rawRequest, sendRaw, startEdge, statuses } from '../../support/edge.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream'
 import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { requestHeaders } from '../hygiene/forwarded-headers.ts'
+import { requestHeaders } from './forwarded-headers.ts'
 import type { ForwardOptions } from './options.ts'
 import { ofService } from './service-failure.ts'
-import type { ForwardRoute } from './upstreams.ts'
+import type { ForwardRoute } from './forward-route.ts'
 
 /** A request on its way to a service. */
 export interface OutgoingRequest {
@@ -17,7 +17,7 @@ export interface OutgoingRequest {
   readonly route: ForwardRoute
   /** `Host` of the service: that of the route's origin. */
   readonly host: string
-  readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders'>
+  readonly options: Pick<ForwardOptions, 'dispatcher' | 'additionalRequestHeaders' | 'tracingHeaders' | 'edgeAddress'>
   readonly signal: AbortSignal
   /** Limit for each pause in the answer's body, in ms. */
   readonly pauseMs: number
@@ -41,6 +41,7 @@ export async function sendRequest({
   pauseMs
 }: OutgoingRequest): Promise<Dispatcher.ResponseData> {
   const { origin, audience } = route
+  const edge = options.edgeAddress(request)
   const queryAt = request.url.indexOf('?')
   try {
     return await options.dispatcher.request({
@@ -53,8 +54,8 @@ export async function sendRequest({
         [REQUEST_ID_HEADER]: request.id,
         [TXN_HEADER]: request.txn,
         'x-forwarded-for': request.ip,
-        'x-forwarded-host': request.publicHost,
-        'x-forwarded-proto': request.publicScheme,
+        'x-forwarded-host': edge.host,
+        'x-forwarded-proto': edge.scheme,
         ...options.tracingHeaders(request)
       }),
       body: bodyToSend(request),

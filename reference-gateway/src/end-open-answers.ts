@@ -1,7 +1,7 @@
+import type { OpenAnswers } from '@sallyport/forwarding'
 import { securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { OpenAnswers } from './open-answers.ts'
 
 /** How sessions end at this gateway, by reason of the event. */
 const SESSION_ENDS: Readonly<Record<string, (request: FastifyRequest) => string | null | undefined>> = {

@@ -1,14 +1,14 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { AccessEndedError, ForwardFailedError, ForwardedTokenRefusedError } from '../errors.ts'
-import { responseHeaders } from '../hygiene/forwarded-headers.ts'
+import { AccessEndedError, ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
+import { responseHeaders } from './forwarded-headers.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
 import { ofService } from './service-failure.ts'
 import { forwardFailure, tryAgain } from './upstream-failure.ts'
-import type { ForwardRoute } from './upstreams.ts'
+import type { ForwardRoute } from './forward-route.ts'
 
 /**
  * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
@@ -26,13 +26,14 @@ export interface IncomingAnswer {
   readonly route: ForwardRoute
   readonly rewriteLocation: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers
+  readonly auditSink: AuditSink
 }
 
 /**
  * Passes a service's answer on. A 401 of the service is not the fault of the client, whose credentials are good here.
  * Most likely the session ended or changed a moment ago, and the next request will notice; so the client should try
  * again.
- * @throws {ForwardedTokenRefusedError} `SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN`
+ * @throws {ForwardedTokenRefusedError} `SALLYPORT_FORWARDING_UPSTREAM_REFUSED_TOKEN`
  */
 export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   const {
@@ -97,7 +98,7 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
 
 /** Ends the answer when the access of its request ends, and names its errors. */
 function endWithAccess(
-  { request, reply, route, openAnswers }: IncomingAnswer,
+  { request, reply, route, openAnswers, auditSink }: IncomingAnswer,
   body: Readable,
   finish: (() => void) | null
 ): void {
@@ -116,7 +117,7 @@ function endWithAccess(
     finish,
     end(reason: EndOfAccess) {
       recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason, detail: { audience } })
-      recordEnd(request, reply, reason, audience)
+      recordEnd(auditSink, request, reply, reason, audience)
       body.destroy(new AccessEndedError())
     }
   })
@@ -124,9 +125,15 @@ function endWithAccess(
 }
 
 /** The row of the request was written before the first byte; this one says how the answer ended. */
-function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAccess, audience: string): void {
-  const { principal, server, id: requestId, traceId, txn, method, routeOptions } = request
-  server.auditSink
+function recordEnd(
+  auditSink: AuditSink,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  reason: EndOfAccess,
+  audience: string
+): void {
+  const { principal, id: requestId, traceId, txn, method } = request
+  auditSink
     .write({
       action: 'answer.end',
       outcome: 'denied',
@@ -139,7 +146,7 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, reason: EndOfAc
         traceId,
         sessionId: principal?.sessionId ?? null,
         method,
-        route: routeOptions.url ?? null,
+        route: effectiveRoute(request).url,
         status: reply.statusCode,
         audience
       }

@@ -1,9 +1,9 @@
 import { type Readable, Transform } from 'node:stream'
-import { ForwardedBodyTooLargeError, ClientLeftError } from '../errors.ts'
+import { ForwardedBodyTooLargeError, ClientLeftError } from './errors.ts'
 
 /**
- * The same body, cut off with `SALLYPORT_GATEWAY_BODY_TOO_LARGE` once more than `maxBytes` have passed. The end of one
- * side does not destroy the other: the connection of the client must survive to carry the answer.
+ * The same body, cut off with `SALLYPORT_FORWARDING_BODY_TOO_LARGE` once more than `maxBytes` have passed. The end of
+ * one side does not destroy the other: the connection of the client must survive to carry the answer.
  * @param payload the client's body; a declared length has been checked already, an undeclared one is counted here
  */
 export function limitBody(payload: Readable, maxBytes: number): Readable {

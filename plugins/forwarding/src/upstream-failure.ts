@@ -8,10 +8,10 @@ import {
   ForwardBusyError,
   ForwardFailedError,
   ForwardTimeoutError
-} from '../errors.ts'
+} from './errors.ts'
 
 const TIMEOUT_CODES: readonly unknown[] = [
-  'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
+  'SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -44,12 +44,12 @@ export function forwardFailure(error: unknown, audience: string): ForwardFailure
     detail: { audience }
   })
   // Fastify destroys the answer to a client that has gone, and undici reports that as an abort.
-  if (has('SALLYPORT_GATEWAY_CLIENT_LEFT') || has('UND_ERR_ABORTED')) {
+  if (has('SALLYPORT_FORWARDING_CLIENT_LEFT') || has('UND_ERR_ABORTED')) {
     return { error: new ClientLeftError({ cause: error }), event: null }
   }
   // The watcher of answers has recorded it.
-  if (has('SALLYPORT_GATEWAY_ACCESS_ENDED')) return { error: new AccessEndedError({ cause: error }), event: null }
-  if (has('SALLYPORT_GATEWAY_BODY_TOO_LARGE')) {
+  if (has('SALLYPORT_FORWARDING_ACCESS_ENDED')) return { error: new AccessEndedError({ cause: error }), event: null }
+  if (has('SALLYPORT_FORWARDING_BODY_TOO_LARGE')) {
     return { error: new ForwardedBodyTooLargeError(), event: event('denied', 'body-too-large') }
   }
   if (has('SALLYPORT_TRANSPORT_PEER_BUSY')) {

@@ -1,9 +1,10 @@
+import '@sallyport/security-context/require-node'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { ForwardedBodyTooLargeError } from '../errors.ts'
-import { SERVED_METHODS } from '../hygiene/index.ts'
+import { ForwardedBodyTooLargeError } from './errors.ts'
+import { SERVED_METHODS } from './served-methods.ts'
 import { limitBody } from './body-limit.ts'
 import { type AnswerLimits, boundCall } from './bound-call.ts'
 import { lingeringPayload } from './linger.ts'
@@ -11,7 +12,15 @@ import type { ForwardOptions } from './options.ts'
 import { type HeaderRewrite, passAnswer } from './pass-answer.ts'
 import { sendRequest } from './send-request.ts'
 import { answerableFailure } from './service-failure.ts'
-import type { ForwardRoute } from './upstreams.ts'
+import type { ForwardRoute } from './forward-route.ts'
+
+export { refusedNames } from './forwarded-headers.ts'
+export type { ForwardRoute } from './forward-route.ts'
+export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
+export type { EdgeAddress, ForwardOptions } from './options.ts'
+export { SERVED_METHODS } from './served-methods.ts'
+export { tryAgain } from './upstream-failure.ts'
+export * as errors from './errors.ts'
 
 /** How long a connection with an unread body is kept for the answer to arrive, in ms. */
 const LINGER_MS = 5_000
@@ -104,6 +113,14 @@ function forwarder(route: ForwardRoute, options: ForwardOptions): Forward {
       pauseMs: limits.pauseMs
     })
     call.headArrived()
-    return passAnswer({ request, reply, answer, route, rewriteLocation, openAnswers: options.openAnswers })
+    return passAnswer({
+      request,
+      reply,
+      answer,
+      route,
+      rewriteLocation,
+      openAnswers: options.openAnswers,
+      auditSink: options.auditSink
+    })
   }
 }

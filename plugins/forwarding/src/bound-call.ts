@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ClientLeftError, ForwardTimeoutError } from '../errors.ts'
+import { ClientLeftError, ForwardTimeoutError } from './errors.ts'
 
 /** How long a service may take, in ms. Both count from the arrival of the request. */
 export interface AnswerLimits {
@@ -14,7 +14,7 @@ export interface AnswerLimits {
 
 /** A forwarded request, which ends with its client and by its limits. */
 export interface BoundCall {
-  /** Aborts with `SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT` or `SALLYPORT_GATEWAY_CLIENT_LEFT`; of a stream too. */
+  /** Aborts with `SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT` or `SALLYPORT_FORWARDING_CLIENT_LEFT`; of a stream too. */
   readonly signal: AbortSignal
   /** The head has arrived: from now on the limit for the whole answer applies. */
   readonly headArrived: () => void

@@ -1,7 +1,15 @@
+import type { AuditSink } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import type { OpenAnswers } from './open-answers.ts'
-import type { ForwardRoute } from './upstreams.ts'
+import type { ForwardRoute } from './forward-route.ts'
+
+/** How clients reach the app, as services are told. */
+export interface EdgeAddress {
+  readonly host: string
+  /** `https` or `http`. */
+  readonly scheme: string
+}
 
 /** How requests are forwarded. */
 export interface ForwardOptions {
@@ -19,6 +27,9 @@ export interface ForwardOptions {
   readonly additionalRequestHeaders: readonly string[]
   /** `traceparent` of the next hop. */
   readonly tracingHeaders: (request: FastifyRequest) => Readonly<Record<string, string>>
+  readonly edgeAddress: (request: FastifyRequest) => EdgeAddress
+  /** Records answers that end with the access of their request. */
+  readonly auditSink: AuditSink
   /** Gets every answer that is under way. */
   readonly openAnswers: OpenAnswers
 }
