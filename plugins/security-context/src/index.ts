@@ -35,6 +35,7 @@ export type {
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
+export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
 export {
   declareRoutes,
   requireRouteDeclaration,
