@@ -31,6 +31,13 @@ export interface ProcessContext {
   readonly checks: Readonly<Record<string, () => Promise<void>>>
   /** Closes something of the service after the app. */
   readonly closeLater: (close: () => Promise<unknown>) => void
+  /**
+   * Makes SIGHUP read something again, a file of routes or of keys, in place of ending the process. What rejects is
+   * logged, and the process goes on.
+   */
+  readonly readAgainAtHangup: (readAgain: () => Promise<void>) => void
+  /** `process.env`, for references in files; settings are read already. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 /** A context, and its end. */
@@ -38,20 +45,28 @@ export interface OpenContext {
   readonly context: ProcessContext
   /** Closes everything in reverse order; a failure does not keep the others from closing. */
   readonly close: () => Promise<void>
+  /** What SIGHUP does; `undefined` when nothing asked for it. */
+  readonly readAgain: () => (() => Promise<void>) | undefined
+}
+
+/** What a context is opened with. */
+export interface ContextFacts {
+  readonly name: string
+  readonly settings: ProcessSettings
+  /** Whether a caller's `traceparent` is continued. */
+  readonly acceptTraces: boolean
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly log: DiscoveryLog
 }
 
 /**
  * Opens what every process has: TLS material, the agent for its peers, tracing, the database pool.
- * @param acceptTraces whether a caller's `traceparent` is continued
  * @throws the codes of secure-transport, `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
-export async function openContext(
-  name: string,
-  settings: ProcessSettings,
-  acceptTraces: boolean,
-  log: DiscoveryLog
-): Promise<OpenContext> {
+export async function openContext(facts: ContextFacts): Promise<OpenContext> {
+  const { name, settings, acceptTraces, environment, log } = facts
   const closing: Array<() => Promise<unknown>> = []
+  const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
@@ -93,8 +108,13 @@ export async function openContext(
       checks,
       closeLater: close => {
         closing.push(close)
-      }
+      },
+      readAgainAtHangup: readAgain => {
+        readings.push(readAgain)
+      },
+      environment
     },
+    readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {
         await close().catch((err: unknown) => {
@@ -103,6 +123,17 @@ export async function openContext(
       }
     }
   }
+}
+
+/** One after the other; the first failure does not keep the others from being read. */
+async function readAll(readings: ReadonlyArray<() => Promise<void>>): Promise<void> {
+  const failures: unknown[] = []
+  for (const readAgain of readings) {
+    await readAgain().catch((error: unknown) => {
+      failures.push(error)
+    })
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** The material that the settings name; {@link processSettingsMistakes} has checked that it is all or nothing. */
