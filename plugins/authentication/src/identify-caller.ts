@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
@@ -9,7 +9,8 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
   const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
 
   return function authenticate(request, reply, next) {
-    if (request.is404 || request.routeOptions.config.access === 'public') next()
+    const { found, config } = effectiveRoute(request)
+    if (!found || config.access === 'public') next()
     else identify(request, reply).then(() => next(), next)
   }
 

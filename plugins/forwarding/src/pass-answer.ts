@@ -1,4 +1,4 @@
-import { recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -132,7 +132,7 @@ function recordEnd(
   reason: EndOfAccess,
   audience: string
 ): void {
-  const { principal, id: requestId, traceId, txn, method, routeOptions } = request
+  const { principal, id: requestId, traceId, txn, method } = request
   auditSink
     .write({
       action: 'answer.end',
@@ -146,7 +146,7 @@ function recordEnd(
         traceId,
         sessionId: principal?.sessionId ?? null,
         method,
-        route: routeOptions.url ?? null,
+        route: effectiveRoute(request).url,
         status: reply.statusCode,
         audience
       }
