@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import type { Agent } from 'undici'
 import { connectDatabase, databaseAnswers } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
+import { DatabaseUrlError } from './errors.ts'
 import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing, type Tracing } from './tracing.ts'
@@ -20,8 +21,13 @@ export interface ProcessContext {
    */
   readonly openPeers: () => Agent | null
   readonly tracing: Tracing
-  /** The pool of the app role. */
+  /**
+   * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
+   * database, which only those of {@link optionalDatabase} can.
+   */
   readonly database: Knex
+  /** The same, `null` without a database. */
+  readonly optionalDatabase: Knex | null
   /**
    * Tries until it has what another process provides. It waits for the first attempt: a failure that will not go away
    * by itself ends the boot. `checks` gets a readiness check under the name of the discovery.
@@ -70,11 +76,10 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
-  const database = connectDatabase(settings)
-  closing.push(
-    () => tracing.close(),
-    () => database.destroy()
-  )
+  const { databaseUrl } = settings
+  const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
+  closing.push(() => tracing.close())
+  if (pool !== null) closing.push(() => pool.destroy())
 
   function openPeers(): Agent | null {
     if (tls === null) return null
@@ -84,7 +89,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   }
 
   const peers = openPeers()
-  checks.database = databaseAnswers(database)
+  if (pool !== null) checks.database = databaseAnswers(pool)
 
   async function discover<Found>(what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
     const discovery = openDiscovery({ name: what, attempt, log })
@@ -103,7 +108,11 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       peers,
       openPeers,
       tracing,
-      database,
+      get database() {
+        if (pool === null) throw new DatabaseUrlError('is missing')
+        return pool
+      },
+      optionalDatabase: pool,
       discover,
       checks,
       closeLater: close => {
