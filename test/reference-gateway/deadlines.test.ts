@@ -158,7 +158,7 @@ t.test('a dripping answer is cut at the limit for the whole, so that it cannot b
 t.test('on a route that is declared as a stream only the pauses are limited', async t => {
   const edge = await startEdge(t, {
     settings: { upstreamTimeoutMs: 1000, answerTimeoutMs: 1000, streamPauseMs: 1000 },
-    routes: oneRoute({ stream: true })
+    table: oneRoute({ stream: true })
   })
   const { sent } = drip(edge)
   const startedAtMs = performance.now()
