@@ -2,10 +2,10 @@ import { demoRegistry } from '@sallyport/auth-server'
 import { allPorts, PROCESSES, SERVICES, withOwnPorts } from '@sallyport/local'
 import t from 'tap'
 
-const RATING = {
-  name: 'rating-service',
-  port: 8085,
-  scopes: [{ name: 'ratings:write', description: 'Rate restaurants' }, { name: 'orders:read' }],
+const PARCEL = {
+  name: 'parcel-service',
+  port: 8170,
+  scopes: [{ name: 'parcels:write', description: 'Send parcels' }, { name: 'orders:read' }],
   calls: { audiences: ['order-service'], scopes: ['orders:read'] }
 }
 
@@ -21,26 +21,26 @@ t.test('a service of the list is a process with a package, an OAuth client and t
 })
 
 t.test('two services on one port are refused by name', async t => {
-  t.equal(withOwnPorts([...SERVICES, RATING]).length, SERVICES.length + 1)
-  t.throws(() => withOwnPorts([...SERVICES, { ...RATING, port: 8083 }]), {
-    message: 'restaurant-service and rating-service both have port 8083'
+  t.equal(withOwnPorts([...SERVICES, PARCEL]).length, SERVICES.length + 1)
+  t.throws(() => withOwnPorts([...SERVICES, { ...PARCEL, port: 8083 }]), {
+    message: 'restaurant-service and parcel-service both have port 8083'
   })
 })
 
 t.test(
   'what is registered follows from the descriptions: audience, scopes, the client, and who else has them',
   async t => {
-    const { audiences, scopes, clients, keyClients } = demoRegistry([...SERVICES, RATING])
-    t.ok(audiences.includes('rating-service'))
+    const { audiences, scopes, clients, keyClients } = demoRegistry([...SERVICES, PARCEL])
+    t.ok(audiences.includes('parcel-service'))
     const scopesAt = (audience: string) => scopes.filter(scope => scope.audience === audience).map(({ name }) => name)
-    t.strictSame(scopesAt('rating-service'), ['ratings:write', 'orders:read', 'audit:read'])
-    t.ok(scopesAt('sallyport-gateway').includes('ratings:write'), 'a described scope is at the edge too')
-    const own = clients.find(({ id }) => id === 'rating-service')
-    t.match(own, { ownAudience: 'rating-service', audiences: ['order-service'], scopes: ['orders:read'] })
-    t.ok(clients.find(({ id }) => id === 'gateway')?.audiences?.includes('rating-service'))
+    t.strictSame(scopesAt('parcel-service'), ['parcels:write', 'orders:read', 'audit:read'])
+    t.ok(scopesAt('sallyport-gateway').includes('parcels:write'), 'a described scope is at the edge too')
+    const own = clients.find(({ id }) => id === 'parcel-service')
+    t.match(own, { ownAudience: 'parcel-service', audiences: ['order-service'], scopes: ['orders:read'] })
+    t.ok(clients.find(({ id }) => id === 'gateway')?.audiences?.includes('parcel-service'))
     const withScope = (name: string) =>
       [...clients, ...keyClients].filter(client => client.scopes?.includes(name)).map(({ id }) => id)
-    t.same(withScope('ratings:write'), [
+    t.same(withScope('parcels:write'), [
       'gateway',
       'machine-client',
       'opaque-client',
