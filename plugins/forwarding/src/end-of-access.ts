@@ -1,4 +1,4 @@
-import { recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndOfAccess } from './open-answers.ts'
 
@@ -12,7 +12,7 @@ export function recordEndOfAccess(
   { reason, audience, auditSink }: { readonly reason: EndOfAccess; audience: string; auditSink: AuditSink }
 ): void {
   recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason, detail: { audience } })
-  const { principal, id: requestId, traceId, txn, method, routeOptions } = request
+  const { principal, id: requestId, traceId, txn, method } = request
   auditSink
     .write({
       action: 'answer.end',
@@ -26,7 +26,7 @@ export function recordEndOfAccess(
         traceId,
         sessionId: principal?.sessionId ?? null,
         method,
-        route: routeOptions.url ?? null,
+        route: effectiveRoute(request).url,
         status: reply.statusCode,
         audience
       }

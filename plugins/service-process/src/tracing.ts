@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace, type Context } from '@opentelemetry/api'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
-import { headHook } from '@sallyport/security-context'
+import { effectiveRoute, headHook } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { readTracingOptions, type TracingOptions } from './options.ts'
@@ -34,7 +34,7 @@ export function startTracing(given: TracingOptions): Tracing {
     instrumentHooks: false,
     instrumentHandler: false,
     requestHook: (span, request) => {
-      span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`.trim())
+      span.updateName(`${request.method} ${effectiveRoute(request).url}`.trim())
       span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': options.serviceName })
     }
   })

@@ -49,7 +49,7 @@ export async function installPrograms(t: Test): Promise<InstalledPrograms> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-adoption-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const [packs, folder] = [join(directory, 'packs'), join(directory, 'sallyport')]
-  await execute(join(ROOT, 'node_modules/.bin/tsc'), ['-b', 'tsconfig.build.json'], { cwd: ROOT })
+  await execute('npm', ['run', '--silent', 'build'], { cwd: ROOT })
   await packPackages(
     workspaces().filter(({ folder }) => !folder.startsWith('deploy/')),
     packs
