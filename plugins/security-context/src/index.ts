@@ -35,6 +35,7 @@ export type {
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
+export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
 export {
   declareRoutes,
   requireRouteDeclaration,
@@ -44,6 +45,14 @@ export {
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
 export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
+export {
+  declareHeadHooks,
+  headHook,
+  headHooksOfRoutes,
+  runHeadHooks,
+  type HeadPayload,
+  type SendHook
+} from './head-hooks.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'

@@ -6,6 +6,7 @@ import { exportJWK } from 'jose'
 import { createPublicKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
+import { CODE_CACHE } from '../../support/code-cache.ts'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -22,7 +23,7 @@ interface Started {
 /** The service's own entry as a child process, with nothing of this process's environment. */
 function startProcess(t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
   const child = fork(SERVER, {
-    env: environment,
+    env: { ...CODE_CACHE, ...environment },
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv],
     silent: true
   })
@@ -160,7 +161,13 @@ t.test('a service does not start beside an authorization server that publishes n
   })
   Object.assign(documents, { issuer, token_endpoint: `${issuer}/token`, response_types_supported: [] })
   const settings = { ...SETTINGS, issuer }
-  const { context, close } = await openContext('a-service', settings, true, { warn: () => {}, info: () => {} })
+  const { context, close } = await openContext({
+    name: 'a-service',
+    settings,
+    acceptTraces: true,
+    environment: {},
+    log: { warn: () => {}, info: () => {} }
+  })
   t.after(close)
   await t.rejects(connectService(settings, context), {
     code: 'SALLYPORT_SERVICE_SETTINGS_INVALID',
