@@ -10,9 +10,9 @@ import { ensureDatabase } from '@sallyport/local'
 import { startIssuer } from '@sallyport/testing'
 import t from 'tap'
 import { clusterUrl, connect } from '../support/database.ts'
+import { freePort } from '../support/free-port.ts'
 import { packPackages } from '../support/installed-package.ts'
 import { ROOT, workspaces } from '../support/packages.ts'
-import { freePort } from './support/installed-programs.ts'
 
 const NAME = 'created-app'
 const INSTALL_MS = 300_000
