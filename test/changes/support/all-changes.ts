@@ -173,7 +173,7 @@ async function dropVersion3(db: Knex): Promise<void> {
       'reference-gateway/src/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
         before(
-          "    { audience: 'auth-server',",
+          '    ...(origins.authServerOrigin === undefined',
           "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
         )
       ),
