@@ -158,7 +158,7 @@ t.test('a dripping answer is cut at the limit for the whole, so that it cannot b
 t.test('on a route that is declared as a stream only the pauses are limited', async t => {
   const edge = await startEdge(t, {
     settings: { upstreamTimeoutMs: 2000, answerTimeoutMs: 2000, streamPauseMs: 2000 },
-    routes: oneRoute({ stream: true })
+    table: oneRoute({ stream: true })
   })
   const { sent } = drip(edge)
   const startedAtMs = performance.now()

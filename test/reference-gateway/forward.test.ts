@@ -211,7 +211,7 @@ t.test('G-07: a declared body over the limit is a 413 before a byte of it is rea
 })
 
 t.test('G-07: a chunked body is counted as it streams, and cut at the limit', async t => {
-  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, routes: oneRoute() })
+  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, table: oneRoute() })
   const chunk = `2710\r\n${'x'.repeat(10_000)}\r\n`
   const small = await sendRaw(
     port,
