@@ -8,7 +8,7 @@ const QUEUED = 256
 const CONNECT_TIMEOUT_MS = 5000
 
 /** For a call that has no connection, so that there is nothing to pause or to abort. */
-const ENDED: Dispatcher.DispatchController = Object.freeze({
+const UNCONNECTED_CALL: Dispatcher.DispatchController = Object.freeze({
   aborted: true,
   paused: false,
   reason: null,
@@ -34,7 +34,7 @@ class BoundedPool extends Pool {
     if (stats.queued < this.#maxQueued || stats.size < this.#connections + this.#maxQueued) {
       return super.dispatch(options, handler)
     }
-    handler.onResponseError?.(ENDED, new ForwardBusyError())
+    handler.onResponseError?.(UNCONNECTED_CALL, new ForwardBusyError())
     return false
   }
 }
@@ -43,7 +43,7 @@ class BoundedPool extends Pool {
  * Opens the plugin's own connections to an upstream: at least TLS 1.2, its certificate always verified. A request too
  * many fails with `SALLYPORT_FORWARDING_UPSTREAM_BUSY`.
  */
-export function openPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
+export function openUpstreamPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
   const { hostname } = new URL(origin)
   const name = hostname.replace(/^\[|\]$/g, '')
   const { ca, certificate, key, serverName = isIP(name) === 0 ? undefined : name } = tls
