@@ -1,5 +1,5 @@
-export { EDGE_AUDIENCE, buildApp, type GatewayCollaborators } from './app.ts'
-export { settingsSchema, type GatewaySettings } from './settings.ts'
+export { buildApp, type GatewayCollaborators } from './app.ts'
+export { EDGE_AUDIENCE, settingsSchema, type GatewaySettings } from './settings.ts'
 export { migrate } from './migrate.ts'
 export { forwardingTable } from './upstreams.ts'
 export * as errors from './errors.ts'

@@ -5,7 +5,7 @@ export interface ServiceOrigins {
   readonly orderServiceOrigin: string
   readonly restaurantServiceOrigin: string
   readonly deliveryServiceOrigin: string
-  readonly authServerOrigin: string
+  readonly authServerOrigin?: string
 }
 
 /** What every service of the reference deployment accepts. */
@@ -17,7 +17,9 @@ export function forwardingTable(origins: ServiceOrigins): ForwardRoute[] {
     { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },
     { audience: 'restaurant-service', origin: origins.restaurantServiceOrigin, prefixes: ['/restaurants', '/tickets'] },
     { audience: 'delivery-service', origin: origins.deliveryServiceOrigin, prefixes: ['/deliveries'] },
-    { audience: 'auth-server', origin: origins.authServerOrigin, prefixes: [] }
+    ...(origins.authServerOrigin === undefined
+      ? []
+      : [{ audience: 'auth-server', origin: origins.authServerOrigin, prefixes: [] }])
   ]
   return services.flatMap(({ audience, origin, prefixes }) => [
     ...prefixes.map(prefix => ({ prefix, rewritePrefix: prefix, audience, origin, maxBodyBytes: SERVICE_BODY_BYTES })),

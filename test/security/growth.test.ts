@@ -20,7 +20,7 @@ import { traceIdOf } from '../../plugins/security-context/src/trace.ts'
 import { boundText } from '../../plugins/service-process/src/redact-text.ts'
 import { redactLine } from '../../plugins/service-process/src/redact.ts'
 import { parseTokenSet } from '../../plugins/token-exchange/src/token-set.ts'
-import { requestHeaders, responseHeaders } from '../../plugins/forwarding/src/forwarded-headers.ts'
+import { passingNames, requestFields, responseHeaders } from '../../plugins/forwarding/src/forwarded-headers.ts'
 import { targetMistake } from '../../reference-gateway/src/hygiene/canonical-path.ts'
 import { startServer } from '../support/authorization-server.ts'
 import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
@@ -28,6 +28,7 @@ import { startEdge } from '../support/edge.ts'
 import { growthOf, MOST, SHAPES, type ReadText } from '../support/growth.ts'
 
 const key = issuerKey('ES256')
+const PASSING = passingNames([])
 const verifier = createTokenVerifier({
   issuer: 'https://issuer.example',
   audience: 'orders',
@@ -84,7 +85,7 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'a traceparent header': traceIdOf,
   'a source address': sourceOf,
   'headers of a forwarded request': text =>
-    requestHeaders({ connection: text, accept: text, 'content-type': text }, [], {}),
+    requestFields(['Connection', text, 'Accept', text, 'Content-Type', text], PASSING.withBody),
   'headers of a forwarded answer': text =>
     responseHeaders({ connection: text, 'content-type': text, 'set-cookie': text }),
   'a request target': text => targetMistake(`/${text}`),

@@ -147,6 +147,8 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   tlsCaPath: 'unused',
   edgeTls: false,
   issuer: ISSUER,
+  audience: 'sallyport-gateway',
+  tokenProfile: 'rfc9068',
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,

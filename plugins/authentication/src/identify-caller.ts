@@ -1,19 +1,22 @@
 import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
+import type { StrategiesOfRoute } from './route-strategies.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
-/** The hook that finds out who is calling, with these strategies in this order. */
-export function authenticateWith(strategies: readonly Strategy[]): onRequestHookHandler {
-  const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
+/** The hook that finds out who is calling, with the strategies of the route in their order. */
+export function authenticateWith(all: readonly Strategy[], strategiesOfRoute: StrategiesOfRoute): onRequestHookHandler {
+  const accepted = new Map(all.map(strategy => [strategy, acceptedEvent(strategy)]))
 
   return function authenticate(request, reply, next) {
-    if (request.is404 || request.routeOptions.config.access === 'public') next()
+    const { found, config } = effectiveRoute(request)
+    if (!found || config.access === 'public') next()
     else identify(request, reply).then(() => next(), next)
   }
 
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const strategies = strategiesOfRoute(effectiveRoute(request).config)
     const authorization = readAuthorization(request.raw.rawHeaders)
     if (authorization.kind === 'ambiguous') {
       throw recordRefusedCaller(request, null, new AmbiguousCredentialsError())
@@ -36,7 +39,7 @@ export function authenticateWith(strategies: readonly Strategy[]): onRequestHook
 }
 
 /**
- * Every way to authenticate is offered with each 401; the one that was tried says what was wrong with it.
+ * Every way to authenticate on this route is offered with each 401; the one that was tried says what was wrong with it.
  * Strategies that share a scheme offer it once.
  * @see RFC 9110 §11.6.1, RFC 6750 §3
  */

@@ -2,7 +2,7 @@ import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
-import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
+import { effectiveRoute, requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
 import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
@@ -62,18 +62,18 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
   })
 
   fastify.addHook('onRequest', function authorizeBeforeParsing(request, _reply, next) {
-    const { access } = request.routeOptions.config
+    const { access } = effectiveRoute(request).config
     next(access === undefined || access === 'public' ? undefined : refuseEarly(request, access))
   })
 
   fastify.addHook('preHandler', function authorizeResource(request, _reply, next) {
-    const { access, resource } = request.routeOptions.config
+    const { access, resource } = effectiveRoute(request).config
     if (resource === undefined && typeof access !== 'object') next()
     else decideOver(request).then(() => next(), next)
   })
 
   async function decideOver(request: FastifyRequest): Promise<void> {
-    const { access, resource: find } = request.routeOptions.config
+    const { access, resource: find } = effectiveRoute(request).config
     const resource = await find?.(request)
     // `first()` of a query builder returns undefined, whatever its type says.
     if (find !== undefined && resource == null) throw refuseNotFound(request)

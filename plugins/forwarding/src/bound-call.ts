@@ -57,6 +57,6 @@ export function boundCall(request: FastifyRequest, reply: FastifyReply, limits: 
 }
 
 /** Whether the service has taken all of the body so far, and more is to come. */
-function waitsForClient({ raw, body }: FastifyRequest): boolean {
+export function waitsForClient({ raw, body }: FastifyRequest): boolean {
   return !raw.complete && body instanceof Readable && !body.destroyed && body.readableLength === 0
 }

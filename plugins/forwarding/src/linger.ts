@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
@@ -35,10 +36,15 @@ export function lingeringPayload(
 async function* payloadThenWait(
   { raw }: FastifyRequest,
   payload: string | Buffer | Readable,
-  { maxBytes, maxMs }: LingerLimits
+  limits: LingerLimits
 ): AsyncGenerator<unknown> {
   if (payload instanceof Readable) yield* payload
   else yield payload
+  await restOfBody(raw, limits)
+}
+
+/** Reads the rest of a request and drops it. Resolves when the client has sent it, has gone, or the limits are over. */
+export async function restOfBody(raw: IncomingMessage, { maxBytes, maxMs }: LingerLimits): Promise<void> {
   if (raw.complete || raw.destroyed) return
   await new Promise<void>(resolve => {
     let bytes = 0

@@ -1,22 +1,14 @@
 import { recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
-import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { AccessEndedError, ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
-import { responseHeaders } from './forwarded-headers.ts'
+import { type HeaderRewrite, passedHeaders, refusalOfAnswer } from './answer-rules.ts'
+import { recordEndOfAccess } from './end-of-access.ts'
+import { AccessEndedError } from './errors.ts'
+import type { ForwardRoute } from './forward-route.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
 import { ofService } from './service-failure.ts'
-import { forwardFailure, tryAgain } from './upstream-failure.ts'
-import type { ForwardRoute } from './forward-route.ts'
-
-/**
- * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
- * allow.
- */
-export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
-
-type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+import { forwardFailure } from './upstream-failure.ts'
 
 /** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
@@ -30,9 +22,7 @@ export interface IncomingAnswer {
 }
 
 /**
- * Passes a service's answer on. A 401 of the service is not the fault of the client, whose credentials are good here.
- * Most likely the session ended or changed a moment ago, and the next request will notice; so the client should try
- * again.
+ * Passes a service's answer on.
  * @throws {ForwardedTokenRefusedError} `SALLYPORT_FORWARDING_UPSTREAM_REFUSED_TOKEN`
  */
 export function passAnswer(incoming: IncomingAnswer): FastifyReply {
@@ -43,24 +33,14 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     route,
     rewriteLocation
   } = incoming
-  const { audience } = route
-  if (statusCode === 401) {
-    void body.dump().catch(() => {})
-    request.dropExchangedToken(audience)
-    recordSecurityEvent(request, {
-      stage: 'forward',
-      outcome: 'failure',
-      reason: 'upstream-refused-token',
-      detail: { audience }
-    })
-    throw tryAgain(new ForwardedTokenRefusedError())
+  const refusal = refusalOfAnswer(request, route, statusCode)
+  if (refusal !== null) {
+    if (statusCode === 401) void body.dump().catch(() => {})
+    else body.destroy()
+    throw refusal
   }
-  if (statusCode > 599) {
-    body.destroy()
-    throw ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
-  }
-  const passed = responseHeaders(withoutOrigin(headers, route.origin))
-  void reply.code(statusCode).headers(rewriteLocation?.(passed) ?? passed)
+  const passed = passedHeaders(headers, route, rewriteLocation)
+  void reply.code(statusCode).headers(passed)
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (route.stream !== true) {
@@ -116,50 +96,9 @@ function endWithAccess(
     accessToken,
     finish,
     end(reason: EndOfAccess) {
-      recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason, detail: { audience } })
-      recordEnd(auditSink, request, reply, reason, audience)
+      recordEndOfAccess(request, reply, { reason, audience, auditSink })
       body.destroy(new AccessEndedError())
     }
   })
   body.once('close', remove)
-}
-
-/** The row of the request was written before the first byte; this one says how the answer ended. */
-function recordEnd(
-  auditSink: AuditSink,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  reason: EndOfAccess,
-  audience: string
-): void {
-  const { principal, id: requestId, traceId, txn, method, routeOptions } = request
-  auditSink
-    .write({
-      action: 'answer.end',
-      outcome: 'denied',
-      reason,
-      txn,
-      ...(principal !== null && { subject: principal.subject }),
-      ...(typeof principal?.clientId === 'string' && { clientId: principal.clientId }),
-      detail: {
-        requestId,
-        traceId,
-        sessionId: principal?.sessionId ?? null,
-        method,
-        route: routeOptions.url ?? null,
-        status: reply.statusCode,
-        audience
-      }
-    })
-    .catch(error => {
-      request.log.error({ err: error }, 'the end of an answer could not be recorded')
-    })
-}
-
-/** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
-function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
-  const { location } = headers
-  return typeof location === 'string' && location.startsWith(`${origin}/`)
-    ? { ...headers, location: location.slice(origin.length) }
-    : headers
 }

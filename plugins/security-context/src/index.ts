@@ -2,6 +2,7 @@ import './require-node.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
+import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
 import type { SecurityEvent } from './events.ts'
 import type { Principal } from './principal.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
@@ -33,6 +34,8 @@ export type {
 } from './collaborators.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
+export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
+export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
 export {
   declareRoutes,
   requireRouteDeclaration,
@@ -42,6 +45,14 @@ export {
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
 export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
+export {
+  declareHeadHooks,
+  headHook,
+  headHooksOfRoutes,
+  runHeadHooks,
+  type HeadPayload,
+  type SendHook
+} from './head-hooks.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'
@@ -130,6 +141,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
+  if (!fastify.hasRequestDecorator(EFFECTIVE_ROUTE_SLOT)) fastify.decorateRequest(EFFECTIVE_ROUTE_SLOT, null)
   if (!fastify.hasRequestDecorator('txn')) {
     fastify.decorateRequest('begunTxn', null)
     fastify.decorateRequest('txn', {

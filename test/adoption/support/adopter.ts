@@ -18,6 +18,8 @@ const NGINX_EXAMPLE = 'deploy/proxies/one/nginx.conf'
 export interface Adopter {
   /** Where the page installs everything: `~/shop`. */
   readonly shop: string
+  /** Folder of the packed files. */
+  readonly packs: string
   readonly scratch: string
   /** Of commands: nothing of the repository is in the path. */
   readonly environment: NodeJS.ProcessEnv
@@ -44,7 +46,12 @@ async function settle(): Promise<Adopter> {
     PATH: [dirname(process.execPath), ...path, '/usr/sbin'].join(delimiter),
     npm_config_prefer_offline: 'true'
   }
-  const place = { shop: join(directory, 'shop'), scratch: join(directory, 'commands'), environment }
+  const place = {
+    shop: join(directory, 'shop'),
+    packs: join(directory, 'packs'),
+    scratch: join(directory, 'commands'),
+    environment
+  }
   const adopter = { ...place, here: await translation(directory) }
   mkdirSync(adopter.shop)
   const steps = readAdoptionPage().flatMap(section => section.steps)

@@ -8,6 +8,8 @@ import { processesFor, type TestProcess } from './groups.ts'
 
 const FOLDER = join(ROOT, '.sallyport/test-processes')
 const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
+/** A service may have its tests in its own folder. */
+const TEST_FILES = ['test/**/*.test.ts', 'reference-services/*/test/**/*.test.ts']
 /** One file's limit, as in `.taprc`; a process has as much as its files may need together. */
 const FILE_TIMEOUT_MS = 120_000
 const PROCESS_TIMEOUT_SECONDS = 400
@@ -29,7 +31,7 @@ function writeEntry({ name, files, environment }: TestProcess): string {
 function entries(): string[] {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
-  return processesFor(globSync('test/**/*.test.ts', { cwd: ROOT }).sort()).map(writeEntry)
+  return processesFor(globSync(TEST_FILES, { cwd: ROOT }).sort()).map(writeEntry)
 }
 
 const given = process.argv.slice(2)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { allPorts } from '../processes.ts'
 import { isPortFree } from '../readiness.ts'
 
 /** A stack that was started for one purpose. */
@@ -87,9 +88,7 @@ export async function startOwnStack(
 export async function freePortBase(): Promise<number> {
   for (let block = 0; block < STARTING_BLOCKS; block++) {
     const base = 20_000 + Math.floor(Math.random() * 100) * 200
-    const free = await Promise.all(
-      [0, 1, 2, 3, 4, 11, 100, 101, 102, 103, 104].map(async offset => isPortFree(base + offset))
-    )
+    const free = await Promise.all(allPorts(base).map(isPortFree))
     if (free.every(Boolean)) return base
   }
   throw new Error('there are no free ports')

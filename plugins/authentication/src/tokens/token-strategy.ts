@@ -1,3 +1,4 @@
+import { effectiveRoute } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from 'fastify'
 import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
@@ -46,7 +47,7 @@ export function createTokenStrategy(options: TokenStrategyOptions): Omit<Strateg
       const confirmBinding = confirm(request, scheme, accessToken)
       let isConfirmed = false
       try {
-        const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(
+        const principal = await (effectiveRoute(request).config.tokenVerifier ?? verifier).verify(
           accessToken,
           async confirmation => {
             await confirmBinding(confirmation)

@@ -1,0 +1,21 @@
+import { createJwksKeySource } from '@sallyport/authentication'
+import { loadSettings } from '@sallyport/configuration'
+import knex from 'knex'
+import { buildApp } from './app.ts'
+import { findKeys } from './find-keys.ts'
+import { PREFIX, settingsSchema } from './settings.ts'
+
+const { values: settings } = loadSettings({ schema: settingsSchema, environment: process.env, prefix: PREFIX })
+const keys = createJwksKeySource({ jwksUri: settings.jwksUri ?? (await findKeys(settings.issuer)) })
+const db = knex({ client: 'pg', connection: settings.databaseUrl })
+const app = await buildApp(settings, { keys, trail: { db }, logger: true })
+app.addHook('onClose', async () => {
+  await keys.close()
+  await db.destroy()
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    await app.close()
+  })
+}
+await app.listen({ host: settings.host, port: settings.port })

@@ -1,0 +1,53 @@
+import type { Dispatcher } from 'undici'
+import { type OutgoingHead, outgoingFields, outgoingTarget } from '../outgoing-fields.ts'
+import { bodyToSend } from '../send-request.ts'
+import { type ExchangeParts, ServiceExchange } from './service-exchange.ts'
+
+/** A request to forward, with everything that its route and its app say about it. */
+export interface LeanCall extends ExchangeParts, OutgoingHead {
+  /** Path at the service, in canonical form; the query is that of the request. */
+  readonly path: string
+  readonly dispatcher: Dispatcher
+}
+
+/**
+ * Forwards a request without a stream or a promise of its own for the answer: undici hands the answer over as it is
+ * parsed, and it is written as it comes. Answers the request, whatever happens.
+ */
+export function forwardLean(call: LeanCall): void {
+  const exchange = new ServiceExchange(call)
+  call.request.exchangeToken(call.route.audience).then(
+    token => {
+      send(call, exchange, token)
+    },
+    (error: unknown) => {
+      exchange.fail(asError(error))
+    }
+  )
+}
+
+function send(call: LeanCall, exchange: ServiceExchange, token: string): void {
+  if (!exchange.isPending) return
+  const { request, route, path, limits, dispatcher } = call
+  try {
+    dispatcher.dispatch(
+      {
+        origin: route.origin,
+        path: outgoingTarget(request, path),
+        method: request.method,
+        headers: outgoingFields(request, call, token),
+        body: bodyToSend(request),
+        // undici's clock for the head starts when the request is written.
+        headersTimeout: 0,
+        bodyTimeout: limits.pauseMs
+      },
+      exchange
+    )
+  } catch (error) {
+    exchange.fail(asError(error))
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The request could not be forwarded', { cause: error })
+}
