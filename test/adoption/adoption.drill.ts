@@ -5,7 +5,7 @@ import { ROOT } from '../support/packages.ts'
 import { runFiles } from '../support/runner/run-files.ts'
 
 const DRILL_MS = 600_000
-const DRILLS = ['nine-steps', 'packed-processes', 'created-app']
+const DRILLS = ['nine-steps', 'packed-processes']
 
 await runFiles(
   DRILLS.map(name => join(ROOT, 'test/adoption', `${name}.drill.ts`)),

@@ -8,10 +8,7 @@ import type { ForwardRoute } from './forward-route.ts'
 import { ofService } from './service-failure.ts'
 import { tryAgain } from './upstream-failure.ts'
 
-/**
- * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
- * allow.
- */
+/** That of http-proxy: relative redirects get the prefix of the gateway. */
 export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
 /** Header fields of a service's answer, by lower-case name. */
@@ -47,19 +44,11 @@ export function passedHeaders(
   { origin }: ForwardRoute,
   rewriteLocation: HeaderRewrite | undefined
 ): Record<string, string | string[]> {
-  const passed = responseHeaders(withoutOrigin(headers, origin))
-  return definedFields(rewriteLocation?.(passed)) ?? passed
-}
-
-/** Their type allows numbers and absent values, which `responseHeaders` has none of. */
-function definedFields(rewritten: ReturnType<HeaderRewrite> | undefined): Record<string, string | string[]> | null {
-  return rewritten === undefined ? null : (rewritten as Record<string, string | string[]>)
-}
-
-/** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
-function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
-  const { location } = headers
-  return typeof location === 'string' && location.startsWith(`${origin}/`)
-    ? { ...headers, location: location.slice(origin.length) }
-    : headers
+  const passed = responseHeaders(headers)
+  const { location } = passed
+  if (typeof location !== 'string') return passed
+  // An absolute redirect to the service itself would expose its internal address, and clients could not follow it.
+  const own = location.startsWith(`${origin}/`) ? location.slice(origin.length) : location
+  const rewritten = rewriteLocation?.({ location: own }).location
+  return { ...passed, location: typeof rewritten === 'string' ? rewritten : own }
 }

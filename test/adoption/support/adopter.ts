@@ -6,8 +6,8 @@ import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { clusterUrl } from '../../support/database.ts'
+import { freePort } from '../../support/free-port.ts'
 import { ROOT } from '../../support/packages.ts'
-import { freePorts } from '../../support/rolling-restart.ts'
 import { readAdoptionPage } from './adoption-page.ts'
 
 const execute = promisify(execFile)
@@ -18,8 +18,6 @@ const NGINX_EXAMPLE = 'deploy/proxies/one/nginx.conf'
 export interface Adopter {
   /** Where the page installs everything: `~/shop`. */
   readonly shop: string
-  /** Folder of the packed files. */
-  readonly packs: string
   readonly scratch: string
   /** Of commands: nothing of the repository is in the path. */
   readonly environment: NodeJS.ProcessEnv
@@ -71,7 +69,7 @@ function onlyOf(names: readonly string[]): NodeJS.ProcessEnv {
 
 async function translation(directory: string): Promise<Adopter['here']> {
   const named = [3000, 3001, 3002, 3100, 3200, 8080, 8081, 8180, 8181, 8443, 9000]
-  const free = await freePorts(named.length)
+  const free = await Promise.all(named.map(freePort))
   const ports = new Map(named.map((port, index) => [String(port), String(free[index])]))
   const withPorts = (text: string): string => text.replaceAll(/\b\d{4}\b/g, port => ports.get(port) ?? port)
   const example = join(directory, 'nginx-example.conf')

@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { settledAdopter } from './adopter.ts'
@@ -97,14 +96,4 @@ export async function untilReady(url: string, program: RunningProgram, withinMs 
     await new Promise(resolve => setTimeout(resolve, 50))
   }
   throw new Error(`${url} does not become ready:\n${program.log()}`)
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
