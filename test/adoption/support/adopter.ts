@@ -46,7 +46,6 @@ async function settle(): Promise<Adopter> {
   }
   const place = {
     shop: join(directory, 'shop'),
-    packs: join(directory, 'packs'),
     scratch: join(directory, 'commands'),
     environment
   }
