@@ -17,7 +17,7 @@ import { FACTS, USERS } from '../support/services.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }
-const DATABASE_TIMEOUT_MS = 300
+const DATABASE_TIMEOUT_MS = 1500
 
 /** Metadata and keys of an issuer, which begins to listen now. */
 async function comeUp({ issuer, keys }: TokenAuthority): Promise<void> {
