@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { ForwardBusyError } from './errors.ts'
 import type { UpstreamOptions } from './upstream-options.ts'
 
@@ -44,24 +44,26 @@ class BoundedPool extends Pool {
  * many fails with `SALLYPORT_FORWARDING_UPSTREAM_BUSY`.
  */
 export function openUpstreamPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
-  const { hostname } = new URL(origin)
-  const name = hostname.replace(/^\[|\]$/g, '')
-  const { ca, certificate, key, serverName = isIP(name) === 0 ? undefined : name } = tls
+  const { ca, certificate, key, serverName } = tls
+  const connector = buildConnector({
+    ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && { cert: certificate }),
+    ...(key !== undefined && { key }),
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    allowH2: false,
+    timeout: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+  })
   return new BoundedPool(
     origin,
     {
       connections: limits.maxConnections ?? CONNECTIONS,
-      pipelining: 1,
       allowH2: false,
-      connect: {
-        ...(ca !== undefined && { ca }),
-        ...(certificate !== undefined && { cert: certificate }),
-        ...(key !== undefined && { key }),
-        ...(serverName !== undefined && { servername: serverName }),
-        // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-        timeout: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+      // Left to itself, undici has the certificate prove the `Host` of the request.
+      connect: (target, callback) => {
+        const name = serverName ?? (isIP(target.hostname) === 0 ? target.hostname : null)
+        connector(name === null ? target : { ...target, servername: name }, callback)
       }
     },
     limits.maxQueued ?? QUEUED

@@ -1,7 +1,7 @@
 import type { CorsOptions, ForwardedRouteOptions } from '@sallyport/forwarding'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { ALICE, routesTo, startPlainService } from './support/forwarding-app.ts'
+import { ALICE, routesTo, startPlainService } from './support/table-app.ts'
 
 const SHOP = 'https://shop.example'
 const CORS: CorsOptions = {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ALICE, routesTo, startPlainService } from './support/forwarding-app.ts'
+import { ALICE, routesTo, startPlainService } from './support/table-app.ts'
 
 t.test('a route passes and sets request headers; what it sets, the client cannot', async t => {
   const service = await startPlainService(t)

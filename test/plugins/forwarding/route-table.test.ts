@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import forwarding, { createRouteMatcher, type ForwardedRouteOptions } from '@sallyport/forwarding'
 import securityContext from '@sallyport/security-context'
 import t, { type Test } from 'tap'
-import { ALICE, forwardingApp, plainRoute, routesTo, startPlainService } from './support/forwarding-app.ts'
+import { ALICE, forwardingApp, plainRoute, routesTo, startPlainService } from './support/table-app.ts'
 
 const match = (routes: readonly { path: string; hosts?: string[]; methods?: string[] }[], target: string) => {
   const [method = '', rest = ''] = target.split(' ')

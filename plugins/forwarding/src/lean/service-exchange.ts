@@ -1,12 +1,11 @@
-import { recordSecurityEvent, runHeadHooks } from '@sallyport/security-context'
+import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
 import { recordEndOfAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
-import { ofService } from '../service-failure.ts'
-import { forwardFailure } from '../upstream-failure.ts'
+import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
 import { type ExchangeParts, thrownError } from './exchange-parts.ts'
@@ -73,8 +72,12 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const phase = this.#phase
     this.#settle()
     this.#abort(error)
-    if (phase === 'open') this.#cut(error)
-    else if (phase !== 'dumping') void this.#parts.reply.send(error)
+    const { request, reply, route } = this.#parts
+    if (phase === 'open') {
+      const isEvent = recordLateFailure(request, route.audience, error)
+      if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
+      reply.raw.destroy()
+    } else if (phase !== 'dumping') void reply.send(error)
   }
 
   expire(nowMs: number): void {
@@ -130,7 +133,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(ofService(error, this.#parts.route.audience))
+    // undici also reports the reason for which this call was aborted, and that need not be the service's.
+    if (this.#phase !== 'over' && this.#failure === null) this.fail(ofService(error, this.#parts.route.audience))
   }
 
   /** A hook of the head has answered in place of the service. */
@@ -266,15 +270,5 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     else this.#controller.abort(reason)
     const { body } = this.#parts.request
     if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
-  }
-
-  #cut(error: Error): void {
-    const { request, reply, route } = this.#parts
-    const { event } = forwardFailure(error, route.audience)
-    if (event !== null) {
-      recordSecurityEvent(request, event)
-      request.log.warn({ err: error }, 'an answer under way was cut')
-    }
-    reply.raw.destroy()
   }
 }

@@ -1,125 +1,107 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import forwarding, { type ForwardedRouteOptions, type ForwardingOptions } from '@sallyport/forwarding'
-import securityContext, { effectiveRoute, problemDetails, type Principal } from '@sallyport/security-context'
+import type { AddressInfo } from 'node:net'
+import { forwardRoutes, type ForwardOptions, type ForwardRoute, type OpenAnswer } from '@sallyport/forwarding'
+import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
+import securityContext, { type AuditEvent, problemDetails, type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import { makeAuthority } from '../../../support/certificates.ts'
+import { type RawService, startRawService } from './raw-service.ts'
 
-/** What a service got of one request. */
-export interface SeenRequest {
+/** The ways in which an app can forward. */
+export type ForwardingStep = 'lean' | 'ordinary'
+
+/** How a request ended, for Fastify. */
+export interface EndOfRequest {
   readonly method: string
+  readonly status: number
+  readonly events: readonly SecurityEvent[]
+}
+
+/** An app that forwards `/orders` to one service, without a gateway around it. */
+export interface ForwardingApp {
+  readonly app: FastifyInstance
+  readonly port: number
   readonly url: string
-  readonly headers: IncomingMessage['headers']
-  readonly body: string
+  readonly service: RawService
+  readonly agent: PeerAgent
+  /** What the hook `onResponse` saw. */
+  readonly ends: EndOfRequest[]
+  /** Answers that were under way for longer than one read of their service. */
+  readonly watched: OpenAnswer[]
+  readonly audited: AuditEvent[]
 }
 
-/** A service over plain HTTP on loopback. */
-export interface PlainService {
-  readonly origin: string
-  readonly seen: SeenRequest[]
-  /** Connections that were ever opened. */
-  connections: number
-  /** How many of them are closed again. */
-  closed: number
-  answer: (request: SeenRequest, response: ServerResponse) => void
+export interface ForwardingAppOptions {
+  readonly step?: ForwardingStep
+  readonly route?: Partial<ForwardRoute>
+  readonly options?: Partial<ForwardOptions>
+  readonly agent?: Partial<PeerAgentOptions>
+  readonly service?: RawService
+  /** Adds hooks before the routes. */
+  readonly before?: (app: FastifyInstance) => unknown
+  /** In the place of the exchange, which answers at once. */
+  readonly exchangeToken?: () => Promise<string>
 }
 
-/** Starts a service that keeps what it gets, and counts its connections. */
-export async function startPlainService(t: Test): Promise<PlainService> {
-  const sockets = new Set<Socket>()
-  const server = createServer((message, response) => {
-    const chunks: Buffer[] = []
-    message.on('data', (chunk: Buffer) => chunks.push(chunk))
-    message.on('end', () => {
-      const { method = '', url = '', headers } = message
-      const seen = { method, url, headers, body: Buffer.concat(chunks).toString() }
-      service.seen.push(seen)
-      service.answer(seen, response)
-    })
-  })
-  server.on('connection', socket => {
-    service.connections++
-    sockets.add(socket)
-    socket.on('close', () => {
-      service.closed++
-      sockets.delete(socket)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  const { port } = server.address() as AddressInfo
-  const service: PlainService = {
-    origin: `http://127.0.0.1:${port}`,
-    seen: [],
-    connections: 0,
-    closed: 0,
-    answer: (_request, response) => {
-      response.setHeader('content-type', 'application/json')
-      response.end('{"ok":true}')
-    }
-  }
-  return service
-}
+const authority = await makeAuthority()
 
-/** A caller of the apps here. */
-export const ALICE: Readonly<Record<string, string>> = { 'x-caller': 'alice' }
-
-/** Fills the slots from `x-caller` and `x-token`, as an authentication of somebody else's may. */
-export function ownAuthentication(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const { found, config } = effectiveRoute(request)
-    if (!found || config.access === 'public') return
-    const { 'x-caller': subject, 'x-token': token } = request.headers
-    if (typeof subject !== 'string') {
-      await reply.code(401).header('www-authenticate', 'Demo').send({ error: 'who are you?' })
-      return
-    }
-    const roles = subject === 'admin' ? ['ADMIN'] : []
-    // What somebody else's authentication knows is less than what ours does.
-    const known = { subject, clientId: null, roles, scopes: [], sessionId: null, claims: {} }
-    request.principal = known as unknown as Principal
-    request.accessToken = typeof token === 'string' ? token : null
-  })
-}
-
-/** A route to `service` that passes no credential on. */
-export function plainRoute(more: Partial<ForwardedRouteOptions> = {}): ForwardedRouteOptions {
-  return { path: '/orders/*', upstream: 'service', forward: 'none', access: 'authenticated', ...more }
-}
-
-/** What the app of a test has beside forwarding. */
-export interface ForwardingAppParts {
-  readonly before?: (app: FastifyInstance) => Promise<unknown>
-}
-
-/** An app with an authentication of its own that forwards to services. */
-export async function forwardingApp(
-  t: Test,
-  options: ForwardingOptions,
-  { before }: ForwardingAppParts = {}
-): Promise<FastifyInstance> {
-  const app = Fastify()
-  t.after(() => app.close())
-  await app.register(securityContext)
+/** Starts an app that forwards; everything about its callers is granted. */
+export async function startForwarding(t: Test, options: ForwardingAppOptions = {}): Promise<ForwardingApp> {
+  const service = options.service ?? (await startRawService(t))
+  const agent = createPeerAgent({ ca: authority.certificate, ...options.agent })
+  const ends: EndOfRequest[] = []
+  const watched: OpenAnswer[] = []
+  const audited: AuditEvent[] = []
+  const app = Fastify({ forceCloseConnections: true })
+  await app.register(securityContext, { traceId: () => '0'.repeat(32), txn: () => 'txn' })
   await app.register(problemDetails)
-  ownAuthentication(app)
-  await before?.(app)
-  await app.register(forwarding, options)
-  return app
-}
-
-/** An app with these routes to one service. */
-export async function routesTo(
-  t: Test,
-  service: PlainService,
-  routes: readonly Partial<ForwardedRouteOptions>[],
-  { before, ...options }: Partial<ForwardingOptions> & ForwardingAppParts = {}
-): Promise<FastifyInstance> {
-  const table = { upstreams: { service: { origin: service.origin } }, routes: routes.map(plainRoute), ...options }
-  return await forwardingApp(t, table, before === undefined ? {} : { before })
+  app.decorateRequest('exchangeToken', options.exchangeToken ?? (async () => 'token'))
+  app.decorateRequest('dropExchangedToken', () => {})
+  app.addHook('onRequest', function grantEverything(request, _reply, done) {
+    request.principal = { subject: 'alice', clientId: null, sessionId: null, claims: {} } as never
+    done()
+  })
+  app.addHook('onResponse', function noteEnd(request, reply, done) {
+    ends.push({ method: request.method, status: reply.statusCode, events: [...request.securityEvents] })
+    done()
+  })
+  // Forwarding does not know what such a hook does.
+  if (options.step === 'ordinary') app.addHook('onSend', async function foreignHook() {})
+  options.before?.(app)
+  await app.register(forwardRoutes, {
+    routes: [
+      { prefix: '/orders', rewritePrefix: '/orders', audience: 'orders', origin: service.origin, ...options.route }
+    ],
+    dispatcher: agent,
+    maxBodyBytes: 64 * 1024,
+    upstreamTimeoutMs: 5000,
+    answerTimeoutMs: 20_000,
+    streamPauseMs: 20_000,
+    additionalRequestHeaders: ['x-tenant'],
+    tracingHeaders: () => ({ traceparent: '00-trace' }),
+    edgeAddress: () => ({ host: 'edge.example', scheme: 'https' }),
+    auditSink: {
+      write: async event => {
+        audited.push(event)
+      }
+    },
+    openAnswers: {
+      add: answer => {
+        watched.push(answer)
+        return () => {}
+      },
+      endSessions: () => {},
+      finish: () => {},
+      size: () => watched.length,
+      close: () => {}
+    },
+    ...options.options
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  t.after(async () => {
+    await app.close()
+    await agent.destroy()
+  })
+  const { port } = app.server.address() as AddressInfo
+  return { app, port, url: `http://127.0.0.1:${port}`, service, agent, ends, watched, audited }
 }
