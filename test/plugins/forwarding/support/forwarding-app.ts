@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { forwardRoutes, type ForwardOptions, type ForwardRoute, type OpenAnswer } from '@sallyport/forwarding'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
@@ -26,6 +27,8 @@ export interface ForwardingApp {
   readonly agent: PeerAgent
   /** What the hook `onResponse` saw. */
   readonly ends: EndOfRequest[]
+  /** Answers that are not closed yet. */
+  readonly underWay: () => number
   /** Answers that were under way for longer than one read of their service. */
   readonly watched: OpenAnswer[]
   readonly audited: AuditEvent[]
@@ -46,7 +49,10 @@ export interface ForwardingAppOptions {
 const authority = await makeAuthority()
 
 /** Starts an app that forwards; everything about its callers is granted. */
-export async function startForwarding(t: Test, options: ForwardingAppOptions = {}): Promise<ForwardingApp> {
+export async function startForwarding(
+  t: Pick<Test, 'after'>,
+  options: ForwardingAppOptions = {}
+): Promise<ForwardingApp> {
   const service = options.service ?? (await startRawService(t))
   const agent = createPeerAgent({ ca: authority.certificate, ...options.agent })
   const ends: EndOfRequest[] = []
@@ -66,7 +72,11 @@ export async function startForwarding(t: Test, options: ForwardingAppOptions = {
     done()
   })
   // Forwarding does not know what such a hook does.
-  if (options.step === 'ordinary') app.addHook('onSend', async function foreignHook() {})
+  if (options.step === 'ordinary') {
+    app.addHook('onSend', function foreignHook(_request, _reply, _payload, done) {
+      done()
+    })
+  }
   options.before?.(app)
   await app.register(forwardRoutes, {
     routes: [
@@ -102,6 +112,13 @@ export async function startForwarding(t: Test, options: ForwardingAppOptions = {
     await app.close()
     await agent.destroy()
   })
+  let started = 0
+  app.server.on('request', (_request, response: ServerResponse) => {
+    started++
+    response.once('close', () => {
+      setImmediate(() => started--)
+    })
+  })
   const { port } = app.server.address() as AddressInfo
-  return { app, port, url: `http://127.0.0.1:${port}`, service, agent, ends, watched, audited }
+  return { app, port, url: `http://127.0.0.1:${port}`, service, agent, ends, underWay: () => started, watched, audited }
 }
