@@ -2,22 +2,21 @@ import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type HeaderRewrite, passedHeaders, refusalOfAnswer } from './answer-rules.ts'
+import { putHead, refusalOfAnswer } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
-import type { ForwardRoute } from './forward-route.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
 import { ofService, recordLateFailure } from './service-failure.ts'
+import type { TableRoute } from './table-route.ts'
 
 /** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
-  readonly route: ForwardRoute
-  readonly rewriteLocation: HeaderRewrite | undefined
-  readonly openAnswers: OpenAnswers
-  readonly auditSink: AuditSink
+  readonly route: TableRoute
+  readonly openAnswers: OpenAnswers | null
+  readonly auditSink: AuditSink | null
 }
 
 /**
@@ -29,8 +28,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     request,
     reply,
     answer: { statusCode, headers, body },
-    route,
-    rewriteLocation
+    route
   } = incoming
   const refusal = refusalOfAnswer(request, route, statusCode)
   if (refusal !== null) {
@@ -40,11 +38,10 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     else body.destroy()
     throw refusal
   }
-  const passed = passedHeaders(headers, route, rewriteLocation)
-  void reply.code(statusCode).headers(passed)
+  const passed = putHead({ request, reply, route, statusCode, headers })
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
-  if (route.stream !== true) {
+  if (!route.stream) {
     endWithAccess(incoming, body, null)
     return reply.send(body)
   }
@@ -89,7 +86,7 @@ function endWithAccess(
     ofService(error, audience)
     if (reply.raw.headersSent) recordLateFailure(request, audience, error)
   })
-  if (principal === null) return
+  if (principal === null || openAnswers === null) return
   const remove = openAnswers.add({
     principal,
     accessToken,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { forwardRoutes, type ForwardOptions, type ForwardRoute, type OpenAnswer } from '@sallyport/forwarding'
+import forwarding, { type ForwardedRouteOptions, type OpenAnswer, type RouteDefaults } from '@sallyport/forwarding'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import securityContext, { type AuditEvent, problemDetails, type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -36,8 +36,8 @@ export interface ForwardingApp {
 
 export interface ForwardingAppOptions {
   readonly step?: ForwardingStep
-  readonly route?: Partial<ForwardRoute>
-  readonly options?: Partial<ForwardOptions>
+  readonly route?: Partial<ForwardedRouteOptions>
+  readonly defaults?: RouteDefaults
   readonly agent?: Partial<PeerAgentOptions>
   readonly service?: RawService
   /** Adds hooks before the routes. */
@@ -78,16 +78,21 @@ export async function startForwarding(
     })
   }
   options.before?.(app)
-  await app.register(forwardRoutes, {
-    routes: [
-      { prefix: '/orders', rewritePrefix: '/orders', audience: 'orders', origin: service.origin, ...options.route }
-    ],
+  await app.register(forwarding, {
+    defaults: {
+      maxBodyBytes: 64 * 1024,
+      requestHeaders: { pass: ['x-tenant'] },
+      ...options.defaults
+    },
+    upstreams: { orders: { origin: service.origin } },
+    routes: ['/orders', '/orders/*'].map(path => ({
+      path,
+      upstream: 'orders',
+      access: 'authenticated' as const,
+      forward: { audience: 'orders' },
+      ...options.route
+    })),
     dispatcher: agent,
-    maxBodyBytes: 64 * 1024,
-    upstreamTimeoutMs: 5000,
-    answerTimeoutMs: 20_000,
-    streamPauseMs: 20_000,
-    additionalRequestHeaders: ['x-tenant'],
     tracingHeaders: () => ({ traceparent: '00-trace' }),
     edgeAddress: () => ({ host: 'edge.example', scheme: 'https' }),
     auditSink: {
@@ -104,8 +109,7 @@ export async function startForwarding(
       finish: () => {},
       size: () => watched.length,
       close: () => {}
-    },
-    ...options.options
+    }
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(async () => {
