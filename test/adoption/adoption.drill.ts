@@ -1,5 +1,5 @@
-// npm run test:adoption: what somebody does who has the packed files and the documentation. Both drills share one
-// installation, and so a process.
+// npm run test:adoption: what somebody does who has the packed files and the documentation. The drills share the
+// packed files, and so a process.
 import { join } from 'node:path'
 import { ROOT } from '../support/packages.ts'
 import { runFiles } from '../support/runner/run-files.ts'

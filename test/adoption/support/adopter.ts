@@ -44,7 +44,11 @@ async function settle(): Promise<Adopter> {
     PATH: [dirname(process.execPath), ...path, '/usr/sbin'].join(delimiter),
     npm_config_prefer_offline: 'true'
   }
-  const place = { shop: join(directory, 'shop'), scratch: join(directory, 'commands'), environment }
+  const place = {
+    shop: join(directory, 'shop'),
+    scratch: join(directory, 'commands'),
+    environment
+  }
   const adopter = { ...place, here: await translation(directory) }
   mkdirSync(adopter.shop)
   const steps = readAdoptionPage().flatMap(section => section.steps)
