@@ -11,6 +11,7 @@ import { Agent, request } from 'undici'
 import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
+import { LOCAL_ROUTES } from './local-table.ts'
 import { CONFIGURATIONS, freePorts, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
 
 /** How many gateways, and how many authorization servers, an example has. */
@@ -86,9 +87,11 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
     SALLYPORT_TLS_CERTIFICATE_PATH: files.certificatePath,
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
-    SALLYPORT_ORDER_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_RESTAURANT_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_DELIVERY_SERVICE_ORIGIN: nowhere,
+    SALLYPORT_ROUTES_PATH: LOCAL_ROUTES,
+    ORDER_SERVICE_ORIGIN: nowhere,
+    RESTAURANT_SERVICE_ORIGIN: nowhere,
+    DELIVERY_SERVICE_ORIGIN: nowhere,
+    AUTH_SERVER_ORIGIN: login,
     SALLYPORT_AUTH_SERVER_ORIGIN: login
   }
   await Promise.all([
