@@ -97,6 +97,9 @@ const FIRST_LINE_ONLY: ReadonlySet<string> = new Set([
 /** `Connection` values that name no field. */
 const PERSISTENCE = /^(?:keep-alive|close)$/i
 
+const NOT_ALLOWED = /[^\t\x20-\x7E\x80-\xFF]/
+const ALL_NOT_ALLOWED = new RegExp(NOT_ALLOWED, 'g')
+
 type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Lower-case names of the request headers that pass, under their usual spellings too. */
@@ -153,9 +156,14 @@ export function responseHeaders(received: ReceivedHeaders): Record<string, strin
   for (const name in received) {
     const value = received[name]
     if (value === undefined || KEPT_FROM_CLIENTS.has(name) || nominated?.has(name) === true) continue
-    headers[name] = value
+    headers[name] = typeof value === 'string' ? allowedText(value) : value.map(allowedText)
   }
   return headers
+}
+
+/** A value without the characters that no header may have: Node refuses a head with one. @see RFC 9110 §5.5 */
+function allowedText(value: string): string {
+  return NOT_ALLOWED.test(value) ? value.replaceAll(ALL_NOT_ALLOWED, '') : value
 }
 
 function addField(fields: string[], name: string, value: string): void {

@@ -1,4 +1,4 @@
-import { recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
+import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
@@ -6,9 +6,8 @@ import { type HeaderRewrite, putHead, refusalOfAnswer } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
-import { ofService } from './service-failure.ts'
+import { ofService, recordLateFailure } from './service-failure.ts'
 import type { TableRoute } from './table-route.ts'
-import { forwardFailure } from './upstream-failure.ts'
 
 /** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
@@ -85,9 +84,7 @@ function endWithAccess(
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
-    // Too late for an answer, so the error handler does not see it.
-    const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
-    if (event !== null) recordSecurityEvent(request, event)
+    if (reply.raw.headersSent) recordLateFailure(request, audience, error)
   })
   if (principal === null || openAnswers === null) return
   const remove = openAnswers.add({

@@ -7,6 +7,7 @@ import {
   type RouteDescription
 } from '@sallyport/forwarding/document'
 import { type FurtherCommands, ProgramUsageError } from '@sallyport/service-process'
+import { readRouteSettings, withSettingsDefaults } from '../route-defaults.ts'
 import { mistakeLines, openRoutesFile, type RoutesFile } from '../routes-file.ts'
 import { explanationText } from './explanation-text.ts'
 import { accessInWords, alignedRows, credentialText, strategiesText } from './words.ts'
@@ -104,7 +105,7 @@ function withTable(
 ): number {
   const file = fileOfCall(call, path)
   const { table, mistakes } = file.read()
-  if (table !== null) return use(table)
+  if (table !== null) return use(withSettingsDefaults(table, readRouteSettings(call.environment)))
   call.error(mistakeLines(file.path, mistakes).join('\n'))
   return 1
 }

@@ -1,7 +1,8 @@
 import { type OutgoingHead, outgoingFields, outgoingTarget } from '../outgoing-fields.ts'
 import { findCredential } from '../credential.ts'
 import { bodyToSend } from '../send-request.ts'
-import { type ExchangeParts, ServiceExchange } from './service-exchange.ts'
+import { type ExchangeParts, thrownError } from './exchange-parts.ts'
+import { ServiceExchange } from './service-exchange.ts'
 
 /** A request to forward, with everything that its route and its app say about it. */
 export interface LeanCall extends ExchangeParts, OutgoingHead {}
@@ -20,11 +21,11 @@ export function forwardLean(call: LeanCall): void {
         send(call, exchange, token)
       },
       (error: unknown) => {
-        exchange.fail(asError(error))
+        exchange.fail(thrownError(error))
       }
     )
   } catch (error) {
-    exchange.fail(asError(error))
+    exchange.fail(thrownError(error))
   }
 }
 
@@ -46,10 +47,6 @@ function send(call: LeanCall, exchange: ServiceExchange, token: string | null): 
       exchange
     )
   } catch (error) {
-    exchange.fail(asError(error))
+    exchange.fail(thrownError(error))
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('The request could not be forwarded', { cause: error })
 }

@@ -1,33 +1,17 @@
-import { recordSecurityEvent, runHeadHooks, type AuditSink, type SendHook } from '@sallyport/security-context'
+import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type AnswerHeaders, type HeaderRewrite, putHead, refusalOfAnswer } from '../answer-rules.ts'
+import { type AnswerHeaders, putHead, refusalOfAnswer } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
 import { recordEndOfAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
-import type { OpenAnswers } from '../open-answers.ts'
-import type { TableRoute } from '../table-route.ts'
-import { ofService } from '../service-failure.ts'
-import { forwardFailure } from '../upstream-failure.ts'
+import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
-import type { Deadlines, TimedCall } from './deadlines.ts'
+import type { TimedCall } from './deadlines.ts'
+import { type ExchangeParts, thrownError } from './exchange-parts.ts'
 
 /** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
 const DUMPED_BYTES = 128 * 1024
-
-/** A request and what its exchange with the service needs. */
-export interface ExchangeParts {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly route: TableRoute
-  /** Run before the head leaves. */
-  readonly hooks: readonly SendHook[]
-  readonly sanitize: HeaderRewrite | undefined
-  readonly openAnswers: OpenAnswers | null
-  readonly auditSink: AuditSink | null
-  readonly deadlines: Deadlines
-}
 
 /**
  * - `calling`: the head of the answer is not here.
@@ -89,8 +73,12 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const phase = this.#phase
     this.#settle()
     this.#abort(error)
-    if (phase === 'open') this.#cut(error)
-    else if (phase !== 'dumping') void this.#parts.reply.send(error)
+    const { request, reply, route } = this.#parts
+    if (phase === 'open') {
+      const isEvent = recordLateFailure(request, route.audience, error)
+      if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
+      reply.raw.destroy()
+    } else if (phase !== 'dumping') void reply.send(error)
   }
 
   expire(nowMs: number): void {
@@ -124,15 +112,17 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     this.#isStream = route.stream
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
-    if (this.#isPreparing()) this.#controller?.pause()
+    if (this.#isIn('preparing')) this.#controller?.pause()
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#phase === 'open') return this.#write(chunk)
-    if (this.#phase === 'dumping') return this.#dump(chunk)
-    if (this.#phase !== 'held' && this.#phase !== 'preparing') return
-    this.#answer.hold(chunk)
-    if (this.#phase === 'held') this.#lookAfterParsing()
+    if (this.#phase === 'open') {
+      if (!this.#answer.write(chunk)) this.#waitForClient()
+    } else if (this.#phase === 'dumping') this.#dump(chunk)
+    else if (this.#phase === 'held' || this.#phase === 'preparing') {
+      this.#answer.hold(chunk)
+      if (this.#phase === 'held') this.#lookAfterParsing()
+    }
   }
 
   onResponseEnd(): void {
@@ -145,7 +135,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(ofService(error, this.#parts.route.audience))
+    // undici also reports the reason for which this call was aborted, and that need not be the service's.
+    if (this.#phase !== 'over' && this.#failure === null) this.fail(ofService(error, this.#parts.route.audience))
   }
 
   /** A hook of the head has answered in place of the service. */
@@ -157,16 +148,12 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   readonly #headIsReady = (error: unknown): void => {
     if (this.#phase !== 'preparing') return
     this.#phase = 'held'
-    if (error !== null) return this.fail(error instanceof Error ? error : new Error('A hook failed', { cause: error }))
+    if (error !== null) return this.fail(thrownError(error))
     if (this.#failure !== null) return this.fail(this.#failure)
     if (this.#hasEnded) return this.#complete()
     if (this.#isStream) this.#open()
     else this.#lookAfterParsing()
     this.#controller?.resume()
-  }
-
-  #isPreparing(): boolean {
-    return this.#phase === 'preparing'
   }
 
   /** Most answers are here as a whole when undici has parsed what it has read: only others have to be watched. */
@@ -187,7 +174,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     try {
       this.#answer.writeHead()
     } catch (error) {
-      return this.fail(error instanceof Error ? error : new Error('The head cannot be written', { cause: error }))
+      return this.fail(thrownError(error))
     }
     this.#phase = 'open'
     if (!this.#answer.writeHeld()) this.#waitForClient()
@@ -198,13 +185,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     try {
       this.#answer.writeWhole()
     } catch (error) {
-      return this.fail(error instanceof Error ? error : new Error('The head cannot be written', { cause: error }))
+      return this.fail(thrownError(error))
     }
     this.#settle()
-  }
-
-  #write(chunk: Buffer): void {
-    if (!this.#answer.write(chunk)) this.#waitForClient()
   }
 
   /** A client that reads slowly slows the service down. */
@@ -254,12 +237,12 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
         this.fail(ofService(new AccessEndedError(), audience))
       }
     })
-    if (this.#isOver()) unwatch()
+    if (this.#isIn('over')) unwatch()
     else this.#unwatch = unwatch
   }
 
-  #isOver(): boolean {
-    return this.#phase === 'over'
+  #isIn(phase: Phase): boolean {
+    return this.#phase === phase
   }
 
   readonly #finish = (): void => {
@@ -274,8 +257,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (raw.writableFinished) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
-    // Fastify ends a request on `finish` or `error` only: without this an answer that is cut would be neither logged nor
-    // counted.
+    // Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted.
     if (raw.listenerCount('error') > 0) raw.emit('error', left)
     this.fail(ofService(left, this.#parts.route.audience))
   }
@@ -292,15 +274,5 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     else this.#controller.abort(reason)
     const { body } = this.#parts.request
     if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
-  }
-
-  #cut(error: Error): void {
-    const { request, reply, route } = this.#parts
-    const { event } = forwardFailure(error, route.audience)
-    if (event !== null) {
-      recordSecurityEvent(request, event)
-      request.log.warn({ err: error }, 'an answer under way was cut')
-    }
-    reply.raw.destroy()
   }
 }
