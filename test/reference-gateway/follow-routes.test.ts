@@ -118,7 +118,7 @@ t.test('the watch takes a new file once, also together with SIGHUP', async t => 
   t.strictSame(routes.taken, ['/second'])
 })
 
-t.test('a file with mistakes changes nothing, and log, metric and audit trail say so', async t => {
+t.test('G-20: a file with mistakes changes nothing, and log, metric and audit trail say so', async t => {
   const routes = await following(t)
   routes.say(BROKEN)
   await routes.notice()

@@ -127,7 +127,7 @@ t.test('a gateway of settings and a file fronts two services with oidc-provider 
     t.equal(catalogue.seen.at(-1)?.headers.authorization, undefined)
   })
 
-  await t.test('SIGHUP and the watch take a new file in one step; a bad one changes nothing', async t => {
+  await t.test('G-20: SIGHUP and the watch take a new file in one step; a bad one changes nothing', async t => {
     gateway.write(FILE.replace('/catalogue/*', '/items/*'))
     gateway.hangUp()
     await gateway.says('the routes are those of gateway.yaml now')

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { runProcessProgram } from '@sallyport/service-process'
 import { routeCommands } from '../../reference-gateway/src/commands/route-commands.ts'
 import { program } from '../../reference-gateway/src/program.ts'
-import { LOCAL_ROUTES } from '../support/local-table.ts'
+import { LOCAL_ROUTES, localReferences } from '../support/local-table.ts'
 
 const FILE = `
 upstreams:
@@ -104,7 +104,7 @@ t.test('explain says what becomes of a request, with the limits of file and sett
   t.match(json, { outcome: 'forwarded', target: 'https://orders.internal/about', route: { credential: 'none' } })
 })
 
-t.test('no output has the value of a reference that could be a secret', async t => {
+t.test('G-21: no output has the value of a reference that could be a secret', async t => {
   for (const args of [['check'], ['routes'], ['explain', 'GET', '/orders/1', '--host', 'shop.example']]) {
     for (const more of [[], ['--json']]) {
       const { out, error } = await command(t, [...args, ...more])
@@ -126,7 +126,6 @@ t.test('a wrong call is told with exit code 2', async t => {
 })
 
 t.test('the file of the local stack has no mistakes, and every route says who may pass', async t => {
-  const origins = ['ORDER_SERVICE', 'RESTAURANT_SERVICE', 'DELIVERY_SERVICE', 'AUTH_SERVER']
-  const environment = Object.fromEntries(origins.map(name => [`${name}_ORIGIN`, 'https://a.example']))
-  t.match(await command(t, ['check', LOCAL_ROUTES], FILE, environment), { code: 0, out: /8 routes to 4 upstreams/ })
+  const environment = localReferences('https://a.example')
+  t.match(await command(t, ['check', LOCAL_ROUTES], FILE, environment), { code: 0, out: /routes to \d+ upstreams/ })
 })

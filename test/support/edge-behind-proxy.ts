@@ -13,7 +13,7 @@ import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
 import { freePort } from './free-port.ts'
-import { LOCAL_ROUTES } from './local-table.ts'
+import { LOCAL_ROUTES, localReferences } from './local-table.ts'
 import { CONFIGURATIONS, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
 
 /** How many gateways, and how many authorization servers, an example has. */
@@ -90,9 +90,7 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
     SALLYPORT_ROUTES_PATH: LOCAL_ROUTES,
-    ORDER_SERVICE_ORIGIN: nowhere,
-    RESTAURANT_SERVICE_ORIGIN: nowhere,
-    DELIVERY_SERVICE_ORIGIN: nowhere,
+    ...localReferences(nowhere),
     AUTH_SERVER_ORIGIN: login,
     SALLYPORT_AUTH_SERVER_ORIGIN: login
   }

@@ -16,9 +16,16 @@ export interface LocalOrigins {
   readonly authServer: string
 }
 
+/** Every variable that `deploy/local/gateway.yaml` refers to, with one origin for all. */
+export function localReferences(origin: string): Record<string, string> {
+  const names = [...readFileSync(LOCAL_ROUTES, 'utf8').matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)
+  return Object.fromEntries(names.map(name => [name, origin]))
+}
+
 /** What `deploy/local/gateway.yaml` says with these origins. */
 export function localTable({ orders, restaurants, deliveries, authServer }: LocalOrigins): RouteTableOptions {
   const environment = {
+    ...localReferences(authServer),
     ORDER_SERVICE_ORIGIN: orders,
     RESTAURANT_SERVICE_ORIGIN: restaurants,
     DELIVERY_SERVICE_ORIGIN: deliveries,
