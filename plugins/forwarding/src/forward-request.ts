@@ -1,6 +1,5 @@
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { HeaderRewrite } from './answer-rules.ts'
 import { boundCall } from './bound-call.ts'
 import { findCredential } from './credential.ts'
 import type { Deadlines } from './lean/deadlines.ts'
@@ -22,12 +21,11 @@ export interface ForwardingParts {
   readonly headHooks: () => readonly SendHook[] | null
 }
 
-/** A request, its route, and what takes from header values what HTTP does not allow. */
+/** A request and its route. */
 export interface ForwardedRequest {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly route: TableRoute
-  readonly sanitize: HeaderRewrite | undefined
 }
 
 /**

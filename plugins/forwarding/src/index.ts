@@ -15,7 +15,7 @@ import {
 } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamConnections } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
@@ -68,7 +68,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   let table = new RouteTable(options, options, null)
   const retiring = new Set<Promise<void>>()
 
-  function retire(upstreams: readonly Upstream[]): void {
+  function retire(upstreams: readonly UpstreamConnections[]): void {
     for (const upstream of upstreams) {
       const closed = upstream
         .retire()

@@ -2,7 +2,7 @@ import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type HeaderRewrite, putHead, refusalOfAnswer } from './answer-rules.ts'
+import { putHead, refusalOfAnswer } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
@@ -15,7 +15,6 @@ export interface IncomingAnswer {
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
   readonly route: TableRoute
-  readonly sanitize: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
 }
@@ -29,8 +28,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     request,
     reply,
     answer: { statusCode, headers, body },
-    route,
-    sanitize
+    route
   } = incoming
   const refusal = refusalOfAnswer(request, route, statusCode)
   if (refusal !== null) {
@@ -38,7 +36,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     else body.destroy()
     throw refusal
   }
-  const passed = putHead({ request, reply, route, statusCode, headers, sanitize })
+  const passed = putHead({ request, reply, route, statusCode, headers })
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (!route.stream) {

@@ -53,10 +53,10 @@ export async function serveTable(fastify: FastifyInstance, { resolveRoute, parts
     internalRewriteLocationHeader: false,
     // For a request whose route cannot be found out, and for the check at boot.
     config: { access: 'authenticated', audit: 'none', resolveRoute },
-    handler: (request, reply, _destination, proxied) => {
+    handler: (request, reply) => {
       const route = routeOfRequest(request)
       if (route === null) return reply.callNotFound()
-      return forwardRequest({ request, reply, route, sanitize: proxied.rewriteHeaders }, all)
+      return forwardRequest({ request, reply, route }, all)
     }
   })
 }

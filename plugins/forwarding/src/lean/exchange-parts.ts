@@ -1,6 +1,5 @@
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { HeaderRewrite } from '../answer-rules.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { TableRoute } from '../table-route.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -12,7 +11,6 @@ export interface ExchangeParts {
   readonly route: TableRoute
   /** Run before the head leaves. */
   readonly hooks: readonly SendHook[]
-  readonly sanitize: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines

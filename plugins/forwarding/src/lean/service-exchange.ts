@@ -36,7 +36,6 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #phase: Phase = 'calling'
   #controller: Dispatcher.DispatchController | null = null
   #leaveQueue: ((reason: Error) => void) | null = null
-  #isStream = false
   #isAnnounced = false
   /** The service has sent everything, before the head could leave. */
   #hasEnded = false
@@ -105,11 +104,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const refusal = refusalOfAnswer(request, route, statusCode)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
-    putHead({ request, reply, route, statusCode, headers, sanitize: this.#parts.sanitize })
+    putHead({ request, reply, route, statusCode, headers })
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined
-    this.#isStream = route.stream
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
     if (this.#isIn('preparing')) this.#controller?.pause()
@@ -151,7 +149,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (error !== null) return this.fail(thrownError(error))
     if (this.#failure !== null) return this.fail(this.#failure)
     if (this.#hasEnded) return this.#complete()
-    if (this.#isStream) this.#open()
+    if (this.#parts.route.stream) this.#open()
     else this.#lookAfterParsing()
     this.#controller?.resume()
   }
@@ -213,10 +211,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const {
-      route: { limits },
-      deadlines
-    } = this.#parts
+    const { deadlines } = this.#parts
+    const { limits } = this.#parts.route
     if (limits.totalMs === null) deadlines.forget(this)
     else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
   }
@@ -231,7 +227,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
       principal,
       accessToken,
       // An announced length is a promise, and such an answer has an end.
-      finish: this.#isStream && !this.#isAnnounced ? this.#finish : null,
+      finish: this.#parts.route.stream && !this.#isAnnounced ? this.#finish : null,
       end: reason => {
         recordEndOfAccess(request, reply, { reason, audience, auditSink })
         this.fail(ofService(new AccessEndedError(), audience))

@@ -67,6 +67,8 @@ export default async function startGateway(given: Readonly<Record<string, unknow
 function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {
   return {
     ...PROCESS_SETTINGS,
+    audience: 'sallyport-gateway',
+    tokenProfile: 'rfc9068',
     nodeEnv: 'production',
     logLevel: isLogged ? 'info' : 'silent',
     tlsCertificatePath: 'unused',
