@@ -17,6 +17,7 @@ import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
 import type { MeasuredServer } from '../../support/types.ts'
 import { readServerFacts } from '../server-facts.ts'
 
+const AUDIENCE = 'sallyport-gateway'
 const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInSeconds: 3600, scope: null }
 
 /**
@@ -40,7 +41,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
       endpoint: `${issuer}/introspect`,
       clientId: 'gateway',
       clientSecret: 'secret-of-the-benchmark',
-      audience: 'sallyport-gateway',
+      audience: AUDIENCE,
       issuer,
       dispatcher
     },
@@ -72,6 +73,8 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     tlsCaPath: 'unused',
     edgeTls: false,
     issuer,
+    audience: AUDIENCE,
+    tokenProfile: 'rfc9068',
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
