@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { clusterUrl, connect } from '../support/database.ts'
-import { freePort, installPrograms, untilReady } from './support/installed-programs.ts'
+import { freePort } from '../support/free-port.ts'
+import { installPrograms, untilReady } from './support/installed-programs.ts'
 
 const PROGRAMS = ['gateway', 'auth-server', 'order-service', 'restaurant-service', 'delivery-service']
 

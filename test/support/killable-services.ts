@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { createPublicKey, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as deliveryService from '@sallyport/delivery-service'
@@ -10,6 +9,8 @@ import * as restaurantService from '@sallyport/restaurant-service'
 import Fastify from 'fastify'
 import { exportJWK } from 'jose'
 import type { Knex } from 'knex'
+import { CODE_CACHE } from './code-cache.ts'
+import { freePort } from './free-port.ts'
 import { createTokenAuthority } from './token-authority.ts'
 
 /** The services that are started as processes and killed. */
@@ -80,6 +81,7 @@ export async function startKillableServices(
   async function start(name: Killable): Promise<void> {
     const child = fork(fileURLToPath(new URL(`../../reference-services/${name}/src/server.ts`, import.meta.url)), {
       env: {
+        ...CODE_CACHE,
         DATABASE_URL: databaseFor(name).appUrl,
         LOG_LEVEL: 'silent',
         PORT: String(ports[name]),
@@ -300,13 +302,4 @@ async function startIssuer(): Promise<{
       await app.close()
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -173,7 +173,7 @@ async function dropVersion3(db: Knex): Promise<void> {
       'reference-gateway/src/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
         before(
-          "    { audience: 'auth-server',",
+          '    ...(origins.authServerOrigin === undefined',
           "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
         )
       ),
@@ -199,7 +199,7 @@ async function dropVersion3(db: Knex): Promise<void> {
       'test/docs/named-files.test.ts',
       'test/docs/markdown-form.test.ts',
       'test/reference-gateway/settings.test.ts',
-      'test/reference-gateway/forward.test.ts'
+      'test/e2e/launcher.test.ts'
     ],
     made: 'reference-services/rating-service',
     breakages: [

@@ -2,31 +2,22 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as deliveryService from '@sallyport/delivery-service'
 import Fastify from 'fastify'
 import { exportJWK } from 'jose'
 import t from 'tap'
+import { CODE_CACHE } from '../../support/code-cache.ts'
 import { testDatabase } from '../../support/database.ts'
+import { freePort } from '../../support/free-port.ts'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
 import { FACTS, USERS } from '../support/services.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }
-const DATABASE_TIMEOUT_MS = 300
-
-/** A port at which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+const DATABASE_TIMEOUT_MS = 1500
 
 /** Metadata and keys of an issuer, which begins to listen now. */
 async function comeUp({ issuer, keys }: TokenAuthority): Promise<void> {
@@ -83,6 +74,7 @@ t.before(async () => {
   authorization = `Bearer ${token}`
   child = fork(SERVER, {
     env: {
+      ...CODE_CACHE,
       DATABASE_URL: proxy.url,
       PORT: '0',
       SALLYPORT_OPERATIONS_PORT: String(operationsPort),
