@@ -88,10 +88,13 @@ export function standardLogDestination(): LogDestination {
 }
 
 const LONGEST_COLLECTION = 16 * 1024
+/** What somebody has to know although the process may be killed now. */
+const URGENT = /^\{"level":"(?:warn|error|fatal)"/
 
 /**
- * Writes the lines of one turn of the event loop together: under load a line costs a small part of a system call. What
- * is collected when the process exits is written then; a process that is killed loses the lines of that turn.
+ * Writes the lines of one turn of the event loop together: under load a line costs a small part of a system call. From
+ * `warn` on a line is written at once, with those before it. What is collected when the process exits is written then;
+ * a process that is killed loses the lower lines of that turn.
  */
 export function collectLines(output: LogOutput): LogOutput & { readonly writeCollected: () => void } {
   let collected = ''
@@ -114,7 +117,7 @@ export function collectLines(output: LogOutput): LogOutput & { readonly writeCol
     write: (text, done) => {
       collected += text
       callbacks.push(done)
-      if (collected.length >= LONGEST_COLLECTION) writeCollected()
+      if (collected.length >= LONGEST_COLLECTION || URGENT.test(text)) writeCollected()
       else if (!isDue) {
         isDue = true
         setImmediate(writeCollected)

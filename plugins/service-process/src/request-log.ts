@@ -9,8 +9,8 @@ type LevelledLogger = FastifyBaseLogger & { readonly isLevelEnabled: (level: str
 type RequestFields = (request: FastifyRequest) => Readonly<Record<string, unknown>>
 
 /**
- * The log of one request. To make a logger with the ids of its request costs more than most stages do, and most requests
- * write no line but the last: so it is made with the first line. What the lines have is read then.
+ * The log of one request. To make a logger with the ids of its request costs more than most stages do, and most
+ * requests write no line but the last: so it is made with the first line. What the lines have is read then.
  */
 export class RequestLog implements FastifyBaseLogger {
   readonly #parent: LevelledLogger
