@@ -1,6 +1,7 @@
 import '@sallyport/security-context/require-node'
 export { createAuditRows, type AuditRows, type RecordedAuditRow } from './audit-rows.ts'
 export { frozenClock, type FrozenClock } from './frozen-clock.ts'
+export { frozenTimers, type FrozenTimers } from './frozen-timers.ts'
 export { faultProxy, type FaultMode, type FaultProxy } from './fault-proxy.ts'
 export { injectAs, injectedCaller, injectedCallers } from './inject-as.ts'
 export { createIssuer } from './create-issuer.ts'
