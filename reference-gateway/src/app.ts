@@ -8,7 +8,7 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
-import { forwardRoutes, type ForwardRoute } from '@sallyport/forwarding'
+import forwarding, { type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -60,8 +60,8 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link forwardingTable} the settings. */
-  readonly routes?: readonly ForwardRoute[]
+  /** Upstreams and routes. Default: {@link forwardingTable} of the settings. */
+  readonly table?: RouteTableOptions
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
@@ -172,14 +172,9 @@ export async function buildApp(
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
-  await app.register(forwardRoutes, {
-    routes: collaborators.routes ?? forwardingTable(settings),
+  await app.register(forwarding, {
+    ...(collaborators.table ?? forwardingTable(settings)),
     dispatcher: upstreamAgent,
-    maxBodyBytes: settings.maxBodyBytes,
-    upstreamTimeoutMs: settings.upstreamTimeoutMs,
-    answerTimeoutMs: settings.answerTimeoutMs,
-    streamPauseMs: settings.streamPauseMs,
-    additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
         traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`

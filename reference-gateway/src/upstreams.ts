@@ -1,28 +1,44 @@
-import type { ForwardRoute } from '@sallyport/forwarding'
-
-/** Origins of the processes behind the gateway. */
-export interface ServiceOrigins {
-  readonly orderServiceOrigin: string
-  readonly restaurantServiceOrigin: string
-  readonly deliveryServiceOrigin: string
-  readonly authServerOrigin?: string
-}
+import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
+import type { GatewaySettings } from './settings.ts'
 
 /** What every service of the reference deployment accepts. */
 const SERVICE_BODY_BYTES = 64 * 1024
 
+/** What the settings say about all routes. */
+export function routeDefaults(settings: GatewaySettings): NonNullable<RouteTableOptions['defaults']> {
+  const { maxBodyBytes, upstreamTimeoutMs, answerTimeoutMs, streamPauseMs, additionalRequestHeaders } = settings
+  return {
+    maxBodyBytes,
+    timeouts: { headMs: upstreamTimeoutMs, pauseMs: upstreamTimeoutMs, totalMs: answerTimeoutMs },
+    streamPauseMs,
+    requestHeaders: { pass: additionalRequestHeaders }
+  }
+}
+
 /** Which service answers which path: the whole routing table. Each audit trail is at `/audit/<process>`. */
-export function forwardingTable(origins: ServiceOrigins): ForwardRoute[] {
+export function forwardingTable(settings: GatewaySettings): RouteTableOptions {
   const services = [
-    { audience: 'order-service', origin: origins.orderServiceOrigin, prefixes: ['/orders'] },
-    { audience: 'restaurant-service', origin: origins.restaurantServiceOrigin, prefixes: ['/restaurants', '/tickets'] },
-    { audience: 'delivery-service', origin: origins.deliveryServiceOrigin, prefixes: ['/deliveries'] },
-    ...(origins.authServerOrigin === undefined
+    { audience: 'order-service', origin: settings.orderServiceOrigin, prefixes: ['/orders'] },
+    {
+      audience: 'restaurant-service',
+      origin: settings.restaurantServiceOrigin,
+      prefixes: ['/restaurants', '/tickets']
+    },
+    { audience: 'delivery-service', origin: settings.deliveryServiceOrigin, prefixes: ['/deliveries'] },
+    ...(settings.authServerOrigin === undefined
       ? []
-      : [{ audience: 'auth-server', origin: origins.authServerOrigin, prefixes: [] }])
+      : [{ audience: 'auth-server', origin: settings.authServerOrigin, prefixes: [] }])
   ]
-  return services.flatMap(({ audience, origin, prefixes }) => [
-    ...prefixes.map(prefix => ({ prefix, rewritePrefix: prefix, audience, origin, maxBodyBytes: SERVICE_BODY_BYTES })),
-    { prefix: `/audit/${audience}`, rewritePrefix: '/audit', audience, origin, maxBodyBytes: SERVICE_BODY_BYTES }
-  ])
+  const maxBodyBytes = Math.min(settings.maxBodyBytes, SERVICE_BODY_BYTES)
+  return {
+    defaults: routeDefaults(settings),
+    upstreams: Object.fromEntries(services.map(({ audience, origin }) => [audience, { origin }])),
+    routes: services.flatMap(({ audience, prefixes }) => {
+      const toService = { upstream: audience, forward: { audience }, access: 'authenticated', maxBodyBytes } as const
+      return [
+        ...prefixes.map((prefix): ForwardedRouteOptions => ({ path: `${prefix}/*`, ...toService })),
+        { path: `/audit/${audience}/*`, rewrite: '/audit', ...toService }
+      ]
+    })
+  }
 }

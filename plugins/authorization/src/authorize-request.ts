@@ -14,6 +14,11 @@ import { attributeValue, evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ReadAuthorizationOptions } from './options.ts'
 
+/** Whether a policy allows without a resource and without the access control list. */
+export function isAllowed({ principal }: FastifyRequest, policy: Policy): boolean {
+  return evaluate(policy, { principal }) === 'allowed'
+}
+
 /** Refuses a request without looking at the resource: no principal, or a policy that already decides against it. */
 export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
   if (request.principal === null) return refuseUnauthenticated(request)

@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { effectiveRoute, requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
-import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { isAllowed, refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
@@ -68,7 +68,8 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
 
   fastify.addHook('preHandler', function authorizeResource(request, _reply, next) {
     const { access, resource } = effectiveRoute(request).config
-    if (resource === undefined && typeof access !== 'object') next()
+    // What needs no resource is decided within the call of the hook, for whoever is the principal by now.
+    if (resource === undefined && (typeof access !== 'object' || isAllowed(request, access))) next()
     else decideOver(request).then(() => next(), next)
   })
 

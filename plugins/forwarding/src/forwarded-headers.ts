@@ -60,7 +60,14 @@ const EDGE_ONLY: readonly string[] = [
   'x-request-id',
   'sallyport-txn',
   'traceparent',
-  'tracestate'
+  'tracestate',
+  // Which pages may read an answer is said by the route.
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-expose-headers',
+  'access-control-max-age'
 ]
 
 const KEPT_FROM_CLIENTS: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...EDGE_ONLY])
@@ -110,9 +117,11 @@ export function refusedNames(names: readonly string[]): string[] {
 /**
  * The request headers that pass in a deployment.
  * @param additional lower-case names beside the built-in ones; those that would undo the hygiene are left out
+ * @param replaced lower-case names of what is set here, whatever the client says
  */
-export function passingNames(additional: readonly string[]): PassingNames {
-  const names = [...REQUEST_HEADERS, ...additional.filter(name => refusedNames([name]).length === 0)]
+export function passingNames(additional: readonly string[], replaced: readonly string[] = []): PassingNames {
+  const allowed = [...REQUEST_HEADERS, ...additional.filter(name => refusedNames([name]).length === 0)]
+  const names = allowed.filter(name => !replaced.includes(name))
   const spellings = (passing: readonly string[]): ReadonlyMap<string, string> =>
     new Map(passing.flatMap(name => [[name, name] as const, [capitalised(name), name] as const]))
   return { withBody: spellings(names), withoutBody: spellings(names.filter(name => !BODY_FIELDS.includes(name))) }

@@ -4,6 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
 import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
 import type { SecurityEvent } from './events.ts'
+import type { KnownCaller } from './known-caller.ts'
 import type { Principal } from './principal.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
 import { traceIdOf } from './trace.ts'
@@ -32,6 +33,7 @@ export type {
   TokenSet,
   VerificationKey
 } from './collaborators.ts'
+export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
@@ -93,10 +95,20 @@ declare module 'fastify' {
      */
     renewAccessToken: (() => Promise<string | null>) | null
     /**
+     * What is remembered of the caller. `null` where nothing is: a public route, a strategy or a verifier of the app
+     * that remembers nobody.
+     */
+    knownCaller: KnownCaller | null
+    /**
      * Exchanges the caller's access token for one with this audience; cached until shortly before it expires. Added by
      * token exchange. Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
      */
     exchangeToken: (audience: string, scope?: string) => Promise<string>
+    /**
+     * The token that `exchangeToken` has cached for this caller, at once; `null` when it is to be asked, because
+     * nothing is cached or because nobody can tell without work. Added by token exchange.
+     */
+    knownExchangedToken: (audience: string, scope?: string) => string | null
     /** Forgets a cached exchanged token: its audience refused it. Added by token exchange. */
     dropExchangedToken: (audience: string, scope?: string) => void
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */
@@ -119,6 +131,7 @@ const REQUEST_SLOTS = [
   'principal',
   'accessToken',
   'renewAccessToken',
+  'knownCaller',
   'securityEvents',
   'traceId',
   'clientRequestId'
@@ -126,7 +139,7 @@ const REQUEST_SLOTS = [
 
 /**
  * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
- * `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
+ * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
  * (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
@@ -138,6 +151,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
   if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (own.includes('knownCaller')) fastify.decorateRequest('knownCaller', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)

@@ -173,7 +173,7 @@ async function dropVersion3(db: Knex): Promise<void> {
       'reference-gateway/src/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
         before(
-          "    { audience: 'auth-server',",
+          '    ...(origins.authServerOrigin === undefined',
           "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
         )
       ),
@@ -188,6 +188,10 @@ async function dropVersion3(db: Knex): Promise<void> {
         '\n  deliveryServiceOrigin: `https://',
         `\${ORDER_SERVICE}:1\`,\n  ratingServiceOrigin: \`https://`
       ),
+      'test/benchmarks/gateway/servers/sallyport.ts': after(
+        'deliveryServiceOrigin: upstream,',
+        '\n    ratingServiceOrigin: upstream,'
+      ),
       'test/reference-gateway/settings.test.ts': before(
         "  SALLYPORT_DELIVERY_SERVICE_ORIGIN: '",
         "  SALLYPORT_RATING_SERVICE_ORIGIN: 'https://rating-service.sallyport.internal:8085',\n"
@@ -197,7 +201,6 @@ async function dropVersion3(db: Knex): Promise<void> {
       'reference-services/rating-service/test/ratings.test.ts',
       'test/deploy/services.test.ts',
       'test/docs/named-files.test.ts',
-      'test/docs/markdown-form.test.ts',
       'test/reference-gateway/settings.test.ts',
       'test/e2e/launcher.test.ts'
     ],

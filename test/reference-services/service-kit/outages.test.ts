@@ -14,7 +14,7 @@ import { FACTS, USERS } from '../support/services.ts'
 
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }
-const DATABASE_TIMEOUT_MS = 300
+const DATABASE_TIMEOUT_MS = 1500
 
 let child: ChildProcess
 let output = ''

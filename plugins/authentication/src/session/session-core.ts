@@ -35,7 +35,7 @@ export async function createSessionCore(
   options: ReadSessionOptions,
   { verifier, gate }: SessionTools
 ): Promise<SessionCore> {
-  if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
+  if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie, { hook: false })
 
   const jar = createCookieJar(options)
   const csrfHeader = options.csrfHeader.toLowerCase()

@@ -1,25 +1,21 @@
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { HeaderRewrite } from '../answer-rules.ts'
-import type { AnswerLimits } from '../bound-call.ts'
-import type { ForwardRoute } from '../forward-route.ts'
-import type { LingerLimits } from '../linger.ts'
 import type { OpenAnswers } from '../open-answers.ts'
+import type { TableRoute } from '../table-route.ts'
 import type { Deadlines } from './deadlines.ts'
 
 /** A request and what its exchange with the service needs. */
 export interface ExchangeParts {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  readonly route: ForwardRoute
-  readonly limits: AnswerLimits
+  readonly route: TableRoute
   /** Run before the head leaves. */
   readonly hooks: readonly SendHook[]
-  readonly rewriteLocation: HeaderRewrite | undefined
-  readonly openAnswers: OpenAnswers
-  readonly auditSink: AuditSink
+  readonly sanitize: HeaderRewrite | undefined
+  readonly openAnswers: OpenAnswers | null
+  readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
-  readonly linger: LingerLimits
 }
 
 /** What was thrown, as an error; everything else is a defect that keeps its cause. */

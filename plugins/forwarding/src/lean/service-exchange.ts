@@ -1,12 +1,11 @@
-import { recordSecurityEvent, runHeadHooks } from '@sallyport/security-context'
+import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { type AnswerHeaders, passedHeaders, refusalOfAnswer } from '../answer-rules.ts'
+import { type AnswerHeaders, putHead, refusalOfAnswer } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
 import { recordEndOfAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
-import { ofService } from '../service-failure.ts'
-import { forwardFailure } from '../upstream-failure.ts'
+import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
 import { type ExchangeParts, thrownError } from './exchange-parts.ts'
@@ -48,11 +47,11 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
-    const { reply, limits, deadlines } = parts
+    const { reply, route, deadlines } = parts
     this.#parts = parts
     this.#arrivedAtMs = performance.now() - reply.elapsedTime
-    this.deadlineAtMs = this.#arrivedAtMs + limits.headMs
-    this.#answer = new ClientAnswer(parts.request, reply, parts.linger)
+    this.deadlineAtMs = this.#arrivedAtMs + route.limits.headMs
+    this.#answer = new ClientAnswer(parts.request, reply, route.linger)
     reply.raw.once('close', this.#endWithTheClient)
     deadlines.watch(this)
   }
@@ -74,13 +73,17 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const phase = this.#phase
     this.#settle()
     this.#abort(error)
-    if (phase === 'open') this.#cut(error)
-    else if (phase !== 'dumping') void this.#parts.reply.send(error)
+    const { request, reply, route } = this.#parts
+    if (phase === 'open') {
+      const isEvent = recordLateFailure(request, route.audience, error)
+      if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
+      reply.raw.destroy()
+    } else if (phase !== 'dumping') void reply.send(error)
   }
 
   expire(nowMs: number): void {
-    const { request, limits, route } = this.#parts
-    if (this.#phase === 'calling' && waitsForClient(request)) this.deadlineAtMs = nowMs + limits.headMs
+    const { request, route } = this.#parts
+    if (this.#phase === 'calling' && waitsForClient(request)) this.deadlineAtMs = nowMs + route.limits.headMs
     else this.fail(ofService(new ForwardTimeoutError(), route.audience))
   }
 
@@ -102,11 +105,11 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const refusal = refusalOfAnswer(request, route, statusCode)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
-    void reply.code(statusCode).headers(passedHeaders(headers, route, this.#parts.rewriteLocation))
+    putHead({ request, reply, route, statusCode, headers, sanitize: this.#parts.sanitize })
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined
-    this.#isStream = route.stream === true
+    this.#isStream = route.stream
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
     if (this.#isIn('preparing')) this.#controller?.pause()
@@ -132,7 +135,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(ofService(error, this.#parts.route.audience))
+    // undici also reports the reason for which this call was aborted, and that need not be the service's.
+    if (this.#phase !== 'over' && this.#failure === null) this.fail(ofService(error, this.#parts.route.audience))
   }
 
   /** A hook of the head has answered in place of the service. */
@@ -209,7 +213,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const { limits, deadlines } = this.#parts
+    const {
+      route: { limits },
+      deadlines
+    } = this.#parts
     if (limits.totalMs === null) deadlines.forget(this)
     else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
   }
@@ -218,7 +225,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #watch(): void {
     const { request, reply, route, openAnswers, auditSink } = this.#parts
     const { principal, accessToken } = request
-    if (principal === null || this.#unwatch !== null) return
+    if (principal === null || openAnswers === null || this.#unwatch !== null) return
     const { audience } = route
     const unwatch = openAnswers.add({
       principal,
@@ -267,15 +274,5 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     else this.#controller.abort(reason)
     const { body } = this.#parts.request
     if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
-  }
-
-  #cut(error: Error): void {
-    const { request, reply, route } = this.#parts
-    const { event } = forwardFailure(error, route.audience)
-    if (event !== null) {
-      recordSecurityEvent(request, event)
-      request.log.warn({ err: error }, 'an answer under way was cut')
-    }
-    reply.raw.destroy()
   }
 }
