@@ -9,7 +9,7 @@ import * as restaurantService from '@sallyport/restaurant-service'
 import Fastify from 'fastify'
 import { exportJWK } from 'jose'
 import type { Knex } from 'knex'
-import { CODE_CACHE } from './code-cache.ts'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { freePort } from './free-port.ts'
 import { createTokenAuthority } from './token-authority.ts'
 
@@ -81,7 +81,7 @@ export async function startKillableServices(
   async function start(name: Killable): Promise<void> {
     const child = fork(fileURLToPath(new URL(`../../reference-services/${name}/src/server.ts`, import.meta.url)), {
       env: {
-        ...CODE_CACHE,
+        ...CHILD_ENVIRONMENT,
         DATABASE_URL: databaseFor(name).appUrl,
         LOG_LEVEL: 'silent',
         PORT: String(ports[name]),

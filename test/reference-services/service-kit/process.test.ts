@@ -6,7 +6,7 @@ import { exportJWK } from 'jose'
 import { createPublicKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -23,7 +23,7 @@ interface Started {
 /** The service's own entry as a child process, with nothing of this process's environment. */
 function startProcess(t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
   const child = fork(SERVER, {
-    env: { ...CODE_CACHE, ...environment },
+    env: { ...CHILD_ENVIRONMENT, ...environment },
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv],
     silent: true
   })
