@@ -1,6 +1,9 @@
 // The directions of docs/architecture.md. A test plants a violation of each rule to prove that the check can fail.
 const plugins = '^plugins/([^/]+)/'
 
+// Tests in the folder of a service, where the generator puts them, and in the templates of the generator.
+const OWN_TESTS = '^(reference-services|deploy/create-service/templates)/[^/]+/test/'
+
 // The wings of auth-server/src, from the top down, and the modules that every wing may import.
 const WINGS = ['http', 'administration', 'protocol', 'accounts', 'tokens', 'store']
 const SHARED = '^auth-server/src/(seconds|errors|oauth-error|parse-form|uuid)\\.ts$'
@@ -53,9 +56,16 @@ export default {
     {
       name: 'only-tests-import-the-test-kit',
       comment:
-        'The kit stands beside the plugins and imports the contract alone. The launcher has its development certificates from it (ADR 31).',
+        'The kit stands beside the plugins and imports the contract alone. The launcher has its development certificates from it (ADR 31), and gives tests of services an issuer.',
       severity: 'error',
-      from: { pathNot: ['^test/', '^plugins/testing/', '^deploy/local/src/(index\\.ts$|certificates/)'] },
+      from: {
+        pathNot: [
+          '^test/',
+          OWN_TESTS,
+          '^plugins/testing/',
+          '^deploy/local/src/((index|test-service)\\.ts$|certificates/)'
+        ]
+      },
       to: { path: '^plugins/testing/' }
     },
     {
@@ -91,7 +101,7 @@ export default {
     {
       name: 'apps-do-not-know-their-deployment',
       severity: 'error',
-      from: { path: '^(reference-gateway|auth-server|reference-services)/' },
+      from: { path: '^(reference-gateway|auth-server|reference-services)/', pathNot: OWN_TESTS },
       to: { path: '^(deploy|test)/' }
     },
     {
@@ -120,6 +130,7 @@ export default {
       to: {}
     },
     { name: 'nobody-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
+    { name: 'nobody-imports-own-tests', severity: 'error', from: { pathNot: OWN_TESTS }, to: { path: OWN_TESTS } },
     { name: 'deployment-imports-no-tests', severity: 'error', from: { path: '^deploy/' }, to: { path: '^test/' } },
     ...testsShareBySupport,
     {

@@ -42,7 +42,7 @@ export default [
   },
   {
     // Tests hand promises to tap, and fixtures are longer than code should be.
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'reference-services/*/test/**/*.ts', 'deploy/create-service/templates/*/test/**/*.ts'],
     rules: {
       'max-lines': 'off',
       '@typescript-eslint/no-floating-promises': 'off',

@@ -8,6 +8,7 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import forwarding, { type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -30,26 +31,24 @@ import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Dispatcher } from 'undici'
-import { endOpenAnswers } from './forward/end-open-answers.ts'
-import { forwardRoutes } from './forward/index.ts'
-import { createOpenAnswers } from './forward/open-answers.ts'
-import { type ForwardRoute, forwardingTable } from './forward/upstreams.ts'
+import { endOpenAnswers } from './end-open-answers.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
+import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { checkSettings, type GatewaySettings } from './settings.ts'
+import { forwardingTable } from './upstreams.ts'
+import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
+import { checkSettings, tokenProfileOf, type GatewaySettings } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
 export const PROCESS_NAME = 'reference-gateway'
 
-/** The audience of the tokens that the edge accepts. */
-export const EDGE_AUDIENCE = 'sallyport-gateway'
-
 /** The collaborators of the gateway; tests pass in their own. */
 export interface GatewayCollaborators {
-  readonly tokenClient: TokenClient
+  /** Logs in, exchanges and revokes; without it there are no logins, no sessions and no exchange. */
+  readonly tokenClient?: TokenClient
   /** Keys of the issuer. */
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
@@ -61,12 +60,12 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link forwardingTable} the settings. */
-  readonly routes?: readonly ForwardRoute[]
+  /** Upstreams and routes. Default: {@link forwardingTable} of the settings. */
+  readonly table?: RouteTableOptions
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
-  /** Pool of the app role on the gateway's audit database. */
-  readonly db: Knex
+  /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
+  readonly db?: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
   /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
@@ -111,10 +110,12 @@ export async function buildApp(
     settings,
     tls,
     checks: {
-      ...databaseAndKeys(db, keys),
-      audit: async () => {
-        await app.auditHealth.check()
-      },
+      ...(db === undefined ? { keys: () => keys.ready() } : databaseAndKeys(db, keys)),
+      ...(db !== undefined && {
+        audit: async () => {
+          await app.auditHealth.check()
+        }
+      }),
       ...collaborators.checks
     }
   })
@@ -129,36 +130,39 @@ export async function buildApp(
 
   await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
 
+  const { sealingKeys } = settings
+  const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
   await app.register(authentication, {
     issuer: settings.issuer,
-    audience: EDGE_AUDIENCE,
+    audience: settings.audience,
+    profile: tokenProfileOf(settings),
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
-    basic: { tokenClient, ...own, ...clock },
-    session: {
-      tokenClient,
-      keys: parseSealingKeys(settings.sealingKeys),
-      insecureLoopback: !secure,
-      ...own,
-      ...clock
-    },
+    ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
+    ...(hasSessions && {
+      session: { tokenClient, keys: parseSealingKeys(sealingKeys), insecureLoopback: !secure, ...own, ...clock }
+    }),
     ...clock
   })
   await app.register(authorization, {})
   const nameKey = parseNameKey(settings.auditNameKey ?? '')
-  await app.register(auditLog, {
-    db,
-    process: PROCESS_NAME,
-    route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
-    ...(nameKey !== null && { nameKey })
-  })
-  await app.register(tokenExchange, { tokenClient, ...clock })
+  if (db !== undefined) {
+    await app.register(auditLog, {
+      db,
+      process: PROCESS_NAME,
+      route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
+      ...(nameKey !== null && { nameKey })
+    })
+  }
+  if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
 
-  await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
-  await app.register(sessionsNeedSession)
-  await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  if (hasSessions) {
+    await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+    await app.register(sessionsNeedSession)
+    await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  }
   const openAnswers = createOpenAnswers({
     keys,
     ...(status && { status }),
@@ -168,18 +172,15 @@ export async function buildApp(
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
-  await app.register(forwardRoutes, {
-    routes: collaborators.routes ?? forwardingTable(settings),
+  await app.register(forwarding, {
+    ...(collaborators.table ?? forwardingTable(settings)),
     dispatcher: upstreamAgent,
-    maxBodyBytes: settings.maxBodyBytes,
-    upstreamTimeoutMs: settings.upstreamTimeoutMs,
-    answerTimeoutMs: settings.answerTimeoutMs,
-    streamPauseMs: settings.streamPauseMs,
-    additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
         traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`
       },
+    edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
+    auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
     openAnswers
   })
   return app

@@ -1,7 +1,12 @@
+import { getCACertificates } from 'node:tls'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import { createPeerAgent } from '@sallyport/secure-transport'
+import type { TokenClient } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
-import { EDGE_AUDIENCE, type GatewayCollaborators } from './app.ts'
+import type { Agent, Dispatcher } from 'undici'
+import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -15,13 +20,11 @@ export async function connectGateway(
   settings: GatewaySettings,
   context: ProcessContext
 ): Promise<GatewayCollaborators> {
-  const { issuer, clientId, clientSecret, authServerOrigin: origin, upstreamTimeoutMs: timeoutMs } = settings
-  const { tls, peers: dispatcher, tracing, database: db, checks, closeLater } = context
+  const { issuer, clientId, clientSecret, audience } = settings
+  const { tls, tracing, optionalDatabase: db, checks, closeLater } = context
+  const dispatcher = context.peers ?? publicPeers(context)
   // An agent of its own: a hanging service must not block logins, refreshes and exchanges.
-  const upstreamAgent = context.openPeers()
-  if (tls === null || dispatcher === null || upstreamAgent === null) {
-    throw new GatewaySettingsError('without TLS material no service is reached')
-  }
+  const upstreamAgent = context.openPeers() ?? publicPeers(context)
   const discovery = await context.discover('issuer', async () => {
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata
@@ -32,18 +35,42 @@ export async function connectGateway(
   closeLater(keys.close)
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher })
   closeLater(status.close)
-  const tokenClient = createTokenClient({ metadata: discovery.get, clientId, clientSecret, dispatcher })
   const endpoint = async (): Promise<string | null> => (await discovery.get()).introspectionEndpoint
+  const asClient =
+    clientSecret === undefined
+      ? {}
+      : {
+          ...clientCollaborators(
+            settings,
+            createTokenClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
+            dispatcher
+          ),
+          introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
+        }
   return {
-    tokenClient,
-    sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }),
+    ...asClient,
     keys,
     status,
-    introspection: { endpoint, clientId, clientSecret, audience: EDGE_AUDIENCE, issuer, dispatcher },
     upstreamAgent,
-    db,
     tracing,
     checks,
-    tls
+    ...defined({ db: db ?? undefined, tls: tls ?? undefined })
   }
+}
+
+/** What a gateway that is a client of the authorization server does more: it logs in, exchanges, and lists sessions. */
+function clientCollaborators(
+  { authServerOrigin: origin, upstreamTimeoutMs: timeoutMs }: GatewaySettings,
+  tokenClient: TokenClient,
+  dispatcher: Dispatcher
+): Pick<GatewayCollaborators, 'tokenClient' | 'sessionDirectory'> {
+  if (origin === undefined) return { tokenClient }
+  return { tokenClient, sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }) }
+}
+
+/** Without authorities of its own a gateway trusts those that Node trusts. */
+function publicPeers({ closeLater }: ProcessContext): Agent {
+  const agent = createPeerAgent({ ca: getCACertificates('default').join('\n') })
+  closeLater(() => agent.close())
+  return agent
 }

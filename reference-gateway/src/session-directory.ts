@@ -1,4 +1,5 @@
 import { isJsonObject, parseRetryAfter } from '@sallyport/security-context/mechanics'
+import { errors as forwardingErrors, tryAgain } from '@sallyport/forwarding'
 import { callUpstream, type UpstreamAnswer } from '@sallyport/token-exchange'
 import {
   recordSecurityEvent,
@@ -9,8 +10,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
-import { SessionsRefusedError, ForwardBusyError, ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
-import { tryAgain } from './forward/upstream-failure.ts'
+import { SessionsRefusedError } from './errors.ts'
 
 /** Where the sessions are. */
 export interface SessionDirectoryOptions {
@@ -30,7 +30,7 @@ const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
 /**
  * The caller's sessions at the authorization server, requested in the caller's name with an exchanged token. Its
  * methods reject with the codes of the token client, or with `SALLYPORT_TOKEN_UPSTREAM_*`,
- * `SALLYPORT_GATEWAY_UPSTREAM_*` and `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
+ * `SALLYPORT_FORWARDING_UPSTREAM_*` and `SALLYPORT_GATEWAY_SESSIONS_REFUSED`.
  */
 export function createSessionDirectory({
   tokenClient,
@@ -50,7 +50,7 @@ export function createSessionDirectory({
       const { body } = await ask(accessToken, 'GET', '/sessions')
       const sessions: unknown = isJsonObject(body) ? body.sessions : undefined
       if (!Array.isArray(sessions) || !sessions.every(isSessionSummary)) {
-        throw new ForwardFailedError({ cause: new Error('The list of sessions has another shape') })
+        throw new forwardingErrors.ForwardFailedError({ cause: new Error('The list of sessions has another shape') })
       }
       return sessions
     },
@@ -67,12 +67,15 @@ export function createSessionDirectory({
 
 /** The error for an unsuccessful answer. The token is good here, so a 401 says that its session has ended since. */
 function sessionsFailure({ statusCode, headers }: UpstreamAnswer, cause: Error): Error {
-  if (statusCode === 401) return tryAgain(new ForwardedTokenRefusedError({ cause }))
+  if (statusCode === 401) return tryAgain(new forwardingErrors.ForwardedTokenRefusedError({ cause }))
   if (statusCode === 403) return new SessionsRefusedError({ cause })
   if (statusCode === 429 || statusCode === 503) {
-    return tryAgain(new ForwardBusyError({ cause }), parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined)
+    return tryAgain(
+      new forwardingErrors.ForwardBusyError({ cause }),
+      parseRetryAfter(headers['retry-after'], Date.now()) ?? undefined
+    )
   }
-  return new ForwardFailedError({ cause })
+  return new forwardingErrors.ForwardFailedError({ cause })
 }
 
 /**

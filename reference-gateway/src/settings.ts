@@ -1,11 +1,14 @@
 import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
+import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
-import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
+import { allowedHostMistakes, optionalDatabase, processSettings } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { GatewaySettingsError } from './errors.ts'
-import { refusedNames } from './hygiene/forwarded-headers.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+
+/** The audience of the tokens that the edge accepts, unless a setting names another. */
+export const EDGE_AUDIENCE = 'sallyport-gateway'
 
 /** A list in one environment variable, separated by spaces. */
 const nameList = (description: string): ReturnType<typeof Type.Unsafe<string[]>> =>
@@ -20,15 +23,31 @@ const positiveSetting = (value: number, description: string) =>
 export const settingsSchema = Type.Object(
   {
     ...processSettings({ port: 8080, operationsPort: 8180 }),
+    ...optionalDatabase('no audit trail; refusals are in the log and the metrics.'),
     edgeTls: Type.Boolean({
       default: false,
       description: 'Whether the edge speaks TLS itself; plain HTTP is for a loopback address only.'
     }),
     issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
     clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
-    clientSecret: secretSetting('The secret of that client.'),
-    sealingKeys: secretSetting(
-      'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces.'
+    clientSecret: Type.Optional(
+      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.')
+    ),
+    audience: Type.String({
+      minLength: 1,
+      default: EDGE_AUDIENCE,
+      description: 'The audience of the tokens that are accepted.'
+    }),
+    tokenProfile: Type.String({
+      default: 'rfc9068',
+      pattern: '^(rfc9068|keycloak|auth0)$',
+      description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
+    }),
+    sealingKeys: Type.Optional(
+      secretSetting(
+        'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces. Left ' +
+          'out: no sessions.'
+      )
     ),
     auditNameKey: Type.Optional(
       secretSetting(
@@ -39,7 +58,12 @@ export const settingsSchema = Type.Object(
     orderServiceOrigin: serviceOrigin('order-service'),
     restaurantServiceOrigin: serviceOrigin('restaurant-service'),
     deliveryServiceOrigin: serviceOrigin('delivery-service'),
-    authServerOrigin: serviceOrigin('the authorization server'),
+    authServerOrigin: Type.Optional(
+      Type.String({
+        format: 'secure-origin',
+        description: 'Where the authorization server lists the sessions of a caller. Left out: no `/sessions`.'
+      })
+    ),
     publicOrigins: nameList(
       'How browsers reach the edge, `https://shop.example`, the canonical one first: cookies, HSTS, `Origin` checks and ' +
         'what services are told follow from it. None: scheme and host of each request, for a listener that browsers ' +
@@ -68,11 +92,16 @@ export const settingsSchema = Type.Object(
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
+/** The name of the profile, whose form the schema has checked. */
+export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | 'keycloak' | 'auth0' {
+  return tokenProfile === 'keycloak' || tokenProfile === 'auth0' ? tokenProfile : 'rfc9068'
+}
+
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes: string[] = []
-  if ([settings.tlsCertificatePath, settings.tlsPrivateKeyPath, settings.tlsCaPath].includes(undefined)) {
-    mistakes.push('tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath are needed to reach the services')
+  if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
+    mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }
   if (!settings.edgeTls && !isLoopback(settings.host)) {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
@@ -86,7 +115,10 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (settings.answerTimeoutMs < settings.upstreamTimeoutMs) {
     mistakes.push('answerTimeoutMs: shorter than upstreamTimeoutMs, which is a part of it')
   }
-  mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
+  if (settings.sealingKeys !== undefined) {
+    mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
+    if (settings.clientSecret === undefined) mistakes.push('sealingKeys: sessions need clientSecret')
+  }
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }

@@ -125,6 +125,21 @@ const PLANTED: ReadonlyArray<readonly [rule: string, file: string, code: string]
   ['shared-by-wings-imports-no-wing', 'auth-server/src/uuid.ts', "import './store/confirmation.ts'\n"],
   ['every-source-is-in-a-wing', 'auth-server/src/annexe/planted.ts', "import '../seconds.ts'\n"],
   ['nobody-imports-tests', 'plugins/metrics/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
+  [
+    'nobody-imports-own-tests',
+    'reference-services/order-service/src/planted-test.ts',
+    "import '../test/planted.test.ts'\n"
+  ],
+  [
+    'nobody-imports-tests',
+    'reference-services/order-service/test/planted.test.ts',
+    "import '../../../test/support/packages.ts'\n"
+  ],
+  [
+    'services-meet-over-the-network',
+    'reference-services/order-service/test/planted-peer.test.ts',
+    "import '@sallyport/delivery-service'\n"
+  ],
   ['deployment-imports-no-tests', 'deploy/local/src/planted-test.ts', "import '../../../test/support/packages.ts'\n"],
   // Beside each other at every depth, and a helper that no folder `support` holds.
   ['no-helper-of-a-sibling', 'test/deploy/planted.ts', "import '../security/support/verifiers.ts'\n"],

@@ -1,4 +1,5 @@
-import { DEMO_CLIENTS, seedDemo } from '@sallyport/auth-server'
+import { demoRegistry, seedDemo } from '@sallyport/auth-server'
+import { SERVICES } from '@sallyport/local/services'
 import t from 'tap'
 import { CHEAP, exchange, FACTS, login, startServer, token } from '../support/authorization-server.ts'
 
@@ -37,7 +38,7 @@ t.test('a client from before a scope was added gets it by the next seeding, and 
     .where({ id: 'order-service' })
     .update({ scopes: ['restaurants:read', 'own:scope'] })
   await seedDemo(db, FACTS, CHEAP)
-  const { scopes = [] } = DEMO_CLIENTS.find(({ id }) => id === 'order-service') ?? {}
+  const { scopes = [] } = demoRegistry(SERVICES).clients.find(({ id }) => id === 'order-service') ?? {}
   t.same(
     (await db('clients').where({ id: 'order-service' }).first()).scopes.toSorted(),
     [...new Set([...scopes, 'own:scope'])].toSorted()

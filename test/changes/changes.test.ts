@@ -21,6 +21,16 @@ t.test('a file that is not listed is found, and so is one that is listed and not
   t.match(differences(changed.slice(1), described), [/^does not change .*metrics/])
 })
 
+t.test('a folder stands for every file in it, and for none beside it', async t => {
+  const described = ['reference-services/<name>-service/']
+  const folder = 'reference-services/rating-service'
+  t.strictSame(differences([`${folder}/package.json`, `${folder}/src/routes/ratings.ts`], described), [])
+  t.match(differences(['reference-services/README.md'], described), [
+    'changes reference-services/README.md as well',
+    /^does not/
+  ])
+})
+
 t.test('an edit whose place is not there, or there twice, fails', async t => {
   t.equal(after('b', 'c')('ab'), 'abc')
   t.throws(() => after('x', 'c')('ab'), /there 0 times/)

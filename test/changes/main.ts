@@ -3,10 +3,10 @@
 // not work, or touches other files than the page says.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHANGES } from './support/all-changes.ts'
-import { makeChange, type Change } from './support/change.ts'
+import { makeChange, type Breakage, type Change } from './support/change.ts'
 import { describedFiles, differences } from './support/described-files.ts'
 import { changedSince, copyTree, linkOwnPackages, snapshot } from './support/tree.ts'
 
@@ -28,6 +28,25 @@ async function failureOf(tree: string, program: string, args: readonly string[])
   return code === 0 ? null : output
 }
 
+async function lintProblems(tree: string, folder: string): Promise<string[]> {
+  const failures = [
+    await failureOf(tree, 'eslint', [folder]),
+    await failureOf(tree, 'prettier', ['--check', '--log-level', 'warn', `${folder}/**/*.{ts,mjs}`])
+  ]
+  return failures.filter(failure => failure !== null)
+}
+
+/** Makes a mistake, and says when the test does not fail because of it. */
+async function unnoticed(tree: string, { what, file, edit, test }: Breakage): Promise<string[]> {
+  const path = join(tree, file)
+  const right = readFileSync(path, 'utf8')
+  writeFileSync(path, edit(right))
+  const failure = await failureOf(tree, 'tap', ['run', test])
+  writeFileSync(path, right)
+  if (failure !== null && /^ *not ok /m.test(failure)) return []
+  return [failure ?? `${test} does not notice ${what}`]
+}
+
 /** What is wrong with changes that are made one after the other in one copy, as one text each. */
 async function problemsOf(changes: ReadonlyArray<readonly [name: string, change: Change]>): Promise<string[]> {
   const tree = copyTree()
@@ -44,7 +63,12 @@ async function problemsOf(changes: ReadonlyArray<readonly [name: string, change:
     if (typeMistakes !== null) return [...problems, typeMistakes]
     const tests = new Set(changes.flatMap(([, { tests }]) => tests))
     const failedTests = await failureOf(tree, 'tap', ['run', ...tests])
-    return failedTests === null ? problems : [...problems, failedTests]
+    if (failedTests !== null) return [...problems, failedTests]
+    for (const [, { made, breakages = [] }] of changes) {
+      if (made !== undefined) problems.push(...(await lintProblems(tree, made)))
+      for (const breakage of breakages) problems.push(...(await unnoticed(tree, breakage)))
+    }
+    return problems
   } finally {
     rmSync(tree, { recursive: true, force: true })
   }

@@ -93,7 +93,7 @@ t.test('the queue of a service is bounded: one request more is 503 with a time t
   const { statusCode, headers, body } = await request(`${edge.url}/orders`, { headers: GOOD })
   t.equal(statusCode, 503)
   t.equal(headers['retry-after'], '1')
-  t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY' })
+  t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_UPSTREAM_BUSY' })
   t.same(failures(edge.events), ['forward failure upstream-busy'])
   t.equal(edge.orders.received.length, 1)
   t.equal(
@@ -121,7 +121,7 @@ t.test('endless early hints are a 504, and the service sees its connection end',
   })
   const { statusCode, body } = await request(`${edge.url}/orders`, { headers: GOOD })
   t.equal(statusCode, 504)
-  t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT' })
+  t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT' })
   t.ok(hints > 0)
   await until(() => gone)
 })
@@ -158,7 +158,7 @@ t.test('a dripping answer is cut at the limit for the whole, so that it cannot b
 t.test('on a route that is declared as a stream only the pauses are limited', async t => {
   const edge = await startEdge(t, {
     settings: { upstreamTimeoutMs: 2000, answerTimeoutMs: 2000, streamPauseMs: 2000 },
-    routes: oneRoute({ stream: true })
+    table: oneRoute({ stream: true })
   })
   const { sent } = drip(edge)
   const startedAtMs = performance.now()
@@ -191,7 +191,7 @@ t.test(
     const { statusCode, headers, body } = await request(`${edge.url}/orders`, { headers: GOOD })
     t.equal(statusCode, 504)
     t.notOk(headers['content-encoding'] ?? headers.etag)
-    t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT' })
+    t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT' })
   }
 )
 

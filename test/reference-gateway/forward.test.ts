@@ -93,7 +93,7 @@ t.test('G-10: a service that does not answer in time is a 504, asked once', asyn
     type: 'about:blank',
     title: 'The service did not answer in time',
     status: 504,
-    code: 'SALLYPORT_GATEWAY_UPSTREAM_TIMEOUT',
+    code: 'SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT',
     requestId: headers['x-request-id']
   })
   t.equal(orders.received.length, 1)
@@ -113,7 +113,7 @@ t.test('G-10: a service that cuts the connection is a 502, asked once, whatever 
       type: 'about:blank',
       title: 'The service is not available',
       status: 502,
-      code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED',
+      code: 'SALLYPORT_FORWARDING_UPSTREAM_FAILED',
       requestId: headers['x-request-id']
     })
     t.equal(orders.received.length, 1)
@@ -143,7 +143,7 @@ t.test('T-02: a service that cannot prove its name gets no request and no token'
     const { url, orders, events } = await startEdge(t, { orderService: { certificate } })
     const { statusCode, body } = await request(`${url}/orders`, { headers: GOOD })
     t.equal(statusCode, 502, title)
-    t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' })
+    t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_UPSTREAM_FAILED' })
     t.equal(orders.received.length, 0, title)
     t.same(failures(events), ['forward failure upstream-not-trusted'], title)
   }
@@ -159,7 +159,7 @@ t.test(
     t.equal(statusCode, 503)
     t.equal(headers['retry-after'], '1')
     t.notOk(headers['www-authenticate'])
-    t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN' })
+    t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_UPSTREAM_REFUSED_TOKEN' })
     t.same(failures(events), ['forward failure upstream-refused-token'])
     orders.answer = () => 'ok'
     t.equal((await request(`${url}/orders`, { headers: GOOD })).statusCode, 200)
@@ -194,7 +194,7 @@ t.test('G-07: a declared body over the limit is a 413 before a byte of it is rea
     body: 'x'.repeat(1001)
   })
   t.equal(statusCode, 413)
-  t.match(await body.json(), { code: 'SALLYPORT_GATEWAY_BODY_TOO_LARGE' })
+  t.match(await body.json(), { code: 'SALLYPORT_FORWARDING_BODY_TOO_LARGE' })
   t.equal(orders.received.length, 0)
   t.same(failures(events), ['forward denied body-too-large'])
   t.equal(
@@ -211,7 +211,7 @@ t.test('G-07: a declared body over the limit is a 413 before a byte of it is rea
 })
 
 t.test('G-07: a chunked body is counted as it streams, and cut at the limit', async t => {
-  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, routes: oneRoute() })
+  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, table: oneRoute() })
   const chunk = `2710\r\n${'x'.repeat(10_000)}\r\n`
   const small = await sendRaw(
     port,
@@ -232,7 +232,7 @@ t.test('G-07: a chunked body is counted as it streams, and cut at the limit', as
     )
   )
   t.same(statuses(large), [413])
-  t.match(large, /SALLYPORT_GATEWAY_BODY_TOO_LARGE/)
+  t.match(large, /SALLYPORT_FORWARDING_BODY_TOO_LARGE/)
   t.equal(orders.received.length, 1, 'the service never got a complete request')
   t.same(failures(events).at(-1), 'forward denied body-too-large')
 })

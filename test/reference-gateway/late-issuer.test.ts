@@ -34,7 +34,13 @@ t.test(
         lines.push(line)
       }
     }
-    const { context, close } = await openContext('reference-gateway', settings, false, log)
+    const { context, close } = await openContext({
+      name: 'reference-gateway',
+      settings,
+      acceptTraces: false,
+      environment: {},
+      log
+    })
     t.teardown(close)
     const app = await buildApp(settings, await connectGateway(settings, context))
     t.teardown(async () => {

@@ -69,13 +69,17 @@ t.test('a refusal of the authorization server is told as what it is: no session,
   const { answer, directory } = await setup(t)
   const told = [
     [403, {}, { code: 'SALLYPORT_GATEWAY_SESSIONS_REFUSED', statusCode: 403 }],
-    [401, {}, { code: 'SALLYPORT_GATEWAY_UPSTREAM_REFUSED_TOKEN', statusCode: 503, headers: { 'retry-after': '1' } }],
+    [
+      401,
+      {},
+      { code: 'SALLYPORT_FORWARDING_UPSTREAM_REFUSED_TOKEN', statusCode: 503, headers: { 'retry-after': '1' } }
+    ],
     [
       503,
       { 'retry-after': '7' },
-      { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '7' } }
+      { code: 'SALLYPORT_FORWARDING_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '7' } }
     ],
-    [429, {}, { code: 'SALLYPORT_GATEWAY_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '1' } }]
+    [429, {}, { code: 'SALLYPORT_FORWARDING_UPSTREAM_BUSY', statusCode: 503, headers: { 'retry-after': '1' } }]
   ] as const
   for (const [status, headers, expected] of told) {
     Object.assign(answer, { status, headers, body: {} })
@@ -108,7 +112,7 @@ t.test('an error or an answer of another shape is an outage, never an empty list
     Object.assign(answer, { status, body })
     await t.rejects(
       directory.list('caller'),
-      { code: 'SALLYPORT_GATEWAY_UPSTREAM_FAILED' },
+      { code: 'SALLYPORT_FORWARDING_UPSTREAM_FAILED' },
       `${status} ${JSON.stringify(body)}`
     )
   }

@@ -33,7 +33,7 @@ t.test('the environment of the reference deployment gives the settings', async t
     'auth-server.sallyport.internal=127.0.0.1'
   ])
   t.same(
-    parseSealingKeys(values.sealingKeys).map(({ id }) => id),
+    parseSealingKeys(values.sealingKeys ?? '').map(({ id }) => id),
     ['new', 'old']
   )
 })
@@ -50,9 +50,8 @@ t.test('a service over plain HTTP outside loopback is refused', async t => {
 })
 
 t.test('settings that do not fit together are refused, all at once and without a secret', async t => {
-  const { tlsCaPath: _left, ...withoutCa } = SETTINGS
   const unfit = { additionalRequestHeaders: ['x-user'], allowedHosts: ['https://a', 'b'], answerTimeoutMs: 1 }
-  const wrong = { ...withoutCa, host: '0.0.0.0', ...unfit, sealingKeys: 'planted' }
+  const wrong = { ...SETTINGS, host: '0.0.0.0', ...unfit, sealingKeys: 'planted' }
   let message = ''
   try {
     checkSettings(wrong)
@@ -60,10 +59,7 @@ t.test('settings that do not fit together are refused, all at once and without a
     t.match(error, { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID' })
     message = String(error)
   }
-  t.match(
-    message,
-    /tlsCaPath.*plain HTTP on 0\.0\.0\.0.*"x-user".*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/
-  )
+  t.match(message, /plain HTTP on 0\.0\.0\.0.*"x-user".*allowedHosts: "https:\/\/a" .*answerTimeoutMs.*sealingKeys/)
   t.notMatch(message, /planted/)
   t.throws(() => checkSettings({ ...SETTINGS, host: '127.0.0.1.example' }), /plain HTTP/)
   checkSettings({ ...SETTINGS, host: '0.0.0.0', edgeTls: true, publicOrigins: [] })
@@ -83,4 +79,22 @@ t.test('the key of the names tried at logins is read, and one that is none is re
       { message: /auditNameKey: not id:base64url with 32 bytes$/ }
     )
   }
+})
+
+t.test('what a feature needs is asked for with the feature only', async t => {
+  const { clientSecret: _secret, sealingKeys, databaseUrl: _url, ...rest } = SETTINGS
+  const { tlsCertificatePath: _certificate, tlsPrivateKeyPath: _key, tlsCaPath: _ca, ...bare } = rest
+  checkSettings(bare)
+  t.throws(
+    () => {
+      checkSettings({ ...bare, edgeTls: true })
+    },
+    { message: /edgeTls: needs tlsCertificatePath/ }
+  )
+  t.throws(
+    () => {
+      checkSettings({ ...bare, ...(sealingKeys !== undefined && { sealingKeys }) })
+    },
+    { message: /sealingKeys: sessions need clientSecret/ }
+  )
 })

@@ -13,6 +13,7 @@ import { parseStrictForm as parseOAuthForm } from '../../auth-server/src/parse-f
 import { cleanText } from '../../plugins/audit-log/src/clean.ts'
 import { readAuthorization } from '../../plugins/authentication/src/authorization-header.ts'
 import { joinCookie } from '../../plugins/authentication/src/session/cookie-chunks.ts'
+import { cutSessionCookies } from '../../plugins/authentication/src/session/cut-cookies.ts'
 import { parseForm as parseLoginForm } from '../../plugins/authentication/src/session/form-body.ts'
 import { isForeign, isSameOrigin } from '../../plugins/authentication/src/request-origin.ts'
 import { duplicateHeader } from '../../plugins/secure-transport/src/header-hygiene.ts'
@@ -20,14 +21,15 @@ import { traceIdOf } from '../../plugins/security-context/src/trace.ts'
 import { boundText } from '../../plugins/service-process/src/redact-text.ts'
 import { redactLine } from '../../plugins/service-process/src/redact.ts'
 import { parseTokenSet } from '../../plugins/token-exchange/src/token-set.ts'
-import { requestHeaders, responseHeaders } from '../../reference-gateway/src/hygiene/forwarded-headers.ts'
-import { targetMistake } from '../../reference-gateway/src/hygiene/canonical-path.ts'
+import { passingNames, requestFields, responseHeaders } from '../../plugins/forwarding/src/forwarded-headers.ts'
+import { targetMistake } from '../../plugins/forwarding/src/canonical-path.ts'
 import { startServer } from '../support/authorization-server.ts'
 import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
 import { startEdge } from '../support/edge.ts'
 import { growthOf, MOST, SHAPES, type ReadText } from '../support/growth.ts'
 
 const key = issuerKey('ES256')
+const PASSING = passingNames([])
 const verifier = createTokenVerifier({
   issuer: 'https://issuer.example',
   audience: 'orders',
@@ -39,6 +41,7 @@ const encoded = (text: string): string => Buffer.from(text).toString('base64url'
 /** A header's value cannot hold everything that a text can. */
 const asHeader = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, 'x').trim()
 const OWN = ['https://own.example']
+const cutCookies = cutSessionCookies('__Host-s-access', '__Host-s-refresh')
 
 const presentedBy = (authorization: string): unknown =>
   presentedProofs({ authorization, form: new Map(), certificate: null })
@@ -67,14 +70,8 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
         { kty: 'EC', crv: text, x: text, y: text, kid: 'k' }
       ]
     }),
-  'a session cookie': text =>
-    joinCookie(
-      's',
-      new Map([
-        ['s.0', text],
-        ['s.1', text]
-      ])
-    ),
+  'a session cookie': text => joinCookie([undefined, text, text]),
+  'a Cookie header': text => [cutCookies(text), cutCookies(text.split('').join(';'))],
   'a login form': text => parseLoginForm(Buffer.from(`username=${text}&password=${text}`)),
   'an Origin header': text => [
     isSameOrigin({ origin: text, 'sec-fetch-site': text }, OWN),
@@ -84,7 +81,7 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'a traceparent header': traceIdOf,
   'a source address': sourceOf,
   'headers of a forwarded request': text =>
-    requestHeaders({ connection: text, accept: text, 'content-type': text }, [], {}),
+    requestFields(['Connection', text, 'Accept', text, 'Content-Type', text], PASSING.withBody),
   'headers of a forwarded answer': text =>
     responseHeaders({ connection: text, 'content-type': text, 'set-cookie': text }),
   'a request target': text => targetMistake(`/${text}`),

@@ -1,6 +1,6 @@
 import {
-  DEMO_CLIENTS,
   buildApp,
+  demoRegistry,
   migrate,
   postgresStore,
   seedDemo,
@@ -8,6 +8,7 @@ import {
   type AuthServerSettings,
   type DemoFacts
 } from '@sallyport/auth-server'
+import { SERVICES } from '@sallyport/local/services'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Knex } from 'knex'
@@ -32,6 +33,7 @@ const user = (last: number, roles: string[]) => ({
 
 export const FACTS = {
   issuer: ISSUER,
+  services: SERVICES,
   users: {
     customer1: user(1, ['CUSTOMER']),
     customer2: user(2, ['CUSTOMER']),
@@ -39,7 +41,10 @@ export const FACTS = {
     admin1: user(7, ['ADMIN'])
   },
   clients: Object.fromEntries(
-    DEMO_CLIENTS.map(({ id, confidential }) => [id, { secret: confidential === false ? null : secretOf(id) }])
+    demoRegistry(SERVICES).clients.map(({ id, confidential }) => [
+      id,
+      { secret: confidential === false ? null : secretOf(id) }
+    ])
   )
 } satisfies DemoFacts
 

@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 })
 const binary = (name: string): string => join(ROOT, 'node_modules/.bin', name)
 
-execFileSync(binary('tsc'), ['-b', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' })
+execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
 const published = workspaces().filter(({ published }) => published)
 const chosen = published.filter(
   ({ folder }) => positionals.length === 0 || positionals.includes(folder.split('/')[1] ?? '')

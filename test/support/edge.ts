@@ -6,8 +6,9 @@ import {
   type GatewayCollaborators,
   type GatewaySettings,
   migrate,
-  type ForwardRoute
+  routeDefaults
 } from '@sallyport/reference-gateway'
+import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -135,14 +136,25 @@ export interface EdgeOptions {
   readonly orderService?: Partial<{ certificate: IssuedCertificate; origin: string; bodyLimit: number }>
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
-  /** Makes the routing table, given the order service's origin. */
-  readonly routes?: (origin: string) => ForwardRoute[]
+  /** Makes the table, given the order service's origin. */
+  readonly table?: (origin: string, settings: GatewaySettings) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
 }
 
-/** A routing table with one route, to the order service. */
-export function oneRoute(more: Partial<ForwardRoute> = {}): (origin: string) => ForwardRoute[] {
-  return origin => [{ prefix: '/orders', rewritePrefix: '/orders', audience: 'order-service', origin, ...more }]
+/** A route to the order service. */
+export function orderRoute(more: Partial<ForwardedRouteOptions> = {}): ForwardedRouteOptions {
+  const forward = { audience: 'order-service' }
+  return { path: '/orders/*', upstream: 'orders', forward, access: 'authenticated', ...more }
+}
+
+/** A table with these routes, to the order service alone. */
+export function orderTable(...routes: readonly ForwardedRouteOptions[]): NonNullable<EdgeOptions['table']> {
+  return (origin, settings) => ({ defaults: routeDefaults(settings), upstreams: { orders: { origin } }, routes })
+}
+
+/** A table with one route. */
+export function oneRoute(more: Partial<ForwardedRouteOptions> = {}): NonNullable<EdgeOptions['table']> {
+  return orderTable(orderRoute(more))
 }
 
 /** Valid settings; the services' origins are those of nobody. */
@@ -153,6 +165,8 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   tlsCaPath: 'unused',
   edgeTls: false,
   issuer: ISSUER,
+  audience: 'sallyport-gateway',
+  tokenProfile: 'rfc9068',
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
@@ -194,25 +208,23 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
   const exchanges: string[] = []
   const events: SecurityEvent[] = []
   const origin = options.orderService?.origin ?? orders.origin
-  const app = await buildApp(
-    {
-      ...SETTINGS,
-      orderServiceOrigin: origin,
-      restaurantServiceOrigin: origin,
-      deliveryServiceOrigin: deliveries.origin,
-      authServerOrigin: origin,
-      ...options.settings
-    },
-    {
-      tokenClient: standInTokenClient(exchanges, options.tokenClient),
-      keys,
-      upstreamAgent,
-      db: database.app,
-      tracing: eventsObserver(events),
-      ...(options.routes && { routes: options.routes(origin) }),
-      ...options.collaborators
-    }
-  )
+  const settings: GatewaySettings = {
+    ...SETTINGS,
+    orderServiceOrigin: origin,
+    restaurantServiceOrigin: origin,
+    deliveryServiceOrigin: deliveries.origin,
+    authServerOrigin: origin,
+    ...options.settings
+  }
+  const app = await buildApp(settings, {
+    tokenClient: standInTokenClient(exchanges, options.tokenClient),
+    keys,
+    upstreamAgent,
+    db: database.app,
+    tracing: eventsObserver(events),
+    ...(options.table && { table: options.table(origin, settings) }),
+    ...options.collaborators
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo

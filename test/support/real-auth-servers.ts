@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import {
   admin,
   createPasswordHasher,
-  DEMO_CLIENTS,
+  demoRegistry,
   keyTimesOf,
   migrate,
   parseKeyRing,
@@ -16,7 +16,7 @@ import {
   seedDemo
 } from '@sallyport/auth-server'
 import type { Fetch } from '@sallyport/authentication'
-import { startPostgres } from '@sallyport/local'
+import { SERVICES, startPostgres } from '@sallyport/local'
 import type { Knex } from 'knex'
 import { freePort } from './free-port.ts'
 import { Agent, fetch } from 'undici'
@@ -72,7 +72,7 @@ export async function startRealAuthServers(instances: number, times: ServerTimes
   mkdirSync(directory, { recursive: true })
   const postgres = await startPostgres({ directory, keeper: true, settings: { max_connections: '200' } })
   const secrets = Object.fromEntries(
-    DEMO_CLIENTS.map(({ id, confidential }) => [
+    demoRegistry(SERVICES).clients.map(({ id, confidential }) => [
       id,
       { secret: confidential === false ? null : randomBytes(32).toString('base64url') }
     ])
@@ -81,7 +81,7 @@ export async function startRealAuthServers(instances: number, times: ServerTimes
   const rolePassword = randomBytes(18).toString('hex')
   await db.raw(`create role ${APP_ROLE} login password '${rolePassword}'`)
   await migrate(db, { appRole: APP_ROLE, prunerRole: APP_ROLE })
-  await seedDemo(db, { issuer: ISSUER, users: {}, clients: secrets })
+  await seedDemo(db, { issuer: ISSUER, services: SERVICES, users: {}, clients: secrets })
   const url = new URL(postgres.url)
   url.username = APP_ROLE
   url.password = rolePassword

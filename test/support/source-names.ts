@@ -21,6 +21,7 @@ const OF_EVERY_APP: ReadonlySet<string> = new Set([
   'buildApp',
   'settingsSchema',
   'migrate',
+  'descriptor',
   'program',
   'seedDemo'
 ])
@@ -35,6 +36,7 @@ const OF_EVERY_MIGRATION: ReadonlySet<string> = new Set(['migration'])
 const CONVENTIONAL_FILES: ReadonlySet<string> = new Set([
   'app.ts',
   'connect.ts',
+  'descriptor.ts',
   'errors.ts',
   'index.ts',
   'migrate.ts',

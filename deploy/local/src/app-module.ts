@@ -1,3 +1,4 @@
+import type { ServiceDescriptor } from '@sallyport/service-kit/descriptor'
 import type { Knex } from 'knex'
 import type { ProcessEntry } from './processes.ts'
 
@@ -17,6 +18,7 @@ export interface ClientFacts {
 /** What demo data is made from. */
 export interface AppDemoFacts {
   readonly issuer: string
+  readonly services: readonly ServiceDescriptor[]
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
   >
@@ -37,8 +39,11 @@ export interface AppModule {
   readonly migrate?: (db: Knex, roles: { appRole: string; prunerRole: string }) => Promise<void>
   readonly seedDemo?: (db: Knex, facts: AppDemoFacts) => Promise<unknown>
   readonly settingsSchema?: { readonly properties: Readonly<Record<string, unknown>> }
-  readonly DEMO_CLIENTS?: readonly ClientFacts[]
-  readonly DEMO_KEY_CLIENTS?: readonly ClientFacts[]
+  /** The clients of a deployment of these services; those of the second list prove themselves with keys. */
+  readonly demoRegistry?: (services: readonly ServiceDescriptor[]) => {
+    readonly clients: readonly ClientFacts[]
+    readonly keyClients: readonly ClientFacts[]
+  }
 }
 
 /** An app's package, and the file that its process runs. */

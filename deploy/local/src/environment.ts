@@ -94,8 +94,13 @@ function plainSettings(
     ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
     // Peers call it by the name in its certificate, and not by that of the issuer.
     ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
-    ...PROCESSES.filter(peer => peer.name !== 'reference-gateway').map(peer => originSetting(peer, portBase))
+    ...peerOrigins(portBase)
   ]
+}
+
+/** Where every process is that others call: what the gateway forwards to, and what services call themselves. */
+function peerOrigins(portBase: number): Setting[] {
+  return PROCESSES.filter(peer => peer.name !== 'reference-gateway').map(peer => originSetting(peer, portBase))
 }
 
 function originSetting(peer: ProcessEntry, portBase: number): Setting {

@@ -12,6 +12,7 @@ import type { LauncherOptions } from './options.ts'
 import { startPostgres } from './postgres/embedded-postgres.ts'
 import { allPorts, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
 import { requireFreePorts, waitUntilReady } from './readiness.ts'
+import { SERVICES } from './services.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
@@ -68,14 +69,14 @@ async function runProcesses(
 
   const database = await openDatabaseServer(options, surroundings, defer)
   const targets = new Map(PROCESSES.map(entry => [entry, databaseTarget(entry, database.url, environment)]))
-  const { DEMO_CLIENTS: demoClients = [], DEMO_KEY_CLIENTS: keyClients = [] } =
-    apps.get(entryOf('auth-server'))?.module ?? {}
+  const authServer = apps.get(entryOf('auth-server'))?.module
+  const { clients, keyClients } = authServer?.demoRegistry?.(SERVICES) ?? { clients: [], keyClients: [] }
   const clientKeys = await ensureClientKeys(directory, keyClients, environment.NODE_ENV)
   const secrets = loadSecrets(directory, {
     clients: [
       ...new Set([
         ...PROCESSES.map(({ clientId }) => clientId).filter(id => id !== null),
-        ...demoClients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)
+        ...clients.filter(({ confidential }) => confidential !== false).map(({ id }) => id)
       ])
     ],
     processes: PROCESSES.map(({ name }) => name),
@@ -112,7 +113,7 @@ async function runProcesses(
   const allReady = startInOrder(start)
   await Promise.race([allReady, supervisor.failed, database.failed, stopped])
   if (stop.aborted) return
-  const facts = localFacts(deployment, [...demoClients, ...keyClients], clientKeys)
+  const facts = localFacts(deployment, [...clients, ...keyClients], clientKeys)
   writeLocalJson(directory, facts)
   print(announcement(facts, localJsonPath(directory)))
   await Promise.race([supervisor.failed, database.failed, stopped])
@@ -166,13 +167,14 @@ async function prepare(made: ProcessDatabase, app: LoadedApp | undefined, facts:
 function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<string, ClientKey>): AppDemoFacts {
   return {
     issuer: issuerOf(portBase),
+    services: SERVICES,
     users: secrets.users,
     clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }])),
     clientKeys: Object.fromEntries([...clientKeys].map(([id, { registration }]) => [id, registration]))
   }
 }
 
-function entryOf(name: ProcessEntry['name']): ProcessEntry {
+function entryOf(name: string): ProcessEntry {
   const found = PROCESSES.find(entry => entry.name === name)
   if (found === undefined) throw new Error(`There is no process ${name}`)
   return found

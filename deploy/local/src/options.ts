@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { LauncherError } from './launcher-error.ts'
-import { HIGHEST_PORT_OFFSET } from './processes.ts'
+import { HIGHEST_PORT_OFFSET, portRanges } from './processes.ts'
 
 /** The options of the command line. */
 export interface LauncherOptions {
@@ -19,7 +19,7 @@ export const LAUNCHER_HELP = `Starts the reference deployment on this machine.
 
   npm start -- [options]
 
-  --port-base N     first port; the processes listen on N to N+4, N+11 and N+100 to N+104 (default 8080)
+  --port-base N     first port; the processes listen on ${portRanges()} (default 8080)
   --tls             serve the gateway over TLS as well
   --directory DIR   folder for the database, certificates and generated secrets (default .sallyport)
   --help            this text

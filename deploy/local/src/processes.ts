@@ -1,6 +1,8 @@
+import { SERVICES } from './services.ts'
+
 /** One process of the reference deployment. */
 export interface ProcessEntry {
-  readonly name: 'reference-gateway' | 'auth-server' | 'order-service' | 'restaurant-service' | 'delivery-service'
+  readonly name: string
   readonly packageName: string
   /** Its OAuth client; the authorization server is nobody's client. */
   readonly clientId: string | null
@@ -12,13 +14,17 @@ export interface ProcessEntry {
   readonly names: readonly string[]
 }
 
+const [GATEWAY_PORT, GATEWAY_OFFSET, AUTH_SERVER_OFFSET] = [8080, 0, 1]
+
 /** The processes, in the order in which they start: all others need the keys of the authorization server. */
 export const PROCESSES: readonly ProcessEntry[] = [
-  processEntry('auth-server', 1, { clientId: null, morePortOffsets: [11], names: ['localhost', '127.0.0.1'] }),
-  processEntry('order-service', 2),
-  processEntry('restaurant-service', 3),
-  processEntry('delivery-service', 4),
-  processEntry('reference-gateway', 0, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
+  processEntry('auth-server', AUTH_SERVER_OFFSET, {
+    clientId: null,
+    morePortOffsets: [11],
+    names: ['localhost', '127.0.0.1']
+  }),
+  ...SERVICES.map(({ name, port }) => processEntry(name, port - GATEWAY_PORT)),
+  processEntry('reference-gateway', GATEWAY_OFFSET, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
 ]
 
 const OPERATIONS_OFFSET = 100
@@ -45,6 +51,20 @@ export function allPorts(portBase: number): number[] {
   ])
 }
 
+/** The same ports for a reader, from the port base: `N to N+4, N+11 and N+100 to N+104`. */
+export function portRanges(): string {
+  const offsets = allPorts(0).sort((a, b) => a - b)
+  const starts = offsets.filter(offset => !offsets.includes(offset - 1))
+  const ranges = starts.map(start => {
+    let end = start
+    while (offsets.includes(end + 1)) end++
+    return start === end ? portName(start) : `${portName(start)} to ${portName(end)}`
+  })
+  return `${ranges.slice(0, -1).join(', ')} and ${ranges.at(-1)}`
+}
+
+const portName = (offset: number): string => (offset === 0 ? 'N' : `N+${offset}`)
+
 /** The name under which peers reach a process and verify its certificate. */
 export function hostNameOf(process: { readonly name: string }): string {
   return `${process.name}.sallyport.internal`
@@ -55,7 +75,7 @@ export function databaseNameOf(process: ProcessEntry): string {
   return `sallyport_${process.name.replaceAll('-', '_')}`
 }
 
-function processEntry(name: ProcessEntry['name'], portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
+function processEntry(name: string, portOffset: number, more: Partial<ProcessEntry> = {}): ProcessEntry {
   return {
     name,
     packageName: `@sallyport/${name}`,

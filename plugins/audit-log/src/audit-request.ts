@@ -1,4 +1,4 @@
-import { recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, securityEventsOf, type AuditEvent } from '@sallyport/security-context'
 import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
@@ -118,7 +118,7 @@ function refuseUnavailable(error: unknown): never {
 
 function reportUnfulfilled(request: FastifyRequest): void {
   request.log.error(
-    { route: request.routeOptions.url, method: request.method },
+    { route: effectiveRoute(request).url, method: request.method },
     'an effect was acknowledged without an audit row of its own'
   )
   recordSecurityEvent(request, { stage: 'audit', outcome: 'failure', reason: 'audit-unfulfilled' })
@@ -126,12 +126,13 @@ function reportUnfulfilled(request: FastifyRequest): void {
 
 function responseFacts(request: FastifyRequest, status: number, state: RequestState): Omit<ResponseFacts, 'written'> {
   const resource = declaredResource(request)
+  const { url, config } = effectiveRoute(request)
   return {
     status,
     method: request.method,
-    route: request.routeOptions.url ?? '',
-    // Undefined for a 404 too: Fastify gives its handler an empty config.
-    declaration: request.routeOptions.config.audit,
+    route: url,
+    // Undefined for a 404 too, whose config is empty.
+    declaration: config.audit,
     events: securityEventsOf(request),
     errorCode: state.errorCode,
     hasPrincipal: request.principal !== null && request.principal !== undefined,
@@ -167,7 +168,7 @@ function withDeclaredResource(request: FastifyRequest, event: AuditEvent): Audit
 }
 
 function declaredResource(request: FastifyRequest): { type: string; id: string } | undefined {
-  const declaration = request.routeOptions.config.audit
+  const declaration = effectiveRoute(request).config.audit
   if (declaration === undefined || declaration === 'none' || declaration.resource === undefined) return undefined
   const { type, parameter } = declaration.resource
   const id =

@@ -1,5 +1,5 @@
 import '@sallyport/security-context/require-node'
-import { requireRouteDeclaration, type AuditEvent, type AuditSink } from '@sallyport/security-context'
+import { headHook, requireRouteDeclaration, type AuditEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
@@ -115,7 +115,12 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     next()
   })
 
-  fastify.addHook('onSend', function makeAuditDurable(request, reply, payload, next) {
+  function makeAuditDurable(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    next: (error: null, payload: unknown) => void
+  ): void {
     // When the row cannot be written, `next` is never called: the answer has bypassed the other hooks.
     audit.settle(request, reply.statusCode).then(
       () => {
@@ -125,7 +130,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
         answerInstead(request, reply, payload, error)
       }
     )
-  })
+  }
+  fastify.addHook('onSend', headHook(makeAuditDurable))
 
   addAuditRoute(fastify, options, sealAudit)
   runWithApp(fastify, options.sealer === false ? null : sealer, refusals)

@@ -1,10 +1,10 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { EndUserConnection, TokenClient, TokenSet } from '@sallyport/security-context'
+import type { EndUserConnection, KnownCaller, TokenClient, TokenSet } from '@sallyport/security-context'
 import type { FastifyError } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { hasTokenCode, isOutage } from './failure-kinds.ts'
 import { tokenRequestFailure } from './token-request-failure.ts'
-import { endsSoon, verifyFresh, verifyOrNull, type VerifiedToken } from './tokens/verified-token.ts'
+import { endsSoon, recallToken, verifyFresh, verifyOrNull, type VerifiedToken } from './tokens/verified-token.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 import { createRevoker } from './revoke-tokens.ts'
 
@@ -54,6 +54,11 @@ export interface CredentialTokens<Credential> {
    * the verifier throws (503)
    */
   readonly obtain: (credential: Credential, connection: EndUserConnection) => Promise<VerifiedToken>
+  /**
+   * What `obtain` would answer, at once: the caller of a token that is held, known to the verifier and not due for a
+   * refresh. `null` when `obtain` has to be asked.
+   */
+  readonly recall: (credential: Credential) => KnownCaller | null
   /** Another token than this one, which the issuer refuses; throws as `obtain`. */
   readonly replace: (
     refusedToken: string,
@@ -99,6 +104,14 @@ export function createCredentialTokens<Credential>(
     const mac = createHmac('sha256', macKey)
     for (const part of partsOf(credential)) mac.update(`${Buffer.byteLength(part)}:`).update(part)
     return mac.digest('base64url')
+  }
+
+  function recall(credential: Credential): KnownCaller | null {
+    const key = keyOfCredential(credential)
+    const seen = held.get(key)
+    if (seen === undefined || rejectedUntilMs.has(key)) return null
+    const caller = recallToken(verifier, seen.accessToken)
+    return caller === null || endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : caller
   }
 
   async function obtain(credential: Credential, connection: EndUserConnection): Promise<VerifiedToken> {
@@ -184,5 +197,5 @@ export function createCredentialTokens<Credential>(
     await revoker.drain(all, drainTimeoutMs)
   }
 
-  return { obtain, replace, drain }
+  return { obtain, recall, replace, drain }
 }

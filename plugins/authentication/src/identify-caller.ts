@@ -1,42 +1,96 @@
 import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
-import { readAuthorization } from './authorization-header.ts'
+import { effectiveRoute, recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
+import { readAuthorization, type PresentedAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
+import type { StrategiesOfRoute } from './route-strategies.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
-/** The hook that finds out who is calling, with these strategies in this order. */
-export function authenticateWith(strategies: readonly Strategy[]): onRequestHookHandler {
-  const accepted = new Map(strategies.map(strategy => [strategy, acceptedEvent(strategy)]))
+/**
+ * The hook that finds out who is calling, with the strategies of the route in their order. A caller whom a strategy
+ * knows is identified within the call of the hook, without a promise.
+ */
+export function authenticateWith(all: readonly Strategy[], strategiesOfRoute: StrategiesOfRoute): onRequestHookHandler {
+  const accepted = new Map(all.map(strategy => [strategy, acceptedEvent(strategy)]))
 
   return function authenticate(request, reply, next) {
-    if (request.is404 || request.routeOptions.config.access === 'public') next()
-    else identify(request, reply).then(() => next(), next)
+    const { found, config } = effectiveRoute(request)
+    const identified = found && config.access !== 'public' ? identify(request, reply, strategiesOfRoute(config)) : null
+    if (identified === null) next()
+    else identified.then(() => next(), next)
   }
 
-  async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /**
+   * @returns `null` when the caller is identified
+   * @throws the refusal, also by the promise
+   */
+  function identify(request: FastifyRequest, reply: FastifyReply, strategies: readonly Strategy[]): Promise<void> | null {
     const authorization = readAuthorization(request.raw.rawHeaders)
     if (authorization.kind === 'ambiguous') {
       throw recordRefusedCaller(request, null, new AmbiguousCredentialsError())
     }
+    let at = 0
     for (const strategy of strategies) {
-      const result = await strategy.authenticate(request, reply, authorization)
-      if (result.kind === 'not-applicable') continue
-      if (result.kind === 'refused') {
-        const error = withChallenges(request, result.error, strategies, strategy)
-        throw recordRefusedCaller(request, strategy, error, result.about)
-      }
-      request.principal = result.principal
-      request.accessToken = result.accessToken
-      request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
-      recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
-      return
+      const answer = strategy.authenticate(request, reply, authorization)
+      if (!('kind' in answer)) return identifyLater(answer, { request, reply, authorization, strategies, at })
+      if (isDecided(request, answer, strategy, strategies)) return null
+      at++
     }
-    throw recordRefusedCaller(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
+    throw refusedByNobody(request, strategies)
+  }
+
+  /** Goes on where a strategy needs time. */
+  async function identifyLater(answer: Promise<StrategyResult>, asked: AskedCaller): Promise<void> {
+    const { request, reply, authorization, strategies, at } = asked
+    let pending: StrategyResult | Promise<StrategyResult> = answer
+    for (const [index, strategy] of strategies.entries()) {
+      if (index < at) continue
+      if (index > at) pending = strategy.authenticate(request, reply, authorization)
+      if (isDecided(request, await pending, strategy, strategies)) return
+    }
+    throw refusedByNobody(request, strategies)
+  }
+
+  /** @throws the refusal */
+  function isDecided(
+    request: FastifyRequest,
+    result: StrategyResult,
+    strategy: Strategy,
+    strategies: readonly Strategy[]
+  ): boolean {
+    if (result.kind === 'not-applicable') return false
+    if (result.kind === 'refused') {
+      const error = withChallenges(request, result.error, strategies, strategy)
+      throw recordRefusedCaller(request, strategy, error, result.about)
+    }
+    request.principal = result.principal
+    request.accessToken = result.accessToken
+    request.knownCaller = result.caller ?? null
+    request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
+    recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
+    return true
   }
 }
 
+/** Where the search for a caller stands. */
+interface AskedCaller {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly authorization: PresentedAuthorization
+  readonly strategies: readonly Strategy[]
+  /** Index of the strategy that is answering. */
+  readonly at: number
+}
+
+function refusedByNobody(request: FastifyRequest, strategies: readonly Strategy[]): FastifyError {
+  return recordRefusedCaller(
+    request,
+    null,
+    withChallenges(request, new CredentialsRequiredError(), strategies, null)
+  )
+}
+
 /**
- * Every way to authenticate is offered with each 401; the one that was tried says what was wrong with it.
+ * Every way to authenticate on this route is offered with each 401; the one that was tried says what was wrong with it.
  * Strategies that share a scheme offer it once.
  * @see RFC 9110 §11.6.1, RFC 6750 §3
  */
@@ -120,5 +174,6 @@ async function renewNow(request: FastifyRequest, renew: RenewToken): Promise<str
   if (verified === null || verified.principal.subject !== principal.subject) return null
   request.principal = verified.principal
   request.accessToken = verified.accessToken
+  request.knownCaller = verified.caller ?? null
   return verified.accessToken
 }

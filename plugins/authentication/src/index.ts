@@ -8,6 +8,7 @@ import { openVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { reportUnfollowedStatus } from './report-unfollowed-status.ts'
+import { chooseStrategies } from './route-strategies.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
 import { AuthenticationOptionsError } from './errors.ts'
@@ -75,6 +76,7 @@ const NOBODY: TokenVerifier = Object.freeze({
 /**
  * Finds out who is calling, before the body is read: every route is refused with 401 unless a strategy accepts the
  * request or the route declares `access: 'public'`. Sets `request.principal` and `request.accessToken`.
+ * A route accepts every strategy, or those that it names in `config.strategies`.
  * @throws {AuthenticationOptionsError} at boot, `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  */
 async function authentication(fastify: FastifyInstance, given: AuthenticationOptions): Promise<void> {
@@ -107,7 +109,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
-  fastify.addHook('onRequest', authenticateWith(strategies))
+  fastify.addHook('onRequest', authenticateWith(strategies, chooseStrategies(fastify, strategies)))
   const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
   if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { Principal, SecurityEvent } from '@sallyport/security-context'
+import type { KnownCaller, Principal, SecurityEvent } from '@sallyport/security-context'
 import type { PresentedAuthorization } from './authorization-header.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
@@ -16,6 +16,8 @@ export type StrategyResult =
        * works on behalf of a token (an exchange, `callAs`, `/sessions`) is refused. See `createCredentialTokens`.
        */
       readonly accessToken: string | null
+      /** What is remembered of the caller, of a strategy that remembers callers. */
+      readonly caller?: KnownCaller | null
       /** For a strategy that got the token itself. */
       readonly renew?: RenewToken
     }
@@ -47,13 +49,14 @@ export interface Strategy {
   readonly challengeFor?: (request: FastifyRequest) => string | null
   /**
    * Never throws for bad credentials; a throw is an internal error and is answered as one. The Authorization header has
-   * been read: a request with two of them does not get here.
+   * been read: a request with two of them does not get here. A strategy that knows the caller answers at once, without
+   * a promise.
    */
   readonly authenticate: (
     request: FastifyRequest,
     reply: FastifyReply,
     authorization: PresentedAuthorization
-  ) => Promise<StrategyResult>
+  ) => StrategyResult | Promise<StrategyResult>
 }
 
 /** The result of a strategy that finds none of its credentials in the request. */

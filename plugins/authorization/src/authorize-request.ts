@@ -1,12 +1,23 @@
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyRequest } from 'fastify'
-import { recordSecurityEvent, type Policy, type Resource, type SecurityEvent } from '@sallyport/security-context'
+import {
+  effectiveRoute,
+  recordSecurityEvent,
+  type Policy,
+  type Resource,
+  type SecurityEvent
+} from '@sallyport/security-context'
 import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { attributeValue, evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
 import type { ReadAuthorizationOptions } from './options.ts'
+
+/** Whether a policy allows without a resource and without the access control list. */
+export function isAllowed({ principal }: FastifyRequest, policy: Policy): boolean {
+  return evaluate(policy, { principal }) === 'allowed'
+}
 
 /** Refuses a request without looking at the resource: no principal, or a policy that already decides against it. */
 export function refuseEarly(request: FastifyRequest, policy: 'authenticated' | Policy): FastifyError | undefined {
@@ -91,8 +102,9 @@ function recordRefusal(
 }
 
 function routeDetail(request: FastifyRequest): NonNullable<SecurityEvent['detail']> {
-  const { audit } = request.routeOptions.config
-  const route = `${request.method} ${request.routeOptions.url ?? ''}`
+  const { url, config } = effectiveRoute(request)
+  const { audit } = config
+  const route = `${request.method} ${url}`
   if (audit === undefined || audit === 'none') return { action: route }
   if (audit.resource === undefined) return { action: audit.action, route }
   return {

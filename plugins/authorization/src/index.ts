@@ -2,9 +2,9 @@ import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
-import { requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
+import { effectiveRoute, requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
-import { refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
+import { isAllowed, refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
@@ -62,18 +62,19 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
   })
 
   fastify.addHook('onRequest', function authorizeBeforeParsing(request, _reply, next) {
-    const { access } = request.routeOptions.config
+    const { access } = effectiveRoute(request).config
     next(access === undefined || access === 'public' ? undefined : refuseEarly(request, access))
   })
 
   fastify.addHook('preHandler', function authorizeResource(request, _reply, next) {
-    const { access, resource } = request.routeOptions.config
-    if (resource === undefined && typeof access !== 'object') next()
+    const { access, resource } = effectiveRoute(request).config
+    // What needs no resource is decided within the call of the hook, for whoever is the principal by now.
+    if (resource === undefined && (typeof access !== 'object' || isAllowed(request, access))) next()
     else decideOver(request).then(() => next(), next)
   })
 
   async function decideOver(request: FastifyRequest): Promise<void> {
-    const { access, resource: find } = request.routeOptions.config
+    const { access, resource: find } = effectiveRoute(request).config
     const resource = await find?.(request)
     // `first()` of a query builder returns undefined, whatever its type says.
     if (find !== undefined && resource == null) throw refuseNotFound(request)

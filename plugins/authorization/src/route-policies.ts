@@ -1,4 +1,4 @@
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify'
 import { looksAtResource } from './decide.ts'
 import { InvalidPoliciesError } from './errors.ts'
 import { asksAcl, policyMistakes } from './validate-policy.ts'
@@ -12,17 +12,20 @@ export interface DeclaredRoute {
 
 /**
  * Collects the access declaration of every route, and fails the boot when one of them can never decide; the error lists
- * all mistakes. `requireRouteDeclaration` handles routes without a declaration.
+ * all mistakes. `fastify.findAccessMistakes` is the same check for tables of routes. `requireRouteDeclaration` handles
+ * routes without a declaration.
  * @returns the list that grows with the routes
  */
 export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean): readonly DeclaredRoute[] {
   const routes: DeclaredRoute[] = []
   const mistakes = new Set<string>()
+  const accessMistakes = (config: FastifyContextConfig): string[] => routeMistakes(config, hasAcl)
+  fastify.decorate('findAccessMistakes', accessMistakes)
 
   fastify.addHook('onRoute', function collectPolicy(route: RouteOptions) {
     for (const method of [route.method].flat()) {
       routes.push({ method, url: route.url, access: route.config?.access })
-      for (const mistake of routeMistakes(route, hasAcl)) mistakes.add(`${method} ${route.url}: ${mistake}`)
+      for (const mistake of accessMistakes(route.config ?? {})) mistakes.add(`${method} ${route.url}: ${mistake}`)
     }
   })
 
@@ -36,12 +39,11 @@ export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean):
   return routes
 }
 
-function routeMistakes(route: RouteOptions, hasAcl: boolean): string[] {
-  const access = route.config?.access
+function routeMistakes({ access, resource }: FastifyContextConfig, hasAcl: boolean): string[] {
   if (access === undefined || access === 'public' || access === 'authenticated') return []
   const mistakes = policyMistakes(access)
   if (mistakes.length > 0) return mistakes
-  if (looksAtResource(access) && route.config?.resource === undefined) {
+  if (looksAtResource(access) && resource === undefined) {
     mistakes.push('the policy decides over a resource, but config.resource is missing')
   }
   if (asksAcl(access) && !hasAcl) {

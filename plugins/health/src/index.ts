@@ -1,5 +1,6 @@
 import '@sallyport/security-context/require-node'
-import type { FastifyInstance } from 'fastify'
+import { headHook } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createOperations, listenForOperators, type ProcessState } from './probe-listener.ts'
 import { readHealthOptions, type HealthOptions, type PressureHandler } from './options.ts'
@@ -56,11 +57,17 @@ async function health(fastify: FastifyInstance, given: HealthOptions): Promise<v
     startDrain()
     next()
   })
-  fastify.addHook('onSend', function closeDrainedConnection(request, reply, _payload, next) {
+  function closeDrainedConnection(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    _payload: unknown,
+    next: () => void
+  ): void {
     // HTTP/2 forbids this header. @see RFC 9113 §8.2.2
     if (state.draining && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
     next()
-  })
+  }
+  fastify.addHook('onSend', headHook(closeDrainedConnection))
   // Runs when the main server has finished its requests, so probes are answered until then.
   fastify.addHook('onClose', async function closeOperations() {
     await operations.close()

@@ -1,3 +1,4 @@
+import { effectiveRoute } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OverloadedError } from './errors.ts'
 import type { ReadPressureOptions } from './options.ts'
@@ -38,7 +39,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
       next()
       return
     }
-    const { pressureHandler } = request.routeOptions.config
+    const { pressureHandler } = effectiveRoute(request).config
     if (pressureHandler === undefined) {
       shed++
       // Not an error: logging a stack for each of them would add to the load. @see RFC 9457

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Principal } from '@sallyport/security-context'
+import { effectiveRoute, type Principal } from '@sallyport/security-context'
 import { canonicalJson } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import { BodyUnsupportedError } from './errors.ts'
@@ -21,11 +21,11 @@ export interface RequestIdentity {
  * @throws {BodyUnsupportedError} `SALLYPORT_IDEMPOTENCY_BODY_UNSUPPORTED`
  */
 export function identifyRequest(
-  request: Pick<FastifyRequest, 'method' | 'url' | 'body' | 'routeOptions'>,
+  request: FastifyRequest,
   { issuer, subject, clientId }: Principal,
   key: string
 ): RequestIdentity {
-  const route = `${request.method} ${request.routeOptions.url ?? ''}`
+  const route = `${request.method} ${effectiveRoute(request).url}`
   return {
     keyHash: digestText(canonicalJson(['idempotency-key', issuer, subject, clientId, route, key])),
     fingerprint: digestText(canonicalJson([request.method, request.url, ...bodyText(request.body)])),

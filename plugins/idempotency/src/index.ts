@@ -1,5 +1,5 @@
 import '@sallyport/security-context/require-node'
-import { recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
+import { effectiveRoute, recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -72,7 +72,7 @@ async function idempotency(fastify: FastifyInstance, given: IdempotencyOptions):
   collectIdempotentRoutes(fastify, async function answerAgain(request, reply) {
     const { 'idempotency-key': header } = request.headers
     if (header === undefined) {
-      if (request.routeOptions.config.idempotency === 'required') throw new KeyMissingError()
+      if (effectiveRoute(request).config.idempotency === 'required') throw new KeyMissingError()
       request[KEYED] = NO_KEY
       return undefined
     }

@@ -1,6 +1,6 @@
 import '@sallyport/security-context/require-node'
 import client, { Counter, Registry } from '@prometheus-io/client'
-import { securityEventsOf } from '@sallyport/security-context'
+import { effectiveRoute, securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
@@ -62,7 +62,7 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   })
   fastify.addHook('onResponse', function measureRequest(request, reply, next) {
     countOnce(request)
-    if (request.routeOptions.config.disableMetrics !== true) {
+    if (effectiveRoute(request).config.disableMetrics !== true) {
       observeDuration(reply.elapsedTime / 1000, {
         method: request.method,
         route: measuredRoute(request),
@@ -88,7 +88,8 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
 }
 
 function measuredRoute(request: FastifyRequest): string {
-  return routeLabel(request.is404 ? undefined : request.routeOptions.url)
+  const { found, url } = effectiveRoute(request)
+  return routeLabel(found ? url : undefined)
 }
 
 /** What fastify-metrics measures for us: the process. */

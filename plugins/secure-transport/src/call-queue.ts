@@ -9,6 +9,12 @@ export interface CallLimits {
   readonly queueTimeoutMs: number
 }
 
+/** A handler of a call that has no signal and may want to leave the queue. */
+export interface QueueHandler extends Dispatcher.DispatchHandler {
+  /** The call has to wait for a connection; `leave` takes it out of the queue and fails it with the reason. */
+  onQueued?: (leave: (reason: Error) => void) => void
+}
+
 /** Passes a call on to the connections. */
 type Send = (handler: Dispatcher.DispatchHandler) => boolean
 
@@ -24,7 +30,7 @@ export interface CallQueues {
    * is full or the wait is over, and the reason of the signal as soon as it aborts.
    * @returns false when the call has to wait
    */
-  readonly dispatch: (origin: string, signal: unknown, handler: Dispatcher.DispatchHandler, send: Send) => boolean
+  readonly dispatch: (origin: string, signal: unknown, handler: QueueHandler, send: Send) => boolean
   /** Calls under way and calls that wait, by origin. */
   readonly counts: () => Readonly<Record<string, { readonly running: number; readonly waiting: number }>>
 }
@@ -78,7 +84,7 @@ export function createCallQueues(limits: CallLimits): CallQueues {
 }
 
 interface CallParts {
-  readonly handler: Dispatcher.DispatchHandler
+  readonly handler: QueueHandler
   readonly signal: AbortSignal | null
   readonly send: Send
   /** The queue of the call's origin. */
@@ -109,6 +115,9 @@ class QueuedCall implements Dispatcher.DispatchHandler {
   wait(timeoutMs: number): void {
     if (this.#failure !== null) return
     this.#parts.waiting.add(this)
+    this.#parts.handler.onQueued?.(reason => {
+      this.fail(reason)
+    })
     this.#timer = setTimeout(() => {
       this.fail(new PeerBusyError())
     }, timeoutMs)

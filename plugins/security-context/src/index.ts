@@ -2,7 +2,9 @@ import './require-node.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
+import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
 import type { SecurityEvent } from './events.ts'
+import type { KnownCaller } from './known-caller.ts'
 import type { Principal } from './principal.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
 import { traceIdOf } from './trace.ts'
@@ -31,8 +33,11 @@ export type {
   TokenSet,
   VerificationKey
 } from './collaborators.ts'
+export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
+export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
+export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
 export {
   declareRoutes,
   requireRouteDeclaration,
@@ -42,6 +47,14 @@ export {
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
 export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
+export {
+  declareHeadHooks,
+  headHook,
+  headHooksOfRoutes,
+  runHeadHooks,
+  type HeadPayload,
+  type SendHook
+} from './head-hooks.ts'
 export { problemDetails, type ProblemDetails } from './problem-details.ts'
 export type { ValidationProblem } from './validation-problems.ts'
 export { isStorageOutage, storageOutage, STORAGE_RETRY_AFTER_SECONDS, type StorageOutage } from './storage-outage.ts'
@@ -81,6 +94,23 @@ declare module 'fastify' {
      * 503). The slot is `null` where the caller brought the token.
      */
     renewAccessToken: (() => Promise<string | null>) | null
+    /**
+     * What is remembered of the caller. `null` where nothing is: a public route, a strategy or a verifier of the app
+     * that remembers nobody.
+     */
+    knownCaller: KnownCaller | null
+    /**
+     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires. Added by
+     * token exchange. Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
+     */
+    exchangeToken: (audience: string, scope?: string) => Promise<string>
+    /**
+     * The token that `exchangeToken` has cached for this caller, at once; `null` when it is to be asked, because
+     * nothing is cached or because nobody can tell without work. Added by token exchange.
+     */
+    knownExchangedToken: (audience: string, scope?: string) => string | null
+    /** Forgets a cached exchanged token: its audience refused it. Added by token exchange. */
+    dropExchangedToken: (audience: string, scope?: string) => void
     /** What the stages of this request found out, oldest first; appended to by `recordSecurityEvent`. */
     securityEvents: SecurityEvent[]
     /** W3C trace id of this request, 32 hexadecimal digits. */
@@ -101,6 +131,7 @@ const REQUEST_SLOTS = [
   'principal',
   'accessToken',
   'renewAccessToken',
+  'knownCaller',
   'securityEvents',
   'traceId',
   'clientRequestId'
@@ -108,7 +139,7 @@ const REQUEST_SLOTS = [
 
 /**
  * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
- * `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
+ * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
  * (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
  * A slot that the app decorated itself is left as it is.
  */
@@ -120,9 +151,11 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
   if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (own.includes('knownCaller')) fastify.decorateRequest('knownCaller', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
+  if (!fastify.hasRequestDecorator(EFFECTIVE_ROUTE_SLOT)) fastify.decorateRequest(EFFECTIVE_ROUTE_SLOT, null)
   if (!fastify.hasRequestDecorator('txn')) {
     fastify.decorateRequest('begunTxn', null)
     fastify.decorateRequest('txn', {

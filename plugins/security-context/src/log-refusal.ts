@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { effectiveRoute } from './effective-route.ts'
 import { errorCode } from './mechanics/failures.ts'
 import { securityEventsOf, type SecurityEvent } from './events.ts'
 
@@ -37,11 +38,10 @@ export function logRefusal(request: FastifyRequest, error: Error, status: number
 function whoAndWhere(request: FastifyRequest, event: SecurityEvent | undefined): Record<string, string | null> {
   // A bare app may have no security context: then nobody is known.
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
-  const { method, routeOptions } = request
   return {
     subject: principal?.subject ?? event?.subject ?? null,
     clientId: principal?.clientId ?? event?.clientId ?? null,
-    route: `${method} ${routeOptions.url ?? 'unknown'}`
+    route: `${request.method} ${effectiveRoute(request).url || 'unknown'}`
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { effectiveRoute } from './effective-route.ts'
 import { PrincipalMissingError } from './errors.ts'
 import type { Principal } from './principal.ts'
 
@@ -11,6 +12,6 @@ export function requirePrincipal(request: FastifyRequest): Principal {
   // In a bare app the slot may not be there at all.
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   if (principal !== null && principal !== undefined) return principal
-  const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`
+  const route = `${request.method} ${effectiveRoute(request).url || 'unknown'}`
   throw new PrincipalMissingError({ cause: new Error(`${route} asked for its caller, and nobody is known there`) })
 }

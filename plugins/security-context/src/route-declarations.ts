@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { effectiveRoute } from './effective-route.ts'
 import {
   InvalidDeclarationError,
   UndeclaredRouteError,
@@ -122,13 +123,15 @@ export function requireRouteDeclaration(fastify: FastifyInstance, key: Declarati
   })
 
   fastify.addHook('onRequest', function refuseUndeclaredRequest(request: FastifyRequest, _reply, done) {
-    const { config, method, url = '' } = request.routeOptions
-    if (!request.is404 && config[key] === undefined) {
+    const { found, config } = effectiveRoute(request)
+    if (!found || config[key] !== undefined) return done()
+    const { config: own, method, url = '' } = request.routeOptions
+    // What others declare is for routes of Fastify, not for the entries of a table behind one of them.
+    if (own === config) {
       const routes = [method].flat().map(each => ({ method: each, url }))
-      Object.assign(config, { [key]: declaredForAll(fastify, key, routes) })
+      Object.assign(own, { [key]: declaredForAll(fastify, key, routes) })
     }
-    const undeclaredHere = !request.is404 && config[key] === undefined
-    done(undeclaredHere ? new UndeclaredRouteError() : undefined)
+    done(config[key] === undefined ? new UndeclaredRouteError() : undefined)
   })
 }
 

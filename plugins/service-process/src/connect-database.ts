@@ -15,7 +15,9 @@ interface DriverConnection {
 type PoolCallback = (error: Error | null, connection: DriverConnection) => void
 
 /** The settings of a pool. */
-export type DatabaseSettings = Pick<ProcessSettings, 'databaseUrl' | 'databaseConnections' | 'databaseTimeoutMs'>
+export interface DatabaseSettings extends Pick<ProcessSettings, 'databaseConnections' | 'databaseTimeoutMs'> {
+  readonly databaseUrl: string
+}
 
 /** A readiness check: rejects while the database does not answer. */
 export function databaseAnswers(database: Knex): () => Promise<void> {

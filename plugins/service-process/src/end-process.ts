@@ -5,7 +5,7 @@ import { startExitWatchdog } from './exit-watchdog.ts'
 import { closeTogether, furtherServers } from './further-servers.ts'
 import { flushStandardLog } from './log-destination.ts'
 
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
+const END_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
 const FLUSH_MS = 1000
 /** How long the last step may exceed its limits before the process is killed. */
 const EXIT_MARGIN_MS = 2000
@@ -19,13 +19,15 @@ type ProcessEndReason = { readonly signal: string } | { readonly err: unknown } 
  * the process.
  * @param orphaned resolves when the parent is gone
  * @param release closes the collaborators, after the app is closed
+ * @param readAgain what SIGHUP does; without it that signal ends the process too, as a terminal that closes expects
  * @returns to be called when the app listens, because it may then have several servers
  */
 export function endProcessWhenTold(
   app: FastifyInstance,
   times: DrainTimes,
   orphaned: Promise<undefined>,
-  release: () => Promise<void> = async () => {}
+  release: () => Promise<void> = async () => {},
+  readAgain?: () => Promise<void>
 ): () => void {
   const limits = drainLimits(times)
   const connections = watchConnections(app.server)
@@ -53,13 +55,15 @@ export function endProcessWhenTold(
     })
   }
 
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (!ending) start({ signal })
-      else if (skipDelay.signal.aborted) process.exit(1)
-      else skipDelay.abort()
-    })
+  function endBySignal(signal: string): void {
+    if (!ending) start({ signal })
+    else if (skipDelay.signal.aborted) process.exit(1)
+    else skipDelay.abort()
   }
+
+  for (const signal of END_SIGNALS) process.on(signal, endBySignal)
+  if (readAgain === undefined) process.on('SIGHUP', endBySignal)
+  else process.on('SIGHUP', onHangup(app, readAgain))
   // Rejections that nobody handles arrive here as well.
   process.on('uncaughtException', err => {
     if (ending) app.log.error({ err }, 'an uncaught error while the process ends')
@@ -73,6 +77,15 @@ export function endProcessWhenTold(
     const further = furtherServers(app)
     for (const server of further) connections.add(server)
     closeTogether(app.server, further)
+  }
+}
+
+/** Whatever reading again ends with, the process goes on as it was. */
+function onHangup(app: FastifyInstance, readAgain: () => Promise<void>): () => void {
+  return () => {
+    readAgain().catch((err: unknown) => {
+      app.log.error({ err }, 'SIGHUP changed nothing')
+    })
   }
 }
 

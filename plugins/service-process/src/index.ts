@@ -7,7 +7,7 @@ export type { SettingsOf } from './read-process-settings.ts'
 export { runProcessProgram } from './program/run-process-program.ts'
 export type { FurtherCommands, MigrationRoles, ProcessProgram, ProgramCall } from './program/process-program.ts'
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
-export { processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
+export { optionalDatabase, processSettings, processSettingsMistakes, type ProcessPorts, type ProcessSettings } from './settings.ts'
 export {
   allowedHostMistakes,
   canonicalHosts,
@@ -26,6 +26,7 @@ export { instanceOptions, type InstanceFacts } from './instance-options.ts'
 export { nameTransaction } from './name-transaction.ts'
 export { operations, type OperationsOptions } from './operations.ts'
 export { createReload, type Change, type Reload, type ReloadSubscriber } from './reload.ts'
+export { followFile, type FileReading, type FollowedFile, type WatchFolder } from './follow-file.ts'
 export { closeTimeoutFor, type DrainTimes } from './drain.ts'
 export type { DiscoveryLog, OpenDiscoveryOptions, TracingOptions } from './options.ts'
 export * as errors from './errors.ts'

@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import type { Agent } from 'undici'
 import { connectDatabase, databaseAnswers } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
+import { DatabaseUrlError } from './errors.ts'
 import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing, type Tracing } from './tracing.ts'
@@ -20,8 +21,13 @@ export interface ProcessContext {
    */
   readonly openPeers: () => Agent | null
   readonly tracing: Tracing
-  /** The pool of the app role. */
+  /**
+   * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
+   * database, which only those of {@link optionalDatabase} can.
+   */
   readonly database: Knex
+  /** The same, `null` without a database. */
+  readonly optionalDatabase: Knex | null
   /**
    * Tries until it has what another process provides. It waits for the first attempt: a failure that will not go away
    * by itself ends the boot. `checks` gets a readiness check under the name of the discovery.
@@ -31,6 +37,13 @@ export interface ProcessContext {
   readonly checks: Readonly<Record<string, () => Promise<void>>>
   /** Closes something of the service after the app. */
   readonly closeLater: (close: () => Promise<unknown>) => void
+  /**
+   * Makes SIGHUP read something again, a file of routes or of keys, in place of ending the process. What rejects is
+   * logged, and the process goes on.
+   */
+  readonly readAgainAtHangup: (readAgain: () => Promise<void>) => void
+  /** `process.env`, for references in files; settings are read already. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 /** A context, and its end. */
@@ -38,28 +51,35 @@ export interface OpenContext {
   readonly context: ProcessContext
   /** Closes everything in reverse order; a failure does not keep the others from closing. */
   readonly close: () => Promise<void>
+  /** What SIGHUP does; `undefined` when nothing asked for it. */
+  readonly readAgain: () => (() => Promise<void>) | undefined
+}
+
+/** What a context is opened with. */
+export interface ContextFacts {
+  readonly name: string
+  readonly settings: ProcessSettings
+  /** Whether a caller's `traceparent` is continued. */
+  readonly acceptTraces: boolean
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly log: DiscoveryLog
 }
 
 /**
  * Opens what every process has: TLS material, the agent for its peers, tracing, the database pool.
- * @param acceptTraces whether a caller's `traceparent` is continued
  * @throws the codes of secure-transport, `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
-export async function openContext(
-  name: string,
-  settings: ProcessSettings,
-  acceptTraces: boolean,
-  log: DiscoveryLog
-): Promise<OpenContext> {
+export async function openContext(facts: ContextFacts): Promise<OpenContext> {
+  const { name, settings, acceptTraces, environment, log } = facts
   const closing: Array<() => Promise<unknown>> = []
+  const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
-  const database = connectDatabase(settings)
-  closing.push(
-    () => tracing.close(),
-    () => database.destroy()
-  )
+  const { databaseUrl } = settings
+  const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
+  closing.push(() => tracing.close())
+  if (pool !== null) closing.push(() => pool.destroy())
 
   function openPeers(): Agent | null {
     if (tls === null) return null
@@ -69,7 +89,7 @@ export async function openContext(
   }
 
   const peers = openPeers()
-  checks.database = databaseAnswers(database)
+  if (pool !== null) checks.database = databaseAnswers(pool)
 
   async function discover<Found>(what: string, attempt: () => Promise<Found>): Promise<Discovery<Found>> {
     const discovery = openDiscovery({ name: what, attempt, log })
@@ -88,13 +108,22 @@ export async function openContext(
       peers,
       openPeers,
       tracing,
-      database,
+      get database() {
+        if (pool === null) throw new DatabaseUrlError('is missing')
+        return pool
+      },
+      optionalDatabase: pool,
       discover,
       checks,
       closeLater: close => {
         closing.push(close)
-      }
+      },
+      readAgainAtHangup: readAgain => {
+        readings.push(readAgain)
+      },
+      environment
     },
+    readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {
         await close().catch((err: unknown) => {
@@ -103,6 +132,17 @@ export async function openContext(
       }
     }
   }
+}
+
+/** One after the other; the first failure does not keep the others from being read. */
+async function readAll(readings: ReadonlyArray<() => Promise<void>>): Promise<void> {
+  const failures: unknown[] = []
+  for (const readAgain of readings) {
+    await readAgain().catch((error: unknown) => {
+      failures.push(error)
+    })
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** The material that the settings name; {@link processSettingsMistakes} has checked that it is all or nothing. */

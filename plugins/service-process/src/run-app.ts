@@ -13,6 +13,8 @@ export interface StartedApp {
   readonly times?: DrainTimes
   /** Closes the collaborators, after the app is closed. */
   readonly release?: () => Promise<void>
+  /** Reads again what can change while the process runs, at SIGHUP. Without it SIGHUP ends the process. */
+  readonly readAgain?: () => Promise<void>
 }
 
 /** What a forked service sends its parent, once. */
@@ -38,7 +40,13 @@ export async function runApp(name: string, start: () => Promise<StartedApp>): Pr
     const started = await Promise.race([start(), orphaned.promise])
     if (started === undefined) process.exit(1)
     place = started
-    const listens = endProcessWhenTold(started.app, started.times ?? {}, orphaned.promise, started.release)
+    const listens = endProcessWhenTold(
+      started.app,
+      started.times ?? {},
+      orphaned.promise,
+      started.release,
+      started.readAgain
+    )
     const url = await started.app.listen({ host: started.host, port: started.port })
     listens()
     await tellParent({ type: 'ready', name, url })

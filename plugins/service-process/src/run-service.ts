@@ -1,4 +1,5 @@
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
@@ -48,13 +49,21 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   refuseInsecureRuntime(environment, process.execArgv)
   const { values } = readProcessSettings(definition, environment)
   const settings: ProcessSettings = values
-  const { context, close } = await openContext(name, settings, acceptTraces, bootLog(name, settings.logLevel))
+  const log = bootLog(name, settings.logLevel)
+  const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
   try {
     const app = await definition.build(values, await definition.connect(values, context))
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
-    return { app, host, port, times: { drainDelayMs, closeTimeoutMs }, release: close }
+    return {
+      app,
+      host,
+      port,
+      times: { drainDelayMs, closeTimeoutMs },
+      release: close,
+      ...defined({ readAgain: readAgain() })
+    }
   } catch (error) {
     await close()
     throw error

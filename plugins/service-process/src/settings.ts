@@ -18,6 +18,23 @@ const pathSetting = (description: string) => Type.Optional(Type.String({ minLeng
 const wordList = (description: string, pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [], description })
 
+const databaseUrlSetting = (without: string) =>
+  Type.String({
+    secret: true,
+    pattern: '^postgres(ql)?://',
+    description:
+      'The database, as the role that serves; to another host only with `sslmode=verify-full&sslrootcert=<file>`.' +
+      without
+  })
+
+/**
+ * For a process that can do without a database: to be spread after {@link processSettings}.
+ * @param without what it does without one, a sentence
+ */
+export function optionalDatabase(without: string) {
+  return { databaseUrl: Type.Optional(databaseUrlSetting(` Left out: ${without}`)) }
+}
+
 /**
  * The settings that every process has, to be spread into its own schema. Serialisable values only; collaborators are
  * made from them.
@@ -47,12 +64,7 @@ export function processSettings(ports: ProcessPorts) {
     ),
     tlsPrivateKeyPath: pathSetting('Private key of that certificate (PEM).'),
     tlsCaPath: pathSetting('Authorities that vouch for the peers of the process (PEM).'),
-    databaseUrl: Type.String({
-      secret: true,
-      pattern: '^postgres(ql)?://',
-      description:
-        'The database, as the role that serves; to another host only with `sslmode=verify-full&sslrootcert=<file>`.'
-    }),
+    databaseUrl: databaseUrlSetting(''),
     databaseConnections: Type.Integer({
       minimum: 2,
       maximum: 100,
@@ -98,14 +110,17 @@ export function processSettings(ports: ProcessPorts) {
 }
 
 /** The properties of {@link processSettings}. */
-export type ProcessProperties = ReturnType<typeof processSettings>
+export type ProcessProperties = Omit<ReturnType<typeof processSettings>, 'databaseUrl'> &
+  (Pick<ReturnType<typeof processSettings>, 'databaseUrl'> | ReturnType<typeof optionalDatabase>)
 
 /** The settings of every process as values. */
-export type ProcessSettings = DeepReadonly<Static<TObject<ProcessProperties>>>
+export type ProcessSettings = DeepReadonly<
+  Omit<Static<TObject<ReturnType<typeof processSettings>>>, 'databaseUrl'> & { databaseUrl?: string | undefined }
+>
 
 /** Checks of the settings of a process that a schema cannot express: one sentence per mistake, without secrets. */
 export function processSettingsMistakes(settings: ProcessSettings): string[] {
-  const database = databaseUrlMistake(settings.databaseUrl)
+  const database = settings.databaseUrl === undefined ? null : databaseUrlMistake(settings.databaseUrl)
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace, type Context } from '@opentelemetry/api'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
+import { effectiveRoute, headHook } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { readTracingOptions, type TracingOptions } from './options.ts'
@@ -33,7 +34,7 @@ export function startTracing(given: TracingOptions): Tracing {
     instrumentHooks: false,
     instrumentHandler: false,
     requestHook: (span, request) => {
-      span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`.trim())
+      span.updateName(`${request.method} ${effectiveRoute(request).url}`.trim())
       span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': options.serviceName })
     }
   })
@@ -73,6 +74,10 @@ function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncomi
         done()
       })
       await fastify.register(instrumentation.plugin())
+      // The hook that ends the span is on each route.
+      fastify.addHook('onRoute', function declareEndOfSpan({ onSend }) {
+        for (const hook of [onSend].flat()) if (hook?.name === 'finalizeResponseSpanHook') headHook(hook)
+      })
       // The body is parsed from events of the socket, where the context of onRequest is gone.
       fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
         const active = traceContextOf(request)

@@ -1,4 +1,4 @@
-import { securityEventsOf, type SecurityEvent } from '@sallyport/security-context'
+import { headHook, securityEventsOf, type SecurityEvent } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** What the stages of an app reported. */
@@ -19,9 +19,12 @@ export function recordSecurityEvents(app: FastifyInstance): RecordedSecurityEven
   const note = (request: FastifyRequest): void => {
     requests.add(securityEventsOf(request))
   }
-  app.addHook('onSend', async function recordEvents(request) {
-    note(request)
-  })
+  app.addHook(
+    'onSend',
+    headHook(async function recordEvents(request: FastifyRequest) {
+      note(request)
+    })
+  )
   // A hijacked reply passes no onSend.
   app.addHook('onResponse', async function recordLateEvents(request) {
     note(request)

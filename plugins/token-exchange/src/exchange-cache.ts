@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { TokenClient } from '@sallyport/security-context'
-import { defined } from '@sallyport/security-context/mechanics'
+import { defined, forgetOldest } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 
 /**
@@ -26,10 +26,15 @@ export interface ExchangeCacheOptions {
 
 /** Tokens by subject, audience and scope. */
 export interface ExchangeCache {
-  /** The cached token or a new one; callers with the same question share one request. A failure is not kept. */
-  get: (question: TokenQuestion) => Promise<{ readonly token: string; readonly fresh: boolean }>
+  /**
+   * The cached token or a new one; callers with the same question share one request. A failure is not kept.
+   * @param key of the question
+   */
+  get: (question: TokenQuestion, key: string) => Promise<{ readonly token: string; readonly fresh: boolean }>
+  /** The cached token under a key, `null` when there is none or it ends soon. */
+  recall: (key: string) => string | null
   /** Forgets one answer: the upstream refused the token. */
-  drop: (question: TokenQuestion) => void
+  drop: (key: string) => void
   /** How many tokens are kept. */
   size: () => number
 }
@@ -51,15 +56,22 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
         : await tokenClient.exchange(defined({ subjectToken, audience, scope }))
     const lifetimeMs = expiresInSeconds * 1000
     const usableUntilMs = askedAtMs + lifetimeMs - Math.min(MARGIN_MS, lifetimeMs / 3)
-    if (usableUntilMs > clock()) tokens.set(key, { token: accessToken, usableUntilMs })
+    if (usableUntilMs > clock()) {
+      tokens.set(key, { token: accessToken, usableUntilMs })
+      forgetOldest(tokens, other => clock() >= other.usableUntilMs)
+    }
     return accessToken
   }
 
+  function recall(key: string): string | null {
+    const cached = tokens.get(key)
+    return cached !== undefined && clock() < cached.usableUntilMs ? cached.token : null
+  }
+
   return {
-    async get(question) {
-      const key = keyOfQuestion(question)
-      const cached = tokens.get(key)
-      if (cached !== undefined && clock() < cached.usableUntilMs) return { token: cached.token, fresh: false }
+    async get(question, key) {
+      const cached = recall(key)
+      if (cached !== null) return { token: cached, fresh: false }
       tokens.delete(key)
       let promise = pending.get(key)
       if (promise === undefined) {
@@ -68,14 +80,16 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
       }
       return { token: await promise, fresh: true }
     },
-    drop(question) {
-      tokens.delete(keyOfQuestion(question))
+    recall,
+    drop(key) {
+      tokens.delete(key)
     },
     size: () => tokens.size
   }
 }
 
-function keyOfQuestion({ subjectToken, audience, scope }: TokenQuestion): string {
+/** The key of a question: made once for a known caller, see `keyOfKnownCaller`. */
+export function keyOfQuestion({ subjectToken, audience, scope }: TokenQuestion): string {
   return createHash('sha256')
     .update(JSON.stringify([subjectToken, audience, scope ?? null]))
     .digest('base64')

@@ -10,8 +10,9 @@ import {
   TokenRejectedError,
   UnknownAudienceError
 } from './errors.ts'
-import { createExchangeCache, type TokenQuestion } from './exchange-cache.ts'
+import { createExchangeCache, keyOfQuestion, type TokenQuestion } from './exchange-cache.ts'
 import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
+import { exchangeKey, recallExchangeKey } from './known-caller-keys.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
@@ -30,21 +31,14 @@ export interface UpstreamCaller {
   request: (call: UpstreamCall) => Promise<UpstreamAnswer>
 }
 
-/** A token, and the question that it answers. */
+/** A token, and the key under which it is cached. */
 interface ExchangedToken {
   readonly token: string
-  readonly question: TokenQuestion
+  readonly key: string
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * Exchanges the caller's access token for one with this audience; cached until shortly before it expires.
-     * Rejects with `SALLYPORT_TOKEN_*` codes. @see RFC 8693 §2.1
-     */
-    exchangeToken: (audience: string, scope?: string) => Promise<string>
-    /** Forgets a cached exchanged token: its audience refused it. */
-    dropExchangedToken: (audience: string, scope?: string) => void
     /** Calls another service in the caller's name, with an exchanged token and never with the caller's own. */
     callAs: (audience: string) => UpstreamCaller
   }
@@ -59,7 +53,7 @@ declare module 'fastify' {
 }
 
 /**
- * Adds `request.exchangeToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
+ * Adds `request.exchangeToken`, `request.knownExchangedToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
  * @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
  */
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {
@@ -73,16 +67,17 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
    */
   async function exchange(request: FastifyRequest, asked: TokenQuestion): Promise<ExchangedToken> {
     const { audience } = asked
-    let question = asked
+    let key = exchangeKey(request, asked)
     try {
-      const answer = await cache.get(question).catch(async (error: unknown) => {
-        const subjectToken = isRejected(error) ? await renewedToken(request, question.subjectToken) : null
+      const answer = await cache.get(asked, key).catch(async (error: unknown) => {
+        const subjectToken = isRejected(error) ? await renewedToken(request, asked.subjectToken) : null
         if (subjectToken === null) throw error
-        question = { ...question, subjectToken }
-        return await cache.get(question)
+        const question = { ...asked, subjectToken }
+        key = exchangeKey(request, question)
+        return await cache.get(question, key)
       })
       if (answer.fresh) recordSecurityEvent(request, exchangedEvent(audience))
-      return { token: answer.token, question }
+      return { token: answer.token, key }
     } catch (error) {
       recordSecurityEvent(request, exchangeFailureEvent(error, audience))
       throw isRejected(error) ? challenged(error) : error
@@ -98,14 +93,13 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
   /** A call under a token of the cache; a token that its audience refuses is not used again. */
   async function callWith(
     upstream: Upstream,
-    question: TokenQuestion,
-    token: string,
+    { key, token }: ExchangedToken,
     headers: Readonly<Record<string, string>>,
     call: UpstreamCall
   ): Promise<UpstreamAnswer> {
     const { dispatcher, upstreamTimeoutMs: timeoutMs } = options
     const answer = await callUpstream({ origin: upstream.origin, token, headers, dispatcher, timeoutMs }, call)
-    if (answer.statusCode === 401) cache.drop(question)
+    if (answer.statusCode === 401) cache.drop(key)
     return answer
   }
 
@@ -116,9 +110,16 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
     }
   )
   fastify.decorateRequest(
+    'knownExchangedToken',
+    function knownExchangedToken(this: FastifyRequest, audience: string, scope?: string): string | null {
+      const key = recallExchangeKey(this, audience, scope)
+      return key === null ? null : cache.recall(key)
+    }
+  )
+  fastify.decorateRequest(
     'dropExchangedToken',
     function dropExchangedToken(this: FastifyRequest, audience: string, scope?: string): void {
-      cache.drop({ subjectToken: subjectTokenOf(this), audience, scope })
+      cache.drop(exchangeKey(this, { subjectToken: subjectTokenOf(this), audience, scope }))
     }
   )
   fastify.decorateRequest('callAs', function callAs(this: FastifyRequest, audience: string): UpstreamCaller {
@@ -126,8 +127,8 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       request: async call => {
         const upstream = upstreamOf(audience)
         const asked = { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope }
-        const { question, token } = await exchange(this, asked)
-        return callWith(upstream, question, token, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
+        const exchanged = await exchange(this, asked)
+        return callWith(upstream, exchanged, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
       }
     }
   })
@@ -136,8 +137,9 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       request: async call => {
         const upstream = upstreamOf(audience)
         const question = { subjectToken: null, audience, scope: scope ?? upstream.scope }
-        const { token } = await cache.get(question)
-        return callWith(upstream, question, token, {}, call)
+        const key = keyOfQuestion(question)
+        const { token } = await cache.get(question, key)
+        return callWith(upstream, { key, token }, {}, call)
       }
     }
   })

@@ -1,3 +1,4 @@
+import { SERVED_METHODS, targetMistake } from '@sallyport/forwarding'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import { canonicalHosts, type CanonicalHost, type TrustsAddress } from '@sallyport/service-process'
@@ -13,10 +14,7 @@ import {
   UrlTooLongError,
   VersionRefusedError
 } from '../errors.ts'
-import { targetMistake } from './canonical-path.ts'
 
-/** The methods that the gateway serves. */
-export const SERVED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 const MAX_URL_BYTES = 8 * 1024
 
 /** Older proxies speak 1.0 to the servers behind them. */

@@ -1,9 +1,10 @@
 import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/service-kit'
+import { descriptor } from './descriptor.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import type { DeliveryServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const PROCESS_NAME = 'delivery-service'
+export const PROCESS_NAME = descriptor.name
 
 /**
  * Builds delivery-service: the common path of services, and its routes. It calls no other service.

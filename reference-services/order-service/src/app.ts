@@ -8,6 +8,7 @@ import {
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
+import { descriptor } from './descriptor.ts'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
 import { NO_ORDER_KEY } from './orders/settle-order.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
@@ -16,7 +17,7 @@ import { orderRoutes } from './routes/orders.ts'
 import type { OrderServiceSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const PROCESS_NAME = 'order-service'
+export const PROCESS_NAME = descriptor.name
 /** The scope of recovery at restaurant-service, which nobody else has. */
 const TICKET_RECOVERY_SCOPE = 'tickets:recover'
 

@@ -1,4 +1,5 @@
 export { buildApp, PROCESS_NAME } from './app.ts'
+export { descriptor } from './descriptor.ts'
 export { settingsSchema, type OrderServiceSettings } from './settings.ts'
 export { migrate } from './migrations.ts'
 export { seedDemo } from './seed-demo.ts'

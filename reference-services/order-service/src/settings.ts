@@ -1,11 +1,13 @@
 import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
+import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
+import { descriptor } from './descriptor.ts'
 
 /** The settings of order-service: those of every service, of recovery, and where restaurant-service is. */
 export const settingsSchema = Type.Object(
   {
-    ...serviceSettings({ port: 8082, operationsPort: 8182 }),
+    ...serviceSettings(descriptorPorts(descriptor)),
     ...recoverySettings,
     orderUndoneAfterMs: Type.Integer({
       minimum: 60_000,

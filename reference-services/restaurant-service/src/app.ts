@@ -8,6 +8,7 @@ import {
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
+import { descriptor } from './descriptor.ts'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import type { RestaurantServiceSettings } from './settings.ts'
@@ -16,7 +17,7 @@ import { askDeliveryService } from './tickets/ask-delivery-service.ts'
 import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
-export const PROCESS_NAME = 'restaurant-service'
+export const PROCESS_NAME = descriptor.name
 /** The scope of recovery at delivery-service, which nobody else has. */
 const DELIVERY_RECOVERY_SCOPE = 'deliveries:recover'
 

@@ -1,11 +1,13 @@
 import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
+import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
+import { descriptor } from './descriptor.ts'
 
 /** The settings of restaurant-service: those of every service, of recovery, and where delivery-service is. */
 export const settingsSchema = Type.Object(
   {
-    ...serviceSettings({ port: 8083, operationsPort: 8183 }, ['order-service']),
+    ...serviceSettings(descriptorPorts(descriptor), ['order-service']),
     ...recoverySettings,
     deliveryServiceOrigin: Type.String({
       format: 'secure-origin',

@@ -13,7 +13,7 @@ import {
   type AuthServerSettings,
   type Store
 } from '@sallyport/auth-server'
-import { startPostgres } from '@sallyport/local'
+import { SERVICES, startPostgres } from '@sallyport/local'
 import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
@@ -28,6 +28,7 @@ const USER = {
   roles: ['CUSTOMER']
 }
 const FACTS = {
+  services: SERVICES,
   users: { customer1: USER },
   clients: Object.fromEntries(
     [

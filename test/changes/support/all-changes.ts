@@ -160,42 +160,20 @@ async function dropVersion3(db: Knex): Promise<void> {
   },
   service: {
     title: 'a service',
+    generate: ['deploy/create-service/main.ts', 'rating-service'],
     edits: {
-      'tsconfig.build.json': before(
-        '      "path": "./deploy/local"',
-        '      "path": "./reference-services/rating-service"\n    },\n    {\n'
-      ),
-      'deploy/local/package.json': after(
-        '"@sallyport/delivery-service": "0.1.0",',
-        '\n    "@sallyport/rating-service": "0.1.0",'
-      ),
-      'deploy/local/tsconfig.json': before(
-        '      "path": "../../reference-gateway"',
-        '      "path": "../../reference-services/rating-service"\n    },\n    {\n'
-      ),
-      'deploy/local/src/processes.ts': all(
-        after("| 'delivery-service'", " | 'rating-service'"),
-        after("processEntry('delivery-service', 4),", "\n  processEntry('rating-service', 5),")
-      ),
-      'auth-server/src/administration/demo/demo-clients.ts': all(
-        instead("'delivery-service'] as const", "'delivery-service', 'rating-service'] as const"),
-        after(
-          "['deliveries:write', 'delivery-service', 'Change deliveries']",
-          ",\n  ['ratings:write', 'rating-service', 'Rate restaurants']"
-        ),
-        before(
-          "  { id: 'delivery-service', ",
-          "  { id: 'rating-service', grantTypes: ['client_credentials', EXCHANGE], ownAudience: 'rating-service' },\n"
-        )
+      'deploy/local/src/services.ts': after(
+        "import('@sallyport/delivery-service/descriptor')",
+        ",\n  import('@sallyport/rating-service/descriptor')"
       ),
       'reference-gateway/src/settings.ts': after(
         "deliveryServiceOrigin: serviceOrigin('delivery-service'),",
         "\n    ratingServiceOrigin: serviceOrigin('rating-service'),"
       ),
-      'reference-gateway/src/forward/upstreams.ts': all(
+      'reference-gateway/src/upstreams.ts': all(
         after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
         before(
-          "    { audience: 'auth-server',",
+          '    ...(origins.authServerOrigin === undefined',
           "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
         )
       ),
@@ -210,15 +188,36 @@ async function dropVersion3(db: Knex): Promise<void> {
         '\n  deliveryServiceOrigin: `https://',
         `\${ORDER_SERVICE}:1\`,\n  ratingServiceOrigin: \`https://`
       ),
+      'test/benchmarks/gateway/servers/sallyport.ts': after(
+        'deliveryServiceOrigin: upstream,',
+        '\n    ratingServiceOrigin: upstream,'
+      ),
       'test/reference-gateway/settings.test.ts': before(
         "  SALLYPORT_DELIVERY_SERVICE_ORIGIN: '",
         "  SALLYPORT_RATING_SERVICE_ORIGIN: 'https://rating-service.sallyport.internal:8085',\n"
       )
     },
     tests: [
-      'test/reference-services/rating-service/ratings.test.ts',
+      'reference-services/rating-service/test/ratings.test.ts',
+      'test/deploy/services.test.ts',
+      'test/docs/named-files.test.ts',
       'test/reference-gateway/settings.test.ts',
-      'test/reference-gateway/forward.test.ts'
+      'test/e2e/launcher.test.ts'
+    ],
+    made: 'reference-services/rating-service',
+    breakages: [
+      {
+        what: 'the route without its policy',
+        file: 'reference-services/rating-service/src/routes/ratings.ts',
+        edit: instead('access: mayWriteRating', "access: 'authenticated' as const"),
+        test: 'reference-services/rating-service/test/ratings.test.ts'
+      },
+      {
+        what: 'the route without its audit row',
+        file: 'reference-services/rating-service/src/routes/ratings.ts',
+        edit: instead("audit: { action: 'rating.write', resource }", "audit: 'none' as const"),
+        test: 'reference-services/rating-service/test/ratings.test.ts'
+      }
     ]
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -5,10 +6,24 @@ import { dirname, join } from 'node:path'
 export interface Change {
   /** As in the heading of its section in CONTRIBUTING.md, in lower case. */
   readonly title: string
+  /** A program that makes new files, and its arguments; it runs in the tree before the edits. */
+  readonly generate?: readonly [file: string, ...args: string[]]
   /** Existing files and what becomes of their text. */
   readonly edits: Readonly<Record<string, (text: string) => string>>
   /** Test files to run afterwards: those of the change, and neighbours that it could break. */
   readonly tests: readonly string[]
+  /** A folder of generated code, which has to be as the linters want it. */
+  readonly made?: string
+  /** What the new tests have to notice. */
+  readonly breakages?: readonly Breakage[]
+}
+
+/** A mistake in new code, and the test that fails because of it. */
+export interface Breakage {
+  readonly what: string
+  readonly file: string
+  readonly edit: (text: string) => string
+  readonly test: string
 }
 
 const NEW_FILES = join(import.meta.dirname, 'files')
@@ -19,7 +34,10 @@ const NEW_FILES = join(import.meta.dirname, 'files')
  * @param name of the change, and of its folder of new files
  * @throws when an edit finds its place no more
  */
-export function makeChange(tree: string, name: string, { edits }: Change): void {
+export function makeChange(tree: string, name: string, { generate, edits }: Change): void {
+  if (generate !== undefined) {
+    execFileSync(process.execPath, generate, { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
   const number = nextMigration(tree)
   const folder = join(NEW_FILES, name)
   for (const file of globSync('**/*.txt', { cwd: folder })) {

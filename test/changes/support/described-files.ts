@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../../support/packages.ts'
 
-/** The files that CONTRIBUTING.md names for a change; `<…>` in a path stands for any name. */
+/**
+ * The files that CONTRIBUTING.md names for a change; `<…>` in a path stands for any name, and a folder for all that is
+ * in it.
+ */
 export function describedFiles(title: string): readonly string[] {
   const page = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
   const section = page.split(/^#+ /m).find(text => text.toLowerCase().startsWith(`${title}\n`))
@@ -12,7 +15,7 @@ export function describedFiles(title: string): readonly string[] {
 
 function pathPattern(path: string): RegExp {
   const parts = path.split(/<[^>]+>/).map(part => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('[^/]+')}$`)
+  return new RegExp(`^${parts.join('[^/]+')}${path.endsWith('/') ? '.+' : ''}$`)
 }
 
 /**

@@ -15,6 +15,22 @@ t.test('a service says that it is ready and closes in order on SIGTERM', async t
   t.match(output(), /closed in order\nthen released/, 'the app first, then what it worked with')
 })
 
+t.test('SIGHUP reads again where there is something to read, and ends the process where there is not', async t => {
+  const [good, bad, none] = [start('0', 'reads'), start('0', 'reads-badly'), start()]
+  for (const { child, message } of [good, bad]) {
+    const { url } = await message('ready')
+    child.kill('SIGHUP')
+    await message('read')
+    t.equal((await fetch(`${url}/`)).status, 200, 'the process goes on')
+    child.kill('SIGTERM')
+  }
+  await none.message('ready')
+  none.child.kill('SIGHUP')
+  t.strictSame(await Promise.all([good.ended, bad.ended, none.ended]), ['0', '0', '0'])
+  t.notMatch(good.output(), 'SIGHUP')
+  t.match(bad.output(), /the file is not valid[^]*SIGHUP changed nothing/)
+})
+
 t.test('a service whose parent is gone closes in order', async t => {
   const { child, message, output, ended } = start()
   await message('ready')

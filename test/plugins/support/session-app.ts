@@ -14,6 +14,8 @@ export interface Changes {
   readonly basic?: Partial<BasicOptions>
   readonly directory?: SessionDirectory
   readonly issuer?: FakeIssuer
+  /** Adds routes of the test. */
+  readonly addRoutes?: (app: FastifyInstance) => void
 }
 
 export interface TestApp {
@@ -30,7 +32,7 @@ export const key = (id: string): { id: string; key: Buffer } => ({ id, key: crea
 /** An app with the authentication plugin, the session routes and two routes of its own. */
 export async function buildApp(
   t: Test,
-  { session = {}, basic, directory, issuer = new FakeIssuer() }: Changes = {}
+  { session = {}, basic, directory, issuer = new FakeIssuer(), addRoutes }: Changes = {}
 ): Promise<TestApp> {
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
   t.after(async () => {
@@ -68,6 +70,7 @@ export async function buildApp(
   app.get('/cacheable', who, async (_request, reply) => {
     await reply.header('cache-control', 'public, max-age=3600').send({})
   })
+  addRoutes?.(app)
   app.addHook('onSend', async function remember(request) {
     last = [...request.securityEvents]
   })

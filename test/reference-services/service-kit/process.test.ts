@@ -161,7 +161,13 @@ t.test('a service does not start beside an authorization server that publishes n
   })
   Object.assign(documents, { issuer, token_endpoint: `${issuer}/token`, response_types_supported: [] })
   const settings = { ...SETTINGS, issuer }
-  const { context, close } = await openContext('a-service', settings, true, { warn: () => {}, info: () => {} })
+  const { context, close } = await openContext({
+    name: 'a-service',
+    settings,
+    acceptTraces: true,
+    environment: {},
+    log: { warn: () => {}, info: () => {} }
+  })
   t.after(close)
   await t.rejects(connectService(settings, context), {
     code: 'SALLYPORT_SERVICE_SETTINGS_INVALID',

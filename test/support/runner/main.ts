@@ -8,6 +8,8 @@ import { processesFor, type TestProcess } from './groups.ts'
 
 const FOLDER = join(ROOT, '.sallyport/test-processes')
 const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
+/** A service may have its tests in its own folder. */
+const TEST_FILES = ['test/**/*.test.ts', 'reference-services/*/test/**/*.test.ts']
 const LEAN_PROCESS = new URL('lean-process.mjs', import.meta.url).href
 /** Absolute: processes that tests start elsewhere use it too. */
 const COMPILE_CACHE = join(ROOT, '.sallyport/compile-cache')
@@ -33,7 +35,7 @@ function writeEntry({ name, files, environment }: TestProcess, index: number): s
 function entries(): string[] {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
-  return processesFor(globSync('test/**/*.test.ts', { cwd: ROOT }).sort()).map(writeEntry)
+  return processesFor(globSync(TEST_FILES, { cwd: ROOT }).sort()).map(writeEntry)
 }
 
 const given = process.argv.slice(2)

@@ -16,18 +16,20 @@ import { DEFAULT_PASSWORD_POLICY } from '../../accounts/passwords/password-polic
 import { createAudience } from '../audiences.ts'
 import { createOwnRows } from '../own-rows.ts'
 import { changeScope, createScope } from '../scopes.ts'
-import { DEMO_AUDIENCES, DEMO_CLIENTS, DEMO_KEY_CLIENTS, DEMO_SCOPES } from './demo-clients.ts'
+import { demoRegistry, type DemoRegistry, type DemoService } from './demo-registry.ts'
 
 /** What the deployment chose for its demo data. */
 export interface DemoFacts {
   readonly issuer?: string
+  /** The services behind the edge. */
+  readonly services: readonly DemoService[]
   /** By user name; `subject` is a UUID. */
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
   >
-  /** By id of {@link DEMO_KEY_CLIENTS}; a client without its keys is not made. */
+  /** By id of the key clients of {@link demoRegistry}; a client without its keys is not made. */
   readonly clientKeys?: Readonly<Record<string, NewClientProof>>
-  /** By client id; every confidential client of {@link DEMO_CLIENTS} needs a secret. */
+  /** By client id; every confidential client of {@link demoRegistry} needs a secret. */
   readonly clients: Readonly<
     Record<string, { readonly secret?: string | null | undefined; readonly redirectUris?: readonly string[] }>
   >
@@ -62,14 +64,15 @@ export async function seedStore(
     audit: async () => {}
   }
   await createOwnRows(administration)
-  for (const name of DEMO_AUDIENCES) {
+  const { audiences, scopes, clients, keyClients } = demoRegistry(facts.services)
+  for (const name of audiences) {
     if ((await store.audiences.find(name)) === null) await createAudience(administration, { name })
   }
-  for (const scope of DEMO_SCOPES) await seedScope(administration, scope)
+  for (const scope of scopes) await seedScope(administration, scope)
   for (const [username, { subject, password, roles }] of Object.entries(facts.users)) {
     await seedUser(administration, { id: subject, username, password, roles })
   }
-  for (const client of DEMO_CLIENTS) {
+  for (const client of clients) {
     const { secret, redirectUris } = facts.clients[client.id] ?? {}
     await seedClient(administration, {
       ...client,
@@ -77,14 +80,14 @@ export async function seedStore(
       ...(redirectUris === undefined ? {} : { redirectUris })
     })
   }
-  for (const client of DEMO_KEY_CLIENTS) {
+  for (const client of keyClients) {
     const keys = facts.clientKeys?.[client.id]
     if (keys !== undefined) await seedKeyClient(administration, client, keys)
   }
 }
 
 /** A scope from before it was described gets its description; what administrators have made of it stays. */
-async function seedScope(administration: Administration, scope: (typeof DEMO_SCOPES)[number]): Promise<void> {
+async function seedScope(administration: Administration, scope: DemoRegistry['scopes'][number]): Promise<void> {
   const existing = await administration.store.scopes.find(scope)
   if (existing === null) await createScope(administration, scope)
   else if (Object.keys(existing.descriptions).length === 0 && scope.descriptions !== undefined) {

@@ -4,9 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PresentedAuthorization } from '../authorization-header.ts'
 import { BasicRejectedError, CsrfRefusedError } from '../errors.ts'
 import { requestConnection, isBrowser, isForeign, isUnsafe, ownOrigins } from '../request-origin.ts'
-import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../failure-kinds.ts'
-import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import { createCredentialTokens } from '../credential-tokens.ts'
 import type { ReadBasicOptions } from './options.ts'
@@ -51,24 +50,28 @@ export async function createBasicStrategy(
   const challengeFor = (request: FastifyRequest): string | null =>
     options.browserChallenge || !isBrowser(request.headers) ? challenge : null
 
-  async function authenticate(
+  function authenticate(
     request: FastifyRequest,
     reply: FastifyReply,
     authorization: PresentedAuthorization
-  ): Promise<StrategyResult> {
+  ): StrategyResult | Promise<StrategyResult> {
     if (authorization.kind === 'none' || authorization.scheme !== 'basic') return NOT_APPLICABLE
     const { method, headers } = request
     if (isUnsafe(method, headers) && isForeign(headers, ownOrigins(options.origins, request))) {
       return { kind: 'refused', error: Object.assign(new CsrfRefusedError(), { reason: 'csrf-refused' }) }
     }
-    const credential = await parse(request, reply)
+    const credential = parse(request, reply)
     if (credential === null) return refused(request, new BasicRejectedError(), 'credentials-malformed')
-    const connection = requestConnection(request)
+    const caller = tokens.recall(credential)
+    if (caller === null) return obtainToken(request, credential)
+    const { principal, accessToken } = caller
+    return { kind: 'accepted', principal, accessToken, caller, renew: renewal(request, credential) }
+  }
+
+  async function obtainToken(request: FastifyRequest, credential: BasicCredential): Promise<StrategyResult> {
     try {
-      const verified = await tokens.obtain(credential, connection)
-      const renew = async (refusedToken: string): Promise<VerifiedToken | null> =>
-        await tokens.replace(refusedToken, credential, connection).catch(nullIfRejected)
-      return { kind: 'accepted', ...verified, renew }
+      const verified = await tokens.obtain(credential, requestConnection(request))
+      return { kind: 'accepted', ...verified, renew: renewal(request, credential) }
     } catch (error) {
       // A new error for each request: requests that shared the refusal must not share its headers.
       if (isRejection(error)) {
@@ -78,6 +81,11 @@ export async function createBasicStrategy(
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
     }
+  }
+
+  function renewal(request: FastifyRequest, credential: BasicCredential): RenewToken {
+    return async refusedToken =>
+      await tokens.replace(refusedToken, credential, requestConnection(request)).catch(nullIfRejected)
   }
 
   function refused(

@@ -9,7 +9,7 @@ export interface BasicCredential {
 }
 
 /** Reads the Authorization header of a request; `null` when it is not a well-formed Basic credential. */
-export type ParseBasic = (request: FastifyRequest, reply: FastifyReply) => Promise<BasicCredential | null>
+export type ParseBasic = (request: FastifyRequest, reply: FastifyReply) => BasicCredential | null
 
 const MAX_USERNAME = 256
 const MAX_PASSWORD = 1024
@@ -22,29 +22,30 @@ const MAX_PASSWORD = 1024
  * @see RFC 7617 §2, §2.1
  */
 export async function createBasicParser(fastify: FastifyInstance): Promise<ParseBasic> {
-  const found = new WeakMap<FastifyRequest, BasicCredential>()
+  let found: BasicCredential | null = null
   let parse: FastifyInstance['basicAuth'] | null = null
   await fastify.register(async function basicParsing(scope) {
     await scope.register(basicAuth, {
-      validate(username, password, request, _reply, done) {
-        found.set(request, { username, password })
+      validate(username, password, _request, _reply, done) {
+        found = { username, password }
         done()
       }
     })
     parse = scope.basicAuth
   })
 
-  return async function parseBasic(request, reply) {
+  return function parseBasic(request, reply) {
     if (!isUtf8(bytesOf(request.headers.authorization))) return null
-    await new Promise<void>(resolve => {
-      void parse?.call(fastify, request, reply, () => {
-        resolve()
-      })
-    })
-    const credential = found.get(request)
-    return credential !== undefined && isAcceptable(credential) ? credential : null
+    // Answers within the call, as `validate` does. Nothing here may go on holding a password.
+    parse?.call(fastify, request, reply, ignoreVerdict)
+    const credential = found
+    found = null
+    return credential !== null && isAcceptable(credential) ? credential : null
   }
 }
+
+/** A credential that could not be read was not found. */
+function ignoreVerdict(): void {}
 
 /** The decoded token68 of the header. */
 function bytesOf(header: string | undefined): Buffer {

@@ -36,10 +36,10 @@ export function chunkNames(name: string): readonly string[] {
 
 /**
  * Puts a cookie together again.
+ * @param parts what was sent under each of {@link chunkNames}, in their order
  * @returns `null` when it was not sent, `undefined` when its parts do not make one (a gap, or both forms at once)
  */
-export function joinCookie(name: string, sent: ReadonlyMap<string, string>): string | null | undefined {
-  const [whole, ...chunks] = chunkNames(name).map(part => sent.get(part))
+export function joinCookie([whole, ...chunks]: ReadonlyArray<string | undefined>): string | null | undefined {
   const count = chunks.findIndex(chunk => chunk === undefined)
   const present = count === -1 ? chunks : chunks.slice(0, count)
   if (chunks.slice(present.length).some(chunk => chunk !== undefined)) return undefined

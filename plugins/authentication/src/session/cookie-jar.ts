@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
-import { chunkNames, joinCookie, splitCookie, type NamedValue } from './cookie-chunks.ts'
+import { chunkNames, splitCookie, type NamedValue } from './cookie-chunks.ts'
+import { cutSessionCookies } from './cut-cookies.ts'
 import type { ReadSessionOptions } from './options.ts'
 import { createSealer } from './seal.ts'
 
@@ -27,6 +28,11 @@ export type SessionCookies =
       readonly pairingId: string
     }
 
+/** The session cookies of a request as they were sent: each put together from its chunks, still sealed. */
+export type SealedCookies =
+  | Exclude<SessionCookies, { readonly kind: 'mismatched' | 'tokens' }>
+  | { readonly kind: 'sealed'; readonly access: string | null; readonly refresh: string | null }
+
 /** A change to the browser's cookies. */
 export interface CookieChanges {
   readonly set: readonly NamedValue[]
@@ -42,6 +48,10 @@ interface PairedToken {
 /** Reads and writes the session cookies; plain values in and out. */
 export interface CookieJar {
   readonly read: (header: string | undefined) => SessionCookies
+  /** The first half of `read`: cuts our cookies out of the header, and looks at no other. */
+  readonly cut: (header: string | undefined) => SealedCookies
+  /** The second half: what is in them. */
+  readonly open: (cookies: SealedCookies) => SessionCookies
   /**
    * Seals tokens, each with the session's pairing id: made at login, kept by refreshes.
    * Throws `SALLYPORT_AUTHENTICATION_COOKIE_TOO_LARGE`.
@@ -74,12 +84,12 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
     options.cookieMaxAgeSeconds === undefined ? base : { ...base, maxAge: options.cookieMaxAgeSeconds }
   )
 
-  function read(header: string | undefined): SessionCookies {
-    const sent = parseCookies(header, names)
-    if (sent === 'duplicated') return { kind: 'duplicated' }
-    if (sent.size === 0) return { kind: 'none' }
-    const access = unsealCookie(accessName, 'access', sent)
-    const refresh = unsealCookie(refreshName, 'refresh', sent)
+  const cut = cutSessionCookies(accessName, refreshName)
+
+  function open(cookies: SealedCookies): SessionCookies {
+    if (cookies.kind !== 'sealed') return cookies
+    const access = unsealCookie(accessName, 'access', cookies.access)
+    const refresh = unsealCookie(refreshName, 'refresh', cookies.refresh)
     if (access === undefined || refresh === undefined) return { kind: 'invalid' }
     if (access !== null && refresh !== null && access.pairingId !== refresh.pairingId) return { kind: 'mismatched' }
     const pairingId = access?.pairingId ?? refresh?.pairingId
@@ -87,13 +97,8 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
     return { kind: 'tokens', accessToken: access?.token ?? null, refreshToken: refresh?.token ?? null, pairingId }
   }
 
-  function unsealCookie(
-    name: string,
-    purpose: string,
-    sent: ReadonlyMap<string, string>
-  ): PairedToken | null | undefined {
-    const sealed = joinCookie(name, sent)
-    if (sealed === null || sealed === undefined) return sealed
+  function unsealCookie(name: string, purpose: string, sealed: string | null): PairedToken | null | undefined {
+    if (sealed === null) return null
     const text = sealer.unseal(`${purpose}\0${name}`, sealed)
     return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
   }
@@ -115,21 +120,7 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
     attributes: base
   })
 
-  return { read, seal, replace, clear }
-}
-
-/** Our cookies among those sent. Nothing is unquoted or decoded: what we write needs neither. */
-function parseCookies(
-  header: string | undefined,
-  names: ReadonlySet<string>
-): ReadonlyMap<string, string> | 'duplicated' {
-  const sent = new Map<string, string>()
-  for (const { name, value } of pairs(header)) {
-    if (!names.has(name)) continue
-    if (sent.has(name)) return 'duplicated'
-    sent.set(name, value)
-  }
-  return sent
+  return { read: header => open(cut(header)), cut, open, seal, replace, clear }
 }
 
 function presented(header: string | undefined, names: ReadonlySet<string>): string[] {

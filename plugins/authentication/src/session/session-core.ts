@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie'
 import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { declareHeadHooks, headHook } from '@sallyport/security-context'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
 import type { ReadSessionOptions } from './options.ts'
@@ -34,7 +35,7 @@ export async function createSessionCore(
   options: ReadSessionOptions,
   { verifier, gate }: SessionTools
 ): Promise<SessionCore> {
-  if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie)
+  if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie, { hook: false })
 
   const jar = createCookieJar(options)
   const csrfHeader = options.csrfHeader.toLowerCase()
@@ -64,9 +65,18 @@ export async function createSessionCore(
   }
 
   // A cache in front of us that stores a response stores its Set-Cookie too, and hands one user's session to the next.
-  fastify.addHook('onSend', async function keepCookiesOutOfCaches(request, reply) {
-    if (changed.has(request)) reply.header('cache-control', 'no-store')
-  })
+  function keepCookiesOutOfCaches(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    _payload: unknown,
+    next: () => void
+  ): void {
+    if (changed.has(request)) void reply.header('cache-control', 'no-store')
+    next()
+  }
+  fastify.addHook('onSend', headHook(keepCookiesOutOfCaches))
+  // The hook of `@fastify/cookie` that writes what `setCookie` has collected.
+  declareHeadHooks(fastify, 'fastifyCookieOnSendHandler')
   fastify.decorate(SESSION_CORE, core)
   return core
 }

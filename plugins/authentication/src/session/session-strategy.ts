@@ -7,6 +7,8 @@ import { requestConnection, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
 import { isOutage } from '../failure-kinds.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
+import type { SealedCookies } from './cookie-jar.ts'
+import { createKnownSessions } from './known-sessions.ts'
 import type { ReadSessionOptions } from './options.ts'
 import type { SessionTools } from './refresh-session.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
@@ -42,28 +44,37 @@ export async function createSessionStrategy(
   const core = await createSessionCore(fastify, options, tools)
   const { resume, replace } = createResume(core)
 
-  function renewal(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { refreshToken, pairingId }: PresentedTokens
-  ): { renew?: RenewToken } {
-    if (refreshToken === null) return {}
-    return { renew: async refusedToken => await replace(request, reply, { refreshToken, pairingId, refusedToken }) }
-  }
+  const known = createKnownSessions(core)
 
-  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<StrategyResult> {
-    const cookies = core.jar.read(request.headers.cookie)
+  function authenticate(request: FastifyRequest, reply: FastifyReply): StrategyResult | Promise<StrategyResult> {
+    const cookies = core.jar.cut(request.headers.cookie)
     if (cookies.kind === 'none') return NOT_APPLICABLE
     if (cookies.kind === 'duplicated') return refuseSession(request, new CookieDuplicatedError(), 'cookie-duplicated')
     if (isUnsafe(request.method, request.headers) && !core.isCsrfSafe(request)) {
       return refuseSession(request, new CsrfRefusedError(), 'csrf-refused')
     }
-    if (cookies.kind === 'invalid' || cookies.kind === 'mismatched') {
+    const caller = cookies.kind === 'sealed' ? known.recall(cookies) : null
+    if (caller === null) return authenticateAnew(request, reply, cookies)
+    const { principal, accessToken } = caller
+    return { kind: 'accepted', principal, accessToken, caller, ...renewal(request, reply, cookies) }
+  }
+
+  async function authenticateAnew(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sealed: SealedCookies
+  ): Promise<StrategyResult> {
+    const cookies = core.jar.open(sealed)
+    if (cookies.kind === 'none') return NOT_APPLICABLE
+    if (cookies.kind !== 'tokens') {
       core.clearCookies(request, reply)
       return refuseSession(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
     try {
-      return { kind: 'accepted', ...(await resume(request, reply, cookies)), ...renewal(request, reply, cookies) }
+      const resumed = await resume(request, reply, cookies)
+      const caller = resumed.caller ?? null
+      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) known.remember(sealed, caller)
+      return { kind: 'accepted', ...resumed, ...renewal(request, reply, sealed) }
     } catch (error) {
       if (isSessionEnd(error)) {
         core.clearCookies(request, reply)
@@ -76,6 +87,18 @@ export async function createSessionStrategy(
       }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
+    }
+  }
+
+  function renewal(request: FastifyRequest, reply: FastifyReply, sealed: SealedCookies): { renew?: RenewToken } {
+    if (sealed.kind !== 'sealed' || sealed.refresh === null) return {}
+    return {
+      renew: async refusedToken => {
+        const cookies = core.jar.open(sealed)
+        if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return null
+        const { refreshToken, pairingId } = cookies
+        return await replace(request, reply, { refreshToken, pairingId, refusedToken })
+      }
     }
   }
 

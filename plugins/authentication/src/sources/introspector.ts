@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Principal } from '@sallyport/security-context'
-import { basicClientAuthorization, messageWithCause, parseJsonObject } from '@sallyport/security-context/mechanics'
+import type { KnownCaller, Principal } from '@sallyport/security-context'
+import { basicClientAuthorization, forgetOldest, messageWithCause, parseJsonObject } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding.ts'
 import { IntrospectionUnavailableError, InvalidTokenError } from '../errors.ts'
@@ -10,8 +10,7 @@ import { readIntrospectorOptions, type IntrospectorOptions } from './introspecto
 import type { StrangerGate } from '../stranger-gate.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 
-interface IntrospectionAnswer {
-  readonly principal: Principal
+interface IntrospectionAnswer extends KnownCaller {
   readonly untilMs: number
 }
 interface Refusal {
@@ -26,8 +25,9 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /**
  * A verifier that asks the issuer about each token: for opaque tokens.
- * Answers are remembered for a short time under the token's hash, and a token is asked about once at a time. An
- * endpoint that does not answer is 503, never "invalid token".
+ * Answers are remembered for a short time, and a token is asked about once at a time. What was accepted is found by the
+ * token itself, as a JWT is, and costs a look-up; what was refused, by the token's hash: it may be a good token of
+ * another service. An endpoint that does not answer is 503, never "invalid token".
  * @param gate bounds the questions about tokens that were never accepted here; without one they are not bounded
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7662
@@ -37,22 +37,30 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
   const authorization = basicClientAuthorization(options.clientId, options.clientSecret)
-  const accepted = new LRUCache<string, IntrospectionAnswer>({ max })
+  // By the token itself, for as long as the answer holds.
+  const answers = new LRUCache<string, IntrospectionAnswer>({ max })
+  const acceptedBefore = new LRUCache<string, true>({ max })
   // Apart, so that a flood of bad tokens does not push the good ones out.
   const refused = new LRUCache<string, Refusal>({ max })
   const inFlight = new Map<string, Promise<Principal>>()
 
   async function verify(token: string, confirm?: ConfirmBinding, source?: () => string): Promise<Principal> {
+    const known = recall(token, 'confirmed')
+    if (known !== null) return await requireConfirmed(known.principal, confirm)
     if (token.length > MAX_OPAQUE_TOKEN_BYTES) throw new InvalidTokenError('token-too-large')
     if (!BEARER_TOKEN.test(token)) throw new InvalidTokenError('token-malformed')
     const id = createHash('sha256').update(token).digest('base64')
-    const answer = accepted.get(id)
-    if (answer !== undefined && clock() < answer.untilMs) return await requireConfirmed(answer.principal, confirm)
     const refusal = refused.get(id)
     if (refusal !== undefined && clock() < refusal.untilMs) throw new InvalidTokenError(refusal.reason)
     // A token that was accepted before is no stranger's.
-    const asking = inFlight.get(id) ?? ask(id, token, answer === undefined && source !== undefined ? source() : null)
+    const asking = inFlight.get(id) ?? ask(id, token, acceptedBefore.has(id) || source === undefined ? null : source())
     return await requireConfirmed(await asking, confirm)
+  }
+
+  function recall(token: string, binding?: 'confirmed'): KnownCaller | null {
+    const answer = answers.get(token)
+    if (answer === undefined || clock() >= answer.untilMs) return null
+    return binding === undefined && Object.hasOwn(answer.principal.claims, 'cnf') ? null : answer
   }
 
   function ask(id: string, token: string, source: string | null): Promise<Principal> {
@@ -68,10 +76,13 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
     try {
       const principal = introspectedPrincipal(claims, options, askedAtMs / 1000)
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-      accepted.set(id, { principal, untilMs: Math.min(askedAtMs + cacheMs, expiresAtMs) })
+      answers.set(token, { principal, accessToken: token, untilMs: Math.min(askedAtMs + cacheMs, expiresAtMs) })
+      acceptedBefore.set(id, true)
+      forgetOldest(answers, other => clock() >= other.untilMs)
       return principal
     } catch (error) {
-      accepted.delete(id)
+      answers.delete(token)
+      acceptedBefore.delete(id)
       if (error instanceof InvalidTokenError) {
         refused.set(id, { reason: error.reason, untilMs: askedAtMs + refusedCacheMs })
       }
@@ -100,5 +111,5 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
     }
   }
 
-  return { verify }
+  return { verify, recall }
 }

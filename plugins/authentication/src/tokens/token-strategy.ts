@@ -1,9 +1,12 @@
+import { effectiveRoute } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
-import type { FastifyError } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { PresentedAuthorization } from '../authorization-header.ts'
 import type { ConfirmRequest, TokenScheme } from './confirm-request.ts'
 import type { DpopNonces } from '../dpop/nonces.ts'
 import { InvalidProofError, InvalidTokenError, isSallyportError } from '../errors.ts'
 import { NOT_APPLICABLE, type Strategy, type StrategyResult } from '../strategy.ts'
+import { recallToken, verifiedToken } from './verified-token.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** Which tokens are a strategy's business, and who verifies them. */
@@ -32,40 +35,46 @@ export function createTokenStrategy(options: TokenStrategyOptions): Omit<Strateg
   const { scheme, verifier, isResponsible, confirm } = options
   const challenge = challengeOf(options)
 
-  return {
-    challenge,
-    authenticate: async function authenticateToken(request, _reply, authorization): Promise<StrategyResult> {
-      if (
-        authorization.kind !== 'credentials' ||
-        authorization.scheme !== scheme ||
-        !isResponsible(authorization.value)
-      ) {
-        return NOT_APPLICABLE
-      }
-      const accessToken = authorization.value
-      const confirmBinding = confirm(request, scheme, accessToken)
-      let isConfirmed = false
-      try {
-        const principal = await (request.routeOptions.config.tokenVerifier ?? verifier).verify(
-          accessToken,
-          async confirmation => {
-            await confirmBinding(confirmation)
-            isConfirmed = true
-          },
-          () => sourceOf(request.ip)
-        )
-        // Also when the verifier is the app's own and knows nothing of bound tokens.
-        if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
-        if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')
-        return { kind: 'accepted', principal, accessToken }
-      } catch (error) {
-        return {
-          kind: 'refused',
-          error: refusalWithChallenge(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined)
-        }
+  /** A token that is bound to nothing and known needs no more than the look-up: a bound one is proved each time. */
+  function authenticate(
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    authorization: PresentedAuthorization
+  ): StrategyResult | Promise<StrategyResult> {
+    if (authorization.kind !== 'credentials' || authorization.scheme !== scheme) return NOT_APPLICABLE
+    const token = authorization.value
+    if (!isResponsible(token)) return NOT_APPLICABLE
+    const inCharge = effectiveRoute(request).config.tokenVerifier ?? verifier
+    const caller = scheme === 'bearer' ? recallToken(inCharge, token) : null
+    if (caller === null || Object.hasOwn(caller.principal.claims, 'cnf')) return verifyToken(request, inCharge, token)
+    return { kind: 'accepted', principal: caller.principal, accessToken: caller.accessToken, caller }
+  }
+
+  async function verifyToken(request: FastifyRequest, inCharge: TokenVerifier, token: string): Promise<StrategyResult> {
+    const confirmBinding = confirm(request, scheme, token)
+    let isConfirmed = false
+    try {
+      const principal = await inCharge.verify(
+        token,
+        async confirmation => {
+          await confirmBinding(confirmation)
+          isConfirmed = true
+        },
+        () => sourceOf(request.ip)
+      )
+      // Also when the verifier is the app's own and knows nothing of bound tokens.
+      if (principal.claims['cnf'] !== undefined && !isConfirmed) throw new InvalidTokenError('confirmation-unproven')
+      if (scheme === 'dpop' && !isConfirmed) throw new InvalidTokenError('token-not-bound')
+      return { kind: 'accepted', ...verifiedToken(inCharge, token, principal) }
+    } catch (error) {
+      return {
+        kind: 'refused',
+        error: refusalWithChallenge(error, challenge, options.scheme === 'dpop' ? options.nonces : undefined)
       }
     }
   }
+
+  return { challenge, authenticate }
 }
 
 function challengeOf({ scheme, realm, algorithms }: TokenStrategyOptions): string {
@@ -75,7 +84,9 @@ function challengeOf({ scheme, realm, algorithms }: TokenStrategyOptions): strin
 
 /** Whether a token has the form of a JWT: an opaque token can have two dots too, but does not begin with `{"`. */
 export function looksLikeJwt(token: string): boolean {
-  return token.startsWith('eyJ') && token.split('.', 4).length === 3
+  if (!token.startsWith('eyJ')) return false
+  const second = token.indexOf('.', token.indexOf('.') + 1)
+  return second > token.indexOf('.') && token.indexOf('.', second + 1) === -1
 }
 
 /** Errors of the verifier are answers; anything else is a defect and goes on as what it is. */

@@ -1,4 +1,4 @@
-import type { Principal, TokenSet } from '@sallyport/security-context'
+import type { KnownCaller, Principal, TokenSet } from '@sallyport/security-context'
 import { isRefusal } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { TokenVerifier } from './verify-token.ts'
@@ -7,6 +7,19 @@ import type { TokenVerifier } from './verify-token.ts'
 export interface VerifiedToken {
   readonly accessToken: string
   readonly principal: Principal
+  /** What the verifier remembers of the caller, when it does. */
+  readonly caller?: KnownCaller | null
+}
+
+/** A token that the verifier knows and accepts, without a promise; `null` when it has to verify. */
+export function recallToken(verifier: TokenVerifier, accessToken: string): KnownCaller | null {
+  return verifier.recall?.(accessToken) ?? null
+}
+
+/** What was verified just now, together with what the verifier remembers of it from now on. */
+export function verifiedToken(verifier: TokenVerifier, accessToken: string, principal: Principal): VerifiedToken {
+  const caller = verifier.recall?.(accessToken, 'confirmed') ?? null
+  return { accessToken, principal, caller: caller?.principal === principal ? caller : null }
 }
 
 /**
@@ -16,7 +29,7 @@ export interface VerifiedToken {
  */
 export async function verifyOrNull(verifier: TokenVerifier, accessToken: string): Promise<VerifiedToken | null> {
   try {
-    return { accessToken, principal: await verifier.verify(accessToken) }
+    return verifiedToken(verifier, accessToken, await verifier.verify(accessToken))
   } catch (error) {
     if (isRefusal(error)) return null
     throw error
@@ -30,7 +43,7 @@ export async function verifyOrNull(verifier: TokenVerifier, accessToken: string)
  */
 export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Promise<VerifiedToken> {
   try {
-    return { accessToken: tokens.accessToken, principal: await verifier.verify(tokens.accessToken) }
+    return verifiedToken(verifier, tokens.accessToken, await verifier.verify(tokens.accessToken))
   } catch (error) {
     throw isRefusal(error) ? tokenRequestFailure(error) : error
   }

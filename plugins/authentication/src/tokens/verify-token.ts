@@ -1,5 +1,5 @@
-import { ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
-import type { KeySource, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
+import { forgetOldest, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
+import type { KeySource, KnownCaller, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { demandsExtension, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
@@ -22,6 +22,14 @@ export interface TokenVerifier {
    * @throws {StatusUnavailableError} `SALLYPORT_AUTHENTICATION_STATUS_UNAVAILABLE` (503)
    */
   readonly verify: (token: string, confirm?: ConfirmBinding, source?: () => string) => Promise<Principal>
+  /**
+   * The caller of a token that was verified before, when it is accepted still: it has not expired, its key is
+   * published, it is not revoked. Left out by a verifier that remembers nothing.
+   * @param binding `confirmed` by a caller of `verify` that has seen what the token is bound to be proved for this very
+   * request; left out, a bound token is not recalled
+   * @returns `null` when `verify` has to be asked
+   */
+  readonly recall?: (token: string, binding?: 'confirmed') => KnownCaller | null
 }
 
 /** What the shared-secret mode needs otherwise; not for asymmetric keys. */
@@ -34,11 +42,10 @@ export interface VerifierInternals {
 const MAX_JWT_BYTES = 8192
 const MAX_KEY_ID_LENGTH = 256
 
-interface RememberedToken {
+interface RememberedToken extends KnownCaller {
   readonly keyId: string
   readonly status: StatusReference | null
   readonly expiresAtMs: number
-  readonly result: Promise<Principal>
   /** Bound to a key: each request has to prove it. */
   readonly isBound: boolean
 }
@@ -68,10 +75,15 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
   const verified = cacheSize > 0 ? new LRUCache<string, RememberedToken>({ max: cacheSize }) : null
 
-  function verify(token: string, confirm?: ConfirmBinding): Promise<Principal> {
+  async function verify(token: string, confirm?: ConfirmBinding): Promise<Principal> {
+    const known = recall(token, 'confirmed')
+    return known === null ? await verifyAnew(token, confirm) : await requireConfirmed(known.principal, confirm)
+  }
+
+  function recall(token: string, binding?: 'confirmed'): KnownCaller | null {
     const known = verified?.get(token)
-    if (known === undefined || !isStillGood(known)) return verifyAnew(token, confirm)
-    return known.isBound ? known.result.then(principal => requireConfirmed(principal, confirm)) : known.result
+    if (known === undefined || (known.isBound && binding === undefined) || !isStillGood(known)) return null
+    return known
   }
 
   function isStillGood(known: RememberedToken): boolean {
@@ -93,17 +105,15 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
     const reference = statusReferenceOf(jws.payload)
     if (reference !== null && status !== undefined) await checkStatus(status, reference, acceptUnchecked)
     const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + expected.clockToleranceSeconds) * 1000
-    verified?.set(token, {
-      keyId: key.keyId,
-      status: reference,
-      expiresAtMs,
-      result: Promise.resolve(principal),
-      isBound: Object.hasOwn(principal.claims, 'cnf')
-    })
+    if (verified !== null) {
+      const isBound = Object.hasOwn(principal.claims, 'cnf')
+      verified.set(token, { principal, accessToken: token, keyId: key.keyId, status: reference, expiresAtMs, isBound })
+      forgetOldest(verified, other => clock() >= other.expiresAtMs)
+    }
     return await requireConfirmed(principal, confirm)
   }
 
-  return { verify }
+  return { verify, recall }
 }
 
 /** The parts of a token of acceptable size and shape. */

@@ -1,0 +1,1 @@
+export { runCreateService, type GeneratorSurroundings } from './run-create-service.ts'

@@ -1,0 +1,4 @@
+import { scope } from '@sallyport/authorization'
+
+/** Who reads reports. */
+export const mayReadReport = scope('reports:read')

@@ -1,0 +1,7 @@
+export { buildApp, PROCESS_NAME } from './app.ts'
+export { descriptor } from './descriptor.ts'
+export { settingsSchema, type SampleItemServiceSettings } from './settings.ts'
+export { migrate } from './migrations.ts'
+export { seedDemo } from './seed-demo.ts'
+export * as policies from './policies.ts'
+export { program } from './program.ts'

@@ -1,0 +1,16 @@
+import { connectService } from '@sallyport/service-kit'
+import { buildApp, PROCESS_NAME } from './app.ts'
+import { settingsSchema, type SampleItemServiceSettings } from './settings.ts'
+import { migrate } from './migrations.ts'
+
+/** The process with its commands: what `server.ts` runs, and the executable of the package. */
+export const program = {
+  definition: {
+    name: PROCESS_NAME,
+    settings: settingsSchema,
+    longestUpstreamMs: ({ upstreamTimeoutMs }: SampleItemServiceSettings) => upstreamTimeoutMs,
+    connect: connectService,
+    build: buildApp
+  },
+  migrate
+}

@@ -1,0 +1,2 @@
+/** The demo begins without sample items. */
+export async function seedDemo(): Promise<void> {}

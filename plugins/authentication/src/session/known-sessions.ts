@@ -1,0 +1,50 @@
+import { LRUCache } from 'lru-cache'
+import type { KnownCaller } from '@sallyport/security-context'
+import { forgetOldest } from '@sallyport/security-context/mechanics'
+import { endsSoon, recallToken } from '../tokens/verified-token.ts'
+import type { SealedCookies } from './cookie-jar.ts'
+import type { SessionCore } from './session-core.ts'
+
+type Sealed = Extract<SealedCookies, { readonly kind: 'sealed' }>
+
+/** Sessions whose cookies were unsealed before, by the sealed access token. */
+export interface KnownSessions {
+  /**
+   * The caller of these cookies; `null` when they have to be unsealed: they are not known, they did not come together,
+   * or their token is refused, about to expire or of a session that ended.
+   */
+  readonly recall: (cookies: Sealed) => KnownCaller | null
+  /** Notes whose cookies these are, which were found to be of one session. */
+  readonly remember: (cookies: Sealed, caller: KnownCaller) => void
+}
+
+interface KnownSession {
+  /** The refresh token stays sealed: only a refresh needs it. */
+  readonly refresh: string | null
+  readonly accessToken: string
+  readonly expiresAtMs: number
+}
+
+const MAX_KNOWN_SESSIONS = 5000
+
+/** The pair of cookies is known or neither: that they belong together was found out about these two. */
+export function createKnownSessions({ options, verifier, ended }: SessionCore): KnownSessions {
+  const { clock, refreshAheadSeconds } = options
+  const sessions = new LRUCache<string, KnownSession>({ max: MAX_KNOWN_SESSIONS })
+
+  return {
+    recall({ access, refresh }) {
+      const known = access === null ? undefined : sessions.get(access)
+      if (known === undefined || known.refresh !== refresh) return null
+      const caller = recallToken(verifier, known.accessToken)
+      if (caller === null || ended.has(caller.principal.sessionId)) return null
+      return endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : caller
+    },
+    remember({ access, refresh }, { principal, accessToken }) {
+      if (access === null) return
+      const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
+      sessions.set(access, { refresh, accessToken, expiresAtMs })
+      forgetOldest(sessions, other => clock() >= other.expiresAtMs)
+    }
+  }
+}

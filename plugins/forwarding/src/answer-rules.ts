@@ -1,0 +1,77 @@
+import { recordSecurityEvent } from '@sallyport/security-context'
+import type { FastifyError } from '@fastify/error'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { allowReading } from './cors.ts'
+import { ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
+import { responseHeaders } from './forwarded-headers.ts'
+import { ofService } from './service-failure.ts'
+import { rewriteLocation, type TableRoute } from './table-route.ts'
+import { tryAgain } from './upstream-failure.ts'
+
+/** Header fields of a service's answer, by lower-case name. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/**
+ * The error to answer in place of a service's answer, `null` for an answer that passes. A 401 of the service is not the
+ * fault of the client, whose credentials are good here. Most likely the session ended or changed a moment ago, and the
+ * next request will notice; so the client should try again.
+ */
+export function refusalOfAnswer(
+  request: FastifyRequest,
+  { audience, credential }: TableRoute,
+  statusCode: number
+): FastifyError | null {
+  // Without a credential of ours the answer is about something else, and passes.
+  if (statusCode === 401 && credential !== 'none') {
+    if (credential !== 'token') request.dropExchangedToken(credential.audience, credential.scope)
+    recordSecurityEvent(request, {
+      stage: 'forward',
+      outcome: 'failure',
+      reason: 'upstream-refused-token',
+      detail: { audience }
+    })
+    return tryAgain(new ForwardedTokenRefusedError())
+  }
+  if (statusCode <= 599) return null
+  return ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+}
+
+/** The head of a service's answer, and where it goes. */
+export interface AnswerHead {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly route: TableRoute
+  readonly statusCode: number
+  readonly headers: AnswerHeaders
+}
+
+/**
+ * Puts the head of a service's answer on the reply, as the route wants clients to see it.
+ * @returns the header fields that came of the service's
+ */
+export function putHead(head: AnswerHead): Record<string, string | string[]> {
+  const { request, reply, route, statusCode } = head
+  const passed = responseHeaders(head.headers)
+  const { location } = passed
+  if (typeof location === 'string') passed['location'] = clientLocation(location, route)
+  void reply.code(statusCode).headers(withRules(passed, route, statusCode))
+  if (route.cors !== null) allowReading(request, reply, route.cors)
+  return passed
+}
+
+function withRules(
+  fields: Record<string, string | string[]>,
+  { answerRules: { remove, set, cacheControl } }: TableRoute,
+  statusCode: number
+): Record<string, string | string[]> {
+  for (const name of remove) Reflect.deleteProperty(fields, name)
+  for (const name in set) fields[name] = set[name] ?? ''
+  // An error is nothing to keep for as long as an answer.
+  if (cacheControl !== null && statusCode < 400) fields['cache-control'] = cacheControl
+  return fields
+}
+
+/** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
+function clientLocation(location: string, { origin, rewriting }: TableRoute): string {
+  return rewriteLocation(rewriting, location.startsWith(`${origin}/`) ? location.slice(origin.length) : location)
+}

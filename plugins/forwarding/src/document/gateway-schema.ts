@@ -1,0 +1,235 @@
+import Type, { type Static } from 'typebox'
+import { SERVED_METHODS } from '../served-methods.ts'
+import {
+  isCorsOrigin,
+  isFieldName,
+  isFieldValue,
+  isHost,
+  isOrigin,
+  isPath,
+  isScope,
+  isRoutePath
+} from './text-forms.ts'
+import { closed, count, fixedText, milliseconds, openText } from './schema-parts.ts'
+
+const timeouts = closed(
+  {
+    headMs: Type.Optional(
+      milliseconds(
+        'From the arrival of a request to the head of its answer, without the time its body takes to arrive.'
+      )
+    ),
+    pauseMs: Type.Optional(milliseconds('Between two parts of the body of an answer.')),
+    totalMs: Type.Optional(milliseconds('From the arrival of a request to the end of its answer; not for streams.'))
+  },
+  'How long an answer may take.'
+)
+
+const maxBodyBytes = count('The longest body of a request that is forwarded, in bytes.')
+const fieldName = fixedText('the name of a header', isFieldName, 'A header, in any case.')
+const fieldValue = openText('a header value without control characters', isFieldValue, 'The value of the header.')
+const fieldValues = (description: string) =>
+  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^`|~-]+$" }), fieldValue, {
+    description,
+    additionalProperties: false,
+    keyExpectation: 'the name of a header'
+  })
+
+const tls = closed(
+  {
+    ca: Type.Optional(
+      openText('PEM', isPem, 'Authorities that vouch for the service (PEM), such as `file:tls/ca.pem`.')
+    ),
+    serverName: Type.Optional(openText('a host name', isHost, 'The name that its certificate must prove.')),
+    certificate: Type.Optional(openText('PEM', isPem, 'Own certificate chain (PEM), with `key`.')),
+    key: Type.Optional(openText('PEM', isPem, 'Private key of that certificate (PEM), by reference.'))
+  },
+  'TLS to the service. Default: what the process uses for its peers.'
+)
+
+const upstream = closed(
+  {
+    origin: openText(
+      'scheme, host and port, such as https://orders.internal:8443',
+      isOrigin,
+      'Scheme, host and port of the service; `https:`, or `http:` on loopback.'
+    ),
+    tls: Type.Optional(tls),
+    maxConnections: Type.Optional(count('Requests under way at a time.')),
+    maxQueued: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Requests that wait for a connection; the next one gets 503.' })
+    ),
+    connectTimeoutMs: Type.Optional(milliseconds('How long connecting may take.')),
+    timeouts: Type.Optional(timeouts)
+  },
+  'A service behind the gateway.'
+)
+
+const words = (expectation: string, description: string) =>
+  Type.Array(fixedText(expectation, isScope, 'One of them.'), { minItems: 1, description })
+
+const access = Type.Union(
+  [
+    Type.Enum(['public', 'authenticated']),
+    closed(
+      {
+        scopes: Type.Optional(words('a scope', 'The token of the caller has every one of these scopes.')),
+        roles: Type.Optional(words('a role', 'The caller has at least one of these roles.'))
+      },
+      'Scopes, roles, or both.'
+    )
+  ],
+  {
+    description:
+      'Who may pass: everybody (`public`), every caller that is known (`authenticated`), or by scopes, roles.',
+    expectation: 'public, authenticated, or an object with scopes, roles or both'
+  }
+)
+
+const forward = Type.Union(
+  [
+    Type.Enum(['token', 'none']),
+    closed(
+      {
+        audience: openText('an audience', isScope, 'The one audience of the token that the service gets (RFC 8693).'),
+        scope: Type.Optional(openText('scopes, separated by spaces', isFieldValue, 'The scope that is asked for.'))
+      },
+      'A token of its own for the service.'
+    )
+  ],
+  {
+    description: "The credential that goes on: one exchanged for the service, the caller's own (`token`), or `none`.",
+    expectation: 'token, none, or an object with audience'
+  }
+)
+
+const cors = closed(
+  {
+    origins: Type.Union(
+      [
+        Type.Literal('*'),
+        Type.Array(openText('an origin such as https://shop.example', isCorsOrigin, 'Scheme, host and port.'), {
+          minItems: 1
+        })
+      ],
+      { description: 'Pages that may call: a list of origins, or `*`.', expectation: '* or a list of origins' }
+    ),
+    methods: Type.Optional(
+      Type.Array(Type.Enum([...SERVED_METHODS]), { minItems: 1, description: 'Default: those of the route.' })
+    ),
+    requestHeaders: Type.Optional(Type.Array(fieldName, { description: 'Request headers that a page may send.' })),
+    exposedHeaders: Type.Optional(Type.Array(fieldName, { description: 'Response headers that a page may read.' })),
+    credentials: Type.Optional(
+      Type.Boolean({ description: 'Whether browsers send cookies along; not with `origins: "*"`.' })
+    ),
+    maxAgeSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 86_400,
+        description: 'How long a browser may keep the answer to a preflight.'
+      })
+    )
+  },
+  'Cross-origin calls; preflights are answered by the gateway.'
+)
+
+const route = closed(
+  {
+    name: Type.Optional(fixedText('a name', isScope, 'In metrics, logs and `explain`.')),
+    path: fixedText(
+      'a path such as /orders, /orders/:id or /orders/*',
+      isRoutePath,
+      '`/orders` is that path, `/orders/:id` has a parameter, `/orders/*` is everything below, and `/orders` itself.'
+    ),
+    hosts: Type.Optional(
+      Type.Array(openText('a host, or host:port', isHost, 'As in `Host`.'), {
+        minItems: 1,
+        description: 'Default: all.'
+      })
+    ),
+    methods: Type.Optional(
+      Type.Array(Type.Enum([...SERVED_METHODS]), { minItems: 1, description: 'Default: all that the gateway serves.' })
+    ),
+    upstream: fixedText('the name of an upstream', isScope, 'One of `upstreams`.'),
+    rewrite: Type.Optional(fixedText('a path', isPath, 'The path at the service; it replaces what stands before `*`.')),
+    forward,
+    access,
+    strategies: Type.Optional(
+      Type.Array(fixedText('the name of a strategy', isScope, '`bearer`, `basic`, `session`, or one of your own.'), {
+        minItems: 1,
+        description: 'How a caller may prove who it is, tried in this order. Default: every way that the gateway has.'
+      })
+    ),
+    requestHeaders: Type.Optional(
+      closed(
+        {
+          pass: Type.Optional(Type.Array(fieldName, { description: 'Headers that pass beside the built-in ones.' })),
+          set: Type.Optional(fieldValues('Headers that the gateway sets.'))
+        },
+        'Headers on the way to the service.'
+      )
+    ),
+    responseHeaders: Type.Optional(
+      closed(
+        {
+          set: Type.Optional(fieldValues('Headers that the gateway sets.')),
+          remove: Type.Optional(Type.Array(fieldName, { description: 'Headers that stay at the gateway.' }))
+        },
+        'Headers on the way back.'
+      )
+    ),
+    cacheControl: Type.Optional(
+      openText(
+        'a header value',
+        isFieldValue,
+        '`Cache-Control` of answers. Default: what the service says, or `no-store`.'
+      )
+    ),
+    contentSecurityPolicy: Type.Optional(
+      openText('a header value', isFieldValue, '`Content-Security-Policy` of answers. Default: nothing is loaded.')
+    ),
+    maxBodyBytes: Type.Optional(maxBodyBytes),
+    timeouts: Type.Optional(timeouts),
+    stream: Type.Optional(
+      Type.Boolean({ description: 'Answers go on while data arrives: only the pauses are limited.' })
+    ),
+    cors: Type.Optional(cors)
+  },
+  'Which requests go where, and who may send them.'
+)
+
+/** What a `gateway.yaml` may say. */
+export const gatewaySchema = closed(
+  {
+    $schema: Type.Optional(Type.String({ description: 'Where an editor finds this schema, in a document of JSON.' })),
+    defaults: Type.Optional(
+      closed(
+        {
+          maxBodyBytes: Type.Optional(maxBodyBytes),
+          timeouts: Type.Optional(timeouts),
+          requestHeaders: Type.Optional(
+            closed(
+              { pass: Type.Optional(Type.Array(fieldName, { description: 'Headers that pass on every route.' })) },
+              'Headers on the way to every service.'
+            )
+          )
+        },
+        'For every route that says nothing else.'
+      )
+    ),
+    upstreams: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }), upstream, {
+      description: 'Services, by name.',
+      additionalProperties: false,
+      keyExpectation: 'a name of letters, digits, dots and dashes'
+    }),
+    routes: Type.Array(route, { description: 'In any order: of two routes the more specific one is taken.' })
+  },
+  'The routes of a gateway.'
+)
+
+/** A document without mistakes, references replaced. */
+export type GatewayDocument = Static<typeof gatewaySchema>
+
+function isPem(text: string): boolean {
+  return /^-----BEGIN [A-Z ]+-----\n/m.test(text)
+}

@@ -1,0 +1,8 @@
+/**
+ * Routes and upstreams as a document: `gateway.yaml`, or the same in JSON. Import from
+ * `@sallyport/forwarding/document`.
+ */
+export { readGatewayDocument, type DocumentMistake, type DocumentReading } from './read-document.ts'
+export { gatewaySchema } from './gateway-schema.ts'
+export type { ReferenceSources } from './replace-references.ts'
+export type { ForwardingTable } from './to-options.ts'

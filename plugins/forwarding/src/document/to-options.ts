@@ -1,0 +1,31 @@
+import type { Policy, RouteAccess } from '@sallyport/security-context'
+import type { GatewayDocument } from './gateway-schema.ts'
+
+type DocumentRoute = GatewayDocument['routes'][number]
+
+/** A route of a document, its access as a policy. */
+export type DocumentRouteOptions = Omit<DocumentRoute, 'access'> & { readonly access: RouteAccess }
+
+/** Upstreams and routes as the plugin takes them. */
+export interface ForwardingTable {
+  readonly defaults: NonNullable<GatewayDocument['defaults']>
+  readonly upstreams: GatewayDocument['upstreams']
+  readonly routes: readonly DocumentRouteOptions[]
+}
+
+/** The options that a document without mistakes stands for. */
+export function tableOfDocument({ defaults = {}, upstreams, routes }: GatewayDocument): ForwardingTable {
+  return { defaults, upstreams, routes: routes.map(route => ({ ...route, access: accessPolicy(route.access) })) }
+}
+
+/** Every one of the scopes and at least one of the roles. */
+function accessPolicy(access: DocumentRoute['access']): RouteAccess {
+  if (typeof access === 'string') return access
+  const { scopes, roles } = access
+  const policies: Policy[] = [
+    ...(roles === undefined ? [] : [{ kind: 'role' as const, anyOf: roles }]),
+    ...(scopes === undefined ? [] : [{ kind: 'scope' as const, allOf: scopes }])
+  ]
+  const [only] = policies
+  return policies.length === 1 && only !== undefined ? only : { kind: 'allOf', policies }
+}

@@ -1,0 +1,125 @@
+import '@sallyport/security-context/require-node'
+import type { AuditSink } from '@sallyport/security-context'
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { createDeadlines } from './lean/deadlines.ts'
+import type { ForwardingParts } from './forward-request.ts'
+import {
+  readForwardingOptions,
+  readRouteTable,
+  type ForwardingOptions,
+  type ReadForwardingOptions,
+  type ReadRouteTable,
+  type RouteTableOptions
+} from './options.ts'
+import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
+import { serveTable } from './serve-table.ts'
+import type { UpstreamConnections } from './upstream.ts'
+
+export { refusedNames } from './forwarded-headers.ts'
+export { targetMistake } from './canonical-path.ts'
+export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
+export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
+export type { EdgeAddress, ForwardingOptions, OpenUpstream, RouteDefaults, RouteTableOptions } from './options.ts'
+export type {
+  CorsOptions,
+  ExchangedCredential,
+  ForwardedRouteOptions,
+  RequestHeaderRules,
+  ResponseHeaderRules
+} from './route-options.ts'
+export type { AnswerTimeouts, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
+export { tryAgain } from './upstream-failure.ts'
+export * as errors from './errors.ts'
+
+/** The table of an app. */
+export interface Forwarding {
+  /**
+   * Takes another table in one step. Requests under way end under the old one; the connections to upstreams whose
+   * options are the same live on, those of others close when the last of their requests has ended.
+   * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake; nothing has changed
+   */
+  readonly replace: (table: RouteTableOptions) => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    forwarding: Forwarding
+  }
+}
+
+/**
+ * Routes to other services, as data. Each request goes on with a credential of its own for the one service it is for,
+ * and with nothing of the caller that should stay here. It serves every path that the app has no route of its own for.
+ * Register it after what authenticates and authorizes.
+ * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
+ */
+async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): Promise<void> {
+  const options = readForwardingOptions(given)
+  refuseUnenforced(fastify, options)
+  let read: ReadRouteTable = options
+  let table = new RouteTable(options, options, null)
+  const retiring = new Set<Promise<void>>()
+
+  function retire(upstreams: readonly UpstreamConnections[]): void {
+    for (const upstream of upstreams) {
+      const closed = upstream
+        .retire()
+        .catch((error: unknown) => {
+          fastify.log.warn({ err: error, upstream: upstream.name }, 'connections could not be closed')
+        })
+        .finally(() => retiring.delete(closed))
+      retiring.add(closed)
+    }
+  }
+
+  fastify.decorate('forwarding', {
+    replace(next) {
+      const nextRead = readRouteTable(next)
+      refuseUnenforced(fastify, nextRead)
+      const last = table
+      table = new RouteTable(nextRead, options, last)
+      read = nextRead
+      retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
+    }
+  })
+  fastify.decorateRequest(ROUTE_SLOT)
+  // Once more for the routes that the app has added since.
+  fastify.addHook('onReady', function refuseShadowedRoutes(done) {
+    refuseUnenforced(fastify, read)
+    done()
+  })
+  fastify.addHook('onClose', async function closeUpstreams() {
+    retire(table.upstreams)
+    await Promise.all(retiring)
+  })
+  await fastify.register(serveTable, {
+    resolveRoute: request => resolveIn(request, table),
+    parts: sharedParts(fastify, options)
+  })
+}
+
+function sharedParts(fastify: FastifyInstance, options: ReadForwardingOptions): Omit<ForwardingParts, 'headHooks'> {
+  return {
+    tracingHeaders: options.tracingHeaders ?? traceOfRequest,
+    edgeAddress: options.edgeAddress ?? (({ host, protocol: scheme }) => ({ host, scheme })),
+    openAnswers: options.openAnswers ?? null,
+    auditSink: options.auditSink ?? auditSinkOf(fastify),
+    deadlines: createDeadlines()
+  }
+}
+
+/** The id of the trace is absent in an app without the security context. */
+function traceOfRequest(request: FastifyRequest): Readonly<Record<string, string>> {
+  const { traceId }: Partial<Pick<FastifyRequest, 'traceId'>> = request
+  if (traceId === undefined || traceId === '') return {}
+  return { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` }
+}
+
+function auditSinkOf(fastify: FastifyInstance): AuditSink | null {
+  return fastify.hasDecorator('auditSink') ? fastify.getDecorator<AuditSink>('auditSink') : null
+}
+
+export default fastifyPlugin(forwarding, { name: '@sallyport/forwarding', fastify: '5.x' })

@@ -1,0 +1,52 @@
+import { type OutgoingHead, outgoingFields, outgoingTarget } from '../outgoing-fields.ts'
+import { findCredential } from '../credential.ts'
+import { bodyToSend } from '../send-request.ts'
+import { type ExchangeParts, thrownError } from './exchange-parts.ts'
+import { ServiceExchange } from './service-exchange.ts'
+
+/** A request to forward, with everything that its route and its app say about it. */
+export interface LeanCall extends ExchangeParts, OutgoingHead {}
+
+/**
+ * Forwards a request without a stream or a promise of its own for the answer: undici hands the answer over as it is
+ * parsed, and it is written as it comes. Answers the request, whatever happens.
+ */
+export function forwardLean(call: LeanCall): void {
+  const exchange = new ServiceExchange(call)
+  try {
+    const credential = findCredential(call.request, call.route)
+    if (!(credential instanceof Promise)) return send(call, exchange, credential)
+    credential.then(
+      token => {
+        send(call, exchange, token)
+      },
+      (error: unknown) => {
+        exchange.fail(thrownError(error))
+      }
+    )
+  } catch (error) {
+    exchange.fail(thrownError(error))
+  }
+}
+
+function send(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
+  if (!exchange.isPending) return
+  const { request, route } = call
+  try {
+    route.upstream.dispatch(
+      {
+        origin: route.origin,
+        path: outgoingTarget(request, route),
+        method: request.method,
+        headers: outgoingFields(request, call, token),
+        body: bodyToSend(request),
+        // undici's clock for the head starts when the request is written.
+        headersTimeout: 0,
+        bodyTimeout: route.limits.pauseMs
+      },
+      exchange
+    )
+  } catch (error) {
+    exchange.fail(thrownError(error))
+  }
+}

@@ -1,0 +1,142 @@
+import { looksLikeJwt, parseCompactJws, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
+import type { EndOfAccess, OpenAnswer, OpenAnswers } from '@sallyport/forwarding'
+import type { KeySource, StatusReference, StatusSource } from '@sallyport/security-context'
+import { type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
+
+/** What decides whether an access is still valid, and how often that is checked. */
+export interface OpenAnswersOptions {
+  /** Keys of JWTs: withdrawing a key invalidates what it signed. */
+  readonly keys?: KeySource
+  /** Revocations of JWTs. */
+  readonly status?: StatusSource
+  /** Verifies opaque tokens, which have no status list; it caches its answers. */
+  readonly introspector?: TokenVerifier
+  /** Time between two checks of all answers, in ms. Default 500. */
+  readonly intervalMs?: number
+  /** How long a token is accepted after its expiry, in seconds, as at the request. Default 5. */
+  readonly clockToleranceSeconds?: number
+  readonly schedule?: Schedule
+  /** Epoch in ms. */
+  readonly clock?: () => number
+}
+
+interface WatchedAnswer extends OpenAnswer {
+  readonly reference: StatusReference | null
+  /** Id of the key that signed the access token; `null` for an opaque one. */
+  readonly keyId: string | null
+}
+
+/**
+ * Watches all answers that are under way, with one timer: an answer goes on while a new request with the same access
+ * would be accepted. So a revocation reaches a stream as soon as any request, plus one check.
+ */
+export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
+  const {
+    keys,
+    status,
+    introspector,
+    clock = Date.now,
+    clockToleranceSeconds = 5,
+    schedule = scheduleByTimer,
+    intervalMs = 500
+  } = options
+  const open = new Set<WatchedAnswer>()
+  let finishing = false
+
+  function end(answer: WatchedAnswer, reason: EndOfAccess): void {
+    if (open.delete(answer)) answer.end(reason)
+  }
+
+  async function look(answer: WatchedAnswer): Promise<void> {
+    const reason = await reasonToEnd(answer)
+    if (reason !== null) end(answer, reason)
+  }
+
+  function reasonToEnd(answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
+    const {
+      principal: { expiresAtSeconds },
+      keyId
+    } = answer
+    if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) {
+      return 'access-expired'
+    }
+    if (keyId !== null && keys !== undefined && !keys.isPublished(keyId)) return reasonOfMissingKey(keys, keyId)
+    if (answer.reference !== null && status !== undefined) return reasonOfStatus(status, answer.reference)
+    const { accessToken } = answer
+    return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken)
+      ? reasonOfIntrospection(introspector, accessToken)
+      : null
+  }
+
+  const { stop } = schedule(async () => {
+    await Promise.all([...open].map(look))
+  }, intervalMs)
+
+  return {
+    add(answer) {
+      const keyId = answer.accessToken === null ? null : tokenKeyId(answer.accessToken)
+      const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
+      open.add(watched)
+      if (finishing) watched.finish?.()
+      return () => {
+        open.delete(watched)
+      }
+    },
+    endSessions(subject, sessionId) {
+      for (const answer of open) {
+        const { principal } = answer
+        if (principal.subject !== subject || principal.sessionId === null) continue
+        if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
+      }
+    },
+    finish() {
+      finishing = true
+      for (const answer of [...open]) answer.finish?.()
+    },
+    size: () => open.size,
+    close: stop
+  }
+}
+
+function tokenKeyId(token: string): string | null {
+  const keyId = parseCompactJws(token)?.header.kid
+  return typeof keyId === 'string' ? keyId : null
+}
+
+/** A new request would fetch an unknown key, so this does too. */
+async function reasonOfMissingKey(keys: KeySource, keyId: string): Promise<EndOfAccess | null> {
+  try {
+    return (await keys.find(keyId)) === null ? 'access-revoked' : null
+  } catch {
+    return 'access-unconfirmed'
+  }
+}
+
+function reasonOfStatus(
+  status: StatusSource,
+  reference: StatusReference
+): EndOfAccess | null | Promise<EndOfAccess | null> {
+  const answer = status.check(reference)
+  if (answer === 'valid') return null
+  if (answer === 'revoked') return 'access-revoked'
+  return reasonOfFollowedStatus(status, reference)
+}
+
+/** The list may have been dropped, or be new: a new request would wait for it, so this does too. */
+async function reasonOfFollowedStatus(status: StatusSource, reference: StatusReference): Promise<EndOfAccess | null> {
+  await status.follow(reference)
+  const answer = status.check(reference)
+  if (answer === 'valid') return null
+  return answer === 'revoked' ? 'access-revoked' : 'access-unconfirmed'
+}
+
+async function reasonOfIntrospection(introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
+  try {
+    // The request has proven the key that the token is bound to.
+    await introspector.verify(accessToken, async () => {})
+    return null
+  } catch (error) {
+    const refused = error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID'
+    return refused ? 'access-revoked' : 'access-unconfirmed'
+  }
+}
