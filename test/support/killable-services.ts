@@ -7,7 +7,7 @@ import * as deliveryService from '@sallyport/delivery-service'
 import * as orderService from '@sallyport/order-service'
 import * as restaurantService from '@sallyport/restaurant-service'
 import type { Knex } from 'knex'
-import { CODE_CACHE } from './code-cache.ts'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { freePort } from './free-port.ts'
 import { createTokenAuthority, SERVICE_SECRET } from './token-authority.ts'
 
@@ -80,7 +80,7 @@ export async function startKillableServices(
   async function start(name: Killable): Promise<void> {
     const child = fork(fileURLToPath(new URL(`../../reference-services/${name}/src/server.ts`, import.meta.url)), {
       env: {
-        ...CODE_CACHE,
+        ...CHILD_ENVIRONMENT,
         DATABASE_URL: databaseFor(name).appUrl,
         LOG_LEVEL: 'silent',
         PORT: String(ports[name]),

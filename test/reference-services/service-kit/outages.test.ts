@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as deliveryService from '@sallyport/delivery-service'
 import t from 'tap'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { testDatabase } from '../../support/database.ts'
 import { freePort } from '../../support/free-port.ts'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
@@ -54,7 +54,7 @@ t.before(async () => {
   authorization = `Bearer ${token}`
   child = fork(SERVER, {
     env: {
-      ...CODE_CACHE,
+      ...CHILD_ENVIRONMENT,
       DATABASE_URL: proxy.url,
       PORT: '0',
       SALLYPORT_OPERATIONS_PORT: String(operationsPort),

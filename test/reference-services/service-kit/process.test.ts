@@ -4,7 +4,7 @@ import { connectService } from '@sallyport/service-kit'
 import * as deliveryService from '@sallyport/delivery-service'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { freePort } from '../../support/free-port.ts'
 import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
@@ -22,7 +22,7 @@ interface Started {
 /** The service's own entry as a child process, with nothing of this process's environment. */
 function startProcess(t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
   const child = fork(SERVER, {
-    env: { ...CODE_CACHE, ...environment },
+    env: { ...CHILD_ENVIRONMENT, ...environment },
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv],
     silent: true
   })
