@@ -59,7 +59,8 @@ export async function createUser(administration: Administration, wanted: NewUser
 }
 
 /**
- * Sets the roles; those that are new have to be there and enabled. The sessions live on, their access tokens are revoked: the next refresh carries the new roles.
+ * Sets the roles; those that are new have to be there and enabled. The sessions live on, their access tokens are
+ * revoked: the next refresh carries the new roles.
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  * @throws {InUseError} `SALLYPORT_AUTH_SERVER_IN_USE` for the role of the last administrator

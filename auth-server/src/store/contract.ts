@@ -23,7 +23,7 @@ export interface UserStore {
   find: (id: string) => Promise<User | null>
   /** @param username normalised */
   findByName: (username: string) => Promise<User | null>
-  /** Stores what is given, and what counts follows. `false` when the name is taken; rejects for a role that is not there. */
+  /** `false` when the name is taken; rejects for a role in `givenRoles` that is not there. */
   create: (user: User, nowMs: number) => Promise<boolean>
   setPasswordHash: (id: string, passwordHash: string, changedAtMs: number) => Promise<void>
   /** Stores a stronger hash of the same password, unless the password has changed since `previousHash` was read. */

@@ -70,8 +70,8 @@ export function userStore(tables: Tables, run: RunStep): UserStore {
     countByRole: async () =>
       await run(() => {
         const counts = new Map<string, number>()
-        for (const role of users.values().flatMap(({ givenRoles }) => givenRoles))
-          counts.set(role, (counts.get(role) ?? 0) + 1)
+        const given = users.values().flatMap(({ givenRoles }) => givenRoles)
+        for (const role of given) counts.set(role, (counts.get(role) ?? 0) + 1)
         return counts
       }),
     countOthersWithRole: async (role, id) =>
