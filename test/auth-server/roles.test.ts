@@ -233,19 +233,18 @@ t.test('who gives a role waits for the change of it that is under way, and goes 
     await trx.audiences.lockRegistry()
     const role = await trx.roles.find('CLERK')
     if (role === null) throw new Error('there is no CLERK')
-    let isOver = false
-    const giving = admin
-      .setRoles(parts, OTHER.subject, ['CLERK'])
-      .then(() => null)
-      .catch((error: unknown) => error)
-      .finally(() => {
-        isOver = true
-      })
-    const waiting = async () =>
-      await db('pg_locks')
-        .where({ locktype: 'advisory', granted: false })
-        .whereRaw('database = (select oid from pg_database where datname = current_database())')
-    while (!isOver && (await waiting()).length === 0);
+    const giving = admin.setRoles(parts, OTHER.subject, ['CLERK']).then(
+      () => null,
+      (error: unknown) => error
+    )
+    const isOver = giving.then(() => 'over')
+    const waiters = async () =>
+      (
+        await db('pg_locks')
+          .where({ locktype: 'advisory', granted: false })
+          .whereRaw('database = (select oid from pg_database where datname = current_database())')
+      ).length
+    while ((await Promise.race([isOver, waiters()])) === 0);
     await trx.roles.replace({ ...role, disabledAtMs: 1 })
     return { giving }
   })
