@@ -1,5 +1,5 @@
 import { documentMistakes } from './document/document-rules.ts'
-import type { ReadRouteTable } from './options.ts'
+import type { ReadRouteTable } from './table-options.ts'
 
 /** What is wrong with a table whose every member alone is right, as `routes.0.upstream: …`. */
 export function tableMistakes(table: ReadRouteTable): string[] {
