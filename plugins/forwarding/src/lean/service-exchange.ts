@@ -83,8 +83,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   /** The service has the whole request. Where its client took its time, the service's begins now. */
   onRequestSent(): void {
-    if (this.#phase === 'calling' && this.#hasWaitedForClient)
-      {this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs}
+    if (this.#phase === 'calling' && this.#hasWaitedForClient) {
+      this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs
+    }
   }
 
   /** The call waits for a connection; `leave` takes it out of the queue. */
