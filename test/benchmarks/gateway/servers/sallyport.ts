@@ -79,8 +79,6 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-    audience: 'sallyport-gateway',
-    tokenProfile: 'rfc9068',
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
