@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import helmet from '@fastify/helmet'
 import auditLog, { parseNameKey } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
@@ -14,6 +12,8 @@ import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
   type KeySource,
   problemDetails,
+  randomSpanId,
+  randomTraceId,
   type SessionDirectory,
   type StatusSource,
   type TokenClient
@@ -39,6 +39,7 @@ import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { withSettingsDefaults } from './route-defaults.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
@@ -106,7 +107,7 @@ export async function buildApp(
   // A trace begins here: the trace headers of strangers are ignored.
   // So does a transaction: the tokens of a caller serve many requests.
   await app.register(securityContext, {
-    traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')),
+    traceId: tracing?.traceId ?? randomTraceId,
     txn: () => null
   })
   await app.register(nameTransaction)
@@ -132,7 +133,7 @@ export async function buildApp(
     scheme,
     trusts: trustedProxyRule(settings.trustedProxies)
   })
-  await app.register(helmet, { strictTransportSecurity: false })
+  await app.register(securityHeaders)
 
   await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
 
@@ -184,7 +185,7 @@ export async function buildApp(
     ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
-        traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`
+        traceparent: `00-${request.traceId}-${randomSpanId()}-01`
       },
     edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
     auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),

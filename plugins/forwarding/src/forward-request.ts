@@ -29,17 +29,21 @@ export interface ForwardedRequest {
 }
 
 /**
+ * Sends a request on and its answer back past Fastify, where nothing of Fastify's is needed for that.
+ * @returns false where the answer has to go through Fastify
+ */
+export function forwardPastFastify(forwarded: ForwardedRequest, parts: ForwardingParts): boolean {
+  const hooks = parts.headHooks()
+  if (hooks === null || forwarded.request.raw.httpVersionMajor !== 1) return false
+  forwardLean({ ...forwarded, ...parts, hooks })
+  return true
+}
+
+/**
  * Sends a request on and its answer back. It sends the request itself, because reply-from takes no signal: its requests
  * end neither with the client nor by a limit.
  */
-export function forwardRequest(forwarded: ForwardedRequest, parts: ForwardingParts): unknown {
-  const hooks = parts.headHooks()
-  if (hooks === null || forwarded.request.raw.httpVersionMajor !== 1) return forwardAsFastifyDoes(forwarded, parts)
-  forwardLean({ ...forwarded, ...parts, hooks })
-  return undefined
-}
-
-async function forwardAsFastifyDoes(forwarded: ForwardedRequest, parts: ForwardingParts): Promise<FastifyReply> {
+export async function forwardAsFastifyDoes(forwarded: ForwardedRequest, parts: ForwardingParts): Promise<FastifyReply> {
   const { request, reply, route } = forwarded
   const { signal, headArrived } = boundCall(request, reply, route.limits)
   const token = await findCredential(request, route)

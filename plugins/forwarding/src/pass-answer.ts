@@ -32,6 +32,8 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   } = incoming
   const refusal = refusalOfAnswer(request, route, statusCode)
   if (refusal !== null) {
+    // Nobody listens to a body that is not passed on, and it reports that it was not read.
+    body.on('error', () => {})
     if (statusCode === 401) void body.dump().catch(() => {})
     else body.destroy()
     throw refusal
