@@ -13,6 +13,7 @@ import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
 import { freePort } from './free-port.ts'
+import { LOCAL_ROUTES, localReferences } from './local-table.ts'
 import { CONFIGURATIONS, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
 
 /** How many gateways, and how many authorization servers, an example has. */
@@ -88,9 +89,9 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
     SALLYPORT_TLS_CERTIFICATE_PATH: files.certificatePath,
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
-    SALLYPORT_ORDER_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_RESTAURANT_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_DELIVERY_SERVICE_ORIGIN: nowhere,
+    SALLYPORT_ROUTES_PATH: LOCAL_ROUTES,
+    ...localReferences(nowhere),
+    AUTH_SERVER_ORIGIN: login,
     SALLYPORT_AUTH_SERVER_ORIGIN: login
   }
   await Promise.all([

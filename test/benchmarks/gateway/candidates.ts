@@ -5,7 +5,7 @@ export type CallerKind = 'known' | 'strangers' | 'rs256' | 'sessions'
 export interface GatewayCandidate {
   readonly name: string
   /** A module of `servers/`, or a program of the system. */
-  readonly server: 'bare-http-proxy' | 'node-dispatch' | 'express' | 'sallyport' | 'nginx' | 'haproxy'
+  readonly server: 'bare-http-proxy' | 'node-dispatch' | 'express' | 'sallyport' | 'service' | 'nginx' | 'haproxy'
   readonly options?: Readonly<Record<string, unknown>>
   readonly callers: CallerKind
   /** Whether the service behind it is reached over TLS. */

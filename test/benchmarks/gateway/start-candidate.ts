@@ -1,10 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../support/free-port.ts'
 import type { Callers } from './callers.ts'
 import type { GatewayCandidate } from './candidates.ts'
 import { haproxyCommand, nginxCommand } from './native-servers.ts'
@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly callers: Callers
   /** CPU of the candidates. */
   readonly cpu: number
+  /** A database that the gateway's migrations have run on. */
+  readonly databaseUrl: string
   /** Where CPU profiles of Node's candidates go. */
   readonly profiles: string | null
 }
@@ -53,7 +55,7 @@ async function startNative(candidate: GatewayCandidate, around: Surroundings): P
   const command =
     candidate.server === 'nginx'
       ? nginxCommand(directory, port, upstreamPort)
-      : haproxyCommand(directory, { port, upstreamPort, publicKey: callers.rs256Key, ...facts })
+      : haproxyCommand(directory, { ...facts, port, upstreamPort, publicKey: callers.rs256Key })
   return { ...(await startProgram(command, around.cpu, port)), origin: `http://127.0.0.1:${port}` }
 }
 
@@ -85,11 +87,12 @@ async function startNode(
   around: Surroundings,
   sessions: string
 ): Promise<RunningProcess> {
-  const { facts, upstreamPort, upstreamTlsPort, cpu, profiles } = around
+  const { facts, upstreamPort, upstreamTlsPort, databaseUrl, cpu, profiles } = around
   const given = {
     ...facts,
     upstream: tls === true ? `https://localhost:${upstreamTlsPort}` : `http://127.0.0.1:${upstreamPort}`,
     ...options,
+    ...(server === 'sallyport' && { databaseUrl }),
     ...(server === 'express' && { stack: installStack() }),
     ...(callers === 'sessions' && { sessionsOf: around.callers.known, sessionsTo: sessions })
   }
@@ -137,14 +140,4 @@ function installStack(): string {
     execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--no-workspaces'], { cwd: INSTALLED, stdio: 'ignore' })
   }
   return INSTALLED
-}
-
-/** A port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -26,7 +26,6 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #phase: ExchangePhase = 'calling'
   #controller: Dispatcher.DispatchController | null = null
   #leaveQueue: ((reason: Error) => void) | null = null
-  #isStream = false
   #isAnnounced = false
   /** The service has sent everything, before the head could leave. */
   #hasEnded = false
@@ -111,7 +110,6 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined
-    this.#isStream = route.stream
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
     if (this.#isIn('preparing')) this.#controller?.pause()
@@ -153,7 +151,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (error !== null) return this.fail(thrownError(error))
     if (this.#failure !== null) return this.fail(this.#failure)
     if (this.#hasEnded) return this.#complete()
-    if (this.#isStream) this.#open()
+    if (this.#parts.route.stream) this.#open()
     else this.#lookAfterParsing()
     this.#controller?.resume()
   }
@@ -230,7 +228,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
       principal,
       accessToken,
       // An announced length is a promise, and such an answer has an end.
-      finish: this.#isStream && !this.#isAnnounced ? this.#finish : null,
+      finish: this.#parts.route.stream && !this.#isAnnounced ? this.#finish : null,
       end: reason => {
         recordEndOfAccess(request, reply, { reason, audience, auditSink })
         this.fail(ofService(new AccessEndedError(), audience))

@@ -1,27 +1,26 @@
 // Our candidate: the gateway as it is deployed, with every plugin on: keys and status list from a real issuer over TLS,
 // the audit trail on PostgreSQL. Only the exchange of tokens is answered at once, and no load is shed.
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { startPostgres } from '@sallyport/local'
-import { buildApp, migrate, type GatewaySettings } from '@sallyport/reference-gateway'
+import { buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { startTracing } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
+import { localTable } from '../../../support/local-table.ts'
 import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
 import type { MeasuredServer } from '../../support/types.ts'
 import { readServerFacts } from '../server-facts.ts'
 
+const AUDIENCE = 'sallyport-gateway'
 const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInSeconds: 3600, scope: null }
 
 /**
- * @param given {@link readServerFacts}; `log`: with access log and trace propagation; `sessionsOf`: file with a token a
- * line, each becomes a session; `sessionsTo`: file for their `Cookie` lines
+ * @param given {@link readServerFacts}; `databaseUrl`; `log`: with access log and trace propagation; `sessionsOf`: file
+ * with a token a line, each becomes a session; `sessionsTo`: file for their `Cookie` lines
  */
 export default async function startGateway(given: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
   const { upstream, ca, issuer, jwksUri, statusLists } = readServerFacts(given)
@@ -29,7 +28,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
   const upstreamAgent = createPeerAgent({ ca, connections: 128 })
   const keys = createJwksKeySource({ jwksUri, dispatcher })
   const status = createStatusListSource({ issuer, keys, allowedUris: statusLists, dispatcher })
-  const database = await openDatabase()
+  const db = knex({ client: 'pg', connection: String(given.databaseUrl), pool: { min: 0, max: 5 } })
   const tracing =
     given.log === true ? startTracing({ serviceName: 'reference-gateway', acceptIncoming: false }) : undefined
   const app = await buildApp(gatewaySettings(issuer, upstream, given.log === true), {
@@ -40,12 +39,13 @@ export default async function startGateway(given: Readonly<Record<string, unknow
       endpoint: `${issuer}/introspect`,
       clientId: 'gateway',
       clientSecret: 'secret-of-the-benchmark',
-      audience: 'sallyport-gateway',
+      audience: AUDIENCE,
       issuer,
       dispatcher
     },
     upstreamAgent,
-    db: database.db,
+    table: localTable({ orders: upstream, restaurants: upstream, deliveries: upstream, authServer: upstream }),
+    db,
     ...(tracing && { tracing })
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -57,7 +57,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
     close: async () => {
       await app.close()
       await Promise.all([keys.close(), status.close(), upstreamAgent.destroy(), dispatcher.destroy()])
-      await database.close()
+      await db.destroy()
     }
   }
 }
@@ -65,6 +65,8 @@ export default async function startGateway(given: Readonly<Record<string, unknow
 function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {
   return {
     ...PROCESS_SETTINGS,
+    audience: 'sallyport-gateway',
+    tokenProfile: 'rfc9068',
     nodeEnv: 'production',
     logLevel: isLogged ? 'info' : 'silent',
     tlsCertificatePath: 'unused',
@@ -72,12 +74,14 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     tlsCaPath: 'unused',
     edgeTls: false,
     issuer,
+    audience: AUDIENCE,
+    tokenProfile: 'rfc9068',
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-    orderServiceOrigin: upstream,
-    restaurantServiceOrigin: upstream,
-    deliveryServiceOrigin: upstream,
+    audience: 'sallyport-gateway',
+    tokenProfile: 'rfc9068',
+    routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
     allowedHosts: [],
@@ -129,19 +133,4 @@ async function openSessions(app: FastifyInstance, from: string, to: string): Pro
     lines.push(`Cookie: ${cookies.map(({ name, value }) => `${name}=${value}`).join('; ')}`)
   }
   writeFileSync(to, `${lines.join('\n')}\n`)
-}
-
-async function openDatabase(): Promise<{ db: ReturnType<typeof knex>; close: () => Promise<void> }> {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
-  const server = await startPostgres({ directory })
-  const db = knex({ client: 'pg', connection: server.url, pool: { min: 0, max: 5 } })
-  await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
-  return {
-    db,
-    close: async () => {
-      await db.destroy()
-      await server.stop()
-      rmSync(directory, { recursive: true, force: true })
-    }
-  }
 }
