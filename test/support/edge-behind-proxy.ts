@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
-import { CODE_CACHE } from './code-cache.ts'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
@@ -133,7 +133,7 @@ async function startAt(t: Test, name: string, place: Place, environment: Record<
   const child = fork(fileURLToPath(new URL(`../../${name}/src/server.ts`, import.meta.url)), [], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
     env: {
-      ...CODE_CACHE,
+      ...CHILD_ENVIRONMENT,
       ...environment,
       PORT: String(place.port),
       SALLYPORT_OPERATIONS_PORT: String(place.operationsPort)

@@ -48,7 +48,8 @@ export async function accessToken(claims: Record<string, unknown> = {}): Promise
     .sign(privateKey)
 }
 
-const CALLER = await accessToken()
+/** Good for as long as the process that shares this file may run. */
+const CALLER = await accessToken({ exp: Math.floor(Date.now() / 1000) + 86_400 })
 
 /** The credential of a caller who is accepted. */
 export const GOOD = { authorization: `Bearer ${CALLER}` }

@@ -79,6 +79,7 @@ function plainSettings(
   { portBase, tls, certificates }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
+  const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay } = own
   const files = certificates.get(entry.name)
   const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
   return [
@@ -88,6 +89,9 @@ function plainSettings(
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
     // There is no load balancer here that has to notice first.
     ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
+    ...(maxEventLoopDelay === undefined
+      ? []
+      : [['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS', maxEventLoopDelay] as const]),
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],

@@ -65,8 +65,6 @@ export default async function startGateway(given: Readonly<Record<string, unknow
 function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {
   return {
     ...PROCESS_SETTINGS,
-    audience: 'sallyport-gateway',
-    tokenProfile: 'rfc9068',
     nodeEnv: 'production',
     logLevel: isLogged ? 'info' : 'silent',
     tlsCertificatePath: 'unused',
@@ -79,8 +77,6 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-    audience: 'sallyport-gateway',
-    tokenProfile: 'rfc9068',
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
