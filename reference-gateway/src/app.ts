@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import helmet from '@fastify/helmet'
 import auditLog, { parseNameKey } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
@@ -8,12 +6,14 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
-import { forwardRoutes, type ForwardRoute } from '@sallyport/forwarding'
+import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
   type KeySource,
   problemDetails,
+  randomSpanId,
+  randomTraceId,
   type SessionDirectory,
   type StatusSource,
   type TokenClient
@@ -32,13 +32,16 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './end-open-answers.ts'
+import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
+import { forwardingSubscriber } from './forwarding-subscriber.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { forwardingTable } from './upstreams.ts'
+import { withSettingsDefaults } from './route-defaults.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings } from './settings.ts'
 
@@ -60,8 +63,12 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** The routing table. Default: {@link forwardingTable} the settings. */
-  readonly routes?: readonly ForwardRoute[]
+  /** Upstreams and routes. */
+  readonly table: RouteTableOptions
+  /** Makes the connections to upstreams that say something of TLS or of connections. */
+  readonly openUpstream?: OpenUpstream
+  /** Where the table comes from, to follow it. */
+  readonly routes?: FollowedRoutes
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
@@ -100,7 +107,7 @@ export async function buildApp(
   // A trace begins here: the trace headers of strangers are ignored.
   // So does a transaction: the tokens of a caller serve many requests.
   await app.register(securityContext, {
-    traceId: tracing?.traceId ?? (() => randomBytes(16).toString('hex')),
+    traceId: tracing?.traceId ?? randomTraceId,
     txn: () => null
   })
   await app.register(nameTransaction)
@@ -126,7 +133,7 @@ export async function buildApp(
     scheme,
     trusts: trustedProxyRule(settings.trustedProxies)
   })
-  await app.register(helmet, { strictTransportSecurity: false })
+  await app.register(securityHeaders)
 
   await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
 
@@ -172,21 +179,24 @@ export async function buildApp(
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
-  await app.register(forwardRoutes, {
-    routes: collaborators.routes ?? forwardingTable(settings),
+  await app.register(forwarding, {
+    ...withSettingsDefaults(collaborators.table, settings),
     dispatcher: upstreamAgent,
-    maxBodyBytes: settings.maxBodyBytes,
-    upstreamTimeoutMs: settings.upstreamTimeoutMs,
-    answerTimeoutMs: settings.answerTimeoutMs,
-    streamPauseMs: settings.streamPauseMs,
-    additionalRequestHeaders: settings.additionalRequestHeaders.map(name => name.toLowerCase()),
+    ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
-        traceparent: `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`
+        traceparent: `00-${request.traceId}-${randomSpanId()}-01`
       },
     edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
     auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
     openAnswers
   })
+  const { routes } = collaborators
+  if (routes !== undefined) {
+    await app.register(followRoutes, {
+      routes,
+      subscribers: [forwardingSubscriber(app, settings, collaborators.table)]
+    })
+  }
   return app
 }

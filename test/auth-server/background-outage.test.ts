@@ -6,7 +6,7 @@ import { administration } from '../support/administration.ts'
 import { CHEAP, claimsOf, login, post, startServer } from '../support/authorization-server.ts'
 import { deliveryByHand, startRelyingParty } from './support/relying-party.ts'
 
-const TIMEOUT_MS = 300
+const TIMEOUT_MS = 1500
 
 t.test(
   'what runs in the background ends when the database swallows everything, and does its work when it is back',

@@ -77,6 +77,25 @@ t.test('the command line registers where a client and its browsers hear of a log
   t.match(await run('clients set-logout nobody'), { code: 1, error: /There is no client nobody/ })
 })
 
+t.test('a value or an argument may begin with a hyphen, as one of 64 thumbprints does', async t => {
+  const { run } = await commandLine(t)
+  t.match(await run('keys sign -a-key'), { code: 1, error: /There is no signing key -a-key/ })
+  t.match(await run('keys sign --json -h-key'), { code: 1, error: /There is no signing key -h-key/ })
+  const thumbprint = '-'.padEnd(43, 'A')
+  const client = `clients create job --grants client_credentials --methods self_signed_tls_client_auth`
+  t.match((await run(`${client} --certificate-thumbprints ${thumbprint} --opaque --json`)).json(), {
+    certificateThumbprints: [thumbprint]
+  })
+  for (const [line, error] of [
+    [`${client} --certificate-thumbprints --opaque`, /Option '--certificate-thumbprints' argument is ambiguous/],
+    [`${client} --certificate-thumbprints`, /argument missing/],
+    ['users list -x', /too many/],
+    ['users list --x', /Unknown option '--x'/]
+  ] as const) {
+    t.match(await run(line), { code: 2, error }, line)
+  }
+})
+
 t.test('the command line refuses an unsafe key step with the reason', async t => {
   const { app, run } = await commandLine(t)
   await login(app)

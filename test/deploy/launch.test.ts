@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { allPorts, requireFreePorts } from '@sallyport/local'
+import { allPorts, freePortBase, requireFreePorts } from '@sallyport/local'
 import t from 'tap'
 
-const PORT_BASE = 20_000 + (process.pid % 20_000)
+const PORT_BASE = await freePortBase()
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-launch-'))
 // Open to the database's user, so that no copy of the binaries is made.
 chmodSync(directory, 0o711)

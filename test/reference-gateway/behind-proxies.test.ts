@@ -1,11 +1,12 @@
 // The configurations of deploy/proxies before a real gateway. A proxy that is not installed is skipped and said.
-import { createServer, type AddressInfo } from 'node:net'
-import { createServer as createHttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { isInstalled, type ProxyName, startProxy } from '../support/rolling-restart.ts'
 import { GOOD, startEdge, until } from '../support/edge.ts'
+import { freePort } from '../support/free-port.ts'
 
 const PROXIES: readonly ProxyName[] = ['haproxy', 'nginx']
 const HOST = 'localhost:8000'
@@ -13,7 +14,7 @@ const SETTINGS = { publicOrigins: [`http://${HOST}`], allowedHosts: [], trustedP
 
 /** An operations listener that is ready. */
 async function startReadiness(t: Test): Promise<number> {
-  const server = createHttpServer((_request, response) => {
+  const server = createServer((_request, response) => {
     response.end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -22,15 +23,6 @@ async function startReadiness(t: Test): Promise<number> {
     server.close()
   })
   return (server.address() as AddressInfo).port
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 for (const proxy of PROXIES) {

@@ -9,7 +9,7 @@ async function startStreams(
   t: Test,
   headers: Record<string, string> = {}
 ): Promise<{ edge: Edge; answers: FastifyReply['raw'][] }> {
-  const edge = await startEdge(t, { routes: oneRoute({ stream: true }) })
+  const edge = await startEdge(t, { table: oneRoute({ stream: true }) })
   const answers: FastifyReply['raw'][] = []
   edge.orders.answer = (_request, reply) => {
     reply.hijack()

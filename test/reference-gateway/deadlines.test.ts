@@ -106,7 +106,7 @@ t.test('the queue of a service is bounded: one request more is 503 with a time t
 })
 
 t.test('endless early hints are a 504, and the service sees its connection end', async t => {
-  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 200 } })
+  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 1500 } })
   let hints = 0
   let gone = false
   answerBy(edge, (send, ended) => {
@@ -145,7 +145,7 @@ function drip(edge: Edge): { gone: () => boolean; sent: () => number } {
 }
 
 t.test('a dripping answer is cut at the limit for the whole, so that it cannot be taken for complete', async t => {
-  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 1000, answerTimeoutMs: 1500 } })
+  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 3000, answerTimeoutMs: 3000 } })
   const { gone } = drip(edge)
   const { statusCode, body } = await request(`${edge.url}/orders`, { headers: GOOD })
   t.equal(statusCode, 200)
@@ -157,14 +157,14 @@ t.test('a dripping answer is cut at the limit for the whole, so that it cannot b
 
 t.test('on a route that is declared as a stream only the pauses are limited', async t => {
   const edge = await startEdge(t, {
-    settings: { upstreamTimeoutMs: 1000, answerTimeoutMs: 1000, streamPauseMs: 1000 },
-    routes: oneRoute({ stream: true })
+    settings: { upstreamTimeoutMs: 2000, answerTimeoutMs: 2000, streamPauseMs: 2000 },
+    table: oneRoute({ stream: true })
   })
   const { sent } = drip(edge)
   const startedAtMs = performance.now()
   const { statusCode, body } = await request(`${edge.url}/orders`, { headers: GOOD })
   t.equal(statusCode, 200)
-  await until(() => sent() > 10 && performance.now() - startedAtMs > 2000)
+  await until(() => sent() > 10 && performance.now() - startedAtMs > 4000)
   t.notOk(body.destroyed, 'twice the limit of other routes has passed')
   body.destroy()
 
@@ -280,7 +280,7 @@ t.test(
       clientId: 'gateway',
       clientSecret: 'secret',
       dispatcher,
-      timeoutMs: 300
+      timeoutMs: 1500
     })
     t.equal((await client.password({ username: 'a', password: 'b' })).accessToken, 'granted')
     edge.orders.answer = HANG

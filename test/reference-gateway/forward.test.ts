@@ -85,7 +85,7 @@ t.test('G-10: a service that answers 503 is asked once, and its answer passes', 
 })
 
 t.test('G-10: a service that does not answer in time is a 504, asked once', async t => {
-  const { url, orders, events } = await startEdge(t, { settings: { upstreamTimeoutMs: 100 } })
+  const { url, orders, events } = await startEdge(t, { settings: { upstreamTimeoutMs: 1500 } })
   orders.answer = () => new Promise(() => {})
   const { statusCode, headers, body } = await request(`${url}/orders`, { headers: GOOD })
   t.equal(statusCode, 504)
@@ -211,7 +211,7 @@ t.test('G-07: a declared body over the limit is a 413 before a byte of it is rea
 })
 
 t.test('G-07: a chunked body is counted as it streams, and cut at the limit', async t => {
-  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, routes: oneRoute() })
+  const { port, orders, events } = await startEdge(t, { settings: { maxBodyBytes: 100_000 }, table: oneRoute() })
   const chunk = `2710\r\n${'x'.repeat(10_000)}\r\n`
   const small = await sendRaw(
     port,

@@ -1,6 +1,16 @@
 import t from 'tap'
 import { request } from 'undici'
-import { failures, GOOD, oneRoute, rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
+import {
+  failures,
+  GOOD,
+  oneRoute,
+  orderRoute,
+  orderTable,
+  rawRequest,
+  sendRaw,
+  startEdge,
+  statuses
+} from '../support/edge.ts'
 
 const MEBIBYTE = 1024 * 1024
 const TYPE = { 'content-type': 'text/plain' }
@@ -9,7 +19,7 @@ t.test(
   'a service that takes 64 KiB refuses 1 MiB with its own 413 at each of 50 tries, on connections that stay and that close',
   async t => {
     const { url, port, orders, events } = await startEdge(t, {
-      routes: oneRoute(),
+      table: oneRoute(),
       settings: { maxBodyBytes: 2 * MEBIBYTE },
       orderService: { bodyLimit: 64 * 1024 }
     })
@@ -47,10 +57,7 @@ t.test(
   'the largest body of a service is data of its route: a larger one is refused at the edge and does not reach the service',
   async t => {
     const { port, orders, exchanges, events } = await startEdge(t, {
-      routes: origin => [
-        ...oneRoute({ maxBodyBytes: 1000 })(origin),
-        { prefix: '/files', rewritePrefix: '/files', audience: 'order-service', origin, maxBodyBytes: 2000 }
-      ]
+      table: orderTable(orderRoute({ maxBodyBytes: 1000 }), orderRoute({ path: '/files/*', maxBodyBytes: 2000 }))
     })
     const put = async (path: string, bytes: number, framing: string): Promise<string> =>
       await sendRaw(

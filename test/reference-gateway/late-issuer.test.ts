@@ -1,7 +1,5 @@
 // The gateway's own collaborators, made while nobody listens where the issuer should be.
-import { once } from 'node:events'
-import { createServer as createTlsServer } from 'node:https'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 import { buildApp } from '@sallyport/reference-gateway'
 import t from 'tap'
@@ -9,15 +7,12 @@ import { openContext } from '../../plugins/service-process/src/process-context.t
 import { connectGateway } from '../../reference-gateway/src/connect.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { accessToken, gatewayDatabase, SETTINGS } from '../support/edge.ts'
+import { freePort } from '../support/free-port.ts'
 
 t.test(
   'the gateway is built while the issuer is away, refuses what needs it with 503, and becomes ready by itself',
   async t => {
-    const reserve = createServer().listen(0, '127.0.0.1')
-    await once(reserve, 'listening')
-    const { port } = reserve.address() as AddressInfo
-    reserve.close()
-    await once(reserve, 'close')
+    const port = await freePort()
     const issuer = `https://localhost:${port}`
     const issued = await (await makeAuthority()).issue({ names: ['localhost'] })
     const { certificatePath, privateKeyPath, caPath } = certificateFiles(t, issued)
@@ -78,7 +73,7 @@ t.test(
       jwks_uri: `${issuer}/oauth2/jwks`,
       introspection_endpoint: `${issuer}/oauth2/introspect`
     }
-    const server = createTlsServer({ cert: issued.certificate, key: issued.privateKey }, (request, response) => {
+    const server = createServer({ cert: issued.certificate, key: issued.privateKey }, (request, response) => {
       const body =
         request.url?.includes('jwks') === true
           ? { keys: [] }

@@ -58,7 +58,7 @@ async function startStreams(t: Test, options: EdgeOptions = {}) {
   const clock = { aheadMs: 0 }
   let closed = 0
   const edge = await startEdge(t, {
-    routes: oneRoute({ stream: true }),
+    table: oneRoute({ stream: true }),
     ...options,
     collaborators: {
       status: status.source,

@@ -1,7 +1,7 @@
 import { buildApp } from '@sallyport/reference-gateway'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import t from 'tap'
-import { GOOD, keys, SETTINGS, startService, ORDER_SERVICE } from '../support/edge.ts'
+import { GOOD, keys, orderRoute, SETTINGS, startService, ORDER_SERVICE } from '../support/edge.ts'
 import { makeAuthority } from '../support/certificates.ts'
 
 t.test('a gateway without secret, sealing keys and database accepts tokens and has nothing else', async t => {
@@ -10,7 +10,11 @@ t.test('a gateway without secret, sealing keys and database accepts tokens and h
   const orders = await startService(t, await authority.issue({ names: [ORDER_SERVICE] }))
   const upstreamAgent = createPeerAgent({ ca: authority.certificate, addresses: { [ORDER_SERVICE]: '127.0.0.1' } })
   t.after(() => upstreamAgent.destroy())
-  const app = await buildApp({ ...settings, orderServiceOrigin: orders.origin }, { keys, upstreamAgent })
+  const table = {
+    upstreams: { orders: { origin: orders.origin } },
+    routes: [orderRoute({ forward: 'token' })]
+  }
+  const app = await buildApp(settings, { keys, upstreamAgent, table })
   t.after(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const statusOf = async (url: string, headers: Record<string, string> = {}, method: 'GET' | 'POST' = 'GET') =>
@@ -22,5 +26,7 @@ t.test('a gateway without secret, sealing keys and database accepts tokens and h
   t.equal(await statusOf('/orders', basic), 401)
   t.equal(await statusOf('/orders', { authorization: 'Bearer opaque-token' }), 401)
   t.equal(await statusOf('/orders'), 401)
+  t.equal(await statusOf('/orders', GOOD), 200)
+  t.equal(orders.received.at(-1)?.headers.authorization, GOOD.authorization)
   t.equal((await app.operations.inject('/health/ready')).statusCode, 200)
 })

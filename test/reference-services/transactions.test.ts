@@ -4,7 +4,7 @@ import { DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
-import { startEdge } from '../support/edge.ts'
+import { orderRoute, startEdge } from '../support/edge.ts'
 import { manualSchedule } from './support/recovery.ts'
 import { startStack } from './support/stack.ts'
 import { as, authority, SETTINGS, startService, USERS, type Username } from './support/services.ts'
@@ -37,10 +37,13 @@ async function startAll(t: Test) {
   t.after(() => upstreamAgent.close())
   const edge = await startEdge(t, {
     settings: { issuer: authority.issuer },
-    routes: () => [
-      { prefix: '/orders', rewritePrefix: '/orders', audience: 'order-service', origin: orderServiceOrigin },
-      { prefix: '/tickets', rewritePrefix: '/tickets', audience: 'restaurant-service', origin: restaurantServiceOrigin }
-    ],
+    table: () => ({
+      upstreams: { orders: { origin: orderServiceOrigin }, restaurants: { origin: restaurantServiceOrigin } },
+      routes: [
+        orderRoute(),
+        orderRoute({ path: '/tickets/*', upstream: 'restaurants', forward: { audience: 'restaurant-service' } })
+      ]
+    }),
     collaborators: { keys: authority.keys, tokenClient: authority.tokenClient('gateway'), upstreamAgent }
   })
   return { edge, orders, restaurants, deliveries }

@@ -8,10 +8,13 @@ import { fileURLToPath } from 'node:url'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
-import { CONFIGURATIONS, freePorts, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
+import { freePort } from './free-port.ts'
+import { LOCAL_ROUTES, localReferences } from './local-table.ts'
+import { CONFIGURATIONS, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
 
 /** How many gateways, and how many authorization servers, an example has. */
 export type ProxyExample = 'one' | 'two'
@@ -45,7 +48,7 @@ const SERVERS = { gateway: 'reference-gateway', authServer: 'auth-server' } as c
 /** Starts everything; it ends with the test. */
 export async function startProxiedEdge(t: Test, proxy: ProxyName, example: ProxyExample): Promise<ProxiedEdge> {
   const instances = example === 'one' ? 1 : 2
-  const [edge = 0, ...ports] = await freePorts(1 + 4 * instances)
+  const [edge = 0, ...ports] = await Promise.all(Array.from({ length: 1 + 4 * instances }, freePort))
   const placeOf = (n: number): Place => ({ port: ports[2 * n] ?? 0, operationsPort: ports[2 * n + 1] ?? 0 })
   const gateways = Array.from({ length: instances }, (_, n) => placeOf(n))
   const authServers = Array.from({ length: instances }, (_, n) => placeOf(instances + n))
@@ -86,9 +89,9 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
     SALLYPORT_TLS_CERTIFICATE_PATH: files.certificatePath,
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
-    SALLYPORT_ORDER_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_RESTAURANT_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_DELIVERY_SERVICE_ORIGIN: nowhere,
+    SALLYPORT_ROUTES_PATH: LOCAL_ROUTES,
+    ...localReferences(nowhere),
+    AUTH_SERVER_ORIGIN: login,
     SALLYPORT_AUTH_SERVER_ORIGIN: login
   }
   await Promise.all([
@@ -129,7 +132,12 @@ function exampleWith(
 async function startAt(t: Test, name: string, place: Place, environment: Record<string, string>): Promise<void> {
   const child = fork(fileURLToPath(new URL(`../../${name}/src/server.ts`, import.meta.url)), [], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
-    env: { ...environment, PORT: String(place.port), SALLYPORT_OPERATIONS_PORT: String(place.operationsPort) },
+    env: {
+      ...CHILD_ENVIRONMENT,
+      ...environment,
+      PORT: String(place.port),
+      SALLYPORT_OPERATIONS_PORT: String(place.operationsPort)
+    },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc']
   })
   t.after(async () => await endNow(child))

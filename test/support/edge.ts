@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
 import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
-import type { ForwardRoute } from '@sallyport/forwarding'
+import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -13,6 +13,7 @@ import type { Test } from 'tap'
 import { summaries } from './fake-authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from './certificates.ts'
 import { connect as connectDatabase, testDatabase } from './database.ts'
+import { localTable } from './local-table.ts'
 import { PROCESS_SETTINGS } from './process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
@@ -47,7 +48,8 @@ export async function accessToken(claims: Record<string, unknown> = {}): Promise
     .sign(privateKey)
 }
 
-const CALLER = await accessToken()
+/** Good for as long as the process that shares this file may run. */
+const CALLER = await accessToken({ exp: Math.floor(Date.now() / 1000) + 86_400 })
 
 /** The credential of a caller who is accepted. */
 export const GOOD = { authorization: `Bearer ${CALLER}` }
@@ -129,14 +131,25 @@ export interface EdgeOptions {
   readonly orderService?: Partial<{ certificate: IssuedCertificate; origin: string; bodyLimit: number }>
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
-  /** Makes the routing table, given the order service's origin. */
-  readonly routes?: (origin: string) => ForwardRoute[]
+  /** Makes the table, given the order service's origin. */
+  readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
 }
 
-/** A routing table with one route, to the order service. */
-export function oneRoute(more: Partial<ForwardRoute> = {}): (origin: string) => ForwardRoute[] {
-  return origin => [{ prefix: '/orders', rewritePrefix: '/orders', audience: 'order-service', origin, ...more }]
+/** A route to the order service. */
+export function orderRoute(more: Partial<ForwardedRouteOptions> = {}): ForwardedRouteOptions {
+  const forward = { audience: 'order-service' }
+  return { path: '/orders/*', upstream: 'orders', forward, access: 'authenticated', ...more }
+}
+
+/** A table with these routes, to the order service alone. */
+export function orderTable(...routes: readonly ForwardedRouteOptions[]): NonNullable<EdgeOptions['table']> {
+  return origin => ({ upstreams: { orders: { origin } }, routes })
+}
+
+/** A table with one route. */
+export function oneRoute(more: Partial<ForwardedRouteOptions> = {}): NonNullable<EdgeOptions['table']> {
+  return orderTable(orderRoute(more))
 }
 
 /** Valid settings; the services' origins are those of nobody. */
@@ -152,9 +165,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-  orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
-  restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
-  deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
+  routesPath: 'unused',
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
   publicOrigins: ['http://127.0.0.1'],
   allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
@@ -190,25 +201,22 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
   const exchanges: string[] = []
   const events: SecurityEvent[] = []
   const origin = options.orderService?.origin ?? orders.origin
-  const app = await buildApp(
-    {
-      ...SETTINGS,
-      orderServiceOrigin: origin,
-      restaurantServiceOrigin: origin,
-      deliveryServiceOrigin: deliveries.origin,
-      authServerOrigin: origin,
-      ...options.settings
-    },
-    {
-      tokenClient: standInTokenClient(exchanges, options.tokenClient),
-      keys,
-      upstreamAgent,
-      db: database.app,
-      tracing: eventsObserver(events),
-      ...(options.routes && { routes: options.routes(origin) }),
-      ...options.collaborators
-    }
-  )
+  const settings: GatewaySettings = {
+    ...SETTINGS,
+    authServerOrigin: origin,
+    ...options.settings
+  }
+  const app = await buildApp(settings, {
+    tokenClient: standInTokenClient(exchanges, options.tokenClient),
+    keys,
+    upstreamAgent,
+    db: database.app,
+    tracing: eventsObserver(events),
+    table:
+      options.table?.(origin) ??
+      localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
+    ...options.collaborators
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo

@@ -3,7 +3,6 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -19,6 +18,7 @@ import {
 import type { Fetch } from '@sallyport/authentication'
 import { SERVICES, startPostgres } from '@sallyport/local'
 import type { Knex } from 'knex'
+import { freePort } from './free-port.ts'
 import { Agent, fetch } from 'undici'
 import { connect } from './database.ts'
 
@@ -193,16 +193,6 @@ async function startServer(
   ])) as [{ type: string; url: string; message?: string }]
   if (message.type !== 'ready') throw new Error(message.message)
   return { child, origin: message.url, operations: `http://127.0.0.1:${operationsPort}` }
-}
-
-/** A port at which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -2,12 +2,12 @@
 import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
+import { freePort } from './free-port.ts'
 
 /** The proxies of `deploy/proxies`. */
 export type ProxyName = 'haproxy' | 'nginx'
@@ -51,7 +51,7 @@ export function isInstalled(proxy: ProxyName): boolean {
 
 /** Restarts both processes `rounds` times, one after the other, each when the other is back. */
 export async function drillRollingRestarts(proxy: ProxyName, rounds: number): Promise<DrillResult> {
-  const [edge, ...ports] = await freePorts(5)
+  const [edge, ...ports] = await Promise.all(Array.from({ length: 5 }, freePort))
   const places: Place[] = [
     { port: ports[0] ?? 0, operationsPort: ports[1] ?? 0 },
     { port: ports[2] ?? 0, operationsPort: ports[3] ?? 0 }
@@ -205,23 +205,4 @@ async function send(dispatcher: Agent, origin: string, { method, path, status }:
   } catch (error) {
     return `${method} ${path}: ${String(error)}`
   }
-}
-
-/** Ports at which nobody listens. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    })
-  )
-  const ports = servers.map(server => (server.address() as AddressInfo).port)
-  await Promise.all(
-    servers.map(async server => {
-      server.close()
-      await once(server, 'close')
-    })
-  )
-  return ports
 }

@@ -31,6 +31,10 @@ export interface RequestAudit {
    * `SALLYPORT_AUDIT_UNFULFILLED`, after which the response must not leave.
    */
   settle: (request: FastifyRequest, status: number) => Promise<void>
+  /**
+   * Whether a response with this status owes the trail nothing, which most do not: then nothing is to be waited for.
+   */
+  owesNothing: (request: FastifyRequest, status: number) => boolean
 }
 
 /** Where the rows of a request go. */
@@ -89,9 +93,19 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     }
   }
 
+  /** An effect, a refusal, a declared read or a row of the handler's own needs the whole decision. */
+  function owesNothing(request: FastifyRequest, status: number): boolean {
+    const state = request.auditState
+    if (state !== null && (state.settled || state.written.length > 0)) return state.settled
+    const { audit } = effectiveRoute(request).config
+    if (status >= 400 || (audit !== 'none' && audit !== undefined && audit.only !== 'refusals')) return false
+    return status < 300 || securityEventsOf(request).every(({ outcome }) => outcome === 'success')
+  }
+
   return {
     writeWithin,
     settle,
+    owesNothing,
     noteError: (request, code) => {
       stateOf(request).errorCode = code
     }

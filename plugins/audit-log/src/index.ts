@@ -121,6 +121,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     payload: unknown,
     next: (error: null, payload: unknown) => void
   ): void {
+    if (audit.owesNothing(request, reply.statusCode)) return next(null, payload)
     // When the row cannot be written, `next` is never called: the answer has bypassed the other hooks.
     audit.settle(request, reply.statusCode).then(
       () => {

@@ -1,18 +1,12 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyError } from '@fastify/error'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { allowReading } from './cors.ts'
 import { ForwardFailedError, ForwardedTokenRefusedError } from './errors.ts'
 import { responseHeaders } from './forwarded-headers.ts'
-import type { ForwardRoute } from './forward-route.ts'
 import { ofService } from './service-failure.ts'
+import { rewriteLocation, type TableRoute } from './table-route.ts'
 import { tryAgain } from './upstream-failure.ts'
-
-/**
- * That of http-proxy: relative redirects get the prefix of the gateway, and header values lose what HTTP does not
- * allow.
- */
-export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
 /** Header fields of a service's answer, by lower-case name. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -24,11 +18,12 @@ export type AnswerHeaders = Readonly<Record<string, string | string[] | undefine
  */
 export function refusalOfAnswer(
   request: FastifyRequest,
-  { audience }: ForwardRoute,
+  { audience, credential }: TableRoute,
   statusCode: number
 ): FastifyError | null {
-  if (statusCode === 401) {
-    request.dropExchangedToken(audience)
+  // Without a credential of ours the answer is about something else, and passes.
+  if (statusCode === 401 && credential !== 'none') {
+    if (credential !== 'token') request.dropExchangedToken(credential.audience, credential.scope)
     recordSecurityEvent(request, {
       stage: 'forward',
       outcome: 'failure',
@@ -41,25 +36,42 @@ export function refusalOfAnswer(
   return ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
 }
 
-/** The header fields of a service's answer as clients see them. */
-export function passedHeaders(
-  headers: AnswerHeaders,
-  { origin }: ForwardRoute,
-  rewriteLocation: HeaderRewrite | undefined
-): Record<string, string | string[]> {
-  const passed = responseHeaders(withoutOrigin(headers, origin))
-  return definedFields(rewriteLocation?.(passed)) ?? passed
+/** The head of a service's answer, and where it goes. */
+export interface AnswerHead {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly route: TableRoute
+  readonly statusCode: number
+  readonly headers: AnswerHeaders
 }
 
-/** Their type allows numbers and absent values, which `responseHeaders` has none of. */
-function definedFields(rewritten: ReturnType<HeaderRewrite> | undefined): Record<string, string | string[]> | null {
-  return rewritten === undefined ? null : (rewritten as Record<string, string | string[]>)
+/**
+ * Puts the head of a service's answer on the reply, as the route wants clients to see it.
+ * @returns the header fields that came of the service's
+ */
+export function putHead(head: AnswerHead): Record<string, string | string[]> {
+  const { request, reply, route, statusCode } = head
+  const passed = responseHeaders(head.headers)
+  const { location } = passed
+  if (typeof location === 'string') passed['location'] = clientLocation(location, route)
+  void reply.code(statusCode).headers(withRules(passed, route, statusCode))
+  if (route.cors !== null) allowReading(request, reply, route.cors)
+  return passed
+}
+
+function withRules(
+  fields: Record<string, string | string[]>,
+  { answerRules: { remove, set, cacheControl } }: TableRoute,
+  statusCode: number
+): Record<string, string | string[]> {
+  for (const name of remove) Reflect.deleteProperty(fields, name)
+  for (const name in set) fields[name] = set[name] ?? ''
+  // An error is nothing to keep for as long as an answer.
+  if (cacheControl !== null && statusCode < 400) fields['cache-control'] = cacheControl
+  return fields
 }
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
-function withoutOrigin(headers: AnswerHeaders, origin: string): AnswerHeaders {
-  const { location } = headers
-  return typeof location === 'string' && location.startsWith(`${origin}/`)
-    ? { ...headers, location: location.slice(origin.length) }
-    : headers
+function clientLocation(location: string, { origin, rewriting }: TableRoute): string {
+  return rewriteLocation(rewriting, location.startsWith(`${origin}/`) ? location.slice(origin.length) : location)
 }

@@ -15,6 +15,8 @@ export function limitBody(payload: Readable, maxBytes: number): Readable {
       else next(null, chunk)
     }
   })
+  // The client may leave before anybody listens here.
+  counted.on('error', () => {})
   payload.once('error', error => counted.destroy(error))
   payload.once('close', () => {
     if (!payload.readableEnded) counted.destroy(new ClientLeftError())

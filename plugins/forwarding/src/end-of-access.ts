@@ -9,9 +9,10 @@ import type { EndOfAccess } from './open-answers.ts'
 export function recordEndOfAccess(
   request: FastifyRequest,
   reply: FastifyReply,
-  { reason, audience, auditSink }: { readonly reason: EndOfAccess; audience: string; auditSink: AuditSink }
+  { reason, audience, auditSink }: { readonly reason: EndOfAccess; audience: string; auditSink: AuditSink | null }
 ): void {
   recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason, detail: { audience } })
+  if (auditSink === null) return
   const { principal, id: requestId, traceId, txn, method } = request
   auditSink
     .write({

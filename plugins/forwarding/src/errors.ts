@@ -1,5 +1,36 @@
 import createError from '@fastify/error'
 
+/** The options do not fit; the message lists every mistake. */
+export const ForwardingOptionsError = createError<[mistakes: string]>(
+  'SALLYPORT_FORWARDING_OPTIONS_INVALID',
+  'The options of forwarding are not valid: %s',
+  500
+)
+
+/** The path has more than one reading, so that the service might take it for another one. */
+export const PathAmbiguousError = createError(
+  'SALLYPORT_FORWARDING_PATH_AMBIGUOUS',
+  'The path is not in canonical form',
+  400
+)
+
+/** The route needs a caller, and nothing before it has found out who that is. */
+export const CallerUnknownError = createError('SALLYPORT_FORWARDING_CALLER_UNKNOWN', 'Authentication is required', 401)
+
+/** The route passes the caller's token on, and the caller was accepted without one. */
+export const CallerTokenMissingError = createError(
+  'SALLYPORT_FORWARDING_CALLER_TOKEN_MISSING',
+  'The service needs an access token of the caller',
+  403
+)
+
+/** The route does not allow the cross-origin request that a preflight asks for. */
+export const PreflightRefusedError = createError(
+  'SALLYPORT_FORWARDING_PREFLIGHT_REFUSED',
+  'The cross-origin request is not allowed',
+  403
+)
+
 /** The body is larger than the gateway forwards; counted while it streams. */
 export const ForwardedBodyTooLargeError = createError(
   'SALLYPORT_FORWARDING_BODY_TOO_LARGE',

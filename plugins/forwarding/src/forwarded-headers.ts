@@ -60,7 +60,14 @@ const EDGE_ONLY: readonly string[] = [
   'x-request-id',
   'sallyport-txn',
   'traceparent',
-  'tracestate'
+  'tracestate',
+  // Which pages may read an answer is said by the route.
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-expose-headers',
+  'access-control-max-age'
 ]
 
 const KEPT_FROM_CLIENTS: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...EDGE_ONLY])
@@ -90,6 +97,9 @@ const FIRST_LINE_ONLY: ReadonlySet<string> = new Set([
 /** `Connection` values that name no field. */
 const PERSISTENCE = /^(?:keep-alive|close)$/i
 
+const NOT_ALLOWED = /[^\t\x20-\x7E\x80-\xFF]/
+const ALL_NOT_ALLOWED = new RegExp(NOT_ALLOWED, 'g')
+
 type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Lower-case names of the request headers that pass, under their usual spellings too. */
@@ -107,9 +117,11 @@ export function refusedNames(names: readonly string[]): string[] {
 /**
  * The request headers that pass in a deployment.
  * @param additional lower-case names beside the built-in ones; those that would undo the hygiene are left out
+ * @param replaced lower-case names of what is set here, whatever the client says
  */
-export function passingNames(additional: readonly string[]): PassingNames {
-  const names = [...REQUEST_HEADERS, ...additional.filter(name => refusedNames([name]).length === 0)]
+export function passingNames(additional: readonly string[], replaced: readonly string[] = []): PassingNames {
+  const allowed = [...REQUEST_HEADERS, ...additional.filter(name => refusedNames([name]).length === 0)]
+  const names = allowed.filter(name => !replaced.includes(name))
   const spellings = (passing: readonly string[]): ReadonlyMap<string, string> =>
     new Map(passing.flatMap(name => [[name, name] as const, [capitalised(name), name] as const]))
   return { withBody: spellings(names), withoutBody: spellings(names.filter(name => !BODY_FIELDS.includes(name))) }
@@ -144,9 +156,14 @@ export function responseHeaders(received: ReceivedHeaders): Record<string, strin
   for (const name in received) {
     const value = received[name]
     if (value === undefined || KEPT_FROM_CLIENTS.has(name) || nominated?.has(name) === true) continue
-    headers[name] = value
+    headers[name] = typeof value === 'string' ? allowedText(value) : value.map(allowedText)
   }
   return headers
+}
+
+/** A value without the characters that no header may have: Node refuses a head with one. @see RFC 9110 §5.5 */
+function allowedText(value: string): string {
+  return NOT_ALLOWED.test(value) ? value.replaceAll(ALL_NOT_ALLOWED, '') : value
 }
 
 function addField(fields: string[], name: string, value: string): void {

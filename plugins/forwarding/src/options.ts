@@ -1,8 +1,28 @@
 import type { AuditSink } from '@sallyport/security-context'
+import {
+  functionOption,
+  listOf,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type ReadOptions
+} from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import { isFieldName } from './document/text-forms.ts'
+import { ForwardingOptionsError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
-import type { ForwardRoute } from './forward-route.ts'
+import { forwardedRouteOptions, type ForwardedRouteOptions } from './route-options.ts'
+import { tableMistakes } from './table-mistakes.ts'
+import {
+  answerTimeouts,
+  timerOption,
+  textOption,
+  upstreamOptions,
+  type AnswerTimeouts,
+  type UpstreamOptions
+} from './upstream-options.ts'
 
 /** How clients reach the app, as services are told. */
 export interface EdgeAddress {
@@ -11,25 +31,105 @@ export interface EdgeAddress {
   readonly scheme: string
 }
 
-/** How requests are forwarded. */
-export interface ForwardOptions {
-  readonly routes: readonly ForwardRoute[]
-  /** Verifies the certificates of services and bounds waiting calls; its calls end with their signal. */
-  readonly dispatcher: Dispatcher
-  readonly maxBodyBytes: number
-  /** Limit for the answer's head, from the request's arrival, and for each pause in its body, in ms. */
-  readonly upstreamTimeoutMs: number
-  /** Limit for the whole answer, from the request's arrival, in ms; not for routes with `stream`. */
-  readonly answerTimeoutMs: number
-  /** Limit for each pause in an answer of a route with `stream`, in ms. */
-  readonly streamPauseMs: number
-  /** Lower-case names of request headers that pass in addition to the built-in ones. */
-  readonly additionalRequestHeaders: readonly string[]
-  /** `traceparent` of the next hop. */
-  readonly tracingHeaders: (request: FastifyRequest) => Readonly<Record<string, string>>
-  readonly edgeAddress: (request: FastifyRequest) => EdgeAddress
-  /** Records answers that end with the access of their request. */
-  readonly auditSink: AuditSink
-  /** Gets every answer that is under way. */
-  readonly openAnswers: OpenAnswers
+/** What holds for every route that says nothing else. */
+export interface RouteDefaults {
+  /**
+   * The longest body of a request, in bytes.
+   * @default 1_048_576
+   */
+  readonly maxBodyBytes?: number
+  /** Left out: 10 seconds for the head and for a pause, 30 for the whole answer. */
+  readonly timeouts?: AnswerTimeouts
+  /**
+   * Between two parts of an answer of a route with `stream`, in ms.
+   * @default 60_000
+   */
+  readonly streamPauseMs?: number
+  /** Request headers that pass on every route beside the built-in ones. */
+  readonly requestHeaders?: { readonly pass?: readonly string[] }
+}
+
+/** What is forwarded where: all that a reload replaces. */
+export interface RouteTableOptions {
+  /**
+   * For routes that say nothing else.
+   * @default {}
+   */
+  readonly defaults?: RouteDefaults
+  /** The services, by name. */
+  readonly upstreams: Readonly<Record<string, UpstreamOptions>>
+  /** In any order: of two routes the more specific one is taken. */
+  readonly routes: readonly ForwardedRouteOptions[]
+}
+
+/** Makes what carries the requests to one upstream, and verifies its certificate. The plugin closes it. */
+export type OpenUpstream = (name: string, upstream: UpstreamOptions) => Dispatcher
+
+/** Options of the plugin. */
+export interface ForwardingOptions extends RouteTableOptions {
+  /**
+   * Carries the requests to upstreams that say nothing of TLS and connections. Whoever made it closes it. Left out: the
+   * plugin's own connections to each upstream.
+   */
+  readonly dispatcher?: Dispatcher
+  /** Makes the connections of an upstream in place of the plugin. */
+  readonly openUpstream?: OpenUpstream
+  /** Headers that carry the trace to a service. Left out: `traceparent` from `request.traceId`. */
+  readonly tracingHeaders?: (request: FastifyRequest) => Readonly<Record<string, string>>
+  /** How clients reach the app. Left out: host and scheme of the request. */
+  readonly edgeAddress?: (request: FastifyRequest) => EdgeAddress
+  /** Records answers that end with the access of their request. Left out: `fastify.auditSink`, where there is one. */
+  readonly auditSink?: AuditSink
+  /** Gets every answer that is under way, to end it with the access of its request. Left out: nobody does. */
+  readonly openAnswers?: OpenAnswers
+}
+
+export const routeDefaultOptions = optionsObject(
+  {
+    maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
+    timeouts: Type.Optional(answerTimeouts),
+    streamPauseMs: Type.Integer({ ...timerOption(), default: 60_000 }),
+    requestHeaders: Type.Optional(
+      optionsObject({ pass: Type.Optional(listOf(textOption('the name of a header', isFieldName))) })
+    )
+  },
+  { default: {} }
+)
+
+const tableProperties = {
+  defaults: routeDefaultOptions,
+  upstreams: Type.Record(Type.String(), upstreamOptions),
+  routes: listOf(forwardedRouteOptions)
+}
+
+export const routeTableOptions = optionsObject(tableProperties)
+
+export const forwardingOptions = optionsObject({
+  ...tableProperties,
+  dispatcher: Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch'])),
+  openUpstream: Type.Optional(functionOption<OpenUpstream>()),
+  tracingHeaders: Type.Optional(functionOption<NonNullable<ForwardingOptions['tracingHeaders']>>()),
+  edgeAddress: Type.Optional(functionOption<NonNullable<ForwardingOptions['edgeAddress']>>()),
+  auditSink: Type.Optional(objectWith<AuditSink>('an audit sink', ['write'])),
+  openAnswers: Type.Optional(objectWith<OpenAnswers>('a watcher of open answers', ['add']))
+})
+
+/** A table whose every member is right, with its defaults. */
+export type ReadRouteTable = ReadOptions<typeof routeTableOptions>
+/** The options, with their defaults. */
+export type ReadForwardingOptions = ReadOptions<typeof forwardingOptions>
+
+const tableRule = {
+  of: ['defaults', 'upstreams', 'routes'],
+  mistakes: (table: ReadRouteTable): readonly string[] => tableMistakes(table)
+}
+
+/** @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake */
+export function readForwardingOptions(given: ForwardingOptions): ReadForwardingOptions {
+  return readOptions({ schema: forwardingOptions, error: ForwardingOptionsError, rules: [tableRule] }, given)
+}
+
+/** @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake */
+export function readRouteTable(given: RouteTableOptions): ReadRouteTable {
+  return readOptions({ schema: routeTableOptions, error: ForwardingOptionsError, rules: [tableRule] }, given)
 }

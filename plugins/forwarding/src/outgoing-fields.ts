@@ -1,39 +1,45 @@
 import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
-import { type PassingNames, requestFields } from './forwarded-headers.ts'
-import type { ForwardOptions } from './options.ts'
+import { requestFields } from './forwarded-headers.ts'
+import type { ForwardingOptions } from './options.ts'
+import { rewritePath, type TableRoute } from './table-route.ts'
 
 /** What the header of a request to a service is made of, beside the request. */
 export interface OutgoingHead {
-  /** `Host` of the service: that of the route's origin. */
-  readonly host: string
-  readonly passing: PassingNames
-  readonly options: Pick<ForwardOptions, 'tracingHeaders' | 'edgeAddress'>
+  readonly route: TableRoute
+  readonly tracingHeaders: NonNullable<ForwardingOptions['tracingHeaders']>
+  readonly edgeAddress: NonNullable<ForwardingOptions['edgeAddress']>
 }
 
 /**
  * The header fields of a request to a service, names and values in turn: those of the client that pass, then ours.
- * @param token the exchanged one
+ * @param token the credential that goes on; `null` for none
  */
 export function outgoingFields(
   request: FastifyRequest,
-  { host, passing, options }: OutgoingHead,
-  token: string
+  { route, tracingHeaders, edgeAddress }: OutgoingHead,
+  token: string | null
 ): string[] {
   const { method } = request
   const hasNoBody = method === 'GET' || method === 'HEAD'
-  const fields = requestFields(request.raw.rawHeaders, hasNoBody ? passing.withoutBody : passing.withBody)
-  const edge = options.edgeAddress(request)
-  fields.push('host', host, 'authorization', `Bearer ${token}`)
-  fields.push(REQUEST_ID_HEADER, request.id, TXN_HEADER, request.txn)
+  const fields = requestFields(request.raw.rawHeaders, hasNoBody ? route.passing.withoutBody : route.passing.withBody)
+  const edge = edgeAddress(request)
+  fields.push('host', route.upstream.host, REQUEST_ID_HEADER, request.id)
+  if (token !== null) fields.push('authorization', `Bearer ${token}`)
+  // Absent in an app without the security context.
+  const { txn }: Partial<Pick<FastifyRequest, 'txn'>> = request
+  if (txn !== undefined) fields.push(TXN_HEADER, txn)
   fields.push('x-forwarded-for', request.ip, 'x-forwarded-host', edge.host, 'x-forwarded-proto', edge.scheme)
-  const tracing = options.tracingHeaders(request)
+  if (route.setFields.length > 0) fields.push(...route.setFields)
+  const tracing = tracingHeaders(request)
   for (const name in tracing) fields.push(name, tracing[name] ?? '')
   return fields
 }
 
-/** Path and query of a request at the service. */
-export function outgoingTarget({ url }: FastifyRequest, path: string): string {
+/** Path and query of a request at the service: what was received, but for a rewritten prefix. */
+export function outgoingTarget({ raw: { url = '/' } }: FastifyRequest, { rewriting }: TableRoute): string {
+  if (rewriting.to === null) return url
   const queryAt = url.indexOf('?')
-  return queryAt === -1 ? path : path + url.slice(queryAt)
+  if (queryAt === -1) return rewritePath(rewriting, url)
+  return rewritePath(rewriting, url.slice(0, queryAt)) + url.slice(queryAt)
 }

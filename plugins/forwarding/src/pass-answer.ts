@@ -1,24 +1,22 @@
-import { recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
+import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type HeaderRewrite, passedHeaders, refusalOfAnswer } from './answer-rules.ts'
+import { putHead, refusalOfAnswer } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
-import type { ForwardRoute } from './forward-route.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
-import { ofService } from './service-failure.ts'
-import { forwardFailure } from './upstream-failure.ts'
+import { ofService, recordLateFailure } from './service-failure.ts'
+import type { TableRoute } from './table-route.ts'
 
 /** What the answer of a service needs on its way back. */
 export interface IncomingAnswer {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
-  readonly route: ForwardRoute
-  readonly rewriteLocation: HeaderRewrite | undefined
-  readonly openAnswers: OpenAnswers
-  readonly auditSink: AuditSink
+  readonly route: TableRoute
+  readonly openAnswers: OpenAnswers | null
+  readonly auditSink: AuditSink | null
 }
 
 /**
@@ -30,20 +28,20 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     request,
     reply,
     answer: { statusCode, headers, body },
-    route,
-    rewriteLocation
+    route
   } = incoming
   const refusal = refusalOfAnswer(request, route, statusCode)
   if (refusal !== null) {
+    // Nobody listens to a body that is not passed on, and it reports that it was not read.
+    body.on('error', () => {})
     if (statusCode === 401) void body.dump().catch(() => {})
     else body.destroy()
     throw refusal
   }
-  const passed = passedHeaders(headers, route, rewriteLocation)
-  void reply.code(statusCode).headers(passed)
+  const passed = putHead({ request, reply, route, statusCode, headers })
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
-  if (route.stream !== true) {
+  if (!route.stream) {
     endWithAccess(incoming, body, null)
     return reply.send(body)
   }
@@ -86,11 +84,9 @@ function endWithAccess(
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
-    // Too late for an answer, so the error handler does not see it.
-    const event = reply.raw.headersSent ? forwardFailure(error, audience).event : null
-    if (event !== null) recordSecurityEvent(request, event)
+    if (reply.raw.headersSent) recordLateFailure(request, audience, error)
   })
-  if (principal === null) return
+  if (principal === null || openAnswers === null) return
   const remove = openAnswers.add({
     principal,
     accessToken,

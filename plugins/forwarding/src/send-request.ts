@@ -3,17 +3,12 @@ import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { outgoingFields, type OutgoingHead, outgoingTarget } from './outgoing-fields.ts'
 import { ofService } from './service-failure.ts'
-import type { ForwardRoute } from './forward-route.ts'
 
 /** A request on its way to a service. */
 export interface OutgoingRequest extends OutgoingHead {
   readonly request: FastifyRequest
-  /** The exchanged one. */
-  readonly token: string
-  /** Path at the service, in canonical form; the query is that of the request. */
-  readonly path: string
-  readonly route: ForwardRoute
-  readonly dispatcher: Dispatcher
+  /** The credential that goes on; `null` for none. */
+  readonly token: string | null
   readonly signal: AbortSignal
   /** Limit for each pause in the answer's body, in ms. */
   readonly pauseMs: number
@@ -25,11 +20,11 @@ export interface OutgoingRequest extends OutgoingHead {
  * @throws what `answerableFailure` names
  */
 export async function sendRequest(outgoing: OutgoingRequest): Promise<Dispatcher.ResponseData> {
-  const { request, path, route, dispatcher, signal, pauseMs } = outgoing
+  const { request, route, signal, pauseMs } = outgoing
   try {
-    return await dispatcher.request({
+    return await route.upstream.request({
       origin: route.origin,
-      path: outgoingTarget(request, path),
+      path: outgoingTarget(request, route),
       method: request.method,
       headers: outgoingFields(request, outgoing, outgoing.token),
       body: bodyToSend(request),

@@ -35,3 +35,13 @@ export function answerableFailure(request: FastifyRequest, reply: FastifyReply, 
   if (!request.raw.complete) void reply.header('connection', 'close')
   return failure.error
 }
+
+/**
+ * Records the failure of an answer whose head has left: the error handler does not see it.
+ * @returns false for a client that left, which is not an event
+ */
+export function recordLateFailure(request: FastifyRequest, audience: string, error: unknown): boolean {
+  const { event } = forwardFailure(error, audience)
+  if (event !== null) recordSecurityEvent(request, event)
+  return event !== null
+}

@@ -45,6 +45,8 @@ export {
   type RoutesDeclaration
 } from './route-declarations.ts'
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
+export { randomSpanId, randomTraceId } from './random-ids.ts'
+export { traceIdOf } from './trace.ts'
 export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
 export {

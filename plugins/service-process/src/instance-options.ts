@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-transport'
 import type { FastifyServerOptions } from 'fastify'
+import { AccessLog } from './access-log.ts'
 import { answerUnparsed } from './answer-unparsed.ts'
 import { answerUnroutable } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
+import { requestLogFactory } from './request-log.ts'
 import type { ProcessSettings } from './settings.ts'
 import type { Tracing } from './tracing.ts'
 import { keepBelievedAddresses, trustedProxyRule } from './trusted-proxies.ts'
@@ -44,6 +46,8 @@ export function instanceOptions({ name, settings, tls, tracing, requestIds }: In
     frameworkErrors: answerUnroutable(),
     clientErrorHandler: answerUnparsed,
     trustProxy: settings.trustedProxies.length === 0 ? false : trusts,
+    logController: new AccessLog(),
+    childLoggerFactory: requestLogFactory,
     logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
     // By default Fastify turns "5" into 5 and drops unknown members: decisions must be made over what was sent.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }

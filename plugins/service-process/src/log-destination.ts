@@ -27,12 +27,29 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024
  */
 export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
   let dropped = 0
-  let written = Promise.resolve()
+  let handed = 0
+  let passedOn = 0
+  const waiting: Array<{ readonly upTo: number; readonly resolve: () => void }> = []
 
   function hand(text: string): void {
+    handed++
+    output.write(text, notePassed)
+  }
+
+  /** What is written comes out in its order. */
+  function notePassed(): void {
+    passedOn++
+    for (let first = waiting[0]; first !== undefined && first.upTo <= passedOn; first = waiting[0]) {
+      waiting.shift()
+      first.resolve()
+    }
+  }
+
+  async function allPassed(): Promise<void> {
+    if (handed === passedOn) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    written = promise
-    output.write(text, resolve)
+    waiting.push({ upTo: handed, resolve })
+    await promise
   }
 
   return {
@@ -52,7 +69,7 @@ export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WA
     },
     flush: async timeoutMs => {
       const stop = new AbortController()
-      if (!output.isBroken()) await Promise.race([written, delay(timeoutMs, undefined, { signal: stop.signal })])
+      if (!output.isBroken()) await Promise.race([allPassed(), delay(timeoutMs, undefined, { signal: stop.signal })])
       stop.abort()
     }
   }
@@ -62,8 +79,54 @@ let standard: LogDestination | undefined
 
 /** The destination on stdout, one for the process. */
 export function standardLogDestination(): LogDestination {
-  standard ??= createLogDestination(process.stdout instanceof Socket ? outputOfStream(process.stdout) : outputOfFile(1))
+  if (standard === undefined) {
+    const output = collectLines(process.stdout instanceof Socket ? outputOfStream(process.stdout) : outputOfFile(1))
+    process.on('exit', output.writeCollected)
+    standard = createLogDestination(output)
+  }
   return standard
+}
+
+const LONGEST_COLLECTION = 16 * 1024
+/** What somebody has to know although the process may be killed now. */
+const URGENT = /^\{"level":"(?:warn|error|fatal)"/
+
+/**
+ * Writes the lines of one turn of the event loop together: under load a line costs a small part of a system call. From
+ * `warn` on a line is written at once, with those before it. What is collected when the process exits is written then;
+ * a process that is killed loses the lower lines of that turn.
+ */
+export function collectLines(output: LogOutput): LogOutput & { readonly writeCollected: () => void } {
+  let collected = ''
+  let callbacks: Array<() => void> = []
+  let isDue = false
+
+  function writeCollected(): void {
+    isDue = false
+    if (collected === '') return
+    const text = collected
+    const done = callbacks
+    collected = ''
+    callbacks = []
+    output.write(text, () => {
+      for (const callback of done) callback()
+    })
+  }
+
+  return {
+    write: (text, done) => {
+      collected += text
+      callbacks.push(done)
+      if (collected.length >= LONGEST_COLLECTION || URGENT.test(text)) writeCollected()
+      else if (!isDue) {
+        isDue = true
+        setImmediate(writeCollected)
+      }
+    },
+    waitingBytes: () => collected.length + output.waitingBytes(),
+    isBroken: output.isBroken,
+    writeCollected
+  }
 }
 
 /** Waits a bounded time for the lines on stdout, when there are any. */

@@ -1,6 +1,9 @@
 import { trace } from '@opentelemetry/api'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { logAborted } from './access-log.ts'
+import { traceFields } from './pass-traces-on.ts'
+import { requestLogOf } from './request-log.ts'
 import { traceContextOf } from './tracing.ts'
 
 /** Names of the transaction in the lines of the log, and among the attributes of the request's span. */
@@ -15,14 +18,24 @@ const SPAN_ATTRIBUTE = 'sallyport.txn'
 export const nameTransaction = fastifyPlugin(
   async function nameTransaction(fastify: FastifyInstance) {
     fastify.addHook('onRequest', function writeTransaction(request, reply, done) {
-      const { txn } = request
-      const log = request.log.child({ [LOG_FIELD]: txn })
-      request.log = log
-      reply.log = log
+      const own = requestLogOf(request)
+      if (own === null) {
+        const log = request.log.child({ [LOG_FIELD]: request.txn })
+        request.log = log
+        reply.log = log
+      } else own.follow(request, transactionFields)
       const context = traceContextOf(request)
-      if (context !== null) trace.getSpan(context)?.setAttribute(SPAN_ATTRIBUTE, txn)
+      if (context !== null) trace.getSpan(context)?.setAttribute(SPAN_ATTRIBUTE, request.txn)
+      done()
+    })
+    fastify.addHook('onRequestAbort', function writeAborted(request, done) {
+      logAborted(request)
       done()
     })
   },
   { name: '@sallyport/name-transaction', fastify: '5.x', decorators: { request: ['txn'] } }
 )
+
+function transactionFields(request: FastifyRequest): Readonly<Record<string, string>> {
+  return { ...traceFields(request), [LOG_FIELD]: request.txn }
+}

@@ -2,6 +2,8 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 
 /** A host name or address, an IPv6 address in brackets, with or without a port. @see RFC 9110 §4.2.3 */
 const HOST = /^([a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?$/
+/** Of host names as requests spell them. */
+const MOST_SPELLINGS = 100
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 /** Where the setting `allowedHosts` has no host: one sentence a list, or none. */
@@ -35,8 +37,7 @@ export function canonicalHosts(allowed: readonly string[], listenerHost: string)
   const hosts: ReadonlySet<string> = new Set(names.map(name => name.toLowerCase()))
   const [first = 'localhost'] = hosts
 
-  return (named, protocol, listenerPort) => {
-    if (named === undefined) return first
+  function canonicalHost(named: string, protocol: string, listenerPort: number | undefined): string | null {
     const [, name = '', port] = HOST.exec(named.toLowerCase()) ?? []
     if (port === undefined) return hosts.has(name) ? name : null
     if (hosts.has(`${name}:${port}`)) return `${name}:${port}`
@@ -44,6 +45,25 @@ export function canonicalHosts(allowed: readonly string[], listenerHost: string)
     if (Number(port) === (protocol === 'https' ? 443 : 80)) return name
     return Number(port) === listenerPort || isLoopback(name) ? `${name}:${port}` : null
   }
+
+  // What was found for a spelling holds for the next request that uses it. Spellings that are refused are not kept, and
+  // so few are served that strangers cannot fill this with more than the letter cases of our own names.
+  const spellings = new Map<string, Spelling>()
+
+  return (named, protocol, listenerPort) => {
+    if (named === undefined) return first
+    const known = spellings.get(named)
+    if (known?.protocol === protocol && known.listenerPort === listenerPort) return known.host
+    const host = canonicalHost(named, protocol, listenerPort)
+    if (host !== null && spellings.size < MOST_SPELLINGS) spellings.set(named, { protocol, listenerPort, host })
+    return host
+  }
+}
+
+interface Spelling {
+  readonly protocol: string
+  readonly listenerPort: number | undefined
+  readonly host: string
 }
 
 /** Loopback names and the listener's own, for a listener that only this machine reaches; else none. */

@@ -12,7 +12,7 @@ const SHORTEST_LOGGED_CREDENTIAL = 6
 
 const NAME_ENDS = new Set('?&#;,=(){}<>"\'\\ \t\r\n')
 const VALUE = /[^&\s"#\\]*/y
-const SCHEME_NAME = /bearer|dpop|basic/i
+const SCHEME_NAME = /b(?:earer|asic)|dpop/i
 const AUTHORIZATION = /\b(bearer|dpop|basic)([ \t]+)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g

@@ -5,6 +5,10 @@ import { isSecretField, isSecretName } from '@sallyport/security-context/mechani
 const DEEPEST_QUOTING = 4
 const SCALAR = /[^,}\]\s]*/y
 const SPACE = /\s*/y
+const COLON = 58
+/** From here on, characters that are no space; what is not ASCII is left to the expression. */
+const FIRST_VISIBLE = 33
+const LAST_VISIBLE = 126
 
 /**
  * Hides secrets in one line of a JSON log: known fields at any depth, authorization values, JWTs, credentials and token
@@ -15,15 +19,34 @@ export function redactLine(line: string): string {
   return redactQuoted(line, 0)
 }
 
+/** The names in lines are few, and the same in each line; what comes after these is worked out each time. */
+const MOST_KNOWN_NAMES = 1000
+const LONGEST_KNOWN_NAME = 64
+const knownNames = new Map<string, boolean>()
+
+function isNameOfSecret(content: string): boolean {
+  const known = knownNames.get(content)
+  if (known !== undefined) return known
+  const isSecret = isSecretName(unquote(content) ?? content)
+  if (knownNames.size < MOST_KNOWN_NAMES && content.length <= LONGEST_KNOWN_NAME) knownNames.set(content, isSecret)
+  return isSecret
+}
+
 /** Goes from one quoted string to the next: each is a name, whose value may be hidden, or a text. */
 function redactQuoted(text: string, depth: number): string {
   const parts: string[] = []
+  // Of a text in which no rule finds anything, no part is looked at again.
+  const isHarmless = !mayNeedRedaction(text) && !text.includes('\\')
   let done = 0
   let at = text.indexOf('"')
   while (at !== -1) {
-    const end = closingQuote(text, at + 1)
+    const end = isHarmless ? text.indexOf('"', at + 1) : closingQuote(text, at + 1)
     if (end === -1) break
     const valueStart = startOfValue(text, end + 1)
+    if (isHarmless && valueStart === -1) {
+      at = text.indexOf('"', end + 1)
+      continue
+    }
     const content = text.slice(at + 1, end)
     let next = end + 1
     if (valueStart === -1) {
@@ -32,7 +55,7 @@ function redactQuoted(text: string, depth: number): string {
         parts.push(text.slice(done, at + 1), redacted)
         done = end
       }
-    } else if (isSecretName(unquote(content) ?? content)) {
+    } else if (isNameOfSecret(content)) {
       const valueEnd = endOfValue(text, valueStart)
       if (isHidden(unquote(content) ?? content, text.slice(valueStart, valueEnd))) {
         parts.push(text.slice(done, valueStart), `"${HIDDEN}"`)
@@ -74,8 +97,13 @@ function closingQuote(text: string, from: number): number {
 
 /** Where the value begins when a colon follows; -1 when the string is not a name. */
 function startOfValue(text: string, from: number): number {
-  const colon = endOfRun(SPACE, text, from)
-  return text.charAt(colon) === ':' ? endOfRun(SPACE, text, colon + 1) : -1
+  const colon = afterSpace(text, from)
+  return text.charCodeAt(colon) === COLON ? afterSpace(text, colon + 1) : -1
+}
+
+function afterSpace(text: string, from: number): number {
+  const code = text.charCodeAt(from)
+  return code >= FIRST_VISIBLE && code <= LAST_VISIBLE ? from : endOfRun(SPACE, text, from)
 }
 
 /** The position after a string, a whole array or object, a number or a word. */

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace, type Context } from '@opentelemetry/api'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
-import { effectiveRoute, headHook } from '@sallyport/security-context'
+import { effectiveRoute, headHook, randomTraceId } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { readTracingOptions, type TracingOptions } from './options.ts'
+import { passTracesOn } from './pass-traces-on.ts'
 
 /** A running tracer; one per process. */
 export interface Tracing {
@@ -13,9 +14,15 @@ export interface Tracing {
   readonly plugin: FastifyPluginAsync
   /** Trace id of a request, 32 hexadecimal digits; random for a request without a span. */
   traceId: (request: FastifyRequest) => string
-  /** `trace_id` and `span_id` of the running code, for log lines; empty outside a request. */
+  /**
+   * `trace_id` and `span_id` of the running code, for log lines; empty outside a request, and without a processor,
+   * where only the lines of `request.log` have them.
+   */
   traceIds: () => Readonly<Record<string, string>>
-  /** Headers that carry the trace to a peer, for a call on behalf of this request or of the running code. */
+  /**
+   * Headers that carry the trace to a peer, for a call on behalf of this request; without one, of the running code,
+   * which only a tracer with a processor knows.
+   */
   outgoingHeaders: (request?: FastifyRequest) => Record<string, string>
   /** Sends what is left to the processors and removes the global tracer. */
   close: () => Promise<void>
@@ -23,11 +30,13 @@ export interface Tracing {
 
 /**
  * Starts OpenTelemetry for this process with `@fastify/otel`, which uses plain hooks instead of module patching and so
- * works in ESM and in any import order. Span attributes hold the path without the query, where tokens may be.
+ * works in ESM and in any import order. Span attributes hold the path without the query, where tokens may be. Without a
+ * processor nobody would see a span: then ids are made and passed on, and that is all ({@link passTracesOn}).
  * @see W3C Trace Context
  */
 export function startTracing(given: TracingOptions): Tracing {
   const options = readTracingOptions(given)
+  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming)
   const provider = new NodeTracerProvider({ spanProcessors: [...options.spanProcessors] })
   provider.register()
   const instrumentation = new FastifyOtelInstrumentation({
@@ -40,7 +49,7 @@ export function startTracing(given: TracingOptions): Tracing {
   })
   return {
     plugin: tracingPlugin(instrumentation, options.acceptIncoming),
-    traceId: request => spanContextOf(request)?.traceId ?? randomBytes(16).toString('hex'),
+    traceId: request => spanContextOf(request)?.traceId ?? randomTraceId(),
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()
       return active === undefined ? {} : { trace_id: active.traceId, span_id: active.spanId }
@@ -64,13 +73,9 @@ export function startTracing(given: TracingOptions): Tracing {
 function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncoming: boolean): FastifyPluginAsync {
   return fastifyPlugin(
     async function tracing(fastify: FastifyInstance) {
-      fastify.addHook('onRequest', function dropTraceHeaders(request, _reply, done) {
-        // Baggage is a key-value store of the caller that would travel to every peer.
-        delete request.headers.baggage
-        if (!acceptIncoming) {
-          delete request.headers.traceparent
-          delete request.headers.tracestate
-        }
+      const drop = dropTraceHeaders(acceptIncoming)
+      fastify.addHook('onRequest', function dropForeignTrace(request, _reply, done) {
+        drop(request)
         done()
       })
       await fastify.register(instrumentation.plugin())

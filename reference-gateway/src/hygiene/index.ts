@@ -1,4 +1,4 @@
-import { SERVED_METHODS } from '@sallyport/forwarding'
+import { SERVED_METHODS, targetMistake } from '@sallyport/forwarding'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import { canonicalHosts, type CanonicalHost, type TrustsAddress } from '@sallyport/service-process'
@@ -14,7 +14,6 @@ import {
   UrlTooLongError,
   VersionRefusedError
 } from '../errors.ts'
-import { targetMistake } from './canonical-path.ts'
 
 const MAX_URL_BYTES = 8 * 1024
 

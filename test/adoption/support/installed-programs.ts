@@ -1,17 +1,10 @@
 // The processes as an operator has them: installed from packed files into an empty folder outside the repository.
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import { packPackages } from '../../support/installed-package.ts'
-import { ROOT, workspaces } from '../../support/packages.ts'
-
-const execute = promisify(execFile)
-const INSTALL_MS = 300_000
+import { settledAdopter } from './adopter.ts'
 
 /** The environment of a program, without what npm and the repository add to it. */
 export type ProgramEnvironment = Readonly<Record<string, string>>
@@ -44,20 +37,9 @@ export interface RunningProgram {
   readonly stop: () => Promise<number | null>
 }
 
-/** Builds, packs and installs everything that is deployed. */
+/** The programs of the packed files, as the page for adopters installs them. */
 export async function installPrograms(t: Test): Promise<InstalledPrograms> {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-adoption-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const [packs, folder] = [join(directory, 'packs'), join(directory, 'sallyport')]
-  await execute('npm', ['run', '--silent', 'build'], { cwd: ROOT })
-  await packPackages(
-    workspaces().filter(({ folder }) => !folder.startsWith('deploy/')),
-    packs
-  )
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
-  const options = ['--silent', '--prefer-offline', '--no-audit', '--no-fund']
-  await execute('npm', ['install', ...options, ...globSync(join(packs, '*.tgz'))], { cwd: folder, timeout: INSTALL_MS })
+  const { shop: folder } = await settledAdopter()
   return { folder, run: runIn(folder), start: startIn(t, folder) }
 }
 
@@ -106,7 +88,7 @@ function collect(child: ChildProcess): { readonly out: () => string; readonly er
 }
 
 /** Waits until a URL answers 200. */
-export async function untilReady(url: string, program: RunningProgram, withinMs = 30_000): Promise<void> {
+export async function untilReady(url: string, program: RunningProgram, withinMs = 120_000): Promise<void> {
   const until = Date.now() + withinMs
   while (Date.now() < until) {
     const answer = await fetch(url).catch(() => null)
@@ -114,14 +96,4 @@ export async function untilReady(url: string, program: RunningProgram, withinMs 
     await new Promise(resolve => setTimeout(resolve, 50))
   }
   throw new Error(`${url} does not become ready:\n${program.log()}`)
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

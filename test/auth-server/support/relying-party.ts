@@ -111,7 +111,7 @@ export async function startRelyingParty(
 export function deliveryByHand(more: NonNullable<AppCollaborators['logoutDelivery']> = {}) {
   const runs: Array<() => Promise<void>> = []
   const logoutDelivery: NonNullable<AppCollaborators['logoutDelivery']> = {
-    timeoutMs: 150,
+    timeoutMs: 2000,
     ...more,
     schedule: run => {
       runs.push(run)

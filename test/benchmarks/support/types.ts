@@ -69,7 +69,21 @@ export interface Measured {
   readonly goals: Readonly<
     Record<string, { readonly value: number; readonly goal: number; readonly better: 'higher' | 'lower' }>
   >
+  /** Where several things were measured in rounds: the medians of each. */
+  readonly rounds?: number
+  readonly candidates?: Record<string, Readonly<Record<string, number>>>
+}
+
+/** What the command line says; a measurement without rounds ignores it. */
+export interface MeasurementOptions {
+  readonly rounds?: number
+  /** Length of each load, in seconds. */
+  readonly seconds?: number
+  /** Names of the candidates, separated by semicolons; left out: all. */
+  readonly only?: string
+  /** Folder for CPU profiles of Node's candidates. */
+  readonly profiles?: string
 }
 
 /** What cannot be said as CPU per request, as a distribution of latencies: a bench file exports it as `measurement`. */
-export type Measurement = (log: (line: string) => void) => Promise<Measured>
+export type Measurement = (log: (line: string) => void, options: MeasurementOptions) => Promise<Measured>

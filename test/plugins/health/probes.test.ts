@@ -71,7 +71,7 @@ t.test(
 
     let hung = 0
     const { probe } = await start(t, {
-      checkTimeoutMs: 100,
+      checkTimeoutMs: 400,
       checks: {
         hangs: async () => {
           hung += 1

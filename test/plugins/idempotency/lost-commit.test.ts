@@ -52,7 +52,7 @@ t.test('a transaction that is killed in the middle lets go of its key', async t 
 t.test('a database that is silent is 503 in time, and nothing is done', async t => {
   const { owner, url } = await paymentsDatabase(t)
   const proxy = await faultProxy(t, url)
-  const app = await paymentsApp(t, pool(t, proxy.url), {}, { timeoutMs: 200 })
+  const app = await paymentsApp(t, pool(t, proxy.url), {}, { timeoutMs: 1500 })
   t.equal((await pay(app, '"warm"')).statusCode, 201)
   proxy.set('silent')
   const answer = await pay(app, KEY)

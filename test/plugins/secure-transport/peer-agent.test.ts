@@ -92,6 +92,7 @@ t.test('a call waits for a connection no longer than its limit', async t => {
   const { origin, requests } = await hangingPeer(t)
   const agent = agentFor(t, { connections: 1, queueTimeoutMs: 20 })
   agent.request({ origin, path: '/1', method: 'GET' }).catch(() => {})
+  await until(() => requests.length === 1)
   await t.rejects(agent.request({ origin, path: '/2', method: 'GET' }), { code: 'SALLYPORT_TRANSPORT_PEER_BUSY' })
   t.same(requests, ['/1'])
 })

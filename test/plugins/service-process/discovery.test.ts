@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { lateKeySource, openDiscovery } from '@sallyport/service-process'
 import type { KeySource } from '@sallyport/security-context'
 import { discoverMetadata } from '@sallyport/token-exchange'
 import t, { type Test } from 'tap'
+import { freePort } from '../../support/free-port.ts'
 
 /** A schedule that the test moves on itself, and how often it did. */
 function byHand(): {
@@ -37,11 +37,7 @@ const UNAVAILABLE = Object.assign(new Error('no answer'), { statusCode: 503 })
 async function lateIssuer(
   t: Test
 ): Promise<{ issuer: string; comeUp: (document: Record<string, unknown>) => Promise<void>; asked: () => number }> {
-  const reserve = createServer().listen(0, '127.0.0.1')
-  await once(reserve, 'listening')
-  const { port } = reserve.address() as AddressInfo
-  reserve.close()
-  await once(reserve, 'close')
+  const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   let asked = 0
   return {

@@ -231,7 +231,7 @@ t.test('an answer that is not JSON is text', async t => {
 })
 
 t.test('a service that does not answer, or not sensibly, is a 504 or 502', async t => {
-  const { app } = await setup(t, { upstreamTimeoutMs: 100 })
+  const { app } = await setup(t, { upstreamTimeoutMs: 1500 })
   const expectations = [
     ['/silent', 504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'],
     ['/endless', 502, 'SALLYPORT_TOKEN_UPSTREAM_FAILED'],

@@ -50,7 +50,7 @@ export const SETTINGS = {
   clientId: 'a-service',
   clientSecret: 'not-used-not-used-not-used-not-used',
   statusListPollMs: 1000,
-  upstreamTimeoutMs: 2000,
+  upstreamTimeoutMs: 20_000,
   trustedProxies: ['127.0.0.0/8', '::1/128'],
   forwardingCallers: ['gateway', 'order-service', 'restaurant-service'],
   recoveryAgeMs: 10_000,

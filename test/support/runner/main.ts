@@ -10,12 +10,16 @@ const FOLDER = join(ROOT, '.sallyport/test-processes')
 const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
 /** A service may have its tests in its own folder. */
 const TEST_FILES = ['test/**/*.test.ts', 'reference-services/*/test/**/*.test.ts']
+const LEAN_PROCESS = new URL('lean-process.mjs', import.meta.url).href
+/** Absolute: processes that tests start elsewhere use it too. */
+const COMPILE_CACHE = join(ROOT, '.sallyport/compile-cache')
 /** One file's limit, as in `.taprc`; a process has as much as its files may need together. */
-const FILE_TIMEOUT_MS = 120_000
-const PROCESS_TIMEOUT_SECONDS = 400
+const FILE_TIMEOUT_MS = 300_000
+const PROCESS_TIMEOUT_SECONDS = 1200
 
-function writeEntry({ name, files, environment }: TestProcess): string {
-  const entry = join(FOLDER, `${name}.test.ts`)
+function writeEntry({ name, files, environment }: TestProcess, index: number): string {
+  // tap starts them in the order of their names.
+  const entry = join(FOLDER, `${String(index + 1).padStart(2, '0')}-${name}.test.ts`)
   writeFileSync(
     entry,
     [
@@ -38,6 +42,18 @@ const given = process.argv.slice(2)
 const options = given.filter(argument => argument.startsWith('-'))
 const files = given.filter(argument => !argument.startsWith('-'))
 const run = files.length > 0 ? files : [`--timeout=${PROCESS_TIMEOUT_SECONDS}`, ...entries()]
-const tap = spawn('tap', ['run', ...options, ...run], { cwd: ROOT, stdio: 'inherit' })
+const { NODE_OPTIONS: own = '' } = process.env
+const environment = {
+  NODE_COMPILE_CACHE: COMPILE_CACHE,
+  NODE_OPTIONS: `${own} --import=${LEAN_PROCESS}`,
+  SALLYPORT_TEST_NODE_OPTIONS: own
+}
+const environmentOptions = Object.entries(environment).map(([name, value]) => `--test-env=${name}=${value}`)
+const tap = spawn('tap', ['run', ...environmentOptions, ...options, ...run], {
+  cwd: ROOT,
+  stdio: 'inherit',
+  // Else the scripts before and after the tests would be the ones whose coverage is collected and told.
+  env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+})
 const [code] = (await once(tap, 'exit')) as [number | null]
 process.exitCode = code ?? 1

@@ -90,10 +90,11 @@ function parseCommand(
   readonly values: Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>
   readonly positionals: readonly string[]
 } {
+  const options = { ...command.options, ...SHARED_OPTIONS }
   try {
     return parseArgs({
-      args: [...args],
-      options: { ...command.options, ...SHARED_OPTIONS },
+      args: keepLeadingHyphens(args, options),
+      options,
       allowPositionals: true,
       strict: true
     })
@@ -101,6 +102,31 @@ function parseCommand(
     const [mistake = ''] = String(error instanceof Error ? error.message : error).split('\n')
     throw new UsageError(mistake)
   }
+}
+
+/**
+ * Marks values and arguments that begin with a hyphen as what they are: one of 64 thumbprints in base64url does. An
+ * option's name is never a value.
+ */
+function keepLeadingHyphens(args: readonly string[], options: Command['options']): string[] {
+  const optionOf = (word: string) => options[/^--([^=]+)/.exec(word)?.[1] ?? '']
+  const marked: string[] = []
+  const positionals: string[] = []
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? ''
+    const next = args[index + 1]
+    if (word === '--') {
+      positionals.push(...args.slice(index + 1))
+      break
+    }
+    const isFollowed = next !== undefined && next !== '--' && optionOf(next) === undefined
+    if (isFollowed && optionOf(word)?.type === 'string' && !word.includes('=')) {
+      marked.push(`${word}=${next}`)
+      index++
+    } else (word.startsWith('--') || word === '-h' ? marked : positionals).push(word)
+  }
+  const needMarks = positionals.some(word => word.startsWith('-'))
+  return needMarks ? [...marked, '--', ...positionals] : [...positionals, ...marked]
 }
 
 function helpText(commands: readonly Command[], call: string): string {

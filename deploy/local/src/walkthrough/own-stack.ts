@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -24,7 +25,11 @@ export interface OwnStack {
 
 const LAUNCHER = fileURLToPath(new URL('../main.ts', import.meta.url))
 const READY = 'Sallyport is ready.'
-const STARTING_BLOCKS = 20
+/** Below the ports that Linux gives to clients and to listeners that ask for any: one of those may go at any time. */
+const LOWEST_PORT_BASE = 20_000
+const PORT_BASES = 60
+const PORTS_PER_BASE = 200
+const PORT_BASE_TRIES = 100
 
 /**
  * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
@@ -84,12 +89,20 @@ export async function startOwnStack(
   }
 }
 
-/** A port base whose ports are free now. */
+/** A port base whose ports are free, and given to nobody else who asks here until this process ends. */
 export async function freePortBase(): Promise<number> {
-  for (let block = 0; block < STARTING_BLOCKS; block++) {
-    const base = 20_000 + Math.floor(Math.random() * 100) * 200
+  for (let tries = 0; tries < PORT_BASE_TRIES; tries++) {
+    const base = LOWEST_PORT_BASE + Math.floor(Math.random() * PORT_BASES) * PORTS_PER_BASE
     const free = await Promise.all(allPorts(base).map(isPortFree))
-    if (free.every(Boolean)) return base
+    if (free.every(Boolean) && (await claimPort(base + PORTS_PER_BASE - 1))) return base
   }
   throw new Error('there are no free ports')
+}
+
+/** Holds a port until the process ends, and does not keep it alive. */
+async function claimPort(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const claim = createServer().once('error', () => resolve(false))
+  claim.listen(port, '127.0.0.1', () => resolve(true)).unref()
+  return await promise
 }

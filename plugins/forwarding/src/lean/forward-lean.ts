@@ -1,14 +1,11 @@
-import type { Dispatcher } from 'undici'
 import { type OutgoingHead, outgoingFields, outgoingTarget } from '../outgoing-fields.ts'
+import { findCredential } from '../credential.ts'
 import { bodyToSend } from '../send-request.ts'
-import { type ExchangeParts, ServiceExchange } from './service-exchange.ts'
+import { type ExchangeParts, thrownError } from './exchange-parts.ts'
+import { ServiceExchange } from './service-exchange.ts'
 
 /** A request to forward, with everything that its route and its app say about it. */
-export interface LeanCall extends ExchangeParts, OutgoingHead {
-  /** Path at the service, in canonical form; the query is that of the request. */
-  readonly path: string
-  readonly dispatcher: Dispatcher
-}
+export interface LeanCall extends ExchangeParts, OutgoingHead {}
 
 /**
  * Forwards a request without a stream or a promise of its own for the answer: undici hands the answer over as it is
@@ -16,38 +13,40 @@ export interface LeanCall extends ExchangeParts, OutgoingHead {
  */
 export function forwardLean(call: LeanCall): void {
   const exchange = new ServiceExchange(call)
-  call.request.exchangeToken(call.route.audience).then(
-    token => {
-      send(call, exchange, token)
-    },
-    (error: unknown) => {
-      exchange.fail(asError(error))
-    }
-  )
+  try {
+    const credential = findCredential(call.request, call.route)
+    if (!(credential instanceof Promise)) return send(call, exchange, credential)
+    credential.then(
+      token => {
+        send(call, exchange, token)
+      },
+      (error: unknown) => {
+        exchange.fail(thrownError(error))
+      }
+    )
+  } catch (error) {
+    exchange.fail(thrownError(error))
+  }
 }
 
-function send(call: LeanCall, exchange: ServiceExchange, token: string): void {
+function send(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
   if (!exchange.isPending) return
-  const { request, route, path, limits, dispatcher } = call
+  const { request, route } = call
   try {
-    dispatcher.dispatch(
+    route.upstream.dispatch(
       {
         origin: route.origin,
-        path: outgoingTarget(request, path),
+        path: outgoingTarget(request, route),
         method: request.method,
         headers: outgoingFields(request, call, token),
         body: bodyToSend(request),
         // undici's clock for the head starts when the request is written.
         headersTimeout: 0,
-        bodyTimeout: limits.pauseMs
+        bodyTimeout: route.limits.pauseMs
       },
       exchange
     )
   } catch (error) {
-    exchange.fail(asError(error))
+    exchange.fail(thrownError(error))
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('The request could not be forwarded', { cause: error })
 }

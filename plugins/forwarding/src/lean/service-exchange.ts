@@ -1,46 +1,17 @@
-import { recordSecurityEvent, runHeadHooks, type AuditSink, type SendHook } from '@sallyport/security-context'
+import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type AnswerHeaders, type HeaderRewrite, passedHeaders, refusalOfAnswer } from '../answer-rules.ts'
-import { type AnswerLimits, waitsForClient } from '../bound-call.ts'
+import { type AnswerHeaders, putHead, refusalOfAnswer } from '../answer-rules.ts'
+import { waitsForClient } from '../bound-call.ts'
 import { recordEndOfAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
-import type { ForwardRoute } from '../forward-route.ts'
-import type { LingerLimits } from '../linger.ts'
-import type { OpenAnswers } from '../open-answers.ts'
-import { ofService } from '../service-failure.ts'
-import { forwardFailure } from '../upstream-failure.ts'
+import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
-import type { Deadlines, TimedCall } from './deadlines.ts'
+import type { TimedCall } from './deadlines.ts'
+import { type ExchangeParts, type ExchangePhase, thrownError } from './exchange-parts.ts'
 
 /** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
 const DUMPED_BYTES = 128 * 1024
-
-/** A request and what its exchange with the service needs. */
-export interface ExchangeParts {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly route: ForwardRoute
-  readonly limits: AnswerLimits
-  /** Run before the head leaves. */
-  readonly hooks: readonly SendHook[]
-  readonly rewriteLocation: HeaderRewrite | undefined
-  readonly openAnswers: OpenAnswers
-  readonly auditSink: AuditSink
-  readonly deadlines: Deadlines
-  readonly linger: LingerLimits
-}
-
-/**
- * - `calling`: the head of the answer is not here.
- * - `preparing`: it is, and the hooks of the head are at work.
- * - `held`: the head may leave. Until the first byte of the body it does not, so that a body that never comes is an
- *   error with a name; the heads of streams never wait.
- * - `open`: the head has left.
- * - `dumping`: something else was answered, and the rest of this answer is read and dropped.
- */
-type Phase = 'calling' | 'preparing' | 'held' | 'open' | 'dumping' | 'over'
 
 /**
  * One request at its service, as undici reports it, and its answer on the way back. Until the head leaves, everything
@@ -52,10 +23,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
-  #phase: Phase = 'calling'
+  #phase: ExchangePhase = 'calling'
   #controller: Dispatcher.DispatchController | null = null
   #leaveQueue: ((reason: Error) => void) | null = null
-  #isStream = false
   #isAnnounced = false
   /** The service has sent everything, before the head could leave. */
   #hasEnded = false
@@ -63,14 +33,15 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #failure: Error | null = null
   #dumpedBytes = 0
   #isTickDue = false
+  #hasWaitedForClient = false
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
-    const { reply, limits, deadlines } = parts
+    const { reply, route, deadlines } = parts
     this.#parts = parts
     this.#arrivedAtMs = performance.now() - reply.elapsedTime
-    this.deadlineAtMs = this.#arrivedAtMs + limits.headMs
-    this.#answer = new ClientAnswer(parts.request, reply, parts.linger)
+    this.deadlineAtMs = this.#arrivedAtMs + route.limits.headMs
+    this.#answer = new ClientAnswer(parts.request, reply, route.linger)
     reply.raw.once('close', this.#endWithTheClient)
     deadlines.watch(this)
   }
@@ -92,14 +63,28 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const phase = this.#phase
     this.#settle()
     this.#abort(error)
-    if (phase === 'open') this.#cut(error)
-    else if (phase !== 'dumping') void this.#parts.reply.send(error)
+    const { request, reply, route } = this.#parts
+    if (phase === 'open') {
+      const isEvent = recordLateFailure(request, route.audience, error)
+      if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
+      reply.raw.destroy()
+    } else if (phase !== 'dumping') void reply.send(error)
   }
 
   expire(nowMs: number): void {
-    const { request, limits, route } = this.#parts
-    if (this.#phase === 'calling' && waitsForClient(request)) this.deadlineAtMs = nowMs + limits.headMs
-    else this.fail(ofService(new ForwardTimeoutError(), route.audience))
+    const { request, route } = this.#parts
+    if (this.#phase !== 'calling' || !waitsForClient(request)) {
+      this.fail(ofService(new ForwardTimeoutError(), route.audience))
+      return
+    }
+    this.#hasWaitedForClient = true
+    this.deadlineAtMs = nowMs + route.limits.headMs
+  }
+
+  /** The service has the whole request. Where its client took its time, the service's begins now. */
+  onRequestSent(): void {
+    if (this.#phase === 'calling' && this.#hasWaitedForClient)
+      {this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs}
   }
 
   /** The call waits for a connection; `leave` takes it out of the queue. */
@@ -120,22 +105,23 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const refusal = refusalOfAnswer(request, route, statusCode)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
-    void reply.code(statusCode).headers(passedHeaders(headers, route, this.#parts.rewriteLocation))
+    putHead({ request, reply, route, statusCode, headers })
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined
-    this.#isStream = route.stream === true
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
-    if (this.#isPreparing()) this.#controller?.pause()
+    if (this.#isIn('preparing')) this.#controller?.pause()
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#phase === 'open') return this.#write(chunk)
-    if (this.#phase === 'dumping') return this.#dump(chunk)
-    if (this.#phase !== 'held' && this.#phase !== 'preparing') return
-    this.#answer.hold(chunk)
-    if (this.#phase === 'held') this.#lookAfterParsing()
+    if (this.#phase === 'open') {
+      if (!this.#answer.write(chunk)) this.#waitForClient()
+    } else if (this.#phase === 'dumping') this.#dump(chunk)
+    else if (this.#phase === 'held' || this.#phase === 'preparing') {
+      this.#answer.hold(chunk)
+      if (this.#phase === 'held') this.#lookAfterParsing()
+    }
   }
 
   onResponseEnd(): void {
@@ -148,7 +134,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(ofService(error, this.#parts.route.audience))
+    // undici also reports the reason for which this call was aborted, and that need not be the service's.
+    if (this.#phase !== 'over' && this.#failure === null) this.fail(ofService(error, this.#parts.route.audience))
   }
 
   /** A hook of the head has answered in place of the service. */
@@ -160,16 +147,12 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   readonly #headIsReady = (error: unknown): void => {
     if (this.#phase !== 'preparing') return
     this.#phase = 'held'
-    if (error !== null) return this.fail(error instanceof Error ? error : new Error('A hook failed', { cause: error }))
+    if (error !== null) return this.fail(thrownError(error))
     if (this.#failure !== null) return this.fail(this.#failure)
     if (this.#hasEnded) return this.#complete()
-    if (this.#isStream) this.#open()
+    if (this.#parts.route.stream) this.#open()
     else this.#lookAfterParsing()
     this.#controller?.resume()
-  }
-
-  #isPreparing(): boolean {
-    return this.#phase === 'preparing'
   }
 
   /** Most answers are here as a whole when undici has parsed what it has read: only others have to be watched. */
@@ -190,7 +173,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     try {
       this.#answer.writeHead()
     } catch (error) {
-      return this.fail(error instanceof Error ? error : new Error('The head cannot be written', { cause: error }))
+      return this.fail(thrownError(error))
     }
     this.#phase = 'open'
     if (!this.#answer.writeHeld()) this.#waitForClient()
@@ -201,13 +184,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     try {
       this.#answer.writeWhole()
     } catch (error) {
-      return this.fail(error instanceof Error ? error : new Error('The head cannot be written', { cause: error }))
+      return this.fail(thrownError(error))
     }
     this.#settle()
-  }
-
-  #write(chunk: Buffer): void {
-    if (!this.#answer.write(chunk)) this.#waitForClient()
   }
 
   /** A client that reads slowly slows the service down. */
@@ -233,7 +212,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const { limits, deadlines } = this.#parts
+    const { deadlines } = this.#parts
+    const { limits } = this.#parts.route
     if (limits.totalMs === null) deadlines.forget(this)
     else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
   }
@@ -242,24 +222,24 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #watch(): void {
     const { request, reply, route, openAnswers, auditSink } = this.#parts
     const { principal, accessToken } = request
-    if (principal === null || this.#unwatch !== null) return
+    if (principal === null || openAnswers === null || this.#unwatch !== null) return
     const { audience } = route
     const unwatch = openAnswers.add({
       principal,
       accessToken,
       // An announced length is a promise, and such an answer has an end.
-      finish: this.#isStream && !this.#isAnnounced ? this.#finish : null,
+      finish: this.#parts.route.stream && !this.#isAnnounced ? this.#finish : null,
       end: reason => {
         recordEndOfAccess(request, reply, { reason, audience, auditSink })
         this.fail(ofService(new AccessEndedError(), audience))
       }
     })
-    if (this.#isOver()) unwatch()
+    if (this.#isIn('over')) unwatch()
     else this.#unwatch = unwatch
   }
 
-  #isOver(): boolean {
-    return this.#phase === 'over'
+  #isIn(phase: ExchangePhase): boolean {
+    return this.#phase === phase
   }
 
   readonly #finish = (): void => {
@@ -274,8 +254,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (raw.writableFinished) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
-    // Fastify ends a request on `finish` or `error` only: without this an answer that is cut would be neither logged nor
-    // counted.
+    // Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted.
     if (raw.listenerCount('error') > 0) raw.emit('error', left)
     this.fail(ofService(left, this.#parts.route.audience))
   }
@@ -292,15 +271,5 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     else this.#controller.abort(reason)
     const { body } = this.#parts.request
     if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
-  }
-
-  #cut(error: Error): void {
-    const { request, reply, route } = this.#parts
-    const { event } = forwardFailure(error, route.audience)
-    if (event !== null) {
-      recordSecurityEvent(request, event)
-      request.log.warn({ err: error }, 'an answer under way was cut')
-    }
-    reply.raw.destroy()
   }
 }

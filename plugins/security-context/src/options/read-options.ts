@@ -85,6 +85,10 @@ interface Node extends TSchema {
 function checkedValue(schema: Node, value: unknown, path: string, mistakes: Mistake[]): unknown {
   const options = optionsSchemaOf(schema)
   if (options !== null && isOptionsRecord(value)) return completedOptions(options, value, path, mistakes)
+  const { items } = schema
+  if (items !== undefined && optionsSchemaOf(items) !== null && Array.isArray(value) && value.length > 0) {
+    return Object.freeze(value.map((item, place) => checkedValue(items, item, join(path, String(place)), mistakes)))
+  }
   const [entry] = Object.values(schema.patternProperties ?? {})
   if (entry !== undefined && isOptionsRecord(value)) {
     const entries = Object.entries(value).map(([name, item]) => [

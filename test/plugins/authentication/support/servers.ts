@@ -34,7 +34,9 @@ export async function httpServer(t: Test, listener: RequestListener): Promise<st
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Resolves when the condition holds, looking again after each turn of the event loop. */
+/** Resolves when the condition holds, looking again after each turn of the event loop, and less often after many. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; !condition(); turn++) {
+    await new Promise(resolve => (turn < 100 ? setImmediate(resolve) : setTimeout(resolve, 2)))
+  }
 }

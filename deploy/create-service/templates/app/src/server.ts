@@ -9,13 +9,12 @@ const { values: settings } = loadSettings({ schema: settingsSchema, environment:
 const keys = createJwksKeySource({ jwksUri: settings.jwksUri ?? (await findKeys(settings.issuer)) })
 const db = knex({ client: 'pg', connection: settings.databaseUrl })
 const app = await buildApp(settings, { keys, trail: { db }, logger: true })
-app.addHook('onClose', async () => {
-  await keys.close()
-  await db.destroy()
-})
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, async () => {
+    // What the app still has to write when it closes needs the database.
     await app.close()
+    await keys.close()
+    await db.destroy()
   })
 }
 await app.listen({ host: settings.host, port: settings.port })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { targetMistake } from '../../reference-gateway/src/hygiene/canonical-path.ts'
+import { targetMistake } from '../../../plugins/forwarding/src/canonical-path.ts'
 
 t.test('G-04: a target that every parser reads the same passes', async t => {
   for (const target of [

@@ -1,0 +1,34 @@
+import type { AuditSink, SendHook } from '@sallyport/security-context'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { OpenAnswers } from '../open-answers.ts'
+import type { TableRoute } from '../table-route.ts'
+import type { Deadlines } from './deadlines.ts'
+
+/** A request and what its exchange with the service needs. */
+export interface ExchangeParts {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly route: TableRoute
+  /** Run before the head leaves. */
+  readonly hooks: readonly SendHook[]
+  readonly openAnswers: OpenAnswers | null
+  readonly auditSink: AuditSink | null
+  readonly deadlines: Deadlines
+}
+
+/**
+ * How far an exchange is.
+ *
+ * - `calling`: the head of the answer is not here.
+ * - `preparing`: it is, and the hooks of the head are at work.
+ * - `held`: the head may leave. Until the first byte of the body it does not, so that a body that never comes is an
+ *   error with a name; the heads of streams never wait.
+ * - `open`: the head has left.
+ * - `dumping`: something else was answered, and the rest of this answer is read and dropped.
+ */
+export type ExchangePhase = 'calling' | 'preparing' | 'held' | 'open' | 'dumping' | 'over'
+
+/** What was thrown, as an error; everything else is a defect that keeps its cause. */
+export function thrownError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('The request could not be forwarded', { cause: thrown })
+}

@@ -1,0 +1,117 @@
+import { declarationMistakes, effectiveRoute, type EffectiveRoute } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { targetMistake } from './canonical-path.ts'
+import { preflightMethod } from './cors.ts'
+import { ForwardingOptionsError, PathAmbiguousError } from './errors.ts'
+import { createRouteMatcher, methodsOfRoute, type RouteMatcher } from './match-route.ts'
+import type { ReadRouteTable } from './options.ts'
+import { makeTableRoute, type TableRoute } from './table-route.ts'
+import { UpstreamConnections, type UpstreamCarriers } from './upstream.ts'
+
+const TABLE_ROUTE = Symbol('sallyport.forwarding.route')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The route of the table that the request keeps, whatever is reloaded; `undefined` before it was asked for. */
+    [TABLE_ROUTE]?: TableRoute | null
+  }
+}
+
+/** The slot of a request, for its decoration. */
+export const ROUTE_SLOT = TABLE_ROUTE
+
+/** The upstreams and routes of one moment. A reload makes another one and takes it in one step. */
+export class RouteTable {
+  readonly upstreams: readonly UpstreamConnections[]
+  readonly #matcher: RouteMatcher<TableRoute>
+
+  /** @param last its connections live on where an upstream has the same options */
+  constructor({ defaults, upstreams, routes }: ReadRouteTable, carriers: UpstreamCarriers, last: RouteTable | null) {
+    const opened = new Map(
+      Object.entries(upstreams).map(([name, options]) => {
+        const still = last?.upstreams.find(upstream => upstream.isStill(name, options))
+        return [name, still ?? new UpstreamConnections(name, options, carriers)] as const
+      })
+    )
+    this.upstreams = [...opened.values()]
+    this.#matcher = createRouteMatcher(
+      routes.flatMap(route => {
+        const upstream = opened.get(route.upstream)
+        const timeouts = upstreams[route.upstream]?.timeouts ?? {}
+        return upstream === undefined ? [] : [makeTableRoute(route, upstream, timeouts, defaults)]
+      })
+    )
+  }
+
+  /** Finds the route of a request, and that of the request that a preflight asks for. */
+  find(request: FastifyRequest): TableRoute | null {
+    const { raw } = request
+    const url = raw.url ?? '/'
+    const queryAt = url.indexOf('?')
+    const path = queryAt === -1 ? url : url.slice(0, queryAt)
+    const host = this.#matcher.needsHost ? request.host.toLowerCase() : ''
+    const route = this.#matcher.find(preflightMethod(request) ?? request.method, host, path)
+    // The router decodes what needed no encoding; the path that goes on is the one that was received.
+    return route?.path !== undefined && path.startsWith(route.rewriting.from) ? route : null
+  }
+}
+
+/** What the app knows of a request that comes to the table. */
+export function resolveIn(request: FastifyRequest, table: RouteTable): EffectiveRoute | null {
+  const route = table.find(request)
+  request[TABLE_ROUTE] = route
+  if (route === null) return null
+  return preflightMethod(request) === null ? route.effective : route.preflight
+}
+
+/** The route that a request has matched, `null` for none. It is the same for as long as the request lasts. */
+export function routeOfRequest(request: FastifyRequest): TableRoute | null {
+  if (request[TABLE_ROUTE] === undefined) effectiveRoute(request)
+  return request[TABLE_ROUTE] ?? null
+}
+
+/** What can have two readings, at this app and at a service. Most paths hold none of it. */
+const SUSPICIOUS = /[^\x21-\x7e]|[%\\;#]|\/[./]/
+
+/** @throws {PathAmbiguousError} `SALLYPORT_FORWARDING_PATH_AMBIGUOUS`, for a target that has more than one reading */
+export function refuseAmbiguousPath({ raw: { url = '/' } }: FastifyRequest): void {
+  if (!SUSPICIOUS.test(url)) return
+  const mistake = targetMistake(url)
+  if (mistake !== null) throw new PathAmbiguousError({ cause: new Error(mistake) })
+}
+
+/**
+ * Refuses a table that this app cannot hold to: declarations that nobody enforces, credentials that nobody fetches, and
+ * routes that never get a request because the app has them itself.
+ * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
+ */
+export function refuseUnenforced(fastify: FastifyInstance, { routes }: ReadRouteTable): void {
+  const mistakes = routes.flatMap((route, place) => {
+    const { access, strategies, forward } = route
+    const config = { access, ...(strategies !== undefined && { strategies }) }
+    const texts = [
+      ...declarationMistakes(fastify, config),
+      ...(access === 'public' || fastify.hasRequestDecorator('principal')
+        ? []
+        : ['access: no plugin of this app finds out who is calling (request.principal)']),
+      ...(typeof forward !== 'object' || fastify.hasRequestDecorator('exchangeToken')
+        ? []
+        : ['forward: no plugin of this app exchanges tokens (request.exchangeToken)']),
+      ...(forward !== 'token' || fastify.hasRequestDecorator('accessToken')
+        ? []
+        : ['forward: no plugin of this app keeps the token of the caller (request.accessToken)'])
+    ]
+    return texts.map(text => `routes.${place}: ${text}`)
+  })
+  const all = [...mistakes, ...ownRouteMistakes(fastify, routes)]
+  if (all.length > 0) throw new ForwardingOptionsError(all.join('; '))
+}
+
+/** Routes that the app has itself come first, so that those of the table would never be asked. */
+function ownRouteMistakes(fastify: FastifyInstance, routes: ReadRouteTable['routes']): string[] {
+  return routes.flatMap((route, place) => {
+    if (route.path === '/*') return []
+    const own = methodsOfRoute(route).filter(method => fastify.hasRoute({ method, url: route.path }))
+    return own.length === 0 ? [] : [`routes.${place}: ${own.join(', ')} ${route.path} is a route of the app itself`]
+  })
+}

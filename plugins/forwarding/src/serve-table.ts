@@ -1,0 +1,103 @@
+import { headHooksOfRoutes, recordSecurityEvent, type EffectiveRoute } from '@sallyport/security-context'
+import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { limitBody } from './body-limit.ts'
+import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
+import { ForwardedBodyTooLargeError } from './errors.ts'
+import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
+import { lingeringPayload } from './linger.ts'
+import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
+import { SERVED_METHODS } from './served-methods.ts'
+import { answerableFailure } from './service-failure.ts'
+
+/** What the one Fastify route behind a table needs. */
+export interface ServedTable {
+  readonly resolveRoute: (request: FastifyRequest) => EffectiveRoute | null
+  readonly parts: Omit<ForwardingParts, 'headHooks'>
+}
+
+/** Nothing is sent this way: http-proxy hands every request to our own handler. */
+const NOWHERE = 'https://nowhere.invalid'
+
+/**
+ * The one Fastify route of a table, for every path that the app has no route of its own for. In a context of its own:
+ * bodies are not parsed here.
+ */
+export async function serveTable(fastify: FastifyInstance, { resolveRoute, parts }: ServedTable): Promise<void> {
+  // Bodies pass unchanged: parsed and serialised again they could mean something else to the service.
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', function passBody(request, payload, done) {
+    done(null, limitBody(payload, routeOfRequest(request)?.maxBodyBytes ?? 0))
+  })
+  fastify.addHook('onRequest', takeRequest)
+  fastify.addHook('preParsing', function refuseDeclaredLength(request, reply, _payload, done) {
+    const maxBodyBytes = routeOfRequest(request)?.maxBodyBytes ?? 0
+    if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
+    recordSecurityEvent(request, { stage: 'forward', outcome: 'denied', reason: 'body-too-large' })
+    void reply.header('connection', 'close')
+    done(new ForwardedBodyTooLargeError())
+  })
+  fastify.addHook('onSend', finishHead)
+  // An answer that fails before any of it has left gets its name here, because Fastify already had it.
+  fastify.setErrorHandler(function nameFailure(error, request, reply) {
+    throw answerableFailure(request, reply, error)
+  })
+
+  const all: ForwardingParts = { ...parts, headHooks: headHooksOfRoutes(fastify, [finishHead]) }
+  await fastify.register(httpProxy, {
+    routes: ['/*'],
+    upstream: NOWHERE,
+    undici: NO_CLIENT,
+    httpMethods: [...SERVED_METHODS],
+    proxyPayloads: false,
+    internalRewriteLocationHeader: false,
+    // For a request whose route cannot be found out, and for the check at boot.
+    config: { access: 'authenticated', audit: 'none', resolveRoute },
+    // Before http-proxy takes the target apart, which nobody needs: the path that goes on is the one that was received.
+    preHandler: (request, reply, done) => {
+      const route = routeOfRequest(request)
+      if (route === null) reply.callNotFound()
+      else if (!forwardPastFastify({ request, reply, route }, all)) done()
+    },
+    handler: (request, reply) => {
+      const route = routeOfRequest(request)
+      return route === null ? reply.callNotFound() : forwardAsFastifyDoes({ request, reply, route }, all)
+    }
+  })
+}
+
+/** Without it reply-from would open connections of its own, which verify no certificate. */
+const NO_CLIENT: NonNullable<FastifyHttpProxyOptions['undici']> = Object.assign(Object.create(null), {
+  request: (): never => {
+    throw new Error('forwarding sends its requests itself')
+  }
+})
+
+/** Before the body is read: what no route is for, what has two readings, and preflights. */
+function takeRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  const route = routeOfRequest(request)
+  if (route === null) {
+    reply.callNotFound()
+    return
+  }
+  try {
+    refuseAmbiguousPath(request)
+    if (preflightMethod(request) === null) done()
+    else answerPreflight(request, reply, route.cors)
+  } catch (error) {
+    done(error instanceof Error ? error : new Error('The request could not be taken', { cause: error }))
+  }
+}
+
+/** Also for what was refused before the request came here: the page that called has to read why. */
+function finishHead(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload: unknown) => void
+): void {
+  const route = routeOfRequest(request)
+  if (route === null) return done(null, payload)
+  if (route.cors !== null && preflightMethod(request) === null) allowReading(request, reply, route.cors)
+  done(null, lingeringPayload(request, reply, payload, route.linger) ?? payload)
+}

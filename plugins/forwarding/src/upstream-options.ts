@@ -1,0 +1,80 @@
+import { customOption, objectWith, optionsObject, Type } from '@sallyport/security-context/options'
+import type { Dispatcher } from 'undici'
+import { isHost, isOrigin } from './document/text-forms.ts'
+
+/** How long an answer may take, in ms. All count from the arrival of the request. */
+export interface AnswerTimeouts {
+  /** Until the head of the answer, without the time that the body of the request takes to arrive. */
+  readonly headMs?: number
+  /** Between two parts of the body of the answer. */
+  readonly pauseMs?: number
+  /** Until the end of the answer; not for routes with `stream`. */
+  readonly totalMs?: number
+}
+
+/** TLS to an upstream; its certificate is always verified. */
+export interface UpstreamTls {
+  /** PEM of the authorities that vouch for the service. Left out: those that Node trusts. */
+  readonly ca?: string
+  /** The name that the certificate must prove. Left out: the host of the origin. */
+  readonly serverName?: string
+  /** Own certificate, PEM, for a service that asks for one. */
+  readonly certificate?: string
+  /** Private key of that certificate, PEM. */
+  readonly key?: string
+}
+
+/** A service behind the app. */
+export interface UpstreamOptions {
+  /**
+   * Scheme, host and port: `https`, or `http` on loopback.
+   * @example 'https://orders.example:8443'
+   */
+  readonly origin: string
+  /** TLS of the plugin's own connections. */
+  readonly tls?: UpstreamTls
+  /** Carries the requests instead; it has to verify certificates. Whoever made it closes it. */
+  readonly dispatcher?: Dispatcher
+  /**
+   * Requests under way at a time. Left out: 64, or what the `dispatcher` of the plugin does.
+   */
+  readonly maxConnections?: number
+  /** Requests that wait for a connection; one more is answered with 503. Left out: 256, or as above. */
+  readonly maxQueued?: number
+  /** Until a connection is made, in ms. Left out: 5000, or as above. */
+  readonly connectTimeoutMs?: number
+  /** How long its answers may take. Left out: `defaults.timeouts`. */
+  readonly timeouts?: AnswerTimeouts
+}
+
+const LONGEST_TIMER_MS = 2_147_483_647
+export const timerOption = () => Type.Integer({ minimum: 1, maximum: LONGEST_TIMER_MS })
+
+export const answerTimeouts = optionsObject({
+  headMs: Type.Optional(timerOption()),
+  pauseMs: Type.Optional(timerOption()),
+  totalMs: Type.Optional(timerOption())
+})
+
+/** A text with a form of its own. */
+export const textOption = (expectation: string, check: (text: string) => boolean) =>
+  customOption<string>(expectation, value => typeof value === 'string' && check(value))
+
+const pemOption = () => Type.Optional(textOption('PEM', text => /^-----BEGIN [A-Z ]+-----$/m.test(text)))
+
+const upstreamTls = optionsObject({
+  ca: pemOption(),
+  serverName: Type.Optional(textOption('a host name', text => isHost(text) && !text.includes(':'))),
+  certificate: pemOption(),
+  key: pemOption()
+})
+
+export const upstreamOptions = optionsObject({
+  origin: textOption('scheme, host and port, such as https://orders.example:8443', isOrigin),
+  tls: Type.Optional(upstreamTls),
+  dispatcher: Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch'])),
+  maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
+  maxQueued: Type.Optional(Type.Integer({ minimum: 0 })),
+  connectTimeoutMs: Type.Optional(timerOption()),
+  timeouts: Type.Optional(answerTimeouts)
+})

@@ -1,0 +1,132 @@
+// Our candidate: the gateway as it is deployed, with every plugin on: keys and status list from a real issuer over TLS,
+// the audit trail on PostgreSQL. Only the exchange of tokens is answered at once, and no load is shed.
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import { buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
+import { createPeerAgent } from '@sallyport/secure-transport'
+import type { TokenClient } from '@sallyport/security-context'
+import { startTracing } from '@sallyport/service-process'
+import type { FastifyInstance } from 'fastify'
+import knex from 'knex'
+import { localTable } from '../../../support/local-table.ts'
+import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
+import type { MeasuredServer } from '../../support/types.ts'
+import { readServerFacts } from '../server-facts.ts'
+
+const AUDIENCE = 'sallyport-gateway'
+const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInSeconds: 3600, scope: null }
+
+/**
+ * @param given {@link readServerFacts}; `databaseUrl`; `log`: with access log and trace propagation; `sessionsOf`: file
+ * with a token a line, each becomes a session; `sessionsTo`: file for their `Cookie` lines
+ */
+export default async function startGateway(given: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
+  const { upstream, ca, issuer, jwksUri, statusLists } = readServerFacts(given)
+  const dispatcher = createPeerAgent({ ca })
+  const upstreamAgent = createPeerAgent({ ca, connections: 128 })
+  const keys = createJwksKeySource({ jwksUri, dispatcher })
+  const status = createStatusListSource({ issuer, keys, allowedUris: statusLists, dispatcher })
+  const db = knex({ client: 'pg', connection: String(given.databaseUrl), pool: { min: 0, max: 5 } })
+  const tracing =
+    given.log === true ? startTracing({ serviceName: 'reference-gateway', acceptIncoming: false }) : undefined
+  const app = await buildApp(gatewaySettings(issuer, upstream, given.log === true), {
+    tokenClient: standInTokenClient(given.sessionsOf),
+    keys,
+    status,
+    introspection: {
+      endpoint: `${issuer}/introspect`,
+      clientId: 'gateway',
+      clientSecret: 'secret-of-the-benchmark',
+      audience: AUDIENCE,
+      issuer,
+      dispatcher
+    },
+    upstreamAgent,
+    table: localTable({ orders: upstream, restaurants: upstream, deliveries: upstream, authServer: upstream }),
+    db,
+    ...(tracing && { tracing })
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  if (typeof given.sessionsTo === 'string') await openSessions(app, String(given.sessionsOf), given.sessionsTo)
+  const { port } = app.server.address() as AddressInfo
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    requests: {},
+    close: async () => {
+      await app.close()
+      await Promise.all([keys.close(), status.close(), upstreamAgent.destroy(), dispatcher.destroy()])
+      await db.destroy()
+    }
+  }
+}
+
+function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {
+  return {
+    ...PROCESS_SETTINGS,
+    nodeEnv: 'production',
+    logLevel: isLogged ? 'info' : 'silent',
+    tlsCertificatePath: 'unused',
+    tlsPrivateKeyPath: 'unused',
+    tlsCaPath: 'unused',
+    edgeTls: false,
+    issuer,
+    audience: AUDIENCE,
+    tokenProfile: 'rfc9068',
+    clientId: 'gateway',
+    clientSecret: 'unused-unused-unused-unused-unused',
+    sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+    routesPath: 'unused',
+    authServerOrigin: upstream,
+    publicOrigins: [],
+    allowedHosts: [],
+    additionalRequestHeaders: [],
+    maxBodyBytes: 1_048_576,
+    upstreamTimeoutMs: 10_000,
+    answerTimeoutMs: 30_000,
+    streamPauseMs: 60_000,
+    loginsPerMinute: 1_000_000
+  }
+}
+
+/** Answers at once: what a round trip to the authorization server costs is not the gateway's. */
+function standInTokenClient(sessionsOf: unknown): TokenClient {
+  const tokens = typeof sessionsOf === 'string' ? tokensIn(sessionsOf) : []
+  const unexpected = async (): Promise<never> => {
+    throw new Error('not expected in the benchmark')
+  }
+  return {
+    password: async ({ username }) => ({
+      accessToken: tokens[Number(username)] ?? '',
+      refreshToken: 'r'.repeat(60),
+      expiresInSeconds: 3600,
+      scope: null
+    }),
+    refresh: unexpected,
+    clientCredentials: unexpected,
+    revoke: async () => {},
+    exchange: async () => EXCHANGED
+  }
+}
+
+const tokensIn = (file: string): string[] =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => line.replace('Authorization: Bearer ', ''))
+
+async function openSessions(app: FastifyInstance, from: string, to: string): Promise<void> {
+  const lines: string[] = []
+  for (const [user] of tokensIn(from).entries()) {
+    const { statusCode, cookies, body } = await app.inject({
+      method: 'POST',
+      url: '/login',
+      headers: { host: 'localhost' },
+      payload: { username: String(user), password: 'a password of the benchmark' }
+    })
+    if (statusCode !== 200) throw new Error(`login answered ${statusCode}: ${body}`)
+    lines.push(`Cookie: ${cookies.map(({ name, value }) => `${name}=${value}`).join('; ')}`)
+  }
+  writeFileSync(to, `${lines.join('\n')}\n`)
+}
