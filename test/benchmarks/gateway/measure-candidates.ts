@@ -60,7 +60,10 @@ export async function measureCandidates(
   async function endAll(): Promise<void> {
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end()
   }
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void endAll().finally(() => process.exit(1)))
+  function exitWhenEnded(): void {
+    endAll().finally(() => process.exit(1))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, exitWhenEnded)
   try {
     const around = await surroundings(ends, profiles ?? null)
     const running: StartedCandidate[] = []
