@@ -6,7 +6,7 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
-import forwarding, { type RouteTableOptions } from '@sallyport/forwarding'
+import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -32,6 +32,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './end-open-answers.ts'
+import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
+import { forwardingSubscriber } from './forwarding-subscriber.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
@@ -39,7 +41,7 @@ import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { forwardingTable } from './upstreams.ts'
+import { withSettingsDefaults } from './route-defaults.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings } from './settings.ts'
 
@@ -61,8 +63,12 @@ export interface GatewayCollaborators {
    * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
    */
   readonly upstreamAgent: Dispatcher
-  /** Upstreams and routes. Default: {@link forwardingTable} of the settings. */
-  readonly table?: RouteTableOptions
+  /** Upstreams and routes. */
+  readonly table: RouteTableOptions
+  /** Makes the connections to upstreams that say something of TLS or of connections. */
+  readonly openUpstream?: OpenUpstream
+  /** Where the table comes from, to follow it. */
+  readonly routes?: FollowedRoutes
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
@@ -174,8 +180,9 @@ export async function buildApp(
   })
   await app.register(endOpenAnswers, { openAnswers })
   await app.register(forwarding, {
-    ...(collaborators.table ?? forwardingTable(settings)),
+    ...withSettingsDefaults(collaborators.table, settings),
     dispatcher: upstreamAgent,
+    ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
         traceparent: `00-${request.traceId}-${randomSpanId()}-01`
@@ -184,5 +191,12 @@ export async function buildApp(
     auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
     openAnswers
   })
+  const { routes } = collaborators
+  if (routes !== undefined) {
+    await app.register(followRoutes, {
+      routes,
+      subscribers: [forwardingSubscriber(app, settings, collaborators.table)]
+    })
+  }
   return app
 }

@@ -1,6 +1,7 @@
 import { getCACertificates } from 'node:tls'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { createPeerAgent } from '@sallyport/secure-transport'
+import type { OpenUpstream } from '@sallyport/forwarding'
+import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
@@ -8,6 +9,7 @@ import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
+import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
 
@@ -47,8 +49,16 @@ export async function connectGateway(
           ),
           introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
         }
+  const file = openRoutesFile(settings.routesPath, context.environment)
+  const first = file.read()
+  const table = tableOfReading(file, first)
+  const routes = { file, first, readAgainAtHangup: context.readAgainAtHangup }
+  const openUpstream = upstreamOpener(tls, context.peerAddresses)
   return {
     ...asClient,
+    table,
+    routes,
+    openUpstream,
     keys,
     status,
     upstreamAgent,
@@ -68,9 +78,33 @@ function clientCollaborators(
   return { tokenClient, sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }) }
 }
 
+/** Connections to an upstream that names limits or TLS of its own; what it does not name is that of the process. */
+function upstreamOpener(own: TlsMaterial | null, addresses: Readonly<Record<string, string>>): OpenUpstream {
+  return (_name, { tls = {}, maxConnections, maxQueued, connectTimeoutMs }) => {
+    const { ca = own?.ca ?? publicAuthorities(), serverName } = tls
+    const pair = tls.certificate === undefined ? own : { certificate: tls.certificate, privateKey: tls.key }
+    return createPeerAgent({
+      ca,
+      addresses,
+      ...defined({
+        certificate: pair?.certificate,
+        privateKey: pair?.privateKey,
+        serverName,
+        connections: maxConnections,
+        maxQueued,
+        connectTimeoutMs
+      })
+    })
+  }
+}
+
+function publicAuthorities(): string {
+  return getCACertificates('default').join('\n')
+}
+
 /** Without authorities of its own a gateway trusts those that Node trusts. */
 function publicPeers({ closeLater }: ProcessContext): Agent {
-  const agent = createPeerAgent({ ca: getCACertificates('default').join('\n') })
+  const agent = createPeerAgent({ ca: publicAuthorities() })
   closeLater(() => agent.close())
   return agent
 }

@@ -67,3 +67,6 @@ export const GatewaySettingsError = createError(
   'Settings of the gateway: %s',
   500
 )
+
+/** Boot: the file of routes has mistakes; the message lists all of them with line and column. */
+export const RoutesInvalidError = createError('SALLYPORT_GATEWAY_ROUTES_INVALID', 'The routes are not valid:\n%s', 500)

@@ -1,6 +1,5 @@
 export { buildApp, type GatewayCollaborators } from './app.ts'
 export { EDGE_AUDIENCE, settingsSchema, type GatewaySettings } from './settings.ts'
 export { migrate } from './migrate.ts'
-export { forwardingTable, routeDefaults } from './upstreams.ts'
 export * as errors from './errors.ts'
 export { program } from './program.ts'

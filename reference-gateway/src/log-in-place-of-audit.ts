@@ -5,7 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 export function logInPlaceOfAudit(log: FastifyBaseLogger): AuditSink {
   return {
     write: async event => {
-      log.info({ audit: event }, 'no audit trail')
+      log.info({ audit: event }, 'audit event')
     }
   }
 }

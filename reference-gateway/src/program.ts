@@ -1,4 +1,5 @@
 import { buildApp, PROCESS_NAME } from './app.ts'
+import { routeCommands } from './commands/route-commands.ts'
 import { connectGateway } from './connect.ts'
 import { settingsMistakes, settingsSchema, type GatewaySettings } from './settings.ts'
 import { migrate } from './migrate.ts'
@@ -15,5 +16,6 @@ export const program = {
     connect: connectGateway,
     build: buildApp
   },
-  migrate
+  migrate,
+  furtherCommands: routeCommands()
 }

@@ -15,7 +15,6 @@ const nameList = (description: string): ReturnType<typeof Type.Unsafe<string[]>>
   Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [], description })
 const secretSetting = (description: string) =>
   Type.String({ minLength: 32, secret: true, demoPrefix: 'demo-', description })
-const serviceOrigin = (name: string) => Type.String({ format: 'secure-origin', description: `Where ${name} is.` })
 const positiveSetting = (value: number, description: string) =>
   Type.Integer({ minimum: 1, default: value, description })
 
@@ -55,9 +54,10 @@ export const settingsSchema = Type.Object(
           'both trails be joined. Left out: a random key of the process.'
       )
     ),
-    orderServiceOrigin: serviceOrigin('order-service'),
-    restaurantServiceOrigin: serviceOrigin('restaurant-service'),
-    deliveryServiceOrigin: serviceOrigin('delivery-service'),
+    routesPath: Type.String({
+      minLength: 1,
+      description: 'The file of upstreams and routes, `gateway.yaml`; read again at SIGHUP and when it changes.'
+    }),
     authServerOrigin: Type.Optional(
       Type.String({
         format: 'secure-origin',
@@ -73,7 +73,9 @@ export const settingsSchema = Type.Object(
       'Hosts that are served, `name` or `name:port`; a name alone allows the default port and that of the listener. ' +
         'None: those of the public origins, and without them loopback names and the address of the listener.'
     ),
-    additionalRequestHeaders: nameList('Request headers that reach the services beside the built-in ones.'),
+    additionalRequestHeaders: nameList(
+      'Request headers that reach the services beside the built-in ones, where the file of routes says nothing else; so for the limits below.'
+    ),
     maxBodyBytes: positiveSetting(1_048_576, 'Longest body of a request, in bytes.'),
     upstreamTimeoutMs: positiveSetting(
       10_000,

@@ -9,6 +9,11 @@ import { clusterUrl, connect } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
 import { installPrograms, untilReady } from './support/installed-programs.ts'
 
+const ROUTES = `upstreams:
+  order-service:
+    origin: \${ORDER_SERVICE_ORIGIN}
+routes:
+  - { path: '/orders/*', upstream: order-service, forward: { audience: order-service }, access: authenticated }`
 const PROGRAMS = ['gateway', 'auth-server', 'order-service', 'restaurant-service', 'delivery-service']
 
 /** An empty database with an owner and the two roles, as docs/whole-stack.md makes it. */
@@ -43,7 +48,7 @@ t.test('the stack is migrated, started, administered and stopped by its commands
     t.equal((await run(program, ['dance'])).code, 2)
     const unset = await run(program, ['start'])
     t.equal(unset.code, 1)
-    t.match(unset.error, 'databaseUrl: is required')
+    t.match(unset.error, name === 'gateway' ? 'routesPath: is required' : 'databaseUrl: is required')
     const urls = await emptyDatabase(t, `adopted_${name.replace('-', '_')}`)
     const roles = [
       '--app-role',
@@ -100,6 +105,13 @@ t.test('the stack is migrated, started, administered and stopped by its commands
   )
   const authority = await makeAuthority()
   const files = certificateFiles(t, await authority.issue({ names: ['localhost'] }))
+  const routes = {
+    SALLYPORT_ROUTES_PATH: secretFile('gateway.yaml', ROUTES),
+    ORDER_SERVICE_ORIGIN: 'http://127.0.0.1:1'
+  }
+  const checked = await run('sallyport-gateway', ['check'], routes)
+  t.match(checked, { code: 0, out: 'gateway.yaml: 1 routes to 1 upstreams' })
+  t.match((await run('sallyport-gateway', ['explain', 'GET', '/orders/1'], routes)).out, 'http://127.0.0.1:1/orders/1')
   const gateway = start('sallyport-gateway', {
     PORT: String(gatewayPort),
     SALLYPORT_OPERATIONS_PORT: String(gatewayOperationsPort),
@@ -112,9 +124,7 @@ t.test('the stack is migrated, started, administered and stopped by its commands
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
     SALLYPORT_AUTH_SERVER_ORIGIN: issuer,
-    SALLYPORT_ORDER_SERVICE_ORIGIN: 'http://127.0.0.1:1',
-    SALLYPORT_RESTAURANT_SERVICE_ORIGIN: 'http://127.0.0.1:1',
-    SALLYPORT_DELIVERY_SERVICE_ORIGIN: 'http://127.0.0.1:1'
+    ...routes
   })
   await untilReady(`http://127.0.0.1:${gatewayOperationsPort}/health/ready`, gateway)
   const stranger = await fetch(`http://127.0.0.1:${gatewayPort}/orders`)

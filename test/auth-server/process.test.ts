@@ -5,13 +5,13 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { migrate } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
-import { CODE_CACHE } from '../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { testDatabase } from '../support/database.ts'
 
 const SERVER = fileURLToPath(new URL('../../auth-server/src/server.ts', import.meta.url))
 const COMMAND = fileURLToPath(new URL('../../auth-server/bin/auth.mjs', import.meta.url))
 const CONDITIONS = ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning']
-const inherited = { ...CODE_CACHE, PATH: process.env.PATH ?? '' }
+const inherited = { ...CHILD_ENVIRONMENT, PATH: process.env.PATH ?? '' }
 
 async function settingsOf(t: Test): Promise<Record<string, string>> {
   const { url } = await testDatabase(t, 'auth-server-empty', async db => {

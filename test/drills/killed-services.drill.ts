@@ -1,4 +1,5 @@
 // A sample of what `npm run soak -- kills` does at length: services are killed under load, and finish what they began.
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { testDatabase } from '../support/database.ts'
 import {
@@ -31,7 +32,7 @@ t.test('services that are killed under load leave nothing half-done, without a c
   const load = services.load(6)
   for (const [name, requests] of KILLS) {
     const from = services.progress()
-    while (services.progress() < from + requests) await new Promise(resolve => setImmediate(resolve))
+    while (services.progress() < from + requests) await delay(2)
     await services.kill(name)
   }
   await load.stop()

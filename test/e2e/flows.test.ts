@@ -5,8 +5,9 @@ import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
+import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 
-const own = await startOwnStack()
+const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
 t.teardown(() => own.stop())
 const stack = readStack(own.localJson)
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })

@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { allPorts, freePortBase, readStack, startOwnStack, type OwnStack } from '@sallyport/local'
+import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 
 const run = promisify(execFile)
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-launcher-'))
 const portBase = await freePortBase()
+const environment = { ...process.env, ...CHILD_ENVIRONMENT }
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 
 const isListening = async (port: number): Promise<boolean> =>
@@ -48,7 +50,7 @@ let orderId: unknown
 let first: OwnStack
 
 t.test('the stack gets ready, and the three curl commands work as pasted', async t => {
-  first = await startOwnStack({ directory, portBase })
+  first = await startOwnStack({ directory, portBase, environment })
   const commands = first
     .output()
     .split('\n')
@@ -104,7 +106,7 @@ t.test('P2: after kill -9 of the launcher no process and no port is left', async
 })
 
 t.test('P2: the next start takes over the folder and finds its data', async t => {
-  const second = await startOwnStack({ directory, portBase })
+  const second = await startOwnStack({ directory, portBase, environment })
   const stack = readStack(second.localJson)
   const { stdout } = await run('curl', [
     '-sS',
@@ -130,7 +132,7 @@ t.test('P2: the next start takes over the folder and finds its data', async t =>
 })
 
 t.test('P2: Ctrl-C stops everything with exit code 0', async t => {
-  const third = await startOwnStack({ directory, portBase, args: ['--tls'] })
+  const third = await startOwnStack({ directory, portBase, environment, args: ['--tls'] })
   const stack = readStack(third.localJson)
   const { stdout } = await run('curl', [
     '-sS',

@@ -15,6 +15,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { createPeerAgent } from '@sallyport/secure-transport'
 import securityContext from '@sallyport/security-context'
 import { openDiscovery, startTracing } from '@sallyport/service-process'
+import { createIssuer } from '@sallyport/testing'
 import tokenExchange, { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import t from 'tap'
@@ -84,6 +85,25 @@ for (const [area, plugin, options, named] of plugins) {
     for (const name of named) t.match(failure?.message, name)
   })
 }
+
+t.test('an issuer of the test kit names an option that there is not and all mistakes at once', async t => {
+  const options: Untyped = {
+    audiense: 'x',
+    issuer: 'https://issuer.test/',
+    algorithm: 'HS256',
+    users: { a: { roles: 1 } }
+  }
+  const code = 'SALLYPORT_TESTING_OPTIONS_INVALID'
+  for (const named of [
+    /did you mean audience/,
+    /issuer must/,
+    /algorithm must/,
+    /users\.a\.password is missing/,
+    /roles/
+  ]) {
+    t.throws(() => createIssuer(options), { code, message: named })
+  }
+})
 
 const factories: ReadonlyArray<readonly [area: string, make: (options: never) => unknown]> = [
   ['TRANSPORT', createPeerAgent],

@@ -106,7 +106,7 @@ t.test('the queue of a service is bounded: one request more is 503 with a time t
 })
 
 t.test('endless early hints are a 504, and the service sees its connection end', async t => {
-  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 200 } })
+  const edge = await startEdge(t, { settings: { upstreamTimeoutMs: 1500 } })
   let hints = 0
   let gone = false
   answerBy(edge, (send, ended) => {

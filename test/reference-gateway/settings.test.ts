@@ -17,9 +17,7 @@ const ENVIRONMENT = {
   SALLYPORT_CLIENT_SECRET: 'secret-secret-secret-secret-secret',
   SALLYPORT_SEALING_KEYS: `new:${KEY} old:${KEY}`,
   SALLYPORT_PEER_ADDRESSES: 'order-service.sallyport.internal=127.0.0.1 auth-server.sallyport.internal=127.0.0.1',
-  SALLYPORT_ORDER_SERVICE_ORIGIN: 'https://order-service.sallyport.internal:8082',
-  SALLYPORT_RESTAURANT_SERVICE_ORIGIN: 'https://restaurant-service.sallyport.internal:8083',
-  SALLYPORT_DELIVERY_SERVICE_ORIGIN: 'https://delivery-service.sallyport.internal:8084',
+  SALLYPORT_ROUTES_PATH: 'gateway.yaml',
   SALLYPORT_AUTH_SERVER_ORIGIN: 'https://auth-server.sallyport.internal:8081'
 }
 
@@ -43,9 +41,9 @@ t.test('a service over plain HTTP outside loopback is refused', async t => {
     () =>
       loadSettings({
         schema: settingsSchema,
-        environment: { ...ENVIRONMENT, SALLYPORT_ORDER_SERVICE_ORIGIN: 'http://order-service.sallyport.internal:8082' }
+        environment: { ...ENVIRONMENT, SALLYPORT_AUTH_SERVER_ORIGIN: 'http://auth-server.sallyport.internal:8081' }
       }),
-    /orderServiceOrigin/
+    /authServerOrigin/
   )
 })
 

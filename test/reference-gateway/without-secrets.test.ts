@@ -14,7 +14,7 @@ t.test('a gateway without secret, sealing keys and database accepts tokens and h
     upstreams: { orders: { origin: orders.origin } },
     routes: [orderRoute({ forward: 'token' })]
   }
-  const app = await buildApp({ ...settings, orderServiceOrigin: orders.origin }, { keys, upstreamAgent, table })
+  const app = await buildApp(settings, { keys, upstreamAgent, table })
   t.after(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const statusOf = async (url: string, headers: Record<string, string> = {}, method: 'GET' | 'POST' = 'GET') =>
@@ -26,5 +26,7 @@ t.test('a gateway without secret, sealing keys and database accepts tokens and h
   t.equal(await statusOf('/orders', basic), 401)
   t.equal(await statusOf('/orders', { authorization: 'Bearer opaque-token' }), 401)
   t.equal(await statusOf('/orders'), 401)
+  t.equal(await statusOf('/orders', GOOD), 200)
+  t.equal(orders.received.at(-1)?.headers.authorization, GOOD.authorization)
   t.equal((await app.operations.inject('/health/ready')).statusCode, 200)
 })

@@ -1,5 +1,6 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../support/machine.ts'
+import { bothSteps } from './both-steps.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
@@ -16,7 +17,8 @@ const soaks: Readonly<Record<string, Soak>> = {
   trail: longTrail,
   flood,
   restarts: rollingRestarts,
-  kills: killedServices
+  kills: killedServices,
+  'both-steps': bothSteps
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

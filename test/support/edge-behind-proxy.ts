@@ -8,11 +8,12 @@ import { fileURLToPath } from 'node:url'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
-import { CODE_CACHE } from './code-cache.ts'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { certificateFiles, makeAuthority } from './certificates.ts'
 import { migratedDatabase, secretOf, SETTINGS } from './authorization-server.ts'
 import { gatewayDatabase, until } from './edge.ts'
 import { freePort } from './free-port.ts'
+import { LOCAL_ROUTES, localReferences } from './local-table.ts'
 import { CONFIGURATIONS, type Place, type ProxyName, startProxyWith } from './rolling-restart.ts'
 
 /** How many gateways, and how many authorization servers, an example has. */
@@ -88,9 +89,9 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
     SALLYPORT_TLS_CERTIFICATE_PATH: files.certificatePath,
     SALLYPORT_TLS_PRIVATE_KEY_PATH: files.privateKeyPath,
     SALLYPORT_TLS_CA_PATH: files.caPath,
-    SALLYPORT_ORDER_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_RESTAURANT_SERVICE_ORIGIN: nowhere,
-    SALLYPORT_DELIVERY_SERVICE_ORIGIN: nowhere,
+    SALLYPORT_ROUTES_PATH: LOCAL_ROUTES,
+    ...localReferences(nowhere),
+    AUTH_SERVER_ORIGIN: login,
     SALLYPORT_AUTH_SERVER_ORIGIN: login
   }
   await Promise.all([
@@ -132,7 +133,7 @@ async function startAt(t: Test, name: string, place: Place, environment: Record<
   const child = fork(fileURLToPath(new URL(`../../${name}/src/server.ts`, import.meta.url)), [], {
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'],
     env: {
-      ...CODE_CACHE,
+      ...CHILD_ENVIRONMENT,
       ...environment,
       PORT: String(place.port),
       SALLYPORT_OPERATIONS_PORT: String(place.operationsPort)

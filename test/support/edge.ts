@@ -1,13 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
-import {
-  buildApp,
-  type GatewayCollaborators,
-  type GatewaySettings,
-  migrate,
-  routeDefaults
-} from '@sallyport/reference-gateway'
+import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
 import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
@@ -19,6 +13,7 @@ import type { Test } from 'tap'
 import { summaries } from './fake-authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from './certificates.ts'
 import { connect as connectDatabase, testDatabase } from './database.ts'
+import { localTable } from './local-table.ts'
 import { PROCESS_SETTINGS } from './process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
@@ -53,7 +48,8 @@ export async function accessToken(claims: Record<string, unknown> = {}): Promise
     .sign(privateKey)
 }
 
-const CALLER = await accessToken()
+/** Good for as long as the process that shares this file may run. */
+const CALLER = await accessToken({ exp: Math.floor(Date.now() / 1000) + 86_400 })
 
 /** The credential of a caller who is accepted. */
 export const GOOD = { authorization: `Bearer ${CALLER}` }
@@ -136,7 +132,7 @@ export interface EdgeOptions {
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
   /** Makes the table, given the order service's origin. */
-  readonly table?: (origin: string, settings: GatewaySettings) => RouteTableOptions
+  readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
 }
 
@@ -148,7 +144,7 @@ export function orderRoute(more: Partial<ForwardedRouteOptions> = {}): Forwarded
 
 /** A table with these routes, to the order service alone. */
 export function orderTable(...routes: readonly ForwardedRouteOptions[]): NonNullable<EdgeOptions['table']> {
-  return (origin, settings) => ({ defaults: routeDefaults(settings), upstreams: { orders: { origin } }, routes })
+  return origin => ({ upstreams: { orders: { origin } }, routes })
 }
 
 /** A table with one route. */
@@ -169,9 +165,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientId: 'gateway',
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-  orderServiceOrigin: `https://${ORDER_SERVICE}:1`,
-  restaurantServiceOrigin: `https://${ORDER_SERVICE}:1`,
-  deliveryServiceOrigin: `https://${ORDER_SERVICE}:1`,
+  routesPath: 'unused',
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
   publicOrigins: ['http://127.0.0.1'],
   allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
@@ -209,9 +203,6 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
   const origin = options.orderService?.origin ?? orders.origin
   const settings: GatewaySettings = {
     ...SETTINGS,
-    orderServiceOrigin: origin,
-    restaurantServiceOrigin: origin,
-    deliveryServiceOrigin: deliveries.origin,
     authServerOrigin: origin,
     ...options.settings
   }
@@ -221,7 +212,9 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     upstreamAgent,
     db: database.app,
     tracing: eventsObserver(events),
-    ...(options.table && { table: options.table(origin, settings) }),
+    table:
+      options.table?.(origin) ??
+      localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
     ...options.collaborators
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,17 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { createPublicKey, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as deliveryService from '@sallyport/delivery-service'
 import * as orderService from '@sallyport/order-service'
 import * as restaurantService from '@sallyport/restaurant-service'
-import Fastify from 'fastify'
-import { exportJWK } from 'jose'
 import type { Knex } from 'knex'
-import { CODE_CACHE } from './code-cache.ts'
+import { CHILD_ENVIRONMENT } from './child-environment.ts'
 import { freePort } from './free-port.ts'
-import { createTokenAuthority } from './token-authority.ts'
+import { createTokenAuthority, SERVICE_SECRET } from './token-authority.ts'
 
 /** The services that are started as processes and killed. */
 export const KILLABLE = ['order-service', 'restaurant-service', 'delivery-service'] as const
@@ -22,7 +20,6 @@ const PACKAGES = {
   'restaurant-service': restaurantService,
   'delivery-service': deliveryService
 }
-const SECRET = 'secret-secret-secret-secret-secret'
 const [anchor] = DEMO_RESTAURANTS
 const userId = (last: number): string => `10000000-0000-4000-8000-00000000000${last}`
 const USERS = Object.fromEntries(
@@ -59,7 +56,9 @@ export async function startKillableServices(
   databaseOf: (name: Killable, prepare: (owner: Knex) => Promise<void>) => Promise<KillableDatabase>,
   settings: Readonly<Record<string, string>> = {}
 ): Promise<KillableServices> {
-  const { issuer, authority, close: closeIssuer } = await startIssuer()
+  const authority = createTokenAuthority(`http://127.0.0.1:${await freePort()}`)
+  const { issuer } = authority
+  const closeIssuer = await authority.listen()
   const ports = Object.fromEntries(
     await Promise.all(KILLABLE.map(async name => [name, await freePort()] as const))
   ) as Record<Killable, number>
@@ -81,14 +80,14 @@ export async function startKillableServices(
   async function start(name: Killable): Promise<void> {
     const child = fork(fileURLToPath(new URL(`../../reference-services/${name}/src/server.ts`, import.meta.url)), {
       env: {
-        ...CODE_CACHE,
+        ...CHILD_ENVIRONMENT,
         DATABASE_URL: databaseFor(name).appUrl,
         LOG_LEVEL: 'silent',
         PORT: String(ports[name]),
         SALLYPORT_OPERATIONS_PORT: '0',
         SALLYPORT_ISSUER: issuer,
         SALLYPORT_CLIENT_ID: name,
-        SALLYPORT_CLIENT_SECRET: SECRET,
+        SALLYPORT_CLIENT_SECRET: SERVICE_SECRET,
         ...(name === 'order-service' && { SALLYPORT_RESTAURANT_SERVICE_ORIGIN: originOf('restaurant-service') }),
         ...(name === 'restaurant-service' && { SALLYPORT_DELIVERY_SERVICE_ORIGIN: originOf('delivery-service') }),
         ...(name !== 'delivery-service' && settings)
@@ -247,59 +246,5 @@ export async function settled(services: KillableServices, timeoutMs: number): Pr
     const wrong = await halfDone(services)
     if (wrong.length === 0 || performance.now() - startedAt > timeoutMs) return wrong
     await new Promise(resolve => setTimeout(resolve, 100))
-  }
-}
-
-/** An authorization server as far as the services need it: exchanged tokens, and clients' own. */
-async function startIssuer(): Promise<{
-  issuer: string
-  authority: ReturnType<typeof createTokenAuthority>
-  close: () => Promise<void>
-}> {
-  const app = Fastify()
-  const documents: { metadata?: object; keys?: object } = {}
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
-    done(null, new URLSearchParams(String(body)))
-  })
-  app.get('/.well-known/oauth-authorization-server', async () => documents.metadata)
-  app.get('/jwks', async () => documents.keys)
-  app.post<{ Body: URLSearchParams }>('/token', async ({ body, headers }) => {
-    const [clientId = ''] = Buffer.from((headers.authorization ?? '').slice('Basic '.length), 'base64')
-      .toString()
-      .split(':')
-    const client = authority.tokenClient(decodeURIComponent(clientId))
-    const audience = body.get('audience') ?? ''
-    const scope = body.get('scope') ?? ''
-    const subjectToken = body.get('subject_token')
-    const tokens =
-      subjectToken === null
-        ? await client.clientCredentials({ audience, scope })
-        : await client.exchange({ subjectToken, audience })
-    return {
-      access_token: tokens.accessToken,
-      token_type: 'Bearer',
-      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-      expires_in: tokens.expiresInSeconds,
-      scope: tokens.scope ?? scope
-    }
-  })
-  const issuer = await app.listen({ host: '127.0.0.1', port: 0 })
-  const authority = createTokenAuthority(issuer)
-  const key = (await authority.keys.find('test-key'))?.key
-  if (key === undefined) throw new Error('the authority has no key')
-  const jwk = await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))
-  documents.metadata = {
-    issuer,
-    token_endpoint: `${issuer}/token`,
-    jwks_uri: `${issuer}/jwks`,
-    response_types_supported: []
-  }
-  documents.keys = { keys: [{ ...jwk, kid: 'test-key', alg: 'ES256', use: 'sig' }] }
-  return {
-    issuer,
-    authority,
-    close: async () => {
-      await app.close()
-    }
   }
 }

@@ -10,6 +10,15 @@ const server = await startPostgres({
   directory: CLUSTER_DIRECTORY,
   ...(installation !== undefined && { installation }),
   detached: true,
-  settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
+  settings: {
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    max_connections: '300',
+    // Hundreds of small databases, each for seconds: nothing in them is worth to be tidied or written back.
+    autovacuum: 'off',
+    checkpoint_timeout: '1h',
+    max_wal_size: '8GB'
+  }
 })
 writeFileSync(CLUSTER_FILE, JSON.stringify({ url: server.url, dataDirectory: server.dataDirectory }), { mode: 0o600 })

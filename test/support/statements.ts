@@ -127,7 +127,9 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['G-11', 'Hop-by-hop response headers stay on their hop', 'RFC 9110 §7.6.1'],
     ['G-12', 'Basic credentials are parsed exactly', 'RFC 7617'],
     ['G-13', 'No URL that a client controls is fetched', 'OWASP API7'],
-    ['G-14', 'Metrics, health and documents are on another listener', 'ASVS 13.4.5']
+    ['G-14', 'Metrics, health and documents are on another listener', 'ASVS 13.4.5'],
+    ['G-20', 'A file of routes is taken whole or not at all', 'ASVS 13.1.1'],
+    ['G-21', 'What a file of routes refers to stays one text, and is in no output', 'ASVS 13.3.1']
   ]),
   'Session cookies': area([
     ['S-01', 'Cookies are host-bound, HttpOnly, SameSite and small', 'RFC 6265bis'],

@@ -5,6 +5,6 @@ import { stopPostgres } from '@sallyport/local'
 import { CLUSTER_FILE } from './cluster-file.ts'
 
 const { dataDirectory } = JSON.parse(readFileSync(CLUSTER_FILE, 'utf8')) as { dataDirectory: string }
-await stopPostgres(dataDirectory)
+await stopPostgres(dataDirectory, true)
 rmSync(CLUSTER_FILE)
 rmSync(dirname(dataDirectory), { recursive: true, force: true })

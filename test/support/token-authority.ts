@@ -1,6 +1,10 @@
-import { generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import type { KeySource, TokenClient } from '@sallyport/security-context'
-import { SignJWT } from 'jose'
+import { createIssuer, type TestIssuer } from '@sallyport/testing'
+import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import { request } from 'undici'
 
 /** What a token says; the rest has defaults that a verifier accepts. */
 export interface TokenFacts {
@@ -15,83 +19,82 @@ export interface TokenFacts {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** An issuer without a server: a key of its own, a key source for verifiers, and tokens. */
+/** The issuer of the test kit for services behind the gateway, with tokens as the gateway gets them by exchange. */
 export interface TokenAuthority {
   readonly issuer: string
   readonly keys: KeySource
   mint: (facts: TokenFacts) => Promise<string>
-  /**
-   * A token client whose `exchange` works as the authorization server's: same subject, roles and scope, the audience
-   * asked for, and `clientId` as the acting party. By `clientCredentials` it gets the scope that it asks for.
-   */
+  /** A client of this issuer; the gateway and every service is one. */
   tokenClient: (clientId: string) => TokenClient
+  /** Listens at the port of its name, for processes; gives what ends that. */
+  listen: () => Promise<() => Promise<void>>
 }
 
-/** Makes an issuer with an ES256 key of its own. */
+/** The secret of every client. */
+export const SERVICE_SECRET = 'secret-secret-secret-secret-secret'
+/** The issuer is in this process: when it is slow, the machine is. */
+const LONGEST_ANSWER_MS = 60_000
+const CLIENTS = ['gateway', 'order-service', 'restaurant-service', 'delivery-service']
+
+/** Makes an issuer with a key of its own. @param issuer its name; one with a port when processes are to reach it */
 export function createTokenAuthority(issuer = 'https://issuer.test'): TokenAuthority {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const mint = (facts: TokenFacts): Promise<string> => sign(issuer, privateKey, facts)
-  return { issuer, keys: keySourceOf(publicKey), mint, tokenClient: clientId => exchangingClient(mint, clientId) }
-}
-
-function keySourceOf(key: KeyObject): KeySource {
+  const clients = Object.fromEntries(CLIENTS.map(name => [name, SERVICE_SECRET]))
+  const kit = createIssuer({ issuer, clients, revocable: false })
+  const { dispatcher, keys } = kit
   return {
-    find: async keyId => (keyId === 'test-key' ? { keyId, algorithm: 'ES256', key } : null),
-    isPublished: keyId => keyId === 'test-key',
-    ready: async () => {},
-    ageMs: () => 0,
-    close: async () => {}
-  }
-}
-
-async function sign(
-  issuer: string,
-  key: KeyObject,
-  { subject, audience, roles = [], scope = '', clientId = 'gateway', act = { sub: 'gateway' }, claims = {} }: TokenFacts
-): Promise<string> {
-  const now = Math.floor(Date.now() / 1000)
-  const payload = {
-    iss: issuer,
-    sub: subject,
-    aud: audience,
-    client_id: clientId,
-    iat: now,
-    exp: now + 300,
-    jti: randomUUID(),
-    roles,
-    scope,
-    ...(act === null ? {} : { act }),
-    ...claims
-  }
-  return new SignJWT(payload).setProtectedHeader({ typ: 'at+jwt', alg: 'ES256', kid: 'test-key' }).sign(key)
-}
-
-function exchangingClient(mint: TokenAuthority['mint'], clientId: string): TokenClient {
-  const refuse = async (): Promise<never> => {
-    throw new Error('not part of this test')
-  }
-  return {
-    password: refuse,
-    refresh: refuse,
-    revoke: refuse,
-    clientCredentials: async ({ audience = '', scope = '' }) => {
-      const accessToken = await mint({ subject: clientId, audience, scope, clientId, act: null })
-      return { accessToken, refreshToken: null, expiresInSeconds: 300, scope }
-    },
-    exchange: async ({ subjectToken, audience }) => {
-      const subject = JSON.parse(Buffer.from(subjectToken.split('.')[1] ?? '', 'base64url').toString()) as Record<
-        string,
-        string
-      > & { roles: string[]; act?: Record<string, unknown> }
-      const accessToken = await mint({
-        subject: subject.sub ?? '',
-        audience,
-        roles: subject.roles,
-        scope: subject.scope ?? '',
+    issuer,
+    keys,
+    mint: async ({
+      subject,
+      audience,
+      roles = [],
+      scope = '',
+      clientId = 'gateway',
+      act = { sub: 'gateway' },
+      claims
+    }) =>
+      kit.token({
+        sub: subject,
+        aud: audience,
+        client_id: clientId,
+        roles,
+        scope,
+        ...(act !== null && { act }),
+        ...claims
+      }),
+    tokenClient: clientId =>
+      createTokenClient({
+        metadata: () => discoverMetadata({ issuer, dispatcher, timeoutMs: LONGEST_ANSWER_MS }),
         clientId,
-        act: { sub: clientId, ...(subject.act === undefined ? {} : { act: subject.act }) }
-      })
-      return { accessToken, refreshToken: null, expiresInSeconds: 300, scope: subject.scope ?? '' }
-    }
+        clientSecret: SERVICE_SECRET,
+        dispatcher,
+        timeoutMs: LONGEST_ANSWER_MS
+      }),
+    listen: async () => await listenFor(kit)
+  }
+}
+
+async function listenFor({ issuer, dispatcher }: TestIssuer): Promise<() => Promise<void>> {
+  async function passOn(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = 'GET', url = '/', headers } = incoming
+    const answer = await request(`${issuer}${url}`, {
+      method,
+      dispatcher,
+      headers: { authorization: headers.authorization, 'content-type': headers['content-type'] },
+      body: method === 'GET' ? null : incoming
+    })
+    outgoing.writeHead(answer.statusCode, { 'content-type': String(answer.headers['content-type']) })
+    await pipeline(answer.body, outgoing)
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    passOn(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+  server.listen(Number(new URL(issuer).port), '127.0.0.1')
+  await once(server, 'listening')
+  return async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { AppModule } from './app-module.ts'
 import type { CertificateFiles } from './certificates/process-certificates.ts'
 import { hostNameOf, operationsPortOf, portOf, PROCESSES, type ProcessEntry } from './processes.ts'
@@ -29,6 +30,12 @@ const INHERITED = [
   'NODE_TLS_REJECT_UNAUTHORIZED'
 ]
 
+/** The routes of the local stack. */
+const ROUTES_PATH = fileURLToPath(new URL('../gateway.yaml', import.meta.url))
+
+/** Processes that others call. */
+const CALLED = PROCESSES.filter(({ name }) => name !== 'reference-gateway')
+
 /** The issuer of the deployment. */
 export function issuerOf(portBase: number): string {
   return `https://localhost:${portBase + 1}`
@@ -55,6 +62,7 @@ export function environmentOf(
   for (const [key, variable, value] of plainSettings(entry, deployment, own)) {
     if (Object.hasOwn(known, key)) environment[variable] = value
   }
+  if (Object.hasOwn(known, 'routesPath')) Object.assign(environment, routeReferences(deployment.portBase))
   for (const [key, variable, value] of secretSettings(entry, deployment)) {
     if (!Object.hasOwn(known, key)) continue
     const path = join(deployment.directory, 'run', entry.name, variable.toLowerCase().replaceAll('_', '-'))
@@ -71,6 +79,7 @@ function plainSettings(
   { portBase, tls, certificates }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
+  const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay } = own
   const files = certificates.get(entry.name)
   const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
   return [
@@ -80,10 +89,14 @@ function plainSettings(
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
     // There is no load balancer here that has to notice first.
     ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
+    ...(maxEventLoopDelay === undefined
+      ? []
+      : [['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS', maxEventLoopDelay] as const]),
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],
     ['tlsPrivateKeyPath', 'SALLYPORT_TLS_PRIVATE_KEY_PATH', files?.privateKeyPath ?? ''],
@@ -94,18 +107,25 @@ function plainSettings(
   ]
 }
 
-/** Where every process is that others call: what the gateway forwards to, and what services call themselves. */
+/** Where every process is that others call by a setting of theirs. */
 function peerOrigins(portBase: number): Setting[] {
-  return PROCESSES.filter(peer => peer.name !== 'reference-gateway').map(peer => originSetting(peer, portBase))
+  return CALLED.map(peer => {
+    const key = `${peer.name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Origin`
+    return [key, `SALLYPORT_${originVariable(peer)}`, originOf(peer, portBase)]
+  })
 }
 
-function originSetting(peer: ProcessEntry, portBase: number): Setting {
-  const key = `${peer.name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Origin`
-  return [
-    key,
-    `SALLYPORT_${peer.name.replaceAll('-', '_').toUpperCase()}_ORIGIN`,
-    `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`
-  ]
+/** What the file of routes refers to: `ORDER_SERVICE_ORIGIN` and the like. */
+function routeReferences(portBase: number): Record<string, string> {
+  return Object.fromEntries(CALLED.map(peer => [originVariable(peer), originOf(peer, portBase)]))
+}
+
+function originVariable(peer: ProcessEntry): string {
+  return `${peer.name.replaceAll('-', '_').toUpperCase()}_ORIGIN`
+}
+
+function originOf(peer: ProcessEntry, portBase: number): string {
+  return `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`
 }
 
 function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {

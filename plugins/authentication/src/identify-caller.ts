@@ -23,7 +23,11 @@ export function authenticateWith(all: readonly Strategy[], strategiesOfRoute: St
    * @returns `null` when the caller is identified
    * @throws the refusal, also by the promise
    */
-  function identify(request: FastifyRequest, reply: FastifyReply, strategies: readonly Strategy[]): Promise<void> | null {
+  function identify(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    strategies: readonly Strategy[]
+  ): Promise<void> | null {
     const authorization = readAuthorization(request.raw.rawHeaders)
     if (authorization.kind === 'ambiguous') {
       throw recordRefusedCaller(request, null, new AmbiguousCredentialsError())
@@ -82,11 +86,7 @@ interface AskedCaller {
 }
 
 function refusedByNobody(request: FastifyRequest, strategies: readonly Strategy[]): FastifyError {
-  return recordRefusedCaller(
-    request,
-    null,
-    withChallenges(request, new CredentialsRequiredError(), strategies, null)
-  )
+  return recordRefusedCaller(request, null, withChallenges(request, new CredentialsRequiredError(), strategies, null))
 }
 
 /**

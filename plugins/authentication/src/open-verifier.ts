@@ -1,7 +1,7 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import { checkWithFastifyJwt } from './tokens/check-with-fastify-jwt.ts'
+import { checkWithNodeCrypto } from './tokens/check-signature.ts'
 import { createJwksKeySource } from './sources/jwks-key-source.ts'
 import type { Log } from '@sallyport/security-context/mechanics'
 import type { ReadAuthenticationOptions } from './options.ts'
@@ -57,7 +57,7 @@ export async function openVerifier(
 }
 
 async function signatureCheck({ checkSignature }: ReadAuthenticationOptions): Promise<SignatureCheck> {
-  return checkSignature ?? (await checkWithFastifyJwt())
+  return checkSignature ?? checkWithNodeCrypto
 }
 
 /** How the sources reach the issuer, and where they say how it goes. */

@@ -1,5 +1,4 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { allowReading } from './cors.ts'
@@ -8,9 +7,6 @@ import { responseHeaders } from './forwarded-headers.ts'
 import { ofService } from './service-failure.ts'
 import { rewriteLocation, type TableRoute } from './table-route.ts'
 import { tryAgain } from './upstream-failure.ts'
-
-/** That of http-proxy: header values lose what HTTP does not allow. */
-export type HeaderRewrite = NonNullable<NonNullable<FastifyHttpProxyOptions['replyOptions']>['rewriteHeaders']>
 
 /** Header fields of a service's answer, by lower-case name. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -47,7 +43,6 @@ export interface AnswerHead {
   readonly route: TableRoute
   readonly statusCode: number
   readonly headers: AnswerHeaders
-  readonly sanitize: HeaderRewrite | undefined
 }
 
 /**
@@ -55,14 +50,13 @@ export interface AnswerHead {
  * @returns the header fields that came of the service's
  */
 export function putHead(head: AnswerHead): Record<string, string | string[]> {
-  const { request, reply, route, statusCode, sanitize } = head
+  const { request, reply, route, statusCode } = head
   const passed = responseHeaders(head.headers)
   const { location } = passed
   if (typeof location === 'string') passed['location'] = clientLocation(location, route)
-  const fields = definedFields(sanitize?.(passed)) ?? passed
-  void reply.code(statusCode).headers(withRules(fields, route, statusCode))
+  void reply.code(statusCode).headers(withRules(passed, route, statusCode))
   if (route.cors !== null) allowReading(request, reply, route.cors)
-  return fields
+  return passed
 }
 
 function withRules(
@@ -75,11 +69,6 @@ function withRules(
   // An error is nothing to keep for as long as an answer.
   if (cacheControl !== null && statusCode < 400) fields['cache-control'] = cacheControl
   return fields
-}
-
-/** Their type allows numbers and absent values, which `responseHeaders` has none of. */
-function definedFields(sanitized: ReturnType<HeaderRewrite> | undefined): Record<string, string | string[]> | null {
-  return sanitized === undefined ? null : (sanitized as Record<string, string | string[]>)
 }
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */

@@ -1,7 +1,7 @@
 /**
  * Raw characters of a path segment, without `;` (every router reads path parameters differently). @see RFC 3986 §3.3
  */
-const SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/
+const RECEIVED_SEGMENT = /^(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})+$/
 /** Visible ASCII except `#`: a request has no fragment. */
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 /**
@@ -36,7 +36,7 @@ export function targetMistake(target: string): string | null {
 function segmentMistake(segment: string): string | null {
   if (segment === '') return 'empty-segment'
   if (segment === '.' || segment === '..') return 'dot-segment'
-  if (!SEGMENT.test(segment)) return 'path-character'
+  if (!RECEIVED_SEGMENT.test(segment)) return 'path-character'
   if (!segment.includes('%')) return null
   for (const [escape] of segment.matchAll(/%[0-7][0-9A-Fa-f]/g)) {
     if (NEVER_ENCODED.test(String.fromCharCode(parseInt(escape.slice(1), 16)))) return 'needless-or-ambiguous-encoding'

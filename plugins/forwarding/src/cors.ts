@@ -59,7 +59,7 @@ export function answerPreflight(request: FastifyRequest, reply: FastifyReply, po
 /** Lets the page of an allowed origin read the answer, be it the service's or a refusal. Others get no word of it. */
 export function allowReading(request: FastifyRequest, reply: FastifyReply, policy: CorsPolicy): void {
   if (policy.origins !== '*') void reply.header('vary', varyByOrigin(reply.getHeader('vary')))
-  if (!isAllowed(request.headers.origin, policy)) return
+  if (!isOriginAllowed(request.headers.origin, policy)) return
   addOrigin(request, reply, policy)
   if (policy.exposedHeaders !== '') void reply.header('access-control-expose-headers', policy.exposedHeaders)
 }
@@ -70,14 +70,14 @@ function addOrigin({ headers }: FastifyRequest, reply: FastifyReply, { origins, 
 }
 
 function preflightMistake({ headers }: FastifyRequest, policy: CorsPolicy): string | null {
-  if (!isAllowed(headers.origin, policy)) return 'origin-not-allowed'
+  if (!isOriginAllowed(headers.origin, policy)) return 'origin-not-allowed'
   if (!policy.methods.has(headers['access-control-request-method'] ?? '')) return 'method-not-allowed'
   const names = (headers['access-control-request-headers'] ?? '').toLowerCase().split(',')
   const unknown = names.map(name => name.trim()).filter(name => name !== '' && !policy.requestHeaders.has(name))
   return unknown.length === 0 ? null : 'header-not-allowed'
 }
 
-function isAllowed(origin: string | undefined, { origins }: CorsPolicy): boolean {
+function isOriginAllowed(origin: string | undefined, { origins }: CorsPolicy): boolean {
   return origin !== undefined && (origins === '*' || origins.has(origin))
 }
 

@@ -18,8 +18,8 @@ export const PathAmbiguousError = createError(
 export const CallerUnknownError = createError('SALLYPORT_FORWARDING_CALLER_UNKNOWN', 'Authentication is required', 401)
 
 /** The route passes the caller's token on, and the caller was accepted without one. */
-export const CallerWithoutTokenError = createError(
-  'SALLYPORT_FORWARDING_CALLER_WITHOUT_TOKEN',
+export const CallerTokenMissingError = createError(
+  'SALLYPORT_FORWARDING_CALLER_TOKEN_MISSING',
   'The service needs an access token of the caller',
   403
 )

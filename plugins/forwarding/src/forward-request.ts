@@ -1,6 +1,5 @@
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { HeaderRewrite } from './answer-rules.ts'
 import { boundCall } from './bound-call.ts'
 import { findCredential } from './credential.ts'
 import type { Deadlines } from './lean/deadlines.ts'
@@ -22,26 +21,29 @@ export interface ForwardingParts {
   readonly headHooks: () => readonly SendHook[] | null
 }
 
-/** A request, its route, and what takes from header values what HTTP does not allow. */
+/** A request and its route. */
 export interface ForwardedRequest {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly route: TableRoute
-  readonly sanitize: HeaderRewrite | undefined
+}
+
+/**
+ * Sends a request on and its answer back past Fastify, where nothing of Fastify's is needed for that.
+ * @returns false where the answer has to go through Fastify
+ */
+export function forwardPastFastify(forwarded: ForwardedRequest, parts: ForwardingParts): boolean {
+  const hooks = parts.headHooks()
+  if (hooks === null || forwarded.request.raw.httpVersionMajor !== 1) return false
+  forwardLean({ ...forwarded, ...parts, hooks })
+  return true
 }
 
 /**
  * Sends a request on and its answer back. It sends the request itself, because reply-from takes no signal: its requests
  * end neither with the client nor by a limit.
  */
-export function forwardRequest(forwarded: ForwardedRequest, parts: ForwardingParts): unknown {
-  const hooks = parts.headHooks()
-  if (hooks === null || forwarded.request.raw.httpVersionMajor !== 1) return forwardAsFastifyDoes(forwarded, parts)
-  forwardLean({ ...forwarded, ...parts, hooks })
-  return undefined
-}
-
-async function forwardAsFastifyDoes(forwarded: ForwardedRequest, parts: ForwardingParts): Promise<FastifyReply> {
+export async function forwardAsFastifyDoes(forwarded: ForwardedRequest, parts: ForwardingParts): Promise<FastifyReply> {
   const { request, reply, route } = forwarded
   const { signal, headArrived } = boundCall(request, reply, route.limits)
   const token = await findCredential(request, route)

@@ -15,7 +15,7 @@ import {
 } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamConnections } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
@@ -36,6 +36,11 @@ export * as errors from './errors.ts'
 
 /** The table of an app. */
 export interface Forwarding {
+  /**
+   * Checks another table as {@link replace} does, and takes nothing.
+   * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
+   */
+  readonly check: (table: RouteTableOptions) => void
   /**
    * Takes another table in one step. Requests under way end under the old one; the connections to upstreams whose
    * options are the same live on, those of others close when the last of their requests has ended.
@@ -63,7 +68,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   let table = new RouteTable(options, options, null)
   const retiring = new Set<Promise<void>>()
 
-  function retire(upstreams: readonly Upstream[]): void {
+  function retire(upstreams: readonly UpstreamConnections[]): void {
     for (const upstream of upstreams) {
       const closed = upstream
         .retire()
@@ -75,10 +80,18 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     }
   }
 
+  function checked(next: RouteTableOptions): ReadRouteTable {
+    const nextRead = readRouteTable(next)
+    refuseUnenforced(fastify, nextRead)
+    return nextRead
+  }
+
   fastify.decorate('forwarding', {
+    check(next) {
+      checked(next)
+    },
     replace(next) {
-      const nextRead = readRouteTable(next)
-      refuseUnenforced(fastify, nextRead)
+      const nextRead = checked(next)
       const last = table
       table = new RouteTable(nextRead, options, last)
       read = nextRead

@@ -26,7 +26,7 @@ export interface RouteConflict {
 }
 
 /** Parameters are longer than Fastify allows its own: an upstream decides what its ids look like. */
-const LONGEST_PARAMETER = 8192
+const LONGEST_PATH_PARAMETER = 8192
 
 /**
  * Matches as Fastify's router does: of two routes, the one for the host of the request comes first, then the one whose
@@ -39,7 +39,7 @@ export function createRouteMatcher<Route extends RoutePattern>(routes: readonly 
 
   function add(route: Route, path: string, onlyWhereFree: boolean): void {
     for (const host of hostsOfRoute(route)) {
-      const router = byHost.get(host) ?? createRouter<never>({ maxParamLength: LONGEST_PARAMETER })
+      const router = byHost.get(host) ?? createRouter<never>({ maxParamLength: LONGEST_PATH_PARAMETER })
       byHost.set(host, router)
       for (const method of methodsOfRoute(route)) {
         const requests = requestsText(method, host, path)

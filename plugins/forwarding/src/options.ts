@@ -17,7 +17,7 @@ import { forwardedRouteOptions, type ForwardedRouteOptions } from './route-optio
 import { tableMistakes } from './table-mistakes.ts'
 import {
   answerTimeouts,
-  milliseconds,
+  timerOption,
   textOption,
   upstreamOptions,
   type AnswerTimeouts,
@@ -84,11 +84,11 @@ export interface ForwardingOptions extends RouteTableOptions {
   readonly openAnswers?: OpenAnswers
 }
 
-export const routeDefaults = optionsObject(
+export const routeDefaultOptions = optionsObject(
   {
     maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
     timeouts: Type.Optional(answerTimeouts),
-    streamPauseMs: Type.Integer({ ...milliseconds(), default: 60_000 }),
+    streamPauseMs: Type.Integer({ ...timerOption(), default: 60_000 }),
     requestHeaders: Type.Optional(
       optionsObject({ pass: Type.Optional(listOf(textOption('the name of a header', isFieldName))) })
     )
@@ -97,7 +97,7 @@ export const routeDefaults = optionsObject(
 )
 
 const tableProperties = {
-  defaults: routeDefaults,
+  defaults: routeDefaultOptions,
   upstreams: Type.Record(Type.String(), upstreamOptions),
   routes: listOf(forwardedRouteOptions)
 }

@@ -2,7 +2,7 @@ import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { type HeaderRewrite, putHead, refusalOfAnswer } from './answer-rules.ts'
+import { putHead, refusalOfAnswer } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
@@ -15,7 +15,6 @@ export interface IncomingAnswer {
   readonly reply: FastifyReply
   readonly answer: Dispatcher.ResponseData
   readonly route: TableRoute
-  readonly sanitize: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
 }
@@ -29,16 +28,17 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     request,
     reply,
     answer: { statusCode, headers, body },
-    route,
-    sanitize
+    route
   } = incoming
   const refusal = refusalOfAnswer(request, route, statusCode)
   if (refusal !== null) {
+    // Nobody listens to a body that is not passed on, and it reports that it was not read.
+    body.on('error', () => {})
     if (statusCode === 401) void body.dump().catch(() => {})
     else body.destroy()
     throw refusal
   }
-  const passed = putHead({ request, reply, route, statusCode, headers, sanitize })
+  const passed = putHead({ request, reply, route, statusCode, headers })
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (!route.stream) {

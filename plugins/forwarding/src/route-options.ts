@@ -81,10 +81,10 @@ export interface ForwardedRouteOptions {
   readonly cors?: CorsOptions
 }
 
-const fieldName = () => textOption('the name of a header', isFieldName)
-const fieldValue = () => textOption('a header value without control characters', isFieldValue)
-const fieldNames = () => Type.Optional(listOf(fieldName()))
-const fieldsToSet = () =>
+const headerNameOption = () => textOption('the name of a header', isFieldName)
+const headerValueOption = () => textOption('a header value without control characters', isFieldValue)
+const headerNamesOption = () => Type.Optional(listOf(headerNameOption()))
+const headersToSetOption = () =>
   Type.Optional(
     customOption<Readonly<Record<string, string>>>(
       'an object of header names and values',
@@ -100,7 +100,7 @@ const methods = () => Type.Optional(listOf(Type.Enum([...SERVED_METHODS]), { min
 
 const exchangedCredential = optionsObject({
   audience: textOption('an audience', isScope),
-  scope: Type.Optional(fieldValue())
+  scope: Type.Optional(headerValueOption())
 })
 
 const corsOptions = optionsObject({
@@ -109,8 +109,8 @@ const corsOptions = optionsObject({
     listOf(textOption('an origin such as https://shop.example', isCorsOrigin), { minItems: 1 })
   ]),
   methods: methods(),
-  requestHeaders: fieldNames(),
-  exposedHeaders: fieldNames(),
+  requestHeaders: headerNamesOption(),
+  exposedHeaders: headerNamesOption(),
   credentials: Type.Optional(Type.Boolean()),
   maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 }))
 })
@@ -128,10 +128,10 @@ export const forwardedRouteOptions = optionsObject({
     value => value === 'public' || value === 'authenticated' || (typeof value === 'object' && value !== null)
   ),
   strategies: Type.Optional(listOf(textOption('the name of a strategy', isScope), { minItems: 1 })),
-  requestHeaders: Type.Optional(optionsObject({ pass: fieldNames(), set: fieldsToSet() })),
-  responseHeaders: Type.Optional(optionsObject({ set: fieldsToSet(), remove: fieldNames() })),
-  cacheControl: Type.Optional(fieldValue()),
-  contentSecurityPolicy: Type.Optional(fieldValue()),
+  requestHeaders: Type.Optional(optionsObject({ pass: headerNamesOption(), set: headersToSetOption() })),
+  responseHeaders: Type.Optional(optionsObject({ set: headersToSetOption(), remove: headerNamesOption() })),
+  cacheControl: Type.Optional(headerValueOption()),
+  contentSecurityPolicy: Type.Optional(headerValueOption()),
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1 })),
   timeouts: Type.Optional(answerTimeouts),
   stream: Type.Optional(Type.Boolean()),

@@ -6,23 +6,23 @@ import { ForwardingOptionsError, PathAmbiguousError } from './errors.ts'
 import { createRouteMatcher, methodsOfRoute, type RouteMatcher } from './match-route.ts'
 import type { ReadRouteTable } from './options.ts'
 import { makeTableRoute, type TableRoute } from './table-route.ts'
-import { Upstream, type UpstreamCarriers } from './upstream.ts'
+import { UpstreamConnections, type UpstreamCarriers } from './upstream.ts'
 
-const ROUTE = Symbol('sallyport.forwarding.route')
+const TABLE_ROUTE = Symbol('sallyport.forwarding.route')
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The route of the table that the request keeps, whatever is reloaded; `undefined` before it was asked for. */
-    [ROUTE]?: TableRoute | null
+    [TABLE_ROUTE]?: TableRoute | null
   }
 }
 
 /** The slot of a request, for its decoration. */
-export const ROUTE_SLOT = ROUTE
+export const ROUTE_SLOT = TABLE_ROUTE
 
 /** The upstreams and routes of one moment. A reload makes another one and takes it in one step. */
 export class RouteTable {
-  readonly upstreams: readonly Upstream[]
+  readonly upstreams: readonly UpstreamConnections[]
   readonly #matcher: RouteMatcher<TableRoute>
 
   /** @param last its connections live on where an upstream has the same options */
@@ -30,7 +30,7 @@ export class RouteTable {
     const opened = new Map(
       Object.entries(upstreams).map(([name, options]) => {
         const still = last?.upstreams.find(upstream => upstream.isStill(name, options))
-        return [name, still ?? new Upstream(name, options, carriers)] as const
+        return [name, still ?? new UpstreamConnections(name, options, carriers)] as const
       })
     )
     this.upstreams = [...opened.values()]
@@ -59,15 +59,15 @@ export class RouteTable {
 /** What the app knows of a request that comes to the table. */
 export function resolveIn(request: FastifyRequest, table: RouteTable): EffectiveRoute | null {
   const route = table.find(request)
-  request[ROUTE] = route
+  request[TABLE_ROUTE] = route
   if (route === null) return null
   return preflightMethod(request) === null ? route.effective : route.preflight
 }
 
 /** The route that a request has matched, `null` for none. It is the same for as long as the request lasts. */
 export function routeOfRequest(request: FastifyRequest): TableRoute | null {
-  if (request[ROUTE] === undefined) effectiveRoute(request)
-  return request[ROUTE] ?? null
+  if (request[TABLE_ROUTE] === undefined) effectiveRoute(request)
+  return request[TABLE_ROUTE] ?? null
 }
 
 /** What can have two readings, at this app and at a service. Most paths hold none of it. */

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
-import { forwardRequest, type ForwardingParts } from './forward-request.ts'
+import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
 import { lingeringPayload } from './linger.ts'
 import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
 import { SERVED_METHODS } from './served-methods.ts'
@@ -53,10 +53,15 @@ export async function serveTable(fastify: FastifyInstance, { resolveRoute, parts
     internalRewriteLocationHeader: false,
     // For a request whose route cannot be found out, and for the check at boot.
     config: { access: 'authenticated', audit: 'none', resolveRoute },
-    handler: (request, reply, _destination, proxied) => {
+    // Before http-proxy takes the target apart, which nobody needs: the path that goes on is the one that was received.
+    preHandler: (request, reply, done) => {
       const route = routeOfRequest(request)
-      if (route === null) return reply.callNotFound()
-      return forwardRequest({ request, reply, route, sanitize: proxied.rewriteHeaders }, all)
+      if (route === null) reply.callNotFound()
+      else if (!forwardPastFastify({ request, reply, route }, all)) done()
+    },
+    handler: (request, reply) => {
+      const route = routeOfRequest(request)
+      return route === null ? reply.callNotFound() : forwardAsFastifyDoes({ request, reply, route }, all)
     }
   })
 }

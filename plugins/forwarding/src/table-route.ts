@@ -6,7 +6,7 @@ import type { LingerLimits } from './linger.ts'
 import { methodsOfRoute, type RoutePattern } from './match-route.ts'
 import type { ReadRouteTable } from './options.ts'
 import type { ExchangedCredential } from './route-options.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamConnections } from './upstream.ts'
 import type { AnswerTimeouts } from './upstream-options.ts'
 
 /** A route of the table, made for use: nothing is defaulted or joined per request. */
@@ -15,7 +15,7 @@ export interface TableRoute extends RoutePattern {
   readonly effective: EffectiveRoute
   /** The same for a preflight, which nobody authenticates and nobody forwards. */
   readonly preflight: EffectiveRoute
-  readonly upstream: Upstream
+  readonly upstream: UpstreamConnections
   readonly credential: ExchangedCredential | 'token' | 'none'
   /** Names the service in events: the audience of its token, else the name of the upstream. */
   readonly audience: string
@@ -61,7 +61,7 @@ const LINGER_MS = 5_000
 /** Makes a route of the table from its options. */
 export function makeTableRoute(
   route: ReadRoute,
-  upstream: Upstream,
+  upstream: UpstreamConnections,
   ofUpstream: AnswerTimeouts,
   defaults: ReadDefaults
 ): TableRoute {

@@ -52,7 +52,7 @@ export function forwardFailure(error: unknown, audience: string): ForwardFailure
   if (has('SALLYPORT_FORWARDING_BODY_TOO_LARGE')) {
     return { error: new ForwardedBodyTooLargeError(), event: event('denied', 'body-too-large') }
   }
-  if (has('SALLYPORT_TRANSPORT_PEER_BUSY')) {
+  if (has('SALLYPORT_TRANSPORT_PEER_BUSY') || has('SALLYPORT_FORWARDING_UPSTREAM_BUSY')) {
     return { error: tryAgain(new ForwardBusyError({ cause: error })), event: event('failure', 'upstream-busy') }
   }
   if (codes.some(code => TIMEOUT_CODES.includes(code))) {

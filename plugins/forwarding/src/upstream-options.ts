@@ -48,12 +48,12 @@ export interface UpstreamOptions {
 }
 
 const LONGEST_TIMER_MS = 2_147_483_647
-export const milliseconds = () => Type.Integer({ minimum: 1, maximum: LONGEST_TIMER_MS })
+export const timerOption = () => Type.Integer({ minimum: 1, maximum: LONGEST_TIMER_MS })
 
 export const answerTimeouts = optionsObject({
-  headMs: Type.Optional(milliseconds()),
-  pauseMs: Type.Optional(milliseconds()),
-  totalMs: Type.Optional(milliseconds())
+  headMs: Type.Optional(timerOption()),
+  pauseMs: Type.Optional(timerOption()),
+  totalMs: Type.Optional(timerOption())
 })
 
 /** A text with a form of its own. */
@@ -75,6 +75,6 @@ export const upstreamOptions = optionsObject({
   dispatcher: Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch'])),
   maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
   maxQueued: Type.Optional(Type.Integer({ minimum: 0 })),
-  connectTimeoutMs: Type.Optional(milliseconds()),
+  connectTimeoutMs: Type.Optional(timerOption()),
   timeouts: Type.Optional(answerTimeouts)
 })

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Dispatcher } from 'undici'
-import { openPool } from './open-pool.ts'
+import { openUpstreamPool } from './open-upstream-pool.ts'
 import type { OpenUpstream } from './options.ts'
 import type { UpstreamOptions } from './upstream-options.ts'
 
@@ -15,7 +15,7 @@ export interface UpstreamCarriers {
  * A service and the connections to it. They outlive tables: the next table takes them over where the options of the
  * upstream are the same.
  */
-export class Upstream extends Dispatcher {
+export class UpstreamConnections extends Dispatcher {
   readonly name: string
   readonly origin: string
   /** `Host` of its requests. */
@@ -62,7 +62,7 @@ export class Upstream extends Dispatcher {
   }
 
   #open(): Dispatcher {
-    return this.#carriers.openUpstream?.(this.name, this.options) ?? openPool(this.options)
+    return this.#carriers.openUpstream?.(this.name, this.options) ?? openUpstreamPool(this.options)
   }
 }
 

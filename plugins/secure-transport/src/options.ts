@@ -36,6 +36,8 @@ export interface PeerAgentOptions {
    * @example { 'orders.example': '10.0.0.7' }
    */
   readonly addresses?: Readonly<Record<string, string>>
+  /** The name that the certificates of the peers must prove. Left out: the host of each URL. */
+  readonly serverName?: string
   /**
    * Connections per origin, each with one call at a time.
    * @default 64
@@ -85,6 +87,7 @@ export const peerAgentOptions = optionsObject({
     customOption<string>('an IP address', value => typeof value === 'string' && isIP(value) !== 0),
     { default: {} }
   ),
+  serverName: Type.Optional(Type.String({ minLength: 1 })),
   connections: Type.Integer({ minimum: 1, default: 64 }),
   maxQueued: Type.Integer({ minimum: 0, default: 256 }),
   queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, defaultText: 'headersTimeoutMs' })),

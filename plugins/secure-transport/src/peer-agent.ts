@@ -68,7 +68,8 @@ function connectorOf(options: ReturnType<typeof readPeerAgentOptions>): buildCon
       callback(new PlaintextRefusedError(target.hostname), null)
       return
     }
-    connector(isIP(target.hostname) === 0 ? { ...target, servername: target.hostname } : target, (...answer) => {
+    const { serverName = isIP(target.hostname) === 0 ? target.hostname : undefined } = options
+    connector({ ...target, ...defined({ servername: serverName }) }, (...answer) => {
       const [error, socket] = answer
       // On an error undici omits the second argument.
       if (error === null) readBeforeFailing(socket)

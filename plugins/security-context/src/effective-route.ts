@@ -10,7 +10,7 @@ export interface EffectiveRoute {
   readonly found: boolean
 }
 
-const ROUTE = Symbol('sallyport.security-context.route')
+const EFFECTIVE_ROUTE = Symbol('sallyport.security-context.route')
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -21,7 +21,7 @@ declare module 'fastify' {
     resolveRoute?: (request: FastifyRequest) => EffectiveRoute | null
   }
   interface FastifyRequest {
-    [ROUTE]?: EffectiveRoute | null
+    [EFFECTIVE_ROUTE]?: EffectiveRoute | null
   }
 }
 
@@ -36,16 +36,16 @@ const ordinaryRoutes = new WeakMap<object, EffectiveRoute>()
  * request of an undeclared route is.
  */
 export function effectiveRoute(request: FastifyRequest): EffectiveRoute {
-  const known = request[ROUTE]
+  const known = request[EFFECTIVE_ROUTE]
   // `reply.callNotFound()` takes a request from its route to that of 404.
   if (known !== undefined && known !== null && !(known.found && request.is404)) return known
   const route = findRoute(request)
-  request[ROUTE] = route
+  request[EFFECTIVE_ROUTE] = route
   return route
 }
 
 /** Fills the slot of each request with its final shape, so that asking allocates nothing. */
-export const EFFECTIVE_ROUTE_SLOT = ROUTE
+export const EFFECTIVE_ROUTE_SLOT = EFFECTIVE_ROUTE
 
 function findRoute(request: FastifyRequest): EffectiveRoute {
   if (request.is404) return NOT_FOUND

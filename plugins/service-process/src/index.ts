@@ -5,6 +5,7 @@ export { startTracing, type Tracing } from './tracing.ts'
 export { runService, type ProcessDefinition } from './run-service.ts'
 export type { SettingsOf } from './read-process-settings.ts'
 export { runProcessProgram } from './program/run-process-program.ts'
+export { ProgramUsageError } from './program/process-program.ts'
 export type { FurtherCommands, MigrationRoles, ProcessProgram, ProgramCall } from './program/process-program.ts'
 export { runApp, type ServiceMessage, type StartedApp } from './run-app.ts'
 export {

@@ -20,6 +20,8 @@ export interface ProcessContext {
    * `peers`.
    */
   readonly openPeers: () => Agent | null
+  /** `peerAddresses` by name, for agents that the process makes itself. */
+  readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
@@ -81,9 +83,10 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
 
+  const peerAddresses = addressTable(settings.peerAddresses)
   function openPeers(): Agent | null {
     if (tls === null) return null
-    const agent = createPeerAgent({ ...tls, addresses: addressTable(settings.peerAddresses) })
+    const agent = createPeerAgent({ ...tls, addresses: peerAddresses })
     closing.push(() => agent.close())
     return agent
   }
@@ -107,6 +110,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       tls,
       peers,
       openPeers,
+      peerAddresses,
       tracing,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')

@@ -6,26 +6,20 @@ import { answerIssuerRequest } from './issuer-endpoints.ts'
 import { issuerKey, type IssuerKey } from './signing-key.ts'
 import { signToken, type TokenClaims } from './sign-token.ts'
 import { createStatusBits, STATUS_LIST_PATH } from './status-bits.ts'
-import type { IssuerState, TestIssuer, TestIssuerOptions } from './test-issuer.ts'
+import { readTestIssuerOptions, type TestIssuerOptions } from './options.ts'
+import type { IssuerState, TestIssuer } from './test-issuer.ts'
 
-const DEFAULTS = {
-  issuer: 'https://issuer.test',
-  audience: 'test-service',
-  algorithm: 'ES256',
-  accessSeconds: 300,
-  clients: { 'test-client': 'test-secret' },
-  users: {},
-  clock: Date.now
-} as const satisfies Required<TestIssuerOptions>
-
-/** Makes an issuer with a key of its own, reached without a socket. */
+/**
+ * Makes an issuer with a key of its own, reached without a socket.
+ * @throws {TestingOptionsError} `SALLYPORT_TESTING_OPTIONS_INVALID`, naming every mistake
+ */
 export function createIssuer(options: TestIssuerOptions = {}): TestIssuer {
   return createIssuerState(options)
 }
 
 /** {@link createIssuer} with what its endpoints work on. */
 export function createIssuerState(options: TestIssuerOptions): IssuerState {
-  const settings = { ...DEFAULTS, ...options }
+  const settings = readTestIssuerOptions(options)
   const { issuer, clock } = settings
   const published: IssuerKey[] = []
   const issued = new Map<string, TokenClaims>()
@@ -53,6 +47,11 @@ export function createIssuerState(options: TestIssuerOptions): IssuerState {
       ...claims
     }
     return Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined))
+  }
+
+  function statusClaim(): TokenClaims {
+    if (!settings.revocable) return {}
+    return { status: { status_list: { idx: statusBits.next(), uri: `${issuer}${STATUS_LIST_PATH}1` } } }
   }
 
   function activeClaims(token: string): TokenClaims | null {
@@ -85,8 +84,7 @@ export function createIssuerState(options: TestIssuerOptions): IssuerState {
     publishedKeys: () => published,
     activeClaims,
     token: (claims = {}, header = {}) => {
-      const status = { status_list: { idx: statusBits.next(), uri: `${issuer}${STATUS_LIST_PATH}1` } }
-      const whole = claimsWith({ status, ...claims })
+      const whole = claimsWith({ ...statusClaim(), ...claims })
       const token = signToken(signing, whole, header)
       issued.set(token, whole)
       return token

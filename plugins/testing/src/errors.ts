@@ -6,3 +6,10 @@ export const CallerNotInjectedError = createError(
   'The app asks nobody who the caller is: register injectedCallers, or give injectedCaller to its strategies',
   500
 )
+
+/** Test: the options of an issuer are wrong; lists all mistakes. */
+export const TestingOptionsError = createError(
+  'SALLYPORT_TESTING_OPTIONS_INVALID',
+  'Options of @sallyport/testing: %s',
+  500
+)

@@ -5,7 +5,8 @@ import { Agent } from 'undici'
 import { makeAuthority } from './authority.ts'
 import { answerIssuerRequest } from './issuer-endpoints.ts'
 import { createIssuerState } from './create-issuer.ts'
-import type { TestIssuer, TestIssuerOptions } from './test-issuer.ts'
+import type { TestIssuerOptions } from './options.ts'
+import type { TestIssuer } from './test-issuer.ts'
 import { whenTestEnds, type TestLifetime } from './test-lifetime.ts'
 
 /** An issuer that listens. */

@@ -1,59 +1,10 @@
 import type { KeySource } from '@sallyport/security-context'
-import type { Clock } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Dispatcher, fetch as undiciFetch } from 'undici'
+import type { ReadTestIssuerOptions } from './options.ts'
 import type { IssuerKey } from './signing-key.ts'
 import type { TokenClaims } from './sign-token.ts'
 import type { StatusBits } from './status-bits.ts'
-
-/** A user who can get a token by the password grant. */
-export interface TestUser {
-  readonly password: string
-  /** Default: the name. */
-  readonly subject?: string
-  readonly roles?: readonly string[]
-  /** Space-delimited. */
-  readonly scope?: string
-}
-
-/** What an issuer is made of. */
-export interface TestIssuerOptions {
-  /**
-   * `iss`, and the origin of all endpoints, without a slash at the end.
-   * @default 'https://issuer.test'
-   */
-  readonly issuer?: string
-  /**
-   * `aud` of tokens that do not say otherwise.
-   * @default 'test-service'
-   */
-  readonly audience?: string
-  /**
-   * JWS algorithm of the keys.
-   * @default 'ES256'
-   */
-  readonly algorithm?: string
-  /**
-   * Lifetime of access tokens, in seconds.
-   * @default 300
-   */
-  readonly accessSeconds?: number
-  /**
-   * Clients with their secrets, for the token, introspection and revocation endpoints.
-   * @default { 'test-client': 'test-secret' }
-   */
-  readonly clients?: Readonly<Record<string, string>>
-  /**
-   * Users by name, for the password grant.
-   * @default {}
-   */
-  readonly users?: Readonly<Record<string, TestUser>>
-  /**
-   * The time in ms since 1970.
-   * @default Date.now
-   */
-  readonly clock?: Clock
-}
 
 /** Where things are at an issuer. */
 export interface IssuerAddresses {
@@ -96,7 +47,7 @@ export interface TestIssuer extends IssuerAddresses {
 
 /** What the endpoints work on; {@link TestIssuer} is what a test sees of it. */
 export interface IssuerState extends TestIssuer {
-  readonly settings: Required<TestIssuerOptions>
+  readonly settings: ReadTestIssuerOptions
   readonly statusBits: StatusBits
   signingKey: () => IssuerKey
   publishedKeys: () => readonly IssuerKey[]

@@ -21,12 +21,7 @@ const FILE_NAME = /^[\w.-]+\.(ts|mjs|json)$/
 
 /** The sections of the page that have blocks, in their order. @throws when a block is of no known kind */
 export function readAdoptionPage(): AdoptionSection[] {
-  return adoptionSections(readFileSync(join(ROOT, 'docs/adopt.md'), 'utf8'))
-}
-
-/** {@link readAdoptionPage} of a text. */
-export function adoptionSections(markdown: string): AdoptionSection[] {
-  return markdown
+  return readFileSync(join(ROOT, 'docs/adopt.md'), 'utf8')
     .split(/^(?=## )/m)
     .map(text => ({
       title: /^## (.*)/.exec(text)?.[1] ?? '',

@@ -88,7 +88,7 @@ function collect(child: ChildProcess): { readonly out: () => string; readonly er
 }
 
 /** Waits until a URL answers 200. */
-export async function untilReady(url: string, program: RunningProgram, withinMs = 30_000): Promise<void> {
+export async function untilReady(url: string, program: RunningProgram, withinMs = 120_000): Promise<void> {
   const until = Date.now() + withinMs
   while (Date.now() < until) {
     const answer = await fetch(url).catch(() => null)

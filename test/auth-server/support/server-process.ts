@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ServiceMessage } from '@sallyport/service-process'
 import type { Test } from 'tap'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { SETTINGS } from '../../support/authorization-server.ts'
 
 const SERVER = fileURLToPath(new URL('../../../auth-server/src/server.ts', import.meta.url))
@@ -35,7 +35,7 @@ export interface ServerProcess {
 /** Starts `auth-server/src/server.ts` with nothing but this environment; the test ends it. */
 export function startServerProcess(t: Test, env: Record<string, string>): ServerProcess {
   const child = fork(SERVER, [], {
-    env: { ...CODE_CACHE, ...env },
+    env: { ...CHILD_ENVIRONMENT, ...env },
     execArgv: ['--conditions=@sallyport/source'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc']
   })

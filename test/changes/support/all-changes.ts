@@ -153,7 +153,7 @@ async function dropVersion3(db: Knex): Promise<void> {
     edits: {
       'reference-gateway/src/app.ts': all(
         before('import { endOpenAnswers }', "import { badgeStrategy } from './badge-strategy.ts'\n"),
-        before('    basic: { tokenClient, ...own, ...clock },', '    strategies: [badgeStrategy],\n')
+        before('    ...(tokenClient && { basic: { tokenClient', '    strategies: [badgeStrategy],\n')
       )
     },
     tests: ['test/reference-gateway/badge-strategy.test.ts', 'test/reference-gateway/app.test.ts']
@@ -166,39 +166,25 @@ async function dropVersion3(db: Knex): Promise<void> {
         "import('@sallyport/delivery-service/descriptor')",
         ",\n  import('@sallyport/rating-service/descriptor')"
       ),
-      'reference-gateway/src/settings.ts': after(
-        "deliveryServiceOrigin: serviceOrigin('delivery-service'),",
-        "\n    ratingServiceOrigin: serviceOrigin('rating-service'),"
-      ),
-      'reference-gateway/src/upstreams.ts': all(
-        after('readonly deliveryServiceOrigin: string', '\n  readonly ratingServiceOrigin: string'),
+      'deploy/local/gateway.yaml': all(
+        after(`\n    origin: \${DELIVERY_SERVICE_ORIGIN}`, `\n  rating-service:\n    origin: \${RATING_SERVICE_ORIGIN}`),
         before(
-          '    ...(origins.authServerOrigin === undefined',
-          "    { audience: 'rating-service', origin: origins.ratingServiceOrigin, prefixes: ['/ratings'] },\n"
+          '\n  # The audit trail of each process',
+          [
+            '  - path: /ratings/*',
+            '    upstream: rating-service',
+            '    forward: { audience: rating-service }',
+            '    access: authenticated',
+            ''
+          ].join('\n')
         )
-      ),
-      'reference-gateway/README.md': all(
-        after('| `/deliveries` | delivery-service |', '\n| `/ratings` | rating-service |'),
-        after(
-          'Where delivery-service is. |',
-          '\n| `SALLYPORT_RATING_SERVICE_ORIGIN` | origin, `https:`, or `http:` on loopback | required | Where rating-service is. |'
-        )
-      ),
-      'test/support/edge.ts': after(
-        '\n  deliveryServiceOrigin: `https://',
-        `\${ORDER_SERVICE}:1\`,\n  ratingServiceOrigin: \`https://`
-      ),
-      'test/reference-gateway/settings.test.ts': before(
-        "  SALLYPORT_DELIVERY_SERVICE_ORIGIN: '",
-        "  SALLYPORT_RATING_SERVICE_ORIGIN: 'https://rating-service.sallyport.internal:8085',\n"
       )
     },
     tests: [
       'reference-services/rating-service/test/ratings.test.ts',
       'test/deploy/services.test.ts',
       'test/docs/named-files.test.ts',
-      'test/docs/markdown-form.test.ts',
-      'test/reference-gateway/settings.test.ts',
+      'test/reference-gateway/route-commands.test.ts',
       'test/e2e/launcher.test.ts'
     ],
     made: 'reference-services/rating-service',

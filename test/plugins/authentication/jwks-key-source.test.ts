@@ -1,9 +1,9 @@
 import fc from 'fast-check'
+import { frozenTimers } from '@sallyport/testing'
 import t, { type Test } from 'tap'
 import { createJwksKeySource, type JwksKeySourceOptions } from '@sallyport/authentication'
 import { issuerKey, type IssuerKey } from '../../support/issuer.ts'
 import { fakeFetch, httpServer, until, type FakeAnswer } from './support/servers.ts'
-import { virtualTime } from './support/virtual-time.ts'
 
 const jwksUri = 'https://issuer.example/jwks'
 const one = issuerKey('ES256', 'one')
@@ -80,7 +80,7 @@ t.test('V20: a new key works without a restart, a key that is gone is not publis
 t.test(
   'a key that is new while the document cannot be had is found within the cool-down once it can, not after the backoff',
   async t => {
-    const time = virtualTime(1_000_000, async () => {
+    const time = frozenTimers(1_000_000, async () => {
       await until(() => time.waiting() === 1)
     })
     const { world, fetch, source } = setUp(t, { cooldownMs: 2000, clock: time.clock, startTimer: time.startTimer })

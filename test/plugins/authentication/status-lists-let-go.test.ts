@@ -1,5 +1,6 @@
 // How long status lists are followed: time is the test's own, and every look at a list is counted.
 import { deflateSync } from 'node:zlib'
+import { frozenTimers } from '@sallyport/testing'
 import t, { type Test } from 'tap'
 import {
   createStatusListSource,
@@ -19,7 +20,6 @@ import {
   signToken
 } from '../../support/issuer.ts'
 import { until } from './support/servers.ts'
-import { virtualTime } from './support/virtual-time.ts'
 
 const key = issuerKey('ES256')
 const PREFIX = `${ISSUER}/oauth2/status-lists/`
@@ -42,7 +42,7 @@ function setUp(t: Test, options: Partial<StatusListSourceOptions> = {}) {
     if (headers['if-none-match'] !== undefined) return { status: 304, headers: new Headers(), body: null }
     return { status, headers: new Headers({ etag: '"1"' }), body: bytes(world.list(uri)) }
   }
-  const time = virtualTime(NOW * 1000, async () => {
+  const time = frozenTimers(NOW * 1000, async () => {
     await until(() => time.waiting() === source.size())
   })
   const source = createStatusListSource({

@@ -351,7 +351,7 @@ t.test('a client that leaves while its token is exchanged sends nothing to the s
 t.test('the time of the token exchange counts, and its failure is answered as it is', async t => {
   const hanging = await startForwarding(t, {
     exchangeToken: () => new Promise(() => {}),
-    options: { upstreamTimeoutMs: 50 }
+    defaults: { timeouts: { headMs: 50 } }
   })
   t.equal((await request(`${hanging.url}/orders/1`)).statusCode, 504)
   const failing = await startForwarding(t, {
@@ -378,7 +378,7 @@ t.test(
     t.equal(stream.watched.length, 1)
     body.on('error', () => {}).destroy()
 
-    const whole = await startForwarding(t, { options: { upstreamTimeoutMs: 1000, answerTimeoutMs: 100 } })
+    const whole = await startForwarding(t, { defaults: { timeouts: { totalMs: 100 } } })
     whole.service.answer = (_request, socket) => {
       socket.write(head)
     }

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { testDatabase } from '../../support/database.ts'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 
-const TIMEOUT_MS = 200
+const TIMEOUT_MS = 1000
 
 /** A pool of the app's kind, through a proxy that can swallow what is sent. */
 async function startPool(t: Test): Promise<{ db: Knex; proxy: FaultProxy; used: () => number }> {
@@ -87,6 +87,7 @@ t.test(
 
 t.test('a statement is given up by the server at the limit', async t => {
   const { db } = await startPool(t)
+  await served(db)
   await t.rejects(db.raw('select pg_sleep(60)'), { code: '57014' })
 })
 

@@ -6,6 +6,7 @@ import {
   createAuditRows,
   createIssuer,
   frozenClock,
+  frozenTimers,
   injectAs,
   injectedCaller,
   injectedCallers,
@@ -194,4 +195,20 @@ t.test('the clock stands until it is moved', async t => {
   clock.ms = 7
   t.equal(clock(), 7)
   t.ok(Math.abs(frozenClock().ms - Date.now()) < 60_000)
+})
+
+t.test('timers of a frozen clock run in their order when the test moves it, and not before', async t => {
+  const ran: string[] = []
+  const time = frozenTimers(1000, async () => {
+    ran.push(`at rest at ${time.clock()}`)
+  })
+  time.startTimer(() => ran.push('late'), 30)
+  time.startTimer(() => time.startTimer(() => ran.push('begun by another'), 5), 10)
+  time.startTimer(() => ran.push('stopped'), 1).stop()
+  await time.advance(9)
+  t.strictSame(ran, [])
+  await time.advance(21)
+  t.strictSame(ran, ['at rest at 1010', 'begun by another', 'at rest at 1015', 'late', 'at rest at 1030'])
+  t.equal(time.waiting(), 0)
+  t.equal(time.clock(), 1030)
 })

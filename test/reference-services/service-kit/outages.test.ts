@@ -1,14 +1,11 @@
 // One service process through two outages: it starts while the issuer is away, and later its database swallows packets.
 import { fork, type ChildProcess } from 'node:child_process'
-import { createPublicKey } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as deliveryService from '@sallyport/delivery-service'
-import Fastify from 'fastify'
-import { exportJWK } from 'jose'
 import t from 'tap'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { testDatabase } from '../../support/database.ts'
 import { freePort } from '../../support/free-port.ts'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
@@ -18,23 +15,6 @@ import { FACTS, USERS } from '../support/services.ts'
 const SERVER = fileURLToPath(new URL('../../../reference-services/delivery-service/src/server.ts', import.meta.url))
 const ROLES = { appRole: 'test_outages_app', prunerRole: 'test_outages_pruner' }
 const DATABASE_TIMEOUT_MS = 1500
-
-/** Metadata and keys of an issuer, which begins to listen now. */
-async function comeUp({ issuer, keys }: TokenAuthority): Promise<void> {
-  const key = (await keys.find('test-key'))!.key
-  const jwk = await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))
-  const app = Fastify({ forceCloseConnections: true })
-  app.get('/.well-known/oauth-authorization-server', async () => ({
-    issuer,
-    token_endpoint: `${issuer}/token`,
-    jwks_uri: `${issuer}/jwks`
-  }))
-  app.get('/jwks', async () => ({ keys: [{ ...jwk, kid: 'test-key', alg: 'ES256', use: 'sig' }] }))
-  t.teardown(async () => {
-    await app.close()
-  })
-  await app.listen({ host: '127.0.0.1', port: Number(new URL(issuer).port) })
-}
 
 let child: ChildProcess
 let output = ''
@@ -74,7 +54,7 @@ t.before(async () => {
   authorization = `Bearer ${token}`
   child = fork(SERVER, {
     env: {
-      ...CODE_CACHE,
+      ...CHILD_ENVIRONMENT,
       DATABASE_URL: proxy.url,
       PORT: '0',
       SALLYPORT_OPERATIONS_PORT: String(operationsPort),
@@ -111,7 +91,7 @@ t.test(
     t.equal((await fetch(`${operations}/health/live`)).status, 200)
     t.match(output, /issuer: not found yet/)
     t.match(output, /"check":"issuer"/)
-    await comeUp(authority)
+    t.teardown(await authority.listen())
     await until(readiness, 200)
     t.equal((await deliveries()).status, 200)
     t.match(output, /issuer: found/)

@@ -2,13 +2,12 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connectService } from '@sallyport/service-kit'
 import * as deliveryService from '@sallyport/delivery-service'
-import { exportJWK } from 'jose'
-import { createPublicKey } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { fileURLToPath } from 'node:url'
-import { CODE_CACHE } from '../../support/code-cache.ts'
+import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
-import { createTokenAuthority } from '../../support/token-authority.ts'
+import { freePort } from '../../support/free-port.ts'
+import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
 import { testDatabase } from '../../support/database.ts'
 import { FACTS, SETTINGS, startUpstream, USERS } from '../support/services.ts'
 
@@ -23,7 +22,7 @@ interface Started {
 /** The service's own entry as a child process, with nothing of this process's environment. */
 function startProcess(t: Test, environment: Record<string, string>, execArgv: string[] = []): Started {
   const child = fork(SERVER, {
-    env: { ...CODE_CACHE, ...environment },
+    env: { ...CHILD_ENVIRONMENT, ...environment },
     execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning', ...execArgv],
     silent: true
   })
@@ -42,35 +41,14 @@ function startProcess(t: Test, environment: Record<string, string>, execArgv: st
 }
 
 /** An authorization server as far as a verifier needs it. */
-async function startIssuer(t: Test): Promise<ReturnType<typeof createTokenAuthority>> {
-  const documents: Record<string, unknown> = {}
-  const issuer = await startUpstream(t, app => {
-    app.get('/.well-known/oauth-authorization-server', async () => documents.metadata)
-    app.get('/jwks', async () => documents.keys)
-  })
-  const authority = createTokenAuthority(issuer)
-  const key = (await authority.keys.find('test-key'))!.key
-  documents.metadata = {
-    issuer,
-    token_endpoint: `${issuer}/token`,
-    jwks_uri: `${issuer}/jwks`,
-    response_types_supported: []
-  }
-  documents.keys = {
-    keys: [
-      {
-        ...(await exportJWK(createPublicKey(key.export({ type: 'spki', format: 'pem' })))),
-        kid: 'test-key',
-        alg: 'ES256',
-        use: 'sig'
-      }
-    ]
-  }
+async function startAuthority(t: Test): Promise<TokenAuthority> {
+  const authority = createTokenAuthority(`http://127.0.0.1:${await freePort()}`)
+  t.after(await authority.listen())
   return authority
 }
 
 t.test('a service process gets ready, serves, and ends on SIGTERM', async t => {
-  const authority = await startIssuer(t)
+  const authority = await startAuthority(t)
   const roles = { appRole: 'test_process_app', prunerRole: 'test_process_pruner' }
   const { url } = await testDatabase(t, 'service-process', async db => {
     for (const role of Object.values(roles)) await db.raw("create role ?? login password 'for-tests-only'", [role])

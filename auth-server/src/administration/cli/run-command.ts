@@ -105,8 +105,8 @@ function parseCommand(
 }
 
 /**
- * Marks values and arguments that begin with a hyphen as what they are: one of 64 ids and thumbprints in base64url
- * does. An option's name is never a value.
+ * Marks values and arguments that begin with a hyphen as what they are: one of 64 thumbprints in base64url does. An
+ * option's name is never a value.
  */
 function keepLeadingHyphens(args: readonly string[], options: Command['options']): string[] {
   const optionOf = (word: string) => options[/^--([^=]+)/.exec(word)?.[1] ?? '']

@@ -118,10 +118,13 @@ function startKeeper(pid: number, dataDirectory: string): () => void {
   }
 }
 
-/** Stops the server that {@link startPostgres} left running, if there is one. */
-export async function stopPostgres(dataDirectory: string): Promise<void> {
+/**
+ * Stops the server that {@link startPostgres} left running, if there is one.
+ * @param immediately without a last checkpoint: for data that nobody needs
+ */
+export async function stopPostgres(dataDirectory: string, immediately = false): Promise<void> {
   const pid = runningServer(dataDirectory)
-  if (pid !== null) await stopServer(pid, dataDirectory)
+  if (pid !== null) await stopServer(pid, dataDirectory, immediately ? 'SIGQUIT' : 'SIGINT')
 }
 
 /** Makes the cluster when there is none; returns the superuser's password. */

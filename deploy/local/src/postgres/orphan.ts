@@ -10,11 +10,15 @@ export function runningServer(dataDirectory: string): number | null {
 }
 
 /**
- * Stops the server of a killed launcher; resolves when it has ended. The signal is SIGINT, PostgreSQL's "fast
- * shutdown": clients are disconnected, the data is consistent.
+ * Stops the server of a killed launcher; resolves when it has ended. With SIGINT, PostgreSQL's "fast
+ * shutdown", clients are disconnected and the data is consistent; with SIGQUIT the next start recovers it.
  */
-export async function stopServer(pid: number, dataDirectory: string): Promise<void> {
-  process.kill(pid, 'SIGINT')
+export async function stopServer(
+  pid: number,
+  dataDirectory: string,
+  signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'
+): Promise<void> {
+  process.kill(pid, signal)
   while (runningServer(dataDirectory) === pid) await new Promise(resolve => setTimeout(resolve, 20))
 }
 

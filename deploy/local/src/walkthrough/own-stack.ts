@@ -26,10 +26,10 @@ export interface OwnStack {
 const LAUNCHER = fileURLToPath(new URL('../main.ts', import.meta.url))
 const READY = 'Sallyport is ready.'
 /** Below the ports that Linux gives to clients and to listeners that ask for any: one of those may go at any time. */
-const FIRST_BLOCK = 20_000
-const BLOCKS = 60
-const BLOCK_PORTS = 200
-const BLOCK_TRIES = 100
+const LOWEST_PORT_BASE = 20_000
+const PORT_BASES = 60
+const PORTS_PER_BASE = 200
+const PORT_BASE_TRIES = 100
 
 /**
  * Starts the whole stack in a folder of its own, on free ports, and waits until it is ready.
@@ -91,10 +91,10 @@ export async function startOwnStack(
 
 /** A port base whose ports are free, and given to nobody else who asks here until this process ends. */
 export async function freePortBase(): Promise<number> {
-  for (let tries = 0; tries < BLOCK_TRIES; tries++) {
-    const base = FIRST_BLOCK + Math.floor(Math.random() * BLOCKS) * BLOCK_PORTS
+  for (let tries = 0; tries < PORT_BASE_TRIES; tries++) {
+    const base = LOWEST_PORT_BASE + Math.floor(Math.random() * PORT_BASES) * PORTS_PER_BASE
     const free = await Promise.all(allPorts(base).map(isPortFree))
-    if (free.every(Boolean) && (await claimPort(base + BLOCK_PORTS - 1))) return base
+    if (free.every(Boolean) && (await claimPort(base + PORTS_PER_BASE - 1))) return base
   }
   throw new Error('there are no free ports')
 }

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { KnownCaller, Principal } from '@sallyport/security-context'
-import { basicClientAuthorization, forgetOldest, messageWithCause, parseJsonObject } from '@sallyport/security-context/mechanics'
+import {
+  basicClientAuthorization,
+  forgetOldest,
+  messageWithCause,
+  parseJsonObject
+} from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding.ts'
 import { IntrospectionUnavailableError, InvalidTokenError } from '../errors.ts'

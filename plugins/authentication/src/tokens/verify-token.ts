@@ -1,5 +1,12 @@
 import { forgetOldest, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
-import type { KeySource, KnownCaller, Principal, StatusReference, StatusSource, VerificationKey } from '@sallyport/security-context'
+import type {
+  KeySource,
+  KnownCaller,
+  Principal,
+  StatusReference,
+  StatusSource,
+  VerificationKey
+} from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { demandsExtension, isPlausibleSignature } from './check-signature.ts'
 import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'

@@ -51,7 +51,7 @@ export function checkDocument(schema: TSchema, root: PlacedNode, sources: Refere
     const { items } = fitting ?? {}
     if (node.kind === 'list' && items !== undefined) {
       if (node.items.length < (fitting?.minItems ?? 0)) return refuse(node.at, `${label} must not be empty`)
-      return node.items.map((item, place) => check(items, item, join(path, String(place)), `each of ${label}`))
+      return node.items.map((item, place) => check(items, item, memberPath(path, String(place)), `each of ${label}`))
     }
     if (node.kind === 'text') return checkText(given, fitting, node.value, node.at, path, label)
     if (node.kind === 'scalar' && fitting !== null && Value.Check(fitting, node.value)) return node.value
@@ -88,7 +88,7 @@ export function checkDocument(schema: TSchema, root: PlacedNode, sources: Refere
     const value: Record<string, unknown> = {}
     for (const [name, { keyAt, node: member }] of node.members) {
       const schemaOfMember = Object.hasOwn(properties, name) ? properties[name] : undefined
-      if (schemaOfMember !== undefined) value[name] = check(schemaOfMember, member, join(path, name), name)
+      if (schemaOfMember !== undefined) value[name] = check(schemaOfMember, member, memberPath(path, name), name)
       else refuse(keyAt, unknownName(name, known))
     }
     for (const name of required) {
@@ -108,7 +108,7 @@ export function checkDocument(schema: TSchema, root: PlacedNode, sources: Refere
     const entries: Array<readonly [string, unknown]> = []
     for (const [name, { keyAt, node: member }] of node.members) {
       if (!form.test(name)) refuse(keyAt, `${JSON.stringify(name)} must be ${keyExpectation ?? 'a name'}`)
-      else entries.push([name, check(entry, member, join(path, name), name)])
+      else entries.push([name, check(entry, member, memberPath(path, name), name)])
     }
     return Object.fromEntries(entries)
   }
@@ -139,6 +139,6 @@ function unknownName(name: string, known: readonly string[]): string {
   return `${JSON.stringify(name)} is not known here (${hint})`
 }
 
-function join(path: string, part: string): string {
+function memberPath(path: string, part: string): string {
   return path === '' ? part : `${path}/${part}`
 }

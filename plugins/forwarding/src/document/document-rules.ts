@@ -1,25 +1,10 @@
 import { isLoopback } from '@sallyport/security-context/mechanics'
-import { suggestName } from '@sallyport/security-context/options'
-import { refusedNames } from '../forwarded-headers.ts'
+import { routeConflicts } from '../match-route.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
-
-/** A value whose wrong members are left out. */
-export type Loose<T> =
-  T extends ReadonlyArray<infer Item>
-    ? ReadonlyArray<Loose<Item> | undefined>
-    : T extends object
-      ? { readonly [Name in keyof T]?: Loose<T[Name]> | undefined }
-      : T
-
-/** What is wrong with one member of a document. */
-export interface MemberMistake {
-  /** `routes/3/upstream`. */
-  readonly path: string
-  readonly message: string
-}
+import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
+import { type LooseRoute, documentRouteMistakes } from './route-rules.ts'
 
 type LooseDocument = Loose<GatewayDocument>
-type LooseRoute = Loose<GatewayDocument['routes'][number]>
 type LooseUpstream = Loose<GatewayDocument['upstreams'][string]>
 
 /** What the schema cannot say: how the members of a document fit together. */
@@ -34,8 +19,10 @@ export function documentMistakes(document: LooseDocument): MemberMistake[] {
       ...passMistakes(document.defaults?.requestHeaders?.pass)
     ]),
     ...(document.routes ?? []).flatMap((route, place) =>
-      under(`routes/${place}`, route === undefined ? [] : routeMistakes(route, names))
-    )
+      under(`routes/${place}`, route === undefined ? [] : documentRouteMistakes(route, names))
+    ),
+    ...conflicts(document.routes ?? []),
+    ...repeatedNames(document.routes ?? [])
   ]
 }
 
@@ -54,79 +41,26 @@ function upstreamMistakes({ origin, tls, timeouts }: LooseUpstream): MemberMista
   ]
 }
 
-function routeMistakes(route: LooseRoute, upstreams: readonly string[]): MemberMistake[] {
-  const { upstream, access, forward, cors, strategies, path, rewrite } = route
-  const namesNothing = typeof access === 'object' && Object.keys(access).length === 0
-  return [
-    ...(upstream === undefined || upstreams.includes(upstream) ? [] : [unknownUpstream(upstream, upstreams)]),
-    ...mistakeIf(namesNothing, 'access', 'access must name scopes, roles or both'),
-    ...mistakeIf(
-      access === 'public' && forward !== undefined && forward !== 'none',
-      'forward',
-      'a public route forwards no credential: forward must be none'
-    ),
-    ...mistakeIf(
-      access === 'public' && strategies !== undefined,
-      'strategies',
-      'a public route asks for no strategies'
-    ),
-    ...mistakeIf(
-      cors?.origins === '*' && cors.credentials === true,
-      'cors/credentials',
-      'credentials must not be given to every origin: name the origins'
-    ),
-    ...mistakeIf(
-      rewrite !== undefined && path !== undefined && path.includes('/:'),
-      'rewrite',
-      'rewrite goes with a path without parameters'
-    ),
-    ...repeated(strategies, 'strategies'),
-    ...repeated(route.methods, 'methods'),
-    ...repeated(route.hosts, 'hosts'),
-    ...timeoutMistakes(route.timeouts),
-    ...passMistakes(route.requestHeaders?.pass)
-  ]
+/** Two routes for the same requests; a route that is wrong itself is in nobody's way. */
+function conflicts(routes: ReadonlyArray<LooseRoute | undefined>): MemberMistake[] {
+  const patterns = routes.map((route, place) => {
+    const { path, hosts, methods } = route ?? {}
+    const isWhole = [...(hosts ?? []), ...(methods ?? [])].every(item => item !== undefined)
+    if (path === undefined || !isWhole) return { path: `/\0${place}` }
+    return {
+      path,
+      hosts: hosts?.filter(host => host !== undefined),
+      methods: methods?.filter(each => each !== undefined)
+    }
+  })
+  return routeConflicts(patterns).map(({ place, message }) => ({ path: `routes/${place}/path`, message }))
 }
 
-function unknownUpstream(upstream: string, known: readonly string[]): MemberMistake {
-  const meant = suggestName(upstream, known)
-  const hint =
-    meant === null ? (known.length === 0 ? '' : ` (there are ${known.join(', ')})`) : ` (did you mean ${meant}?)`
-  return { path: 'upstream', message: `there is no upstream ${JSON.stringify(upstream)}${hint}` }
-}
-
-function timeoutMistakes(timeouts: Loose<GatewayDocument['routes'][number]['timeouts']>): MemberMistake[] {
-  const { headMs, pauseMs, totalMs } = timeouts ?? {}
-  const longest = Math.max(headMs ?? 0, pauseMs ?? 0)
-  return mistakeIf(
-    totalMs !== undefined && totalMs < longest,
-    'timeouts/totalMs',
-    'totalMs must not be shorter than headMs and pauseMs, which are parts of it'
+function repeatedNames(routes: ReadonlyArray<LooseRoute | undefined>): MemberMistake[] {
+  const names = routes.map(route => route?.name)
+  return names.flatMap((name, place) =>
+    mistakeIf(name !== undefined && names.indexOf(name) < place, `routes/${place}/name`, 'another route has this name')
   )
-}
-
-function passMistakes(pass: ReadonlyArray<string | undefined> | undefined): MemberMistake[] {
-  return (pass ?? []).flatMap((name, place) =>
-    mistakeIf(
-      name !== undefined && refusedNames([name]).length > 0,
-      `requestHeaders/pass/${place}`,
-      `${JSON.stringify(name)} must not reach a service from outside`
-    )
-  )
-}
-
-function repeated(items: ReadonlyArray<string | undefined> | undefined, name: string): MemberMistake[] {
-  return (items ?? []).flatMap((item, place) =>
-    mistakeIf(
-      item !== undefined && (items ?? []).indexOf(item) < place,
-      `${name}/${place}`,
-      `this is in ${name} a second time`
-    )
-  )
-}
-
-function mistakeIf(isWrong: boolean, path: string, message: string): MemberMistake[] {
-  return isWrong ? [{ path, message }] : []
 }
 
 function under(prefix: string, mistakes: readonly MemberMistake[]): MemberMistake[] {

@@ -10,26 +10,24 @@ import {
   isScope,
   isRoutePath
 } from './text-forms.ts'
-import { closed, count, fixedText, milliseconds, openText } from './schema-parts.ts'
+import { closed, count, durationMs, fixedText, openText } from './schema-parts.ts'
 
 const timeouts = closed(
   {
     headMs: Type.Optional(
-      milliseconds(
-        'From the arrival of a request to the head of its answer, without the time its body takes to arrive.'
-      )
+      durationMs('From the arrival of a request to the head of its answer, without the time its body takes to arrive.')
     ),
-    pauseMs: Type.Optional(milliseconds('Between two parts of the body of an answer.')),
-    totalMs: Type.Optional(milliseconds('From the arrival of a request to the end of its answer; not for streams.'))
+    pauseMs: Type.Optional(durationMs('Between two parts of the body of an answer.')),
+    totalMs: Type.Optional(durationMs('From the arrival of a request to the end of its answer; not for streams.'))
   },
   'How long an answer may take.'
 )
 
 const maxBodyBytes = count('The longest body of a request that is forwarded, in bytes.')
-const fieldName = fixedText('the name of a header', isFieldName, 'A header, in any case.')
-const fieldValue = openText('a header value without control characters', isFieldValue, 'The value of the header.')
+const fieldNameText = fixedText('the name of a header', isFieldName, 'A header, in any case.')
+const fieldValueText = openText('a header value without control characters', isFieldValue, 'The value of the header.')
 const fieldValues = (description: string) =>
-  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^`|~-]+$" }), fieldValue, {
+  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^`|~-]+$" }), fieldValueText, {
     description,
     additionalProperties: false,
     keyExpectation: 'the name of a header'
@@ -47,7 +45,7 @@ const tls = closed(
   'TLS to the service. Default: what the process uses for its peers.'
 )
 
-const upstream = closed(
+const upstreamMember = closed(
   {
     origin: openText(
       'scheme, host and port, such as https://orders.internal:8443',
@@ -59,7 +57,7 @@ const upstream = closed(
     maxQueued: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Requests that wait for a connection; the next one gets 503.' })
     ),
-    connectTimeoutMs: Type.Optional(milliseconds('How long connecting may take.')),
+    connectTimeoutMs: Type.Optional(durationMs('How long connecting may take.')),
     timeouts: Type.Optional(timeouts)
   },
   'A service behind the gateway.'
@@ -117,8 +115,8 @@ const cors = closed(
     methods: Type.Optional(
       Type.Array(Type.Enum([...SERVED_METHODS]), { minItems: 1, description: 'Default: those of the route.' })
     ),
-    requestHeaders: Type.Optional(Type.Array(fieldName, { description: 'Request headers that a page may send.' })),
-    exposedHeaders: Type.Optional(Type.Array(fieldName, { description: 'Response headers that a page may read.' })),
+    requestHeaders: Type.Optional(Type.Array(fieldNameText, { description: 'Request headers that a page may send.' })),
+    exposedHeaders: Type.Optional(Type.Array(fieldNameText, { description: 'Response headers that a page may read.' })),
     credentials: Type.Optional(
       Type.Boolean({ description: 'Whether browsers send cookies along; not with `origins: "*"`.' })
     ),
@@ -163,7 +161,9 @@ const route = closed(
     requestHeaders: Type.Optional(
       closed(
         {
-          pass: Type.Optional(Type.Array(fieldName, { description: 'Headers that pass beside the built-in ones.' })),
+          pass: Type.Optional(
+            Type.Array(fieldNameText, { description: 'Headers that pass beside the built-in ones.' })
+          ),
           set: Type.Optional(fieldValues('Headers that the gateway sets.'))
         },
         'Headers on the way to the service.'
@@ -173,7 +173,7 @@ const route = closed(
       closed(
         {
           set: Type.Optional(fieldValues('Headers that the gateway sets.')),
-          remove: Type.Optional(Type.Array(fieldName, { description: 'Headers that stay at the gateway.' }))
+          remove: Type.Optional(Type.Array(fieldNameText, { description: 'Headers that stay at the gateway.' }))
         },
         'Headers on the way back.'
       )
@@ -207,9 +207,10 @@ export const gatewaySchema = closed(
         {
           maxBodyBytes: Type.Optional(maxBodyBytes),
           timeouts: Type.Optional(timeouts),
+          streamPauseMs: Type.Optional(durationMs('Between two parts of an answer of a route with `stream`.')),
           requestHeaders: Type.Optional(
             closed(
-              { pass: Type.Optional(Type.Array(fieldName, { description: 'Headers that pass on every route.' })) },
+              { pass: Type.Optional(Type.Array(fieldNameText, { description: 'Headers that pass on every route.' })) },
               'Headers on the way to every service.'
             )
           )
@@ -217,7 +218,7 @@ export const gatewaySchema = closed(
         'For every route that says nothing else.'
       )
     ),
-    upstreams: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }), upstream, {
+    upstreams: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }), upstreamMember, {
       description: 'Services, by name.',
       additionalProperties: false,
       keyExpectation: 'a name of letters, digits, dots and dashes'

@@ -5,4 +5,10 @@
 export { readGatewayDocument, type DocumentMistake, type DocumentReading } from './read-document.ts'
 export { gatewaySchema } from './gateway-schema.ts'
 export type { ReferenceSources } from './replace-references.ts'
-export type { ForwardingTable } from './to-options.ts'
+export {
+  describeRoutes,
+  explainRequest,
+  type ExplainedRequest,
+  type RequestExplanation,
+  type RouteDescription
+} from './describe-routes.ts'

@@ -1,7 +1,8 @@
-import type { ForwardingTable } from './to-options.ts'
+import type { RouteTableOptions } from '../options.ts'
 import { checkDocument, type DocumentPlace } from './check-document.ts'
-import { documentMistakes, type Loose } from './document-rules.ts'
+import { documentMistakes } from './document-rules.ts'
 import { type GatewayDocument, gatewaySchema } from './gateway-schema.ts'
+import type { Loose } from './member-mistakes.ts'
 import { parseDocumentText } from './parse-document-text.ts'
 import type { PlacedMistake } from './placed-node.ts'
 import type { ReferenceSources } from './replace-references.ts'
@@ -15,7 +16,7 @@ export interface DocumentMistake extends TextPosition {
 
 /** Routes and upstreams of a document, or every mistake in it, in the order of the text. */
 export type DocumentReading =
-  | { readonly table: ForwardingTable; readonly mistakes: readonly [] }
+  | { readonly table: RouteTableOptions; readonly mistakes: readonly [] }
   | { readonly table: null; readonly mistakes: readonly DocumentMistake[] }
 
 /** Mistakes that are listed; a text that is something else altogether has more than anybody reads. */

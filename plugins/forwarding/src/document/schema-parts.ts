@@ -31,6 +31,6 @@ export function count(description: string) {
 }
 
 /** A duration in ms. */
-export function milliseconds(description: string) {
+export function durationMs(description: string) {
   return Type.Integer({ minimum: 1, maximum: 2_147_483_647, description })
 }

@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 
-const SEGMENT = /^(?:[A-Za-z0-9._~!$&'()+,;=@-]+|:[A-Za-z_][A-Za-z0-9_]*)$/
+const ROUTE_SEGMENT = /^(?:[A-Za-z0-9._~!$&'()+,;=@-]+|:[A-Za-z_][A-Za-z0-9_]*)$/
 
 /** Scheme, host and port and nothing else. */
 export function isOrigin(text: string): boolean {
@@ -41,7 +41,7 @@ export function isPath(text: string): boolean {
 }
 
 function isSegment(segment: string): boolean {
-  return SEGMENT.test(segment) && segment !== '.' && segment !== '..'
+  return ROUTE_SEGMENT.test(segment) && segment !== '.' && segment !== '..'
 }
 
 /** @see RFC 9110 §5.6.2 */

@@ -1,20 +1,11 @@
 import type { Policy, RouteAccess } from '@sallyport/security-context'
+import type { RouteTableOptions } from '../options.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 
 type DocumentRoute = GatewayDocument['routes'][number]
 
-/** A route of a document, its access as a policy. */
-export type DocumentRouteOptions = Omit<DocumentRoute, 'access'> & { readonly access: RouteAccess }
-
-/** Upstreams and routes as the plugin takes them. */
-export interface ForwardingTable {
-  readonly defaults: NonNullable<GatewayDocument['defaults']>
-  readonly upstreams: GatewayDocument['upstreams']
-  readonly routes: readonly DocumentRouteOptions[]
-}
-
 /** The options that a document without mistakes stands for. */
-export function tableOfDocument({ defaults = {}, upstreams, routes }: GatewayDocument): ForwardingTable {
+export function tableOfDocument({ defaults = {}, upstreams, routes }: GatewayDocument): RouteTableOptions {
   return { defaults, upstreams, routes: routes.map(route => ({ ...route, access: accessPolicy(route.access) })) }
 }
 

@@ -96,11 +96,12 @@ export class ClientAnswer {
     }
   }
 
-  /** Without a body there is nothing to put into chunks. @see RFC 9110 §8.6 */
+  /** An empty body needs no chunks. @see RFC 9110 §8.6 */
   #writeEmpty(): void {
     const { raw } = this.#reply
     const isBodiless = this.#request.method === 'HEAD' || BODILESS.includes(raw.statusCode)
-    if (isBodiless || this.#reply.hasHeader('content-length')) this.writeHead()
-    else this.writeHead('Content-Length', '0')
+    const inChunks = raw.useChunkedEncodingByDefault && !isBodiless && !this.#reply.hasHeader('content-length')
+    if (inChunks) this.writeHead('Content-Length', '0')
+    else this.writeHead()
   }
 }

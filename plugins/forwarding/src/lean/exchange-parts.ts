@@ -1,6 +1,5 @@
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { HeaderRewrite } from '../answer-rules.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { TableRoute } from '../table-route.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -12,11 +11,22 @@ export interface ExchangeParts {
   readonly route: TableRoute
   /** Run before the head leaves. */
   readonly hooks: readonly SendHook[]
-  readonly sanitize: HeaderRewrite | undefined
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
 }
+
+/**
+ * How far an exchange is.
+ *
+ * - `calling`: the head of the answer is not here.
+ * - `preparing`: it is, and the hooks of the head are at work.
+ * - `held`: the head may leave. Until the first byte of the body it does not, so that a body that never comes is an
+ *   error with a name; the heads of streams never wait.
+ * - `open`: the head has left.
+ * - `dumping`: something else was answered, and the rest of this answer is read and dropped.
+ */
+export type ExchangePhase = 'calling' | 'preparing' | 'held' | 'open' | 'dumping' | 'over'
 
 /** What was thrown, as an error; everything else is a defect that keeps its cause. */
 export function thrownError(thrown: unknown): Error {

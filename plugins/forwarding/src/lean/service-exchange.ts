@@ -8,20 +8,10 @@ import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../error
 import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
-import { type ExchangeParts, thrownError } from './exchange-parts.ts'
+import { type ExchangeParts, type ExchangePhase, thrownError } from './exchange-parts.ts'
 
 /** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
 const DUMPED_BYTES = 128 * 1024
-
-/**
- * - `calling`: the head of the answer is not here.
- * - `preparing`: it is, and the hooks of the head are at work.
- * - `held`: the head may leave. Until the first byte of the body it does not, so that a body that never comes is an
- *   error with a name; the heads of streams never wait.
- * - `open`: the head has left.
- * - `dumping`: something else was answered, and the rest of this answer is read and dropped.
- */
-type Phase = 'calling' | 'preparing' | 'held' | 'open' | 'dumping' | 'over'
 
 /**
  * One request at its service, as undici reports it, and its answer on the way back. Until the head leaves, everything
@@ -33,10 +23,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
-  #phase: Phase = 'calling'
+  #phase: ExchangePhase = 'calling'
   #controller: Dispatcher.DispatchController | null = null
   #leaveQueue: ((reason: Error) => void) | null = null
-  #isStream = false
   #isAnnounced = false
   /** The service has sent everything, before the head could leave. */
   #hasEnded = false
@@ -44,6 +33,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #failure: Error | null = null
   #dumpedBytes = 0
   #isTickDue = false
+  #hasWaitedForClient = false
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
@@ -83,8 +73,18 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   expire(nowMs: number): void {
     const { request, route } = this.#parts
-    if (this.#phase === 'calling' && waitsForClient(request)) this.deadlineAtMs = nowMs + route.limits.headMs
-    else this.fail(ofService(new ForwardTimeoutError(), route.audience))
+    if (this.#phase !== 'calling' || !waitsForClient(request)) {
+      this.fail(ofService(new ForwardTimeoutError(), route.audience))
+      return
+    }
+    this.#hasWaitedForClient = true
+    this.deadlineAtMs = nowMs + route.limits.headMs
+  }
+
+  /** The service has the whole request. Where its client took its time, the service's begins now. */
+  onRequestSent(): void {
+    if (this.#phase === 'calling' && this.#hasWaitedForClient)
+      {this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs}
   }
 
   /** The call waits for a connection; `leave` takes it out of the queue. */
@@ -105,11 +105,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const refusal = refusalOfAnswer(request, route, statusCode)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
-    putHead({ request, reply, route, statusCode, headers, sanitize: this.#parts.sanitize })
+    putHead({ request, reply, route, statusCode, headers })
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined
-    this.#isStream = route.stream
     this.#phase = 'preparing'
     runHeadHooks(hooks, request, reply, this, this.#headIsReady)
     if (this.#isIn('preparing')) this.#controller?.pause()
@@ -151,7 +150,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (error !== null) return this.fail(thrownError(error))
     if (this.#failure !== null) return this.fail(this.#failure)
     if (this.#hasEnded) return this.#complete()
-    if (this.#isStream) this.#open()
+    if (this.#parts.route.stream) this.#open()
     else this.#lookAfterParsing()
     this.#controller?.resume()
   }
@@ -213,10 +212,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const {
-      route: { limits },
-      deadlines
-    } = this.#parts
+    const { deadlines } = this.#parts
+    const { limits } = this.#parts.route
     if (limits.totalMs === null) deadlines.forget(this)
     else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
   }
@@ -231,7 +228,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
       principal,
       accessToken,
       // An announced length is a promise, and such an answer has an end.
-      finish: this.#isStream && !this.#isAnnounced ? this.#finish : null,
+      finish: this.#parts.route.stream && !this.#isAnnounced ? this.#finish : null,
       end: reason => {
         recordEndOfAccess(request, reply, { reason, audience, auditSink })
         this.fail(ofService(new AccessEndedError(), audience))
@@ -241,7 +238,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     else this.#unwatch = unwatch
   }
 
-  #isIn(phase: Phase): boolean {
+  #isIn(phase: ExchangePhase): boolean {
     return this.#phase === phase
   }
 

@@ -10,6 +10,7 @@ import type { TokenClient } from '@sallyport/security-context'
 import { startTracing } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
+import { localTable } from '../../../support/local-table.ts'
 import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
 import type { MeasuredServer } from '../../support/types.ts'
 import { readServerFacts } from '../server-facts.ts'
@@ -43,6 +44,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
       dispatcher
     },
     upstreamAgent,
+    table: localTable({ orders: upstream, restaurants: upstream, deliveries: upstream, authServer: upstream }),
     db,
     ...(tracing && { tracing })
   })
@@ -75,9 +77,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
-    orderServiceOrigin: upstream,
-    restaurantServiceOrigin: upstream,
-    deliveryServiceOrigin: upstream,
+    routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
     allowedHosts: [],

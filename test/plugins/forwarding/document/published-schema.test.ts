@@ -3,13 +3,24 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import Value from 'typebox/value'
-import { GATEWAY_SCHEMA_PATH, publishedGatewaySchema } from '../../../support/gateway-schema-file.ts'
+import {
+  GATEWAY_PAGE_PATH,
+  GATEWAY_SCHEMA_PATH,
+  publishedGatewaySchema,
+  withGatewayMembers
+} from '../../../support/gateway-schema-file.ts'
 import { ROOT } from '../../../support/packages.ts'
 
 const published = readFileSync(join(ROOT, GATEWAY_SCHEMA_PATH), 'utf8')
 
 t.test('the published JSON Schema is that of the reader (npm run schema)', async t => {
   t.equal(published, publishedGatewaySchema())
+})
+
+t.test('the page lists every member as the reader knows it (npm run schema)', async t => {
+  const page = readFileSync(join(ROOT, GATEWAY_PAGE_PATH), 'utf8')
+  t.equal(withGatewayMembers(page), page)
+  t.match(page, '| `routes[].access` | `public`, `authenticated` or object, required |')
 })
 
 t.test('every member of the published schema says what it is', async t => {

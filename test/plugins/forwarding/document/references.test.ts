@@ -21,7 +21,7 @@ t.test('file: is the content of a file, without its last line break', async t =>
   t.equal(valueOf('profile:key', sources), 'profile:key')
 })
 
-t.test('a value of a reference stays one text, whatever is in it', async t => {
+t.test('G-21: a value of a reference stays one text, whatever is in it', async t => {
   for (const value of [
     'a: [b',
     '{"a":1}',
@@ -51,7 +51,7 @@ t.test('a reference to nothing is a mistake at its place', async t => {
   t.same(mistakesIn(setting('file:/v'), long), ['9:37 x-key: the file of file:/v cannot be read, or is too long'])
 })
 
-t.test('the value of a reference is in no message', async t => {
+t.test('G-21: the value of a reference is in no message', async t => {
   const secret = 'hunter2\u0007'
   const sources = sourcesOf({ SECRET: secret }, { '/run/secret': secret })
   const all = [

@@ -1,5 +1,6 @@
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { forwardRoutes, type ForwardOptions, type ForwardRoute, type OpenAnswer } from '@sallyport/forwarding'
+import forwarding, { type ForwardedRouteOptions, type OpenAnswer, type RouteDefaults } from '@sallyport/forwarding'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import securityContext, { type AuditEvent, problemDetails, type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -26,6 +27,8 @@ export interface ForwardingApp {
   readonly agent: PeerAgent
   /** What the hook `onResponse` saw. */
   readonly ends: EndOfRequest[]
+  /** Answers that are not closed yet. */
+  readonly underWay: () => number
   /** Answers that were under way for longer than one read of their service. */
   readonly watched: OpenAnswer[]
   readonly audited: AuditEvent[]
@@ -33,8 +36,8 @@ export interface ForwardingApp {
 
 export interface ForwardingAppOptions {
   readonly step?: ForwardingStep
-  readonly route?: Partial<ForwardRoute>
-  readonly options?: Partial<ForwardOptions>
+  readonly route?: Partial<ForwardedRouteOptions>
+  readonly defaults?: RouteDefaults
   readonly agent?: Partial<PeerAgentOptions>
   readonly service?: RawService
   /** Adds hooks before the routes. */
@@ -46,7 +49,10 @@ export interface ForwardingAppOptions {
 const authority = await makeAuthority()
 
 /** Starts an app that forwards; everything about its callers is granted. */
-export async function startForwarding(t: Test, options: ForwardingAppOptions = {}): Promise<ForwardingApp> {
+export async function startForwarding(
+  t: Pick<Test, 'after'>,
+  options: ForwardingAppOptions = {}
+): Promise<ForwardingApp> {
   const service = options.service ?? (await startRawService(t))
   const agent = createPeerAgent({ ca: authority.certificate, ...options.agent })
   const ends: EndOfRequest[] = []
@@ -66,18 +72,27 @@ export async function startForwarding(t: Test, options: ForwardingAppOptions = {
     done()
   })
   // Forwarding does not know what such a hook does.
-  if (options.step === 'ordinary') app.addHook('onSend', async function foreignHook() {})
+  if (options.step === 'ordinary') {
+    app.addHook('onSend', function foreignHook(_request, _reply, _payload, done) {
+      done()
+    })
+  }
   options.before?.(app)
-  await app.register(forwardRoutes, {
-    routes: [
-      { prefix: '/orders', rewritePrefix: '/orders', audience: 'orders', origin: service.origin, ...options.route }
-    ],
+  await app.register(forwarding, {
+    defaults: {
+      maxBodyBytes: 64 * 1024,
+      requestHeaders: { pass: ['x-tenant'] },
+      ...options.defaults
+    },
+    upstreams: { orders: { origin: service.origin } },
+    routes: ['/orders', '/orders/*'].map(path => ({
+      path,
+      upstream: 'orders',
+      access: 'authenticated' as const,
+      forward: { audience: 'orders' },
+      ...options.route
+    })),
     dispatcher: agent,
-    maxBodyBytes: 64 * 1024,
-    upstreamTimeoutMs: 5000,
-    answerTimeoutMs: 20_000,
-    streamPauseMs: 20_000,
-    additionalRequestHeaders: ['x-tenant'],
     tracingHeaders: () => ({ traceparent: '00-trace' }),
     edgeAddress: () => ({ host: 'edge.example', scheme: 'https' }),
     auditSink: {
@@ -94,14 +109,20 @@ export async function startForwarding(t: Test, options: ForwardingAppOptions = {
       finish: () => {},
       size: () => watched.length,
       close: () => {}
-    },
-    ...options.options
+    }
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(async () => {
     await app.close()
     await agent.destroy()
   })
+  let started = 0
+  app.server.on('request', (_request, response: ServerResponse) => {
+    started++
+    response.once('close', () => {
+      setImmediate(() => started--)
+    })
+  })
   const { port } = app.server.address() as AddressInfo
-  return { app, port, url: `http://127.0.0.1:${port}`, service, agent, ends, watched, audited }
+  return { app, port, url: `http://127.0.0.1:${port}`, service, agent, ends, underWay: () => started, watched, audited }
 }

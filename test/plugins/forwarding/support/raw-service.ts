@@ -30,7 +30,7 @@ export function plainAnswer(body: string, headers: readonly string[] = []): stri
 }
 
 /** A plain-HTTP service on loopback, which answers each request with `ok`. */
-export async function startRawService(t: Test): Promise<RawService> {
+export async function startRawService(t: Pick<Test, 'after'>): Promise<RawService> {
   const server = createServer({ keepAliveTimeout: 60_000 })
   const service: RawService = {
     origin: '',

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { ForwardBusyError } from './errors.ts'
 import type { UpstreamOptions } from './upstream-options.ts'
 
@@ -8,7 +8,7 @@ const QUEUED = 256
 const CONNECT_TIMEOUT_MS = 5000
 
 /** For a call that has no connection, so that there is nothing to pause or to abort. */
-const ENDED: Dispatcher.DispatchController = Object.freeze({
+const UNCONNECTED_CALL: Dispatcher.DispatchController = Object.freeze({
   aborted: true,
   paused: false,
   reason: null,
@@ -34,7 +34,7 @@ class BoundedPool extends Pool {
     if (stats.queued < this.#maxQueued || stats.size < this.#connections + this.#maxQueued) {
       return super.dispatch(options, handler)
     }
-    handler.onResponseError?.(ENDED, new ForwardBusyError())
+    handler.onResponseError?.(UNCONNECTED_CALL, new ForwardBusyError())
     return false
   }
 }
@@ -43,25 +43,27 @@ class BoundedPool extends Pool {
  * Opens the plugin's own connections to an upstream: at least TLS 1.2, its certificate always verified. A request too
  * many fails with `SALLYPORT_FORWARDING_UPSTREAM_BUSY`.
  */
-export function openPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
-  const { hostname } = new URL(origin)
-  const name = hostname.replace(/^\[|\]$/g, '')
-  const { ca, certificate, key, serverName = isIP(name) === 0 ? undefined : name } = tls
+export function openUpstreamPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
+  const { ca, certificate, key, serverName } = tls
+  const connector = buildConnector({
+    ...(ca !== undefined && { ca }),
+    ...(certificate !== undefined && { cert: certificate }),
+    ...(key !== undefined && { key }),
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    allowH2: false,
+    timeout: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+  })
   return new BoundedPool(
     origin,
     {
       connections: limits.maxConnections ?? CONNECTIONS,
-      pipelining: 1,
       allowH2: false,
-      connect: {
-        ...(ca !== undefined && { ca }),
-        ...(certificate !== undefined && { cert: certificate }),
-        ...(key !== undefined && { key }),
-        ...(serverName !== undefined && { servername: serverName }),
-        // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-        timeout: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
+      // Left to itself, undici has the certificate prove the `Host` of the request.
+      connect: (target, callback) => {
+        const name = serverName ?? (isIP(target.hostname) === 0 ? target.hostname : null)
+        connector(name === null ? target : { ...target, servername: name }, callback)
       }
     },
     limits.maxQueued ?? QUEUED

@@ -1,0 +1,113 @@
+import type { RouteAccess } from '@sallyport/security-context'
+import type { AnswerLimits } from '../bound-call.ts'
+import { targetMistake } from '../canonical-path.ts'
+import type { CorsOptions, ExchangedCredential } from '../route-options.ts'
+import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-route.ts'
+import { readRouteTable, type RouteTableOptions } from '../options.ts'
+import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
+import { Upstream } from '../upstream.ts'
+
+/** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
+export interface RouteDescription {
+  readonly name: string
+  readonly path: string
+  /** `null` for every host. */
+  readonly hosts: readonly string[] | null
+  readonly methods: readonly string[]
+  readonly access: RouteAccess
+  /** `null` for every strategy of the app. */
+  readonly strategies: readonly string[] | null
+  readonly upstream: string
+  readonly origin: string
+  readonly credential: ExchangedCredential | 'token' | 'none'
+  readonly requestHeaders: { readonly pass: readonly string[]; readonly set: readonly string[] }
+  readonly responseHeaders: { readonly set: readonly string[]; readonly remove: readonly string[] }
+  readonly maxBodyBytes: number
+  /** In ms; the whole answer of a stream has no limit. */
+  readonly limits: AnswerLimits
+  readonly stream: boolean
+  readonly cors: CorsOptions | null
+}
+
+/** What becomes of one request. */
+export type RequestExplanation =
+  | { readonly outcome: 'forwarded'; readonly route: RouteDescription; readonly target: string }
+  /** More than one reading: refused before any route is looked for. */
+  | { readonly outcome: 'ambiguous'; readonly mistake: string }
+  | { readonly outcome: 'no-route' }
+
+/** A request to be explained. */
+export interface ExplainedRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly url: string
+  readonly host: string
+}
+
+interface DescribedRoute extends RoutePattern {
+  readonly made: TableRoute
+  readonly description: RouteDescription
+}
+
+/**
+ * Every route of a table, made as the plugin makes it.
+ * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
+ */
+export function describeRoutes(table: RouteTableOptions): RouteDescription[] {
+  return describedRoutes(table).map(({ description }) => description)
+}
+
+/**
+ * What becomes of a request, by the matcher that serves. Sends nothing.
+ * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
+ */
+export function explainRequest(table: RouteTableOptions, { method, url, host }: ExplainedRequest): RequestExplanation {
+  const mistake = targetMistake(url)
+  if (mistake !== null) return { outcome: 'ambiguous', mistake }
+  const queryAt = url.indexOf('?')
+  const [path, query] = queryAt === -1 ? [url, ''] : [url.slice(0, queryAt), url.slice(queryAt)]
+  const found = createRouteMatcher(describedRoutes(table)).find(method, host.toLowerCase(), path)
+  if (found === null || !path.startsWith(found.made.rewriting.from)) return { outcome: 'no-route' }
+  const target = `${found.made.origin}${rewritePath(found.made.rewriting, path)}${query}`
+  return { outcome: 'forwarded', route: found.description, target }
+}
+
+function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
+  const { defaults, upstreams, routes } = readRouteTable(given)
+  return routes.flatMap(route => {
+    const options = upstreams[route.upstream]
+    if (options === undefined) return []
+    // Opens nothing: connections are made by the first request.
+    const upstream = new Upstream(route.upstream, options, {})
+    const made = makeTableRoute(route, upstream, options.timeouts ?? {}, defaults)
+    const { requestHeaders, responseHeaders, hosts = null, strategies = null, cors = null } = route
+    const description: RouteDescription = {
+      name: route.name ?? route.path,
+      path: route.path,
+      hosts,
+      methods: methodsOfRoute(route),
+      access: route.access,
+      strategies,
+      upstream: route.upstream,
+      origin: made.origin,
+      credential: made.credential,
+      requestHeaders: {
+        pass: [...new Set(made.passing.withBody.values())].toSorted(),
+        set: lowerCaseNames(requestHeaders?.set)
+      },
+      responseHeaders: {
+        set: lowerCaseNames(responseHeaders?.set),
+        remove: (responseHeaders?.remove ?? []).map(name => name.toLowerCase())
+      },
+      maxBodyBytes: made.maxBodyBytes,
+      limits: made.limits,
+      stream: made.stream,
+      cors
+    }
+    return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
+  })
+}
+
+function lowerCaseNames(fields: Readonly<Record<string, string>> | undefined): string[] {
+  return Object.keys(fields ?? {}).map(name => name.toLowerCase())
+}

@@ -1,0 +1,89 @@
+import { suggestName } from '@sallyport/security-context/options'
+import type { GatewayDocument } from './gateway-schema.ts'
+import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
+
+/** A route whose wrong members are left out. */
+export type LooseRoute = Loose<GatewayDocument['routes'][number]>
+
+/** Header fields of a request that are set by the plugin itself, or frame the message. */
+const OWN_REQUEST_FIELDS =
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-length|x-request-id|sallyport-txn|x-forwarded-.*|forwarded|traceparent|tracestate)$/
+/** Header fields of an answer that frame the message, belong to the edge or have an option of their own. */
+const OWN_ANSWER_FIELDS =
+  /^(?:connection|keep-alive|trailer|transfer-encoding|upgrade|content-length|x-request-id|set-cookie|access-control-.*)$/
+
+/** What is wrong with a route whose members alone are right. */
+export function documentRouteMistakes(route: LooseRoute, upstreams: readonly string[]): MemberMistake[] {
+  const { upstream, access, forward, cors, strategies, path, rewrite } = route
+  const namesNothing = typeof access === 'object' && Object.keys(access).length === 0
+  return [
+    ...(upstream === undefined || upstreams.includes(upstream) ? [] : [unknownUpstream(upstream, upstreams)]),
+    ...mistakeIf(namesNothing, 'access', 'access must name scopes, roles or both'),
+    ...mistakeIf(
+      access === 'public' && forward !== undefined && forward !== 'none',
+      'forward',
+      'a public route forwards no credential: forward must be none'
+    ),
+    ...mistakeIf(
+      access === 'public' && strategies !== undefined,
+      'strategies',
+      'a public route asks for no strategies'
+    ),
+    ...mistakeIf(
+      cors?.origins === '*' && cors.credentials === true,
+      'cors/credentials',
+      'credentials must not be given to every origin: name the origins'
+    ),
+    ...mistakeIf(
+      rewrite !== undefined && path !== undefined && path.includes('/:'),
+      'rewrite',
+      'rewrite goes with a path without parameters'
+    ),
+    ...repeated(strategies, 'strategies'),
+    ...repeated(route.methods, 'methods'),
+    ...repeated(route.hosts, 'hosts'),
+    ...timeoutMistakes(route.timeouts),
+    ...passMistakes(route.requestHeaders?.pass),
+    ...setMistakes(route)
+  ]
+}
+
+function unknownUpstream(upstream: string, known: readonly string[]): MemberMistake {
+  const meant = suggestName(upstream, known)
+  const hint =
+    meant === null ? (known.length === 0 ? '' : ` (there are ${known.join(', ')})`) : ` (did you mean ${meant}?)`
+  return { path: 'upstream', message: `there is no upstream ${JSON.stringify(upstream)}${hint}` }
+}
+
+function setMistakes({ requestHeaders, responseHeaders, forward }: LooseRoute): MemberMistake[] {
+  const ofRequest = Object.keys(requestHeaders?.set ?? {}).flatMap(name => [
+    ...mistakeIf(
+      OWN_REQUEST_FIELDS.test(name.toLowerCase()),
+      `requestHeaders/set/${name}`,
+      `${JSON.stringify(name)} is not for a route to set`
+    ),
+    ...mistakeIf(
+      name.toLowerCase() === 'authorization' && forward !== 'none' && forward !== undefined,
+      `requestHeaders/set/${name}`,
+      'authorization is the credential that goes on: forward must be none'
+    )
+  ])
+  const ofAnswer = Object.keys(responseHeaders?.set ?? {}).flatMap(name =>
+    mistakeIf(
+      OWN_ANSWER_FIELDS.test(name.toLowerCase()),
+      `responseHeaders/set/${name}`,
+      `${JSON.stringify(name)} is not for a route to set`
+    )
+  )
+  return [...ofRequest, ...ofAnswer]
+}
+
+function repeated(items: ReadonlyArray<string | undefined> | undefined, name: string): MemberMistake[] {
+  return (items ?? []).flatMap((item, place) =>
+    mistakeIf(
+      item !== undefined && (items ?? []).indexOf(item) < place,
+      `${name}/${place}`,
+      `this is in ${name} a second time`
+    )
+  )
+}

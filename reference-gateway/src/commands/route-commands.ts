@@ -1,0 +1,140 @@
+import { basename } from 'node:path'
+import { parseArgs } from 'node:util'
+import {
+  describeRoutes,
+  explainRequest,
+  type RequestExplanation,
+  type RouteDescription
+} from '@sallyport/forwarding/document'
+import { type FurtherCommands, ProgramUsageError } from '@sallyport/service-process'
+import { readRouteSettings, withSettingsDefaults } from '../route-defaults.ts'
+import { mistakeLines, openRoutesFile, type RoutesFile } from '../routes-file.ts'
+import { explanationText } from './explanation-text.ts'
+import { accessInWords, alignedRows, credentialText, strategiesText } from './words.ts'
+
+/** Where a command prints to. */
+export interface CommandOutput {
+  readonly out: (text: string) => void
+  readonly error: (text: string) => void
+}
+
+interface CommandCall extends CommandOutput {
+  readonly words: readonly string[]
+  readonly options: { readonly file?: string; readonly host?: string; readonly json?: boolean }
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+const ROUTE_COMMANDS = { check: checkFile, routes: listRoutes, explain: explainOne } as const
+
+const ROUTE_COMMANDS_HELP = [
+  'check [FILE]                    Says every mistake of a file of routes, with line and column.',
+  'routes [FILE]                   Says who may pass where.',
+  'explain METHOD PATH [--host H]  Says what becomes of a request: route, checks, target, headers, limits.',
+  '  --file FILE, --json           FILE is SALLYPORT_ROUTES_PATH unless it is given; nothing is sent anywhere.'
+].join('\n  ')
+
+/** The commands of the gateway over its file of routes. They read that file and their environment, nothing else. */
+export function routeCommands(output: CommandOutput = standardOutput): FurtherCommands {
+  return {
+    help: ROUTE_COMMANDS_HELP,
+    run: async ([name = '', ...rest], environment) => {
+      if (!isCommandName(name)) throw new ProgramUsageError(`there is no command ${name}`)
+      const { positionals: words, values: options } = parsedArguments(rest)
+      return ROUTE_COMMANDS[name]({ words, options, environment, ...output })
+    }
+  }
+}
+
+function isCommandName(name: string): name is keyof typeof ROUTE_COMMANDS {
+  return Object.hasOwn(ROUTE_COMMANDS, name)
+}
+
+function parsedArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { file: { type: 'string' }, host: { type: 'string' }, json: { type: 'boolean' } },
+      strict: true,
+      allowPositionals: true
+    })
+  } catch (error) {
+    throw new ProgramUsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function checkFile(call: CommandCall): number {
+  const file = fileOfCall(call, call.words[0])
+  const { table, mistakes } = file.read()
+  if (call.options.json === true) {
+    call.out(JSON.stringify({ file: file.path, isValid: table !== null, mistakes }, null, 2))
+  }
+  if (table === null) {
+    if (call.options.json !== true) call.error(mistakeLines(file.path, mistakes).join('\n'))
+    return 1
+  }
+  const [routes, upstreams] = [table.routes.length, Object.keys(table.upstreams).length]
+  if (call.options.json !== true) call.out(`${basename(file.path)}: ${routes} routes to ${upstreams} upstreams`)
+  return 0
+}
+
+function listRoutes(call: CommandCall): number {
+  return withTable(call, call.words[0], table => {
+    const routes = describeRoutes(table)
+    call.out(call.options.json === true ? JSON.stringify(routes, null, 2) : routesText(routes))
+    return 0
+  })
+}
+
+function explainOne(call: CommandCall): number {
+  const [method, url, ...more] = call.words
+  if (method === undefined || url === undefined || more.length > 0 || !url.startsWith('/')) {
+    throw new ProgramUsageError('explain METHOD PATH, where the path begins with /')
+  }
+  return withTable(call, undefined, table => {
+    const request = { method: method.toUpperCase(), url, host: call.options.host ?? '' }
+    const explanation: RequestExplanation = explainRequest(table, request)
+    call.out(call.options.json === true ? JSON.stringify(explanation, null, 2) : explanationText(request, explanation))
+    return explanation.outcome === 'forwarded' ? 0 : 1
+  })
+}
+
+function withTable(
+  call: CommandCall,
+  path: string | undefined,
+  use: (table: Parameters<typeof describeRoutes>[0]) => number
+): number {
+  const file = fileOfCall(call, path)
+  const { table, mistakes } = file.read()
+  if (table !== null) return use(withSettingsDefaults(table, readRouteSettings(call.environment)))
+  call.error(mistakeLines(file.path, mistakes).join('\n'))
+  return 1
+}
+
+function fileOfCall({ options, environment }: CommandCall, given: string | undefined): RoutesFile {
+  const path = given ?? options.file ?? environment.SALLYPORT_ROUTES_PATH
+  if (path === undefined) throw new ProgramUsageError('no file: name one, or set SALLYPORT_ROUTES_PATH')
+  return openRoutesFile(path, environment)
+}
+
+function routesText(routes: readonly RouteDescription[]): string {
+  const head = ['METHODS', 'HOST', 'PATH', 'MAY PASS', 'PROVEN BY', 'UPSTREAM', 'CREDENTIAL']
+  const rows = routes.map(route => [
+    route.methods.join(','),
+    route.hosts?.join(',') ?? '*',
+    route.path,
+    accessInWords(route.access),
+    strategiesText(route),
+    `${route.upstream} (${route.origin})`,
+    credentialText(route.credential)
+  ])
+  return alignedRows([head, ...rows])
+}
+
+const standardOutput: CommandOutput = {
+  out: text => {
+    process.stdout.write(`${text}\n`)
+  },
+  error: text => {
+    process.stderr.write(`${text}\n`)
+  }
+}

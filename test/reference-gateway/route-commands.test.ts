@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { runProcessProgram } from '@sallyport/service-process'
+import { routeCommands } from '../../reference-gateway/src/commands/route-commands.ts'
+import { program } from '../../reference-gateway/src/program.ts'
+import { LOCAL_ROUTES, localReferences } from '../support/local-table.ts'
+
+const FILE = `
+upstreams:
+  orders: { origin: '\${ORDERS_ORIGIN}', timeouts: { headMs: 2000 } }
+routes:
+  - path: /orders/*
+    methods: [GET]
+    hosts: [shop.example]
+    upstream: orders
+    rewrite: /v1/orders
+    forward: { audience: order-service }
+    access: { scopes: ['orders:read'], roles: [CUSTOMER, ADMIN] }
+    strategies: [bearer, session]
+    requestHeaders: { pass: [x-tenant], set: { x-key: '\${KEY}' } }
+  - { path: /about, upstream: orders, forward: none, access: public, cors: { origins: '*' } }
+`
+const ENVIRONMENT = { ORDERS_ORIGIN: 'https://orders.internal', KEY: 'hunter2-hunter2' }
+
+/** Runs one command of the gateway over a file. */
+async function command(
+  t: Test,
+  args: readonly string[],
+  text = FILE,
+  environment: Readonly<Record<string, string>> = ENVIRONMENT
+) {
+  const path = join(t.testdir({ 'gateway.yaml': text }), 'gateway.yaml')
+  const printed = { out: '', error: '' }
+  const output = {
+    out: (line: string) => {
+      printed.out += `${line}\n`
+    },
+    error: (line: string) => {
+      printed.error += `${line}\n`
+    }
+  }
+  const code = await runProcessProgram(
+    { ...program, furtherCommands: routeCommands(output) },
+    {
+      call: 'sallyport-gateway',
+      version: '0',
+      args,
+      environment: { SALLYPORT_ROUTES_PATH: path, ...environment },
+      ...output
+    }
+  )
+  return { code, ...printed }
+}
+
+t.test('check says every mistake with its line and column', async t => {
+  t.same(await command(t, ['check']), { code: 0, out: 'gateway.yaml: 2 routes to 1 upstreams\n', error: '' })
+  const wrong = await command(t, ['check'], FILE.replace('upstream: orders', 'upstream: ordres'), {})
+  t.equal(wrong.code, 1)
+  t.same(wrong.error.trim().split('\n'), [
+    'gateway.yaml:3:21: origin: the environment has no ORDERS_ORIGIN',
+    'gateway.yaml:8:15: there is no upstream "ordres" (did you mean orders?)',
+    'gateway.yaml:13:55: x-key: the environment has no KEY'
+  ])
+  const json = await command(t, ['check', '--json'], 'routes: []')
+  t.equal(json.code, 1)
+  t.match(JSON.parse(json.out), { isValid: false, mistakes: [{ line: 1, column: 1, message: 'upstreams is missing' }] })
+  t.match(await command(t, ['check', '/nowhere/gateway.yaml']), {
+    code: 1,
+    error: /^gateway\.yaml: cannot be read \(ENOENT\)/
+  })
+})
+
+t.test('routes says who may pass where', async t => {
+  const { code, out } = await command(t, ['routes'])
+  t.equal(code, 0)
+  const [head = '', first = '', second = ''] = out.split('\n')
+  t.match(head, /^METHODS +HOST +PATH +MAY PASS +PROVEN BY +UPSTREAM +CREDENTIAL$/)
+  t.match(
+    first,
+    /^GET,HEAD +shop\.example +\/orders\/\* +role CUSTOMER or ADMIN, and scope orders:read +bearer, then session +orders \(https:\/\/orders\.internal\) +a token for order-service$/
+  )
+  t.match(second, /\* +\/about +everybody +not asked +orders .* +none$/)
+  t.match(JSON.parse((await command(t, ['routes', '--json'])).out), [
+    { path: '/orders/*', maxBodyBytes: 1_048_576 },
+    {}
+  ])
+})
+
+t.test('explain says what becomes of a request, with the limits of file and settings', async t => {
+  const explained = await command(t, ['explain', 'GET', '/orders/1?x=1', '--host', 'shop.example'], FILE, {
+    ...ENVIRONMENT,
+    SALLYPORT_MAX_BODY_BYTES: '100',
+    SALLYPORT_ANSWER_TIMEOUT_MS: '40000'
+  })
+  t.equal(explained.code, 0)
+  t.match(explained.out, 'goes to           orders: https://orders.internal/v1/orders/1?x=1\n')
+  t.match(explained.out, /request headers {3}accept, .*, x-tenant; set here: x-key\n/)
+  t.match(explained.out, 'body              up to 100 bytes\n')
+  t.match(explained.out, 'head within 2000 ms, pauses up to 10000 ms, whole within 40000 ms\n')
+  t.match(await command(t, ['explain', 'GET', '/orders/1']), { code: 1, out: /no route of the file is for it/ })
+  t.match(await command(t, ['explain', 'DELETE', '/orders/1', '--host', 'shop.example']), { code: 1 })
+  t.match(await command(t, ['explain', 'GET', '/orders/%2e%2e/x']), { code: 1, out: /refused: needless/ })
+  const json = JSON.parse((await command(t, ['explain', 'get', '/about', '--json'])).out)
+  t.match(json, { outcome: 'forwarded', target: 'https://orders.internal/about', route: { credential: 'none' } })
+})
+
+t.test('G-21: no output has the value of a reference that could be a secret', async t => {
+  for (const args of [['check'], ['routes'], ['explain', 'GET', '/orders/1', '--host', 'shop.example']]) {
+    for (const more of [[], ['--json']]) {
+      const { out, error } = await command(t, [...args, ...more])
+      t.notMatch(out + error, 'hunter2')
+    }
+  }
+})
+
+t.test('a wrong call is told with exit code 2', async t => {
+  for (const args of [
+    ['dance'],
+    ['explain'],
+    ['explain', 'GET', 'orders'],
+    ['routes', '--colour'],
+    ['explain', 'GET', '/a', '/b']
+  ]) {
+    t.match(await command(t, args), { code: 2, out: '', error: /See: sallyport-gateway --help/ }, args.join(' '))
+  }
+})
+
+t.test('the file of the local stack has no mistakes, and every route says who may pass', async t => {
+  const environment = localReferences('https://a.example')
+  t.match(await command(t, ['check', LOCAL_ROUTES], FILE, environment), { code: 0, out: /routes to \d+ upstreams/ })
+})
