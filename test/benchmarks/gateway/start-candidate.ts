@@ -72,6 +72,8 @@ export async function startProgram(
   port: number
 ): Promise<Omit<RunningProcess, 'origin'>> {
   const child = spawn('taskset', ['-c', String(cpu), ...command], { stdio: ['ignore', 'inherit', 'inherit'] })
+  // What is interrupted leaves nothing behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}/`
   for (let tries = 0; ; tries++) {
     if (child.exitCode !== null || tries === 200) throw new Error(`${command.join(' ')} does not listen`)
