@@ -213,10 +213,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const { deadlines } = this.#parts
-    const { limits } = this.#parts.route
-    if (limits.totalMs === null) deadlines.forget(this)
-    else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
+    const { totalMs } = this.#parts.route.limits
+    if (totalMs === null) this.#parts.deadlines.forget(this)
+    else this.deadlineAtMs = this.#arrivedAtMs + totalMs
   }
 
   /** Ends the answer when the access of its request ends. */

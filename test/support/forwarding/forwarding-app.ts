@@ -5,7 +5,7 @@ import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallypo
 import securityContext, { type AuditEvent, problemDetails, type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { makeAuthority } from '../../../support/certificates.ts'
+import { makeAuthority } from '../certificates.ts'
 import { type RawService, startRawService } from './raw-service.ts'
 
 /** The ways in which an app can forward. */
