@@ -21,7 +21,7 @@ export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
 export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
-export type { EdgeAddress, ForwardingOptions, OpenUpstream, RouteDefaults, RouteTableOptions } from './options.ts'
+export type { EdgeAddress, ForwardingOptions, OpenUpstream, ForwardingDefaults, RouteTableOptions } from './options.ts'
 export type {
   CorsOptions,
   ExchangedCredential,

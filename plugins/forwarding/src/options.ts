@@ -13,7 +13,7 @@ import type { Dispatcher } from 'undici'
 import { isFieldName } from './document/text-forms.ts'
 import { ForwardingOptionsError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
-import { forwardedRouteOptions, type ForwardedRouteOptions } from './route-options.ts'
+import { forwardedRouteOptions, type ForwardedRouteOptions, type RequestHeaderRules } from './route-options.ts'
 import { tableMistakes } from './table-mistakes.ts'
 import {
   answerTimeouts,
@@ -32,7 +32,7 @@ export interface EdgeAddress {
 }
 
 /** What holds for every route that says nothing else. */
-export interface RouteDefaults {
+export interface ForwardingDefaults {
   /**
    * The longest body of a request, in bytes.
    * @default 1_048_576
@@ -46,7 +46,7 @@ export interface RouteDefaults {
    */
   readonly streamPauseMs?: number
   /** Request headers that pass on every route beside the built-in ones. */
-  readonly requestHeaders?: { readonly pass?: readonly string[] }
+  readonly requestHeaders?: Pick<RequestHeaderRules, 'pass'>
 }
 
 /** What is forwarded where: all that a reload replaces. */
@@ -55,7 +55,7 @@ export interface RouteTableOptions {
    * For routes that say nothing else.
    * @default {}
    */
-  readonly defaults?: RouteDefaults
+  readonly defaults?: ForwardingDefaults
   /** The services, by name. */
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>
   /** In any order: of two routes the more specific one is taken. */
@@ -84,7 +84,7 @@ export interface ForwardingOptions extends RouteTableOptions {
   readonly openAnswers?: OpenAnswers
 }
 
-export const routeDefaultOptions = optionsObject(
+export const forwardingDefaults = optionsObject(
   {
     maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
     timeouts: Type.Optional(answerTimeouts),
@@ -97,7 +97,7 @@ export const routeDefaultOptions = optionsObject(
 )
 
 const tableProperties = {
-  defaults: routeDefaultOptions,
+  defaults: forwardingDefaults,
   upstreams: Type.Record(Type.String(), upstreamOptions),
   routes: listOf(forwardedRouteOptions)
 }
