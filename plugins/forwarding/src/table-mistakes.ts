@@ -1,10 +1,10 @@
 import { documentMistakes } from './document/document-rules.ts'
 import type { LooseRoute } from './document/route-rules.ts'
 
-type LooseDocument = Parameters<typeof documentMistakes>[0]
+type LooseTable = Parameters<typeof documentMistakes>[0]
 
 /** A table whose every member alone is right. */
-export interface CheckedTable extends Omit<LooseDocument, 'routes'> {
+export interface CheckedTable extends Omit<LooseTable, 'routes'> {
   readonly routes: ReadonlyArray<Omit<LooseRoute, 'access'> & { readonly access: unknown }>
 }
 
