@@ -55,7 +55,7 @@ async function startNative(candidate: GatewayCandidate, around: Surroundings): P
   const command =
     candidate.server === 'nginx'
       ? nginxCommand(directory, port, upstreamPort)
-      : haproxyCommand(directory, { ...facts, port, upstreamPort, publicKey: callers.rs256Key })
+      : haproxyCommand(directory, { port, upstreamPort, ...facts })
   return { ...(await startProgram(command, around.cpu, port)), origin: `http://127.0.0.1:${port}` }
 }
 
