@@ -31,14 +31,13 @@ export function withSettingsDefaults(table: RouteTableOptions, settings: RouteSe
   }
 }
 
-const { maxBodyBytes, upstreamTimeoutMs, answerTimeoutMs, streamPauseMs, additionalRequestHeaders } =
-  settingsSchema.properties
+const { properties } = settingsSchema
 const routeSettings = Type.Object({
-  maxBodyBytes,
-  upstreamTimeoutMs,
-  answerTimeoutMs,
-  streamPauseMs,
-  additionalRequestHeaders
+  maxBodyBytes: properties.maxBodyBytes,
+  upstreamTimeoutMs: properties.upstreamTimeoutMs,
+  answerTimeoutMs: properties.answerTimeoutMs,
+  streamPauseMs: properties.streamPauseMs,
+  additionalRequestHeaders: properties.additionalRequestHeaders
 })
 
 /**

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 /** What helmet answers by default, without HSTS, which depends on the listener: see `@sallyport/secure-transport`. */
-export const OWN_ANSWER_FIELDS: Readonly<Record<string, string>> = Object.freeze({
+export const GATEWAY_ANSWER_FIELDS: Readonly<Record<string, string>> = Object.freeze({
   'content-security-policy':
     "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';" +
     "img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';" +
@@ -35,11 +35,11 @@ export const securityHeaders = fastifyPlugin(
   async function securityHeaders(fastify: FastifyInstance) {
     fastify.addHook('onRequest', function putSecurityFields(request, reply, done) {
       const isForwarded = request.routeOptions.config.resolveRoute !== undefined && effectiveRoute(request).found
-      void reply.headers(isForwarded ? FORWARDED_ANSWER_FIELDS : OWN_ANSWER_FIELDS)
+      void reply.headers(isForwarded ? FORWARDED_ANSWER_FIELDS : GATEWAY_ANSWER_FIELDS)
       done()
     })
     fastify.addHook('onError', function putOwnFields(_request, reply, _error, done) {
-      void reply.headers(OWN_ANSWER_FIELDS)
+      void reply.headers(GATEWAY_ANSWER_FIELDS)
       done()
     })
   },

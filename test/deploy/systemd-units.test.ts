@@ -8,6 +8,7 @@ import { settingsSchema as orderService } from '@sallyport/order-service'
 import { settingsSchema as gateway } from '@sallyport/reference-gateway'
 import t, { type Test } from 'tap'
 import type { TObject } from 'typebox'
+import { localReferences } from '../support/local-table.ts'
 import { ROOT } from '../support/packages.ts'
 
 const FOLDER = join(ROOT, 'deploy/systemd')
@@ -56,7 +57,10 @@ for (const [name, schema] of Object.entries(EXAMPLES)) {
     const names: readonly string[] =
       readFileSync(join(FOLDER, 'examples', `${name}.env`), 'utf8').match(/^[A-Z_]+(?==)/gm) ?? []
     const known = settingsReference(schema)
-    const variables = known.map(({ variable, fileVariable }) => fileVariable ?? variable)
+    const variables = [
+      ...known.map(({ variable, fileVariable }) => fileVariable ?? variable),
+      ...(name === 'gateway' ? Object.keys(localReferences('')) : [])
+    ]
     t.strictSame(
       names.filter(each => !variables.includes(each)),
       []

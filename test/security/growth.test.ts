@@ -21,7 +21,7 @@ import { traceIdOf } from '../../plugins/security-context/src/trace.ts'
 import { boundText } from '../../plugins/service-process/src/redact-text.ts'
 import { redactLine } from '../../plugins/service-process/src/redact.ts'
 import { parseTokenSet } from '../../plugins/token-exchange/src/token-set.ts'
-import { passingNames, requestFields, responseHeaders } from '../../plugins/forwarding/src/forwarded-headers.ts'
+import { passingNames, clientFields, responseHeaders } from '../../plugins/forwarding/src/forwarded-headers.ts'
 import { targetMistake } from '../../plugins/forwarding/src/canonical-path.ts'
 import { startServer } from '../support/authorization-server.ts'
 import { clock, fixedKeys, goodClaims, issuerKey, signToken } from '../support/issuer.ts'
@@ -81,7 +81,7 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'a traceparent header': traceIdOf,
   'a source address': sourceOf,
   'headers of a forwarded request': text =>
-    requestFields(['Connection', text, 'Accept', text, 'Content-Type', text], PASSING.withBody),
+    clientFields(['Connection', text, 'Accept', text, 'Content-Type', text], PASSING.withBody),
   'headers of a forwarded answer': text =>
     responseHeaders({ connection: text, 'content-type': text, 'set-cookie': text }),
   'a request target': text => targetMistake(`/${text}`),

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import { startBothSteps } from '../plugins/forwarding/support/compare-steps.ts'
-import { wireCases } from '../plugins/forwarding/support/wire-cases.ts'
+import { startBothSteps } from '../support/forwarding/compare-steps.ts'
+import { wireCases } from '../support/forwarding/wire-cases.ts'
 import type { Soak } from './types.ts'
 
 const CASES = 20_000

@@ -12,6 +12,9 @@ import type * as strangers from '../../plugins/authentication/src/stranger-gate.
 import type * as secret from '../../plugins/authentication/src/tokens/shared-secret.ts'
 import type * as verifier from '../../plugins/authentication/src/tokens/verifier-options.ts'
 import type * as authorization from '../../plugins/authorization/src/options.ts'
+import type * as forwarding from '../../plugins/forwarding/src/options.ts'
+import type * as forwarded from '../../plugins/forwarding/src/route-options.ts'
+import type * as upstreams from '../../plugins/forwarding/src/upstream-options.ts'
 import type * as health from '../../plugins/health/src/options.ts'
 import type * as metrics from '../../plugins/metrics/src/options.ts'
 import type * as transport from '../../plugins/secure-transport/src/options.ts'
@@ -50,6 +53,9 @@ test('interfaces and schemas of options have the same members of the same types'
   expect<Agrees<secret.SharedSecretOptions, typeof secret.sharedSecretOptions>>().type.toBe<true>()
   expect<Agrees<verifier.TokenVerifierOptions, typeof verifier.tokenVerifierOptions>>().type.toBe<true>()
   expect<Agrees<authorization.AuthorizationOptions, typeof authorization.authorizationOptions>>().type.toBe<true>()
+  expect<Agrees<forwarding.ForwardingOptions, typeof forwarding.forwardingOptions>>().type.toBe<true>()
+  expect<Agrees<forwarded.ForwardedRouteOptions, typeof forwarded.forwardedRouteOptions>>().type.toBe<true>()
+  expect<Agrees<upstreams.UpstreamOptions, typeof upstreams.upstreamOptions>>().type.toBe<true>()
   expect<Agrees<health.HealthOptions, typeof health.healthOptions>>().type.toBe<true>()
   expect<Agrees<health.PressureOptions, typeof health.pressureOptions>>().type.toBe<true>()
   expect<Agrees<metrics.MetricsOptions, typeof metrics.metricsOptions>>().type.toBe<true>()

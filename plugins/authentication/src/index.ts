@@ -32,6 +32,7 @@ export { createStatusListSource, type StatusListSource } from './sources/status-
 export type { JwksKeySourceOptions, PluginStatusLists, StatusListSourceOptions } from './sources/source-options.ts'
 export { importKeys, type IgnoredKey, type ImportedKeys } from './tokens/import-keys.ts'
 export { parseCompactJws, type CompactJws } from './tokens/compact-jws.ts'
+export { checkWithFastifyJwt } from './tokens/check-with-fastify-jwt.ts'
 export { isSignedBy, type SignatureCheck, type SignedInput } from './tokens/check-signature.ts'
 export { statusReferenceOf } from './tokens/claims.ts'
 export { looksLikeJwt } from './tokens/token-strategy.ts'
@@ -109,6 +110,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)
   fastify.addHook('onRequest', authenticateWith(strategies, chooseStrategies(fastify, strategies)))
   const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
   if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())

@@ -51,7 +51,7 @@ export interface AuthenticationOptions extends Partial<
    * @example { allowedUris: 'https://issuer.example/status-lists/' }
    */
   readonly statusLists?: PluginStatusLists
-  /** Checks signatures. Left out: `@fastify/jwt`. */
+  /** Checks signatures: `await checkWithFastifyJwt()`, or your own. Left out: `node:crypto`. */
   readonly checkSignature?: SignatureCheck
   /** Carries the plugin's own connections to the issuer: trusted CAs, client certificate. */
   readonly dispatcher?: Dispatcher

@@ -132,7 +132,7 @@ export function passingNames(additional: readonly string[], replaced: readonly s
  * `Connection` header has an effect on these only, and none on what the gateway adds.
  * @param rawHeaders names and values in turn, as they were received
  */
-export function requestFields(rawHeaders: readonly string[], passing: ReadonlyMap<string, string>): string[] {
+export function clientFields(rawHeaders: readonly string[], passing: ReadonlyMap<string, string>): string[] {
   const fields: string[] = []
   let connection = ''
   for (let at = 1; at < rawHeaders.length; at += 2) {

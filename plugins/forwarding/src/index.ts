@@ -5,23 +5,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createDeadlines } from './lean/deadlines.ts'
 import type { ForwardingParts } from './forward-request.ts'
-import {
-  readForwardingOptions,
-  readRouteTable,
-  type ForwardingOptions,
-  type ReadForwardingOptions,
-  type ReadRouteTable,
-  type RouteTableOptions
-} from './options.ts'
+import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
+import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
 import type { UpstreamConnections } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
 export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
-export type { EdgeAddress, ForwardingOptions, OpenUpstream, RouteDefaults, RouteTableOptions } from './options.ts'
+export type { EdgeAddress, ForwardingOptions, OpenUpstream } from './options.ts'
+export type { ForwardingDefaults, RouteTableOptions } from './table-options.ts'
 export type {
   CorsOptions,
   ExchangedCredential,

@@ -1,7 +1,6 @@
 import type { AuditSink } from '@sallyport/security-context'
 import {
   functionOption,
-  listOf,
   objectWith,
   optionsObject,
   readOptions,
@@ -10,56 +9,17 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { isFieldName } from './document/text-forms.ts'
 import { ForwardingOptionsError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
-import { forwardedRouteOptions, type ForwardedRouteOptions } from './route-options.ts'
 import { tableMistakes } from './table-mistakes.ts'
-import {
-  answerTimeouts,
-  timerOption,
-  textOption,
-  upstreamOptions,
-  type AnswerTimeouts,
-  type UpstreamOptions
-} from './upstream-options.ts'
+import { routeTableOptions, tableProperties, type ReadRouteTable, type RouteTableOptions } from './table-options.ts'
+import type { UpstreamOptions } from './upstream-options.ts'
 
 /** How clients reach the app, as services are told. */
 export interface EdgeAddress {
   readonly host: string
   /** `https` or `http`. */
   readonly scheme: string
-}
-
-/** What holds for every route that says nothing else. */
-export interface RouteDefaults {
-  /**
-   * The longest body of a request, in bytes.
-   * @default 1_048_576
-   */
-  readonly maxBodyBytes?: number
-  /** Left out: 10 seconds for the head and for a pause, 30 for the whole answer. */
-  readonly timeouts?: AnswerTimeouts
-  /**
-   * Between two parts of an answer of a route with `stream`, in ms.
-   * @default 60_000
-   */
-  readonly streamPauseMs?: number
-  /** Request headers that pass on every route beside the built-in ones. */
-  readonly requestHeaders?: { readonly pass?: readonly string[] }
-}
-
-/** What is forwarded where: all that a reload replaces. */
-export interface RouteTableOptions {
-  /**
-   * For routes that say nothing else.
-   * @default {}
-   */
-  readonly defaults?: RouteDefaults
-  /** The services, by name. */
-  readonly upstreams: Readonly<Record<string, UpstreamOptions>>
-  /** In any order: of two routes the more specific one is taken. */
-  readonly routes: readonly ForwardedRouteOptions[]
 }
 
 /** Makes what carries the requests to one upstream, and verifies its certificate. The plugin closes it. */
@@ -84,26 +44,6 @@ export interface ForwardingOptions extends RouteTableOptions {
   readonly openAnswers?: OpenAnswers
 }
 
-export const routeDefaultOptions = optionsObject(
-  {
-    maxBodyBytes: Type.Integer({ minimum: 1, default: 1_048_576 }),
-    timeouts: Type.Optional(answerTimeouts),
-    streamPauseMs: Type.Integer({ ...timerOption(), default: 60_000 }),
-    requestHeaders: Type.Optional(
-      optionsObject({ pass: Type.Optional(listOf(textOption('the name of a header', isFieldName))) })
-    )
-  },
-  { default: {} }
-)
-
-const tableProperties = {
-  defaults: routeDefaultOptions,
-  upstreams: Type.Record(Type.String(), upstreamOptions),
-  routes: listOf(forwardedRouteOptions)
-}
-
-export const routeTableOptions = optionsObject(tableProperties)
-
 export const forwardingOptions = optionsObject({
   ...tableProperties,
   dispatcher: Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch'])),
@@ -114,8 +54,6 @@ export const forwardingOptions = optionsObject({
   openAnswers: Type.Optional(objectWith<OpenAnswers>('a watcher of open answers', ['add']))
 })
 
-/** A table whose every member is right, with its defaults. */
-export type ReadRouteTable = ReadOptions<typeof routeTableOptions>
 /** The options, with their defaults. */
 export type ReadForwardingOptions = ReadOptions<typeof forwardingOptions>
 

@@ -1,6 +1,6 @@
 import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
-import { requestFields } from './forwarded-headers.ts'
+import { clientFields } from './forwarded-headers.ts'
 import type { ForwardingOptions } from './options.ts'
 import { rewritePath, type TableRoute } from './table-route.ts'
 
@@ -22,7 +22,7 @@ export function outgoingFields(
 ): string[] {
   const { method } = request
   const hasNoBody = method === 'GET' || method === 'HEAD'
-  const fields = requestFields(request.raw.rawHeaders, hasNoBody ? route.passing.withoutBody : route.passing.withBody)
+  const fields = clientFields(request.raw.rawHeaders, hasNoBody ? route.passing.withoutBody : route.passing.withBody)
   const edge = edgeAddress(request)
   fields.push('host', route.upstream.host, REQUEST_ID_HEADER, request.id)
   if (token !== null) fields.push('authorization', `Bearer ${token}`)

@@ -8,6 +8,7 @@ import { answerTimeouts, textOption, type AnswerTimeouts } from './upstream-opti
 export interface ExchangedCredential {
   /** The one audience of the token. */
   readonly audience: string
+  /** Scopes that are asked for, separated by spaces. Left out: what the authorization server gives. */
   readonly scope?: string
 }
 
@@ -37,6 +38,7 @@ export interface RequestHeaderRules {
 
 /** Response headers on the way back. */
 export interface ResponseHeaderRules {
+  /** Headers that are set here. */
   readonly set?: Readonly<Record<string, string>>
   /** Headers that stay here. */
   readonly remove?: readonly string[]
@@ -65,7 +67,9 @@ export interface ForwardedRouteOptions {
   readonly access: RouteAccess
   /** The strategies that are accepted, in this order. Left out: all of the app. */
   readonly strategies?: readonly string[]
+  /** Left out: the built-in ones pass, and those of `defaults`. */
   readonly requestHeaders?: RequestHeaderRules
+  /** Left out: what the service says. */
   readonly responseHeaders?: ResponseHeaderRules
   /** `Cache-Control` of answers below 400. Left out: what the service says. */
   readonly cacheControl?: string
@@ -98,12 +102,12 @@ const headersToSetOption = () =>
   )
 const methods = () => Type.Optional(listOf(Type.Enum([...SERVED_METHODS]), { minItems: 1 }))
 
-const exchangedCredential = optionsObject({
+export const exchangedCredential = optionsObject({
   audience: textOption('an audience', isScope),
   scope: Type.Optional(headerValueOption())
 })
 
-const corsOptions = optionsObject({
+export const corsOptions = optionsObject({
   origins: Type.Union([
     Type.Literal('*'),
     listOf(textOption('an origin such as https://shop.example', isCorsOrigin), { minItems: 1 })
@@ -114,6 +118,10 @@ const corsOptions = optionsObject({
   credentials: Type.Optional(Type.Boolean()),
   maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 }))
 })
+
+export const requestHeaderRules = optionsObject({ pass: headerNamesOption(), set: headersToSetOption() })
+
+export const responseHeaderRules = optionsObject({ set: headersToSetOption(), remove: headerNamesOption() })
 
 export const forwardedRouteOptions = optionsObject({
   name: Type.Optional(textOption('a name', isScope)),
@@ -128,8 +136,8 @@ export const forwardedRouteOptions = optionsObject({
     value => value === 'public' || value === 'authenticated' || (typeof value === 'object' && value !== null)
   ),
   strategies: Type.Optional(listOf(textOption('the name of a strategy', isScope), { minItems: 1 })),
-  requestHeaders: Type.Optional(optionsObject({ pass: headerNamesOption(), set: headersToSetOption() })),
-  responseHeaders: Type.Optional(optionsObject({ set: headersToSetOption(), remove: headerNamesOption() })),
+  requestHeaders: Type.Optional(requestHeaderRules),
+  responseHeaders: Type.Optional(responseHeaderRules),
   cacheControl: Type.Optional(headerValueOption()),
   contentSecurityPolicy: Type.Optional(headerValueOption()),
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1 })),

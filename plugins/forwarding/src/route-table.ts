@@ -4,7 +4,7 @@ import { targetMistake } from './canonical-path.ts'
 import { preflightMethod } from './cors.ts'
 import { ForwardingOptionsError, PathAmbiguousError } from './errors.ts'
 import { createRouteMatcher, methodsOfRoute, type RouteMatcher } from './match-route.ts'
-import type { ReadRouteTable } from './options.ts'
+import type { ReadRouteTable } from './table-options.ts'
 import { makeTableRoute, type TableRoute } from './table-route.ts'
 import { UpstreamConnections, type UpstreamCarriers } from './upstream.ts'
 

@@ -62,7 +62,7 @@ export const textOption = (expectation: string, check: (text: string) => boolean
 
 const pemOption = () => Type.Optional(textOption('PEM', text => /^-----BEGIN [A-Z ]+-----$/m.test(text)))
 
-const upstreamTls = optionsObject({
+export const upstreamTls = optionsObject({
   ca: pemOption(),
   serverName: Type.Optional(textOption('a host name', text => isHost(text) && !text.includes(':'))),
   certificate: pemOption(),

@@ -141,8 +141,9 @@ const REQUEST_SLOTS = [
 
 /**
  * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
- * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its request
- * (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it first.
+ * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its
+ * request (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it
+ * first.
  * A slot that the app decorated itself is left as it is.
  */
 function securityContext(fastify: FastifyInstance, options: SecurityContextOptions, done: () => void): void {

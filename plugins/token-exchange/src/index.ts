@@ -53,7 +53,8 @@ declare module 'fastify' {
 }
 
 /**
- * Adds `request.exchangeToken`, `request.knownExchangedToken`, `request.dropExchangedToken`, `request.callAs` and `fastify.callAsService`.
+ * Adds `request.exchangeToken`, `request.knownExchangedToken`, `request.dropExchangedToken`, `request.callAs` and
+ * `fastify.callAsService`.
  * @throws {TokenOptionsError} `SALLYPORT_TOKEN_OPTIONS_INVALID`, naming every mistake
  */
 async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptions): Promise<void> {

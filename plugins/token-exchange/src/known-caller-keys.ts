@@ -19,7 +19,7 @@ declare module '@sallyport/security-context' {
 }
 
 /** An app asks for few audiences and scopes; one that makes up scopes must not let the list grow. */
-const MAX_KEYS = 16
+const MAX_KEYS_OF_CALLER = 16
 
 /** The key of a question that was asked for this caller before, without hashing anything; `null` for others. */
 export function recallExchangeKey(request: FastifyRequest, audience: string, scope: string | undefined): string | null {
@@ -39,7 +39,7 @@ export function exchangeKey(request: FastifyRequest, { subjectToken, audience, s
   if (known !== null) return known
   const key = keyOfQuestion({ subjectToken, audience, scope })
   const keys = (caller[KEYS] ??= [])
-  if (keys.length >= MAX_KEYS) keys.shift()
+  if (keys.length >= MAX_KEYS_OF_CALLER) keys.shift()
   keys.push({ audience, scope, key })
   return key
 }

@@ -24,8 +24,8 @@ const ROUNDS = 7
 const SECONDS = 4
 /** A just-in-time compiler is done only after tens of thousands of requests; on a busy machine they take a while. */
 const WARM_UP_REQUESTS = 20_000
-const WARM_UP_RUN_SECONDS = 3
-const LONGEST_WARM_UP_RUNS = 10
+const WARM_UP_RUN_SECONDS = 2
+const LONGEST_WARM_UP_RUNS = 5
 
 interface Sample {
   /** µs per completed request. */
@@ -57,6 +57,13 @@ export async function measureCandidates(
   }
   execFileSync('taskset', ['-pc', String(LOAD_CPU), String(process.pid)], { stdio: 'ignore' })
   const ends: Array<() => Promise<void>> = []
+  async function endAll(): Promise<void> {
+    for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end()
+  }
+  function exitWhenEnded(): void {
+    endAll().finally(() => process.exit(1))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, exitWhenEnded)
   try {
     const around = await surroundings(ends, profiles ?? null)
     const running: StartedCandidate[] = []
@@ -69,7 +76,7 @@ export async function measureCandidates(
     const samples = await measureInRounds(running, { rounds, seconds, log })
     return report(samples, comparison.goals, rounds)
   } finally {
-    for (const end of ends.reverse()) await end()
+    await endAll()
   }
 }
 

@@ -50,12 +50,12 @@ export async function startCandidate(candidate: GatewayCandidate, around: Surrou
 }
 
 async function startNative(candidate: GatewayCandidate, around: Surroundings): Promise<RunningProcess> {
-  const { directory, upstreamPort, callers, facts } = around
+  const { directory, upstreamPort, facts } = around
   const port = await freePort()
   const command =
     candidate.server === 'nginx'
       ? nginxCommand(directory, port, upstreamPort)
-      : haproxyCommand(directory, { ...facts, port, upstreamPort, publicKey: callers.rs256Key })
+      : haproxyCommand(directory, { port, upstreamPort, ...facts })
   return { ...(await startProgram(command, around.cpu, port)), origin: `http://127.0.0.1:${port}` }
 }
 
@@ -72,6 +72,8 @@ export async function startProgram(
   port: number
 ): Promise<Omit<RunningProcess, 'origin'>> {
   const child = spawn('taskset', ['-c', String(cpu), ...command], { stdio: ['ignore', 'inherit', 'inherit'] })
+  // What is interrupted leaves nothing behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}/`
   for (let tries = 0; ; tries++) {
     if (child.exitCode !== null || tries === 200) throw new Error(`${command.join(' ')} does not listen`)

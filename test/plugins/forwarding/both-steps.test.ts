@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { startBothSteps } from './support/compare-steps.ts'
-import { wireCases } from './support/wire-cases.ts'
+import { startBothSteps } from '../../support/forwarding/compare-steps.ts'
+import { wireCases } from '../../support/forwarding/wire-cases.ts'
 
 t.test('the same bytes mean the same to a service, and back, whichever way an app forwards them', async t => {
   const run = await startBothSteps(t)

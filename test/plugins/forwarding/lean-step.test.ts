@@ -5,8 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { request } from 'undici'
 import { sendRaw, statuses, until } from '../../support/edge.ts'
-import { startForwarding } from './support/forwarding-app.ts'
-import { plainAnswer } from './support/raw-service.ts'
+import { startForwarding } from '../../support/forwarding/forwarding-app.ts'
+import { plainAnswer } from '../../support/forwarding/raw-service.ts'
 
 const GET = 'GET /orders/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 

@@ -178,8 +178,8 @@ t.test('every mistake of a table is in one error, with the place that it stands 
 t.test('a table whose members do not fit together does not boot', async t => {
   for (const [routes, mistake] of [
     [[{ upstream: 'servise' }], /routes\.0\.upstream: there is no upstream "servise" \(did you mean service\?\)/],
-    [[{}, { methods: ['GET'] }], /routes\.1: GET \/orders\/\* is what routes\.0 is for/],
-    [[{ path: '/a/:x' }, { path: '/a/:y' }], /routes\.1: GET \/a\/:\* is what routes\.0 is for/],
+    [[{}, { methods: ['GET'] }], /routes\.1\.path: GET \/orders\/\* is what routes\.0 is for/],
+    [[{ path: '/a/:x' }, { path: '/a/:y' }], /routes\.1\.path: GET \/a\/:\* is what routes\.0 is for/],
     [[{ name: 'a' }, { name: 'a', path: '/b' }], /routes\.1\.name: another route has this name/],
     [[{ access: 'public', forward: 'token' }], /a public route forwards no credential/],
     [[{ access: role('ADMIN') }], /routes\.0: access is a policy, and no plugin of this app decides/],

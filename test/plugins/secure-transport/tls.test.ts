@@ -223,6 +223,19 @@ t.test(
   }
 )
 
+t.test('T-02: where the name of a peer is given, its certificate proves that name and no other', async t => {
+  const { port } = await serve(t, await material(t, await issue()))
+  const ask = async (serverName: string): Promise<number> => {
+    const agent = createPeerAgent({ ca: authority.certificate, serverName })
+    t.after(async () => agent.close())
+    const { statusCode, body } = await agent.request({ origin: `https://127.0.0.1:${port}`, path: '/', method: 'GET' })
+    await body.dump()
+    return statusCode
+  }
+  t.equal(await ask(NAME), 200)
+  await t.rejects(ask('another.example'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+})
+
 t.test('P1: TLS material that cannot be used fails the boot with every mistake', async t => {
   const code = 'SALLYPORT_TRANSPORT_MATERIAL_INVALID'
   const good = certificateFiles(t, await issue())

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import { chunkNames, splitCookie, type NamedValue } from './cookie-chunks.ts'
-import { cutSessionCookies } from './cut-cookies.ts'
+import { cutSessionCookies, type SealedCookies } from './cut-cookies.ts'
 import type { ReadSessionOptions } from './options.ts'
 import { createSealer } from './seal.ts'
 
@@ -27,11 +27,6 @@ export type SessionCookies =
       /** What the cookies of one session have in common. */
       readonly pairingId: string
     }
-
-/** The session cookies of a request as they were sent: each put together from its chunks, still sealed. */
-export type SealedCookies =
-  | Exclude<SessionCookies, { readonly kind: 'mismatched' | 'tokens' }>
-  | { readonly kind: 'sealed'; readonly access: string | null; readonly refresh: string | null }
 
 /** A change to the browser's cookies. */
 export interface CookieChanges {

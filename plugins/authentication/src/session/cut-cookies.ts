@@ -1,5 +1,13 @@
 import { chunkNames, joinCookie } from './cookie-chunks.ts'
-import type { SealedCookies } from './cookie-jar.ts'
+
+/** The session cookies of a request as they were sent: each put together from its chunks, still sealed. */
+export type SealedCookies =
+  | { readonly kind: 'none' }
+  /** Two cookies of one name: somebody else may have tossed one in. */
+  | { readonly kind: 'duplicated' }
+  /** The parts of a cookie do not make one. */
+  | { readonly kind: 'invalid' }
+  | { readonly kind: 'sealed'; readonly access: string | null; readonly refresh: string | null }
 
 /**
  * Makes the function that cuts the session cookies out of a `Cookie` header: one pass, in which the name of every pair

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { KnownCaller } from '@sallyport/security-context'
 import { forgetOldest } from '@sallyport/security-context/mechanics'
 import { endsSoon, recallToken } from '../tokens/verified-token.ts'
-import type { SealedCookies } from './cookie-jar.ts'
+import type { SealedCookies } from './cut-cookies.ts'
 import type { SessionCore } from './session-core.ts'
 
 type Sealed = Extract<SealedCookies, { readonly kind: 'sealed' }>

@@ -6,9 +6,9 @@ import { signatureAlgorithm, type SignatureCheck } from './check-signature.ts'
 type Algorithm = NonNullable<VerifyOptions['algorithms']>[number]
 
 /**
- * Lets @fastify/jwt check signatures, and nothing else: times and other claims are the verifier's business, with its
- * own clock, and so is its cache, which knows about retired keys and revocation. It lives in an instance of its own,
- * so an app may register the same plugin for itself, with or without a namespace.
+ * Lets @fastify/jwt check signatures, for the option `checkSignature`, and nothing else: times and other claims are the
+ * verifier's business, with its own clock, and so is its cache, which knows about retired keys and revocation. It lives
+ * in an instance of its own, so an app may register the same plugin for itself, with or without a namespace.
  */
 export async function checkWithFastifyJwt(): Promise<SignatureCheck> {
   const instance = Fastify()

@@ -35,7 +35,7 @@ export interface SharedSecretOptions {
    * @default Date.now
    */
   readonly clock?: Clock
-  /** Checks signatures. Its default uses `node:crypto`, in the plugin `@fastify/jwt`. */
+  /** Checks signatures. Its default uses `node:crypto`. */
   readonly checkSignature?: SignatureCheck
   /**
    * How many verified tokens are remembered; 0 verifies every time.

@@ -3,9 +3,10 @@ import type { AnswerLimits } from '../bound-call.ts'
 import { targetMistake } from '../canonical-path.ts'
 import type { CorsOptions, ExchangedCredential } from '../route-options.ts'
 import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-route.ts'
-import { readRouteTable, type RouteTableOptions } from '../options.ts'
+import { readRouteTable } from '../options.ts'
+import type { RouteTableOptions } from '../table-options.ts'
 import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
-import { Upstream } from '../upstream.ts'
+import { UpstreamConnections } from '../upstream.ts'
 
 /** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
 export interface RouteDescription {
@@ -78,7 +79,7 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
     const options = upstreams[route.upstream]
     if (options === undefined) return []
     // Opens nothing: connections are made by the first request.
-    const upstream = new Upstream(route.upstream, options, {})
+    const upstream = new UpstreamConnections(route.upstream, options, {})
     const made = makeTableRoute(route, upstream, options.timeouts ?? {}, defaults)
     const { requestHeaders, responseHeaders, hosts = null, strategies = null, cors = null } = route
     const description: RouteDescription = {

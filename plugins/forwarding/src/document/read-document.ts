@@ -1,4 +1,4 @@
-import type { RouteTableOptions } from '../options.ts'
+import type { RouteTableOptions } from '../table-options.ts'
 import { checkDocument, type DocumentPlace } from './check-document.ts'
 import { documentMistakes } from './document-rules.ts'
 import { type GatewayDocument, gatewaySchema } from './gateway-schema.ts'

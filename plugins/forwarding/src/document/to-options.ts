@@ -1,5 +1,5 @@
 import type { Policy, RouteAccess } from '@sallyport/security-context'
-import type { RouteTableOptions } from '../options.ts'
+import type { RouteTableOptions } from '../table-options.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 
 type DocumentRoute = GatewayDocument['routes'][number]

@@ -15,10 +15,10 @@ export function forwardLean(call: LeanCall): void {
   const exchange = new ServiceExchange(call)
   try {
     const credential = findCredential(call.request, call.route)
-    if (!(credential instanceof Promise)) return send(call, exchange, credential)
+    if (!(credential instanceof Promise)) return dispatchCall(call, exchange, credential)
     credential.then(
       token => {
-        send(call, exchange, token)
+        dispatchCall(call, exchange, token)
       },
       (error: unknown) => {
         exchange.fail(thrownError(error))
@@ -29,7 +29,7 @@ export function forwardLean(call: LeanCall): void {
   }
 }
 
-function send(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
+function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
   if (!exchange.isPending) return
   const { request, route } = call
   try {

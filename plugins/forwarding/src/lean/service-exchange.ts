@@ -83,8 +83,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   /** The service has the whole request. Where its client took its time, the service's begins now. */
   onRequestSent(): void {
-    if (this.#phase === 'calling' && this.#hasWaitedForClient)
-      {this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs}
+    if (this.#phase === 'calling' && this.#hasWaitedForClient) {
+      this.deadlineAtMs = performance.now() + this.#parts.route.limits.headMs
+    }
   }
 
   /** The call waits for a connection; `leave` takes it out of the queue. */
@@ -212,10 +213,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   #limitWhole(): void {
-    const { deadlines } = this.#parts
-    const { limits } = this.#parts.route
-    if (limits.totalMs === null) deadlines.forget(this)
-    else this.deadlineAtMs = this.#arrivedAtMs + limits.totalMs
+    const { totalMs } = this.#parts.route.limits
+    if (totalMs === null) this.#parts.deadlines.forget(this)
+    else this.deadlineAtMs = this.#arrivedAtMs + totalMs
   }
 
   /** Ends the answer when the access of its request ends. */

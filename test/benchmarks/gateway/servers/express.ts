@@ -1,6 +1,6 @@
 // Express 5 with http-proxy-middleware behind express-oauth2-jwt-bearer, from their own lock file.
 import { createRequire } from 'node:module'
-import { Agent, type Server } from 'node:http'
+import { Agent, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { MeasuredServer } from '../../support/types.ts'
@@ -30,6 +30,11 @@ export default async function startExpress(given: Readonly<Record<string, unknow
       agent: new Agent({ keepAlive: true, maxSockets: 128 })
     })
   )
+  // Express would print the stack of each refusal.
+  app.use((error: { status?: number }, _request: unknown, response: ServerResponse, _next: unknown) => {
+    response.statusCode = error.status ?? 500
+    response.end()
+  })
   const { promise, resolve } = Promise.withResolvers<void>()
   const server = app.listen(0, '127.0.0.1', resolve)
   await promise

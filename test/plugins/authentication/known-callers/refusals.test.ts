@@ -1,5 +1,7 @@
 // Everything that can end a caller's access is looked at for each request, also when the caller is known.
-import type { InjectOptions } from 'fastify'
+import authentication from '@sallyport/authentication'
+import securityContext from '@sallyport/security-context'
+import Fastify, { type InjectOptions } from 'fastify'
 import t from 'tap'
 import { dpopProof, hashOfToken } from '../../../support/dpop.ts'
 import { AUDIENCE, NOW } from '../../../support/issuer.ts'
@@ -191,6 +193,27 @@ t.test('a token bound to a certificate is refused on a connection without it, ea
   t.equal((await app.tokenVerifier.verify(CERTIFICATE_BOUND, async () => {})).audience, AUDIENCE, 'known by now')
   t.equal(app.tokenVerifier.recall?.(CERTIFICATE_BOUND), null)
   for (let time = 0; time < 3; time++) t.equal((await send({ authorization })).statusCode, 401)
+})
+
+t.test("an app's verifier that recalls a bound token does not let it pass unproved", async t => {
+  const principal = await (await knownWorld(t)).app.tokenVerifier.verify(BOUND, async () => {})
+  const caller = { principal, accessToken: BOUND }
+  const app = Fastify()
+  t.after(async () => {
+    await app.close()
+  })
+  await app.register(securityContext)
+  await app.register(authentication, { verifier: { verify: async () => principal, recall: () => caller } })
+  app.get('/orders', async () => ({}))
+  t.equal((await app.inject({ url: '/orders', headers: { authorization: `Bearer ${BOUND}` } })).statusCode, 401)
+})
+
+t.test('a token that the app puts in the slot gets nothing that is cached for the known one', async t => {
+  const { send } = await knownWorld(t)
+  const get = async (url: string) => (await send(CREDENTIALS.bearer, { url })).json()
+  await get('/exchanged')
+  t.same(await get('/exchanged'), { known: 'exchanged 1', token: 'exchanged 1' })
+  t.same(await get('/exchanged?as=another'), { known: null, token: 'exchanged 2' })
 })
 
 t.test('a cached exchanged token is found at once, until it ends soon or is dropped', async t => {

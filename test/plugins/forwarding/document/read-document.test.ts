@@ -159,6 +159,23 @@ for (const [title, lines, message] of refusals) {
   })
 }
 
+t.test('routes that do not fit together are mistakes at their places', async t => {
+  const routes = [
+    '{ path: /a/:id, upstream: orders, forward: none, access: public, name: one }',
+    '{ path: /a/:other, upstream: orders, forward: none, access: public, methods: [GET], name: one }',
+    '{ path: /b, upstream: orders, forward: token, access: authenticated, requestHeaders: { set: { Host: a, Authorization: b } } }',
+    '{ path: /c, upstream: orders, forward: none, access: public, responseHeaders: { set: { Set-Cookie: a } } }'
+  ]
+  const text = `upstreams: { orders: { origin: 'https://a.example' } }\nroutes:\n  - ${routes.join('\n  - ')}`
+  t.same(mistakesIn(text), [
+    '4:13 GET /a/:* is what routes.0 is for',
+    '4:95 another route has this name',
+    '5:105 "Host" is not for a route to set',
+    '5:123 authorization is the credential that goes on: forward must be none',
+    '6:104 "Set-Cookie" is not for a route to set'
+  ])
+})
+
 t.test('text that could be read in two ways is refused', async t => {
   const rest = 'upstreams: {}\nroutes: []\n'
   t.same(mistakesIn(`${rest}routes: []`), ['3:1 "routes" is here a second time'])

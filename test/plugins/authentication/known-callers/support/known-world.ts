@@ -38,7 +38,7 @@ const jar = createCookieJar({
   cookiePrefix: 'sallyport',
   insecureLoopback: false,
   sameSite: 'lax'
-} as Parameters<typeof createCookieJar>[0])
+} as unknown as Parameters<typeof createCookieJar>[0])
 export const cookiesOf = (pairing: string, accessToken = TOKEN): Record<'access' | 'refresh', string> => {
   const sealed = jar.seal({ accessToken, refreshToken: `refresh of ${pairing}` }, pairing.padEnd(22, '-'))
   const value = (wanted: string): string => sealed.find(({ name }) => name === wanted)?.value ?? ''
@@ -143,6 +143,7 @@ function addRoutes(app: FastifyInstance, clock: () => number): void {
   app.get('/basic', { config: { access: read, strategies: ['basic'] } }, async () => ({}))
   app.get('/bearer', { config: { access: read, strategies: ['dpop', 'bearer'] } }, async () => ({}))
   app.get('/exchanged', { config: { access: read } }, async request => {
+    if (request.url.endsWith('as=another')) request.accessToken = 'another token'
     const known = request.knownExchangedToken('delivery-service')
     return { known, token: await request.exchangeToken('delivery-service') }
   })

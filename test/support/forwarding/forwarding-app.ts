@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import forwarding, { type ForwardedRouteOptions, type OpenAnswer, type RouteDefaults } from '@sallyport/forwarding'
+import forwarding, { type ForwardedRouteOptions, type OpenAnswer, type ForwardingDefaults } from '@sallyport/forwarding'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import securityContext, { type AuditEvent, problemDetails, type SecurityEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { makeAuthority } from '../../../support/certificates.ts'
+import { makeAuthority } from '../certificates.ts'
 import { type RawService, startRawService } from './raw-service.ts'
 
 /** The ways in which an app can forward. */
@@ -37,7 +37,7 @@ export interface ForwardingApp {
 export interface ForwardingAppOptions {
   readonly step?: ForwardingStep
   readonly route?: Partial<ForwardedRouteOptions>
-  readonly defaults?: RouteDefaults
+  readonly defaults?: ForwardingDefaults
   readonly agent?: Partial<PeerAgentOptions>
   readonly service?: RawService
   /** Adds hooks before the routes. */

@@ -1,0 +1,119 @@
+import securityContext from '@sallyport/security-context'
+import { instanceOptions, nameTransaction, startTracing, type Tracing } from '@sallyport/service-process'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+
+type Line = Record<string, unknown>
+
+async function loggedApp(
+  t: Test,
+  { level = 'info', tracing }: { level?: string; tracing?: Tracing } = {}
+): Promise<{ app: FastifyInstance; lines: Line[] }> {
+  const lines: Line[] = []
+  const options = instanceOptions({
+    name: 'test',
+    settings: { logLevel: level, trustedProxies: [] },
+    tracing,
+    requestIds: 'own'
+  })
+  const app = Fastify({
+    ...options,
+    logger: { ...Object(options.logger), stream: { write: (line: string) => lines.push(JSON.parse(line)) } }
+  })
+  if (tracing !== undefined) await app.register(tracing.plugin)
+  await app.register(securityContext, { txn: () => null, ...(tracing && { traceId: tracing.traceId }) })
+  await app.register(nameTransaction)
+  app.get('/orders/:orderId', async request => ({ txn: request.txn, traceId: request.traceId, id: request.id }))
+  app.get('/at-work', async request => {
+    request.log.info('at work')
+    request.log.child({ part: 'two' }).warn({ count: 2 }, 'still at %s', 'work')
+    return {}
+  })
+  app.get('/quiet', { logLevel: 'warn' }, async request => {
+    request.log.info('not to be seen')
+    request.log.warn('to be seen')
+    return {}
+  })
+  t.after(() => app.close())
+  return { app, lines }
+}
+
+t.test('a request is one line, with who, where, how it ended, how long it took and every id', async t => {
+  const { app, lines } = await loggedApp(t, { tracing: startTracing({ serviceName: 'test' }) })
+  const answer = await app.inject({
+    url: '/orders/1?code=abcdefgh&view=all',
+    headers: { 'x-request-id': 'of the caller' }
+  })
+  const { txn, traceId, id } = answer.json<Record<string, string>>()
+  t.equal(lines.length, 1)
+  t.match(lines[0], {
+    level: 'info',
+    reqId: id,
+    txn,
+    trace_id: traceId,
+    span_id: /^[0-9a-f]{16}$/,
+    method: 'GET',
+    url: '/orders/1?code=[redacted]&view=all',
+    route: '/orders/:orderId',
+    remoteAddress: '127.0.0.1',
+    subject: null,
+    clientId: null,
+    clientRequestId: 'of?the?caller',
+    status: 200,
+    durationMs: Number,
+    msg: 'request completed'
+  })
+})
+
+t.test('the lines that code writes have the ids too, and so have those of a child', async t => {
+  const { app, lines } = await loggedApp(t)
+  await app.inject('/at-work')
+  const { reqId, txn } = lines.at(-1) ?? {}
+  t.match(lines, [
+    { msg: 'at work', reqId, txn },
+    { msg: 'still at work', level: 'warn', count: 2, part: 'two', reqId, txn },
+    { msg: 'request completed', reqId, txn }
+  ])
+  t.equal(lines.length, 3)
+})
+
+t.test('a route with a level of its own writes no less and no more', async t => {
+  const { app, lines } = await loggedApp(t)
+  await app.inject('/quiet')
+  t.strictSame(
+    lines.map(({ msg }) => msg),
+    ['to be seen']
+  )
+})
+
+t.test('below its level the log of a request makes no line and no logger', async t => {
+  const { app, lines } = await loggedApp(t, { level: 'silent' })
+  await app.inject('/at-work')
+  t.strictSame(lines, [])
+})
+
+t.test('a client that leaves before the answer is one line too', async t => {
+  const { app, lines } = await loggedApp(t)
+  const entered = Promise.withResolvers<void>()
+  const left = Promise.withResolvers<void>()
+  app.addHook('onRequestAbort', (_request, done) => {
+    left.resolve()
+    done()
+  })
+  app.get('/slow', async () => {
+    entered.resolve()
+    await left.promise
+    return {}
+  })
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+  const leaving = new AbortController()
+  const answer = fetch(`${origin}/slow`, { signal: leaving.signal })
+  await entered.promise
+  leaving.abort()
+  await t.rejects(answer)
+  await left.promise
+  t.match(
+    lines.filter(({ url }) => url === '/slow'),
+    [{ msg: 'request aborted', route: '/slow', method: 'GET' }]
+  )
+})
