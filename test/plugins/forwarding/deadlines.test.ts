@@ -6,7 +6,7 @@ import { until } from '../../support/edge.ts'
 
 const NEVER_MS = Number.MAX_SAFE_INTEGER
 
-function callUntil(deadlineAtMs: number, expire: (this: TimedCall) => void = () => {}): TimedCall {
+function callUntil(deadlineAtMs: number, expire: () => void = () => {}): TimedCall & { deadlineAtMs: number } {
   return { deadlineAtMs, place: -1, expire }
 }
 
