@@ -20,6 +20,7 @@ const DUMPED_BYTES = 128 * 1024
  */
 export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   deadlineAtMs: number
+  place = -1
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
