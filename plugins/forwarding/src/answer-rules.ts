@@ -47,16 +47,25 @@ export interface AnswerHead {
 
 /**
  * Puts the head of a service's answer on the reply, as the route wants clients to see it.
- * @returns the header fields that came of the service's
+ * @returns the header fields that it put there, those of the route included; see {@link withdrawHead}
  */
 export function putHead(head: AnswerHead): Record<string, string | string[]> {
   const { request, reply, route, statusCode } = head
   const passed = responseHeaders(head.headers)
   const { location } = passed
-  if (typeof location === 'string') passed['location'] = clientLocation(location, route)
+  if (location !== undefined) {
+    passed['location'] =
+      typeof location === 'string' ? clientLocation(location, route) : location.map(each => clientLocation(each, route))
+  }
   void reply.code(statusCode).headers(withRules(passed, route, statusCode))
   if (route.cors !== null) allowReading(request, reply, route.cors)
   return passed
+}
+
+/** Takes the head of an answer off the reply again, for an error in its place, which is nothing to keep. */
+export function withdrawHead(reply: FastifyReply, put: AnswerHeaders): void {
+  for (const name in put) void reply.removeHeader(name)
+  void reply.header('cache-control', 'no-store')
 }
 
 function withRules(
@@ -73,5 +82,7 @@ function withRules(
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
 function clientLocation(location: string, { origin, rewriting }: TableRoute): string {
-  return rewriteLocation(rewriting, location.startsWith(`${origin}/`) ? location.slice(origin.length) : location)
+  const rest = location.startsWith(origin) ? location.slice(origin.length) : null
+  if (rest === null || !/^(?:$|[/?#])/.test(rest)) return rewriteLocation(rewriting, location)
+  return rewriteLocation(rewriting, rest.startsWith('/') ? rest : `/${rest}`)
 }

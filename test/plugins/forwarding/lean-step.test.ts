@@ -119,6 +119,28 @@ t.test('what plugins have put on the reply leaves with the answer; what the serv
   t.equal(typeof headers['x-request-id'], 'string')
 })
 
+t.test('an error in place of an answer whose head is here already has nothing of that head', async t => {
+  for (const step of ['lean', 'ordinary'] as const) {
+    const { url, service } = await startForwarding(t, {
+      step,
+      route: { cacheControl: 'public, max-age=60', responseHeaders: { set: { 'x-route': 'set' } } },
+      before: app => {
+        app.addHook('onRequest', async (_request, reply) => {
+          reply.header('x-policy', 'ours').header('set-cookie', 'a=1')
+        })
+      }
+    })
+    service.answer = (_request, socket) => {
+      const fields = ['cache-control: public, max-age=3600', 'expires: Thu, 01 Jan 2099 00:00:00 GMT', 'location: /x']
+      socket.end(`HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\netag: "1"\r\ncontent-length: 10\r\n\r\n`)
+    }
+    const { statusCode, headers } = await request(`${url}/orders/1`)
+    t.equal(statusCode, 502, step)
+    t.match(headers, { 'cache-control': 'no-store', 'x-policy': 'ours', 'set-cookie': 'a=1' }, step)
+    for (const name of ['expires', 'location', 'etag', 'x-route']) t.notOk(name in headers, `${step}: ${name}`)
+  }
+})
+
 t.test('a head hook has the last word on the head, and the head waits for it', async t => {
   let release = (): void => {}
   const { url, port, service } = await startForwarding(t, {
