@@ -63,9 +63,9 @@ export function putHead(head: AnswerHead): Record<string, string | string[]> {
 }
 
 /** Takes the head of an answer off the reply again, for an error in its place, which is nothing to keep. */
-export function withdrawHead(reply: FastifyReply, put: AnswerHeaders): void {
+export function withdrawHead(reply: FastifyReply, put: AnswerHeaders): FastifyReply {
   for (const name in put) void reply.removeHeader(name)
-  void reply.header('cache-control', 'no-store')
+  return reply.header('cache-control', 'no-store')
 }
 
 function withRules(

@@ -32,7 +32,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   /** What failed while the hooks of the head were at work. */
   #failure: Error | null = null
   /** What the head of the answer has put on the reply. */
-  #put: AnswerHeaders | null = null
+  #put: AnswerHeaders = {}
   #dumpedBytes = 0
   #isTickDue = false
   #hasWaitedForClient = false
@@ -70,10 +70,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
       const isEvent = recordLateFailure(request, route.audience, error)
       if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
       reply.raw.destroy()
-    } else if (phase !== 'dumping') {
-      if (this.#put !== null) withdrawHead(reply, this.#put)
-      void reply.send(error)
-    }
+    } else if (phase !== 'dumping') void (phase === 'held' ? withdrawHead(reply, this.#put) : reply).send(error)
   }
 
   expire(nowMs: number): void {
