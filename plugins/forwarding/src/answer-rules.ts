@@ -19,7 +19,8 @@ export type AnswerHeaders = Readonly<Record<string, string | string[] | undefine
 export function refusalOfAnswer(
   request: FastifyRequest,
   { audience, credential }: TableRoute,
-  statusCode: number
+  statusCode: number,
+  headers: AnswerHeaders
 ): FastifyError | null {
   // Without a credential of ours the answer is about something else, and passes.
   if (statusCode === 401 && credential !== 'none') {
@@ -32,8 +33,15 @@ export function refusalOfAnswer(
     })
     return tryAgain(new ForwardedTokenRefusedError())
   }
-  if (statusCode <= 599) return null
-  return ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+  const mistake = mistakeOfAnswer(statusCode, headers['transfer-encoding'])
+  return mistake === null ? null : ofService(new ForwardFailedError({ cause: new Error(mistake) }), audience)
+}
+
+/** What makes an answer none that can be passed on; undici undoes no coding but `chunked`. @see RFC 9112 §6.1 */
+function mistakeOfAnswer(statusCode: number, coding: string | string[] | undefined): string | null {
+  if (statusCode > 599) return `The service answered ${statusCode}`
+  if (coding === undefined || String(coding).toLowerCase() === 'chunked') return null
+  return `The service answered in the transfer coding ${String(coding)}`
 }
 
 /** The head of a service's answer, and where it goes. */

@@ -30,7 +30,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     answer: { statusCode, headers, body },
     route
   } = incoming
-  const refusal = refusalOfAnswer(request, route, statusCode)
+  const refusal = refusalOfAnswer(request, route, statusCode, headers)
   if (refusal !== null) {
     // Nobody listens to a body that is not passed on, and it reports that it was not read.
     body.on('error', () => {})

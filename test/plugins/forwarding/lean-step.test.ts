@@ -87,6 +87,18 @@ t.test('informational answers stay here, and the final head is passed', async t 
   )
 })
 
+t.test('an answer in a transfer coding that is not undone here is a 502, not a body of other bytes', async t => {
+  for (const step of ['lean', 'ordinary'] as const) {
+    const { url, service } = await startForwarding(t, { step })
+    service.answer = (_request, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n')
+    }
+    const { statusCode, body } = await request(`${url}/orders/1`)
+    t.equal(statusCode, 502, step)
+    await body.dump()
+  }
+})
+
 t.test('a service that switches protocols unasked is a 502', async t => {
   const { url, service } = await startForwarding(t)
   service.answer = (_request, socket) => {

@@ -105,7 +105,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     // Informational answers are for the gateway. @see RFC 9110 §15.2
     if (statusCode < 200 || this.#phase !== 'calling') return
     const { request, reply, route, hooks } = this.#parts
-    const refusal = refusalOfAnswer(request, route, statusCode)
+    const refusal = refusalOfAnswer(request, route, statusCode, headers)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
     this.#put = putHead({ request, reply, route, statusCode, headers })

@@ -1,3 +1,4 @@
+/* eslint-disable no-template-curly-in-string -- references look like the templates of JavaScript */
 import t from 'tap'
 import { mistakesIn, PLAIN, readText, withRoute } from './support/read.ts'
 
