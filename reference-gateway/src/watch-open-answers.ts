@@ -1,7 +1,7 @@
 import { looksLikeJwt, parseCompactJws, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
 import type { EndOfAccess, OpenAnswer, OpenAnswers } from '@sallyport/forwarding'
 import type { KeySource, StatusReference, StatusSource } from '@sallyport/security-context'
-import { PlacedList, type Placed, type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
+import { ActiveList, type ActiveEntry, type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
 
 /** What decides whether an access is still valid, and how often that is checked. */
 export interface OpenAnswersOptions {
@@ -20,7 +20,7 @@ export interface OpenAnswersOptions {
   readonly clock?: () => number
 }
 
-interface WatchedAnswer extends OpenAnswer, Placed {
+interface WatchedAnswer extends OpenAnswer, ActiveEntry {
   readonly reference: StatusReference | null
   /** Id of the key that signed the access token; `null` for an opaque one. */
   readonly keyId: string | null
@@ -40,7 +40,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
     schedule = scheduleByTimer,
     intervalMs = 500
   } = options
-  const open = new PlacedList<WatchedAnswer>()
+  const open = new ActiveList<WatchedAnswer>()
   let finishing = false
 
   function end(answer: WatchedAnswer, reason: EndOfAccess): void {

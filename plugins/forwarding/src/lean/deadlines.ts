@@ -1,10 +1,10 @@
-import { PlacedList, type Placed } from '@sallyport/security-context/mechanics'
+import { ActiveList, type ActiveEntry } from '@sallyport/security-context/mechanics'
 
 /** Time between two looks at the deadlines, in ms: no limit is counted in less. */
 const LOOK_MS = 25
 
 /** A call with a limit. */
-export interface TimedCall extends Placed {
+export interface TimedCall extends ActiveEntry {
   /** On the clock of `performance.now()`, in ms. */
   readonly deadlineAtMs: number
   /** The deadline has passed; called again at each look until the call has another one, or is not watched any more. */
@@ -22,7 +22,7 @@ export interface Deadlines {
  * more than everything else that its limit needs.
  */
 export function createDeadlines(): Deadlines {
-  const calls = new PlacedList<TimedCall>()
+  const calls = new ActiveList<TimedCall>()
   let timer: NodeJS.Timeout | null = null
 
   function look(): void {

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Placed, PlacedList } from '@sallyport/security-context/mechanics'
+import { type ActiveEntry, ActiveList } from '@sallyport/security-context/mechanics'
 import t from 'tap'
 
-interface Entry extends Placed {
+interface Entry extends ActiveEntry {
   readonly name: string
 }
 
@@ -11,7 +11,7 @@ const entry = (name: string): Entry => ({ name, place: -1 })
 
 t.test('entries come and go in any order, once each', async t => {
   const [first, second, third] = [entry('first'), entry('second'), entry('third')]
-  const list = new PlacedList<Entry>()
+  const list = new ActiveList<Entry>()
   for (const each of [first, second, third, second]) list.add(each)
   t.equal(list.size, 3)
   t.equal(list.delete(first), true)
@@ -35,7 +35,7 @@ t.test('entries come and go in any order, once each', async t => {
 t.test('an entry that has left is garbage of the young generation', async t => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void
-  const list = new PlacedList<Entry & { readonly kept: readonly number[] }>()
+  const list = new ActiveList<Entry & { readonly kept: readonly number[] }>()
   const ENTRIES = 2000
   const ENTRY_BYTES = 8192
   collect()

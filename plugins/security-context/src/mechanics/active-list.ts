@@ -1,5 +1,5 @@
-/** An entry of a {@link PlacedList}. */
-export interface Placed {
+/** An entry of a {@link ActiveList}. */
+export interface ActiveEntry {
   /** Its index in the list; -1 while it is in none. Of the list alone. */
   place: number
 }
@@ -11,7 +11,7 @@ export interface Placed {
  * the next. One table that has come to the old generation then keeps every later entry alive, with its request, until a
  * full collection.
  */
-export class PlacedList<Entry extends Placed> {
+export class ActiveList<Entry extends ActiveEntry> {
   readonly #entries: Entry[] = []
 
   get size(): number {
