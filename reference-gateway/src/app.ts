@@ -135,7 +135,11 @@ export async function buildApp(
   })
   await app.register(securityHeaders)
 
-  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
+  await app.register(metrics, {
+    exposeOn: app.operations,
+    process: PROCESS_NAME,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
 
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined

@@ -104,7 +104,11 @@ export async function buildService({
   await app.register(idempotency, { db })
 
   // Metrics for operators.
-  await app.register(metrics, { exposeOn: app.operations, process: name })
+  await app.register(metrics, {
+    exposeOn: app.operations,
+    process: name,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
   serveOpenApi(app)
 
   // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they
