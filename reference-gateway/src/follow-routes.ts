@@ -26,7 +26,7 @@ export interface FollowRoutesOptions {
 }
 
 /** Enough of a fingerprint to tell two tables apart. */
-const VERSION_LENGTH = 12
+const ROUTES_VERSION_LENGTH = 12
 
 /**
  * Reads the file of routes again at SIGHUP and whenever it says something new. One with mistakes changes nothing: the
@@ -52,7 +52,7 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
       help: 'Version of the table of routes that is in use',
       kind: 'gauge',
       labels: ['version'],
-      read: () => [{ labels: { version: current.slice(0, VERSION_LENGTH) }, value: 1 }]
+      read: () => [{ labels: { version: current.slice(0, ROUTES_VERSION_LENGTH) }, value: 1 }]
     }
   ])
 

@@ -4,7 +4,7 @@ import { beginSealPage, readFullTransactions, readWatermark, SEAL_PAGE_ROWS, wit
 
 /** Committed rows without a seal. */
 export interface UnsealedRows {
-  /** At most {@link MOST_COUNTED}. */
+  /** At most 10 000. */
   readonly rows: number
   /** Age of the oldest one in ms; 0 when there is none. */
   readonly oldestForMs: number
@@ -14,7 +14,7 @@ export interface UnsealedRows {
 const MOST_PAGES = 5
 
 /** From here on a count says only that there are so many. */
-export const MOST_COUNTED = MOST_PAGES * SEAL_PAGE_ROWS
+const MOST_COUNTED = MOST_PAGES * SEAL_PAGE_ROWS
 
 /**
  * Counts the committed rows that have no seal yet. It reads as the sealer does, from its watermark on and by its
@@ -44,6 +44,6 @@ async function countPages(trx: Knex.Transaction, timeoutMs: number, clock: () =>
     if (last === undefined || read.length < SEAL_PAGE_ROWS) break
     from = BigInt(last.transaction_id) + 1n
   }
-  // The clock of another process may be ahead of ours.
-  return { rows, oldestForMs: rows === 0 ? 0 : Math.max(0, clock() - oldestAtMs) }
+  // A page ends with its last transaction; the clock of another process may be ahead of ours.
+  return { rows: Math.min(rows, MOST_COUNTED), oldestForMs: rows === 0 ? 0 : Math.max(0, clock() - oldestAtMs) }
 }

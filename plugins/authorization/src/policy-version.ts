@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Measurement } from '@sallyport/security-context'
 import { authorizationMatrix } from './matrix.ts'
 
-const VERSION_LENGTH = 12
+const POLICY_VERSION_LENGTH = 12
 
 /**
  * What the routes of an app demand, as one short version: two processes with the same one decide by the same policies.
@@ -12,7 +12,7 @@ const VERSION_LENGTH = 12
 export function createPolicyVersion(fastify: FastifyInstance): () => string {
   let version: string | null = null
   return () => {
-    version ??= createHash('sha256').update(authorizationMatrix(fastify)).digest('hex').slice(0, VERSION_LENGTH)
+    version ??= createHash('sha256').update(authorizationMatrix(fastify)).digest('hex').slice(0, POLICY_VERSION_LENGTH)
     return version
   }
 }

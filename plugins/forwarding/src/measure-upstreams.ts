@@ -1,5 +1,4 @@
 import type { LabelledValue, Measurement } from '@sallyport/security-context'
-import type { UpstreamConnections } from './upstream.ts'
 
 /** Requests to an upstream: with a connection, and waiting for one. */
 export interface UpstreamUse {
@@ -7,8 +6,14 @@ export interface UpstreamUse {
   readonly waiting: number
 }
 
+/** An upstream that tells of its requests; `null` when what carries them does not. */
+export interface MeasuredUpstream {
+  readonly name: string
+  readonly use: () => UpstreamUse | null
+}
+
 /** What operators watch of the upstreams of the table that is in use. */
-export function upstreamMeasurements(upstreams: () => readonly UpstreamConnections[]): Measurement[] {
+export function upstreamMeasurements(upstreams: () => readonly MeasuredUpstream[]): Measurement[] {
   const valuesOf = (part: keyof UpstreamUse) => (): LabelledValue[] =>
     upstreams().flatMap(upstream => {
       const use = upstream.use()

@@ -1,5 +1,5 @@
 import type { Measurement } from '@sallyport/security-context'
-import type { Readiness } from './readiness.ts'
+import type { Readiness } from './process-readiness.ts'
 import type { LoadShedding } from './shed-load.ts'
 
 /** What operators watch of the health of a process. Nothing here runs a check: probes do that. */

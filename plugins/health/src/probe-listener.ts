@@ -2,7 +2,7 @@ import { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
-import type { ProcessState, Readiness } from './readiness.ts'
+import type { ProcessState, Readiness } from './process-readiness.ts'
 
 /**
  * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do

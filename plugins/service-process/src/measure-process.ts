@@ -11,7 +11,7 @@ export interface MeasuredProcess {
 }
 
 /** What operators watch of the process itself. */
-export function processMeasurements({ build, tls }: MeasuredProcess): Measurement[] {
+export function measurementsOfProcess({ build, tls }: MeasuredProcess): Measurement[] {
   const { version, commit, node } = build
   return [
     {

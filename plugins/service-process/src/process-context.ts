@@ -8,7 +8,7 @@ import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
 import { databaseMeasurements } from './measure-database.ts'
 import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
-import { processMeasurements } from './measure-process.ts'
+import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing } from './tracing.ts'
@@ -138,7 +138,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       environment
     },
     measurements: [
-      ...processMeasurements({ build: buildFacts(settings.commit), tls }),
+      ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
       ...(pool === null ? [] : databaseMeasurements(pool)),
       ...peerMeasurements(() => agents)
     ],
