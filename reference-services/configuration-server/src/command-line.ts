@@ -1,0 +1,90 @@
+import { text } from 'node:stream/consumers'
+import auditLog from '@sallyport/audit-log'
+import { loadSettings } from '@sallyport/configuration'
+import securityContext from '@sallyport/security-context'
+import { connectDatabase } from '@sallyport/service-process'
+import Fastify from 'fastify'
+import { CONFIGURATION_COMMANDS, CommandUsageError, type CommandContext } from './commands.ts'
+import { descriptor } from './descriptor.ts'
+import { parseSecretRing } from './secrets/secret-ring.ts'
+import { keyRingSettingMistakes, settingsSchema } from './settings.ts'
+
+/** Who the audit trail says did it. */
+const OPERATOR = 'command-line'
+
+/** Where the commands read and write; tests pass in their own. */
+export interface CommandSurroundings {
+  readonly out: (text: string) => void
+  readonly error: (text: string) => void
+  readonly readStdin: () => Promise<string>
+}
+
+const TERMINAL: CommandSurroundings = {
+  out: line => process.stdout.write(`${line}\n`),
+  error: line => process.stderr.write(`${line}\n`),
+  readStdin: async () => await text(process.stdin)
+}
+
+/**
+ * The commands of an operator: they take the settings of the server from the environment, work on its database with the
+ * rights of the app role, and write to its audit trail.
+ * @param call how the program is called, for help and usage
+ * @returns the exit code: 0, 1 for a refusal, 2 for a wrong call
+ */
+export async function runConfigurationCommands(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  call: string,
+  surroundings: CommandSurroundings = TERMINAL
+): Promise<number> {
+  const { out, error } = surroundings
+  const [name = 'help', ...rest] = args
+  const command = CONFIGURATION_COMMANDS.find(known => known.name === name)
+  if (command === undefined) {
+    const lines = CONFIGURATION_COMMANDS.map(({ usage, help }) => `  ${call} ${usage}\n      ${help}`)
+    if (name === 'help') out(lines.join('\n'))
+    else error(`there is no command ${name}\n${lines.join('\n')}`)
+    return name === 'help' ? 0 : 2
+  }
+  const closing: Array<() => Promise<unknown>> = []
+  try {
+    const answer = await command.run(rest, async () => await openContext(environment, closing), surroundings.readStdin)
+    out(JSON.stringify(answer, null, 2))
+    return 0
+  } catch (cause) {
+    const isUsage = cause instanceof CommandUsageError
+    error(isUsage ? `${cause.message}\n  ${call} ${command.usage}` : messageFor(cause))
+    return isUsage ? 2 : 1
+  } finally {
+    for (const close of closing.reverse()) await close()
+  }
+}
+
+async function openContext(
+  environment: Readonly<Record<string, string | undefined>>,
+  closing: Array<() => Promise<unknown>>
+): Promise<CommandContext> {
+  const { values } = loadSettings({ schema: settingsSchema, environment, mistakes: keyRingSettingMistakes })
+  const db = connectDatabase(values)
+  closing.push(async () => {
+    await db.destroy()
+  })
+  const fastify = Fastify()
+  closing.push(async () => {
+    await fastify.close()
+  })
+  await fastify.register(securityContext)
+  await fastify.register(auditLog, { db, process: descriptor.name, sealer: false })
+  return {
+    db,
+    ring: parseSecretRing(values.sealingKeys),
+    author: OPERATOR,
+    audit: async (trx, event) => {
+      await fastify.auditWithin(trx, { ...event, subject: OPERATOR })
+    }
+  }
+}
+
+function messageFor(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
