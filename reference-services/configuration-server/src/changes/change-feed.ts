@@ -119,6 +119,6 @@ async function newestOf(db: Knex): Promise<string | null> {
   return row?.newest ?? null
 }
 
-function changeOfRow({ change_id, application, profile, label, version }: ChangeRow): ConfigurationChange {
-  return { changeId: Number(change_id), application, profile, label, version }
+function changeOfRow({ change_id: changeId, application, profile, label, version }: ChangeRow): ConfigurationChange {
+  return { changeId: Number(changeId), application, profile, label, version }
 }

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import type { StartTimer } from '@sallyport/security-context/mechanics'
 import type { ConfigurationKey } from '../configurations/configuration-names.ts'
 import { changesOf, type ChangeFeed, type ConfigurationChange } from './change-feed.ts'
@@ -27,7 +27,7 @@ const MOST_WAITING_BYTES = 65_536
  * long the way between them was. Comments keep it open.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export async function openChangeStream(options: ChangeStreamOptions): Promise<Readable> {
+export async function openChangeStream(options: ChangeStreamOptions): Promise<PassThrough> {
   const { feed, keys, lastEventId, lifetimeMs, heartbeatMs, startTimer, onEnd } = options
   const stream = new PassThrough({ highWaterMark: MOST_WAITING_BYTES })
   const isConcerned = changesOf(keys)

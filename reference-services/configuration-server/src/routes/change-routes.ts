@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { requirePrincipal, type Principal } from '@sallyport/security-context'
 import type { Clock, StartTimer } from '@sallyport/security-context/mechanics'
 import Type from 'typebox'
@@ -35,10 +35,10 @@ export async function changeRoutes(
 ): Promise<void> {
   const { heartbeatMs, longestStreamMs } = settings
   const slots = streamSlots(settings.maxStreams, settings.maxStreamsPerCaller)
-  const open = new Set<Readable>()
+  const open = new Set<Writable>()
   // They would keep the server from closing; their callers come back to another process.
   app.addHook('preClose', async function endStreams() {
-    for (const stream of open) stream.destroy()
+    for (const stream of open) stream.end()
     await feed.stop()
   })
 

@@ -80,8 +80,13 @@ export async function insertVersion(trx: Knex, ring: SecretRing, written: NewVer
     .insert(columns)
     .onConflict([...KEY_COLUMNS])
     .merge(['version'])
-  const plain_values = canonicalJson(Object.fromEntries(content.values))
-  await trx('configuration_versions').insert({ ...columns, plain_values, author, restored_version: restoredVersion })
+  const plainValues = canonicalJson(Object.fromEntries(content.values))
+  await trx('configuration_versions').insert({
+    ...columns,
+    plain_values: plainValues,
+    author,
+    restored_version: restoredVersion
+  })
   const secrets = [...content.secrets].map(([name, value]) => {
     const { keyId, sealed } = ring.sealSecret({ ...key, name }, value)
     return { ...columns, name, key_id: keyId, sealed }
