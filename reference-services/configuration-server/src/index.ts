@@ -1,5 +1,5 @@
 export { buildApp, PROCESS_NAME, type ConfigurationServerCollaborators } from './app.ts'
-export { runConfigurationCommands, type CommandSurroundings } from './command-line.ts'
+export { runConfigurationCommands, type CommandSurroundings } from './run-configuration-commands.ts'
 export { descriptor } from './descriptor.ts'
 export { settingsSchema, type ConfigurationServerSettings } from './settings.ts'
 export { migrate } from './migrations.ts'

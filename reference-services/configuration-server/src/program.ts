@@ -1,6 +1,6 @@
 import { connectService } from '@sallyport/service-kit'
 import { buildApp, PROCESS_NAME } from './app.ts'
-import { runConfigurationCommands } from './command-line.ts'
+import { runConfigurationCommands } from './run-configuration-commands.ts'
 import { keyRingSettingMistakes, settingsSchema, type ConfigurationServerSettings } from './settings.ts'
 import { migrate } from './migrations.ts'
 

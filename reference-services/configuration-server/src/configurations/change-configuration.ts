@@ -28,7 +28,7 @@ export interface ChangeCollaborators {
 }
 
 /** Which version a change is made to: a number, none yet, or whichever it is (command line). */
-export type ExpectedVersion = number | 'none' | 'any'
+export type WriteCondition = number | 'none' | 'any'
 
 /** Where a change leads. */
 export interface ChangedConfiguration {
@@ -47,7 +47,7 @@ const RESERVED_APPLICATIONS: readonly string[] = ['admin', 'audit']
 export async function replaceConfiguration(
   collaborators: ChangeCollaborators,
   key: ConfigurationKey,
-  expected: ExpectedVersion,
+  expected: WriteCondition,
   sentOver: (before: ConfigurationContent) => SentContent
 ): Promise<ChangedConfiguration> {
   if (RESERVED_APPLICATIONS.includes(key.application)) {
@@ -66,7 +66,7 @@ export async function replaceConfiguration(
 export async function rollBackConfiguration(
   collaborators: ChangeCollaborators,
   key: ConfigurationKey,
-  expected: ExpectedVersion,
+  expected: WriteCondition,
   restoredVersion: number
 ): Promise<ChangedConfiguration> {
   return await change(collaborators, { key, expected, action: 'configuration.roll-back' }, async trx => {
@@ -76,9 +76,9 @@ export async function rollBackConfiguration(
   })
 }
 
-interface Change {
+interface PlannedChange {
   readonly key: ConfigurationKey
-  readonly expected: ExpectedVersion
+  readonly expected: WriteCondition
   readonly action: string
 }
 
@@ -90,7 +90,7 @@ type Derive = (
 /** The version, the move of `current`, the row for streams and the audit row are committed together, or none. */
 async function change(
   { db, ring, audit, author }: ChangeCollaborators,
-  { key, expected, action }: Change,
+  { key, expected, action }: PlannedChange,
   derive: Derive
 ): Promise<ChangedConfiguration> {
   return await db.transaction(async trx => {

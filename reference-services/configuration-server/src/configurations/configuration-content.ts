@@ -1,7 +1,7 @@
 import { isSecretField, type JsonValue } from '@sallyport/security-context/mechanics'
 import Type, { type Static } from 'typebox'
 import { ContentInvalidError } from '../errors.ts'
-import { PROPERTY_NAME_PATTERN } from './configuration-names.ts'
+import { PropertyName } from './configuration-names.ts'
 
 const MOST_PROPERTIES = 500
 const MOST_VALUE_LEVELS = 16
@@ -14,11 +14,11 @@ const KeptSecret = Type.Unsafe<JsonValue>({ type: ['string', 'number', 'boolean'
  */
 export const ContentSchema = Type.Object(
   {
-    values: Type.Record(Type.String({ pattern: PROPERTY_NAME_PATTERN }), PropertyValue, {
+    values: Type.Record(PropertyName, PropertyValue, {
       additionalProperties: false,
       maxProperties: MOST_PROPERTIES
     }),
-    secrets: Type.Record(Type.String({ pattern: PROPERTY_NAME_PATTERN }), KeptSecret, {
+    secrets: Type.Record(PropertyName, KeptSecret, {
       additionalProperties: false,
       maxProperties: MOST_PROPERTIES,
       default: {}

@@ -8,20 +8,16 @@ export const DEFAULT_PROFILE = 'default'
 export const DEFAULT_LABEL = 'main'
 
 // A name is a token and never part of a path: no slash in any encoding, no `(_)` for one, no `..`.
-const TOKEN = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}'
-const TOKEN_PATTERN = `^(?!.*\\.\\.)${TOKEN}$`
-const MOST_PROFILES = 8
-
 /** The name of an application, a profile or a label. */
-export const ConfigurationName = Type.String({ pattern: TOKEN_PATTERN })
+export const ConfigurationName = Type.String({ pattern: '^(?!.*\\.\\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' })
 
-/** Profiles separated by commas. */
+/** One to eight profiles, separated by commas. */
 export const ProfileList = Type.String({
-  pattern: `^(?!.*\\.\\.)${TOKEN}(?:,${TOKEN}){0,${MOST_PROFILES - 1}}$`
+  pattern: '^(?!.*\\.\\.)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(?:,[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){0,7}$'
 })
 
 /** The name of a value: `logLevel`, `sallyport.log-level`, `origins[0]`. */
-export const PROPERTY_NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.\\[\\]-]{0,127}$'
+export const PropertyName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.\\[\\]-]{0,127}$' })
 
 /** Names one stored configuration. */
 export const ConfigurationKeySchema = Type.Object(

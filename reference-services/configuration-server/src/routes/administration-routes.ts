@@ -15,7 +15,7 @@ import { readDifference, readMaskedVersion } from '../configurations/inspect-con
 import { mayInspectConfigurations, mayWriteConfigurations } from '../policies.ts'
 import type { SecretRing } from '../secrets/secret-ring.ts'
 import { listConfigurations, listVersions } from '../store/configuration-lists.ts'
-import { entityTag, expectedVersion } from './conditions.ts'
+import { entityTag, writeCondition } from './conditions.ts'
 
 const VersionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$' })
 const VersionParameters = Type.Object(
@@ -169,7 +169,7 @@ export async function changingRoutes(
       schema: { params: ConfigurationKeySchema, body: ContentSchema, response: { 200: ChangedSchema, ...problems } }
     },
     async function replaceConfigurationRoute(request, reply) {
-      const expected = expectedVersion(request)
+      const expected = writeCondition(request)
       const changed = await replaceConfiguration(collaboratorsOf(request), request.params, expected, () => request.body)
       await feed.look()
       void reply.header('etag', entityTag(changed.version))
@@ -187,7 +187,7 @@ export async function changingRoutes(
       schema: { params: ConfigurationKeySchema, body: RollBackBody, response: { 200: ChangedSchema, ...problems } }
     },
     async function rollBackConfigurationRoute(request, reply) {
-      const expected = expectedVersion(request)
+      const expected = writeCondition(request)
       const changed = await rollBackConfiguration(
         collaboratorsOf(request),
         request.params,

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { ExpectedVersion } from '../configurations/change-configuration.ts'
+import type { WriteCondition } from '../configurations/change-configuration.ts'
 import { ConfigurationChangedError, PreconditionRequiredError } from '../errors.ts'
 
 /** The entity tag of a text that names the content. @see RFC 9110 §8.8.3 */
@@ -22,7 +22,7 @@ export function isKnownToCaller({ headers }: Pick<FastifyRequest, 'headers'>, ta
  * @throws `SALLYPORT_CONFIGSERVER_PRECONDITION_REQUIRED`, `SALLYPORT_CONFIGSERVER_CHANGED` for a tag of another form
  * @see RFC 9110 §13.1.1 (strong comparison: a weak tag never matches)
  */
-export function expectedVersion({ headers }: Pick<FastifyRequest, 'headers'>): ExpectedVersion {
+export function writeCondition({ headers }: Pick<FastifyRequest, 'headers'>): WriteCondition {
   const { 'if-match': match, 'if-none-match': noneMatch } = headers
   if (match === undefined) {
     if (noneMatch?.trim() === '*') return 'none'

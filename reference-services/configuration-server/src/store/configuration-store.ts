@@ -26,7 +26,7 @@ interface VersionRow extends ConfigurationKey {
   readonly plain_values: string
 }
 
-interface SecretRow extends ConfigurationKey {
+interface EncryptedRow extends ConfigurationKey {
   readonly version: number
   readonly name: string
   readonly key_id: string
@@ -107,7 +107,7 @@ export function openVersion(ring: SecretRing, stored: StoredVersion): Configurat
 async function withSecrets(db: Knex, rows: readonly VersionRow[]): Promise<StoredVersion[]> {
   if (rows.length === 0) return []
   const places = rows.map(({ application, profile, label, version }) => [application, profile, label, version])
-  const found: SecretRow[] = await db('configuration_secrets').whereIn([...KEY_COLUMNS, 'version'], places)
+  const found: EncryptedRow[] = await db('configuration_secrets').whereIn([...KEY_COLUMNS, 'version'], places)
   return rows.map(row => {
     const { application, profile, label, version } = row
     const own = found.filter(

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import auditLog from '@sallyport/audit-log'
 import { loadSettings } from '@sallyport/configuration'
 import securityContext from '@sallyport/security-context'
+import type { RecordAudit } from '@sallyport/service-kit'
 import { connectDatabase } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { CONFIGURATION_COMMANDS, CommandUsageError, type CommandContext } from './commands.ts'
@@ -10,7 +11,7 @@ import { parseSecretRing } from './secrets/secret-ring.ts'
 import { keyRingSettingMistakes, settingsSchema } from './settings.ts'
 
 /** Who the audit trail says did it. */
-const OPERATOR = 'command-line'
+const COMMAND_AUTHOR = 'command-line'
 
 /** Where the commands read and write; tests pass in their own. */
 export interface CommandSurroundings {
@@ -46,43 +47,39 @@ export async function runConfigurationCommands(
     else error(`there is no command ${name}\n${lines.join('\n')}`)
     return name === 'help' ? 0 : 2
   }
-  const closing: Array<() => Promise<unknown>> = []
+  let close = async (): Promise<void> => {}
+  async function open(): Promise<CommandContext> {
+    const opened = await openCommandContext(environment)
+    close = opened.close
+    return opened.context
+  }
   try {
-    const answer = await command.run(rest, async () => await openContext(environment, closing), surroundings.readStdin)
-    out(JSON.stringify(answer, null, 2))
+    out(JSON.stringify(await command.run(rest, open, surroundings.readStdin), null, 2))
     return 0
   } catch (cause) {
     const isUsage = cause instanceof CommandUsageError
     error(isUsage ? `${cause.message}\n  ${call} ${command.usage}` : messageFor(cause))
     return isUsage ? 2 : 1
   } finally {
-    for (const close of closing.reverse()) await close()
+    await close()
   }
 }
 
-async function openContext(
-  environment: Readonly<Record<string, string | undefined>>,
-  closing: Array<() => Promise<unknown>>
-): Promise<CommandContext> {
+async function openCommandContext(
+  environment: Readonly<Record<string, string | undefined>>
+): Promise<{ readonly context: CommandContext; readonly close: () => Promise<void> }> {
   const { values } = loadSettings({ schema: settingsSchema, environment, mistakes: keyRingSettingMistakes })
+  const ring = parseSecretRing(values.sealingKeys)
   const db = connectDatabase(values)
-  closing.push(async () => {
-    await db.destroy()
-  })
-  const fastify = Fastify()
-  closing.push(async () => {
-    await fastify.close()
-  })
-  await fastify.register(securityContext)
-  await fastify.register(auditLog, { db, process: descriptor.name, sealer: false })
-  return {
-    db,
-    ring: parseSecretRing(values.sealingKeys),
-    author: OPERATOR,
-    audit: async (trx, event) => {
-      await fastify.auditWithin(trx, { ...event, subject: OPERATOR })
-    }
+  // Serves nothing: the trail is written as the server writes it.
+  const trail = Fastify()
+  trail.addHook('onClose', async () => await db.destroy())
+  await trail.register(securityContext)
+  await trail.register(auditLog, { db, process: descriptor.name, sealer: false })
+  const audit: RecordAudit = async (trx, event) => {
+    await trail.auditWithin(trx, { ...event, subject: COMMAND_AUTHOR })
   }
+  return { context: { db, ring, audit, author: COMMAND_AUTHOR }, close: async () => await trail.close() }
 }
 
 function messageFor(cause: unknown): string {
