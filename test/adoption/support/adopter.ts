@@ -11,7 +11,7 @@ import { ROOT } from '../../support/packages.ts'
 import { readAdoptionPage } from './adoption-page.ts'
 
 const execute = promisify(execFile)
-const INSTALL_MS = 300_000
+const INSTALL_MS = 600_000
 const NGINX_EXAMPLE = 'deploy/proxies/one/nginx.conf'
 
 /** The place of an adopter. */
