@@ -8,7 +8,7 @@ import Fastify from 'fastify'
 import { CONFIGURATION_COMMANDS, CommandUsageError, type CommandContext } from './commands.ts'
 import { descriptor } from './descriptor.ts'
 import { parseSecretRing } from './secrets/secret-ring.ts'
-import { keyRingSettingMistakes, settingsSchema } from './settings.ts'
+import { commandSettingsSchema, keyRingSettingMistakes } from './settings.ts'
 
 /** Who the audit trail says did it. */
 const COMMAND_AUTHOR = 'command-line'
@@ -27,8 +27,8 @@ const TERMINAL: CommandSurroundings = {
 }
 
 /**
- * The commands of an operator: they take the settings of the server from the environment, work on its database with the
- * rights of the app role, and write to its audit trail.
+ * The commands of an operator: they take database and key ring of the server from the environment, work with the rights
+ * of the app role, and write to its audit trail.
  * @param call how the program is called, for help and usage
  * @returns the exit code: 0, 1 for a refusal, 2 for a wrong call
  */
@@ -68,7 +68,7 @@ export async function runConfigurationCommands(
 async function openCommandContext(
   environment: Readonly<Record<string, string | undefined>>
 ): Promise<{ readonly context: CommandContext; readonly close: () => Promise<void> }> {
-  const { values } = loadSettings({ schema: settingsSchema, environment, mistakes: keyRingSettingMistakes })
+  const { values } = loadSettings({ schema: commandSettingsSchema, environment, mistakes: keyRingSettingMistakes })
   const ring = parseSecretRing(values.sealingKeys)
   const db = connectDatabase(values)
   // Serves nothing: the trail is written as the server writes it.

@@ -51,6 +51,19 @@ export const settingsSchema = Type.Object(
   { additionalProperties: false }
 )
 
+const { issuer, clientId, clientSecret } = settingsSchema.properties
+
+/** The settings of its commands: those of the server, of which they need the database and the key ring alone. */
+export const commandSettingsSchema = Type.Object(
+  {
+    ...settingsSchema.properties,
+    issuer: Type.Optional(issuer),
+    clientId: Type.Optional(clientId),
+    clientSecret: Type.Optional(clientSecret)
+  },
+  { additionalProperties: false }
+)
+
 /** The settings as values. */
 export type ConfigurationServerSettings = DeepReadonly<Static<typeof settingsSchema>>
 

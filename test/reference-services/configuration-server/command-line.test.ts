@@ -1,4 +1,5 @@
 // The commands of an operator, on the server's database and in its audit trail.
+import { readFileSync } from 'node:fs'
 import { runConfigurationCommands } from '@sallyport/configuration-server'
 import t from 'tap'
 import { get, ofApplication, startServer } from './support/configuration-server.ts'
@@ -68,4 +69,30 @@ t.test('an operator sets, shows, compares, rolls back and removes, and each chan
   const rows = await server.audit()
   t.equal(rows.filter(({ subject, outcome }) => subject === 'command-line' && outcome === 'success').length, 5)
   t.notMatch(JSON.stringify(rows), CANARY)
+})
+
+const README = new URL('../../../reference-services/configuration-server/README.md', import.meta.url)
+
+t.test('the commands of the README work as written, with the database and the key ring alone', async t => {
+  const server = await startServer(t)
+  const terminal = commandLine()
+  const { DATABASE_URL, SALLYPORT_SEALING_KEYS } = terminal.environment(server)
+  const [, block = ''] = /```sh manual\n(export DATABASE_URL_FILE[^`]*)```/.exec(readFileSync(README, 'utf8')) ?? []
+  const calls = block.split('\n').flatMap(line => line.split('npm run configuration -- ').slice(1))
+  t.equal(calls.length, 8)
+  terminal.type(CANARY)
+  for (const call of calls) {
+    const environment = { DATABASE_URL, SALLYPORT_SEALING_KEYS }
+    t.equal(await runConfigurationCommands(call.split(' '), environment, 'npm run configuration --', terminal), 0, call)
+  }
+  const versions = await server.owner('configuration_versions').orderBy('version').pluck('plain_values')
+  t.strictSame(
+    versions.map(text => JSON.parse(text)),
+    [
+      { logLevel: 'debug', ordersPerMinute: 60 },
+      { logLevel: 'debug', ordersPerMinute: 60 },
+      { logLevel: 'debug', ordersPerMinute: 90 },
+      { logLevel: 'debug', ordersPerMinute: 60 }
+    ]
+  )
 })

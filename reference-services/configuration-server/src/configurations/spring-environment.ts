@@ -42,7 +42,7 @@ export function configurationsByWeight({ application, profiles, label }: Environ
 }
 
 /** Reads what applies; without sources when there is nothing. */
-export async function readEnvironment(db: Knex, request: EnvironmentRequest): Promise<StoredEnvironment> {
+export async function readStoredEnvironment(db: Knex, request: EnvironmentRequest): Promise<StoredEnvironment> {
   const weighed = configurationsByWeight(request)
   const found = new Map((await readCurrentVersions(db, weighed)).map(stored => [configurationPath(stored), stored]))
   const sources = weighed.flatMap(key => found.get(configurationPath(key)) ?? [])

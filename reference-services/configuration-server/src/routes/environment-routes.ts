@@ -5,7 +5,7 @@ import Type from 'typebox'
 import { ConfigurationName, DEFAULT_LABEL, ProfileList } from '../configurations/configuration-names.ts'
 import {
   environmentVersion,
-  readEnvironment,
+  readStoredEnvironment,
   secretNames,
   springEnvironment,
   type SpringEnvironment
@@ -80,7 +80,7 @@ async function answerEnvironment(
   reply: FastifyReply,
   { application, profile, label }: { readonly application: string; readonly profile: string; readonly label: string }
 ): Promise<SpringEnvironment | null> {
-  const environment = await readEnvironment(db, { application, profiles: profile.split(','), label })
+  const environment = await readStoredEnvironment(db, { application, profiles: profile.split(','), label })
   if (environment.sources.length === 0) throw new ConfigurationUnknownError()
   const secrets = secretNames(environment)
   if (secrets.length > 0) await request.authorize(mayReadSecrets)

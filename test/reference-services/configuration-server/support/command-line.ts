@@ -7,8 +7,12 @@ export function commandLine() {
   let stdin = ''
   return {
     printed,
-    out: (line: string) => void printed.push(line),
-    error: (line: string) => void printed.push(line),
+    out: (line: string) => {
+      printed.push(line)
+    },
+    error: (line: string) => {
+      printed.push(line)
+    },
     readStdin: async () => stdin,
     type: (text: string) => {
       stdin = text
