@@ -88,7 +88,7 @@ interface Seen {
 
 const MOST_STACK_LINES = 20
 const LONGEST_STACK = 8192
-const LONGEST_MESSAGE = 2048
+const LONGEST_KEPT_MESSAGE = 2048
 
 /**
  * Groups exceptions by their fingerprint, and reports the first of a group at once and the others together, so that a
@@ -159,7 +159,7 @@ function occurrenceOf(error: unknown, place: ExceptionPlace): Occurrence {
   return {
     name: errorName(error),
     code: errorCode(error),
-    message: (isError ? error.message : String(error)).slice(0, LONGEST_MESSAGE),
+    message: (isError ? error.message : String(error)).slice(0, LONGEST_KEPT_MESSAGE),
     stack: isError && typeof error.stack === 'string' ? framesOf(error.stack.slice(0, LONGEST_STACK)) : null,
     place
   }
