@@ -84,9 +84,10 @@ export async function buildApp(
   }
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
+  const tlsEndsInFront = settings.issuer.startsWith('https:') && tls === undefined
   // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(
-    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own' })
+    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own', tlsEndsInFront })
   )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
@@ -106,7 +107,7 @@ export async function buildApp(
             }
           }
   })
-  await fastify.register(secureTransport, { tlsEndsInFront: settings.issuer.startsWith('https:') && tls === undefined })
+  await fastify.register(secureTransport, { tlsEndsInFront })
   serveOwnHosts(fastify, settings)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken),

@@ -96,11 +96,12 @@ export async function buildApp(
   const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
+  const tlsEndsInFront = secure && edgeTls === undefined
   const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
-    ...edgeServerOptions()
+    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own', tlsEndsInFront }),
+    ...edgeServerOptions(tlsEndsInFront)
   })
 
   if (tracing !== undefined) await app.register(tracing.plugin)
@@ -126,7 +127,7 @@ export async function buildApp(
       ...collaborators.checks
     }
   })
-  await app.register(secureTransport, { tlsEndsInFront: secure && edgeTls === undefined })
+  await app.register(secureTransport, { tlsEndsInFront })
   await app.register(requestHygiene, {
     allowedHosts: hosts,
     listenerHost: settings.host,
