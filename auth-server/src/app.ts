@@ -128,7 +128,8 @@ export async function buildApp(
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }
-  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
+  const { clockToleranceSeconds } = settings
+  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE, clockToleranceSeconds })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments(scope) {

@@ -136,7 +136,8 @@ export async function buildApp(
   })
   await app.register(securityHeaders)
 
-  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
+  const { clockToleranceSeconds } = settings
+  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME, clockToleranceSeconds })
 
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
@@ -145,7 +146,7 @@ export async function buildApp(
     audience: settings.audience,
     profile: tokenProfileOf(settings),
     keys,
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
@@ -176,7 +177,7 @@ export async function buildApp(
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),
     ...(collaborators.schedule && { schedule: collaborators.schedule }),
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    clockToleranceSeconds,
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })

@@ -104,7 +104,8 @@ export async function buildService({
   await app.register(idempotency, { db })
 
   // Metrics for operators.
-  await app.register(metrics, { exposeOn: app.operations, process: name })
+  const { clockToleranceSeconds } = settings
+  await app.register(metrics, { exposeOn: app.operations, process: name, clockToleranceSeconds })
   serveOpenApi(app)
 
   // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they
