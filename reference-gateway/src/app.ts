@@ -136,10 +136,11 @@ export async function buildApp(
   })
   await app.register(securityHeaders)
 
+  const { clockToleranceSeconds } = settings
   await app.register(metrics, {
     exposeOn: app.operations,
     process: PROCESS_NAME,
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    clockToleranceSeconds,
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
   })
 
