@@ -92,9 +92,10 @@ export async function buildApp(
   }
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
+  const tlsEndsInFront = settings.issuer.startsWith('https:') && tls === undefined
   // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(
-    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own' })
+    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own', tlsEndsInFront })
   )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
@@ -118,7 +119,7 @@ export async function buildApp(
             }
           }
   })
-  await fastify.register(secureTransport, { tlsEndsInFront: settings.issuer.startsWith('https:') && tls === undefined })
+  await fastify.register(secureTransport, { tlsEndsInFront })
   serveOwnHosts(fastify, settings)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken),
@@ -143,6 +144,7 @@ export async function buildApp(
   await fastify.register(metrics, {
     exposeOn: fastify.operations,
     process: OWN_AUDIENCE,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
   })
   await fastify.register(operatorRoutes, {

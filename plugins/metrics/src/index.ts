@@ -4,6 +4,7 @@ import { effectiveRoute, measurementsOf, securityEventsOf } from '@sallyport/sec
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
+import { showClockTolerance } from './clock-tolerance.ts'
 import { createExposition, type Exposition } from './expose-metrics.ts'
 import { routeLabel } from './http-labels.ts'
 import { createMeasuredMetrics, createMeasurementFailures } from './measured-metrics.ts'
@@ -45,6 +46,8 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   const exposeMetrics = expositionOf(fastify, registry, options.measurementTimeoutMs)
   fastify.decorate('exposeMetrics', exposeMetrics)
 
+  const { clockToleranceSeconds } = options
+  if (clockToleranceSeconds !== undefined) showClockTolerance(registry, clockToleranceSeconds)
   const aborted = new Counter({
     name: 'sallyport_http_requests_aborted_total',
     help: 'Requests whose client left before the response was complete; they have no duration',

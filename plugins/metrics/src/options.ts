@@ -27,6 +27,8 @@ export interface MetricsOptions {
    * @default true
    */
   readonly processMetrics?: boolean
+  /** The tolerance that tokens are verified with, in seconds, to be shown. Left out: no such metric. */
+  readonly clockToleranceSeconds?: number
   /**
    * The trace that an operator can look a slow request up in; `null` for one that nobody recorded. Durations then carry
    * it as an exemplar, for scrapers that ask for OpenMetrics. Left out: no exemplars, and no request pays for them.
@@ -43,6 +45,7 @@ export const metricsOptions = optionsObject({
   exposeOn: Type.Optional(objectWith<FastifyInstance>('a Fastify instance', ['get'])),
   process: Type.Optional(Type.String({ minLength: 1 })),
   processMetrics: Type.Boolean({ default: true }),
+  clockToleranceSeconds: Type.Optional(Type.Number({ minimum: 0 })),
   exemplarTraceId: Type.Optional(functionOption<NonNullable<MetricsOptions['exemplarTraceId']>>()),
   measurementTimeoutMs: Type.Integer({ minimum: 1, default: 1000 })
 })

@@ -65,14 +65,14 @@ export async function buildService({
     }
   })
 
-  // Ambiguous requests are refused before anybody interprets them.
-  await app.register(secureTransport)
-
   // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
   app.addHook('onRequest', function keepOutOfCaches(_request, reply, next) {
     void reply.header('cache-control', 'no-store')
     next()
   })
+
+  // Ambiguous requests are refused before anybody interprets them.
+  await app.register(secureTransport)
 
   // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
   await app.register(authentication, {
@@ -110,6 +110,7 @@ export async function buildService({
   await app.register(metrics, {
     exposeOn: app.operations,
     process: name,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
   })
   serveOpenApi(app)
