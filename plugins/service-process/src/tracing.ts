@@ -2,12 +2,19 @@ import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace, type Context } from '@opentelemetry/api'
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { effectiveRoute, headHook, randomTraceId } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { followCalls } from './call-spans.ts'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { readTracingOptions, type TracingOptions } from './options.ts'
 import { passTracesOn } from './pass-traces-on.ts'
 import type { Tracing } from './tracing-contract.ts'
+
+/** Who makes the spans of calls and of statements, as a collector shows it. */
+export const TRACER_NAME = '@sallyport/service-process'
+const LONGEST_ATTRIBUTE = 2048
+const MOST_EVENTS = 16
 
 /**
  * Starts OpenTelemetry for this process with `@fastify/otel`, which uses plain hooks instead of module patching and so
@@ -17,9 +24,14 @@ import type { Tracing } from './tracing-contract.ts'
  */
 export function startTracing(given: TracingOptions): Tracing {
   const options = readTracingOptions(given)
-  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming)
-  const provider = new NodeTracerProvider({ spanProcessors: [...options.spanProcessors] })
+  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming, options.trustsPeer)
+  const provider = new NodeTracerProvider({
+    spanProcessors: [...options.spanProcessors],
+    spanLimits: { attributeValueLengthLimit: LONGEST_ATTRIBUTE, eventCountLimit: MOST_EVENTS },
+    ...defined({ sampler: options.sampler })
+  })
   provider.register()
+  const ignoreCalls = followCalls(provider.getTracer(TRACER_NAME))
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
     instrumentHandler: false,
@@ -29,7 +41,7 @@ export function startTracing(given: TracingOptions): Tracing {
     }
   })
   return {
-    plugin: tracingPlugin(instrumentation, options.acceptIncoming),
+    plugin: tracingPlugin(instrumentation, dropTraceHeaders(options.acceptIncoming, options.trustsPeer)),
     traceId: request => spanContextOf(request)?.traceId ?? randomTraceId(),
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()
@@ -44,6 +56,7 @@ export function startTracing(given: TracingOptions): Tracing {
       return headers
     },
     close: async () => {
+      ignoreCalls()
       instrumentation.disable()
       await provider.shutdown()
       for (const api of [trace, context, propagation]) api.disable()
@@ -51,10 +64,12 @@ export function startTracing(given: TracingOptions): Tracing {
   }
 }
 
-function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncoming: boolean): FastifyPluginAsync {
+function tracingPlugin(
+  instrumentation: FastifyOtelInstrumentation,
+  drop: ReturnType<typeof dropTraceHeaders>
+): FastifyPluginAsync {
   return fastifyPlugin(
     async function tracing(fastify: FastifyInstance) {
-      const drop = dropTraceHeaders(acceptIncoming)
       fastify.addHook('onRequest', function dropForeignTrace(request, _reply, done) {
         drop(request)
         done()
