@@ -83,6 +83,7 @@ export class SpanBatches implements SpanProcessor {
     // The timer must not carry the trace of the request that happened to be first.
     context.with(ROOT_CONTEXT, () => {
       this.#due = this.#schedule(async () => {
+        this.#due?.stop()
         this.#due = null
         this.#begin()
       }, this.#options.delayMs)
