@@ -1,24 +1,12 @@
-import type { Sampler } from '@opentelemetry/sdk-trace-node'
 import {
+  type Sampler,
   AlwaysOffSampler,
   AlwaysOnSampler,
   ParentBasedSampler,
   SamplingDecision,
   TraceIdRatioBasedSampler
 } from '@opentelemetry/sdk-trace-node'
-
-/** The values of `OTEL_TRACES_SAMPLER`. */
-export const SAMPLERS = [
-  'always_on',
-  'always_off',
-  'traceidratio',
-  'parentbased_always_on',
-  'parentbased_always_off',
-  'parentbased_traceidratio'
-] as const
-
-/** A value of `OTEL_TRACES_SAMPLER`. */
-export type SamplerName = (typeof SAMPLERS)[number]
+import type { SamplerName } from './otlp-settings.ts'
 
 /**
  * The sampler of a name of the standard. What it leaves out is still recorded, though not marked as sampled, so that

@@ -1,8 +1,8 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
 import type { Knex } from 'knex'
-import { SAMPLERS, keepErrorsSampler, type SamplerName } from './keep-errors-sampler.ts'
 import type { DiscoveryLog } from './options.ts'
 import { openOtlpExporter } from './otlp-exporter.ts'
+import { SAMPLERS, type SamplerName } from './otlp-settings.ts'
 import type { ProcessSettings } from './settings.ts'
 import { SpanBatches, type SpanCounts } from './span-batches.ts'
 import { followStatements } from './statement-spans.ts'
@@ -33,7 +33,7 @@ export interface OpenTracingFacts {
 }
 
 /** Starts tracing as the settings say: with an exporter where they name a collector, else ids are only passed on. */
-export function openTracing(facts: OpenTracingFacts): OpenTracing {
+export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing> {
   const { name, settings, acceptTraces, log } = facts
   const options = {
     serviceName: settings.otelServiceName ?? name,
@@ -44,6 +44,8 @@ export function openTracing(facts: OpenTracingFacts): OpenTracing {
   if (exporter === null) {
     return { tracing: startTracing(options), followDatabase: () => {}, counts: () => null }
   }
+  // OpenTelemetry is loaded where spans are recorded, and nowhere else.
+  const { keepErrorsSampler } = await import('./keep-errors-sampler.ts')
   const batches = new SpanBatches({
     send: exporter.send,
     delayMs: settings.otelBspScheduleDelay ?? 5000,

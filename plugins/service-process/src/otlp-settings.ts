@@ -1,6 +1,18 @@
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
-import { SAMPLERS } from './keep-errors-sampler.ts'
+
+/** The values of `OTEL_TRACES_SAMPLER`. */
+export const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio'
+] as const
+
+/** A value of `OTEL_TRACES_SAMPLER`. */
+export type SamplerName = (typeof SAMPLERS)[number]
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 const count = (maximum: number, description: string) =>
@@ -18,6 +30,16 @@ export const otlpProperties = {
   otelExporterOtlpCertificate: text(
     'Authorities that vouch for the collector (PEM file). Left out: those of the peers, and the own certificate is shown.'
   ),
+  otelExporterOtlpTimeout: count(
+    60_000,
+    'Longest wait for the collector, in ms. Left out: 10000; when the process ends at most 2000.'
+  ),
+  otelExporterOtlpProtocol: Type.Optional(
+    Type.String({ pattern: '^http/json$', description: 'Only `http/json`, the JSON of OTLP over HTTP, is spoken.' })
+  ),
+  otelTracesExporter: Type.Optional(
+    Type.String({ pattern: '^(otlp|none)$', description: '`none`: no spans, whatever else is set. Left out: `otlp`.' })
+  ),
   otelServiceName: text('`service.name` of the resource. Left out: the name of the process.'),
   otelResourceAttributes: text('More attributes of the resource, `name=value,name=value`.'),
   otelTracesSampler: Type.Optional(
@@ -27,13 +49,20 @@ export const otlpProperties = {
     })
   ),
   otelTracesSamplerArg: Type.Optional(
-    Type.Number({ minimum: 0, maximum: 1, description: 'Share of the traces that begin here, for a ratio. Left out: 1.' })
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'Share of the traces that begin here, for a ratio. Left out: 1.'
+    })
   ),
   otelSdkDisabled: Type.Optional(Type.Boolean({ description: '`true`: no spans, whatever else is set.' })),
   otelBspScheduleDelay: count(600_000, 'Longest wait of a span for its batch, in ms. Left out: 5000.'),
   otelBspMaxQueueSize: count(100_000, 'Most spans that wait; what comes on top is dropped. Left out: 2048.'),
   otelBspMaxExportBatchSize: count(10_000, 'Most spans of a batch. Left out: 512.'),
-  otelBspExportTimeout: count(60_000, 'Longest wait for the collector, in ms. Left out: 10000; at the end at most 2000.'),
+  otelBspExportTimeout: count(
+    60_000,
+    'Longest wait for the collector, in ms. Left out: 10000; at the end at most 2000.'
+  ),
   acceptProxyTraces: Type.Optional(
     Type.Boolean({
       description: '`true`: the `traceparent` of `TRUSTED_PROXIES` is continued where that of strangers is not.'
@@ -46,8 +75,8 @@ export type OtlpSettings = Readonly<Static<TObject<typeof otlpProperties>>>
 
 /** Where spans go; `null` for nowhere. */
 export function tracesEndpoint(settings: OtlpSettings): string | null {
-  const { otelExporterOtlpEndpoint: base, otelExporterOtlpTracesEndpoint: whole, otelSdkDisabled } = settings
-  if (otelSdkDisabled === true) return null
+  const { otelExporterOtlpEndpoint: base, otelExporterOtlpTracesEndpoint: whole } = settings
+  if (settings.otelSdkDisabled === true || settings.otelTracesExporter === 'none') return null
   if (whole !== undefined) return whole
   return base === undefined ? null : `${base.replace(/\/$/, '')}/v1/traces`
 }

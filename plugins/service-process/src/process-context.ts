@@ -82,7 +82,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, counts } = openTracing({ name, settings, acceptTraces, tls, addresses, log })
+  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
   const { databaseUrl } = settings
   const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
   closing.push(() => tracing.close())

@@ -2,7 +2,8 @@ import { SpanKind, trace, type Attributes, type Span } from '@opentelemetry/api'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { failSpan } from './call-spans.ts'
-import { TRACER_NAME } from './tracing.ts'
+import { createStatementDescriber } from './describe-statement.ts'
+import { TRACER_NAME } from './tracing-contract.ts'
 
 /** What is used of knex' events. Their `bindings` are the values, which nobody reads here. */
 interface KnexStatement {
@@ -21,6 +22,7 @@ const MOST_OPEN_STATEMENTS = 1000
 export function followStatements(database: Knex, databaseUrl: string): void {
   const tracer = trace.getTracer(TRACER_NAME)
   const place = databaseAttributes(databaseUrl)
+  const describe = createStatementDescriber()
   const open = new Map<string, Span>()
 
   function end({ __knexQueryUid: id }: KnexStatement, error: unknown): void {
@@ -29,18 +31,18 @@ export function followStatements(database: Knex, databaseUrl: string): void {
     open.delete(id)
     if (error !== null) {
       failSpan(span, error)
-      span.setAttribute('db.response.status_code', errorCode(error) ?? '')
+      const code = errorCode(error)
+      if (code !== null) span.setAttribute('db.response.status_code', code)
     }
     span.end()
   }
 
   database.on('query', (statement: KnexStatement) => {
     if (trace.getActiveSpan() === undefined) return
-    const operation = operationOf(statement.sql)
-    const name = `${operation} ${place['db.namespace']}`
-    const attributes = { ...place, 'db.operation.name': operation, 'db.query.text': statement.sql }
-    open.set(statement.__knexQueryUid, tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }))
-    forgetOldest(open)
+    const { summary, text } = describe(statement.sql)
+    const attributes = { ...place, 'db.query.summary': summary, 'db.query.text': text }
+    open.set(statement.__knexQueryUid, tracer.startSpan(summary, { kind: SpanKind.CLIENT, attributes }))
+    endOldest(open)
   })
   database.on('query-response', (_response: unknown, statement: KnexStatement) => {
     end(statement, null)
@@ -50,7 +52,7 @@ export function followStatements(database: Knex, databaseUrl: string): void {
   })
 }
 
-function forgetOldest(open: Map<string, Span>): void {
+function endOldest(open: Map<string, Span>): void {
   if (open.size <= MOST_OPEN_STATEMENTS) return
   const [oldest] = open
   if (oldest === undefined) return
@@ -58,14 +60,12 @@ function forgetOldest(open: Map<string, Span>): void {
   oldest[1].end()
 }
 
-function databaseAttributes(databaseUrl: string): Attributes & { readonly 'db.namespace': string } {
+function databaseAttributes(databaseUrl: string): Attributes {
   const { hostname, port, pathname } = new URL(databaseUrl)
   return {
     'db.system.name': 'postgresql',
-    'db.namespace': pathname.slice(1),
+    'db.namespace': decodeURIComponent(pathname.slice(1)),
     'server.address': hostname,
     'server.port': Number(port) || 5432
   }
 }
-
-const operationOf = (sql: string): string => /^\W*(\w{1,32})/.exec(sql)?.[1]?.toUpperCase() ?? 'QUERY'
