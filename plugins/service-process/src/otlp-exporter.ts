@@ -53,7 +53,11 @@ export function openOtlpExporter({ settings, serviceName, tls, addresses }: Otlp
   return {
     async send(spans) {
       const signal = AbortSignal.timeout(settings.otelExporterOtlpTimeout ?? 10_000)
-      const { statusCode, headers: answered, body } = await request(endpoint, {
+      const {
+        statusCode,
+        headers: answered,
+        body
+      } = await request(endpoint, {
         method: 'POST',
         headers,
         body: otlpMessage(spans, resource),

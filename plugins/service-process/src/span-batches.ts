@@ -103,9 +103,12 @@ export class SpanBatches implements SpanProcessor {
     if (this.#due !== null || this.#sending !== null) return
     // The timer must not carry the trace of the request that happened to be first.
     context.with(ROOT_CONTEXT, () => {
-      this.#due = this.#schedule(async () => {
-        this.#begin()
-      }, Math.max(this.#options.delayMs, this.#pauseMs))
+      this.#due = this.#schedule(
+        async () => {
+          this.#begin()
+        },
+        Math.max(this.#options.delayMs, this.#pauseMs)
+      )
     })
   }
 
