@@ -12,8 +12,8 @@ const OPERATIONS = new Set(['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 /** `for update`, `for no key update` and `on conflict … do update` update nothing of their own. */
 const BEFORE_NO_OPERATION = new Set(['FOR', 'KEY', 'DO', 'ON', 'OF'])
 const BEFORE_TARGET = new Set(['FROM', 'JOIN', 'INTO', 'UPDATE'])
-const TOKEN = /"[^"]*"|'[^']*'|[\w.$]+|[(),;]/g
-const NAME = /^(?:"[^"]+"|[A-Za-z_][\w.$]*)$/
+const SQL_TOKEN = /"[^"]*"(?:\."[^"]*")*|'[^']*'|[\w.$]+|[(),;]/g
+const TABLE_NAME = /^["A-Za-z_]["\w.$]*$/
 
 /**
  * Describes statements, and remembers those that it has described: a program has few different ones.
@@ -37,7 +37,7 @@ function summaryOfStatement(sql: string): string {
   const depths: number[] = []
   let depth = 0
   let previous = ''
-  for (const [token] of sql.matchAll(TOKEN)) {
+  for (const [token] of sql.matchAll(SQL_TOKEN)) {
     const word = token.toUpperCase()
     const isOperation = parts.length === 0 || (OPERATIONS.has(word) && !BEFORE_NO_OPERATION.has(previous))
     if (token === '(') depth++
@@ -45,7 +45,7 @@ function summaryOfStatement(sql: string): string {
     else if (isOperation) {
       parts.push(word)
       depths.push(depth)
-    } else if (BEFORE_TARGET.has(previous) && depths.at(-1) === depth && NAME.test(token)) {
+    } else if (BEFORE_TARGET.has(previous) && depths.at(-1) === depth && TABLE_NAME.test(token)) {
       parts.push(token.replaceAll('"', ''))
     }
     // What follows `is distinct from` is a value, and what follows `for update` no table.

@@ -14,23 +14,23 @@ export const SAMPLERS = [
 /** A value of `OTEL_TRACES_SAMPLER`. */
 export type SamplerName = (typeof SAMPLERS)[number]
 
-const text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
-const count = (maximum: number, description: string) =>
+const optionalText = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const boundedCount = (maximum: number, description: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, description }))
 
 /** Where traces go and which, by the names of OpenTelemetry: `otelServiceName` is `OTEL_SERVICE_NAME`. */
 export const otlpProperties = {
-  otelExporterOtlpEndpoint: text(
+  otelExporterOtlpEndpoint: optionalText(
     'Base URL of a collector that takes OTLP over HTTP; `/v1/traces` is appended. Left out: no spans are recorded.'
   ),
-  otelExporterOtlpTracesEndpoint: text('The whole URL for traces, in place of the base URL.'),
+  otelExporterOtlpTracesEndpoint: optionalText('The whole URL for traces, in place of the base URL.'),
   otelExporterOtlpHeaders: Type.Optional(
     Type.String({ secret: true, minLength: 1, description: 'Fields of each export, `name=value,name=value`.' })
   ),
-  otelExporterOtlpCertificate: text(
+  otelExporterOtlpCertificate: optionalText(
     'Authorities that vouch for the collector (PEM file). Left out: those of the peers, and the own certificate is shown.'
   ),
-  otelExporterOtlpTimeout: count(
+  otelExporterOtlpTimeout: boundedCount(
     60_000,
     'Longest wait for the collector, in ms. Left out: 10000; when the process ends at most 2000.'
   ),
@@ -40,11 +40,12 @@ export const otlpProperties = {
   otelTracesExporter: Type.Optional(
     Type.String({ pattern: '^(otlp|none)$', description: '`none`: no spans, whatever else is set. Left out: `otlp`.' })
   ),
-  otelServiceName: text('`service.name` of the resource. Left out: the name of the process.'),
-  otelResourceAttributes: text('More attributes of the resource, `name=value,name=value`.'),
+  otelServiceName: optionalText('`service.name` of the resource. Left out: the name of the process.'),
+  otelResourceAttributes: optionalText('More attributes of the resource, `name=value,name=value`.'),
   otelTracesSampler: Type.Optional(
     Type.String({
-      pattern: `^(${SAMPLERS.join('|')})$`,
+      pattern:
+        '^(always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio)$',
       description: `Which traces are exported: ${SAMPLERS.map(name => `\`${name}\``).join(', ')}. Left out: \`parentbased_always_on\`.`
     })
   ),
@@ -56,10 +57,10 @@ export const otlpProperties = {
     })
   ),
   otelSdkDisabled: Type.Optional(Type.Boolean({ description: '`true`: no spans, whatever else is set.' })),
-  otelBspScheduleDelay: count(600_000, 'Longest wait of a span for its batch, in ms. Left out: 5000.'),
-  otelBspMaxQueueSize: count(100_000, 'Most spans that wait; what comes on top is dropped. Left out: 2048.'),
-  otelBspMaxExportBatchSize: count(10_000, 'Most spans of a batch. Left out: 512.'),
-  otelBspExportTimeout: count(
+  otelBspScheduleDelay: boundedCount(600_000, 'Longest wait of a span for its batch, in ms. Left out: 5000.'),
+  otelBspMaxQueueSize: boundedCount(100_000, 'Most spans that wait; what comes on top is dropped. Left out: 2048.'),
+  otelBspMaxExportBatchSize: boundedCount(10_000, 'Most spans of a batch. Left out: 512.'),
+  otelBspExportTimeout: boundedCount(
     60_000,
     'Longest wait for the collector, in ms. Left out: 10000; at the end at most 2000.'
   ),
@@ -109,12 +110,12 @@ export function otlpMistakes(settings: OtlpSettings): string[] {
   const endpoints = Object.entries({ otelExporterOtlpEndpoint, otelExporterOtlpTracesEndpoint })
   const lists = Object.entries({ otelExporterOtlpHeaders, otelResourceAttributes })
   return [
-    ...endpoints.flatMap(([name, endpoint]) => (endpoint === undefined ? [] : endpointMistakes(name, endpoint))),
+    ...endpoints.flatMap(([name, endpoint]) => (endpoint === undefined ? [] : collectorMistakes(name, endpoint))),
     ...lists.filter(([, pairs]) => readPairs(pairs) === null).map(([name]) => `${name}: is no list of name=value`)
   ]
 }
 
-function endpointMistakes(name: string, endpoint: string): string[] {
+function collectorMistakes(name: string, endpoint: string): string[] {
   const url = URL.parse(endpoint)
   if (url === null || !/^https?:$/.test(url.protocol)) return [`${name}: is no URL of HTTP`]
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
