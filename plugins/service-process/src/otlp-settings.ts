@@ -60,10 +60,6 @@ export const otlpProperties = {
   otelBspScheduleDelay: boundedCount(600_000, 'Longest wait of a span for its batch, in ms. Left out: 5000.'),
   otelBspMaxQueueSize: boundedCount(100_000, 'Most spans that wait; what comes on top is dropped. Left out: 2048.'),
   otelBspMaxExportBatchSize: boundedCount(10_000, 'Most spans of a batch. Left out: 512.'),
-  otelBspExportTimeout: boundedCount(
-    60_000,
-    'Longest wait for the collector, in ms. Left out: 10000; at the end at most 2000.'
-  ),
   acceptProxyTraces: Type.Optional(
     Type.Boolean({
       description: '`true`: the `traceparent` of `TRUSTED_PROXIES` is continued where that of strangers is not.'
