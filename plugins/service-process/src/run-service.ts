@@ -51,16 +51,12 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { values } = readProcessSettings(definition, environment)
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const { context, close, readAgain, measurements } = await openContext({
-    name,
-    settings,
-    acceptTraces,
-    environment,
-    log
-  })
+  const opened = await openContext({ name, settings, acceptTraces, environment, log })
+  const { context, close, readAgain, measurements, exceptionSinks } = opened
   try {
     const app = await definition.build(values, await definition.connect(values, context))
     offerMeasurements(app, measurements)
+    if (app.hasDecorator('exceptions')) exceptionSinks.forEach(app.exceptions.addSink)
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
