@@ -18,7 +18,7 @@ export interface OtlpExceptionFacts {
   readonly addresses: Readonly<Record<string, string>>
 }
 
-const MAX_ANSWER_BYTES = 64 * 1024
+const MAX_LOG_ANSWER_BYTES = 64 * 1024
 /** ERROR. @see OpenTelemetry logs data model, SeverityNumber */
 const SEVERITY_ERROR = 17
 
@@ -49,7 +49,7 @@ export function openOtlpExceptionSink(facts: OtlpExceptionFacts): OtlpExceptionS
         dispatcher: agent,
         signal
       })
-      await readBody(answer, MAX_ANSWER_BYTES, signal)
+      await readBody(answer, MAX_LOG_ANSWER_BYTES, signal)
       if (statusCode < 200 || statusCode > 299) throw new Error(`The collector answered ${statusCode}`)
     },
     close: () => agent.destroy()
