@@ -9,6 +9,17 @@ import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
 export { loadSettings } from './load-settings.ts'
 export { settingsReference, type SettingReference } from './settings-reference.ts'
+export type { ExplainedSetting } from './describe.ts'
+export type { PulledValues } from './pulled.ts'
+export {
+  createConfigurationClient,
+  type ConfigurationClient,
+  type ConfigurationClientOptions,
+  type SendToServer
+} from './server/configuration-client.ts'
+export { followServer, waitBeforeQuestion, type FollowedServer } from './server/follow-server.ts'
+export { isDocumentToken, readServerDocument, type DocumentName, type ServerDocument } from './server/server-document.ts'
+export { readSnapshot, writeSnapshot, type SnapshotFile } from './server/snapshot.ts'
 export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 

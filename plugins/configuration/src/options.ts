@@ -8,7 +8,9 @@ import {
   Type
 } from '@sallyport/security-context/options'
 import type { Static, TObject } from 'typebox'
+import type { ExplainedSetting } from './describe.ts'
 import { ConfigurationOptionsError } from './errors.ts'
+import type { PulledValues } from './pulled.ts'
 
 /** A value that nothing can change. */
 export type DeepReadonly<T> = T extends (infer Item)[]
@@ -32,10 +34,18 @@ export interface SettingsSources<S extends TObject> {
    */
   readonly prefix?: string
   /**
-   * Paths of JSON files; a later one wins.
+   * Paths of JSON files, and of YAML files that end in `.yaml` or `.yml`; a later one wins.
    * @default []
    */
   readonly files?: readonly string[]
+  /**
+   * Paths of mounted directories with one file a setting, as of a ConfigMap or a Secret; a later one wins, and all win
+   * over the files.
+   * @default []
+   */
+  readonly directories?: readonly string[]
+  /** What a configuration server said; everything else but defaults wins over it. */
+  readonly pulled?: PulledValues
   /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
   readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
 }
@@ -48,6 +58,8 @@ export interface Settings<T> {
   readonly schema: TObject
   /** A table of name, value and origin, with secrets hidden. */
   describe: () => string
+  /** The same as data, with the marks of each setting. */
+  explain: () => readonly ExplainedSetting[]
 }
 
 /** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
@@ -67,6 +79,8 @@ export const settingsSources = optionsObject({
     { default: DEFAULT_PREFIX }
   ),
   files: listOf(Type.String(), { default: [] }),
+  directories: listOf(Type.String(), { default: [] }),
+  pulled: Type.Optional(objectWith<PulledValues>('pulled values', [])),
   mistakes: Type.Optional(functionOption())
 })
 
@@ -79,6 +93,7 @@ const loadedSettings = optionsObject({ settings: objectWith<Settings<unknown>>('
 export function readSettingsSources(given: SettingsSources<TObject>): {
   readonly prefix: string
   readonly files: readonly string[]
+  readonly directories: readonly string[]
 } {
   return readOptions({ schema: settingsSources, error: ConfigurationOptionsError }, given)
 }
