@@ -10,6 +10,7 @@ import {
 import type { Static, TObject } from 'typebox'
 import type { ExplainedSetting } from './describe.ts'
 import { ConfigurationOptionsError } from './errors.ts'
+import type { LiveSettings } from './live-settings.ts'
 import type { PulledValues } from './pulled.ts'
 
 /** A value that nothing can change. */
@@ -62,8 +63,9 @@ export interface Settings<T> {
   explain: () => readonly ExplainedSetting[]
 }
 
-/** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
-export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>
+/** Options of the configuration plugin: settings that were loaded before, the live ones of the process, or where to load them from. */
+export type ConfigurationOptions =
+  { readonly settings: Settings<unknown> } | { readonly live: LiveSettings<unknown> } | SettingsSources<TObject>
 
 export const DEFAULT_PREFIX = 'SALLYPORT_'
 
@@ -85,6 +87,18 @@ export const settingsSources = optionsObject({
 })
 
 const loadedSettings = optionsObject({ settings: objectWith<Settings<unknown>>('settings', ['describe']) })
+
+const liveOption = optionsObject({ live: objectWith<LiveSettings<unknown>>('live settings', ['subscribe']) })
+
+/**
+ * The live settings of the process.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`, naming every mistake
+ */
+export function liveSettingsIn(given: { readonly live: LiveSettings<unknown> }): {
+  readonly live: LiveSettings<unknown>
+} {
+  return readOptions({ schema: liveOption, error: ConfigurationOptionsError }, given)
+}
 
 /**
  * Checks where settings come from.

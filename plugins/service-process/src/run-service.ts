@@ -1,12 +1,16 @@
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import type { LiveSettings } from '@sallyport/configuration'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import type { TObject } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
 import { closeTimeoutFor } from './drain.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
-import { readProcessSettings, type SettingsDefinition, type SettingsOf } from './read-process-settings.ts'
+import { followLogLevel, followSettings } from './follow-settings.ts'
+import { openLiveSettings, type OpenLiveSettings } from './live-settings.ts'
+import { loadProcessSettings, type LoadedSettings } from './load-process-settings.ts'
+import type { SettingsDefinition, SettingsOf } from './read-process-settings.ts'
 import type { ProcessProperties, ProcessSettings } from './settings.ts'
 
 /** What makes one process different from the others. */
@@ -24,9 +28,17 @@ export interface ProcessDefinition<
    */
   readonly longestUpstreamMs?: (settings: SettingsOf<Schema>) => number
   /** Turns the settings into collaborators. What the context opens is closed after the app. */
-  readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
+  readonly connect: (
+    settings: SettingsOf<Schema>,
+    context: ProcessContext,
+    live: LiveSettings<Static<Schema>>
+  ) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
-  readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
+  readonly build: (
+    settings: SettingsOf<Schema>,
+    collaborators: Collaborators,
+    live: LiveSettings<Static<Schema>>
+  ) => Promise<FastifyInstance>
   /** `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -47,12 +59,17 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)
-  const { values } = readProcessSettings(definition, environment)
+  const loaded = await loadProcessSettings(definition, environment)
+  const { values } = loaded.first
+  const opened = openLiveSettings(loaded.first)
+  const { live } = opened
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
   const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
   try {
-    const app = await definition.build(values, await definition.connect(values, context))
+    const app = await definition.build(values, await definition.connect(values, context, live), live)
+    followLogLevel(app, live)
+    startFollowing(app, context, loaded, opened)
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
@@ -68,4 +85,21 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     await close()
     throw error
   }
+}
+
+/** Nothing is followed, and SIGHUP ends the process, where all settings are in the environment. */
+function startFollowing<Schema extends TObject<ProcessProperties>>(
+  app: FastifyInstance,
+  context: ProcessContext,
+  loaded: LoadedSettings<Schema>,
+  opened: OpenLiveSettings<Static<Schema>>
+): void {
+  const { folders, server } = loaded
+  if (folders.length === 0 && server === null) return
+  const { readAgain, stop } = followSettings(app, loaded, opened)
+  context.readAgainAtHangup(readAgain)
+  context.closeLater(async () => {
+    await stop()
+    await server?.close()
+  })
 }

@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
@@ -44,8 +45,11 @@ export function processSettings(ports: ProcessPorts) {
     nodeEnv: Type.Optional(
       Type.String({ description: '`production` refuses demonstration secrets and whatever is for tests only.' })
     ),
+    ...sourceSettings(),
     logLevel: Type.String({
       default: 'info',
+      live: true,
+      pulled: true,
       pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
       description: 'Lines below this level are left out: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`.'
     }),
