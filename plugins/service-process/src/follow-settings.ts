@@ -67,15 +67,16 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
   }
 }
 
-/** Lets the level of the log follow its setting. */
+/** Lets the level of the log follow its setting. A level that an operator chose stays when something else changes. */
 export function followLogLevel(app: FastifyInstance, live: LiveSettings<ProcessSettings>): void {
   live.subscribe({
     name: 'log',
     validate: ({ logLevel }) => {
       const before = app.log.level
+      const level = logLevel === live.current.logLevel ? before : logLevel
       return {
         apply: () => {
-          app.log.level = logLevel
+          app.log.level = level
         },
         undo: () => {
           app.log.level = before

@@ -1,9 +1,9 @@
 // Mounted directories, YAML files and pulled values beside the environment.
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSettings, type SettingsSources } from '@sallyport/configuration'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Type } from 'typebox'
+import { swapVolume } from '../../support/settings-volume.ts'
 
 const schema = Type.Object(
   {
@@ -28,20 +28,11 @@ function mistakeOf(sources: Partial<SettingsSources<typeof schema>>): string {
   return ''
 }
 
-/** A directory as Kubernetes mounts one. */
-function mountVolume(t: Test, version: string, files: Readonly<Record<string, string>>, folder = t.testdir({})): string {
-  mkdirSync(join(folder, `..${version}`))
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, `..${version}`, name), content)
-  symlinkSync(`..${version}`, join(folder, '..data_tmp'))
-  renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
-  return folder
-}
-
 t.test('the environment wins over directories, those over files, those over the server, that over defaults', t => {
   const server = { origin: 'configuration server https://config.example', values: { perMinute: '2', names: 'a b' } }
   const folder = t.testdir({ 'one.yaml': 'perMinute: 3\n', 'two.json': '{ "perMinute": 4 }' })
   const files = [join(folder, 'one.yaml'), join(folder, 'two.json')]
-  const directories = [mountVolume(t, 'a', { perMinute: '5\n' }, folder)]
+  const directories = [swapVolume(folder, 'a', { perMinute: '5\n' })]
   const environment = { SALLYPORT_PER_MINUTE: '6' }
   const steps: Array<[Partial<SettingsSources<typeof schema>>, number, string]> = [
     [{}, 1, 'default'],
@@ -61,9 +52,9 @@ t.test('the environment wins over directories, those over files, those over the 
 })
 
 t.test('files of a volume are read from where its link points to, and a swap of the link changes all of them', t => {
-  const folder = mountVolume(t, '2026_1', { perMinute: '5', SALLYPORT_PASSWORD: 'password-1' })
+  const folder = swapVolume(t.testdir({}), '2026_1', { perMinute: '5', SALLYPORT_PASSWORD: 'password-1' })
   t.match(load({ directories: [folder] }).values, { perMinute: 5, password: 'password-1' })
-  mountVolume(t, '2026_2', { perMinute: '7', password: 'password-2\n' }, folder)
+  swapVolume(folder, '2026_2', { perMinute: '7', password: 'password-2\n' })
   t.match(load({ directories: [folder] }).values, { perMinute: 7, password: 'password-2' })
   t.end()
 })
