@@ -1,6 +1,9 @@
 // The gateway's own program: settings change while it serves, with bad ones between.
-import t from 'tap'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import Fastify from 'fastify'
+import t from 'tap'
 import { startConfigurationServer, swapVolume } from '../support/settings-volume.ts'
 import { startGatewayProcess } from './support/gateway-process.ts'
 
@@ -34,7 +37,8 @@ t.test('C3: reloads under load with bad ones between fail no request, and limits
   const origin = await catalogue.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => catalogue.close())
   const server = await startConfigurationServer(t, 'reference-gateway', { maxBodyBytes: 50 })
-  const folder = swapVolume(t.testdir({}), 'first', { loginsPerMinute: '1' })
+  const folder = swapVolume(mkdtempSync(join(tmpdir(), 'sallyport-volume-')), 'first', { loginsPerMinute: '1' })
+  t.teardown(() => rmSync(folder, { recursive: true }))
   const gateway = await startGatewayProcess(t, FILE, {
     // Nobody: the gateway serves what is public, and is not ready.
     SALLYPORT_ISSUER: 'http://127.0.0.1:1',
@@ -69,7 +73,7 @@ t.test('C3: reloads under load with bad ones between fail no request, and limits
   let version = 2
   for (let reload = 1; reload <= RELOADS; reload++) {
     const bad = [
-      { files: { loginsPerMinute: String(-reload) }, reason: `directory ${folder}: ${-reload}` },
+      { files: { loginsPerMinute: String(-reload) }, reason: `directory ${folder}: \\"${-reload}\\"` },
       { files: { loginsPerMinute: '5', [`unknown-${reload}`]: 'x' }, reason: `unknown-${reload}` }
     ][Math.floor(random() * 5)]
     swapVolume(folder, String(reload), bad?.files ?? { loginsPerMinute: String(reload + 1) })
