@@ -2,7 +2,12 @@ import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
-import { allowedHostMistakes, configurationServerSettings, optionalDatabase, processSettings } from '@sallyport/service-process'
+import {
+  allowedHostMistakes,
+  configurationServerSettings,
+  optionalDatabase,
+  processSettings
+} from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
@@ -84,7 +89,11 @@ export const settingsSchema = Type.Object(
       'From the arrival of a request to the head of its answer, and between two parts of the body of the answer.'
     ),
     answerTimeoutMs: limitSetting(30_000, 'From the arrival of a request to the end of its answer.'),
-    streamPauseMs: limitSetting(60_000, 'Between two parts of the answer on a route that is declared as a stream.', true),
+    streamPauseMs: limitSetting(
+      60_000,
+      'Between two parts of the answer on a route that is declared as a stream.',
+      true
+    ),
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',

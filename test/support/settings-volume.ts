@@ -39,7 +39,13 @@ export async function startConfigurationServer(
     else if (headers['if-none-match'] === `"${version}"`) response.writeHead(304).end()
     else {
       const propertySources = [{ name: 'table', source: said }]
-      const document = { name: application, profiles: ['default'], label: 'main', version: `${version}`, propertySources }
+      const document = {
+        name: application,
+        profiles: ['default'],
+        label: 'main',
+        version: `${version}`,
+        propertySources
+      }
       response.writeHead(200, { etag: `"${version}"` }).end(JSON.stringify(document))
     }
   }).listen(0, '127.0.0.1')

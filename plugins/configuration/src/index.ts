@@ -20,7 +20,12 @@ export {
   type SendToServer
 } from './server/configuration-client.ts'
 export { followServer, waitBeforeQuestion, type FollowedServer } from './server/follow-server.ts'
-export { isDocumentToken, readServerDocument, type DocumentName, type ServerDocument } from './server/server-document.ts'
+export {
+  isDocumentToken,
+  readServerDocument,
+  type DocumentName,
+  type ServerDocument
+} from './server/server-document.ts'
 export { readSnapshot, writeSnapshot, type SnapshotFile } from './server/snapshot.ts'
 export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { followServer, type LiveSettings, type PulledValues, type ServerDocument } from '@sallyport/configuration'
 import type { AuditEvent, AuditSink } from '@sallyport/security-context'
-import { canonicalJson, errorCode } from '@sallyport/security-context/mechanics'
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { followFile } from './follow-file.ts'
@@ -46,18 +47,16 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
   }
 
   const files = folders.map(folder => {
-    const fingerprint = (): string => settingsFingerprint(() => read(pulled).values)
     return followFile({
       folder,
-      known: fingerprint(),
-      read: async () => ({ fingerprint: fingerprint(), content: null }),
+      // Unknown: what changed between the start and now is read with the first look.
+      known: '',
+      read: async () => ({ fingerprint: folderFingerprint(folder), content: null }),
       changed: readAgain
     })
   })
   const following =
-    server === null
-      ? null
-      : followServer({ client: server.client, changed: takeDocument, failed: oncePerReason(app) })
+    server === null ? null : followServer({ client: server.client, changed: takeDocument, failed: oncePerReason(app) })
   return {
     readAgain,
     stop: async () => {
@@ -86,14 +85,17 @@ export function followLogLevel(app: FastifyInstance, live: LiveSettings<ProcessS
   })
 }
 
-function settingsFingerprint(read: () => unknown): string {
-  let content: string
+/** Of the files and not of their contents: to read and check all settings at each look would hold up requests. */
+function folderFingerprint(folder: string): string {
   try {
-    content = `values ${canonicalJson(JSON.parse(JSON.stringify(read())))}`
-  } catch (error) {
-    content = `mistake ${error instanceof Error ? error.message : ''}`
+    const lines = readdirSync(folder).map(name => {
+      const about = statSync(join(folder, name), { throwIfNoEntry: false })
+      return `${name} ${about?.ino} ${about?.size} ${about?.mtimeMs}`
+    })
+    return lines.sort().join('\n')
+  } catch {
+    return 'cannot be read'
   }
-  return createHash('sha256').update(content).digest('base64url')
 }
 
 async function noteChange(

@@ -80,7 +80,8 @@ function refuseMisplaced(settings: Settings<unknown>, places: SettingsPlaces): v
         !/^(default|not set|environment )|\(environment [A-Z0-9_]+\)$/.test(origin)
     )
     .map(({ setting, origin }) => `  ${setting}: is read from the environment alone (${origin})`)
-  if (misplaced.length > 0) throw new errors.ConfigurationError(['Settings in the wrong place:', ...misplaced].join('\n'))
+  if (misplaced.length > 0)
+    throw new errors.ConfigurationError(['Settings in the wrong place:', ...misplaced].join('\n'))
 }
 
 async function reachServer<Schema extends TObject<ProcessProperties>>(
@@ -103,4 +104,3 @@ async function reachServer<Schema extends TObject<ProcessProperties>>(
       : await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })
   return openSettingsServer(name, places, tls, addressTable(values.peerAddresses), bootLog(name, values.logLevel))
 }
-

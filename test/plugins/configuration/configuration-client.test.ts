@@ -70,7 +70,20 @@ t.test('an answer that is not such a document is refused, and its values are not
 })
 
 t.test('names are tokens: a path, an encoded one or an empty one never leaves the client', t => {
-  for (const token of ['', '..', 'a/b', '..%2Fetc', 'a..b', '%2e%2e', '(_)', '.a', 'a b', 'a?b', 'a\\b', 'x'.repeat(101)]) {
+  for (const token of [
+    '',
+    '..',
+    'a/b',
+    '..%2Fetc',
+    'a..b',
+    '%2e%2e',
+    '(_)',
+    '.a',
+    'a b',
+    'a?b',
+    'a\\b',
+    'x'.repeat(101)
+  ]) {
     for (const part of ['application', 'profile', 'label']) {
       t.throws(
         () => createConfigurationClient({ ...name, [part]: token, url: 'http://127.0.0.1', send: fetch as never }),
@@ -82,28 +95,31 @@ t.test('names are tokens: a path, an encoded one or an empty one never leaves th
   t.end()
 })
 
-t.test('a document is asked for by its names, with credentials, and not sent again while its tag is the same', async t => {
-  const seen: unknown[] = []
-  const client = await openClient(
-    t,
-    ({ url, headers }, response) => {
-      seen.push([url, headers.authorization, headers['if-none-match']])
-      if (headers['if-none-match'] === '"1"') response.writeHead(304).end()
-      else response.writeHead(200, { etag: '"1"' }).end(answerOf({ perMinute: 1 }))
-    },
-    { credentials: 'gateway:word' }
-  )
-  t.match(await client.pull(), { values: { perMinute: 1 } })
-  t.equal(await client.pull(), null)
-  client.forget()
-  t.match(await client.pull(), { values: { perMinute: 1 } })
-  const basic = 'Basic Z2F0ZXdheTp3b3Jk'
-  t.strictSame(seen, [
-    ['/gateway/production/main', basic, undefined],
-    ['/gateway/production/main', basic, '"1"'],
-    ['/gateway/production/main', basic, undefined]
-  ])
-})
+t.test(
+  'a document is asked for by its names, with credentials, and not sent again while its tag is the same',
+  async t => {
+    const seen: unknown[] = []
+    const client = await openClient(
+      t,
+      ({ url, headers }, response) => {
+        seen.push([url, headers.authorization, headers['if-none-match']])
+        if (headers['if-none-match'] === '"1"') response.writeHead(304).end()
+        else response.writeHead(200, { etag: '"1"' }).end(answerOf({ perMinute: 1 }))
+      },
+      { credentials: 'gateway:word' }
+    )
+    t.match(await client.pull(), { values: { perMinute: 1 } })
+    t.equal(await client.pull(), null)
+    client.forget()
+    t.match(await client.pull(), { values: { perMinute: 1 } })
+    const basic = 'Basic Z2F0ZXdheTp3b3Jk'
+    t.strictSame(seen, [
+      ['/gateway/production/main', basic, undefined],
+      ['/gateway/production/main', basic, '"1"'],
+      ['/gateway/production/main', basic, undefined]
+    ])
+  }
+)
 
 t.test('an error, a redirect, an endless answer and silence are refused, each by its code', async t => {
   const unreachable = 'SALLYPORT_CONFIGURATION_SERVER_UNREACHABLE'
@@ -128,7 +144,10 @@ t.test('an error, a redirect, an endless answer and silence are refused, each by
 t.test('waits are half random, double with each failure, and end at the interval', t => {
   t.equal(waitBeforeQuestion(0, 30_000, 0), 15_000)
   t.equal(waitBeforeQuestion(0, 30_000, 1), 30_000)
-  t.strictSame([1, 2, 3, 6, 60].map(failures => waitBeforeQuestion(failures, 30_000, 1)), [1000, 2000, 4000, 30_000, 30_000])
+  t.strictSame(
+    [1, 2, 3, 6, 60].map(failures => waitBeforeQuestion(failures, 30_000, 1)),
+    [1000, 2000, 4000, 30_000, 30_000]
+  )
   t.end()
 })
 

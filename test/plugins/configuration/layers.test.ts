@@ -123,7 +123,12 @@ t.test('an explanation has value, origin and marks, and no secret', t => {
     live: true,
     pulled: true
   })
-  t.match(explained[2], { setting: 'password', shown: '[secret]', origin: 'environment SALLYPORT_PASSWORD', live: false })
+  t.match(explained[2], {
+    setting: 'password',
+    shown: '[secret]',
+    origin: 'environment SALLYPORT_PASSWORD',
+    live: false
+  })
   t.notMatch(JSON.stringify(explained), 'canary')
   t.end()
 })

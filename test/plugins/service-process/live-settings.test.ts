@@ -89,7 +89,11 @@ t.test('a mistake, a refusal of one subscriber and a failure to switch change no
     t.notOk(await take(() => read({ SALLYPORT_PER_MINUTE: perMinute })), perMinute)
     t.equal(live.current.perMinute, 1)
   }
-  t.match(refusals, [/perMinute: must be >= 1/, 'Nothing was changed: second: not three', 'The change was undone: second: not now'])
+  t.match(refusals, [
+    /perMinute: must be >= 1/,
+    'Nothing was changed: second: not three',
+    'The change was undone: second: not now'
+  ])
   t.strictSame(seen, ['apply 4', 'undo 4'])
   leave()
   t.ok(await take(() => read({ SALLYPORT_PER_MINUTE: '3' })), 'a subscriber that has left is not asked')
@@ -109,7 +113,12 @@ t.test('the plugin decorates an app with the live handle, and its settings are t
   const other = Fastify()
   await other.register(configuration, { settings: read() })
   t.equal(other.liveSettings, null)
-  await t.rejects(Fastify().register(configuration, { live: {} as never }).ready(), {
-    code: 'SALLYPORT_CONFIGURATION_OPTIONS_INVALID'
-  })
+  await t.rejects(
+    Fastify()
+      .register(configuration, { live: {} as never })
+      .ready(),
+    {
+      code: 'SALLYPORT_CONFIGURATION_OPTIONS_INVALID'
+    }
+  )
 })

@@ -99,7 +99,10 @@ t.test('the watch alone notices a swap', async t => {
 t.test('the level of the log follows its setting', async t => {
   const folder = t.testdir({ 'settings.yaml': 'perMinute: 2\n' })
   const { LOG_LEVEL: _, ...rest } = database
-  const loaded = await loadProcessSettings(definition, { ...rest, SALLYPORT_SETTINGS_FILES: join(folder, 'settings.yaml') })
+  const loaded = await loadProcessSettings(definition, {
+    ...rest,
+    SALLYPORT_SETTINGS_FILES: join(folder, 'settings.yaml')
+  })
   const opened = openLiveSettings(loaded.first)
   const app = Fastify({ logger: { level: 'info', stream: { write: () => {} } } })
   followLogLevel(app, opened.live)

@@ -30,7 +30,10 @@ const MAX_SNAPSHOT_BYTES = 2_097_152
  * @throws {SnapshotError} `SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID` without a key; errors of the file system
  * @see NIST SP 800-38D (AES-GCM: a random nonce of 96 bits)
  */
-export function writeSnapshot({ path, keys, name, random = randomBytes }: SnapshotFile, document: ServerDocument): void {
+export function writeSnapshot(
+  { path, keys, name, random = randomBytes }: SnapshotFile,
+  document: ServerDocument
+): void {
   const [key] = keys
   if (key === undefined) throw new SnapshotError('has no key')
   const nonce = random(IV_BYTES)
@@ -64,7 +67,9 @@ export function readSnapshot({ path, keys, name }: SnapshotFile): ServerDocument
   }
   const key = keys.find(({ id }) => id === keyId)
   if (key === undefined) throw new SnapshotError('was written with a key that is not in configurationSnapshotKeys')
-  return documentIn(opened(key, boundTo(name, keyId), Buffer.from(nonce, 'base64url'), Buffer.from(sealed, 'base64url')))
+  return documentIn(
+    opened(key, boundTo(name, keyId), Buffer.from(nonce, 'base64url'), Buffer.from(sealed, 'base64url'))
+  )
 }
 
 function opened({ key }: RingKey, bound: Buffer, nonce: Buffer, sealed: Buffer): string {

@@ -50,7 +50,16 @@ export async function explainValues<Schema extends TObject<ProcessProperties>>(
     return [setting, shown, origin, marks]
   })
   const widths = [0, 1, 2].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  out(rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n'))
+  out(
+    rows
+      .map(row =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()
+      )
+      .join('\n')
+  )
 }
 
 async function loadedOnce<Schema extends TObject<ProcessProperties>>(
