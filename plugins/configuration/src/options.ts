@@ -63,9 +63,13 @@ export interface Settings<T> {
   explain: () => readonly ExplainedSetting[]
 }
 
-/** Options of the configuration plugin: settings that were loaded before, the live ones of the process, or where to load them from. */
-export type ConfigurationOptions =
-  { readonly settings: Settings<unknown> } | { readonly live: LiveSettings<unknown> } | SettingsSources<TObject>
+/** The live settings of the process. */
+export interface LiveOption {
+  readonly live: LiveSettings<unknown>
+}
+
+/** Options of the configuration plugin: settings that were loaded before, live ones, or where to load them from. */
+export type ConfigurationOptions = { readonly settings: Settings<unknown> } | LiveOption | SettingsSources<TObject>
 
 export const DEFAULT_PREFIX = 'SALLYPORT_'
 
@@ -94,9 +98,7 @@ const liveOption = optionsObject({ live: objectWith<LiveSettings<unknown>>('live
  * The live settings of the process.
  * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`, naming every mistake
  */
-export function liveSettingsIn(given: { readonly live: LiveSettings<unknown> }): {
-  readonly live: LiveSettings<unknown>
-} {
+export function liveSettingsIn(given: LiveOption): LiveOption {
   return readOptions({ schema: liveOption, error: ConfigurationOptionsError }, given)
 }
 

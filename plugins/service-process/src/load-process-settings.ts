@@ -80,8 +80,9 @@ function refuseMisplaced(settings: Settings<unknown>, places: SettingsPlaces): v
         !/^(default|not set|environment )|\(environment [A-Z0-9_]+\)$/.test(origin)
     )
     .map(({ setting, origin }) => `  ${setting}: is read from the environment alone (${origin})`)
-  if (misplaced.length > 0)
+  if (misplaced.length > 0) {
     throw new errors.ConfigurationError(['Settings in the wrong place:', ...misplaced].join('\n'))
+  }
 }
 
 async function reachServer<Schema extends TObject<ProcessProperties>>(

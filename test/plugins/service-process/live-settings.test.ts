@@ -24,8 +24,12 @@ function openWitnessed() {
   const changes: Array<readonly SettingDifference[]> = []
   const refusals: string[] = []
   opened.witness({
-    changed: (_version, differences) => void changes.push(differences),
-    refused: error => void refusals.push(error instanceof Error ? error.message : '')
+    changed: (_version, differences) => {
+      changes.push(differences)
+    },
+    refused: error => {
+      refusals.push(error instanceof Error ? error.message : '')
+    }
   })
   return { ...opened, changes, refusals }
 }
@@ -36,7 +40,12 @@ t.test('a change is taken by all, raises the version, and is told with its diffe
   const seen: number[] = []
   live.subscribe({
     name: 'throttle',
-    validate: next => ({ apply: () => void seen.push(next.perMinute, live.current.perMinute), undo: () => {} })
+    validate: next => ({
+      apply: () => {
+        seen.push(next.perMinute, live.current.perMinute)
+      },
+      undo: () => {}
+    })
   })
   t.ok(await take(() => read({ SALLYPORT_PER_MINUTE: '5', SALLYPORT_TOKEN: 'canary-second' })))
   t.strictSame(seen, [5, 5])
@@ -69,8 +78,12 @@ t.test('a mistake, a refusal of one subscriber and a failure to switch change no
   live.subscribe({
     name: 'first',
     validate: next => ({
-      apply: () => void seen.push(`apply ${next.perMinute}`),
-      undo: () => void seen.push(`undo ${next.perMinute}`)
+      apply: () => {
+        seen.push(`apply ${next.perMinute}`)
+      },
+      undo: () => {
+        seen.push(`undo ${next.perMinute}`)
+      }
     })
   })
   const leave = live.subscribe({

@@ -48,7 +48,16 @@ async function follow(t: Test, environment: Readonly<Record<string, string>>) {
   const rows: AuditEvent[] = []
   let noted = Promise.withResolvers<AuditEvent>()
   const lines: string[] = []
-  const app = Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } })
+  const app = Fastify({
+    logger: {
+      level: 'info',
+      stream: {
+        write: (line: string) => {
+          lines.push(line)
+        }
+      }
+    }
+  })
   app.decorate('auditSink', {
     write: async (row: AuditEvent) => {
       rows.push(row)

@@ -53,7 +53,7 @@ const TIMEOUT_MS = 5000
 const MAX_LINE_CHARACTERS = 8192
 
 /**
- * A client of a configuration server that speaks Spring Cloud Config's JSON: `GET {url}/{application}/{profile}/{label}`
+ * A client of a configuration server that speaks Spring Cloud Config's JSON: `{url}/{application}/{profile}/{label}`,
  * with `If-None-Match`. The stream of changes is `…/{label}/changes`, an event for each.
  * @throws {ServerAnswerError} `SALLYPORT_CONFIGURATION_SERVER_ANSWER` when a name is no token
  */
