@@ -11,6 +11,7 @@ import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 export { loadSettings } from './load-settings.ts'
 export { settingsReference, type SettingReference } from './settings-reference.ts'
 export type { LiveSettings, LiveSettingsState } from './live-settings.ts'
+export type { DeepReadonly } from './deep-readonly.ts'
 export type { ExplainedSetting } from './describe.ts'
 export type { PulledValues } from './pulled.ts'
 export {
@@ -27,7 +28,7 @@ export {
   type ServerDocument
 } from './server/server-document.ts'
 export { readSnapshot, writeSnapshot, type SnapshotFile } from './server/snapshot.ts'
-export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
+export type { ConfigurationOptions, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { ReloadSubscriber } from '@sallyport/security-context/mechanics'
 import type { ExplainedSetting } from './describe.ts'
-import type { DeepReadonly } from './options.ts'
+import type { DeepReadonly } from './deep-readonly.ts'
 
 /** What became of the settings since the process started. */
 export interface LiveSettingsState {

@@ -8,17 +8,11 @@ import {
   Type
 } from '@sallyport/security-context/options'
 import type { Static, TObject } from 'typebox'
+import type { DeepReadonly } from './deep-readonly.ts'
 import type { ExplainedSetting } from './describe.ts'
 import { ConfigurationOptionsError } from './errors.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { PulledValues } from './pulled.ts'
-
-/** A value that nothing can change. */
-export type DeepReadonly<T> = T extends (infer Item)[]
-  ? ReadonlyArray<DeepReadonly<Item>>
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T
 
 /** Where settings come from. */
 export interface SettingsSources<S extends TObject> {

@@ -131,8 +131,20 @@ t.test('an error, a redirect, an endless answer and silence are refused, each by
     ['404', wrong, (_, response) => response.writeHead(404).end()],
     ['304 without a question', wrong, (_, response) => response.writeHead(304).end()],
     ['a redirect', unreachable, (_, response) => response.writeHead(302, { location: '/x' }).end()],
-    ['cut', wrong, (_, response) => { response.writeHead(200, { 'content-length': '9999' }).end('{')] },
-    ['endless', wrong, (_, response) => { response.writeHead(200).end('x'.repeat(1_100_000)) }],
+    [
+      'cut',
+      wrong,
+      (_, response) => {
+        response.writeHead(200, { 'content-length': '9999' }).end('{')
+      }
+    ],
+    [
+      'endless',
+      wrong,
+      (_, response) => {
+        response.writeHead(200).end('x'.repeat(1_100_000))
+      }
+    ],
     ['silence', unreachable, () => {}]
   ]
   for (const [what, code, answer] of answers) {
