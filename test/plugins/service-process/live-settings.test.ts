@@ -126,12 +126,7 @@ t.test('the plugin decorates an app with the live handle, and its settings are t
   const other = Fastify()
   await other.register(configuration, { settings: read() })
   t.equal(other.liveSettings, null)
-  await t.rejects(
-    Fastify()
-      .register(configuration, { live: {} as never })
-      .ready(),
-    {
-      code: 'SALLYPORT_CONFIGURATION_OPTIONS_INVALID'
-    }
-  )
+  await t.rejects(async () => await Fastify().register(configuration, { live: {} as never }), {
+    code: 'SALLYPORT_CONFIGURATION_OPTIONS_INVALID'
+  })
 })
