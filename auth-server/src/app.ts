@@ -23,6 +23,7 @@ import { auditWriterFor } from './http/audit-writer.ts'
 import { serveOwnHosts } from './http/serve-own-hosts.ts'
 import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
+import { roleAdminRoutes } from './http/routes/admin/role-routes.ts'
 import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
 import { clientAdminRoutes } from './http/routes/admin/client-routes.ts'
 import { keyAdminRoutes } from './http/routes/admin/key-routes.ts'
@@ -180,6 +181,7 @@ export async function buildApp(
       userAdminRoutes(scope, administrationOf)
       audienceAdminRoutes(scope, administrationOf)
       scopeAdminRoutes(scope, administrationOf)
+      roleAdminRoutes(scope, administrationOf)
       clientAdminRoutes(scope, administrationOf)
       keyAdminRoutes(scope, administrationOf)
     },

@@ -89,10 +89,7 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
     })
   }
 
-  readAgainAtHangup(async () => {
-    await takeInTurn(file.read())
-  })
-  const { stop } = followFile<RoutesReading>({
+  const { stop, noteKnown } = followFile<RoutesReading>({
     folder: dirname(file.path),
     known: current,
     read: async () => {
@@ -103,6 +100,12 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
     ...(watch && { watch }),
     ...(startTimer && { startTimer }),
     ...(schedule && { schedule })
+  })
+  readAgainAtHangup(async () => {
+    const reading = file.read()
+    // Without it a file that is what it was before would be no news to the watch.
+    noteKnown(routesFingerprint(reading))
+    await takeInTurn(reading)
   })
   fastify.addHook('onClose', async function stopFollowing() {
     await stop()

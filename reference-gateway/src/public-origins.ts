@@ -9,6 +9,9 @@ export interface EdgeSettings {
   readonly edgeTls: boolean
 }
 
+/** What URLs allow in a host and no name has, such as `*`, would boot and match nothing. @see RFC 1123 §2.1 */
+const ORIGIN_FORM = /^https?:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d+)?$/
+
 /** How browsers reach the edge, whatever its own listener speaks. */
 export interface PublicEdge {
   /** Own origins, the canonical one first; `undefined`: scheme and host of each request. */
@@ -37,7 +40,7 @@ export function publicEdge({ publicOrigins, allowedHosts, edgeTls }: EdgeSetting
 export function publicOriginMistakes(settings: EdgeSettings): string[] {
   const { publicOrigins, trustedProxies, edgeTls } = settings
   if (publicOrigins.length === 0) return unnamedOrigins(settings)
-  const unclear = publicOrigins.filter(origin => URL.parse(origin)?.origin !== origin || !/^https?:/.test(origin))
+  const unclear = publicOrigins.filter(origin => URL.parse(origin)?.origin !== origin || !ORIGIN_FORM.test(origin))
   if (unclear.length > 0) {
     return [`publicOrigins: ${unclear.map(origin => JSON.stringify(origin)).join(', ')} is not scheme://host`]
   }

@@ -1,7 +1,7 @@
 import { looksLikeJwt, parseCompactJws, statusReferenceOf, type TokenVerifier } from '@sallyport/authentication'
 import type { EndOfAccess, OpenAnswer, OpenAnswers } from '@sallyport/forwarding'
 import type { KeySource, StatusReference, StatusSource } from '@sallyport/security-context'
-import { type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
+import { ActiveList, type ActiveEntry, type Schedule, scheduleByTimer } from '@sallyport/security-context/mechanics'
 
 /** What decides whether an access is still valid, and how often that is checked. */
 export interface OpenAnswersOptions {
@@ -20,7 +20,7 @@ export interface OpenAnswersOptions {
   readonly clock?: () => number
 }
 
-interface WatchedAnswer extends OpenAnswer {
+interface WatchedAnswer extends OpenAnswer, ActiveEntry {
   readonly reference: StatusReference | null
   /** Id of the key that signed the access token; `null` for an opaque one. */
   readonly keyId: string | null
@@ -40,7 +40,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
     schedule = scheduleByTimer,
     intervalMs = 500
   } = options
-  const open = new Set<WatchedAnswer>()
+  const open = new ActiveList<WatchedAnswer>()
   let finishing = false
 
   function end(answer: WatchedAnswer, reason: EndOfAccess): void {
@@ -69,13 +69,13 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
   }
 
   const { stop } = schedule(async () => {
-    await Promise.all([...open].map(look))
+    await Promise.all(open.all().map(look))
   }, intervalMs)
 
   return {
     add(answer) {
       const keyId = answer.accessToken === null ? null : tokenKeyId(answer.accessToken)
-      const watched = { ...answer, reference: statusReferenceOf(answer.principal.claims), keyId }
+      const watched = { ...answer, place: -1, reference: statusReferenceOf(answer.principal.claims), keyId }
       open.add(watched)
       if (finishing) watched.finish?.()
       return () => {
@@ -83,7 +83,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
       }
     },
     endSessions(subject, sessionId) {
-      for (const answer of open) {
+      for (const answer of open.all()) {
         const { principal } = answer
         if (principal.subject !== subject || principal.sessionId === null) continue
         if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
@@ -91,7 +91,7 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
     },
     finish() {
       finishing = true
-      for (const answer of [...open]) answer.finish?.()
+      for (const answer of open.all()) answer.finish?.()
     },
     size: () => open.size,
     close: stop

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { ROOT } from '../support/packages.ts'
 import { runFiles } from '../support/runner/run-files.ts'
 
-const DRILL_MS = 600_000
+/** More than the installation may take alone. */
+const DRILL_MS = 1_500_000
 const DRILLS = ['nine-steps', 'packed-processes']
 
 await runFiles(

@@ -21,7 +21,7 @@ t.test('O-15: a dump of the database holds no token, secret or password that was
   const third = (await refresh(app, second.refresh_token)).body
   const opaque = (await token(app, 'opaque-client', { grant_type: 'client_credentials' })).body
   const exchanged = (await exchange(app, third.access_token, 'order-service')).body
-  const rotated = await admin.rotateSecret(administration(db), 'machine-client', 60)
+  const { secret: rotated } = await admin.rotateSecret(administration(db), 'machine-client', 60)
   const user = browser(app)
   const { challenge, verifier } = pkce()
   const pushed = (await post(app, '/oauth2/par', 'web-app', requestOf(challenge) as Record<string, string>))

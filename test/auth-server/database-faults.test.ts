@@ -173,6 +173,7 @@ const changed = (
 })
 const USER = { userId: '00000000-0000-4000-8000-000000000002' }
 const CLIENT = { clientId: 'machine-client' }
+const ROLE = { role: 'COURIER' }
 const SCOPE = { audience: 'order-service', scope: 'orders:read' }
 const AUDIENCE = { audience: 'order-service' }
 const KEY = { kid: 'some-key' }
@@ -330,6 +331,12 @@ const ENDPOINTS: Record<string, Endpoint> = {
   'list of users': read('/admin/users'),
   'new user': changed('POST', '/admin/users', {}, { username: 'newcomer', password: 'a good password', roles: [] }),
   'list of roles': read('/admin/roles'),
+  'new role': changed('POST', '/admin/roles', {}, { name: 'CLERK' }),
+  'one role': { ...read('/admin/roles/COURIER'), route: 'GET /admin/roles/:role' },
+  'edit of a role': changed('PATCH', '/admin/roles/:role', ROLE, { descriptions: { en: 'Rides' } }),
+  'deletion of a role': changed('DELETE', '/admin/roles/:role', ROLE),
+  'disabling a role': changed('POST', '/admin/roles/:role/disable', ROLE),
+  'enabling a role': changed('POST', '/admin/roles/:role/enable', ROLE),
   'one user': {
     route: 'GET /admin/users/:userId',
     call: got(

@@ -68,7 +68,9 @@ t.test('a request for a host that is not the server’s is 421 on every path', a
   ] as const) {
     const { statusCode, headers, body } = await ask(url, 'evil.example', method)
     t.match([statusCode, headers['content-type']], [421, /problem\+json/], url)
-    t.match(JSON.parse(body), { code: 'SALLYPORT_AUTH_SERVER_HOST_REFUSED', status: 421 })
+    const requestId = headers['x-request-id']
+    t.match(requestId, /^[0-9a-f-]{36}$/, 'the caller can quote it')
+    t.match(JSON.parse(body), { code: 'SALLYPORT_AUTH_SERVER_HOST_REFUSED', status: 421, requestId })
   }
   t.same(new Set(events.map(({ reason }) => reason)), new Set(['host-refused']))
 })

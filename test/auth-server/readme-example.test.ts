@@ -23,7 +23,7 @@ t.test('the example of the README gives a token on an empty database', async t =
     await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
   })
   const commands = commandsOfReadme()
-  t.equal(commands.length, 4)
+  t.equal(commands.length, 5)
   let secret = ''
   for (const command of commands) {
     const printed: string[] = []
@@ -45,40 +45,45 @@ t.test('the example of the README gives a token on an empty database', async t =
   t.match(claimsOf(body.access_token), { aud: 'order-service', scope: 'orders:read', client_id: 'reports' })
 })
 
-t.test('the first boot makes the scopes and the audience of the server itself, once, and tells the trail', async t => {
-  const { db } = await testDatabase(t, 'auth-server-empty', async db => {
-    await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
-  })
-  const actions: string[] = []
-  const parts = {
-    ...administration(db),
-    audit: async (_store: unknown, { action }: { action: string }) => {
-      actions.push(action)
+t.test(
+  'the first boot makes the scopes, the audience and the role of the server itself, once, and tells the trail',
+  async t => {
+    const { db } = await testDatabase(t, 'auth-server-empty', async db => {
+      await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
+    })
+    const actions: string[] = []
+    const parts = {
+      ...administration(db),
+      audit: async (_store: unknown, { action }: { action: string }) => {
+        actions.push(action)
+      }
+    }
+    await Promise.all([admin.createOwnRows(parts), admin.createOwnRows(parts)])
+    await admin.createOwnRows(parts)
+    t.strictSame(actions, ['registry.first-boot'])
+    const scopes = await parts.store.scopes.ofAudience('auth-server')
+    t.strictSame(
+      scopes.map(({ name, requiredRole }) => [name, requiredRole]),
+      [
+        ['admin', 'ADMIN'],
+        ['audit:read', 'ADMIN']
+      ]
+    )
+    for (const refused of [
+      async () => await admin.disableScope(parts, { name: 'admin', audience: 'auth-server' }),
+      async () => await admin.deleteScope(parts, { name: 'audit:read', audience: 'auth-server' }),
+      async () => await admin.changeScope(parts, { name: 'admin', audience: 'auth-server' }, { requiredRole: null }),
+      async () => await admin.disableRole(parts, 'ADMIN'),
+      async () => await admin.deleteRole(parts, 'ADMIN'),
+      async () => await admin.disableAudience(parts, 'auth-server'),
+      async () => await admin.deleteAudience(parts, 'auth-server')
+    ]) {
+      await t.rejects(
+        async () => {
+          await refused()
+        },
+        { code: 'SALLYPORT_AUTH_SERVER_IN_USE' }
+      )
     }
   }
-  await Promise.all([admin.createOwnRows(parts), admin.createOwnRows(parts)])
-  await admin.createOwnRows(parts)
-  t.strictSame(actions, ['registry.first-boot'])
-  const scopes = await parts.store.scopes.ofAudience('auth-server')
-  t.strictSame(
-    scopes.map(({ name, requiredRole }) => [name, requiredRole]),
-    [
-      ['admin', 'ADMIN'],
-      ['audit:read', 'ADMIN']
-    ]
-  )
-  for (const refused of [
-    async () => await admin.disableScope(parts, { name: 'admin', audience: 'auth-server' }),
-    async () => await admin.deleteScope(parts, { name: 'audit:read', audience: 'auth-server' }),
-    async () => await admin.changeScope(parts, { name: 'admin', audience: 'auth-server' }, { requiredRole: null }),
-    async () => await admin.disableAudience(parts, 'auth-server'),
-    async () => await admin.deleteAudience(parts, 'auth-server')
-  ]) {
-    await t.rejects(
-      async () => {
-        await refused()
-      },
-      { code: 'SALLYPORT_AUTH_SERVER_IN_USE' }
-    )
-  }
-})
+)

@@ -45,6 +45,7 @@ t.test('an audience and its scopes are created, shown, edited, disabled, enabled
   }
   t.match(await call('POST', 'scopes', scope), { status: 201, body: { descriptions: { en: 'Read reports' } } })
   t.match(await call('GET', 'scopes/reports/reports:read'), { status: 200, etag: '"1"', body: { requiredRole: null } })
+  t.equal((await call('POST', 'roles', { name: 'CLERK' })).status, 201)
   t.match(await call('PATCH', 'scopes/reports/reports:read', { requiredRole: 'CLERK' }), { status: 200, etag: '"2"' })
   t.strictSame(await trail('scope.change'), { before: { requiredRole: null }, after: { requiredRole: 'CLERK' } })
   t.match(await call('POST', 'scopes/reports/reports:read/disable'), { body: { disabled: true, version: 3 } })
@@ -74,10 +75,40 @@ t.test('a change that was decided on another version is refused with 412 and cha
   }
   t.equal((await call('DELETE', url, undefined, { 'if-match': etag })).status, 412)
   t.equal((await call('POST', `${url}/disable`, undefined, { 'if-match': etag })).status, 412)
-  t.match(await call('GET', url), { body: { name: 'First', disabled: false } })
+  const more = { keys: { dpopBoundTokens: true }, logout: { postLogoutRedirectUris: ['https://shop.example/'] } }
+  for (const [part, body] of Object.entries(more)) {
+    t.equal((await call('PATCH', `${url}/${part}`, body, { 'if-match': etag })).status, 412, part)
+  }
+  t.equal((await call('POST', `${url}/secrets`, { overlapSeconds: 60 }, { 'if-match': etag })).status, 412)
+  t.match(await call('GET', url), {
+    body: { name: 'First', disabled: false, dpopBoundTokens: false, postLogoutRedirectUris: [] }
+  })
   t.equal((await call('PATCH', url, { name: 'Third' }, { 'if-match': '*' })).status, 200)
   t.equal((await call('PATCH', 'scopes/order-service/orders:read', {}, { 'if-match': '"9"' })).status, 412)
 })
+
+t.test(
+  'each step of a client tells the version for the next one, and of two rotations at once one is refused',
+  async t => {
+    const { call } = await registry(t)
+    const url = 'clients/web-app'
+    let { etag = '' } = await call('GET', url)
+    for (const [path, body] of [
+      ['keys', { dpopBoundTokens: true }],
+      ['logout', { postLogoutRedirectUris: ['https://shop.example/'] }]
+    ] as const) {
+      const changed = await call('PATCH', `${url}/${path}`, body, { 'if-match': etag })
+      t.equal(changed.status, 204, path)
+      t.not(changed.etag, etag)
+      etag = changed.etag ?? ''
+    }
+    const rotations = await Promise.all(
+      [1, 2].map(async () => await call('POST', `${url}/secrets`, { overlapSeconds: 60 }, { 'if-match': etag }))
+    )
+    t.strictSame(rotations.map(({ status }) => status).sort(), [201, 412])
+    t.match(await call('GET', url), { etag: rotations.find(({ status }) => status === 201)?.etag })
+  }
+)
 
 t.test('every field of a client is edited, with before and after in the trail, and no secret in it', async t => {
   const { call, trail } = await registry(t)
@@ -137,6 +168,7 @@ t.test('the command line has the same functions', async t => {
       descriptions: { en: 'Read', de: 'Lesen' }
     }
   )
+  await run('roles create CLERK')
   t.match((await run('scopes edit reports:read reports --required-role CLERK --json')).json(), { version: 2 })
   t.match(await run('scopes edit reports:read reports --description Read'), { code: 2, error: /language=text/ })
   t.match((await run('clients edit web-app --name Shop --json')).json(), { name: 'Shop', grantTypes: Array })

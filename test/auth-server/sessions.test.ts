@@ -157,7 +157,7 @@ t.test('a user disabled while the password is being hashed gets no session', asy
 
 t.test('a rotated client secret: both work for a while, then the new one alone', async t => {
   const { app, db, clock } = await startServer(t)
-  const secret = await admin.rotateSecret(
+  const { secret } = await admin.rotateSecret(
     administration(db, () => clock.ms),
     'machine-client',
     60

@@ -283,6 +283,33 @@ const FAULTS: Record<string, Fault> = {
   'a transaction sees no audiences': ({ audiences }, isInside) => ({
     audiences: { ...audiences, find: async name => (isInside ? null : await audiences.find(name)) }
   }),
+  'a role is created twice': ({ roles }) => ({
+    roles: {
+      ...roles,
+      create: async role => {
+        await roles.create(role)
+        return true
+      }
+    }
+  }),
+  'a disabled role counts': ({ users }) => ({
+    users: {
+      ...users,
+      find: async id => {
+        const user = await users.find(id)
+        return user === null ? null : { ...user, roles: user.givenRoles }
+      }
+    }
+  }),
+  'a role that is not there is given': ({ users }) => ({
+    users: {
+      ...users,
+      setRoles: async (id, roles) => {
+        await users.setRoles(id, roles).catch(() => {})
+      }
+    }
+  }),
+  'nobody has a role': ({ users }) => ({ users: { ...users, lockHolders: async () => [] } }),
   'no session uses anything': ({ sessions }) => ({ sessions: { ...sessions, lockLiveUsing: async () => [] } }),
   'a client stays': ({ clients }) => ({ clients: { ...clients, remove: async () => {} } }),
   'two keys sign': ({ signingKeys }) => ({

@@ -77,6 +77,7 @@ t.test('a change that is meant for another version is refused, and nothing chang
     for (const [method, path, body] of [
       ['PATCH', url, { roles: [] }],
       ['PUT', `${url}/roles`, { roles: [] }],
+      ['PUT', `${url}/password`, { password: 'four words in a row' }],
       ['POST', `${url}/disable`, undefined],
       ['POST', `${url}/enable`, undefined],
       ['DELETE', url, undefined]
@@ -172,6 +173,7 @@ t.test('roles are listed with their users and the scopes that need them', async 
   const { roles } = (await call('GET', '/admin/roles')).body
   t.match(roles, [
     { name: 'ADMIN', users: 1 },
+    { name: 'COURIER', users: 0, scopes: [] },
     { name: 'CUSTOMER', users: 2, scopes: [] },
     { name: 'RESTAURANT', users: 1, scopes: [] }
   ])
@@ -192,5 +194,10 @@ t.test('the command line shows, renames and deletes users and lists roles, by th
   for (const line of ['users delete admin1', 'users disable admin1', 'users set-roles admin1 --roles CUSTOMER']) {
     t.match(await run(line), { code: 1, error: /no other administrator/ }, line)
   }
-  t.match((await run('roles list --json')).json(), [{ name: 'ADMIN' }, { name: 'CUSTOMER', users: 1 }, {}])
+  t.match((await run('roles list --json')).json(), [
+    { name: 'ADMIN' },
+    { name: 'COURIER', users: 0 },
+    { name: 'CUSTOMER', users: 1 },
+    {}
+  ])
 })

@@ -118,6 +118,15 @@ t.test('the watch takes a new file once, also together with SIGHUP', async t => 
   t.strictSame(routes.taken, ['/second'])
 })
 
+t.test('a file that is what it was before a SIGHUP is taken again, though no look saw the one between', async t => {
+  const routes = await following(t)
+  routes.say(tableOf('/second'))
+  await routes.hangUp()
+  routes.say(tableOf('/first'))
+  await routes.notice()
+  t.strictSame(routes.taken, ['/second', '/first'])
+})
+
 t.test('G-20: a file with mistakes changes nothing, and log, metric and audit trail say so', async t => {
   const routes = await following(t)
   routes.say(BROKEN)

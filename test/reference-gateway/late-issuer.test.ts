@@ -8,6 +8,7 @@ import { connectGateway } from '../../reference-gateway/src/connect.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { accessToken, gatewayDatabase, SETTINGS } from '../support/edge.ts'
 import { freePort } from '../support/free-port.ts'
+import { LOCAL_ROUTES, localReferences } from '../support/local-table.ts'
 
 t.test(
   'the gateway is built while the issuer is away, refuses what needs it with 503, and becomes ready by itself',
@@ -20,6 +21,7 @@ t.test(
       ...SETTINGS,
       databaseUrl: (await gatewayDatabase(t)).appUrl,
       issuer,
+      routesPath: LOCAL_ROUTES,
       peerAddresses: ['localhost=127.0.0.1'],
       tlsCertificatePath: certificatePath,
       tlsPrivateKeyPath: privateKeyPath,
@@ -38,7 +40,7 @@ t.test(
       name: 'reference-gateway',
       settings,
       acceptTraces: false,
-      environment: {},
+      environment: localReferences(issuer),
       log
     })
     t.teardown(close)

@@ -112,6 +112,7 @@ t.test('settings under which cookies would travel in the clear do not boot', asy
     [{ publicOrigins: ['https://shop.example/'] }, /"https:\/\/shop\.example\/" is not scheme:\/\/host/],
     [{ publicOrigins: ['shop.example'] }, /is not scheme/],
     [{ publicOrigins: ['ftp://shop.example'] }, /is not scheme/],
+    [{ publicOrigins: ['https://*.shop.example'] }, /is not scheme/],
     [{ publicOrigins: ['http://localhost'], edgeTls: true }, /browsers do not use http/],
     [{ trustedProxies: [] }, /trustedProxies: https: origins before a plain listener/],
     [{ publicOrigins: [] }, /publicOrigins: needed with trustedProxies/],

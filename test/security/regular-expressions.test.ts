@@ -1,6 +1,6 @@
 // What `npm run check:expressions` finds: an expression that a text can make slow, wherever it is written.
 import t from 'tap'
-import { expressionsIn, findSlow } from '../support/regular-expressions.ts'
+import { expressionsIn, expressionsInSchema, findSlow } from '../support/regular-expressions.ts'
 
 const findingsIn = (source: string): string[] =>
   findSlow(expressionsIn('planted.ts', source)).map(({ place, why }) => `${place} ${why}`)
@@ -20,6 +20,15 @@ t.test('literals, constructors, constants and the patterns of schemas are read',
   )
   t.equal(findingsIn(`const SLOW = '${slow}'; export const schema = { pattern: SLOW }`).length, 1)
   t.equal(findingsIn(`Type.String({ pattern: '${slow}' })`).length, 1)
+})
+
+t.test('the patterns of a JSON Schema are read at any depth, names of members too', async t => {
+  const slow = String.raw`^(a|a)*$`
+  const schema = { properties: { a: { pattern: slow }, b: { items: { patternProperties: { [`${slow} `]: {} } } } } }
+  t.strictSame(
+    findSlow(expressionsInSchema('planted.schema.json', schema)).map(({ place }) => place),
+    ['planted.schema.json#/properties/a/pattern', 'planted.schema.json#/properties/b/items/patternProperties']
+  )
 })
 
 t.test('what is put together at run time cannot be checked, and is found for that', async t => {

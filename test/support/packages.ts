@@ -33,10 +33,19 @@ export function workspaces(): Workspace[] {
 
 /** The text of every source file of the packages, by its path from the root. */
 export function readSources(): Map<string, string> {
+  return readFiles('.ts')
+}
+
+/** The JSON Schemas that stand beside the sources, parsed, by file. */
+export function readSchemas(): Map<string, unknown> {
+  return new Map([...readFiles('.schema.json')].map(([file, text]) => [file, JSON.parse(text) as unknown]))
+}
+
+function readFiles(ending: string): Map<string, string> {
   return new Map(
     workspaces().flatMap(({ folder }) =>
       readdirSync(join(ROOT, folder, 'src'), { recursive: true, encoding: 'utf8' })
-        .filter(name => name.endsWith('.ts'))
+        .filter(name => name.endsWith(ending))
         .sort()
         .map(name => join(folder, 'src', name))
         .map(file => [file, readFileSync(join(ROOT, file), 'utf8')] as const)

@@ -85,6 +85,24 @@ export function expressionsIn(
   return found
 }
 
+/** `pattern` and the keys of `patternProperties` of a JSON Schema, at any depth. */
+export function expressionsInSchema(file: string, schema: unknown, pointer = ''): Expression[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  return Object.entries(schema).flatMap(([key, value]: [string, unknown]) => {
+    const place = `${pointer}/${key}`
+    const own =
+      key === 'pattern' && typeof value === 'string'
+        ? [value]
+        : key === 'patternProperties' && typeof value === 'object' && value !== null
+          ? Object.keys(value)
+          : []
+    return [
+      ...own.map(source => ({ source, flags: 'u', place: `${file}#${place}` })),
+      ...expressionsInSchema(file, value, place)
+    ]
+  })
+}
+
 /** Checks expressions, each only once; an expression of which nobody can tell is a finding too. */
 export function findSlow(expressions: ReturnType<typeof expressionsIn>): Finding[] {
   const findings: Finding[] = []

@@ -15,7 +15,7 @@ import {
   type ClientChanges,
   type NewClient
 } from './new-client.ts'
-import type { ExpectedVersion } from './versions.ts'
+import { refuseOtherVersion, type ExpectedVersion } from './versions.ts'
 
 const SHORTEST_SECRET = 32
 
@@ -94,9 +94,10 @@ export async function createClient(
 export async function setClientProof(
   administration: Administration,
   clientId: string,
-  wanted: NewClientProof
+  wanted: NewClientProof,
+  expected: ExpectedVersion = null
 ): Promise<Client> {
-  return await changeClient(administration, clientId, wanted, { action: 'client.set-keys' })
+  return await changeClient(administration, clientId, wanted, { expected, action: 'client.set-keys' })
 }
 
 /**
@@ -107,9 +108,10 @@ export async function setClientProof(
 export async function setClientLogout(
   administration: Administration,
   clientId: string,
-  wanted: NewClientLogout
+  wanted: NewClientLogout,
+  expected: ExpectedVersion = null
 ): Promise<Client> {
-  return await changeClient(administration, clientId, wanted, { action: 'client.set-logout' })
+  return await changeClient(administration, clientId, wanted, { expected, action: 'client.set-logout' })
 }
 
 /**
@@ -154,19 +156,25 @@ function losesRights(before: ClientRegistration, after: ClientRegistration): boo
 /**
  * Gives a client a new secret; the old ones stay good for a while, so that no request fails during the change.
  * @param overlapSeconds how long the old secrets are still good
+ * @returns the secret, which is shown this once, and the version that the client has now
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ * @throws {VersionMismatchError} `SALLYPORT_AUTH_SERVER_VERSION_MISMATCH`
  */
 export async function rotateSecret(
   administration: Administration,
   clientId: string,
-  overlapSeconds: number
-): Promise<string> {
+  overlapSeconds: number,
+  expected: ExpectedVersion = null
+): Promise<{ readonly secret: string; readonly version: number }> {
   const secret = newSecret()
-  await administration.store.transaction(async trx => {
+  return await administration.store.transaction(async trx => {
     const client = await trx.clients.lockForChange(clientId)
     if (client === null || !usesSecrets(client)) {
       throw new UnknownSubjectError('client with secrets', clientId)
     }
+    refuseOtherVersion(expected, 'client', clientId, client)
+    // Another version: of two administrators who rotate at once with `If-Match`, the second is refused.
+    await trx.clients.change(clientId, {})
     const id = randomUUID()
     const nowMs = administration.clock()
     // Two are live at most: of the older ones, the newest.
@@ -180,6 +188,6 @@ export async function rotateSecret(
       resource: { type: 'client', id: clientId },
       detail: { overlapSeconds }
     })
+    return { secret, version: client.version + 1 }
   })
-  return secret
 }

@@ -10,7 +10,7 @@ interface EditedRow {
   readonly disabledAtMs: number | null
 }
 
-/** A kind of such rows: scopes, audiences. */
+/** A kind of such rows: scopes, audiences, roles. */
 export interface RowKind<Key, Row extends EditedRow> {
   /** Type of the resource in the trail, and first part of its actions. */
   readonly type: string

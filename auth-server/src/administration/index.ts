@@ -1,6 +1,15 @@
 export type { Administration } from './administration.ts'
 export { knownUser, listUsers, userSummary, type UserSummary } from './read-users.ts'
-export { listRoles, type RoleSummary } from './roles.ts'
+export {
+  changeRole,
+  createRole,
+  deleteRole,
+  disableRole,
+  enableRole,
+  listRoles,
+  type RoleChanges,
+  type RoleSummary
+} from './roles.ts'
 export {
   createUser,
   deleteUser,

@@ -3,16 +3,18 @@ import type { User } from '../store/records.ts'
 import type { Administration } from './administration.ts'
 
 /** A user as administrators see it; the same over HTTP, on the command line and in the trail. */
-export const userSummary = ({ id, username, roles, disabledAtMs, version }: User): UserSummary => ({
+export const userSummary = ({ id, username, givenRoles, disabledAtMs, version }: User): UserSummary => ({
   id,
   username,
-  roles,
+  roles: givenRoles,
   disabled: disabledAtMs !== null,
   version
 })
 
 /** What of a user may be seen. */
-export interface UserSummary extends Pick<User, 'id' | 'username' | 'roles' | 'version'> {
+export interface UserSummary extends Pick<User, 'id' | 'username' | 'version'> {
+  /** Given, disabled or not. */
+  readonly roles: readonly string[]
   readonly disabled: boolean
 }
 

@@ -4,16 +4,13 @@ import { isProtocolScope } from '../protocol/narrow-scopes.ts'
 import type { Store } from '../store/contract.ts'
 import type { Scope, ScopeKey } from '../store/records.ts'
 import type { Administration } from './administration.ts'
-import { isRoleName, isStorableText, refuseMistakes } from './check-values.ts'
+import { descriptionMistakes, isRoleName, plainDescriptions, refuseMistakes } from './check-values.ts'
 import { createRow, editRow, removeRow, type RowKind } from './edit-rows.ts'
 import { refuseOwnScope } from './own-rows.ts'
 import type { ExpectedVersion } from './versions.ts'
 
 /** A scope token without the comma, which separates names on the command line. @see RFC 6749 §3.3 */
 const SCOPE_NAME = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,200}$/
-/** A BCP 47 tag in lower case. */
-const LANGUAGE = /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}$/
-const LONGEST_SCOPE_DESCRIPTION = 500
 
 /** What may be edited of a scope. */
 export type ScopeChanges = Partial<Pick<Scope, 'requiredRole' | 'descriptions'>>
@@ -39,7 +36,11 @@ export async function createScope(
   const row = withPlainLanguages({ ...key, requiredRole, descriptions, version: 1, disabledAtMs: null })
   return await createRow(administration, SCOPE_ROWS, row, async trx => {
     const isKnown = (await trx.audiences.find(row.audience)) !== null
-    refuseMistakes([...scopeMistakes(row), ...(isKnown ? [] : [`there is no audience ${row.audience}`])])
+    refuseMistakes([
+      ...scopeMistakes(row),
+      ...(isKnown ? [] : [`there is no audience ${row.audience}`]),
+      ...(await requiredRoleMistakes(trx, row))
+    ])
   })
 }
 
@@ -56,8 +57,9 @@ export async function changeScope(
 ): Promise<Scope> {
   return await editRow(administration, SCOPE_ROWS, { key, expected, verb: 'change' }, async (trx, before) => {
     const after = withPlainLanguages({ ...before, ...changes })
-    refuseMistakes(scopeMistakes(after))
-    if (after.requiredRole !== before.requiredRole) {
+    const isOtherRole = after.requiredRole !== before.requiredRole
+    refuseMistakes([...scopeMistakes(after), ...(isOtherRole ? await requiredRoleMistakes(trx, after) : [])])
+    if (isOtherRole) {
       refuseOwnScope(before)
       await revokeTokens(administration, trx, before)
     }
@@ -119,10 +121,13 @@ async function revokeTokens(administration: Administration, trx: Store, { name }
   await revokeAccessTokensUsing(trx, { kind: 'scope', scope: name }, statusListSize, clock())
 }
 
-const withPlainLanguages = (scope: Scope): Scope => ({
-  ...scope,
-  descriptions: Object.fromEntries(Object.entries(scope.descriptions).map(([tag, text]) => [tag.toLowerCase(), text]))
-})
+const withPlainLanguages = (scope: Scope): Scope => ({ ...scope, descriptions: plainDescriptions(scope.descriptions) })
+
+/** A scope may ask for a disabled role: nobody gets it until the role is enabled. */
+async function requiredRoleMistakes(trx: Store, { requiredRole }: Scope): Promise<readonly string[]> {
+  if (requiredRole === null || !isRoleName(requiredRole)) return []
+  return (await trx.roles.find(requiredRole)) === null ? [`there is no role ${requiredRole}`] : []
+}
 
 function scopeMistakes({ name, requiredRole, descriptions }: Scope): string[] {
   const mistakes = []
@@ -133,11 +138,5 @@ function scopeMistakes({ name, requiredRole, descriptions }: Scope): string[] {
   if (requiredRole !== null && !isRoleName(requiredRole)) {
     mistakes.push(`${JSON.stringify(requiredRole)} is not a role name`)
   }
-  for (const [tag, text] of Object.entries(descriptions)) {
-    if (!LANGUAGE.test(tag)) mistakes.push(`${JSON.stringify(tag)} is no language: en, de, pt-br, …`)
-    if (text === '' || text.length > LONGEST_SCOPE_DESCRIPTION || !isStorableText(text)) {
-      mistakes.push(`the description in ${tag} is not text of 1 to ${LONGEST_SCOPE_DESCRIPTION} characters`)
-    }
-  }
-  return mistakes
+  return [...mistakes, ...descriptionMistakes(descriptions)]
 }

@@ -7,9 +7,10 @@ import { InUseError, InvalidValueError, NameTakenError, UnknownSubjectError } fr
 import type { Store } from '../store/contract.ts'
 import type { User } from '../store/records.ts'
 import type { Administration } from './administration.ts'
-import { isRoleName, isStorableText } from './check-values.ts'
-import { beforeAndAfter } from './audit-change.ts'
-import { knownUser, userSummary } from './read-users.ts'
+import { auditUser } from './audit-user.ts'
+import { isRoleName, isStorableText, refuseMistakes } from './check-values.ts'
+import { ADMIN_ROLE } from './own-rows.ts'
+import { knownUser } from './read-users.ts'
 import { refuseOtherVersion, type ExpectedVersion } from './versions.ts'
 
 /** A user to create. */
@@ -27,12 +28,8 @@ export interface UserChanges {
   readonly roles?: readonly string[]
 }
 
-/** What the trail says of a change. */
-const AUDITED_USER_FIELDS = ['username', 'roles', 'disabled'] as const
-/** Who has it administers: somebody has to. */
-const ADMIN_ROLE = 'ADMIN'
-
 /**
+ * Creates a user, with roles that are there and enabled.
  * @throws {NameTakenError} `SALLYPORT_AUTH_SERVER_NAME_TAKEN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
@@ -40,7 +37,7 @@ export async function createUser(administration: Administration, wanted: NewUser
   const { store, clock, passwords } = administration
   const username = storableUsername(wanted.username)
   refusePassword(administration, wanted.password, username)
-  refuseRoles(wanted.roles)
+  const roles = [...new Set(wanted.roles)].sort()
   const nowMs = clock()
   const user: User = {
     id: wanted.id ?? randomUUID(),
@@ -48,24 +45,24 @@ export async function createUser(administration: Administration, wanted: NewUser
     passwordHash: await passwords.hash(wanted.password),
     passwordChangedAtMs: nowMs,
     disabledAtMs: null,
-    roles: [...new Set(wanted.roles)].sort(),
+    roles,
+    givenRoles: roles,
     version: 1
   }
   await store.transaction(async trx => {
+    if (roles.length > 0) await trx.audiences.lockRegistry()
+    await refuseRoles(trx, roles)
     if (!(await trx.users.create(user, nowMs))) throw new NameTakenError('user', username)
-    await administration.audit(trx, {
-      action: 'user.create',
-      outcome: 'success',
-      resource: { type: 'user', id: user.id },
-      detail: beforeAndAfter(AUDITED_USER_FIELDS, null, userSummary(user))
-    })
+    await auditUser(administration, trx, 'user.create', null, user)
   })
   return user
 }
 
 /**
- * Sets the roles. The sessions live on, their access tokens are revoked: the next refresh carries the new roles.
+ * Sets the roles; those that are new have to be there and enabled. The sessions live on, their access tokens are
+ * revoked: the next refresh carries the new roles.
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
+ * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  * @throws {InUseError} `SALLYPORT_AUTH_SERVER_IN_USE` for the role of the last administrator
  */
 export async function setRoles(
@@ -94,9 +91,8 @@ export async function editUser(
 ): Promise<User> {
   const username = changes.username === undefined ? undefined : storableUsername(changes.username)
   const { roles } = changes
-  refuseRoles(roles ?? [])
   const { statusListSize, clock } = administration
-  return await changeUser(administration, { userId, expected, action }, async (trx, user) => {
+  return await changeUser(administration, { userId, expected, action, roles }, async (trx, user) => {
     if (username !== undefined && username !== user.username && !(await trx.users.rename(userId, username))) {
       throw new NameTakenError('user', username)
     }
@@ -112,10 +108,15 @@ export async function editUser(
  * @throws {UnknownSubjectError} `SALLYPORT_AUTH_SERVER_UNKNOWN`
  * @throws {InvalidValueError} `SALLYPORT_AUTH_SERVER_VALUE_INVALID`
  */
-export async function setPassword(administration: Administration, userId: string, password: string): Promise<void> {
+export async function setPassword(
+  administration: Administration,
+  userId: string,
+  password: string,
+  expected: ExpectedVersion = null
+): Promise<void> {
   refusePassword(administration, password, (await knownUser(administration, userId)).username)
   const passwordHash = await administration.passwords.hash(password)
-  await changeUser(administration, { userId, expected: null, action: 'user.set-password' }, async trx => {
+  await changeUser(administration, { userId, expected, action: 'user.set-password' }, async trx => {
     const nowMs = administration.clock()
     await trx.users.setPasswordHash(userId, passwordHash, nowMs)
     await endSessions(trx, { kind: 'user', userId }, 'password-changed', nowMs)
@@ -180,23 +181,31 @@ export async function deleteUser(
  */
 async function changeUser(
   administration: Administration,
-  about: { readonly userId: string; readonly expected: ExpectedVersion; readonly action: string },
+  about: {
+    readonly userId: string
+    readonly expected: ExpectedVersion
+    readonly action: string
+    /** The roles that the user gets. */
+    readonly roles?: readonly string[] | undefined
+  },
   change: (trx: Store, user: User) => Promise<void>
 ): Promise<User> {
-  const { userId, expected, action } = about
+  const { userId, expected, action, roles } = about
   return await administration.store.transaction(async trx => {
+    // Before the lock of a user, as changes of roles do.
+    if (roles !== undefined) await trx.audiences.lockRegistry()
     await trx.users.lockForChange(userId)
     const before = await trx.users.find(userId)
     if (before === null) throw new UnknownSubjectError('user', userId)
     refuseOtherVersion(expected, 'user', userId, before)
+    // A role that the user has may be disabled: saving what is there changes nothing.
+    await refuseRoles(
+      trx,
+      (roles ?? []).filter(name => !before.givenRoles.includes(name))
+    )
     await change(trx, before)
     const after = await trx.users.find(userId)
-    await administration.audit(trx, {
-      action,
-      outcome: 'success',
-      resource: { type: 'user', id: userId },
-      detail: beforeAndAfter(AUDITED_USER_FIELDS, userSummary(before), after === null ? null : userSummary(after))
-    })
+    await auditUser(administration, trx, action, before, after)
     return after ?? before
   })
 }
@@ -220,8 +229,14 @@ function refusePassword({ passwordPolicy }: Administration, password: string, us
   if (mistake !== null) throw new InvalidValueError(`the password ${mistake}`)
 }
 
-function refuseRoles(roles: readonly string[]): void {
-  for (const role of roles) {
-    if (!isRoleName(role)) throw new InvalidValueError(`${JSON.stringify(role)} is not a role name`)
+/** Refuses roles that nobody can be given. Call it under the lock of the registry. */
+async function refuseRoles(trx: Store, wanted: readonly string[]): Promise<void> {
+  const mistakes: string[] = []
+  for (const name of wanted) {
+    const role = isRoleName(name) ? await trx.roles.find(name) : null
+    if (!isRoleName(name)) mistakes.push(`${JSON.stringify(name)} is not a role name`)
+    else if (role === null) mistakes.push(`there is no role ${name}`)
+    else if (role.disabledAtMs !== null) mistakes.push(`the role ${name} is disabled`)
   }
+  refuseMistakes(mistakes)
 }

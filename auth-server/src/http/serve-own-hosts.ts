@@ -34,6 +34,6 @@ export function serveOwnHosts(fastify: FastifyInstance, settings: HostSettings):
       .code(status ?? 421)
       .type('application/problem+json')
       .header('cache-control', 'no-store')
-      .send({ type: 'about:blank', title, status, code })
+      .send({ type: 'about:blank', title, status, code, requestId: request.id })
   })
 }

@@ -11,7 +11,7 @@ import type {
   StatusPosition,
   User
 } from './records.ts'
-import type { AudienceStore, ScopeStore } from './registry-contract.ts'
+import type { AudienceStore, RoleStore, ScopeStore } from './registry-contract.ts'
 import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
 
 export type * from './authorization-contract.ts'
@@ -23,11 +23,12 @@ export interface UserStore {
   find: (id: string) => Promise<User | null>
   /** @param username normalised */
   findByName: (username: string) => Promise<User | null>
-  /** `false` when the name is taken. */
+  /** `false` when the name is taken; rejects for a role in `givenRoles` that is not there. */
   create: (user: User, nowMs: number) => Promise<boolean>
   setPasswordHash: (id: string, passwordHash: string, changedAtMs: number) => Promise<void>
   /** Stores a stronger hash of the same password, unless the password has changed since `previousHash` was read. */
   rehash: (id: string, previousHash: string, passwordHash: string) => Promise<void>
+  /** Replaces the roles that are given; rejects for one that is not there. */
   setRoles: (id: string, roles: readonly string[]) => Promise<void>
   /**
    * Until the transaction ends, nobody disables the user or changes the password or the roles; logins do not exclude
@@ -36,6 +37,10 @@ export interface UserStore {
   lockForLogin: (id: string) => Promise<void>
   /** Until the transaction ends, no session of the user starts and nobody else changes the user. */
   lockForChange: (id: string) => Promise<void>
+  /**
+   * Those who have been given the role, by id; {@link lockForChange} for each of them.
+   */
+  lockHolders: (role: string) => Promise<readonly User[]>
   setDisabled: (id: string, disabledAtMs: number | null) => Promise<void>
   /** `false` when the name is taken. @param username normalised */
   rename: (id: string, username: string) => Promise<boolean>
@@ -46,7 +51,7 @@ export interface UserStore {
   remove: (id: string, nowMs: number) => Promise<void>
   /** By name; a page has at most `limit`, those after a name. */
   list: (page?: { readonly after: string; readonly limit: number }) => Promise<readonly User[]>
-  /** How many users have each role; nobody's roles are not in it. */
+  /** How many users have been given each role; nobody's roles are not in it. */
   countByRole: () => Promise<ReadonlyMap<string, number>>
   /**
    * Users besides this one who have the role and are not disabled. Until the transaction ends, nobody else counts those
@@ -189,6 +194,7 @@ export interface Store {
   readonly clients: ClientStore
   readonly audiences: AudienceStore
   readonly scopes: ScopeStore
+  readonly roles: RoleStore
   readonly sessions: SessionStore
   readonly signIns: SignInStore
   readonly authorizationCodes: AuthorizationCodeStore

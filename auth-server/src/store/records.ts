@@ -18,7 +18,10 @@ export interface User {
   readonly passwordHash: string
   readonly passwordChangedAtMs: number
   readonly disabledAtMs: number | null
+  /** The roles that count now: those of `givenRoles` that are not disabled. By name. */
   readonly roles: readonly string[]
+  /** What administrators have given, by name. */
+  readonly givenRoles: readonly string[]
   /** Grows with every change of name, roles and state, from 1. */
   readonly version: number
 }
@@ -61,6 +64,16 @@ export interface Scope extends ScopeKey {
   /** Users need this role; `null`: no role. */
   readonly requiredRole: string | null
   /** What users read at the consent page, by BCP 47 tag in lower case. */
+  readonly descriptions: Readonly<Record<string, string>>
+  /** Grows with every change. */
+  readonly version: number
+  readonly disabledAtMs: number | null
+}
+
+/** A role that users can be given. */
+export interface Role {
+  readonly name: string
+  /** What it is for, by BCP 47 tag in lower case. */
   readonly descriptions: Readonly<Record<string, string>>
   /** Grows with every change. */
   readonly version: number

@@ -1,4 +1,4 @@
-import type { Audience, Scope, ScopeKey } from './records.ts'
+import type { Audience, Role, Scope, ScopeKey } from './records.ts'
 
 /** Rows that administrators edit, each as a whole. */
 export interface EditedRows<Key, Row> {
@@ -14,8 +14,8 @@ export interface EditedRows<Key, Row> {
 /** Audiences: the resource servers that tokens are for. */
 export interface AudienceStore extends EditedRows<string, Audience> {
   /**
-   * Until the transaction ends, nobody else who takes this lock changes scopes, audiences or clients: what one of them
-   * refers to stays.
+   * Until the transaction ends, nobody else who takes this lock changes scopes, audiences, clients or roles, or gives
+   * roles to users: what one of them refers to stays.
    */
   lockRegistry: () => Promise<void>
 }
@@ -25,3 +25,6 @@ export interface ScopeStore extends EditedRows<ScopeKey, Scope> {
   /** By name; disabled ones too. */
   ofAudience: (audience: string) => Promise<readonly Scope[]>
 }
+
+/** Roles. A disabled one counts for nobody from the moment that it is; one that users have cannot be removed. */
+export type RoleStore = EditedRows<string, Role>

@@ -25,6 +25,8 @@ export type SessionUse =
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'scope'; readonly scope: string }
   | { readonly kind: 'audience'; readonly audience: string }
+  /** A role that the user has been given, disabled or not. */
+  | { readonly kind: 'role'; readonly role: string }
 
 /** Sessions and their refresh tokens. */
 export interface SessionStore {

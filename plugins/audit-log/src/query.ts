@@ -105,8 +105,15 @@ function instant(given: ReadonlyMap<string, string>, name: string): Date | undef
   const text = given.get(name)
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime())) throw new AuditQueryInvalidError(name)
+  if (!QUERIED_INSTANT.test(text) || Number.isNaN(date.getTime()) || !isOnCalendar(text.slice(0, 10))) {
+    throw new AuditQueryInvalidError(name)
+  }
   return date
+}
+
+/** `Date` takes the 30th of February for the 1st or 2nd of March. */
+function isOnCalendar(day: string): boolean {
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }
 
 /**

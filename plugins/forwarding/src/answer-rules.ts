@@ -19,7 +19,8 @@ export type AnswerHeaders = Readonly<Record<string, string | string[] | undefine
 export function refusalOfAnswer(
   request: FastifyRequest,
   { audience, credential }: TableRoute,
-  statusCode: number
+  statusCode: number,
+  headers: AnswerHeaders
 ): FastifyError | null {
   // Without a credential of ours the answer is about something else, and passes.
   if (statusCode === 401 && credential !== 'none') {
@@ -32,8 +33,15 @@ export function refusalOfAnswer(
     })
     return tryAgain(new ForwardedTokenRefusedError())
   }
-  if (statusCode <= 599) return null
-  return ofService(new ForwardFailedError({ cause: new Error(`The service answered ${statusCode}`) }), audience)
+  const mistake = mistakeOfAnswer(statusCode, headers['transfer-encoding'])
+  return mistake === null ? null : ofService(new ForwardFailedError({ cause: new Error(mistake) }), audience)
+}
+
+/** What makes an answer none that can be passed on; undici undoes no coding but `chunked`. @see RFC 9112 §6.1 */
+function mistakeOfAnswer(statusCode: number, coding: string | string[] | undefined): string | null {
+  if (statusCode > 599) return `The service answered ${statusCode}`
+  if (coding === undefined || String(coding).toLowerCase() === 'chunked') return null
+  return `The service answered in the transfer coding ${String(coding)}`
 }
 
 /** The head of a service's answer, and where it goes. */
@@ -47,16 +55,25 @@ export interface AnswerHead {
 
 /**
  * Puts the head of a service's answer on the reply, as the route wants clients to see it.
- * @returns the header fields that came of the service's
+ * @returns the header fields that it put there, those of the route included; see {@link withdrawHead}
  */
 export function putHead(head: AnswerHead): Record<string, string | string[]> {
   const { request, reply, route, statusCode } = head
   const passed = responseHeaders(head.headers)
   const { location } = passed
-  if (typeof location === 'string') passed['location'] = clientLocation(location, route)
+  if (location !== undefined) {
+    passed['location'] =
+      typeof location === 'string' ? clientLocation(location, route) : location.map(each => clientLocation(each, route))
+  }
   void reply.code(statusCode).headers(withRules(passed, route, statusCode))
   if (route.cors !== null) allowReading(request, reply, route.cors)
   return passed
+}
+
+/** Takes the head of an answer off the reply again, for an error in its place, which is nothing to keep. */
+export function withdrawHead(reply: FastifyReply, put: AnswerHeaders): FastifyReply {
+  for (const name in put) void reply.removeHeader(name)
+  return reply.header('cache-control', 'no-store')
 }
 
 function withRules(
@@ -73,5 +90,7 @@ function withRules(
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
 function clientLocation(location: string, { origin, rewriting }: TableRoute): string {
-  return rewriteLocation(rewriting, location.startsWith(`${origin}/`) ? location.slice(origin.length) : location)
+  const rest = location.startsWith(origin) ? location.slice(origin.length) : null
+  if (rest === null || !/^(?:$|[/?#])/.test(rest)) return rewriteLocation(rewriting, location)
+  return rewriteLocation(rewriting, rest.startsWith('/') ? rest : `/${rest}`)
 }

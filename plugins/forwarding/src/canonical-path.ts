@@ -11,6 +11,9 @@ const QUERY = /^[\x21\x22\x24-\x7e]*$/
  */
 const NEVER_ENCODED = /[\p{Cc}/\\.;%?#A-Za-z0-9\-_~]/u
 
+/** A path of letters, digits and the like, without a query: it has nothing that {@link targetMistake} looks for. */
+const PLAIN_PATH = /^(?:\/[\w~-][\w~.-]*)+\/?$/
+
 /**
  * Why a request target has more than one reading, `null` when every parser agrees on it. What passes here is routed,
  * decided and forwarded byte for byte.
@@ -18,6 +21,7 @@ const NEVER_ENCODED = /[\p{Cc}/\\.;%?#A-Za-z0-9\-_~]/u
  * @see RFC 3986 §6.2.2, RFC 9112 §3.2.1
  */
 export function targetMistake(target: string): string | null {
+  if (PLAIN_PATH.test(target)) return null
   const queryAt = target.indexOf('?')
   const path = queryAt === -1 ? target : target.slice(0, queryAt)
   if (queryAt !== -1 && !QUERY.test(target.slice(queryAt + 1))) return 'query-character'

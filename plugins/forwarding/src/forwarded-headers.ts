@@ -98,7 +98,7 @@ const FIRST_LINE_ONLY: ReadonlySet<string> = new Set([
 const PERSISTENCE = /^(?:keep-alive|close)$/i
 
 const NOT_ALLOWED = /[^\t\x20-\x7E\x80-\xFF]/
-const ALL_NOT_ALLOWED = new RegExp(NOT_ALLOWED, 'g')
+const ALL_NOT_ALLOWED = /[^\t\x20-\x7E\x80-\xFF]/g
 
 type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>
 

@@ -2,7 +2,7 @@ import type { AuditSink } from '@sallyport/security-context'
 import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { putHead, refusalOfAnswer } from './answer-rules.ts'
+import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from './answer-rules.ts'
 import { recordEndOfAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
 import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
@@ -30,7 +30,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
     answer: { statusCode, headers, body },
     route
   } = incoming
-  const refusal = refusalOfAnswer(request, route, statusCode)
+  const refusal = refusalOfAnswer(request, route, statusCode, headers)
   if (refusal !== null) {
     // Nobody listens to a body that is not passed on, and it reports that it was not read.
     body.on('error', () => {})
@@ -42,7 +42,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
   if (!request.raw.complete) void reply.header('connection', 'close')
   if (!route.stream) {
-    endWithAccess(incoming, body, null)
+    endWithAccess(incoming, body, { finish: null, put: passed })
     return reply.send(body)
   }
   reply.raw.once('pipe', () => {
@@ -51,7 +51,7 @@ export function passAnswer(incoming: IncomingAnswer): FastifyReply {
   // An announced length is a promise, and such an answer has an end.
   const { payload, finish } =
     passed['content-length'] === undefined ? finishable(body) : { payload: body, finish: null }
-  endWithAccess(incoming, body, finish)
+  endWithAccess(incoming, body, { finish, put: passed })
   return reply.send(payload)
 }
 
@@ -78,13 +78,14 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
 function endWithAccess(
   { request, reply, route, openAnswers, auditSink }: IncomingAnswer,
   body: Readable,
-  finish: (() => void) | null
+  { finish, put }: { readonly finish: (() => void) | null; readonly put: AnswerHeaders }
 ): void {
   const { principal, accessToken } = request
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
     if (reply.raw.headersSent) recordLateFailure(request, audience, error)
+    else withdrawHead(reply, put)
   })
   if (principal === null || openAnswers === null) return
   const remove = openAnswers.add({

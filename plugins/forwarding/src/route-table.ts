@@ -71,7 +71,7 @@ export function routeOfRequest(request: FastifyRequest): TableRoute | null {
 }
 
 /** What can have two readings, at this app and at a service. Most paths hold none of it. */
-const SUSPICIOUS = /[^\x21-\x7e]|[%\\;#]|\/[./]/
+const SUSPICIOUS = /[^\x21-\x7e]|["#%;<>[\\\]^`{|}]|\/[./]/
 
 /** @throws {PathAmbiguousError} `SALLYPORT_FORWARDING_PATH_AMBIGUOUS`, for a target that has more than one reading */
 export function refuseAmbiguousPath({ raw: { url = '/' } }: FastifyRequest): void {

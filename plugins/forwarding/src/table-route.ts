@@ -121,7 +121,7 @@ function effectiveAs(url: string, config: EffectiveRoute['config']): EffectiveRo
 }
 
 function pathRewriting(path: string, rewrite: string | undefined): PathRewriting {
-  const from = path.replace(/\/?\*$/, '').replace(/:.*$/, '')
+  const from = path.replace(/\/?\*$/, '').replace(/:.*/s, '')
   return { from, to: rewrite === undefined || rewrite === from ? null : rewrite }
 }
 

@@ -23,7 +23,8 @@ export interface Connections {
 interface FollowedConnection {
   socket: Socket
   upgraded: boolean
-  readonly responses: Set<ServerResponse>
+  /** No set: V8 would keep all later responses alive with the first table of it that gets old. */
+  readonly responses: ServerResponse[]
 }
 type Phase = 'serving' | 'closing-after-answer' | 'refusing'
 
@@ -42,7 +43,7 @@ export function watchConnections(server: Server): Connections {
   let phase: Phase = 'serving'
 
   function follow(socket: Socket): void {
-    const connection: FollowedConnection = { socket, upgraded: false, responses: new Set() }
+    const connection: FollowedConnection = { socket, upgraded: false, responses: [] }
     const peer = peerName(socket)
     open.add(connection)
     bySocket.set(socket, connection)
@@ -68,9 +69,9 @@ export function watchConnections(server: Server): Connections {
 
   function passes(request: IncomingMessage, response: ServerResponse): boolean {
     const connection = bySocket.get(request.socket)
-    connection?.responses.add(response)
+    connection?.responses.push(response)
     response.once('close', () => {
-      connection?.responses.delete(response)
+      if (connection !== undefined) removeFrom(connection.responses, response)
       // Its head may have left before the end began, with a promise to keep the connection.
       if (phase === 'refusing' && connection !== undefined && isSilent(connection)) connection.socket.end()
     })
@@ -107,7 +108,7 @@ export function watchConnections(server: Server): Connections {
       return silent.length
     },
     destroy: () => {
-      const cut = [...open].reduce((sum, { responses }) => sum + responses.size, 0)
+      const cut = [...open].reduce((sum, { responses }) => sum + responses.length, 0)
       for (const { socket } of [...open]) socket.destroy()
       return cut
     }
@@ -127,8 +128,13 @@ function interceptRequests(
   })
 }
 
+function removeFrom(responses: ServerResponse[], response: ServerResponse): void {
+  const place = responses.indexOf(response)
+  if (place !== -1) responses.splice(place, 1)
+}
+
 function isSilent({ responses, upgraded }: FollowedConnection): boolean {
-  return responses.size === 0 && !upgraded
+  return responses.length === 0 && !upgraded
 }
 
 function peerName({ remoteAddress, remotePort, localPort }: Socket): string {

@@ -31,11 +31,18 @@ export interface FollowedFile<Content> {
 const SETTLE_MS = 100
 const LOOK_EVERY_MS = 10_000
 
+/** A file that is followed. */
+export interface Following {
+  readonly stop: () => Promise<void>
+  /** Somebody else has read this from it, and it is known now. */
+  readonly noteKnown: (fingerprint: string) => void
+}
+
 /**
  * Calls `changed` whenever a file says something new: two looks in a row have to agree, so that nobody acts on a file
  * that is being written.
  */
-export function followFile<Content>(file: FollowedFile<Content>): { readonly stop: () => Promise<void> } {
+export function followFile<Content>(file: FollowedFile<Content>): Following {
   const { folder, read, changed, watch = watchFolder, startTimer: start = startTimer } = file
   let { known } = file
   let candidate: string | null = null
@@ -88,6 +95,9 @@ export function followFile<Content>(file: FollowedFile<Content>): { readonly sto
   watcher = opened()
   const regularly = (file.schedule ?? scheduleByTimer)(lookInTurn, LOOK_EVERY_MS)
   return {
+    noteKnown(fingerprint) {
+      known = fingerprint
+    },
     stop: async () => {
       stopped = true
       regularly.stop()

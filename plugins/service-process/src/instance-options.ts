@@ -8,7 +8,7 @@ import { answerUnroutable } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
 import { requestLogFactory } from './request-log.ts'
 import type { ProcessSettings } from './settings.ts'
-import type { Tracing } from './tracing.ts'
+import type { Tracing } from './tracing-contract.ts'
 import { keepBelievedAddresses, trustedProxyRule } from './trusted-proxies.ts'
 
 /** Arguments of {@link instanceOptions}. */

@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { logAborted } from './access-log.ts'
 import { traceFields } from './pass-traces-on.ts'
 import { requestLogOf } from './request-log.ts'
-import { traceContextOf } from './tracing.ts'
+import { traceContextOf } from './trace-context.ts'
 
 /** Names of the transaction in the lines of the log, and among the attributes of the request's span. */
 const LOG_FIELD = 'txn'

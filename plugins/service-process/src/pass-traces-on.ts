@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { requestLogOf } from './request-log.ts'
-import type { Tracing } from './tracing.ts'
+import type { Tracing } from './tracing-contract.ts'
 
 /** Where a request is in its trace. */
 interface PlaceInTrace {

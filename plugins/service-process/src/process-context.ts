@@ -6,7 +6,8 @@ import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
 import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
-import { startTracing, type Tracing } from './tracing.ts'
+import { startTracing } from './tracing.ts'
+import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
 export interface ProcessContext {

@@ -4,7 +4,7 @@ import { isSecretField, isSecretName } from '@sallyport/security-context/mechani
 /** How many levels of JSON quoted in JSON are read. */
 const DEEPEST_QUOTING = 4
 const SCALAR = /[^,}\]\s]*/y
-const SPACE = /\s*/y
+const SPACES = /\s*/y
 const COLON = 58
 /** From here on, characters that are no space; what is not ASCII is left to the expression. */
 const FIRST_VISIBLE = 33
@@ -103,7 +103,7 @@ function startOfValue(text: string, from: number): number {
 
 function afterSpace(text: string, from: number): number {
   const code = text.charCodeAt(from)
-  return code >= FIRST_VISIBLE && code <= LAST_VISIBLE ? from : endOfRun(SPACE, text, from)
+  return code >= FIRST_VISIBLE && code <= LAST_VISIBLE ? from : endOfRun(SPACES, text, from)
 }
 
 /** The position after a string, a whole array or object, a number or a word. */

@@ -1,54 +1,31 @@
-import { FastifyOtelInstrumentation } from '@fastify/otel'
-import { context, propagation, trace, type Context } from '@opentelemetry/api'
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
-import { effectiveRoute, headHook, randomTraceId } from '@sallyport/security-context'
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { context, propagation, trace } from '@opentelemetry/api'
+import { randomTraceId } from '@sallyport/security-context'
+import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { readTracingOptions, type TracingOptions } from './options.ts'
 import { passTracesOn } from './pass-traces-on.ts'
-
-/** A running tracer; one per process. */
-export interface Tracing {
-  /** Opens a span for each request. Register it before everything else. */
-  readonly plugin: FastifyPluginAsync
-  /** Trace id of a request, 32 hexadecimal digits; random for a request without a span. */
-  traceId: (request: FastifyRequest) => string
-  /**
-   * `trace_id` and `span_id` of the running code, for log lines; empty outside a request, and without a processor,
-   * where only the lines of `request.log` have them.
-   */
-  traceIds: () => Readonly<Record<string, string>>
-  /**
-   * Headers that carry the trace to a peer, for a call on behalf of this request; without one, of the running code,
-   * which only a tracer with a processor knows.
-   */
-  outgoingHeaders: (request?: FastifyRequest) => Record<string, string>
-  /** Sends what is left to the processors and removes the global tracer. */
-  close: () => Promise<void>
-}
+import { spanContextOf, traceContextOf } from './trace-context.ts'
+import type { Tracing } from './tracing-contract.ts'
 
 /**
- * Starts OpenTelemetry for this process with `@fastify/otel`, which uses plain hooks instead of module patching and so
- * works in ESM and in any import order. Span attributes hold the path without the query, where tokens may be. Without a
- * processor nobody would see a span: then ids are made and passed on, and that is all ({@link passTracesOn}).
+ * OpenTelemetry for this process, with `@fastify/otel`, which uses plain hooks instead of module patching and so works
+ * in ESM and in any import order. It begins when the plugin is registered. Span attributes hold the path without the
+ * query, where tokens may be. Without a processor nobody would see a span: then ids are made and passed on, and that is
+ * all ({@link passTracesOn}).
  * @see W3C Trace Context
  */
 export function startTracing(given: TracingOptions): Tracing {
   const options = readTracingOptions(given)
   if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming)
-  const provider = new NodeTracerProvider({ spanProcessors: [...options.spanProcessors] })
-  provider.register()
-  const instrumentation = new FastifyOtelInstrumentation({
-    instrumentHooks: false,
-    instrumentHandler: false,
-    requestHook: (span, request) => {
-      span.updateName(`${request.method} ${effectiveRoute(request).url}`.trim())
-      span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': options.serviceName })
-    }
-  })
+  let end = async (): Promise<void> => {}
   return {
-    plugin: tracingPlugin(instrumentation, options.acceptIncoming),
+    plugin: fastifyPlugin(
+      async function tracing(fastify: FastifyInstance) {
+        const { recordSpans } = await import('./record-spans.ts')
+        end = await recordSpans(fastify, options)
+      },
+      { name: '@sallyport/tracing', fastify: '5.x' }
+    ),
     traceId: request => spanContextOf(request)?.traceId ?? randomTraceId(),
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()
@@ -63,51 +40,7 @@ export function startTracing(given: TracingOptions): Tracing {
       return headers
     },
     close: async () => {
-      instrumentation.disable()
-      await provider.shutdown()
-      for (const api of [trace, context, propagation]) api.disable()
+      await end()
     }
   }
-}
-
-function tracingPlugin(instrumentation: FastifyOtelInstrumentation, acceptIncoming: boolean): FastifyPluginAsync {
-  return fastifyPlugin(
-    async function tracing(fastify: FastifyInstance) {
-      const drop = dropTraceHeaders(acceptIncoming)
-      fastify.addHook('onRequest', function dropForeignTrace(request, _reply, done) {
-        drop(request)
-        done()
-      })
-      await fastify.register(instrumentation.plugin())
-      // The hook that ends the span is on each route.
-      fastify.addHook('onRoute', function declareEndOfSpan({ onSend }) {
-        for (const hook of [onSend].flat()) if (hook?.name === 'finalizeResponseSpanHook') headHook(hook)
-      })
-      // The body is parsed from events of the socket, where the context of onRequest is gone.
-      fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
-        const active = traceContextOf(request)
-        if (active === null) done()
-        else context.with(active, done)
-      })
-    },
-    { name: '@sallyport/tracing', fastify: '5.x' }
-  )
-}
-
-/** The span of a request as OpenTelemetry keeps it; `null` for a request without one. */
-export function traceContextOf(request: FastifyRequest): Context | null {
-  if (!request.server.hasRequestDecorator('opentelemetry')) return null
-  // Its type says that it always exists, but it is absent before the first hook and on routes that opt out.
-  const active: Context | null | undefined = request.opentelemetry().context
-  return active ?? null
-}
-
-function spanContextOf(request: FastifyRequest): { traceId: string } | null {
-  const active = traceContextOf(request)
-  return active === null ? null : (trace.getSpanContext(active) ?? null)
-}
-
-function pathWithoutQuery(url: string): string {
-  const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
 }

@@ -72,8 +72,10 @@ function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   if (!SERVED_VERSIONS.includes(httpVersion)) {
     return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }
   }
-  // Node emits the request before its parser fails on the body. @see RFC 9112 §6.1
-  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) {
+  // Node emits a request of 1.0 before its parser fails on the body. And it undoes no coding but `chunked`: the service
+  // would get a body that says nothing of the others. @see RFC 9112 §6.1
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined && (httpVersion === '1.0' || coding.toLowerCase() !== 'chunked')) {
     return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
   }
   if (!SERVED_METHODS.some(known => known === method)) {

@@ -11,7 +11,8 @@ import { ROOT } from '../../support/packages.ts'
 import { readAdoptionPage } from './adoption-page.ts'
 
 const execute = promisify(execFile)
-const INSTALL_MS = 300_000
+/** A cold build and all installations, on a machine that does other things too. */
+const INSTALL_MS = 900_000
 const NGINX_EXAMPLE = 'deploy/proxies/one/nginx.conf'
 
 /** The place of an adopter. */

@@ -17,7 +17,7 @@ export interface AdoptionSection {
   readonly steps: readonly AdoptionStep[]
 }
 
-const FILE_NAME = /^[\w.-]+\.(ts|mjs|json)$/
+const FILE_NAME = /^[\w.-]+\.(ts|mjs|json|yaml)$/
 
 /** The sections of the page that have blocks, in their order. @throws when a block is of no known kind */
 export function readAdoptionPage(): AdoptionSection[] {

@@ -50,7 +50,7 @@ export async function startCandidate(candidate: GatewayCandidate, around: Surrou
 }
 
 async function startNative(candidate: GatewayCandidate, around: Surroundings): Promise<RunningProcess> {
-  const { directory, upstreamPort, callers, facts } = around
+  const { directory, upstreamPort, facts } = around
   const port = await freePort()
   const command =
     candidate.server === 'nginx'

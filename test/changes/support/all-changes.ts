@@ -167,7 +167,10 @@ async function dropVersion3(db: Knex): Promise<void> {
         ",\n  import('@sallyport/rating-service/descriptor')"
       ),
       'deploy/local/gateway.yaml': all(
-        after(`\n    origin: \${DELIVERY_SERVICE_ORIGIN}`, `\n  rating-service:\n    origin: \${RATING_SERVICE_ORIGIN}`),
+        after(
+          `\n    origin: \${DELIVERY_SERVICE_ORIGIN}`,
+          `\n  rating-service:\n    origin: \${RATING_SERVICE_ORIGIN}`
+        ),
         before(
           '\n  # The audit trail of each process',
           [

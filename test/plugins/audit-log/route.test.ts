@@ -115,6 +115,7 @@ t.test('the audit route', async t => {
       '?from=yesterday',
       '?from=2026-11-23',
       '?until=2026-13-45T00:00:00Z',
+      '?until=2026-02-30T00:00:00Z',
       '?subject=a%00',
       `?subject=${'x'.repeat(1101)}`
     ]) {

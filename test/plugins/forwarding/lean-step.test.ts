@@ -87,6 +87,18 @@ t.test('informational answers stay here, and the final head is passed', async t 
   )
 })
 
+t.test('an answer in a transfer coding that is not undone here is a 502, not a body of other bytes', async t => {
+  for (const step of ['lean', 'ordinary'] as const) {
+    const { url, service } = await startForwarding(t, { step })
+    service.answer = (_request, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n')
+    }
+    const { statusCode, body } = await request(`${url}/orders/1`)
+    t.equal(statusCode, 502, step)
+    await body.dump()
+  }
+})
+
 t.test('a service that switches protocols unasked is a 502', async t => {
   const { url, service } = await startForwarding(t)
   service.answer = (_request, socket) => {
@@ -117,6 +129,28 @@ t.test('what plugins have put on the reply leaves with the answer; what the serv
     'set-cookie': ['a=1', 'b=2']
   })
   t.equal(typeof headers['x-request-id'], 'string')
+})
+
+t.test('an error in place of an answer whose head is here already has nothing of that head', async t => {
+  for (const step of ['lean', 'ordinary'] as const) {
+    const { url, service } = await startForwarding(t, {
+      step,
+      route: { cacheControl: 'public, max-age=60', responseHeaders: { set: { 'x-route': 'set' } } },
+      before: app => {
+        app.addHook('onRequest', async (_request, reply) => {
+          reply.header('x-policy', 'ours').header('set-cookie', 'a=1')
+        })
+      }
+    })
+    service.answer = (_request, socket) => {
+      const fields = ['cache-control: public, max-age=3600', 'expires: Thu, 01 Jan 2099 00:00:00 GMT', 'location: /x']
+      socket.end(`HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\netag: "1"\r\ncontent-length: 10\r\n\r\n`)
+    }
+    const { statusCode, headers } = await request(`${url}/orders/1`)
+    t.equal(statusCode, 502, step)
+    t.match(headers, { 'cache-control': 'no-store', 'x-policy': 'ours', 'set-cookie': 'a=1' }, step)
+    for (const name of ['expires', 'location', 'etag', 'x-route']) t.notOk(name in headers, `${step}: ${name}`)
+  }
 })
 
 t.test('a head hook has the last word on the head, and the head waits for it', async t => {

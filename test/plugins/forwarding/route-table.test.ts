@@ -1,8 +1,10 @@
+import type { AddressInfo } from 'node:net'
 import authorization, { role } from '@sallyport/authorization'
 import Fastify from 'fastify'
 import forwarding, { createRouteMatcher, type ForwardedRouteOptions } from '@sallyport/forwarding'
 import securityContext from '@sallyport/security-context'
 import t, { type Test } from 'tap'
+import { sendRaw } from '../../support/edge.ts'
 import { ALICE, forwardingApp, plainRoute, routesTo, startPlainService } from './support/table-app.ts'
 
 const match = (routes: readonly { path: string; hosts?: string[]; methods?: string[] }[], target: string) => {
@@ -66,10 +68,19 @@ t.test('a path that the router would decode to another one has no route', async 
 t.test('a path with two readings is refused by itself, also where nothing else looks at it', async t => {
   const service = await startPlainService(t)
   const app = await routesTo(t, service, [{ path: '/public/*', access: 'public' }])
+  await app.listen({ host: '127.0.0.1', port: 0 })
   for (const path of ['/public/..%2fadmin', '/public/%2e%2e/admin', '/public//x', '/public/a;b', '/public/%61']) {
     const answer = await app.inject(path)
     // Of some paths there is no request that a client library would send.
     t.ok([400, 404].includes(answer.statusCode), `${path}: ${answer.statusCode}`)
+  }
+  const { port } = app.server.address() as AddressInfo
+  for (const path of ['/public/"a"', '/public/<a>', '/public/[a]', '/public/a^b', '/public/a`b', '/public/{a|b}']) {
+    t.match(
+      await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
+      /^HTTP\/1.1 400 /,
+      path
+    )
   }
   t.match((await app.inject('/public/%2e%2e%2fadmin')).json(), { code: 'SALLYPORT_FORWARDING_PATH_AMBIGUOUS' })
   t.equal(service.seen.length, 0)
@@ -96,6 +107,8 @@ t.test('a rewrite replaces what stands before the star, in paths and in redirect
   t.same(await go('/flat/a', '/b'), { at: '/a', location: '/flat/b' })
   t.same(await go('/same/a', '/b'), { at: '/same/a', location: '/b' })
   t.same(await go('/same/a', `${service.origin}/b`), { at: '/same/a', location: '/b' }, 'no inner address leaves')
+  t.same(await go('/same/a', service.origin), { at: '/same/a', location: '/' }, 'without a path either')
+  t.same(await go('/same/a', `${service.origin}?b=1`), { at: '/same/a', location: '/?b=1' })
   t.same(await go('/flat/a', 'https://elsewhere.example/b'), { at: '/a', location: 'https://elsewhere.example/b' })
 })
 

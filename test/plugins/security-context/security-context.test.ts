@@ -37,6 +37,17 @@ t.test('a bare app gets empty slots, and each request its own events', async t =
   t.not(first.traceId, second.traceId)
 })
 
+t.test('a caller that an authentication of somebody else knows without claims begins a transaction', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext)
+  app.addHook('onRequest', async request => {
+    Object.assign(request, { principal: { subject: 'alice', clientId: null } })
+  })
+  app.get('/', async ({ txn }) => txn)
+  t.match((await app.inject('/')).body, /^[0-9a-f]{8}-/)
+})
+
 t.test('the trace id of a well-formed traceparent is taken over, any other is replaced', async t => {
   const app = Fastify()
   t.teardown(() => app.close())

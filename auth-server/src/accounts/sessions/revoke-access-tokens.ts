@@ -52,6 +52,8 @@ export async function revokeAccessTokensUsing(
 }
 
 function mayUse({ id, scopes, defaultAudience, audiences }: Client, use: SessionUse): boolean {
+  // Clients have no roles.
+  if (use.kind === 'role') return false
   if (use.kind === 'client') return id === use.clientId
   if (use.kind === 'scope') return scopes.includes(use.scope)
   return defaultAudience === use.audience || audiences.includes(use.audience)

@@ -116,7 +116,8 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     options: { 'overlap-seconds': { type: 'string', help: 'how long the old secrets stay good; a day by default' } },
     help: 'Gives a client a new secret, printed this once; the old ones stay good for --overlap-seconds.',
     run: async (administration, args, values) => {
-      return { secret: await rotateSecret(administration, argument(args, 0), overlapSecondsFrom(values)) }
+      const { secret } = await rotateSecret(administration, argument(args, 0), overlapSecondsFrom(values))
+      return { secret }
     }
   }
 ]

@@ -34,6 +34,26 @@ export function listOption(values: CommandValues, name: string): readonly string
   return typeof value === 'string' ? value.split(/[\s,]+/).filter(item => item !== '') : []
 }
 
+/** `--description language=text`, once for each language. */
+export const DESCRIPTION_OPTION = {
+  type: 'string',
+  multiple: true,
+  help: 'language=text, such as en="Read your orders"; once for each language'
+} as const
+
+/** The texts of {@link DESCRIPTION_OPTION} by language; nothing when there is none. */
+export function descriptionsFrom({ description }: CommandValues): {
+  readonly descriptions?: Readonly<Record<string, string>>
+} {
+  return Array.isArray(description) ? { descriptions: Object.fromEntries(description.map(describedIn)) } : {}
+}
+
+function describedIn(given: string | boolean): [string, string] {
+  const [, language, text] = /^([^=]+)=(.+)$/s.exec(String(given)) ?? []
+  if (language === undefined || text === undefined) throw new UsageError('--description is language=text')
+  return [language, text]
+}
+
 /** The argument at a position, which the parser has checked to be there. */
 export function argument(args: readonly string[], position: number): string {
   const value = args[position]

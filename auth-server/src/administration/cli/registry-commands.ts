@@ -17,16 +17,12 @@ import {
   SCOPE_ROWS,
   type ScopeChanges
 } from '../scopes.ts'
-import { argument, UsageError, type Command, type CommandValues } from './command.ts'
+import { argument, DESCRIPTION_OPTION, descriptionsFrom, type Command, type CommandValues } from './command.ts'
 
 const AUDIENCE_OPTIONS = { description: { type: 'string', help: 'what it is, for administrators' } } as const
 const SCOPE_OPTIONS = {
   'required-role': { type: 'string', help: 'users need this role; `none` for no role' },
-  description: {
-    type: 'string',
-    multiple: true,
-    help: 'language=text for the consent page, such as en="Read your orders"; once for each language'
-  }
+  description: DESCRIPTION_OPTION
 } as const
 
 const scopeKeyFrom = (args: readonly string[]) => ({ name: argument(args, 0), audience: argument(args, 1) })
@@ -35,17 +31,12 @@ function audienceChangesFrom({ description }: CommandValues): AudienceChanges {
   return typeof description === 'string' ? { description } : {}
 }
 
-function scopeChangesFrom({ 'required-role': role, description }: CommandValues): ScopeChanges {
+function scopeChangesFrom(values: CommandValues): ScopeChanges {
+  const { 'required-role': role } = values
   return {
     ...(typeof role === 'string' && { requiredRole: role === 'none' ? null : role }),
-    ...(Array.isArray(description) && { descriptions: Object.fromEntries(description.map(describedIn)) })
+    ...descriptionsFrom(values)
   }
-}
-
-function describedIn(given: string | boolean): [string, string] {
-  const [, language, text] = /^([^=]+)=(.+)$/s.exec(String(given)) ?? []
-  if (language === undefined || text === undefined) throw new UsageError('--description is language=text')
-  return [language, text]
 }
 
 /** `audiences …` */

@@ -3,6 +3,7 @@ import type { KeyAdministration } from '../keys.ts'
 import { CLIENT_COMMANDS } from './client-commands.ts'
 import { UsageError, type Command } from './command.ts'
 import { REGISTRY_COMMANDS } from './registry-commands.ts'
+import { ROLE_COMMANDS } from './role-commands.ts'
 import { KEY_COMMANDS } from './key-commands.ts'
 import { USER_COMMANDS } from './user-commands.ts'
 
@@ -13,7 +14,13 @@ export interface Terminal {
   readonly readStdin: () => Promise<string>
 }
 
-const COMMANDS: readonly Command[] = [...USER_COMMANDS, ...REGISTRY_COMMANDS, ...CLIENT_COMMANDS, ...KEY_COMMANDS]
+const COMMANDS: readonly Command[] = [
+  ...USER_COMMANDS,
+  ...ROLE_COMMANDS,
+  ...REGISTRY_COMMANDS,
+  ...CLIENT_COMMANDS,
+  ...KEY_COMMANDS
+]
 const HELP = ['help', '--help', '-h']
 const SHARED_OPTIONS = {
   json: { type: 'boolean' },

@@ -7,7 +7,6 @@ import type { Administration } from '../administration.ts'
 import { endSessionsOf, listSessions } from '../session-administration.ts'
 import { tidy } from '../tidy.ts'
 import { userSummary } from '../read-users.ts'
-import { listRoles } from '../roles.ts'
 import {
   createUser,
   deleteUser,
@@ -127,13 +126,6 @@ export const USER_COMMANDS: readonly Command[] = [
       await deleteUser(administration, id)
       return { id, username, deleted: true }
     }
-  },
-  {
-    name: 'roles list',
-    arguments: [],
-    options: {},
-    help: 'Lists the roles: how many users have each, and which scopes need it.',
-    run: async administration => await listRoles(administration)
   },
   {
     name: 'sessions list',

@@ -1,9 +1,16 @@
 import type { ScopeKey } from '../../store/records.ts'
 import type { NewClient } from '../new-client.ts'
+import type { RoleChanges } from '../roles.ts'
 import type { ScopeChanges } from '../scopes.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const EDGE = 'sallyport-gateway'
+
+const DEMO_ROLES: DemoRegistry['roles'] = [
+  { name: 'CUSTOMER', descriptions: { en: 'Orders food' } },
+  { name: 'RESTAURANT', descriptions: { en: 'Prepares what is ordered' } },
+  { name: 'COURIER', descriptions: { en: 'Delivers it' } }
+]
 
 /** A service of the deployment, as its package describes it. */
 export interface DemoService {
@@ -19,6 +26,8 @@ export interface DemoService {
 export interface DemoRegistry {
   /** Its edge and its services. */
   readonly audiences: readonly string[]
+  /** What users can be, beside administrators. */
+  readonly roles: ReadonlyArray<RoleChanges & { readonly name: string }>
   /** The described ones at their service and at the edge, where a token may carry all of them. */
   readonly scopes: ReadonlyArray<ScopeKey & ScopeChanges>
   /** One client of each kind. */
@@ -36,6 +45,7 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
   const edgeScopeNames = edgeScopes.map(({ name }) => name)
   return {
     audiences: [EDGE, ...names],
+    roles: DEMO_ROLES,
     scopes: [
       ...services.flatMap(service => serviceScopes(service)),
       ...edgeScopes.map(({ name, en }) => ({ name, audience: EDGE, descriptions: { en } })),

@@ -15,6 +15,7 @@ import { createUser, setPassword } from '../user-administration.ts'
 import { DEFAULT_PASSWORD_POLICY } from '../../accounts/passwords/password-policy.ts'
 import { createAudience } from '../audiences.ts'
 import { createOwnRows } from '../own-rows.ts'
+import { createRole } from '../roles.ts'
 import { changeScope, createScope } from '../scopes.ts'
 import { demoRegistry, type DemoRegistry, type DemoService } from './demo-registry.ts'
 
@@ -38,7 +39,7 @@ export interface DemoFacts {
 const STATUS_LIST_SIZE = 65_536
 
 /**
- * Puts the demo's users, clients and scopes there; run again, it changes only what differs.
+ * Puts the demo's users, roles, clients and scopes there; run again, it changes only what differs.
  * @param db a pool with the rights of the app role or more
  */
 export async function seedDemo(
@@ -64,9 +65,12 @@ export async function seedStore(
     audit: async () => {}
   }
   await createOwnRows(administration)
-  const { audiences, scopes, clients, keyClients } = demoRegistry(facts.services)
+  const { audiences, roles, scopes, clients, keyClients } = demoRegistry(facts.services)
   for (const name of audiences) {
     if ((await store.audiences.find(name)) === null) await createAudience(administration, { name })
+  }
+  for (const role of roles) {
+    if ((await store.roles.find(role.name)) === null) await createRole(administration, role)
   }
   for (const scope of scopes) await seedScope(administration, scope)
   for (const [username, { subject, password, roles }] of Object.entries(facts.users)) {

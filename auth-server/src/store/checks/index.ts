@@ -1,6 +1,7 @@
 import type { StoreCheck } from './check.ts'
 import { NOTICE_CHECKS } from './notice-checks.ts'
 import { REGISTRY_CHECKS } from './registry-checks.ts'
+import { ROLE_CHECKS } from './role-checks.ts'
 import { ROTATION_CHECKS } from './rotation-checks.ts'
 import { SERVER_CHECKS } from './server-checks.ts'
 import { SESSION_CHECKS } from './session-checks.ts'
@@ -19,6 +20,7 @@ export const STORE_CHECKS: readonly StoreCheck[] = [
   ...USER_CHECKS,
   ...SUBJECT_CHECKS,
   ...REGISTRY_CHECKS,
+  ...ROLE_CHECKS,
   ...SERVER_CHECKS,
   ...NOTICE_CHECKS
 ]

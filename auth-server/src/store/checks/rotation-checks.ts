@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import type { Rotation, Store } from '../contract.ts'
 import type { StoreCheck } from './check.ts'
-import { newHash, NOW, someSession, winnersOf, type SomeSession } from './rows.ts'
+import { newHash, NOW, roleNamed, someSession, winnersOf, type SomeSession } from './rows.ts'
 
 const LATER = NOW + 1000
 
@@ -166,6 +166,7 @@ export const ROTATION_CHECKS: readonly StoreCheck[] = [
     title: 'a refresh token is found with its session and its user as they are now',
     run: async store => {
       const of = await someSession(store)
+      await store.roles.create(roleNamed('ADMIN'))
       await store.users.setRoles(of.user.id, ['ADMIN', 'CUSTOMER'])
       const found = await store.sessions.findByRefreshToken(of.tokenHash)
       deepEqual([found?.session, found?.user.roles], [of.session, ['ADMIN', 'CUSTOMER']])

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { CLIENT_FIELD_LIST, isClientRegistration, registrationMistakes } from '../client-fields.ts'
 import type { Store } from '../contract.ts'
-import type { AuthorizationCode, Client, ClientRegistration, Session, SignIn, User } from '../records.ts'
+import type { AuthorizationCode, Client, ClientRegistration, Role, Session, SignIn, User } from '../records.ts'
 
 /** The time of every check. */
 export const NOW = 1_800_000_000_000
@@ -11,18 +11,24 @@ const LIST_SIZE = 1024
 /** A hash of something nobody knows. */
 export const newHash = (): Buffer => randomBytes(32)
 
-/** A user that is in the store. */
-export async function someUser(store: Store, more: Partial<User> = {}): Promise<User> {
+/** A role as it is made. */
+export const roleNamed = (name: string): Role => ({ name, descriptions: {}, version: 1, disabledAtMs: null })
+
+/** A user that is in the store, with these roles, which are there too. */
+export async function someUser(store: Store, more: Partial<Omit<User, 'givenRoles'>> = {}): Promise<User> {
   const id = randomUUID()
+  const roles = more.roles ?? ['CUSTOMER']
+  for (const role of roles) await store.roles.create(roleNamed(role))
   const user: User = {
     id,
     username: `user-${id}`,
     passwordHash: 'hash',
     passwordChangedAtMs: NOW,
     disabledAtMs: null,
-    roles: ['CUSTOMER'],
     version: 1,
-    ...more
+    ...more,
+    roles,
+    givenRoles: roles
   }
   await store.users.create(user, NOW)
   return user

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { StoreCheck } from './check.ts'
-import { newHash, NOW, someClient, someRegistration, someUser } from './rows.ts'
+import { newHash, NOW, roleNamed, someClient, someRegistration, someUser } from './rows.ts'
 
 /** What clients, secrets and transactions keep. */
 export const SUBJECT_CHECKS: readonly StoreCheck[] = [
@@ -26,6 +26,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     title: 'nobody sees a transaction before it ends, and nobody one that failed',
     run: async store => {
       const { id } = await someUser(store)
+      await store.roles.create(roleNamed('ADMIN'))
       let seen = store.users.find(id)
       await store
         .transaction(async trx => {
@@ -42,6 +43,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     title: 'a step that comes after the end of its transaction is refused, and does nothing',
     run: async store => {
       const { id } = await someUser(store)
+      await store.roles.create(roleNamed('LATE'))
       let late: Promise<unknown> = Promise.resolve()
       await store
         .transaction(async trx => {
@@ -64,6 +66,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     title: 'a part of a transaction can fail alone',
     run: async store => {
       const { id } = await someUser(store)
+      for (const role of ['KEPT', 'LOST']) await store.roles.create(roleNamed(role))
       await store.transaction(async trx => {
         await trx.users.setRoles(id, ['KEPT'])
         await trx
@@ -81,6 +84,7 @@ export const SUBJECT_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const { id } = await someUser(store)
       const before = await store.users.find(id)
+      await store.roles.create(roleNamed('ADMIN'))
       await store.users.setRoles(id, ['ADMIN'])
       await store.users.setDisabled(id, NOW)
       deepEqual((await store.users.find(id))?.disabledAtMs, NOW)

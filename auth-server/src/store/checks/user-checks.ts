@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { StoreCheck } from './check.ts'
-import { NOW, someClient, someUser, winnersOf } from './rows.ts'
+import { NOW, roleNamed, someClient, someUser, winnersOf } from './rows.ts'
 
 /** Users, their names, roles and passwords. */
 export const USER_CHECKS: readonly StoreCheck[] = [
@@ -14,9 +14,11 @@ export const USER_CHECKS: readonly StoreCheck[] = [
         passwordHash: 'h',
         passwordChangedAtMs: NOW,
         disabledAtMs: null,
-        roles: ['B', 'A', 'B'],
+        roles: [],
+        givenRoles: ['B', 'A', 'B'],
         version: 1
       }
+      for (const role of ['A', 'B']) await store.roles.create(roleNamed(role))
       equal(await winnersOf(10, async () => await store.users.create({ ...user, id: randomUUID() }, NOW)), 1)
       deepEqual((await store.users.findByName(username))?.roles, ['A', 'B'])
       equal((await store.users.list()).filter(found => found.username === username).length, 1)
@@ -56,6 +58,7 @@ export const USER_CHECKS: readonly StoreCheck[] = [
     run: async store => {
       const { id, username } = await someUser(store)
       await store.users.rename(id, `${username}-new`)
+      await store.roles.create(roleNamed('ADMIN'))
       await store.users.setRoles(id, ['ADMIN'])
       await store.users.setDisabled(id, NOW)
       await store.users.setDisabled(id, null)

@@ -8,7 +8,7 @@ import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
-import { audienceStore, scopeStore } from './registry.ts'
+import { audienceStore, roleStore, scopeStore } from './registry.ts'
 import { sessionStore } from './sessions.ts'
 import { signInStore } from './sign-ins.ts'
 import { signingKeyStore } from './signing-keys.ts'
@@ -107,6 +107,7 @@ function storeOf(tables: Tables, run: RunStep, transaction: Transaction): Store 
     clients: clientStore(tables, run),
     audiences: audienceStore(tables, run),
     scopes: scopeStore(tables, run),
+    roles: roleStore(tables, run),
     sessions: sessionStore(tables, run),
     signIns: signInStore(tables, run),
     authorizationCodes: authorizationCodeStore(tables, run),

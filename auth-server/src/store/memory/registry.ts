@@ -1,4 +1,4 @@
-import type { AudienceStore, EditedRows, ScopeStore } from '../contract.ts'
+import type { AudienceStore, EditedRows, RoleStore, ScopeStore } from '../contract.ts'
 import type { Scope, ScopeKey } from '../records.ts'
 import type { Table } from './table.ts'
 import type { RunStep, Tables } from './tables.ts'
@@ -7,6 +7,10 @@ const scopeKeyText = ({ name, audience }: ScopeKey): string => JSON.stringify([n
 
 const byNameAndAudience = (a: Scope, b: Scope): number =>
   a.name === b.name ? (a.audience < b.audience ? -1 : 1) : a.name < b.name ? -1 : 1
+
+const nameOrKey = (key: string | { readonly name: string }): string => (typeof key === 'string' ? key : key.name)
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
 
 /** Scopes in memory. */
 export function scopeStore({ scopes }: Tables, run: RunStep): ScopeStore {
@@ -25,14 +29,23 @@ export function scopeStore({ scopes }: Tables, run: RunStep): ScopeStore {
 /** Audiences in memory. */
 export function audienceStore({ audiences }: Tables, run: RunStep): AudienceStore {
   return {
-    ...editedRows(
-      audiences,
-      run,
-      (key: string | { readonly name: string }) => (typeof key === 'string' ? key : key.name),
-      (a, b) => (a.name < b.name ? -1 : 1)
-    ),
+    ...editedRows(audiences, run, nameOrKey, byName),
     // Transactions run one after another: within one, everything is locked.
     lockRegistry: async () => {}
+  }
+}
+
+/** Roles in memory. */
+export function roleStore({ roles, users }: Tables, run: RunStep): RoleStore {
+  const rows = editedRows(roles, run, nameOrKey, byName)
+  return {
+    ...rows,
+    remove: async name => {
+      await run(() => {
+        if (users.values().some(({ givenRoles }) => givenRoles.includes(name))) throw new Error(`users have ${name}`)
+        roles.delete(name)
+      })
+    }
   }
 }
 

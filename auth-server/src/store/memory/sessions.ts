@@ -1,7 +1,7 @@
 import type { Rotation, SessionSelector, SessionStore, SessionUse } from '../contract.ts'
 import type { Session, UserSession } from '../records.ts'
 import { hashKey } from './table.ts'
-import type { RunStep, Tables } from './tables.ts'
+import { userAsItCounts, type RunStep, type Tables } from './tables.ts'
 
 /** Sessions and their refresh tokens in memory. */
 export function sessionStore(tables: Tables, run: RunStep): SessionStore {
@@ -61,22 +61,23 @@ export function sessionStore(tables: Tables, run: RunStep): SessionStore {
     lockLiveOfUser: async userId =>
       await run(() => sessions.values().filter(session => session.userId === userId && session.endedAtMs === null)),
     lockLiveUsing: async use =>
-      await run(() => sessions.values().filter(session => session.endedAtMs === null && isUsing(session, use))),
+      await run(() => sessions.values().filter(session => session.endedAtMs === null && isUsing(tables, session, use))),
     setStatus: async (id, status) => {
       await run(() => sessions.update(id, session => ({ ...session, status })))
     }
   }
 }
 
-function isUsing(session: Session, use: SessionUse): boolean {
+function isUsing({ users }: Tables, session: Session, use: SessionUse): boolean {
+  if (use.kind === 'role') return users.get(session.userId)?.givenRoles.includes(use.role) === true
   if (use.kind === 'client') return session.clientId === use.clientId
   return use.kind === 'audience' ? session.audience === use.audience : session.scopes.includes(use.scope)
 }
 
-function userSessionOf({ sessions, users }: Tables, id: string): UserSession | null {
-  const session = sessions.get(id)
-  const user = users.get(session?.userId ?? '')
-  return session === undefined || user === undefined ? null : { session, user }
+function userSessionOf(tables: Tables, id: string): UserSession | null {
+  const session = tables.sessions.get(id)
+  const user = userAsItCounts(tables, session?.userId)
+  return session === undefined || user === null ? null : { session, user }
 }
 
 function rotate({ sessions, refreshTokens }: Tables, rotation: Rotation): boolean {

@@ -1,13 +1,14 @@
 import type { SignInStore } from '../contract.ts'
 import type { SignIn, UserSignIn } from '../records.ts'
 import { hashKey } from './table.ts'
-import type { RunStep, Tables } from './tables.ts'
+import { userAsItCounts, type RunStep, type Tables } from './tables.ts'
 
 /** Sign-ins in memory. */
-export function signInStore({ signIns, signInSecrets, users }: Tables, run: RunStep): SignInStore {
+export function signInStore(tables: Tables, run: RunStep): SignInStore {
+  const { signIns, signInSecrets } = tables
   const withUser = (signIn: SignIn | undefined): UserSignIn | null => {
-    const user = users.get(signIn?.userId ?? '')
-    return signIn === undefined || user === undefined ? null : { signIn, user }
+    const user = userAsItCounts(tables, signIn?.userId)
+    return signIn === undefined || user === null ? null : { signIn, user }
   }
   const forgetSecretOf = (id: string): void => {
     for (const [key, of] of signInSecrets.entries()) if (of === id) signInSecrets.delete(key)

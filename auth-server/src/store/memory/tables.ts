@@ -5,6 +5,7 @@ import type {
   ClientSecret,
   LogoutNotice,
   PushedRequest,
+  Role,
   Scope,
   Session,
   SignIn,
@@ -37,13 +38,15 @@ export interface LoginAttemptRow {
 
 /** Everything that the store keeps. */
 export interface Tables {
-  readonly users: Table<User>
+  /** With the roles that are given; which of them count, `userAsItCounts` says. */
+  readonly users: Table<Omit<User, 'roles'>>
   /** User ids by name. */
   readonly usernames: Table<string>
   readonly clients: Table<Client>
   readonly clientSecrets: Table<readonly ClientSecretRow[]>
   readonly audiences: Table<Audience>
   readonly scopes: Table<Scope>
+  readonly roles: Table<Role>
   readonly sessions: Table<Session>
   readonly refreshTokens: Table<RefreshTokenRow>
   /** Key of the refresh token that was last repeated late, by session. */
@@ -73,6 +76,7 @@ export function createTables(journal: Journal): Tables {
     clientSecrets: createTable(journal),
     audiences: createTable(journal),
     scopes: createTable(journal),
+    roles: createTable(journal),
     sessions: createTable(journal),
     refreshTokens: createTable(journal),
     lateRepeats: createTable(journal),
@@ -93,3 +97,10 @@ export function createTables(journal: Journal): Tables {
 
 /** Runs one step: at once, or when the transaction that is in the middle of its work has ended. */
 export type RunStep = <T>(step: () => T) => T | Promise<T>
+
+/** A user with the roles that count now; `null` when there is none. */
+export function userAsItCounts({ users, roles }: Pick<Tables, 'users' | 'roles'>, id: string | undefined): User | null {
+  const user = users.get(id ?? '')
+  if (user === undefined) return null
+  return { ...user, roles: user.givenRoles.filter(name => roles.get(name)?.disabledAtMs === null) }
+}

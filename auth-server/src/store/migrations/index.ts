@@ -10,6 +10,7 @@ import * as housekeeping from './008-housekeeping.ts'
 import * as lateRepeats from './009-late-repeats.ts'
 import * as audiencesAndVersions from './010-audiences-and-versions.ts'
 import * as userVersions from './012-user-versions.ts'
+import * as roles from './013-roles.ts'
 
 interface ListedMigration extends Knex.Migration {
   readonly name: string
@@ -25,13 +26,15 @@ const MIGRATIONS: readonly ListedMigration[] = [
   housekeeping.migration,
   lateRepeats.migration,
   audiencesAndVersions.migration,
-  userVersions.migration
+  userVersions.migration,
+  roles.migration
 ]
 
 /** The tables whose rows the running server reads and writes. */
 export const APP_TABLES = [
   'users',
   'user_roles',
+  'roles',
   'clients',
   'client_secrets',
   'scopes',

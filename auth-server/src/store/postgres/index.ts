@@ -10,6 +10,7 @@ import { logoutNoticeStore } from './logout-notices.ts'
 import { opaqueTokenStore } from './opaque-tokens.ts'
 import { pushedRequestStore } from './pushed-requests.ts'
 import { replayStore } from './replays.ts'
+import { roleStore } from './role-rows.ts'
 import { scopeStore } from './scope-rows.ts'
 import { sessionStore } from './sessions.ts'
 import { signInStore } from './sign-ins.ts'
@@ -28,6 +29,7 @@ export function postgresStore(db: Knex): Store {
     clients: clientStore(db),
     audiences: audienceStore(db),
     scopes: scopeStore(db),
+    roles: roleStore(db),
     sessions: sessionStore(db),
     signIns: signInStore(db),
     authorizationCodes: authorizationCodeStore(db),

@@ -102,6 +102,10 @@ export function sessionStore(db: Knex): SessionStore {
       const live = db<SessionRow>('sessions').whereNull('ended_at').orderBy('id').forUpdate()
       if (use.kind === 'client') return (await live.where({ client_id: use.clientId })).map(sessionOf)
       if (use.kind === 'audience') return (await live.where({ audience: use.audience })).map(sessionOf)
+      if (use.kind === 'role') {
+        const holders = db('user_roles').select('user_id').where({ role: use.role })
+        return (await live.whereIn('user_id', holders)).map(sessionOf)
+      }
       return (await live.whereRaw('? = any(scopes)', [use.scope])).map(sessionOf)
     },
     setStatus: async (id, status) => {

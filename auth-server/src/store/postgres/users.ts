@@ -9,7 +9,9 @@ const UNIQUE_VIOLATION = '23505'
 
 /** Columns of a user with the roles, for queries that join the table `users`. */
 export const USER_COLUMNS = `users.id as user_id, users.username, users.password_hash, users.password_changed_at, users.disabled_at as user_disabled_at, users.version as user_version,
-  array(select role from user_roles where user_roles.user_id = users.id order by role) as roles`
+  array(select role from user_roles join roles on roles.name = user_roles.role
+    where user_roles.user_id = users.id and roles.disabled_at is null order by role) as roles,
+  array(select role from user_roles where user_roles.user_id = users.id order by role) as given_roles`
 
 /** A row of {@link USER_COLUMNS}. */
 export interface UserRow {
@@ -20,6 +22,7 @@ export interface UserRow {
   readonly user_disabled_at: Date | null
   readonly user_version: number
   readonly roles: string[]
+  readonly given_roles: string[]
 }
 
 /** The user of a row. */
@@ -31,6 +34,7 @@ export function userOf(row: UserRow): User {
     passwordChangedAtMs: millisecondsOf(row.password_changed_at),
     disabledAtMs: millisecondsOrNull(row.user_disabled_at),
     roles: row.roles,
+    givenRoles: row.given_roles,
     version: row.user_version
   }
 }
@@ -68,7 +72,7 @@ export function userStore(db: Knex): UserStore {
           .ignore()
           .returning('id')
         if (inserted.length === 0) return false
-        await setRoles(trx, user.id, user.roles)
+        await setRoles(trx, user.id, user.givenRoles)
         return true
       }),
     setPasswordHash: async (id, passwordHash, changedAtMs) => {
@@ -90,6 +94,13 @@ export function userStore(db: Knex): UserStore {
     },
     lockForChange: async id => {
       await db.raw('select 1 from users where id = ?::uuid for update', [id])
+    },
+    lockHolders: async role => {
+      const holders = 'users.id in (select user_id from user_roles where role = ?) order by users.id'
+      await db.raw(`select 1 from users where ${holders} for update`, [role])
+      // A statement of its own: it sees what the lock has waited for.
+      const { rows } = await db.raw<{ rows: UserRow[] }>(`select ${USER_COLUMNS} from users where ${holders}`, [role])
+      return rows.map(userOf)
     },
     setDisabled: async (id, disabledAtMs) => {
       await db('users')

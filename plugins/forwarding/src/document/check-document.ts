@@ -104,7 +104,7 @@ export function checkDocument(schema: TSchema, root: PlacedNode, sources: Refere
     node: PlacedMap,
     path: string
   ): unknown {
-    const form = new RegExp(pattern)
+    const form = new RegExp(pattern, 'u')
     const entries: Array<readonly [string, unknown]> = []
     for (const [name, { keyAt, node: member }] of node.members) {
       if (!form.test(name)) refuse(keyAt, `${JSON.stringify(name)} must be ${keyExpectation ?? 'a name'}`)

@@ -68,11 +68,14 @@ function isTokenOf(token: object, type: string): token is { readonly offset: num
   return 'type' in token && token.type === type && 'offset' in token
 }
 
+/** What the parser says of the rest of a text in which it has lost its way. */
+const AFTERMATH = /^Unexpected \S+ token in YAML stream/
+
 /** What the parser says; of several mistakes at one place the first. */
 function syntaxMistakes({ errors, warnings }: Document.Parsed<ParsedNode>): PlacedMistake[] {
   const places = new Set<number>()
   return [...errors, ...warnings].flatMap(({ pos: [at], message }) => {
-    if (places.has(at)) return []
+    if (places.has(at) || (places.size > 0 && AFTERMATH.test(message))) return []
     places.add(at)
     return [{ at, message: `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}` }]
   })

@@ -75,7 +75,25 @@ function setMistakes({ requestHeaders, responseHeaders, forward }: LooseRoute): 
       `${JSON.stringify(name)} is not for a route to set`
     )
   )
-  return [...ofRequest, ...ofAnswer]
+  return [
+    ...ofRequest,
+    ...ofAnswer,
+    ...setTwice(requestHeaders?.set, 'requestHeaders/set'),
+    ...setTwice(responseHeaders?.set, 'responseHeaders/set')
+  ]
+}
+
+/** Names of headers are alike in any case. */
+function setTwice(fields: Readonly<Record<string, unknown>> | undefined, place: string): MemberMistake[] {
+  const names = Object.keys(fields ?? {})
+  const lowered = names.map(name => name.toLowerCase())
+  return names.flatMap((name, at) =>
+    mistakeIf(
+      lowered.indexOf(name.toLowerCase()) < at,
+      `${place}/${name}`,
+      `${JSON.stringify(name)} is set a second time`
+    )
+  )
 }
 
 function repeated(items: ReadonlyArray<string | undefined> | undefined, name: string): MemberMistake[] {

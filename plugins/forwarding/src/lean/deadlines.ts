@@ -1,8 +1,10 @@
+import { ActiveList, type ActiveEntry } from '@sallyport/security-context/mechanics'
+
 /** Time between two looks at the deadlines, in ms: no limit is counted in less. */
 const LOOK_MS = 25
 
 /** A call with a limit. */
-export interface TimedCall {
+export interface TimedCall extends ActiveEntry {
   /** On the clock of `performance.now()`, in ms. */
   readonly deadlineAtMs: number
   /** The deadline has passed; called again at each look until the call has another one, or is not watched any more. */
@@ -20,12 +22,13 @@ export interface Deadlines {
  * more than everything else that its limit needs.
  */
 export function createDeadlines(): Deadlines {
-  const calls = new Set<TimedCall>()
+  const calls = new ActiveList<TimedCall>()
   let timer: NodeJS.Timeout | null = null
 
   function look(): void {
     const nowMs = performance.now()
-    for (const call of calls) if (call.deadlineAtMs <= nowMs) call.expire(nowMs)
+    // A call that ends may take others with it.
+    for (const call of calls.all()) if (call.place !== -1 && call.deadlineAtMs <= nowMs) call.expire(nowMs)
     if (calls.size > 0) timer?.refresh()
     else timer = null
   }

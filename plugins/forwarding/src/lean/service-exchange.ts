@@ -1,7 +1,7 @@
 import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { type AnswerHeaders, putHead, refusalOfAnswer } from '../answer-rules.ts'
+import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
 import { recordEndOfAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
@@ -20,6 +20,7 @@ const DUMPED_BYTES = 128 * 1024
  */
 export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   deadlineAtMs: number
+  place = -1
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
@@ -31,6 +32,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #hasEnded = false
   /** What failed while the hooks of the head were at work. */
   #failure: Error | null = null
+  /** What the head of the answer has put on the reply. */
+  #put: AnswerHeaders = {}
   #dumpedBytes = 0
   #isTickDue = false
   #hasWaitedForClient = false
@@ -68,7 +71,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
       const isEvent = recordLateFailure(request, route.audience, error)
       if (isEvent) request.log.warn({ err: error }, 'an answer under way was cut')
       reply.raw.destroy()
-    } else if (phase !== 'dumping') void reply.send(error)
+    } else if (phase !== 'dumping') void (phase === 'held' ? withdrawHead(reply, this.#put) : reply).send(error)
   }
 
   expire(nowMs: number): void {
@@ -103,10 +106,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     // Informational answers are for the gateway. @see RFC 9110 §15.2
     if (statusCode < 200 || this.#phase !== 'calling') return
     const { request, reply, route, hooks } = this.#parts
-    const refusal = refusalOfAnswer(request, route, statusCode)
+    const refusal = refusalOfAnswer(request, route, statusCode, headers)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
     this.#limitWhole()
-    putHead({ request, reply, route, statusCode, headers })
+    this.#put = putHead({ request, reply, route, statusCode, headers })
     // The service did not want the rest of the body, so nobody reads it: the connection cannot carry another request.
     if (!request.raw.complete) void reply.header('connection', 'close')
     this.#isAnnounced = headers['content-length'] !== undefined

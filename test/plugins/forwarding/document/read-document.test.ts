@@ -1,3 +1,4 @@
+/* eslint-disable no-template-curly-in-string -- references look like the templates of JavaScript */
 import t from 'tap'
 import { mistakesIn, PLAIN, readText, withRoute } from './support/read.ts'
 
@@ -164,7 +165,8 @@ t.test('routes that do not fit together are mistakes at their places', async t =
     '{ path: /a/:id, upstream: orders, forward: none, access: public, name: one }',
     '{ path: /a/:other, upstream: orders, forward: none, access: public, methods: [GET], name: one }',
     '{ path: /b, upstream: orders, forward: token, access: authenticated, requestHeaders: { set: { Host: a, Authorization: b } } }',
-    '{ path: /c, upstream: orders, forward: none, access: public, responseHeaders: { set: { Set-Cookie: a } } }'
+    '{ path: /c, upstream: orders, forward: none, access: public, responseHeaders: { set: { Set-Cookie: a } } }',
+    '{ path: /d, upstream: orders, forward: none, access: public, requestHeaders: { set: { X-A: a, x-a: b } } }'
   ]
   const text = `upstreams: { orders: { origin: 'https://a.example' } }\nroutes:\n  - ${routes.join('\n  - ')}`
   t.same(mistakesIn(text), [
@@ -172,7 +174,8 @@ t.test('routes that do not fit together are mistakes at their places', async t =
     '4:95 another route has this name',
     '5:105 "Host" is not for a route to set',
     '5:123 authorization is the credential that goes on: forward must be none',
-    '6:104 "Set-Cookie" is not for a route to set'
+    '6:104 "Set-Cookie" is not for a route to set',
+    '7:104 "x-a" is set a second time'
   ])
 })
 
@@ -190,6 +193,11 @@ t.test('text that could be read in two ways is refused', async t => {
     '2:9 the alias *b stands for nothing before it',
     /^2:9 routes must be/
   ])
+  t.same(
+    mistakesIn('upstreams:\n  a: { origin: ${X} }\n  b: { origin: 1 }\nroutes: []'),
+    ['2:17 not YAML: unexpected flow-map-start at node end', '2:18 not YAML: unexpected scalar at node end'],
+    'what the parser says of the rest, in which it has lost its way, is no mistake'
+  )
   t.match(mistakesIn('upstreams:\n\torders: {}'), [/^2:1 not YAML: tabs/])
   for (const text of ['', '# nothing\n', '[]', 'text', '1']) {
     t.match(mistakesIn(text), [/the document must be an object/])

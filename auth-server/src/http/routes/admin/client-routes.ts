@@ -18,7 +18,7 @@ import type { ClientChanges, NewClient } from '../../../administration/new-clien
 import { CLIENT_METHOD_NAMES } from '../../../protocol/client-authentication/methods.ts'
 import { CLIENT_FIELD_LIST, type ClientField } from '../../../store/client-fields.ts'
 import { ADMIN_ACCESS } from './access.ts'
-import { expectedVersion, sendVersioned } from './entity-tags.ts'
+import { expectedVersion, sendVersioned, sendVersionOnly } from './entity-tags.ts'
 
 /** Which methods there are is for their table to say. */
 const MethodNames = Type.Array(Type.Enum([...CLIENT_METHOD_NAMES]), { minItems: 1, uniqueItems: true })
@@ -107,8 +107,10 @@ export function clientAdminRoutes(
     '/admin/clients/:clientId/secrets',
     { schema: { params: ClientParams, body: SecretBody }, config: clientChange('client.rotate-secret') },
     async function answerRotateSecret(request, reply) {
-      const secret = await rotateSecret(administrationOf(request), request.params.clientId, request.body.overlapSeconds)
-      return await reply.code(201).send({ secret })
+      const { params, body } = request
+      const administration = administrationOf(request)
+      const rotated = await rotateSecret(administration, params.clientId, body.overlapSeconds, expectedVersion(request))
+      return sendVersioned(reply, 201, rotated)
     }
   )
 
@@ -116,8 +118,9 @@ export function clientAdminRoutes(
     '/admin/clients/:clientId/keys',
     { schema: { params: ClientParams, body: KeysBody }, config: clientChange('client.set-keys') },
     async function answerSetKeys(request, reply) {
-      await setClientProof(administrationOf(request), request.params.clientId, request.body)
-      return await reply.code(204).send()
+      const { params, body } = request
+      const expected = expectedVersion(request)
+      return sendVersionOnly(reply, await setClientProof(administrationOf(request), params.clientId, body, expected))
     }
   )
 
@@ -125,8 +128,9 @@ export function clientAdminRoutes(
     '/admin/clients/:clientId/logout',
     { schema: { params: ClientParams, body: LogoutBody }, config: clientChange('client.set-logout') },
     async function answerSetLogout(request, reply) {
-      await setClientLogout(administrationOf(request), request.params.clientId, request.body)
-      return await reply.code(204).send()
+      const { params, body } = request
+      const expected = expectedVersion(request)
+      return sendVersionOnly(reply, await setClientLogout(administrationOf(request), params.clientId, body, expected))
     }
   )
 

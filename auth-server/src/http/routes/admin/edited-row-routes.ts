@@ -37,7 +37,14 @@ export interface EditedRowRoutes<Key, Row extends AnyRow, New extends TObject, C
   ) => Promise<Row>
   readonly disable: (administration: Administration, key: Key, expected: ExpectedVersion) => Promise<Row>
   readonly enable: (administration: Administration, key: Key, expected: ExpectedVersion) => Promise<Row>
-  readonly remove: (administration: Administration, key: Key, expected: ExpectedVersion) => Promise<void>
+  /** Parameters of a deletion; none by default. */
+  readonly removalQuery?: TObject
+  readonly remove: (
+    administration: Administration,
+    key: Key,
+    expected: ExpectedVersion,
+    query: Readonly<Record<string, string>>
+  ) => Promise<void>
 }
 
 /** Create, list, show, edit, disable, enable and delete, for administrators; `If-Match` is honoured. */
@@ -106,11 +113,15 @@ export function editedRowRoutes<Key, Row extends AnyRow, New extends TObject, Ch
     )
   }
 
-  fastify.delete<{ Params: Params }>(
+  fastify.delete<{ Params: Params; Querystring: Params }>(
     one,
-    { schema, config: audited('delete') },
+    {
+      schema: { ...schema, ...(kind.removalQuery !== undefined && { querystring: kind.removalQuery }) },
+      config: audited('delete')
+    },
     async function answerDelete(request, reply) {
-      await kind.remove(administrationOf(request), kind.keyOf(request.params), expectedVersion(request))
+      const { params, query } = request
+      await kind.remove(administrationOf(request), kind.keyOf(params), expectedVersion(request), query)
       return await reply.code(204).send()
     }
   )
@@ -127,3 +138,8 @@ export const NOTHING_ELSE = { additionalProperties: false } as const
 
 /** A name in a path. */
 export const PathName = Type.String({ minLength: 1, maxLength: 200 })
+
+/** Texts for people, by language. */
+export const DescriptionsField = Type.Optional(
+  Type.Record(Type.String(), Type.String({ maxLength: 500 }), { maxProperties: 50 })
+)

@@ -13,6 +13,11 @@ export function sendVersioned<Row extends { readonly version: number }>(
   return reply.code(status).header('etag', `"${row.version}"`).send(row)
 }
 
+/** Answers a change whose row is not shown with the version that the row has now. @see RFC 9110 §8.8.3 */
+export function sendVersionOnly(reply: FastifyReply, { version }: { readonly version: number }): FastifyReply {
+  return reply.code(204).header('etag', `"${version}"`).send()
+}
+
 /**
  * The version that the caller's change is meant for. Without `If-Match`, and with `*`, it is whichever is stored; a
  * weak tag, a list or anything else matches nothing.

@@ -10,11 +10,11 @@ import {
   enableScope,
   SCOPE_ROWS
 } from '../../../administration/scopes.ts'
-import { editedRowRoutes, NOTHING_ELSE, PathName } from './edited-row-routes.ts'
+import { DescriptionsField, editedRowRoutes, NOTHING_ELSE, PathName } from './edited-row-routes.ts'
 
 const scopeFields = {
   requiredRole: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
-  descriptions: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 500 }), { maxProperties: 50 }))
+  descriptions: DescriptionsField
 }
 
 /** `/admin/scopes`: a scope is found by its audience and its name. */

@@ -4,7 +4,6 @@ import { sessionSummary } from '../../../accounts/sessions/session-summary.ts'
 import type { Administration } from '../../../administration/administration.ts'
 import { endSessionsOf, listSessions } from '../../../administration/session-administration.ts'
 import { knownUser, listUsers, userSummary } from '../../../administration/read-users.ts'
-import { listRoles } from '../../../administration/roles.ts'
 import {
   createUser,
   deleteUser,
@@ -66,14 +65,6 @@ export function userAdminRoutes(
     }
   )
 
-  fastify.get(
-    '/admin/roles',
-    { config: { access: ADMIN_ACCESS, audit: { action: 'role.list' } } },
-    async function answerRoles(request) {
-      return { roles: await listRoles(administrationOf(request)) }
-    }
-  )
-
   fastify.get<{ Params: Static<typeof UserParams> }>(
     '/admin/users/:userId',
     { schema: { params: UserParams }, config: auditedUserAct('user.show') },
@@ -123,7 +114,8 @@ export function userAdminRoutes(
     '/admin/users/:userId/password',
     { schema: { params: UserParams, body: PasswordBody }, config: auditedUserAct('user.set-password') },
     async function answerSetPassword(request, reply) {
-      await setPassword(administrationOf(request), request.params.userId, request.body.password)
+      const { params, body } = request
+      await setPassword(administrationOf(request), params.userId, body.password, expectedVersion(request))
       return await reply.code(204).send()
     }
   )
