@@ -15,10 +15,12 @@ export type { DeepReadonly } from './deep-readonly.ts'
 export type { ExplainedSetting } from './describe.ts'
 export type { PulledValues } from './pulled.ts'
 export {
+  basicServerAuthorization,
   createConfigurationClient,
   type ConfigurationClient,
   type ConfigurationClientOptions,
-  type SendToServer
+  type SendToServer,
+  type ServerAuthorization
 } from './server/configuration-client.ts'
 export { followServer, waitBeforeQuestion, type FollowedServer } from './server/follow-server.ts'
 export {

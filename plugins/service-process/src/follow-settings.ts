@@ -26,12 +26,14 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
   loaded: LoadedSettings<Schema>,
   { live, take, witness }: OpenLiveSettings<Static<Schema>>
 ): FollowedSettings {
-  const { read, folders, server } = loaded
+  const { read, folders, server, document: firstDocument } = loaded
   let pulled: PulledValues | null = loaded.pulled
   witness({
     changed: (version, differences) => noteChange(app, version, differences),
     refused: error => noteRefusal(app, live, error)
   })
+
+  if (server !== null && firstDocument !== null) keepSnapshot(server, firstDocument)
 
   async function takeDocument(document: ServerDocument): Promise<void> {
     if (server === null) return

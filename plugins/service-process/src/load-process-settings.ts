@@ -1,32 +1,27 @@
-import { errors, type Settings, type PulledValues } from '@sallyport/configuration'
-import { loadTlsMaterial } from '@sallyport/secure-transport'
-import { defined } from '@sallyport/security-context/mechanics'
-import Type, { type Static, type TObject } from 'typebox'
-import { loadSettings } from '@sallyport/configuration'
-import { bootLog } from './boot-log.ts'
-import { addressTable } from './process-context.ts'
-import { openSettingsServer, pullAtStart, type PullTimes, type SettingsServer } from './pull-settings.ts'
+import { errors, type PulledValues, type ServerDocument, type Settings } from '@sallyport/configuration'
+import type { Static, TObject } from 'typebox'
+import { startWithServer, type PullTimes, type SettingsServer } from './pull-settings.ts'
+import { reachSettingsServer, settingsToReachServer, type OpenConfigurationTokens } from './reach-settings-server.ts'
 import { readProcessSettings, type SettingsDefinition } from './read-process-settings.ts'
 import type { ProcessProperties } from './settings.ts'
-import {
-  environmentOf,
-  placedSources,
-  readSettingsPlaces,
-  settingsFolders,
-  type SettingsPlaces
-} from './settings-sources.ts'
+import { placedSources, readSettingsPlaces, settingsFolders, type SettingsPlaces } from './settings-sources.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** A definition with the name of its process. */
 export interface NamedDefinition<Schema extends TObject<ProcessProperties>> extends SettingsDefinition<Schema> {
+  /** Name of the process: in its log, its traces, and the messages to its parent. */
   readonly name: string
+  /** How the process gets tokens for a configuration server that wants them. */
+  readonly configurationToken?: OpenConfigurationTokens
 }
 
 /** The settings a process starts with, and how they are read again. */
 export interface LoadedSettings<Schema extends TObject<ProcessProperties>> {
   readonly first: Settings<Static<Schema>>
   readonly pulled: PulledValues | null
+  /** What the server said, to be kept once the process runs; `null` where it starts without it. */
+  readonly document: ServerDocument | null
   /** Reads everything again, with these pulled values. */
   readonly read: (pulled: PulledValues | null) => Settings<Static<Schema>>
   /** To be followed. */
@@ -34,9 +29,6 @@ export interface LoadedSettings<Schema extends TObject<ProcessProperties>> {
   /** To be followed, and to be closed. */
   readonly server: SettingsServer | null
 }
-
-/** What is needed to reach the server that other settings come from: from the environment alone. */
-const REACHES_SERVER = ['tlsCertificatePath', 'tlsPrivateKeyPath', 'tlsCaPath', 'peerAddresses'] as const
 
 /**
  * Loads the settings of a process from wherever the environment says they are.
@@ -55,12 +47,10 @@ export async function loadProcessSettings<Schema extends TObject<ProcessProperti
     return settings
   }
   const folders = settingsFolders(schema, prefix, places, environment)
-  const server = await reachServer(definition, places, environment)
-  if (server === null) return { first: read(null), pulled: null, read, folders, server }
+  const server = await reachSettingsServer(definition, places, environment)
+  if (server === null) return { first: read(null), pulled: null, document: null, read, folders, server }
   try {
-    const pulled = await pullAtStart(server, times)
-    const first = read(pulled)
-    return { first, pulled, read, folders, server }
+    return { ...(await startWithServer(server, read, times)), read, folders, server }
   } catch (error) {
     await server.close()
     throw error
@@ -76,32 +66,11 @@ function refuseMisplaced(settings: Settings<unknown>, places: SettingsPlaces): v
       ({ setting, origin }) =>
         (own.includes(setting) ||
           setting.startsWith('configuration') ||
-          (places.configurationUrl !== undefined && REACHES_SERVER.some(key => key === setting))) &&
+          settingsToReachServer(places).includes(setting)) &&
         !/^(default|not set|environment )|\(environment [A-Z0-9_]+\)$/.test(origin)
     )
     .map(({ setting, origin }) => `  ${setting}: is read from the environment alone (${origin})`)
   if (misplaced.length > 0) {
     throw new errors.ConfigurationError(['Settings in the wrong place:', ...misplaced].join('\n'))
   }
-}
-
-async function reachServer<Schema extends TObject<ProcessProperties>>(
-  { name, settings: schema, prefix }: NamedDefinition<Schema>,
-  places: SettingsPlaces,
-  environment: Environment
-): Promise<SettingsServer | null> {
-  if (places.configurationUrl === undefined) return null
-  const { tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath, peerAddresses, logLevel } = schema.properties
-  const part = Type.Object({ tlsCertificatePath, tlsPrivateKeyPath, tlsCaPath, peerAddresses, logLevel })
-  const { values } = loadSettings({
-    schema: part,
-    environment: environmentOf(part, prefix, environment),
-    ...defined({ prefix })
-  })
-  const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = values
-  const tls =
-    certificatePath === undefined || privateKeyPath === undefined || caPath === undefined
-      ? null
-      : await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })
-  return openSettingsServer(name, places, tls, addressTable(values.peerAddresses), bootLog(name, values.logLevel))
 }

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { getCACertificates } from 'node:tls'
 import {
   createConfigurationClient,
   readSnapshot,
@@ -8,13 +7,13 @@ import {
   type ConfigurationClient,
   type PulledValues,
   type SendToServer,
+  type ServerAuthorization,
   type ServerDocument,
   type SnapshotFile
 } from '@sallyport/configuration'
-import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import { defined, readKeyRing } from '@sallyport/security-context/mechanics'
+import type { FastifyBaseLogger } from 'fastify'
 import { fetch, type Dispatcher } from 'undici'
-import type { DiscoveryLog } from './options.ts'
 import type { SettingsPlaces } from './settings-sources.ts'
 
 /** A configuration server as this process uses it. */
@@ -23,7 +22,7 @@ export interface SettingsServer {
   /** `null`: nothing is kept. */
   readonly snapshot: SnapshotFile | null
   readonly outage: string
-  readonly log: DiscoveryLog
+  readonly log: Pick<FastifyBaseLogger, 'warn' | 'error'>
   readonly close: () => Promise<void>
 }
 
@@ -37,30 +36,29 @@ export interface PullTimes {
 const ATTEMPTS_AT_START = 4
 const LONGEST_WAIT_MS = 4000
 
-/**
- * Opens the configuration server that the settings name.
- * @param name of the process: its application at the server
- * @returns `null` when they name none
- */
-export function openSettingsServer(
-  name: string,
-  places: SettingsPlaces,
-  tls: TlsMaterial | null,
-  addresses: Readonly<Record<string, string>>,
-  log: DiscoveryLog
-): SettingsServer | null {
+/** How a configuration server is reached. */
+export interface SettingsServerFacts {
+  /** Of the process: its application at the server, unless the places name another. */
+  readonly name: string
+  readonly places: SettingsPlaces & { readonly configurationUrl: string }
+  /** Closed with the server. */
+  readonly dispatcher: Dispatcher
+  readonly authorization?: ServerAuthorization
+  readonly log: Pick<FastifyBaseLogger, 'warn' | 'error'>
+}
+
+/** Opens a configuration server; nothing is asked yet. */
+export function openSettingsServer(facts: SettingsServerFacts): SettingsServer {
+  const { name, places, dispatcher, authorization, log } = facts
   const { configurationUrl: url, configurationSnapshotPath: path, configurationSnapshotKeys: keys } = places
-  if (url === undefined) return null
-  const { configurationProfile: profile = 'default', configurationLabel: label = 'main' } = places
-  const dispatcher = createPeerAgent({ ...(tls ?? { ca: getCACertificates('default').join('\n') }), addresses })
-  const document = { application: name, profile, label }
+  const {
+    configurationApplication: application = name,
+    configurationProfile: profile = 'default',
+    configurationLabel: label = 'main'
+  } = places
+  const document = { application, profile, label }
   return {
-    client: createConfigurationClient({
-      ...document,
-      url,
-      send: sendBy(dispatcher),
-      ...defined({ credentials: places.configurationCredentials })
-    }),
+    client: createConfigurationClient({ ...document, url, send: sendBy(dispatcher), ...defined({ authorization }) }),
     snapshot:
       path === undefined || keys === undefined
         ? null
@@ -77,35 +75,71 @@ function sendBy(dispatcher: Dispatcher): SendToServer {
   return async (url, init) => await fetch(url, { ...init, dispatcher })
 }
 
+/** What a process starts with. */
+export interface PulledStart<Taken> {
+  readonly first: Taken
+  /** `null`: nothing was pulled. */
+  readonly pulled: PulledValues | null
+  /** What the server said, `null` where the process starts without it. */
+  readonly document: ServerDocument | null
+}
+
 /**
- * What a process starts with: the document of the server, tried several times; else what its setting for an outage
- * says.
- * @returns `null` to start with what was pushed and with defaults
- * @throws the last failure of the server, or the reason why the snapshot is refused
+ * Starts with the document of the server, tried several times; where it does not answer, or its document is refused,
+ * with what the setting for an outage says.
+ * @param read takes pulled values, or throws the reason why not
+ * @throws the last failure of the server, the refusal of its document, or the reason why the snapshot is refused
  */
-export async function pullAtStart(server: SettingsServer, times: PullTimes = {}): Promise<PulledValues | null> {
-  const { client, snapshot, outage, log } = server
-  const { wait = delay, random = Math.random } = times
+export async function startWithServer<Taken>(
+  server: SettingsServer,
+  read: (pulled: PulledValues | null) => Taken,
+  times: PullTimes = {}
+): Promise<PulledStart<Taken>> {
+  const { client, outage, log } = server
+  let document: ServerDocument | null
+  try {
+    document = await pullPatiently(server, times)
+  } catch (err) {
+    if (outage === 'fail') throw err
+    const kept = keptValues(server)
+    if (kept === null && outage !== 'start-with-defaults') throw err
+    const first = read(kept)
+    log.warn({ err }, kept === null ? 'the process starts without pulled settings' : `the process starts with the ${kept.origin}`)
+    return { first, pulled: kept, document: null }
+  }
+  const pulled = document === null ? null : pulledFrom(client, document)
+  try {
+    return { first: read(pulled), pulled, document }
+  } catch (err) {
+    // Asked for again, and refused again until it is right.
+    client.forget()
+    const kept = outage === 'fail' ? null : keptValues(server)
+    if (kept === null) throw err
+    const first = read(kept)
+    log.error({ err }, `the document of the server is refused: the process starts with the ${kept.origin}`)
+    return { first, pulled: kept, document: null }
+  }
+}
+
+async function pullPatiently(
+  { client }: SettingsServer,
+  { wait = delay, random = Math.random }: PullTimes
+): Promise<ServerDocument | null> {
   for (let failures = 1; ; failures++) {
     try {
-      const document = await client.pull()
-      return document === null ? null : pulledFrom(client, document)
-    } catch (err) {
-      if (failures < ATTEMPTS_AT_START) {
-        await wait(waitBeforeQuestion(failures, LONGEST_WAIT_MS, random()))
-        continue
-      }
-      if (outage === 'fail') throw err
-      const kept = snapshot === null ? null : readSnapshot(snapshot)
-      if (kept !== null) {
-        log.warn({ err, version: kept.version }, 'the process starts with the snapshot of pulled settings')
-        return { values: kept.values, origin: `snapshot of the ${client.origin}${versionText(kept)}` }
-      }
-      if (outage !== 'start-with-defaults') throw err
-      log.warn({ err }, 'the process starts without pulled settings')
-      return null
+      return await client.pull()
+    } catch (error) {
+      if (failures === ATTEMPTS_AT_START) throw error
+      await wait(waitBeforeQuestion(failures, LONGEST_WAIT_MS, random()))
     }
   }
+}
+
+/** What the snapshot keeps, `null` without one. */
+function keptValues({ client, snapshot }: SettingsServer): PulledValues | null {
+  const kept = snapshot === null ? null : readSnapshot(snapshot)
+  if (kept === null) return null
+  return { values: kept.values, origin: `snapshot of the ${client.origin}${versionText(kept)}` }
 }
 
 /** A document as a source of settings. */

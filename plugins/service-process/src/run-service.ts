@@ -1,25 +1,25 @@
+import configuration, { type LiveSettings } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
-import type { LiveSettings } from '@sallyport/configuration'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
+import { buildFacts } from './build-facts.ts'
 import { closeTimeoutFor } from './drain.ts'
+import { serveInfo } from './info-route.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
 import { followLogLevel, followSettings } from './follow-settings.ts'
 import { openLiveSettings, type OpenLiveSettings } from './live-settings.ts'
-import { loadProcessSettings, type LoadedSettings } from './load-process-settings.ts'
-import type { SettingsDefinition, SettingsOf } from './read-process-settings.ts'
+import { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
+import type { SettingsOf } from './read-process-settings.ts'
 import type { ProcessProperties, ProcessSettings } from './settings.ts'
 
 /** What makes one process different from the others. */
 export interface ProcessDefinition<
   Schema extends TObject<ProcessProperties>,
   Collaborators
-> extends SettingsDefinition<Schema> {
-  /** Name of the process: in its log, its traces, and the messages to its parent. */
-  readonly name: string
+> extends NamedDefinition<Schema> {
   /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
   readonly acceptTraces?: boolean
   /**
@@ -68,6 +68,8 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
+    if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })
+    serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
     startFollowing(app, context, loaded, opened)
     const { host, port, drainDelayMs } = settings

@@ -31,12 +31,23 @@ export function configurationServerSettings() {
     configurationUrl: Type.Optional(
       Type.String({ format: 'secure-url', description: 'The configuration server. Left out: nothing is pulled.' })
     ),
+    configurationApplication: Type.Optional(
+      Type.String({ description: 'The name of this process at that server; its own when left out.' })
+    ),
     configurationProfile: Type.Optional(
       Type.String({ description: 'The profile whose settings are pulled; `default` when left out.' })
     ),
     configurationLabel: Type.Optional(Type.String({ description: 'Their label; `main` when left out.' })),
     configurationCredentials: Type.Optional(
       Type.String({ secret: true, pattern: '^[^:]+:.{16,}$', description: '`user:password` at that server.' })
+    ),
+    configurationAudience: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'The audience of the tokens for that server, which this process gets as a client of its issuer. Left out: ' +
+          'no tokens.'
+      })
     ),
     configurationSnapshotPath: Type.Optional(
       Type.String({ minLength: 1, description: 'The file that keeps what was pulled last, encrypted.' })
@@ -87,13 +98,16 @@ export function readSettingsPlaces(
 
 function placesMistakes(name: string, places: SettingsPlaces): string[] {
   const { configurationUrl, configurationSnapshotPath: path, configurationSnapshotKeys: keys } = places
-  const { configurationProfile = 'default', configurationLabel = 'main' } = places
+  const { configurationProfile = 'default', configurationLabel = 'main', configurationApplication = name } = places
   const mistakes: string[] = []
-  const names = { configurationProfile, configurationLabel, 'name of the process': name }
+  const names = { configurationApplication, configurationProfile, configurationLabel }
   if (configurationUrl !== undefined) {
     for (const [what, token] of Object.entries(names)) {
       if (!isDocumentToken(token)) mistakes.push(`${what}: letters, digits, \`_\`, \`.\` and \`-\`, and no path`)
     }
+  }
+  if (places.configurationAudience !== undefined && places.configurationCredentials !== undefined) {
+    mistakes.push('configurationAudience and configurationCredentials exclude each other')
   }
   if ((path === undefined) !== (keys === undefined)) {
     mistakes.push('configurationSnapshotPath and configurationSnapshotKeys belong together')

@@ -15,13 +15,27 @@ export type SendToServer = (
   init: { readonly headers: Readonly<Record<string, string>>; readonly redirect: 'error'; readonly signal: AbortSignal }
 ) => Promise<ServerResponse>
 
+/** How a client proves itself to a configuration server. */
+export interface ServerAuthorization {
+  /** Value of the header `Authorization`. */
+  readonly header: () => Promise<string>
+  /** Told that the server refuses it: the next one may be another. */
+  readonly refused: () => void
+}
+
+/** Basic authentication. @param credentials `user:password` */
+export function basicServerAuthorization(credentials: string): ServerAuthorization {
+  const header = `Basic ${Buffer.from(credentials).toString('base64')}`
+  return { header: async () => header, refused: () => {} }
+}
+
 /** Options of {@link createConfigurationClient}. */
 export interface ConfigurationClientOptions extends DocumentName {
   /** Of the server, without a path at its end for a document. */
   readonly url: string
   readonly send: SendToServer
-  /** `user:password`, sent as Basic authentication. */
-  readonly credentials?: string
+  /** Left out: the server asks for nothing. */
+  readonly authorization?: ServerAuthorization
   /**
    * From the request to the end of the answer, in ms.
    * @default 5000
@@ -58,17 +72,19 @@ const MAX_LINE_CHARACTERS = 8192
  * @throws {ServerAnswerError} `SALLYPORT_CONFIGURATION_SERVER_ANSWER` when a name is no token
  */
 export function createConfigurationClient(options: ConfigurationClientOptions): ConfigurationClient {
-  const { url, send, credentials, application, profile, label, timeoutMs = TIMEOUT_MS } = options
+  const { url, send, authorization, application, profile, label, timeoutMs = TIMEOUT_MS } = options
   for (const [what, name] of Object.entries({ application, profile, label })) {
     if (!isDocumentToken(name)) throw new ServerAnswerError(`the ${what} is no name`)
   }
   const address = `${url.replace(/\/+$/, '')}/${application}/${profile}/${label}`
-  const authorization = credentials === undefined ? {} : { authorization: `Basic ${btoaUtf8(credentials)}` }
   let etag: string | null = null
 
   async function ask(target: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
     try {
-      return await send(target, { headers: { ...authorization, ...headers }, redirect: 'error', signal })
+      const proof = authorization === undefined ? {} : { authorization: await authorization.header() }
+      const answer = await send(target, { headers: { ...proof, ...headers }, redirect: 'error', signal })
+      if (answer.status === 401) authorization?.refused()
+      return answer
     } catch (cause) {
       throw Object.assign(new ServerUnreachableError(), { cause })
     }
@@ -131,8 +147,4 @@ async function readEvents(body: AsyncIterable<Uint8Array> | null, onChange: () =
     if (rest.length > MAX_LINE_CHARACTERS) throw new ServerAnswerError('the stream has too long a line')
     if (lines.some(line => line.startsWith('data:'))) onChange()
   }
-}
-
-function btoaUtf8(text: string): string {
-  return Buffer.from(text).toString('base64')
 }
