@@ -20,6 +20,8 @@ export interface ConfigurationServerStandIn {
   readonly url: string
   /** What it answers from now on; its stream tells of it. */
   readonly say: (source: Readonly<Record<string, unknown>>) => void
+  /** What the last request proved itself with. */
+  readonly lastAuthorization: () => string | undefined
   readonly close: () => Promise<void>
 }
 
@@ -30,10 +32,12 @@ export async function startConfigurationServer(
 ): Promise<ConfigurationServerStandIn> {
   let said = first
   let version = 1
+  let authorization: string | undefined
   const streams = new Set<ServerResponse>()
   const server = createServer(({ url, headers }, response) => {
+    authorization = headers.authorization
     if (url === `/${application}/default/main/changes`) {
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': open\n\n')
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: now\n\n')
       streams.add(response)
     } else if (url !== `/${application}/default/main`) response.writeHead(404).end()
     else if (headers['if-none-match'] === `"${version}"`) response.writeHead(304).end()
@@ -57,6 +61,7 @@ export async function startConfigurationServer(
   t.teardown(close)
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    lastAuthorization: () => authorization,
     say: source => {
       said = source
       version++

@@ -41,6 +41,7 @@ export {
   type SettingsWitness
 } from './live-settings.ts'
 export { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
+export type { ConfigurationTokenFacts, OpenConfigurationTokens } from './reach-settings-server.ts'
 export { configurationServerSettings } from './settings-sources.ts'
 export { followFile, type FileReading, type FollowedFile, type WatchFolder } from './follow-file.ts'
 export { closeTimeoutFor, type DrainTimes } from './drain.ts'

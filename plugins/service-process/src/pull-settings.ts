@@ -104,7 +104,10 @@ export async function startWithServer<Taken>(
     const kept = keptValues(server)
     if (kept === null && outage !== 'start-with-defaults') throw err
     const first = read(kept)
-    log.warn({ err }, kept === null ? 'the process starts without pulled settings' : `the process starts with the ${kept.origin}`)
+    log.warn(
+      { err },
+      kept === null ? 'the process starts without pulled settings' : `the process starts with the ${kept.origin}`
+    )
     return { first, pulled: kept, document: null }
   }
   const pulled = document === null ? null : pulledFrom(client, document)

@@ -2,11 +2,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
+  basicServerAuthorization,
   createConfigurationClient,
   followServer,
   readServerDocument,
   waitBeforeQuestion,
   type ConfigurationClient,
+  type ConfigurationClientOptions,
   type ServerDocument
 } from '@sallyport/configuration'
 import t, { type Test } from 'tap'
@@ -30,7 +32,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void
 async function openClient(
   t: Test,
   answer: Answer,
-  more: { readonly credentials?: string; readonly timeoutMs?: number } = {}
+  more: Partial<ConfigurationClientOptions> = {}
 ): Promise<ConfigurationClient> {
   const server = createServer(answer)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -106,7 +108,7 @@ t.test(
         if (headers['if-none-match'] === '"1"') response.writeHead(304).end()
         else response.writeHead(200, { etag: '"1"' }).end(answerOf({ perMinute: 1 }))
       },
-      { credentials: 'gateway:word' }
+      { authorization: basicServerAuthorization('gateway:word') }
     )
     t.match(await client.pull(), { values: { perMinute: 1 } })
     t.equal(await client.pull(), null)
@@ -234,4 +236,27 @@ t.test('an event of the stream is a question at once, and what the stream says i
   stream.write('data: {"perMinute":999}\n\n')
   t.match((await taken.promise).values, { perMinute: 2 })
   await stop()
+})
+
+t.test('a proof that the server refuses is not used again, and one that cannot be had is an outage', async t => {
+  let proofs = 0
+  const authorization = {
+    header: async () => `Bearer ${proofs}`,
+    refused: () => {
+      proofs++
+    }
+  }
+  const client = await openClient(
+    t,
+    (request, response) => {
+      response.writeHead(request.headers.authorization === 'Bearer 1' ? 200 : 401).end(answerOf({ loginsPerMinute: 3 }))
+    },
+    { authorization }
+  )
+  await t.rejects(client.pull(), { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER', message: /status 401/ })
+  t.strictSame((await client.pull())?.values, { loginsPerMinute: 3 })
+  const none = await openClient(t, (_request, response) => response.end(), {
+    authorization: { header: async () => await Promise.reject(new Error('no issuer')), refused: () => {} }
+  })
+  await t.rejects(none.pull(), { code: 'SALLYPORT_CONFIGURATION_SERVER_UNREACHABLE' })
 })

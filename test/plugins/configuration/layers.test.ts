@@ -132,3 +132,23 @@ t.test('an explanation has value, origin and marks, and no secret', t => {
   t.notMatch(JSON.stringify(explained), 'canary')
   t.end()
 })
+
+t.test('a schema is compiled once, however often settings are read by it', t => {
+  let looks = 0
+  const limit = Type.Integer({ default: 1 })
+  Object.defineProperty(limit, 'minimum', {
+    enumerable: true,
+    get: () => {
+      looks++
+      return 1
+    }
+  })
+  const schema = Type.Object({ limit })
+  const readLimit = (text: string) => loadSettings({ schema, environment: { SALLYPORT_LIMIT: text } }).values.limit
+  t.equal(readLimit('2'), 2)
+  const afterOne = looks
+  t.equal(readLimit('3'), 3)
+  t.throws(() => readLimit('0'), { code: 'SALLYPORT_CONFIGURATION_INVALID' })
+  t.equal(looks, afterOne)
+  t.end()
+})

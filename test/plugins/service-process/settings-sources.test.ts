@@ -7,7 +7,8 @@ import {
   configurationServerSettings,
   loadProcessSettings,
   openLiveSettings,
-  processSettings
+  processSettings,
+  type OpenConfigurationTokens
 } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
@@ -197,3 +198,81 @@ t.test('where settings are is said by the environment alone, and every mistake i
   await t.rejects(load(wrong), { message: /configurationProfile: [^]*belong together/ })
   await t.rejects(load({ SALLYPORT_CONFIGURATION_URL: 'http://config.example' }), { message: /secure-url/ })
 })
+
+t.test('C5: a process keeps what it starts with, and starts from it while the server says what is refused', async t => {
+  const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
+  const environment = pulledFrom(server.url, t.testdir({}))
+  await t.test('kept at the start', async t => {
+    await follow(t, environment)
+  })
+  server.say({ perMinute: 6, unknown: 'x' })
+  await t.rejects(load({ ...environment, SALLYPORT_CONFIGURATION_OUTAGE: 'fail' }), {
+    code: 'SALLYPORT_CONFIGURATION_INVALID',
+    message: /unknown: is set by the configuration server/
+  })
+  const { live, lines, nextRow } = await follow(t, environment)
+  t.equal(live.current.perMinute, 5)
+  t.match(live.explain().find(({ setting }) => setting === 'perMinute')?.origin, 'snapshot of the configuration server')
+  const row = nextRow()
+  server.say({ perMinute: 7, unknown: 'x' })
+  t.match(await row, { outcome: 'failure', reason: 'SALLYPORT_CONFIGURATION_INVALID' })
+  t.match(lines.join(''), 'unknown: is set by the configuration server')
+  server.say({ perMinute: 8 })
+  t.match(await nextRow(), { outcome: 'success' })
+  t.equal(live.current.perMinute, 8)
+
+  const elsewhere = { ...environment, SALLYPORT_CONFIGURATION_SNAPSHOT_PATH: join(t.testdir({}), 'none') }
+  server.say({ unknown: 'x' })
+  await t.rejects(load({ ...elsewhere, SALLYPORT_CONFIGURATION_OUTAGE: 'start-with-defaults' }), {
+    code: 'SALLYPORT_CONFIGURATION_INVALID'
+  })
+})
+
+t.test(
+  'a server that wants tokens gets one of this process as a client, and every mistake in that is named',
+  async t => {
+    const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
+    const asked: unknown[] = []
+    const client = Type.Object(
+      { ...settings.properties, issuer: Type.String(), clientId: Type.String(), clientSecret: Type.String() },
+      { additionalProperties: false }
+    )
+    const environment = {
+      ...database,
+      SALLYPORT_CONFIGURATION_URL: server.url,
+      SALLYPORT_CONFIGURATION_AUDIENCE: 'configuration-server',
+      SALLYPORT_ISSUER: 'https://issuer.example',
+      SALLYPORT_CLIENT_ID: 'hello',
+      SALLYPORT_CLIENT_SECRET: 'canary-secret'
+    }
+    const configurationToken: OpenConfigurationTokens = ({ dispatcher: _, ...facts }) => {
+      asked.push(facts)
+      return { get: async () => 'token-of-hello', drop: () => {} }
+    }
+    const loaded = await loadProcessSettings({ name: 'hello', settings: client, configurationToken }, environment)
+    await loaded.server?.close()
+    t.equal(loaded.first.values.perMinute, 5)
+    t.strictSame(asked, [
+      {
+        issuer: 'https://issuer.example',
+        clientId: 'hello',
+        clientSecret: 'canary-secret',
+        audience: 'configuration-server',
+        scope: 'config:read'
+      }
+    ])
+    t.equal(server.lastAuthorization(), 'Bearer token-of-hello')
+    await t.rejects(loadProcessSettings({ name: 'hello', settings: client }, environment), {
+      code: 'SALLYPORT_CONFIGURATION_INVALID',
+      message: /configurationAudience: only a client of an issuer/
+    })
+    await t.rejects(
+      load({
+        SALLYPORT_CONFIGURATION_URL: server.url,
+        SALLYPORT_CONFIGURATION_AUDIENCE: 'configuration-server',
+        SALLYPORT_CONFIGURATION_CREDENTIALS: 'hello:0123456789abcdef'
+      }),
+      { message: /exclude each other/ }
+    )
+  }
+)
