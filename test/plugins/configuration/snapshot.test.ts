@@ -35,7 +35,9 @@ t.test('a file of another key, application, profile or label is refused', t => {
   for (const other of others) {
     t.throws(() => readSettingsSnapshot({ ...file, ...other }), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' })
   }
-  t.throws(() => writeSettingsSnapshot({ ...file, keys: [] }, document), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' })
+  t.throws(() => writeSettingsSnapshot({ ...file, keys: [] }, document), {
+    code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID'
+  })
   t.end()
 })
 
@@ -57,7 +59,11 @@ t.test('a file that was cut anywhere or changed in any part is refused', t => {
   ]
   for (const content of changed) {
     writeFileSync(file.path, content)
-    t.throws(() => readSettingsSnapshot(file), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' }, content.slice(0, 20))
+    t.throws(
+      () => readSettingsSnapshot(file),
+      { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' },
+      content.slice(0, 20)
+    )
   }
   t.end()
 })

@@ -14,7 +14,7 @@ const schema = Type.Object({
 const read = (perMinute: string) =>
   loadSettings({ schema, environment: { SALLYPORT_PER_MINUTE: perMinute, SALLYPORT_TOKEN: 'canary' } })
 
-t.test('C7: /info has the version of the build, of the settings and of the policies, and no value', async t => {
+t.test('/info has the version of the build, of the settings and of the policies, and no value', async t => {
   const { live, take } = openLiveSettings(read('1'))
   const app = Fastify()
   await app.register(health, {})
