@@ -3,6 +3,7 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
 import { sourceSettings } from './settings-sources.ts'
+import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
@@ -115,7 +116,8 @@ export function processSettings(ports: ProcessPorts) {
       maximum: 1,
       default: 1,
       description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
-    })
+    }),
+    ...otlpProperties
   }
 }
 
@@ -134,7 +136,8 @@ export function processSettingsMistakes(settings: ProcessSettings): string[] {
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),
-    ...trustedProxyMistakes(settings.trustedProxies)
+    ...trustedProxyMistakes(settings.trustedProxies),
+    ...otlpMistakes(settings)
   ]
 }
 
