@@ -1,11 +1,14 @@
 // The real processes with real TLS and a real database, started as `npm start` starts them, once for this file.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
+import { makeAuthority } from '../support/certificates.ts'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { explainOrderService } from './support/explain-settings.ts'
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
 const collector = await startTraceCollector()
@@ -28,6 +31,33 @@ for (const flow of flows) {
     t.match(lines.join('\n'), '✓', 'it checked something')
   })
 }
+
+t.test(
+  'settings come from the real server over TLS, and while it is stopped from the snapshot of the last start',
+  async t => {
+    const { directory } = own
+    const operations = new URL(stack.operations['configuration-server'] ?? '')
+    const at = { directory, issuer: stack.issuer, port: Number(operations.port) - 100 }
+    const stopped = { ...at, port: 1 }
+    const { certificate } = await makeAuthority()
+    const foreign = join(t.testdir({ 'ca.pem': certificate }), 'ca.pem')
+    const [served, kept, failed, unknown] = await Promise.all([
+      explainOrderService(at, { SALLYPORT_ORDER_UNDONE_AFTER_MS: '61000' }),
+      explainOrderService(stopped),
+      explainOrderService(stopped, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail' }),
+      explainOrderService(at, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail', SALLYPORT_TLS_CA_PATH: foreign })
+    ])
+    const origin = ({ settings }: typeof kept): string | undefined =>
+      settings.find(({ setting }) => setting === 'orderUndoneAfterMs')?.origin
+    t.equal(origin(served), 'environment SALLYPORT_ORDER_UNDONE_AFTER_MS', 'what is pushed wins')
+    t.match(origin(kept), 'snapshot of the configuration server https://', kept.error)
+    for (const { code, error } of [failed, unknown]) {
+      t.equal(code, 1)
+      t.match(error, 'The configuration server does not answer')
+    }
+    t.match(origin(await explainOrderService(at)), /^configuration server https:/)
+  }
+)
 
 interface Answer {
   readonly status: number
