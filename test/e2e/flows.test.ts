@@ -314,11 +314,16 @@ t.test('every client of local.json can be used with what is listed there', async
         `${clientId} calls nobody: it is a resource server only`
       )
     } else if (client.grantTypes.includes('client_credentials')) {
-      const answer = await clientCredentials(clientOf(stack, clientId), {
-        scope: client.scopes.join(' '),
-        ...(clientId.endsWith('-service') ? { audience: client.audiences[0] ?? '' } : {})
-      })
-      t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      // A service has an audience for each that it calls, and its configuration is one of them.
+      for (const audience of clientId.endsWith('-service') ? client.audiences : [undefined]) {
+        const isPulling = audience === 'configuration-server'
+        const scopes = client.scopes.filter(scope => (scope === 'config:read') === isPulling)
+        const answer = await clientCredentials(clientOf(stack, clientId), {
+          scope: scopes.join(' '),
+          ...(audience === undefined ? {} : { audience })
+        })
+        t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      }
     } else {
       t.equal((await exchanged(await edgeToken('customer1'), 'order-service')).status, 200, clientId)
     }
