@@ -25,8 +25,8 @@ const levelChange = Type.Object(
 )
 
 /**
- * Routes for operators on the operations listener: health by check, exceptions, and the level of the log. Register it
- * after {@link operations} and after authentication.
+ * Routes for operators on the operations listener: health by check, exceptions, settings, and the level of the log.
+ * Register it after {@link operations} and after authentication.
  */
 export const operatorRoutes = fastifyPlugin(
   async function operatorRoutes(fastify: FastifyInstance, { access, protect }: OperatorRoutesOptions) {
@@ -41,6 +41,7 @@ export const operatorRoutes = fastifyPlugin(
         })
         scope.get('/health', { config }, async () => await fastify.healthReport())
         scope.get('/exceptions', { config }, async () => ({ exceptions: exceptions.groups() }))
+        scope.get('/settings', { config }, async () => settingsAnswer(fastify))
         scope.get('/log-level', { config }, async () => levelAnswer(logLevels.state()))
         scope.put<{ Body: Static<typeof levelChange> }>(
           '/log-level',
@@ -63,6 +64,13 @@ export const operatorRoutes = fastifyPlugin(
   },
   { name: '@sallyport/operator-routes', fastify: '5.x', decorators: { fastify: ['operations', 'logLevels'] } }
 )
+
+/** Every setting with its origin; secrets are shown as such. Nothing in an app whose settings are not live. */
+function settingsAnswer(fastify: FastifyInstance): object {
+  const liveSettings = fastify.hasDecorator('liveSettings') ? fastify.liveSettings : null
+  if (liveSettings === null) return { settings: [] }
+  return { ...liveSettings.state(), settings: liveSettings.explain() }
+}
 
 function levelAnswer({ level, usual, untilMs }: { level: string; usual: string; untilMs: number | null }) {
   return { level, usual, until: untilMs === null ? null : new Date(untilMs).toISOString() }
