@@ -1,6 +1,7 @@
-import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
+import { SpanStatusCode, type Attributes, type AttributeValue, type HrTime } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { redactText } from './redact-text.ts'
+import { fallbackErrorType, hasFailed } from './server-spans.ts'
 
 type Values = ReadonlyArray<{ readonly key: string; readonly value: object }>
 
@@ -19,7 +20,7 @@ export function otlpMessage(spans: readonly ReadableSpan[], resource: Attributes
 
 function otlpSpan(span: ReadableSpan): object {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext()
-  const { parentSpanContext: parent, status, events } = span
+  const { parentSpanContext: parent, events, links } = span
   return {
     traceId,
     spanId,
@@ -31,13 +32,14 @@ function otlpSpan(span: ReadableSpan): object {
     kind: span.kind + 1,
     startTimeUnixNano: nanoseconds(span.startTime),
     endTimeUnixNano: nanoseconds(span.endTime),
-    attributes: otlpAttributes(span.attributes),
+    attributes: otlpAttributes({ ...span.attributes, ...fallbackErrorType(span) }),
     events: events.map(({ name, time, attributes = {} }) => ({
       name,
       timeUnixNano: nanoseconds(time),
       attributes: otlpAttributes(attributes)
     })),
-    status: { code: status.code },
+    links: links.map(({ context: linked }) => ({ traceId: linked.traceId, spanId: linked.spanId })),
+    status: { code: hasFailed(span) ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
     droppedAttributesCount: span.droppedAttributesCount,
     droppedEventsCount: span.droppedEventsCount
   }
