@@ -12,7 +12,6 @@ import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
 import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
-import type { SpanCounts } from './span-batches.ts'
 import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
@@ -30,8 +29,6 @@ export interface ProcessContext {
   /** `peerAddresses` by name, for agents that the process makes itself. */
   readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
-  /** What became of the spans of this process; `null` where the settings name no collector. */
-  readonly spanCounts: () => SpanCounts | null
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
    * database, which only those of {@link optionalDatabase} can.
@@ -89,7 +86,14 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
+  const { tracing, followDatabase, measurements } = await openTracing({
+    name,
+    settings,
+    acceptTraces,
+    tls,
+    addresses,
+    log
+  })
   const { databaseUrl } = settings
   const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
   closing.push(() => tracing.close())
@@ -126,7 +130,6 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       openPeers,
       peerAddresses: addresses,
       tracing,
-      spanCounts: counts,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')
         return pool
@@ -145,7 +148,8 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     measurements: [
       ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
       ...(pool === null ? [] : databaseMeasurements(pool)),
-      ...peerMeasurements(() => agents)
+      ...peerMeasurements(() => agents),
+      ...measurements
     ],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
