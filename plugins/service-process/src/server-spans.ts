@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 
 /** Any other is a text of the caller's choice. @see OpenTelemetry semantic conventions, HTTP, `http.request.method` */
 const NAMED_METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE'])
-const STATUS = 'http.response.status_code'
+const ANSWERED_STATUS = 'http.response.status_code'
 
 /** The span of a request, of few different names. @see OpenTelemetry semantic conventions, HTTP server */
 export function serverSpanName(request: FastifyRequest): string {
@@ -53,7 +53,7 @@ interface EndedSpan {
  */
 export function hasFailed({ kind, status, attributes }: EndedSpan): boolean {
   if (status.code !== SpanStatusCode.ERROR) return false
-  const answered = attributes[STATUS]
+  const answered = attributes[ANSWERED_STATUS]
   return kind !== SpanKind.SERVER || typeof answered !== 'number' || answered >= 500
 }
 
@@ -61,5 +61,5 @@ export function hasFailed({ kind, status, attributes }: EndedSpan): boolean {
 export function fallbackErrorType(span: EndedSpan): Attributes {
   const { kind, attributes } = span
   if (kind !== SpanKind.SERVER || attributes['error.type'] !== undefined || !hasFailed(span)) return {}
-  return { 'error.type': String(attributes[STATUS] ?? '_OTHER') }
+  return { 'error.type': String(attributes[ANSWERED_STATUS] ?? '_OTHER') }
 }

@@ -38,7 +38,11 @@ async function tracedService(t: Test, collector: string, otel: object = {}) {
   const { tracing, measurements } = await openTracing({ ...facts, lastExportMs: 50 })
   const lines: string[] = []
   const options = instanceOptions({ name: 'order-service', settings, tls: undefined, tracing, requestIds: 'own' })
-  const stream = { write: (line: string) => void lines.push(line) }
+  const stream = {
+    write: (line: string) => {
+      lines.push(line)
+    }
+  }
   const logger = { ...(options.logger as object), stream }
   const app: FastifyInstance = Fastify({ ...options, logger })
   await app.register(tracing.plugin)
