@@ -113,5 +113,8 @@ function spansOfMessage({ resourceSpans }: OtlpMessage): CollectedSpan[] {
 }
 
 function plainAttributes(pairs: readonly OtlpPair[]): Record<string, unknown> {
-  return Object.fromEntries(pairs.map(({ key, value }) => [key, Object.values(value)[0]]))
+  return Object.fromEntries(
+    // 64 bits are a text in JSON.
+    pairs.map(({ key, value }) => [key, 'intValue' in value ? Number(value.intValue) : Object.values(value)[0]])
+  )
 }

@@ -22,8 +22,11 @@ async function listening(t: Test, answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${port}`
 }
 
-/** A service that calls another one, and what its measurements say. */
-async function tracedService(t: Test, collector: string, otel: object = {}) {
+/**
+ * A service that calls another one, and what its measurements say.
+ * @param lastExportMs how long its end waits for the collector
+ */
+async function tracedService(t: Test, collector: string, otel: object = {}, lastExportMs = 60_000) {
   const settings = {
     ...PROCESS_SETTINGS,
     logLevel: 'info',
@@ -35,7 +38,7 @@ async function tracedService(t: Test, collector: string, otel: object = {}) {
   }
   const log = { warn: () => {}, info: () => {} }
   const facts = { name: 'order-service', settings, acceptTraces: true, tls: null, addresses: {}, log }
-  const { tracing, measurements } = await openTracing({ ...facts, lastExportMs: 50 })
+  const { tracing, measurements } = await openTracing({ ...facts, lastExportMs })
   const lines: string[] = []
   const options = instanceOptions({ name: 'order-service', settings, tls: undefined, tracing, requestIds: 'own' })
   const stream = {
@@ -82,7 +85,7 @@ for (const [how, open] of Object.entries({
   'that is away': async () => 'http://127.0.0.1:1'
 })) {
   t.test(`a collector ${how} fails no request, keeps a bounded number of spans, and does not hold the end`, async t => {
-    const { app, count, close } = await tracedService(t, await open(t))
+    const { app, count, close } = await tracedService(t, await open(t), {}, 50)
     app.get('/orders', async () => 'x')
     for (let sent = 0; sent < 3 * MAX_QUEUED; sent++) t.equal((await app.inject('/orders')).statusCode, 200)
     const waiting = Number(count('sallyport_spans_waiting'))

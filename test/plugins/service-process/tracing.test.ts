@@ -4,7 +4,7 @@ import { startTracing, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { otlpMessage } from '../../../plugins/service-process/src/otlp-message.ts'
+import { createOtlpWriter } from '../../../plugins/service-process/src/otlp-message.ts'
 import { hasFailed } from '../../../plugins/service-process/src/server-spans.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -130,7 +130,7 @@ t.test('a refusal is no failure of the server, and a failure is told by its kind
   t.same([hasFailed(refused), hasFailed(broken)], [false, true])
   t.notOk('error.type' in refused.attributes)
   t.match(broken.attributes, { 'error.type': 'ECONNREFUSED', 'http.response.status_code': 500 })
-  const message = otlpMessage([refused, broken], {})
+  const message = createOtlpWriter({})([refused, broken])
   t.notMatch(message, 'canary')
   t.match(JSON.parse(message), {
     resourceSpans: [{ scopeSpans: [{ spans: [{ status: { code: 0 } }, { status: { code: 2 } }] }] }]
