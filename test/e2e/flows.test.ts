@@ -15,7 +15,7 @@ const collector = await startTraceCollector()
 t.teardown(() => collector.close())
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT, ...collector.environment } })
 t.teardown(() => own.stop())
-const stack = readStack(own.localJson)
+const stack = { ...readStack(own.localJson), collector: collector.queryOrigin }
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
 t.teardown(() => agent.close())
 
