@@ -28,6 +28,8 @@ export interface LocalFacts {
   readonly caFile: string
   /** URL of each process's health and metrics. */
   readonly operations: Readonly<Record<string, string>>
+  /** Process id of each process, for signals. */
+  readonly processIds: Readonly<Record<string, number>>
   readonly clients: readonly LocalClient[]
   readonly users: ReadonlyArray<{ username: string; password: string; roles: readonly string[] }>
 }
@@ -40,6 +42,7 @@ export function localJsonPath(directory: string): string {
 /** Gathers the facts. @param clients as the package of the authorization server lists them */
 export function localFacts(
   deployment: Deployment,
+  processIds: ReadonlyMap<string, number>,
   clients: readonly ClientFacts[],
   keys: ReadonlyMap<string, ClientKey>
 ): LocalFacts {
@@ -51,6 +54,7 @@ export function localFacts(
     operations: Object.fromEntries(
       PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])
     ),
+    processIds: Object.fromEntries(processIds),
     clients: clients.map(client => {
       const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
       const audiences = new Set(

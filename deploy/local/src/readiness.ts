@@ -45,7 +45,7 @@ export async function isPortFree(port: number): Promise<boolean> {
 }
 
 /** The status of a GET, `null` when there is no answer. */
-async function probeStatus(url: string): Promise<number | null> {
+export async function probeStatus(url: string): Promise<number | null> {
   const { promise, resolve } = Promise.withResolvers<number | null>()
   const probe = request(url, { agent: false, timeout: 2_000 }, response => {
     response.resume()

@@ -6,6 +6,8 @@ export interface Stack {
   readonly issuer: string
   readonly caFile: string
   readonly operations: Readonly<Record<string, string>>
+  /** Process id of each process. */
+  readonly processIds: Readonly<Record<string, number>>
   readonly clients: ReadonlyArray<{ readonly clientId: string; readonly clientSecret?: string }>
   readonly users: ReadonlyArray<{
     readonly username: string
