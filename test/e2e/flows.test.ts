@@ -6,6 +6,7 @@ import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { unknownObservations } from '../support/observability/observed-names.ts'
 
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
 t.teardown(() => own.stop())
@@ -188,6 +189,13 @@ t.test('a logout ends the exchanged tokens too, at every service', async t => {
     status = (await call(`${stack.gateway}/orders`, { headers: bearer(login.accessToken) })).status
   }
   t.equal(status, 401)
+})
+
+t.test('every metric, label and value that alerts and dashboards name is exposed', async t => {
+  const texts = await Promise.all(
+    Object.values(stack.operations).map(async url => await (await fetch(`${url}/metrics`)).text())
+  )
+  t.strictSame(unknownObservations(texts), [])
 })
 
 t.test('P5: no password, token or secret is in any process’s log', async t => {

@@ -42,8 +42,9 @@ t.test(
       for (const { title, datasource, targets = [], gridPos } of panels) {
         if (datasource !== undefined) {
           t.ok(targets.length > 0, `${title} shows something`)
-          for (const { uid } of [datasource, ...targets.map(target => target.datasource)])
-            {t.equal(uid, DATASOURCE_VARIABLE)}
+          for (const { uid } of [datasource, ...targets.map(target => target.datasource)]) {
+            t.equal(uid, DATASOURCE_VARIABLE)
+          }
         }
         for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
           const cell = `${x} ${gridPos.y}`

@@ -16,8 +16,8 @@ const OF_PROMETHEUS: ExposedMetrics = new Map([
 const TARGET_LABELS = new Set(['job', 'instance', 'process'])
 
 /**
- * Metrics, labels and values that no process has, one sentence each. Values are compared where all of them are known:
- * `isKnownValue` tells, beside what was seen.
+ * Metrics, labels and values that no process has, one sentence each. `isKnownValue` tells of values that were not seen,
+ * and of labels (with an empty first argument) of metrics that have no sample.
  * @param recorded names of recording rules
  */
 export function unknownNames(
@@ -32,7 +32,9 @@ export function unknownNames(
     const labelsOf = (metric: string): ReadonlyMap<string, ReadonlySet<string>> | undefined =>
       exposed.get(metric) ?? OF_PROMETHEUS.get(metric)
     const hasLabel = (metric: string, label: string): boolean =>
-      TARGET_LABELS.has(label) || labelsOf(metric)?.has(label) === true
+      TARGET_LABELS.has(label) ||
+      labelsOf(metric)?.has(label) === true ||
+      (labelsOf(metric)?.size === 0 && isKnownValue('', label))
     const isUnknownValue = (metric: string, { label, operator, value }: LabelMatcher): boolean => {
       if (operator.startsWith('!') || TARGET_LABELS.has(label)) return false
       const seen = [...(labelsOf(metric)?.get(label) ?? [])]
