@@ -305,6 +305,7 @@ t.test('every client of local.json can be used with what is listed there', async
       'order-service',
       'restaurant-service',
       'delivery-service',
+      'configuration-server',
       'machine-client',
       'opaque-client',
       'web-app',

@@ -7,41 +7,7 @@ import { readPromql } from './read-promql.ts'
 import { unknownNames, type NamedExpression } from './unknown-names.ts'
 
 /** Metrics that no process has yet; one that has come is a mistake here. */
-const PENDING: readonly string[] = [
-  'sallyport_ready',
-  'sallyport_health_check_passing',
-  'sallyport_event_loop_delay_seconds',
-  'sallyport_event_loop_utilization_ratio',
-  'sallyport_requests_shed_total',
-  'sallyport_exceptions_total',
-  'sallyport_exception_groups',
-  'sallyport_build_info',
-  'sallyport_policy_info',
-  'sallyport_routes_info',
-  'sallyport_log_lines_dropped_total',
-  'sallyport_measurement_failures_total',
-  'sallyport_database_pool_connections',
-  'sallyport_database_pool_limit',
-  'sallyport_database_pool_waiting',
-  'sallyport_peer_requests_waiting',
-  'sallyport_upstream_requests_waiting',
-  'sallyport_password_hashes_waiting',
-  'sallyport_password_hashes_refused_total',
-  'sallyport_session_tokens_due_total',
-  'sallyport_session_refreshes_total',
-  'sallyport_token_exchange_cache_lookups_total',
-  'sallyport_token_exchange_cache_entries',
-  'sallyport_key_set_age_seconds',
-  'sallyport_status_list_age_seconds',
-  'sallyport_status_lists_followed',
-  'sallyport_certificate_expiry_timestamp_seconds',
-  'sallyport_audit_lag_seconds',
-  'sallyport_audit_unsealed_rows',
-  'sallyport_audit_sealer_silent_seconds',
-  'sallyport_audit_rows_waiting',
-  'sallyport_audit_rows_refused_total',
-  'sallyport_audit_writes_given_up_total'
-]
+const PENDING: readonly string[] = ['sallyport_exceptions_total', 'sallyport_exception_groups']
 
 /** Expressions of rules and dashboards. */
 function observedExpressions(): NamedExpression[] {

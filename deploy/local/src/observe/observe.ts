@@ -11,7 +11,7 @@ import type { ObserveOptions } from './observe-options.ts'
 import { startPrometheus } from './start-prometheus.ts'
 
 const GRAFANA_FOLDER = fileURLToPath(new URL('../../../observability/grafana', import.meta.url))
-const LOOK_MS = 2000
+const ALIVE_LOOK_MS = 2000
 
 /**
  * Starts Prometheus beside the stack of a folder, and ends it when told to or when the stack has ended.
@@ -61,7 +61,7 @@ function runningStack(directory: string): Stack {
 
 /** A killed launcher leaves its file behind, so the processes are asked. */
 async function endOfStack(stack: Stack, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted && (await isAnyAlive(stack))) await delay(LOOK_MS, null, { signal: stop }).catch(() => {})
+  while (!stop.aborted && (await isAnyAlive(stack))) await delay(ALIVE_LOOK_MS, null, { signal: stop }).catch(() => {})
 }
 
 async function isAnyAlive({ operations }: Stack): Promise<boolean> {
