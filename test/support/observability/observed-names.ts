@@ -3,11 +3,7 @@ import { readSources } from '../packages.ts'
 import { readRules } from './alert-rules.ts'
 import { OPERATIONS_SECTIONS, SECURITY_SECTIONS } from './dashboard-panels.ts'
 import { readExposedMetrics } from './exposed-metrics.ts'
-import { readPromql } from './read-promql.ts'
 import { unknownNames, type NamedExpression } from './unknown-names.ts'
-
-/** Metrics that no process has yet; one that has come is a mistake here. */
-const PENDING: readonly string[] = ['sallyport_exceptions_total', 'sallyport_exception_groups']
 
 /** Expressions of rules and dashboards. */
 function observedExpressions(): NamedExpression[] {
@@ -34,11 +30,5 @@ export function unknownObservations(texts: readonly string[]): string[] {
   const sources = [...readSources().values()].join('\n')
   const isLiteral = (label: string, value: string): boolean =>
     label === 'http_response_status_code' || sources.includes(`'${value}'`)
-  const measured = observedExpressions().filter(
-    ({ expression }) => !readPromql(expression).selectors.some(({ metric }) => PENDING.includes(metric))
-  )
-  return [
-    ...unknownNames(measured, exposed, recorded, isLiteral),
-    ...PENDING.filter(metric => exposed.has(metric)).map(metric => `${metric} is pending no longer`)
-  ]
+  return unknownNames(observedExpressions(), exposed, recorded, isLiteral)
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { LauncherError } from '../launcher-error.ts'
 import { parseOptions } from '../options.ts'
+import { PROMETHEUS_PORT } from './start-prometheus.ts'
 
 /** The options of `npm run observe`. */
 export interface ObserveOptions {
@@ -20,7 +21,7 @@ export const OBSERVE_HELP = `Starts Prometheus beside the running stack, with th
 
   npm run observe -- [options]
 
-  --port N          port of Prometheus (default 9090)
+  --port N          port of Prometheus (default ${PROMETHEUS_PORT})
   --speed N         shortens the times of rules: with 60 an hour is a minute, and alerts fire while you watch
   --directory DIR   folder of the stack (default .sallyport)
   --variables       prints the variables of docs/runbooks for a shell, and starts nothing
@@ -30,7 +31,7 @@ export const OBSERVE_HELP = `Starts Prometheus beside the running stack, with th
 /** @throws {LauncherError} for an option that does not exist or a number that cannot be */
 export function parseObserveOptions(args: readonly string[]): ObserveOptions {
   const { values } = parseObserveArguments(args)
-  const port = Number(values.port ?? '9090')
+  const port = Number(values.port ?? PROMETHEUS_PORT)
   const speed = Number(values.speed ?? '1')
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new LauncherError(`--port has to be a number from 1 to 65535, not "${values.port}"`)

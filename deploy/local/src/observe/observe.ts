@@ -71,13 +71,17 @@ async function isAnyAlive({ operations }: Stack): Promise<boolean> {
 
 /** The variables of docs/runbooks, for the `eval` of a shell. */
 function runbookVariables({ gateway, issuer, caFile, operations, users }: Stack, { port }: ObserveOptions): string {
-  const admin = users.find(({ roles }) => roles.includes('ADMIN'))
+  const credentialsOf = (role: string): string => {
+    const user = users.find(({ roles }) => roles.includes(role))
+    return `${user?.username}:${user?.password}`
+  }
   const variables = {
     PROMETHEUS: `http://127.0.0.1:${port}`,
     GATEWAY: gateway,
     ISSUER: issuer,
     CA: caFile,
-    ADMIN: `${admin?.username}:${admin?.password}`,
+    ADMIN: credentialsOf('ADMIN'),
+    CUSTOMER: credentialsOf('CUSTOMER'),
     OPERATIONS: operations['reference-gateway'] ?? ''
   }
   return Object.entries(variables)

@@ -41,6 +41,9 @@ const SHORTEST_INTERVAL_MS = 1000
 /** Bounds of what is kept on disk. */
 const RETENTION = ['--storage.tsdb.retention.time=1d', '--storage.tsdb.retention.size=256MB']
 
+/** Its usual port. */
+export const PROMETHEUS_PORT = 9090
+
 /** How to install Prometheus. */
 export const PROMETHEUS_MISSING = [
   'There is no prometheus on the PATH. Install it:',
