@@ -2,6 +2,7 @@
 // their speed: the alert fires, the fault goes, the alert clears.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,9 +14,13 @@ import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { clusterUrl } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
 import { missingProgram } from '../support/observability/missing-program.ts'
+import { answersTo, runbookVariables } from '../support/observability/operator-questions.ts'
+import { askingLines } from '../support/observability/runbooks.ts'
+import { ROOT } from '../support/packages.ts'
 
 const run = promisify(execFile)
 const OBSERVE = fileURLToPath(new URL('../../deploy/local/src/observe/run-observe.ts', import.meta.url))
+const RUNBOOKS = join(ROOT, 'docs/runbooks')
 const NODE_ARGUMENTS = ['--conditions=@sallyport/source', OBSERVE]
 
 /** Resolves when it holds; tap ends a test that waits for ever. */
@@ -42,6 +47,12 @@ async function readOrders({ gateway, users }: Stack): Promise<number> {
   const answer = await fetch(`${gateway}/orders`, { headers: { authorization } })
   await answer.arrayBuffer()
   return answer.status
+}
+
+/** Asks whether order-service is ready, as an orchestrator does. */
+async function probe({ operations }: Stack): Promise<void> {
+  const answer = await fetch(`${operations['order-service']}/health/ready`)
+  await answer.arrayBuffer()
 }
 
 /** `npm run observe`, as somebody types it. */
@@ -78,6 +89,25 @@ t.test('faults of the stack fire alerts and clear them', { skip: missingProgram(
     await until(async () => (await targetsUp(url)) === processes.length)
   })
 
+  await t.test('every question that the runbooks ask is answered', async t => {
+    const variables = {
+      ...(await runbookVariables(own.directory)),
+      PROMETHEUS: url,
+      SUBJECT: '10000000-0000-4000-8000-000000000001'
+    }
+    const pages = readdirSync(RUNBOOKS).map(name => readFileSync(join(RUNBOOKS, name), 'utf8'))
+    const lines = [...new Set(pages.flatMap(askingLines))]
+    t.ok(lines.length > 40)
+    // An answer from 400 on is a failure of the command.
+    const script = ['curl() { command curl -f "$@" > /dev/null; }', ...lines.map(line => `${line} || echo 'FAILED'`)]
+    const { stdout } = await run('bash', ['-c', script.join('\n')], {
+      env: { ...process.env, ...variables },
+      maxBuffer: 2 ** 26
+    })
+    t.notMatch(stdout, 'FAILED')
+    t.match(await answersTo('Why is it slow', variables, own.directory, 'prometheus'), 'http_route')
+  })
+
   await t.test('the authorization server stops: ProcessDown fires, and clears when it goes on', async t => {
     const pid = stack.processIds['auth-server']!
     await until(async () => !(await isFiring(url, 'ProcessDown', 'auth-server')))
@@ -91,17 +121,23 @@ t.test('faults of the stack fire alerts and clear them', { skip: missingProgram(
     await until(async () => !(await isFiring(url, 'ProcessDown', 'auth-server')))
   })
 
-  await t.test('the database of a service is cut: ErrorBudgetBurns fires, and clears when it is back', async t => {
+  await t.test('the database of a service is cut: ErrorBudgetBurns and ProcessNotReady fire, and clear', async t => {
     await until(async () => (await readOrders(stack)) === 200)
     t.notOk(await isFiring(url, 'ErrorBudgetBurns', 'order-service'), 'not before')
     database.set('stopped')
     await until(async () => {
       t.not(await readOrders(stack), 200)
-      return await isFiring(url, 'ErrorBudgetBurns', 'order-service')
+      await probe(stack)
+      return (
+        (await isFiring(url, 'ErrorBudgetBurns', 'order-service')) &&
+        (await isFiring(url, 'ProcessNotReady', 'order-service'))
+      )
     })
     database.set('pass')
     await until(async () => {
       await readOrders(stack)
+      await probe(stack)
+      if (await isFiring(url, 'ProcessNotReady', 'order-service')) return false
       const alerts = await prometheusAlerts(url)
       return !alerts.some(
         ({ labels }) =>

@@ -24,12 +24,21 @@ const PATHS = [
 const SERVICES = /^sallyport@(?:gateway|auth-server|(?:order|restaurant|delivery)-service)$/
 const AUTH_CALL = ['npm', 'run', 'auth', '--']
 
-/** Commands of a page's blocks that name a script, program, unit, path or metric that there is not. */
-export async function commandMistakes(page: string): Promise<string[]> {
-  const lines = readmeBlocks(page)
+/** The lines of a page that ask a running stack or its Prometheus, and change nothing. */
+export function askingLines(page: string): string[] {
+  return commandLines(page).filter(line => /^(?:promtool query|curl) /.test(line))
+}
+
+function commandLines(page: string): string[] {
+  return readmeBlocks(page)
     .filter(({ language }) => language === 'sh')
     .flatMap(({ code }) => code.replaceAll(/ \\\n */g, ' ').split('\n'))
     .filter(line => line !== '')
+}
+
+/** Commands of a page's blocks that name a script, program, unit, path or metric that there is not. */
+export async function commandMistakes(page: string): Promise<string[]> {
+  const lines = commandLines(page)
   const mistakes = await Promise.all(lines.map(async line => ((await isKnownLine(line)) ? [] : [line])))
   return mistakes.flat()
 }
