@@ -19,7 +19,7 @@ const STOPPED = 'auth-server'
 
 /** The authorization server stops, and somebody is told; it goes on, and the alert clears. */
 export const alertsFlow: Flow = {
-  title: '10. Alerts: the authorization server stops, an alert fires, and clears when it goes on',
+  title: '11. Alerts: the authorization server stops, an alert fires, and clears when it goes on',
   run: async (stack, transcript) => {
     const pid = stack.processIds[STOPPED]
     transcript.check(pid !== undefined, `the process id of ${STOPPED} is known`)
