@@ -135,16 +135,21 @@ export const OPERATIONS_SECTIONS: readonly DashboardSection[] = [
       },
       {
         title: 'Starts and reloads',
-        description: 'In 15 minutes: starts of the process, and files of routes that were taken or refused.',
+        description:
+          'In 15 minutes: starts of the process, and settings and files of routes that were taken or refused.',
         unit: 'short',
         queries: {
           '{{process}} starts': 'changes(process_start_time_seconds{process=~"$process"}[15m])',
+          '{{process}} settings {{outcome}}':
+            'increase(sallyport_configuration_changes_total{process=~"$process"}[15m])',
+          '{{process}} settings are refused': 'sallyport_configuration_refused{process=~"$process"}',
+          '{{process}} version of settings': 'sallyport_configuration_version{process=~"$process"}',
           '{{process}} routes {{outcome}}': 'increase(sallyport_gateway_routes_reloads_total{process=~"$process"}[15m])'
         }
       },
       {
         title: 'Versions',
-        description: 'How many versions of build, policy and route table run under one name.',
+        description: 'How many versions of build, policy, route table and settings run under one name.',
         unit: 'short',
         queries: {
           '{{process}} build':
@@ -152,7 +157,9 @@ export const OPERATIONS_SECTIONS: readonly DashboardSection[] = [
           '{{process}} policy':
             'count by (process) (count by (process, version) (sallyport_policy_info{process=~"$process"}))',
           '{{process}} routes':
-            'count by (process) (count by (process, version) (sallyport_routes_info{process=~"$process"}))'
+            'count by (process) (count by (process, version) (sallyport_routes_info{process=~"$process"}))',
+          '{{process}} settings':
+            'count by (process) (count by (process, digest) (sallyport_configuration_info{process=~"$process"}))'
         },
         alarmAt: 2
       }
