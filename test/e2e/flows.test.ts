@@ -1,6 +1,6 @@
 // The real processes with real TLS and a real database, started as `npm start` starts them, once for this file.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
@@ -9,6 +9,8 @@ import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack 
 import { makeAuthority } from '../support/certificates.ts'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { explainOrderService } from './support/explain-settings.ts'
+import { unknownObservations } from '../support/observability/observed-names.ts'
+import { answersTo, runbookVariables } from '../support/observability/operator-questions.ts'
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
 const collector = await startTraceCollector()
@@ -248,6 +250,38 @@ t.test('a request is one line in each process that it passes, and all of them ha
   const ids = { reqId: id, txn, trace_id: traceId, subject }
   t.match(service, { name: 'order-service', route: '/orders', decision: 'allowed', durationMs: Number, ...ids })
   t.equal(linesOf().length, 2, 'one in each')
+})
+
+t.test('the commands of docs/observability.md answer an operator’s three questions', async t => {
+  const folder = t.testdir({})
+  const log = join(folder, 'stack.log')
+  const copying = setInterval(() => writeFileSync(log, own.output()), 20)
+  t.teardown(() => clearInterval(copying))
+  const variables = { ...(await runbookVariables(own.directory)), LOG: log }
+  /** The lines of a request may come after its answer. */
+  const answerOf = async (question: string): Promise<string> =>
+    await answersTo(question, variables, folder).catch(async () => await answerOf(question))
+
+  const refused = await answerOf('Why was this request refused')
+  t.match(refused, /"code":"SALLYPORT_\w+"/, 'the answer has a code')
+  t.match(refused, /"decision":"denied".*"reason":"role-missing"/, 'the log says who decided, and why')
+  t.match(refused, /"events":\[\{.*"outcome":"denied"/, 'and the audit trail has the row')
+  const did = await answerOf('Who did what')
+  t.match(did, /"action":"order\.place"/, 'the change')
+  t.match(did, /"action":"ticket\.open"/, 'what it caused in another process')
+  t.match(did, /"action":"session\.start"/, 'and who had logged in')
+  const slow = await answerOf('Why is it slow')
+  t.match(slow, /http_route="\/orders/, 'the routes')
+  t.match(slow, /"durationMs":\d/, 'the slowest lines')
+  t.match(slow, /^"route":".*"durationMs"/m, 'each process of the slowest request')
+  t.match(slow, /sallyport_database_pool_waiting/, 'and who waits for what')
+})
+
+t.test('every metric, label and value that alerts and dashboards name is exposed', async t => {
+  const texts = await Promise.all(
+    Object.values(stack.operations).map(async url => await (await fetch(`${url}/metrics`)).text())
+  )
+  t.strictSame(unknownObservations(texts), [])
 })
 
 t.test('P5: no password, token or secret is in any process’s log', async t => {

@@ -101,21 +101,23 @@ async function runProcesses(
     if (stop.aborted) resolve()
     else stop.addEventListener('abort', () => resolve())
   })
+  const processIds = new Map<string, number>()
   const start = async (entry: ProcessEntry): Promise<void> => {
     const app = apps.get(entry)
     if (app === undefined) return
-    await supervisor.start({
+    const pid = await supervisor.start({
       name: entry.name,
       path: app.serverPath,
       environment: environmentOf(entry, app.module, deployment, tracing.environment),
       execArgv: process.execArgv
     })
+    processIds.set(entry.name, pid)
     await waitUntilReady(entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`, stop)
   }
   const allReady = startInOrder(start)
   await Promise.race([allReady, supervisor.failed, database.failed, stopped])
   if (stop.aborted) return
-  const facts = localFacts(deployment, [...clients, ...keyClients], clientKeys)
+  const facts = localFacts(deployment, processIds, [...clients, ...keyClients], clientKeys)
   writeLocalJson(directory, facts)
   print(announcement(facts, localJsonPath(directory)))
   await Promise.race([supervisor.failed, database.failed, stopped])

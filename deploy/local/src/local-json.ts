@@ -30,6 +30,8 @@ export interface LocalFacts {
   readonly operations: Readonly<Record<string, string>>
   /** Answers `GET /traces/<trace id>`; absent where spans go to a collector of the operator's. */
   readonly collector?: string
+  /** Process id of each process, for signals. */
+  readonly processIds: Readonly<Record<string, number>>
   readonly clients: readonly LocalClient[]
   readonly users: ReadonlyArray<{ username: string; password: string; roles: readonly string[] }>
 }
@@ -42,6 +44,7 @@ export function localJsonPath(directory: string): string {
 /** Gathers the facts. @param clients as the package of the authorization server lists them */
 export function localFacts(
   deployment: Deployment,
+  processIds: ReadonlyMap<string, number>,
   clients: readonly ClientFacts[],
   keys: ReadonlyMap<string, ClientKey>
 ): LocalFacts {
@@ -54,6 +57,7 @@ export function localFacts(
       PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])
     ),
     ...(collector !== undefined && { collector }),
+    processIds: Object.fromEntries(processIds),
     clients: clients.map(client => {
       const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
       const audiences = new Set(
