@@ -1,6 +1,7 @@
 import type { BatchWriter, WriterCounts } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
 import type { AuditSealer } from './audit-sealer.ts'
+import type { OutageCounts, TrailWriter } from './outage/trail-writer.ts'
 
 /** The state of the trail, for readiness and metrics. */
 export interface AuditHealth {
@@ -11,13 +12,14 @@ export interface AuditHealth {
   readonly check: () => Promise<void>
   /** Counts of the writer, and how long the sealer has not succeeded: `null` when none runs here. */
   readonly counts: () => WriterCounts & { readonly unsealedForMs: number | null }
+  /** Rows that were kept or left out because the database did not take them. */
+  readonly outage: () => OutageCounts
 }
 
 /** A failing writer shows in its 503s and in the check of the database; a stalled sealer shows only here. */
 export function createAuditHealth(
   { sealer: intervals }: ReadAuditLogOptions,
-  writer: BatchWriter,
-  sealer: AuditSealer
+  { writer, trail, sealer }: { readonly writer: BatchWriter; readonly trail: TrailWriter; readonly sealer: AuditSealer }
 ): AuditHealth {
   return {
     check: async () => {
@@ -26,6 +28,7 @@ export function createAuditHealth(
       if (unsuccessful <= intervals.intervalMs * intervals.stalledAfterIntervals) return
       throw new Error(`no audit rows could be sealed for ${Math.round(unsuccessful)} ms`)
     },
-    counts: () => ({ ...writer.counts(), unsealedForMs: sealer.unsuccessfulForMs() })
+    counts: () => ({ ...writer.counts(), unsealedForMs: sealer.unsuccessfulForMs() }),
+    outage: trail.counts
   }
 }

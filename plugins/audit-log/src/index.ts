@@ -10,12 +10,16 @@ import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
+import type { TrailWriter } from './outage/trail-writer.ts'
+import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
 
+export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
+export type { FailureMode } from './event-class.ts'
 export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
@@ -77,8 +81,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     timeoutMs: writeTimeoutMs,
     maxWaiting: options.maxWaitingRows
   })
+  const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: writer.write, count: refusals.count })
+  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
@@ -91,7 +96,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {
     write: async event => {
-      await writer.write([recordWithoutRequest(options, event)])
+      await trail.write([recordWithoutRequest(options, event)], 'changes')
     }
   })
   fastify.decorate('auditWithin', async function auditWithin(trx, event) {
@@ -108,7 +113,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     )
   })
   fastify.decorate('sealAudit', sealAudit)
-  fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
+  fastify.decorate('auditHealth', createAuditHealth(options, { writer, trail, sealer }))
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -135,11 +140,18 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.addHook('onSend', headHook(makeAuditDurable))
 
   addAuditRoute(fastify, options, sealAudit)
-  runWithApp(fastify, options.sealer === false ? null : sealer, refusals)
+  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail })
 }
 
 /** What runs from the start of the app to its end. */
-function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusals: RefusalLog): void {
+function runWithApp(
+  fastify: FastifyInstance,
+  {
+    sealer,
+    refusals,
+    trail
+  }: { readonly sealer: AuditSealer | null; readonly refusals: RefusalLog; readonly trail: TrailWriter }
+): void {
   if (sealer !== null) {
     fastify.addHook('onReady', function startSealer(next) {
       sealer.start()
@@ -149,13 +161,15 @@ function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusa
       await sealer.close()
     })
   }
-  fastify.addHook('onReady', function startCounting(next) {
+  fastify.addHook('onReady', function startWriting(next) {
+    trail.start()
     refusals.start()
     next()
   })
   // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
-  fastify.addHook('onClose', async function writeCounts() {
+  fastify.addHook('onClose', async function writeRest() {
     await refusals.close()
+    await trail.close()
   })
 }
 

@@ -23,6 +23,7 @@ import {
   type HashName,
   type NameKey
 } from './hash-name.ts'
+import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
 import { databaseStore, type AuditStore } from './store.ts'
 
 /** Where a request came from. */
@@ -121,6 +122,12 @@ export interface AuditLogOptions {
    */
   readonly maxWaitingRows?: number
   /**
+   * What an outage of the database does to rows that are in no transaction, for each class of them.
+   * @default {}
+   * @example { refusals: 'spill', reads: 'drop', folder: '/var/lib/orders/audit', keys }
+   */
+  readonly outage?: OutageModes
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -184,6 +191,7 @@ export const auditLogOptions = optionsObject({
   redact: listOf(Type.String(), { default: [] }),
   writeTimeoutMs: fromOne(5000),
   maxWaitingRows: fromOne(2000),
+  outage: outageModes,
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
@@ -209,7 +217,7 @@ export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOpt
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
   const options = readOptions(
-    { schema: auditLogOptions, error: AuditOptionsError, rules: [{ of: [], mistakes: storeMistakes }] },
+    { schema: auditLogOptions, error: AuditOptionsError, rules: [{ of: [], mistakes: storeMistakes }, { of: ['outage'], mistakes: outageMistakes }] },
     given
   )
   return Object.freeze({

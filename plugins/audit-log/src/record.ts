@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
@@ -88,6 +88,25 @@ export const RECORD_FIELDS = {
 
 const ALL = entriesOf(RECORD_FIELDS)
 
+/** A column of the record, with how it is stored. */
+export interface RecordColumn {
+  readonly name: keyof AuditRecord
+  readonly column: string
+  readonly stored: 'integer' | 'text' | 'time' | 'json'
+  readonly since: number
+  /** In rows of an earlier version. */
+  readonly before: null | 1
+}
+
+/** Every column, in the order of the fields. */
+export const RECORD_COLUMNS: readonly RecordColumn[] = ALL.map(([name, field]) => ({
+  name,
+  column: field.column,
+  stored: field.stored,
+  since: field.since,
+  before: field.since === 1 ? null : field.before
+}))
+
 /** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
 export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
   stored === 'time'
@@ -95,26 +114,39 @@ export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
     : `e.${column} as "${name}"`
 ).join(', ')
 
+/** What goes into a column of a record: JSON as its canonical text. */
+export function storedValue({ name, stored, since, before }: RecordColumn, record: AuditRecord): string | number | null {
+  const value = since > record.version ? before : record[name]
+  if (stored === 'json') return value === null ? null : canonicalJson(value)
+  return typeof value === 'string' || typeof value === 'number' ? value : null
+}
+
 /** The columns of a record's version and what goes into them. */
 export function toColumns(record: AuditRecord): Record<string, string | number | null> {
   return Object.fromEntries(
-    ALL.filter(([, { since }]) => since <= record.version).map(([name, { column, stored }]) => {
-      const value = record[name]
-      if (stored === 'json') return [column, value === null ? null : canonicalJson(value)]
-      return [column, typeof value === 'string' || typeof value === 'number' ? value : null]
-    })
+    RECORD_COLUMNS.filter(({ since }) => since <= record.version).map(column => [
+      column.column,
+      storedValue(column, record)
+    ])
   )
 }
+
+/** The beginning of each member in the canonical JSON of a record, by version: what the hash covers, in its order. */
+const HASHED_MEMBERS = Array.from({ length: CURRENT_VERSION + 1 }, (_, version) =>
+  ALL.filter(([, { since }]) => since <= version)
+    .map(([name]) => name)
+    .sort()
+    .map((name, index) => ({ name, start: `${index === 0 ? '' : ','}"${name}":` }))
+)
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
  * its neighbour, and nothing from a later version, so that the hash of a row never changes.
  */
 export function contentHash(record: AuditRecord): Buffer {
-  const hashed = ALL.filter(([, { since }]) => since <= record.version).map(([name]) => [name, record[name]] as const)
-  return createHash('sha256')
-    .update(canonicalJson(Object.fromEntries(hashed)))
-    .digest()
+  let text = '{'
+  for (const { name, start } of HASHED_MEMBERS[record.version] ?? []) text += start + canonicalJson(record[name])
+  return hash('sha256', `${text}}`, 'buffer')
 }
 
 /**
