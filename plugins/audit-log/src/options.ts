@@ -217,7 +217,14 @@ export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOpt
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
   const options = readOptions(
-    { schema: auditLogOptions, error: AuditOptionsError, rules: [{ of: [], mistakes: storeMistakes }, { of: ['outage'], mistakes: outageMistakes }] },
+    {
+      schema: auditLogOptions,
+      error: AuditOptionsError,
+      rules: [
+        { of: [], mistakes: storeMistakes },
+        { of: ['outage'], mistakes: outageMistakes }
+      ]
+    },
     given
   )
   return Object.freeze({

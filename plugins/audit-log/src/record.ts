@@ -115,7 +115,10 @@ export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
 ).join(', ')
 
 /** What goes into a column of a record: JSON as its canonical text. */
-export function storedValue({ name, stored, since, before }: RecordColumn, record: AuditRecord): string | number | null {
+export function storedValue(
+  { name, stored, since, before }: RecordColumn,
+  record: AuditRecord
+): string | number | null {
   const value = since > record.version ? before : record[name]
   if (stored === 'json') return value === null ? null : canonicalJson(value)
   return typeof value === 'string' || typeof value === 'number' ? value : null

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import { AuditSpillError } from '../errors.ts'
@@ -47,6 +47,8 @@ export interface SpillTally {
   readonly write: () => void
   /** What was written outlives the machine too. */
   readonly sync: () => Promise<void>
+  /** Makes the file again when it is not at its path any more. */
+  readonly repair: () => void
   readonly close: () => void
 }
 
@@ -68,8 +70,7 @@ interface TallySlot {
  * @throws {AuditSpillError} `SALLYPORT_AUDIT_SPILL_LOCKED` when a key is missing
  */
 export function openTally(path: string, keys: readonly RingKey[]): SpillTally {
-  closeSync(openSync(path, 'a', 0o600))
-  const file = openSync(path, 'r+')
+  let file = openForUpdate(path)
   const isEmpty = fstatSync(file).size === 0
   const slots = [0, 1].map(slot => readSlot(path, file, slot, keys)).filter(slot => slot !== null)
   const last = slots.sort((a, b) => b.generation - a.generation)[0]
@@ -89,10 +90,24 @@ export function openTally(path: string, keys: readonly RingKey[]): SpillTally {
     state,
     write,
     sync: () => syncFile(file),
+    repair: () => {
+      if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(file).ino) return
+      const gone = file
+      file = openForUpdate(path)
+      closeSync(gone)
+      write()
+      write()
+    },
     close: () => {
       closeSync(file)
     }
   }
+}
+
+/** Opens a file to be written in place; makes it when there is none. */
+function openForUpdate(path: string): number {
+  closeSync(openSync(path, 'a', 0o600))
+  return openSync(path, 'r+')
 }
 
 function tallySlot(content: TallySlot, [key]: readonly RingKey[]): Buffer {

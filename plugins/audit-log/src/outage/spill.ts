@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { canonicalJson, type Clock, type RingKey } from '@sallyport/security-context/mechanics'
 import type { EventClass } from '../event-class.ts'
 import type { AuditRecord } from '../record.ts'
@@ -141,6 +141,8 @@ async function createSpill(
   /** A file that was removed can still be read here; one that was cut has what is left of it. */
   async function repair(): Promise<void> {
     if (await parts.file.isWhole()) return
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    tally.repair()
     const damaged = parts.file
     parts.file = await createSpillFile(path, key, await readAllEntries(damaged.read))
     await damaged.close()
@@ -166,7 +168,8 @@ async function createSpill(
   }
 
   async function readNext(): Promise<SpilledRows | null> {
-    await repair()
+    // Where nothing can be made anew, what is left of the open file is read.
+    await repair().catch(() => {})
     while (place.index < parts.file.entries()) {
       const { texts, unreadable, end } = await parts.file.read(place)
       // Only this process seals entries of this file.
