@@ -52,6 +52,8 @@ export interface VerifyOptions {
   readonly expectedHead?: AuditHead
   /** Rows read at a time. Default 1000. */
   readonly batchSize?: number
+  /** Called after each of these, with the last sequence that is verified. */
+  readonly onProgress?: (sequence: number) => void
 }
 
 interface SealRow {
@@ -79,7 +81,7 @@ interface ChainProgress {
  */
 export async function verifyChain(
   db: Knex,
-  { expectedHead, batchSize = 1000 }: VerifyOptions = {}
+  { expectedHead, batchSize = 1000, onProgress }: VerifyOptions = {}
 ): Promise<ChainReport> {
   return db.transaction(
     async trx => {
@@ -92,7 +94,7 @@ export async function verifyChain(
         range: 0,
         beforeRange: GENESIS
       }
-      const problem = await checkSeals(trx, progress, batchSize)
+      const problem = await checkSeals(trx, progress, batchSize, onProgress)
       const unsealed = await checkUnsealed(trx, batchSize)
       const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
       const report = {
@@ -116,7 +118,8 @@ export async function verifyChain(
 async function checkSeals(
   trx: Knex.Transaction,
   progress: ChainProgress,
-  batchSize: number
+  batchSize: number,
+  onProgress?: (sequence: number) => void
 ): Promise<ChainProblem | null> {
   for (;;) {
     const { rows } = await trx.raw<Rows<ChainRow>>(
@@ -130,6 +133,7 @@ async function checkSeals(
       const problem = checkSeal(row, progress)
       if (problem !== null) return problem
     }
+    onProgress?.(progress.sequence)
     if (rows.length < batchSize) break
   }
   const { expected } = progress

@@ -268,11 +268,20 @@ t.test('a process that ends during the outage leaves its rows to the next one', 
   t.after(async () => {
     await db.destroy()
   })
-  const next = await buildApp(t, { db, outage: { folder, keys: [SPILL_KEY] } }, () => {})
+  const outage = { reads: 'spill', folder, keys: [SPILL_KEY] } as const
+  const read = {
+    access: 'authenticated',
+    audit: { action: 'order.read', resource: { type: 'order', parameter: 'id' } }
+  } as const
+  const next = await buildApp(t, { db, outage, schedule: () => ({ stop: () => {} }) }, app => {
+    app.get('/read/:id', { config: read }, async () => ({}))
+  })
   t.equal(next.auditHealth.outage().spillWaiting, 2)
+  t.equal(await statusOf(next, '/read/2'), 200)
+  t.equal(next.auditHealth.outage().spillWaiting, 3, 'what is new stays behind what is older')
   await next.close()
   await sealNow(superuser)
-  t.same(await sealedIds(superuser), [0, 1])
+  t.same(await sealedIds(superuser), [0, 1, 2])
 })
 
 t.test('spill and drop without a folder or keys fail the boot, naming both', async t => {

@@ -264,3 +264,19 @@ t.test('the count of missing rows outlives a process that does not end in order'
   )
   await again.spill.close()
 })
+
+t.test('a write of the count that is cut off leaves the count before it', async t => {
+  const { spill, folder } = await opened(t)
+  const tally = join(folder, 'rows.tally')
+  spill.addGap('dropped', 'reads', 5)
+  const before = readFileSync(tally)
+  spill.addGap('dropped', 'reads', 1)
+  const after = readFileSync(tally)
+  const half = after.length / 2
+  const place = before.subarray(0, half).equals(after.subarray(0, half)) ? half : 0
+  // As far as the middle of the slot the new state is there.
+  writeFileSync(tally, Buffer.concat([after.subarray(0, place + 100), before.subarray(place + 100)]))
+  const again = await opened(t, folder)
+  t.same(gapsOf(again.spill), [{ cause: 'dropped', count: 5 }])
+  await again.spill.close()
+})
