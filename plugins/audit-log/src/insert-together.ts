@@ -1,9 +1,6 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
-import { contentHash, RECORD_COLUMNS, storedValue, type AuditRecord, type RecordColumn } from './record.ts'
-
-/** One column of all rows, as the text of a PostgreSQL array. */
-type ColumnText = (records: readonly AuditRecord[]) => string
+import { contentHash, RECORD_COLUMNS, storedValues, type AuditRecord, type RecordColumn } from './record.ts'
 
 const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
   integer: 'integer[]',
@@ -46,32 +43,24 @@ async function runInsert(
   records: readonly AuditRecord[],
   timeoutMs: number
 ): Promise<void> {
-  const values = COLUMN_TEXTS.map(textOf => textOf(records))
+  const values = columnTexts(records)
   await withConnection(db, timeoutMs, async connection => connection.query({ ...statement, values }))
 }
 
-const COLUMN_TEXTS: readonly ColumnText[] = [
-  ...RECORD_COLUMNS.map(
-    (column): ColumnText =>
-      records =>
-        arrayText(records, record => elementText(column, record))
-  ),
-  records => arrayText(records, record => `"\\\\x${contentHash(record).toString('hex')}"`)
-]
-
-function arrayText(records: readonly AuditRecord[], element: (record: AuditRecord) => string): string {
-  let text = '{'
-  for (const record of records) text += text === '{' ? element(record) : `,${element(record)}`
-  return `${text}}`
+/** Each column of all rows, as the text of a PostgreSQL array. */
+function columnTexts(records: readonly AuditRecord[]): string[] {
+  const texts = COLUMN_NAMES.map(() => '')
+  for (const record of records) {
+    const values = storedValues(record)
+    for (const [place, value] of values.entries()) texts[place] += `,${elementText(value)}`
+    texts[values.length] += `,"\\\\x${contentHash(record, values).toString('hex')}"`
+  }
+  return texts.map(text => `{${text.slice(1)}}`)
 }
 
-function elementText(column: RecordColumn, record: AuditRecord): string {
-  const value = storedValue(column, record)
+/** An element in quotes, inside which only the quote and the backslash mean something. */
+function elementText(value: string | number | null): string {
   if (value === null) return 'NULL'
-  return typeof value === 'number' ? `${value}` : quoted(value)
-}
-
-/** An element in quotes: inside them only the quote and the backslash mean something. */
-function quoted(text: string): string {
-  return /["\\]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`
+  if (typeof value === 'number') return `${value}`
+  return /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`
 }

@@ -134,21 +134,31 @@ export function toColumns(record: AuditRecord): Record<string, string | number |
   )
 }
 
-/** The beginning of each member in the canonical JSON of a record, by version: what the hash covers, in its order. */
+/** What goes into each column, in the order of {@link RECORD_COLUMNS}. */
+export function storedValues(record: AuditRecord): (string | number | null)[] {
+  return RECORD_COLUMNS.map(column => storedValue(column, record))
+}
+
+/** The members that the hash covers, by version, in the order of canonical JSON: their place, and how they begin. */
 const HASHED_MEMBERS = Array.from({ length: CURRENT_VERSION + 1 }, (_, version) =>
-  ALL.filter(([, { since }]) => since <= version)
-    .map(([name]) => name)
-    .sort()
-    .map((name, index) => ({ name, start: `${index === 0 ? '' : ','}"${name}":` }))
+  RECORD_COLUMNS.map(({ name, stored, since }, place) => ({ name, isJson: stored === 'json', since, place }))
+    .filter(({ since }) => since <= version)
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, isJson, place }, index) => ({ place, isJson, start: `${index === 0 ? '' : ','}"${name}":` }))
 )
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
  * its neighbour, and nothing from a later version, so that the hash of a row never changes.
+ * @param values of the record's columns, when they are known already
  */
-export function contentHash(record: AuditRecord): Buffer {
+export function contentHash(record: AuditRecord, values = storedValues(record)): Buffer {
   let text = '{'
-  for (const { name, start } of HASHED_MEMBERS[record.version] ?? []) text += start + canonicalJson(record[name])
+  for (const { place, isJson, start } of HASHED_MEMBERS[record.version] ?? []) {
+    const value = values[place] ?? null
+    // JSON is stored as its canonical text, and so are numbers and null.
+    text += start + (isJson || typeof value !== 'string' ? value : JSON.stringify(value))
+  }
   return hash('sha256', `${text}}`, 'buffer')
 }
 
