@@ -23,8 +23,8 @@ const SHORTEST_AUDITED_CREDENTIAL = 8
  * is longer than this.
  */
 const SHORTEST_JWS = 14
-const PLAIN = /^[\w.:/-]*$/
-const DOTLESS = /^[\w:/-]*$/
+const PLAIN_TEXT = /^[\w.:/-]*$/
+const DOTLESS_TEXT = /^[\w:/-]*$/
 const MAX_PLAIN_LENGTH = 128
 
 /**
@@ -34,7 +34,8 @@ const MAX_PLAIN_LENGTH = 128
  * hold them.
  */
 export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
-  if (text.length < SHORTEST_JWS ? PLAIN.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS.test(text)) return text
+  if (text.length < SHORTEST_JWS ? PLAIN_TEXT.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS_TEXT.test(text))
+    return text
   const bounded =
     text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
   return bounded

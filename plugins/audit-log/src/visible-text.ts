@@ -2,7 +2,7 @@
 const UNSEEN =
   /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
 /** What a terminal obeys instead of showing it. */
-const CONTROLS = /[\u0000-\u001f]/g
+const CONTROLS = /\p{Cc}/gu
 
 /** JSON that shows every character: the same data, but no field can reorder or break the output of a terminal. */
 export function visibleJson(value: unknown): string {

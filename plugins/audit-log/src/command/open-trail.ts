@@ -19,7 +19,12 @@ export function openTrail(environment: CommandEnvironment): Knex {
   if (!isLocal && searchParams.get('sslmode') !== 'verify-full') {
     throw new AuditUsageError('DATABASE_URL reaches another host without verified TLS: give sslmode=verify-full')
   }
-  return knex({ client: 'pg', connection: { connectionString: url, connectionTimeoutMillis: 10_000 }, pool: POOL, log: SILENT })
+  return knex({
+    client: 'pg',
+    connection: { connectionString: url, connectionTimeoutMillis: 10_000 },
+    pool: POOL,
+    log: SILENT
+  })
 }
 
 const POOL = { min: 0, max: 2 }

@@ -32,7 +32,7 @@ export async function searchTrail(db: Knex, options: CommandOptions, terminal: A
   let after = query.after
   while (left > 0 && terminal.signal?.aborted !== true) {
     const limit = Math.min(left, PAGE_ROWS)
-    const page = await readAudit(db, { ...query, limit, ...(after !== undefined && { after }) }, READING)
+    const page = await readAudit(db, { ...query, limit, ...(after !== undefined && { after }) }, PATIENT_READING)
     for (const row of page.events) await terminal.out(showRow(row, options.json === true))
     left -= page.events.length
     if (page.next === null) return EXIT.done
@@ -46,13 +46,13 @@ export async function searchTrail(db: Knex, options: CommandOptions, terminal: A
 export async function tailTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
   const query = queryOf(options)
   await recordReading(db, 'tail', options)
-  const last = await readAudit(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, READING)
+  const last = await readAudit(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, PATIENT_READING)
   const rows = last.events.toReversed()
   let [after] = last.events.map(({ sequence }) => sequence)
   for (const row of rows) await terminal.out(showRow(row, options.json === true))
-  after ??= (await readAudit(db, { order: 'newest', limit: 1 }, READING)).events[0]?.sequence ?? 0
+  after ??= (await readAudit(db, { order: 'newest', limit: 1 }, PATIENT_READING)).events[0]?.sequence ?? 0
   while (terminal.signal?.aborted !== true) {
-    const page = await readAudit(db, { ...query, order: 'oldest', limit: PAGE_ROWS, after }, READING)
+    const page = await readAudit(db, { ...query, order: 'oldest', limit: PAGE_ROWS, after }, PATIENT_READING)
     for (const row of page.events) await terminal.out(showRow(row, options.json === true))
     after = page.events.at(-1)?.sequence ?? after
     if (page.next === null) await delay(TAIL_INTERVAL_MS, undefined, { signal: terminal.signal }).catch(() => {})
@@ -61,4 +61,4 @@ export async function tailTrail(db: Knex, options: CommandOptions, terminal: Aud
 }
 
 /** A person waits: longer than a request may. */
-const READING = { timeoutMs: 60_000 }
+const PATIENT_READING = { timeoutMs: 60_000 }

@@ -16,52 +16,52 @@ export interface AuditCommandCall extends AuditTerminal {
   readonly call: string
 }
 
-type Options = Readonly<Record<string, ParseArgsOptionDescriptor>>
+type CommandFlags = Readonly<Record<string, ParseArgsOptionDescriptor>>
 interface AuditCommand {
   readonly usage: string
   readonly help: string
-  readonly options: Options
+  readonly options: CommandFlags
   readonly run: (openDb: () => Knex, options: CommandOptions, terminal: AuditTerminal) => Promise<number>
 }
 
-const text = { type: 'string' } as const
-const flag = { type: 'boolean' } as const
-const RANGE: Options = {
-  from: text,
-  until: text,
-  ...Object.fromEntries([...FILTER_FLAGS.keys()].map(name => [name, text]))
+const textFlag = { type: 'string' } as const
+const plainFlag = { type: 'boolean' } as const
+const RANGE: CommandFlags = {
+  from: textFlag,
+  until: textFlag,
+  ...Object.fromEntries([...FILTER_FLAGS.keys()].map(name => [name, textFlag]))
 }
 const FILTERS = '[--from <time>] [--until <time>] [--<field> <value>]…'
 
-const COMMANDS: Readonly<Record<string, AuditCommand>> = {
+const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   search: {
     usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>]`,
     help: `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}.`,
-    options: { ...RANGE, order: text, limit: text, all: flag, after: text },
+    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag },
     run: (openDb, options, terminal) => searchTrail(openDb(), options, terminal)
   },
   tail: {
     usage: `tail ${FILTERS} [--lines <rows>]`,
     help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
-    options: { ...RANGE, lines: text },
+    options: { ...RANGE, lines: textFlag },
     run: (openDb, options, terminal) => tailTrail(openDb(), options, terminal)
   },
   verify: {
     usage: 'verify [--head <sequence>:<hash>] [--export <file>]',
     help: 'Verifies the trail, or an export without a database. Exit code 3 when it does not verify.',
-    options: { head: text, export: text },
+    options: { head: textFlag, export: textFlag },
     run: verifyTrail
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
     help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere.',
-    options: { after: text, file: text },
+    options: { after: textFlag, file: textFlag },
     run: (openDb, options, terminal) => exportToFile(openDb(), options, terminal)
   },
   prune: {
     usage: 'prune --before <time>',
     help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
-    options: { before: text },
+    options: { before: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   }
 }
@@ -75,7 +75,7 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
   const { args, call, out, error, environment } = given
   const [name = 'help', ...rest] = args
   if (['help', '--help', '-h'].includes(name)) {
-    await out(helpText(call))
+    await out(auditHelp(call))
     return EXIT.done
   }
   const pools: Knex[] = []
@@ -85,7 +85,7 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
     return db
   }
   try {
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+    const command = Object.hasOwn(AUDIT_COMMANDS, name) ? AUDIT_COMMANDS[name] : undefined
     if (command === undefined) throw new AuditUsageError(`there is no command ${name}`)
     return await command.run(openDb, parseCommandOptions(command, rest), given)
   } catch (cause) {
@@ -107,16 +107,17 @@ function parseCommandOptions({ options }: AuditCommand, args: readonly string[])
   return values
 }
 
-function parseStrictly(options: Options, args: readonly string[]): CommandOptions {
+function parseStrictly(options: CommandFlags, args: readonly string[]): CommandOptions {
   try {
-    return parseArgs({ args: [...args], options: { ...options, json: flag }, strict: true }).values as CommandOptions
+    return parseArgs({ args: [...args], options: { ...options, json: plainFlag }, strict: true })
+      .values as CommandOptions
   } catch (cause) {
     throw new AuditUsageError(messageWithCause(cause))
   }
 }
 
-function helpText(call: string): string {
-  const commands = Object.values(COMMANDS).flatMap(({ usage, help }) => [`  ${usage}`, `      ${help}`])
+function auditHelp(call: string): string {
+  const commands = Object.values(AUDIT_COMMANDS).flatMap(({ usage, help }) => [`  ${usage}`, `      ${help}`])
   return [
     `${call} <command> [--json]`,
     '',

@@ -1,11 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
-const CIPHER = 'aes-256-gcm'
-const NONCE_BYTES = 12
+const SPILL_CIPHER = 'aes-256-gcm'
+const SPILL_NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** How much longer sealed bytes are than the text, in bytes. */
-export const SEAL_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
+export const SEAL_OVERHEAD_BYTES = SPILL_NONCE_BYTES + TAG_BYTES
 
 /**
  * Encrypts text so that nobody without the key can read or change it, nor put it in another place.
@@ -14,8 +14,8 @@ export const SEAL_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
  * @see NIST SP 800-38D
  */
 export function sealBytes(key: Uint8Array, place: Uint8Array, text: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(place)
+  const nonce = randomBytes(SPILL_NONCE_BYTES)
+  const cipher = createCipheriv(SPILL_CIPHER, key, nonce).setAAD(place)
   const body = cipher.update(text, 'utf8')
   return Buffer.concat([nonce, body, cipher.final(), cipher.getAuthTag()])
 }
@@ -23,11 +23,11 @@ export function sealBytes(key: Uint8Array, place: Uint8Array, text: string): Buf
 /** The text of {@link sealBytes}; `null` for what was not sealed under this key for this place. */
 export function openBytes(key: Uint8Array, place: Uint8Array, sealed: Buffer): string | null {
   if (sealed.length < SEAL_OVERHEAD_BYTES) return null
-  const nonce = sealed.subarray(0, NONCE_BYTES)
-  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(place)
+  const nonce = sealed.subarray(0, SPILL_NONCE_BYTES)
+  const decipher = createDecipheriv(SPILL_CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(place)
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
   try {
-    const body = decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES))
+    const body = decipher.update(sealed.subarray(SPILL_NONCE_BYTES, -TAG_BYTES))
     return Buffer.concat([body, decipher.final()]).toString('utf8')
   } catch {
     return null

@@ -3,12 +3,11 @@ import { open, rename, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import { openBytes, SEAL_OVERHEAD_BYTES, sealBytes } from './seal-bytes.ts'
-import { keyNamed } from './spill-tally.ts'
+import { keyNamed, SPILL_KEY_ID_BYTES } from './spill-tally.ts'
 
 const MAGIC = Buffer.from('SLYSPIL1')
 const FILE_ID_BYTES = 16
-const KEY_ID_BYTES = 32
-const HEADER_BYTES = MAGIC.length + FILE_ID_BYTES + KEY_ID_BYTES
+const HEADER_BYTES = MAGIC.length + FILE_ID_BYTES + SPILL_KEY_ID_BYTES
 const LENGTH_BYTES = 4
 /** Longer than any row: a length beyond it is damage. */
 const MAX_ENTRY_BYTES = 1 << 20
@@ -118,7 +117,7 @@ function spillFile(path: string, handle: FileHandle, state: OpenSpill): SpillFil
     bytes: () => state.bytes,
     isWhole,
     append,
-    read: from => readPage(handle, from, state.key, state.fileId),
+    read: from => readEntries(handle, from, state.key, state.fileId),
     empty: async () => {
       await handle.truncate(HEADER_BYTES)
       state.entries = 0
@@ -143,8 +142,8 @@ export async function readLeftSpill(path: string, keys: readonly RingKey[]): Pro
     const { bytesRead } = await handle.read(header, 0, HEADER_BYTES, 0)
     if (bytesRead < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) return []
     const fileId = header.subarray(MAGIC.length, MAGIC.length + FILE_ID_BYTES)
-    const key = keyNamed(path, header.subarray(-KEY_ID_BYTES), keys)
-    return await readAllEntries(from => readPage(handle, from, key, fileId))
+    const key = keyNamed(path, header.subarray(-SPILL_KEY_ID_BYTES), keys)
+    return await readAllEntries(from => readEntries(handle, from, key, fileId))
   } finally {
     await handle.close()
   }
@@ -161,7 +160,7 @@ export async function readAllEntries(read: (from: SpillPlace) => Promise<SpillPa
   }
 }
 
-async function readPage(handle: FileHandle, from: SpillPlace, key: RingKey, fileId: Buffer): Promise<SpillPage> {
+async function readEntries(handle: FileHandle, from: SpillPlace, key: RingKey, fileId: Buffer): Promise<SpillPage> {
   const bytes = Buffer.alloc(READ_BYTES + LENGTH_BYTES)
   const { bytesRead } = await handle.read(bytes, 0, bytes.length, from.offset)
   const texts: string[] = []

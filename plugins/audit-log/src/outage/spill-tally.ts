@@ -53,8 +53,9 @@ export interface SpillTally {
 }
 
 const SLOT_BYTES = 8192
-const KEY_ID_BYTES = 32
-const HEAD_BYTES = KEY_ID_BYTES + 4
+/** Of the id of a key in a file, padded with zeros. */
+export const SPILL_KEY_ID_BYTES = 32
+const HEAD_BYTES = SPILL_KEY_ID_BYTES + 4
 const TALLY_PLACE = Buffer.from('sallyport audit tally 1')
 const syncFile = promisify(fdatasync)
 
@@ -116,7 +117,7 @@ function tallySlot(content: TallySlot, [key]: readonly RingKey[]): Buffer {
   if (HEAD_BYTES + sealed.length > SLOT_BYTES) throw new Error('the tally of the spill is too large')
   const slot = Buffer.alloc(SLOT_BYTES)
   slot.write(key.id)
-  slot.writeUInt32BE(sealed.length, KEY_ID_BYTES)
+  slot.writeUInt32BE(sealed.length, SPILL_KEY_ID_BYTES)
   sealed.copy(slot, HEAD_BYTES)
   return slot
 }
@@ -124,9 +125,9 @@ function tallySlot(content: TallySlot, [key]: readonly RingKey[]): Buffer {
 function readSlot(path: string, file: number, slot: number, keys: readonly RingKey[]): TallySlot | null {
   const bytes = Buffer.alloc(SLOT_BYTES)
   if (readSync(file, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES) < SLOT_BYTES) return null
-  const length = bytes.readUInt32BE(KEY_ID_BYTES)
+  const length = bytes.readUInt32BE(SPILL_KEY_ID_BYTES)
   if (length === 0 || length > SLOT_BYTES - HEAD_BYTES) return null
-  const key = keyNamed(path, bytes.subarray(0, KEY_ID_BYTES), keys)
+  const key = keyNamed(path, bytes.subarray(0, SPILL_KEY_ID_BYTES), keys)
   const text = openBytes(key.key, TALLY_PLACE, bytes.subarray(HEAD_BYTES, HEAD_BYTES + length))
   // Only this module seals for this place.
   return text === null ? null : (JSON.parse(text) as TallySlot)
@@ -137,7 +138,7 @@ function readSlot(path: string, file: number, slot: number, keys: readonly RingK
  * @throws {AuditSpillError} `SALLYPORT_AUDIT_SPILL_LOCKED` when it is not among the keys
  */
 export function keyNamed(path: string, bytes: Buffer, keys: readonly RingKey[]): RingKey {
-  const id = bytes.toString('latin1').replace(/\0+$/, '')
+  const id = bytes.toString('latin1').replaceAll('\0', '')
   const key = keys.find(each => each.id === id)
   if (key === undefined) throw new AuditSpillError(path)
   return key
