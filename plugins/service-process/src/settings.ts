@@ -44,6 +44,12 @@ export function processSettings(ports: ProcessPorts) {
     nodeEnv: Type.Optional(
       Type.String({ description: '`production` refuses demonstration secrets and whatever is for tests only.' })
     ),
+    commit: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Za-z._-]{1,64}$',
+        description: 'What the process was built of, for `sallyport_build_info`: a commit or a build number.'
+      })
+    ),
     logLevel: Type.String({
       default: 'info',
       pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
