@@ -68,13 +68,12 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     const context = requestRecordContext(request, options)
     for (const event of counted) count(event, context)
     if (events.length === 0) return
-    // It has a limit of its own for each way that rows may go.
-    await unavailableOnError(() =>
-      write(
-        events.map(event => buildRecord(event, context)),
-        eventClass
-      )
-    )
+    await unavailableOnError(() => {
+      const records = events.map(event => buildRecord(event, context))
+      const written = write(records, eventClass)
+      // Where a row is kept or left out instead, the writer has a limit of its own for each way.
+      return options.outage[eventClass] === 'refuse' ? withDeadline(written, options.writeTimeoutMs) : written
+    })
   }
 
   function decideInTime(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {

@@ -34,8 +34,8 @@ const MAX_PLAIN_LENGTH = 128
  * hold them.
  */
 export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
-  if (text.length < SHORTEST_JWS ? PLAIN_TEXT.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS_TEXT.test(text))
-    return text
+  const isShort = text.length < SHORTEST_JWS
+  if (isShort ? PLAIN_TEXT.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS_TEXT.test(text)) return text
   const bounded =
     text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
   return bounded

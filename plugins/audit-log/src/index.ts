@@ -19,12 +19,17 @@ import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } f
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
+import { createCheckpointTask, type CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
 
+export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
+export { fileAnchor, httpsAnchor, type CheckpointAnchor, type HttpsAnchorOptions } from './checkpoint/anchors.ts'
+export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } from './checkpoint/signed-note.ts'
+export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
 export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
@@ -94,6 +99,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const refusals = refusalLogFor(fastify, options, writer.write)
   const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
+  const checkpoints = createCheckpointTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -122,7 +128,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     )
   })
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
 
@@ -151,7 +157,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.addHook('onSend', headHook(makeAuditDurable))
 
   addAuditRoute(fastify, options, sealAudit)
-  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail })
+  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
 }
 
 /** What runs from the start of the app to its end. */
@@ -160,9 +166,18 @@ function runWithApp(
   {
     sealer,
     refusals,
-    trail
-  }: { readonly sealer: AuditSealer | null; readonly refusals: RefusalLog; readonly trail: TrailWriter }
+    trail,
+    checkpoints
+  }: {
+    readonly sealer: AuditSealer | null
+    readonly refusals: RefusalLog
+    readonly trail: TrailWriter
+    readonly checkpoints: CheckpointTask | null
+  }
 ): void {
+  fastify.addHook('onClose', async function stopCheckpoints() {
+    await checkpoints?.close()
+  })
   if (sealer !== null) {
     fastify.addHook('onReady', function startSealer(next) {
       sealer.start()
@@ -175,6 +190,7 @@ function runWithApp(
   fastify.addHook('onReady', function startWriting(next) {
     trail.start()
     refusals.start()
+    checkpoints?.start()
     next()
   })
   // This hook is added after the sealer's and so runs before it: what it writes is sealed too.

@@ -23,7 +23,9 @@ import {
   type HashName,
   type NameKey
 } from './hash-name.ts'
+import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
+import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
 
 /** Where a request came from. */
@@ -128,6 +130,12 @@ export interface AuditLogOptions {
    */
   readonly outage?: OutageModes
   /**
+   * Signs the trail, keeps the signatures elsewhere and verifies it all the time, in the process that seals; `false`:
+   * it does not.
+   * @default false
+   */
+  readonly checkpoints?: TrailCheckpoints | false
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -192,6 +200,7 @@ export const auditLogOptions = optionsObject({
   writeTimeoutMs: fromOne(5000),
   maxWaitingRows: fromOne(2000),
   outage: outageModes,
+  checkpoints: oneOrOff(trailCheckpoints, { default: false }),
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
@@ -233,13 +242,6 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),
     hashName: createHashName(options.nameKey)
   })
-}
-
-/** Says which of two places the rows go to, and that a place without a database cannot be read. */
-function storeMistakes({ db, store, route }: Pick<AuditLogOptions, 'db' | 'store' | 'route'>): string[] {
-  if (db === undefined && store === undefined) return ['db is missing']
-  if (db !== undefined && store !== undefined) return ['db and store must not both be given']
-  return store !== undefined && typeof route === 'object' ? ['route needs db'] : []
 }
 
 function auditStoreFor({ db, store, writeTimeoutMs }: ReadOptions<typeof auditLogOptions>): AuditStore {

@@ -63,7 +63,8 @@ interface SealRow {
   readonly content_hash: Buffer | null
 }
 type ChainRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
-interface ChainProgress {
+/** How far a chain is verified. */
+export interface ChainProgress {
   sequence: number
   previous: Buffer
   readonly expected: AuditHead | undefined
@@ -72,6 +73,14 @@ interface ChainProgress {
   range: number
   /** Chain hash before the first row of the range under way. */
   beforeRange: Buffer
+  /** Called with the content hash of each seal that is right, in order. */
+  readonly onLeaf?: (content: Buffer) => void
+}
+
+/** What one page of seals was found to be. */
+interface VerifiedPage {
+  readonly problem: ChainProblem | null
+  readonly rows: number
 }
 
 /**
@@ -122,23 +131,34 @@ async function checkSeals(
   onProgress?: (sequence: number) => void
 ): Promise<ChainProblem | null> {
   for (;;) {
-    const { rows } = await trx.raw<Rows<ChainRow>>(
-      `
-      select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
-      from audit_seals s left join audit_events e on e.id = s.event_id
-      where s.sequence > ? order by s.sequence limit ?`,
-      [progress.sequence, batchSize]
-    )
-    for (const row of rows) {
-      const problem = checkSeal(row, progress)
-      if (problem !== null) return problem
-    }
+    const { problem, rows } = await verifyPage(trx, progress, batchSize)
+    if (problem !== null) return problem
     onProgress?.(progress.sequence)
-    if (rows.length < batchSize) break
+    if (rows < batchSize) break
   }
   const { expected } = progress
   if (expected !== undefined && expected.sequence > progress.sequence) return 'head-missing'
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
+}
+
+/** Verifies the seals behind `progress`, and advances it past every correct one. */
+export async function verifyPage(
+  trx: Knex.Transaction,
+  progress: ChainProgress,
+  batchSize: number
+): Promise<VerifiedPage> {
+  const { rows } = await trx.raw<Rows<ChainRow>>(
+    `
+    select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
+    from audit_seals s left join audit_events e on e.id = s.event_id
+    where s.sequence > ? order by s.sequence limit ?`,
+    [progress.sequence, batchSize]
+  )
+  for (const row of rows) {
+    const problem = checkSeal(row, progress)
+    if (problem !== null) return { problem, rows: rows.length }
+  }
+  return { problem: null, rows: rows.length }
 }
 
 function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
@@ -153,6 +173,7 @@ function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null 
   }
   progress.sequence = sequence
   progress.previous = chain
+  progress.onLeaf?.(row.seal_hash)
   return null
 }
 

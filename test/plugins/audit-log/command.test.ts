@@ -1,7 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runAuditCommand, sealNow, type AuditCommandCall } from '@sallyport/audit-log'
+import {
+  checkpointSigner,
+  checkpointVerifier,
+  runAuditCommand,
+  sealNow,
+  verifierText,
+  type AuditCommandCall
+} from '@sallyport/audit-log'
 import t, { type Test } from 'tap'
+import { checkpointKeys } from '../../../plugins/audit-log/src/checkpoint/checkpoint-options.ts'
+import { makeCheckpoint } from '../../../plugins/audit-log/src/checkpoint/make-checkpoint.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
 import { spillFolder } from './support/spill-folder.ts'
 
@@ -218,4 +228,53 @@ t.test('rows that cannot be recorded as read are not shown', async t => {
   }
   t.notOk(existsSync(file))
   t.equal((await run(appUrl, ['verify'])).code, 0, 'verifying shows no row')
+})
+
+t.test('a row and the growth of the trail are proved to somebody who has the key and no database', async t => {
+  const { appUrl, app } = await trail(t)
+  const folder = spillFolder(t)
+  const seed = randomBytes(32)
+  const keys = checkpointKeys({ origin: 'orders.example.com', keys: [seed] })
+  const key = verifierText(checkpointVerifier(checkpointSigner('orders.example.com', seed)))
+  const nowhere = 'postgres://nobody@127.0.0.1:1/none'
+  const save = async (name: string): Promise<string> => {
+    await makeCheckpoint({ db: app, keys, anchors: [], timeoutMs: 5000, onAnchorError: () => {} })
+    const file = join(folder, name)
+    writeFileSync(file, (await run(appUrl, ['checkpoint'])).out)
+    return file
+  }
+  const early = await save('early')
+  t.equal((await run(appUrl, ['search'])).code, 0)
+  await sealNow(app)
+  const late = await save('late')
+  const signed = ['--checkpoint', late, '--key', key]
+  t.equal((await run(appUrl, ['verify', ...signed])).code, 0)
+
+  const file = join(folder, 'proof')
+  for (const args of [
+    ['--sequence', '3'],
+    ['--since', early]
+  ]) {
+    const { code, out } = await run(appUrl, ['prove', ...signed, ...args])
+    t.equal(code, 0)
+    writeFileSync(file, out)
+    t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 0, out: 'the proof holds\n' })
+    const changed = { ...JSON.parse(out), sequence: 4, earlier: JSON.parse(out).later }
+    writeFileSync(file, JSON.stringify(changed))
+    t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 3 })
+    writeFileSync(file, out.replace('user-3', 'user-4').replace('orders.example.com', 'order.example.com'))
+    t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 3 })
+  }
+  const exported = join(folder, 'trail.ndjson')
+  t.equal((await run(appUrl, ['export', '--file', exported])).code, 0)
+  t.equal((await run(nowhere, ['verify', '--export', exported, ...signed])).code, 0)
+  const other = [
+    '--checkpoint',
+    late,
+    '--key',
+    verifierText(checkpointVerifier(checkpointSigner('orders.example.com', randomBytes(32))))
+  ]
+  t.equal((await run(nowhere, ['verify', '--export', exported, ...other])).code, 1, 'signed by nobody known')
+  t.equal((await run(appUrl, ['prove', ...signed, '--sequence', '99'])).code, 1)
+  t.equal((await run(appUrl, ['prove', ...signed])).code, 2)
 })

@@ -2,6 +2,9 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Knex } from 'knex'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from '../checkpoint/merkle-tree.ts'
+import { sealsRoot } from '../checkpoint/prove-event.ts'
 import { exportTrail, verifyExport } from '../export-trail.ts'
 import { pruneAudit } from '../prune.ts'
 import { parseAuditQuery } from '../query.ts'
@@ -9,6 +12,7 @@ import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
+import { readCheckpoint, verifyProof } from './proof-commands.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
 
@@ -19,7 +23,11 @@ export async function verifyTrail(
   terminal: AuditTerminal
 ): Promise<number> {
   const expected = typeof options.head === 'string' ? parseHead(options.head) : undefined
-  if (typeof options.export === 'string') return await verifyExportFile(options.export, expected, options, terminal)
+  if (typeof options.proof === 'string') return await verifyProof(options, terminal)
+  const checkpoint = readCheckpoint(options)
+  if (typeof options.export === 'string') {
+    return await verifyExportFile({ path: options.export, expected, checkpoint }, options, terminal)
+  }
   const showProgress = progressLine(terminal)
   const db = openDb()
   const total = (await readHead(db)).sequence
@@ -30,17 +38,36 @@ export async function verifyTrail(
     }
   })
   showProgress('')
-  const { ok, problem, firstBadSequence, sealedRows, unsealedRows, prunedThrough } = report
+  const isSigned = !report.ok || checkpoint === null || (await agrees(checkpoint, total, end => sealsRoot(db, 0, end)))
+  const { firstBadSequence, sealedRows, unsealedRows, prunedThrough } = report
+  const ok = report.ok && isSigned
+  const problem = report.problem ?? (isSigned ? undefined : 'checkpoint-missing')
   const said = ok
     ? `the trail verifies: ${sealedRows} sealed rows, ${unsealedRows} unsealed, pruned through ${prunedThrough}`
-    : `THE TRAIL DOES NOT VERIFY: ${problem} at ${firstBadSequence ?? 'an unsealed row'}`
-  await terminal.out(options.json === true ? `${visibleJson(report)}\n` : `${said}\nhead ${headText(report.head)}\n`)
+    : `THE TRAIL DOES NOT VERIFY: ${problem} at ${firstBadSequence ?? checkpoint?.size ?? 'an unsealed row'}`
+  await terminal.out(
+    options.json === true ? `${visibleJson({ ...report, ok, problem })}\n` : `${said}\nhead ${headText(report.head)}\n`
+  )
   return ok ? EXIT.done : EXIT.broken
 }
 
+/** Whether the trail has the tree that was signed. */
+async function agrees(
+  { size, root }: Checkpoint,
+  total: number,
+  rootOf: (end: number) => Promise<Buffer>
+): Promise<boolean> {
+  return size <= total && (await rootOf(size)).equals(root)
+}
+
+interface ExportExpectation {
+  readonly path: string
+  readonly expected: AuditHead | undefined
+  readonly checkpoint: Checkpoint | null
+}
+
 async function verifyExportFile(
-  path: string,
-  expected: AuditHead | undefined,
+  { path, expected, checkpoint }: ExportExpectation,
   options: CommandOptions,
   terminal: AuditTerminal
 ): Promise<number> {
@@ -48,7 +75,14 @@ async function verifyExportFile(
   const isExpected =
     expected === undefined ||
     (report.head.sequence === expected.sequence && report.head.chainHash === expected.chainHash)
-  const problem = report.problem ?? (isExpected ? undefined : 'head-missing')
+  const isSigned =
+    checkpoint === null ||
+    (leaves !== null &&
+      (await agrees(checkpoint, leaves.length, async end =>
+        frontierRoot(leaves.slice(0, end).reduce<Frontier>(addLeaf, EMPTY_FRONTIER))
+      )))
+  const wrong = isExpected ? (isSigned ? undefined : 'checkpoint-missing') : 'head-missing'
+  const problem = report.problem ?? wrong
   const said =
     problem === undefined
       ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned`

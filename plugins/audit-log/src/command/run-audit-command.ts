@@ -5,6 +5,7 @@ import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
+import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
 
 /** How the program was called. */
@@ -47,10 +48,23 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal) => tailTrail(openDb(), options, terminal)
   },
   verify: {
-    usage: 'verify [--head <sequence>:<hash>] [--export <file>]',
-    help: 'Verifies the trail, or an export without a database. Exit code 3 when it does not verify.',
-    options: { head: textFlag, export: textFlag },
+    usage:
+      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file>]',
+    help: 'Verifies the trail, or an export or a proof without a database. Exit code 3 when it does not verify.',
+    options: { head: textFlag, export: textFlag, checkpoint: textFlag, key: textFlag, proof: textFlag },
     run: verifyTrail
+  },
+  checkpoint: {
+    usage: 'checkpoint',
+    help: 'Shows the last signed checkpoint of the database.',
+    options: {},
+    run: (openDb, options, terminal) => showCheckpoint(openDb(), options, terminal)
+  },
+  prove: {
+    usage: 'prove --checkpoint <file> --key <verifier> (--sequence <sequence> | --since <file of an earlier one>)',
+    help: 'Writes a proof that a row is under a checkpoint, or that a checkpoint continues an earlier one.',
+    options: { checkpoint: textFlag, key: textFlag, sequence: textFlag, since: textFlag },
+    run: (openDb, options, terminal) => proveFromTrail(openDb(), options, terminal)
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
@@ -65,7 +79,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   }
 }
-const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after'])
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
 
 /**
  * Runs one command over a trail. Whatever it shows of a row is neutralised for terminals; reading rows is recorded.

@@ -18,7 +18,7 @@ export interface TrailWriterOptions {
   /** Writes rows that may be there already. */
   readonly writeAgain: WriteRecords
   readonly gapRow: (gap: TrailGap) => AuditRecord
-  /** How long one row may wait for the database, in ms. */
+  /** How long a row that need not be refused may wait for the database, in ms. */
   readonly timeoutMs: number
   /** How often the database is tried while it is away, in ms. */
   readonly intervalMs: number
@@ -68,7 +68,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     const mode = modes[eventClass]
     const { spill } = options
     if (mode === 'refuse' || spill === null) {
-      await withDeadline(write(records), timeoutMs)
+      await write(records)
       return
     }
     // Rows that are kept come first, so that the trail has the order in which they happened.
@@ -96,7 +96,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
       counts.dropped += records.length
       return
     }
-    await withDeadline(spill.keep(records), timeoutMs)
+    await withDeadline(spill.keep(records), Math.max(timeoutMs, DISK_TIMEOUT_MS))
     counts.spilled += records.length
   }
 
@@ -168,6 +168,8 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   }
 }
 
+/** A disk that is busy is not away yet. */
+const DISK_TIMEOUT_MS = 5000
 /** Rows of one statement. */
 const REPLAYED_TOGETHER = 500
 
