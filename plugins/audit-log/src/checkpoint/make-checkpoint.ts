@@ -48,8 +48,8 @@ export async function makeCheckpoint(run: CheckpointRun): Promise<MadeCheckpoint
   const stored = await readStored(db, keys, timeoutMs)
   const states = await Promise.all(anchors.map(async anchor => anchorState(anchor, keys, onAnchorError)))
   const signed = states.flatMap(({ latest }) => latest ?? [])
-  for (const checkpoint of [...(stored === null ? [] : [stored.checkpoint]), ...signed])
-    await compareChain(run, checkpoint)
+  const known = stored === null ? signed : [stored.checkpoint, ...signed]
+  for (const checkpoint of known) await compareChain(run, checkpoint)
   const frontier = await growFrontier(run, stored?.frontier ?? EMPTY_FRONTIER, signed)
   const chainHash = await chainHashAt(run, frontier.size)
   const tree: CheckpointContent = { size: frontier.size, root: frontierRoot(frontier), chainHash }
