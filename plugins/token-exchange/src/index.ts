@@ -17,6 +17,11 @@ import { exchangeMeasurements } from './measure-exchanges.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
+export {
+  createClientTokenSource,
+  type ClientTokenSource,
+  type ClientTokenSourceOptions
+} from './client-token-source.ts'
 export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
