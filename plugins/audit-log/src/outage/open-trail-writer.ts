@@ -26,7 +26,7 @@ export async function openTrailWriter(
     intervalMs: outage.intervalMs,
     schedule,
     onChange: change => {
-      noteChange(log, change)
+      logOutage(log, change)
     }
   })
 }
@@ -45,7 +45,7 @@ async function spillOf({ outage, clock }: ReadAuditLogOptions, log: FastifyBaseL
   })
 }
 
-function noteChange(log: FastifyBaseLogger, change: OutageChange): void {
+function logOutage(log: FastifyBaseLogger, change: OutageChange): void {
   if (change.state === 'away') {
     log.error({ err: change.cause }, 'the audit trail is away: rows are kept on disk or left out, as declared')
     return

@@ -2,10 +2,10 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
 const SPILL_CIPHER = 'aes-256-gcm'
 const SPILL_NONCE_BYTES = 12
-const TAG_BYTES = 16
+const SPILL_TAG_BYTES = 16
 
 /** How much longer sealed bytes are than the text, in bytes. */
-export const SEAL_OVERHEAD_BYTES = SPILL_NONCE_BYTES + TAG_BYTES
+export const SEAL_OVERHEAD_BYTES = SPILL_NONCE_BYTES + SPILL_TAG_BYTES
 
 /**
  * Encrypts text so that nobody without the key can read or change it, nor put it in another place.
@@ -24,10 +24,10 @@ export function sealBytes(key: Uint8Array, place: Uint8Array, text: string): Buf
 export function openBytes(key: Uint8Array, place: Uint8Array, sealed: Buffer): string | null {
   if (sealed.length < SEAL_OVERHEAD_BYTES) return null
   const nonce = sealed.subarray(0, SPILL_NONCE_BYTES)
-  const decipher = createDecipheriv(SPILL_CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(place)
-  decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+  const decipher = createDecipheriv(SPILL_CIPHER, key, nonce, { authTagLength: SPILL_TAG_BYTES }).setAAD(place)
+  decipher.setAuthTag(sealed.subarray(-SPILL_TAG_BYTES))
   try {
-    const body = decipher.update(sealed.subarray(SPILL_NONCE_BYTES, -TAG_BYTES))
+    const body = decipher.update(sealed.subarray(SPILL_NONCE_BYTES, -SPILL_TAG_BYTES))
     return Buffer.concat([body, decipher.final()]).toString('utf8')
   } catch {
     return null
