@@ -1,31 +1,17 @@
-import { randomUUID } from 'node:crypto'
 import type { AuditRecord } from '@sallyport/audit-log'
+import { buildRecord } from '../../../../plugins/audit-log/src/build-record.ts'
+import { createHashName } from '../../../../plugins/audit-log/src/hash-name.ts'
 
-/** A row as the plugin would have made it. */
+/** A row as the plugin makes it. */
 export function sampleRecord(action: string): AuditRecord {
-  return {
-    version: 2,
-    id: randomUUID(),
-    occurredAt: '2026-11-23T10:00:00.123000Z',
-    process: 'test',
-    action,
-    outcome: 'success',
-    reason: null,
-    subject: 'user-1',
-    issuer: null,
-    clientId: null,
-    actor: null,
-    sessionId: null,
-    tokenIdHash: null,
-    resourceType: null,
-    resourceId: null,
-    requestId: null,
-    traceId: null,
-    txn: null,
-    sourceAddress: null,
-    detail: { canary: 'in clear' },
-    peerAddress: null,
-    nameTried: null,
-    repeats: 1
-  }
+  return buildRecord(
+    { action, outcome: 'success', subject: 'user-1', detail: { canary: 'in clear' } },
+    {
+      process: 'test',
+      now: new Date('2026-11-23T10:00:00.123Z'),
+      secretNames: new Set(),
+      principal: null,
+      hashName: createHashName()
+    }
+  )
 }
