@@ -23,6 +23,8 @@ export interface Deployment {
   readonly certificates: ReadonlyMap<string, CertificateFiles>
   /** URL of the app role of each process's database. */
   readonly databaseUrls: ReadonlyMap<string, string>
+  /** Where the spans of a trace are asked for, when the launcher collects them. */
+  readonly collector?: string
 }
 
 /** Variables of the launcher's own environment that every process needs. */

@@ -16,6 +16,7 @@ import { SERVICES } from './services.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
+import { startLocalCollector } from './trace-collector.ts'
 
 /** The surroundings of the launcher. */
 export interface Surroundings {
@@ -91,7 +92,8 @@ async function runProcesses(
     databaseUrls.set(entry.name, made.appUrl)
   }
 
-  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls }
+  const tracing = await openCollector(environment, defer)
+  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls, ...tracing.facts }
   const supervisor = superviseProcesses(print)
   surroundings.force.addEventListener('abort', supervisor.kill)
   defer(async () => supervisor.stop(STOP_GRACE_MS))
@@ -105,7 +107,7 @@ async function runProcesses(
     await supervisor.start({
       name: entry.name,
       path: app.serverPath,
-      environment: environmentOf(entry, app.module, deployment, environment),
+      environment: environmentOf(entry, app.module, deployment, tracing.environment),
       execArgv: process.execArgv
     })
     await waitUntilReady(entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`, stop)
@@ -117,6 +119,17 @@ async function runProcesses(
   writeLocalJson(directory, facts)
   print(announcement(facts, localJsonPath(directory)))
   await Promise.race([supervisor.failed, database.failed, stopped])
+}
+
+/** Without a collector of the operator's, traces go to one in this process. */
+async function openCollector(
+  environment: NodeJS.ProcessEnv,
+  defer: (cleanup: () => Promise<void>) => void
+): Promise<{ environment: NodeJS.ProcessEnv; facts: Pick<Deployment, 'collector'> }> {
+  if (Object.keys(environment).some(name => name.startsWith('OTEL_'))) return { environment, facts: {} }
+  const { origin, environment: added, close } = await startLocalCollector()
+  defer(close)
+  return { environment: { ...environment, ...added }, facts: { collector: origin } }
 }
 
 /**
