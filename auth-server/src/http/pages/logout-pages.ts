@@ -1,5 +1,4 @@
-import { html, type Html } from './html.ts'
-import { page } from './layout.ts'
+import { html, page, type Html } from '@sallyport/security-context/pages'
 
 /** What the confirmation carries to the request that ends the sign-in. */
 export interface LogoutForm {

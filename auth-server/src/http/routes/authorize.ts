@@ -1,4 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
+import { formTargetOf } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
@@ -15,7 +16,6 @@ import type { Client, UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
 import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts } from '../page-context.ts'
-import { formTargetOf } from '../pages/page-headers.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
