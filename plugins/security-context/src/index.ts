@@ -24,6 +24,9 @@ export {
 export type {
   EndUserConnection,
   KeySource,
+  LoginClient,
+  LoginIssuer,
+  LoginTokens,
   SessionDirectory,
   SessionSummary,
   StatusReference,
