@@ -198,6 +198,61 @@ export const LogoutIncompleteError = createError<[ErrorOptions?]>(
   503
 )
 
+const LoginError = createError<[]>('SALLYPORT_AUTHENTICATION_LOGIN_REFUSED', 'The login could not be completed', 400)
+
+/**
+ * Request: the end of a login at the issuer does not hold. Why is in `reason`, for the security event only.
+ * @see OpenID Connect Core 1.0 §3.1.3.7, RFC 9207 §2.4
+ */
+export class LoginRefusedError extends LoginError {
+  readonly reason: LoginRefusedReason
+  constructor(reason: LoginRefusedReason, options?: ErrorOptions) {
+    super()
+    this.reason = reason
+    if (options?.cause !== undefined) this.cause = options.cause
+  }
+}
+
+/** Why the end of a login was refused: the stable reasons of the security event. */
+export type LoginRefusedReason =
+  | 'login-answer-malformed'
+  | 'login-not-begun-here'
+  | 'login-took-too-long'
+  | 'login-issuer-mismatch'
+  | 'login-refused-by-issuer'
+  | 'login-code-rejected'
+  | 'login-subject-mismatch'
+  | 'id-token-malformed'
+  | 'id-token-type'
+  | 'id-token-algorithm'
+  | 'id-token-key-unknown'
+  | 'id-token-signature'
+  | 'id-token-issuer'
+  | 'id-token-audience'
+  | 'id-token-authorized-party'
+  | 'id-token-times'
+  | 'id-token-expired'
+  | 'id-token-not-yet-valid'
+  | 'id-token-nonce'
+  | 'id-token-subject'
+  | 'id-token-access-token'
+  | 'id-token-auth-time'
+  | 'id-token-acr'
+
+/** Request: where a login is to lead is no path of this origin. @see RFC 9700 §4.11.1 */
+export const ReturnPathError = createError(
+  'SALLYPORT_AUTHENTICATION_RETURN_PATH_INVALID',
+  'The path to return to is not valid',
+  400
+)
+
+/** Request: a login at the issuer was begun by a script, a frame or a form: it can only be gone through as a page. */
+export const LoginNotNavigatedError = createError(
+  'SALLYPORT_AUTHENTICATION_LOGIN_NOT_NAVIGATED',
+  'The login has to be opened as a page',
+  403
+)
+
 /** Whether this is an error of this project, with a status and a stable code. */
 export function isSallyportError(error: unknown): error is FastifyError {
   return errorCode(error)?.startsWith('SALLYPORT_') === true
