@@ -4,7 +4,7 @@ import {
   logRefusal,
   STORAGE_RETRY_AFTER_SECONDS
 } from '@sallyport/security-context'
-import { pageHeaders, type Html } from '@sallyport/security-context/pages'
+import { pageHeaders, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseStrictForm, type Form } from '../parse-form.ts'
@@ -79,16 +79,6 @@ function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyReque
       request.id
     )
   )
-}
-
-/** @param formTarget where the page's form may end up besides here */
-export function sendPage(
-  reply: FastifyReply,
-  status: number,
-  page: Html,
-  formTarget: string | null = null
-): FastifyReply {
-  return reply.code(status).headers(pageHeaders(formTarget)).send(page.text)
 }
 
 /**

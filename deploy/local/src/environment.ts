@@ -4,6 +4,7 @@ import type { AppModule } from './app-module.ts'
 import type { CertificateFiles } from './certificates/process-certificates.ts'
 import { hostNameOf, operationsPortOf, portOf, PROCESSES, type ProcessEntry } from './processes.ts'
 import type { Secrets } from './secrets.ts'
+import { SERVICES } from './services.ts'
 import { writePrivateFile } from './state-directory.ts'
 
 /** What the environment of a process is made from. */
@@ -32,6 +33,14 @@ const INHERITED = [
 
 /** The routes of the local stack. */
 const ROUTES_PATH = fileURLToPath(new URL('../gateway.yaml', import.meta.url))
+
+/** What a login in the browser asks for; the authorization server gives what the user's roles allow. */
+const LOGIN_SCOPES = [
+  ...['openid', 'profile', 'admin', 'audit:read'],
+  ...SERVICES.flatMap(({ scopes }) => scopes.filter(({ description }) => description !== undefined)).map(
+    ({ name }) => name
+  )
+].join(' ')
 
 /** Processes that others call. */
 const CALLED = PROCESSES.filter(({ name }) => name !== 'reference-gateway')
@@ -96,6 +105,7 @@ function plainSettings(
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],

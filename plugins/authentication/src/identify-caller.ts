@@ -29,11 +29,12 @@ export function authenticateWith({ all, strategiesOfRoute, login }: Identificati
       return
     }
     if (identified === null) next()
-    else
+    else {
       identified.then(
         () => next(),
         (error: unknown) => refuse(request, reply, error, next)
       )
+    }
   }
 
   /** A person is sent to the login, whoever else could log in is told where. */

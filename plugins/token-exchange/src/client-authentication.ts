@@ -5,7 +5,7 @@ import { basicClientAuthorization, type Clock } from '@sallyport/security-contex
 export const CLIENT_KEY_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256', 'PS256'] as const)
 
 /** The private key of a client, whose public part is registered with the authorization server. */
-export interface ClientKey {
+export interface ClientSigningKey {
   /** `kid` of the registered key. */
   readonly keyId: string
   readonly algorithm: (typeof CLIENT_KEY_ALGORITHMS)[number]
@@ -22,11 +22,11 @@ export interface ClientProof {
 export interface ClientCredentials {
   readonly clientId: string
   readonly clientSecret?: string | undefined
-  readonly clientKey?: ClientKey | undefined
+  readonly clientKey?: ClientSigningKey | undefined
   readonly clock: Clock
 }
 
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const JWT_BEARER_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** Long enough for a slow request, and nothing that is worth keeping. */
 const ASSERTION_LIFETIME_SECONDS = 60
 
@@ -55,12 +55,12 @@ export function proveClient(
   })
   return {
     headers: {},
-    parameters: { client_id: clientId, client_assertion_type: ASSERTION_TYPE, client_assertion: assertion }
+    parameters: { client_id: clientId, client_assertion_type: JWT_BEARER_ASSERTION, client_assertion: assertion }
   }
 }
 
 /** Whether a key can sign with its algorithm: a mistake at boot instead of a refusal by the server. */
-export function clientKeyMistakes({ keyId, algorithm, privateKey }: ClientKey): string[] {
+export function clientKeyMistakes({ keyId, algorithm, privateKey }: ClientSigningKey): string[] {
   if (keyId === '') return ['clientKey.keyId must not be empty']
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = privateKey
   const fits = {
@@ -72,13 +72,13 @@ export function clientKeyMistakes({ keyId, algorithm, privateKey }: ClientKey): 
   return privateKey.type === 'private' && fits ? [] : [`clientKey.privateKey is no private key for ${algorithm}`]
 }
 
-function signAssertion({ keyId, algorithm, privateKey }: ClientKey, claims: object): string {
-  const input = [{ typ: 'JWT', alg: algorithm, kid: keyId }, claims].map(encodeJson).join('.')
+function signAssertion({ keyId, algorithm, privateKey }: ClientSigningKey, claims: object): string {
+  const input = [{ typ: 'JWT', alg: algorithm, kid: keyId }, claims].map(encodeJwtPart).join('.')
   return `${input}.${signatureBy(algorithm, privateKey, Buffer.from(input)).toString('base64url')}`
 }
 
 /** @see RFC 7518 §3, RFC 8037 §3.1 */
-function signatureBy(algorithm: ClientKey['algorithm'], key: KeyObject, input: Buffer): Buffer {
+function signatureBy(algorithm: ClientSigningKey['algorithm'], key: KeyObject, input: Buffer): Buffer {
   switch (algorithm) {
     case 'ES256':
       return sign('sha256', input, { key, dsaEncoding: 'ieee-p1363' })
@@ -93,4 +93,4 @@ function signatureBy(algorithm: ClientKey['algorithm'], key: KeyObject, input: B
   }
 }
 
-const encodeJson = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+const encodeJwtPart = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

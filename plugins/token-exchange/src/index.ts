@@ -17,7 +17,7 @@ import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
 export { createLoginClient } from './login-client.ts'
-export type { ClientKey } from './client-authentication.ts'
+export type { ClientSigningKey } from './client-authentication.ts'
 export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'

@@ -39,9 +39,9 @@ export function createLoginClient(given: TokenClientOptions): LoginClient {
         throw new TokenNotGrantedError({ cause: new Error('The issuer has no authorization endpoint') })
       }
       const parameters = { ...asked, client_id: clientId }
-      if (pushedRequestEndpoint === null) return urlWith(authorizationEndpoint, parameters)
+      if (pushedRequestEndpoint === null) return withQuery(authorizationEndpoint, parameters)
       const requestUri = await pushRequest(pushedRequestEndpoint, parameters)
-      return urlWith(authorizationEndpoint, { client_id: clientId, request_uri: requestUri })
+      return withQuery(authorizationEndpoint, { client_id: clientId, request_uri: requestUri })
     },
     async redeem({ code, redirectUri, codeVerifier, connection }) {
       const { tokenEndpoint } = await metadata()
@@ -62,7 +62,7 @@ export function createLoginClient(given: TokenClientOptions): LoginClient {
 }
 
 /** An endpoint may have a query of its own, which stays. @see RFC 6749 §3.1 */
-function urlWith(endpoint: string, parameters: Readonly<Record<string, string>>): string {
+function withQuery(endpoint: string, parameters: Readonly<Record<string, string>>): string {
   const url = new URL(endpoint)
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
   return url.href

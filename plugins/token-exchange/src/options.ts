@@ -13,7 +13,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { CLIENT_KEY_ALGORITHMS, clientKeyMistakes, type ClientKey } from './client-authentication.ts'
+import { CLIENT_KEY_ALGORITHMS, clientKeyMistakes, type ClientSigningKey } from './client-authentication.ts'
 import { endpointMistake } from './endpoint-url.ts'
 import { TokenOptionsError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './server-metadata.ts'
@@ -73,7 +73,7 @@ export interface TokenClientOptions {
   /** Its secret; sent by `client_secret_basic`. Exactly one of this and `clientKey`. */
   readonly clientSecret?: string
   /** Its key, in place of a secret; it signs assertions for `private_key_jwt`. @see RFC 7523 §2.2 */
-  readonly clientKey?: ClientKey
+  readonly clientKey?: ClientSigningKey
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**

@@ -42,8 +42,8 @@ export const loginQuery = {
   }
 } as const
 
-const SECRET_BYTES = 32
-const freshSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url')
+const LOGIN_SECRET_BYTES = 32
+const freshSecret = (): string => randomBytes(LOGIN_SECRET_BYTES).toString('base64url')
 
 /**
  * Makes the handler of `GET /login`: sends the browser to the issuer, and gives it the cookie that the end of this

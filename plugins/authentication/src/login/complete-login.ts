@@ -1,5 +1,6 @@
 import { recordSecurityEvent, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
+import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
@@ -12,8 +13,7 @@ import type { LoginParts } from './login-parts.ts'
 import { continuePage } from './login-pages.ts'
 import type { PendingLogin } from './pending-logins.ts'
 import { readLoginAnswer, type LoginAnswer } from './read-login-answer.ts'
-import { sendPage } from './send-page.ts'
-import { verifyIdToken, type IdTokenFacts } from './verify-id-token.ts'
+import { verifyIdToken, type ValidatedLogin } from './verify-id-token.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -79,7 +79,7 @@ async function openLogin(
   if (answer.kind === 'error') {
     throw new LoginRefusedError('login-refused-by-issuer', { cause: new Error(`The issuer answered ${answer.error}`) })
   }
-  const tokens = await redeemCode(parts, request, login, answer.code)
+  const tokens = await redeemLogin(parts, request, login, answer.code)
   try {
     const facts = await verifyIdToken(tokens.idToken, parts.keys, {
       issuer: issuer.issuer,
@@ -104,7 +104,7 @@ async function openLogin(
 }
 
 /** The access token is the id_token's by its hash, or else by its subject. */
-function refuseOtherSubject({ bindsAccessToken, subject }: IdTokenFacts, { principal }: VerifiedToken): void {
+function refuseOtherSubject({ bindsAccessToken, subject }: ValidatedLogin, { principal }: VerifiedToken): void {
   if (!bindsAccessToken && principal.subject !== subject) throw new LoginRefusedError('login-subject-mismatch')
 }
 
@@ -116,7 +116,7 @@ async function issuerOrFail({ options }: LoginParts) {
   }
 }
 
-async function redeemCode(
+async function redeemLogin(
   { core, options }: LoginParts,
   request: FastifyRequest,
   { redirectUri, codeVerifier }: PendingLogin,

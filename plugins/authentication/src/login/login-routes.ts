@@ -1,6 +1,7 @@
 import { logRefusal } from '@sallyport/security-context'
 import { errorStatus } from '@sallyport/security-context/mechanics'
 import { readOptions } from '@sallyport/security-context/options'
+import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError, isSallyportError, LoginRefusedError } from '../errors.ts'
@@ -14,7 +15,6 @@ import { failedLoginPage } from './login-pages.ts'
 import { loginRoutesOptions, type LoginRoutesOptions } from './options.ts'
 import { acceptsHtml } from './page-request.ts'
 import { createPendingLogins } from './pending-logins.ts'
-import { sendPage } from './send-page.ts'
 
 /**
  * The login at the issuer: `GET /login` and `GET /login/callback`, by authorization code with PKCE. What they begin is
@@ -34,7 +34,7 @@ export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOp
   })
   fastify.setErrorHandler(function answerLoginError(error: FastifyError, request, reply) {
     if (!acceptsHtml(request.headers.accept)) throw error
-    return answerWithPage(parts, error, request, reply)
+    return answerFailedLogin(parts, error, request, reply)
   })
 
   fastify.get<{ Querystring: LoginQuery }>(
@@ -79,7 +79,7 @@ function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginPa
 }
 
 /** A person reads it: it says what to do, not what was wrong. */
-function answerWithPage(
+function answerFailedLogin(
   { loginPath }: LoginParts,
   error: FastifyError & { readonly headers?: Readonly<Record<string, string>> },
   request: FastifyRequest,
@@ -95,14 +95,14 @@ function answerWithPage(
     status,
     failedLoginPage({
       title: 'You are not logged in',
-      text: failureText(error, status),
+      text: failedLoginText(error, status),
       loginAddress: loginAddress(loginPath, returnTo === null ? {} : { returnTo }),
       requestId: request.id
     })
   )
 }
 
-function failureText(error: FastifyError, status: number): string {
+function failedLoginText(error: FastifyError, status: number): string {
   if (status === 429) return 'There were too many attempts. Wait a moment, then try again.'
   if (status >= 500) return 'The login is not available at the moment. Try again later.'
   if (!(error instanceof LoginRefusedError)) return 'The address of this login is not valid.'

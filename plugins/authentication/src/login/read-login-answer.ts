@@ -8,7 +8,7 @@ export type LoginAnswer = { readonly state: string; readonly issuer: string | nu
 )
 
 const LONGEST_CODE = 4096
-const LONGEST_VALUE = 2048
+const LONGEST_ANSWER_VALUE = 2048
 /** @see RFC 6749 §4.1.2.1 */
 const ERROR_FORM = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,64}$/
 
@@ -30,7 +30,7 @@ export function readLoginAnswer(url: string): LoginAnswer {
 
 function onlyValue(query: URLSearchParams, name: string): string | null {
   const [value = null, ...more] = query.getAll(name)
-  const longest = name === 'code' ? LONGEST_CODE : LONGEST_VALUE
+  const longest = name === 'code' ? LONGEST_CODE : LONGEST_ANSWER_VALUE
   if (more.length > 0 || value === '' || (value?.length ?? 0) > longest) {
     throw new LoginRefusedError('login-answer-malformed')
   }

@@ -2,8 +2,8 @@
 export const LONGEST_RETURN_PATH = 1024
 
 /** Visible ASCII without what a browser takes for a slash; one slash in front, since two begin another host. */
-const PLAIN_PATH = /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/
-const NOBODY = 'https://path.invalid'
+const RETURN_PATH_FORM = /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/
+const PATH_BASE = 'https://path.invalid'
 
 /**
  * Whether a browser that is sent to this text after a login stays on this origin. Only a path in the form that URL
@@ -11,7 +11,7 @@ const NOBODY = 'https://path.invalid'
  * @see RFC 9700 §4.11.1
  */
 export function isReturnPath(text: string): boolean {
-  if (text.length > LONGEST_RETURN_PATH || !PLAIN_PATH.test(text)) return false
-  const url = URL.parse(text, NOBODY)
-  return url !== null && url.origin === NOBODY && !url.pathname.startsWith('//') && url.href === NOBODY + text
+  if (text.length > LONGEST_RETURN_PATH || !RETURN_PATH_FORM.test(text)) return false
+  const url = URL.parse(text, PATH_BASE)
+  return url !== null && url.origin === PATH_BASE && !url.pathname.startsWith('//') && url.href === PATH_BASE + text
 }

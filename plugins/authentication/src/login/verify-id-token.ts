@@ -24,7 +24,7 @@ export interface IdTokenExpectations {
 }
 
 /** What a valid id_token says of a login. */
-export interface IdTokenFacts {
+export interface ValidatedLogin {
   readonly subject: string
   /** Whether `at_hash` binds the access token to it. */
   readonly bindsAccessToken: boolean
@@ -37,7 +37,7 @@ export interface IdTokenFacts {
 const LONGEST_ID_TOKEN = 16_384
 const LONGEST_CLAIM = 255
 /** A JWT of another kind, such as an access token or a logout token, names its kind. @see RFC 8725 §3.11 */
-const TYPES: readonly unknown[] = [undefined, 'jwt']
+const ID_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt']
 
 /**
  * Validates an id_token of an authorization code. The signature counts although the token came straight from the
@@ -50,7 +50,7 @@ export async function verifyIdToken(
   token: string,
   keys: Pick<KeySource, 'find'>,
   expected: IdTokenExpectations
-): Promise<IdTokenFacts> {
+): Promise<ValidatedLogin> {
   const { claims, algorithm } = await verifiedJws(token, keys, expected.algorithms)
   if (ownMember(claims, 'iss') !== expected.issuer) throw new LoginRefusedError('id-token-issuer')
   refuseOtherAudiences(claims, expected.clientId)
@@ -78,7 +78,8 @@ async function verifiedJws(
   const jws = token.length > LONGEST_ID_TOKEN ? null : parseCompactJws(token)
   if (jws === null) throw new LoginRefusedError('id-token-malformed')
   const { alg, kid, typ } = jws.header
-  if (!TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw new LoginRefusedError('id-token-type')
+  if (!ID_TOKEN_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    throw new LoginRefusedError('id-token-type')
   if (typeof alg !== 'string' || !algorithms.includes(alg)) throw new LoginRefusedError('id-token-algorithm')
   const key = typeof kid === 'string' && kid.length <= LONGEST_CLAIM ? await keys.find(kid) : null
   if (key === null) throw new LoginRefusedError('id-token-key-unknown')

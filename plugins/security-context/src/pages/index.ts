@@ -5,3 +5,4 @@
 export { html, type Html, type HtmlPart } from './html.ts'
 export { page } from './layout.ts'
 export { formTargetOf, pageHeaders } from './page-headers.ts'
+export { sendPage } from './send-page.ts'
