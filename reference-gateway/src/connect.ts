@@ -9,6 +9,7 @@ import { createLoginClient, createTokenClient, discoverMetadata } from '@sallypo
 import type { Agent, Dispatcher } from 'undici'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
+import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -50,7 +51,8 @@ export async function connectGateway(
           loginClient: createLoginClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
           introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
         }
-  const file = openRoutesFile(settings.routesPath, context.environment)
+  const own = ownRoutes(partsOfSettings(settings, db !== null))
+  const file = openRoutesFile(settings.routesPath, context.environment, own)
   const first = file.read()
   const table = tableOfReading(file, first)
   const routes = { file, first, readAgainAtHangup: context.readAgainAtHangup }

@@ -1,4 +1,5 @@
 // docs/adopt.md, step by step: its files, its commands in one shell, and what they print.
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,8 +10,11 @@ import { settledAdopter, type Adopter } from './support/adopter.ts'
 import { linesNotPrinted, readAdoptionPage, type AdoptionSection, type AdoptionStep } from './support/adoption-page.ts'
 
 const ALL_STEPS = 9
+const PROGRAMS = ['curl', 'jq', 'openssl']
+const missing = PROGRAMS.filter(name => spawnSync('bash', ['-c', `command -v ${name}`]).status !== 0)
+const skip = missing.length === 0 ? false : `${missing.join(', ')} not installed here (apt-get install)`
 
-t.test('an adopter comes from an empty folder to services of their own by the page alone', async t => {
+t.test('an adopter comes from an empty folder to services of their own by the page alone', { skip }, async t => {
   const sections = readAdoptionPage()
   const numbers = sections.flatMap(({ title }) => /^\d+/.exec(title)?.[0] ?? [])
   t.strictSame(
@@ -22,8 +26,7 @@ t.test('an adopter comes from an empty folder to services of their own by the pa
   t.after(async () => await shell.end())
   t.after(dropEverything)
   for (const section of sections) {
-    const skip = whyNot(section)
-    await t.test(section.title, { skip }, async t => await follow(t, section, adopter, shell))
+    await t.test(section.title, { skip: whyNot(section) }, async t => await follow(t, section, adopter, shell))
     if (!t.passing()) break
   }
 })

@@ -4,6 +4,7 @@ import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { settingsSchema as authServer } from '@sallyport/auth-server'
 import { settingsReference } from '@sallyport/configuration'
+import { settingsSchema as configurationServer } from '@sallyport/configuration-server'
 import { settingsSchema as orderService } from '@sallyport/order-service'
 import { settingsSchema as gateway } from '@sallyport/reference-gateway'
 import t, { type Test } from 'tap'
@@ -49,7 +50,8 @@ t.test('systemd finds a misspelled key', { skip: !installed && 'systemd is not i
 const EXAMPLES: Readonly<Record<string, TObject>> = {
   'auth-server': authServer,
   gateway,
-  'order-service': orderService
+  'order-service': orderService,
+  'configuration-server': configurationServer
 }
 
 for (const [name, schema] of Object.entries(EXAMPLES)) {

@@ -16,6 +16,7 @@ const processes = [
   'reference-services/order-service/src/server.ts',
   'reference-services/restaurant-service/src/server.ts',
   'reference-services/delivery-service/src/server.ts',
+  'reference-services/configuration-server/src/server.ts',
   'deploy/local/src/main.ts',
   'deploy/local/src/walkthrough/run-walkthrough.ts'
 ]

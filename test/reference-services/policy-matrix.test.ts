@@ -3,21 +3,31 @@ import { readFileSync } from 'node:fs'
 import { DEMO_ORDERS, DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import t, { type Test } from 'tap'
 import { startStack } from './support/stack.ts'
+import { startServer } from './configuration-server/support/configuration-server.ts'
 import { as, USERS, type TestService, type Username } from './support/services.ts'
 
 type Method = 'GET' | 'POST' | 'PUT'
 type Status = number
+/** A caller, and what the answer is; without a scope, with those of the demo. */
+interface Caller {
+  readonly user: Username
+  readonly status: Status
+  readonly actor?: string
+  readonly scope?: string
+}
+
 /** Who calls; `owner` last but one, because it may change the resource. */
 interface Row {
   readonly route: `${Method} /${string}`
   readonly url: string
   readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
   /** Callers of the kind; a route without such a caller leaves it out. */
-  readonly wrongRole?: Username
+  readonly wrongRole?: Username | { user: Username; scope: string }
   readonly wrongActor?: { user: Username; actor: string }
   readonly wrongScope: { user: Username; scope: string; actor?: string }
-  readonly stranger?: { user: Username; status: Status; actor?: string }
-  readonly owner: { user: Username; status: Status; actor?: string }
+  readonly stranger?: Caller
+  readonly owner: Caller
   readonly admin: Status
 }
 
@@ -33,7 +43,7 @@ const newTicket = {
   deliveryAddress: 'here'
 }
 
-const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly Row[]>> = {
+const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
   orders: [
     {
       route: 'POST /orders',
@@ -210,19 +220,123 @@ const MATRIX: Readonly<Record<'orders' | 'restaurants' | 'deliveries', readonly 
       owner: { user: 'admin1', status: 200 },
       admin: 200
     }
+  ],
+  // An administrator of the demo has no scope of this service; an application with its own token is in
+  // configuration-server/environments.test.ts.
+  configurations: [
+    {
+      route: 'PUT /admin/configurations/:application/:profile/:label',
+      url: '/admin/configurations/orders/default/main',
+      body: { values: { limit: 1 } },
+      headers: { 'if-none-match': '*' },
+      wrongRole: { user: 'customer1', scope: 'config:write' },
+      wrongScope: { user: 'admin1', scope: 'config:read' },
+      owner: { user: 'admin1', status: 200, scope: 'config:write' },
+      admin: 403
+    },
+    {
+      route: 'POST /admin/configurations/:application/:profile/:label/rollback',
+      url: '/admin/configurations/orders/default/main/rollback',
+      body: { version: 1 },
+      headers: { 'if-match': '"1"' },
+      wrongRole: { user: 'customer1', scope: 'config:write' },
+      wrongScope: { user: 'admin1', scope: 'config:read' },
+      owner: { user: 'admin1', status: 200, scope: 'config:write' },
+      admin: 403
+    },
+    {
+      route: 'GET /admin/configurations',
+      url: '/admin/configurations',
+      wrongRole: { user: 'customer1', scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /admin/configurations/:application/:profile/:label',
+      url: '/admin/configurations/orders/default/main',
+      wrongRole: { user: 'customer1', scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /admin/configurations/:application/:profile/:label/versions',
+      url: '/admin/configurations/orders/default/main/versions',
+      wrongRole: { user: 'customer1', scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /admin/configurations/:application/:profile/:label/versions/:version',
+      url: '/admin/configurations/orders/default/main/versions/1',
+      wrongRole: { user: 'customer1', scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /admin/configurations/:application/:profile/:label/diff',
+      url: '/admin/configurations/orders/default/main/diff?from=1&to=1',
+      wrongRole: { user: 'customer1', scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /:application/:profile',
+      url: '/orders/default',
+      stranger: { user: 'customer1', status: 404, scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /:application/:profile/:label',
+      url: '/orders/default/main',
+      stranger: { user: 'customer1', status: 404, scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /:application/:profile/:label/changes',
+      url: '/orders/default/main/changes',
+      stranger: { user: 'customer1', status: 404, scope: 'config:read' },
+      wrongScope: { user: 'admin1', scope: 'config:write' },
+      owner: { user: 'admin1', status: 200, scope: 'config:read' },
+      admin: 403
+    },
+    {
+      route: 'GET /audit',
+      url: '/audit',
+      wrongRole: 'customer1',
+      wrongScope: { user: 'admin1', scope: 'config:read' },
+      owner: { user: 'admin1', status: 200 },
+      admin: 200
+    }
   ]
 }
 const AUDIENCES = {
   orders: 'order-service',
   restaurants: 'restaurant-service',
-  deliveries: 'delivery-service'
+  deliveries: 'delivery-service',
+  configurations: 'configuration-server'
 } as const
 
+const SERVICE_NAMES = Object.keys(AUDIENCES) as Array<keyof typeof AUDIENCES>
+
+/** Streams of changes end at once. */
+async function startServices(t: Test): Promise<Record<keyof typeof AUDIENCES, TestService>> {
+  return { ...(await startStack(t)), configurations: await startServer(t, { longestStreamMs: 1 }) }
+}
+
 t.test('each route answers each kind of caller as its policy says', async t => {
-  const stack = await startStack(t)
-  for (const name of ['orders', 'restaurants', 'deliveries'] as const) {
+  const services = await startServices(t)
+  for (const name of SERVICE_NAMES) {
     for (const row of MATRIX[name]) {
-      await t.test(`${AUDIENCES[name]}: ${row.route}`, t => checkRow(t, stack[name], AUDIENCES[name], row))
+      await t.test(`${AUDIENCES[name]}: ${row.route}`, t => checkRow(t, services[name], AUDIENCES[name], row))
     }
   }
 })
@@ -233,40 +347,44 @@ async function checkRow(t: Test, service: TestService, audience: string, row: Ro
     const answer = await service.app.inject({
       method,
       url: row.url,
-      headers,
+      headers: { ...row.headers, ...headers },
       ...(row.body !== undefined && { payload: row.body })
     })
     return answer.statusCode
   }
   t.equal(await call({}), 401, 'no token')
   t.equal(
-    await call(await as(row.owner.user, 'sallyport-gateway', actorOf(row.owner))),
+    await call(await as(row.owner.user, 'sallyport-gateway', tokenOf(row.owner))),
     401,
     'a token for another audience'
   )
   // Refused for the role and for nothing else: who acts is right.
   if (row.wrongRole !== undefined) {
-    t.equal(await call(await as(row.wrongRole, audience, actorOf(row.owner))), 403, `${row.wrongRole} has another role`)
+    const { user, scope } =
+      typeof row.wrongRole === 'object' ? row.wrongRole : { user: row.wrongRole, scope: undefined }
+    const token = { ...tokenOf(row.owner), ...(scope !== undefined && { scope }) }
+    t.equal(await call(await as(user, audience, token)), 403, `${user} has another role`)
   }
   if (row.wrongActor !== undefined) {
     t.equal(await call(await as(row.wrongActor.user, audience, row.wrongActor)), 403, 'another service acts')
   }
   t.equal(await call(await as(row.wrongScope.user, audience, row.wrongScope)), 403, 'the scope is missing')
   if (row.stranger !== undefined) {
-    t.equal(await call(await as(row.stranger.user, audience, actorOf(row.stranger))), row.stranger.status, 'a stranger')
+    t.equal(await call(await as(row.stranger.user, audience, tokenOf(row.stranger))), row.stranger.status, 'a stranger')
   }
-  t.equal(await call(await as(row.owner.user, audience, actorOf(row.owner))), row.owner.status, 'the owner')
+  t.equal(await call(await as(row.owner.user, audience, tokenOf(row.owner))), row.owner.status, 'the owner')
   t.equal(await call(await as('admin1', audience)), row.admin, 'an administrator')
 }
 
-function actorOf({ actor }: { actor?: string }): { actor?: string } {
-  return actor === undefined ? {} : { actor }
+/** What the token of a caller says beside their role. */
+function tokenOf({ actor, scope }: Pick<Caller, 'actor' | 'scope'>): { actor?: string; scope?: string } {
+  return { ...(actor !== undefined && { actor }), ...(scope !== undefined && { scope }) }
 }
 
 t.test('the matrix and the READMEs have every route of every service', async t => {
-  const stack = await startStack(t)
-  for (const name of ['orders', 'restaurants', 'deliveries'] as const) {
-    const printed = routesOf(stack[name].app.printRoutes({ commonPrefix: false }))
+  const services = await startServices(t)
+  for (const name of SERVICE_NAMES) {
+    const printed = routesOf(services[name].app.printRoutes({ commonPrefix: false }))
     t.same(MATRIX[name].map(({ route }) => route).toSorted(), printed.toSorted(), AUDIENCES[name])
     const readme = readFileSync(
       new URL(`../../reference-services/${AUDIENCES[name]}/README.md`, import.meta.url),

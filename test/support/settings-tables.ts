@@ -2,6 +2,7 @@
 // process says. What is the same for every process is left to the table of service-process.
 import { settingsSchema as authServer } from '@sallyport/auth-server'
 import { settingsReference, type SettingReference } from '@sallyport/configuration'
+import { settingsSchema as configurationServer } from '@sallyport/configuration-server'
 import { settingsSchema as deliveryService } from '@sallyport/delivery-service'
 import { settingsSchema as orderService } from '@sallyport/order-service'
 import { settingsSchema as gateway } from '@sallyport/reference-gateway'
@@ -32,7 +33,8 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
   { page: 'reference-gateway/README.md', schema: gateway, known: everyProcess },
   { page: 'reference-services/order-service/README.md', schema: orderService, known: everyService },
   { page: 'reference-services/restaurant-service/README.md', schema: restaurantService, known: everyService },
-  { page: 'reference-services/delivery-service/README.md', schema: deliveryService, known: everyService }
+  { page: 'reference-services/delivery-service/README.md', schema: deliveryService, known: everyService },
+  { page: 'reference-services/configuration-server/README.md', schema: configurationServer, known: everyService }
 ]
 
 /** A page with its table of settings made anew. */

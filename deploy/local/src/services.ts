@@ -5,7 +5,8 @@ import { LauncherError } from './launcher-error.ts'
 const listed = await Promise.all([
   import('@sallyport/order-service/descriptor'),
   import('@sallyport/restaurant-service/descriptor'),
-  import('@sallyport/delivery-service/descriptor')
+  import('@sallyport/delivery-service/descriptor'),
+  import('@sallyport/configuration-server/descriptor')
 ])
 
 /** What the packages of the services say about them. */

@@ -1,4 +1,5 @@
 import { settingsSchema as authServer } from '@sallyport/auth-server'
+import { settingsSchema as configurationServer } from '@sallyport/configuration-server'
 import { settingsSchema as deliveryService } from '@sallyport/delivery-service'
 import { settingsSchema as orderService } from '@sallyport/order-service'
 import { settingsSchema as gateway } from '@sallyport/reference-gateway'
@@ -10,7 +11,7 @@ import t from 'tap'
 const CANARY = 'canary0123456789'
 
 t.test('P5: no secret setting of any process is in a log line under its own name or that of its variable', async t => {
-  const schemas = [authServer, gateway, orderService, restaurantService, deliveryService]
+  const schemas = [authServer, gateway, orderService, restaurantService, deliveryService, configurationServer]
   const settings = schemas.flatMap(({ properties }) => Object.entries(properties))
   const secrets = new Set(
     settings.filter(([, schema]) => 'secret' in schema && schema.secret === true).map(([name]) => name)
