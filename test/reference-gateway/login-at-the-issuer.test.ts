@@ -67,7 +67,7 @@ function visitor({ edge, server }: Stack) {
   }
 }
 
-t.test('a browser that opens a page is sent to the login, logs in once, and is there', async t => {
+t.test('S-14: a browser that opens a page is sent to the login, logs in once, and is there', async t => {
   const stack = await startStack(t)
   const { edge, server } = stack
   const { atEdge, logIn } = visitor(stack)

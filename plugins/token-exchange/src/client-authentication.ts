@@ -1,5 +1,6 @@
-import { randomUUID, sign, constants, type KeyObject } from 'node:crypto'
+import { randomUUID, sign, constants, KeyObject } from 'node:crypto'
 import { basicClientAuthorization, type Clock } from '@sallyport/security-context/mechanics'
+import { customOption, optionsObject, Type } from '@sallyport/security-context/options'
 
 /** Algorithms that a client's key signs its assertions with. */
 export const CLIENT_KEY_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256', 'PS256'] as const)
@@ -8,9 +9,17 @@ export const CLIENT_KEY_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256', '
 export interface ClientSigningKey {
   /** `kid` of the registered key. */
   readonly keyId: string
+  /** The one JWS algorithm that the key is registered for: `ES256`, `EdDSA`, `RS256` or `PS256`. */
   readonly algorithm: (typeof CLIENT_KEY_ALGORITHMS)[number]
+  /** From `createPrivateKey` of `node:crypto`. */
   readonly privateKey: KeyObject
 }
+
+export const clientSigningKey = optionsObject({
+  keyId: Type.String({ minLength: 1 }),
+  algorithm: Type.Enum([...CLIENT_KEY_ALGORITHMS]),
+  privateKey: customOption<KeyObject>('a private key', value => value instanceof KeyObject && value.type === 'private')
+})
 
 /** What shows in a request who the client is. */
 export interface ClientProof {
@@ -60,8 +69,7 @@ export function proveClient(
 }
 
 /** Whether a key can sign with its algorithm: a mistake at boot instead of a refusal by the server. */
-export function clientKeyMistakes({ keyId, algorithm, privateKey }: ClientSigningKey): string[] {
-  if (keyId === '') return ['clientKey.keyId must not be empty']
+export function clientKeyMistakes({ algorithm, privateKey }: ClientSigningKey): string[] {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = privateKey
   const fits = {
     ES256: type === 'ec' && details?.namedCurve === 'prime256v1',
@@ -69,7 +77,7 @@ export function clientKeyMistakes({ keyId, algorithm, privateKey }: ClientSignin
     RS256: type === 'rsa',
     PS256: type === 'rsa'
   }[algorithm]
-  return privateKey.type === 'private' && fits ? [] : [`clientKey.privateKey is no private key for ${algorithm}`]
+  return fits ? [] : [`clientKey.privateKey is no private key for ${algorithm}`]
 }
 
 function signAssertion({ keyId, algorithm, privateKey }: ClientSigningKey, claims: object): string {

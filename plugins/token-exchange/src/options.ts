@@ -1,4 +1,3 @@
-import { KeyObject } from 'node:crypto'
 import type { TokenClient } from '@sallyport/security-context'
 import type { Clock } from '@sallyport/security-context/mechanics'
 import {
@@ -13,7 +12,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { CLIENT_KEY_ALGORITHMS, clientKeyMistakes, type ClientSigningKey } from './client-authentication.ts'
+import { clientKeyMistakes, clientSigningKey, type ClientSigningKey } from './client-authentication.ts'
 import { endpointMistake } from './endpoint-url.ts'
 import { TokenOptionsError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './server-metadata.ts'
@@ -122,12 +121,6 @@ export const tokenExchangeOptions = optionsObject({
   clock: CLOCK_OPTION
 })
 
-export const clientKey = optionsObject({
-  keyId: Type.String({ minLength: 1 }),
-  algorithm: Type.Enum([...CLIENT_KEY_ALGORITHMS]),
-  privateKey: customOption<KeyObject>('a private key', value => value instanceof KeyObject && value.type === 'private')
-})
-
 export const tokenClientOptions = optionsObject({
   metadata: customOption<TokenClientOptions['metadata']>(
     'metadata or a function',
@@ -135,7 +128,7 @@ export const tokenClientOptions = optionsObject({
   ),
   clientId: Type.String({ minLength: 1 }),
   clientSecret: Type.Optional(Type.String({ minLength: 1 })),
-  clientKey: Type.Optional(clientKey),
+  clientKey: Type.Optional(clientSigningKey),
   dispatcher: dispatcherOption(),
   timeoutMs: endpointTimeout(),
   clock: CLOCK_OPTION
