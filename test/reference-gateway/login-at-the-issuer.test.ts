@@ -1,6 +1,7 @@
 // The gateway and the authorization server of the project, with a browser that goes from one to the other.
 import { createJwksKeySource } from '@sallyport/authentication'
 import { createLoginClient, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import type { ForwardedRouteOptions } from '@sallyport/forwarding'
 import t, { type Test } from 'tap'
 import type { LightMyRequestResponse } from 'fastify'
 import { claimsOf, secretOf, startServer, type TestServer } from '../support/authorization-server.ts'
@@ -21,7 +22,7 @@ interface Stack {
   readonly server: TestServer
 }
 
-async function startStack(t: Test): Promise<Stack> {
+async function startStack(t: Test, route: Partial<ForwardedRouteOptions> = {}): Promise<Stack> {
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const server = await startServer(t, { issuer })
@@ -36,7 +37,7 @@ async function startStack(t: Test): Promise<Stack> {
   }
   const edge = await startEdge(t, {
     settings: { issuer, loginScopes: ['openid', 'profile', 'orders:read'] },
-    table: oneRoute(),
+    table: oneRoute(route),
     collaborators: {
       keys,
       tokenClient: createTokenClient(client),
@@ -162,4 +163,19 @@ t.test('a route of the file that is one of the login fails the boot', async t =>
     }),
     /GET \/login\/callback is a route of the app itself/
   )
+})
+
+t.test('S-15: a route of the file that asks for a recent login has a browser log in again', async t => {
+  const stack = await startStack(t, { stepUp: { maxAgeSeconds: 300 } })
+  const { atEdge, atIssuer, logIn } = visitor(stack)
+  await logIn(await atEdge.get('/login'))
+  t.equal((await atEdge.get('/orders/7')).statusCode, 200)
+  stack.server.clock.advance(400)
+  const asked = await atEdge.get('/orders/7')
+  t.equal(asked.headers.location, '/login?returnTo=%2Forders%2F7&max_age=300')
+  const begun = await atEdge.get(String(asked.headers.location))
+  const { pathname, search } = new URL(String(begun.headers.location))
+  t.match((await atIssuer.get(pathname + search)).body, 'name="password"', 'the sign-in there is too old as well')
+  t.equal((await logIn(begun)).headers.location, '/orders/7')
+  t.equal((await atEdge.get('/orders/7')).statusCode, 200)
 })

@@ -1,5 +1,6 @@
 import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
 import createError, { type FastifyError } from '@fastify/error'
+import type { StepUp } from '@sallyport/security-context'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
@@ -238,6 +239,33 @@ export type LoginRefusedReason =
   | 'id-token-access-token'
   | 'id-token-auth-time'
   | 'id-token-acr'
+
+const InsufficientError = createError<[]>(
+  'SALLYPORT_AUTHENTICATION_INSUFFICIENT',
+  'A more recent or a stronger login is required',
+  401
+)
+
+/**
+ * Request: the caller is known, and has not proven who it is as recently or as well as the route asks.
+ * @see RFC 9470 §3
+ */
+export class InsufficientAuthenticationError extends InsufficientError {
+  readonly headers: Readonly<Record<'www-authenticate', string>>
+  readonly stepUp: StepUp
+  constructor(stepUp: StepUp) {
+    super()
+    const { maxAgeSeconds, acr } = stepUp
+    const challenge = [
+      'Bearer error="insufficient_user_authentication"',
+      'error_description="A more recent or a stronger login is required"',
+      ...(acr === undefined ? [] : [`acr_values="${acr.join(' ')}"`]),
+      ...(maxAgeSeconds === undefined ? [] : [`max_age="${maxAgeSeconds}"`])
+    ].join(', ')
+    this.headers = { 'www-authenticate': challenge }
+    this.stepUp = stepUp
+  }
+}
 
 /** Request: where a login is to lead is no path of this origin. @see RFC 9700 §4.11.1 */
 export const ReturnPathError = createError(

@@ -5,13 +5,14 @@ import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts
 import { leadToLogin } from './login/lead-to-login.ts'
 import type { LoginEntry } from './login/login-entry.ts'
 import type { StrategiesOfRoute } from './route-strategies.ts'
+import { insufficientAuthentication, type StepUpClock } from './step-up.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /**
  * The hook that finds out who is calling, with the strategies of the route in their order. A caller whom a strategy
  * knows is identified within the call of the hook, without a promise.
  */
-export function authenticateWith({ all, strategiesOfRoute, login }: Identification): onRequestHookHandler {
+export function authenticateWith({ all, strategiesOfRoute, login, stepUpClock }: Identification): onRequestHookHandler {
   const accepted = new Map(all.map(strategy => [strategy, acceptedEvent(strategy)]))
   const sessionStrategy = all.find(({ name }) => name === 'session') ?? null
 
@@ -28,13 +29,25 @@ export function authenticateWith({ all, strategiesOfRoute, login }: Identificati
       refuse(request, reply, error, next)
       return
     }
-    if (identified === null) next()
+    if (identified === null) admit(request, reply, next)
     else {
       identified.then(
-        () => next(),
-        (error: unknown) => refuse(request, reply, error, next)
+        () => {
+          admit(request, reply, next)
+        },
+        (error: unknown) => {
+          refuse(request, reply, error, next)
+        }
       )
     }
+  }
+
+  /** Whoever is known passes, unless the route asks for more than that. */
+  function admit(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+    const { stepUp } = effectiveRoute(request).config
+    const insufficient = stepUp === undefined ? null : insufficientAuthentication(request, stepUp, stepUpClock)
+    if (insufficient === null) next()
+    else refuse(request, reply, insufficient, next)
   }
 
   /** A person is sent to the login, whoever else could log in is told where. */
@@ -106,6 +119,7 @@ export interface Identification {
   readonly all: readonly Strategy[]
   readonly strategiesOfRoute: StrategiesOfRoute
   readonly login: LoginEntry
+  readonly stepUpClock: StepUpClock
 }
 
 const errorOf = (error: unknown): Error =>

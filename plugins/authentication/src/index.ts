@@ -126,7 +126,12 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)
   fastify.addHook(
     'onRequest',
-    authenticateWith({ all: strategies, strategiesOfRoute: chooseStrategies(fastify, strategies), login })
+    authenticateWith({
+      all: strategies,
+      strategiesOfRoute: chooseStrategies(fastify, strategies),
+      login,
+      stepUpClock: { clock, toleranceSeconds: options.clockToleranceSeconds }
+    })
   )
   const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
   if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())
