@@ -161,7 +161,7 @@ t.test('a route of the file that is one of the login fails the boot', async t =>
         }
       }
     }),
-    /GET \/login\/callback is a route of the app itself/
+    /\/login\/callback is a route of the app itself/
   )
 })
 
@@ -178,4 +178,26 @@ t.test('S-15: a route of the file that asks for a recent login has a browser log
   t.match((await atIssuer.get(pathname + search)).body, 'name="password"', 'the sign-in there is too old as well')
   t.equal((await logIn(begun)).headers.location, '/orders/7')
   t.equal((await atEdge.get('/orders/7')).statusCode, 200)
+})
+
+t.test('S-16: a logout ends the session here, asks the person at the issuer, and comes back', async t => {
+  const stack = await startStack(t)
+  const { atEdge, atIssuer, logIn } = visitor(stack)
+  await logIn(await atEdge.get('/login'))
+  const left = await atEdge.post('/logout', { returnTo: '/orders/7' })
+  t.equal(left.statusCode, 303)
+  t.equal(atEdge.cookies.size, 0)
+  const { pathname, search, searchParams } = new URL(String(left.headers.location))
+  t.match(searchParams.get('logout_hint'), /^[0-9a-f-]{36}$/, 'names the session')
+  const asked = await atIssuer.get(pathname + search)
+  t.match(asked.body, 'Log out?')
+  const confirmed = await atIssuer.submit(asked, {})
+  const back = new URL(String(confirmed.headers.location))
+  t.equal(back.origin + back.pathname, 'http://127.0.0.1/logout/callback')
+  t.equal((await atEdge.get(back.pathname + back.search)).headers.location, '/orders/7')
+  const again = await atEdge.get('/login')
+  const page = new URL(String(again.headers.location))
+  t.match((await atIssuer.get(page.pathname + page.search)).body, 'name="password"', 'nobody is signed in there')
+  const once = await atIssuer.get(pathname + search)
+  t.equal(once.statusCode, 303, 'who is logged out there already is led back at once')
 })

@@ -65,7 +65,7 @@ declare module 'fastify' {
     tokenVerifier: TokenVerifier
   }
   interface FastifyRequest {
-    /** How the caller's session began, where it began with a login at the issuer; `null` otherwise. */
+    /** How the caller's session began; `null` for callers without one. */
     loginFacts: LoginFacts | null
   }
   interface FastifyContextConfig {
@@ -100,7 +100,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
       : createIntrospector({ ...defined({ dispatcher }), clock, ...introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
-  const login: LoginEntry = { path: null }
+  const login: LoginEntry = { path: null, leave: null }
   const strategies = await openStrategies({
     fastify,
     local,

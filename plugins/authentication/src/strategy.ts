@@ -19,7 +19,7 @@ export type StrategyResult =
       readonly accessToken: string | null
       /** What is remembered of the caller, of a strategy that remembers callers. */
       readonly caller?: KnownCaller | null
-      /** How the caller's session began, where it began with a login at the issuer. */
+      /** How the caller's session began. */
       readonly login?: LoginFacts | null
       /** For a strategy that got the token itself. */
       readonly renew?: RenewToken

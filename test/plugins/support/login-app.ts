@@ -119,6 +119,7 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
         authorization_endpoint: `${origin}/authorize`,
         revocation_endpoint: `${origin}/revoke`,
         ...metadata,
+        ...(metadata['end'] === true && { end_session_endpoint: `${origin}/end-session` }),
         ...(metadata['par'] === true && { pushed_authorization_request_endpoint: `${origin}/par` })
       })
     } else if (path === '/par') {

@@ -87,7 +87,11 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
     return sendPage(
       reply,
       200,
-      confirmLogoutPage(form, { username: signedIn.user.username, clientName: asked.client?.name ?? null }),
+      confirmLogoutPage(form, {
+        username: signedIn.user.username,
+        clientName: asked.client?.name ?? null,
+        meansAnother: asked.meantUserId !== null && asked.meantUserId !== signedIn.user.id
+      }),
       formTarget
     )
   }

@@ -108,7 +108,7 @@ function refuseUnnavigated(request: FastifyRequest): void {
 }
 
 /** The own origin with the host of the request: the one that its cookie will belong to. */
-function originFor({ core }: LoginParts, request: FastifyRequest): string {
+export function originFor({ core }: Pick<LoginParts, 'core'>, request: FastifyRequest): string {
   const origins = core.ownOrigins(request)
   return origins.find(origin => new URL(origin).host === request.host) ?? origins[0] ?? ''
 }

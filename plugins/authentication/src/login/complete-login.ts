@@ -95,12 +95,22 @@ async function openLogin(
     const verified = await verifyFresh(core.verifier, tokens)
     refuseOtherSubject(facts, verified)
     core.refresher.remember(tokens)
-    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(facts)))
+    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(lastingFacts(facts))))
     return verified
   } catch (error) {
     await revokeUngiven(core, request, tokens)
     throw error
   }
+}
+
+/** What of a login travels with its session. */
+function lastingFacts({
+  authenticatedAtSeconds,
+  acr,
+  amr,
+  username
+}: ValidatedLogin): Parameters<typeof newPairing>[0] {
+  return { authenticatedAtSeconds, acr, amr, username }
 }
 
 /** The access token is the id_token's by its hash, or else by its subject. */

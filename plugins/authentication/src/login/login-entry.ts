@@ -1,7 +1,14 @@
+import type { FastifyRequest } from 'fastify'
+
 /** Where people log in; the routes of a login say so when they are registered, the hooks of the app read it. */
 export interface LoginEntry {
   /** `null`: this app has no page for that. */
   path: string | null
+  /**
+   * Where a browser ends its login at the issuer and comes back from; `null` when there is no such place or the issuer
+   * cannot be asked.
+   */
+  leave: ((request: FastifyRequest, returnTo: string | undefined) => Promise<string | null>) | null
 }
 
 /** What a login at the issuer can be asked for by whoever sends a browser there. */

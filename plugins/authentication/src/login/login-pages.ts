@@ -19,6 +19,15 @@ export function failedLoginPage({ title, text, loginAddress, requestId }: Failed
   )
 }
 
+/** Says that it is done. */
+export function loggedOutPage(loginPath: string): Html {
+  return page(
+    'Logged out',
+    html`<p>You are not logged in here any more.</p>
+<p><a href="${loginPath}">Log in again</a></p>`
+  )
+}
+
 /** Leads on by itself, with a link for browsers that do not follow. */
 export function continuePage(path: string): Html {
   return page(

@@ -13,4 +13,5 @@ export interface LoginParts {
   /** With the prefix of the routes. */
   readonly loginPath: string
   readonly callbackPath: string
+  readonly loggedOutPath: string
 }

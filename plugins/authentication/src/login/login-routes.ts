@@ -9,6 +9,7 @@ import { SESSION_CORE, type SessionCore } from '../session/session-core.ts'
 import { algorithmMistakes } from '../tokens/verifier-options.ts'
 import { createBeginLogin, loginQuery, type LoginQuery } from './begin-login.ts'
 import { createCompleteLogin } from './complete-login.ts'
+import { createIssuerLogout } from './leave-issuer.ts'
 import { loginAddress } from './login-entry.ts'
 import type { LoginParts } from './login-parts.ts'
 import { failedLoginPage } from './login-pages.ts'
@@ -17,7 +18,7 @@ import { acceptsHtml } from './page-request.ts'
 import { createPendingLogins } from './pending-logins.ts'
 
 /**
- * The login at the issuer: `GET /login` and `GET /login/callback`, by authorization code with PKCE. What they begin is
+ * The login at the issuer: `GET /login`, `GET /login/callback` and `GET /logout/callback`, by authorization code with PKCE. What they begin is
  * a session of the authentication plugin, in the same cookies. Register it after that plugin, with a prefix if need be;
  * from then on browsers that ask for a page are sent to the login, and 401 answers name its address.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session`
@@ -26,7 +27,8 @@ import { createPendingLogins } from './pending-logins.ts'
  */
 export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOptions): Promise<void> {
   const parts = openParts(fastify, given)
-  parts.core.login.path = parts.loginPath
+  const { leave, comeBack } = createIssuerLogout(parts)
+  Object.assign(parts.core.login, { path: parts.loginPath, leave })
 
   fastify.decorateRequest('loginReturnPath', null)
   fastify.addHook('onSend', async function neverStore(_request, reply) {
@@ -47,6 +49,7 @@ export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOp
     { exposeHeadRoute: false, config: { access: 'public', audit: { action: 'session.login' } } },
     createCompleteLogin(parts)
   )
+  fastify.get('/logout/callback', { exposeHeadRoute: false, config: { access: 'public', audit: 'none' } }, comeBack)
 }
 
 function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginParts {
@@ -74,7 +77,8 @@ function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginPa
     keys,
     pending: createPendingLogins(core.options, options.lifetimeSeconds),
     loginPath: `${fastify.prefix}/login`,
-    callbackPath: `${fastify.prefix}/login/callback`
+    callbackPath: `${fastify.prefix}/login/callback`,
+    loggedOutPath: `${fastify.prefix}/logout/callback`
   }
 }
 

@@ -16,20 +16,20 @@ export interface KnownSessions {
    */
   readonly recall: (cookies: Sealed) => RecalledSession | null
   /** Notes whose cookies these are, which were found to be of one session. */
-  readonly remember: (cookies: Sealed, caller: KnownCaller, login: LoginFacts | null) => void
+  readonly remember: (cookies: Sealed, caller: KnownCaller, login: LoginFacts) => void
 }
 
 /** A known caller, and how its session began. */
 export interface RecalledSession {
   readonly caller: KnownCaller
-  readonly login: LoginFacts | null
+  readonly login: LoginFacts
 }
 
 interface KnownSession {
   /** The refresh token stays sealed: only a refresh needs it. */
   readonly refresh: string | null
   readonly accessToken: string
-  readonly login: LoginFacts | null
+  readonly login: LoginFacts
   readonly expiresAtMs: number
 }
 

@@ -46,9 +46,20 @@ t.test('S-11: a login goes to the issuer and comes back with a session, to the p
   const orders = await browser.get('/orders')
   t.same(orders.json(), {
     subject: 'subject-1',
-    facts: { authenticatedAtSeconds: login.clock.ms / 1000, acr: null, amr: ['pwd'], username: 'customer1' }
+    facts: {
+      method: 'issuer',
+      authenticatedAtSeconds: login.clock.ms / 1000,
+      acr: null,
+      amr: ['pwd'],
+      username: 'customer1'
+    }
   })
   t.same((await browser.get('/orders')).json(), orders.json(), 'also when the session is known')
+  t.match((await browser.get('/session')).json(), {
+    subject: 'subject-1',
+    username: 'customer1',
+    login: { method: 'issuer', authenticatedAtSeconds: login.clock.ms / 1000, acr: null, amr: ['pwd'] }
+  })
 })
 
 t.test('what is known of the login outlives a refresh of its session', async t => {

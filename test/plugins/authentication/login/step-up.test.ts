@@ -23,37 +23,40 @@ async function startApp(t: Test): Promise<LoginApp> {
 
 const API = { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
 
-t.test('S-15: a login that is too old gets a program the challenge, and a browser a new login and the page', async t => {
-  const login = await startApp(t)
-  const browser = login.browser()
-  await goThroughLogin(login, browser)
-  t.equal((await browser.get('/recent')).body, 'passed')
-  login.clock.ms += 65_000
-  t.equal((await browser.get('/recent')).body, 'passed', 'within the tolerance of clocks')
-  login.clock.ms += 1000
-  login.reasons()
+t.test(
+  'S-15: a login that is too old gets a program the challenge, and a browser a new login and the page',
+  async t => {
+    const login = await startApp(t)
+    const browser = login.browser()
+    await goThroughLogin(login, browser)
+    t.equal((await browser.get('/recent')).body, 'passed')
+    login.clock.ms += 65_000
+    t.equal((await browser.get('/recent')).body, 'passed', 'within the tolerance of clocks')
+    login.clock.ms += 1000
+    login.reasons()
 
-  const called = await browser.get('/recent?page=2', API)
-  t.equal(called.statusCode, 401)
-  t.equal(codeOf(called), 'SALLYPORT_AUTHENTICATION_INSUFFICIENT')
-  t.equal(
-    called.headers['www-authenticate'],
-    'Bearer error="insufficient_user_authentication", ' +
-      'error_description="A more recent or a stronger login is required", max_age="60"'
-  )
-  t.equal(called.json<{ login: unknown }>().login, '/login?max_age=60')
-  t.match(login.reasons(), ['authentication/success/authenticated', 'authentication/denied/authentication-too-old'])
+    const called = await browser.get('/recent?page=2', API)
+    t.equal(called.statusCode, 401)
+    t.equal(codeOf(called), 'SALLYPORT_AUTHENTICATION_INSUFFICIENT')
+    t.equal(
+      called.headers['www-authenticate'],
+      'Bearer error="insufficient_user_authentication", ' +
+        'error_description="A more recent or a stronger login is required", max_age="60"'
+    )
+    t.equal(called.json<{ login: unknown }>().login, '/login?max_age=60')
+    t.match(login.reasons(), ['authentication/success/authenticated', 'authentication/denied/authentication-too-old'])
 
-  const opened = await browser.get('/recent?page=2')
-  t.equal(opened.statusCode, 303)
-  t.equal(opened.headers.location, '/login?returnTo=%2Frecent%3Fpage%3D2&max_age=60')
-  const begun = await browser.get(String(opened.headers.location))
-  t.equal(login.issuer.asked(String(begun.headers.location)).get('max_age'), '60')
-  const ended = await browser.get(login.issuer.authorize(String(begun.headers.location)))
-  t.equal(ended.headers.location, '/recent?page=2')
-  t.equal((await browser.get('/recent?page=2')).body, 'passed')
-  t.equal((await browser.get('/orders')).statusCode, 200, 'other routes ask for nothing')
-})
+    const opened = await browser.get('/recent?page=2')
+    t.equal(opened.statusCode, 303)
+    t.equal(opened.headers.location, '/login?returnTo=%2Frecent%3Fpage%3D2&max_age=60')
+    const begun = await browser.get(String(opened.headers.location))
+    t.equal(login.issuer.asked(String(begun.headers.location)).get('max_age'), '60')
+    const ended = await browser.get(login.issuer.authorize(String(begun.headers.location)))
+    t.equal(ended.headers.location, '/recent?page=2')
+    t.equal((await browser.get('/recent?page=2')).body, 'passed')
+    t.equal((await browser.get('/orders')).statusCode, 200, 'other routes ask for nothing')
+  }
+)
 
 t.test('S-15: a login that is too weak is one that has to be stronger', async t => {
   const login = await startApp(t)
