@@ -26,6 +26,7 @@ import {
   instanceOptions,
   nameTransaction,
   operations,
+  operatorRoutes,
   trustedProxyRule,
   type Tracing
 } from '@sallyport/service-process'
@@ -142,7 +143,12 @@ export async function buildApp(
   await app.register(securityHeaders)
 
   const { clockToleranceSeconds } = settings
-  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME, clockToleranceSeconds })
+  await app.register(metrics, {
+    exposeOn: app.operations,
+    process: PROCESS_NAME,
+    clockToleranceSeconds,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
 
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
@@ -170,6 +176,14 @@ export async function buildApp(
       ...(nameKey !== null && { nameKey })
     })
   }
+  await app.register(operatorRoutes, {
+    access: allOf(role('ADMIN'), scope('operations')),
+    protect: async scope => {
+      await scope.register(securityContext, { txn: () => null })
+      await scope.register(authentication, { verifier: app.tokenVerifier })
+      await scope.register(authorization, {})
+    }
+  })
   if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
 
   if (hasSessions) {

@@ -6,8 +6,11 @@ import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
-const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
+const collector = await startTraceCollector()
+t.teardown(() => collector.close())
+const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT, ...collector.environment } })
 t.teardown(() => own.stop())
 const stack = readStack(own.localJson)
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
@@ -297,6 +300,7 @@ t.test('every client of local.json can be used with what is listed there', async
       'order-service',
       'restaurant-service',
       'delivery-service',
+      'configuration-server',
       'machine-client',
       'opaque-client',
       'web-app',
@@ -370,3 +374,63 @@ async function codeFlow(
     })
   ).body
 }
+
+t.test('a collector gets one trace: from the gateway through two services to their databases', async t => {
+  const SERVER = 2
+  const CLIENT = 3
+  // The flows have placed orders; the trace is that of one which reached the restaurant and whose root has come.
+  const trace = await collector.until(spans => {
+    const opened = spans.filter(
+      ({ kind, resource }) => kind === SERVER && resource['service.name'] === 'restaurant-service'
+    )
+    return opened
+      .map(({ traceId }) => spans.filter(span => span.traceId === traceId))
+      .find(
+        ofTrace =>
+          ofTrace.some(({ resource, kind }) => kind === SERVER && resource['service.name'] === 'order-service') &&
+          ofTrace.some(({ parentSpanId }) => parentSpanId === undefined) &&
+          ofTrace.filter(({ attributes }) => attributes['db.system.name'] === 'postgresql').length > 2
+      )
+  })
+  const named = (service: string, kind: number): CollectedSpan[] =>
+    trace.filter(span => span.kind === kind && span.resource['service.name'] === service)
+  const parentOf = (span: CollectedSpan | undefined): CollectedSpan | undefined =>
+    trace.find(({ spanId }) => spanId === span?.parentSpanId)
+  const [restaurant] = named('restaurant-service', SERVER)
+  const toRestaurant = parentOf(restaurant)
+  const order = parentOf(toRestaurant)
+  const toOrder = parentOf(order)
+  const edge = parentOf(toOrder)
+
+  t.match(toRestaurant, { kind: CLIENT, resource: { 'service.name': 'order-service' } })
+  t.match(toRestaurant?.attributes, {
+    'http.request.method': /^(GET|POST)$/,
+    'server.address': /restaurant/,
+    'server.port': Number,
+    'http.response.status_code': Number
+  })
+  t.match(order, { kind: SERVER, name: /^POST \//, resource: { 'service.name': 'order-service' } })
+  t.match(toOrder, { kind: CLIENT, name: 'POST', resource: { 'service.name': 'reference-gateway' } })
+  t.match(edge, {
+    kind: SERVER,
+    name: /^POST \//,
+    resource: { 'service.name': 'reference-gateway', 'deployment.environment.name': 'test' },
+    attributes: { 'http.request.method': 'POST', 'http.response.status_code': 201 }
+  })
+  t.equal(edge?.parentSpanId, undefined)
+  for (const service of ['order-service', 'restaurant-service']) {
+    const [statement] = named(service, CLIENT).filter(({ attributes }) => attributes['db.system.name'] !== undefined)
+    t.match(statement?.attributes, { 'db.system.name': 'postgresql', 'db.query.text': String, 'db.namespace': String })
+  }
+  t.ok(
+    trace.every(span => span === edge || parentOf(span) !== undefined || span.parentSpanId !== undefined),
+    'everything hangs on something'
+  )
+  t.equal(collector.headers()['x-collector-key'], 'canary-of-the-collector')
+})
+
+t.test('P5: no secret reaches the collector', async t => {
+  const received = collector.received()
+  t.notMatch(received, /canary-of-the-collector|eyJ[\w-]+\.|Bearer /)
+  for (const { password } of stack.users) t.notOk(received.includes(password))
+})

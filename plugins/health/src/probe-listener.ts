@@ -1,16 +1,8 @@
-import { problemDetails } from '@sallyport/security-context'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import { declareRoutes, problemDetails } from '@sallyport/security-context'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify'
 import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
-import { createCheckRunner } from './run-checks.ts'
-
-/** The state of the process; hooks of the main instance advance it. */
-export interface ProcessState {
-  /** The main listener listens. */
-  started: boolean
-  /** Shutting down: requests under way are finished, new ones should go elsewhere. */
-  draining: boolean
-}
+import type { ProcessState, Readiness } from './process-readiness.ts'
 
 /**
  * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do
@@ -19,22 +11,11 @@ export interface ProcessState {
 export function createOperations(
   options: ReadHealthOptions,
   state: ProcessState,
+  readiness: Readiness,
   log: FastifyBaseLogger
 ): FastifyInstance {
   const operations = createOperationsServer(options, log)
-  const runChecks = createCheckRunner(options.checks, options.checkTimeoutMs)
-  let failing = ''
-
-  async function isReady(): Promise<boolean> {
-    if (!state.started || state.draining) return false
-    const failures = await runChecks()
-    const names = [...failures.keys()].join(', ')
-    if (names !== failing) logChange(log, failures, names)
-    failing = names
-    // Closing may begin while the checks run.
-    return failures.size === 0 && !state.draining
-  }
-
+  operations.addHook('onRoute', declareOpenRoute)
   void operations.register(problemDetails)
   void operations.register(async function probes(operations) {
     operations.get('/health/live', async function live(_request, reply) {
@@ -44,10 +25,20 @@ export function createOperations(
       return answerProbe(reply, state.started)
     })
     operations.get('/health/ready', async function ready(_request, reply) {
-      return answerProbe(reply, await isReady())
+      return answerProbe(reply, await readiness.isReady())
     })
   })
   return operations
+}
+
+/**
+ * Nothing here is authenticated, and routes say so for the sake of a scope that is: an app may add one with routes for
+ * operators, and what is in it has to declare itself.
+ */
+function declareOpenRoute(this: FastifyInstance, { method, url }: Pick<RouteOptions, 'method' | 'url'>): void {
+  if (this.hasRequestDecorator('principal')) return
+  const routes = [method].flat().flatMap(name => (name === 'HEAD' ? [] : [`${name} ${url}`]))
+  if (routes.length > 0) declareRoutes(this, { routes, config: { access: 'public', audit: 'none' } })
 }
 
 function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
@@ -56,7 +47,9 @@ function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBas
     loggerInstance: log.child({}, { level: 'warn' }),
     bodyLimit: 1024,
     requestTimeout: 10_000,
-    forceCloseConnections: true as const
+    forceCloseConnections: true as const,
+    // What operators send is taken as it is.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } as const
   }
   // A server with https has a different type; callers use what both have.
   return listener?.https === undefined
@@ -69,12 +62,6 @@ function answerProbe(reply: FastifyReply, ok: boolean): FastifyReply {
     .code(ok ? 200 : 503)
     .header('cache-control', 'no-store')
     .send({ status: ok ? 'ok' : 'unavailable' })
-}
-
-/** Probes come every few seconds: only a change is worth a line. */
-function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown>, names: string): void {
-  if (failures.size === 0) log.info('ready again')
-  else for (const [check, err] of failures) log.warn({ check, err }, `not ready: ${names}`)
 }
 
 /**

@@ -1,12 +1,18 @@
 import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import type { Measurement } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
+import { buildFacts } from './build-facts.ts'
 import { connectDatabase, databaseAnswers } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
+import { databaseMeasurements } from './measure-database.ts'
+import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
+import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
+import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
-import { startTracing } from './tracing.ts'
+import type { SpanCounts } from './span-batches.ts'
 import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
@@ -24,6 +30,8 @@ export interface ProcessContext {
   /** `peerAddresses` by name, for agents that the process makes itself. */
   readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
+  /** What became of the spans of this process; `null` where the settings name no collector. */
+  readonly spanCounts: () => SpanCounts | null
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
    * database, which only those of {@link optionalDatabase} can.
@@ -56,6 +64,8 @@ export interface OpenContext {
   readonly close: () => Promise<void>
   /** What SIGHUP does; `undefined` when nothing asked for it. */
   readonly readAgain: () => (() => Promise<void>) | undefined
+  /** What operators watch of what the process has opened. */
+  readonly measurements: readonly Measurement[]
 }
 
 /** What a context is opened with. */
@@ -78,17 +88,20 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
-  const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
+  const addresses = addressTable(settings.peerAddresses)
+  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
   const { databaseUrl } = settings
   const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
+  if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)
 
-  const peerAddresses = addressTable(settings.peerAddresses)
+  const agents: CountingAgent[] = []
   function openPeers(): Agent | null {
     if (tls === null) return null
-    const agent = createPeerAgent({ ...tls, addresses: peerAddresses })
+    const agent = createPeerAgent({ ...tls, addresses })
     closing.push(() => agent.close())
+    agents.push(agent)
     return agent
   }
 
@@ -111,8 +124,9 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       tls,
       peers,
       openPeers,
-      peerAddresses,
+      peerAddresses: addresses,
       tracing,
+      spanCounts: counts,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')
         return pool
@@ -128,6 +142,11 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       },
       environment
     },
+    measurements: [
+      ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
+      ...(pool === null ? [] : databaseMeasurements(pool)),
+      ...peerMeasurements(() => agents)
+    ],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {

@@ -1,4 +1,5 @@
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import { offerMeasurements } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { TObject } from 'typebox'
@@ -50,9 +51,16 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { values } = readProcessSettings(definition, environment)
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
+  const { context, close, readAgain, measurements } = await openContext({
+    name,
+    settings,
+    acceptTraces,
+    environment,
+    log
+  })
   try {
     const app = await definition.build(values, await definition.connect(values, context))
+    offerMeasurements(app, measurements)
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)

@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
@@ -43,6 +44,12 @@ export function processSettings(ports: ProcessPorts) {
   return {
     nodeEnv: Type.Optional(
       Type.String({ description: '`production` refuses demonstration secrets and whatever is for tests only.' })
+    ),
+    commit: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Za-z._-]{1,64}$',
+        description: 'What the process was built of, for `sallyport_build_info`: a commit or a build number.'
+      })
     ),
     logLevel: Type.String({
       default: 'info',
@@ -105,7 +112,8 @@ export function processSettings(ports: ProcessPorts) {
       maximum: 1,
       default: 1,
       description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
-    })
+    }),
+    ...otlpProperties
   }
 }
 
@@ -124,7 +132,8 @@ export function processSettingsMistakes(settings: ProcessSettings): string[] {
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),
-    ...trustedProxyMistakes(settings.trustedProxies)
+    ...trustedProxyMistakes(settings.trustedProxies),
+    ...otlpMistakes(settings)
   ]
 }
 

@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, propagation, trace, TraceFlags } from '@opentelemetry/api'
 import { randomTraceId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -16,7 +16,7 @@ import type { Tracing } from './tracing-contract.ts'
  */
 export function startTracing(given: TracingOptions): Tracing {
   const options = readTracingOptions(given)
-  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming)
+  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming, options.trustsPeer)
   let end = async (): Promise<void> => {}
   return {
     plugin: fastifyPlugin(
@@ -27,6 +27,10 @@ export function startTracing(given: TracingOptions): Tracing {
       { name: '@sallyport/tracing', fastify: '5.x' }
     ),
     traceId: request => spanContextOf(request)?.traceId ?? randomTraceId(),
+    recordedTraceId: request => {
+      const span = spanContextOf(request)
+      return span !== null && (span.traceFlags & TraceFlags.SAMPLED) !== 0 ? span.traceId : null
+    },
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()
       return active === undefined ? {} : { trace_id: active.traceId, span_id: active.spanId }
