@@ -1,6 +1,7 @@
 import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
 import createError, { type FastifyError } from '@fastify/error'
 import type { StepUp } from '@sallyport/security-context'
+import type { LoginRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
@@ -213,32 +214,6 @@ export class LoginRefusedError extends LoginError {
     if (options?.cause !== undefined) this.cause = options.cause
   }
 }
-
-/** Why the end of a login was refused: the stable reasons of the security event. */
-export type LoginRefusedReason =
-  | 'login-answer-malformed'
-  | 'login-not-begun-here'
-  | 'login-took-too-long'
-  | 'login-issuer-mismatch'
-  | 'login-refused-by-issuer'
-  | 'login-code-rejected'
-  | 'login-subject-mismatch'
-  | 'id-token-malformed'
-  | 'id-token-type'
-  | 'id-token-algorithm'
-  | 'id-token-key-unknown'
-  | 'id-token-signature'
-  | 'id-token-issuer'
-  | 'id-token-audience'
-  | 'id-token-authorized-party'
-  | 'id-token-times'
-  | 'id-token-expired'
-  | 'id-token-not-yet-valid'
-  | 'id-token-nonce'
-  | 'id-token-subject'
-  | 'id-token-access-token'
-  | 'id-token-auth-time'
-  | 'id-token-acr'
 
 const InsufficientError = createError<[]>(
   'SALLYPORT_AUTHENTICATION_INSUFFICIENT',

@@ -5,7 +5,7 @@ import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts
 import { leadToLogin } from './login/lead-to-login.ts'
 import type { LoginEntry } from './login/login-entry.ts'
 import type { StrategiesOfRoute } from './route-strategies.ts'
-import { insufficientAuthentication, type StepUpClock } from './step-up.ts'
+import { insufficientAuthentication, type StepUpClock } from './check-step-up.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify'
 import { AuthenticationOptionsError } from './errors.ts'
-import { stepUpMistakes } from './step-up.ts'
+import { stepUpMistakes } from './check-step-up.ts'
 import type { Strategy } from './strategy.ts'
 
 /** The strategies that a route accepts, in the order in which they are asked. */

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendPage } from '@sallyport/security-context/pages'
 import { createSealer } from '../session/seal.ts'
 import { originFor } from './begin-login.ts'
-import { loggedOutPage } from './login-pages.ts'
+import { goodbyePage } from './login-pages.ts'
 import type { LoginParts } from './login-parts.ts'
 import { isReturnPath } from './return-path.ts'
 
@@ -43,7 +43,7 @@ export function createIssuerLogout(parts: LoginParts): IssuerLogout {
       const state = new URLSearchParams(request.url.split('?')[1]).get('state')
       const returnTo = state === null ? null : sealer.unseal(PURPOSE, state)
       if (returnTo !== null && isReturnPath(returnTo)) return reply.redirect(returnTo, 303)
-      return sendPage(reply, 200, loggedOutPage(loginPath))
+      return sendPage(reply, 200, goodbyePage(loginPath))
     }
   }
 }

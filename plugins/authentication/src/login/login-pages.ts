@@ -20,7 +20,7 @@ export function failedLoginPage({ title, text, loginAddress, requestId }: Failed
 }
 
 /** Says that it is done. */
-export function loggedOutPage(loginPath: string): Html {
+export function goodbyePage(loginPath: string): Html {
   return page(
     'Logged out',
     html`<p>You are not logged in here any more.</p>

@@ -18,9 +18,10 @@ import { acceptsHtml } from './page-request.ts'
 import { createPendingLogins } from './pending-logins.ts'
 
 /**
- * The login at the issuer: `GET /login`, `GET /login/callback` and `GET /logout/callback`, by authorization code with PKCE. What they begin is
- * a session of the authentication plugin, in the same cookies. Register it after that plugin, with a prefix if need be;
- * from then on browsers that ask for a page are sent to the login, and 401 answers name its address.
+ * The login at the issuer: `GET /login`, `GET /login/callback` and `GET /logout/callback`, by authorization code with
+ * PKCE. What they begin is a session of the authentication plugin, in the same cookies. Register it after that plugin,
+ * with a prefix if need be; from then on browsers that ask for a page are sent to the login, and 401 answers name its
+ * address.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session`
  * option, and for mistakes in the options
  * @see OpenID Connect Core 1.0 §3.1

@@ -79,7 +79,7 @@ async function verifiedJws(
   if (jws === null) throw new LoginRefusedError('id-token-malformed')
   const { alg, kid, typ } = jws.header
   if (!ID_TOKEN_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
-    throw new LoginRefusedError('id-token-type')
+    {throw new LoginRefusedError('id-token-type')}
   if (typeof alg !== 'string' || !algorithms.includes(alg)) throw new LoginRefusedError('id-token-algorithm')
   const key = typeof kid === 'string' && kid.length <= LONGEST_CLAIM ? await keys.find(kid) : null
   if (key === null) throw new LoginRefusedError('id-token-key-unknown')

@@ -8,7 +8,7 @@ import { isReturnPath } from '../login/return-path.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import { loginFactsIn } from './pairing.ts'
-import type { LogoutBody } from './schemas.ts'
+import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
 /**
@@ -19,7 +19,7 @@ import type { SessionCore } from './session-core.ts'
  * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
 export function createLogout(core: SessionCore) {
-  return async function logOut(request: FastifyRequest<{ Body: LogoutBody | null | undefined }>, reply: FastifyReply) {
+  return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
     const { refreshToken, returnTo } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
     const tokens: TakenTokens = refreshToken === undefined ? takeCookies(core, request, reply) : { refreshToken }
@@ -27,7 +27,7 @@ export function createLogout(core: SessionCore) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     const wasAtIssuer = tokens.pairingId !== undefined && loginFactsIn(tokens.pairingId).method === 'issuer'
     const goOn = wasAtIssuer ? await core.login.leave?.(request, returnTo) : null
-    return await answerLoggedOut(request, reply, { returnTo, goOn: goOn ?? null })
+    return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null })
   }
 }
 
@@ -35,7 +35,7 @@ export function createLogout(core: SessionCore) {
  * A form leads the browser on: to the issuer, whose login is still there, or to the path. A script cannot follow to
  * another origin, so it is told where to, if it asks for a way back.
  */
-async function answerLoggedOut(
+async function leadOnAfterLogout(
   request: FastifyRequest,
   reply: FastifyReply,
   { returnTo, goOn }: { readonly returnTo: string | undefined; readonly goOn: string | null }

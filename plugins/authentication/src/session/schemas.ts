@@ -15,7 +15,7 @@ export interface RefreshBody {
 const refreshToken = { type: 'string', minLength: 1, maxLength: 8192 } as const
 
 /** Body of `POST /logout`. */
-export interface LogoutBody extends Partial<RefreshBody> {
+export interface LeavingBody extends Partial<RefreshBody> {
   /** Where the browser is led in the end. */
   readonly returnTo?: string
 }

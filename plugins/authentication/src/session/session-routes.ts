@@ -9,7 +9,7 @@ import { directoryRoutes } from './directory-routes.ts'
 import { parseForm, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
 import { createLogout } from './log-out.ts'
-import { loginBody, logoutBody, refreshBody, type LoginBody, type LogoutBody, type RefreshBody } from './schemas.ts'
+import { loginBody, logoutBody, refreshBody, type LoginBody, type LeavingBody, type RefreshBody } from './schemas.ts'
 import { SESSION_CORE, type SessionCore } from './session-core.ts'
 
 /** Options of the session routes. */
@@ -66,7 +66,7 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
     createLogin(core)
   )
 
-  fastify.post<{ Body: LogoutBody | null | undefined }>(
+  fastify.post<{ Body: LeavingBody | null | undefined }>(
     '/logout',
     {
       schema: { body: logoutBody },
