@@ -228,7 +228,7 @@ const InsufficientError = createError<[]>(
 export class InsufficientAuthenticationError extends InsufficientError {
   readonly headers: Readonly<Record<'www-authenticate', string>>
   readonly stepUp: StepUp
-  constructor(stepUp: StepUp) {
+  constructor(stepUp: StepUp = {}) {
     super()
     const { maxAgeSeconds, acr } = stepUp
     const challenge = [
