@@ -139,6 +139,6 @@ t.test('taken ports are named in one line', async t => {
   await requireFreePorts([])
   t.same(
     allPorts(8080).toSorted((a, b) => a - b),
-    [8080, 8081, 8082, 8083, 8084, 8091, 8180, 8181, 8182, 8183, 8184]
+    [8080, 8081, 8082, 8083, 8084, 8085, 8091, 8180, 8181, 8182, 8183, 8184, 8185]
   )
 })

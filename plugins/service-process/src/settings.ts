@@ -3,6 +3,7 @@ import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
 import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
+import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
@@ -51,8 +52,11 @@ export function processSettings(ports: ProcessPorts) {
         description: 'What the process was built of, for `sallyport_build_info`: a commit or a build number.'
       })
     ),
+    ...sourceSettings(),
     logLevel: Type.String({
       default: 'info',
+      live: true,
+      pulled: true,
       pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
       description: 'Lines below this level are left out: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`.'
     }),

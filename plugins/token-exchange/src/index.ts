@@ -19,6 +19,11 @@ import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 export { createTokenClient } from './token-client.ts'
 export { createLoginClient } from './login-client.ts'
 export type { ClientSigningKey } from './client-authentication.ts'
+export {
+  createClientTokenSource,
+  type ClientTokenSource,
+  type ClientTokenSourceOptions
+} from './client-token-source.ts'
 export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
