@@ -12,7 +12,6 @@ import {
 } from './processes.ts'
 import { SERVICES } from './services.ts'
 import type { Secrets } from './secrets.ts'
-import { SERVICES } from './services.ts'
 import { writePrivateFile } from './state-directory.ts'
 
 /** What the environment of a process is made from. */
