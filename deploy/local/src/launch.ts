@@ -6,7 +6,7 @@ import { loadApp, type AppDemoFacts, type LoadedApp } from './app-module.ts'
 import { ensureClientKeys, type ClientKey } from './client-keys.ts'
 import { ensureCertificates } from './certificates/process-certificates.ts'
 import { databaseTarget, ensureDatabase, databaseRoles, type ProcessDatabase } from './databases.ts'
-import { environmentOf, issuerOf, type Deployment } from './environment.ts'
+import { environmentOf, gatewayOf, issuerOf, type Deployment } from './environment.ts'
 import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
 import type { LauncherOptions } from './options.ts'
 import { startPostgres } from './postgres/embedded-postgres.ts'
@@ -190,8 +190,22 @@ function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<s
     issuer: issuerOf(portBase),
     services: SERVICES,
     users: secrets.users,
-    clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }])),
+    clients: Object.fromEntries(
+      Object.entries(secrets.clients).map(([id, secret]) => [
+        id,
+        { secret, ...(id === 'gateway' && gatewayUris(portBase)) }
+      ])
+    ),
     clientKeys: Object.fromEntries([...clientKeys].map(([id, { registration }]) => [id, registration]))
+  }
+}
+
+/** Where the issuer may send browsers back to, whether the gateway speaks TLS in this run or not. */
+function gatewayUris(portBase: number) {
+  const gateways = [false, true].map(tls => gatewayOf({ portBase, tls }))
+  return {
+    redirectUris: gateways.map(gateway => `${gateway}/login/callback`),
+    postLogoutRedirectUris: gateways.map(gateway => `${gateway}/logout/callback`)
   }
 }
 

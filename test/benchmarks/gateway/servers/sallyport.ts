@@ -110,6 +110,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     upstreamTimeoutMs: 10_000,
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
+    loginScopes: [],
     loginsPerMinute: 1_000_000
   }
 }
