@@ -67,8 +67,8 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { live } = settled
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const opened = await openContext({ name, settings, acceptTraces, environment, log })
-  const { context, close, readAgain, measurements, exceptionSinks } = opened
+  const surroundings = await openContext({ name, settings, acceptTraces, environment, log })
+  const { context, close, readAgain, measurements, exceptionSinks } = surroundings
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
     if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })
@@ -76,7 +76,11 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     if (app.hasDecorator('exceptions')) exceptionSinks.forEach(app.exceptions.addSink)
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
+<<<<<<< HEAD
     startFollowing(app, context, loaded, settled)
+=======
+    startFollowing(app, context, loaded, opened)
+>>>>>>> main
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
