@@ -2,8 +2,8 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
-import { sourceSettings } from './settings-sources.ts'
 import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
+import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
