@@ -223,6 +223,33 @@ t.test('a logout ends the exchanged tokens too, at every service', async t => {
   t.equal(status, 401)
 })
 
+t.test('a request is one line in each process that it passes, and all of them have its ids', async t => {
+  const token = await edgeToken('customer1')
+  const answer = await call(`${stack.gateway}/orders?limit=7`, { headers: bearer(token) })
+  t.equal(answer.status, 200)
+  const id = String(answer.headers['x-request-id'])
+  const linesOf = (): Array<Record<string, unknown>> =>
+    own
+      .output()
+      .split('\n')
+      .filter(line => line.includes(id) && line.includes('request completed'))
+      .map(line => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>)
+  while (linesOf().length < 2) await new Promise(setImmediate)
+  const [edge = {}, service = {}] = linesOf().sort(one => (one.name === 'reference-gateway' ? -1 : 1))
+  t.match(edge, {
+    name: 'reference-gateway',
+    reqId: id,
+    txn: String,
+    trace_id: /^[0-9a-f]{32}$/,
+    decision: 'allowed',
+    durationMs: Number
+  })
+  const { txn, trace_id: traceId, subject } = edge
+  const ids = { reqId: id, txn, trace_id: traceId, subject }
+  t.match(service, { name: 'order-service', route: '/orders', decision: 'allowed', durationMs: Number, ...ids })
+  t.equal(linesOf().length, 2, 'one in each')
+})
+
 t.test('P5: no password, token or secret is in any process’s log', async t => {
   const token = await edgeToken('customer1')
   await call(`${stack.gateway}/orders?access_token=${token}`, { headers: bearer(token) })

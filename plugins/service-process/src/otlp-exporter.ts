@@ -86,7 +86,8 @@ function refusedSpans(answer: Buffer): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
-function collectorAgent(
+/** Calls the collector of the settings, and verifies its certificate. */
+export function collectorAgent(
   settings: OtlpSettings,
   tls: TlsMaterial | null,
   addresses: Readonly<Record<string, string>>

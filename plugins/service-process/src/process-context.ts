@@ -6,9 +6,12 @@ import { buildFacts } from './build-facts.ts'
 import { connectDatabase, databaseAnswers } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
+import type { ExceptionSink } from './exceptions/exception-log.ts'
+import { openOtlpExceptionSink } from './exceptions/otlp-exception-sink.ts'
 import { databaseMeasurements } from './measure-database.ts'
 import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
 import { measurementsOfProcess } from './measure-process.ts'
+import { spanMeasurements } from './measure-spans.ts'
 import type { DiscoveryLog } from './options.ts'
 import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
@@ -66,6 +69,8 @@ export interface OpenContext {
   readonly readAgain: () => (() => Promise<void>) | undefined
   /** What operators watch of what the process has opened. */
   readonly measurements: readonly Measurement[]
+  /** Where exceptions are reported, beside the log. */
+  readonly exceptionSinks: readonly ExceptionSink[]
 }
 
 /** What a context is opened with. */
@@ -95,6 +100,9 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
   if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)
+
+  const exceptionSink = openOtlpExceptionSink({ settings, serviceName: name, tls, addresses })
+  if (exceptionSink !== null) closing.push(exceptionSink.close)
 
   const agents: CountingAgent[] = []
   function openPeers(): Agent | null {
@@ -145,8 +153,10 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     measurements: [
       ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
       ...(pool === null ? [] : databaseMeasurements(pool)),
-      ...peerMeasurements(() => agents)
+      ...peerMeasurements(() => agents),
+      ...measuredSpans(counts)
     ],
+    exceptionSinks: exceptionSink === null ? [] : [exceptionSink],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {
@@ -157,6 +167,12 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     }
   }
 }
+
+function measuredSpans(counts: () => SpanCounts | null): Measurement[] {
+  return counts() === null ? [] : spanMeasurements(() => counts() ?? NO_SPANS)
+}
+
+const NO_SPANS: SpanCounts = Object.freeze({ exported: 0, dropped: 0, failed: 0, waiting: 0 })
 
 /** One after the other; the first failure does not keep the others from being read. */
 async function readAll(readings: ReadonlyArray<() => Promise<void>>): Promise<void> {

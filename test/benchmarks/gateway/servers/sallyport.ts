@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
+import { allocateYoung, buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { startTracing, type Tracing } from '@sallyport/service-process'
@@ -25,6 +25,8 @@ const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInS
  * each becomes a session; `sessionsTo`: file for their `Cookie` lines
  */
 export default async function startGateway(given: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
+  // As `connectGateway` does, which makes other collaborators.
+  allocateYoung()
   const facts = readServerFacts(given)
   const { upstream, ca, issuer, jwksUri, statusLists } = facts
   const dispatcher = createPeerAgent({ ca })
