@@ -5,7 +5,7 @@ import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import { createLoginClient, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
@@ -50,6 +50,7 @@ export async function connectGateway(
             createTokenClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
             dispatcher
           ),
+          loginClient: createLoginClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
           introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
         }
   const own = ownRoutes(partsOfSettings(settings, db !== null))

@@ -1,22 +1,31 @@
 import type { Measurement } from '@sallyport/security-context'
 import type { SpanCounts } from './span-batches.ts'
 
-/** What operators watch of the spans that leave a process. */
+/** What became of the spans of this process, for operators: traces that lack spans should be no riddle. */
 export function spanMeasurements(counts: () => SpanCounts): Measurement[] {
   return [
     {
-      name: 'sallyport_spans_total',
-      help: 'Spans that the collector took, that were dropped because too many waited, and that it refused',
+      name: 'sallyport_spans_exported_total',
+      help: 'Spans that the collector took',
       kind: 'counter',
-      labels: ['outcome'],
+      read: () => counts().exported
+    },
+    {
+      name: 'sallyport_spans_lost_total',
+      help: 'Spans that were dropped because too many waited, or that the collector refused',
+      kind: 'counter',
+      labels: ['reason'],
       read: () => {
-        const { waiting: _waiting, ...outcomes } = counts()
-        return Object.entries(outcomes).map(([outcome, value]) => ({ labels: { outcome }, value }))
+        const { dropped, failed } = counts()
+        return [
+          { labels: { reason: 'queue_full' }, value: dropped },
+          { labels: { reason: 'refused' }, value: failed }
+        ]
       }
     },
     {
       name: 'sallyport_spans_waiting',
-      help: 'Spans that wait for their batch, or for the collector',
+      help: 'Spans that wait for the collector',
       kind: 'gauge',
       read: () => counts().waiting
     }

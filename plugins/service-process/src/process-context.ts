@@ -11,11 +11,9 @@ import { openOtlpExceptionSink } from './exceptions/otlp-exception-sink.ts'
 import { databaseMeasurements } from './measure-database.ts'
 import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
 import { measurementsOfProcess } from './measure-process.ts'
-import { spanMeasurements } from './measure-spans.ts'
 import type { DiscoveryLog } from './options.ts'
 import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
-import type { SpanCounts } from './span-batches.ts'
 import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
@@ -33,8 +31,6 @@ export interface ProcessContext {
   /** `peerAddresses` by name, for agents that the process makes itself. */
   readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
-  /** What became of the spans of this process; `null` where the settings name no collector. */
-  readonly spanCounts: () => SpanCounts | null
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
    * database, which only those of {@link optionalDatabase} can.
@@ -94,7 +90,14 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
+  const { tracing, followDatabase, measurements } = await openTracing({
+    name,
+    settings,
+    acceptTraces,
+    tls,
+    addresses,
+    log
+  })
   const { databaseUrl } = settings
   const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
   closing.push(() => tracing.close())
@@ -134,7 +137,6 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       openPeers,
       peerAddresses: addresses,
       tracing,
-      spanCounts: counts,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')
         return pool
@@ -154,7 +156,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
       ...(pool === null ? [] : databaseMeasurements(pool)),
       ...peerMeasurements(() => agents),
-      ...measuredSpans(counts)
+      ...measurements
     ],
     exceptionSinks: exceptionSink === null ? [] : [exceptionSink],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
@@ -167,12 +169,6 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     }
   }
 }
-
-function measuredSpans(counts: () => SpanCounts | null): Measurement[] {
-  return counts() === null ? [] : spanMeasurements(() => counts() ?? NO_SPANS)
-}
-
-const NO_SPANS: SpanCounts = Object.freeze({ exported: 0, dropped: 0, failed: 0, waiting: 0 })
 
 /** One after the other; the first failure does not keep the others from being read. */
 async function readAll(readings: ReadonlyArray<() => Promise<void>>): Promise<void> {

@@ -69,7 +69,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
 
 async function measuredTracing(
   given: Readonly<Record<string, unknown>>,
-  { ca, collector }: ServerFacts
+  { collector }: ServerFacts
 ): Promise<Tracing | undefined> {
   const name = 'reference-gateway'
   if (typeof given.exportedShare !== 'number') {
@@ -78,11 +78,11 @@ async function measuredTracing(
   const settings = {
     ...PROCESS_SETTINGS,
     otelExporterOtlpEndpoint: collector,
+    otelExporterOtlpCertificate: process.env.NODE_EXTRA_CA_CERTS ?? '',
     otelTracesSampler: 'parentbased_traceidratio',
     otelTracesSamplerArg: given.exportedShare
   }
-  const tls = { ca, certificate: '', privateKey: '' }
-  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls, addresses: {}, log: console })
+  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
   return tracing
 }
 
@@ -110,6 +110,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     upstreamTimeoutMs: 10_000,
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
+    loginScopes: [],
     loginsPerMinute: 1_000_000
   }
 }
