@@ -7,6 +7,7 @@ import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
+import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
@@ -23,6 +24,7 @@ export async function connectGateway(
   settings: GatewaySettings,
   context: ProcessContext
 ): Promise<GatewayCollaborators> {
+  allocateYoung()
   const { issuer, clientId, clientSecret, audience } = settings
   const { tls, tracing, optionalDatabase: db, checks, closeLater } = context
   const dispatcher = context.peers ?? publicPeers(context)

@@ -6,16 +6,18 @@ import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
+import { makeAuthority } from '../support/certificates.ts'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { unknownObservations } from '../support/observability/observed-names.ts'
 import { answersTo, runbookVariables } from '../support/observability/operator-questions.ts'
+import { explainOrderService } from './support/explain-settings.ts'
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
 const collector = await startTraceCollector()
 t.teardown(() => collector.close())
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT, ...collector.environment } })
 t.teardown(() => own.stop())
-const stack = readStack(own.localJson)
+const stack = { ...readStack(own.localJson), collector: collector.queryOrigin }
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
 t.teardown(() => agent.close())
 
@@ -31,6 +33,33 @@ for (const flow of flows) {
     t.match(lines.join('\n'), '✓', 'it checked something')
   })
 }
+
+t.test(
+  'settings come from the real server over TLS, and while it is stopped from the snapshot of the last start',
+  async t => {
+    const { directory } = own
+    const operations = new URL(stack.operations['configuration-server'] ?? '')
+    const at = { directory, issuer: stack.issuer, port: Number(operations.port) - 100 }
+    const stopped = { ...at, port: 1 }
+    const { certificate } = await makeAuthority()
+    const foreign = join(t.testdir({ 'ca.pem': certificate }), 'ca.pem')
+    const [served, kept, failed, unknown] = await Promise.all([
+      explainOrderService(at, { SALLYPORT_ORDER_UNDONE_AFTER_MS: '61000' }),
+      explainOrderService(stopped),
+      explainOrderService(stopped, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail' }),
+      explainOrderService(at, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail', SALLYPORT_TLS_CA_PATH: foreign })
+    ])
+    const origin = ({ settings }: typeof kept): string | undefined =>
+      settings.find(({ setting }) => setting === 'orderUndoneAfterMs')?.origin
+    t.equal(origin(served), 'environment SALLYPORT_ORDER_UNDONE_AFTER_MS', 'what is pushed wins')
+    t.match(origin(kept), 'snapshot of the configuration server https://', kept.error)
+    for (const { code, error } of [failed, unknown]) {
+      t.equal(code, 1)
+      t.match(error, 'The configuration server does not answer')
+    }
+    t.match(origin(await explainOrderService(at)), /^configuration server https:/)
+  }
+)
 
 interface Answer {
   readonly status: number
@@ -228,6 +257,33 @@ t.test('every metric, label and value that alerts and dashboards name is exposed
   t.strictSame(unknownObservations(texts), [])
 })
 
+t.test('a request is one line in each process that it passes, and all of them have its ids', async t => {
+  const token = await edgeToken('customer1')
+  const answer = await call(`${stack.gateway}/orders?limit=7`, { headers: bearer(token) })
+  t.equal(answer.status, 200)
+  const id = String(answer.headers['x-request-id'])
+  const linesOf = (): Array<Record<string, unknown>> =>
+    own
+      .output()
+      .split('\n')
+      .filter(line => line.includes(id) && line.includes('request completed'))
+      .map(line => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>)
+  while (linesOf().length < 2) await new Promise(setImmediate)
+  const [edge = {}, service = {}] = linesOf().sort(one => (one.name === 'reference-gateway' ? -1 : 1))
+  t.match(edge, {
+    name: 'reference-gateway',
+    reqId: id,
+    txn: String,
+    trace_id: /^[0-9a-f]{32}$/,
+    decision: 'allowed',
+    durationMs: Number
+  })
+  const { txn, trace_id: traceId, subject } = edge
+  const ids = { reqId: id, txn, trace_id: traceId, subject }
+  t.match(service, { name: 'order-service', route: '/orders', decision: 'allowed', durationMs: Number, ...ids })
+  t.equal(linesOf().length, 2, 'one in each')
+})
+
 t.test('P5: no password, token or secret is in any process’s log', async t => {
   const token = await edgeToken('customer1')
   await call(`${stack.gateway}/orders?access_token=${token}`, { headers: bearer(token) })
@@ -319,11 +375,16 @@ t.test('every client of local.json can be used with what is listed there', async
         `${clientId} calls nobody: it is a resource server only`
       )
     } else if (client.grantTypes.includes('client_credentials')) {
-      const answer = await clientCredentials(clientOf(stack, clientId), {
-        scope: client.scopes.join(' '),
-        ...(clientId.endsWith('-service') ? { audience: client.audiences[0] ?? '' } : {})
-      })
-      t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      // A service has an audience for each that it calls, and its configuration is one of them.
+      for (const audience of clientId.endsWith('-service') ? client.audiences : [undefined]) {
+        const isPulling = audience === 'configuration-server'
+        const scopes = client.scopes.filter(scope => (scope === 'config:read') === isPulling)
+        const answer = await clientCredentials(clientOf(stack, clientId), {
+          scope: scopes.join(' '),
+          ...(audience === undefined ? {} : { audience })
+        })
+        t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      }
     } else {
       t.equal((await exchanged(await edgeToken('customer1'), 'order-service')).status, 200, clientId)
     }

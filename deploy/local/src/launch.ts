@@ -10,12 +10,13 @@ import { environmentOf, issuerOf, type Deployment } from './environment.ts'
 import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
 import type { LauncherOptions } from './options.ts'
 import { startPostgres } from './postgres/embedded-postgres.ts'
-import { allPorts, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
+import { allPorts, CONFIGURATION_SERVER, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
 import { requireFreePorts, waitUntilReady } from './readiness.ts'
 import { SERVICES } from './services.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
+import { startLocalCollector } from './trace-collector.ts'
 
 /** The surroundings of the launcher. */
 export interface Surroundings {
@@ -91,7 +92,8 @@ async function runProcesses(
     databaseUrls.set(entry.name, made.appUrl)
   }
 
-  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls }
+  const tracing = await openCollector(environment, defer)
+  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls, ...tracing.facts }
   const supervisor = superviseProcesses(print)
   surroundings.force.addEventListener('abort', supervisor.kill)
   defer(async () => supervisor.stop(STOP_GRACE_MS))
@@ -106,7 +108,7 @@ async function runProcesses(
     const pid = await supervisor.start({
       name: entry.name,
       path: app.serverPath,
-      environment: environmentOf(entry, app.module, deployment, environment),
+      environment: environmentOf(entry, app.module, deployment, tracing.environment),
       execArgv: process.execArgv
     })
     processIds.set(entry.name, pid)
@@ -121,11 +123,28 @@ async function runProcesses(
   await Promise.race([supervisor.failed, database.failed, stopped])
 }
 
-/** The authorization server first: the others ask it for metadata and keys. */
+/** Without a collector of the operator's, traces go to one in this process. */
+async function openCollector(
+  environment: NodeJS.ProcessEnv,
+  defer: (cleanup: () => Promise<void>) => void
+): Promise<{ environment: NodeJS.ProcessEnv; facts: Pick<Deployment, 'collector'> }> {
+  if (Object.keys(environment).some(name => name.startsWith('OTEL_'))) return { environment, facts: {} }
+  const { origin, environment: added, close } = await startLocalCollector()
+  defer(close)
+  return { environment: { ...environment, ...added }, facts: { collector: origin } }
+}
+
+/**
+ * The authorization server first: the others ask it for metadata and keys. Then the configuration server: they pull
+ * settings from it.
+ */
 async function startInOrder(start: (entry: ProcessEntry) => Promise<void>): Promise<void> {
   const [first, ...others] = PROCESSES
   if (first !== undefined) await start(first)
-  await Promise.all(others.map(start))
+  const [servers, callers] = [true, false].map(isServer =>
+    others.filter(({ name }) => (name === CONFIGURATION_SERVER) === isServer)
+  )
+  for (const together of [servers, callers]) await Promise.all((together ?? []).map(start))
 }
 
 async function openDatabaseServer(

@@ -30,6 +30,8 @@ export interface LocalFacts {
   readonly operations: Readonly<Record<string, string>>
   /** Process id of each process, for signals. */
   readonly processIds: Readonly<Record<string, number>>
+  /** Answers `GET /traces/<trace id>`; absent where spans go to a collector of the operator's. */
+  readonly collector?: string
   readonly clients: readonly LocalClient[]
   readonly users: ReadonlyArray<{ username: string; password: string; roles: readonly string[] }>
 }
@@ -46,7 +48,7 @@ export function localFacts(
   clients: readonly ClientFacts[],
   keys: ReadonlyMap<string, ClientKey>
 ): LocalFacts {
-  const { portBase, secrets, directory } = deployment
+  const { portBase, secrets, directory, collector } = deployment
   return {
     gateway: gatewayOf(deployment),
     issuer: issuerOf(portBase),
@@ -55,6 +57,7 @@ export function localFacts(
       PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])
     ),
     processIds: Object.fromEntries(processIds),
+    ...(collector !== undefined && { collector }),
     clients: clients.map(client => {
       const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
       const audiences = new Set(

@@ -8,6 +8,8 @@ export interface Stack {
   readonly operations: Readonly<Record<string, string>>
   /** Process id of each process. */
   readonly processIds: Readonly<Record<string, number>>
+  /** Where the spans of a trace are asked for; absent where they go to a collector of the operator's. */
+  readonly collector?: string
   readonly clients: ReadonlyArray<{ readonly clientId: string; readonly clientSecret?: string }>
   readonly users: ReadonlyArray<{
     readonly username: string

@@ -8,6 +8,7 @@ import { auditFlow } from './6-audit.ts'
 import { configurationFlow } from './7-configuration.ts'
 import { operationsFlow } from './8-operations.ts'
 import { tracingFlow } from './9-tracing.ts'
+import { liveConfigurationFlow } from './10-live-configuration.ts'
 import { alertsFlow } from './11-alerts.ts'
 
 /** The flows, in the order in which a newcomer reads them. */
@@ -21,5 +22,6 @@ export const flows: readonly Flow[] = [
   configurationFlow,
   operationsFlow,
   tracingFlow,
+  liveConfigurationFlow,
   alertsFlow
 ]
