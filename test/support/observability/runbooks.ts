@@ -22,6 +22,8 @@ const PATHS = [
   /^"\$ISSUER\/\.well-known\/oauth-authorization-server"$/
 ]
 const SERVICES = /^sallyport@(?:gateway|auth-server|(?:order|restaurant|delivery)-service)$/
+/** Lists the commands of the authorization server beside those that every process has. */
+const ADMINISTRATION = 'auth-server/bin/auth.mjs'
 const AUTH_CALL = ['npm', 'run', 'auth', '--']
 
 /** The lines of a page that ask a running stack or its Prometheus, and change nothing. */
@@ -75,7 +77,9 @@ async function isKnownScript(words: readonly string[]): Promise<boolean> {
 async function hasCommand(executable: string, [noun = '', verb = '']: readonly string[]): Promise<boolean> {
   const file = executables().get(executable)
   if (file === undefined) return false
-  const texts = await Promise.all([['--help'], ['help', noun]].map(async args => await helpOf(file, args)))
+  const asked = [helpOf(file, '--help')]
+  if (executable === 'sallyport-auth-server') asked.push(helpOf(join(ROOT, ADMINISTRATION), 'help'))
+  const texts = await Promise.all(asked)
   return texts
     .flatMap(text => text.split('\n'))
     .map(line => line.trim().split(/\s+/))
@@ -84,11 +88,11 @@ async function hasCommand(executable: string, [noun = '', verb = '']: readonly s
 
 const helps = new Map<string, Promise<string>>()
 
-async function helpOf(file: string, args: readonly string[]): Promise<string> {
-  const key = [file, ...args].join(' ')
+async function helpOf(file: string, argument: string): Promise<string> {
+  const key = `${file} ${argument}`
   const asked =
     helps.get(key) ??
-    run(process.execPath, ['--conditions=@sallyport/source', file, ...args], { cwd: ROOT }).then(
+    run(process.execPath, ['--conditions=@sallyport/source', file, argument], { cwd: ROOT }).then(
       ({ stdout }) => stdout,
       () => ''
     )
