@@ -63,8 +63,8 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   refuseInsecureRuntime(environment, process.execArgv)
   const loaded = await loadProcessSettings(definition, environment)
   const { values } = loaded.first
-  const opened = openLiveSettings(loaded.first)
-  const { live } = opened
+  const settled = openLiveSettings(loaded.first)
+  const { live } = settled
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
   const surroundings = await openContext({ name, settings, acceptTraces, environment, log })
@@ -76,7 +76,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     if (app.hasDecorator('exceptions')) exceptionSinks.forEach(app.exceptions.addSink)
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
-    startFollowing(app, context, loaded, opened)
+    startFollowing(app, context, loaded, settled)
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
