@@ -63,8 +63,8 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   refuseInsecureRuntime(environment, process.execArgv)
   const loaded = await loadProcessSettings(definition, environment)
   const { values } = loaded.first
-  const opened = openLiveSettings(loaded.first)
-  const { live } = opened
+  const settled = openLiveSettings(loaded.first)
+  const { live } = settled
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
   const surroundings = await openContext({ name, settings, acceptTraces, environment, log })
