@@ -76,11 +76,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     if (app.hasDecorator('exceptions')) exceptionSinks.forEach(app.exceptions.addSink)
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
-<<<<<<< HEAD
     startFollowing(app, context, loaded, settled)
-=======
-    startFollowing(app, context, loaded, opened)
->>>>>>> main
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
