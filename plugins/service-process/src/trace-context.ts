@@ -9,6 +9,16 @@ export function traceContextOf(request: FastifyRequest): Context | null {
   return active ?? null
 }
 
+/**
+ * `trace_id` and `span_id` of the request itself, for a line that is written when its answer is out: the running code
+ * may by then be a callback of a connection that another request has opened. Empty without a span.
+ */
+export function ownTraceFields(request: FastifyRequest): Readonly<Record<string, string>> {
+  const active = traceContextOf(request)
+  const own = active === null ? undefined : trace.getSpanContext(active)
+  return own === undefined ? {} : { trace_id: own.traceId, span_id: own.spanId }
+}
+
 /** Ids of that span; `null` for a request without one. */
 export function spanContextOf(request: FastifyRequest): SpanContext | null {
   const active = traceContextOf(request)
