@@ -6,6 +6,7 @@ import authentication, {
   sessionRoutes
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import type { LiveSettings } from '@sallyport/configuration'
 import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
@@ -30,10 +31,11 @@ import {
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
+import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
-import { forwardingSubscriber } from './forwarding-subscriber.ts'
+import { forwardingSubscribers } from './forwarding-subscriber.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
@@ -43,7 +45,7 @@ import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { withSettingsDefaults } from './route-defaults.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
-import { checkSettings, tokenProfileOf, type GatewaySettings } from './settings.ts'
+import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
 export const PROCESS_NAME = 'reference-gateway'
@@ -90,7 +92,8 @@ export interface GatewayCollaborators {
  */
 export async function buildApp(
   settings: GatewaySettings,
-  collaborators: GatewayCollaborators
+  collaborators: GatewayCollaborators,
+  live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<FastifyInstance> {
   checkSettings(settings)
   const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
@@ -166,7 +169,7 @@ export async function buildApp(
   if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
 
   if (hasSessions) {
-    await app.register(loginThrottle, { perMinute: settings.loginsPerMinute })
+    await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
     await app.register(sessionsNeedSession)
     await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
   }
@@ -192,11 +195,8 @@ export async function buildApp(
     openAnswers
   })
   const { routes } = collaborators
-  if (routes !== undefined) {
-    await app.register(followRoutes, {
-      routes,
-      subscribers: [forwardingSubscriber(app, settings, collaborators.table)]
-    })
-  }
+  const forwarded = forwardingSubscribers(app, settings, collaborators.table)
+  live?.subscribe(forwarded.settings)
+  if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app
 }

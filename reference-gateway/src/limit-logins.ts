@@ -7,7 +7,8 @@ import { LoginThrottledError } from './errors.ts'
 
 /** How often one source may try to log in. */
 export interface LoginThrottleOptions {
-  readonly perMinute: number
+  /** Asked at each attempt. */
+  readonly perMinute: () => number
 }
 
 /**
@@ -18,7 +19,7 @@ export interface LoginThrottleOptions {
 async function loginThrottle(fastify: FastifyInstance, { perMinute }: LoginThrottleOptions): Promise<void> {
   fastify.addHook('onRoute', function limitLogin(route: RouteOptions) {
     if (route.url !== '/login' || ![route.method].flat().includes('POST')) return
-    route.config = { ...route.config, rateLimit: { max: perMinute, timeWindow: 60_000 } }
+    route.config = { ...route.config, rateLimit: { max: () => perMinute(), timeWindow: 60_000 } }
   })
   await fastify.register(rateLimit, {
     global: false,

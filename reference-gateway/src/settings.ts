@@ -2,7 +2,12 @@ import { parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
-import { allowedHostMistakes, optionalDatabase, processSettings } from '@sallyport/service-process'
+import {
+  allowedHostMistakes,
+  configurationServerSettings,
+  optionalDatabase,
+  processSettings
+} from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
@@ -15,13 +20,15 @@ const nameList = (description: string): ReturnType<typeof Type.Unsafe<string[]>>
   Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [], description })
 const secretSetting = (description: string) =>
   Type.String({ minLength: 32, secret: true, demoPrefix: 'demo-', description })
-const positiveSetting = (value: number, description: string) =>
-  Type.Integer({ minimum: 1, default: value, description })
+/** May be pulled; `live` when every user of it follows a change. */
+const limitSetting = (value: number, description: string, live = false) =>
+  Type.Integer({ minimum: 1, default: value, pulled: true, live, description })
 
 /** Every setting of the gateway; `@sallyport/configuration` says how each is set. */
 export const settingsSchema = Type.Object(
   {
     ...processSettings({ port: 8080, operationsPort: 8180 }),
+    ...configurationServerSettings(),
     ...optionalDatabase('no audit trail; refusals are in the log and the metrics.'),
     edgeTls: Type.Boolean({
       default: false,
@@ -76,16 +83,21 @@ export const settingsSchema = Type.Object(
     additionalRequestHeaders: nameList(
       'Request headers that reach the services beside the built-in ones, where the file of routes says nothing else; so for the limits below.'
     ),
-    maxBodyBytes: positiveSetting(1_048_576, 'Longest body of a request, in bytes.'),
-    upstreamTimeoutMs: positiveSetting(
+    maxBodyBytes: limitSetting(1_048_576, 'Longest body of a request, in bytes.', true),
+    upstreamTimeoutMs: limitSetting(
       10_000,
       'From the arrival of a request to the head of its answer, and between two parts of the body of the answer.'
     ),
-    answerTimeoutMs: positiveSetting(30_000, 'From the arrival of a request to the end of its answer.'),
-    streamPauseMs: positiveSetting(60_000, 'Between two parts of the answer on a route that is declared as a stream.'),
-    loginsPerMinute: positiveSetting(
+    answerTimeoutMs: limitSetting(30_000, 'From the arrival of a request to the end of its answer.'),
+    streamPauseMs: limitSetting(
+      60_000,
+      'Between two parts of the answer on a route that is declared as a stream.',
+      true
+    ),
+    loginsPerMinute: limitSetting(
       30,
-      'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.'
+      'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
+      true
     )
   },
   { additionalProperties: false }

@@ -1,3 +1,4 @@
+import { environmentName } from './names.ts'
 import type { SettingSchema } from './schema.ts'
 
 /** A table of every setting: name, value, origin. Secrets are hidden, and so are credentials inside URLs. */
@@ -21,4 +22,37 @@ export function shownValue(schema: SettingSchema | undefined, value: unknown): s
   if (value === undefined) return '-'
   if (schema?.secret === true) return '[secret]'
   return JSON.stringify(value).replaceAll(/:\/\/[^/@\s"]*@/g, '://[secret]@')
+}
+
+/** One setting as `settings explain` shows it. */
+export interface ExplainedSetting {
+  readonly setting: string
+  /** Its environment variable. */
+  readonly variable: string
+  /** As it may be printed: JSON text, `[secret]`, or `-` without one. */
+  readonly shown: string
+  readonly origin: string
+  /** Whether it may change while the process runs. */
+  readonly live: boolean
+  /** Whether it may come from a configuration server. */
+  readonly pulled: boolean
+}
+
+/** Every setting, by name. */
+export function explainSettings(
+  schemas: Readonly<Record<string, SettingSchema>>,
+  values: Readonly<Record<string, unknown>>,
+  origins: Readonly<Record<string, string>>,
+  prefix: string
+): ExplainedSetting[] {
+  return Object.keys(schemas)
+    .sort()
+    .map(setting => ({
+      setting,
+      variable: environmentName(setting, prefix),
+      shown: shownValue(schemas[setting], values[setting]),
+      origin: origins[setting] ?? 'not set',
+      live: schemas[setting]?.live === true,
+      pulled: schemas[setting]?.pulled === true
+    }))
 }

@@ -4,12 +4,33 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { TObject } from 'typebox'
 import { gatherSettings, settle } from './load-settings.ts'
-import { settingsIn, type ConfigurationOptions } from './options.ts'
+import type { LiveSettings } from './live-settings.ts'
+import { liveSettingsIn, settingsIn, type ConfigurationOptions } from './options.ts'
 import { strictCheckOf, violationsIn, type CheckedValues } from './validate.ts'
 
 export { loadSettings } from './load-settings.ts'
 export { settingsReference, type SettingReference } from './settings-reference.ts'
-export type { ConfigurationOptions, DeepReadonly, Settings, SettingsSources } from './options.ts'
+export type { LiveSettings, LiveSettingsState } from './live-settings.ts'
+export type { DeepReadonly } from './deep-readonly.ts'
+export type { ExplainedSetting } from './describe.ts'
+export type { PulledValues } from './pulled.ts'
+export {
+  basicServerAuthorization,
+  createConfigurationClient,
+  type ConfigurationClient,
+  type ConfigurationClientOptions,
+  type SendToServer,
+  type ServerAuthorization
+} from './server/configuration-client.ts'
+export { followServer, waitBeforeQuestion, type FollowedServer } from './server/follow-server.ts'
+export {
+  isDocumentToken,
+  readServerDocument,
+  type DocumentName,
+  type ServerDocument
+} from './server/server-document.ts'
+export { readSnapshot, writeSnapshot, type SnapshotFile } from './server/snapshot.ts'
+export type { ConfigurationOptions, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 
 /**
@@ -20,8 +41,10 @@ export interface AppSettings {}
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Validated once, frozen. */
+    /** Validated and frozen; with `{ live }` those of now. */
     settings: Readonly<AppSettings>
+    /** The handle of settings that may change, `null` for settings that were loaded once. */
+    liveSettings: LiveSettings<AppSettings> | null
   }
 }
 
@@ -31,6 +54,13 @@ declare module 'fastify' {
  * were checked by its engine, env-schema, and are taken as they are.
  */
 async function configuration(fastify: FastifyInstance, options: ConfigurationOptions): Promise<void> {
+  if ('live' in options) {
+    const { live } = liveSettingsIn(options)
+    fastify.decorate('liveSettings', live as LiveSettings<AppSettings>)
+    fastify.decorate('settings', { getter: () => live.current as Readonly<AppSettings> })
+    return
+  }
+  fastify.decorate('liveSettings', null)
   if ('settings' in options) fastify.decorate('settings', settingsIn(options).values as Readonly<AppSettings>)
   else {
     const gathered = gatherSettings(options)

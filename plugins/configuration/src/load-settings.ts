@@ -1,8 +1,11 @@
 import type { Static, TObject } from 'typebox'
-import { describeSettings, shownValue } from './describe.ts'
+import type { DeepReadonly } from './deep-readonly.ts'
+import { readDirectories } from './directories.ts'
+import { describeSettings, explainSettings, shownValue } from './describe.ts'
 import { ConfigurationError } from './errors.ts'
 import { environmentName } from './names.ts'
-import { readSettingsSources, type DeepReadonly, type Settings, type SettingsSources } from './options.ts'
+import { readSettingsSources, type Settings, type SettingsSources } from './options.ts'
+import { readPulled } from './pulled.ts'
 import { schemaMistakes, type SettingSchema } from './schema.ts'
 import { readEnvironment, readFiles, type Found } from './sources.ts'
 import { checkValues, coerceStrings, type CheckedValues, type Violations } from './validate.ts'
@@ -12,7 +15,7 @@ export interface GatheredSettings<S extends TObject> {
   readonly sources: SettingsSources<S>
   /** Of the names of environment variables. */
   readonly prefix: string
-  /** Values of the files as they are; those of the environment as the types of the schema. */
+  /** Values of the files as they are; those that are texts elsewhere as the types of the schema. */
   readonly data: Record<string, unknown>
   readonly found: ReadonlyMap<string, Found>
   readonly violations: Violations
@@ -21,9 +24,10 @@ export interface GatheredSettings<S extends TObject> {
 }
 
 /**
- * Reads settings from defaults, JSON files, environment variables and the files that `*_FILE` variables name, in this
- * order, the later over the earlier. Only environment strings are coerced to the types of the schema. Unknown keys in
- * files and unknown variables that begin with the prefix are mistakes.
+ * Reads settings from defaults, a configuration server, JSON and YAML files, mounted directories, environment variables
+ * and the files that `*_FILE` variables name, in this order, the later over the earlier. Files need the right types; in
+ * all others strings are coerced to the types of the schema. Unknown keys, and unknown variables that begin with the
+ * prefix, are mistakes.
  * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`
  * @throws {ConfigurationError} `SALLYPORT_CONFIGURATION_INVALID`, with every mistake and the origin of its value
  */
@@ -35,18 +39,30 @@ export function loadSettings<S extends TObject>(sources: SettingsSources<S>): Se
 /** Reads the sources, and checks nothing yet but the sources themselves. */
 export function gatherSettings<S extends TObject>(sources: SettingsSources<S>): GatheredSettings<S> {
   const { schema, environment } = sources
-  const { prefix, files: paths } = readSettingsSources(sources)
+  const { prefix, files: paths, directories: folders } = readSettingsSources(sources)
   const schemas: Readonly<Record<string, SettingSchema>> = schema.properties
   const files = readFiles(schemas, paths)
+  const directories = readDirectories(schemas, folders, prefix)
   const variables = readEnvironment(schemas, environment, prefix)
-  const coerced = coerceStrings(schema, foundValues(variables.found))
+  const pushed = new Map([...files.found, ...directories.found, ...variables.found])
+  const pulled = readPulled(schemas, sources.pulled)
+  // What is pushed as well is not looked at: its message would name the wrong origin.
+  const taken = new Map([...pulled.found].filter(([key]) => !pushed.has(key)))
+  const texts = coerceStrings(schema, foundValues(new Map([...directories.found, ...variables.found])))
+  const pulledTexts = coerceStrings(schema, foundValues(taken))
   return {
     sources,
     prefix,
-    data: { ...foundValues(files.found), ...coerced.values },
-    found: new Map([...files.found, ...variables.found]),
-    violations: coerced.violations,
-    mistakes: [...schemaMistakes(schemas), ...files.mistakes, ...variables.mistakes]
+    data: { ...pulledTexts.values, ...foundValues(files.found), ...texts.values },
+    found: new Map([...taken, ...pushed]),
+    violations: new Map([...pulledTexts.violations, ...texts.violations]),
+    mistakes: [
+      ...schemaMistakes(schemas),
+      ...pulled.mistakes,
+      ...files.mistakes,
+      ...directories.mistakes,
+      ...variables.mistakes
+    ]
   }
 }
 
@@ -74,7 +90,13 @@ export function settle<S extends TObject>(gathered: GatheredSettings<S>, checked
   const origins = Object.freeze(
     Object.fromEntries(Object.keys(checked.values).map(key => [key, found.get(key)?.origin ?? 'default']))
   )
-  return Object.freeze({ values, origins, schema, describe: () => describeSettings(schemas, checked.values, origins) })
+  return Object.freeze({
+    values,
+    origins,
+    schema,
+    describe: () => describeSettings(schemas, checked.values, origins),
+    explain: () => explainSettings(schemas, checked.values, origins, gathered.prefix)
+  })
 }
 
 function foundValues(found: ReadonlyMap<string, Found>): Record<string, unknown> {

@@ -8,14 +8,11 @@ import {
   Type
 } from '@sallyport/security-context/options'
 import type { Static, TObject } from 'typebox'
+import type { DeepReadonly } from './deep-readonly.ts'
+import type { ExplainedSetting } from './describe.ts'
 import { ConfigurationOptionsError } from './errors.ts'
-
-/** A value that nothing can change. */
-export type DeepReadonly<T> = T extends (infer Item)[]
-  ? ReadonlyArray<DeepReadonly<Item>>
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T
+import type { LiveSettings } from './live-settings.ts'
+import type { PulledValues } from './pulled.ts'
 
 /** Where settings come from. */
 export interface SettingsSources<S extends TObject> {
@@ -32,10 +29,18 @@ export interface SettingsSources<S extends TObject> {
    */
   readonly prefix?: string
   /**
-   * Paths of JSON files; a later one wins.
+   * Paths of JSON files, and of YAML files that end in `.yaml` or `.yml`; a later one wins.
    * @default []
    */
   readonly files?: readonly string[]
+  /**
+   * Paths of mounted directories with one file a setting, as of a ConfigMap or a Secret; a later one wins, and all win
+   * over the files.
+   * @default []
+   */
+  readonly directories?: readonly string[]
+  /** What a configuration server said; everything else but defaults wins over it. */
+  readonly pulled?: PulledValues
   /** What the schema cannot say: one sentence a mistake, without secrets. Asked when each value alone is right. */
   readonly mistakes?: (values: DeepReadonly<Static<S>>) => readonly string[]
 }
@@ -48,10 +53,17 @@ export interface Settings<T> {
   readonly schema: TObject
   /** A table of name, value and origin, with secrets hidden. */
   describe: () => string
+  /** The same as data, with the marks of each setting. */
+  explain: () => readonly ExplainedSetting[]
 }
 
-/** Options of the configuration plugin: settings that were loaded before, or where to load them from. */
-export type ConfigurationOptions = { readonly settings: Settings<unknown> } | SettingsSources<TObject>
+/** The live settings of the process. */
+export interface LiveOption {
+  readonly live: LiveSettings<unknown>
+}
+
+/** Options of the configuration plugin: settings that were loaded before, live ones, or where to load them from. */
+export type ConfigurationOptions = { readonly settings: Settings<unknown> } | LiveOption | SettingsSources<TObject>
 
 export const DEFAULT_PREFIX = 'SALLYPORT_'
 
@@ -67,10 +79,22 @@ export const settingsSources = optionsObject({
     { default: DEFAULT_PREFIX }
   ),
   files: listOf(Type.String(), { default: [] }),
+  directories: listOf(Type.String(), { default: [] }),
+  pulled: Type.Optional(objectWith<PulledValues>('pulled values', [])),
   mistakes: Type.Optional(functionOption())
 })
 
 const loadedSettings = optionsObject({ settings: objectWith<Settings<unknown>>('settings', ['describe']) })
+
+const liveOption = optionsObject({ live: objectWith<LiveSettings<unknown>>('live settings', ['subscribe']) })
+
+/**
+ * The live settings of the process.
+ * @throws {ConfigurationOptionsError} `SALLYPORT_CONFIGURATION_OPTIONS_INVALID`, naming every mistake
+ */
+export function liveSettingsIn(given: LiveOption): LiveOption {
+  return readOptions({ schema: liveOption, error: ConfigurationOptionsError }, given)
+}
 
 /**
  * Checks where settings come from.
@@ -79,6 +103,7 @@ const loadedSettings = optionsObject({ settings: objectWith<Settings<unknown>>('
 export function readSettingsSources(given: SettingsSources<TObject>): {
   readonly prefix: string
   readonly files: readonly string[]
+  readonly directories: readonly string[]
 } {
   return readOptions({ schema: settingsSources, error: ConfigurationOptionsError }, given)
 }

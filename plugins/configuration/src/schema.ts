@@ -8,13 +8,17 @@ export interface SettingSchema extends TSchema {
   readonly demoPrefix?: string
   /** For an array of strings: what separates its items in an environment variable. */
   readonly separator?: string
+  /** May change while the process runs; whoever uses it subscribes to its changes. */
+  readonly live?: boolean
+  /** May come from a configuration server; without this mark a setting is only ever pushed. */
+  readonly pulled?: boolean
   readonly default?: unknown
   readonly enum?: unknown
   readonly anyOf?: unknown
 }
 
 /** Keywords of {@link SettingSchema} that Ajv has to accept. */
-export const KEYWORDS = ['secret', 'demoPrefix', 'separator']
+export const KEYWORDS = ['secret', 'demoPrefix', 'separator', 'live', 'pulled']
 
 /** String formats that a setting's schema can name. */
 export const FORMATS = {
@@ -39,6 +43,7 @@ export function schemaMistakes(schemas: Readonly<Record<string, SettingSchema>>)
           `${key}: a name that ends in File would collide with the *_FILE variables (call it ${key.replace(/File$/, 'Path')})`
         ]
       : []),
-    ...(schema.secret === true && schema.default !== undefined ? [`${key}: a secret must not have a default`] : [])
+    ...(schema.secret === true && schema.default !== undefined ? [`${key}: a secret must not have a default`] : []),
+    ...(schema.secret === true && schema.pulled === true ? [`${key}: a secret must not be pulled`] : [])
   ])
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { extname } from 'node:path'
+import { parse as parseYaml } from 'yaml'
 import { environmentName, isInNamespace } from './names.ts'
 import type { SettingSchema } from './schema.ts'
 import { collidingService, isServiceLink } from './service-links.ts'
@@ -15,14 +17,15 @@ export interface SourceContent {
   readonly mistakes: readonly string[]
 }
 
-type Schemas = Readonly<Record<string, SettingSchema>>
+/** The schema of each setting. */
+export type SettingSchemas = Readonly<Record<string, SettingSchema>>
 
 /**
  * Reads environment variables and the files that `*_FILE` variables name; values are strings, not yet coerced. The
  * links of Kubernetes to Services whose names begin with the prefix are not looked at.
  */
 export function readEnvironment(
-  schemas: Schemas,
+  schemas: SettingSchemas,
   environment: Readonly<Record<string, string | undefined>>,
   prefix: string
 ): SourceContent {
@@ -56,12 +59,12 @@ export function readEnvironment(
   return { found, mistakes }
 }
 
-/** Reads JSON files of camelCase settings; a later file wins. */
-export function readFiles(schemas: Schemas, files: readonly string[]): SourceContent {
+/** Reads JSON and YAML (`.yaml`, `.yml`) files of camelCase settings; a later file wins. */
+export function readFiles(schemas: SettingSchemas, files: readonly string[]): SourceContent {
   const found = new Map<string, Found>()
   const mistakes: string[] = []
   for (const path of files) {
-    const content = readJsonObject(path)
+    const content = readObjectFile(path)
     if (typeof content === 'string') mistakes.push(`file ${path}: ${content}`)
     else {
       for (const [key, value] of Object.entries(content)) {
@@ -80,7 +83,8 @@ function collisionText(key: string, variable: string, service: string): string {
   )
 }
 
-function splitList(schema: SettingSchema, value: string): unknown {
+/** The items of a list that is written as one string; other settings as they are. */
+export function splitList(schema: SettingSchema, value: string): unknown {
   if (schema.separator === undefined) return value
   return value.split(schema.separator).filter(item => item !== '')
 }
@@ -95,19 +99,26 @@ function readSecretFile(path: string): string | null {
 }
 
 /** The object in a file, or what is wrong with it. The parser's own message is left out: it quotes the content. */
-function readJsonObject(path: string): Record<string, unknown> | string {
+function readObjectFile(path: string): Record<string, unknown> | string {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch {
     return 'cannot be read'
   }
+  const isYaml = ['.yaml', '.yml'].includes(extname(path))
+  const format = isYaml ? 'YAML' : 'JSON'
   try {
-    const content: unknown = JSON.parse(text)
+    const content: unknown = isYaml ? parseSettingsYaml(text) : JSON.parse(text)
     return typeof content === 'object' && content !== null && !Array.isArray(content)
       ? { ...content }
-      : 'does not hold a JSON object'
+      : `does not hold a ${format} object`
   } catch {
-    return 'is not JSON'
+    return `is not ${format}`
   }
+}
+
+/** YAML 1.2 without aliases, which make a short text long, and without a name twice. */
+function parseSettingsYaml(text: string): unknown {
+  return parseYaml(text, { version: '1.2', schema: 'core', maxAliasCount: 0, uniqueKeys: true, logLevel: 'error' })
 }

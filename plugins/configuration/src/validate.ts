@@ -18,8 +18,20 @@ interface AjvError {
   readonly message?: string
 }
 
+/** The Ajv of env-schema. */
+type EnvAjv = Extract<NonNullable<EnvSchemaOpt['ajv']>, { compile: unknown }>
+
+/** A schema that is compiled once, however often values are checked against it. */
+interface PreparedSchema {
+  /** A copy, because env-schema writes `additionalProperties: false` to the schema it is given. */
+  readonly schema: object
+  readonly ajv: { readonly customOptions: (fresh: EnvAjv) => EnvAjv }
+}
+
 /** Fastify's and env-schema's Ajv drop unknown keys and turn strings into numbers; a JSON file must get neither. */
 const STRICT = {
+  allErrors: true,
+  allowUnionTypes: true,
   coerceTypes: false,
   removeAdditional: false,
   useDefaults: true,
@@ -28,27 +40,30 @@ const STRICT = {
 }
 const COERCING = { ...STRICT, coerceTypes: true, useDefaults: false }
 
+/** By the schema of the settings: live settings are read again and again. */
+const strictChecks = new WeakMap<object, PreparedSchema>()
+const coercingChecks = new WeakMap<object, PreparedSchema>()
+
 /** Coerces environment strings to the types of their settings. Values that do not fit come back as violations. */
 export function coerceStrings(schema: TObject, values: Record<string, unknown>): CheckedValues {
-  const properties = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => Object.hasOwn(values, key)))
-  const coerced = validateByEnvSchema({ type: 'object', properties }, values, COERCING)
+  const coerced = validateByEnvSchema(schema, values, coercingCheck(schema))
   if (coerced.violations.size === 0) return coerced
   // One value that does not fit leaves all of them strings: without it the others are what they are.
   const fitting = Object.fromEntries(Object.entries(values).filter(([key]) => !coerced.violations.has(key)))
   return {
-    values: { ...values, ...validateByEnvSchema({ type: 'object', properties }, fitting, COERCING).values },
+    values: { ...values, ...validateByEnvSchema(schema, fitting, coercingCheck(schema)).values },
     violations: coerced.violations
   }
 }
 
 /** Checks values as they are, and adds defaults. */
 export function checkValues(schema: TObject, values: Record<string, unknown>): CheckedValues {
-  return validateByEnvSchema(schema, values, STRICT)
+  return validateByEnvSchema(schema, values, strictCheck(schema))
 }
 
-/** Options of `@fastify/env`, and of env-schema inside it, for the same validateByEnvSchema as {@link checkValues}. */
+/** Options of `@fastify/env`, and of env-schema inside it, for the same check as {@link checkValues}. */
 export function strictCheckOf(schema: object, data: Record<string, unknown>): EnvSchemaOpt {
-  return checkOptions(schema, data, STRICT)
+  return { ...strictCheck(schema), data, env: false }
 }
 
 /**
@@ -61,17 +76,41 @@ export function violationsIn(schema: TObject, error: unknown): Violations {
   return violationsOf(schema, errors)
 }
 
-function validateByEnvSchema(schema: object, data: Record<string, unknown>, customOptions: object): CheckedValues {
+function validateByEnvSchema(schema: TObject, data: Record<string, unknown>, check: PreparedSchema): CheckedValues {
   try {
-    return { values: envSchema(checkOptions(schema, data, customOptions)), violations: new Map() }
+    return { values: envSchema({ ...check, data, env: false }), violations: new Map() }
   } catch (error) {
-    return { values: data, violations: violationsIn(schema as TObject, error) }
+    return { values: data, violations: violationsIn(schema, error) }
   }
 }
 
-function checkOptions(schema: object, data: Record<string, unknown>, customOptions: object): EnvSchemaOpt {
-  // A copy, because env-schema writes `additionalProperties: false` to the schema it is given.
-  return { schema: { ...schema }, data, env: false, ajv: { customOptions } as never }
+function strictCheck(schema: object): PreparedSchema {
+  return prepared(strictChecks, schema, () => prepareSchema({ ...schema }, STRICT))
+}
+
+/** Of what is there: what is missing may come from another source. */
+function coercingCheck({ properties }: TObject): PreparedSchema {
+  return prepared(coercingChecks, properties, () => prepareSchema({ type: 'object', properties }, COERCING))
+}
+
+function prepared(known: WeakMap<object, PreparedSchema>, key: object, prepare: () => PreparedSchema): PreparedSchema {
+  const found = known.get(key) ?? prepare()
+  known.set(key, found)
+  return found
+}
+
+/** env-schema offers a new Ajv at each call; the first one lends its class, so that it takes the one that is kept. */
+function prepareSchema(schema: object, options: object): PreparedSchema {
+  let kept: EnvAjv | null = null
+  return {
+    schema,
+    ajv: {
+      customOptions: fresh => {
+        kept ??= Reflect.construct(fresh.constructor, [options]) as EnvAjv
+        return kept
+      }
+    }
+  }
 }
 
 function violationsOf(schema: TObject, errors: readonly AjvError[]): Violations {

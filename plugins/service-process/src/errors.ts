@@ -31,6 +31,13 @@ export const ReloadRefusedError = createError('SALLYPORT_PROCESS_RELOAD_REFUSED'
 /** A subscriber failed to apply a reload, and what was applied has been undone; the message has every reason. */
 export const ReloadFailedError = createError('SALLYPORT_PROCESS_RELOAD_FAILED', 'The change was undone: %s', 500)
 
+/** Settings that are new cannot change while the process runs, and nothing has changed; the message names them. */
+export const SettingsNotLiveError = createError(
+  'SALLYPORT_PROCESS_SETTINGS_NOT_LIVE',
+  'These settings change with a restart only: %s',
+  500
+)
+
 /** Request: arrived on a connection that was still open after the listener had closed. */
 export const ClosingError = createError(
   'SALLYPORT_PROCESS_CLOSING',

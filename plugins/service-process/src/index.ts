@@ -34,6 +34,15 @@ export { instanceOptions, type InstanceFacts } from './instance-options.ts'
 export { nameTransaction } from './name-transaction.ts'
 export { operations, type OperationsOptions } from './operations.ts'
 export { createReload, type Change, type Reload, type ReloadSubscriber } from './reload.ts'
+export {
+  openLiveSettings,
+  type OpenLiveSettings,
+  type SettingDifference,
+  type SettingsWitness
+} from './live-settings.ts'
+export { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
+export type { ConfigurationTokenFacts, OpenConfigurationTokens } from './reach-settings-server.ts'
+export { configurationServerSettings } from './settings-sources.ts'
 export { followFile, type FileReading, type FollowedFile, type WatchFolder } from './follow-file.ts'
 export { closeTimeoutFor, type DrainTimes } from './drain.ts'
 export type { DiscoveryLog, OpenDiscoveryOptions, TracingOptions } from './options.ts'

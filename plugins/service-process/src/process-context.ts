@@ -158,7 +158,7 @@ async function loadMaterial(settings: ProcessSettings): Promise<TlsMaterial | nu
 }
 
 /** `name=address` pairs as a table. */
-function addressTable(pairs: readonly string[]): Record<string, string> {
+export function addressTable(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map(pair => {
       const at = pair.indexOf('=')

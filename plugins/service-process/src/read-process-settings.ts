@@ -1,6 +1,7 @@
 import { loadSettings, type DeepReadonly } from '@sallyport/configuration'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { Static, TObject } from 'typebox'
+import type { PlacedSources } from './settings-sources.ts'
 import { type ProcessProperties, type ProcessSettings, processSettingsMistakes } from './settings.ts'
 
 /** The settings of a service, by its schema. */
@@ -22,11 +23,13 @@ export interface SettingsDefinition<Schema extends TObject<ProcessProperties>> {
  */
 export function readProcessSettings<Schema extends TObject<ProcessProperties>>(
   { settings: schema, mistakes, prefix }: SettingsDefinition<Schema>,
-  environment: Readonly<Record<string, string | undefined>>
+  environment: Readonly<Record<string, string | undefined>>,
+  placed: Partial<PlacedSources> = {}
 ) {
   return loadSettings({
     schema,
     environment,
+    ...placed,
     ...defined({ prefix }),
     mistakes: values => {
       const shared: ProcessSettings = values

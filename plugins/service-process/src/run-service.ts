@@ -1,21 +1,25 @@
+import configuration, { type LiveSettings } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import type { TObject } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
+import { buildFacts } from './build-facts.ts'
 import { closeTimeoutFor } from './drain.ts'
+import { serveInfo } from './info-route.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
-import { readProcessSettings, type SettingsDefinition, type SettingsOf } from './read-process-settings.ts'
+import { followLogLevel, followSettings } from './follow-settings.ts'
+import { openLiveSettings, type OpenLiveSettings } from './live-settings.ts'
+import { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
+import type { SettingsOf } from './read-process-settings.ts'
 import type { ProcessProperties, ProcessSettings } from './settings.ts'
 
 /** What makes one process different from the others. */
 export interface ProcessDefinition<
   Schema extends TObject<ProcessProperties>,
   Collaborators
-> extends SettingsDefinition<Schema> {
-  /** Name of the process: in its log, its traces, and the messages to its parent. */
-  readonly name: string
+> extends NamedDefinition<Schema> {
   /** Whether a caller's `traceparent` is continued; `false` where callers are strangers. Default `true`. */
   readonly acceptTraces?: boolean
   /**
@@ -24,9 +28,17 @@ export interface ProcessDefinition<
    */
   readonly longestUpstreamMs?: (settings: SettingsOf<Schema>) => number
   /** Turns the settings into collaborators. What the context opens is closed after the app. */
-  readonly connect: (settings: SettingsOf<Schema>, context: ProcessContext) => Promise<Collaborators>
+  readonly connect: (
+    settings: SettingsOf<Schema>,
+    context: ProcessContext,
+    live: LiveSettings<Static<Schema>>
+  ) => Promise<Collaborators>
   /** Makes the app, not listening yet. */
-  readonly build: (settings: SettingsOf<Schema>, collaborators: Collaborators) => Promise<FastifyInstance>
+  readonly build: (
+    settings: SettingsOf<Schema>,
+    collaborators: Collaborators,
+    live: LiveSettings<Static<Schema>>
+  ) => Promise<FastifyInstance>
   /** `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -47,12 +59,19 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
 ): Promise<StartedApp> {
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)
-  const { values } = readProcessSettings(definition, environment)
+  const loaded = await loadProcessSettings(definition, environment)
+  const { values } = loaded.first
+  const opened = openLiveSettings(loaded.first)
+  const { live } = opened
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
   const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
   try {
-    const app = await definition.build(values, await definition.connect(values, context))
+    const app = await definition.build(values, await definition.connect(values, context, live), live)
+    if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })
+    serveInfo(app, name, buildFacts(settings.commit), live)
+    followLogLevel(app, live)
+    startFollowing(app, context, loaded, opened)
     const { host, port, drainDelayMs } = settings
     const longest = definition.longestUpstreamMs?.(values)
     const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
@@ -68,4 +87,21 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     await close()
     throw error
   }
+}
+
+/** Nothing is followed, and SIGHUP ends the process, where all settings are in the environment. */
+function startFollowing<Schema extends TObject<ProcessProperties>>(
+  app: FastifyInstance,
+  context: ProcessContext,
+  loaded: LoadedSettings<Schema>,
+  opened: OpenLiveSettings<Static<Schema>>
+): void {
+  const { folders, server } = loaded
+  if (folders.length === 0 && server === null) return
+  const { readAgain, stop } = followSettings(app, loaded, opened)
+  context.readAgainAtHangup(readAgain)
+  context.closeLater(async () => {
+    await stop()
+    await server?.close()
+  })
 }

@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
 /** Where a process listens by default. */
@@ -44,8 +45,17 @@ export function processSettings(ports: ProcessPorts) {
     nodeEnv: Type.Optional(
       Type.String({ description: '`production` refuses demonstration secrets and whatever is for tests only.' })
     ),
+    commit: Type.Optional(
+      Type.String({
+        pattern: '^[0-9A-Za-z._-]{1,64}$',
+        description: 'What the process was built of, for `sallyport_build_info`: a commit or a build number.'
+      })
+    ),
+    ...sourceSettings(),
     logLevel: Type.String({
       default: 'info',
+      live: true,
+      pulled: true,
       pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
       description: 'Lines below this level are left out: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`.'
     }),

@@ -16,6 +16,11 @@ import { exchangeKey, recallExchangeKey } from './known-caller-keys.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
+export {
+  createClientTokenSource,
+  type ClientTokenSource,
+  type ClientTokenSourceOptions
+} from './client-token-source.ts'
 export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'

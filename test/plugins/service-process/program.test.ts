@@ -85,6 +85,20 @@ t.test('settings --values shows values and origins and no secret', async t => {
   t.notMatch(out, 'hidden-word')
 })
 
+t.test('settings explain has values, origins and marks, as a table or as JSON, and no secret', async t => {
+  const environment = { ...database, SALLYPORT_GREETING: 'good morning', SALLYPORT_PASSWORD: 'hidden-word' }
+  const { code, out } = await callProgram(['settings', 'explain'], environment)
+  t.equal(code, 0)
+  t.match(out, /^greeting +"good morning" +environment SALLYPORT_GREETING$/m)
+  t.match(out, /^logLevel +"info" +default +live, pulled$/m)
+  const { out: json } = await callProgram(['settings', 'explain', '--json'], environment)
+  const explained: unknown = JSON.parse(json)
+  t.ok(Array.isArray(explained) && explained.length > 10)
+  t.notMatch(`${out}${json}`, 'hidden-word')
+  t.equal((await callProgram(['settings', 'explain'], database)).code, 1, 'a mistake is one here too')
+  t.equal((await callProgram(['settings', 'explain', '--values'], environment)).code, 2)
+})
+
 t.test('settings --values names every mistake that would end the boot, with exit code 1', async t => {
   const environment = { ...database, SALLYPORT_TRUSTED_PROXIES: '2', SALLYPORT_GREETNG: 'hi' }
   const wrong = await callProgram(['settings', '--values'], environment)

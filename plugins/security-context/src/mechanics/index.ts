@@ -24,6 +24,7 @@ export {
   withRetryAfter,
   type RetryAfter
 } from './retry-after.ts'
+export type { Change, ReloadSubscriber } from './reload-contract.ts'
 export { forgetOldest } from './forget-oldest.ts'
 export { nodeVersionMistake } from './node-version.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'

@@ -4,7 +4,7 @@ import { bootFailure } from '../boot-failure.ts'
 import { runService } from '../run-service.ts'
 import type { ProcessProperties } from '../settings.ts'
 import { migrateDatabase } from './migrate-database.ts'
-import { printReference, printValues } from './print-settings.ts'
+import { explainValues, printReference, printValues } from './print-settings.ts'
 import { ProgramUsageError, type ProcessProgram, type ProgramCall } from './process-program.ts'
 
 const PROGRAM_HELP = ['help', '--help', '-h']
@@ -12,6 +12,7 @@ const OPTIONS = {
   'app-role': { type: 'string' },
   'pruner-role': { type: 'string' },
   values: { type: 'boolean' },
+  json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' }
 } as const
 
@@ -24,7 +25,7 @@ interface ProgramCommand {
   readonly options: ReadonlyArray<keyof typeof OPTIONS>
 }
 
-const PROGRAM_COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings', ProgramCommand>> = {
+const PROGRAM_COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings' | 'settings explain', ProgramCommand>> = {
   start: { usage: 'start', help: 'Serves until SIGTERM.', options: [] },
   migrate: {
     usage: 'migrate --app-role <role> --pruner-role <role>',
@@ -35,6 +36,11 @@ const PROGRAM_COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings', Progra
     usage: 'settings [--values]',
     help: 'Lists the settings; --values checks them, and shows values and where they come from, without secrets.',
     options: ['values']
+  },
+  'settings explain': {
+    usage: 'settings explain [--json]',
+    help: 'Loads the settings as a start does, and shows the value, origin and marks of each, without secrets.',
+    options: ['json']
   }
 }
 
@@ -64,7 +70,7 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
   { call, version, args, environment, out = printLine }: ProgramCall
 ): Promise<number> {
   const { definition, furtherCommands, migrate } = program
-  const [name = '--help', ...rest] = args
+  const [name = '--help', ...rest] = joinedCommand(args)
   if (name === '--version') {
     out(version)
     return 0
@@ -83,9 +89,17 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
   else if (name === 'migrate') {
     await migrateDatabase(migrate, options, environment)
     out(`the database of ${definition.name} is up to date`)
-  } else if (options.values === true) printValues(definition, environment, out)
+  } else if (name === 'settings explain') await explainValues(definition, environment, options.json === true, out)
+  else if (options.values === true) await printValues(definition, environment, out)
   else printReference(definition, out)
   return 0
+}
+
+/** A command of two words is one. */
+function joinedCommand(args: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = args
+  const both = `${first} ${second}`
+  return isCommand(both) ? [both, ...rest] : args
 }
 
 function isCommand(name: string): name is keyof typeof PROGRAM_COMMANDS {

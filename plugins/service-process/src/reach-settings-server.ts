@@ -1,0 +1,125 @@
+import {
+  basicServerAuthorization,
+  errors,
+  loadSettings,
+  type DeepReadonly,
+  type ServerAuthorization
+} from '@sallyport/configuration'
+import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { defined } from '@sallyport/security-context/mechanics'
+import { getCACertificates } from 'node:tls'
+import Type, { type Static, type TObject } from 'typebox'
+import type { Dispatcher } from 'undici'
+import { bootLog } from './boot-log.ts'
+import { addressTable } from './process-context.ts'
+import { openSettingsServer, type SettingsServer } from './pull-settings.ts'
+import { environmentOf, type SettingsPlaces } from './settings-sources.ts'
+import type { ProcessProperties } from './settings.ts'
+
+/** A process as a client of its issuer, which asks for a token for the configuration server. */
+export interface ConfigurationTokenFacts {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly audience: string
+  readonly scope: string
+  readonly dispatcher: Dispatcher
+}
+
+/** Opens a source of tokens for a configuration server: `createClientTokenSource` of `@sallyport/token-exchange`. */
+export type OpenConfigurationTokens = (facts: ConfigurationTokenFacts) => {
+  readonly get: () => Promise<string>
+  /** The server refuses the token. */
+  readonly drop: () => void
+}
+
+/** What is needed to reach the server that other settings come from: from the environment alone. */
+const REACHES_SERVER = ['tlsCertificatePath', 'tlsPrivateKeyPath', 'tlsCaPath', 'peerAddresses']
+const PROVES_CLIENT = ['issuer', 'clientId', 'clientSecret'] as const
+const READ_SCOPE = 'config:read'
+
+/** Settings that a configuration server is reached with, by their places. */
+export function settingsToReachServer({ configurationUrl, configurationAudience }: SettingsPlaces): readonly string[] {
+  if (configurationUrl === undefined) return []
+  return configurationAudience === undefined ? REACHES_SERVER : [...REACHES_SERVER, ...PROVES_CLIENT]
+}
+
+/** Who reaches a configuration server, and how it proves itself. */
+export interface ReachingProcess {
+  readonly name: string
+  readonly settings: TObject<ProcessProperties>
+  readonly prefix?: string
+  readonly configurationToken?: OpenConfigurationTokens
+}
+
+/**
+ * Opens the configuration server that the environment names.
+ * @returns `null` when it names none
+ * @throws `SALLYPORT_CONFIGURATION_INVALID`, and the codes of TLS material
+ */
+export async function reachSettingsServer(
+  definition: ReachingProcess,
+  places: SettingsPlaces,
+  environment: Readonly<Record<string, string | undefined>>
+): Promise<SettingsServer | null> {
+  if (places.configurationUrl === undefined) return null
+  const { name, settings: schema, prefix } = definition
+  const own = new Set([...settingsToReachServer(places), 'logLevel'])
+  const part = Type.Object(
+    Object.fromEntries(Object.entries(schema.properties).filter(([key]) => own.has(key)))
+  ) as TObject<Pick<ProcessProperties, 'logLevel' | 'peerAddresses' | TlsPath>>
+  const { values } = loadSettings({
+    schema: part,
+    environment: environmentOf(part, prefix, environment),
+    ...defined({ prefix })
+  })
+  const dispatcher = createPeerAgent({
+    ...((await tlsFrom(values)) ?? { ca: getCACertificates('default').join('\n') }),
+    addresses: addressTable(values.peerAddresses)
+  })
+  try {
+    return openSettingsServer({
+      name,
+      places: { ...places, configurationUrl: places.configurationUrl },
+      dispatcher,
+      log: bootLog(name, values.logLevel),
+      ...defined({ authorization: serverAuthorization(definition, places, values, dispatcher) })
+    })
+  } catch (error) {
+    await dispatcher.close()
+    throw error
+  }
+}
+
+type TlsPath = 'tlsCertificatePath' | 'tlsPrivateKeyPath' | 'tlsCaPath'
+
+async function tlsFrom(
+  values: DeepReadonly<Static<TObject<Pick<ProcessProperties, TlsPath>>>>
+): Promise<TlsMaterial | null> {
+  const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = values
+  if (certificatePath === undefined || privateKeyPath === undefined || caPath === undefined) return null
+  return await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })
+}
+
+function serverAuthorization(
+  { configurationToken }: ReachingProcess,
+  { configurationAudience: audience, configurationCredentials }: SettingsPlaces,
+  values: Readonly<Record<string, unknown>>,
+  dispatcher: Dispatcher
+): ServerAuthorization | undefined {
+  if (configurationCredentials !== undefined) return basicServerAuthorization(configurationCredentials)
+  if (audience === undefined) return undefined
+  const [issuer, clientId, clientSecret] = PROVES_CLIENT.map(key => values[key])
+  if (
+    configurationToken === undefined ||
+    typeof issuer !== 'string' ||
+    typeof clientId !== 'string' ||
+    typeof clientSecret !== 'string'
+  ) {
+    throw new errors.ConfigurationError(
+      'configurationAudience: only a client of an issuer gets tokens, with issuer, clientId and clientSecret'
+    )
+  }
+  const tokens = configurationToken({ issuer, clientId, clientSecret, audience, scope: READ_SCOPE, dispatcher })
+  return { header: async () => `Bearer ${await tokens.get()}`, refused: tokens.drop }
+}
