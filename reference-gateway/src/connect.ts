@@ -1,14 +1,16 @@
 import { getCACertificates } from 'node:tls'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import type { LiveSettings } from '@sallyport/configuration'
 import type { OpenUpstream } from '@sallyport/forwarding'
 import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
+import { secretsPresentSubscriber } from './live-secrets.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -20,7 +22,8 @@ import type { GatewaySettings } from './settings.ts'
  */
 export async function connectGateway(
   settings: GatewaySettings,
-  context: ProcessContext
+  context: ProcessContext,
+  live: LiveSettings<GatewaySettings>
 ): Promise<GatewayCollaborators> {
   const { issuer, clientId, clientSecret, audience } = settings
   const { tls, tracing, optionalDatabase: db, checks, closeLater } = context
@@ -38,16 +41,16 @@ export async function connectGateway(
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher })
   closeLater(status.close)
   const endpoint = async (): Promise<string | null> => (await discovery.get()).introspectionEndpoint
+  const currentSecret = (): string => live.current.clientSecret ?? ''
+  const client = { metadata: discovery.get, clientId, dispatcher }
+  live.subscribe(secretsPresentSubscriber(live))
+  if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
   const asClient =
     clientSecret === undefined
       ? {}
       : {
-          ...clientCollaborators(
-            settings,
-            createTokenClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
-            dispatcher
-          ),
-          introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
+          ...clientCollaborators(settings, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
+          introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
         }
   const file = openRoutesFile(settings.routesPath, context.environment)
   const first = file.read()

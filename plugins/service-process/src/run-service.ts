@@ -65,7 +65,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { live } = opened
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const { context, close, readAgain } = await openContext({ name, settings, acceptTraces, environment, log })
+  const { context, close, readAgain } = await openContext({ name, settings, live, acceptTraces, environment, log })
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
     if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })

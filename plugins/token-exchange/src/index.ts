@@ -16,6 +16,7 @@ import { exchangeKey, recallExchangeKey } from './known-caller-keys.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
+export { clientSecretSubscriber, type ClientSecretCheck, type ClientSecretSettings } from './check-client-secret.ts'
 export {
   createClientTokenSource,
   type ClientTokenSource,

@@ -68,8 +68,8 @@ export interface TokenClientOptions {
   readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
   /** This service as a client of the authorization server. */
   readonly clientId: string
-  /** Its secret; sent by `client_secret_basic`. */
-  readonly clientSecret: string
+  /** Its secret; sent by `client_secret_basic`. A function where it changes while the process runs. */
+  readonly clientSecret: string | (() => string)
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -124,7 +124,10 @@ export const tokenClientOptions = optionsObject({
     value => typeof value === 'function' || (typeof value === 'object' && value !== null)
   ),
   clientId: Type.String({ minLength: 1 }),
-  clientSecret: Type.String({ minLength: 1 }),
+  clientSecret: customOption<TokenClientOptions['clientSecret']>(
+    'a text that is not empty, or a function',
+    value => typeof value === 'function' || (typeof value === 'string' && value !== '')
+  ),
   dispatcher: dispatcherOption(),
   timeoutMs: endpointTimeout(),
   clock: CLOCK_OPTION

@@ -1,5 +1,5 @@
 import type { TokenClient, TokenSet } from '@sallyport/security-context'
-import { basicClientAuthorization, defined, readBody } from '@sallyport/security-context/mechanics'
+import { basicClientAuthorization, defined, oncePerValue, readBody } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { type EndpointAnswer, errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
@@ -77,11 +77,13 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
 
 /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
 function poster({ clientId, clientSecret, dispatcher, timeoutMs }: ReturnType<typeof readTokenClientOptions>): Post {
-  const authorization = basicClientAuthorization(clientId, clientSecret)
+  const currentSecret = typeof clientSecret === 'function' ? clientSecret : () => clientSecret
+  const authorizationNow = oncePerValue(currentSecret, secret => basicClientAuthorization(clientId, secret))
   return async (endpoint, parameters) => {
     const form = new URLSearchParams()
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) form.append(name, value)
     const signal = AbortSignal.timeout(timeoutMs)
+    const authorization = authorizationNow()
     try {
       const response = await request(endpoint, {
         method: 'POST',

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
+import { oncePerValue } from '@sallyport/security-context/mechanics'
 import { chunkNames, splitCookie, type NamedValue } from './cookie-chunks.ts'
 import { cutSessionCookies, type SealedCookies } from './cut-cookies.ts'
 import type { ReadSessionOptions } from './options.ts'
@@ -69,7 +70,8 @@ export function randomPairingId(): string {
 
 /** Makes the jar of these options. */
 export function createCookieJar(options: ReadSessionOptions): CookieJar {
-  const sealer = createSealer(options.keys)
+  const { keys } = options
+  const sealerNow = oncePerValue(typeof keys === 'function' ? keys : () => keys, ring => createSealer(ring))
   const prefix = `${options.insecureLoopback ? '' : '__Host-'}${options.cookiePrefix}`
   const accessName = `${prefix}-access`
   const refreshName = `${prefix}-refresh`
@@ -94,14 +96,17 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
 
   function unsealCookie(name: string, purpose: string, sealed: string | null): PairedToken | null | undefined {
     if (sealed === null) return null
-    const text = sealer.unseal(`${purpose}\0${name}`, sealed)
+    const text = sealerNow().unseal(`${purpose}\0${name}`, sealed)
     return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
   }
 
   function seal({ accessToken, refreshToken }: SessionTokens, pairingId: string): readonly NamedValue[] {
-    const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, pairingId + accessToken))
+    const access = splitCookie(accessName, sealerNow().seal(`access\0${accessName}`, pairingId + accessToken))
     if (refreshToken === null) return access
-    return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, pairingId + refreshToken))]
+    return [
+      ...access,
+      ...splitCookie(refreshName, sealerNow().seal(`refresh\0${refreshName}`, pairingId + refreshToken))
+    ]
   }
 
   function replace(sealed: readonly NamedValue[], header: string | undefined): CookieChanges {
