@@ -24,6 +24,6 @@ async function refuseLostKeys(db: Knex, sealingKeys: string): Promise<void> {
     .distinct('key_id')
     .whereNotIn('key_id', keyIds)
     .pluck('key_id')
-  if (lost.length > 0)
-    throw new Error(`secrets are encrypted with ${lost.join(', ')}, which is left out: run reencrypt first`)
+  if (lost.length === 0) return
+  throw new Error(`secrets are encrypted with ${lost.join(', ')}, which is left out: run reencrypt first`)
 }
