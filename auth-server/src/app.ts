@@ -84,9 +84,10 @@ export async function buildApp(
   }
   const { tls, tracing } = collaborators
   const prefix = new URL(settings.issuer).pathname.replace(/\/$/, '')
+  const tlsEndsInFront = settings.issuer.startsWith('https:') && tls === undefined
   // Never a caller's ids: every caller is a stranger until the grant, and these ids find rows and log lines.
   const fastify: FastifyInstance = Fastify(
-    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own' })
+    instanceOptions({ name: PROCESS_NAME, settings, tls, tracing, requestIds: 'own', tlsEndsInFront })
   )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
@@ -106,7 +107,7 @@ export async function buildApp(
             }
           }
   })
-  await fastify.register(secureTransport, { tlsEndsInFront: settings.issuer.startsWith('https:') && tls === undefined })
+  await fastify.register(secureTransport, { tlsEndsInFront })
   serveOwnHosts(fastify, settings)
   await fastify.register(authentication, {
     verifier: ownTokenVerifier(server.verifyAccessToken),
@@ -127,7 +128,8 @@ export async function buildApp(
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }
-  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE })
+  const { clockToleranceSeconds } = settings
+  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE, clockToleranceSeconds })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments(scope) {

@@ -99,11 +99,12 @@ export async function buildApp(
   const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
+  const tlsEndsInFront = secure && edgeTls === undefined
   const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own' }),
-    ...edgeServerOptions()
+    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own', tlsEndsInFront }),
+    ...edgeServerOptions(tlsEndsInFront)
   })
 
   if (tracing !== undefined) await app.register(tracing.plugin)
@@ -129,7 +130,7 @@ export async function buildApp(
       ...collaborators.checks
     }
   })
-  await app.register(secureTransport, { tlsEndsInFront: secure && edgeTls === undefined })
+  await app.register(secureTransport, { tlsEndsInFront })
   await app.register(requestHygiene, {
     allowedHosts: hosts,
     listenerHost: settings.host,
@@ -138,7 +139,8 @@ export async function buildApp(
   })
   await app.register(securityHeaders)
 
-  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME })
+  const { clockToleranceSeconds } = settings
+  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME, clockToleranceSeconds })
 
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
@@ -147,7 +149,7 @@ export async function buildApp(
     audience: settings.audience,
     profile: tokenProfileOf(settings),
     keys,
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
@@ -184,7 +186,7 @@ export async function buildApp(
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),
     ...(collaborators.schedule && { schedule: collaborators.schedule }),
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    clockToleranceSeconds,
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })

@@ -10,6 +10,7 @@ import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sa
 import type { Agent, Dispatcher } from 'undici'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
+import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './live-secrets.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
@@ -52,7 +53,8 @@ export async function connectGateway(
           ...clientCollaborators(settings, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
           introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
         }
-  const file = openRoutesFile(settings.routesPath, context.environment)
+  const own = ownRoutes(partsOfSettings(settings, db !== null))
+  const file = openRoutesFile(settings.routesPath, context.environment, own)
   const first = file.read()
   const table = tableOfReading(file, first)
   const routes = { file, first, readAgainAtHangup: context.readAgainAtHangup }

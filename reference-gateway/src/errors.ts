@@ -34,9 +34,6 @@ export const VersionRefusedError = createError(
   505
 )
 
-/** An HTTP/1.0 request with a transfer coding: two servers would not agree on its end. */
-export const FramingRefusedError = createError('SALLYPORT_GATEWAY_FRAMING_REFUSED', 'The request is not valid', 400)
-
 /** The request is for a host that is not this gateway's. */
 export const HostRefusedError = createError('SALLYPORT_GATEWAY_HOST_REFUSED', 'The request is for another host', 421)
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import type { RouteTableOptions } from '@sallyport/forwarding'
 import { type DocumentMistake, readGatewayDocument } from '@sallyport/forwarding/document'
+import type { AppRoute } from '@sallyport/security-context'
 import { canonicalJson } from '@sallyport/security-context/mechanics'
 import { RoutesInvalidError } from './errors.ts'
 
@@ -26,8 +27,13 @@ export interface RoutesFile {
 /**
  * A file of routes and upstreams. Its references are read with it: relative paths begin in its folder.
  * @param environment `process.env`
+ * @param own routes of the gateway itself
  */
-export function openRoutesFile(path: string, environment: Readonly<Record<string, string | undefined>>): RoutesFile {
+export function openRoutesFile(
+  path: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  own: readonly AppRoute[]
+): RoutesFile {
   const absolute = resolve(path)
   const readFile = (file: string): string => readFileSync(file, 'utf8')
   return {
@@ -40,7 +46,7 @@ export function openRoutesFile(path: string, environment: Readonly<Record<string
         const reason = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
         return { table: null, mistakes: [{ message: `cannot be read${reason}` }] }
       }
-      return readGatewayDocument(text, { environment, folder: dirname(absolute), readFile })
+      return readGatewayDocument(text, { environment, folder: dirname(absolute), readFile }, own)
     }
   }
 }

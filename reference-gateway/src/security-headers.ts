@@ -39,7 +39,8 @@ export const securityHeaders = fastifyPlugin(
       done()
     })
     fastify.addHook('onError', function putOwnFields(_request, reply, _error, done) {
-      void reply.headers(GATEWAY_ANSWER_FIELDS)
+      // No stage need have come so far as to say that an answer is not kept.
+      void reply.headers(GATEWAY_ANSWER_FIELDS).header('cache-control', 'no-store')
       done()
     })
   },

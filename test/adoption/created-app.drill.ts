@@ -53,7 +53,7 @@ async function testsWith(file: string, from: string, to: string): Promise<{ code
 /** Makes the app and installs it from packed files: the one installation of this drill. */
 async function installApp(): Promise<void> {
   await execute('npm', ['run', '--silent', 'build'], { cwd: ROOT })
-  await execute(process.execPath, [join(ROOT, 'deploy/create-service/main.ts'), '--standalone', NAME], {
+  await execute(process.execPath, [join(ROOT, 'deploy/create-service/main.mjs'), '--standalone', NAME], {
     cwd: directory
   })
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<

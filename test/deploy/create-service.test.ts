@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { runCreateService } from '@sallyport/create-service'
 import { check } from 'prettier'
 import t, { type Test } from 'tap'
@@ -118,4 +120,19 @@ t.test('a call that is none gets the help and exit code 2, and --help is no mist
     t.match(run(...args), { code: 2, printed: /--standalone/ })
   }
   t.match(run('--help'), { code: 0, printed: /npm run create-service/ })
+})
+
+t.test('an older Node is told in one line which one is needed, and nothing else happens', async t => {
+  const older = '{ ...process.versions, node: "20.20.2" }'
+  const pretend = `data:text/javascript,Object.defineProperty(process, "versions", { value: ${older} })`
+  const main = join(import.meta.dirname, '../../deploy/create-service/main.mjs')
+  const ended = await promisify(execFile)(process.execPath, ['--import', pretend, main, '--standalone', 'a'], {
+    cwd: t.testdir()
+  }).catch((error: unknown) => error)
+  const { engines } = readJson('deploy/create-service/package.json') as { engines: { node: string } }
+  t.match(ended, {
+    code: 1,
+    stdout: '',
+    stderr: `create-service needs Node ${engines.node.slice(2)} or later, and this is Node 20.20.2\n`
+  })
 })

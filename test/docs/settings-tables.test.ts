@@ -1,6 +1,8 @@
+import { settingsReference } from '@sallyport/configuration'
 import Type from 'typebox'
 import t from 'tap'
 import { readPage } from '../support/option-tables.ts'
+import { workspaces } from '../support/packages.ts'
 import { SETTINGS_PAGES, undescribedSettings, withSettingsTables } from '../support/settings-tables.ts'
 
 for (const each of SETTINGS_PAGES) {
@@ -22,4 +24,20 @@ t.test('a table that differs and a setting without a description are found', asy
   t.equal(withSettingsTables(text.replace('| `LOG_LEVEL`', '| `OTHER`'), first), text)
   const schema = Type.Object({ dumb: Type.String(), told: Type.String({ description: 'What it means.' }) })
   t.strictSame(undescribedSettings(schema), ['dumb'])
+})
+
+t.test('every SALLYPORT_ name in a guide is a setting of a process, or the code of an error', async t => {
+  const settings = SETTINGS_PAGES.flatMap(({ schema }) =>
+    settingsReference(schema).flatMap(({ variable, fileVariable }) => [variable, fileVariable])
+  )
+  const codes = workspaces().flatMap(({ folder }) => readPage(`${folder}/README.md`).match(/`SALLYPORT_\w+` \| \d{3}/g))
+  const known = new Set([...settings, ...codes.map(row => row?.slice(1, row.indexOf('`', 1)))])
+  for (const page of ['docs/adopt.md', 'docs/new-service.md', 'docs/gateway.md']) {
+    const named = readPage(page).match(/\bSALLYPORT_\w+/g) ?? []
+    t.strictSame(
+      named.filter(name => !known.has(name)),
+      [],
+      page
+    )
+  }
 })

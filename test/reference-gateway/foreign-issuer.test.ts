@@ -146,7 +146,7 @@ t.test('a gateway of settings and a file fronts two services with oidc-provider 
     t.notMatch(gateway.log(), 'eu: [1')
   })
 
-  await t.test('no request fails while files are exchanged', async t => {
+  await t.test('no request fails while files are exchanged, by an editor with SIGHUP and by a ConfigMap', async t => {
     const failures: string[] = []
     const done = new AbortController()
     let next = Promise.withResolvers<void>()
@@ -165,9 +165,19 @@ t.test('a gateway of settings and a file fronts two services with oidc-provider 
       next = Promise.withResolvers()
       await next.promise
     }
+    for (let round = 0; round < 5; round++) {
+      gateway.swap(FILE.replace('maxBodyBytes: 100', `maxBodyBytes: ${300 + round}`))
+      await gateway.says('the routes are those of gateway.yaml now', 13 + round)
+      next = Promise.withResolvers()
+      await next.promise
+    }
+    gateway.swap(FILE.replace('access: public', 'acess: public'))
+    await gateway.says('the routes stay what they were: gateway.yaml is not taken', 2)
     done.abort()
     await Promise.all(callers)
     t.same(failures, [])
+    t.equal((await ask('/orders', writer, { method: 'POST', body: 'x'.repeat(304) })).status, 200)
+    t.equal((await ask('/orders', writer, { method: 'POST', body: 'x'.repeat(305) })).status, 413)
   })
 
   t.equal(await gateway.stop(), 0)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { startTracing } from '@sallyport/service-process'
 import t, { type Test } from 'tap'
@@ -32,4 +33,36 @@ t.test('neither has one that records spans', async t => {
   t.after(() => tracing.close())
   t.ok(await isLean(t, { collaborators: { tracing } }))
   t.match(spans.getFinishedSpans(), [{ name: 'GET /orders/*' }])
+})
+
+t.test('no request of the gateway has an asynchronous context of its own unless spans are recorded', async t => {
+  const entered: string[] = []
+  const { run, enterWith } = AsyncLocalStorage.prototype
+  t.after(() => Object.assign(AsyncLocalStorage.prototype, { run, enterWith }))
+  const counted = async (options: EdgeOptions): Promise<number> => {
+    const { app } = await startEdge(t, options)
+    const ask = async () => await app.inject({ url: '/orders/1', headers: { host: 'gateway.example', ...GOOD } })
+    // Connections to database and service are made with the first.
+    t.equal((await ask()).statusCode, 200)
+    entered.length = 0
+    Object.assign(AsyncLocalStorage.prototype, {
+      run(this: AsyncLocalStorage<unknown>, ...parts: Parameters<typeof run>) {
+        entered.push('run')
+        return Reflect.apply(run, this, parts)
+      },
+      enterWith(this: AsyncLocalStorage<unknown>, store: unknown) {
+        entered.push('enterWith')
+        return Reflect.apply(enterWith, this, [store])
+      }
+    })
+    const { statusCode } = await ask()
+    Object.assign(AsyncLocalStorage.prototype, { run, enterWith })
+    t.equal(statusCode, 200)
+    return entered.length
+  }
+  t.equal(await counted({ collaborators: { tracing: startTracing({ serviceName: 'gateway' }) } }), 0)
+  const spanProcessors = [new SimpleSpanProcessor(new InMemorySpanExporter())]
+  const tracing = startTracing({ serviceName: 'gateway', acceptIncoming: false, spanProcessors })
+  t.after(() => tracing.close())
+  t.ok((await counted({ collaborators: { tracing } })) > 0, 'where somebody reads it there is one')
 })

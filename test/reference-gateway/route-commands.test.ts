@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { runProcessProgram } from '@sallyport/service-process'
+import { routesOfApp, type AppRoute } from '@sallyport/security-context'
 import { routeCommands } from '../../reference-gateway/src/commands/route-commands.ts'
+import { ownRoutes } from '../../reference-gateway/src/gateway-parts.ts'
 import { program } from '../../reference-gateway/src/program.ts'
+import { startEdge } from '../support/edge.ts'
 import { LOCAL_ROUTES, localReferences } from '../support/local-table.ts'
 
 const FILE = `
@@ -68,6 +71,40 @@ t.test('check says every mistake with its line and column', async t => {
     code: 1,
     error: /^gateway\.yaml: cannot be read \(ENOENT\)/
   })
+})
+
+t.test('check knows the routes that the gateway has itself with the settings of its environment', async t => {
+  const file = FILE.replace('/about', '/sessions/me')
+  t.match(await command(t, ['check'], file), { code: 0 }, 'without sessions the path is free')
+  const environment = {
+    ...ENVIRONMENT,
+    SALLYPORT_CLIENT_SECRET_FILE: '/run/secrets/client',
+    SALLYPORT_SEALING_KEYS_FILE: '/run/secrets/keys',
+    SALLYPORT_AUTH_SERVER_ORIGIN: 'https://login.example',
+    DATABASE_URL: 'postgres://a'
+  }
+  for (const [args, code] of [
+    [['check'], 1],
+    [['routes'], 1],
+    [['explain', 'GET', '/sessions/me'], 1]
+  ] as const) {
+    const { error, ...said } = await command(t, args, file, environment)
+    t.equal(said.code, code)
+    t.equal(
+      error.trim(),
+      'gateway.yaml:14:13: DELETE /sessions/:sessionId is a route of the app itself, and takes requests of /sessions/me'
+    )
+  }
+})
+
+t.test('the routes that the commands take for the gateway’s own are those of the running gateway', async t => {
+  const directory = { list: async () => [], end: async () => true, endAll: async () => {} }
+  const { app } = await startEdge(t, { collaborators: { sessionDirectory: directory } })
+  const texts = (routes: readonly AppRoute[]) => routes.map(({ method, url }) => `${method} ${url}`).toSorted()
+  t.same(
+    texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true })),
+    texts(routesOfApp(app).filter(({ url }) => url !== '/*'))
+  )
 })
 
 t.test('routes says who may pass where', async t => {

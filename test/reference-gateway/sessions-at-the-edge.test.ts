@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { accessToken, failures, startEdge } from '../support/edge.ts'
+import { accessToken, failures, oneRoute, startEdge } from '../support/edge.ts'
 
 const JSON_BODY = { 'content-type': 'application/json' } as const
 const CREDENTIALS = { username: 'customer1', password: 'pass' } as const
@@ -60,6 +60,49 @@ t.test("S-05: a foreign page's request by a remembered password stops at the edg
   t.equal(orders.received.length, 0)
   t.same(failures(events), ['authentication denied csrf-refused'])
   t.equal((await request(`${url}/orders/1/cancel`, { method: 'POST', headers: { authorization } })).statusCode, 200)
+})
+
+t.test('S-05: cors.credentials lets pages of the same site read, and changes nothing about who may write', async t => {
+  const token = await accessToken()
+  const password = async () => ({ accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null })
+  const sibling = 'https://admin.shop.example'
+  const { url, orders, events } = await startEdge(t, {
+    tokenClient: { password },
+    settings: { publicOrigins: ['https://shop.example'], trustedProxies: ['127.0.0.1'] },
+    table: oneRoute({ cors: { origins: [sibling], requestHeaders: ['content-type'], credentials: true } })
+  })
+  const host = { host: 'shop.example', 'x-forwarded-proto': 'https' }
+  const login = await request(`${url}/login`, {
+    method: 'POST',
+    headers: { ...JSON_BODY, ...host },
+    body: JSON.stringify(CREDENTIALS)
+  })
+  const cookies = [login.headers['set-cookie'] ?? []].flat()
+  // Browsers send such cookies with requests of pages of the same site; with those of other sites they send none.
+  for (const cookie of cookies) t.match(cookie, /^__Host-.*SameSite=Lax/)
+  const cookie = cookies.map(value => value.split(';')[0]).join('; ')
+  const page = { ...host, cookie, origin: sibling, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }
+  const read = await request(`${url}/orders/1`, { headers: page })
+  t.equal(read.statusCode, 200)
+  t.match(read.headers, { 'access-control-allow-origin': sibling, 'access-control-allow-credentials': 'true' })
+  t.equal(orders.received[0]?.headers.cookie, undefined, 'the cookies stay here')
+
+  const write = await request(`${url}/orders`, { method: 'POST', headers: { ...page, ...JSON_BODY }, body: '{}' })
+  t.equal(write.statusCode, 403)
+  t.equal(write.headers['access-control-allow-origin'], sibling, 'the page can read why')
+  const asks = {
+    ...host,
+    origin: sibling,
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'x-sallyport-csrf'
+  }
+  t.equal((await request(`${url}/orders`, { method: 'OPTIONS', headers: asks })).statusCode, 403)
+  const elsewhere = { ...page, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+  const foreign = await request(`${url}/orders/1`, { headers: elsewhere })
+  t.equal(foreign.headers['access-control-allow-origin'], undefined)
+  t.equal(orders.received.length, 2, 'two reads')
+  const refused = failures(events)
+  t.same(refused.slice(-2), ['authentication denied csrf-refused', 'forward denied header-not-allowed'])
 })
 
 t.test('browsers are not asked for a password by the edge, other clients are', async t => {

@@ -22,7 +22,7 @@ const GENERATOR_HELP = `Makes a service with one protected, audited and tested r
 
 Nothing that exists is changed. From the folder that the app is to be in:
 
-  node <this repository>/deploy/create-service/main.ts --standalone <name>
+  node <this repository>/deploy/create-service/main.mjs --standalone <name>
 `
 
 const SERVICES_FOLDER = 'reference-services'

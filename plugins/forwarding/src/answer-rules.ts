@@ -59,7 +59,8 @@ export interface AnswerHead {
  */
 export function putHead(head: AnswerHead): Record<string, string | string[]> {
   const { request, reply, route, statusCode } = head
-  const passed = responseHeaders(head.headers)
+  // A 401 under a credential of ours does not come here: see `refusalOfAnswer`.
+  const passed = responseHeaders(head.headers, statusCode === 401)
   const { location } = passed
   if (location !== undefined) {
     passed['location'] =

@@ -147,8 +147,11 @@ export function clientFields(rawHeaders: readonly string[], passing: ReadonlyMap
   return connection === '' || PERSISTENCE.test(connection) ? fields : withoutNominated(fields, connection)
 }
 
-/** The header fields of a service's answer that a client may see. */
-export function responseHeaders(received: ReceivedHeaders): Record<string, string | string[]> {
+/**
+ * The header fields of a service's answer that a client may see.
+ * @param asksForProof whether the service asks the client itself to prove who it is: then its challenges are among them
+ */
+export function responseHeaders(received: ReceivedHeaders, asksForProof = false): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   const { connection } = received
   const isPlain = connection === undefined || (typeof connection === 'string' && PERSISTENCE.test(connection))
@@ -158,6 +161,9 @@ export function responseHeaders(received: ReceivedHeaders): Record<string, strin
     if (value === undefined || KEPT_FROM_CLIENTS.has(name) || nominated?.has(name) === true) continue
     headers[name] = typeof value === 'string' ? allowedText(value) : value.map(allowedText)
   }
+  const { 'www-authenticate': challenge } = received
+  // RFC 9110 §15.5.2: a 401 has one.
+  if (asksForProof && challenge !== undefined) headers['www-authenticate'] = [challenge].flat().map(allowedText)
   return headers
 }
 

@@ -1,9 +1,10 @@
-import { declarationMistakes, effectiveRoute, type EffectiveRoute } from '@sallyport/security-context'
+import { declarationMistakes, effectiveRoute, routesOfApp, type EffectiveRoute } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { targetMistake } from './canonical-path.ts'
 import { preflightMethod } from './cors.ts'
 import { ForwardingOptionsError, PathAmbiguousError } from './errors.ts'
-import { createRouteMatcher, methodsOfRoute, type RouteMatcher } from './match-route.ts'
+import { createRouteMatcher, type RouteMatcher } from './match-route.ts'
+import { ownRouteConflicts } from './own-route-conflicts.ts'
 import type { ReadRouteTable } from './table-options.ts'
 import { makeTableRoute, type TableRoute } from './table-route.ts'
 import { UpstreamConnections, type UpstreamCarriers } from './upstream.ts'
@@ -82,7 +83,7 @@ export function refuseAmbiguousPath({ raw: { url = '/' } }: FastifyRequest): voi
 
 /**
  * Refuses a table that this app cannot hold to: declarations that nobody enforces, credentials that nobody fetches, and
- * routes that never get a request because the app has them itself.
+ * routes whose requests the app takes itself.
  * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake
  */
 export function refuseUnenforced(fastify: FastifyInstance, { routes }: ReadRouteTable): void {
@@ -103,15 +104,7 @@ export function refuseUnenforced(fastify: FastifyInstance, { routes }: ReadRoute
     ]
     return texts.map(text => `routes.${place}: ${text}`)
   })
-  const all = [...mistakes, ...ownRouteMistakes(fastify, routes)]
+  const shared = ownRouteConflicts(routes, routesOfApp(fastify))
+  const all = [...mistakes, ...shared.map(({ place, message }) => `routes.${place}: ${message}`)]
   if (all.length > 0) throw new ForwardingOptionsError(all.join('; '))
-}
-
-/** Routes that the app has itself come first, so that those of the table would never be asked. */
-function ownRouteMistakes(fastify: FastifyInstance, routes: ReadRouteTable['routes']): string[] {
-  return routes.flatMap((route, place) => {
-    if (route.path === '/*') return []
-    const own = methodsOfRoute(route).filter(method => fastify.hasRoute({ method, url: route.path }))
-    return own.length === 0 ? [] : [`routes.${place}: ${own.join(', ')} ${route.path} is a route of the app itself`]
-  })
 }

@@ -4,6 +4,7 @@ import { effectiveRoute, securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
+import { showClockTolerance } from './clock-tolerance.ts'
 import { routeLabel } from './http-labels.ts'
 import { readMetricsOptions, type MetricsOptions } from './options.ts'
 import { createDurationHistogram } from './request-durations.ts'
@@ -38,6 +39,8 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   await fastify.register(fastifyMetrics.default, processMeasurements(registry, options.processMetrics))
   fastify.decorate('metricsRegistry', registry)
 
+  const { clockToleranceSeconds } = options
+  if (clockToleranceSeconds !== undefined) showClockTolerance(registry, clockToleranceSeconds)
   const aborted = new Counter({
     name: 'sallyport_http_requests_aborted_total',
     help: 'Requests whose client left before the response was complete; they have no duration',

@@ -20,12 +20,15 @@ export interface MetricsOptions {
    * @default true
    */
   readonly processMetrics?: boolean
+  /** The tolerance that tokens are verified with, in seconds, to be shown. Left out: no such metric. */
+  readonly clockToleranceSeconds?: number
 }
 
 export const metricsOptions = optionsObject({
   exposeOn: Type.Optional(objectWith<FastifyInstance>('a Fastify instance', ['get'])),
   process: Type.Optional(Type.String({ minLength: 1 })),
-  processMetrics: Type.Boolean({ default: true })
+  processMetrics: Type.Boolean({ default: true }),
+  clockToleranceSeconds: Type.Optional(Type.Number({ minimum: 0 }))
 })
 
 /** @throws {MetricsOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake */

@@ -39,3 +39,16 @@ export const TooManyHeadersError = createError(
   'Request Header Fields Too Large',
   431
 )
+
+/** Request: HTTP/1.1 without a `Host`. @see RFC 9112 §3.2 */
+export const HostMissingError = createError('SALLYPORT_TRANSPORT_HOST_MISSING', 'The request is not valid', 400)
+
+/** Request: its body has a transfer coding that is not `chunked` alone, or comes with HTTP/1.0. @see RFC 9112 §6.1 */
+export const FramingRefusedError = createError('SALLYPORT_TRANSPORT_FRAMING_REFUSED', 'The request is not valid', 400)
+
+/** Request: it expects something other than `100-continue`. @see RFC 9110 §10.1.1 */
+export const ExpectationRefusedError = createError(
+  'SALLYPORT_TRANSPORT_EXPECTATION_REFUSED',
+  'The expectation of the request cannot be met',
+  417
+)

@@ -11,6 +11,8 @@ export interface ServerLimits {
   readonly maxHeaderSize: number
   /** Explicit, so that a flag of the process does not decide. */
   readonly insecureHTTPParser: false
+  /** Whether Node itself refuses HTTP/1.1 without `Host`, with an answer that says nothing. */
+  readonly requireHostHeader: boolean
 }
 
 /**
@@ -22,7 +24,8 @@ export const serverLimits: ServerLimits = Object.freeze({
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16_384,
-  insecureHTTPParser: false
+  insecureHTTPParser: false,
+  requireHostHeader: true
 })
 
 /**

@@ -36,6 +36,7 @@ export type {
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
+export { routesOfApp, type AppRoute } from './app-routes.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
 export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
 export {

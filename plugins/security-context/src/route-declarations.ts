@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { routesOfApp, type AppRoute } from './app-routes.ts'
 import { effectiveRoute } from './effective-route.ts'
 import {
   InvalidDeclarationError,
@@ -19,11 +20,6 @@ export interface RoutesDeclaration {
   readonly routes: readonly string[] | { readonly prefix: string }
   /** Taken for members that a route does not declare itself. */
   readonly config: Readonly<Pick<FastifyContextConfig, DeclarationKey>>
-}
-
-interface SeenRoute {
-  readonly method: string
-  readonly url: string
 }
 
 /** By server, which an app and all its encapsulated parts have in common. */
@@ -47,7 +43,7 @@ export function declareRoutes(fastify: FastifyInstance, declaration: RoutesDecla
   declarationsByServer.set(fastify.server, [...declarationsOf(fastify), declaration])
 
   fastify.addHook('onReady', function refuseUnmatchedDeclaration(done) {
-    const added = printedRoutes(fastify)
+    const added = routesOfApp(fastify)
     const unmatched = names.filter(name => {
       const one = 'prefix' in routes ? { prefix: name } : [name]
       return !added.some(route => isAmong(one, route))
@@ -64,7 +60,7 @@ function declarationsOf({ server }: FastifyInstance): readonly RoutesDeclaration
 function declaredFor(
   fastify: FastifyInstance,
   key: DeclarationKey,
-  route: SeenRoute
+  route: AppRoute
 ): FastifyContextConfig[DeclarationKey] {
   return declarationsOf(fastify).find(({ routes, config }) => config[key] !== undefined && isAmong(routes, route))
     ?.config[key]
@@ -74,13 +70,13 @@ function declaredFor(
 function declaredForAll(
   fastify: FastifyInstance,
   key: DeclarationKey,
-  routes: readonly SeenRoute[]
+  routes: readonly AppRoute[]
 ): FastifyContextConfig[DeclarationKey] {
   const [first, ...others] = routes.map(route => declaredFor(fastify, key, route))
   return others.every(other => other === first) ? first : undefined
 }
 
-function isAmong(routes: RoutesDeclaration['routes'], { method, url }: SeenRoute): boolean {
+function isAmong(routes: RoutesDeclaration['routes'], { method, url }: AppRoute): boolean {
   if ('prefix' in routes) return url === routes.prefix || url.startsWith(`${routes.prefix}/`)
   return routes.includes(`${method} ${url}`) || (method === 'HEAD' && routes.includes(`GET ${url}`))
 }
@@ -99,7 +95,7 @@ function isAmong(routes: RoutesDeclaration['routes'], { method, url }: SeenRoute
  */
 export function requireRouteDeclaration(fastify: FastifyInstance, key: DeclarationKey): void {
   const declared = new Set<string>()
-  const undeclared: SeenRoute[] = []
+  const undeclared: AppRoute[] = []
 
   fastify.addHook('onRoute', function collectDeclaration(route: RouteOptions) {
     const routes = [route.method].flat().map(method => ({ method, url: route.url }))
@@ -115,7 +111,7 @@ export function requireRouteDeclaration(fastify: FastifyInstance, key: Declarati
   })
 
   fastify.addHook('onReady', function refuseUndeclaredRoutes(done) {
-    const unseen = printedRoutes(fastify).filter(route => !declared.has(routeName(route)))
+    const unseen = routesOfApp(fastify).filter(route => !declared.has(routeName(route)))
     // Declared by somebody else since: filled in when the route is asked for.
     const missing = [...undeclared, ...unseen].filter(route => declaredFor(fastify, key, route) === undefined)
     const names = new Set(missing.map(({ method, url }) => `${method} ${url}`))
@@ -139,28 +135,6 @@ export function requireRouteDeclaration(fastify: FastifyInstance, key: Declarati
  * What a route is known by. The route `/` of a prefixed plugin serves two paths and passes onRoute once: both take the
  * one declaration.
  */
-function routeName({ method, url }: SeenRoute): string {
+function routeName({ method, url }: AppRoute): string {
   return `${method} ${url.length > 1 && url.endsWith('/') ? url.slice(0, -1) : url}`
-}
-
-/**
- * Every route of the instance, read from the printed radix tree: the only public view that includes
- * routes which no onRoute hook of ours saw. HEAD is left out: it takes the declaration of its GET route.
- */
-function printedRoutes(fastify: FastifyInstance): SeenRoute[] {
-  const routes: SeenRoute[] = []
-  const prefixes: string[] = []
-  for (const line of fastify.printRoutes().split('\n')) {
-    const branch = /^((?:│ {3}| {4})*)[├└]── (.*)$/.exec(line)
-    const [, indent, text] = branch ?? []
-    if (indent === undefined || text === undefined) continue
-    const depth = indent.length / 4
-    const [, segment = text, methods = ''] = /^(.*?) \(([A-Z-]+(?:, [A-Z-]+)*)\)/.exec(text) ?? []
-    prefixes.length = depth
-    prefixes[depth] = (prefixes[depth - 1] ?? '') + (segment === '(empty root node)' ? '' : segment)
-    for (const method of methods.split(', ')) {
-      if (method !== '' && method !== 'HEAD') routes.push({ method, url: prefixes[depth] ?? '' })
-    }
-  }
-  return routes
 }

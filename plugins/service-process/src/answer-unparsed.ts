@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { bareAnswerFields } from '@sallyport/secure-transport'
 import { errors, REQUEST_ID_HEADER, type ProblemDetails } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 
@@ -11,24 +12,38 @@ const UNPARSED_STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431
 }
 
-/**
- * Answers what Node's parser refuses before there is a request, for `clientErrorHandler`: Problem Details with an id
- * like any other answer, one line in the log with that id, and the end of the connection.
- */
-export function answerUnparsed(this: FastifyInstance, error: Error & { readonly code?: string }, socket: Socket): void {
-  // Nobody is there to be answered. @see https://nodejs.org/api/http.html#event-clienterror
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
-  const status = UNPARSED_STATUSES[error.code ?? ''] ?? 400
-  const requestId = randomUUID()
-  this.log.info(
-    { reqId: requestId, status, code: error.code ?? null, remoteAddress: socket.remoteAddress },
-    'request refused by the parser'
-  )
-  if (socket.writable) socket.write(unparsedAnswer(status, requestId))
-  socket.destroy()
+/** The answer that is under way on a connection, where Node keeps it. */
+interface AnsweringSocket extends Socket {
+  readonly _httpMessage?: { readonly headersSent: boolean } | null
 }
 
-function unparsedAnswer(status: number, requestId: string): string {
+/**
+ * Answers what Node's parser refuses before there is a request, for `clientErrorHandler`: Problem Details with an id
+ * and security fields like any other answer, one line in the log with that id, and the end of the connection. Where an
+ * answer has begun to leave, the connection only ends: a second one would be taken for a part of it.
+ * @param tlsEndsInFront whether clients use TLS that a proxy ends
+ */
+export function answerUnparsed(
+  tlsEndsInFront: boolean
+): (this: FastifyInstance, error: Error & { readonly code?: string }, socket: Socket) => void {
+  return function answerParserError(error, socket: AnsweringSocket) {
+    // Nobody is there to be answered. @see https://nodejs.org/api/http.html#event-clienterror
+    if (error.code === 'ECONNRESET' || socket.destroyed) return
+    const status = UNPARSED_STATUSES[error.code ?? ''] ?? 400
+    const requestId = randomUUID()
+    this.log.info(
+      { reqId: requestId, status, code: error.code ?? null, remoteAddress: socket.remoteAddress },
+      'request refused by the parser'
+    )
+    const hasBegun = socket._httpMessage?.headersSent === true
+    if (socket.writable && !hasBegun) {
+      socket.write(unparsedAnswer(status, requestId, bareAnswerFields(tlsEndsInFront || 'encrypted' in socket)))
+    }
+    socket.destroy()
+  }
+}
+
+function unparsedAnswer(status: number, requestId: string, fields: Readonly<Record<string, string>>): string {
   const label = STATUS_CODES[status] ?? 'Bad Request'
   const refusal = status === 400 ? new errors.InvalidRequestError() : null
   const problem: ProblemDetails = {
@@ -43,7 +58,8 @@ function unparsedAnswer(status: number, requestId: string): string {
     `HTTP/1.1 ${status} ${label}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
+    `Date: ${new Date().toUTCString()}`,
+    ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
     `${REQUEST_ID_HEADER}: ${requestId}`,
     'Connection: close',
     '',

@@ -4,7 +4,7 @@ import { serverOptions, serverTls, type TlsMaterial } from '@sallyport/secure-tr
 import type { FastifyServerOptions } from 'fastify'
 import { AccessLog } from './access-log.ts'
 import { answerUnparsed } from './answer-unparsed.ts'
-import { answerUnroutable } from './answer-unroutable.ts'
+import { answerUnroutable, UNDECODABLE_PATH } from './answer-unroutable.ts'
 import { loggerOptions } from './logger-options.ts'
 import { requestLogFactory } from './request-log.ts'
 import type { ProcessSettings } from './settings.ts'
@@ -24,27 +24,31 @@ export interface InstanceFacts {
    * it is well-formed, so that one id finds the request in every log.
    */
   readonly requestIds: 'own' | 'caller'
+  /** Whether a proxy in front ends TLS: answers that no hook sees say so too, as `@sallyport/secure-transport` does. */
+  readonly tlsEndsInFront?: boolean
 }
 
 const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
  * Options to spread into `Fastify({ … })`, the same for every process: TLS and limits, request ids, forwarding headers
- * believed only from named proxies, logs without secrets, and validation that changes no input.
+ * believed only from named proxies, logs without secrets, and validation that changes no input. They go with
+ * `@sallyport/secure-transport`, which refuses requests without a `Host` in Node's place.
  */
-export function instanceOptions({ name, settings, tls, tracing, requestIds }: InstanceFacts): FastifyServerOptions {
+export function instanceOptions(facts: InstanceFacts): FastifyServerOptions {
+  const { name, settings, tls, tracing, requestIds, tlsEndsInFront = false } = facts
   const trusts = trustedProxyRule(settings.trustedProxies)
   const requestId = requestIds === 'own' ? () => randomUUID() : callerRequestId
   return {
-    ...serverOptions(tls === undefined ? null : serverTls(tls)),
+    ...serverOptions(tls === undefined ? null : serverTls(tls), { requireHostHeader: false }),
     // Fastify asks for an id before it makes a request of the raw one: nobody reads an address before this.
     genReqId: raw => {
       keepBelievedAddresses(raw, trusts)
       return requestId(raw)
     },
     requestIdHeader: false,
-    frameworkErrors: answerUnroutable(),
-    clientErrorHandler: answerUnparsed,
+    frameworkErrors: answerUnroutable({ ...UNDECODABLE_PATH, tlsEndsInFront }),
+    clientErrorHandler: answerUnparsed(tlsEndsInFront),
     trustProxy: settings.trustedProxies.length === 0 ? false : trusts,
     logController: new AccessLog(),
     childLoggerFactory: requestLogFactory,

@@ -8,6 +8,7 @@ import {
 } from '@sallyport/forwarding/document'
 import { type FurtherCommands, ProgramUsageError } from '@sallyport/service-process'
 import { readRouteSettings, withSettingsDefaults } from '../route-defaults.ts'
+import { ownRoutes, partsOfEnvironment } from '../gateway-parts.ts'
 import { mistakeLines, openRoutesFile, type RoutesFile } from '../routes-file.ts'
 import { explanationText } from './explanation-text.ts'
 import { accessInWords, alignedRows, credentialText, strategiesText } from './words.ts'
@@ -113,7 +114,7 @@ function withTable(
 function fileOfCall({ options, environment }: CommandCall, given: string | undefined): RoutesFile {
   const path = given ?? options.file ?? environment.SALLYPORT_ROUTES_PATH
   if (path === undefined) throw new ProgramUsageError('no file: name one, or set SALLYPORT_ROUTES_PATH')
-  return openRoutesFile(path, environment)
+  return openRoutesFile(path, environment, ownRoutes(partsOfEnvironment(environment)))
 }
 
 function routesText(routes: readonly RouteDescription[]): string {

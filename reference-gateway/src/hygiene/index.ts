@@ -1,11 +1,11 @@
 import { SERVED_METHODS, targetMistake } from '@sallyport/forwarding'
+import { breakOff } from '@sallyport/secure-transport'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import type { FastifyError } from '@fastify/error'
 import { canonicalHosts, type CanonicalHost, type TrustsAddress } from '@sallyport/service-process'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import {
-  FramingRefusedError,
   HostRefusedError,
   MethodRefusedError,
   PathNotCanonicalError,
@@ -70,13 +70,10 @@ async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneO
 function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
   const { method = '', url = '', headers, httpVersion } = raw
   if (!SERVED_VERSIONS.includes(httpVersion)) {
-    return { error: closingConnection(new VersionRefusedError()), reason: 'version-refused' }
-  }
-  // Node emits a request of 1.0 before its parser fails on the body. And it undoes no coding but `chunked`: the service
-  // would get a body that says nothing of the others. @see RFC 9112 §6.1
-  const coding = headers['transfer-encoding']
-  if (coding !== undefined && (httpVersion === '1.0' || coding.toLowerCase() !== 'chunked')) {
-    return { error: closingConnection(new FramingRefusedError()), reason: 'framing-refused' }
+    // Parsers disagree on where such a request ends.
+    breakOff(raw)
+    const error = Object.assign(new VersionRefusedError(), { headers: { connection: 'close' } })
+    return { error, reason: 'version-refused' }
   }
   if (!SERVED_METHODS.some(known => known === method)) {
     return {
@@ -108,13 +105,6 @@ function refusalOfScheme(request: FastifyRequest, trusts: TrustsAddress): Hygien
   const isTold = headers['x-forwarded-proto'] !== undefined && trusts(raw.socket.remoteAddress)
   if (publicScheme !== 'https' || !isTold || protocol === 'https') return null
   return { error: new SchemeRefusedError(), reason: 'scheme-refused' }
-}
-
-/** Parsers disagree on where such a request ends: nothing after it on this connection can be believed. */
-function closingConnection<Refused extends FastifyError>(
-  error: Refused
-): Refused & { headers: Record<string, string> } {
-  return Object.assign(error, { headers: { connection: 'close' } })
 }
 
 export default fastifyPlugin(requestHygiene, {

@@ -62,14 +62,14 @@ export async function buildService({
     }
   })
 
-  // Ambiguous requests are refused before anybody interprets them.
-  await app.register(secureTransport)
-
   // Answers are for one caller: no cache keeps them, whatever the route says or forgets.
   app.addHook('onRequest', function keepOutOfCaches(_request, reply, next) {
     void reply.header('cache-control', 'no-store')
     next()
   })
+
+  // Ambiguous requests are refused before anybody interprets them.
+  await app.register(secureTransport)
 
   // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
   await app.register(authentication, {
@@ -104,7 +104,8 @@ export async function buildService({
   await app.register(idempotency, { db })
 
   // Metrics for operators.
-  await app.register(metrics, { exposeOn: app.operations, process: name })
+  const { clockToleranceSeconds } = settings
+  await app.register(metrics, { exposeOn: app.operations, process: name, clockToleranceSeconds })
   serveOpenApi(app)
 
   // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they

@@ -160,7 +160,7 @@ async function dropVersion3(db: Knex): Promise<void> {
   },
   service: {
     title: 'a service',
-    generate: ['deploy/create-service/main.ts', 'rating-service'],
+    generate: ['deploy/create-service/main.mjs', 'rating-service'],
     edits: {
       'deploy/local/src/services.ts': after(
         "import('@sallyport/delivery-service/descriptor')",

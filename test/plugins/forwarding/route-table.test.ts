@@ -203,7 +203,9 @@ t.test('a table whose members do not fit together does not boot', async t => {
     [[{ forward: 'token', requestHeaders: { set: { Authorization: 'x' } } }], /forward must be none/],
     [[{ responseHeaders: { set: { 'Set-Cookie': 'x' } } }], /"Set-Cookie" is not for a route to set/],
     [[{ path: '/a/:id', rewrite: '/b' }], /rewrite goes with a path without parameters/],
-    [[{ cors: { origins: '*', credentials: true } }], /credentials must not be given to every origin/]
+    [[{ cors: { origins: '*', credentials: true } }], /credentials must not be given to every origin/],
+    [[{ access: 'public', cors: { origins: ['https://a'], credentials: true } }], /a public route reads no cookies/],
+    [[{ cors: { origins: ['https://a'], requestHeaders: ['X-Sallyport-CSRF'] } }], /such pages must not have it/]
   ] as const) {
     const mistakes = await mistakesOf(t, routes as never)
     t.match(mistakes.join('; '), mistake)

@@ -17,18 +17,23 @@ import { errorsTableEquals } from '../../support/errors-table.ts'
 async function listen(
   t: Test,
   options: object = {}
-): Promise<{ app: FastifyInstance; port: number; events: SecurityEvent[] }> {
-  const app = Fastify({ ...serverOptions(null), forceCloseConnections: true })
+): Promise<{ app: FastifyInstance; port: number; events: SecurityEvent[]; reached: string[] }> {
+  const app = Fastify({ ...serverOptions(null, { requireHostHeader: false }), forceCloseConnections: true })
   const events: SecurityEvent[] = []
+  const reached: string[] = []
   await app.register(securityContext)
   await app.register(secureTransport, options)
   app.addHook('onResponse', async request => {
     events.push(...request.securityEvents)
   })
+  app.get('/hidden', async ({ url }) => {
+    reached.push(url)
+    return 'hidden'
+  })
   app.post('/', async () => 'ok')
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.after(async () => app.close())
-  return { app, port: (app.server.address() as AddressInfo).port, events }
+  return { app, port: (app.server.address() as AddressInfo).port, events, reached }
 }
 
 /** Sends bytes and returns everything that came back. */
@@ -87,6 +92,28 @@ t.test('G-05: two Content-Length headers are refused with 400', async t => {
   const { port } = await listen(t)
   t.match(await exchange(port, [...HEAD, 'Host: a', 'Content-Length: 0', 'Content-Length: 0']), /^HTTP\/1.1 400 /)
 })
+
+t.test(
+  'G-06: a bare app refuses framing with two readings, no host and an unknown expectation, and closes',
+  async t => {
+    for (const [reason, status, lines] of [
+      ['framing-refused', 400, ['Host: a', 'Transfer-Encoding: gzip, chunked']],
+      ['framing-refused', 400, ['Host: a', 'Transfer-Encoding: identity, chunked']],
+      ['host-missing', 400, ['Content-Length: 0']],
+      ['expectation-refused', 417, ['Host: a', 'Content-Length: 0', 'Expect: 101-switching']]
+    ] as const) {
+      const { port, events, reached } = await listen(t)
+      // Behind it, and parsed with it: whoever saw another end of the first would have taken it for its body.
+      const hidden = ['GET /hidden HTTP/1.1', 'Host: a', '', '']
+      const chunked = lines.some(line => line.startsWith('Transfer-Encoding'))
+      const answer = await exchange(port, ['POST / HTTP/1.1', ...lines, '', ...(chunked ? ['0', ''] : []), ...hidden])
+      t.same(answer.match(/^HTTP\/1.1 \d+/gm), [`HTTP/1.1 ${status}`], reason)
+      t.match(answer, /^connection: close\r$/im, reason)
+      t.equal(events[0]?.reason, reason)
+      t.same(reached, [], 'what was sent behind it reached no route')
+    }
+  }
+)
 
 t.test('G-07: more header lines than allowed are refused with 431, and so is a head over the size', async t => {
   const { port, events } = await listen(t, { maxHeaderCount: 10 })

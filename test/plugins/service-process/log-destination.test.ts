@@ -3,8 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { createLogDestination, type LogOutput } from '../../../plugins/service-process/src/log-destination.ts'
+import {
+  collectLines,
+  createLogDestination,
+  type LogOutput
+} from '../../../plugins/service-process/src/log-destination.ts'
 
 /** A reader that takes lines only when it is told to. */
 function slowReader(): LogOutput & { readonly waiting: string[]; read: () => void; broken: boolean } {
@@ -50,6 +55,28 @@ t.test('a flush waits for the reader, and no longer than it may', async t => {
   await t.resolves(log.flush(1), 'nobody reads')
   reader.broken = true
   await t.resolves(log.flush(60_000), 'nobody will')
+})
+
+t.test('the lines of one turn are one write after it, and a line from warn on is written at once', async t => {
+  const reader = slowReader()
+  const output = collectLines(reader)
+  const log = createLogDestination(output)
+  const line = (level: string, msg: string): string => `${JSON.stringify({ level, msg })}\n`
+  log.write(line('info', 'one'))
+  log.write(line('info', 'two'))
+  t.strictSame(reader.waiting, [], 'a request does not wait for its line')
+  await nextTurn()
+  t.strictSame(reader.waiting, [line('info', 'one') + line('info', 'two')])
+  log.write(line('info', 'three'))
+  log.write(line('error', 'four'))
+  t.strictSame(reader.waiting[1], line('info', 'three') + line('error', 'four'))
+  await nextTurn()
+  t.equal(reader.waiting.length, 2)
+  log.write(line('info', 'five'))
+  output.writeCollected()
+  t.equal(reader.waiting[2], line('info', 'five'), 'what is left at the exit is written then')
+  log.write('x'.repeat(20_000))
+  t.equal(reader.waiting.length, 4, 'and much is not collected')
 })
 
 t.test('a reader that is gone gets nothing more, and nothing fails', async t => {

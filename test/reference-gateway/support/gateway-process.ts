@@ -1,8 +1,8 @@
 // The unmodified program of the gateway in a process of its own, with settings and a file of routes.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
@@ -14,6 +14,8 @@ export interface GatewayProcess {
   readonly log: () => string
   /** Puts another file in the place of the first, as an editor does. */
   readonly write: (text: string) => void
+  /** The same as Kubernetes does with a ConfigMap: another folder, to which a symbolic link leads in one step. */
+  readonly swap: (text: string) => void
   readonly hangUp: () => void
   /** Waits for a line of the log that begins after this call, or did before. */
   readonly says: (text: string, times?: number) => Promise<void>
@@ -61,6 +63,7 @@ export async function startGatewayProcess(
       writeFileSync(`${path}.new`, text)
       renameSync(`${path}.new`, path)
     },
+    swap: createSwap(path),
     hangUp: () => {
       child.kill('SIGHUP')
     },
@@ -73,4 +76,23 @@ export async function startGatewayProcess(
       return code
     }
   }
+}
+
+/** The file is a link into `..data`, which is a link to the folder of the moment; that of the moment before goes. */
+function createSwap(path: string): (text: string) => void {
+  const folder = dirname(path)
+  let version = 0
+  return text => {
+    const [last, next] = [`..version-${version}`, `..version-${++version}`]
+    mkdirSync(join(folder, next))
+    writeFileSync(join(folder, next, basename(path)), text)
+    replaceByLink(join(folder, '..data'), next)
+    if (version === 1) replaceByLink(path, `..data/${basename(path)}`)
+    else rmSync(join(folder, last), { recursive: true })
+  }
+}
+
+function replaceByLink(path: string, target: string): void {
+  symlinkSync(target, `${path}.new`)
+  renameSync(`${path}.new`, path)
 }

@@ -1,5 +1,7 @@
+import type { AppRoute } from '@sallyport/security-context'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import { routeConflicts } from '../match-route.ts'
+import { ownRouteConflicts } from '../own-route-conflicts.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
 import { type LooseRoute, documentRouteMistakes } from './route-rules.ts'
@@ -7,8 +9,8 @@ import { type LooseRoute, documentRouteMistakes } from './route-rules.ts'
 type LooseDocument = Loose<GatewayDocument>
 type LooseUpstream = Loose<GatewayDocument['upstreams'][string]>
 
-/** What the schema cannot say: how the members of a document fit together. */
-export function documentMistakes(document: LooseDocument): MemberMistake[] {
+/** What the schema cannot say: how the members of a document fit together, and with the `own` routes of an app. */
+export function documentMistakes(document: LooseDocument, own: readonly AppRoute[] = []): MemberMistake[] {
   const names = Object.keys(document.upstreams ?? {})
   return [
     ...Object.entries(document.upstreams ?? {}).flatMap(([name, upstream]) =>
@@ -21,7 +23,7 @@ export function documentMistakes(document: LooseDocument): MemberMistake[] {
     ...(document.routes ?? []).flatMap((route, place) =>
       under(`routes/${place}`, route === undefined ? [] : documentRouteMistakes(route, names))
     ),
-    ...conflicts(document.routes ?? []),
+    ...conflicts(document.routes ?? [], own),
     ...repeatedNames(document.routes ?? [])
   ]
 }
@@ -41,8 +43,8 @@ function upstreamMistakes({ origin, tls, timeouts }: LooseUpstream): MemberMista
   ]
 }
 
-/** Two routes for the same requests; a route that is wrong itself is in nobody's way. */
-function conflicts(routes: ReadonlyArray<LooseRoute | undefined>): MemberMistake[] {
+/** Routes for the same requests; a route that is wrong itself is in nobody's way. */
+function conflicts(routes: ReadonlyArray<LooseRoute | undefined>, own: readonly AppRoute[]): MemberMistake[] {
   const patterns = routes.map((route, place) => {
     const { path, hosts, methods } = route ?? {}
     const isWhole = [...(hosts ?? []), ...(methods ?? [])].every(item => item !== undefined)
@@ -53,7 +55,10 @@ function conflicts(routes: ReadonlyArray<LooseRoute | undefined>): MemberMistake
       methods: methods?.filter(each => each !== undefined)
     }
   })
-  return routeConflicts(patterns).map(({ place, message }) => ({ path: `routes/${place}/path`, message }))
+  return [...routeConflicts(patterns), ...ownRouteConflicts(patterns, own)].map(({ place, message }) => ({
+    path: `routes/${place}/path`,
+    message
+  }))
 }
 
 function repeatedNames(routes: ReadonlyArray<LooseRoute | undefined>): MemberMistake[] {

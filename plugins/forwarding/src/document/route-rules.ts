@@ -12,6 +12,9 @@ const OWN_REQUEST_FIELDS =
 const OWN_ANSWER_FIELDS =
   /^(?:connection|keep-alive|trailer|transfer-encoding|upgrade|content-length|x-request-id|set-cookie|access-control-.*)$/
 
+/** As `@sallyport/authentication` calls it by default: its strength is that no route answers a preflight for it. */
+const NEVER_PREFLIGHTED = 'x-sallyport-csrf'
+
 /** What is wrong with a route whose members alone are right. */
 export function documentRouteMistakes(route: LooseRoute, upstreams: readonly string[]): MemberMistake[] {
   const { upstream, access, forward, cors, strategies, path, rewrite } = route
@@ -33,6 +36,18 @@ export function documentRouteMistakes(route: LooseRoute, upstreams: readonly str
       cors?.origins === '*' && cors.credentials === true,
       'cors/credentials',
       'credentials must not be given to every origin: name the origins'
+    ),
+    ...mistakeIf(
+      access === 'public' && cors?.credentials === true,
+      'cors/credentials',
+      'a public route reads no cookies, and no service gets them: credentials must be left out'
+    ),
+    ...(cors?.requestHeaders ?? []).flatMap((name, place) =>
+      mistakeIf(
+        name?.toLowerCase() === NEVER_PREFLIGHTED,
+        `cors/requestHeaders/${place}`,
+        `${NEVER_PREFLIGHTED} proves that no page of another origin has sent a request: such pages must not have it`
+      )
     ),
     ...mistakeIf(
       rewrite !== undefined && path !== undefined && path.includes('/:'),

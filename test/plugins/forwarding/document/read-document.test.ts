@@ -1,6 +1,7 @@
 /* eslint-disable no-template-curly-in-string -- references look like the templates of JavaScript */
+import { readGatewayDocument } from '@sallyport/forwarding/document'
 import t from 'tap'
-import { mistakesIn, PLAIN, readText, withRoute } from './support/read.ts'
+import { mistakesIn, PLAIN, readText, sourcesOf, withRoute } from './support/read.ts'
 
 t.test('a document becomes upstreams, routes and defaults', async t => {
   const { table, mistakes } = readText(`
@@ -214,4 +215,31 @@ t.test('what no sensible file has is given up', async t => {
   })
   t.ok(mistakesIn(aliases.join('\n')).some(mistake => mistake.endsWith('the document has more than 100000 values')))
   t.match(mistakesIn(`a: 1\n${Array.from({ length: 200 }, (_, n) => `k${n}: 1`).join('\n')}`).at(-1), / more$/)
+})
+
+t.test('a route that shares requests with one of the app has line and column, in both directions', async t => {
+  const own = [
+    { method: 'GET', url: '/sessions' },
+    { method: 'DELETE', url: '/sessions/:id' }
+  ]
+  const text = `upstreams: { a: { origin: 'https://a' } }
+routes:
+  - { path: /sessions/me, methods: [DELETE], upstream: a, forward: none, access: public }
+  - { path: /sessions/me, methods: [GET], upstream: a, forward: none, access: public }
+  - path: /sessions/*
+    upstream: a
+    forward: none
+    access: public
+  - { path: /*, upstream: a, forward: none, access: public }
+`
+  const { mistakes } = readGatewayDocument(text, sourcesOf(), own)
+  t.same(
+    mistakes.map(({ line, column, message }) => `${line}:${column} ${message}`),
+    [
+      '3:13 DELETE /sessions/:id is a route of the app itself, and takes requests of /sessions/me',
+      '5:11 GET, HEAD /sessions is a route of the app itself, and takes requests of /sessions/*',
+      '5:11 DELETE /sessions/:id is a route of the app itself, and takes requests of /sessions/*'
+    ]
+  )
+  t.same(readText(text).mistakes, [], 'another app may have none of them')
 })

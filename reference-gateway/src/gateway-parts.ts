@@ -1,0 +1,44 @@
+import type { AppRoute } from '@sallyport/security-context'
+import type { GatewaySettings } from './settings.ts'
+
+/** The parts of the gateway that bring routes of their own. */
+export interface GatewayParts {
+  readonly hasSessions: boolean
+  readonly hasSessionDirectory: boolean
+  readonly hasAuditTrail: boolean
+}
+
+/** The gateway's own routes: no route of a file may share requests with them. */
+export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
+  const texts = [
+    ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
+    ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
+    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : [])
+  ]
+  return texts.map(text => {
+    const [method = '', url = ''] = text.split(' ')
+    return { method, url }
+  })
+}
+
+/** The parts of a gateway with these settings. */
+export function partsOfSettings(
+  { clientSecret, sealingKeys, authServerOrigin }: GatewaySettings,
+  hasAuditTrail: boolean
+): GatewayParts {
+  return {
+    hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
+    hasSessionDirectory: authServerOrigin !== undefined,
+    hasAuditTrail
+  }
+}
+
+/** The same for a command, which reads no secrets: a setting, or the file with it, is named or it is not. */
+export function partsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): GatewayParts {
+  const isSet = (name: string): boolean => [name, `${name}_FILE`].some(each => (environment[each] ?? '') !== '')
+  return {
+    hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
+    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
+    hasAuditTrail: isSet('DATABASE_URL')
+  }
+}
