@@ -1,3 +1,4 @@
+import { createClientTokenSource } from '@sallyport/token-exchange'
 import { buildApp, PROCESS_NAME } from './app.ts'
 import { routeCommands } from './commands/route-commands.ts'
 import { connectGateway } from './connect.ts'
@@ -13,6 +14,7 @@ export const program = {
     // A trace begins at the edge: the trace headers of strangers are ignored.
     acceptTraces: false,
     longestUpstreamMs: ({ answerTimeoutMs }: GatewaySettings) => answerTimeoutMs,
+    configurationToken: createClientTokenSource,
     connect: connectGateway,
     build: buildApp
   },

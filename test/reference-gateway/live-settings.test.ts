@@ -17,7 +17,8 @@ routes:
     access: public
 `
 const SEED = 20_261_126
-const RELOADS = 16
+/** A sample; `npm run soak -- reloads` asks for more. */
+const RELOADS = Number(process.env.SALLYPORT_TEST_RELOADS ?? 16)
 
 /** The same numbers from 0 to 1 with the same seed (mulberry32). */
 function seeded(seed: number): () => number {
@@ -30,73 +31,68 @@ function seeded(seed: number): () => number {
   }
 }
 
-t.test(
-  'C3: reloads under load with bad ones between fail no request, and limits change where they are used',
-  async t => {
-    const catalogue = Fastify({ forceCloseConnections: true })
-    catalogue.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
-    catalogue.all('/*', async () => ({ ok: true }))
-    const origin = await catalogue.listen({ host: '127.0.0.1', port: 0 })
-    t.teardown(() => catalogue.close())
-    const server = await startConfigurationServer(t, 'reference-gateway', { maxBodyBytes: 50 })
-    const folder = swapVolume(mkdtempSync(join(tmpdir(), 'sallyport-volume-')), 'first', { loginsPerMinute: '1' })
-    t.teardown(() => rmSync(folder, { recursive: true }))
-    const gateway = await startGatewayProcess(t, FILE, {
-      // Nobody: the gateway serves what is public, and is not ready.
-      SALLYPORT_ISSUER: 'http://127.0.0.1:1',
-      SALLYPORT_SETTINGS_DIRECTORIES: folder,
-      SALLYPORT_CONFIGURATION_URL: server.url,
-      // A slow machine sheds load, which is not what this is about.
-      SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: '60000',
-      CATALOGUE_ORIGIN: origin
-    })
-    const post = async (bytes: number): Promise<number> =>
-      (await fetch(`${gateway.url}/catalogue/1`, { method: 'POST', body: 'x'.repeat(bytes) })).status
+t.test('reloads under load with bad ones between fail no request, and limits change where they are used', async t => {
+  const catalogue = Fastify({ forceCloseConnections: true })
+  catalogue.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  catalogue.all('/*', async () => ({ ok: true }))
+  const origin = await catalogue.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => catalogue.close())
+  const server = await startConfigurationServer(t, 'reference-gateway', { maxBodyBytes: 50 })
+  const folder = swapVolume(mkdtempSync(join(tmpdir(), 'sallyport-volume-')), 'first', { loginsPerMinute: '1' })
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const gateway = await startGatewayProcess(t, FILE, {
+    // Nobody: the gateway serves what is public, and is not ready.
+    SALLYPORT_ISSUER: 'http://127.0.0.1:1',
+    SALLYPORT_SETTINGS_DIRECTORIES: folder,
+    SALLYPORT_CONFIGURATION_URL: server.url,
+    CATALOGUE_ORIGIN: origin
+  })
+  const post = async (bytes: number): Promise<number> =>
+    (await fetch(`${gateway.url}/catalogue/1`, { method: 'POST', body: 'x'.repeat(bytes) })).status
 
-    t.equal(await post(60), 413)
-    server.say({ maxBodyBytes: 100 })
-    await gateway.says('"settingsVersion":2')
-    t.equal(await post(60), 200)
-    server.say({ maxBodyBytes: 10, issuer: 'https://evil.example' })
-    await gateway.says('issuer: is set by the configuration server')
-    t.equal(await post(60), 200, 'the last good one stays')
-    server.say({ maxBodyBytes: 100 })
+  t.equal(await post(60), 413)
+  server.say({ maxBodyBytes: 100 })
+  await gateway.says('"settingsVersion":2')
+  t.equal(await post(60), 200)
+  server.say({ maxBodyBytes: 10, issuer: 'https://evil.example' })
+  await gateway.says('issuer: is set by the configuration server')
+  t.equal(await post(60), 200, 'the last good one stays')
+  server.say({ maxBodyBytes: 100 })
 
-    const answers: string[] = []
-    const enough = new AbortController()
-    const callers = Array.from({ length: 4 }, async () => {
-      while (!enough.signal.aborted) {
-        const outcome = await fetch(`${gateway.url}/catalogue/1`).then(async answer => {
-          const text = await answer.text()
-          return answer.status === 200 ? 'served' : `${answer.status} ${text}`
-        }, String)
-        answers.push(outcome)
-      }
-    })
-    const random = seeded(SEED)
-    let version = 2
-    for (let reload = 1; reload <= RELOADS; reload++) {
-      const bad = [
-        { files: { loginsPerMinute: String(-reload) }, reason: `directory ${folder}: \\"${-reload}\\"` },
-        { files: { loginsPerMinute: '5', [`unknown-${reload}`]: 'x' }, reason: `unknown-${reload}` }
-      ][Math.floor(random() * 5)]
-      swapVolume(folder, String(reload), bad?.files ?? { loginsPerMinute: String(reload + 1) })
-      gateway.hangUp()
-      if (bad === undefined) version++
-      await gateway.says(bad?.reason ?? `"settingsVersion":${version}`)
+  const answers: string[] = []
+  const enough = new AbortController()
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!enough.signal.aborted) {
+      const outcome = await fetch(`${gateway.url}/catalogue/1`).then(async answer => {
+        const text = await answer.text()
+        return answer.status === 200 ? 'served' : `${answer.status} ${text}`
+      }, String)
+      answers.push(outcome)
     }
-    enough.abort()
-    await Promise.all(callers)
-    t.ok(answers.length >= RELOADS, `${answers.length} requests`)
-    t.strictSame(
-      answers.filter(answer => answer !== 'served'),
-      [],
-      'no request failed'
-    )
-    t.ok(version > 2 && version < 2 + RELOADS, 'good and bad ones')
-    swapVolume(folder, 'fixed', { loginsPerMinute: '3', clientId: 'another' })
+  })
+  const random = seeded(SEED)
+  let version = 2
+  for (let reload = 1; reload <= RELOADS; reload++) {
+    const bad = [
+      { files: { loginsPerMinute: String(-reload) }, reason: `directory ${folder}: \\"${-reload}\\"` },
+      { files: { loginsPerMinute: '5', [`unknown-${reload}`]: 'x' }, reason: `unknown-${reload}` }
+    ][Math.floor(random() * 5)]
+    swapVolume(folder, String(reload), bad?.files ?? { loginsPerMinute: String(reload + 1) })
     gateway.hangUp()
-    await gateway.says('These settings change with a restart only: clientId')
-    t.equal(await gateway.stop(), 0)
+    if (bad === undefined) version++
+    await gateway.says(bad?.reason ?? `"settingsVersion":${version}`)
   }
-)
+  enough.abort()
+  await Promise.all(callers)
+  t.ok(answers.length >= RELOADS, `${answers.length} requests`)
+  t.strictSame(
+    answers.filter(answer => answer !== 'served'),
+    [],
+    'no request failed'
+  )
+  t.ok(version > 2 && version < 2 + RELOADS, 'good and bad ones')
+  swapVolume(folder, 'fixed', { loginsPerMinute: '3', clientId: 'another' })
+  gateway.hangUp()
+  await gateway.says('These settings change with a restart only: clientId')
+  t.equal(await gateway.stop(), 0)
+})

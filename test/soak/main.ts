@@ -8,6 +8,7 @@ import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
 import { rollingRestarts } from './rolling-restarts.ts'
+import { settingsReloads } from './settings-reloads.ts'
 import type { Soak } from './types.ts'
 
 const soaks: Readonly<Record<string, Soak>> = {
@@ -18,7 +19,8 @@ const soaks: Readonly<Record<string, Soak>> = {
   flood,
   restarts: rollingRestarts,
   kills: killedServices,
-  'both-steps': bothSteps
+  'both-steps': bothSteps,
+  reloads: settingsReloads
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

@@ -29,7 +29,7 @@ export {
   type DocumentName,
   type ServerDocument
 } from './server/server-document.ts'
-export { readSnapshot, writeSnapshot, type SnapshotFile } from './server/snapshot.ts'
+export { readSettingsSnapshot, writeSettingsSnapshot, type SnapshotFile } from './server/snapshot.ts'
 export type { ConfigurationOptions, Settings, SettingsSources } from './options.ts'
 export * as errors from './errors.ts'
 

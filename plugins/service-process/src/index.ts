@@ -39,7 +39,7 @@ export {
   type OpenLiveSettings,
   type SettingDifference,
   type SettingsWitness
-} from './live-settings.ts'
+} from './open-live-settings.ts'
 export { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
 export type { ConfigurationTokenFacts, OpenConfigurationTokens } from './reach-settings-server.ts'
 export { configurationServerSettings } from './settings-sources.ts'

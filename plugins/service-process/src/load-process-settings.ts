@@ -6,7 +6,7 @@ import { readProcessSettings, type SettingsDefinition } from './read-process-set
 import type { ProcessProperties } from './settings.ts'
 import { placedSources, readSettingsPlaces, settingsFolders, type SettingsPlaces } from './settings-sources.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
+type ProcessVariables = Readonly<Record<string, string | undefined>>
 
 /** A definition with the name of its process. */
 export interface NamedDefinition<Schema extends TObject<ProcessProperties>> extends SettingsDefinition<Schema> {
@@ -36,7 +36,7 @@ export interface LoadedSettings<Schema extends TObject<ProcessProperties>> {
  */
 export async function loadProcessSettings<Schema extends TObject<ProcessProperties>>(
   definition: NamedDefinition<Schema>,
-  environment: Environment,
+  environment: ProcessVariables,
   times?: PullTimes
 ): Promise<LoadedSettings<Schema>> {
   const { name, settings: schema, prefix } = definition

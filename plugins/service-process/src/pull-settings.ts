@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   createConfigurationClient,
-  readSnapshot,
+  readSettingsSnapshot,
   waitBeforeQuestion,
-  writeSnapshot,
+  writeSettingsSnapshot,
   type ConfigurationClient,
   type PulledValues,
   type SendToServer,
@@ -140,7 +140,7 @@ async function pullPatiently(
 
 /** What the snapshot keeps, `null` without one. */
 function keptValues({ client, snapshot }: SettingsServer): PulledValues | null {
-  const kept = snapshot === null ? null : readSnapshot(snapshot)
+  const kept = snapshot === null ? null : readSettingsSnapshot(snapshot)
   if (kept === null) return null
   return { values: kept.values, origin: `snapshot of the ${client.origin}${versionText(kept)}` }
 }
@@ -154,7 +154,7 @@ export function pulledFrom(client: ConfigurationClient, document: ServerDocument
 export function keepSnapshot({ snapshot, log }: SettingsServer, document: ServerDocument): void {
   if (snapshot === null) return
   try {
-    writeSnapshot(snapshot, document)
+    writeSettingsSnapshot(snapshot, document)
   } catch (err) {
     log.warn({ err }, 'the snapshot of pulled settings could not be written')
   }

@@ -13,7 +13,7 @@ import type { Dispatcher } from 'undici'
 import { bootLog } from './boot-log.ts'
 import { addressTable } from './process-context.ts'
 import { openSettingsServer, type SettingsServer } from './pull-settings.ts'
-import { environmentOf, type SettingsPlaces } from './settings-sources.ts'
+import { variablesOfSettings, type SettingsPlaces } from './settings-sources.ts'
 import type { ProcessProperties } from './settings.ts'
 
 /** A process as a client of its issuer, which asks for a token for the configuration server. */
@@ -70,7 +70,7 @@ export async function reachSettingsServer(
   ) as TObject<Pick<ProcessProperties, 'logLevel' | 'peerAddresses' | TlsPath>>
   const { values } = loadSettings({
     schema: part,
-    environment: environmentOf(part, prefix, environment),
+    environment: variablesOfSettings(part, prefix, environment),
     ...defined({ prefix })
   })
   const dispatcher = createPeerAgent({

@@ -90,7 +90,7 @@ export function readSettingsPlaces(
   const part = Type.Object(Object.fromEntries(own)) as typeof sources
   return loadSettings({
     schema: part,
-    environment: environmentOf(part, prefix, environment),
+    environment: variablesOfSettings(part, prefix, environment),
     ...defined({ prefix }),
     mistakes: places => placesMistakes(name, places)
   }).values
@@ -117,7 +117,7 @@ function placesMistakes(name: string, places: SettingsPlaces): string[] {
 }
 
 /** The variables of these settings alone. */
-export function environmentOf(
+export function variablesOfSettings(
   schema: TObject,
   prefix: string | undefined,
   environment: Readonly<Record<string, string | undefined>>
@@ -133,7 +133,7 @@ export function settingsFolders(
   places: SettingsPlaces,
   environment: Readonly<Record<string, string | undefined>>
 ): readonly string[] {
-  const files = Object.entries(environmentOf(schema, prefix, environment)).flatMap(([name, path]) =>
+  const files = Object.entries(variablesOfSettings(schema, prefix, environment)).flatMap(([name, path]) =>
     name.endsWith('_FILE') && path !== undefined ? [path] : []
   )
   const { settingsDirectories = [], settingsFiles = [] } = places

@@ -1,4 +1,4 @@
-import { connectService } from '@sallyport/service-kit'
+import { configurationToken, connectService } from '@sallyport/service-kit'
 import { buildApp, PROCESS_NAME } from './app.ts'
 import { settingsSchema, type DeliveryServiceSettings } from './settings.ts'
 import { migrate } from './migrations.ts'
@@ -9,6 +9,7 @@ export const program = {
     name: PROCESS_NAME,
     settings: settingsSchema,
     longestUpstreamMs: ({ upstreamTimeoutMs }: DeliveryServiceSettings) => upstreamTimeoutMs,
+    configurationToken,
     connect: connectService,
     build: buildApp
   },

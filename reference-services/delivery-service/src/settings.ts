@@ -1,13 +1,14 @@
-import { serviceSettings } from '@sallyport/service-kit'
+import { configurationServerSettings, serviceSettings } from '@sallyport/service-kit'
 import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
 
-/** The settings of delivery-service: those of every service. */
-export const settingsSchema = Type.Object(serviceSettings(descriptorPorts(descriptor), ['restaurant-service']), {
-  additionalProperties: false
-})
+/** The settings of delivery-service: those of every service, and where they may be pulled from. */
+export const settingsSchema = Type.Object(
+  { ...serviceSettings(descriptorPorts(descriptor), ['restaurant-service']), ...configurationServerSettings() },
+  { additionalProperties: false }
+)
 
 /** The settings as values. */
 export type DeliveryServiceSettings = DeepReadonly<Static<typeof settingsSchema>>

@@ -8,13 +8,15 @@ import {
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
+import type { LiveSettings } from '@sallyport/configuration'
+import type { Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
 import { NO_ORDER_KEY } from './orders/settle-order.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
 import { orderRoutes } from './routes/orders.ts'
-import type { OrderServiceSettings } from './settings.ts'
+import type { OrderServiceSettings, settingsSchema } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
 export const PROCESS_NAME = descriptor.name
@@ -25,10 +27,12 @@ const TICKET_RECOVERY_SCOPE = 'tickets:recover'
  * Builds order-service: the common path of services, its routes, and the recovery of unfinished orders.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
+ * @param live those of the settings that change while the service runs
  */
 export async function buildApp(
   settings: OrderServiceSettings,
-  collaborators: ServiceCollaborators
+  collaborators: ServiceCollaborators,
+  live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = recoveryAge(settings)
@@ -46,7 +50,7 @@ export async function buildApp(
     audit: auditOfRecovery(app, PROCESS_NAME, transaction),
     key: NO_ORDER_KEY,
     begun: { ageMs: recoveryAgeMs, txn: transaction.txn },
-    undoneAfterMs: settings.orderUndoneAfterMs,
+    undoneAfterMs: (live?.current ?? settings).orderUndoneAfterMs,
     clock
   })
   openRecovery(app, {

@@ -1,4 +1,4 @@
-import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
+import { configurationServerSettings, recoverySettings, serviceSettings } from '@sallyport/service-kit'
 import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
@@ -8,11 +8,14 @@ import { descriptor } from './descriptor.ts'
 export const settingsSchema = Type.Object(
   {
     ...serviceSettings(descriptorPorts(descriptor)),
+    ...configurationServerSettings(),
     ...recoverySettings,
     orderUndoneAfterMs: Type.Integer({
       minimum: 60_000,
       maximum: 86_400_000,
       default: 900_000,
+      live: true,
+      pulled: true,
       description: 'Age from which an unfinished order is undone and no longer finished.'
     }),
     restaurantServiceOrigin: Type.String({

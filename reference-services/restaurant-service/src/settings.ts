@@ -1,4 +1,4 @@
-import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
+import { configurationServerSettings, recoverySettings, serviceSettings } from '@sallyport/service-kit'
 import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import type { DeepReadonly } from '@sallyport/configuration'
 import Type, { type Static } from 'typebox'
@@ -8,6 +8,7 @@ import { descriptor } from './descriptor.ts'
 export const settingsSchema = Type.Object(
   {
     ...serviceSettings(descriptorPorts(descriptor), ['order-service']),
+    ...configurationServerSettings(),
     ...recoverySettings,
     deliveryServiceOrigin: Type.String({
       format: 'secure-origin',

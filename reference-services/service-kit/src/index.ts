@@ -2,6 +2,9 @@ export { buildService, mayReadAuditTrail, type ServiceDefinition } from './build
 export type { ServiceCollaborators } from './service-collaborators.ts'
 export type { ServiceInstance } from './create-instance.ts'
 export { connectService } from './connect.ts'
+export { configurationServerSettings } from '@sallyport/service-process'
+/** How a service gets tokens for a configuration server: `configurationToken` of its program. */
+export { createClientTokenSource as configurationToken } from '@sallyport/token-exchange'
 export {
   recoveryAge,
   recoverySettings,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSnapshot, writeSnapshot, type SnapshotFile } from '@sallyport/configuration'
+import { readSettingsSnapshot, writeSettingsSnapshot, type SnapshotFile } from '@sallyport/configuration'
 import t from 'tap'
 
 const key = { id: '2026', key: randomBytes(32) }
@@ -11,19 +11,19 @@ const document = { version: '7', values: { perMinute: 3, greeting: 'canary-value
 
 t.test('a snapshot comes back, is readable by its owner alone, and shows nothing', t => {
   const file: SnapshotFile = { path: join(t.testdir({}), 'snapshot'), keys: [key], name }
-  t.equal(readSnapshot(file), null, 'before the first one')
-  writeSnapshot(file, document)
-  t.strictSame(readSnapshot(file), document)
+  t.equal(readSettingsSnapshot(file), null, 'before the first one')
+  writeSettingsSnapshot(file, document)
+  t.strictSame(readSettingsSnapshot(file), document)
   t.notMatch(readFileSync(file.path, 'utf8'), /canary|perMinute/)
   t.equal(statSync(file.path).mode & 0o777, 0o600)
   const newer = { id: '2027', key: randomBytes(32) }
-  t.strictSame(readSnapshot({ ...file, keys: [newer, key] }), document, 'an older key of the ring still reads')
+  t.strictSame(readSettingsSnapshot({ ...file, keys: [newer, key] }), document, 'an older key of the ring still reads')
   t.end()
 })
 
 t.test('a file of another key, application, profile or label is refused', t => {
   const file: SnapshotFile = { path: join(t.testdir({}), 'snapshot'), keys: [key], name }
-  writeSnapshot(file, document)
+  writeSettingsSnapshot(file, document)
   const others: Array<Partial<SnapshotFile>> = [
     { keys: [{ id: '2026', key: randomBytes(32) }] },
     { keys: [{ id: 'other', key: key.key }] },
@@ -33,15 +33,17 @@ t.test('a file of another key, application, profile or label is refused', t => {
     { name: { ...name, label: 'next' } }
   ]
   for (const other of others) {
-    t.throws(() => readSnapshot({ ...file, ...other }), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' })
+    t.throws(() => readSettingsSnapshot({ ...file, ...other }), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' })
   }
-  t.throws(() => writeSnapshot({ ...file, keys: [] }, document), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' })
+  t.throws(() => writeSettingsSnapshot({ ...file, keys: [] }, document), {
+    code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID'
+  })
   t.end()
 })
 
 t.test('a file that was cut anywhere or changed in any part is refused', t => {
   const file: SnapshotFile = { path: join(t.testdir({}), 'snapshot'), keys: [key], name }
-  writeSnapshot(file, document)
+  writeSettingsSnapshot(file, document)
   const text = readFileSync(file.path, 'utf8')
   const { keyId, nonce, sealed } = JSON.parse(text)
   const flipped = Buffer.from(sealed, 'base64url')
@@ -57,7 +59,11 @@ t.test('a file that was cut anywhere or changed in any part is refused', t => {
   ]
   for (const content of changed) {
     writeFileSync(file.path, content)
-    t.throws(() => readSnapshot(file), { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' }, content.slice(0, 20))
+    t.throws(
+      () => readSettingsSnapshot(file),
+      { code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID' },
+      content.slice(0, 20)
+    )
   }
   t.end()
 })

@@ -199,7 +199,7 @@ t.test('where settings are is said by the environment alone, and every mistake i
   await t.rejects(load({ SALLYPORT_CONFIGURATION_URL: 'http://config.example' }), { message: /secure-url/ })
 })
 
-t.test('C5: a process keeps what it starts with, and starts from it while the server says what is refused', async t => {
+t.test('a process keeps what it starts with, and starts from it while the server says what is refused', async t => {
   const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
   const environment = pulledFrom(server.url, t.testdir({}))
   await t.test('kept at the start', async t => {

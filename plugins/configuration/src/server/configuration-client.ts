@@ -76,7 +76,7 @@ export function createConfigurationClient(options: ConfigurationClientOptions): 
   for (const [what, name] of Object.entries({ application, profile, label })) {
     if (!isDocumentToken(name)) throw new ServerAnswerError(`the ${what} is no name`)
   }
-  const address = `${url.replace(/\/+$/, '')}/${application}/${profile}/${label}`
+  const address = `${url.endsWith('/') ? url.slice(0, -1) : url}/${application}/${profile}/${label}`
   let etag: string | null = null
 
   async function ask(target: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {

@@ -21,7 +21,7 @@ export interface FollowedServer {
 }
 
 const INTERVAL_MS = 30_000
-const FIRST_RETRY_MS = 1000
+const FIRST_QUESTION_RETRY_MS = 1000
 
 /**
  * The wait before a question: half of the time is random, so that the instances of a service, which fail together, do
@@ -30,7 +30,8 @@ const FIRST_RETRY_MS = 1000
  * @param random 0 to 1
  */
 export function waitBeforeQuestion(failures: number, intervalMs: number, random: number): number {
-  const longest = failures === 0 ? intervalMs : Math.min(intervalMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20))
+  const longest =
+    failures === 0 ? intervalMs : Math.min(intervalMs, FIRST_QUESTION_RETRY_MS * 2 ** Math.min(failures - 1, 20))
   return Math.round(longest / 2 + (longest / 2) * random)
 }
 

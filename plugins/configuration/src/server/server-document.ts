@@ -15,7 +15,7 @@ export interface ServerDocument {
   readonly values: Readonly<Record<string, unknown>>
 }
 
-const TOKEN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/
+const NAME_TOKEN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/
 const MAX_SOURCES = 64
 const MAX_PROPERTIES = 2000
 const OWN_PREFIX = 'sallyport.'
@@ -23,7 +23,7 @@ const LIST_ITEM = /^([A-Za-z0-9-]+)\[(\d{1,3})\]$/
 
 /** Whether a name can be part of the address of a document. `..` in it would still be one segment, and is refused. */
 export function isDocumentToken(name: string): boolean {
-  return TOKEN.test(name) && !name.includes('..')
+  return NAME_TOKEN.test(name) && !name.includes('..')
 }
 
 /**

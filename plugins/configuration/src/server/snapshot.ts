@@ -20,7 +20,7 @@ export interface SnapshotFile {
   readonly random?: Random
 }
 
-const CIPHER = 'aes-256-gcm'
+const SNAPSHOT_CIPHER = 'aes-256-gcm'
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const MAX_SNAPSHOT_BYTES = 2_097_152
@@ -30,14 +30,14 @@ const MAX_SNAPSHOT_BYTES = 2_097_152
  * @throws {SnapshotError} `SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID` without a key; errors of the file system
  * @see NIST SP 800-38D (AES-GCM: a random nonce of 96 bits)
  */
-export function writeSnapshot(
+export function writeSettingsSnapshot(
   { path, keys, name, random = randomBytes }: SnapshotFile,
   document: ServerDocument
 ): void {
   const [key] = keys
   if (key === undefined) throw new SnapshotError('has no key')
   const nonce = random(IV_BYTES)
-  const cipher = createCipheriv(CIPHER, key.key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv(SNAPSHOT_CIPHER, key.key, nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(boundTo(name, key.id))
   const sealed = Buffer.concat([cipher.update(JSON.stringify(document), 'utf8'), cipher.final(), cipher.getAuthTag()])
   const content = { keyId: key.id, nonce: nonce.toString('base64url'), sealed: sealed.toString('base64url') }
@@ -47,12 +47,12 @@ export function writeSnapshot(
 }
 
 /**
- * Reads what {@link writeSnapshot} kept.
+ * Reads what {@link writeSettingsSnapshot} kept.
  * @returns `null` when there is no file yet
  * @throws {SnapshotError} `SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID` for a file that was cut or changed, of an unknown
  *   key, or of another application, profile or label
  */
-export function readSnapshot({ path, keys, name }: SnapshotFile): ServerDocument | null {
+export function readSettingsSnapshot({ path, keys, name }: SnapshotFile): ServerDocument | null {
   let text: Buffer
   try {
     text = readFileSync(path)
@@ -75,7 +75,7 @@ export function readSnapshot({ path, keys, name }: SnapshotFile): ServerDocument
 function opened({ key }: RingKey, bound: Buffer, nonce: Buffer, sealed: Buffer): string {
   try {
     if (nonce.length !== IV_BYTES || sealed.length < TAG_BYTES) throw new RangeError('too short')
-    const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
+    const decipher = createDecipheriv(SNAPSHOT_CIPHER, key, nonce, { authTagLength: TAG_BYTES })
     decipher.setAAD(bound)
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8')
