@@ -58,6 +58,7 @@ export const settingsSchema = Type.Object(
       Type.String({
         secret: true,
         live: true,
+        demoPrefix: 'demo-',
         minLength: 4,
         description:
           'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, ' +

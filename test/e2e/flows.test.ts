@@ -1,11 +1,14 @@
 // The real processes with real TLS and a real database, started as `npm start` starts them, once for this file.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from './support/rotate-secrets.ts'
+import { startSecretLoad } from './support/secret-load.ts'
 
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
 t.teardown(() => own.stop())
@@ -370,3 +373,42 @@ async function codeFlow(
     })
   ).body
 }
+
+t.test('C6: every secret is rotated by the commands of the page, no request fails, and none is printed', async t => {
+  t.strictSame([...ROTATED_SECTIONS].sort(), commandSections().sort())
+  const load = await startSecretLoad(own, stack)
+  const before = own.output().length
+  const portBase = Number(new URL(stack.gateway).port)
+  const { printed, secrets } = await rotateSecrets(own, portBase, load.logInAgain)
+  const answered = { ...load.served }
+  for (const kind of ['session', 'exchange', 'configuration'] as const) {
+    while (load.served[kind] < answered[kind] + 3 && load.failures.length === 0) await delay(20)
+  }
+  await load.stop()
+  t.strictSame(load.failures, [])
+  t.equal(printed.length, 13, 'so many files were replaced')
+  t.strictSame(
+    printed.filter(settings => !settings.endsWith('"refused":0}')),
+    []
+  )
+  const logged = own.output().slice(before)
+  t.equal(logged.split('the settings have changed').length - 1, 13)
+  const texts = [logged, ...printed]
+  for (const url of Object.values((JSON.parse(readFileSync(own.localJson, 'utf8')) as LocalFacts).operations)) {
+    for (const path of ['/metrics', '/info']) texts.push(await (await fetch(`${url}${path}`)).text())
+  }
+  for (const process of ['auth_server', 'order_service', 'configuration_server', 'reference_gateway']) {
+    const { rows } = await queryAsSuperuser(own, 'select * from audit_events', `sallyport_${process}`)
+    t.ok(
+      rows.some(({ action }) => action === 'settings.change'),
+      process
+    )
+    texts.push(JSON.stringify(rows))
+  }
+  t.ok(secrets.length > 20)
+  const all = texts.join('\n')
+  t.strictSame(
+    secrets.filter(secret => all.includes(secret)),
+    []
+  )
+})

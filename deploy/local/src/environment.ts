@@ -133,6 +133,7 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
     ['sealingKeys', 'SALLYPORT_SEALING_KEYS', secrets.sealingKeys[entry.name] ?? ''],
-    ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey]
+    ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
   ]
 }
