@@ -7,8 +7,8 @@ import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
-import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from './support/rotate-secrets.ts'
-import { startSecretLoad } from './support/secret-load.ts'
+import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from '../support/rotate-secrets.ts'
+import { startSecretLoad } from '../support/secret-load.ts'
 
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
 t.teardown(() => own.stop())

@@ -1,15 +1,17 @@
 // Everything that needs the secrets that are rotated: logins, sessions, exchanges, orders, reads of secrets.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { admin } from '@sallyport/auth-server'
 import { runConfigurationCommands } from '@sallyport/configuration-server'
 import type { OwnStack, Stack } from '@sallyport/local'
 import { Agent, request } from 'undici'
-import { administration } from '../../support/administration.ts'
-import { connect } from '../../support/database.ts'
+import { administration } from './administration.ts'
+import { connect } from './database.ts'
 import { readSecret, superuserUrl } from './rotate-secrets.ts'
 
 const READER = 'secrets-reader'
+const BETWEEN_CALLS_MS = 50
 
 /** What ran, and what failed. */
 export interface SecretLoad {
@@ -89,6 +91,8 @@ export async function startSecretLoad(own: OwnStack, stack: Stack): Promise<Secr
         () => served[kind as keyof typeof served]++,
         (error: unknown) => failures.push(`${kind}: ${String(error)}`)
       )
+      // The processes and the commands share the machine with the callers.
+      await delay(BETWEEN_CALLS_MS)
     }
   })
   return {

@@ -6,8 +6,8 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { OwnStack } from '@sallyport/local'
 import { Client } from 'pg'
-import { ROOT } from '../../support/packages.ts'
-import { readmeBlocks } from '../../support/readme-blocks.ts'
+import { ROOT } from './packages.ts'
+import { readmeBlocks } from './readme-blocks.ts'
 
 const run = promisify(execFile)
 const PAGE = readFileSync(join(ROOT, 'docs/secrets.md'), 'utf8')
@@ -82,7 +82,7 @@ export async function rotateSecrets(
       env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, NEW_PASSWORD: newPassword },
       timeout: 120_000
     })
-    printed.push(...stdout.split('\n').filter(line => line.startsWith('{')))
+    printed.push(...stdout.split('\n').filter(line => line.startsWith('{"version"')))
     for (const secret of secretsInFiles(own)) known.add(secret)
   }
 
