@@ -5,10 +5,11 @@ import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
-import securityContext, { problemDetails } from '@sallyport/security-context'
+import securityContext, { offerMeasurements, problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import { databaseAnswers, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { hashingMeasurements } from './accounts/passwords/measure-hashing.ts'
 import type { KeyAdministration } from './administration/keys.ts'
 import { openBackground, type LogoutDelivery } from './background.ts'
 import { composeAdministration, composeAuthorizationServer, type AuthServerCollaborators } from './compose.ts'
@@ -102,6 +103,10 @@ export async function buildApp(
         ? {}
         : {
             database: databaseAnswers(connection),
+            // It verifies tokens with its own keys.
+            keys: async () => {
+              await server.keys.published()
+            },
             audit: async () => {
               await fastify.auditHealth.check()
             }
@@ -128,8 +133,13 @@ export async function buildApp(
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }
-  const { clockToleranceSeconds } = settings
-  await fastify.register(metrics, { exposeOn: fastify.operations, process: OWN_AUDIENCE, clockToleranceSeconds })
+  offerMeasurements(fastify, hashingMeasurements(server.passwords))
+  await fastify.register(metrics, {
+    exposeOn: fastify.operations,
+    process: OWN_AUDIENCE,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)
   await fastify.register(async function metadataDocuments(scope) {

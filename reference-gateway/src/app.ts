@@ -140,7 +140,12 @@ export async function buildApp(
   await app.register(securityHeaders)
 
   const { clockToleranceSeconds } = settings
-  await app.register(metrics, { exposeOn: app.operations, process: PROCESS_NAME, clockToleranceSeconds })
+  await app.register(metrics, {
+    exposeOn: app.operations,
+    process: PROCESS_NAME,
+    clockToleranceSeconds,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
 
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { Counter } from '@prometheus-io/client'
 import type { RouteTableOptions } from '@sallyport/forwarding'
-import type { AuditEvent } from '@sallyport/security-context'
+import { offerMeasurements, type AuditEvent } from '@sallyport/security-context'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import { createReload, followFile, type FollowedFile, type ReloadSubscriber } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
@@ -25,6 +25,9 @@ export interface FollowRoutesOptions {
   readonly subscribers: ReadonlyArray<ReloadSubscriber<RouteTableOptions>>
 }
 
+/** Enough of a fingerprint to tell two tables apart. */
+const ROUTES_VERSION_LENGTH = 12
+
 /**
  * Reads the file of routes again at SIGHUP and whenever it says something new. One with mistakes changes nothing: the
  * log lists them, a metric and the audit trail have it.
@@ -43,6 +46,15 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
   })
   let current = routesFingerprint(first)
   let last: Promise<void> = Promise.resolve()
+  offerMeasurements(fastify, [
+    {
+      name: 'sallyport_routes_info',
+      help: 'Version of the table of routes that is in use',
+      kind: 'gauge',
+      labels: ['version'],
+      read: () => [{ labels: { version: current.slice(0, ROUTES_VERSION_LENGTH) }, value: 1 }]
+    }
+  ])
 
   /** One after the other: a signal and an event of the folder often come together. */
   async function takeInTurn(reading: RoutesReading): Promise<void> {

@@ -32,7 +32,7 @@ t.test('every SALLYPORT_ name in a guide is a setting of a process, or the code 
   )
   const codes = workspaces().flatMap(({ folder }) => readPage(`${folder}/README.md`).match(/`SALLYPORT_\w+` \| \d{3}/g))
   const known = new Set([...settings, ...codes.map(row => row?.slice(1, row.indexOf('`', 1)))])
-  for (const page of ['docs/adopt.md', 'docs/new-service.md', 'docs/gateway.md']) {
+  for (const page of ['docs/adopt.md', 'docs/new-service.md', 'docs/gateway.md', 'docs/configuration.md']) {
     const named = readPage(page).match(/\bSALLYPORT_\w+/g) ?? []
     t.strictSame(
       named.filter(name => !known.has(name)),

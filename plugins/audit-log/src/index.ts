@@ -1,5 +1,11 @@
 import '@sallyport/security-context/require-node'
-import { headHook, requireRouteDeclaration, type AuditEvent, type AuditSink } from '@sallyport/security-context'
+import {
+  headHook,
+  offerMeasurements,
+  requireRouteDeclaration,
+  type AuditEvent,
+  type AuditSink
+} from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
@@ -8,6 +14,7 @@ import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { buildRecord } from './build-record.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
+import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
@@ -108,7 +115,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     )
   })
   fastify.decorate('sealAudit', sealAudit)
-  fastify.decorate('auditHealth', createAuditHealth(options, writer, sealer))
+  const health = createAuditHealth(options, writer, sealer)
+  fastify.decorate('auditHealth', health)
+  offerMeasurements(fastify, auditMeasurements(options, health))
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)

@@ -38,7 +38,7 @@ export interface SealRun {
 /** Chain hash before the first row. */
 export const GENESIS = createHash('sha256').update('sallyport audit chain 1').digest()
 /** Rows read in one page; those of its last transaction are read in full. */
-const SEAL_PAGE_ROWS = 2000
+export const SEAL_PAGE_ROWS = 2000
 /** Seals of one statement, which has five parameters for each. */
 const SEALS_PER_STATEMENT = 1000
 const SEALER_LOCK = 'sallyport-audit-sealer'
@@ -97,6 +97,7 @@ interface EventRow {
   readonly id: string
   readonly content_hash: Buffer
   readonly transaction_id: string
+  readonly occurred_at: Date
 }
 
 async function sealPage(
@@ -155,7 +156,7 @@ async function readSnapshot(trx: Knex.Transaction): Promise<{ oldestOpen: bigint
 }
 
 /** The watermark of the last page that sealed something; 0 when the last release that sealed did not store one. */
-async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
+export async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
   const {
     rows: [row]
   } = await trx.raw<Rows<{ watermark: string }>>(`
@@ -165,11 +166,15 @@ async function readWatermark(trx: Knex.Transaction): Promise<bigint> {
 }
 
 /** Full transactions, so that the next page begins after the last of them. */
-async function readFullTransactions(trx: Knex.Transaction, from: bigint, before: bigint | null): Promise<EventRow[]> {
+export async function readFullTransactions(
+  trx: Knex.Transaction,
+  from: bigint,
+  before: bigint | null
+): Promise<EventRow[]> {
   const bindings = { from: `${from}`, ...(before !== null && { before: `${before}` }) }
   const { rows } = await trx.raw<Rows<EventRow>>(
     `
-    select id, content_hash, transaction_id::text from (
+    select id, content_hash, transaction_id::text, occurred_at from (
       select * from audit_events
       where transaction_id >= :from::xid8 ${before === null ? '' : 'and transaction_id < :before::xid8'}
       order by transaction_id fetch first ${SEAL_PAGE_ROWS} rows with ties
@@ -179,7 +184,7 @@ async function readFullTransactions(trx: Knex.Transaction, from: bigint, before:
   return rows
 }
 
-async function withoutSealed(trx: Knex.Transaction, rows: readonly EventRow[]): Promise<EventRow[]> {
+export async function withoutSealed(trx: Knex.Transaction, rows: readonly EventRow[]): Promise<EventRow[]> {
   const { rows: found } = await trx.raw<Rows<{ id: string }>>(
     'select event_id as id from audit_seals where event_id = any(?::uuid[])',
     [rows.map(row => row.id)]
@@ -202,9 +207,14 @@ const SEAL_SETTINGS = Object.entries({
   .map(([name, value]) => `set_config('${name}', ${value}, true)`)
   .join(', ')
 
+/** Sets up the transaction of a page. */
+export async function beginSealPage(trx: Knex.Transaction, timeoutMs: number): Promise<void> {
+  await trx.raw(`select ${SEAL_SETTINGS}`, { ms: `${timeoutMs}` })
+}
+
 /** Sets up the transaction, and takes the lock that one sealer has at a time. */
 async function takeLock(trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs: number): Promise<boolean> {
-  await trx.raw(`select ${SEAL_SETTINGS}`, { ms: `${timeoutMs}` })
+  await beginSealPage(trx, timeoutMs)
   if (lock === 'wait') {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [SEALER_LOCK])
     return true

@@ -1,4 +1,4 @@
-import type { KeySource, StatusSource } from '@sallyport/security-context'
+import { offerMeasurements, type KeySource, type StatusSource } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import { checkWithNodeCrypto } from './tokens/check-signature.ts'
@@ -7,6 +7,7 @@ import type { Log } from '@sallyport/security-context/mechanics'
 import type { ReadAuthenticationOptions } from './options.ts'
 import type { SignatureCheck } from './tokens/check-signature.ts'
 import { createSharedSecretVerifier } from './tokens/shared-secret.ts'
+import { sourceMeasurements } from './sources/measure-sources.ts'
 import { createStatusListSource } from './sources/status-list-source.ts'
 import { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
 
@@ -38,6 +39,8 @@ export async function openVerifier(
   if (issuer === undefined || audience === undefined) return null
   const { profile, algorithms, clockToleranceSeconds, clock, statusUnavailable, cacheSize } = options
   const keys = options.keys ?? openKeys(fastify, options)
+  const status = options.status ?? openStatus(fastify, options, issuer, keys)
+  offerMeasurements(fastify, sourceMeasurements(keys, status))
   return {
     verifier: createTokenVerifier({
       issuer,
@@ -50,7 +53,7 @@ export async function openVerifier(
       statusUnavailable,
       cacheSize,
       checkSignature: await signatureCheck(options),
-      ...defined({ status: options.status ?? openStatus(fastify, options, issuer, keys) })
+      ...defined({ status })
     }),
     realm: realm ?? audience
   }

@@ -2,12 +2,19 @@ import '@sallyport/security-context/require-node'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
-import { effectiveRoute, requireRouteDeclaration, type Policy, type Resource } from '@sallyport/security-context'
+import {
+  effectiveRoute,
+  offerMeasurements,
+  requireRouteDeclaration,
+  type Policy,
+  type Resource
+} from '@sallyport/security-context'
 import { applyFilter, type FilterMapping } from './apply-filter.ts'
 import { isAllowed, refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
 import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
+import { createPolicyVersion, policyMeasurement } from './policy-version.ts'
 import { collectRoutePolicies } from './route-policies.ts'
 import { policyMistakes } from './validate-policy.ts'
 
@@ -24,6 +31,13 @@ export type { AclOptions, AuthorizationOptions } from './options.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Version of what the routes demand of their callers, 12 hexadecimal digits: a digest of the authorization matrix.
+     * After `ready()`.
+     */
+    policyVersion: () => string
+  }
   interface FastifyRequest {
     /** What `config.resource` found, after `config.access` has allowed it; `null` on routes without a resource. */
     resource: Resource | null
@@ -48,6 +62,9 @@ async function authorization(fastify: FastifyInstance, given: AuthorizationOptio
   const options = readAuthorizationOptions(given)
   requireRouteDeclaration(fastify, 'access')
   fastify.decorate(ROUTES, collectRoutePolicies(fastify, options.acl !== undefined))
+  const policyVersion = createPolicyVersion(fastify)
+  fastify.decorate('policyVersion', policyVersion)
+  offerMeasurements(fastify, [policyMeasurement(policyVersion)])
 
   fastify.decorateRequest('resource', null)
   fastify.decorateRequest('authorize', async function authorize(this: FastifyRequest, policy, ...found) {

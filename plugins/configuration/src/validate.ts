@@ -25,7 +25,7 @@ type EnvAjv = Extract<NonNullable<EnvSchemaOpt['ajv']>, { compile: unknown }>
 interface PreparedSchema {
   /** A copy, because env-schema writes `additionalProperties: false` to the schema it is given. */
   readonly schema: object
-  readonly ajv: { readonly customOptions: (fresh: EnvAjv) => EnvAjv }
+  readonly ajv: NonNullable<EnvSchemaOpt['ajv']>
 }
 
 /** Fastify's and env-schema's Ajv drop unknown keys and turn strings into numbers; a JSON file must get neither. */
@@ -99,16 +99,20 @@ function prepared(known: WeakMap<object, PreparedSchema>, key: object, prepare: 
   return found
 }
 
-/** env-schema offers a new Ajv at each call; the first one lends its class, so that it takes the one that is kept. */
+/**
+ * env-schema makes a new Ajv at each call, which costs more than the check, unless it is given one of its own class: the
+ * first call lends that.
+ */
 function prepareSchema(schema: object, options: object): PreparedSchema {
   let kept: EnvAjv | null = null
+  function keepOne(fresh: EnvAjv): EnvAjv {
+    kept ??= Reflect.construct(fresh.constructor, [options]) as EnvAjv
+    return kept
+  }
   return {
     schema,
-    ajv: {
-      customOptions: fresh => {
-        kept ??= Reflect.construct(fresh.constructor, [options]) as EnvAjv
-        return kept
-      }
+    get ajv() {
+      return kept ?? { customOptions: keepOne }
     }
   }
 }

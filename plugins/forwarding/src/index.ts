@@ -1,10 +1,11 @@
 import '@sallyport/security-context/require-node'
-import type { AuditSink } from '@sallyport/security-context'
+import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createDeadlines } from './lean/deadlines.ts'
 import type { ForwardingParts } from './forward-request.ts'
+import { upstreamMeasurements } from './measure-upstreams.ts'
 import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
@@ -62,6 +63,10 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   let read: ReadRouteTable = options
   let table = new RouteTable(options, options, null)
   const retiring = new Set<Promise<void>>()
+  offerMeasurements(
+    fastify,
+    upstreamMeasurements(() => table.upstreams)
+  )
 
   function retire(upstreams: readonly UpstreamConnections[]): void {
     for (const upstream of upstreams) {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Dispatcher } from 'undici'
+import { upstreamUse, type UpstreamUse } from './measure-upstreams.ts'
 import { openUpstreamPool } from './open-upstream-pool.ts'
 import type { OpenUpstream } from './options.ts'
 import type { UpstreamOptions } from './upstream-options.ts'
@@ -51,6 +52,11 @@ export class UpstreamConnections extends Dispatcher {
     const { timeouts: _ours, ...ours } = this.options
     const { timeouts: _others, ...others } = options
     return this.name === name && isDeepStrictEqual(ours, others)
+  }
+
+  /** Requests under way and waiting, `null` when what carries them does not tell. */
+  use(): UpstreamUse | null {
+    return upstreamUse(this.#given ?? this.#own, this.origin)
   }
 
   /** Closes the connections as soon as the requests under way have ended; those that still come are served. */

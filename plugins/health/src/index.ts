@@ -1,11 +1,15 @@
 import '@sallyport/security-context/require-node'
-import { headHook } from '@sallyport/security-context'
+import { headHook, offerMeasurements } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { createOperations, listenForOperators, type ProcessState } from './probe-listener.ts'
+import { healthMeasurements } from './measure-health.ts'
+import { createOperations, listenForOperators } from './probe-listener.ts'
+import { createReadiness, type HealthReport, type ProcessState } from './process-readiness.ts'
+import { createCheckRunner } from './run-checks.ts'
 import { readHealthOptions, type HealthOptions, type PressureHandler } from './options.ts'
 import { shedLoad } from './shed-load.ts'
 
+export type { HealthReport } from './process-readiness.ts'
 export type { HealthOptions, OperationsListener, PressureHandler, PressureOptions } from './options.ts'
 export { openPressureMeter, type Pressure, type PressureMeter } from './pressure-meter.ts'
 export * as errors from './errors.ts'
@@ -22,6 +26,11 @@ declare module 'fastify' {
      * the signal to stop arrives, then `close()` when the load balancer has had time to notice.
      */
     startDrain: () => void
+    /**
+     * Runs the checks as a readiness probe does, and says how each of them went and how long it took: for operators
+     * whom the app has authorized, never for strangers.
+     */
+    healthReport: () => Promise<HealthReport>
   }
   interface FastifyContextConfig {
     /** Decides for this route what happens above a threshold, instead of 503. */
@@ -40,11 +49,15 @@ async function health(fastify: FastifyInstance, given: HealthOptions): Promise<v
   const startDrain = (): void => {
     state.draining = true
   }
-  const operations = createOperations(options, state, fastify.log.child({ listener: 'operations' }))
+  const log = fastify.log.child({ listener: 'operations' })
+  const readiness = createReadiness(createCheckRunner(options.checks, options.checkTimeoutMs), state, log)
+  const operations = createOperations(options, state, readiness, log)
 
   fastify.decorate('operations', operations)
   fastify.decorate('startDrain', startDrain)
-  if (options.pressure !== undefined) await shedLoad(fastify, options.pressure)
+  fastify.decorate('healthReport', readiness.report)
+  const shedding = options.pressure === undefined ? null : await shedLoad(fastify, options.pressure)
+  offerMeasurements(fastify, healthMeasurements(readiness, shedding))
 
   fastify.addHook('onReady', async function openOperations() {
     await listenForOperators(operations, options)

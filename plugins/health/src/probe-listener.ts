@@ -2,15 +2,7 @@ import { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
-import { createCheckRunner } from './run-checks.ts'
-
-/** The state of the process; hooks of the main instance advance it. */
-export interface ProcessState {
-  /** The main listener listens. */
-  started: boolean
-  /** Shutting down: requests under way are finished, new ones should go elsewhere. */
-  draining: boolean
-}
+import type { ProcessState, Readiness } from './process-readiness.ts'
 
 /**
  * The operations server: a separate instance, so that authentication, load shedding and closing of the main listener do
@@ -19,22 +11,10 @@ export interface ProcessState {
 export function createOperations(
   options: ReadHealthOptions,
   state: ProcessState,
+  readiness: Readiness,
   log: FastifyBaseLogger
 ): FastifyInstance {
   const operations = createOperationsServer(options, log)
-  const runChecks = createCheckRunner(options.checks, options.checkTimeoutMs)
-  let failing = ''
-
-  async function isReady(): Promise<boolean> {
-    if (!state.started || state.draining) return false
-    const failures = await runChecks()
-    const names = [...failures.keys()].join(', ')
-    if (names !== failing) logChange(log, failures, names)
-    failing = names
-    // Closing may begin while the checks run.
-    return failures.size === 0 && !state.draining
-  }
-
   void operations.register(problemDetails)
   void operations.register(async function probes(operations) {
     operations.get('/health/live', async function live(_request, reply) {
@@ -44,7 +24,7 @@ export function createOperations(
       return answerProbe(reply, state.started)
     })
     operations.get('/health/ready', async function ready(_request, reply) {
-      return answerProbe(reply, await isReady())
+      return answerProbe(reply, await readiness.isReady())
     })
   })
   return operations
@@ -69,12 +49,6 @@ function answerProbe(reply: FastifyReply, ok: boolean): FastifyReply {
     .code(ok ? 200 : 503)
     .header('cache-control', 'no-store')
     .send({ status: ok ? 'ok' : 'unavailable' })
-}
-
-/** Probes come every few seconds: only a change is worth a line. */
-function logChange(log: FastifyBaseLogger, failures: ReadonlyMap<string, unknown>, names: string): void {
-  if (failures.size === 0) log.info('ready again')
-  else for (const [check, err] of failures) log.warn({ check, err }, `not ready: ${names}`)
 }
 
 /**

@@ -1,7 +1,17 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
 
-/** Runs every check and resolves with the failures by name; an empty map means that all passed. */
-export type RunChecks = () => Promise<ReadonlyMap<string, unknown>>
+/** How one check ended. */
+export interface CheckResult {
+  readonly name: string
+  readonly passed: boolean
+  /** How long this probe waited for it, in ms; a check that was under way already counts from then on. */
+  readonly durationMs: number
+  /** Why it failed: for the log, and never for whoever asks. */
+  readonly error?: unknown
+}
+
+/** Runs every check and resolves with how each of them ended, in the order of their names in the options. */
+export type RunChecks = () => Promise<readonly CheckResult[]>
 
 /** Abandoned runs of one check that have not ended: from this number on a new run is rare. */
 const MAX_ABANDONED = 3
@@ -22,11 +32,17 @@ export function createCheckRunner(
   clock: () => number = () => performance.now()
 ): RunChecks {
   const runs = Object.entries(checks).map(([name, check]) => [name, shareRuns(check, timeoutMs, clock)] as const)
-  return async () => {
-    const results = await Promise.allSettled(runs.map(([, run]) => run()))
-    return new Map(
-      results.flatMap((result, i) => (result.status === 'rejected' ? [[runs[i]?.[0] ?? '', result.reason]] : []))
-    )
+  return async () => await Promise.all(runs.map(async ([name, run]) => await timeCheck(name, run, clock)))
+}
+
+async function timeCheck(name: string, run: () => Promise<void>, clock: () => number): Promise<CheckResult> {
+  const startedAtMs = clock()
+  const durationMs = (): number => Math.round((clock() - startedAtMs) * 1000) / 1000
+  try {
+    await run()
+    return { name, passed: true, durationMs: durationMs() }
+  } catch (error) {
+    return { name, passed: false, durationMs: durationMs(), error }
   }
 }
 

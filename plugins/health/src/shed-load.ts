@@ -10,11 +10,19 @@ interface Excess {
   readonly value: number
 }
 
+/** What load shedding has measured and done. */
+export interface LoadShedding {
+  /** The last measurement. */
+  readonly measured: () => Pressure
+  /** Requests answered with 503 since the start, by the threshold that was exceeded. */
+  readonly shedByThreshold: () => ReadonlyMap<keyof Pressure, number>
+}
+
 /**
  * Sheds requests while a threshold is exceeded: 503 with `Retry-After`, or what the route's `pressureHandler` decides.
  * Load is measured once per interval, so a request costs one comparison.
  */
-export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureOptions): Promise<void> {
+export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureOptions): Promise<LoadShedding> {
   const { schedule, sampleIntervalMs } = pressure
   const meter = pressure.meter ?? (await openPressureMeter(fastify, sampleIntervalMs))
   const thresholds = thresholdsOf(pressure)
@@ -22,6 +30,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
   const problem = Object.freeze({ type: 'about:blank', title, status, code })
   const retryAfter = String(pressure.retryAfterSeconds)
   let excess: Excess | null = null
+  const shedByThreshold = new Map<keyof Pressure, number>()
   let shed = 0
 
   async function sample(): Promise<void> {
@@ -42,6 +51,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
     const { pressureHandler } = effectiveRoute(request).config
     if (pressureHandler === undefined) {
       shed++
+      shedByThreshold.set(excess.type, (shedByThreshold.get(excess.type) ?? 0) + 1)
       // Not an error: logging a stack for each of them would add to the load. @see RFC 9457
       void reply.code(status).header('retry-after', retryAfter).type('application/problem+json')
       void reply.send({ ...problem, requestId: request.id })
@@ -60,6 +70,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
   fastify.addHook('onClose', async function stopSampling() {
     timer.stop()
   })
+  return { measured: () => meter.read(), shedByThreshold: () => shedByThreshold }
 }
 
 function thresholdsOf(options: ReadPressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {

@@ -28,3 +28,8 @@ export function errorTypeLabel(statusCode: number, errorCode: string | null): st
   if (statusCode < 500) return ''
   return errorCode !== null && STABLE_CODE.test(errorCode) ? errorCode : String(statusCode)
 }
+
+/** `url_scheme`: a proxy in front may have said which, so that only the two that can be are let through. */
+export function schemeLabel(scheme: string): string {
+  return scheme === 'https' ? 'https' : 'http'
+}

@@ -1,16 +1,19 @@
 import '@sallyport/security-context/require-node'
 import client, { Counter, Registry } from '@prometheus-io/client'
-import { effectiveRoute, securityEventsOf } from '@sallyport/security-context'
+import { effectiveRoute, measurementsOf, securityEventsOf } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
 import { showClockTolerance } from './clock-tolerance.ts'
+import { createExposition, type Exposition } from './expose-metrics.ts'
 import { routeLabel } from './http-labels.ts'
+import { createMeasuredMetrics, createMeasurementFailures } from './measured-metrics.ts'
 import { readMetricsOptions, type MetricsOptions } from './options.ts'
 import { createDurationHistogram } from './request-durations.ts'
 import { createEventCounter } from './security-events.ts'
 
 export type { MetricsOptions } from './options.ts'
+export type { Exposition } from './expose-metrics.ts'
 export * as errors from './errors.ts'
 
 const ERROR_CODE = Symbol('sallyport.metrics.errorCode')
@@ -20,6 +23,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Registry of this process's metrics: `new Gauge({ …, registers: [fastify.metricsRegistry] })`. */
     metricsRegistry: Registry
+    /** Reads every measurement and writes all metrics, as `GET /metrics` answers them. */
+    exposeMetrics: (accept?: string) => Promise<Exposition>
   }
   interface FastifyRequest {
     [ERROR_CODE]: string | null
@@ -38,6 +43,8 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   if (options.process !== undefined) registry.setDefaultLabels({ process: options.process })
   await fastify.register(fastifyMetrics.default, processMeasurements(registry, options.processMetrics))
   fastify.decorate('metricsRegistry', registry)
+  const exposeMetrics = expositionOf(fastify, registry, options.measurementTimeoutMs)
+  fastify.decorate('exposeMetrics', exposeMetrics)
 
   const { clockToleranceSeconds } = options
   if (clockToleranceSeconds !== undefined) showClockTolerance(registry, clockToleranceSeconds)
@@ -47,7 +54,8 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
     labelNames: ['http_route'],
     registers: [registry]
   })
-  const observeDuration = createDurationHistogram(registry)
+  const { exemplarTraceId } = options
+  const observeDuration = createDurationHistogram(registry, exemplarTraceId !== undefined)
   const countEvents = createEventCounter(registry)
   const countOnce = (request: FastifyRequest): void => {
     if (request[COUNTED]) return
@@ -70,7 +78,9 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
         method: request.method,
         route: measuredRoute(request),
         statusCode: reply.statusCode,
-        errorCode: request[ERROR_CODE]
+        errorCode: request[ERROR_CODE],
+        scheme: request.protocol,
+        traceId: exemplarTraceId === undefined ? null : exemplarTraceId(request)
       })
     }
     next()
@@ -84,10 +94,20 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   options.exposeOn?.get(
     '/metrics',
     { config: { access: 'public', audit: 'none', disableMetrics: true }, logLevel: 'warn' },
-    async function exposeMetrics(_request, reply) {
-      return reply.type(registry.contentType).send(await registry.metrics())
+    async function answerMetrics(request, reply) {
+      const { contentType, body } = await exposeMetrics(request.headers.accept)
+      return reply.type(contentType).send(body)
     }
   )
+}
+
+function expositionOf(fastify: FastifyInstance, registry: Registry, timeoutMs: number) {
+  const failuresOfStep = createMeasurementFailures(registry, (metric, err) => {
+    fastify.log.warn({ err, metric }, 'a metric cannot be read')
+  })
+  const measurements = () => measurementsOf(fastify)
+  const readMeasurements = createMeasuredMetrics({ registry, measurements, timeoutMs, failures: failuresOfStep() })
+  return createExposition({ registry, readMeasurements, timeoutMs, failures: failuresOfStep() })
 }
 
 function measuredRoute(request: FastifyRequest): string {

@@ -1,5 +1,12 @@
-import { objectWith, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
-import type { FastifyInstance } from 'fastify'
+import {
+  functionOption,
+  objectWith,
+  optionsObject,
+  readOptions,
+  Type,
+  type ReadOptions
+} from '@sallyport/security-context/options'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { MetricsOptionsError } from './errors.ts'
 
 /** Options of the metrics plugin. */
@@ -22,13 +29,25 @@ export interface MetricsOptions {
   readonly processMetrics?: boolean
   /** The tolerance that tokens are verified with, in seconds, to be shown. Left out: no such metric. */
   readonly clockToleranceSeconds?: number
+  /**
+   * The trace that an operator can look a slow request up in; `null` for one that nobody recorded. Durations then carry
+   * it as an exemplar, for scrapers that ask for OpenMetrics. Left out: no exemplars, and no request pays for them.
+   */
+  readonly exemplarTraceId?: (request: FastifyRequest) => string | null
+  /**
+   * How long reading one measurement may take, in ms; after that its series is missing from the scrape.
+   * @default 1000
+   */
+  readonly measurementTimeoutMs?: number
 }
 
 export const metricsOptions = optionsObject({
   exposeOn: Type.Optional(objectWith<FastifyInstance>('a Fastify instance', ['get'])),
   process: Type.Optional(Type.String({ minLength: 1 })),
   processMetrics: Type.Boolean({ default: true }),
-  clockToleranceSeconds: Type.Optional(Type.Number({ minimum: 0 }))
+  clockToleranceSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+  exemplarTraceId: Type.Optional(functionOption<NonNullable<MetricsOptions['exemplarTraceId']>>()),
+  measurementTimeoutMs: Type.Integer({ minimum: 1, default: 1000 })
 })
 
 /** @throws {MetricsOptionsError} `SALLYPORT_METRICS_OPTIONS_INVALID`, naming every mistake */

@@ -5,6 +5,7 @@ import { followRequests } from './context.ts'
 import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
 import type { SecurityEvent } from './events.ts'
 import type { KnownCaller } from './known-caller.ts'
+import type { Measurement } from './measurements.ts'
 import type { Principal } from './principal.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
 import { traceIdOf } from './trace.ts'
@@ -51,6 +52,13 @@ export { traceIdOf } from './trace.ts'
 export { requirePrincipal } from './require-principal.ts'
 export { logRefusal } from './log-refusal.ts'
 export {
+  measurementsOf,
+  offerMeasurements,
+  type LabelledValue,
+  type MeasuredValue,
+  type Measurement
+} from './measurements.ts'
+export {
   declareHeadHooks,
   headHook,
   headHooksOfRoutes,
@@ -85,6 +93,10 @@ export interface SecurityContextOptions {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** What operators may watch of this app; appended to by `offerMeasurements`. */
+    measurements: Measurement[]
+  }
   interface FastifyRequest {
     /** Who is calling; `null` until a stage has authenticated the caller. */
     principal: Principal | null
@@ -160,6 +172,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
   if (!fastify.hasRequestDecorator(EFFECTIVE_ROUTE_SLOT)) fastify.decorateRequest(EFFECTIVE_ROUTE_SLOT, null)
+  if (!fastify.hasDecorator('measurements')) fastify.decorate('measurements', [])
   if (!fastify.hasRequestDecorator('txn')) {
     fastify.decorateRequest('begunTxn', null)
     fastify.decorateRequest('txn', {

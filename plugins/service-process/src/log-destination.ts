@@ -7,6 +7,8 @@ export interface LogDestination {
   write: (line: string) => void
   /** Resolves when every line is passed on, or there is no reader, or `timeoutMs` have passed. */
   flush: (timeoutMs: number) => Promise<void>
+  /** Lines that were given up since the start. */
+  readonly droppedLines: () => number
 }
 
 /** The part of a stream that the destination uses. */
@@ -27,6 +29,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024
  */
 export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WAITING_BYTES): LogDestination {
   let dropped = 0
+  let droppedInAll = 0
   let handed = 0
   let passedOn = 0
   const waiting: Array<{ readonly upTo: number; readonly resolve: () => void }> = []
@@ -57,6 +60,7 @@ export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WA
       if (output.isBroken()) return
       if (output.waitingBytes() + line.length > maxWaitingBytes) {
         dropped++
+        droppedInAll++
         return
       }
       if (dropped > 0) {
@@ -71,7 +75,8 @@ export function createLogDestination(output: LogOutput, maxWaitingBytes = MAX_WA
       const stop = new AbortController()
       if (!output.isBroken()) await Promise.race([allPassed(), delay(timeoutMs, undefined, { signal: stop.signal })])
       stop.abort()
-    }
+    },
+    droppedLines: () => droppedInAll
   }
 }
 
@@ -127,6 +132,11 @@ export function collectLines(output: LogOutput): LogOutput & { readonly writeCol
     isBroken: output.isBroken,
     writeCollected
   }
+}
+
+/** Lines that the log on stdout has given up since the start. */
+export function droppedLogLines(): number {
+  return standard?.droppedLines() ?? 0
 }
 
 /** Waits a bounded time for the lines on stdout, when there are any. */

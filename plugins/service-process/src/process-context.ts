@@ -1,10 +1,15 @@
 import type { LiveSettings } from '@sallyport/configuration'
 import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import type { Measurement } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
+import { buildFacts } from './build-facts.ts'
 import { databaseAnswers, openDatabase } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
+import { databaseMeasurements } from './measure-database.ts'
+import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
+import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
 import type { ProcessSettings } from './settings.ts'
 import { startTracing } from './tracing.ts'
@@ -57,6 +62,8 @@ export interface OpenContext {
   readonly close: () => Promise<void>
   /** What SIGHUP does; `undefined` when nothing asked for it. */
   readonly readAgain: () => (() => Promise<void>) | undefined
+  /** What operators watch of what the process has opened. */
+  readonly measurements: readonly Measurement[]
 }
 
 /** What a context is opened with. */
@@ -89,10 +96,12 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   if (pool !== null) closing.push(() => pool.destroy())
 
   const peerAddresses = addressTable(settings.peerAddresses)
+  const agents: CountingAgent[] = []
   function openPeers(): Agent | null {
     if (tls === null) return null
     const agent = createPeerAgent({ ...tls, addresses: peerAddresses })
     closing.push(() => agent.close())
+    agents.push(agent)
     return agent
   }
 
@@ -132,6 +141,11 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       },
       environment
     },
+    measurements: [
+      ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
+      ...(pool === null ? [] : databaseMeasurements(pool)),
+      ...peerMeasurements(() => agents)
+    ],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {

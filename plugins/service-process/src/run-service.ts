@@ -1,5 +1,6 @@
 import configuration, { type LiveSettings } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
+import { offerMeasurements } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
@@ -7,6 +8,7 @@ import { bootLog } from './boot-log.ts'
 import { buildFacts } from './build-facts.ts'
 import { closeTimeoutFor } from './drain.ts'
 import { serveInfo } from './info-route.ts'
+import { settingsMeasurements } from './measure-settings.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
 import { runApp, type StartedApp } from './run-app.ts'
 import { followLogLevel, followSettings } from './follow-settings.ts'
@@ -65,10 +67,18 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { live } = opened
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const { context, close, readAgain } = await openContext({ name, settings, live, acceptTraces, environment, log })
+  const { context, close, readAgain, measurements } = await openContext({
+    name,
+    settings,
+    live,
+    acceptTraces,
+    environment,
+    log
+  })
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
     if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })
+    offerMeasurements(app, [...measurements, ...settingsMeasurements(live)])
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
     startFollowing(app, context, loaded, opened)

@@ -1,4 +1,4 @@
-import { trace, type Context } from '@opentelemetry/api'
+import { trace, type Context, type SpanContext } from '@opentelemetry/api'
 import type { FastifyRequest } from 'fastify'
 
 /** The span of a request as OpenTelemetry keeps it; `null` for a request without one. */
@@ -10,7 +10,7 @@ export function traceContextOf(request: FastifyRequest): Context | null {
 }
 
 /** Ids of that span; `null` for a request without one. */
-export function spanContextOf(request: FastifyRequest): { traceId: string } | null {
+export function spanContextOf(request: FastifyRequest): SpanContext | null {
   const active = traceContextOf(request)
   return active === null ? null : (trace.getSpanContext(active) ?? null)
 }

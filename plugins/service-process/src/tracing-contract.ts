@@ -7,6 +7,11 @@ export interface Tracing {
   /** Trace id of a request, 32 hexadecimal digits; random for a request without a span. */
   traceId: (request: FastifyRequest) => string
   /**
+   * Trace id of a request whose trace is recorded, `null` for any other: only such a trace can be looked up. Left out
+   * where nothing is recorded.
+   */
+  readonly recordedTraceId?: (request: FastifyRequest) => string | null
+  /**
    * `trace_id` and `span_id` of the running code, for log lines; empty outside a request, and without a processor,
    * where only the lines of `request.log` have them.
    */

@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, propagation, trace, TraceFlags } from '@opentelemetry/api'
 import { randomTraceId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -27,6 +27,10 @@ export function startTracing(given: TracingOptions): Tracing {
       { name: '@sallyport/tracing', fastify: '5.x' }
     ),
     traceId: request => spanContextOf(request)?.traceId ?? randomTraceId(),
+    recordedTraceId: request => {
+      const span = spanContextOf(request)
+      return span !== null && (span.traceFlags & TraceFlags.SAMPLED) !== 0 ? span.traceId : null
+    },
     traceIds: () => {
       const active = trace.getSpan(context.active())?.spanContext()
       return active === undefined ? {} : { trace_id: active.traceId, span_id: active.spanId }

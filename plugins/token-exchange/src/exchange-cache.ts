@@ -37,6 +37,16 @@ export interface ExchangeCache {
   drop: (key: string) => void
   /** How many tokens are kept. */
   size: () => number
+  readonly lookups: () => CacheLookups
+}
+
+/** How look-ups ended since the start. */
+export interface CacheLookups {
+  readonly hit: number
+  /** The authorization server was asked. */
+  readonly miss: number
+  /** It was being asked for somebody else already. */
+  readonly shared: number
 }
 
 /**
@@ -46,6 +56,7 @@ export interface ExchangeCache {
 export function createExchangeCache({ tokenClient, maxEntries, clock }: ExchangeCacheOptions): ExchangeCache {
   const tokens = new LRUCache<string, { token: string; usableUntilMs: number }>({ max: maxEntries })
   const pending = new Map<string, Promise<string>>()
+  const lookups = { hit: 0, miss: 0, shared: 0 }
 
   async function obtain(key: string, { subjectToken, audience, scope }: TokenQuestion): Promise<string> {
     // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
@@ -65,7 +76,9 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
 
   function recall(key: string): string | null {
     const cached = tokens.get(key)
-    return cached !== undefined && clock() < cached.usableUntilMs ? cached.token : null
+    if (cached === undefined || clock() >= cached.usableUntilMs) return null
+    lookups.hit++
+    return cached.token
   }
 
   return {
@@ -74,6 +87,7 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
       if (cached !== null) return { token: cached, fresh: false }
       tokens.delete(key)
       let promise = pending.get(key)
+      lookups[promise === undefined ? 'miss' : 'shared']++
       if (promise === undefined) {
         promise = obtain(key, question).finally(() => pending.delete(key))
         pending.set(key, promise)
@@ -84,7 +98,8 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
     drop(key) {
       tokens.delete(key)
     },
-    size: () => tokens.size
+    size: () => tokens.size,
+    lookups: () => ({ ...lookups })
   }
 }
 

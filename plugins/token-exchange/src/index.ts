@@ -1,5 +1,5 @@
 import '@sallyport/security-context/require-node'
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { offerMeasurements, recordSecurityEvent } from '@sallyport/security-context'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -13,6 +13,7 @@ import {
 import { createExchangeCache, keyOfQuestion, type TokenQuestion } from './exchange-cache.ts'
 import { readTokenExchangeOptions, type TokenExchangeOptions, type Upstream } from './options.ts'
 import { exchangeKey, recallExchangeKey } from './known-caller-keys.ts'
+import { exchangeMeasurements } from './measure-exchanges.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
@@ -67,6 +68,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
   const options = readTokenExchangeOptions(given)
   const { tokenClient, clock, maxCachedTokens: maxEntries } = options
   const cache = createExchangeCache({ tokenClient, maxEntries, clock })
+  offerMeasurements(fastify, exchangeMeasurements(cache))
 
   /**
    * The caller's token may be refused though it looked good here; where it can be renewed, that and the exchange are

@@ -104,8 +104,12 @@ export async function buildService({
   await app.register(idempotency, { db })
 
   // Metrics for operators.
-  const { clockToleranceSeconds } = settings
-  await app.register(metrics, { exposeOn: app.operations, process: name, clockToleranceSeconds })
+  await app.register(metrics, {
+    exposeOn: app.operations,
+    process: name,
+    clockToleranceSeconds: settings.clockToleranceSeconds,
+    ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
   serveOpenApi(app)
 
   // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they

@@ -5,6 +5,7 @@ import type { RouteTableOptions } from '@sallyport/forwarding'
 import { Agent } from 'undici'
 import t, { type Test } from 'tap'
 import { makeAuthority } from '../../support/certificates.ts'
+import { measured } from '../support/measured.ts'
 import { until } from '../support/session-app.ts'
 import { ALICE, forwardingApp, plainRoute, type PlainService, startPlainService } from './support/table-app.ts'
 
@@ -175,4 +176,33 @@ t.test('the plugin’s own connections verify the certificate, and prove who the
       JSON.stringify(Object.keys(tls ?? {}))
     )
   }
+})
+
+t.test('requests to each upstream of the table in use are counted: with a connection, and waiting for one', async t => {
+  const slow = await startPlainService(t)
+  const held: Array<() => void> = []
+  slow.answer = (_request, response) => {
+    held.push(() => response.end('late'))
+  }
+  const given = table({ slow })
+  const app = await forwardingApp(t, { ...given, upstreams: { slow: { origin: slow.origin, maxConnections: 1 } } })
+  const use = async (): Promise<unknown> => [
+    await measured(app, 'sallyport_upstream_requests_running'),
+    await measured(app, 'sallyport_upstream_requests_waiting')
+  ]
+  t.same(await use(), [{ slow: 0 }, { slow: 0 }])
+  const requests = [1, 2, 3].map(async id => await app.inject({ url: `/slow/${id}`, headers: ALICE }))
+  await until(() => held.length === 1)
+  t.same(await use(), [{ slow: 1 }, { slow: 2 }])
+  const other = await startPlainService(t)
+  app.forwarding.replace(table({ other }))
+  t.same(await use(), [{ other: 0 }, { other: 0 }], 'an upstream that is gone is not watched')
+  const ended = Promise.all(requests)
+  void (async () => {
+    for (let answered = 0; answered < 3; answered++) {
+      await until(() => held.length > answered)
+      held[answered]?.()
+    }
+  })()
+  for (const { statusCode } of await ended) t.equal(statusCode, 200)
 })

@@ -1,5 +1,6 @@
 import health, { openPressureMeter, type Pressure } from '@sallyport/health'
-import { problemDetails } from '@sallyport/security-context'
+import securityContext, { problemDetails } from '@sallyport/security-context'
+import { measured } from '../support/measured.ts'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 
@@ -20,6 +21,7 @@ async function start(
   t.after(async () => {
     await app.close()
   })
+  await app.register(securityContext)
   await app.register(problemDetails)
   let load = LOAD
   let sample = async (): Promise<void> => {}
@@ -155,4 +157,16 @@ t.test('what is measured is this process', async t => {
   const { eventLoopDelay, eventLoopUtilization, heapUsedBytes, rssBytes } = meter.read()
   t.ok(eventLoopDelay >= 0 && eventLoopUtilization > 0 && eventLoopUtilization <= 1)
   t.ok(heapUsedBytes > 1_000_000 && rssBytes > heapUsedBytes)
+})
+
+t.test('the load that shedding compares is measured, and how much was shed because of what', async t => {
+  const { app, measure } = await start(t)
+  await measure({ eventLoopDelay: 501, eventLoopUtilization: 0.5 })
+  for (const url of ['/', '/', '/vital']) await app.inject(url)
+  await measure({ rssBytes: 2001 })
+  await app.inject('/')
+  t.same(await measured(app, 'sallyport_requests_shed_total'), { eventLoopDelay: 2, rssBytes: 1 })
+  await measure({ eventLoopDelay: 20, eventLoopUtilization: 0.25 })
+  t.equal(await measured(app, 'sallyport_event_loop_delay_seconds'), 0.02)
+  t.equal(await measured(app, 'sallyport_event_loop_utilization_ratio'), 0.25)
 })

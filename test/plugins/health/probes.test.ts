@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import health, { type HealthOptions } from '@sallyport/health'
+import securityContext from '@sallyport/security-context'
+import { measured } from '../support/measured.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 
@@ -188,3 +190,65 @@ t.test('without a listener the routes exist, for inject, and nothing listens', a
   t.equal((await app.operations.inject('/health/live')).statusCode, 200)
   t.equal(app.operations.server.listening, false)
 })
+
+t.test('what the last probe found out is measured, and measuring asks nothing', async t => {
+  let asked = 0
+  let down = false
+  const app = Fastify()
+  t.after(async () => {
+    await app.close()
+  })
+  await app.register(securityContext)
+  await app.register(health, {
+    listener: LOOPBACK,
+    checks: {
+      database: async () => {
+        asked++
+        if (down) throw new Error('down')
+      }
+    }
+  })
+  const ready = async (): Promise<unknown> => [
+    await measured(app, 'sallyport_ready'),
+    await measured(app, 'sallyport_health_check_passing')
+  ]
+  t.same(await ready(), [0, {}], 'nobody has asked yet')
+  await app.listen({ ...LOOPBACK })
+  await app.operations.inject('/health/ready')
+  t.same(await ready(), [1, { database: 1 }])
+  down = true
+  await app.operations.inject('/health/ready')
+  t.same(await ready(), [0, { database: 0 }])
+  t.equal(asked, 2)
+  down = false
+  await app.operations.inject('/health/ready')
+  app.startDrain()
+  t.same(await ready(), [0, { database: 1 }], 'a process that ends is not ready, whatever its checks said')
+})
+
+t.test(
+  'a report names every check with its time, and never why it failed; the process that ends asks none',
+  async t => {
+    const { app } = await start(t, {
+      checks: {
+        database: async () => {},
+        keys: async () => {
+          throw new Error('canary password')
+        }
+      }
+    })
+    const report = await app.healthReport()
+    t.match(report, {
+      started: true,
+      draining: false,
+      ready: false,
+      checks: [
+        { name: 'database', passed: true, durationMs: Number },
+        { name: 'keys', passed: false, durationMs: Number }
+      ]
+    })
+    t.notMatch(JSON.stringify(report), 'canary')
+    app.startDrain()
+    t.match(await app.healthReport(), { draining: true, ready: false, checks: [] })
+  }
+)

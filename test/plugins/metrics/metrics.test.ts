@@ -31,7 +31,7 @@ const counts = (exposition: string, name: string): string[] =>
     .sort()
 const DURATION = 'http_server_request_duration_seconds_count'
 const duration = (method: string, route: string, status: number, errorType: string, count: number): string =>
-  `${DURATION}{http_request_method="${method}",http_route="${route}",http_response_status_code="${status}",error_type="${errorType}"} ${count}`
+  `${DURATION}{http_request_method="${method}",http_route="${route}",http_response_status_code="${status}",error_type="${errorType}",url_scheme="http"} ${count}`
 
 t.test('requests are measured by method, route pattern, status and error type', async t => {
   const { app, operations, scrape } = await measuredApp(t)

@@ -6,6 +6,7 @@ import tokenExchange, {
 } from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { measured } from '../support/measured.ts'
 import { authorizationServer, listen, summaries, TOKEN_ANSWER } from '../../support/fake-authorization-server.ts'
 
 interface Seen {
@@ -300,4 +301,14 @@ t.test('all mistakes in the options are named at once', async t => {
     message:
       /tokenClient is missing; upstreams\.a\.origin must be scheme.*upstreams\.b\.origin must be scheme.*maxCachedTokens.*upstreamTimeoutMs/
   })
+})
+
+t.test('look-ups of tokens are counted: kept, asked for, and asked for by somebody else already', async t => {
+  const { app } = await setup(t)
+  const headers = { authorization: 'Bearer mine' }
+  const ask = async (): Promise<number> => (await app.inject({ url: '/exchange/order-service', headers })).statusCode
+  t.strictSame(await Promise.all([ask(), ask()]), [200, 200])
+  t.equal(await ask(), 200)
+  t.strictSame(await measured(app, 'sallyport_token_exchange_cache_lookups_total'), { hit: 1, miss: 1, shared: 1 })
+  t.equal(await measured(app, 'sallyport_token_exchange_cache_entries'), 1)
 })

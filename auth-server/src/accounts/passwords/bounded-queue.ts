@@ -6,6 +6,15 @@ export interface BoundedQueue {
   run: <T>(task: () => Promise<T>) => Promise<T>
   /** Running and waiting tasks. */
   size: () => number
+  readonly counts: () => QueueCounts
+}
+
+/** Tasks of a queue. */
+export interface QueueCounts {
+  readonly running: number
+  readonly waiting: number
+  /** Since the start: refused because too many waited, or after too long a wait. */
+  readonly refused: number
 }
 
 /** Bounds of a {@link BoundedQueue}. */
@@ -23,14 +32,20 @@ export interface QueueBounds {
 export function boundedQueue(bounds: QueueBounds, full: () => Error): BoundedQueue {
   const { concurrency, longest, timeoutMs, timer = startTimer } = bounds
   let running = 0
+  let refused = 0
   const waiting = new Set<() => void>()
+
+  const refusal = (): Error => {
+    refused++
+    return full()
+  }
 
   const slot = async (): Promise<void> => {
     if (running < concurrency) {
       running++
       return
     }
-    if (waiting.size >= longest) throw full()
+    if (waiting.size >= longest) throw refusal()
     // The task that ends hands its slot over, so `running` stays as it is.
     await new Promise<void>((resolve, reject) => {
       const take = (): void => {
@@ -39,7 +54,7 @@ export function boundedQueue(bounds: QueueBounds, full: () => Error): BoundedQue
       }
       const timeout = timer(() => {
         waiting.delete(take)
-        reject(full())
+        reject(refusal())
       }, timeoutMs)
       waiting.add(take)
     })
@@ -64,6 +79,7 @@ export function boundedQueue(bounds: QueueBounds, full: () => Error): BoundedQue
         free()
       }
     },
-    size: () => running + waiting.size
+    size: () => running + waiting.size,
+    counts: () => ({ running, waiting: waiting.size, refused })
   }
 }

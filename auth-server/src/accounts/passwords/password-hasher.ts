@@ -1,7 +1,7 @@
 import { hash as argon2Hash, parseOptions, verify as argon2Verify } from '@node-rs/argon2'
 import { startTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import { PasswordQueueFullError } from '../../errors.ts'
-import { boundedQueue } from './bounded-queue.ts'
+import { boundedQueue, type QueueCounts } from './bounded-queue.ts'
 import { parsePepperRing, type PepperRing } from './pepper-ring.ts'
 import { parseStoredHash, storedHashOf } from './stored-hash.ts'
 
@@ -43,6 +43,10 @@ export interface PasswordHasher {
   verify: (stored: string | null, password: string, turn?: PasswordTurn) => Promise<boolean>
   /** Whether the stored hash was made with other parameters or another pepper than today's. */
   isOutdated: (stored: string) => boolean
+  /** Hashes that run and wait now, and those that were refused since the start. */
+  readonly counts: () => QueueCounts
+  /** Hashes that may wait. */
+  readonly queueLength: number
 }
 
 /** Options of {@link createPasswordHasher}. */
@@ -133,6 +137,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   }
 
   return {
+    counts: queue.counts,
+    queueLength: options.queueLength,
     hash: async password => {
       const { newest } = peppers
       const encoded = await queue.run(async () => await hashFunction.hash(password, parameters, newest?.secret ?? null))

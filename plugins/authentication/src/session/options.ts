@@ -25,7 +25,7 @@ export interface SessionOptions {
   /**
    * Key ring, newest first: the first key seals, every key unseals. All replicas share it. To rotate, add the new key
    * at the end on every replica, then put it in front, then take the old one out once the sessions that it sealed have
-   * been refreshed or have ended. A function where the ring changes at run time.
+   * been refreshed or have ended. A function: it may change.
    * @example parseSealingKeys(process.env.SESSION_KEYS)
    */
   readonly keys: readonly SealingKey[] | (() => readonly SealingKey[])

@@ -49,6 +49,19 @@ export interface SessionRefresher {
    * revoke.
    */
   readonly forget: (refreshToken: string) => string
+  readonly counts: () => RefreshCounts
+}
+
+/** What became of sessions whose access token had to be renewed, since the start. */
+export interface RefreshCounts {
+  /** Sessions that were due, each refresh token once. */
+  readonly due: number
+  /** Refresh tokens that the authorization server took. */
+  readonly success: number
+  /** Refresh tokens that it refused. */
+  readonly rejected: number
+  /** Requests that it did not answer. */
+  readonly unavailable: number
 }
 
 /** A rejected refresh token is refused for this long without asking again; it never becomes good. */
@@ -76,6 +89,8 @@ export function createSessionRefresher(
   const retained = new LRUCache<string, Retained>({ max: options.maxRetained })
   const rejectedUntilMs = new LRUCache<string, number>({ max: MAX_REMEMBERED_REFRESHES })
   const issued = new LRUCache<string, true>({ max: MAX_REMEMBERED_REFRESHES })
+  const noted = new LRUCache<string, true>({ max: MAX_REMEMBERED_REFRESHES })
+  const counts = { due: 0, success: 0, rejected: 0, unavailable: 0 }
   const keyOfRefreshToken = (refreshToken: string): string =>
     createHmac('sha256', macKey).update(refreshToken).digest('base64url')
 
@@ -131,16 +146,27 @@ export function createSessionRefresher(
     if ((rejectedUntilMs.get(key) ?? 0) > clock()) {
       throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
     }
+    noteDue(key)
     const stranger = source === undefined || issued.has(key) ? null : source
     try {
       const tokens = await gate.pass(stranger, async () => await tokenClient.refresh({ refreshToken, connection }))
+      counts.success++
       // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
       return tokens.refreshToken === null ? { ...tokens, refreshToken } : tokens
     } catch (error) {
-      if (!hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) throw tokenRequestFailure(error)
+      const isRejected = hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')
+      counts[isRejected ? 'rejected' : 'unavailable']++
+      if (!isRejected) throw tokenRequestFailure(error)
       rejectedUntilMs.set(key, clock() + REJECTED_MS)
       throw new SessionEndedError({ cause: error })
     }
+  }
+
+  /** A token that is presented again, after an outage or by a request that comes late, was due before. */
+  function noteDue(key: string): void {
+    if (noted.has(key)) return
+    noted.set(key, true)
+    counts.due++
   }
 
   function remember({ refreshToken }: TokenSet): void {
@@ -153,5 +179,11 @@ export function createSessionRefresher(
     return latest
   }
 
-  return { refresh, forget, remember, isRemembered: refreshToken => issued.has(keyOfRefreshToken(refreshToken)) }
+  return {
+    refresh,
+    forget,
+    remember,
+    isRemembered: refreshToken => issued.has(keyOfRefreshToken(refreshToken)),
+    counts: () => ({ ...counts })
+  }
 }

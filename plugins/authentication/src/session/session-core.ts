@@ -1,10 +1,11 @@
 import cookie from '@fastify/cookie'
 import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { declareHeadHooks, headHook } from '@sallyport/security-context'
+import { declareHeadHooks, headHook, offerMeasurements } from '@sallyport/security-context'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
 import type { ReadSessionOptions } from './options.ts'
+import { sessionMeasurements } from './measure-sessions.ts'
 import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
 import { isCsrfSafe, ownOrigins } from '../request-origin.ts'
 import { createSessionRevoker, type SessionRevoker } from './revoke-session.ts'
@@ -78,6 +79,7 @@ export async function createSessionCore(
   // The hook of `@fastify/cookie` that writes what `setCookie` has collected.
   declareHeadHooks(fastify, 'fastifyCookieOnSendHandler')
   fastify.decorate(SESSION_CORE, core)
+  offerMeasurements(fastify, sessionMeasurements(core.refresher))
   return core
 }
 

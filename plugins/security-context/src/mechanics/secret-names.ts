@@ -3,6 +3,7 @@ const SECRET_PART = /pass(?:word|wd|phrase|code)|secret|token|authorization|cook
 /** Names of secrets that no part gives away. */
 const SECRET_NAMES: ReadonlySet<string> = new Set([
   'auditnamekey',
+  'configurationsnapshotkeys',
   'code',
   'codeverifier',
   'assertion',

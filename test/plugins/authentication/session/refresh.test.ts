@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Browser, buildApp, codeOf, key, loggedIn, until } from '../../support/session-app.ts'
+import { measured } from '../../support/measured.ts'
 import { FakeIssuer } from '../../support/fake-issuer.ts'
 
 const SET = ['__Host-sallyport-access', '__Host-sallyport-refresh']
@@ -333,3 +334,20 @@ t.test(
     t.equal(issuer.calls.refresh, 2)
   }
 )
+
+t.test('refreshes are counted beside the sessions that were due: one for one, more while nobody answers', async t => {
+  const { app, issuer } = await buildApp(t)
+  const counts = async (): Promise<unknown> => [
+    await measured(app, 'sallyport_session_tokens_due_total'),
+    await measured(app, 'sallyport_session_refreshes_total')
+  ]
+  const browser = await loggedIn(app)
+  t.same(await counts(), [0, { success: 0, rejected: 0, unavailable: 0 }])
+  issuer.nowMs += 301_000
+  await Promise.all([browser.get('/orders'), browser.get('/orders')])
+  t.same(await counts(), [1, { success: 1, rejected: 0, unavailable: 0 }], 'requests that share it are one')
+  issuer.nowMs += 301_000
+  issuer.trouble = 'unavailable'
+  for (let request = 0; request < 3; request++) t.equal((await browser.get('/orders')).statusCode, 503)
+  t.same(await counts(), [2, { success: 1, rejected: 0, unavailable: 3 }])
+})

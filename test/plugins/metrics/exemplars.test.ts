@@ -1,0 +1,38 @@
+import metrics from '@sallyport/metrics'
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+
+const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
+const OPEN_METRICS = 'application/openmetrics-text'
+
+async function appWithTraces(t: Test, withExemplars: boolean) {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(metrics, {
+    processMetrics: false,
+    ...(withExemplars && { exemplarTraceId: ({ url }) => (url === '/recorded' ? TRACE_ID : null) })
+  })
+  for (const url of ['/recorded', '/unrecorded']) app.get(url, async () => 'ok')
+  for (const url of ['/recorded', '/unrecorded']) await app.inject(url)
+  return app
+}
+
+t.test('a duration names the recorded trace of its request, and no trace that nobody can look up', async t => {
+  const app = await appWithTraces(t, true)
+  const { body } = await app.exposeMetrics(OPEN_METRICS)
+  const exemplars = body.split('\n').filter(line => line.includes(' # {'))
+  t.equal(exemplars.length, 1)
+  t.match(
+    exemplars[0],
+    new RegExp(`_bucket\\{.*http_route="/recorded".*\\} 1 # \\{trace_id="${TRACE_ID}"\\} \\S+ \\S+$`)
+  )
+  t.match(body, /http_server_request_duration_seconds_count\{.*http_route="\/unrecorded".*\} 1/)
+  t.notMatch((await app.exposeMetrics()).body, TRACE_ID, 'the text format has no place for it')
+})
+
+t.test('without the option there are no exemplars', async t => {
+  const app = await appWithTraces(t, false)
+  const { body } = await app.exposeMetrics(OPEN_METRICS)
+  t.notMatch(body, ' # {')
+  t.match(body, /_count\{.*http_route="\/recorded".*\} 1/)
+})
