@@ -7,7 +7,14 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { offerMeasurements, problemDetails } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
-import { databaseAnswers, instanceOptions, nameTransaction, operations, type Tracing } from '@sallyport/service-process'
+import {
+  databaseAnswers,
+  instanceOptions,
+  nameTransaction,
+  operations,
+  operatorRoutes,
+  type Tracing
+} from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { hashingMeasurements } from './accounts/passwords/measure-hashing.ts'
 import type { KeyAdministration } from './administration/keys.ts'
@@ -22,7 +29,7 @@ import { ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
 import { serveOwnHosts } from './http/serve-own-hosts.ts'
-import { AUDIT_ACCESS } from './http/routes/admin/access.ts'
+import { AUDIT_ACCESS, OPERATIONS_ACCESS } from './http/routes/admin/access.ts'
 import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
 import { roleAdminRoutes } from './http/routes/admin/role-routes.ts'
 import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
@@ -139,6 +146,14 @@ export async function buildApp(
     process: OWN_AUDIENCE,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
+  })
+  await fastify.register(operatorRoutes, {
+    access: OPERATIONS_ACCESS,
+    protect: async scope => {
+      await scope.register(securityContext, { txn: () => null })
+      await scope.register(authentication, { verifier: fastify.tokenVerifier })
+      await scope.register(authorization, {})
+    }
   })
 
   const mutualTlsOrigin = openMutualTls(fastify, settings, collaborators)

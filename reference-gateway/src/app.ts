@@ -25,6 +25,7 @@ import {
   instanceOptions,
   nameTransaction,
   operations,
+  operatorRoutes,
   trustedProxyRule,
   type Tracing
 } from '@sallyport/service-process'
@@ -179,6 +180,14 @@ export async function buildApp(
       ...(nameKey !== null && { nameKey })
     })
   }
+  await app.register(operatorRoutes, {
+    access: allOf(role('ADMIN'), scope('operations')),
+    protect: async scope => {
+      await scope.register(securityContext, { txn: () => null })
+      await scope.register(authentication, { verifier: app.tokenVerifier })
+      await scope.register(authorization, {})
+    }
+  })
   if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
 
   if (hasSessions) {

@@ -66,7 +66,8 @@ t.test(
       scopes.map(({ name, requiredRole }) => [name, requiredRole]),
       [
         ['admin', 'ADMIN'],
-        ['audit:read', 'ADMIN']
+        ['audit:read', 'ADMIN'],
+        ['operations', 'ADMIN']
       ]
     )
     for (const refused of [

@@ -100,7 +100,7 @@ t.test("the gateway's audit trail is for administrators with the scope", async t
 
 t.test('G-14: health is not on the edge, and an unknown path is a 404 in Problem Details', async t => {
   const { url, app } = await startEdge(t)
-  for (const path of ['/health/live', '/metrics', '/documentation', '/unknown']) {
+  for (const path of ['/health/live', '/health/ready', '/metrics', '/openapi.json', '/documentation', '/unknown']) {
     const { statusCode, body } = await request(url + path, { headers: GOOD })
     t.equal(statusCode, 404, path)
     t.match(await body.json(), { code: 'SALLYPORT_CONTEXT_NOT_FOUND' })

@@ -73,7 +73,10 @@ function answerAsAsked(edge: Edge): void {
   }
 }
 
-/** The credentials of one caller, in all four kinds. */
+/** Routes on which nobody asks who is calling. */
+const OPEN = { access: 'public', forward: 'none' } as const
+
+/** The credentials of one caller in all four kinds, and those that nobody asks for. */
 async function credentials(edge: Edge): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> {
   const login = await request(`${edge.url}/login`, {
     method: 'POST',
@@ -88,7 +91,9 @@ async function credentials(edge: Edge): Promise<Readonly<Record<string, Readonly
     bearer: GOOD,
     basic: { authorization: `Basic ${Buffer.from('customer1:pass').toString('base64')}` },
     session: { cookie, 'x-sallyport-csrf': '1' },
-    opaque: { authorization: 'Bearer opaque-planted-token' }
+    opaque: { authorization: 'Bearer opaque-planted-token' },
+    // Whatever somebody brings to a public route stays here too.
+    anonymous: { ...GOOD, cookie: 'planted=1' }
   }
 }
 
@@ -97,7 +102,12 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
   const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   const edge = await startEdge(t, {
     settings: { upstreamTimeoutMs: 1500, maxBodyBytes: 1000 },
-    table: orderTable(orderRoute(), orderRoute({ path: '/streams/*', stream: true })),
+    table: orderTable(
+      orderRoute(),
+      orderRoute({ path: '/streams/*', stream: true }),
+      orderRoute({ ...OPEN, path: '/open/orders/*' }),
+      orderRoute({ ...OPEN, path: '/open/streams/*', stream: true })
+    ),
     tokenClient: {
       password: async () => ({ accessToken: token, refreshToken: 'planted', expiresInSeconds: 300, scope: null })
     },
@@ -124,10 +134,14 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
 
   for (const [kind, credential] of Object.entries(await credentials(edge))) {
     await Promise.all(
-      Object.entries(OUTCOMES).map(async ([outcome, { status, passes }]) => {
+      Object.entries(OUTCOMES).map(async ([outcome, ofCaller]) => {
+        // Nobody's credential was refused, so the service's own challenge passes.
+        const asks = kind === 'anonymous' && outcome === '401'
+        const { status, passes } = asks ? { status: 401, passes: true } : ofCaller
         const title = `${kind}: ${outcome}`
         const isLarge = outcome === 'too large a body'
-        const path = `${outcome === 'a stream' ? '/streams' : '/orders'}/${kind}/${encodeURIComponent(outcome)}`
+        const prefix = `${kind === 'anonymous' ? '/open' : ''}${outcome === 'a stream' ? '/streams' : '/orders'}`
+        const path = `${prefix}/${kind}/${encodeURIComponent(outcome)}`
         const answer = await request(edge.url + path, {
           method: 'PUT',
           headers: { ...planted, ...PASSING, 'content-type': 'text/plain', ...credential },
@@ -136,7 +150,9 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
         })
         const body = await answer.body.text()
         t.equal(answer.statusCode, status, title)
-        t.notMatch(JSON.stringify(answer.headers) + body, /planted/, title)
+        const { 'www-authenticate': challenge, ...others } = answer.headers
+        t.equal(challenge, asks ? 'planted' : undefined, title)
+        t.notMatch(JSON.stringify(others) + body, /planted/, title)
         t.equal(typeof answer.headers['x-request-id'], 'string', title)
         if (passes) t.match(answer.headers, { etag: 'kept', vary: 'kept', 'x-own': 'kept' }, title)
         else t.notOk(answer.headers['x-own'] ?? answer.headers.etag, title)
@@ -145,7 +161,7 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
         t.equal(received.length, isLarge ? 0 : 1, title)
         for (const { headers, rawHeaders } of received) {
           t.match(headers, PASSING, title)
-          t.equal(headers.authorization, 'Bearer token-for-order-service', title)
+          t.equal(headers.authorization, kind === 'anonymous' ? undefined : 'Bearer token-for-order-service', title)
           t.notMatch(rawHeaders.join('\n'), /planted|cookie|opaque|Basic/, title)
         }
       })

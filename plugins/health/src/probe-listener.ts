@@ -1,5 +1,5 @@
-import { problemDetails } from '@sallyport/security-context'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import { declareRoutes, problemDetails } from '@sallyport/security-context'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify'
 import { OperationsListenerError } from './errors.ts'
 import type { ReadHealthOptions } from './options.ts'
 import type { ProcessState, Readiness } from './process-readiness.ts'
@@ -15,6 +15,7 @@ export function createOperations(
   log: FastifyBaseLogger
 ): FastifyInstance {
   const operations = createOperationsServer(options, log)
+  operations.addHook('onRoute', declareOpenRoute)
   void operations.register(problemDetails)
   void operations.register(async function probes(operations) {
     operations.get('/health/live', async function live(_request, reply) {
@@ -30,13 +31,25 @@ export function createOperations(
   return operations
 }
 
+/**
+ * Nothing here is authenticated, and routes say so for the sake of a scope that is: an app may add one with routes for
+ * operators, and what is in it has to declare itself.
+ */
+function declareOpenRoute(this: FastifyInstance, { method, url }: Pick<RouteOptions, 'method' | 'url'>): void {
+  if (this.hasRequestDecorator('principal')) return
+  const routes = [method].flat().flatMap(name => (name === 'HEAD' ? [] : [`${name} ${url}`]))
+  if (routes.length > 0) declareRoutes(this, { routes, config: { access: 'public', audit: 'none' } })
+}
+
 function createOperationsServer({ listener }: ReadHealthOptions, log: FastifyBaseLogger): FastifyInstance {
   // Probes would fill the log: only errors of this listener are logged.
   const common = {
     loggerInstance: log.child({}, { level: 'warn' }),
     bodyLimit: 1024,
     requestTimeout: 10_000,
-    forceCloseConnections: true as const
+    forceCloseConnections: true as const,
+    // What operators send is taken as it is.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } as const
   }
   // A server with https has a different type; callers use what both have.
   return listener?.https === undefined

@@ -1,4 +1,4 @@
-import { clientRequestId, effectiveRoute } from '@sallyport/security-context'
+import { clientRequestId, effectiveRoute, securityEventsOf } from '@sallyport/security-context'
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import { boundText } from './redact-text.ts'
 import { requestLogOf } from './request-log.ts'
@@ -29,7 +29,22 @@ export function logAborted(request: FastifyRequest): void {
 }
 
 function accessLine(request: FastifyRequest, reply: FastifyReply): Readonly<Record<string, unknown>> {
-  return { ...requestFacts(request), status: reply.statusCode, durationMs: Math.round(reply.elapsedTime * 1000) / 1000 }
+  return {
+    ...requestFacts(request),
+    ...decisionOf(request, reply.statusCode),
+    status: reply.statusCode,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000
+  }
+}
+
+/**
+ * What the stages decided: the last that refused or failed is why the answer is one. A request can go on after a
+ * failure, as a session whose token could not be renewed ahead of time.
+ */
+function decisionOf(request: FastifyRequest, status: number): Record<string, string> {
+  const event = status < 400 ? undefined : securityEventsOf(request).findLast(({ outcome }) => outcome !== 'success')
+  if (event === undefined) return { decision: 'allowed' }
+  return { decision: event.outcome, decidedBy: event.stage, reason: event.reason }
 }
 
 /** Nothing of the query but what {@link boundText} and the redaction of the finished line leave. */

@@ -39,8 +39,10 @@ export function endProcessWhenTold(
     ending = true
     startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
     if (!('signal' in reason)) skipDelay.abort()
-    if ('err' in reason) app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
-    else app.log.info(reason, 'closing')
+    if ('err' in reason) {
+      app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
+      if (app.hasDecorator('exceptions')) app.exceptions.note(reason.err, { origin: 'process' })
+    } else app.log.info(reason, 'closing')
     const outcome = await drain(app, connections, limits, skipDelay.signal, release)
     if (outcome === 'stuck') {
       app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
@@ -62,6 +64,10 @@ export function endProcessWhenTold(
   }
 
   for (const signal of END_SIGNALS) process.on(signal, endBySignal)
+  // Without a listener the signal would kill the process.
+  process.on('SIGUSR2', () => {
+    if (app.hasDecorator('logLevels')) app.logLevels.cycle()
+  })
   if (readAgain === undefined) process.on('SIGHUP', endBySignal)
   else process.on('SIGHUP', onHangup(app, readAgain))
   // Rejections that nobody handles arrive here as well.

@@ -33,6 +33,15 @@ export { answerUnroutable, type UnroutablePath } from './answer-unroutable.ts'
 export { instanceOptions, type InstanceFacts } from './instance-options.ts'
 export { nameTransaction } from './name-transaction.ts'
 export { operations, type OperationsOptions } from './operations.ts'
+export { operatorRoutes, type OperatorRoutesOptions } from './operator/operator-routes.ts'
+export type { LogLevels, LogLevelState } from './operator/log-levels.ts'
+export type {
+  ExceptionGroup,
+  ExceptionLog,
+  ExceptionOrigin,
+  ExceptionPlace,
+  ExceptionSink
+} from './exceptions/exception-log.ts'
 export { createReload, type Change, type Reload, type ReloadSubscriber } from './reload.ts'
 export {
   openLiveSettings,

@@ -3,12 +3,26 @@ import { serverTls, type TlsMaterial } from '@sallyport/secure-transport'
 import { isLoopback, type Schedule } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { buildFacts } from './build-facts.ts'
+import type { ExceptionLog, ExceptionSink } from './exceptions/exception-log.ts'
+import { trackExceptions } from './exceptions/track-exceptions.ts'
+import { createLogLevels, type LogLevels } from './operator/log-levels.ts'
 import type { ProcessSettings } from './settings.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The level of the log, which can change while the process runs. */
+    logLevels: LogLevels
+    /** What requests failed with and what ended the process, by kind. */
+    exceptions: ExceptionLog
+  }
+}
 
 type OperationsSettings = Pick<
   ProcessSettings,
   'operationsHost' | 'operationsPort' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'
->
+> &
+  Partial<Pick<ProcessSettings, 'commit'>>
 
 /** Options of {@link operations}. */
 export interface OperationsOptions {
@@ -20,17 +34,28 @@ export interface OperationsOptions {
   /** What measures the load, and when. Default: this process, by timer. */
   readonly meter?: PressureMeter
   readonly schedule?: Schedule
+  /** Where exceptions are reported, beside the log. Default: nowhere. */
+  readonly exceptionSinks?: readonly ExceptionSink[]
 }
 
 /**
  * The operations listener with its probes, on a host of its own, and load shedding on the main one: `@sallyport/health`
- * with the settings of the process. Register it early, so that a shed request costs little.
+ * with the settings of the process; and what operators change and look at: the level of the log, and exceptions.
+ * Register it early, so that a shed request costs little and every route is watched.
  */
 export const operations = fastifyPlugin(
   async function operations(fastify: FastifyInstance, options: OperationsOptions) {
-    const { settings, tls, checks, meter, schedule } = options
+    const { settings, tls, checks, meter, schedule, exceptionSinks: sinks = [] } = options
     const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
     const thresholds = { maxEventLoopDelayMs, maxEventLoopUtilization }
+    const logLevels = createLogLevels({ log: fastify.log })
+    fastify.decorate('logLevels', logLevels)
+    fastify.addHook('onClose', async function keepLogLevel() {
+      logLevels.stop()
+    })
+    const { version, commit } = buildFacts(settings.commit)
+    const release = commit === null ? version : `${version}+${commit}`
+    fastify.decorate('exceptions', trackExceptions(fastify, { release, sinks }))
     await fastify.register(health, {
       listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
       checks,

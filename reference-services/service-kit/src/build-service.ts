@@ -5,7 +5,7 @@ import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails, TXN_HEADER } from '@sallyport/security-context'
-import { databaseAndKeys, nameTransaction, operations } from '@sallyport/service-process'
+import { databaseAndKeys, nameTransaction, operations, operatorRoutes } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
@@ -25,6 +25,9 @@ export interface ServiceDefinition {
   /** Its routes; each declares `config.access` and `config.audit`. */
   readonly routes: (app: ServiceInstance) => Promise<void>
 }
+
+/** Who sees what is inside a process, and changes the level of its log. */
+export const mayOperate = allOf(role('ADMIN'), scope('operations'))
 
 /** Who reads the audit trail. */
 export const mayReadAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
@@ -111,6 +114,14 @@ export async function buildService({
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
   })
   serveOpenApi(app)
+  await app.register(operatorRoutes, {
+    access: mayOperate,
+    protect: async scope => {
+      await scope.register(securityContext, { txn: () => null })
+      await scope.register(authentication, { verifier: app.tokenVerifier })
+      await scope.register(authorization, {})
+    }
+  })
 
   // Calls of other services, each with a token of its own, with the address of the end user and the transaction as they
   // are believed here.

@@ -1,4 +1,4 @@
-import securityContext from '@sallyport/security-context'
+import securityContext, { problemDetails, recordSecurityEvent } from '@sallyport/security-context'
 import { instanceOptions, nameTransaction, startTracing, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
@@ -59,6 +59,7 @@ t.test('a request is one line, with who, where, how it ended, how long it took a
     subject: null,
     clientId: null,
     clientRequestId: 'of?the?caller',
+    decision: 'allowed',
     status: 200,
     durationMs: Number,
     msg: 'request completed'
@@ -115,5 +116,28 @@ t.test('a client that leaves before the answer is one line too', async t => {
   t.match(
     lines.filter(({ url }) => url === '/slow'),
     [{ msg: 'request aborted', route: '/slow', method: 'GET' }]
+  )
+})
+
+t.test('the line says which stage refused a request and why; what went on all the same was allowed', async t => {
+  const { app, lines } = await loggedApp(t)
+  await app.register(problemDetails)
+  app.get('/refused', async request => {
+    recordSecurityEvent(request, { stage: 'authentication', outcome: 'success', reason: 'authenticated' })
+    recordSecurityEvent(request, { stage: 'authorization', outcome: 'denied', reason: 'role-missing' })
+    throw Object.assign(new Error('no'), { statusCode: 403 })
+  })
+  app.get('/survives', async request => {
+    recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
+    return {}
+  })
+  for (const url of ['/refused', '/survives', '/missing']) await app.inject(url)
+  t.match(
+    lines.filter(({ msg }) => msg === 'request completed'),
+    [
+      { decision: 'denied', decidedBy: 'authorization', reason: 'role-missing', status: 403 },
+      { decision: 'allowed', status: 200 },
+      { decision: 'allowed', status: 404 }
+    ]
   )
 })

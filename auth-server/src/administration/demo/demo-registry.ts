@@ -50,7 +50,9 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
       ...services.flatMap(service => serviceScopes(service)),
       ...edgeScopes.map(({ name, en }) => ({ name, audience: EDGE, descriptions: { en } })),
       { name: 'admin', audience: EDGE, requiredRole: 'ADMIN' },
-      ...[EDGE, ...names].map(audience => ({ name: 'audit:read', audience, requiredRole: 'ADMIN' }))
+      ...[EDGE, ...names].flatMap(audience =>
+        ['audit:read', 'operations'].map(name => ({ name, audience, requiredRole: 'ADMIN' }))
+      )
     ],
     clients: [gatewayClient(names, edgeScopeNames), ...services.map(serviceClient), ...callers(edgeScopeNames)],
     keyClients: [
@@ -70,7 +72,7 @@ function gatewayClient(services: readonly string[], edgeScopes: readonly string[
   return {
     id: 'gateway',
     grantTypes: ['password', 'refresh_token', 'authorization_code', EXCHANGE],
-    scopes: [...edgeScopes, 'admin', 'audit:read'],
+    scopes: [...edgeScopes, 'admin', 'audit:read', 'operations'],
     ownAudience: EDGE,
     defaultAudience: EDGE,
     audiences: [...services, 'auth-server']

@@ -26,7 +26,7 @@ t.test('Basic credentials become a token of an api session; the second request a
   t.same(issuer.calls, { ...issuer.calls, password: 1, refresh: 0 })
 })
 
-t.test('user-id and password are taken exactly, whatever they are made of', async t => {
+t.test('G-12: user-id and password are taken exactly, whatever they are made of', async t => {
   const { app, issuer } = await buildApp(t, { session: false, basic: { rejectedTtlMs: 0 } })
   // @fastify/basic-auth's pattern stops at the Unicode line separators, so these are refused (next test).
   const text = fc

@@ -5,3 +5,6 @@ export const ADMIN_ACCESS = allOf(scope('admin'), role('ADMIN'))
 
 /** Who reads the audit trail. */
 export const AUDIT_ACCESS = allOf(scope('audit:read'), role('ADMIN'))
+
+/** Who sees what is inside the process, and changes the level of its log. */
+export const OPERATIONS_ACCESS = allOf(scope('operations'), role('ADMIN'))
