@@ -72,6 +72,7 @@ t.test('secrets are made once, marked as demo, kept, added to, and readable by t
   t.match(first.clients.gateway, /^demo-[\w-]{43}$/)
   t.match(first.sealingKeys['auth-server'], /^demo-[0-9a-f]{8}:[\w-]{43}$/)
   t.match(first.auditNameKey, /^demo-[0-9a-f]{8}:[\w-]{43}$/)
+  t.match(first.passwordPeppers, /^demo-[0-9a-f]{8}:[\w-]{43}$/)
   t.equal(statSync(join(directory, 'secrets.json')).mode & 0o777, 0o600)
   const second = loadSecrets(directory, {
     ...NAMES,
@@ -139,6 +140,6 @@ t.test('taken ports are named in one line', async t => {
   await requireFreePorts([])
   t.same(
     allPorts(8080).toSorted((a, b) => a - b),
-    [8080, 8081, 8082, 8083, 8084, 8091, 8180, 8181, 8182, 8183, 8184]
+    [8080, 8081, 8082, 8083, 8084, 8085, 8091, 8180, 8181, 8182, 8183, 8184, 8185]
   )
 })

@@ -374,12 +374,12 @@ async function codeFlow(
   ).body
 }
 
-t.test('C6: every secret is rotated by the commands of the page, no request fails, and none is printed', async t => {
+t.test('P5: every secret is rotated by the commands of the page, no request fails, and none is printed', async t => {
   t.strictSame([...ROTATED_SECTIONS].sort(), commandSections().sort())
   const load = await startSecretLoad(own, stack)
   const before = own.output().length
   const portBase = Number(new URL(stack.gateway).port)
-  const { printed, secrets } = await rotateSecrets(own, portBase, load.logInAgain)
+  const { printed, secrets } = await rotateSecrets(own, { portBase, beforeRemoval: load.logInAgain })
   const answered = { ...load.served }
   for (const kind of ['session', 'exchange', 'configuration'] as const) {
     while (load.served[kind] < answered[kind] + 3 && load.failures.length === 0) await delay(20)

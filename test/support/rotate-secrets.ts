@@ -19,6 +19,9 @@ const CHAINS = [
   ['Keys of the configuration server']
 ]
 
+const FIRST_ROLE = 'sallyport_order_service_app'
+const SECOND_ROLE = `${FIRST_ROLE}_b`
+
 /** What a rotation did, and with which secrets. */
 export interface RotatedSecrets {
   /** What the commands printed: the settings that a process says it has. */
@@ -57,15 +60,19 @@ export function readSecret({ directory }: OwnStack, path: string): string {
   return readFileSync(join(directory, 'run', path), 'utf8').trim()
 }
 
-/**
- * Runs every command of the page.
- * @param portBase of the stack
- * @param beforeRemoval called before the old keys of the session cookies are taken out
- */
+/** How the commands are run. */
+export interface Rotation {
+  readonly portBase: number
+  /** Called before the old keys of the session cookies are taken out. */
+  readonly beforeRemoval: () => Promise<void>
+  /** From 1: keys of later rounds have other ids, and the two roles of the database are used in turn. */
+  readonly round?: number
+}
+
+/** Runs every command of the page. */
 export async function rotateSecrets(
   own: OwnStack,
-  portBase: number,
-  beforeRemoval: () => Promise<void>
+  { portBase, beforeRemoval, round = 1 }: Rotation
 ): Promise<RotatedSecrets> {
   const printed: string[] = []
   const known = secretsInFiles(own)
@@ -77,6 +84,8 @@ export async function rotateSecrets(
       .replaceAll('.sallyport/run', join(own.directory, 'run'))
       .replaceAll(/127\.0\.0\.1:8(1\d\d)/g, (_, port: string) => `127.0.0.1:${portBase + Number(port) - 80}`)
       .replaceAll('localhost:8081', `localhost:${portBase + 1}`)
+      .replaceAll(/\$\(key ([a-z])2\)/g, (_, ring: string) => `$(key ${ring}${round + 1})`)
+      .replaceAll(`${SECOND_ROLE}:`, `${round % 2 === 1 ? SECOND_ROLE : FIRST_ROLE}:`)
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', text], {
       cwd: ROOT,
       env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, NEW_PASSWORD: newPassword },
@@ -89,7 +98,7 @@ export async function rotateSecrets(
   async function runSection(section: string): Promise<void> {
     for (const { language, code } of blocksOf(section)) {
       if (section === 'Session cookies' && code.includes('cut -d')) await beforeRemoval()
-      if (language === 'sql') await queryAsSuperuser(own, code.replace('…', newPassword))
+      if (language === 'sql') await queryAsSuperuser(own, sqlOfRound(code, round).replace('…', newPassword))
       else await runShell(code)
     }
   }
@@ -109,6 +118,13 @@ export const ROTATED_SECTIONS: readonly string[] = CHAINS.flat()
 export function commandSections(): string[] {
   const [, commands = ''] = /^## Commands\n([\s\S]*?)^## /m.exec(PAGE) ?? []
   return [...commands.matchAll(/^### (.+)$/gm)].map(([, title = '']) => title)
+}
+
+/** The role is there after the first round, and from then on it is the other one's turn each time. */
+function sqlOfRound(code: string, round: number): string {
+  if (round === 1) return code
+  const [next, last] = round % 2 === 1 ? [SECOND_ROLE, FIRST_ROLE] : [FIRST_ROLE, SECOND_ROLE]
+  return `alter role ${code.startsWith('create') ? next : last} password '…'`
 }
 
 function blocksOf(title: string): ReturnType<typeof readmeBlocks> {

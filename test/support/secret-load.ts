@@ -59,7 +59,6 @@ export async function startSecretLoad(own: OwnStack, stack: Stack): Promise<Secr
     return cookies.join('; ')
   }
   let cookie = await logIn()
-  const gatewaySecret = stack.clients.find(({ clientId }) => clientId === 'gateway')?.clientSecret ?? ''
   const configurationServer = `https://127.0.0.1:${Number(new URL(stack.gateway).port) + 5}`
   const readerToken = await tokenOf(READER, reader.secret, {
     grant_type: 'client_credentials',
@@ -72,6 +71,7 @@ export async function startSecretLoad(own: OwnStack, stack: Stack): Promise<Secr
       await ask(`${stack.gateway}/orders`, { cookie })
     },
     exchange: async () => {
+      const gatewaySecret = readSecret(own, 'reference-gateway/sallyport-client-secret')
       const token = await tokenOf('gateway', gatewaySecret, { grant_type: 'password', username: 'customer1', password })
       await ask(`${stack.gateway}/orders`, { authorization: `Bearer ${token}` })
     },
