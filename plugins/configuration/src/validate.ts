@@ -100,8 +100,8 @@ function prepared(known: WeakMap<object, PreparedSchema>, key: object, prepare: 
 }
 
 /**
- * env-schema makes a new Ajv at each call, which costs more than the check, unless it is given one of its own class: the
- * first call lends that.
+ * env-schema makes a new Ajv at each call, which costs more than the check, unless it is given one of its own class:
+ * the first call lends that.
  */
 function prepareSchema(schema: object, options: object): PreparedSchema {
   let kept: EnvAjv | null = null
