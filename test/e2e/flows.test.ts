@@ -9,8 +9,11 @@ import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack 
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from '../support/rotate-secrets.ts'
 import { startSecretLoad } from '../support/secret-load.ts'
+import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
-const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
+const collector = await startTraceCollector()
+t.teardown(() => collector.close())
+const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT, ...collector.environment } })
 t.teardown(() => own.stop())
 const stack = readStack(own.localJson)
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
@@ -300,6 +303,7 @@ t.test('every client of local.json can be used with what is listed there', async
       'order-service',
       'restaurant-service',
       'delivery-service',
+      'configuration-server',
       'machine-client',
       'opaque-client',
       'web-app',
@@ -374,6 +378,66 @@ async function codeFlow(
   ).body
 }
 
+t.test('a collector gets one trace: from the gateway through two services to their databases', async t => {
+  const SERVER = 2
+  const CLIENT = 3
+  // The flows have placed orders; the trace is that of one which reached the restaurant and whose root has come.
+  const trace = await collector.until(spans => {
+    const opened = spans.filter(
+      ({ kind, resource }) => kind === SERVER && resource['service.name'] === 'restaurant-service'
+    )
+    return opened
+      .map(({ traceId }) => spans.filter(span => span.traceId === traceId))
+      .find(
+        ofTrace =>
+          ofTrace.some(({ resource, kind }) => kind === SERVER && resource['service.name'] === 'order-service') &&
+          ofTrace.some(({ parentSpanId }) => parentSpanId === undefined) &&
+          ofTrace.filter(({ attributes }) => attributes['db.system.name'] === 'postgresql').length > 2
+      )
+  })
+  const named = (service: string, kind: number): CollectedSpan[] =>
+    trace.filter(span => span.kind === kind && span.resource['service.name'] === service)
+  const parentOf = (span: CollectedSpan | undefined): CollectedSpan | undefined =>
+    trace.find(({ spanId }) => spanId === span?.parentSpanId)
+  const [restaurant] = named('restaurant-service', SERVER)
+  const toRestaurant = parentOf(restaurant)
+  const order = parentOf(toRestaurant)
+  const toOrder = parentOf(order)
+  const edge = parentOf(toOrder)
+
+  t.match(toRestaurant, { kind: CLIENT, resource: { 'service.name': 'order-service' } })
+  t.match(toRestaurant?.attributes, {
+    'http.request.method': /^(GET|POST)$/,
+    'server.address': /restaurant/,
+    'server.port': Number,
+    'http.response.status_code': Number
+  })
+  t.match(order, { kind: SERVER, name: /^POST \//, resource: { 'service.name': 'order-service' } })
+  t.match(toOrder, { kind: CLIENT, name: 'POST', resource: { 'service.name': 'reference-gateway' } })
+  t.match(edge, {
+    kind: SERVER,
+    name: /^POST \//,
+    resource: { 'service.name': 'reference-gateway', 'deployment.environment.name': 'test' },
+    attributes: { 'http.request.method': 'POST', 'http.response.status_code': 201 }
+  })
+  t.equal(edge?.parentSpanId, undefined)
+  for (const service of ['order-service', 'restaurant-service']) {
+    const [statement] = named(service, CLIENT).filter(({ attributes }) => attributes['db.system.name'] !== undefined)
+    t.match(statement?.attributes, { 'db.system.name': 'postgresql', 'db.query.text': String, 'db.namespace': String })
+  }
+  t.ok(
+    trace.every(span => span === edge || parentOf(span) !== undefined || span.parentSpanId !== undefined),
+    'everything hangs on something'
+  )
+  t.equal(collector.headers()['x-collector-key'], 'canary-of-the-collector')
+})
+
+t.test('P5: no secret reaches the collector', async t => {
+  const received = collector.received()
+  t.notMatch(received, /canary-of-the-collector|eyJ[\w-]+\.|Bearer /)
+  for (const { password } of stack.users) t.notOk(received.includes(password))
+})
+
 t.test('P5: every secret is rotated by the commands of the page, no request fails, and none is printed', async t => {
   t.strictSame([...ROTATED_SECTIONS].sort(), commandSections().sort())
   const load = await startSecretLoad(own, stack)
@@ -393,7 +457,7 @@ t.test('P5: every secret is rotated by the commands of the page, no request fail
   )
   const logged = own.output().slice(before)
   t.equal(logged.split('the settings have changed').length - 1, 13)
-  const texts = [logged, ...printed]
+  const texts = [logged, ...printed, collector.received()]
   for (const url of Object.values((JSON.parse(readFileSync(own.localJson, 'utf8')) as LocalFacts).operations)) {
     for (const path of ['/metrics', '/info']) texts.push(await (await fetch(`${url}${path}`)).text())
   }

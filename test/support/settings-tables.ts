@@ -10,10 +10,12 @@ import { settingsSchema as restaurantService } from '@sallyport/restaurant-servi
 import { recoverySettings, serviceSettings } from '@sallyport/service-kit'
 import { processSettings } from '@sallyport/service-process'
 import Type, { type TObject } from 'typebox'
+import { otlpProperties } from '../../plugins/service-process/src/otlp-settings.ts'
 
 const TABLE = /(<!-- settings -->\n)[\s\S]*?(<!-- \/settings -->)/g
 const ANY_PORTS = { port: 0, operationsPort: 0 }
 const everyProcess = Type.Object(processSettings(ANY_PORTS))
+const everyTracer = Type.Object(otlpProperties)
 const everyService = Type.Object({ ...serviceSettings(ANY_PORTS), ...recoverySettings })
 
 /** A page with a table of settings. */
@@ -27,7 +29,8 @@ export interface SettingsPage {
 
 /** The pages that have to have a table, one for each process and one for what processes share. */
 export const SETTINGS_PAGES: readonly SettingsPage[] = [
-  { page: 'plugins/service-process/README.md', schema: everyProcess, known: null },
+  { page: 'plugins/service-process/README.md', schema: everyProcess, known: everyTracer },
+  { page: 'docs/traces.md', schema: everyTracer, known: null },
   { page: 'reference-services/service-kit/README.md', schema: everyService, known: everyProcess },
   { page: 'auth-server/README.md', schema: authServer, known: everyProcess },
   { page: 'reference-gateway/README.md', schema: gateway, known: everyProcess },

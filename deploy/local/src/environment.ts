@@ -30,6 +30,9 @@ const INHERITED = [
   'NODE_TLS_REJECT_UNAUTHORIZED'
 ]
 
+/** Where the traces of all processes go, and which. The name of the service is each process's own. */
+const OF_ALL_TRACES = /^OTEL_(?!SERVICE_NAME$)/
+
 /** The routes of the local stack. */
 const ROUTES_PATH = fileURLToPath(new URL('../gateway.yaml', import.meta.url))
 
@@ -62,6 +65,7 @@ export function environmentOf(
   for (const [key, variable, value] of plainSettings(entry, deployment, own)) {
     if (Object.hasOwn(known, key)) environment[variable] = value
   }
+  for (const [name, value] of Object.entries(own)) if (OF_ALL_TRACES.test(name)) environment[name] = value ?? ''
   if (Object.hasOwn(known, 'routesPath')) Object.assign(environment, routeReferences(deployment.portBase))
   for (const [key, variable, value] of secretSettings(entry, deployment)) {
     if (!Object.hasOwn(known, key)) continue

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Dispatcher } from 'undici'
 import { PeerBusyError } from './errors.ts'
 
@@ -104,6 +105,8 @@ class QueuedCall implements Dispatcher.DispatchHandler {
   #failure: Error | null = null
   #released = false
   #timer: NodeJS.Timeout | undefined
+  /** Runs something as the caller would: the turn comes with the end of somebody else's call. */
+  #asCaller: ReturnType<typeof AsyncLocalStorage.snapshot> | null = null
 
   constructor(parts: CallParts) {
     this.#parts = parts
@@ -115,6 +118,7 @@ class QueuedCall implements Dispatcher.DispatchHandler {
   wait(timeoutMs: number): void {
     if (this.#failure !== null) return
     this.#parts.waiting.add(this)
+    this.#asCaller = AsyncLocalStorage.snapshot()
     this.#parts.handler.onQueued?.(reason => {
       this.fail(reason)
     })
@@ -130,7 +134,7 @@ class QueuedCall implements Dispatcher.DispatchHandler {
       return true
     }
     this.#sent = true
-    return this.#parts.send(this)
+    return this.#asCaller === null ? this.#parts.send(this) : this.#asCaller(() => this.#parts.send(this))
   }
 
   fail(error: Error): void {

@@ -1,13 +1,21 @@
 import type { FastifyRequest } from 'fastify'
+import type { TrustsAddress } from './trusted-proxies.ts'
+
+const OF_STRANGERS: readonly string[] = ['baggage', 'traceparent', 'tracestate']
+const OF_PEERS: readonly string[] = ['baggage']
 
 /**
  * Makes what removes from a request what does not belong to its trace. Baggage is a key-value store of the caller that
  * would travel to every peer.
  * @param acceptIncoming whether a caller's trace is continued
+ * @param trustsPeer whose trace is continued although those of others are not, by the address of the connection
  */
-export function dropTraceHeaders(acceptIncoming: boolean): (request: Pick<FastifyRequest, 'headers'>) => void {
-  const dropped = acceptIncoming ? ['baggage'] : ['baggage', 'traceparent', 'tracestate']
-  return ({ headers }) => {
+export function dropTraceHeaders(
+  acceptIncoming: boolean,
+  trustsPeer: TrustsAddress | undefined
+): (request: Pick<FastifyRequest, 'headers' | 'socket'>) => void {
+  return ({ headers, socket }) => {
+    const dropped = acceptIncoming || trustsPeer?.(socket.remoteAddress) === true ? OF_PEERS : OF_STRANGERS
     // To delete what is not there would cost every request: the object becomes a slow one.
     for (const name of dropped) if (headers[name] !== undefined) delete headers[name]
   }

@@ -9,8 +9,9 @@ import {
   Type,
   type ReadOptions
 } from '@sallyport/security-context/options'
-import type { SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { ProcessOptionsError } from './errors.ts'
+import type { TrustsAddress } from './trusted-proxies.ts'
 
 /** Options of `startTracing`. */
 export interface TracingOptions {
@@ -29,6 +30,13 @@ export interface TracingOptions {
    * @default true
    */
   readonly acceptIncoming?: boolean
+  /**
+   * Whose `traceparent` is continued although `acceptIncoming` is `false`, by the address of the connection: proxies of
+   * your own. Left out: nobody's.
+   */
+  readonly trustsPeer?: TrustsAddress
+  /** Which spans are recorded. Left out: those whose caller records them, and all of a trace that begins here. */
+  readonly sampler?: Sampler
 }
 
 /** Where a discovery logs its progress. */
@@ -60,7 +68,9 @@ export interface OpenDiscoveryOptions<Found> {
 export const tracingOptions = optionsObject({
   serviceName: Type.String({ minLength: 1 }),
   spanProcessors: listOf(objectWith<SpanProcessor>('a span processor', ['onEnd']), { default: [] }),
-  acceptIncoming: Type.Boolean({ default: true })
+  acceptIncoming: Type.Boolean({ default: true }),
+  trustsPeer: Type.Optional(functionOption<TrustsAddress>()),
+  sampler: Type.Optional(objectWith<Sampler>('a sampler', ['shouldSample']))
 })
 
 export const openDiscoveryOptions = optionsObject({

@@ -4,6 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { requestLogOf } from './request-log.ts'
 import type { Tracing } from './tracing-contract.ts'
+import type { TrustsAddress } from './trusted-proxies.ts'
 
 /** Where a request is in its trace. */
 interface PlaceInTrace {
@@ -29,12 +30,12 @@ declare module 'fastify' {
  * that follows its code, and without a span that nobody would see.
  * @see W3C Trace Context
  */
-export function passTracesOn(acceptIncoming: boolean): Tracing {
+export function passTracesOn(acceptIncoming: boolean, trustsPeer?: TrustsAddress): Tracing {
   return {
     plugin: fastifyPlugin(
       async function passTraces(fastify: FastifyInstance) {
         fastify.decorateRequest(PLACE, null)
-        const drop = dropTraceHeaders(acceptIncoming)
+        const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
         fastify.addHook('onRequest', function beginTrace(request, _reply, done) {
           drop(request)
           requestLogOf(request)?.follow(request, traceFields)

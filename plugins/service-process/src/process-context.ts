@@ -11,8 +11,9 @@ import { databaseMeasurements } from './measure-database.ts'
 import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
 import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
+import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
-import { startTracing } from './tracing.ts'
+import type { SpanCounts } from './span-batches.ts'
 import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
@@ -30,6 +31,8 @@ export interface ProcessContext {
   /** `peerAddresses` by name, for agents that the process makes itself. */
   readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
+  /** What became of the spans of this process; `null` where the settings name no collector. */
+  readonly spanCounts: () => SpanCounts | null
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
    * database, which only those of {@link optionalDatabase} can.
@@ -87,19 +90,20 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
-  const tracing = startTracing({ serviceName: name, acceptIncoming: acceptTraces })
+  const addresses = addressTable(settings.peerAddresses)
+  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
   const { databaseUrl } = settings
   const opened = databaseUrl === undefined ? null : openDatabase({ ...settings, databaseUrl })
   if (opened !== null) live.subscribe(opened.subscriber)
   const pool = opened?.pool ?? null
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
+  if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)
 
-  const peerAddresses = addressTable(settings.peerAddresses)
   const agents: CountingAgent[] = []
   function openPeers(): Agent | null {
     if (tls === null) return null
-    const agent = createPeerAgent({ ...tls, addresses: peerAddresses })
+    const agent = createPeerAgent({ ...tls, addresses })
     closing.push(() => agent.close())
     agents.push(agent)
     return agent
@@ -124,8 +128,9 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       tls,
       peers,
       openPeers,
-      peerAddresses,
+      peerAddresses: addresses,
       tracing,
+      spanCounts: counts,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')
         return pool

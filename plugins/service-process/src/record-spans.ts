@@ -1,16 +1,25 @@
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, trace } from '@opentelemetry/api'
-import { NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { NodeTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { effectiveRoute, headHook } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
+import { followCalls } from './call-spans.ts'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
 import { traceContextOf } from './trace-context.ts'
+import { TRACER_NAME } from './tracing-contract.ts'
+import type { TrustsAddress } from './trusted-proxies.ts'
+
+const LONGEST_ATTRIBUTE = 2048
+const MOST_EVENTS = 16
 
 /** What a process records. */
 export interface RecordedSpans {
   readonly serviceName: string
   readonly spanProcessors: readonly SpanProcessor[]
   readonly acceptIncoming: boolean
+  readonly trustsPeer?: TrustsAddress | undefined
+  readonly sampler?: Sampler | undefined
 }
 
 /**
@@ -20,10 +29,15 @@ export interface RecordedSpans {
  */
 export async function recordSpans(
   fastify: FastifyInstance,
-  { serviceName, spanProcessors, acceptIncoming }: RecordedSpans
+  { serviceName, spanProcessors, acceptIncoming, trustsPeer, sampler }: RecordedSpans
 ): Promise<() => Promise<void>> {
-  const provider = new NodeTracerProvider({ spanProcessors: [...spanProcessors] })
+  const provider = new NodeTracerProvider({
+    spanProcessors: [...spanProcessors],
+    spanLimits: { attributeValueLengthLimit: LONGEST_ATTRIBUTE, eventCountLimit: MOST_EVENTS },
+    ...defined({ sampler })
+  })
   provider.register()
+  const ignoreCalls = followCalls(provider.getTracer(TRACER_NAME))
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
     instrumentHandler: false,
@@ -32,7 +46,7 @@ export async function recordSpans(
       span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': serviceName })
     }
   })
-  const drop = dropTraceHeaders(acceptIncoming)
+  const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
   fastify.addHook('onRequest', function dropForeignTrace(request, _reply, done) {
     drop(request)
     done()
@@ -49,6 +63,7 @@ export async function recordSpans(
     else context.with(active, done)
   })
   return async () => {
+    ignoreCalls()
     instrumentation.disable()
     await provider.shutdown()
     for (const api of [trace, context, propagation]) api.disable()

@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
 import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
 
@@ -116,7 +117,8 @@ export function processSettings(ports: ProcessPorts) {
       maximum: 1,
       default: 1,
       description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
-    })
+    }),
+    ...otlpProperties
   }
 }
 
@@ -135,7 +137,8 @@ export function processSettingsMistakes(settings: ProcessSettings): string[] {
   return [
     ...tlsMistakes(settings),
     ...(database === null ? [] : [`databaseUrl: ${database}`]),
-    ...trustedProxyMistakes(settings.trustedProxies)
+    ...trustedProxyMistakes(settings.trustedProxies),
+    ...otlpMistakes(settings)
   ]
 }
 

@@ -1,5 +1,8 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 
+/** Who makes the spans of calls and of statements, as a collector shows it. */
+export const TRACER_NAME = '@sallyport/service-process'
+
 /** A running tracer; one per process. */
 export interface Tracing {
   /** Opens a span for each request. Register it before everything else. */

@@ -16,7 +16,7 @@ import type { Tracing } from './tracing-contract.ts'
  */
 export function startTracing(given: TracingOptions): Tracing {
   const options = readTracingOptions(given)
-  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming)
+  if (options.spanProcessors.length === 0) return passTracesOn(options.acceptIncoming, options.trustsPeer)
   let end = async (): Promise<void> => {}
   return {
     plugin: fastifyPlugin(

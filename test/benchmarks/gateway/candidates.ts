@@ -20,6 +20,8 @@ const UNCACHED = '@fastify/http-proxy + @fastify/jwt ES256, uncached'
 const HAPROXY = 'HAProxy jwt_verify RS256'
 const KNOWN = 'sallyport'
 const LOGGED = 'sallyport, access log and trace'
+const TRACED = 'sallyport, access log, every trace exported'
+const TRACED_TENTH = 'sallyport, access log, a tenth of the traces exported'
 const SESSION = 'sallyport, session cookie'
 const FIRST_SEEN = 'sallyport, tokens seen for the first time'
 const KNOWN_TLS = 'sallyport, TLS to the service'
@@ -31,6 +33,8 @@ export const GATEWAY_CANDIDATES: readonly GatewayCandidate[] = [
   { name: BARE, server: 'bare-http-proxy', callers: 'known', open: true },
   { name: KNOWN, server: 'sallyport', callers: 'known' },
   { name: LOGGED, server: 'sallyport', options: { log: true }, callers: 'known' },
+  { name: TRACED, server: 'sallyport', options: { log: true, exportedShare: 1 }, callers: 'known' },
+  { name: TRACED_TENTH, server: 'sallyport', options: { log: true, exportedShare: 0.1 }, callers: 'known' },
   { name: SESSION, server: 'sallyport', options: { sessions: true }, callers: 'sessions' },
   { name: FIRST_SEEN, server: 'sallyport', callers: 'strangers' },
   { name: UNCACHED, server: 'bare-http-proxy', options: { jwt: 'uncached' }, callers: 'known' },
@@ -72,6 +76,8 @@ const cpuGoal = (name: string, over: string, under: string, most: number): Gatew
 export const GATEWAY_GOALS: readonly GatewayGoal[] = [
   cpuGoal('all security on, log off ÷ @fastify/http-proxy', KNOWN, BARE, 0.75),
   cpuGoal('with access log and trace ÷ @fastify/http-proxy', LOGGED, BARE, 0.95),
+  cpuGoal('every trace exported ÷ access log and trace', TRACED, LOGGED, 1.15),
+  cpuGoal('a tenth of the traces exported ÷ access log and trace', TRACED_TENTH, LOGGED, 1.15),
   cpuGoal('all security on, log off ÷ HAProxy jwt_verify RS256', KNOWN, HAPROXY, 1.25),
   cpuGoal('all security on, log off ÷ nginx', KNOWN, 'nginx', 5.5),
   cpuGoal('tokens seen for the first time ÷ @fastify/jwt ES256 uncached', FIRST_SEEN, UNCACHED, 0.7),

@@ -126,7 +126,15 @@ async function surroundings(ends: Array<() => Promise<void>>, profiles: string |
   const { issuer: name, jwksUri, statusLists } = issuer
   return {
     directory,
-    facts: { ca, issuer: name, audience: AUDIENCE, jwksUri, statusLists, publicKey },
+    facts: {
+      ca,
+      issuer: name,
+      audience: AUDIENCE,
+      jwksUri,
+      statusLists,
+      publicKey,
+      collector: `https://localhost:${tls}`
+    },
     upstreamPort: plain,
     upstreamTlsPort: tls,
     callers,

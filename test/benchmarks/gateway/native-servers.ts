@@ -23,7 +23,7 @@ http {
   return ['nginx', '-c', file, '-e', 'stderr']
 }
 
-/** The command of the service behind the candidates, on a port with and a port without TLS. */
+/** The command of the service behind the candidates, on a port with and a port without TLS. It takes spans, too. */
 export function upstreamCommand(
   directory: string,
   { plain, tls, certificate, key }: { plain: number; tls: number; certificate: string; key: string }
@@ -37,6 +37,7 @@ export function upstreamCommand(
     listen 127.0.0.1:${plain} backlog=1024; listen 127.0.0.1:${tls} ssl;
     ssl_certificate ${directory}/upstream.crt; ssl_certificate_key ${directory}/upstream.key;
     location / { return 200 '${BODY}'; }
+    location = /v1/traces { client_max_body_size 16m; return 200 '{}'; }
   }`
   )
 }

@@ -2,6 +2,8 @@
 export interface ServerFacts {
   /** Origin of the service behind the candidate. */
   readonly upstream: string
+  /** Origin of a collector that takes spans, over TLS. */
+  readonly collector: string
   /** Certificate of the authority that vouches for the upstream and for the issuer, as PEM. */
   readonly ca: string
   readonly issuer: string

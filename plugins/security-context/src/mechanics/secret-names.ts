@@ -10,7 +10,8 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'clientassertion',
   'sealingkey',
   'sealingkeys',
-  'databaseurl'
+  'databaseurl',
+  'otelexporterotlpheaders'
 ])
 /** The hash of a token's id gives nobody the token, and its type is the same for all. */
 const HARMLESS = /token(?:idhash|type|typehint)$/

@@ -3,9 +3,6 @@ import { startTimer, type StartTimer } from '@sallyport/security-context/mechani
 /** Levels that can be set while a process runs. `silent` is none of them: nobody hides what happens. */
 export const SETTABLE_LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 
-/** One of {@link SETTABLE_LOG_LEVELS}. */
-export type SettableLogLevel = (typeof SETTABLE_LOG_LEVELS)[number]
-
 /** How long a level lasts that a signal has set, in ms: nobody is there to take it back. */
 export const SIGNALLED_LEVEL_MS = 15 * 60_000
 

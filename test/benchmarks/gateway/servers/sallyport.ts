@@ -7,30 +7,32 @@ import { createJwksKeySource, createStatusListSource } from '@sallyport/authenti
 import { buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
-import { startTracing } from '@sallyport/service-process'
+import { startTracing, type Tracing } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
+import { openTracing } from '../../../../plugins/service-process/src/open-tracing.ts'
 import { localTable } from '../../../support/local-table.ts'
 import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
 import type { MeasuredServer } from '../../support/types.ts'
-import { readServerFacts } from '../server-facts.ts'
+import { readServerFacts, type ServerFacts } from '../server-facts.ts'
 
 const AUDIENCE = 'sallyport-gateway'
 const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInSeconds: 3600, scope: null }
 
 /**
- * @param given {@link readServerFacts}; `databaseUrl`; `log`: with access log and trace propagation; `sessionsOf`: file
- * with a token a line, each becomes a session; `sessionsTo`: file for their `Cookie` lines
+ * @param given {@link readServerFacts}; `databaseUrl`; `log`: with access log and trace propagation; `exportedShare`:
+ * with spans, of which this share of the traces is exported to the collector; `sessionsOf`: file with a token a line,
+ * each becomes a session; `sessionsTo`: file for their `Cookie` lines
  */
 export default async function startGateway(given: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
-  const { upstream, ca, issuer, jwksUri, statusLists } = readServerFacts(given)
+  const facts = readServerFacts(given)
+  const { upstream, ca, issuer, jwksUri, statusLists } = facts
   const dispatcher = createPeerAgent({ ca })
   const upstreamAgent = createPeerAgent({ ca, connections: 128 })
   const keys = createJwksKeySource({ jwksUri, dispatcher })
   const status = createStatusListSource({ issuer, keys, allowedUris: statusLists, dispatcher })
   const db = knex({ client: 'pg', connection: String(given.databaseUrl), pool: { min: 0, max: 5 } })
-  const tracing =
-    given.log === true ? startTracing({ serviceName: 'reference-gateway', acceptIncoming: false }) : undefined
+  const tracing = await measuredTracing(given, facts)
   const app = await buildApp(gatewaySettings(issuer, upstream, given.log === true), {
     tokenClient: standInTokenClient(given.sessionsOf),
     keys,
@@ -58,8 +60,28 @@ export default async function startGateway(given: Readonly<Record<string, unknow
       await app.close()
       await Promise.all([keys.close(), status.close(), upstreamAgent.destroy(), dispatcher.destroy()])
       await db.destroy()
+      await tracing?.close()
     }
   }
+}
+
+async function measuredTracing(
+  given: Readonly<Record<string, unknown>>,
+  { ca, collector }: ServerFacts
+): Promise<Tracing | undefined> {
+  const name = 'reference-gateway'
+  if (typeof given.exportedShare !== 'number') {
+    return given.log === true ? startTracing({ serviceName: name, acceptIncoming: false }) : undefined
+  }
+  const settings = {
+    ...PROCESS_SETTINGS,
+    otelExporterOtlpEndpoint: collector,
+    otelTracesSampler: 'parentbased_traceidratio',
+    otelTracesSamplerArg: given.exportedShare
+  }
+  const tls = { ca, certificate: '', privateKey: '' }
+  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls, addresses: {}, log: console })
+  return tracing
 }
 
 function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {

@@ -1,0 +1,165 @@
+import { SpanStatusCode } from '@opentelemetry/api'
+import { NodeTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import t from 'tap'
+import { keepErrorsSampler } from '../../../plugins/service-process/src/keep-errors-sampler.ts'
+import { BATCH_REFUSED, SpanBatches, type SendSpans } from '../../../plugins/service-process/src/span-batches.ts'
+
+/** A collector that takes everything, and what it got. */
+function collecting(): { sent: string[][]; send: SendSpans } {
+  const sent: string[][] = []
+  return {
+    sent,
+    send: async spans => {
+      sent.push(namesOf(spans))
+      return 0
+    }
+  }
+}
+
+/** A tracer whose batches are sent when the test says so. */
+function batched({
+  send,
+  maxQueued = 10,
+  maxBatch = 1000,
+  ratio = 1
+}: {
+  send: SendSpans
+  maxQueued?: number
+  maxBatch?: number
+  ratio?: number
+}) {
+  const lines: string[] = []
+  const due: Array<() => Promise<void>> = []
+  const pausesMs: number[] = []
+  const batches = new SpanBatches({
+    send,
+    delayMs: 1000,
+    maxQueued,
+    maxBatch,
+    random: () => 1,
+    log: { warn: (_detail, message) => lines.push(message), info: (_detail, message) => lines.push(message) },
+    schedule: (run, pauseMs) => {
+      due.push(run)
+      pausesMs.push(pauseMs)
+      return { stop: () => {} }
+    }
+  })
+  const provider = new NodeTracerProvider({
+    spanProcessors: [batches],
+    sampler: keepErrorsSampler('parentbased_traceidratio', ratio)
+  })
+  return { batches, tracer: provider.getTracer('test'), provider, lines, due, pausesMs }
+}
+
+const namesOf = (spans: readonly ReadableSpan[]): string[] => spans.map(({ name }) => name)
+
+t.test('spans wait for the timer and leave together', async t => {
+  const { sent, send } = collecting()
+  const { tracer, due, batches } = batched({ send })
+  tracer.startSpan('a').end()
+  tracer.startSpan('b').end()
+  t.same([sent, due.length], [[], 1])
+  await due[0]?.()
+  await batches.forceFlush()
+  t.same(sent, [['a', 'b']])
+  t.match(batches.counts(), { exported: 2, dropped: 0, failed: 0, waiting: 0 })
+})
+
+t.test('of what is not sampled only errors are kept', async t => {
+  const { sent, send } = collecting()
+  const { tracer, batches } = batched({ send, ratio: 0 })
+  tracer.startSpan('fine').end()
+  const failing = tracer.startSpan('failing')
+  failing.setStatus({ code: SpanStatusCode.ERROR })
+  failing.end()
+  await batches.forceFlush()
+  t.same(sent, [['failing']])
+})
+
+t.test('what does not fit is dropped and counted', async t => {
+  const { tracer, provider, batches, lines } = batched({ send: async () => 0, maxQueued: 2 })
+  for (const name of ['a', 'b', 'c']) tracer.startSpan(name).end()
+  t.match(batches.counts(), { dropped: 1, waiting: 2 })
+  await provider.shutdown()
+  t.match(batches.counts(), { exported: 2, dropped: 1, waiting: 0 })
+  t.same(lines, ['spans were lost'])
+})
+
+t.test('a collector that is away costs one line; nothing is lost within the bound, and the pauses grow', async t => {
+  let isAway = true
+  const { sent, send } = collecting()
+  const { tracer, batches, lines, due, pausesMs } = batched({
+    maxQueued: 3,
+    send: async spans => {
+      if (isAway) throw new Error('connect ECONNREFUSED')
+      return await send(spans)
+    }
+  })
+  for (const name of ['a', 'b', 'c', 'd']) {
+    tracer.startSpan(name).end()
+    await batches.forceFlush()
+  }
+  t.same(lines, ['traces are not exported'])
+  t.match(batches.counts(), { exported: 0, dropped: 1, failed: 0, waiting: 3 })
+  t.same(pausesMs.slice(1), [1000, 2000, 4000, 8000])
+  isAway = false
+  await due.at(-1)?.()
+  await batches.forceFlush()
+  t.same(sent, [['a', 'b', 'c']])
+  t.same(lines, ['traces are not exported', 'traces are exported again'])
+  t.match(batches.counts(), { exported: 3, dropped: 1, failed: 0, waiting: 0 })
+})
+
+t.test('what waits and what is under way share one bound, however slow the collector is', async t => {
+  const taken = Promise.withResolvers<number>()
+  const { tracer, batches } = batched({ maxQueued: 4, maxBatch: 2, send: () => taken.promise })
+  for (let number = 0; number < 1000; number++) tracer.startSpan(String(number)).end()
+  t.match(batches.counts(), { dropped: 996, waiting: 4 })
+  taken.resolve(0)
+  await batches.forceFlush()
+  t.match(batches.counts(), { exported: 4, waiting: 0 })
+})
+
+t.test('the wait that the collector asks for is heeded', async t => {
+  const { tracer, batches, pausesMs } = batched({
+    send: async () => {
+      throw Object.assign(new Error('The collector answered 429'), { retryAfterSeconds: 30 })
+    }
+  })
+  tracer.startSpan('a').end()
+  await batches.forceFlush()
+  t.same(pausesMs.slice(1), [30_000])
+})
+
+t.test('what the collector refuses is not sent again', async t => {
+  const sent: string[][] = []
+  const { tracer, batches } = batched({
+    send: async spans => {
+      sent.push(namesOf(spans))
+      if (sent.length > 1) return 1
+      throw Object.assign(new Error('The collector answered 400'), { code: BATCH_REFUSED })
+    }
+  })
+  tracer.startSpan('a').end()
+  await batches.forceFlush()
+  tracer.startSpan('b').end()
+  tracer.startSpan('c').end()
+  await batches.forceFlush()
+  t.same(sent, [['a'], ['b', 'c']])
+  t.match(batches.counts(), { exported: 1, failed: 2, waiting: 0 })
+})
+
+t.test('the end is one last attempt', async t => {
+  let attempts = 0
+  const { tracer, provider, batches, lines } = batched({
+    send: async () => {
+      attempts++
+      throw new Error('connect ECONNREFUSED')
+    }
+  })
+  tracer.startSpan('a').end()
+  await provider.shutdown()
+  t.equal(attempts, 1)
+  t.match(batches.counts(), { failed: 1, waiting: 0 })
+  t.same(lines, ['traces are not exported', 'spans were lost'])
+})
