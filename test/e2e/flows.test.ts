@@ -1,14 +1,17 @@
 // The real processes with real TLS and a real database, started as `npm start` starts them, once for this file.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
+import { makeAuthority } from '../support/certificates.ts'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from '../support/rotate-secrets.ts'
 import { startSecretLoad } from '../support/secret-load.ts'
+import { explainOrderService } from './support/explain-settings.ts'
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
 const collector = await startTraceCollector()
@@ -31,6 +34,33 @@ for (const flow of flows) {
     t.match(lines.join('\n'), '✓', 'it checked something')
   })
 }
+
+t.test(
+  'settings come from the real server over TLS, and while it is stopped from the snapshot of the last start',
+  async t => {
+    const { directory } = own
+    const operations = new URL(stack.operations['configuration-server'] ?? '')
+    const at = { directory, issuer: stack.issuer, port: Number(operations.port) - 100 }
+    const stopped = { ...at, port: 1 }
+    const { certificate } = await makeAuthority()
+    const foreign = join(t.testdir({ 'ca.pem': certificate }), 'ca.pem')
+    const [served, kept, failed, unknown] = await Promise.all([
+      explainOrderService(at, { SALLYPORT_ORDER_UNDONE_AFTER_MS: '61000' }),
+      explainOrderService(stopped),
+      explainOrderService(stopped, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail' }),
+      explainOrderService(at, { SALLYPORT_CONFIGURATION_OUTAGE: 'fail', SALLYPORT_TLS_CA_PATH: foreign })
+    ])
+    const origin = ({ settings }: typeof kept): string | undefined =>
+      settings.find(({ setting }) => setting === 'orderUndoneAfterMs')?.origin
+    t.equal(origin(served), 'environment SALLYPORT_ORDER_UNDONE_AFTER_MS', 'what is pushed wins')
+    t.match(origin(kept), 'snapshot of the configuration server https://', kept.error)
+    for (const { code, error } of [failed, unknown]) {
+      t.equal(code, 1)
+      t.match(error, 'The configuration server does not answer')
+    }
+    t.match(origin(await explainOrderService(at)), /^configuration server https:/)
+  }
+)
 
 interface Answer {
   readonly status: number
@@ -287,11 +317,16 @@ t.test('every client of local.json can be used with what is listed there', async
         `${clientId} calls nobody: it is a resource server only`
       )
     } else if (client.grantTypes.includes('client_credentials')) {
-      const answer = await clientCredentials(clientOf(stack, clientId), {
-        scope: client.scopes.join(' '),
-        ...(clientId.endsWith('-service') ? { audience: client.audiences[0] ?? '' } : {})
-      })
-      t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      // A service has an audience for each that it calls, and its configuration is one of them.
+      for (const audience of clientId.endsWith('-service') ? client.audiences : [undefined]) {
+        const isPulling = audience === 'configuration-server'
+        const scopes = client.scopes.filter(scope => (scope === 'config:read') === isPulling)
+        const answer = await clientCredentials(clientOf(stack, clientId), {
+          scope: scopes.join(' '),
+          ...(audience === undefined ? {} : { audience })
+        })
+        t.match(answer, { access_token: clientId === 'opaque-client' ? /^[\w-]{43}$/ : /^ey/ }, clientId)
+      }
     } else {
       t.equal((await exchanged(await edgeToken('customer1'), 'order-service')).status, 200, clientId)
     }

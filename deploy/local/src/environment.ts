@@ -2,7 +2,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AppModule } from './app-module.ts'
 import type { CertificateFiles } from './certificates/process-certificates.ts'
-import { hostNameOf, operationsPortOf, portOf, PROCESSES, type ProcessEntry } from './processes.ts'
+import {
+  CONFIGURATION_SERVER,
+  hostNameOf,
+  operationsPortOf,
+  portOf,
+  PROCESSES,
+  type ProcessEntry
+} from './processes.ts'
+import { SERVICES } from './services.ts'
 import type { Secrets } from './secrets.ts'
 import { writePrivateFile } from './state-directory.ts'
 
@@ -80,7 +88,7 @@ type Setting = readonly [key: string, variable: string, value: string]
 
 function plainSettings(
   entry: ProcessEntry,
-  { portBase, tls, certificates }: Deployment,
+  { portBase, tls, certificates, directory }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
   const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay } = own
@@ -107,8 +115,32 @@ function plainSettings(
     ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
     // Peers call it by the name in its certificate, and not by that of the issuer.
     ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
+    ...configurationServer(entry, portBase, directory),
     ...peerOrigins(portBase)
   ]
+}
+
+/**
+ * Where the services pull settings from that may. Until somebody puts any there, the defaults are good. The gateway's
+ * client gets no tokens for itself, and has its settings from here alone.
+ */
+function configurationServer(entry: ProcessEntry, portBase: number, directory: string): Setting[] {
+  const server = PROCESSES.find(({ name }) => name === CONFIGURATION_SERVER)
+  if (server === undefined || !isService(entry)) return []
+  return [
+    ['configurationUrl', 'SALLYPORT_CONFIGURATION_URL', originOf(server, portBase)],
+    ['configurationAudience', 'SALLYPORT_CONFIGURATION_AUDIENCE', CONFIGURATION_SERVER],
+    [
+      'configurationSnapshotPath',
+      'SALLYPORT_CONFIGURATION_SNAPSHOT_PATH',
+      join(directory, 'run', entry.name, 'settings-snapshot')
+    ],
+    ['configurationOutage', 'SALLYPORT_CONFIGURATION_OUTAGE', 'start-with-defaults']
+  ]
+}
+
+function isService({ name }: ProcessEntry): boolean {
+  return SERVICES.some(service => service.name === name)
 }
 
 /** Where every process is that others call by a setting of theirs. */
@@ -133,10 +165,14 @@ function originOf(peer: ProcessEntry, portBase: number): string {
 }
 
 function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {
+  const sealingKeys = secrets.sealingKeys[entry.name] ?? ''
   return [
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
-    ['sealingKeys', 'SALLYPORT_SEALING_KEYS', secrets.sealingKeys[entry.name] ?? ''],
+    ['sealingKeys', 'SALLYPORT_SEALING_KEYS', sealingKeys],
+    ...(isService(entry)
+      ? [['configurationSnapshotKeys', 'SALLYPORT_CONFIGURATION_SNAPSHOT_KEYS', sealingKeys] as const]
+      : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
     ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
   ]

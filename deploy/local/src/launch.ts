@@ -10,7 +10,7 @@ import { environmentOf, issuerOf, type Deployment } from './environment.ts'
 import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
 import type { LauncherOptions } from './options.ts'
 import { startPostgres } from './postgres/embedded-postgres.ts'
-import { allPorts, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
+import { allPorts, CONFIGURATION_SERVER, operationsPortOf, PROCESSES, type ProcessEntry } from './processes.ts'
 import { requireFreePorts, waitUntilReady } from './readiness.ts'
 import { SERVICES } from './services.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
@@ -119,11 +119,17 @@ async function runProcesses(
   await Promise.race([supervisor.failed, database.failed, stopped])
 }
 
-/** The authorization server first: the others ask it for metadata and keys. */
+/**
+ * The authorization server first: the others ask it for metadata and keys. Then the configuration server: they pull
+ * settings from it.
+ */
 async function startInOrder(start: (entry: ProcessEntry) => Promise<void>): Promise<void> {
   const [first, ...others] = PROCESSES
   if (first !== undefined) await start(first)
-  await Promise.all(others.map(start))
+  const [servers, callers] = [true, false].map(isServer =>
+    others.filter(({ name }) => (name === CONFIGURATION_SERVER) === isServer)
+  )
+  for (const together of [servers, callers]) await Promise.all((together ?? []).map(start))
 }
 
 async function openDatabaseServer(

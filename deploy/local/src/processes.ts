@@ -27,6 +27,9 @@ export const PROCESSES: readonly ProcessEntry[] = [
   processEntry('reference-gateway', GATEWAY_OFFSET, { clientId: 'gateway', names: ['localhost', '127.0.0.1'] })
 ]
 
+/** The process that others pull settings from. */
+export const CONFIGURATION_SERVER = 'configuration-server'
+
 const OPERATIONS_OFFSET = 100
 
 /** The highest port in use, from the port base. */

@@ -68,19 +68,24 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
   }
 }
 
-/** Lets the level of the log follow its setting. A level that an operator chose stays when something else changes. */
+/**
+ * Lets the usual level of the log follow its setting. Another level that an operator chose stays until it ends.
+ */
 export function followLogLevel(app: FastifyInstance, live: LiveSettings<ProcessSettings>): void {
+  function setUsual(level: string): void {
+    if (app.hasDecorator('logLevels')) app.logLevels.setUsual(level)
+    else app.log.level = level
+  }
   live.subscribe({
     name: 'log',
     validate: ({ logLevel }) => {
-      const before = app.log.level
-      const level = logLevel === live.current.logLevel ? before : logLevel
+      const before = live.current.logLevel
       return {
         apply: () => {
-          app.log.level = level
+          if (logLevel !== before) setUsual(logLevel)
         },
         undo: () => {
-          app.log.level = before
+          if (logLevel !== before) setUsual(before)
         }
       }
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   createConfigurationClient,
+  errors,
   readSettingsSnapshot,
   waitBeforeQuestion,
   writeSettingsSnapshot,
@@ -132,7 +133,8 @@ async function pullPatiently(
     try {
       return await client.pull()
     } catch (error) {
-      if (failures === ATTEMPTS_AT_START) throw error
+      // What the server says at once it says again: a refusal, an application that it does not know.
+      if (failures === ATTEMPTS_AT_START || error instanceof errors.ServerAnswerError) throw error
       await wait(waitBeforeQuestion(failures, LONGEST_WAIT_MS, random()))
     }
   }

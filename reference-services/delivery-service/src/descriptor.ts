@@ -12,5 +12,5 @@ export const descriptor: ServiceDescriptor = {
     // For recovery, which has no caller: of no client that acts for users.
     { name: 'deliveries:recover' }
   ],
-  calls: { audiences: [], scopes: [] }
+  calls: { audiences: ['configuration-server'], scopes: ['config:read'] }
 }

@@ -11,7 +11,7 @@ export const descriptor: ServiceDescriptor = {
     { name: 'restaurants:read' }
   ],
   calls: {
-    audiences: ['restaurant-service'],
-    scopes: ['restaurants:read', 'restaurants:write', 'tickets:recover']
+    audiences: ['restaurant-service', 'configuration-server'],
+    scopes: ['restaurants:read', 'restaurants:write', 'tickets:recover', 'config:read']
   }
 }

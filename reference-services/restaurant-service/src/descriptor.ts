@@ -13,7 +13,7 @@ export const descriptor: ServiceDescriptor = {
     { name: 'tickets:recover' }
   ],
   calls: {
-    audiences: ['delivery-service'],
-    scopes: ['deliveries:read', 'deliveries:write', 'deliveries:recover']
+    audiences: ['delivery-service', 'configuration-server'],
+    scopes: ['deliveries:read', 'deliveries:write', 'deliveries:recover', 'config:read']
   }
 }

@@ -45,7 +45,7 @@ export function followServer(followed: FollowedServer): { readonly stop: () => P
   let last: Promise<void> = Promise.resolve()
   let isListening = false
 
-  async function ask(): Promise<void> {
+  async function ask(isDue: boolean): Promise<void> {
     if (stopping.signal.aborted) return
     try {
       const document = await client.pull()
@@ -57,28 +57,38 @@ export function followServer(followed: FollowedServer): { readonly stop: () => P
       failures++
       failed(error)
     }
-    listen()
+    // Not for an event: a stream that says something and ends would be opened and asked about without a pause.
+    if (isDue) listen()
     askLater()
   }
 
-  function askInTurn(): void {
+  function askInTurn(isDue: boolean): void {
     timer?.stop()
     timer = null
-    last = last.then(ask)
+    last = last.then(async () => {
+      await ask(isDue)
+    })
   }
 
   function askLater(): void {
     if (stopping.signal.aborted) return
     timer?.stop()
-    timer = start(askInTurn, waitBeforeQuestion(failures, intervalMs, random()))
+    timer = start(
+      () => {
+        askInTurn(true)
+      },
+      waitBeforeQuestion(failures, intervalMs, random())
+    )
   }
 
   /** A stream that ends or fails is opened again with the next question; there may be none at all. */
   function listen(): void {
-    if (isListening || failures > 0 || stopping.signal.aborted) return
+    if (isListening || stopping.signal.aborted) return
     isListening = true
     client
-      .listen(askInTurn, stopping.signal)
+      .listen(() => {
+        askInTurn(false)
+      }, stopping.signal)
       .catch(() => {})
       .finally(() => {
         isListening = false

@@ -8,8 +8,9 @@ import { auditFlow } from './6-audit.ts'
 import { configurationFlow } from './7-configuration.ts'
 import { operationsFlow } from './8-operations.ts'
 import { tracingFlow } from './9-tracing.ts'
+import { liveConfigurationFlow } from './10-live-configuration.ts'
 
-/** The nine flows, in the order in which a newcomer reads them. */
+/** The flows, in the order in which a newcomer reads them. */
 export const flows: readonly Flow[] = [
   apiClientFlow,
   loginClientFlow,
@@ -19,5 +20,6 @@ export const flows: readonly Flow[] = [
   auditFlow,
   configurationFlow,
   operationsFlow,
-  tracingFlow
+  tracingFlow,
+  liveConfigurationFlow
 ]
