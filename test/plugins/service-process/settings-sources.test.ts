@@ -269,6 +269,7 @@ t.test(
     t.equal(secretNow(), 'another-secret', 'the file as it is now')
     rmSync(secretFile)
     t.equal(secretNow(), 'another-secret', 'the last one without a file')
+    writeFileSync(secretFile, 'canary-secret')
     await t.rejects(loadProcessSettings({ name: 'hello', settings: client }, environment), {
       code: 'SALLYPORT_CONFIGURATION_INVALID',
       message: /configurationAudience: only a client of an issuer/
