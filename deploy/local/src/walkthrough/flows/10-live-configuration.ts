@@ -7,7 +7,7 @@ import type { Transcript } from '../transcript.ts'
 
 const SERVICE = 'order-service'
 const SETTING = 'orderUndoneAfterMs'
-const LOOKS = 300
+const MOST_LOOKS = 300
 const BETWEEN_LOOKS_MS = 100
 
 /** A value that is changed at the configuration server is used by a running service; a bad one changes nothing. */
@@ -50,7 +50,7 @@ async function settingsOf(stack: Stack): Promise<SettingsState> {
 
 /** The stream of the server tells the service within a moment; until then nothing is printed. */
 async function waitFor(stack: Stack, isIt: (state: SettingsState) => boolean): Promise<SettingsState> {
-  for (let look = 0; look < LOOKS; look++) {
+  for (let look = 0; look < MOST_LOOKS; look++) {
     const state = await settingsOf(stack)
     if (isIt(state)) return state
     await delay(BETWEEN_LOOKS_MS)
