@@ -2,6 +2,7 @@ import auditLog, { parseNameKey } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
+  loginRoutes,
   parseSealingKeys,
   sessionRoutes
 } from '@sallyport/authentication'
@@ -12,6 +13,7 @@ import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
   type KeySource,
+  type LoginClient,
   problemDetails,
   randomSpanId,
   randomTraceId,
@@ -55,6 +57,8 @@ export const PROCESS_NAME = 'reference-gateway'
 export interface GatewayCollaborators {
   /** Logs in, exchanges and revokes; without it there are no logins, no sessions and no exchange. */
   readonly tokenClient?: TokenClient
+  /** Takes browsers through the login at the issuer, where `loginScopes` say so. */
+  readonly loginClient?: LoginClient
   /** Keys of the issuer. */
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
@@ -97,7 +101,8 @@ export async function buildApp(
   live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, keys, status, introspection, upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
+  const { tokenClient, loginClient, keys, status, introspection } = collaborators
+  const { upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
   const tlsEndsInFront = secure && edgeTls === undefined
@@ -194,6 +199,13 @@ export async function buildApp(
     await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
     await app.register(sessionsNeedSession)
     await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+    if (loginClient !== undefined && settings.loginScopes.length > 0) {
+      await app.register(loginRoutes, {
+        client: loginClient,
+        scope: settings.loginScopes.join(' '),
+        clockToleranceSeconds: settings.clockToleranceSeconds
+      })
+    }
   }
   const openAnswers = createOpenAnswers({
     keys,

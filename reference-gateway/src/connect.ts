@@ -6,8 +6,14 @@ import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import {
+  clientSecretSubscriber,
+  createLoginClient,
+  createTokenClient,
+  discoverMetadata
+} from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
+import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
@@ -26,6 +32,7 @@ export async function connectGateway(
   context: ProcessContext,
   live: LiveSettings<GatewaySettings>
 ): Promise<GatewayCollaborators> {
+  allocateYoung()
   const { issuer, clientId, clientSecret, audience } = settings
   const { tls, tracing, optionalDatabase: db, checks, closeLater } = context
   const dispatcher = context.peers ?? publicPeers(context)
@@ -51,6 +58,7 @@ export async function connectGateway(
       ? {}
       : {
           ...clientCollaborators(settings, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
+          loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
           introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
         }
   const own = ownRoutes(partsOfSettings(settings, db !== null))

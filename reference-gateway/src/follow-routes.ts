@@ -44,6 +44,8 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
     labelNames: ['outcome'],
     registers: [fastify.metricsRegistry]
   })
+  // Present from the start: the first refusal is an increase.
+  for (const outcome of ['taken', 'refused']) reloads.inc({ outcome }, 0)
   let current = routesFingerprint(first)
   let last: Promise<void> = Promise.resolve()
   offerMeasurements(fastify, [

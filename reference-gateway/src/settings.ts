@@ -95,6 +95,10 @@ export const settingsSchema = Type.Object(
       'Between two parts of the answer on a route that is declared as a stream.',
       true
     ),
+    loginScopes: nameList(
+      'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
+        '`POST /login`.'
+    ),
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -133,6 +137,10 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (settings.sealingKeys !== undefined) {
     mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
     if (settings.clientSecret === undefined) mistakes.push('sealingKeys: sessions need clientSecret')
+  }
+  if (settings.loginScopes.length > 0) {
+    if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
+    if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')

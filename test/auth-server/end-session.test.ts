@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { admin, parseKeyRing } from '@sallyport/auth-server'
 import { SignJWT } from 'jose'
 import t, { type Test } from 'tap'
@@ -314,3 +314,52 @@ t.test("the logout works under the issuer's path", async t => {
   t.match([confirmed.statusCode, confirmed.body], [200, /Logged out/])
   t.notOk(user.cookies.has(SIGN_IN))
 })
+
+t.test('O-37: the name of a session tells whom a logout means; the user is asked all the same', async t => {
+  const { app, user, tokens, isSignedIn } = await start(t)
+  const asking = { client_id: 'web-app', post_logout_redirect_uri: BYE, ui_locales: 'ko' }
+  const own = String(claimsOf(tokens.access_token)['sid'])
+  const page = await user.get(logoutUrl({ ...asking, logout_hint: own }))
+  t.equal(page.statusCode, 200)
+  t.notMatch(page.body, 'means somebody else')
+  t.match(formOf(page.body).values, { logout_hint: own, ui_locales: 'ko' })
+  t.ok(await isSignedIn(user))
+
+  const other = browser(app)
+  const { challenge, verifier } = pkce()
+  const form = await other.get(authorizeUrl(requestOf(challenge, { scope: 'openid orders:read' })))
+  let answer = await other.submit(form, credentialsOf('customer2'))
+  if (answer.body.includes('value="allow"')) answer = await other.submit(answer, { decision: 'allow' })
+  const code = new URL(String(answer.headers.location)).searchParams.get('code') ?? ''
+  const redirect = { redirect_uri: 'http://127.0.0.1:9090/callback', code_verifier: verifier }
+  const theirs = await token(app, 'web-app', { grant_type: 'authorization_code', code, ...redirect })
+  const theirSession = String(claimsOf(theirs.body.access_token)['sid'])
+  t.match((await user.get(logoutUrl({ ...asking, logout_hint: theirSession }))).body, 'It means somebody else')
+
+  const another = String((await login(app, 'customer2')).body.access_token)
+  for (const hint of [
+    String(claimsOf(another)['sid']),
+    'customer1',
+    '00000000-0000-4000-8000-000000000001',
+    'x'.repeat(999)
+  ]) {
+    const shown = await user.get(logoutUrl({ ...asking, logout_hint: hint }))
+    t.equal(shown.statusCode, 200, hint)
+    t.notMatch(shown.body, 'means somebody else', 'a session of another client, or none, says nothing')
+  }
+})
+
+t.test(
+  'where nobody is logged in any more, the name of a session of the client leads back, and nothing else does',
+  async t => {
+    const { app, tokens } = await start(t)
+    const asking = { client_id: 'web-app', post_logout_redirect_uri: BYE }
+    const nobody = browser(app)
+    const own = String(claimsOf(tokens.access_token)['sid'])
+    t.equal((await nobody.get(logoutUrl({ ...asking, logout_hint: own }))).headers.location, BYE)
+    const foreign = String(claimsOf((await login(app)).body.access_token)['sid'])
+    for (const hint of [undefined, foreign, randomUUID(), 'customer1']) {
+      t.equal((await nobody.get(logoutUrl({ ...asking, logout_hint: hint }))).headers.location, undefined, hint ?? 'none')
+    }
+  }
+)

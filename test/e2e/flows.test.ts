@@ -1,6 +1,6 @@
 // The real processes with real TLS and a real database, started as `npm start` starts them, once for this file.
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SignJWT } from 'jose'
@@ -12,13 +12,15 @@ import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from '../support/rotate-secrets.ts'
 import { startSecretLoad } from '../support/secret-load.ts'
 import { explainOrderService } from './support/explain-settings.ts'
+import { unknownObservations } from '../support/observability/observed-names.ts'
+import { answersTo, runbookVariables } from '../support/observability/operator-questions.ts'
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.ts'
 
 const collector = await startTraceCollector()
 t.teardown(() => collector.close())
 const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT, ...collector.environment } })
 t.teardown(() => own.stop())
-const stack = readStack(own.localJson)
+const stack = { ...readStack(own.localJson), collector: collector.queryOrigin }
 const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
 t.teardown(() => agent.close())
 
@@ -34,6 +36,57 @@ for (const flow of flows) {
     t.match(lines.join('\n'), '✓', 'it checked something')
   })
 }
+
+t.test('a browser logs in at the authorization server with a demo account and sees its orders', async t => {
+  const jars = new Map<string, Map<string, string>>()
+  async function open(url: string, form?: Record<string, string>): Promise<{ location: string | null; text: string }> {
+    const { origin } = new URL(url)
+    const jar = jars.get(origin) ?? new Map<string, string>()
+    jars.set(origin, jar)
+    const response = await request(url, {
+      method: form === undefined ? 'GET' : 'POST',
+      dispatcher: agent,
+      body: form === undefined ? null : new URLSearchParams(form).toString(),
+      headers: {
+        accept: 'text/html',
+        cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '),
+        ...(form !== undefined && {
+          'content-type': 'application/x-www-form-urlencoded',
+          'sec-fetch-site': 'same-origin'
+        })
+      }
+    })
+    for (const line of [response.headers['set-cookie'] ?? []].flat()) {
+      const [pair = ''] = line.split(';')
+      jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
+    }
+    const { location } = response.headers
+    return {
+      location: typeof location === 'string' ? new URL(location, url).href : null,
+      text: await response.body.text()
+    }
+  }
+  const follow = async (url: string | null): Promise<{ location: string | null; text: string }> => await open(url ?? '')
+
+  const asked = await open(`${stack.gateway}/orders`)
+  t.equal(asked.location, `${stack.gateway}/login?returnTo=%2Forders`)
+  const begun = await follow(asked.location)
+  t.equal(new URL(begun.location ?? '').origin, stack.issuer)
+  const { text: page } = await follow(begun.location)
+  const hidden = [...page.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)]
+  const { username = '', password = '' } = stack.users.find(({ username }) => username === 'customer1') ?? {}
+  const fields = Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value]))
+  const action = /<form method="post" action="([^"]*)">/.exec(page)?.[1] ?? ''
+  const answered = await open(`${stack.issuer}${action}`, { ...fields, username, password })
+  t.match(answered.location, `${stack.gateway}/login/callback?code=`, 'nobody is asked for consent')
+  const ended = await follow(answered.location)
+  t.equal(ended.location, `${stack.gateway}/orders`)
+  t.match(JSON.parse((await follow(ended.location)).text), { orders: [] })
+  t.match(JSON.parse((await open(`${stack.gateway}/session`)).text), {
+    username: 'customer1',
+    login: { method: 'issuer', amr: ['pwd'] }
+  })
+})
 
 t.test(
   'settings come from the real server over TLS, and while it is stopped from the snapshot of the last start',
@@ -224,6 +277,65 @@ t.test('a logout ends the exchanged tokens too, at every service', async t => {
     status = (await call(`${stack.gateway}/orders`, { headers: bearer(login.accessToken) })).status
   }
   t.equal(status, 401)
+})
+
+t.test('a request is one line in each process that it passes, and all of them have its ids', async t => {
+  const token = await edgeToken('customer1')
+  const answer = await call(`${stack.gateway}/orders?limit=7`, { headers: bearer(token) })
+  t.equal(answer.status, 200)
+  const id = String(answer.headers['x-request-id'])
+  const linesOf = (): Array<Record<string, unknown>> =>
+    own
+      .output()
+      .split('\n')
+      .filter(line => line.includes(id) && line.includes('request completed'))
+      .map(line => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>)
+  while (linesOf().length < 2) await new Promise(setImmediate)
+  const [edge = {}, service = {}] = linesOf().sort(one => (one.name === 'reference-gateway' ? -1 : 1))
+  t.match(edge, {
+    name: 'reference-gateway',
+    reqId: id,
+    txn: String,
+    trace_id: /^[0-9a-f]{32}$/,
+    decision: 'allowed',
+    durationMs: Number
+  })
+  const { txn, trace_id: traceId, subject } = edge
+  const ids = { reqId: id, txn, trace_id: traceId, subject }
+  t.match(service, { name: 'order-service', route: '/orders', decision: 'allowed', durationMs: Number, ...ids })
+  t.equal(linesOf().length, 2, 'one in each')
+})
+
+t.test('the commands of docs/observability.md answer an operator’s three questions', async t => {
+  const folder = t.testdir({})
+  const log = join(folder, 'stack.log')
+  const copying = setInterval(() => writeFileSync(log, own.output()), 20)
+  t.teardown(() => clearInterval(copying))
+  const variables = { ...(await runbookVariables(own.directory)), LOG: log }
+  /** The lines of a request may come after its answer. */
+  const answerOf = async (question: string): Promise<string> =>
+    await answersTo(question, variables, folder).catch(async () => await answerOf(question))
+
+  const refused = await answerOf('Why was this request refused')
+  t.match(refused, /"code":"SALLYPORT_\w+"/, 'the answer has a code')
+  t.match(refused, /"decision":"denied".*"reason":"role-missing"/, 'the log says who decided, and why')
+  t.match(refused, /"events":\[\{.*"outcome":"denied"/, 'and the audit trail has the row')
+  const did = await answerOf('Who did what')
+  t.match(did, /"action":"order\.place"/, 'the change')
+  t.match(did, /"action":"ticket\.open"/, 'what it caused in another process')
+  t.match(did, /"action":"session\.start"/, 'and who had logged in')
+  const slow = await answerOf('Why is it slow')
+  t.match(slow, /http_route="\/orders/, 'the routes')
+  t.match(slow, /"durationMs":\d/, 'the slowest lines')
+  t.match(slow, /^"route":".*"durationMs"/m, 'each process of the slowest request')
+  t.match(slow, /sallyport_database_pool_waiting/, 'and who waits for what')
+})
+
+t.test('every metric, label and value that alerts and dashboards name is exposed', async t => {
+  const texts = await Promise.all(
+    Object.values(stack.operations).map(async url => await (await fetch(`${url}/metrics`)).text())
+  )
+  t.strictSame(unknownObservations(texts), [])
 })
 
 t.test('P5: no password, token or secret is in any process’s log', async t => {

@@ -31,6 +31,12 @@ const user = (last: number, roles: string[]) => ({
   roles
 })
 
+/** Where a gateway of a test gets its browsers back. */
+const GATEWAY_ADDRESSES = {
+  redirectUris: ['http://127.0.0.1/login/callback'],
+  postLogoutRedirectUris: ['http://127.0.0.1/logout/callback']
+}
+
 export const FACTS = {
   issuer: ISSUER,
   services: SERVICES,
@@ -43,7 +49,7 @@ export const FACTS = {
   clients: Object.fromEntries(
     demoRegistry(SERVICES).clients.map(({ id, confidential }) => [
       id,
-      { secret: confidential === false ? null : secretOf(id) }
+      { secret: confidential === false ? null : secretOf(id), ...(id === 'gateway' && GATEWAY_ADDRESSES) }
     ])
   )
 } satisfies DemoFacts

@@ -174,6 +174,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   upstreamTimeoutMs: 5000,
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
+  loginScopes: [],
   loginsPerMinute: 30
 })
 

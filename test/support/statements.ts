@@ -145,7 +145,17 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
     ['S-07', 'Login makes new cookies; logout ends the old', 'ASVS 7.4.1'],
     ['S-08', 'Parallel requests at expiry share one refresh', 'RFC 9700 §4.14.2'],
     ['S-09', 'The server enforces idle and absolute lifetime', 'ASVS 7.3.1'],
-    ['S-10', 'Users and administrators list and end sessions', 'ASVS 7.5.2']
+    ['S-10', 'Users and administrators list and end sessions', 'ASVS 7.5.2'],
+    ['S-11', 'A login at the issuer ends in the browser that began it, once', 'RFC 9700 §4.7'],
+    ['S-12', 'Nobody is logged in but by a valid id_token of this very login', 'OpenID Connect Core 1.0 §3.1.3.7'],
+    ['S-13', 'No login leads away from its origin', 'RFC 9700 §4.11.1'],
+    ['S-14', 'Pages are led to the login, and nothing that a script fetches is', 'RFC 9700 §4.7'],
+    ['S-15', 'A route gets callers who logged in as recently and as well as it asks', 'RFC 9470 §3'],
+    [
+      'S-16',
+      'A logout ends the session here first, and goes on to the issuer that it came from',
+      'OpenID Connect RP-Initiated Logout 1.0 §2'
+    ]
   ]),
   Transport: area([
     ['T-01', 'TLS 1.2 or newer; a certificate of another authority, name, purpose or time is refused', 'RFC 9325'],

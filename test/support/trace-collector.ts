@@ -1,29 +1,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createServer as createPlainServer } from 'node:http'
+import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
-import { makeAuthority } from '@sallyport/local'
+import { CollectedSpans, listenOnLoopback, makeAuthority, type CollectedSpan } from '@sallyport/local'
 
-/** A span as the collector got it, with plain attributes. */
-export interface CollectedSpan {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  /** 2: server, 3: client. */
-  readonly kind: number
-  readonly attributes: Readonly<Record<string, unknown>>
-  readonly resource: Readonly<Record<string, unknown>>
-  readonly status: { readonly code: number }
-}
+export type { CollectedSpan } from '@sallyport/local'
 
 /** Takes OTLP over HTTP with TLS, under a certificate of its own authority. */
 export interface TraceCollector {
   /** What a process needs to export to it. */
   readonly environment: Readonly<Record<string, string>>
-  readonly spans: readonly CollectedSpan[]
+  /** Where the spans of a trace are asked for: plain HTTP. */
+  readonly queryOrigin: string
+  readonly spans: () => readonly CollectedSpan[]
   /** What came, as text: to look for what must not be in it. */
   readonly received: () => string
   /** Fields of the last export. */
@@ -33,22 +23,6 @@ export interface TraceCollector {
   readonly close: () => Promise<void>
 }
 
-interface OtlpPair {
-  readonly key: string
-  readonly value: Readonly<Record<string, unknown>>
-}
-
-interface OtlpMessage {
-  readonly resourceSpans: ReadonlyArray<{
-    readonly resource: { readonly attributes: readonly OtlpPair[] }
-    readonly scopeSpans: ReadonlyArray<{
-      readonly spans: ReadonlyArray<
-        Omit<CollectedSpan, 'attributes' | 'resource'> & { readonly attributes: readonly OtlpPair[] }
-      >
-    }>
-  }>
-}
-
 /** Starts a collector on a free port. */
 export async function startTraceCollector(): Promise<TraceCollector> {
   const authority = await makeAuthority({ name: 'Collector CA' })
@@ -56,20 +30,20 @@ export async function startTraceCollector(): Promise<TraceCollector> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-collector-'))
   const caPath = join(directory, 'ca.pem')
   writeFileSync(caPath, issued.ca)
-  const spans: CollectedSpan[] = []
+  const collected = new CollectedSpans()
   const waiting = new Set<() => void>()
-  const texts: string[] = []
+  const texts: Buffer[] = []
   let headers = {}
   const server = createServer({ cert: issued.certificate, key: issued.privateKey }, (request, response) => {
-    void json(request).then(body => {
-      headers = request.headers
-      texts.push(JSON.stringify(body))
-      spans.push(...spansOf(body as OtlpMessage))
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    headers = request.headers
+    request.on('data', (chunk: Buffer) => texts.push(chunk))
+    response.on('finish', () => {
       for (const ask of [...waiting]) ask()
     })
+    collected.answer(request, response)
   })
-  const port = await listenAnywhere(server)
+  const queries = createPlainServer(collected.answer)
+  const port = await listenOnLoopback(server)
   return {
     environment: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `https://localhost:${port}`,
@@ -78,13 +52,14 @@ export async function startTraceCollector(): Promise<TraceCollector> {
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
       OTEL_BSP_SCHEDULE_DELAY: '200'
     },
-    spans,
-    received: () => texts.join('\n'),
+    queryOrigin: `http://127.0.0.1:${await listenOnLoopback(queries)}`,
+    spans: () => collected.all,
+    received: () => Buffer.concat(texts).toString(),
     headers: () => headers,
     until: async find =>
-      new Promise(resolve => {
+      await new Promise(resolve => {
         const ask = (): void => {
-          const found = find(spans)
+          const found = find(collected.all)
           if (found === undefined) return
           waiting.delete(ask)
           resolve(found)
@@ -93,30 +68,11 @@ export async function startTraceCollector(): Promise<TraceCollector> {
         ask()
       }),
     close: async () => {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
+      for (const one of [server, queries]) {
+        one.closeAllConnections()
+        await new Promise(resolve => one.close(resolve))
+      }
       rmSync(directory, { recursive: true })
     }
   }
-}
-
-async function listenAnywhere(server: Server): Promise<number> {
-  await new Promise<void>(resolve => server.listen(0, resolve))
-  return (server.address() as AddressInfo).port
-}
-
-function spansOf({ resourceSpans }: OtlpMessage): CollectedSpan[] {
-  return resourceSpans.flatMap(({ resource, scopeSpans }) =>
-    scopeSpans.flatMap(({ spans }) =>
-      spans.map(span => ({
-        ...span,
-        attributes: plainAttributes(span.attributes),
-        resource: plainAttributes(resource.attributes)
-      }))
-    )
-  )
-}
-
-function plainAttributes(pairs: readonly OtlpPair[]): Record<string, unknown> {
-  return Object.fromEntries(pairs.map(({ key, value }) => [key, Object.values(value)[0]]))
 }

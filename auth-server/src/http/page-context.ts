@@ -4,6 +4,7 @@ import {
   logRefusal,
   STORAGE_RETRY_AFTER_SECONDS
 } from '@sallyport/security-context'
+import { pageHeaders, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseStrictForm, type Form } from '../parse-form.ts'
@@ -14,8 +15,6 @@ import { newSecret } from '../tokens/secret-token.ts'
 import { BROWSER_COOKIE, COOKIE_ATTRIBUTES } from './cookies.ts'
 import { formOf, takeFormsOnly, type FormRoute } from './oauth-context.ts'
 import type { CsrfTokens } from './pages/csrf.ts'
-import type { Html } from './pages/html.ts'
-import { pageHeaders } from './pages/page-headers.ts'
 import { errorPage } from './pages/pages.ts'
 
 /** The parts of the authorization server that its pages work with. */
@@ -80,16 +79,6 @@ function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyReque
       request.id
     )
   )
-}
-
-/** @param formTarget where the page's form may end up besides here */
-export function sendPage(
-  reply: FastifyReply,
-  status: number,
-  page: Html,
-  formTarget: string | null = null
-): FastifyReply {
-  return reply.code(status).headers(pageHeaders(formTarget)).send(page.text)
 }
 
 /**

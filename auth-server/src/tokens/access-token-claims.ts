@@ -29,6 +29,10 @@ export interface AccessTokenClaims {
   readonly roles: readonly string[]
   /** The session; absent in a client's own tokens. */
   readonly sid?: string
+  /** When the user last showed who it is, in a sign-in here; absent where a client brought the password. */
+  readonly auth_time?: number
+  /** How. @see RFC 9068 §2.2.1, RFC 8176 §2 */
+  readonly amr?: readonly string[]
   readonly status: { readonly status_list: { readonly idx: number; readonly uri: string } }
   /** The same over every token that one edge token was exchanged for. */
   readonly txn: string

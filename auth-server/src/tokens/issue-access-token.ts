@@ -10,6 +10,9 @@ import { hashOfSecret, newSecret } from './secret-token.ts'
 import { signJwt } from './sign-jwt.ts'
 import type { StatusListUris } from './status-lists/status-list-uris.ts'
 
+/** The claims about a sign-in. @see RFC 9068 §2.2.1 */
+export type AuthenticationClaims = Pick<AccessTokenClaims, 'auth_time' | 'amr'>
+
 /** What a new access token says. */
 export interface AccessTokenFacts {
   readonly subject: string
@@ -17,6 +20,8 @@ export interface AccessTokenFacts {
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   readonly sessionId: string | null
+  /** How the user signed in, where that was here. */
+  readonly authentication?: AuthenticationClaims
   readonly status: StatusPosition
   /** `txn` of the token that this one is exchanged for; a new one by default. */
   readonly transactionId?: string
@@ -82,6 +87,7 @@ function newAccessTokenClaims(
     scope: facts.scopes.join(' '),
     roles: facts.roles,
     ...(facts.sessionId === null ? {} : { sid: facts.sessionId }),
+    ...facts.authentication,
     status: { status_list: { idx: facts.status.index, uri: options.statusListUris.uriOf(facts.status.listId) } },
     txn: facts.transactionId ?? randomUUID(),
     ...(facts.actor === undefined ? {} : { act: facts.actor }),

@@ -14,6 +14,7 @@ const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
 export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
   if (!isJsonObject(value)) return null
   const { iss, sub, aud, client_id: clientId, iat, exp, jti, scope, roles, sid, status, txn, act, cnf } = value
+  const { auth_time: authTime, amr } = value
   if (
     !isString(iss) ||
     !isString(sub) ||
@@ -28,6 +29,8 @@ export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
   if (!isWhole(iat) || !isWhole(exp)) return null
   if (!Array.isArray(roles) || !roles.every(isString)) return null
   if (sid !== undefined && !isString(sid)) return null
+  if (authTime !== undefined && !isWhole(authTime)) return null
+  if (amr !== undefined && !(Array.isArray(amr) && amr.every(isString))) return null
   const list = isJsonObject(status) ? status.status_list : null
   if (!isJsonObject(list) || !isWhole(list.idx) || !isString(list.uri)) return null
   const actor = act === undefined ? undefined : actorOf(act)
@@ -44,6 +47,8 @@ export function accessTokenClaimsOf(value: unknown): AccessTokenClaims | null {
     scope,
     roles,
     ...(sid === undefined ? {} : { sid }),
+    ...(authTime === undefined ? {} : { auth_time: authTime }),
+    ...(amr === undefined ? {} : { amr }),
     status: { status_list: { idx: list.idx, uri: list.uri } },
     txn,
     ...(actor === undefined ? {} : { act: actor }),

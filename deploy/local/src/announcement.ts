@@ -2,7 +2,7 @@ import type { LocalFacts } from './local-json.ts'
 
 /** What is printed when everything is ready: URLs, accounts, and three commands that work as pasted. */
 export function announcement(facts: LocalFacts, path: string): string {
-  const { gateway, issuer, caFile, users, clients, operations } = facts
+  const { gateway, issuer, caFile, users, clients, operations, collector } = facts
   const customer = users.find(({ username }) => username === 'customer1')
   const machine = clients.find(({ clientId }) => clientId === 'machine-client')
   const verified = gateway.startsWith('https:') ? `--cacert ${quote(caFile)} ` : ''
@@ -14,9 +14,12 @@ export function announcement(facts: LocalFacts, path: string): string {
     `  gateway               ${gateway}`,
     `  authorization server  ${issuer}   (certificate authority: ${caFile})`,
     ...Object.entries(operations).map(([name, url]) => `  ${name.padEnd(20)}  ${url}/health/ready ${url}/metrics`),
+    ...(collector === undefined ? [] : [`  traces                ${collector}/traces/<trace id>`]),
     '',
     '  Demo accounts, made for this folder:',
     ...users.map(({ username, password, roles }) => `    ${username.padEnd(12)} ${password}   ${roles.join(' ')}`),
+    '',
+    `  In a browser, as one of them:  ${gateway}/login   (the authority has to be trusted there)`,
     '',
     `  Try:  (the same facts are in ${path})`,
     `    curl ${verified}-u ${quote(`${customer?.username}:${customer?.password}`)} ${gateway}/orders`,

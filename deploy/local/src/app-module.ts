@@ -22,7 +22,16 @@ export interface AppDemoFacts {
   readonly users: Readonly<
     Record<string, { readonly subject: string; readonly password: string; readonly roles: readonly string[] }>
   >
-  readonly clients: Readonly<Record<string, { readonly secret: string | null }>>
+  readonly clients: Readonly<
+    Record<
+      string,
+      {
+        readonly secret: string | null
+        readonly redirectUris?: readonly string[]
+        readonly postLogoutRedirectUris?: readonly string[]
+      }
+    >
+  >
   /** Public part of the keys of clients that have no secret. */
   readonly clientKeys: Readonly<Record<string, ClientKeyRegistration>>
 }

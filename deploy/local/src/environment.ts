@@ -23,6 +23,8 @@ export interface Deployment {
   readonly certificates: ReadonlyMap<string, CertificateFiles>
   /** URL of the app role of each process's database. */
   readonly databaseUrls: ReadonlyMap<string, string>
+  /** Where the spans of a trace are asked for, when the launcher collects them. */
+  readonly collector?: string
 }
 
 /** Variables of the launcher's own environment that every process needs. */
@@ -43,6 +45,14 @@ const OF_ALL_TRACES = /^OTEL_(?!SERVICE_NAME$)/
 
 /** The routes of the local stack. */
 const ROUTES_PATH = fileURLToPath(new URL('../gateway.yaml', import.meta.url))
+
+/** What a login in the browser asks for; the authorization server gives what the user's roles allow. */
+const LOGIN_SCOPES = [
+  ...['openid', 'profile', 'admin', 'audit:read', 'operations'],
+  ...SERVICES.flatMap(({ scopes }) => scopes.filter(({ description }) => description !== undefined)).map(
+    ({ name }) => name
+  )
+].join(' ')
 
 /** Processes that others call. */
 const CALLED = PROCESSES.filter(({ name }) => name !== 'reference-gateway')
@@ -108,6 +118,7 @@ function plainSettings(
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],

@@ -6,7 +6,7 @@ import { loadApp, type AppDemoFacts, type LoadedApp } from './app-module.ts'
 import { ensureClientKeys, type ClientKey } from './client-keys.ts'
 import { ensureCertificates } from './certificates/process-certificates.ts'
 import { databaseTarget, ensureDatabase, databaseRoles, type ProcessDatabase } from './databases.ts'
-import { environmentOf, issuerOf, type Deployment } from './environment.ts'
+import { environmentOf, gatewayOf, issuerOf, type Deployment } from './environment.ts'
 import { localFacts, localJsonPath, writeLocalJson } from './local-json.ts'
 import type { LauncherOptions } from './options.ts'
 import { startPostgres } from './postgres/embedded-postgres.ts'
@@ -16,6 +16,7 @@ import { SERVICES } from './services.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { lockStateDirectory, openStateDirectory } from './state-directory.ts'
 import { superviseProcesses } from './supervise.ts'
+import { startLocalCollector } from './trace-collector.ts'
 
 /** The surroundings of the launcher. */
 export interface Surroundings {
@@ -91,7 +92,8 @@ async function runProcesses(
     databaseUrls.set(entry.name, made.appUrl)
   }
 
-  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls }
+  const tracing = await openCollector(environment, defer)
+  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls, ...tracing.facts }
   const supervisor = superviseProcesses(print)
   surroundings.force.addEventListener('abort', supervisor.kill)
   defer(async () => supervisor.stop(STOP_GRACE_MS))
@@ -99,24 +101,37 @@ async function runProcesses(
     if (stop.aborted) resolve()
     else stop.addEventListener('abort', () => resolve())
   })
+  const processIds = new Map<string, number>()
   const start = async (entry: ProcessEntry): Promise<void> => {
     const app = apps.get(entry)
     if (app === undefined) return
-    await supervisor.start({
+    const pid = await supervisor.start({
       name: entry.name,
       path: app.serverPath,
-      environment: environmentOf(entry, app.module, deployment, environment),
+      environment: environmentOf(entry, app.module, deployment, tracing.environment),
       execArgv: process.execArgv
     })
+    processIds.set(entry.name, pid)
     await waitUntilReady(entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`, stop)
   }
   const allReady = startInOrder(start)
   await Promise.race([allReady, supervisor.failed, database.failed, stopped])
   if (stop.aborted) return
-  const facts = localFacts(deployment, [...clients, ...keyClients], clientKeys)
+  const facts = localFacts(deployment, processIds, [...clients, ...keyClients], clientKeys)
   writeLocalJson(directory, facts)
   print(announcement(facts, localJsonPath(directory)))
   await Promise.race([supervisor.failed, database.failed, stopped])
+}
+
+/** Without a collector of the operator's, traces go to one in this process. */
+async function openCollector(
+  environment: NodeJS.ProcessEnv,
+  defer: (cleanup: () => Promise<void>) => void
+): Promise<{ environment: NodeJS.ProcessEnv; facts: Pick<Deployment, 'collector'> }> {
+  if (Object.keys(environment).some(name => name.startsWith('OTEL_'))) return { environment, facts: {} }
+  const { origin, environment: added, close } = await startLocalCollector()
+  defer(close)
+  return { environment: { ...environment, ...added }, facts: { collector: origin } }
 }
 
 /**
@@ -175,8 +190,22 @@ function demoFacts(portBase: number, secrets: Secrets, clientKeys: ReadonlyMap<s
     issuer: issuerOf(portBase),
     services: SERVICES,
     users: secrets.users,
-    clients: Object.fromEntries(Object.entries(secrets.clients).map(([id, secret]) => [id, { secret }])),
+    clients: Object.fromEntries(
+      Object.entries(secrets.clients).map(([id, secret]) => [
+        id,
+        { secret, ...(id === 'gateway' && gatewayUris(portBase)) }
+      ])
+    ),
     clientKeys: Object.fromEntries([...clientKeys].map(([id, { registration }]) => [id, registration]))
+  }
+}
+
+/** Where the issuer may send browsers back to, whether the gateway speaks TLS in this run or not. */
+function gatewayUris(portBase: number) {
+  const gateways = [false, true].map(tls => gatewayOf({ portBase, tls }))
+  return {
+    redirectUris: gateways.map(gateway => `${gateway}/login/callback`),
+    postLogoutRedirectUris: gateways.map(gateway => `${gateway}/logout/callback`)
   }
 }
 

@@ -28,6 +28,10 @@ export interface LocalFacts {
   readonly caFile: string
   /** URL of each process's health and metrics. */
   readonly operations: Readonly<Record<string, string>>
+  /** Answers `GET /traces/<trace id>`; absent where spans go to a collector of the operator's. */
+  readonly collector?: string
+  /** Process id of each process, for signals. */
+  readonly processIds: Readonly<Record<string, number>>
   readonly clients: readonly LocalClient[]
   readonly users: ReadonlyArray<{ username: string; password: string; roles: readonly string[] }>
 }
@@ -40,10 +44,11 @@ export function localJsonPath(directory: string): string {
 /** Gathers the facts. @param clients as the package of the authorization server lists them */
 export function localFacts(
   deployment: Deployment,
+  processIds: ReadonlyMap<string, number>,
   clients: readonly ClientFacts[],
   keys: ReadonlyMap<string, ClientKey>
 ): LocalFacts {
-  const { portBase, secrets, directory } = deployment
+  const { portBase, secrets, directory, collector } = deployment
   return {
     gateway: gatewayOf(deployment),
     issuer: issuerOf(portBase),
@@ -51,6 +56,8 @@ export function localFacts(
     operations: Object.fromEntries(
       PROCESSES.map(entry => [entry.name, `http://127.0.0.1:${operationsPortOf(entry, portBase)}`])
     ),
+    ...(collector !== undefined && { collector }),
+    processIds: Object.fromEntries(processIds),
     clients: clients.map(client => {
       const clientSecret = client.confidential === false ? undefined : secrets.clients[client.id]
       const audiences = new Set(

@@ -44,8 +44,14 @@ export async function isPortFree(port: number): Promise<boolean> {
   return promise
 }
 
+/** The first port of 127.0.0.1 from `from` on that can be listened on now. */
+export async function firstFreePort(from: number): Promise<number> {
+  for (let port = from; port <= 65_535; port++) if (await isPortFree(port)) return port
+  throw new LauncherError(`There is no free port from ${from} on`)
+}
+
 /** The status of a GET, `null` when there is no answer. */
-async function probeStatus(url: string): Promise<number | null> {
+export async function probeStatus(url: string): Promise<number | null> {
   const { promise, resolve } = Promise.withResolvers<number | null>()
   const probe = request(url, { agent: false, timeout: 2_000 }, response => {
     response.resume()

@@ -12,8 +12,11 @@ export interface ProcessSpec {
 
 /** Runs processes, and notices when one ends. */
 export interface Supervisor {
-  /** Starts a process; resolves when it reports that it is ready, rejects with the reason when it ends before that. */
-  start: (spec: ProcessSpec) => Promise<void>
+  /**
+   * Starts a process; resolves with its process id when it reports that it is ready, rejects with the reason when it
+   * ends before that.
+   */
+  start: (spec: ProcessSpec) => Promise<number>
   /** Rejects with name and reason when a process ends by itself. */
   readonly failed: Promise<never>
   /** Asks every process to end, and kills what is left after `graceMs`. Resolves when none is left. */
@@ -68,6 +71,7 @@ export function superviseProcesses(print: (line: string) => void): Supervisor {
       })
       running.set(spec.name, { name: spec.name, child, ended })
       await ready.promise
+      return child.pid ?? 0
     },
     stop: async graceMs => {
       stopping = true

@@ -2,11 +2,11 @@ import { effectiveRoute, recordSecurityEvent, securityEventsOf, type AuditEvent 
 import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
-import type { WriteRecords } from './batch-writer.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { ReadAuditLogOptions } from './options.ts'
+import type { WriteClassed } from './outage/trail-writer.ts'
 
 interface Written {
   readonly id: string
@@ -39,8 +39,8 @@ export interface RequestAudit {
 
 /** Where the rows of a request go. */
 export interface AuditOutlets {
-  /** Writes on a connection of its own, so that its rows survive a transaction that is rolled back. */
-  readonly write: WriteRecords
+  /** Writes outside the transactions of handlers, so that its rows survive one that is rolled back. */
+  readonly write: WriteClassed
   /** Counts what a stranger causes, without the database. */
   readonly count: (event: AuditEvent, context: RecordContext) => void
 }
@@ -62,13 +62,22 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
     const state = stateOf(request)
     if (state.settled) return
     state.settled = true
-    const { events, counted, unfulfilled } = await unavailableOnError(() => decide(request, status, state))
+    const { events, eventClass, counted, unfulfilled } = await decideInTime(request, status, state)
     if (unfulfilled) reportUnfulfilled(request)
     if (unfulfilled && options.unfulfilled === 'refuse') throw new AuditUnfulfilledError()
     const context = requestRecordContext(request, options)
     for (const event of counted) count(event, context)
     if (events.length === 0) return
-    await unavailableOnError(() => write(events.map(event => buildRecord(event, context))))
+    await unavailableOnError(() => {
+      const records = events.map(event => buildRecord(event, context))
+      const written = write(records, eventClass)
+      // Where a row is kept or left out instead, the writer has a limit of its own for each way.
+      return options.outage[eventClass] === 'refuse' ? withDeadline(written, options.writeTimeoutMs) : written
+    })
+  }
+
+  function decideInTime(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
+    return unavailableOnError(() => withDeadline(decide(request, status, state), options.writeTimeoutMs))
   }
 
   async function decide(request: FastifyRequest, status: number, state: RequestState): Promise<ResponseAudit> {
@@ -87,7 +96,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
 
   async function unavailableOnError<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
-      return await withDeadline(work(), options.writeTimeoutMs)
+      return await work()
     } catch (error) {
       throw auditUnavailable(error)
     }

@@ -38,7 +38,7 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
   const { principal } = context
   return {
     version: CURRENT_VERSION,
-    id: randomUUID(),
+    id: timedId(context.now.getTime()),
     occurredAt: auditTime(context.now),
     process: cleanText(context.process),
     action: cleanText(event.action),
@@ -87,6 +87,15 @@ function checkEvent({ action, outcome, resource }: AuditEvent): void {
 function actorChain(actor: Actor | null, depth: number): JsonValue {
   if (actor === null || depth === 10) return null
   return { subject: cleanText(actor.subject), actor: actorChain(actor.actor, depth + 1) }
+}
+
+/**
+ * A UUID that begins with the time, so that rows which are written together stand together in the index.
+ * @see RFC 9562 §5.7
+ */
+function timedId(ms: number): string {
+  const time = ms.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
 function tokenIdHash(tokenId: string | null): string | null {

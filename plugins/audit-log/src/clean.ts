@@ -18,6 +18,14 @@ const TOKEN_ID_NAME = /[tT]okenId$/
 const JWS = /(^|[^\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/gi
 const CREDENTIAL = /\b(?:Bearer|Basic|DPoP) +([\w.~+/-]+=*)/gi
 const SHORTEST_AUDITED_CREDENTIAL = 8
+/**
+ * Most texts are ids, names and codes, in which there can be neither: a credential has a space, and a JWS has dots and
+ * is longer than this.
+ */
+const SHORTEST_JWS = 14
+const PLAIN_TEXT = /^[\w.:/-]*$/
+const DOTLESS_TEXT = /^[\w:/-]*$/
+const MAX_PLAIN_LENGTH = 128
 
 /**
  * Text as it can be stored: credentials in it redacted, NUL (which PostgreSQL refuses) written as `\u0000`, a lone
@@ -26,6 +34,8 @@ const SHORTEST_AUDITED_CREDENTIAL = 8
  * hold them.
  */
 export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
+  const isShort = text.length < SHORTEST_JWS
+  if (isShort ? PLAIN_TEXT.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS_TEXT.test(text)) return text
   const bounded =
     text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
   return bounded

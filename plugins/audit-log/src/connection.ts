@@ -5,6 +5,12 @@ import type { Knex } from 'knex'
 export interface PoolConnection {
   /** The pool drops a connection that carries this mark. */
   __knex__disposed?: unknown
+  /** Of the driver: past knex, which knows no named statements. */
+  readonly query: (statement: {
+    readonly name: string
+    readonly text: string
+    readonly values: readonly unknown[]
+  }) => Promise<unknown>
   readonly connection?: { readonly stream?: { destroy: (error: Error) => void } }
 }
 

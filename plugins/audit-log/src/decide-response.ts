@@ -1,4 +1,5 @@
 import { isSecurityEffect, type AuditEvent, type RouteAudit, type SecurityEvent } from '@sallyport/security-context'
+import type { EventClass } from './event-class.ts'
 
 /** What is known of a request when its response is about to leave. */
 export interface ResponseFacts {
@@ -23,13 +24,15 @@ export interface ResponseFacts {
 export interface ResponseAudit {
   /** To be written before the response leaves. */
   readonly events: readonly AuditEvent[]
+  /** What they are about. */
+  readonly eventClass: EventClass
   /** To be counted: what a stranger caused. */
   readonly counted: readonly AuditEvent[]
   /** A mutating route acknowledged, declared an audit action and wrote nothing. */
   readonly unfulfilled: boolean
 }
 
-const NOTHING_OWED: ResponseAudit = { events: [], counted: [], unfulfilled: false }
+const NOTHING_OWED: ResponseAudit = { events: [], eventClass: 'changes', counted: [], unfulfilled: false }
 const MUTATING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 /** The one 5xx that the client causes. @see RFC 9110 §15.6.6 */
 const VERSION_REFUSED = 505
@@ -66,7 +69,8 @@ function decideRefusal(facts: ResponseFacts, refusals: readonly SecurityEvent[])
     ...auditedResource(facts, decisive),
     detail: { ...responseDetail(facts), ...(refusals.length > 0 ? { refusals: refusals.map(publicPart) } : {}) }
   }
-  return facts.hasPrincipal ? { ...NOTHING_OWED, events: [event] } : { ...NOTHING_OWED, counted: [event] }
+  if (!facts.hasPrincipal) return { ...NOTHING_OWED, counted: [event] }
+  return { ...NOTHING_OWED, events: [event], eventClass: 'refusals' }
 }
 
 function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]): ResponseAudit {
@@ -80,7 +84,7 @@ function decideSuccess(facts: ResponseFacts, effects: readonly SecurityEvent[]):
     return { ...NOTHING_OWED, events: [{ ...row, action: REPLAY, reason: replay.reason, detail }] }
   }
   if (effects.length > 0) return decideEffects(facts, row, effects)
-  if (!MUTATING.has(method)) return { ...NOTHING_OWED, events: [row] }
+  if (!MUTATING.has(method)) return { ...NOTHING_OWED, events: [row], eventClass: 'reads' }
   if (status >= 300 && typeof declaration === 'object' && declaration.redirect === 'no-effect') return NOTHING_OWED
   return { ...NOTHING_OWED, events: [{ ...row, reason: 'audit-unfulfilled' }], unfulfilled: true }
 }

@@ -28,3 +28,10 @@ export const AuditOptionsError = createError(
   'Options of @sallyport/audit-log: %s',
   500
 )
+
+/** Boot: the files that an earlier process left are sealed under a key that is not among those given. */
+export const AuditSpillError = createError<[path: string]>(
+  'SALLYPORT_AUDIT_SPILL_LOCKED',
+  'No key opens %s: give the key that sealed it, also when it is not the first any more',
+  500
+)

@@ -17,19 +17,30 @@ import { createAuditHealth, type AuditHealth } from './health.ts'
 import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
+import type { TrailWriter } from './outage/trail-writer.ts'
+import { openTrailWriter } from './outage/open-trail-writer.ts'
+import { createCheckpointTask, type CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
 import type { AuditRecord } from './record.ts'
 
+export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
+export { fileAnchor, httpsAnchor, type CheckpointAnchor, type HttpsAnchorOptions } from './checkpoint/anchors.ts'
+export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } from './checkpoint/signed-note.ts'
+export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
+export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
+export type { FailureMode } from './event-class.ts'
 export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
 export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
-export { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { visibleJson, visibleText } from './visible-text.ts'
+export { runAuditCommand, type AuditCommandCall } from './command/run-audit-command.ts'
+export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
@@ -84,9 +95,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     timeoutMs: writeTimeoutMs,
     maxWaiting: options.maxWaitingRows
   })
+  const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: writer.write, count: refusals.count })
+  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
+  const checkpoints = createCheckpointTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -98,7 +111,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {
     write: async event => {
-      await writer.write([recordWithoutRequest(options, event)])
+      await trail.write([recordWithoutRequest(options, event)], 'changes')
     }
   })
   fastify.decorate('auditWithin', async function auditWithin(trx, event) {
@@ -115,7 +128,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     )
   })
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, writer, sealer)
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
 
@@ -144,11 +157,27 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.addHook('onSend', headHook(makeAuditDurable))
 
   addAuditRoute(fastify, options, sealAudit)
-  runWithApp(fastify, options.sealer === false ? null : sealer, refusals)
+  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
 }
 
 /** What runs from the start of the app to its end. */
-function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusals: RefusalLog): void {
+function runWithApp(
+  fastify: FastifyInstance,
+  {
+    sealer,
+    refusals,
+    trail,
+    checkpoints
+  }: {
+    readonly sealer: AuditSealer | null
+    readonly refusals: RefusalLog
+    readonly trail: TrailWriter
+    readonly checkpoints: CheckpointTask | null
+  }
+): void {
+  fastify.addHook('onClose', async function stopCheckpoints() {
+    await checkpoints?.close()
+  })
   if (sealer !== null) {
     fastify.addHook('onReady', function startSealer(next) {
       sealer.start()
@@ -158,13 +187,16 @@ function runWithApp(fastify: FastifyInstance, sealer: AuditSealer | null, refusa
       await sealer.close()
     })
   }
-  fastify.addHook('onReady', function startCounting(next) {
+  fastify.addHook('onReady', function startWriting(next) {
+    trail.start()
     refusals.start()
+    checkpoints?.start()
     next()
   })
   // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
-  fastify.addHook('onClose', async function writeCounts() {
+  fastify.addHook('onClose', async function writeRest() {
     await refusals.close()
+    await trail.close()
   })
 }
 

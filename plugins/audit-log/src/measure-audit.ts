@@ -7,7 +7,10 @@ import type { ReadAuditLogOptions } from './options.ts'
 const COUNT_MAX_AGE_MS = 5000
 
 /** What operators watch of the trail. Only the rows without a seal cost a query, when somebody asks for metrics. */
-export function auditMeasurements(options: ReadAuditLogOptions, { counts }: AuditHealth): Measurement[] {
+export function auditMeasurements(
+  options: ReadAuditLogOptions,
+  { counts, outage, checkpoints }: AuditHealth
+): Measurement[] {
   const { db } = options
   return [
     {
@@ -37,7 +40,53 @@ export function auditMeasurements(options: ReadAuditLogOptions, { counts }: Audi
         return unsealedForMs === null ? null : unsealedForMs / 1000
       }
     },
+    ...(options.outage.folder === undefined ? [] : outageMeasurements(outage)),
+    ...(options.checkpoints === false ? [] : checkpointMeasurements(checkpoints)),
     ...(db === undefined ? [] : unsealedMeasurements(shareCounts(options, db)))
+  ]
+}
+
+function checkpointMeasurements(state: AuditHealth['checkpoints']): Measurement[] {
+  const inSeconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000)
+  return [
+    {
+      name: 'sallyport_audit_checkpoint_silent_seconds',
+      help: 'How long no run of the checkpoints has succeeded',
+      kind: 'gauge',
+      read: () => inSeconds(state()?.silentForMs)
+    },
+    {
+      name: 'sallyport_audit_verification_problems',
+      help: 'Whether the last pass over the audit trail found something wrong: 1 or 0',
+      kind: 'gauge',
+      read: () => {
+        const verifier = state()?.verifier ?? null
+        return verifier === null ? null : Number(verifier.problem !== null)
+      }
+    },
+    {
+      name: 'sallyport_audit_verified_age_seconds',
+      help: 'How long ago a pass over the whole audit trail found nothing wrong',
+      kind: 'gauge',
+      read: () => inSeconds(state()?.verifier?.rightForMs)
+    }
+  ]
+}
+
+function outageMeasurements(outage: AuditHealth['outage']): Measurement[] {
+  return [
+    {
+      name: 'sallyport_audit_rows_kept',
+      help: 'Audit rows that are kept on disk and not in the trail yet',
+      kind: 'gauge',
+      read: () => outage().spillWaiting
+    },
+    {
+      name: 'sallyport_audit_rows_dropped_total',
+      help: 'Audit rows that were left out while the trail was away, as declared',
+      kind: 'counter',
+      read: () => outage().dropped
+    }
   ]
 }
 

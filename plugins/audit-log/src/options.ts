@@ -23,6 +23,9 @@ import {
   type HashName,
   type NameKey
 } from './hash-name.ts'
+import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
+import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
+import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
 
 /** Where a request came from. */
@@ -121,6 +124,18 @@ export interface AuditLogOptions {
    */
   readonly maxWaitingRows?: number
   /**
+   * What an outage of the database does to rows that are in no transaction, for each class of them.
+   * @default {}
+   * @example { refusals: 'spill', reads: 'drop', folder: '/var/lib/orders/audit', keys }
+   */
+  readonly outage?: OutageModes
+  /**
+   * Signs the trail, keeps the signatures elsewhere and verifies it all the time, in the process that seals; `false`:
+   * it does not.
+   * @default false
+   */
+  readonly checkpoints?: TrailCheckpoints | false
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -184,6 +199,8 @@ export const auditLogOptions = optionsObject({
   redact: listOf(Type.String(), { default: [] }),
   writeTimeoutMs: fromOne(5000),
   maxWaitingRows: fromOne(2000),
+  outage: outageModes,
+  checkpoints: oneOrOff(trailCheckpoints, { default: false }),
   refusals: refusalCounting,
   nameKey: Type.Optional(nameKey),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
@@ -209,7 +226,14 @@ export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOpt
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
   const options = readOptions(
-    { schema: auditLogOptions, error: AuditOptionsError, rules: [{ of: [], mistakes: storeMistakes }] },
+    {
+      schema: auditLogOptions,
+      error: AuditOptionsError,
+      rules: [
+        { of: [], mistakes: storeMistakes },
+        { of: ['outage'], mistakes: outageMistakes }
+      ]
+    },
     given
   )
   return Object.freeze({
@@ -218,13 +242,6 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),
     hashName: createHashName(options.nameKey)
   })
-}
-
-/** Says which of two places the rows go to, and that a place without a database cannot be read. */
-function storeMistakes({ db, store, route }: Pick<AuditLogOptions, 'db' | 'store' | 'route'>): string[] {
-  if (db === undefined && store === undefined) return ['db is missing']
-  if (db !== undefined && store !== undefined) return ['db and store must not both be given']
-  return store !== undefined && typeof route === 'object' ? ['route needs db'] : []
 }
 
 function auditStoreFor({ db, store, writeTimeoutMs }: ReadOptions<typeof auditLogOptions>): AuditStore {

@@ -22,6 +22,7 @@ export interface AuditQuery {
   readonly nameTried?: string
   readonly action?: string
   readonly outcome?: string
+  readonly reason?: string
   readonly resourceType?: string
   readonly resourceId?: string
   readonly requestId?: string
@@ -44,12 +45,14 @@ export interface AuditPage {
   readonly next: number | null
 }
 
-const FILTER_NAMES = [
+/** What a page can be narrowed to: members of the query that are fields of a row. */
+export const FILTER_NAMES = [
   'subject',
   'clientId',
   'nameTried',
   'action',
   'outcome',
+  'reason',
   'resourceType',
   'resourceId',
   'requestId',
@@ -151,15 +154,4 @@ export async function readAudit(
   )
   const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
   return { events, next: rows.length > query.limit ? (events.at(-1)?.sequence ?? null) : null }
-}
-
-/** Characters that are invisible, reorder what follows, or end a line for some viewers. */
-const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
-
-/** JSON that shows every character: the same data, but no field can reorder or break the output of a terminal. */
-export function visibleJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    UNSEEN,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  )
 }

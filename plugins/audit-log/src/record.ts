@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
@@ -88,6 +88,25 @@ export const RECORD_FIELDS = {
 
 const ALL = entriesOf(RECORD_FIELDS)
 
+/** A column of the record, with how it is stored. */
+export interface RecordColumn {
+  readonly name: keyof AuditRecord
+  readonly column: string
+  readonly stored: 'integer' | 'text' | 'time' | 'json'
+  readonly since: number
+  /** In rows of an earlier version. */
+  readonly before: null | 1
+}
+
+/** Every column, in the order of the fields. */
+export const RECORD_COLUMNS: readonly RecordColumn[] = ALL.map(([name, field]) => ({
+  name,
+  column: field.column,
+  stored: field.stored,
+  since: field.since,
+  before: field.since === 1 ? null : field.before
+}))
+
 /** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
 export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
   stored === 'time'
@@ -95,26 +114,52 @@ export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
     : `e.${column} as "${name}"`
 ).join(', ')
 
+/** What goes into a column of a record: JSON as its canonical text. */
+export function storedValue(
+  { name, stored, since, before }: RecordColumn,
+  record: AuditRecord
+): string | number | null {
+  const value = since > record.version ? before : record[name]
+  if (stored === 'json') return value === null ? null : canonicalJson(value)
+  return typeof value === 'string' || typeof value === 'number' ? value : null
+}
+
 /** The columns of a record's version and what goes into them. */
 export function toColumns(record: AuditRecord): Record<string, string | number | null> {
   return Object.fromEntries(
-    ALL.filter(([, { since }]) => since <= record.version).map(([name, { column, stored }]) => {
-      const value = record[name]
-      if (stored === 'json') return [column, value === null ? null : canonicalJson(value)]
-      return [column, typeof value === 'string' || typeof value === 'number' ? value : null]
-    })
+    RECORD_COLUMNS.filter(({ since }) => since <= record.version).map(column => [
+      column.column,
+      storedValue(column, record)
+    ])
   )
 }
+
+/** What goes into each column, in the order of {@link RECORD_COLUMNS}. */
+export function storedValues(record: AuditRecord): (string | number | null)[] {
+  return RECORD_COLUMNS.map(column => storedValue(column, record))
+}
+
+/** The members that the hash covers, by version, in the order of canonical JSON: their place, and how they begin. */
+const HASHED_MEMBERS = Array.from({ length: CURRENT_VERSION + 1 }, (_, version) =>
+  RECORD_COLUMNS.map(({ name, stored, since }, place) => ({ name, isJson: stored === 'json', since, place }))
+    .filter(({ since }) => since <= version)
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, isJson, place }, index) => ({ place, isJson, start: `${index === 0 ? '' : ','}"${name}":` }))
+)
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
  * its neighbour, and nothing from a later version, so that the hash of a row never changes.
+ * @param values of the record's columns, when they are known already
  */
-export function contentHash(record: AuditRecord): Buffer {
-  const hashed = ALL.filter(([, { since }]) => since <= record.version).map(([name]) => [name, record[name]] as const)
-  return createHash('sha256')
-    .update(canonicalJson(Object.fromEntries(hashed)))
-    .digest()
+export function contentHash(record: AuditRecord, values = storedValues(record)): Buffer {
+  let text = '{'
+  for (const { place, isJson, start } of HASHED_MEMBERS[record.version] ?? []) {
+    const value = values[place] ?? null
+    // JSON is stored as its canonical text, and so are numbers and null.
+    text += start + (isJson || typeof value !== 'string' ? value : JSON.stringify(value))
+  }
+  return hash('sha256', `${text}}`, 'buffer')
 }
 
 /**

@@ -1,7 +1,8 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import type { ReadAuditLogOptions } from './options.ts'
-import { parseAuditQuery, readAudit, visibleJson, type AuditPage, type AuditQuery } from './query.ts'
+import { parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from './query.ts'
+import { visibleJson } from './visible-text.ts'
 import { auditUnavailable } from './audit-request.ts'
 
 /**

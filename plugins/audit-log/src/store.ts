@@ -1,11 +1,17 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
+import { insertAgain, insertTogether } from './insert-together.ts'
 import { contentHash, toColumns, type AuditRecord } from './record.ts'
 
 /** Where rows are kept. The plugin makes one over its database; a test may give one in memory. */
 export interface AuditStore {
   /** Keeps rows by themselves: they survive a transaction that is rolled back. */
   readonly insert: (records: readonly AuditRecord[]) => Promise<void>
+  /**
+   * Keeps rows that may be here already, or were and have been pruned; {@link AuditStore.insert} where a store has no
+   * such rows.
+   */
+  readonly insertAgain?: (records: readonly AuditRecord[]) => Promise<void>
   /** Keeps rows within the caller's transaction. */
   readonly insertWithin: (trx: Knex, records: readonly AuditRecord[]) => Promise<void>
   /** Which of these rows everybody can see. */
@@ -15,7 +21,8 @@ export interface AuditStore {
 /** The store of a database; each of its steps is given up after `timeoutMs`. */
 export function databaseStore(db: Knex, timeoutMs: number): AuditStore {
   return {
-    insert: records => insertRecordsAlone(db, records, timeoutMs),
+    insert: records => insertTogether(db, records, timeoutMs),
+    insertAgain: records => insertAgain(db, records, timeoutMs),
     insertWithin: (trx, records) => insertRecords(trx, records, timeoutMs),
     committed: ids => committedIds(db, ids, timeoutMs)
   }
@@ -27,17 +34,6 @@ export function databaseStore(db: Knex, timeoutMs: number): AuditStore {
  */
 export async function insertRecords(trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await trx('audit_events').insert(records.map(toRow)).timeout(timeoutMs)
-}
-
-/**
- * Inserts records in a transaction of their own. Rejects after `timeoutMs`. The rows of an insert that was given up may
- * still arrive: they are true, and what they record was not acknowledged. Inserting such a row again leaves it
- * unchanged.
- */
-export async function insertRecordsAlone(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
-  await withConnection(db, timeoutMs, async connection => {
-    await db('audit_events').connection(connection).insert(records.map(toRow)).onConflict('id').ignore()
-  })
 }
 
 /** Which of these rows are committed: other connections can see them. */

@@ -52,6 +52,8 @@ export interface VerifyOptions {
   readonly expectedHead?: AuditHead
   /** Rows read at a time. Default 1000. */
   readonly batchSize?: number
+  /** Called after each of these, with the last sequence that is verified. */
+  readonly onProgress?: (sequence: number) => void
 }
 
 interface SealRow {
@@ -61,7 +63,8 @@ interface SealRow {
   readonly content_hash: Buffer | null
 }
 type ChainRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
-interface ChainProgress {
+/** How far a chain is verified. */
+export interface ChainProgress {
   sequence: number
   previous: Buffer
   readonly expected: AuditHead | undefined
@@ -70,6 +73,14 @@ interface ChainProgress {
   range: number
   /** Chain hash before the first row of the range under way. */
   beforeRange: Buffer
+  /** Called with the content hash of each seal that is right, in order. */
+  readonly onLeaf?: (content: Buffer) => void
+}
+
+/** What one page of seals was found to be. */
+interface VerifiedPage {
+  readonly problem: ChainProblem | null
+  readonly rows: number
 }
 
 /**
@@ -79,7 +90,7 @@ interface ChainProgress {
  */
 export async function verifyChain(
   db: Knex,
-  { expectedHead, batchSize = 1000 }: VerifyOptions = {}
+  { expectedHead, batchSize = 1000, onProgress }: VerifyOptions = {}
 ): Promise<ChainReport> {
   return db.transaction(
     async trx => {
@@ -92,7 +103,7 @@ export async function verifyChain(
         range: 0,
         beforeRange: GENESIS
       }
-      const problem = await checkSeals(trx, progress, batchSize)
+      const problem = await checkSeals(trx, progress, batchSize, onProgress)
       const unsealed = await checkUnsealed(trx, batchSize)
       const [sealed] = await trx('audit_seals').count<{ count: string }[]>('* as count')
       const report = {
@@ -116,25 +127,38 @@ export async function verifyChain(
 async function checkSeals(
   trx: Knex.Transaction,
   progress: ChainProgress,
-  batchSize: number
+  batchSize: number,
+  onProgress?: (sequence: number) => void
 ): Promise<ChainProblem | null> {
   for (;;) {
-    const { rows } = await trx.raw<Rows<ChainRow>>(
-      `
-      select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
-      from audit_seals s left join audit_events e on e.id = s.event_id
-      where s.sequence > ? order by s.sequence limit ?`,
-      [progress.sequence, batchSize]
-    )
-    for (const row of rows) {
-      const problem = checkSeal(row, progress)
-      if (problem !== null) return problem
-    }
-    if (rows.length < batchSize) break
+    const { problem, rows } = await verifyPage(trx, progress, batchSize)
+    if (problem !== null) return problem
+    onProgress?.(progress.sequence)
+    if (rows < batchSize) break
   }
   const { expected } = progress
   if (expected !== undefined && expected.sequence > progress.sequence) return 'head-missing'
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
+}
+
+/** Verifies the seals behind `progress`, and advances it past every correct one. */
+export async function verifyPage(
+  trx: Knex.Transaction,
+  progress: ChainProgress,
+  batchSize: number
+): Promise<VerifiedPage> {
+  const { rows } = await trx.raw<Rows<ChainRow>>(
+    `
+    select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
+    from audit_seals s left join audit_events e on e.id = s.event_id
+    where s.sequence > ? order by s.sequence limit ?`,
+    [progress.sequence, batchSize]
+  )
+  for (const row of rows) {
+    const problem = checkSeal(row, progress)
+    if (problem !== null) return { problem, rows: rows.length }
+  }
+  return { problem: null, rows: rows.length }
 }
 
 function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
@@ -149,6 +173,7 @@ function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null 
   }
   progress.sequence = sequence
   progress.previous = chain
+  progress.onLeaf?.(row.seal_hash)
   return null
 }
 

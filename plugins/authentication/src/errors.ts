@@ -1,5 +1,7 @@
 import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
 import createError, { type FastifyError } from '@fastify/error'
+import type { StepUp } from '@sallyport/security-context'
+import type { LoginRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
@@ -196,6 +198,62 @@ export const LogoutIncompleteError = createError<[ErrorOptions?]>(
   'SALLYPORT_AUTHENTICATION_LOGOUT_INCOMPLETE',
   'The session could not be ended at the authorization server',
   503
+)
+
+const LoginError = createError<[]>('SALLYPORT_AUTHENTICATION_LOGIN_REFUSED', 'The login could not be completed', 400)
+
+/**
+ * Request: the end of a login at the issuer does not hold. Why is in `reason`, for the security event only.
+ * @see OpenID Connect Core 1.0 §3.1.3.7, RFC 9207 §2.4
+ */
+export class LoginRefusedError extends LoginError {
+  readonly reason: LoginRefusedReason
+  constructor(reason: LoginRefusedReason, options?: ErrorOptions) {
+    super()
+    this.reason = reason
+    if (options?.cause !== undefined) this.cause = options.cause
+  }
+}
+
+const InsufficientError = createError<[]>(
+  'SALLYPORT_AUTHENTICATION_INSUFFICIENT',
+  'A more recent or a stronger login is required',
+  401
+)
+
+/**
+ * Request: the caller is known, and has not proven who it is as recently or as well as the route asks.
+ * @see RFC 9470 §3
+ */
+export class InsufficientAuthenticationError extends InsufficientError {
+  readonly headers: Readonly<Record<'www-authenticate', string>>
+  readonly stepUp: StepUp
+  constructor(stepUp: StepUp = {}) {
+    super()
+    const { maxAgeSeconds, acr } = stepUp
+    const challenge = [
+      'Bearer error="insufficient_user_authentication"',
+      'error_description="A more recent or a stronger login is required"',
+      ...(acr === undefined ? [] : [`acr_values="${acr.join(' ')}"`]),
+      ...(maxAgeSeconds === undefined ? [] : [`max_age="${maxAgeSeconds}"`])
+    ].join(', ')
+    this.headers = { 'www-authenticate': challenge }
+    this.stepUp = stepUp
+  }
+}
+
+/** Request: where a login is to lead is no path of this origin. @see RFC 9700 §4.11.1 */
+export const ReturnPathError = createError(
+  'SALLYPORT_AUTHENTICATION_RETURN_PATH_INVALID',
+  'The path to return to is not valid',
+  400
+)
+
+/** Request: a login at the issuer was begun by a script, a frame or a form: it can only be gone through as a page. */
+export const LoginNotNavigatedError = createError(
+  'SALLYPORT_AUTHENTICATION_LOGIN_NOT_NAVIGATED',
+  'The login has to be opened as a page',
+  403
 )
 
 /** Whether this is an error of this project, with a status and a stable code. */

@@ -2,21 +2,59 @@ import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler }
 import { effectiveRoute, recordSecurityEvent, type SecurityEvent } from '@sallyport/security-context'
 import { readAuthorization, type PresentedAuthorization } from './authorization-header.ts'
 import { AmbiguousCredentialsError, CredentialsRequiredError } from './errors.ts'
+import { leadToLogin } from './login/lead-to-login.ts'
+import type { LoginEntry } from './login/login-entry.ts'
 import type { StrategiesOfRoute } from './route-strategies.ts'
+import { insufficientAuthentication, type StepUpClock } from './check-step-up.ts'
 import type { RenewToken, Strategy, StrategyResult } from './strategy.ts'
 
 /**
  * The hook that finds out who is calling, with the strategies of the route in their order. A caller whom a strategy
  * knows is identified within the call of the hook, without a promise.
  */
-export function authenticateWith(all: readonly Strategy[], strategiesOfRoute: StrategiesOfRoute): onRequestHookHandler {
+export function authenticateWith({ all, strategiesOfRoute, login, stepUpClock }: Identification): onRequestHookHandler {
   const accepted = new Map(all.map(strategy => [strategy, acceptedEvent(strategy)]))
+  const sessionStrategy = all.find(({ name }) => name === 'session') ?? null
 
   return function authenticate(request, reply, next) {
     const { found, config } = effectiveRoute(request)
-    const identified = found && config.access !== 'public' ? identify(request, reply, strategiesOfRoute(config)) : null
-    if (identified === null) next()
-    else identified.then(() => next(), next)
+    if (!found || config.access === 'public') {
+      next()
+      return
+    }
+    let identified: Promise<void> | null
+    try {
+      identified = identify(request, reply, strategiesOfRoute(config))
+    } catch (error) {
+      refuse(request, reply, error, next)
+      return
+    }
+    if (identified === null) admit(request, reply, next)
+    else {
+      identified.then(
+        () => {
+          admit(request, reply, next)
+        },
+        (error: unknown) => {
+          refuse(request, reply, error, next)
+        }
+      )
+    }
+  }
+
+  /** Whoever is known passes, unless the route asks for more than that. */
+  function admit(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+    const { stepUp } = effectiveRoute(request).config
+    const insufficient = stepUp === undefined ? null : insufficientAuthentication(request, stepUp, stepUpClock)
+    if (insufficient === null) next()
+    else refuse(request, reply, insufficient, next)
+  }
+
+  /** A person is sent to the login, whoever else could log in is told where. */
+  function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, next: (error: Error) => void): void {
+    const { config } = effectiveRoute(request)
+    const takesSession = sessionStrategy !== null && strategiesOfRoute(config).includes(sessionStrategy)
+    if (!takesSession || !leadToLogin(login, request, reply, error)) next(errorOf(error))
   }
 
   /**
@@ -69,11 +107,23 @@ export function authenticateWith(all: readonly Strategy[], strategiesOfRoute: St
     request.principal = result.principal
     request.accessToken = result.accessToken
     request.knownCaller = result.caller ?? null
+    request.loginFacts = result.login ?? null
     request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
     recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
     return true
   }
 }
+
+/** What the hook works with. */
+export interface Identification {
+  readonly all: readonly Strategy[]
+  readonly strategiesOfRoute: StrategiesOfRoute
+  readonly login: LoginEntry
+  readonly stepUpClock: StepUpClock
+}
+
+const errorOf = (error: unknown): Error =>
+  error instanceof Error ? error : new Error('The caller could not be identified', { cause: error })
 
 /** Where the search for a caller stands. */
 interface AskedCaller {

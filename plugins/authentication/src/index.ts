@@ -4,6 +4,8 @@ import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { authenticateWith } from './identify-caller.ts'
+import type { LoginEntry } from './login/login-entry.ts'
+import type { LoginFacts } from './session/pairing.ts'
 import { openVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
@@ -52,12 +54,19 @@ export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
 export { sessionRoutes, type SessionRoutesOptions } from './session/session-routes.ts'
+export { loginRoutes } from './login/login-routes.ts'
+export type { LoginRoutesOptions } from './login/options.ts'
+export type { LoginFacts } from './session/pairing.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Verifies access tokens as the authentication plugin does, for code that gets a token in another way. */
     tokenVerifier: TokenVerifier
+  }
+  interface FastifyRequest {
+    /** How the caller's session began; `null` for callers without one. */
+    loginFacts: LoginFacts | null
   }
   interface FastifyContextConfig {
     /**
@@ -91,17 +100,20 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
       : createIntrospector({ ...defined({ dispatcher }), clock, ...introspection }, gate)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
+  const login: LoginEntry = { path: null, leave: null }
   const strategies = await openStrategies({
     fastify,
     local,
     introspection:
-      introspector === null ? null : { verifier: introspector, realm: options.realm ?? introspection?.audience ?? '' },
+      introspector === null
+        ? null
+        : { verifier: introspector, keys: null, realm: options.realm ?? introspection?.audience ?? '' },
     bearer: options.bearer,
     dpop: options.dpop ?? null,
     confirm: confirmRequests(options),
     basic,
     session,
-    tools: { verifier, gate }
+    tools: { verifier, gate, keys: local?.keys ?? null, login }
   })
   strategies.push(...options.strategies)
   const nameMistakes = strategyNameMistakes(strategies)
@@ -110,8 +122,17 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   fastify.decorate('tokenVerifier', verifier)
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)
   if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)
-  fastify.addHook('onRequest', authenticateWith(strategies, chooseStrategies(fastify, strategies)))
+  fastify.addHook(
+    'onRequest',
+    authenticateWith({
+      all: strategies,
+      strategiesOfRoute: chooseStrategies(fastify, strategies),
+      login,
+      stepUpClock: { clock, toleranceSeconds: options.clockToleranceSeconds }
+    })
+  )
   const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
   if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())
 }

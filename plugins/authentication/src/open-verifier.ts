@@ -14,6 +14,8 @@ import { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.t
 /** The plugin's verifier and the realm of its challenge. */
 export interface OpenVerifier {
   readonly verifier: TokenVerifier
+  /** Where its keys come from; `null` for a verifier that keeps that to itself. */
+  readonly keys: KeySource | null
   readonly realm: string
 }
 
@@ -32,16 +34,18 @@ export async function openVerifier(
     const checkSignature = sharedSecret.checkSignature ?? (await signatureCheck(options))
     return {
       verifier: createSharedSecretVerifier({ ...sharedSecret, checkSignature }),
+      keys: null,
       realm: realm ?? sharedSecret.audience
     }
   }
-  if (verifier !== undefined) return { verifier, realm: realm ?? 'api' }
+  if (verifier !== undefined) return { verifier, keys: null, realm: realm ?? 'api' }
   if (issuer === undefined || audience === undefined) return null
   const { profile, algorithms, clockToleranceSeconds, clock, statusUnavailable, cacheSize } = options
   const keys = options.keys ?? openKeys(fastify, options)
   const status = options.status ?? openStatus(fastify, options, issuer, keys)
   offerMeasurements(fastify, sourceMeasurements(keys, status))
   return {
+    keys,
     verifier: createTokenVerifier({
       issuer,
       audience,

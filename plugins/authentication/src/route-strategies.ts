@@ -1,5 +1,6 @@
 import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify'
 import { AuthenticationOptionsError } from './errors.ts'
+import { stepUpMistakes } from './check-step-up.ts'
 import type { Strategy } from './strategy.ts'
 
 /** The strategies that a route accepts, in the order in which they are asked. */
@@ -13,7 +14,8 @@ export function chooseStrategies(fastify: FastifyInstance, all: readonly Strateg
   const chosen = new WeakMap<readonly string[], readonly Strategy[]>()
   const find = (config: FastifyContextConfig): string[] => routeStrategyMistakes(config, all)
   fastify.decorate('findStrategyMistakes', find)
-  refuseMistakesAtBoot(fastify, find)
+  fastify.decorate('findStepUpMistakes', stepUpMistakes)
+  refuseMistakesAtBoot(fastify, config => [...find(config), ...stepUpMistakes(config)])
 
   return function strategiesOfRoute(config) {
     const { strategies: names } = config

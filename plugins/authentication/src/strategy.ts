@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { KnownCaller, Principal, SecurityEvent } from '@sallyport/security-context'
 import type { PresentedAuthorization } from './authorization-header.ts'
+import type { LoginFacts } from './session/pairing.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
 /**
@@ -18,6 +19,8 @@ export type StrategyResult =
       readonly accessToken: string | null
       /** What is remembered of the caller, of a strategy that remembers callers. */
       readonly caller?: KnownCaller | null
+      /** How the caller's session began. */
+      readonly login?: LoginFacts | null
       /** For a strategy that got the token itself. */
       readonly renew?: RenewToken
     }

@@ -1,4 +1,4 @@
-import type { RouteAccess } from '@sallyport/security-context'
+import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import { customOption, listOf, optionsObject, Type } from '@sallyport/security-context/options'
 import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isRoutePath, isScope } from './document/text-forms.ts'
 import { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
@@ -67,6 +67,8 @@ export interface ForwardedRouteOptions {
   readonly access: RouteAccess
   /** The strategies that are accepted, in this order. Left out: all of the app. */
   readonly strategies?: readonly string[]
+  /** How recently, or how well, callers have to have proven who they are. Left out: it does not matter. */
+  readonly stepUp?: StepUp
   /** Left out: the built-in ones pass, and those of `defaults`. */
   readonly requestHeaders?: RequestHeaderRules
   /** Left out: what the service says. */
@@ -123,6 +125,11 @@ export const requestHeaderRules = optionsObject({ pass: headerNamesOption(), set
 
 export const responseHeaderRules = optionsObject({ set: headersToSetOption(), remove: headerNamesOption() })
 
+export const stepUp = optionsObject({
+  maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0 })),
+  acr: Type.Optional(listOf(textOption('an acr value', isScope), { minItems: 1 }))
+})
+
 export const forwardedRouteOptions = optionsObject({
   name: Type.Optional(textOption('a name', isScope)),
   path: textOption('a path such as /orders, /orders/:id or /orders/*', isRoutePath),
@@ -136,6 +143,7 @@ export const forwardedRouteOptions = optionsObject({
     value => value === 'public' || value === 'authenticated' || (typeof value === 'object' && value !== null)
   ),
   strategies: Type.Optional(listOf(textOption('the name of a strategy', isScope), { minItems: 1 })),
+  stepUp: Type.Optional(stepUp),
   requestHeaders: Type.Optional(requestHeaderRules),
   responseHeaders: Type.Optional(responseHeaderRules),
   cacheControl: Type.Optional(headerValueOption()),

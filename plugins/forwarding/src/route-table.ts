@@ -1,4 +1,5 @@
 import { declarationMistakes, effectiveRoute, routesOfApp, type EffectiveRoute } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { targetMistake } from './canonical-path.ts'
 import { preflightMethod } from './cors.ts'
@@ -88,8 +89,8 @@ export function refuseAmbiguousPath({ raw: { url = '/' } }: FastifyRequest): voi
  */
 export function refuseUnenforced(fastify: FastifyInstance, { routes }: ReadRouteTable): void {
   const mistakes = routes.flatMap((route, place) => {
-    const { access, strategies, forward } = route
-    const config = { access, ...(strategies !== undefined && { strategies }) }
+    const { access, strategies, stepUp, forward } = route
+    const config = { access, ...defined({ strategies, stepUp }) }
     const texts = [
       ...declarationMistakes(fastify, config),
       ...(access === 'public' || fastify.hasRequestDecorator('principal')

@@ -1,4 +1,5 @@
 import type { EffectiveRoute } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import type { AnswerLimits } from './bound-call.ts'
 import { corsPolicy, type CorsPolicy } from './cors.ts'
 import { passingNames, type PassingNames } from './forwarded-headers.ts'
@@ -65,7 +66,7 @@ export function makeTableRoute(
   ofUpstream: AnswerTimeouts,
   defaults: ReadDefaults
 ): TableRoute {
-  const { path, access, strategies, forward, requestHeaders, cors, stream = false } = route
+  const { path, access, strategies, stepUp, forward, requestHeaders, cors, stream = false } = route
   const url = route.name ?? path
   const maxBodyBytes = route.maxBodyBytes ?? defaults.maxBodyBytes
   const setFields = Object.entries(requestHeaders?.set ?? {}).map(
@@ -78,7 +79,7 @@ export function makeTableRoute(
     hosts: route.hosts,
     methods: route.methods,
     // The service records the effect in its own trail; refusals at the edge are recorded here.
-    effective: effectiveAs(url, { access, audit: 'none', ...(strategies !== undefined && { strategies }) }),
+    effective: effectiveAs(url, { access, audit: 'none', ...defined({ strategies, stepUp }) }),
     preflight: effectiveAs(url, { access: 'public', audit: 'none' }),
     upstream,
     credential: forward,

@@ -39,6 +39,42 @@ export interface TokenClient {
   revoke: (request: { token: string; tokenTypeHint?: 'access_token' | 'refresh_token' }) => Promise<void>
 }
 
+/** What the token endpoint answered to an authorization code. The id_token has not been validated. */
+export interface LoginTokens extends TokenSet {
+  readonly idToken: string
+}
+
+/** What a login has to know of its issuer. */
+export interface LoginIssuer {
+  /** As it names itself: `iss` of its id_tokens. */
+  readonly issuer: string
+  /** This app as a client of the issuer: `aud` of its id_tokens. */
+  readonly clientId: string
+  /** Whether each of its authorization responses has `iss`. @see RFC 9207 §3 */
+  readonly answersNameIssuer: boolean
+  /** Where a browser ends its login at the issuer; `null`: nowhere. */
+  readonly endSessionEndpoint: string | null
+}
+
+/**
+ * The part of an OpenID Connect login that talks to the issuer: authentication uses it, token-exchange provides it.
+ * Every method rejects with an error whose `code` is one of {@link TokenClientErrorCode}.
+ */
+export interface LoginClient {
+  readonly issuer: () => Promise<LoginIssuer>
+  /**
+   * Where the browser goes with an authorization request; pushed before, where the issuer takes that. @see RFC 9126 §2
+   */
+  readonly authorizationUrl: (parameters: Readonly<Record<string, string>>) => Promise<string>
+  /** Authorization code grant. @see RFC 6749 §4.1.3, RFC 7636 §4.5 */
+  readonly redeem: (request: {
+    code: string
+    redirectUri: string
+    codeVerifier: string
+    connection?: EndUserConnection
+  }) => Promise<LoginTokens>
+}
+
 /**
  * How a token request failed, matched on `code`, never with `instanceof`.
  * - `SALLYPORT_TOKEN_REJECTED`: terminal: the credential, code or token is not valid (`invalid_grant`).

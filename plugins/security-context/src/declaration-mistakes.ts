@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance } from 'fastify'
+import type { StepUp } from './step-up.ts'
 
 /** Finds what is wrong with one member of a route's `config`: a sentence per mistake. */
 export type FindDeclarationMistakes = (config: FastifyContextConfig) => readonly string[]
@@ -10,12 +11,16 @@ declare module 'fastify' {
      * authentication plugin.
      */
     strategies?: readonly string[]
+    /** How recently, or how well, its callers have to have proven who they are. Left out: it does not matter. */
+    stepUp?: StepUp
   }
   interface FastifyInstance {
     /** Mistakes in `access`; added by authorization, which decides over policies. */
     findAccessMistakes: FindDeclarationMistakes
     /** Mistakes in `strategies`; added by authentication, which asks them. */
     findStrategyMistakes: FindDeclarationMistakes
+    /** Mistakes in `stepUp`; added by authentication, which holds callers to it. */
+    findStepUpMistakes: FindDeclarationMistakes
   }
 }
 
@@ -25,10 +30,11 @@ declare module 'fastify' {
  * @param fastify the instance behind whose hooks the entry is
  */
 export function declarationMistakes(fastify: FastifyInstance, config: FastifyContextConfig): string[] {
-  const { access, strategies } = config
+  const { access, strategies, stepUp } = config
   return [
     ...accessMistakes(fastify, access, config),
-    ...(strategies === undefined ? [] : strategyMistakes(fastify, config))
+    ...(strategies === undefined ? [] : strategyMistakes(fastify, config)),
+    ...(stepUp === undefined ? [] : unenforcedStepUp(fastify, config))
   ]
 }
 
@@ -47,4 +53,10 @@ function strategyMistakes(fastify: FastifyInstance, config: FastifyContextConfig
   return fastify.hasDecorator('findStrategyMistakes')
     ? fastify.findStrategyMistakes(config)
     : ['strategies are named, and no plugin of this app knows them']
+}
+
+function unenforcedStepUp(fastify: FastifyInstance, config: FastifyContextConfig): readonly string[] {
+  return fastify.hasDecorator('findStepUpMistakes')
+    ? fastify.findStepUpMistakes(config)
+    : ['stepUp is asked for, and no plugin of this app holds callers to it']
 }

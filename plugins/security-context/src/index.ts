@@ -25,6 +25,9 @@ export {
 export type {
   EndUserConnection,
   KeySource,
+  LoginClient,
+  LoginIssuer,
+  LoginTokens,
   SessionDirectory,
   SessionSummary,
   StatusReference,
@@ -36,6 +39,7 @@ export type {
 } from './collaborators.ts'
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
+export type { StepUp } from './step-up.ts'
 export { currentPrincipal, currentRequest } from './context.ts'
 export { routesOfApp, type AppRoute } from './app-routes.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'

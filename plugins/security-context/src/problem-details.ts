@@ -15,6 +15,8 @@ export interface ProblemDetails {
   readonly code?: string
   /** The id of the request, as in `X-Request-Id`: what a caller quotes. */
   readonly requestId?: string
+  /** Where a person logs in: a path of this origin, with a 401 of an app that has a login. */
+  readonly login?: string
   /** The fields of a request that do not match the route's schema. */
   readonly errors?: readonly ValidationProblem[]
 }
@@ -24,6 +26,8 @@ const UNKNOWN = 'Internal Server Error'
 /** An error may carry response headers: `WWW-Authenticate` on a 401, `Retry-After` on a 503. */
 interface ErrorWithHeaders extends FastifyError {
   readonly headers?: Readonly<Record<string, string>>
+  /** The member of the body. */
+  readonly login?: string
 }
 
 /**
@@ -56,6 +60,7 @@ export const problemDetails = fastifyPlugin(
         title: isClientError(status) || isOurs(shown) ? shown.message : (STATUS_CODES[status] ?? UNKNOWN),
         ...(code !== undefined && { code }),
         requestId: request.id,
+        ...(shown.login !== undefined && { login: shown.login }),
         ...(validation !== undefined && { errors: validationProblems(validation, validationContext) })
       })
     })

@@ -1,7 +1,21 @@
 import { subscribe, unsubscribe, type ChannelListener } from 'node:diagnostics_channel'
-import { context, SpanKind, SpanStatusCode, trace, type Context, type Span, type Tracer } from '@opentelemetry/api'
+import {
+  context,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type Tracer
+} from '@opentelemetry/api'
 import { errorCode } from '@sallyport/security-context/mechanics'
-import { contextOfTraceparent, traceparentOf } from './traceparent.ts'
+import { pathWithoutQuery } from './server-spans.ts'
+import { contextOfTraceparent, isSampled, traceparentOf } from './traceparent.ts'
+
+const SPAN = Symbol('sallyport.service-process.callSpan')
+const MOST_PLACES = 1000
+const NAME_LENGTH = 'traceparent'.length
 
 /** What is used of undici's request, which its diagnostics channels publish. */
 interface PublishedRequest {
@@ -10,6 +24,14 @@ interface PublishedRequest {
   readonly method: string
   /** Names and values in turn, as they are about to be written. */
   readonly headers: unknown[]
+  /** A slot and not a weak map, of which an entry per call costs the garbage collector more than the span. */
+  [SPAN]?: Span | null
+}
+
+/** Where calls of one origin go. */
+interface CallPlace {
+  readonly origin: string
+  readonly attributes: Attributes
 }
 
 /**
@@ -21,34 +43,58 @@ interface PublishedRequest {
  * @see OpenTelemetry semantic conventions, HTTP client
  */
 export function followCalls(tracer: Tracer): () => void {
-  const spans = new WeakMap<object, Span>()
+  const places = new Map<string, CallPlace>()
+
+  function placeOf(given: string | URL): CallPlace {
+    const key = String(given)
+    const known = places.get(key)
+    if (known !== undefined) return known
+    const place = callPlace(key)
+    if (places.size < MOST_PLACES) places.set(key, place)
+    return place
+  }
 
   function begin(request: PublishedRequest): void {
-    const at = request.headers.findIndex((name, index) => index % 2 === 0 && isTraceparent(name))
+    const at = indexOfTraceparent(request.headers)
     const parent = at === -1 ? activeParent() : contextOfTraceparent(request.headers[at + 1])
     if (parent === null) return
-    const attributes = callAttributes(request)
-    const span = tracer.startSpan(request.method, { kind: SpanKind.CLIENT, attributes }, parent)
+    const span = tracer.startSpan(request.method, { kind: SpanKind.CLIENT }, parent)
+    if (isSampled(span)) describe(span, request)
     const traceparent = traceparentOf(span.spanContext())
     if (at === -1) request.headers.push('traceparent', traceparent)
     else request.headers[at + 1] = traceparent
-    spans.set(request, span)
+    request[SPAN] = span
   }
 
-  function end(request: object, error: unknown): void {
-    const span = spans.get(request)
-    if (span === undefined) return
-    spans.delete(request)
-    if (error !== null) failSpan(span, error)
+  function describe(span: Span, { origin, path, method }: PublishedRequest): void {
+    const place = placeOf(origin)
+    span.setAttributes({
+      'http.request.method': method,
+      ...place.attributes,
+      'url.full': place.origin + pathWithoutQuery(path)
+    })
+  }
+
+  function end(request: PublishedRequest, error: unknown): void {
+    const span = request[SPAN]
+    if (span === undefined || span === null) return
+    request[SPAN] = null
+    if (error !== null) {
+      if (!isSampled(span)) describe(span, request)
+      failSpan(span, error)
+    }
     span.end()
   }
 
-  function noteStatus(request: object, statusCode: number): void {
-    const span = spans.get(request)
-    if (span === undefined) return
-    span.setAttribute('http.response.status_code', statusCode)
-    if (statusCode < 400) return
-    span.setAttribute('error.type', String(statusCode))
+  function noteStatus(request: PublishedRequest, statusCode: number): void {
+    const span = request[SPAN]
+    if (span === undefined || span === null) return
+    if (statusCode < 400) {
+      if (isSampled(span)) span.setAttribute('http.response.status_code', statusCode)
+      return
+    }
+    if (!isSampled(span)) describe(span, request)
+    span.setAttributes({ 'http.response.status_code': statusCode, 'error.type': String(statusCode) })
     span.setStatus({ code: SpanStatusCode.ERROR })
   }
 
@@ -82,15 +128,10 @@ function subscribeAll(listeners: Readonly<Record<string, ChannelListener>>): () 
   }
 }
 
-function callAttributes({ origin, path, method }: PublishedRequest): Record<string, string | number> {
-  const url = new URL(String(origin))
-  const query = path.indexOf('?')
-  return {
-    'http.request.method': method,
-    'server.address': url.hostname,
-    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-    'url.full': url.origin + (query === -1 ? path : path.slice(0, query))
-  }
+function callPlace(origin: string): CallPlace {
+  const url = new URL(origin)
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return { origin: url.origin, attributes: { 'server.address': url.hostname, 'server.port': port } }
 }
 
 function activeParent(): Context | null {
@@ -98,7 +139,13 @@ function activeParent(): Context | null {
   return trace.getSpanContext(active) === undefined ? null : active
 }
 
-const isTraceparent = (name: unknown): boolean => typeof name === 'string' && name.toLowerCase() === 'traceparent'
+function indexOfTraceparent(headers: readonly unknown[]): number {
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]
+    if (typeof name === 'string' && name.length === NAME_LENGTH && name.toLowerCase() === 'traceparent') return at
+  }
+  return -1
+}
 
 function isPublished(message: unknown): message is { readonly request: PublishedRequest } {
   return typeof message === 'object' && message !== null && 'request' in message && isRequest(message.request)

@@ -8,15 +8,19 @@ const OF_PEERS: readonly string[] = ['baggage']
  * Makes what removes from a request what does not belong to its trace. Baggage is a key-value store of the caller that
  * would travel to every peer.
  * @param acceptIncoming whether a caller's trace is continued
+ * The trace of a stranger is not continued.
  * @param trustsPeer whose trace is continued although those of others are not, by the address of the connection
+ * @returns the `traceparent` that was removed, to link to; `undefined` for none
  */
 export function dropTraceHeaders(
   acceptIncoming: boolean,
   trustsPeer: TrustsAddress | undefined
-): (request: Pick<FastifyRequest, 'headers' | 'socket'>) => void {
+): (request: Pick<FastifyRequest, 'headers' | 'socket'>) => unknown {
   return ({ headers, socket }) => {
     const dropped = acceptIncoming || trustsPeer?.(socket.remoteAddress) === true ? OF_PEERS : OF_STRANGERS
+    const foreign = dropped === OF_STRANGERS ? headers.traceparent : undefined
     // To delete what is not there would cost every request: the object becomes a slow one.
     for (const name of dropped) if (headers[name] !== undefined) delete headers[name]
+    return foreign
   }
 }

@@ -46,10 +46,11 @@ function certificateMeasurement({ certificate, ca }: TlsMaterial): Measurement {
   }
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+const PEM_END = '-----END CERTIFICATE-----'
 
 /** A chain ends with the first of its certificates; of two authorities the one that is replaced goes first. */
 function firstExpirySeconds(pem: string): number {
-  const ends = (pem.match(PEM_CERTIFICATE) ?? []).map(text => new X509Certificate(text).validToDate.getTime())
+  const certificates = pem.split(PEM_END).slice(0, -1)
+  const ends = certificates.map(text => new X509Certificate(`${text}${PEM_END}`).validToDate.getTime())
   return Math.min(...ends) / 1000
 }

@@ -1,10 +1,12 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
+import type { Measurement } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { DiscoveryLog } from './options.ts'
+import { spanMeasurements } from './measure-spans.ts'
 import { openOtlpExporter } from './otlp-exporter.ts'
 import { SAMPLERS, type SamplerName } from './otlp-settings.ts'
 import type { ProcessSettings } from './settings.ts'
-import { SpanBatches, type SpanCounts } from './span-batches.ts'
+import { SpanBatches } from './span-batches.ts'
 import { followStatements } from './statement-spans.ts'
 import { startTracing } from './tracing.ts'
 import type { Tracing } from './tracing-contract.ts'
@@ -18,8 +20,8 @@ export interface OpenTracing {
   readonly tracing: Tracing
   /** Makes spans of the statements of a pool; nothing where no spans are recorded. */
   readonly followDatabase: (database: Knex, databaseUrl: string) => void
-  /** What became of the spans; `null` where none are recorded. */
-  readonly counts: () => SpanCounts | null
+  /** What became of the spans; empty where none are recorded. */
+  readonly measurements: readonly Measurement[]
 }
 
 /** What a tracer is opened with. */
@@ -30,11 +32,13 @@ export interface OpenTracingFacts {
   readonly tls: TlsMaterial | null
   readonly addresses: Readonly<Record<string, string>>
   readonly log: DiscoveryLog
+  /** How long the end of a process waits for the last spans, in ms. */
+  readonly lastExportMs?: number
 }
 
 /** Starts tracing as the settings say: with an exporter where they name a collector, else ids are only passed on. */
 export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing> {
-  const { name, settings, acceptTraces, log } = facts
+  const { name, settings, acceptTraces, log, lastExportMs = LAST_EXPORT_MS } = facts
   const options = {
     serviceName: settings.otelServiceName ?? name,
     acceptIncoming: acceptTraces,
@@ -42,7 +46,7 @@ export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing>
   }
   const exporter = openOtlpExporter({ ...facts, serviceName: options.serviceName })
   if (exporter === null) {
-    return { tracing: startTracing(options), followDatabase: () => {}, counts: () => null }
+    return { tracing: startTracing(options), followDatabase: () => {}, measurements: [] }
   }
   // OpenTelemetry is loaded where spans are recorded, and nowhere else.
   const { keepErrorsSampler } = await import('./keep-errors-sampler.ts')
@@ -62,14 +66,14 @@ export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing>
         // A collector that does not answer fails what is under way, and the process ends.
         const giveUp = setTimeout(() => {
           exporter.close().catch(() => {})
-        }, LAST_EXPORT_MS)
+        }, lastExportMs)
         await tracing.close()
         clearTimeout(giveUp)
         await exporter.close()
       }
     },
     followDatabase: followStatements,
-    counts: () => batches.counts()
+    measurements: spanMeasurements(() => batches.counts())
   }
 }
 

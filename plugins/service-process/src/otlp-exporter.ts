@@ -10,7 +10,7 @@ import {
   withRetryAfter
 } from '@sallyport/security-context/mechanics'
 import { request, type Agent } from 'undici'
-import { otlpMessage } from './otlp-message.ts'
+import { createOtlpWriter } from './otlp-message.ts'
 import { readPairs, tracesEndpoint, type OtlpSettings } from './otlp-settings.ts'
 import { BATCH_REFUSED, type SendSpans } from './span-batches.ts'
 
@@ -50,6 +50,7 @@ export function openOtlpExporter({ settings, serviceName, tls, addresses }: Otlp
     ...readPairs(settings.otelResourceAttributes),
     ...(settings.otelServiceName !== undefined && { 'service.name': settings.otelServiceName })
   }
+  const write = createOtlpWriter(resource)
   return {
     async send(spans) {
       const signal = AbortSignal.timeout(settings.otelExporterOtlpTimeout ?? 10_000)
@@ -60,7 +61,7 @@ export function openOtlpExporter({ settings, serviceName, tls, addresses }: Otlp
       } = await request(endpoint, {
         method: 'POST',
         headers,
-        body: otlpMessage(spans, resource),
+        body: write(spans),
         dispatcher: agent,
         signal
       })
@@ -86,7 +87,8 @@ function refusedSpans(answer: Buffer): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
-function collectorAgent(
+/** Calls the collector of the settings, and verifies its certificate. */
+export function collectorAgent(
   settings: OtlpSettings,
   tls: TlsMaterial | null,
   addresses: Readonly<Record<string, string>>

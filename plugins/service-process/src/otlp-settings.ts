@@ -40,6 +40,12 @@ export const otlpProperties = {
   otelTracesExporter: Type.Optional(
     Type.String({ pattern: '^(otlp|none)$', description: '`none`: no spans, whatever else is set. Left out: `otlp`.' })
   ),
+  otelLogsExporter: Type.Optional(
+    Type.String({
+      pattern: '^(otlp|none)$',
+      description: '`otlp`: exceptions go to `/v1/logs` of the collector, too. Left out: `none`.'
+    })
+  ),
   otelServiceName: optionalText('`service.name` of the resource. Left out: the name of the process.'),
   otelResourceAttributes: optionalText('More attributes of the resource, `name=value,name=value`.'),
   otelTracesSampler: Type.Optional(
@@ -78,6 +84,13 @@ export function tracesEndpoint(settings: OtlpSettings): string | null {
   return base === undefined ? null : `${base.replace(/\/$/, '')}/v1/traces`
 }
 
+/** Where exceptions go; `null` for nowhere. */
+export function logsEndpoint(settings: OtlpSettings): string | null {
+  const { otelExporterOtlpEndpoint: base } = settings
+  if (settings.otelSdkDisabled === true || settings.otelLogsExporter !== 'otlp' || base === undefined) return null
+  return `${base.replace(/\/$/, '')}/v1/logs`
+}
+
 /**
  * Reads `name=value,name=value`, values percent-encoded.
  * @returns `null` where that is not what it is
@@ -106,6 +119,9 @@ export function otlpMistakes(settings: OtlpSettings): string[] {
   const endpoints = Object.entries({ otelExporterOtlpEndpoint, otelExporterOtlpTracesEndpoint })
   const lists = Object.entries({ otelExporterOtlpHeaders, otelResourceAttributes })
   return [
+    ...(settings.otelLogsExporter === 'otlp' && otelExporterOtlpEndpoint === undefined
+      ? ['otelLogsExporter: otlp needs otelExporterOtlpEndpoint']
+      : []),
     ...endpoints.flatMap(([name, endpoint]) => (endpoint === undefined ? [] : collectorMistakes(name, endpoint))),
     ...lists.filter(([, pairs]) => readPairs(pairs) === null).map(([name]) => `${name}: is no list of name=value`)
   ]

@@ -7,13 +7,14 @@ import { buildFacts } from './build-facts.ts'
 import { databaseAnswers, openDatabase } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
+import type { ExceptionSink } from './exceptions/exception-log.ts'
+import { openOtlpExceptionSink } from './exceptions/otlp-exception-sink.ts'
 import { databaseMeasurements } from './measure-database.ts'
 import { peerMeasurements, type CountingAgent } from './measure-peers.ts'
 import { measurementsOfProcess } from './measure-process.ts'
 import type { DiscoveryLog } from './options.ts'
 import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
-import type { SpanCounts } from './span-batches.ts'
 import type { Tracing } from './tracing-contract.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
@@ -31,8 +32,6 @@ export interface ProcessContext {
   /** `peerAddresses` by name, for agents that the process makes itself. */
   readonly peerAddresses: Readonly<Record<string, string>>
   readonly tracing: Tracing
-  /** What became of the spans of this process; `null` where the settings name no collector. */
-  readonly spanCounts: () => SpanCounts | null
   /**
    * The pool of the app role. Reading it throws `SALLYPORT_PROCESS_DATABASE_URL_INVALID` where the settings name no
    * database, which only those of {@link optionalDatabase} can.
@@ -67,6 +66,8 @@ export interface OpenContext {
   readonly readAgain: () => (() => Promise<void>) | undefined
   /** What operators watch of what the process has opened. */
   readonly measurements: readonly Measurement[]
+  /** Where exceptions are reported, beside the log. */
+  readonly exceptionSinks: readonly ExceptionSink[]
 }
 
 /** What a context is opened with. */
@@ -91,7 +92,14 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, counts } = await openTracing({ name, settings, acceptTraces, tls, addresses, log })
+  const { tracing, followDatabase, measurements } = await openTracing({
+    name,
+    settings,
+    acceptTraces,
+    tls,
+    addresses,
+    log
+  })
   const { databaseUrl } = settings
   const opened = databaseUrl === undefined ? null : openDatabase({ ...settings, databaseUrl })
   if (opened !== null) live.subscribe(opened.subscriber)
@@ -99,6 +107,9 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
   if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)
+
+  const exceptionSink = openOtlpExceptionSink({ settings, serviceName: name, tls, addresses })
+  if (exceptionSink !== null) closing.push(exceptionSink.close)
 
   const agents: CountingAgent[] = []
   function openPeers(): Agent | null {
@@ -130,7 +141,6 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       openPeers,
       peerAddresses: addresses,
       tracing,
-      spanCounts: counts,
       get database() {
         if (pool === null) throw new DatabaseUrlError('is missing')
         return pool
@@ -149,8 +159,10 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     measurements: [
       ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),
       ...(pool === null ? [] : databaseMeasurements(pool)),
-      ...peerMeasurements(() => agents)
+      ...peerMeasurements(() => agents),
+      ...measurements
     ],
+    exceptionSinks: exceptionSink === null ? [] : [exceptionSink],
     readAgain: () => (readings.length === 0 ? undefined : async () => await readAll(readings)),
     close: async () => {
       for (const close of closing.reverse()) {

@@ -1,17 +1,27 @@
 import { FastifyOtelInstrumentation } from '@fastify/otel'
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, isSpanContextValid, propagation, trace, type Span } from '@opentelemetry/api'
 import { NodeTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { effectiveRoute, headHook } from '@sallyport/security-context'
+import { headHook } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onSendHookHandler } from 'fastify'
 import { followCalls } from './call-spans.ts'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
+import { pathWithoutQuery, serverErrorType, serverSpanAttributes, serverSpanName } from './server-spans.ts'
 import { traceContextOf } from './trace-context.ts'
+import { contextOfTraceparent, isSampled } from './traceparent.ts'
 import { TRACER_NAME } from './tracing-contract.ts'
 import type { TrustsAddress } from './trusted-proxies.ts'
 
 const LONGEST_ATTRIBUTE = 2048
 const MOST_EVENTS = 16
+const FOREIGN_TRACE = Symbol('sallyport.service-process.foreignTrace')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The `traceparent` of a caller whose trace is not continued. */
+    [FOREIGN_TRACE]?: unknown
+  }
+}
 
 /** What a process records. */
 export interface RecordedSpans {
@@ -42,16 +52,42 @@ export async function recordSpans(
     instrumentHooks: false,
     instrumentHandler: false,
     requestHook: (span, request) => {
-      span.updateName(`${request.method} ${effectiveRoute(request).url}`.trim())
-      span.setAttributes({ 'url.path': pathWithoutQuery(request.url), 'service.name': serviceName })
+      span.updateName(serverSpanName(request))
+      // What began with the query must not leave with it, however the request ends.
+      if (request.url.includes('?')) span.setAttribute('url.path', pathWithoutQuery(request.url))
+      linkForeignTrace(span, request)
     }
   })
   const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
   fastify.addHook('onRequest', function dropForeignTrace(request, _reply, done) {
-    drop(request)
+    const foreign = drop(request)
+    if (foreign !== undefined) request[FOREIGN_TRACE] = foreign
     done()
   })
   await fastify.register(instrumentation.plugin())
+  fastify.addHook('onError', function nameFailure(request, _reply, error, done) {
+    const active = traceContextOf(request)
+    const type = serverErrorType(error)
+    if (active !== null && type !== null) trace.getSpan(active)?.setAttribute('error.type', type)
+    done()
+  })
+  // At the end: of a trace that is not exported only failures are looked at.
+  const describeSpan = headHook(function describeSpan(request, reply, payload, done) {
+    const active = traceContextOf(request)
+    const span = active === null ? undefined : trace.getSpan(active)
+    if (span !== undefined && (isSampled(span) || reply.statusCode >= 500)) {
+      span.setAttributes({ ...serverSpanAttributes(request), 'service.name': serviceName })
+    }
+    done(null, payload)
+  } satisfies onSendHookHandler)
+  fastify.addHook('onSend', describeSpan)
+  fastify.addHook('onRequestAbort', function endWithItsClient(request, done) {
+    const active = traceContextOf(request)
+    const span = active === null ? undefined : trace.getSpan(active)
+    span?.setAttributes({ ...serverSpanAttributes(request), 'service.name': serviceName, 'error.type': 'aborted' })
+    span?.end()
+    done()
+  })
   // The hook that ends the span is on each route.
   fastify.addHook('onRoute', function declareEndOfSpan({ onSend }) {
     for (const hook of [onSend].flat()) if (hook?.name === 'finalizeResponseSpanHook') headHook(hook)
@@ -70,7 +106,11 @@ export async function recordSpans(
   }
 }
 
-function pathWithoutQuery(url: string): string {
-  const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
+/** Whoever traces both sides finds the trace of the caller; it decides nothing here. */
+function linkForeignTrace(span: Span, request: FastifyRequest): void {
+  const foreign = request[FOREIGN_TRACE]
+  if (foreign === undefined) return
+  const caller = contextOfTraceparent(foreign)
+  const linked = caller === null ? undefined : trace.getSpanContext(caller)
+  if (linked !== undefined && isSpanContextValid(linked)) span.addLink({ context: linked })
 }

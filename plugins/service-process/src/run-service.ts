@@ -67,18 +67,13 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { live } = opened
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const { context, close, readAgain, measurements } = await openContext({
-    name,
-    settings,
-    live,
-    acceptTraces,
-    environment,
-    log
-  })
+  const surroundings = await openContext({ name, settings, live, acceptTraces, environment, log })
+  const { context, close, readAgain, measurements, exceptionSinks } = surroundings
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
     if (!app.hasDecorator('liveSettings')) await app.register(configuration, { live })
     offerMeasurements(app, [...measurements, ...settingsMeasurements(live)])
+    if (app.hasDecorator('exceptions')) exceptionSinks.forEach(app.exceptions.addSink)
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
     startFollowing(app, context, loaded, opened)

@@ -1,7 +1,8 @@
-import { context, ROOT_CONTEXT, SpanStatusCode, TraceFlags } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { errorCode, scheduleByTimer, waitSeconds, type Schedule } from '@sallyport/security-context/mechanics'
 import type { DiscoveryLog } from './options.ts'
+import { hasFailed } from './server-spans.ts'
 
 /**
  * Sends one batch and resolves to how many of its spans the collector refused. What it rejects with is tried again
@@ -65,7 +66,7 @@ export class SpanBatches implements SpanProcessor {
 
   onEnd(span: ReadableSpan): void {
     const isSampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-    if (!isSampled && span.status.code !== SpanStatusCode.ERROR) return
+    if (!isSampled && !hasFailed(span)) return
     const { maxQueued, maxBatch } = this.#options
     if (this.#waiting.length + this.#underWay >= maxQueued) this.#counts.dropped++
     else this.#waiting.push(span)

@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, trace, type Context, type SpanContext } from '@opentelemetry/api'
+import { ROOT_CONTEXT, trace, TraceFlags, type Context, type Span, type SpanContext } from '@opentelemetry/api'
 
 const CONTINUED = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
@@ -13,4 +13,9 @@ export function contextOfTraceparent(value: unknown): Context | null {
 /** @see W3C Trace Context §3.2 */
 export function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
+}
+
+/** Whether the trace of a span is exported; of others only spans that end in an error are. */
+export function isSampled(span: Span): boolean {
+  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
 }

@@ -80,6 +80,9 @@ function parseMetadata(issuer: string, body: Buffer): AuthorizationServerMetadat
     revocationEndpoint: endpoint('revocation_endpoint'),
     introspectionEndpoint: endpoint('introspection_endpoint'),
     authorizationEndpoint: endpoint('authorization_endpoint'),
+    pushedRequestEndpoint: endpoint('pushed_authorization_request_endpoint'),
+    endSessionEndpoint: endpoint('end_session_endpoint'),
+    answersNameIssuer: document.authorization_response_iss_parameter_supported === true,
     mtlsEndpointAliases: aliasesOf(document.mtls_endpoint_aliases, mistakes)
   })
   if (mistakes.length > 0) throw new InvalidMetadataError(mistakes.join('; '))

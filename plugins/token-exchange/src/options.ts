@@ -12,6 +12,7 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import { clientKeyMistakes, clientSigningKey, type ClientSigningKey } from './client-authentication.ts'
 import { endpointMistake } from './endpoint-url.ts'
 import { TokenOptionsError } from './errors.ts'
 import type { AuthorizationServerMetadata } from './server-metadata.ts'
@@ -68,8 +69,13 @@ export interface TokenClientOptions {
   readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
   /** This service as a client of the authorization server. */
   readonly clientId: string
-  /** Its secret; sent by `client_secret_basic`. A function where it changes while the process runs. */
-  readonly clientSecret: string | (() => string)
+  /**
+   * Its secret; sent by `client_secret_basic`. A function where it changes while the process runs. Exactly one of this
+   * and `clientKey`.
+   */
+  readonly clientSecret?: string | (() => string)
+  /** Its key, in place of a secret; it signs assertions for `private_key_jwt`. @see RFC 7523 §2.2 */
+  readonly clientKey?: ClientSigningKey
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -124,10 +130,13 @@ export const tokenClientOptions = optionsObject({
     value => typeof value === 'function' || (typeof value === 'object' && value !== null)
   ),
   clientId: Type.String({ minLength: 1 }),
-  clientSecret: customOption<TokenClientOptions['clientSecret']>(
-    'a text that is not empty, or a function',
-    value => typeof value === 'function' || (typeof value === 'string' && value !== '')
+  clientSecret: Type.Optional(
+    customOption<string | (() => string)>(
+      'a text that is not empty, or a function',
+      value => typeof value === 'function' || (typeof value === 'string' && value !== '')
+    )
   ),
+  clientKey: Type.Optional(clientSigningKey),
   dispatcher: dispatcherOption(),
   timeoutMs: endpointTimeout(),
   clock: CLOCK_OPTION
@@ -153,7 +162,10 @@ export function readTokenClientOptions(given: TokenClientOptions): ReadOptions<t
     {
       schema: tokenClientOptions,
       error: TokenOptionsError,
-      rules: [{ of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) }]
+      rules: [
+        { of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) },
+        { of: ['clientSecret', 'clientKey'], mistakes: credentialMistakes }
+      ]
     },
     given
   )
@@ -164,6 +176,13 @@ export function readDiscoveryOptions(given: DiscoveryOptions): ReadOptions<typeo
   return readOptions({ schema: discoveryOptions, error: TokenOptionsError }, given)
 }
 
+function credentialMistakes({ clientSecret, clientKey: key }: Pick<TokenClientOptions, 'clientSecret' | 'clientKey'>) {
+  if ((clientSecret === undefined) === (key === undefined)) {
+    return ['exactly one of clientSecret and clientKey must be given']
+  }
+  return key === undefined ? [] : clientKeyMistakes(key)
+}
+
 function isUpstreamOrigin(value: unknown): boolean {
   return typeof value === 'string' && endpointMistake(value) === null && URL.parse(value)?.origin === value
 }
@@ -171,8 +190,8 @@ function isUpstreamOrigin(value: unknown): boolean {
 /** Endpoints that would show the client's secret; those that a function finds are checked where it finds them. */
 function endpointMistakes(metadata: TokenClientOptions['metadata']): string[] {
   if (typeof metadata === 'function') return []
-  return (['tokenEndpoint', 'revocationEndpoint'] as const).flatMap(name => {
-    const endpoint = metadata[name]
+  return (['tokenEndpoint', 'revocationEndpoint', 'pushedRequestEndpoint'] as const).flatMap(name => {
+    const endpoint = metadata[name] ?? null
     const mistake = endpoint === null ? null : endpointMistake(endpoint)
     return mistake === null ? [] : [`metadata.${name} ${mistake}`]
   })

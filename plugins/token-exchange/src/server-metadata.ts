@@ -8,6 +8,15 @@ export interface AuthorizationServerMetadata {
   readonly revocationEndpoint: string | null
   readonly introspectionEndpoint: string | null
   readonly authorizationEndpoint: string | null
+  /** Where authorization requests are pushed. Left out: nowhere. @see RFC 9126 §5 */
+  readonly pushedRequestEndpoint?: string | null
+  /**
+   * Where a browser ends its login at the issuer. Left out: nowhere.
+   * @see OpenID Connect RP-Initiated Logout 1.0 §2.1
+   */
+  readonly endSessionEndpoint?: string | null
+  /** Whether every authorization response names the issuer in `iss`. Left out: no. @see RFC 9207 §3 */
+  readonly answersNameIssuer?: boolean
   /** Endpoints for clients that authenticate by certificate; they may have another origin. @see RFC 8705 §5 */
   readonly mtlsEndpointAliases: Readonly<Record<string, string>>
 }

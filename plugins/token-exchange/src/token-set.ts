@@ -1,4 +1,4 @@
-import type { TokenSet } from '@sallyport/security-context'
+import type { LoginTokens, TokenSet } from '@sallyport/security-context'
 import { parseJsonObject } from '@sallyport/security-context/mechanics'
 
 /**
@@ -39,6 +39,21 @@ export function parseTokenSet(answer: Uint8Array | string, exchanged: boolean): 
     expiresInSeconds: lifetime,
     scope: scope ?? null
   })
+}
+
+/** A signed JWT in compact form; the caller validates it. */
+const ID_TOKEN = /^[A-Za-z0-9_.-]{1,16384}$/
+
+/**
+ * Reads the body of a successful answer to an authorization code: the tokens, and an id_token with them.
+ * @see OpenID Connect Core 1.0 §3.1.3.3
+ */
+export function parseLoginTokens(answer: Uint8Array | string): LoginTokens | string {
+  const tokens = parseTokenSet(answer, false)
+  if (typeof tokens === 'string') return tokens
+  const idToken = parseJsonObject(answer)?.id_token
+  if (typeof idToken !== 'string' || !ID_TOKEN.test(idToken)) return 'id_token is missing or malformed'
+  return Object.freeze({ ...tokens, idToken })
 }
 
 function isToken(value: unknown): value is string {

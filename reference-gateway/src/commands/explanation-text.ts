@@ -1,5 +1,5 @@
 import type { ExplainedRequest, RequestExplanation, RouteDescription } from '@sallyport/forwarding/document'
-import { accessInWords, alignedRows, corsText, credentialText, strategiesText } from './words.ts'
+import { accessInWords, alignedRows, corsText, credentialText, stepUpText, strategiesText } from './words.ts'
 
 /** What becomes of a request, for people. */
 export function explanationText({ method, url }: ExplainedRequest, explanation: RequestExplanation): string {
@@ -11,6 +11,7 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['route', `${route.name}: ${route.methods.join(',')} ${route.hosts?.join(',') ?? ''}${route.path}`],
     ['may pass', accessInWords(route.access)],
     ['proven by', strategiesText(route)],
+    ...(route.stepUp === null ? [] : [['logged in', stepUpText(route.stepUp)] as const]),
     ['goes to', `${route.upstream}: ${target}`],
     ['credential', credentialText(route.credential)],
     ['request headers', `${route.requestHeaders.pass.join(', ')}${setText(route.requestHeaders.set)}`],

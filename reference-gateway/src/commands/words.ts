@@ -33,6 +33,12 @@ export function strategiesText({ access, strategies }: RouteDescription): string
   return strategies === null ? 'any way that the gateway has' : strategies.join(', then ')
 }
 
+/** How recently, and how well. */
+export function stepUpText({ maxAgeSeconds, acr }: NonNullable<RouteDescription['stepUp']>): string {
+  const age = maxAgeSeconds === undefined ? [] : [`at most ${maxAgeSeconds} s ago`]
+  return [...age, ...(acr === undefined ? [] : [`by ${acr.join(' or ')}`])].join(', ')
+}
+
 /** Pages of which origins may call. */
 export function corsText(cors: RouteDescription['cors']): string {
   if (cors === null) return 'no page of another origin'

@@ -77,8 +77,8 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       ),
       'plugins/audit-log/src/migrations.ts': all(
         after(
-          "'0006-audit-asked-by-indexes': addAskedByIndexes",
-          ",\n    '0007-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropVersion3 }"
+          "'0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints }",
+          ",\n    '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropVersion3 }"
         ),
         before(
           '/** With each page of seals',
@@ -108,7 +108,7 @@ async function dropVersion3(db: Knex): Promise<void> {
         before('    repeats: 1', '    instance: cleanText(hostname()),\n')
       ),
       'plugins/audit-log/src/pruning-mark.ts': instead('  nameTried: null', '  nameTried: null,\n  instance: null'),
-      'plugins/audit-log/README.md': before(
+      'plugins/audit-log/docs/trail.md': before(
         '| `repeats` |',
         '| `instance` | the name of the machine that wrote the row |\n'
       ),
@@ -116,8 +116,8 @@ async function dropVersion3(db: Knex): Promise<void> {
       'test/plugins/audit-log/versions.test.ts': all(
         text => text.replaceAll('version = 3 where', 'version = 4 where').replace('knows version 3', 'knows version 4'),
         instead('versions.get(action))), new Set([2]))', 'versions.get(action))), new Set([3]))'),
-        instead('step < 4; step++', 'step < 5; step++'),
-        instead('for (let step = 0; step < 3; step++) await owner.migrate.down(config)\n  ', ''),
+        instead('step < 5; step++', 'step < 6; step++'),
+        instead('for (let step = 0; step < 4; step++) await owner.migrate.down(config)\n  ', ''),
         instead('/version 2/)', '/version 3/)')
       ),
       'test/plugins/audit-log/prune-attacks.test.ts': all(

@@ -1,17 +1,20 @@
 // A disk that is really full: the trail's table on a file system of a few megabytes. Mounting one needs root.
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { CLUSTER_FILE } from '../../support/cluster-file.ts'
+import { openSpill } from '../../../plugins/audit-log/src/outage/spill.ts'
 import { auditDatabase, buildApp } from './support/audited-app.ts'
+import { sampleRecord } from './support/sample-record.ts'
+import { SPILL_KEY } from './support/spill-folder.ts'
 
 const DISK_MEBIBYTES = 4
 
-/** A small file system that belongs to the database server; `null` where none can be mounted. */
-function mountDisk(t: Test): string | null {
+/** A small file system; `null` where none can be mounted. */
+function mountSmallDisk(t: Test): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-disk-'))
   t.after(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -24,6 +27,13 @@ function mountDisk(t: Test): string | null {
   t.after(() => {
     execFileSync('umount', [folder])
   })
+  return folder
+}
+
+/** A small file system that belongs to the database server. */
+function mountDisk(t: Test): string | null {
+  const folder = mountSmallDisk(t)
+  if (folder === null) return null
   const { dataDirectory } = JSON.parse(readFileSync(CLUSTER_FILE, 'utf8')) as { dataDirectory: string }
   const { uid, gid } = statSync(dataDirectory)
   chownSync(folder, uid, gid)
@@ -106,4 +116,42 @@ t.test('A9: on a full disk nothing is acknowledged without its row, and all goes
   const things: number[] = await superuser('thing').pluck('id')
   t.strictSame(recorded.sort(), acknowledged.sort(), 'a row for everything that was acknowledged, and for nothing else')
   t.strictSame(things.map(String).sort(), acknowledged.sort(), 'and no effect without one')
+})
+
+t.test('A9: where kept rows fill the disk, they are refused with 503, and all goes on once there is room', async t => {
+  const disk = mountSmallDisk(t)
+  if (disk === null) {
+    await t.skip('no file system can be mounted here: run as root', async () => {})
+    return
+  }
+  const spill = await openSpill({
+    folder: join(disk, 'audit'),
+    keys: [SPILL_KEY],
+    maxBytes: 1 << 30,
+    clock: Date.now,
+    onDamage: lost => t.fail(`${lost} rows are lost`)
+  })
+  const filler = join(disk, 'filler')
+  writeFileSync(filler, Buffer.alloc(3 << 20))
+  const row = { ...sampleRecord('kept'), detail: { filler: 'y'.repeat(30_000) } }
+  let kept = 0
+  await t.rejects(
+    async () => {
+      for (; kept < 1000; kept++) await spill.keep([row])
+    },
+    { code: 'ENOSPC' }
+  )
+  t.ok(kept > 5, `${kept} rows fit`)
+  await t.rejects(spill.keep([row]), { code: 'ENOSPC' }, 'and again')
+  spill.addGap('dropped', 'reads', 1)
+  rmSync(filler)
+  await spill.keep([row])
+  let taken = 0
+  for (let rows = await spill.next(); rows !== null; rows = await spill.next()) {
+    taken += rows.records.length
+    await spill.replayed(rows)
+  }
+  t.equal(taken, kept + 1, 'what was acknowledged, and nothing else')
+  t.match(spill.closeGaps(), [{ cause: 'dropped', count: 1 }], 'counting goes on when the disk is full')
+  await spill.close()
 })

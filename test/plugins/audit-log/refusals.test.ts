@@ -2,7 +2,7 @@ import auditLog, { verifyChain, type AuditLogOptions } from '@sallyport/audit-lo
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { refusalRow } from '../../../plugins/audit-log/src/refusal-rows.ts'
-import { insertRecordsAlone } from '../../../plugins/audit-log/src/store.ts'
+import { insertTogether } from '../../../plugins/audit-log/src/insert-together.ts'
 import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
 const INTERVAL_MS = 7_000
@@ -194,7 +194,7 @@ t.test('a row whose write was confirmed too late is not written twice', async t 
     { id: '00000000-0000-4000-8000-00000000000a', kind: 'others', sample: null, repeats: 3, firstAtMs: 1, lastAtMs: 2 },
     { id: '00000000-0000-4000-8000-00000000000b', kind: 'others', sample: null, repeats: 4, firstAtMs: 3, lastAtMs: 4 }
   ] as const) {
-    for (let attempt = 0; attempt < 2; attempt++) await insertRecordsAlone(db, [refusalRow(tally, context)], 5000)
+    for (let attempt = 0; attempt < 2; attempt++) await insertTogether(db, [refusalRow(tally, context)], 5000)
   }
   t.same(
     (await rowsOf(db)).map(({ repeats }) => repeats),

@@ -21,7 +21,11 @@ async function failingApp(t: Test, tracking: Partial<ExceptionTracking> = {}) {
   })
   await app.register(securityContext)
   await app.register(problemDetails)
-  const sink: ExceptionSink = { report: group => void reported.push(group) }
+  const sink: ExceptionSink = {
+    report: group => {
+      reported.push(group)
+    }
+  }
   const exceptions = trackExceptions(app, { release: '1.2.3+abc', sinks: [sink], clock, ...tracking })
   app.get('/orders/:orderId', async request => {
     throw new TypeError(`order ${(request.params as { orderId: string }).orderId} is odd: Bearer ${CANARY}`)
@@ -117,7 +121,16 @@ t.test('a sink that fails is a line of the log; the request and the other sinks 
     }
   }
   const reported: ExceptionGroup[] = []
-  const { app, lines } = await failingApp(t, { sinks: [failing, { report: group => void reported.push(group) }] })
+  const { app, lines } = await failingApp(t, {
+    sinks: [
+      failing,
+      {
+        report: group => {
+          reported.push(group)
+        }
+      }
+    ]
+  })
   t.equal((await app.inject('/other')).statusCode, 503)
   await new Promise(setImmediate)
   t.equal(reported.length, 1)

@@ -31,6 +31,21 @@ t.test('SIGHUP reads again where there is something to read, and ends the proces
   t.match(bad.output(), /the file is not valid[^]*SIGHUP changed nothing/)
 })
 
+t.test('SIGUSR2 makes the log say more, and ends no process, also where nobody listens to it', async t => {
+  const [loud, plain] = [start('0', 'levels'), start()]
+  for (const { message, child } of [loud, plain]) {
+    await message('ready')
+    child.kill('SIGUSR2')
+  }
+  while (!loud.output().includes('the level of the log was changed')) await new Promise(setImmediate)
+  t.match(loud.output(), /"from":"info","to":"debug","until":"[^"]+"/)
+  for (const { message, child } of [loud, plain]) {
+    t.equal((await fetch(`${(await message('ready')).url}/`)).status, 200, 'the process goes on')
+    child.kill('SIGTERM')
+  }
+  t.strictSame(await Promise.all([loud.ended, plain.ended]), ['0', '0'])
+})
+
 t.test('a service whose parent is gone closes in order', async t => {
   const { child, message, output, ended } = start()
   await message('ready')

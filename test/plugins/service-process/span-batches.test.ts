@@ -2,6 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api'
 import { NodeTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import t from 'tap'
 import { keepErrorsSampler } from '../../../plugins/service-process/src/keep-errors-sampler.ts'
+import { spanMeasurements } from '../../../plugins/service-process/src/measure-spans.ts'
 import { BATCH_REFUSED, SpanBatches, type SendSpans } from '../../../plugins/service-process/src/span-batches.ts'
 
 /** A collector that takes everything, and what it got. */
@@ -162,4 +163,25 @@ t.test('the end is one last attempt', async t => {
   t.equal(attempts, 1)
   t.match(batches.counts(), { failed: 1, waiting: 0 })
   t.same(lines, ['traces are not exported', 'spans were lost'])
+})
+
+t.test('operators see what was exported, what was lost and why, and what waits', async t => {
+  const { tracer, batches } = batched({ send: async () => 1, maxQueued: 3 })
+  for (const name of ['a', 'b', 'c', 'd', 'e']) tracer.startSpan(name).end()
+  const read = (): unknown => Object.fromEntries(spanMeasurements(() => batches.counts()).map(m => [m.name, m.read()]))
+  const lost = (refused: number): object[] => [
+    { labels: { reason: 'queue_full' }, value: 2 },
+    { labels: { reason: 'refused' }, value: refused }
+  ]
+  t.strictSame(read(), {
+    sallyport_spans_exported_total: 0,
+    sallyport_spans_lost_total: lost(0),
+    sallyport_spans_waiting: 3
+  })
+  await batches.forceFlush()
+  t.strictSame(read(), {
+    sallyport_spans_exported_total: 2,
+    sallyport_spans_lost_total: lost(1),
+    sallyport_spans_waiting: 0
+  })
 })

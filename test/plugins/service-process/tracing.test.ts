@@ -4,12 +4,14 @@ import { startTracing, type Tracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { createOtlpWriter } from '../../../plugins/service-process/src/otlp-message.ts'
+import { hasFailed } from '../../../plugins/service-process/src/server-spans.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
 async function traced(
   t: Test,
-  options: { acceptIncoming?: boolean } = {}
+  options: { acceptIncoming?: boolean; trustsPeer?: () => boolean } = {}
 ): Promise<{ app: FastifyInstance; tracing: Tracing; exporter: InMemorySpanExporter }> {
   const exporter = new InMemorySpanExporter()
   const tracing = startTracing({
@@ -31,6 +33,12 @@ async function traced(
   }
   app.get('/orders/:orderId', answer)
   app.post('/orders', answer)
+  app.get('/refused', async () => {
+    throw Object.assign(new Error('canary'), { statusCode: 403, code: 'SALLYPORT_X_REFUSED' })
+  })
+  app.get('/broken', async () => {
+    throw Object.assign(new Error('canary'), { code: 'ECONNREFUSED' })
+  })
   t.after(async () => {
     await app.close()
     await tracing.close()
@@ -89,6 +97,56 @@ t.test('the edge starts a trace of its own, whatever the caller sent', async t =
   t.equal(byRequest.tracestate, undefined)
 })
 
+t.test("a stranger's trace is linked to and not continued; one that is no trace is not even linked to", async t => {
+  const { app, exporter } = await traced(t, { acceptIncoming: false })
+  const linked = (): unknown =>
+    exporter
+      .getFinishedSpans()
+      .at(-1)
+      ?.links.map(({ context }) => context)
+  await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01` } })
+  t.match(linked(), [{ traceId: TRACE, spanId: 'b7ad6b7169203331' }])
+  for (const traceparent of ['canary', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`]) {
+    await app.inject({ url: '/orders/1', headers: { traceparent } })
+    t.same(linked(), [], traceparent)
+  }
+})
+
+t.test('the trace of a trusted proxy is continued where that of strangers is not, without its baggage', async t => {
+  const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-00`, tracestate: 'x=y', baggage: 'user=canary' }
+  const { app, exporter } = await traced(t, { acceptIncoming: false, trustsPeer: () => true })
+  const { id, byRequest } = (await app.inject({ url: '/orders/1', headers })).json()
+  t.equal(id, TRACE)
+  t.match(byRequest, { traceparent: new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`), tracestate: 'x=y' })
+  t.notOk('baggage' in byRequest)
+  t.same(exporter.getFinishedSpans(), [], 'and its decision not to export it holds')
+})
+
+t.test('a refusal is no failure of the server, and a failure is told by its kind alone', async t => {
+  const { app, exporter } = await traced(t)
+  for (const url of ['/refused', '/broken']) await app.inject(url)
+  const [refused, broken] = exporter.getFinishedSpans()
+  if (refused === undefined || broken === undefined) throw new Error('spans are missing')
+  t.same([hasFailed(refused), hasFailed(broken)], [false, true])
+  t.notOk('error.type' in refused.attributes)
+  t.match(broken.attributes, { 'error.type': 'ECONNREFUSED', 'http.response.status_code': 500 })
+  const message = createOtlpWriter({})([refused, broken])
+  t.notMatch(message, 'canary')
+  t.match(JSON.parse(message), {
+    resourceSpans: [{ scopeSpans: [{ spans: [{ status: { code: 0 } }, { status: { code: 2 } }] }] }]
+  })
+})
+
+t.test('a method that nobody knows does not name a span', async t => {
+  const { app, exporter } = await traced(t)
+  app.addHttpMethod('PROPFIND')
+  app.route({ method: 'PROPFIND', url: '/files', handler: async () => 'x' })
+  await app.inject({ method: 'PROPFIND' as 'GET', url: '/files' })
+  const [span] = exporter.getFinishedSpans()
+  t.equal(span?.name, 'HTTP /files')
+  t.match(span?.attributes, { 'http.request.method': '_OTHER', 'http.request.method_original': 'PROPFIND' })
+})
+
 t.test('P5: an exported span names the route and not the query', async t => {
   const { app, exporter } = await traced(t)
   await app.inject('/orders/7?access_token=canary')
@@ -98,6 +156,9 @@ t.test('P5: an exported span names the route and not the query', async t => {
   t.match(spans[0]?.attributes, {
     'http.route': '/orders/:orderId',
     'url.path': '/orders/7',
+    'url.scheme': 'http',
+    'network.protocol.version': '1.1',
+    'http.request.method': 'GET',
     'http.response.status_code': 200,
     'service.name': 'order-service'
   })

@@ -22,6 +22,9 @@ t.test('the RFC 8414 document gives the endpoints', async t => {
     jwksUri: `${issuer}/oauth2/jwks`,
     introspectionEndpoint: null,
     authorizationEndpoint: null,
+    pushedRequestEndpoint: null,
+    endSessionEndpoint: null,
+    answersNameIssuer: false,
     mtlsEndpointAliases: {}
   })
 })

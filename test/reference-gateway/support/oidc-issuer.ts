@@ -1,7 +1,7 @@
 // npm oidc-provider as issuer: JWT access tokens for a resource, by client credentials.
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
@@ -10,15 +10,55 @@ export interface OidcIssuer {
   readonly issuer: string
   /** An access token of a client with these scopes, for a resource. */
   readonly token: (scope: string, resource?: string) => Promise<string>
+  /** How a person at the issuer logs in next, where a page would be. */
+  person: Person
 }
+
+/** Somebody who is asked nothing: the answer to every page is here. */
+export interface Person {
+  readonly accountId: string
+  readonly acr?: string
+  readonly amr?: readonly string[]
+  /** Does not want to. */
+  readonly cancels?: boolean
+}
+
+/** A client that logs people in, as the package describes one. */
+export type LoginClientMetadata = Readonly<Record<string, unknown>>
+
+interface ProviderInstance {
+  readonly callback: () => RequestListener
+  readonly interactionFinished: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    result: object,
+    options: object
+  ) => Promise<void>
+  readonly Grant: new (facts: object) => {
+    readonly addOIDCScope: (scope: string) => void
+    readonly addResourceScope: (resource: string, scope: string) => void
+    readonly save: () => Promise<string>
+  }
+}
+
+interface GrantContext {
+  readonly oidc: {
+    readonly client: { readonly clientId: string }
+    readonly session: { readonly accountId: string }
+    readonly provider: ProviderInstance
+  }
+}
+
+/** What `acr` this issuer can give, the weakest first. */
+export const ACR_VALUES = ['urn:shop:password', 'urn:shop:two-factors'] as const
 
 export const RESOURCE = 'https://api.shop.example'
 const OTHER_RESOURCE = 'https://other.shop.example'
 const SCOPES = 'orders:read orders:write'
 const CLIENT = { client_id: 'shop', client_secret: 'shop-secret-shop-secret-shop-secret' }
 
-/** Starts an issuer that knows one client and two resources. */
-export async function startOidcIssuer(t: Test): Promise<OidcIssuer> {
+/** Starts an issuer that knows two resources, a client of its own, and those that log people in. */
+export async function startOidcIssuer(t: Test, clients: readonly LoginClientMetadata[] = []): Promise<OidcIssuer> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -28,7 +68,7 @@ export async function startOidcIssuer(t: Test): Promise<OidcIssuer> {
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   // @ts-expect-error the package ships no types
   const { default: Provider } = (await import('oidc-provider')) as {
-    default: new (issuer: string, configuration: object) => { callback: () => RequestListener }
+    default: new (issuer: string, configuration: object) => ProviderInstance
   }
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   const provider = new Provider(issuer, {
@@ -40,8 +80,16 @@ export async function startOidcIssuer(t: Test): Promise<OidcIssuer> {
         redirect_uris: [],
         response_types: [],
         id_token_signed_response_alg: 'ES256'
-      }
+      },
+      ...clients
     ],
+    acrValues: [...ACR_VALUES],
+    cookies: { keys: ['cookie-key-of-the-issuer'] },
+    pkce: { required: () => true },
+    issueRefreshToken: () => true,
+    findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    interactions: { url: () => '/interaction' },
+    loadExistingGrant,
     scopes: SCOPES.split(' '),
     features: {
       clientCredentials: { enabled: true },
@@ -60,8 +108,9 @@ export async function startOidcIssuer(t: Test): Promise<OidcIssuer> {
       }
     }
   })
-  server.on('request', provider.callback())
-  return {
+  const serve = provider.callback()
+  const self: OidcIssuer = {
+    person: { accountId: 'person-1', acr: ACR_VALUES[0], amr: ['pwd'] },
     issuer,
     token: async (scope, resource = RESOURCE) => {
       const answer = await fetch(`${issuer}/token`, {
@@ -73,6 +122,29 @@ export async function startOidcIssuer(t: Test): Promise<OidcIssuer> {
       throw new Error(`no token: ${JSON.stringify(body)}`)
     }
   }
+  server.on('request', (request, response) => {
+    if (request.url !== '/interaction') {
+      void serve(request, response)
+      return
+    }
+    const { cancels = false, ...login } = self.person
+    const result = cancels ? { error: 'access_denied', error_description: 'not today' } : { login }
+    provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false }).catch(() => {
+      response.destroy()
+    })
+  })
+  return self
+}
+
+/** Nobody is asked whether a client may: it may everything that it asks for. */
+async function loadExistingGrant({ oidc }: GrantContext): Promise<unknown> {
+  const { clientId } = oidc.client
+  const { accountId } = oidc.session
+  const grant = new oidc.provider.Grant({ clientId, accountId })
+  grant.addOIDCScope(`openid ${SCOPES}`)
+  grant.addResourceScope(RESOURCE, SCOPES)
+  await grant.save()
+  return grant
 }
 
 export { OTHER_RESOURCE }

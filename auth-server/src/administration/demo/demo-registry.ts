@@ -72,7 +72,8 @@ function gatewayClient(services: readonly string[], edgeScopes: readonly string[
   return {
     id: 'gateway',
     grantTypes: ['password', 'refresh_token', 'authorization_code', EXCHANGE],
-    scopes: [...edgeScopes, 'admin', 'audit:read', 'operations'],
+    scopes: [...edgeScopes, 'admin', 'audit:read', 'operations', 'openid', 'profile'],
+    firstParty: true,
     ownAudience: EDGE,
     defaultAudience: EDGE,
     audiences: [...services, 'auth-server']

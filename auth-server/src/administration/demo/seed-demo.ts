@@ -6,6 +6,7 @@ import {
   type PasswordParameters
 } from '../../accounts/passwords/password-hasher.ts'
 import type { Store } from '../../store/contract.ts'
+import type { Client } from '../../store/records.ts'
 import { postgresStore } from '../../store/postgres/index.ts'
 import { hashOfSecret } from '../../tokens/secret-token.ts'
 import type { Administration } from '../administration.ts'
@@ -32,11 +33,20 @@ export interface DemoFacts {
   readonly clientKeys?: Readonly<Record<string, NewClientProof>>
   /** By client id; every confidential client of {@link demoRegistry} needs a secret. */
   readonly clients: Readonly<
-    Record<string, { readonly secret?: string | null | undefined; readonly redirectUris?: readonly string[] }>
+    Record<
+      string,
+      {
+        readonly secret?: string | null | undefined
+        readonly redirectUris?: readonly string[]
+        readonly postLogoutRedirectUris?: readonly string[]
+      }
+    >
   >
 }
 
 const STATUS_LIST_SIZE = 65_536
+/** Lists of a client that a later version of the demo may have more in. */
+const GROWING = ['scopes', 'redirectUris', 'postLogoutRedirectUris'] as const
 
 /**
  * Puts the demo's users, roles, clients and scopes there; run again, it changes only what differs.
@@ -77,11 +87,11 @@ export async function seedStore(
     await seedUser(administration, { id: subject, username, password, roles })
   }
   for (const client of clients) {
-    const { secret, redirectUris } = facts.clients[client.id] ?? {}
+    const { secret, ...uris } = facts.clients[client.id] ?? {}
     await seedClient(administration, {
       ...client,
       ...(secret === undefined || secret === null ? {} : { secret }),
-      ...(redirectUris === undefined ? {} : { redirectUris })
+      ...uris
     })
   }
   for (const client of keyClients) {
@@ -120,10 +130,8 @@ async function seedClient(administration: Administration, wanted: Parameters<typ
     await createClient(administration, wanted)
     return
   }
-  // A client from before a scope was added gets it; what else it has stays.
-  const { scopes } = existing.client
-  const missing = (wanted.scopes ?? []).filter(scope => !scopes.includes(scope))
-  if (missing.length > 0) await changeClient(administration, wanted.id, { scopes: [...scopes, ...missing] })
+  const missing = missingFrom(existing.client, wanted)
+  if (Object.keys(missing).length > 0) await changeClient(administration, wanted.id, missing)
   const { secret } = wanted
   if (secret === undefined || !existing.client.confidential) return
   const hash = hashOfSecret(secret)
@@ -131,4 +139,17 @@ async function seedClient(administration: Administration, wanted: Parameters<typ
   const id = randomUUID()
   await administration.store.clients.addSecret(wanted.id, { id, hash, expiresAtMs: null }, administration.clock())
   await administration.store.clients.expireOtherSecrets(wanted.id, id, administration.clock())
+}
+
+/** A client from before a scope or an address was added gets it; what else it has stays. */
+function missingFrom(
+  existing: Client,
+  wanted: NewClient
+): Partial<Pick<Client, 'firstParty' | (typeof GROWING)[number]>> {
+  const grown = GROWING.flatMap(name => {
+    const missing = (wanted[name] ?? []).filter(value => !existing[name].includes(value))
+    return missing.length === 0 ? [] : [[name, [...existing[name], ...missing]]]
+  })
+  const isNewlyTrusted = wanted.firstParty === true && !existing.firstParty
+  return { ...Object.fromEntries(grown), ...(isNewlyTrusted && { firstParty: true }) }
 }

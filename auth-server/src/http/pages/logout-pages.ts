@@ -1,5 +1,4 @@
-import { html, type Html } from './html.ts'
-import { page } from './layout.ts'
+import { html, page, type Html } from '@sallyport/security-context/pages'
 
 /** What the confirmation carries to the request that ends the sign-in. */
 export interface LogoutForm {
@@ -13,12 +12,17 @@ export interface LogoutForm {
 /** Asks whether the user wants to log out; `clientName` of the application that says so. */
 export function confirmLogoutPage(
   form: LogoutForm,
-  { username, clientName }: { readonly username: string; readonly clientName: string | null }
+  {
+    username,
+    clientName,
+    meansAnother
+  }: { readonly username: string; readonly clientName: string | null; readonly meansAnother: boolean }
 ): Html {
   return page(
     'Log out?',
     html`<p>You are logged in here as <strong>${username}</strong>. Logging out ends what you began in this browser, in every application.</p>
 ${clientName === null ? null : html`<p><strong>${clientName}</strong> asks for it.</p>`}
+${meansAnother ? html`<p role="alert">It means somebody else, who was logged in there.</p>` : null}
 <form method="post" action="${form.action}">
 <input type="hidden" name="csrf" value="${form.csrf}">
 ${Object.entries(form.parameters).map(

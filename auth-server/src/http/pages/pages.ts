@@ -1,6 +1,5 @@
+import { html, page, type Html } from '@sallyport/security-context/pages'
 import type { DescribedScope } from '../../protocol/authorize/describe-scopes.ts'
-import { html, type Html } from './html.ts'
-import { page } from './layout.ts'
 
 /** Where a form goes, and what ties it to its request and browser. */
 export interface PageForm {

@@ -1,5 +1,4 @@
-import { html, type Html } from './html.ts'
-import { page } from './layout.ts'
+import { html, page, type Html } from '@sallyport/security-context/pages'
 
 /** What the form for a new password shows. */
 export interface PasswordPage {

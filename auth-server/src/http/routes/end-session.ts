@@ -1,4 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
+import { formTargetOf, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
@@ -7,9 +8,8 @@ import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../
 import type { UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, parametersOf, refuseForeignForm, sendPage, sendToClient, type PageParts } from '../page-context.ts'
+import { csrfFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
-import { formTargetOf } from '../pages/page-headers.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
 const END_SESSION = '/oauth2/end-session'
@@ -87,7 +87,11 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
     return sendPage(
       reply,
       200,
-      confirmLogoutPage(form, { username: signedIn.user.username, clientName: asked.client?.name ?? null }),
+      confirmLogoutPage(form, {
+        username: signedIn.user.username,
+        clientName: asked.client?.name ?? null,
+        meansAnother: asked.meantUserId !== null && asked.meantUserId !== signedIn.user.id
+      }),
       formTarget
     )
   }

@@ -1,11 +1,12 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
+import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { changePasswordWithForm } from '../../accounts/passwords/change-password-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, refuseForeignForm, sendPage, type PageParts } from '../page-context.ts'
+import { csrfFor, refuseForeignForm, type PageParts } from '../page-context.ts'
 import { notLoggedInPage, passwordChangedPage, passwordPage } from '../pages/password-pages.ts'
 
 const OWN_PASSWORD = '/account/password'

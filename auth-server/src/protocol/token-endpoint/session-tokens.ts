@@ -1,5 +1,6 @@
 import { secondsOf } from '../../seconds.ts'
-import type { UserSession } from '../../store/records.ts'
+import type { Session, UserSession } from '../../store/records.ts'
+import type { AuthenticationClaims } from '../../tokens/issue-access-token.ts'
 import { issueIdToken } from '../openid/id-tokens.ts'
 import { tokenResponse, type GrantContext, type TokenResponse } from './grant.ts'
 
@@ -28,6 +29,7 @@ export async function answerWithSession(
     scopes,
     roles: user.roles,
     sessionId: session.id,
+    authentication: authenticationIn(session),
     status: session.status,
     confirmation,
     notAfterSeconds: secondsOf(session.absoluteExpiresAtMs)
@@ -43,4 +45,9 @@ export async function answerWithSession(
     ...(client.grantTypes.includes('refresh_token') && { refresh_token: refreshToken }),
     ...(idToken !== undefined && { id_token: idToken })
   })
+}
+
+/** A session that a client began with the user's password says nothing about a sign-in here. @see RFC 9470 §6 */
+function authenticationIn({ authenticatedAtMs }: Session): AuthenticationClaims {
+  return authenticatedAtMs === null ? {} : { auth_time: secondsOf(authenticatedAtMs), amr: ['pwd'] }
 }

@@ -6,6 +6,10 @@ export interface Stack {
   readonly issuer: string
   readonly caFile: string
   readonly operations: Readonly<Record<string, string>>
+  /** Where the spans of a trace are asked for; absent where they go to a collector of the operator's. */
+  readonly collector?: string
+  /** Process id of each process. */
+  readonly processIds: Readonly<Record<string, number>>
   readonly clients: ReadonlyArray<{ readonly clientId: string; readonly clientSecret?: string }>
   readonly users: ReadonlyArray<{
     readonly username: string

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
-import { oncePerValue } from '@sallyport/security-context/mechanics'
 import { chunkNames, splitCookie, type NamedValue } from './cookie-chunks.ts'
 import { cutSessionCookies, type SealedCookies } from './cut-cookies.ts'
 import type { ReadSessionOptions } from './options.ts'
+import { splitPairing, type PairedToken } from './pairing.ts'
 import { createSealer } from './seal.ts'
 
 /** The tokens of a session. */
@@ -25,7 +24,7 @@ export type SessionCookies =
       readonly kind: 'tokens'
       readonly accessToken: string | null
       readonly refreshToken: string | null
-      /** What the cookies of one session have in common. */
+      /** What the cookies of one session have in common, see {@link splitPairing}. */
       readonly pairingId: string
     }
 
@@ -34,11 +33,6 @@ export interface CookieChanges {
   readonly set: readonly NamedValue[]
   readonly clear: readonly string[]
   readonly attributes: Readonly<CookieSerializeOptions>
-}
-
-interface PairedToken {
-  readonly pairingId: string
-  readonly token: string
 }
 
 /** Reads and writes the session cookies; plain values in and out. */
@@ -59,19 +53,9 @@ export interface CookieJar {
   readonly clear: (header: string | undefined) => CookieChanges
 }
 
-const PAIRING_BYTES = 16
-/** Of a pairing id, which is base64url. */
-const PAIRING_LENGTH = 22
-
-/** A pairing id for a new session. */
-export function randomPairingId(): string {
-  return randomBytes(PAIRING_BYTES).toString('base64url')
-}
-
 /** Makes the jar of these options. */
 export function createCookieJar(options: ReadSessionOptions): CookieJar {
-  const { keys } = options
-  const sealerNow = oncePerValue(typeof keys === 'function' ? keys : () => keys, ring => createSealer(ring))
+  const sealer = createSealer(options.keys)
   const prefix = `${options.insecureLoopback ? '' : '__Host-'}${options.cookiePrefix}`
   const accessName = `${prefix}-access`
   const refreshName = `${prefix}-refresh`
@@ -96,17 +80,14 @@ export function createCookieJar(options: ReadSessionOptions): CookieJar {
 
   function unsealCookie(name: string, purpose: string, sealed: string | null): PairedToken | null | undefined {
     if (sealed === null) return null
-    const text = sealerNow().unseal(`${purpose}\0${name}`, sealed)
-    return text === null ? undefined : { pairingId: text.slice(0, PAIRING_LENGTH), token: text.slice(PAIRING_LENGTH) }
+    const text = sealer.unseal(`${purpose}\0${name}`, sealed)
+    return text === null ? undefined : splitPairing(text)
   }
 
   function seal({ accessToken, refreshToken }: SessionTokens, pairingId: string): readonly NamedValue[] {
-    const access = splitCookie(accessName, sealerNow().seal(`access\0${accessName}`, pairingId + accessToken))
+    const access = splitCookie(accessName, sealer.seal(`access\0${accessName}`, pairingId + accessToken))
     if (refreshToken === null) return access
-    return [
-      ...access,
-      ...splitCookie(refreshName, sealerNow().seal(`refresh\0${refreshName}`, pairingId + refreshToken))
-    ]
+    return [...access, ...splitCookie(refreshName, sealer.seal(`refresh\0${refreshName}`, pairingId + refreshToken))]
   }
 
   function replace(sealed: readonly NamedValue[], header: string | undefined): CookieChanges {

@@ -3,6 +3,7 @@ import type { KnownCaller } from '@sallyport/security-context'
 import { forgetOldest } from '@sallyport/security-context/mechanics'
 import { endsSoon, recallToken } from '../tokens/verified-token.ts'
 import type { SealedCookies } from './cut-cookies.ts'
+import type { LoginFacts } from './pairing.ts'
 import type { SessionCore } from './session-core.ts'
 
 type Sealed = Extract<SealedCookies, { readonly kind: 'sealed' }>
@@ -13,15 +14,22 @@ export interface KnownSessions {
    * The caller of these cookies; `null` when they have to be unsealed: they are not known, they did not come together,
    * or their token is refused, about to expire or of a session that ended.
    */
-  readonly recall: (cookies: Sealed) => KnownCaller | null
+  readonly recall: (cookies: Sealed) => RecalledSession | null
   /** Notes whose cookies these are, which were found to be of one session. */
-  readonly remember: (cookies: Sealed, caller: KnownCaller) => void
+  readonly remember: (cookies: Sealed, caller: KnownCaller, login: LoginFacts) => void
+}
+
+/** A known caller, and how its session began. */
+export interface RecalledSession {
+  readonly caller: KnownCaller
+  readonly login: LoginFacts
 }
 
 interface KnownSession {
   /** The refresh token stays sealed: only a refresh needs it. */
   readonly refresh: string | null
   readonly accessToken: string
+  readonly login: LoginFacts
   readonly expiresAtMs: number
 }
 
@@ -38,12 +46,12 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
       if (known === undefined || known.refresh !== refresh) return null
       const caller = recallToken(verifier, known.accessToken)
       if (caller === null || ended.has(caller.principal.sessionId)) return null
-      return endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : caller
+      return endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : { caller, login: known.login }
     },
-    remember({ access, refresh }, { principal, accessToken }) {
+    remember({ access, refresh }, { principal, accessToken }, login) {
       if (access === null) return
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-      sessions.set(access, { refresh, accessToken, expiresAtMs })
+      sessions.set(access, { refresh, accessToken, login, expiresAtMs })
       forgetOldest(sessions, other => clock() >= other.expiresAtMs)
     }
   }

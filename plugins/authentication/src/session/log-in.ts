@@ -6,8 +6,8 @@ import { requestConnection, isBrowser, isForeign } from '../request-origin.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
-import { randomPairingId } from './cookie-jar.ts'
 import { requireText } from './form-body.ts'
+import { newPairing } from './pairing.ts'
 import type { LoginBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -104,15 +104,18 @@ async function openSession(
   try {
     const verified = await verifyFresh(core.verifier, tokens)
     core.refresher.remember(tokens)
-    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, randomPairingId()))
+    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, newPairing(null)))
     return verified
   } catch (error) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })
-    await core.options.tokenClient
-      .revoke({ token: tokens.refreshToken ?? tokens.accessToken })
-      .catch((cause: unknown) => {
-        request.log.warn({ err: cause }, 'a session that could not be given to the caller could not be revoked')
-      })
+    await revokeUngiven(core, request, tokens)
     throw error
   }
+}
+
+/** Ends a session that its client is not given; best effort, since it also ends by itself. */
+export async function revokeUngiven(core: SessionCore, request: FastifyRequest, tokens: TokenSet): Promise<void> {
+  await core.options.tokenClient.revoke({ token: tokens.refreshToken ?? tokens.accessToken }).catch((err: unknown) => {
+    request.log.warn({ err }, 'a session that could not be given to the caller could not be revoked')
+  })
 }

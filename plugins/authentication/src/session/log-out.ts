@@ -1,11 +1,14 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
+import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
+import { acceptsHtml, isNavigation } from '../login/page-request.ts'
+import { isReturnPath } from '../login/return-path.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import type { RefreshBody } from './schemas.ts'
+import { loginFactsIn } from './pairing.ts'
+import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
 /**
@@ -16,24 +19,39 @@ import type { SessionCore } from './session-core.ts'
  * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
 export function createLogout(core: SessionCore) {
-  return async function logOut(
-    request: FastifyRequest<{ Body: Partial<RefreshBody> | null | undefined }>,
-    reply: FastifyReply
-  ) {
-    const refreshToken = request.body?.refreshToken
-    const tokens = refreshToken === undefined ? takeCookies(core, request, reply) : { accessToken: null, refreshToken }
+  return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
+    const { refreshToken, returnTo } = request.body ?? {}
+    if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
+    const tokens: TakenTokens = refreshToken === undefined ? takeCookies(core, request, reply) : { refreshToken }
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
-    return await reply.code(204).send()
+    const wasAtIssuer = tokens.pairingId !== undefined && loginFactsIn(tokens.pairingId).method === 'issuer'
+    const goOn = wasAtIssuer ? await core.login.leave?.(request, returnTo) : null
+    return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null })
   }
 }
 
-/** The tokens in the cookies, which are cleared on the response. */
-function takeCookies(
-  core: SessionCore,
+/**
+ * A form leads the browser on: to the issuer, whose login is still there, or to the path. A script cannot follow to
+ * another origin, so it is told where to, if it asks for a way back.
+ */
+async function leadOnAfterLogout(
   request: FastifyRequest,
-  reply: FastifyReply
-): Partial<Record<keyof SessionTokens, string | null>> {
+  reply: FastifyReply,
+  { returnTo, goOn }: { readonly returnTo: string | undefined; readonly goOn: string | null }
+): Promise<unknown> {
+  const next = goOn ?? returnTo
+  if (next !== undefined && isNavigation(request.headers) && acceptsHtml(request.headers.accept)) {
+    return await reply.redirect(next, 303)
+  }
+  if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
+  return await reply.code(204).send()
+}
+
+type TakenTokens = Partial<Record<keyof SessionTokens, string | null>> & { readonly pairingId?: string }
+
+/** The tokens in the cookies, which are cleared on the response. */
+function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyReply): TakenTokens {
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind === 'none') return {}
   if (cookies.kind === 'duplicated') {

@@ -1,8 +1,9 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { EndUserConnection, TokenSet } from '@sallyport/security-context'
+import type { EndUserConnection, KeySource, TokenSet } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
+import type { LoginEntry } from '../login/login-entry.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { StrangerGate } from '../stranger-gate.ts'
@@ -14,6 +15,9 @@ import type { ReadSessionOptions } from './options.ts'
 /** What the plugin gives its sessions. */
 export interface SessionTools {
   readonly verifier: TokenVerifier
+  /** Keys of the issuer, where the plugin knows them. */
+  readonly keys: KeySource | null
+  readonly login: LoginEntry
   readonly gate: StrangerGate
 }
 
@@ -80,7 +84,7 @@ interface Retained {
  */
 export function createSessionRefresher(
   options: ReadSessionOptions,
-  { verifier, gate }: SessionTools,
+  { verifier, gate }: Pick<SessionTools, 'verifier' | 'gate'>,
   seal: CookieJar['seal']
 ): SessionRefresher {
   const { tokenClient, clock } = options

@@ -1,3 +1,5 @@
+import { LONGEST_RETURN_PATH } from '../login/return-path.ts'
+
 /** Body of `POST /login`. */
 export interface LoginBody {
   readonly username: string
@@ -11,6 +13,12 @@ export interface RefreshBody {
 }
 
 const refreshToken = { type: 'string', minLength: 1, maxLength: 8192 } as const
+
+/** Body of `POST /logout`. */
+export interface LeavingBody extends Partial<RefreshBody> {
+  /** Where the browser is led in the end. */
+  readonly returnTo?: string
+}
 
 /** Schema of {@link LoginBody}; lengths in characters. */
 export const loginBody = {
@@ -37,7 +45,7 @@ export const logoutBody = {
   type: 'object',
   nullable: true,
   additionalProperties: false,
-  properties: { refreshToken }
+  properties: { refreshToken, returnTo: { type: 'string', maxLength: LONGEST_RETURN_PATH } }
 } as const
 
 /** Schema of the parameters of `DELETE /sessions/:sessionId`. */

@@ -34,7 +34,7 @@ const MAX_ENDED = 10_000
 export async function createSessionCore(
   fastify: FastifyInstance,
   options: ReadSessionOptions,
-  { verifier, gate }: SessionTools
+  { verifier, gate, keys, login }: SessionTools
 ): Promise<SessionCore> {
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie, { hook: false })
 
@@ -45,6 +45,8 @@ export async function createSessionCore(
     options,
     verifier,
     gate,
+    keys,
+    login,
     jar,
     refresher: createSessionRefresher(options, { verifier, gate }, jar.seal),
     revoker: createSessionRevoker(options, gate),

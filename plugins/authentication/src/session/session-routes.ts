@@ -9,7 +9,7 @@ import { directoryRoutes } from './directory-routes.ts'
 import { parseForm, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
 import { createLogout } from './log-out.ts'
-import { loginBody, logoutBody, refreshBody, type LoginBody, type RefreshBody } from './schemas.ts'
+import { loginBody, logoutBody, refreshBody, type LoginBody, type LeavingBody, type RefreshBody } from './schemas.ts'
 import { SESSION_CORE, type SessionCore } from './session-core.ts'
 
 /** Options of the session routes. */
@@ -66,7 +66,7 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
     createLogin(core)
   )
 
-  fastify.post<{ Body: Partial<RefreshBody> | null | undefined }>(
+  fastify.post<{ Body: LeavingBody | null | undefined }>(
     '/logout',
     {
       schema: { body: logoutBody },
@@ -110,8 +110,13 @@ async function showSession(request: FastifyRequest, reply: FastifyReply) {
   const { principal } = request
   if (principal === null) return await reply.callNotFound()
   const { subject, roles, scopes, expiresAtSeconds, sessionId, claims } = principal
-  const username = [claims.preferred_username, claims.username].find(name => typeof name === 'string')
-  return { subject, ...(username === undefined ? {} : { username }), roles, scopes, expiresAtSeconds, sessionId }
+  const { loginFacts: login } = request
+  const names = [claims.preferred_username, claims.username, login?.username]
+  const username = names.find(name => typeof name === 'string')
+  const who = { subject, ...(username === undefined ? {} : { username }), roles, scopes, expiresAtSeconds, sessionId }
+  if (login === null) return who
+  const { method, authenticatedAtSeconds, acr, amr } = login
+  return { ...who, login: { method, authenticatedAtSeconds, acr, amr } }
 }
 
 /** Makes the handler of `POST /session/refresh`, for clients that hold their tokens themselves. */

@@ -10,6 +10,7 @@ import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-t
 import type { SealedCookies } from './cut-cookies.ts'
 import { createKnownSessions } from './known-sessions.ts'
 import type { ReadSessionOptions } from './options.ts'
+import { loginFactsIn } from './pairing.ts'
 import type { SessionTools } from './refresh-session.ts'
 import { createSessionCore, type SessionCore } from './session-core.ts'
 
@@ -53,10 +54,11 @@ export async function createSessionStrategy(
     if (isUnsafe(request.method, request.headers) && !core.isCsrfSafe(request)) {
       return refuseSession(request, new CsrfRefusedError(), 'csrf-refused')
     }
-    const caller = cookies.kind === 'sealed' ? known.recall(cookies) : null
-    if (caller === null) return authenticateAnew(request, reply, cookies)
+    const recalled = cookies.kind === 'sealed' ? known.recall(cookies) : null
+    if (recalled === null) return authenticateAnew(request, reply, cookies)
+    const { caller, login } = recalled
     const { principal, accessToken } = caller
-    return { kind: 'accepted', principal, accessToken, caller, ...renewal(request, reply, cookies) }
+    return { kind: 'accepted', principal, accessToken, caller, login, ...renewal(request, reply, cookies) }
   }
 
   async function authenticateAnew(
@@ -73,8 +75,9 @@ export async function createSessionStrategy(
     try {
       const resumed = await resume(request, reply, cookies)
       const caller = resumed.caller ?? null
-      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) known.remember(sealed, caller)
-      return { kind: 'accepted', ...resumed, ...renewal(request, reply, sealed) }
+      const login = loginFactsIn(cookies.pairingId)
+      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) known.remember(sealed, caller, login)
+      return { kind: 'accepted', ...resumed, login, ...renewal(request, reply, sealed) }
     } catch (error) {
       if (isSessionEnd(error)) {
         core.clearCookies(request, reply)

@@ -1,4 +1,4 @@
-import type { RouteAccess } from '@sallyport/security-context'
+import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import type { AnswerLimits } from '../bound-call.ts'
 import { targetMistake } from '../canonical-path.ts'
 import type { CorsOptions, ExchangedCredential } from '../route-options.ts'
@@ -18,6 +18,8 @@ export interface RouteDescription {
   readonly access: RouteAccess
   /** `null` for every strategy of the app. */
   readonly strategies: readonly string[] | null
+  /** `null`: every login will do. */
+  readonly stepUp: StepUp | null
   readonly upstream: string
   readonly origin: string
   readonly credential: ExchangedCredential | 'token' | 'none'
@@ -81,7 +83,7 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
     // Opens nothing: connections are made by the first request.
     const upstream = new UpstreamConnections(route.upstream, options, {})
     const made = makeTableRoute(route, upstream, options.timeouts ?? {}, defaults)
-    const { requestHeaders, responseHeaders, hosts = null, strategies = null, cors = null } = route
+    const { requestHeaders, responseHeaders, hosts = null, strategies = null, stepUp = null, cors = null } = route
     const description: RouteDescription = {
       name: route.name ?? route.path,
       path: route.path,
@@ -89,6 +91,7 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       methods: methodsOfRoute(route),
       access: route.access,
       strategies,
+      stepUp,
       upstream: route.upstream,
       origin: made.origin,
       credential: made.credential,

@@ -158,6 +158,19 @@ const route = closed(
         description: 'How a caller may prove who it is, tried in this order. Default: every way that the gateway has.'
       })
     ),
+    stepUp: Type.Optional(
+      closed(
+        {
+          maxAgeSeconds: Type.Optional(
+            Type.Integer({ minimum: 0, description: 'The caller logged in no longer ago than this.' })
+          ),
+          acr: Type.Optional(
+            words('an acr value', 'The caller logged in in one of these ways, as the issuer names them.')
+          )
+        },
+        'How recently, or how well, callers have to have proven who they are (RFC 9470).'
+      )
+    ),
     requestHeaders: Type.Optional(
       closed(
         {

@@ -17,7 +17,7 @@ const NEVER_PREFLIGHTED = 'x-sallyport-csrf'
 
 /** What is wrong with a route whose members alone are right. */
 export function documentRouteMistakes(route: LooseRoute, upstreams: readonly string[]): MemberMistake[] {
-  const { upstream, access, forward, cors, strategies, path, rewrite } = route
+  const { upstream, access, forward, cors, strategies, stepUp, path, rewrite } = route
   const namesNothing = typeof access === 'object' && Object.keys(access).length === 0
   return [
     ...(upstream === undefined || upstreams.includes(upstream) ? [] : [unknownUpstream(upstream, upstreams)]),
@@ -54,6 +54,13 @@ export function documentRouteMistakes(route: LooseRoute, upstreams: readonly str
       'rewrite',
       'rewrite goes with a path without parameters'
     ),
+    ...mistakeIf(
+      stepUp !== undefined && Object.keys(stepUp).length === 0,
+      'stepUp',
+      'stepUp must name maxAgeSeconds, acr or both'
+    ),
+    ...mistakeIf(access === 'public' && stepUp !== undefined, 'stepUp', 'a public route asks nobody for a login'),
+    ...repeated(stepUp?.acr, 'stepUp/acr'),
     ...repeated(strategies, 'strategies'),
     ...repeated(route.methods, 'methods'),
     ...repeated(route.hosts, 'hosts'),

@@ -66,6 +66,8 @@ export interface ExceptionLog {
   readonly counts: () => Readonly<Record<ExceptionOrigin, number>>
   /** Reports what was counted and not reported yet. */
   readonly flush: () => void
+  /** Reports to one more sink from now on. */
+  readonly addSink: (sink: ExceptionSink) => void
 }
 
 /** What is kept of an occurrence: texts of bounded length, and not the error, which may hold on to anything. */
@@ -96,6 +98,7 @@ const LONGEST_KEPT_MESSAGE = 2048
  */
 export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
   const { clock, windowMs } = options
+  const sinks = [...options.sinks]
   /** In the order in which they were last seen. */
   const groups = new Map<string, Seen>()
   const counts = { request: 0, process: 0 }
@@ -127,7 +130,7 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
     const group = describe(fingerprint, seen, options.release)
     seen.reportedAtMs = clock()
     seen.sinceReport = 0
-    for (const sink of options.sinks) void reportTo(sink, group)
+    for (const sink of sinks) void reportTo(sink, group)
   }
 
   async function reportTo(sink: ExceptionSink, group: ExceptionGroup): Promise<void> {
@@ -148,6 +151,9 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
     },
     groups: () => [...groups].reverse().map(([fingerprint, seen]) => describe(fingerprint, seen, options.release)),
     counts: () => ({ ...counts }),
+    addSink: sink => {
+      sinks.push(sink)
+    },
     flush: () => {
       for (const [fingerprint, seen] of groups) if (seen.sinceReport > 0) report(fingerprint, seen)
     }

@@ -9,10 +9,10 @@ const FRAME_START = '    at '
 const MODULES = '/node_modules/'
 
 /**
- * The same for every occurrence of one failure: the kind of the error, its code, and the functions that it went through.
- * Lines and columns do not count, so that neither an edit nor a new release of a dependency makes an old failure a new
- * one; of a dependency only its name counts. The message counts only where there is no stack, without what differs from
- * one time to the next.
+ * The same for every occurrence of one failure: the kind of the error, its code, and the functions that it went
+ * through. Lines and columns do not count, so that neither an edit nor a new release of a dependency makes an old
+ * failure a new one; of a dependency only its name counts. The message counts only where there is no stack, without
+ * what differs from one time to the next.
  */
 export function fingerprintException(error: unknown): string {
   const frames = stackFrames(error)

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
-import { buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
+import { allocateYoung, buildApp, type GatewaySettings } from '@sallyport/reference-gateway'
 import { createPeerAgent } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { startTracing, type Tracing } from '@sallyport/service-process'
@@ -25,6 +25,8 @@ const EXCHANGED = { accessToken: 'x'.repeat(600), refreshToken: null, expiresInS
  * each becomes a session; `sessionsTo`: file for their `Cookie` lines
  */
 export default async function startGateway(given: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
+  // As `connectGateway` does, which makes other collaborators.
+  allocateYoung()
   const facts = readServerFacts(given)
   const { upstream, ca, issuer, jwksUri, statusLists } = facts
   const dispatcher = createPeerAgent({ ca })
@@ -67,7 +69,7 @@ export default async function startGateway(given: Readonly<Record<string, unknow
 
 async function measuredTracing(
   given: Readonly<Record<string, unknown>>,
-  { ca, collector }: ServerFacts
+  { collector }: ServerFacts
 ): Promise<Tracing | undefined> {
   const name = 'reference-gateway'
   if (typeof given.exportedShare !== 'number') {
@@ -76,11 +78,11 @@ async function measuredTracing(
   const settings = {
     ...PROCESS_SETTINGS,
     otelExporterOtlpEndpoint: collector,
+    otelExporterOtlpCertificate: process.env.NODE_EXTRA_CA_CERTS ?? '',
     otelTracesSampler: 'parentbased_traceidratio',
     otelTracesSamplerArg: given.exportedShare
   }
-  const tls = { ca, certificate: '', privateKey: '' }
-  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls, addresses: {}, log: console })
+  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
   return tracing
 }
 
@@ -108,6 +110,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     upstreamTimeoutMs: 10_000,
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
+    loginScopes: [],
     loginsPerMinute: 1_000_000
   }
 }

@@ -17,7 +17,8 @@ t.test('GET /session says who is logged in, and is 401 for nobody', async t => {
     roles: ['CUSTOMER'],
     scopes: ['orders:read'],
     expiresAtSeconds: issuer.nowMs / 1000 + 300,
-    sessionId: 'session-1'
+    sessionId: 'session-1',
+    login: { method: 'password', authenticatedAtSeconds: null, acr: null, amr: [] }
   })
   const nobody = await app.inject('/session')
   t.equal(nobody.statusCode, 401)

@@ -7,6 +7,7 @@ import type { AuthorizationCode, StoredAuthorizationCode } from '../../../store/
 import { hashOfSecret } from '../../../tokens/secret-token.ts'
 import { isRegistered } from '../../authorize/redirect-uris.ts'
 import { PROTOCOL_SCOPES, scopesAtAudience } from '../../narrow-scopes.ts'
+import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 import { answerWithSession } from '../session-tokens.ts'
 
@@ -19,7 +20,7 @@ const VERIFIER_FORM = /^[\w.~-]{43,128}$/
  * @see RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.5
  */
 export const authorizationCodeGrant: Grant = {
-  parameters: ['code', 'redirect_uri', 'code_verifier'],
+  parameters: ['code', 'redirect_uri', 'code_verifier', ...CONNECTION_PARAMETERS],
   confidentialOnly: false,
   advertised: 'always',
   handle: redeemCode
@@ -73,7 +74,8 @@ async function refuseUsedCode({ server, audit }: GrantContext, sessionId: string
 
 /** Uses the code up and starts its session, both or neither. Of concurrent uses one is first; the others are reuses. */
 async function useCode(context: GrantContext, code: AuthorizationCode, hash: Buffer): Promise<StartedSession> {
-  const { server, connection } = context
+  const { server } = context
+  const connection = endUserConnection(context)
   const { audience } = code
   const sessionId = randomUUID()
   const narrow = await scopesAtAudience(server.store, audience, PROTOCOL_SCOPES)

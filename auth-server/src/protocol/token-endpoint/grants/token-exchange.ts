@@ -57,6 +57,10 @@ async function exchangeSubjectToken(context: GrantContext): Promise<TokenRespons
     scopes: requestedScopes(parameters.get('scope'), reachable),
     roles: claims.roles,
     sessionId: claims.sid ?? null,
+    authentication: {
+      ...(claims.auth_time !== undefined && { auth_time: claims.auth_time }),
+      ...(claims.amr !== undefined && { amr: claims.amr })
+    },
     status,
     transactionId: claims.txn,
     actor: { sub: client.id, ...(claims.act === undefined ? {} : { act: claims.act }) },

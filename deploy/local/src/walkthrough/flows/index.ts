@@ -9,6 +9,7 @@ import { configurationFlow } from './7-configuration.ts'
 import { operationsFlow } from './8-operations.ts'
 import { tracingFlow } from './9-tracing.ts'
 import { liveConfigurationFlow } from './10-live-configuration.ts'
+import { alertsFlow } from './11-alerts.ts'
 
 /** The flows, in the order in which a newcomer reads them. */
 export const flows: readonly Flow[] = [
@@ -21,5 +22,6 @@ export const flows: readonly Flow[] = [
   configurationFlow,
   operationsFlow,
   tracingFlow,
-  liveConfigurationFlow
+  liveConfigurationFlow,
+  alertsFlow
 ]

@@ -1,0 +1,106 @@
+import { open, readFile } from 'node:fs/promises'
+import { errorCode, isLoopback } from '@sallyport/security-context/mechanics'
+
+/** A place outside the database that keeps checkpoints and never forgets one. */
+export interface CheckpointAnchor {
+  /** For logs. */
+  readonly name: string
+  /** The checkpoint that was added last; `null` when there is none. */
+  readonly latest: () => Promise<string | null>
+  /** Adds a checkpoint; resolves when it is kept. */
+  readonly add: (note: string) => Promise<void>
+}
+
+interface AnchoredLine {
+  readonly addedAt: string
+  readonly note: string
+}
+
+/**
+ * An anchor that is a file: one line of JSON for each checkpoint, only ever added to. Put it on a disk that whoever
+ * owns the database cannot write to; `chattr +a` makes it append-only on Linux.
+ */
+export function fileAnchor(path: string): CheckpointAnchor {
+  return {
+    name: `file ${path}`,
+    latest: async () => (await anchoredNotes(path)).at(-1) ?? null,
+    add: async note => {
+      const file = await open(path, 'a', 0o644)
+      try {
+        const line: AnchoredLine = { addedAt: new Date().toISOString(), note }
+        // A line that was cut off before must not swallow this one.
+        const isEmpty = (await file.stat()).size === 0
+        await file.appendFile(`${isEmpty ? '' : '\n'}${JSON.stringify(line)}`)
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+    }
+  }
+}
+
+/** The checkpoints in the file of an anchor, oldest first; none when there is no file. A broken line is left out. */
+export async function anchoredNotes(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return ''
+    throw error
+  })
+  return text.split('\n').flatMap(line => noteOfLine(line) ?? [])
+}
+
+function noteOfLine(line: string): string | null {
+  try {
+    const value: unknown = JSON.parse(line)
+    const isLine = typeof value === 'object' && value !== null && 'note' in value
+    return isLine && typeof value.note === 'string' ? value.note : null
+  } catch {
+    return null
+  }
+}
+
+/** Collaborators and limits of {@link httpsAnchor}. */
+export interface HttpsAnchorOptions {
+  /** Goes with each request, for example `{ authorization: 'Bearer …' }`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Limit of each request, in ms. Default 10000. */
+  readonly timeoutMs?: number
+  /** Default: `fetch` of Node. */
+  readonly fetch?: typeof fetch
+}
+
+/** A checkpoint is some hundred characters; a longer answer is none. */
+const MAX_NOTE_CHARACTERS = 65_536
+
+/**
+ * An anchor behind HTTPS: `POST` adds a checkpoint as `text/plain`, any 2xx says that it is kept; `GET` answers with
+ * the last one, 404 when there is none. Redirects are not followed.
+ * @throws {TypeError} for a URL that is not HTTPS, other than one of this machine
+ */
+export function httpsAnchor(url: string, options: HttpsAnchorOptions = {}): CheckpointAnchor {
+  const { headers = {}, timeoutMs = 10_000, fetch: send = fetch } = options
+  const { protocol, hostname, origin } = new URL(url)
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+  if (!isSafe) throw new TypeError('an anchor needs HTTPS')
+  const ask = async (more: RequestInit): Promise<Response> =>
+    await send(url, { ...more, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
+  return {
+    name: origin,
+    latest: async () => {
+      const answer = await ask({ headers })
+      if (answer.status === 404) return null
+      if (!answer.ok) throw new Error(`the anchor answered ${answer.status}`)
+      const note = await answer.text()
+      if (note.length > MAX_NOTE_CHARACTERS) throw new Error('the answer of the anchor is too long')
+      return note
+    },
+    add: async note => {
+      const answer = await ask({
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' },
+        body: note
+      })
+      await answer.body?.cancel()
+      if (!answer.ok) throw new Error(`the anchor answered ${answer.status}`)
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import type { MonotonicClock } from '@sallyport/security-context/mechanics'
+import type { Knex } from 'knex'
+import { GENESIS, type Rows } from '../seal-pending.ts'
+import { verifyPage, type ChainProblem, type ChainProgress } from '../verify-chain.ts'
+import { readPrunings } from '../verify-prunings.ts'
+import type { CheckpointAnchor } from './anchors.ts'
+import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from './merkle-tree.ts'
+import type { CheckpointKeys } from './make-checkpoint.ts'
+import type { TreeProblem } from './tree-problem.ts'
+import { readVerified, writeVerified } from './verified-place.ts'
+
+/** Collaborators and settings of {@link createTrailVerifier}. */
+export interface TrailVerifierOptions {
+  readonly db: Knex
+  readonly keys: CheckpointKeys
+  readonly anchors: readonly CheckpointAnchor[]
+  /** Rows of one step: with the interval of the steps, how much the verifier may cost. */
+  readonly rowsPerStep: number
+  /** File that remembers how far a pass is, so that the next process goes on there; left out: it begins anew. */
+  readonly placeFile?: string | undefined
+  readonly monotonicClock: MonotonicClock
+  /** Called when a pass ends, at the end of the trail or at a problem. */
+  readonly onPass: (pass: VerifiedPass) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** The end of one pass over the trail. */
+export interface VerifiedPass {
+  readonly problem: ChainProblem | TreeProblem | null
+  /** The last sequence that is right. */
+  readonly sequence: number
+}
+
+/** What is known of the trail by now. */
+export interface VerifierState {
+  /** The last sequence that the pass under way has verified. */
+  readonly sequence: number
+  /** Passes that reached the end of the trail without a problem. */
+  readonly passes: number
+  /** Of the last pass, which stays until a whole pass is right again. */
+  readonly problem: VerifiedPass['problem']
+  /** How long ago a pass was right, in ms; since the start when none was. */
+  readonly rightForMs: number
+}
+
+/** Verifies the trail again and again, step by step. */
+export interface TrailVerifier {
+  /** One step. Resolves also when the database is away: the step is repeated. */
+  readonly step: () => Promise<void>
+  readonly state: () => VerifierState
+}
+
+interface Pass {
+  sequence: number
+  previous: Buffer
+  frontier: Frontier
+}
+
+/**
+ * Makes the verifier. A pass goes from the first seal to the last, some rows a step, each in a snapshot of its own:
+ * chain, rows, prunings, and the root of every checkpoint that is stored or anchored, in the order of their sizes.
+ */
+export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifier {
+  const { db, keys, anchors, rowsPerStep, placeFile, monotonicClock, onPass, onError } = options
+  let pass: Pass | null = null
+  let [passes, problem]: [number, VerifiedPass['problem']] = [0, null]
+  let rightAt = monotonicClock()
+
+  async function runStep(): Promise<void> {
+    pass ??= (placeFile === undefined ? null : readVerified(placeFile, keys.verifiers)) ?? newPass()
+    const current = pass
+    const signed = await signedTrees(db, anchors, keys, current.frontier.size)
+    if (signed === null) return endPass(current, 'anchor-changed')
+    const { problem: found, isEnd } = await verifyStep(db, current, signed, rowsPerStep)
+    if (found !== null) return endPass(current, found)
+    if (!isEnd) {
+      if (placeFile !== undefined) writeVerified(placeFile, current, keys.signers)
+      return
+    }
+    endPass(current, signed.anchored.some(({ size }) => size > current.sequence) ? 'behind-anchor' : null)
+  }
+
+  function endPass({ sequence }: Pass, found: VerifiedPass['problem']): void {
+    problem = found
+    pass = newPass()
+    if (placeFile !== undefined) writeVerified(placeFile, pass, keys.signers)
+    if (found === null) {
+      passes++
+      rightAt = monotonicClock()
+    }
+    onPass({ problem: found, sequence })
+  }
+
+  return {
+    step: async () => {
+      await runStep().catch(onError)
+    },
+    state: () => ({ sequence: pass?.sequence ?? 0, passes, problem, rightForMs: monotonicClock() - rightAt })
+  }
+}
+
+function newPass(): Pass {
+  return { sequence: 0, previous: GENESIS, frontier: EMPTY_FRONTIER }
+}
+
+interface SignedTrees {
+  readonly anchored: readonly Checkpoint[]
+  /** Roots by size, of anchors and of the database; two for one size are both compared. */
+  readonly bySize: ReadonlyMap<number, readonly Buffer[]>
+}
+
+/** What is signed from this size on; `null` when an anchor has something that nobody known signed. */
+async function signedTrees(
+  db: Knex,
+  anchors: readonly CheckpointAnchor[],
+  keys: CheckpointKeys,
+  from: number
+): Promise<SignedTrees | null> {
+  const anchored: Checkpoint[] = []
+  for (const anchor of anchors) {
+    const note = await anchor.latest()
+    const checkpoint = note === null ? null : openCheckpoint(note, keys.verifiers)
+    if (note !== null && checkpoint === null) return null
+    if (checkpoint !== null) anchored.push(checkpoint)
+  }
+  const { rows } = await db.raw<Rows<{ size: string; note: string }>>(
+    'select size, note from audit_checkpoints where size >= ? order by size limit 1000',
+    [from]
+  )
+  const bySize = new Map<number, Buffer[]>()
+  for (const { size, root } of anchored) bySize.set(size, [...(bySize.get(size) ?? []), root])
+  for (const { size, note } of rows) {
+    const checkpoint = openCheckpoint(note, keys.verifiers)
+    // One that is not as it was signed agrees with no tree.
+    const root = checkpoint?.size === Number(size) ? checkpoint.root : Buffer.alloc(0)
+    bySize.set(Number(size), [...(bySize.get(Number(size)) ?? []), root])
+  }
+  return { anchored, bySize }
+}
+
+async function verifyStep(
+  db: Knex,
+  pass: Pass,
+  { bySize }: SignedTrees,
+  rowsPerStep: number
+): Promise<{ readonly problem: ChainProblem | TreeProblem | null; readonly isEnd: boolean }> {
+  return await db.transaction(
+    async trx => {
+      let wrongSize: number | null = null
+      const { frontier: before } = pass
+      const progress = await chainProgress(trx, pass, content => {
+        pass.frontier = addLeaf(pass.frontier, content)
+        const root = bySize.get(pass.frontier.size) === undefined ? null : frontierRoot(pass.frontier)
+        if (root !== null && bySize.get(pass.frontier.size)?.some(each => !each.equals(root)) === true) {
+          wrongSize ??= pass.frontier.size
+        }
+      })
+      const { problem, rows } = await verifyPage(trx, progress, rowsPerStep).catch((error: unknown) => {
+        pass.frontier = before
+        throw error
+      })
+      pass.sequence = progress.sequence
+      pass.previous = progress.previous
+      const found = problem ?? (wrongSize === null ? null : 'forked')
+      const isEnd = rows < rowsPerStep
+      const missesRows = isEnd && found === null && progress.range < progress.prunings.ranges.length
+      const marksWrong = missesRows || progress.prunings.firstWrong !== null
+      return { problem: found ?? (marksWrong ? 'pruning-mark-wrong' : null), isEnd }
+    },
+    { isolationLevel: 'repeatable read', readOnly: true }
+  )
+}
+
+/** Where the chain stands in this snapshot: rows may have been pruned since the step before. */
+async function chainProgress(
+  trx: Knex.Transaction,
+  { sequence, previous }: Pass,
+  onLeaf: (content: Buffer) => void
+): Promise<ChainProgress> {
+  const prunings = await readPrunings(trx)
+  const done = prunings.ranges.findIndex(({ last }) => last > sequence)
+  const range = done < 0 ? prunings.ranges.length : done
+  const first = prunings.ranges[range]?.first ?? 0
+  const before = first > 1 && first <= sequence ? await chainHashBefore(trx, first - 1) : GENESIS
+  return { sequence, previous, expected: undefined, prunings, range, beforeRange: before, onLeaf }
+}
+
+/** The digest of the range shows when it is another one. */
+async function chainHashBefore(trx: Knex.Transaction, sequence: number): Promise<Buffer> {
+  const seal = await trx('audit_seals').where({ sequence }).first<{ chain_hash: Buffer } | undefined>('chain_hash')
+  return seal?.chain_hash ?? GENESIS
+}

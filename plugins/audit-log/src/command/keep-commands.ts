@@ -1,0 +1,151 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
+import { pipeline } from 'node:stream/promises'
+import type { Knex } from 'knex'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from '../checkpoint/merkle-tree.ts'
+import { sealsRoot } from '../checkpoint/prove-event.ts'
+import { exportTrail, verifyExport } from '../export-trail.ts'
+import { pruneAudit } from '../prune.ts'
+import { parseAuditQuery } from '../query.ts'
+import { readHead, type AuditHead } from '../seal-pending.ts'
+import { verifyChain } from '../verify-chain.ts'
+import { visibleJson, visibleText } from '../visible-text.ts'
+import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
+import { readCheckpoint, verifyProof } from './proof-commands.ts'
+import type { CommandOptions } from './read-commands.ts'
+import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
+
+/** `verify`: the whole trail in one snapshot, or an export without any database. */
+export async function verifyTrail(
+  openDb: () => Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal
+): Promise<number> {
+  const expected = typeof options.head === 'string' ? parseHead(options.head) : undefined
+  if (typeof options.proof === 'string') return await verifyProof(options, terminal)
+  const checkpoint = readCheckpoint(options)
+  if (typeof options.export === 'string') {
+    return await verifyExportFile({ path: options.export, expected, checkpoint }, options, terminal)
+  }
+  const showProgress = progressLine(terminal)
+  const db = openDb()
+  const total = (await readHead(db)).sequence
+  const report = await verifyChain(db, {
+    ...(expected !== undefined && { expectedHead: expected }),
+    onProgress: sequence => {
+      showProgress(`${sequence} of ${total} rows verified`)
+    }
+  })
+  showProgress('')
+  const isSigned = !report.ok || checkpoint === null || (await agrees(checkpoint, total, end => sealsRoot(db, 0, end)))
+  const { firstBadSequence, sealedRows, unsealedRows, prunedThrough } = report
+  const ok = report.ok && isSigned
+  const problem = report.problem ?? (isSigned ? undefined : 'checkpoint-missing')
+  const said = ok
+    ? `the trail verifies: ${sealedRows} sealed rows, ${unsealedRows} unsealed, pruned through ${prunedThrough}`
+    : `THE TRAIL DOES NOT VERIFY: ${problem} at ${firstBadSequence ?? checkpoint?.size ?? 'an unsealed row'}`
+  await terminal.out(
+    options.json === true ? `${visibleJson({ ...report, ok, problem })}\n` : `${said}\nhead ${headText(report.head)}\n`
+  )
+  return ok ? EXIT.done : EXIT.broken
+}
+
+/** Whether the trail has the tree that was signed. */
+async function agrees(
+  { size, root }: Checkpoint,
+  total: number,
+  rootOf: (end: number) => Promise<Buffer>
+): Promise<boolean> {
+  return size <= total && (await rootOf(size)).equals(root)
+}
+
+interface ExportExpectation {
+  readonly path: string
+  readonly expected: AuditHead | undefined
+  readonly checkpoint: Checkpoint | null
+}
+
+async function verifyExportFile(
+  { path, expected, checkpoint }: ExportExpectation,
+  options: CommandOptions,
+  terminal: AuditTerminal
+): Promise<number> {
+  const { leaves, ...report } = await verifyExport(linesOf(path))
+  const isExpected =
+    expected === undefined ||
+    (report.head.sequence === expected.sequence && report.head.chainHash === expected.chainHash)
+  const isSigned =
+    checkpoint === null ||
+    (leaves !== null &&
+      (await agrees(checkpoint, leaves.length, async end =>
+        frontierRoot(leaves.slice(0, end).reduce<Frontier>(addLeaf, EMPTY_FRONTIER))
+      )))
+  const wrong = isExpected ? (isSigned ? undefined : 'checkpoint-missing') : 'head-missing'
+  const problem = report.problem ?? wrong
+  const said =
+    problem === undefined
+      ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned`
+      : `THE EXPORT DOES NOT VERIFY: ${problem} at ${report.firstBadSequence ?? report.head.sequence}`
+  const shown = { ...report, ok: problem === undefined, ...(problem !== undefined && { problem }) }
+  await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\nhead ${headText(report.head)}\n`)
+  return problem === undefined ? EXIT.done : EXIT.broken
+}
+
+async function* linesOf(path: string): AsyncGenerator<string> {
+  const input = createReadStream(path, 'utf8')
+  // A reader of lines does not pass errors of its input on.
+  const opened = new Promise<void>((resolve, reject) => {
+    input.once('open', () => {
+      resolve()
+    })
+    input.once('error', reject)
+  })
+  await opened
+  yield* createInterface({ input, crlfDelay: Infinity })
+}
+
+/** `export`: the trail as lines of JSON, to a new file or to standard output. */
+export async function exportToFile(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const after = Number(options.after ?? 0)
+  await recordReading(db, 'export', options)
+  if (typeof options.file === 'string') {
+    const file = createWriteStream(options.file, { flags: 'wx', mode: 0o600 })
+    await pipeline(exportedText(db, after, terminal), file)
+  } else for await (const text of exportedText(db, after, terminal)) await terminal.out(text)
+  if (terminal.signal?.aborted !== true) return EXIT.done
+  terminal.error('the export is not complete\n')
+  return EXIT.failed
+}
+
+async function* exportedText(db: Knex, after: number, terminal: AuditTerminal): AsyncGenerator<string> {
+  const showProgress = progressLine(terminal)
+  let lines = 0
+  for await (const line of exportTrail(db, { after })) {
+    if (terminal.signal?.aborted === true) return
+    yield `${visibleJson(line)}\n`
+    if (++lines % 1000 === 0) showProgress(`${lines} lines exported`)
+  }
+  showProgress('')
+}
+
+/** `prune`: removes rows before a time; needs the role of the pruner. */
+export async function pruneTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  if (typeof options.before !== 'string') throw new AuditUsageError('--before is missing')
+  const { until: before } = parseAuditQuery({ until: options.before })
+  if (before === undefined) throw new AuditUsageError('--before is not a time')
+  const { removed, throughSequence } = await pruneAudit(db, { before, process: COMMAND_PROCESS, timeoutMs: 60_000 })
+  const said = `${removed} rows removed; pruned through ${throughSequence}`
+  await terminal.out(
+    options.json === true ? `${visibleJson({ removed, throughSequence })}\n` : `${visibleText(said)}\n`
+  )
+  return EXIT.done
+}
+
+const headText = ({ sequence, chainHash }: AuditHead): string => `${sequence}:${chainHash}`
+
+function parseHead(text: string): AuditHead {
+  const [, sequence, chainHash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? []
+  if (sequence === undefined || chainHash === undefined) throw new AuditUsageError('--head is not <sequence>:<hash>')
+  return { sequence: Number(sequence), chainHash }
+}

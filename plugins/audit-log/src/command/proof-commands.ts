@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import type { Knex } from 'knex'
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
+import {
+  EVENT_PROOF_FORM,
+  GROWTH_PROOF_FORM,
+  isProofRight,
+  proveEvent,
+  proveGrowth,
+  type EventProof,
+  type GrowthProof
+} from '../checkpoint/prove-event.ts'
+import { parseVerifier, type CheckpointVerifier } from '../checkpoint/signed-note.ts'
+import { visibleJson } from '../visible-text.ts'
+import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import type { CommandOptions } from './read-commands.ts'
+import { recordReading } from './record-reading.ts'
+
+/** `checkpoint`: the last checkpoint of the database, as text; whoever has the key can check it. */
+export async function showCheckpoint(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const last = await db('audit_checkpoints').orderBy('size', 'desc').first<{ note: string } | undefined>('note')
+  if (last === undefined) throw new Error('there is no checkpoint')
+  await terminal.out(options.json === true ? `${visibleJson({ checkpoint: last.note })}\n` : last.note)
+  return EXIT.done
+}
+
+/** `prove`: that a row is under a checkpoint, or that a checkpoint continues another one. */
+export async function proveFromTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const verifiers = readKeys(options)
+  const note = readNamed(options, 'checkpoint')
+  if (typeof options.since === 'string') {
+    const proof = await proveGrowth(db, readNamed(options, 'since'), note, verifiers)
+    await terminal.out(`${visibleJson(proof)}\n`)
+    return EXIT.done
+  }
+  if (typeof options.sequence !== 'string') throw new AuditUsageError('--sequence or --since is missing')
+  await recordReading(db, 'prove', { sequence: options.sequence })
+  await terminal.out(`${visibleJson(await proveEvent(db, Number(options.sequence), note, verifiers))}\n`)
+  return EXIT.done
+}
+
+/** `verify --proof`: needs no database. */
+export async function verifyProof(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const verifiers = readKeys(options)
+  const proof = parseProof(readNamed(options, 'proof'))
+  const ok = proof !== null && isProofRight(proof, verifiers)
+  const said = ok ? 'the proof holds' : 'THE PROOF DOES NOT HOLD'
+  await terminal.out(options.json === true ? `${visibleJson({ ok })}\n` : `${said}\n`)
+  return ok ? EXIT.done : EXIT.broken
+}
+
+/** The checkpoint that `--checkpoint` names, as one of the keys signed it; `null` when none is named. */
+export function readCheckpoint(options: CommandOptions): Checkpoint | null {
+  if (typeof options.checkpoint !== 'string') return null
+  const checkpoint = openCheckpoint(readNamed(options, 'checkpoint'), readKeys(options))
+  if (checkpoint === null) throw new Error('the checkpoint is not signed by a key that was given')
+  return checkpoint
+}
+
+function readKeys({ key }: CommandOptions): CheckpointVerifier[] {
+  if (typeof key !== 'string') throw new AuditUsageError('--key is missing')
+  const verifier = parseVerifier(key)
+  if (verifier === null) throw new AuditUsageError('--key is not the text of a verifier')
+  return [verifier]
+}
+
+function readNamed(options: CommandOptions, name: string): string {
+  const path = options[name]
+  if (typeof path !== 'string') throw new AuditUsageError(`--${name} is missing`)
+  return readFileSync(path, 'utf8')
+}
+
+function parseProof(text: string): EventProof | GrowthProof | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isProofForm(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+/** What the members say is checked by the proof; here only that they are of the right kind. */
+function isProofForm(value: unknown): value is EventProof | GrowthProof {
+  if (typeof value !== 'object' || value === null || !('form' in value) || !('proof' in value)) return false
+  const { form, proof } = value
+  if (!Array.isArray(proof) || !proof.every(hash => typeof hash === 'string')) return false
+  const areTexts = (...names: readonly string[]): boolean =>
+    names.every(name => typeof Reflect.get(value, name) === 'string')
+  if (form === GROWTH_PROOF_FORM) return areTexts('earlier', 'later')
+  const record: unknown = Reflect.get(value, 'record')
+  return form === EVENT_PROOF_FORM && areTexts('checkpoint', 'contentHash') && typeof record === 'object'
+}

@@ -1,0 +1,144 @@
+import { parseArgs, type ParseArgsOptionDescriptor } from 'node:util'
+import { errorCode, messageWithCause } from '@sallyport/security-context/mechanics'
+import type { Knex } from 'knex'
+import { visibleText } from '../visible-text.ts'
+import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
+import { openTrail, type CommandEnvironment } from './open-trail.ts'
+import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
+import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
+
+/** How the program was called. */
+export interface AuditCommandCall extends AuditTerminal {
+  /** After the name of the program. */
+  readonly args: readonly string[]
+  readonly environment: CommandEnvironment
+  /** Of its executable, for help. */
+  readonly call: string
+}
+
+type CommandFlags = Readonly<Record<string, ParseArgsOptionDescriptor>>
+interface AuditCommand {
+  readonly usage: string
+  readonly help: string
+  readonly options: CommandFlags
+  readonly run: (openDb: () => Knex, options: CommandOptions, terminal: AuditTerminal) => Promise<number>
+}
+
+const textFlag = { type: 'string' } as const
+const plainFlag = { type: 'boolean' } as const
+const RANGE: CommandFlags = {
+  from: textFlag,
+  until: textFlag,
+  ...Object.fromEntries([...FILTER_FLAGS.keys()].map(name => [name, textFlag]))
+}
+const FILTERS = '[--from <time>] [--until <time>] [--<field> <value>]…'
+
+const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
+  search: {
+    usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>]`,
+    help: `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}.`,
+    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag },
+    run: (openDb, options, terminal) => searchTrail(openDb(), options, terminal)
+  },
+  tail: {
+    usage: `tail ${FILTERS} [--lines <rows>]`,
+    help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
+    options: { ...RANGE, lines: textFlag },
+    run: (openDb, options, terminal) => tailTrail(openDb(), options, terminal)
+  },
+  verify: {
+    usage:
+      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file>]',
+    help: 'Verifies the trail, or an export or a proof without a database. Exit code 3 when it does not verify.',
+    options: { head: textFlag, export: textFlag, checkpoint: textFlag, key: textFlag, proof: textFlag },
+    run: verifyTrail
+  },
+  checkpoint: {
+    usage: 'checkpoint',
+    help: 'Shows the last signed checkpoint of the database.',
+    options: {},
+    run: (openDb, options, terminal) => showCheckpoint(openDb(), options, terminal)
+  },
+  prove: {
+    usage: 'prove --checkpoint <file> --key <verifier> (--sequence <sequence> | --since <file of an earlier one>)',
+    help: 'Writes a proof that a row is under a checkpoint, or that a checkpoint continues an earlier one.',
+    options: { checkpoint: textFlag, key: textFlag, sequence: textFlag, since: textFlag },
+    run: (openDb, options, terminal) => proveFromTrail(openDb(), options, terminal)
+  },
+  export: {
+    usage: 'export [--after <sequence>] [--file <new file>]',
+    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere.',
+    options: { after: textFlag, file: textFlag },
+    run: (openDb, options, terminal) => exportToFile(openDb(), options, terminal)
+  },
+  prune: {
+    usage: 'prune --before <time>',
+    help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
+    options: { before: textFlag },
+    run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
+  }
+}
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
+
+/**
+ * Runs one command over a trail. Whatever it shows of a row is neutralised for terminals; reading rows is recorded.
+ * @returns the exit code: 0, 1 for a failure, 2 for a wrong call, 3 when the trail does not verify
+ */
+export async function runAuditCommand(given: AuditCommandCall): Promise<number> {
+  const { args, call, out, error, environment } = given
+  const [name = 'help', ...rest] = args
+  if (['help', '--help', '-h'].includes(name)) {
+    await out(auditHelp(call))
+    return EXIT.done
+  }
+  const pools: Knex[] = []
+  const openDb = (): Knex => {
+    const db = openTrail(environment)
+    pools.push(db)
+    return db
+  }
+  try {
+    const command = Object.hasOwn(AUDIT_COMMANDS, name) ? AUDIT_COMMANDS[name] : undefined
+    if (command === undefined) throw new AuditUsageError(`there is no command ${name}`)
+    return await command.run(openDb, parseCommandOptions(command, rest), given)
+  } catch (cause) {
+    const isUsage = cause instanceof AuditUsageError || errorCode(cause) === 'SALLYPORT_AUDIT_QUERY_INVALID'
+    error(`${call}: ${visibleText(messageWithCause(cause))}\n${isUsage ? `See: ${call} help\n` : ''}`)
+    return isUsage ? EXIT.usage : EXIT.failed
+  } finally {
+    for (const db of pools) await db.destroy()
+  }
+}
+
+function parseCommandOptions({ options }: AuditCommand, args: readonly string[]): CommandOptions {
+  const values = parseStrictly(options, args)
+  for (const [name, value] of Object.entries(values)) {
+    if (WHOLE_NUMBERS.has(name) && !/^\d{1,15}$/.test(String(value))) {
+      throw new AuditUsageError(`--${name} is not a whole number`)
+    }
+  }
+  return values
+}
+
+function parseStrictly(options: CommandFlags, args: readonly string[]): CommandOptions {
+  try {
+    return parseArgs({ args: [...args], options: { ...options, json: plainFlag }, strict: true })
+      .values as CommandOptions
+  } catch (cause) {
+    throw new AuditUsageError(messageWithCause(cause))
+  }
+}
+
+function auditHelp(call: string): string {
+  const commands = Object.values(AUDIT_COMMANDS).flatMap(({ usage, help }) => [`  ${usage}`, `      ${help}`])
+  return [
+    `${call} <command> [--json]`,
+    '',
+    ...commands,
+    '',
+    'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
+    'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
+    ''
+  ].join('\n')
+}

@@ -1,0 +1,13 @@
+import type { SealedRecord } from '../query.ts'
+import { visibleJson, visibleText } from '../visible-text.ts'
+
+/** A row on one line: as JSON, or for a person. Nothing in it can end the line or command the terminal. */
+export function showRow(row: SealedRecord, asJson: boolean): string {
+  if (asJson) return `${visibleJson(row)}\n`
+  const { occurredAt, sequence, process, outcome, action, subject, clientId, resourceType, resourceId, reason } = row
+  const who = subject ?? clientId ?? '-'
+  const resource = resourceType === null ? '-' : `${resourceType}/${resourceId ?? ''}`
+  const repeats = row.repeats > 1 ? [`× ${row.repeats}`] : []
+  const fields = [occurredAt, `#${sequence}`, process, outcome, action, who, resource, reason ?? '-', ...repeats]
+  return `${fields.map(visibleText).join('  ')}\n`
+}

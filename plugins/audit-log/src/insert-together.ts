@@ -1,0 +1,66 @@
+import type { Knex } from 'knex'
+import { withConnection } from './connection.ts'
+import { contentHash, RECORD_COLUMNS, storedValues, type AuditRecord, type RecordColumn } from './record.ts'
+
+const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
+  integer: 'integer[]',
+  text: 'text[]',
+  time: 'timestamptz[]',
+  json: 'jsonb[]'
+}
+const COLUMN_NAMES = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
+const ARRAYS = RECORD_COLUMNS.map(
+  ({ column, stored }, index) => `$${index + 1}::${column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]}`
+)
+const ALL_ROWS = `insert into audit_events (${COLUMN_NAMES.join(', ')})
+  select * from unnest(${ARRAYS.join(', ')}, $${COLUMN_NAMES.length}::bytea[]) as added (${COLUMN_NAMES.join(', ')})`
+const ONCE = 'on conflict (id) do nothing'
+
+/** Named, so that a connection parses and plans each of them once. */
+const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: `${ALL_ROWS} ${ONCE}` }
+const INSERT_AGAIN = {
+  name: 'sallyport-audit-insert-again',
+  text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
+}
+
+/**
+ * Inserts rows by one statement, in a transaction of its own. The statement has one array for each column, so its text
+ * is the same for any number of rows. Rejects after `timeoutMs`: the rows may still arrive, and then they are true and
+ * were not acknowledged. A row that is there already stays as it is.
+ */
+export async function insertTogether(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+  await runInsert(db, INSERT_TOGETHER, records, timeoutMs)
+}
+
+/** As {@link insertTogether}, but leaves out rows that were sealed and may have been pruned since. */
+export async function insertAgain(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
+  await runInsert(db, INSERT_AGAIN, records, timeoutMs)
+}
+
+async function runInsert(
+  db: Knex,
+  statement: typeof INSERT_TOGETHER,
+  records: readonly AuditRecord[],
+  timeoutMs: number
+): Promise<void> {
+  const values = columnTexts(records)
+  await withConnection(db, timeoutMs, async connection => connection.query({ ...statement, values }))
+}
+
+/** Each column of all rows, as the text of a PostgreSQL array. */
+function columnTexts(records: readonly AuditRecord[]): string[] {
+  const texts = COLUMN_NAMES.map(() => '')
+  for (const record of records) {
+    const values = storedValues(record)
+    for (const [place, value] of values.entries()) texts[place] += `,${elementText(value)}`
+    texts[values.length] += `,"\\\\x${contentHash(record, values).toString('hex')}"`
+  }
+  return texts.map(text => `{${text.slice(1)}}`)
+}
+
+/** An element in quotes, inside which only the quote and the backslash mean something. */
+function elementText(value: string | number | null): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number') return `${value}`
+  return /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`
+}

@@ -1,0 +1,162 @@
+import { recordSecurityEvent, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
+import { sourceOf } from '@sallyport/security-context/mechanics'
+import { sendPage } from '@sallyport/security-context/pages'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LoginRefusedError } from '../errors.ts'
+import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
+import { requestConnection } from '../request-origin.ts'
+import { revokeUngiven } from '../session/log-in.ts'
+import { newPairing } from '../session/pairing.ts'
+import { tokenRequestFailure } from '../token-request-failure.ts'
+import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
+import type { LoginParts } from './login-parts.ts'
+import { continuePage } from './login-pages.ts'
+import type { PendingLogin } from './pending-logins.ts'
+import { readLoginAnswer, type LoginAnswer } from './read-login-answer.ts'
+import { verifyIdToken, type ValidatedLogin } from './verify-id-token.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the login that ends here was to lead, for the page that says that it failed; `null` until it is known. */
+    loginReturnPath: string | null
+  }
+}
+
+/**
+ * Makes the handler of `GET /login/callback`: holds the issuer's answer against the login that this browser began,
+ * redeems the code, validates what came, and begins the session.
+ * @see RFC 6749 §4.1.2, OpenID Connect Core 1.0 §3.1.3, RFC 9207 §2.4
+ */
+export function createCompleteLogin(parts: LoginParts) {
+  const { core } = parts
+  return async function completeLogin(request: FastifyRequest, reply: FastifyReply) {
+    try {
+      const answer = readLoginAnswer(request.url)
+      const login = takePending(parts, request, reply, answer.state)
+      const { principal } = await openLogin(parts, request, reply, login, answer)
+      endPredecessor(parts, request)
+      request.principal = principal
+      const { subject } = principal
+      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', subject })
+      // After a redirect from the issuer's site the browser would not send strict cookies; it does after a page.
+      if (core.options.sameSite === 'strict') return sendPage(reply, 200, continuePage(login.returnTo))
+      return await reply.redirect(login.returnTo, 303)
+    } catch (error) {
+      recordSecurityEvent(request, { stage: 'session', ...loginEnding(error) })
+      throw error
+    }
+  }
+}
+
+/** The login that this browser began; its cookie goes whatever comes of it. */
+function takePending(
+  { pending }: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  state: string
+): PendingLogin {
+  const found = pending.find(state, request.headers.cookie)
+  if (found.kind === 'unknown') throw new LoginRefusedError('login-not-begun-here')
+  reply.clearCookie(pending.nameFor(state), { ...pending.attributes, maxAge: 0 })
+  if (found.kind === 'expired') throw new LoginRefusedError('login-took-too-long')
+  request.loginReturnPath = found.login.returnTo
+  return found.login
+}
+
+async function openLogin(
+  parts: LoginParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  login: PendingLogin,
+  answer: LoginAnswer
+): Promise<VerifiedToken> {
+  const { core, options } = parts
+  const issuer = await issuerOrFail(parts)
+  // First of all: an answer of somebody else must not make us show a code to the issuer.
+  if (answer.issuer === null ? issuer.answersNameIssuer : answer.issuer !== issuer.issuer) {
+    throw new LoginRefusedError('login-issuer-mismatch')
+  }
+  if (answer.kind === 'error') {
+    throw new LoginRefusedError('login-refused-by-issuer', { cause: new Error(`The issuer answered ${answer.error}`) })
+  }
+  const tokens = await redeemLogin(parts, request, login, answer.code)
+  try {
+    const facts = await verifyIdToken(tokens.idToken, parts.keys, {
+      issuer: issuer.issuer,
+      clientId: issuer.clientId,
+      nonce: login.nonce,
+      accessToken: tokens.accessToken,
+      maxAgeSeconds: login.maxAgeSeconds,
+      acrValues: login.acrValues,
+      algorithms: options.algorithms,
+      nowSeconds: core.options.clock() / 1000,
+      clockToleranceSeconds: options.clockToleranceSeconds
+    })
+    const verified = await verifyFresh(core.verifier, tokens)
+    refuseOtherSubject(facts, verified)
+    core.refresher.remember(tokens)
+    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(lastingFacts(facts))))
+    return verified
+  } catch (error) {
+    await revokeUngiven(core, request, tokens)
+    throw error
+  }
+}
+
+/** What of a login travels with its session. */
+function lastingFacts({
+  authenticatedAtSeconds,
+  acr,
+  amr,
+  username
+}: ValidatedLogin): Parameters<typeof newPairing>[0] {
+  return { authenticatedAtSeconds, acr, amr, username }
+}
+
+/** The access token is the id_token's by its hash, or else by its subject. */
+function refuseOtherSubject({ bindsAccessToken, subject }: ValidatedLogin, { principal }: VerifiedToken): void {
+  if (!bindsAccessToken && principal.subject !== subject) throw new LoginRefusedError('login-subject-mismatch')
+}
+
+async function issuerOrFail({ options }: LoginParts) {
+  try {
+    return await options.client.issuer()
+  } catch (error) {
+    throw tokenRequestFailure(error)
+  }
+}
+
+async function redeemLogin(
+  { core, options }: LoginParts,
+  request: FastifyRequest,
+  { redirectUri, codeVerifier }: PendingLogin,
+  code: string
+): Promise<LoginTokens> {
+  const connection = requestConnection(request)
+  try {
+    return await core.gate.pass(
+      sourceOf(request.ip),
+      async () => await options.client.redeem({ code, redirectUri, codeVerifier, connection })
+    )
+  } catch (error) {
+    if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
+      throw new LoginRefusedError('login-code-rejected', { cause: error })
+    }
+    throw tokenRequestFailure(error)
+  }
+}
+
+/** The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. */
+function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
+  const cookies = core.jar.read(request.headers.cookie)
+  if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
+  core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {
+    request.log.warn({ err }, 'the session before this login could not be ended')
+  })
+}
+
+function loginEnding(error: unknown): Pick<SecurityEvent, 'outcome' | 'reason'> {
+  if (error instanceof LoginRefusedError) return { outcome: 'denied', reason: error.reason }
+  if (isThrottled(error)) return { outcome: 'denied', reason: 'login-throttled' }
+  return { outcome: 'failure', reason: 'login-unavailable' }
+}

@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify'
+
+/** Where people log in; the routes of a login say so when they are registered, the hooks of the app read it. */
+export interface LoginEntry {
+  /** `null`: this app has no page for that. */
+  path: string | null
+  /**
+   * Where a browser ends its login at the issuer and comes back from; `null` when there is no such place or the issuer
+   * cannot be asked.
+   */
+  leave: ((request: FastifyRequest, returnTo: string | undefined) => Promise<string | null>) | null
+}
+
+/** What a login at the issuer can be asked for by whoever sends a browser there. */
+export interface LoginWish {
+  /** Left out: where the login leads by default. */
+  readonly returnTo?: string
+  readonly maxAgeSeconds?: number | undefined
+  readonly acrValues?: readonly string[] | undefined
+}
+
+/** The address of a login with what it is asked for. */
+export function loginAddress(path: string, { returnTo, maxAgeSeconds, acrValues = [] }: LoginWish): string {
+  const query = new URLSearchParams({
+    ...(returnTo === undefined ? {} : { returnTo }),
+    ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
+    ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') })
+  }).toString()
+  return query === '' ? path : `${path}?${query}`
+}

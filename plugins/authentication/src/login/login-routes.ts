@@ -1,0 +1,126 @@
+import { logRefusal } from '@sallyport/security-context'
+import { errorStatus } from '@sallyport/security-context/mechanics'
+import { readOptions } from '@sallyport/security-context/options'
+import { sendPage } from '@sallyport/security-context/pages'
+import type { FastifyError } from '@fastify/error'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AuthenticationOptionsError, isSallyportError, LoginRefusedError } from '../errors.ts'
+import { SESSION_CORE, type SessionCore } from '../session/session-core.ts'
+import { algorithmMistakes } from '../tokens/verifier-options.ts'
+import { createBeginLogin, loginQuery, type LoginQuery } from './begin-login.ts'
+import { createCompleteLogin } from './complete-login.ts'
+import { createIssuerLogout } from './leave-issuer.ts'
+import { loginAddress } from './login-entry.ts'
+import type { LoginParts } from './login-parts.ts'
+import { failedLoginPage } from './login-pages.ts'
+import { loginRoutesOptions, type LoginRoutesOptions } from './options.ts'
+import { acceptsHtml } from './page-request.ts'
+import { createPendingLogins } from './pending-logins.ts'
+
+/**
+ * The login at the issuer: `GET /login`, `GET /login/callback` and `GET /logout/callback`, by authorization code with
+ * PKCE. What they begin is a session of the authentication plugin, in the same cookies. Register it after that plugin,
+ * with a prefix if need be; from then on browsers that ask for a page are sent to the login, and 401 answers name its
+ * address.
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session`
+ * option, and for mistakes in the options
+ * @see OpenID Connect Core 1.0 §3.1
+ */
+export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOptions): Promise<void> {
+  const parts = openParts(fastify, given)
+  const { leave, comeBack } = createIssuerLogout(parts)
+  Object.assign(parts.core.login, { path: parts.loginPath, leave })
+
+  fastify.decorateRequest('loginReturnPath', null)
+  fastify.addHook('onSend', async function neverStore(_request, reply) {
+    void reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
+  })
+  fastify.setErrorHandler(function answerLoginError(error: FastifyError, request, reply) {
+    if (!acceptsHtml(request.headers.accept)) throw error
+    return answerFailedLogin(parts, error, request, reply)
+  })
+
+  fastify.get<{ Querystring: LoginQuery }>(
+    '/login',
+    { schema: { querystring: loginQuery }, exposeHeadRoute: false, config: { access: 'public', audit: 'none' } },
+    createBeginLogin(parts)
+  )
+  fastify.get(
+    '/login/callback',
+    { exposeHeadRoute: false, config: { access: 'public', audit: { action: 'session.login' } } },
+    createCompleteLogin(parts)
+  )
+  fastify.get('/logout/callback', { exposeHeadRoute: false, config: { access: 'public', audit: 'none' } }, comeBack)
+}
+
+function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginParts {
+  const options = readOptions(
+    {
+      schema: loginRoutesOptions,
+      error: AuthenticationOptionsError,
+      rules: [{ of: ['algorithms'], mistakes: ({ algorithms }) => algorithmMistakes('algorithms', algorithms) }]
+    },
+    given
+  )
+  if (!fastify.hasDecorator(SESSION_CORE)) {
+    throw new AuthenticationOptionsError(
+      'loginRoutes needs @sallyport/authentication with its session option, registered before it'
+    )
+  }
+  const core = fastify.getDecorator<SessionCore>(SESSION_CORE)
+  const keys = options.keys ?? core.keys
+  if (keys === null) {
+    throw new AuthenticationOptionsError('loginRoutes: keys is missing, and the authentication plugin has none')
+  }
+  return {
+    core,
+    options,
+    keys,
+    pending: createPendingLogins(core.options, options.lifetimeSeconds),
+    loginPath: `${fastify.prefix}/login`,
+    callbackPath: `${fastify.prefix}/login/callback`,
+    loggedOutPath: `${fastify.prefix}/logout/callback`
+  }
+}
+
+/** A person reads it: it says what to do, not what was wrong. */
+function answerFailedLogin(
+  { loginPath }: LoginParts,
+  error: FastifyError & { readonly headers?: Readonly<Record<string, string>> },
+  request: FastifyRequest,
+  reply: FastifyReply
+): FastifyReply {
+  const given = error.validation === undefined ? errorStatus(error) : 400
+  const status = given !== null && given >= 400 && given < 600 ? given : 500
+  logRefusal(request, error, status)
+  if (isSallyportError(error) && error.headers !== undefined) void reply.headers(error.headers)
+  const { loginReturnPath: returnTo } = request
+  return sendPage(
+    reply,
+    status,
+    failedLoginPage({
+      title: 'You are not logged in',
+      text: failedLoginText(error, status),
+      loginAddress: loginAddress(loginPath, returnTo === null ? {} : { returnTo }),
+      requestId: request.id
+    })
+  )
+}
+
+function failedLoginText(error: FastifyError, status: number): string {
+  if (status === 429) return 'There were too many attempts. Wait a moment, then try again.'
+  if (status >= 500) return 'The login is not available at the moment. Try again later.'
+  if (!(error instanceof LoginRefusedError)) return 'The address of this login is not valid.'
+  switch (error.reason) {
+    case 'login-refused-by-issuer':
+      return 'The login was cancelled or refused.'
+    case 'login-not-begun-here':
+    case 'login-took-too-long':
+      return 'This login was begun in another browser, or took too long. Cookies have to be allowed.'
+    case 'id-token-acr':
+    case 'id-token-auth-time':
+      return 'This page needs a stronger or a more recent login than the one that you used.'
+    default:
+      return 'The answer of the login could not be accepted.'
+  }
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { parseJsonObject } from '@sallyport/security-context/mechanics'
+
+/**
+ * What is known of the login that began a session, beyond its tokens. After a login at the issuer it comes from the
+ * id_token, travels sealed with the tokens and outlives their refreshes.
+ */
+export interface LoginFacts {
+  /** `issuer`: by a login there; `password`: by `POST /login`. */
+  readonly method: 'issuer' | 'password'
+  /** `auth_time`: when the person last proved who it is; `null` when the issuer does not say. */
+  readonly authenticatedAtSeconds: number | null
+  /** @see OpenID Connect Core 1.0 §2, `acr` */
+  readonly acr: string | null
+  /** @see RFC 8176 */
+  readonly amr: readonly string[]
+  readonly username: string | null
+}
+
+/** A text in a cookie, taken apart. */
+export interface PairedToken {
+  readonly pairingId: string
+  readonly token: string
+}
+
+const PAIRING_BYTES = 16
+/** Of the random part, which is base64url. */
+const PAIRING_LENGTH = 22
+
+/**
+ * What the cookies of a new session will have in common: 128 random bits and, after a login at the issuer, its facts,
+ * in spaces, which neither a token nor base64url has.
+ */
+export function newPairing(facts: Omit<LoginFacts, 'method'> | null): string {
+  const id = randomBytes(PAIRING_BYTES).toString('base64url')
+  return facts === null ? id : `${id} ${Buffer.from(JSON.stringify(facts)).toString('base64url')} `
+}
+
+/** Takes apart what was sealed: the pairing in front, then the token. */
+export function splitPairing(text: string): PairedToken {
+  const end = text[PAIRING_LENGTH] === ' ' ? text.indexOf(' ', PAIRING_LENGTH + 1) + 1 : PAIRING_LENGTH
+  return { pairingId: text.slice(0, end), token: text.slice(end) }
+}
+
+const BY_PASSWORD: LoginFacts = Object.freeze({
+  method: 'password',
+  authenticatedAtSeconds: null,
+  acr: null,
+  amr: Object.freeze([]),
+  username: null
+})
+
+/** The facts in a pairing. */
+export function loginFactsIn(pairingId: string): LoginFacts {
+  const facts = parseJsonObject(Buffer.from(pairingId.slice(PAIRING_LENGTH).trim(), 'base64url'))
+  if (facts === null) return BY_PASSWORD
+  const { authenticatedAtSeconds, acr, amr, username } = facts
+  return Object.freeze({
+    method: 'issuer',
+    authenticatedAtSeconds: typeof authenticatedAtSeconds === 'number' ? authenticatedAtSeconds : null,
+    acr: typeof acr === 'string' ? acr : null,
+    amr: Array.isArray(amr) ? amr.filter(each => typeof each === 'string') : [],
+    username: typeof username === 'string' ? username : null
+  })
+}

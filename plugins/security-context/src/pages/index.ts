@@ -1,0 +1,8 @@
+/**
+ * Pages that people see, in one style: import them from `@sallyport/security-context/pages`. They need neither scripts
+ * nor anything from elsewhere.
+ */
+export { html, type Html, type HtmlPart } from './html.ts'
+export { page } from './layout.ts'
+export { formTargetOf, pageHeaders } from './page-headers.ts'
+export { sendPage } from './send-page.ts'

@@ -1,0 +1,96 @@
+import type { TlsMaterial } from '@sallyport/secure-transport'
+import { readBody } from '@sallyport/security-context/mechanics'
+import { request } from 'undici'
+import { collectorAgent } from '../otlp-exporter.ts'
+import { logsEndpoint, readPairs, type OtlpSettings } from '../otlp-settings.ts'
+import type { ExceptionGroup, ExceptionSink } from './exception-log.ts'
+
+/** A sink that reports to a collector, and its end. */
+export interface OtlpExceptionSink extends ExceptionSink {
+  readonly close: () => Promise<void>
+}
+
+/** What the sink is opened with. */
+export interface OtlpExceptionFacts {
+  readonly settings: OtlpSettings
+  readonly serviceName: string
+  readonly tls: TlsMaterial | null
+  readonly addresses: Readonly<Record<string, string>>
+}
+
+const MAX_LOG_ANSWER_BYTES = 64 * 1024
+/** ERROR. @see OpenTelemetry logs data model, SeverityNumber */
+const SEVERITY_ERROR = 17
+
+/**
+ * Reports exceptions as log records, OTLP over HTTP in JSON. What leaves the machine is the kind, the place and the
+ * numbers: messages may hold anything, and stay in the log.
+ * @returns `null` where the settings name no collector for logs
+ * @see OTLP 1.x; OpenTelemetry semantic conventions, exceptions in logs
+ */
+export function openOtlpExceptionSink(facts: OtlpExceptionFacts): OtlpExceptionSink | null {
+  const { settings, serviceName, tls, addresses } = facts
+  const endpoint = logsEndpoint(settings)
+  if (endpoint === null) return null
+  const agent = collectorAgent(settings, tls, addresses)
+  const headers = { ...readPairs(settings.otelExporterOtlpHeaders), 'content-type': 'application/json' }
+  const resource = {
+    'service.name': settings.otelServiceName ?? serviceName,
+    ...readPairs(settings.otelResourceAttributes)
+  }
+  return {
+    report: async group => {
+      const signal = AbortSignal.timeout(settings.otelExporterOtlpTimeout ?? 10_000)
+      const body = otlpLogMessage(group, resource)
+      const { statusCode, body: answer } = await request(endpoint, {
+        method: 'POST',
+        headers,
+        body,
+        dispatcher: agent,
+        signal
+      })
+      await readBody(answer, MAX_LOG_ANSWER_BYTES, signal)
+      if (statusCode < 200 || statusCode > 299) throw new Error(`The collector answered ${statusCode}`)
+    },
+    close: () => agent.destroy()
+  }
+}
+
+function otlpLogMessage(group: ExceptionGroup, resource: Readonly<Record<string, string>>): string {
+  const { fingerprint, name, code, stack, release, firstSeen, lastSeen, count, sinceReport, place } = group
+  const attributes = {
+    'exception.type': name,
+    'exception.stacktrace': stack,
+    'error.code': code,
+    'http.route': place.route ?? null,
+    'sallyport.exception.origin': place.origin,
+    'sallyport.exception.fingerprint': fingerprint,
+    'sallyport.exception.first_seen': firstSeen,
+    'sallyport.exception.count': count,
+    'sallyport.exception.since_report': sinceReport
+  }
+  const record = {
+    timeUnixNano: `${Date.parse(lastSeen)}000000`,
+    severityNumber: SEVERITY_ERROR,
+    severityText: 'ERROR',
+    eventName: 'exception',
+    body: { stringValue: 'exception' },
+    attributes: otlpFields(attributes),
+    ...(place.traceId !== undefined && { traceId: place.traceId })
+  }
+  const scope = { name: '@sallyport/service-process' }
+  return JSON.stringify({
+    resourceLogs: [
+      {
+        resource: { attributes: otlpFields({ ...resource, 'service.version': release }) },
+        scopeLogs: [{ scope, logRecords: [record] }]
+      }
+    ]
+  })
+}
+
+function otlpFields(values: Readonly<Record<string, string | number | null>>): object[] {
+  return Object.entries(values).flatMap(([key, value]) =>
+    value === null ? [] : [{ key, value: typeof value === 'number' ? { intValue: value } : { stringValue: value } }]
+  )
+}

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../support/login-app.ts'
+import { Browser, codeOf } from '../../support/session-app.ts'
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }
+
+async function startApp(t: Parameters<typeof buildLoginApp>[0], end = true): Promise<LoginApp> {
+  return await buildLoginApp(t, { metadata: { end } })
+}
+
+const post = async (browser: Browser, form: Record<string, string>, headers: Record<string, string> = {}) =>
+  await browser.send({
+    method: 'POST',
+    url: '/logout',
+    headers: { ...FORM, ...headers },
+    payload: new URLSearchParams(form).toString()
+  })
+
+t.test('S-16: a form ends the session here and leads to the issuer, which leads back to the path', async t => {
+  const login = await startApp(t)
+  const browser = login.browser()
+  await goThroughLogin(login, browser)
+  const answer = await post(browser, { returnTo: '/orders?page=2' })
+  t.equal(answer.statusCode, 303)
+  t.equal(browser.cookies.size, 0)
+  t.ok(login.issuer.requests.some(({ path }) => path === '/revoke'))
+  const leaving = new URL(String(answer.headers.location))
+  t.equal(leaving.origin + leaving.pathname, `${login.issuer.origin}/end-session`)
+  const asked = leaving.searchParams
+  t.same([...asked.keys()].sort(), ['client_id', 'logout_hint', 'post_logout_redirect_uri', 'state'])
+  t.same([asked.get('client_id'), asked.get('logout_hint')], ['shop', 'subject-1'])
+  t.equal(asked.get('post_logout_redirect_uri'), 'http://localhost/logout/callback')
+  const state = asked.get('state') ?? ''
+  const back = await browser.get(`/logout/callback?${new URLSearchParams({ state }).toString()}`)
+  t.equal(back.statusCode, 303)
+  t.equal(back.headers.location, '/orders?page=2')
+  t.match(login.reasons(), ['session/success/login-succeeded', 'session/success/logout'])
+})
+
+t.test('S-13: a logout leads nowhere that nobody sealed here', async t => {
+  const login = await startApp(t)
+  const browser = login.browser()
+  await goThroughLogin(login, browser)
+  const elsewhere = await post(browser, { returnTo: '//elsewhere.example' })
+  t.equal(elsewhere.statusCode, 400)
+  t.equal(codeOf(elsewhere), 'SALLYPORT_AUTHENTICATION_RETURN_PATH_INVALID')
+  t.equal(browser.cookies.size, 2, 'and nobody is logged out')
+  const leaving = new URL(String((await post(browser, {})).headers.location))
+  t.equal(leaving.searchParams.get('state'), null)
+  for (const query of ['', '?state=%2Forders', '?state=k1.AAAA', '?state=https%3A%2F%2Felsewhere.example']) {
+    const back = await browser.get(`/logout/callback${query}`)
+    t.equal(back.statusCode, 200, query)
+    t.match(back.body, 'You are not logged in here any more.')
+    t.match(back.headers['content-security-policy'], "default-src 'none'")
+  }
+})
+
+t.test('a script is told where to go on when it asks for a way back, and gets 204 otherwise', async t => {
+  const login = await startApp(t)
+  const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: 'application/json' }
+  const browser = login.browser()
+  await goThroughLogin(login, browser)
+  const told = await post(browser, { returnTo: '/' }, script)
+  t.equal(told.statusCode, 200)
+  t.match(told.json(), { continueAt: `${login.issuer.origin}/end-session?client_id=shop` })
+  await goThroughLogin(login, browser)
+  t.equal((await post(browser, {}, script)).statusCode, 204)
+  await goThroughLogin(login, browser)
+  t.equal((await post(browser, {}, { 'sec-fetch-site': 'cross-site' })).statusCode, 403, 'a foreign page ends nothing')
+})
+
+t.test('where the issuer has no such place, or is away, the logout is here and leads to the path', async t => {
+  const login = await startApp(t, false)
+  const browser = login.browser()
+  await goThroughLogin(login, browser)
+  t.equal((await post(browser, { returnTo: '/bye' })).headers.location, '/bye')
+  await goThroughLogin(login, browser)
+  t.equal((await post(browser, {})).statusCode, 204)
+  const nobody = new Browser(login.app, NAVIGATION)
+  t.equal((await post(nobody, { returnTo: '/bye' })).headers.location, '/bye', 'whoever is logged out already')
+})
