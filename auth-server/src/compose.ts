@@ -7,20 +7,19 @@ import {
   type PasswordHashFunction,
   type PasswordParameters
 } from './accounts/passwords/password-hasher.ts'
-import { parsePepperRing } from './accounts/passwords/pepper-ring.ts'
 import type { KeyAdministration } from './administration/keys.ts'
-import type { Clock } from '@sallyport/security-context/mechanics'
+import { oncePerValue, type Clock } from '@sallyport/security-context/mechanics'
 import { InvalidSettingsError } from './errors.ts'
 import type { PageParts } from './http/page-context.ts'
 import { createCsrfTokens } from './http/pages/csrf.ts'
 import { KEYS_FRESHNESS_MS, keyTimesOf } from './key-times.ts'
+import { liveKeyRing, livePepperRing, type SecretSettings } from './live-secrets.ts'
 import type { AuthorizationServer } from './protocol/authorization-server.ts'
 import { createInteractions } from './protocol/authorize/interactions.ts'
 import { createDpopProofs } from './protocol/dpop-proofs.ts'
 import type { AuthServerSettings } from './settings.ts'
 import type { Store, WriteAudit } from './store/contract.ts'
 import { accessTokenIssuer } from './tokens/issue-access-token.ts'
-import { parseKeyRing } from './tokens/keys/sealing-key-ring.ts'
 import { createSigningKeys } from './tokens/keys/follow-signing-keys.ts'
 import { statusListPublisher } from './tokens/status-lists/publish-status-list.ts'
 import { statusListUris } from './tokens/status-lists/status-list-uris.ts'
@@ -35,6 +34,8 @@ export interface AuthServerCollaborators {
   readonly throttleRules?: ThrottleRules
   /** Where operators read of what failed and was done without. Default: the log of the app. */
   readonly report?: Report
+  /** Secrets that may change while the server runs; another object when one has. Default: those of the settings. */
+  readonly secrets?: () => SecretSettings
 }
 
 /** Every instance sees another's change of keys or status lists within this. */
@@ -49,28 +50,32 @@ export function composeAuthorizationServer(
   collaborators: AuthServerCollaborators
 ): PageParts {
   refuseSettings(settings)
-  const { store, clock = Date.now, report = () => {} } = collaborators
+  const { store, clock = Date.now, report = () => {}, secrets = () => settings } = collaborators
   const { issuer } = settings
   const uris = statusListUris(issuer)
-  const ring = parseKeyRing(settings.sealingKeys)
+  const sealingKeys = (): string => secrets().sealingKeys
+  const ring = liveKeyRing(sealingKeys)
+  const derivedKeys = (purpose: string): (() => readonly Buffer[]) =>
+    oncePerValue(sealingKeys, () => ring.derive(purpose))
   const keys = createSigningKeys({ store, ring, clock, freshnessMs: KEYS_FRESHNESS_MS })
   return Object.freeze<PageParts>({
     issuer,
     store,
     clock,
     report,
+    ring,
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
     dpop: createDpopProofs({
       store,
       clock,
       issuer,
-      nonceKeys: ring.derive('dpop-nonce'),
+      nonceKeys: derivedKeys('dpop-nonce'),
       nonceRequired: settings.dpopNonceRequired,
       clockToleranceSeconds: settings.clockToleranceSeconds
     }),
     interactions: createInteractions(ring, clock),
-    csrf: createCsrfTokens(ring.derive('page-csrf')),
+    csrf: createCsrfTokens(derivedKeys('page-csrf')),
     statusListUris: uris,
     statusListSize: settings.statusListSize,
     lifetimes: lifetimesFrom(settings),
@@ -80,7 +85,7 @@ export function composeAuthorizationServer(
       parameters: collaborators.passwordParameters ?? DEFAULT_PASSWORD_PARAMETERS,
       concurrency: settings.passwordConcurrency,
       queueLength: settings.passwordQueueLength,
-      peppers: parsePepperRing(settings),
+      peppers: livePepperRing(secrets),
       onUnknownPepper: reportOnce(id => {
         report(
           null,
@@ -123,7 +128,7 @@ export function composeAdministration(
     passwords: server.passwords,
     passwordPolicy: server.passwordPolicy,
     statusListSize: server.statusListSize,
-    ring: parseKeyRing(settings.sealingKeys),
+    ring: server.ring,
     keyTimes: keyTimesOf(settings),
     audit
   }

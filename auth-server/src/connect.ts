@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
+import type { LiveSettings } from '@sallyport/configuration'
 import type { ProcessContext } from '@sallyport/service-process'
 import type { FastifyInstance } from 'fastify'
 import { buildApp, type AppCollaborators } from './app.ts'
 import { createOwnRows } from './administration/own-rows.ts'
 import { InvalidSettingsError } from './errors.ts'
+import { usedSecretsSubscriber } from './live-secrets.ts'
 import type { AuthServerSettings } from './settings.ts'
 import { postgresStore } from './store/postgres/index.ts'
 
@@ -13,15 +15,19 @@ import { postgresStore } from './store/postgres/index.ts'
  */
 export async function openCollaborators(
   settings: AuthServerSettings,
-  context: ProcessContext
+  context: ProcessContext,
+  live: LiveSettings<AuthServerSettings>
 ): Promise<AppCollaborators> {
   const { tls, tracing, database } = context
   const [clientCa, logoutCa] = await Promise.all([
     readAuthorities(settings, 'mtlsClientCaPath'),
     readAuthorities(settings, 'backchannelLogoutCaPath')
   ])
+  const store = postgresStore(database)
+  live.subscribe(usedSecretsSubscriber(live, store))
   return {
-    store: postgresStore(database),
+    store,
+    secrets: () => live.current,
     tracing,
     ...(tls !== null && { tls }),
     ...(clientCa !== null && { clientCa }),

@@ -1,7 +1,8 @@
 import type { DeepReadonly } from '@sallyport/configuration'
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
 import Type, { type Static } from 'typebox'
+import { readPepperRing } from './accounts/passwords/pepper-ring.ts'
 import { DEFAULT_PASSWORD_POLICY } from './accounts/passwords/password-policy.ts'
 
 const secondsSetting = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
@@ -47,6 +48,7 @@ export const settingsSchema = Type.Object(
     }),
     sealingKeys: Type.String({
       secret: true,
+      live: true,
       minLength: 32,
       demoPrefix: 'demo-',
       description:
@@ -55,6 +57,8 @@ export const settingsSchema = Type.Object(
     passwordPeppers: Type.Optional(
       Type.String({
         secret: true,
+        live: true,
+        demoPrefix: 'demo-',
         minLength: 4,
         description:
           'Keys of password hashes that are not in the database, newest first: `id:secret` of 32 characters or more, ' +
@@ -64,6 +68,7 @@ export const settingsSchema = Type.Object(
     passwordPepper: Type.Optional(
       Type.String({
         secret: true,
+        live: true,
         minLength: 32,
         description: 'The one key from before they had ids; see passwordPeppers.'
       })
@@ -135,6 +140,8 @@ export const settingsSchema = Type.Object(
 export function issuerSettingsMistakes(settings: AuthServerSettings): string[] {
   const { issuer, tlsCertificatePath, trustedProxies, allowedHosts } = settings
   const mistakes = allowedHostMistakes(allowedHosts)
+  mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
+  mistakes.push(...readPepperRing(settings).mistakes.map(mistake => `passwordPeppers: ${mistake}`))
   const isPublic = issuer.startsWith('https:') && !isLoopback(new URL(issuer).hostname)
   if (isPublic && tlsCertificatePath === undefined && trustedProxies.length === 0) {
     mistakes.push('trustedProxies: an https: issuer and a plain listener need a proxy that ends TLS; name its address')

@@ -21,7 +21,7 @@ import securityContext, {
   type StatusSource,
   type TokenClient
 } from '@sallyport/security-context'
-import type { Schedule } from '@sallyport/security-context/mechanics'
+import { oncePerValue, type Schedule } from '@sallyport/security-context/mechanics'
 import {
   databaseAndKeys,
   instanceOptions,
@@ -165,7 +165,13 @@ export async function buildApp(
     ...(introspection && { introspection }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
-      session: { tokenClient, keys: parseSealingKeys(sealingKeys), insecureLoopback: !secure, ...own, ...clock }
+      session: {
+        tokenClient,
+        keys: oncePerValue(() => live?.current.sealingKeys ?? sealingKeys, parseSealingKeys),
+        insecureLoopback: !secure,
+        ...own,
+        ...clock
+      }
     }),
     ...clock
   })

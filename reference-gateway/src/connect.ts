@@ -1,16 +1,23 @@
 import { getCACertificates } from 'node:tls'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import type { LiveSettings } from '@sallyport/configuration'
 import type { OpenUpstream } from '@sallyport/forwarding'
 import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { createLoginClient, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import {
+  clientSecretSubscriber,
+  createLoginClient,
+  createTokenClient,
+  discoverMetadata
+} from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
+import { secretsPresentSubscriber } from './secrets-present.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -22,7 +29,8 @@ import type { GatewaySettings } from './settings.ts'
  */
 export async function connectGateway(
   settings: GatewaySettings,
-  context: ProcessContext
+  context: ProcessContext,
+  live: LiveSettings<GatewaySettings>
 ): Promise<GatewayCollaborators> {
   allocateYoung()
   const { issuer, clientId, clientSecret, audience } = settings
@@ -41,17 +49,17 @@ export async function connectGateway(
   const status = createStatusListSource({ issuer, keys, allowedUris: `${issuer}/oauth2/status-lists/`, dispatcher })
   closeLater(status.close)
   const endpoint = async (): Promise<string | null> => (await discovery.get()).introspectionEndpoint
+  const currentSecret = (): string => live.current.clientSecret ?? ''
+  const client = { metadata: discovery.get, clientId, dispatcher }
+  live.subscribe(secretsPresentSubscriber(live))
+  if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
   const asClient =
     clientSecret === undefined
       ? {}
       : {
-          ...clientCollaborators(
-            settings,
-            createTokenClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
-            dispatcher
-          ),
-          loginClient: createLoginClient({ metadata: discovery.get, clientId, clientSecret, dispatcher }),
-          introspection: { endpoint, clientId, clientSecret, audience, issuer, dispatcher }
+          ...clientCollaborators(settings, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
+          loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
+          introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
         }
   const own = ownRoutes(partsOfSettings(settings, db !== null))
   const file = openRoutesFile(settings.routesPath, context.environment, own)

@@ -18,8 +18,8 @@ export const EDGE_AUDIENCE = 'sallyport-gateway'
 /** A list in one environment variable, separated by spaces. */
 const nameList = (description: string): ReturnType<typeof Type.Unsafe<string[]>> =>
   Type.Unsafe<string[]>({ type: 'array', items: { type: 'string' }, separator: ' ', default: [], description })
-const secretSetting = (description: string) =>
-  Type.String({ minLength: 32, secret: true, demoPrefix: 'demo-', description })
+const secretSetting = (description: string, live = false) =>
+  Type.String({ minLength: 32, secret: true, live, demoPrefix: 'demo-', description })
 /** May be pulled; `live` when every user of it follows a change. */
 const limitSetting = (value: number, description: string, live = false) =>
   Type.Integer({ minimum: 1, default: value, pulled: true, live, description })
@@ -37,7 +37,7 @@ export const settingsSchema = Type.Object(
     issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
     clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
     clientSecret: Type.Optional(
-      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.')
+      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.', true)
     ),
     audience: Type.String({
       minLength: 1,
@@ -52,7 +52,8 @@ export const settingsSchema = Type.Object(
     sealingKeys: Type.Optional(
       secretSetting(
         'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces. Left ' +
-          'out: no sessions.'
+          'out: no sessions.',
+        true
       )
     ),
     auditNameKey: Type.Optional(

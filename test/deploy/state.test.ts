@@ -72,6 +72,7 @@ t.test('secrets are made once, marked as demo, kept, added to, and readable by t
   t.match(first.clients.gateway, /^demo-[\w-]{43}$/)
   t.match(first.sealingKeys['auth-server'], /^demo-[0-9a-f]{8}:[\w-]{43}$/)
   t.match(first.auditNameKey, /^demo-[0-9a-f]{8}:[\w-]{43}$/)
+  t.match(first.passwordPeppers, /^demo-[0-9a-f]{8}:[\w-]{43}$/)
   t.equal(statSync(join(directory, 'secrets.json')).mode & 0o777, 0o600)
   const second = loadSecrets(directory, {
     ...NAMES,

@@ -2,12 +2,15 @@
 import { createHash, createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import t from 'tap'
 import { flows, readStack, runFlows, startOwnStack, type LocalFacts, type Stack } from '@sallyport/local'
 import { makeAuthority } from '../support/certificates.ts'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { commandSections, queryAsSuperuser, ROTATED_SECTIONS, rotateSecrets } from '../support/rotate-secrets.ts'
+import { startSecretLoad } from '../support/secret-load.ts'
 import { explainOrderService } from './support/explain-settings.ts'
 import { unknownObservations } from '../support/observability/observed-names.ts'
 import { answersTo, runbookVariables } from '../support/observability/operator-questions.ts'
@@ -580,4 +583,44 @@ t.test('P5: no secret reaches the collector', async t => {
   const received = collector.received()
   t.notMatch(received, /canary-of-the-collector|eyJ[\w-]+\.|Bearer /)
   for (const { password } of stack.users) t.notOk(received.includes(password))
+})
+
+t.test('P5: every secret is rotated by the commands of the page, no request fails, and none is printed', async t => {
+  t.strictSame([...ROTATED_SECTIONS].sort(), commandSections().sort())
+  const operations = Object.values((JSON.parse(readFileSync(own.localJson, 'utf8')) as LocalFacts).operations)
+  const asked = async (path: string): Promise<string[]> =>
+    await Promise.all(operations.map(async url => await (await fetch(`${url}${path}`)).text()))
+  // The flows have tried settings that are refused.
+  const refusals = async (): Promise<string[]> =>
+    (await asked('/info')).map(text => /"refused":\d+/.exec(text)?.[0] ?? 'no answer')
+  const refusedBefore = await refusals()
+  const load = await startSecretLoad(own, stack)
+  const before = own.output().length
+  const portBase = Number(new URL(stack.gateway).port)
+  const { printed, secrets } = await rotateSecrets(own, { portBase, beforeRemoval: load.logInAgain })
+  const answered = { ...load.served }
+  for (const kind of ['session', 'exchange', 'configuration'] as const) {
+    while (load.served[kind] < answered[kind] + 3 && load.failures.length === 0) await delay(20)
+  }
+  await load.stop()
+  t.strictSame(load.failures, [])
+  t.equal(printed.length, 13, 'so many files were replaced')
+  t.strictSame(await refusals(), refusedBefore)
+  const logged = own.output().slice(before)
+  t.equal(logged.split('the settings have changed').length - 1, 13)
+  const texts = [logged, ...printed, collector.received(), ...(await asked('/metrics')), ...(await asked('/info'))]
+  for (const process of ['auth_server', 'order_service', 'configuration_server', 'reference_gateway']) {
+    const { rows } = await queryAsSuperuser(own, 'select * from audit_events', `sallyport_${process}`)
+    t.ok(
+      rows.some(({ action }) => action === 'settings.change'),
+      process
+    )
+    texts.push(JSON.stringify(rows))
+  }
+  t.ok(secrets.length > 20)
+  const all = texts.join('\n')
+  t.strictSame(
+    secrets.filter(secret => all.includes(secret)),
+    []
+  )
 })

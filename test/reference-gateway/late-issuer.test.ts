@@ -9,6 +9,7 @@ import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { accessToken, gatewayDatabase, SETTINGS } from '../support/edge.ts'
 import { freePort } from '../support/free-port.ts'
 import { LOCAL_ROUTES, localReferences } from '../support/local-table.ts'
+import { stillSettings } from '../support/still-settings.ts'
 
 t.test(
   'the gateway is built while the issuer is away, refuses what needs it with 503, and becomes ready by itself',
@@ -39,12 +40,13 @@ t.test(
     const { context, close } = await openContext({
       name: 'reference-gateway',
       settings,
+      live: stillSettings(settings),
       acceptTraces: false,
       environment: localReferences(issuer),
       log
     })
     t.teardown(close)
-    const app = await buildApp(settings, await connectGateway(settings, context))
+    const app = await buildApp(settings, await connectGateway(settings, context, stillSettings(settings)))
     t.teardown(async () => {
       await app.close()
     })

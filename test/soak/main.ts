@@ -8,6 +8,7 @@ import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
 import { rollingRestarts } from './rolling-restarts.ts'
+import { secretRotations } from './secret-rotations.ts'
 import { settingsReloads } from './settings-reloads.ts'
 import type { Soak } from './types.ts'
 
@@ -20,7 +21,8 @@ const soaks: Readonly<Record<string, Soak>> = {
   restarts: rollingRestarts,
   kills: killedServices,
   'both-steps': bothSteps,
-  reloads: settingsReloads
+  reloads: settingsReloads,
+  secrets: secretRotations
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

@@ -1,6 +1,7 @@
 import type { AccountParts } from '../accounts/account-parts.ts'
 import type { IssueAccessToken } from '../tokens/issue-access-token.ts'
 import type { SigningKeys } from '../tokens/keys/follow-signing-keys.ts'
+import type { KeyRing } from '../tokens/keys/sealing-key-ring.ts'
 import type { PublishStatusList } from '../tokens/status-lists/publish-status-list.ts'
 import type { StatusListUris } from '../tokens/status-lists/status-list-uris.ts'
 import type { VerifyAccessToken } from '../tokens/verify-access-token.ts'
@@ -15,6 +16,8 @@ export interface AuthorizationServer extends AccountParts {
   readonly issuer: string
   /** How far the clocks of clients may be off. */
   readonly clockToleranceSeconds: number
+  /** Seals at rest. */
+  readonly ring: KeyRing
   readonly keys: SigningKeys
   readonly dpop: DpopProofs
   readonly interactions: Interactions

@@ -34,8 +34,8 @@ export interface DpopProofsOptions {
   readonly store: Store
   readonly clock: Clock
   readonly issuer: string
-  /** The same on all instances, newest first. */
-  readonly nonceKeys: readonly Buffer[]
+  /** Of the moment, the same on all instances, newest first. */
+  readonly nonceKeys: () => readonly Buffer[]
   readonly nonceRequired: boolean
   /** By how much the clocks of those who prove may differ from this one. */
   readonly clockToleranceSeconds: number

@@ -184,6 +184,7 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
     ...(isService(entry)
       ? [['configurationSnapshotKeys', 'SALLYPORT_CONFIGURATION_SNAPSHOT_KEYS', sealingKeys] as const]
       : []),
-    ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey]
+    ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
   ]
 }

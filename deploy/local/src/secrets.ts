@@ -22,6 +22,8 @@ export interface Secrets {
    * Key for hashes of names tried at logins, in the trails of the gateway and the authorization server: `id:base64url`.
    */
   readonly auditNameKey: string
+  /** Peppers of password hashes, newest first: `id:secret`. */
+  readonly passwordPeppers: string
   /** Passwords by database role. */
   readonly databaseRoles: Readonly<Record<string, string>>
 }
@@ -62,6 +64,7 @@ export function loadSecrets(directory: string, names: SecretNames): Secrets {
     clients: fillMissing(names.clients, kept.clients, () => demoSecret(32)),
     sealingKeys: fillMissing(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
+    passwordPeppers: kept.passwordPeppers ?? demoKey(),
     databaseRoles: {
       ...kept.databaseRoles,
       ...fillMissing(names.databaseRoles, kept.databaseRoles, () => randomBytes(24).toString('hex'))

@@ -1,7 +1,7 @@
 import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { OptionsRule } from '@sallyport/security-context/options'
 import { originMistakes } from './request-origin.ts'
-import { sealingKeyMistakes, type SealingKey } from './session/options.ts'
+import { sealingKeyMistakes, type SessionOptions } from './session/options.ts'
 import { statusListPrefixMistakes } from './sources/status-list-addresses.ts'
 import { keyDocumentMistakes } from './tokens/shared-secret.ts'
 import { algorithmMistakes } from './tokens/verifier-options.ts'
@@ -20,7 +20,7 @@ interface RuledOptions {
   readonly introspection?: object
   readonly sharedSecret?: { readonly secret: string | Uint8Array }
   readonly basic?: { readonly origins?: readonly string[] }
-  readonly session?: { readonly origins?: readonly string[]; readonly keys: readonly SealingKey[] }
+  readonly session?: { readonly origins?: readonly string[]; readonly keys: SessionOptions['keys'] }
   readonly strategies: readonly object[]
 }
 
@@ -45,7 +45,7 @@ export const pluginOptionRules: ReadonlyArray<OptionsRule<RuledOptions>> = [
   },
   { of: ['basic.origins'], mistakes: ({ basic }) => originMistakes('basic.origins', basic?.origins) },
   { of: ['session.origins'], mistakes: ({ session }) => originMistakes('session.origins', session?.origins) },
-  { of: ['session.keys'], mistakes: ({ session }) => (session === undefined ? [] : sealingKeyMistakes(session.keys)) }
+  { of: ['session.keys'], mistakes: ({ session }) => (session === undefined ? [] : ringMistakes(session.keys)) }
 ]
 
 /** Whether the options describe a verifier of one issuer's tokens. */
@@ -90,4 +90,8 @@ function absenceMistakes(options: RuledOptions): string[] {
   }
   if ((basic ?? session) !== undefined) mistakes.push('basic and session need a way to verify the tokens they get')
   return mistakes
+}
+
+function ringMistakes(keys: SessionOptions['keys']): string[] {
+  return sealingKeyMistakes(typeof keys === 'function' ? keys() : keys)
 }

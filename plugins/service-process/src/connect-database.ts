@@ -3,10 +3,11 @@ import knex, { type Knex } from 'knex'
 import { databaseLog } from './database-log.ts'
 import { databaseUrlMistake } from './database-url.ts'
 import { DatabaseUrlError } from './errors.ts'
+import { databaseLogin, databaseLoginSubscriber, type LoggedInConnection } from './live-database.ts'
 import type { ProcessSettings } from './settings.ts'
 
 /** The part of a driver connection that is used here. */
-interface DriverConnection {
+interface DriverConnection extends LoggedInConnection {
   readonly connection: { readonly stream: Socket }
   /** False while an answer is due. */
   readonly readyForQuery: boolean
@@ -39,18 +40,38 @@ export function databaseAndKeys(
  * a statement (the server gives it up by then too), and not for an answer that never comes.
  * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
-export function connectDatabase({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): Knex {
+export function connectDatabase(settings: DatabaseSettings): Knex {
+  return openDatabase(settings).pool
+}
+
+/** A pool, and what lets its login change while it works. */
+export interface OpenDatabase {
+  readonly pool: Knex
+  /** Takes part in changes of settings. */
+  readonly subscriber: ReturnType<typeof databaseLoginSubscriber>
+}
+
+/**
+ * The pool of {@link connectDatabase} for a process whose settings are live.
+ * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
+ */
+export function openDatabase({ databaseUrl, databaseConnections, databaseTimeoutMs }: DatabaseSettings): OpenDatabase {
   const mistake = databaseUrlMistake(databaseUrl)
   if (mistake !== null) throw new DatabaseUrlError(mistake)
-  return knex({
+  const login = databaseLogin(databaseUrl)
+  const pool = knex({
     client: 'pg',
     log: databaseLog,
-    connection: {
-      connectionString: databaseUrl,
-      connectionTimeoutMillis: databaseTimeoutMs,
-      statement_timeout: databaseTimeoutMs,
-      idle_in_transaction_session_timeout: 2 * databaseTimeoutMs,
-      keepAlive: true
+    connection: () => {
+      const url = login.url()
+      return {
+        connectionString: url,
+        connectionTimeoutMillis: databaseTimeoutMs,
+        statement_timeout: databaseTimeoutMs,
+        idle_in_transaction_session_timeout: 2 * databaseTimeoutMs,
+        keepAlive: true,
+        expirationChecker: () => url !== login.url()
+      }
     },
     acquireConnectionTimeout: databaseTimeoutMs,
     pool: {
@@ -59,9 +80,12 @@ export function connectDatabase({ databaseUrl, databaseConnections, databaseTime
       afterCreate: (connection: DriverConnection, done: PoolCallback) => {
         dropWhenSilent(connection, databaseTimeoutMs)
         done(null, connection)
-      }
+      },
+      // Looked at before each use: after a change of the login an old connection is closed and never used again.
+      validate: (connection: LoggedInConnection) => login.isOf(connection)
     }
   })
+  return { pool, subscriber: databaseLoginSubscriber({ login, timeoutMs: databaseTimeoutMs }) }
 }
 
 /**

@@ -1,9 +1,10 @@
+import type { LiveSettings } from '@sallyport/configuration'
 import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import type { Measurement } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
 import { buildFacts } from './build-facts.ts'
-import { connectDatabase, databaseAnswers } from './connect-database.ts'
+import { databaseAnswers, openDatabase } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
 import type { ExceptionSink } from './exceptions/exception-log.ts'
@@ -73,6 +74,7 @@ export interface OpenContext {
 export interface ContextFacts {
   readonly name: string
   readonly settings: ProcessSettings
+  readonly live: LiveSettings<ProcessSettings>
   /** Whether a caller's `traceparent` is continued. */
   readonly acceptTraces: boolean
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -84,7 +86,7 @@ export interface ContextFacts {
  * @throws the codes of secure-transport, `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
 export async function openContext(facts: ContextFacts): Promise<OpenContext> {
-  const { name, settings, acceptTraces, environment, log } = facts
+  const { name, settings, live, acceptTraces, environment, log } = facts
   const closing: Array<() => Promise<unknown>> = []
   const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
@@ -99,7 +101,9 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
     log
   })
   const { databaseUrl } = settings
-  const pool = databaseUrl === undefined ? null : connectDatabase({ ...settings, databaseUrl })
+  const opened = databaseUrl === undefined ? null : openDatabase({ ...settings, databaseUrl })
+  if (opened !== null) live.subscribe(opened.subscriber)
+  const pool = opened?.pool ?? null
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
   if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)

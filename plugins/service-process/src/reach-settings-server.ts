@@ -20,7 +20,8 @@ import type { ProcessProperties } from './settings.ts'
 export interface ConfigurationTokenFacts {
   readonly issuer: string
   readonly clientId: string
-  readonly clientSecret: string
+  /** Read for each question: its file may have changed. */
+  readonly clientSecret: () => string
   readonly audience: string
   readonly scope: string
   readonly dispatcher: Dispatcher
@@ -68,11 +69,10 @@ export async function reachSettingsServer(
   const part = Type.Object(
     Object.fromEntries(Object.entries(schema.properties).filter(([key]) => own.has(key)))
   ) as TObject<Pick<ProcessProperties, 'logLevel' | 'peerAddresses' | TlsPath>>
-  const { values } = loadSettings({
-    schema: part,
-    environment: variablesOfSettings(part, prefix, environment),
-    ...defined({ prefix })
-  })
+  const read = () =>
+    loadSettings({ schema: part, environment: variablesOfSettings(part, prefix, environment), ...defined({ prefix }) })
+      .values
+  const values = read()
   const dispatcher = createPeerAgent({
     ...((await tlsFrom(values)) ?? { ca: getCACertificates('default').join('\n') }),
     addresses: addressTable(values.peerAddresses)
@@ -83,7 +83,7 @@ export async function reachSettingsServer(
       places: { ...places, configurationUrl: places.configurationUrl },
       dispatcher,
       log: bootLog(name, values.logLevel),
-      ...defined({ authorization: serverAuthorization(definition, places, values, dispatcher) })
+      ...defined({ authorization: serverAuthorization(definition, places, read, dispatcher) })
     })
   } catch (error) {
     await dispatcher.close()
@@ -104,21 +104,32 @@ async function tlsFrom(
 function serverAuthorization(
   { configurationToken }: ReachingProcess,
   { configurationAudience: audience, configurationCredentials }: SettingsPlaces,
-  values: Readonly<Record<string, unknown>>,
+  read: () => Readonly<Record<string, unknown>>,
   dispatcher: Dispatcher
 ): ServerAuthorization | undefined {
   if (configurationCredentials !== undefined) return basicServerAuthorization(configurationCredentials)
   if (audience === undefined) return undefined
-  const [issuer, clientId, clientSecret] = PROVES_CLIENT.map(key => values[key])
+  const values = read()
+  const [issuer, clientId, firstSecret] = PROVES_CLIENT.map(key => values[key])
   if (
     configurationToken === undefined ||
     typeof issuer !== 'string' ||
     typeof clientId !== 'string' ||
-    typeof clientSecret !== 'string'
+    typeof firstSecret !== 'string'
   ) {
     throw new errors.ConfigurationError(
       'configurationAudience: only a client of an issuer gets tokens, with issuer, clientId and clientSecret'
     )
+  }
+  let lastSecret = firstSecret
+  function clientSecret(): string {
+    try {
+      const { clientSecret: now } = read()
+      if (typeof now === 'string') lastSecret = now
+    } catch {
+      // Its file cannot be read, or is wrong: the last one is as good as it was.
+    }
+    return lastSecret
   }
   const tokens = configurationToken({ issuer, clientId, clientSecret, audience, scope: READ_SCOPE, dispatcher })
   return { header: async () => `Bearer ${await tokens.get()}`, refused: tokens.drop }

@@ -67,7 +67,7 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { live } = settled
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const surroundings = await openContext({ name, settings, acceptTraces, environment, log })
+  const surroundings = await openContext({ name, settings, live, acceptTraces, environment, log })
   const { context, close, readAgain, measurements, exceptionSinks } = surroundings
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)

@@ -23,6 +23,7 @@ const wordList = (description: string, pattern?: string) =>
 const databaseUrlSetting = (without: string) =>
   Type.String({
     secret: true,
+    live: true,
     pattern: '^postgres(ql)?://',
     description:
       'The database, as the role that serves; to another host only with `sslmode=verify-full&sslrootcert=<file>`.' +

@@ -30,7 +30,7 @@ export interface ClientProof {
 /** The client and what it proves itself with: a secret or a key. */
 export interface ClientCredentials {
   readonly clientId: string
-  readonly clientSecret?: string | undefined
+  readonly clientSecret?: string | (() => string) | undefined
   readonly clientKey?: ClientSigningKey | undefined
   readonly clock: Clock
 }
@@ -51,7 +51,8 @@ export function proveClient(
   issuer: string
 ): ClientProof {
   if (clientKey === undefined) {
-    return { headers: { authorization: basicClientAuthorization(clientId, clientSecret ?? '') }, parameters: {} }
+    const secret = typeof clientSecret === 'function' ? clientSecret() : (clientSecret ?? '')
+    return { headers: { authorization: basicClientAuthorization(clientId, secret) }, parameters: {} }
   }
   const nowSeconds = Math.floor(clock() / 1000)
   const assertion = signAssertion(clientKey, {

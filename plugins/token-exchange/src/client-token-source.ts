@@ -9,7 +9,8 @@ import { createTokenClient } from './token-client.ts'
 export interface ClientTokenSourceOptions {
   readonly issuer: string
   readonly clientId: string
-  readonly clientSecret: string
+  /** A function where it changes while the process runs. */
+  readonly clientSecret: string | (() => string)
   readonly audience: string
   readonly scope?: string
   /** Your CA, your client certificate. Left out: undici's global one. */

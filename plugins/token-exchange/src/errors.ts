@@ -34,6 +34,9 @@ export const TokenOptionsError = createError(
   500
 )
 
+/** Reload: a new client secret is not taken by the authorization server; the old one stays in use. */
+export const ClientSecretError = createError('SALLYPORT_TOKEN_CLIENT_SECRET_REFUSED', 'clientSecret %s', 500)
+
 /** A handler asked for an exchange on a request that nobody authenticated: its route is public. */
 export const SubjectTokenMissingError = createError('SALLYPORT_TOKEN_SUBJECT_MISSING', 'Internal Server Error', 500)
 

@@ -17,6 +17,7 @@ import { exchangeMeasurements } from './measure-exchanges.ts'
 import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 
 export { createTokenClient } from './token-client.ts'
+export { clientSecretSubscriber, type ClientSecretCheck, type ClientSecretSettings } from './check-client-secret.ts'
 export { createLoginClient } from './login-client.ts'
 export type { ClientSigningKey } from './client-authentication.ts'
 export {

@@ -69,8 +69,11 @@ export interface TokenClientOptions {
   readonly metadata: AuthorizationServerMetadata | (() => Promise<AuthorizationServerMetadata>)
   /** This service as a client of the authorization server. */
   readonly clientId: string
-  /** Its secret; sent by `client_secret_basic`. Exactly one of this and `clientKey`. */
-  readonly clientSecret?: string
+  /**
+   * Its secret; sent by `client_secret_basic`. A function where it changes while the process runs. Exactly one of this
+   * and `clientKey`.
+   */
+  readonly clientSecret?: string | (() => string)
   /** Its key, in place of a secret; it signs assertions for `private_key_jwt`. @see RFC 7523 §2.2 */
   readonly clientKey?: ClientSigningKey
   /** Your CA, your client certificate. Left out: undici's global one. */
@@ -127,7 +130,12 @@ export const tokenClientOptions = optionsObject({
     value => typeof value === 'function' || (typeof value === 'object' && value !== null)
   ),
   clientId: Type.String({ minLength: 1 }),
-  clientSecret: Type.Optional(Type.String({ minLength: 1 })),
+  clientSecret: Type.Optional(
+    customOption<string | (() => string)>(
+      'a text that is not empty, or a function',
+      value => typeof value === 'function' || (typeof value === 'string' && value !== '')
+    )
+  ),
   clientKey: Type.Optional(clientSigningKey),
   dispatcher: dispatcherOption(),
   timeoutMs: endpointTimeout(),

@@ -1,3 +1,4 @@
+import type { LiveSettings } from '@sallyport/configuration'
 import { scheduleByTimer, startTimer, type Schedule, type StartTimer } from '@sallyport/security-context/mechanics'
 import { buildService, type ServiceCollaborators, type ServiceInstance } from '@sallyport/service-kit'
 import { openChangeFeed } from './changes/change-feed.ts'
@@ -5,7 +6,8 @@ import { descriptor } from './descriptor.ts'
 import { changingRoutes, inspectionRoutes } from './routes/administration-routes.ts'
 import { changeRoutes } from './routes/change-routes.ts'
 import { environmentRoutes } from './routes/environment-routes.ts'
-import { parseSecretRing } from './secrets/secret-ring.ts'
+import { liveSecretRing } from './secrets/secret-ring.ts'
+import { usedKeysSubscriber } from './secrets/used-keys.ts'
 import type { ConfigurationServerSettings } from './settings.ts'
 
 /** The name of this service: its audience, its OAuth client and its name in the audit trail. */
@@ -24,14 +26,17 @@ export interface ConfigurationServerCollaborators extends ServiceCollaborators {
  * stream of changes, and the routes of administrators. It calls no other service, and takes no setting of its own from
  * a configuration server.
  * @param settings serialisable values
+ * @param live the settings of the process, where they may change; the key ring follows them
  * @param collaborators the database, the authorization server's keys, the token client
  */
 export async function buildApp(
   settings: ConfigurationServerSettings,
-  collaborators: ConfigurationServerCollaborators
+  collaborators: ConfigurationServerCollaborators,
+  live?: LiveSettings<ConfigurationServerSettings>
 ): Promise<ServiceInstance> {
   const { db, clock = Date.now, changeSchedule = scheduleByTimer } = collaborators
-  const ring = parseSecretRing(settings.sealingKeys)
+  const ring = liveSecretRing(() => (live?.current ?? settings).sealingKeys)
+  live?.subscribe(usedKeysSubscriber(live, db))
   return await buildService({
     name: PROCESS_NAME,
     settings,

@@ -11,6 +11,7 @@ export const settingsSchema = Type.Object(
     ...serviceSettings(descriptorPorts(descriptor)),
     sealingKeys: Type.String({
       secret: true,
+      live: true,
       minLength: 32,
       demoPrefix: 'demo-',
       description:

@@ -1,6 +1,7 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
+import type { LiveSettings } from '@sallyport/configuration'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -13,9 +14,10 @@ import type { ServiceSettings } from './settings.ts'
  */
 export async function connectService(
   settings: ServiceSettings,
-  context: ProcessContext
+  context: ProcessContext,
+  live: LiveSettings<ServiceSettings>
 ): Promise<ServiceCollaborators> {
-  const { issuer, clientId, clientSecret, statusListPollMs: pollMs } = settings
+  const { issuer, clientId, statusListPollMs: pollMs } = settings
   const { tls, peers, tracing, database: db, checks, closeLater } = context
   const dispatcher = peers === null ? {} : { dispatcher: peers }
   const discovery = await context.discover('issuer', async () => {
@@ -30,6 +32,8 @@ export async function connectService(
   const allowedUris = `${issuer}/oauth2/status-lists/`
   const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
   closeLater(status.close)
-  const tokenClient = createTokenClient({ metadata: discovery.get, clientId, clientSecret, ...dispatcher })
+  const client = { metadata: discovery.get, clientId, ...dispatcher }
+  live.subscribe(clientSecretSubscriber({ ...client, current: () => live.current.clientSecret }))
+  const tokenClient = createTokenClient({ ...client, clientSecret: () => live.current.clientSecret })
   return { db, keys, status, tokenClient, tracing, checks, ...dispatcher, ...(tls !== null && { tls }) }
 }

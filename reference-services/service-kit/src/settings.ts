@@ -27,6 +27,7 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
     clientId: Type.String({ description: 'The OAuth client that this service is, for token exchange.' }),
     clientSecret: Type.String({
       secret: true,
+      live: true,
       minLength: 32,
       demoPrefix: 'demo-',
       description: 'The secret of that client.'

@@ -185,6 +185,18 @@ t.test('O-34: where nonces are given each proof needs a fresh one, and each refu
   t.throws(() => createDpopNonces({ keys: [] }), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID' })
 })
 
+t.test('nonces follow a ring that is a function', t => {
+  let ring = [Buffer.alloc(32, 1)]
+  const followed = createDpopNonces({ keys: () => ring, clock: () => NOW })
+  const old = followed.current()
+  ring = [Buffer.alloc(32, 2), ...ring]
+  t.equal(followed.isFresh(old), true, 'the older key still recognises its nonces')
+  t.not(followed.current(), old)
+  ring = [Buffer.alloc(32, 2)]
+  t.equal(followed.isFresh(old), false, 'until it leaves the ring')
+  t.end()
+})
+
 t.test('V21: a bound token is refused as a plain bearer token, with and without the options for proofs', async t => {
   const proof = dpopProof(key, claims())
   const certificate = signToken(issuer, goodClaims({ cnf: { 'x5t#S256': hashOfToken('x') } }))

@@ -56,6 +56,16 @@ t.test('an active token gives its principal; the request is a form with client a
   )
 })
 
+t.test('a client secret that is a function is asked for each question', async t => {
+  let secret = 'first'
+  const { fetch, introspector } = setUp({ clientSecret: () => secret })
+  await introspector.verify('one')
+  secret = 'second'
+  await introspector.verify('two')
+  const sent = fetch.calls.map(({ init }) => Buffer.from(init.headers['authorization']!.slice(6), 'base64').toString())
+  t.strictSame(sent, ['order+service:first', 'order+service:second'])
+})
+
 t.test('answers are remembered for a short time, never past the expiry', async t => {
   const { world, fetch, introspector } = setUp()
   await introspector.verify('a')

@@ -1,6 +1,6 @@
 // Where a process has its settings from: volumes, files, a configuration server, and its snapshot.
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditEvent } from '@sallyport/security-context'
 import {
@@ -233,6 +233,8 @@ t.test(
   async t => {
     const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
     const asked: unknown[] = []
+    let secretNow = (): string => ''
+    const secretFile = join(t.testdir({ secret: 'canary-secret' }), 'secret')
     const client = Type.Object(
       { ...settings.properties, issuer: Type.String(), clientId: Type.String(), clientSecret: Type.String() },
       { additionalProperties: false }
@@ -243,10 +245,11 @@ t.test(
       SALLYPORT_CONFIGURATION_AUDIENCE: 'configuration-server',
       SALLYPORT_ISSUER: 'https://issuer.example',
       SALLYPORT_CLIENT_ID: 'hello',
-      SALLYPORT_CLIENT_SECRET: 'canary-secret'
+      SALLYPORT_CLIENT_SECRET_FILE: secretFile
     }
     const configurationToken: OpenConfigurationTokens = ({ dispatcher: _, ...facts }) => {
-      asked.push(facts)
+      secretNow = facts.clientSecret
+      asked.push({ ...facts, clientSecret: secretNow() })
       return { get: async () => 'token-of-hello', drop: () => {} }
     }
     const loaded = await loadProcessSettings({ name: 'hello', settings: client, configurationToken }, environment)
@@ -262,6 +265,11 @@ t.test(
       }
     ])
     t.equal(server.lastAuthorization(), 'Bearer token-of-hello')
+    writeFileSync(secretFile, 'another-secret')
+    t.equal(secretNow(), 'another-secret', 'the file as it is now')
+    rmSync(secretFile)
+    t.equal(secretNow(), 'another-secret', 'the last one without a file')
+    writeFileSync(secretFile, 'canary-secret')
     await t.rejects(loadProcessSettings({ name: 'hello', settings: client }, environment), {
       code: 'SALLYPORT_CONFIGURATION_INVALID',
       message: /configurationAudience: only a client of an issuer/

@@ -1,7 +1,10 @@
 // Secrets at rest: encrypted where they belong, and under a newer key when the operator says so.
 import { runConfigurationCommands } from '@sallyport/configuration-server'
 import t from 'tap'
-import { get, NEW_KEY, OLD_KEY, put, startServer } from './support/configuration-server.ts'
+import { liveSecretRing } from '../../../reference-services/configuration-server/src/secrets/secret-ring.ts'
+import { usedKeysSubscriber } from '../../../reference-services/configuration-server/src/secrets/used-keys.ts'
+import { stillSettings } from '../../support/still-settings.ts'
+import { get, NEW_KEY, OLD_KEY, put, SERVER_SETTINGS, startServer } from './support/configuration-server.ts'
 import { commandLine } from './support/command-line.ts'
 
 const CANARY = 'canary-of-a-secret-at-rest'
@@ -51,4 +54,30 @@ t.test('secrets of every version are encrypted again under the newest key, and r
     ['configuration.replace', 'configuration.replace', 'configuration.re-encrypt', 'configuration.roll-back']
   )
   t.notMatch(terminal.printed.join(), CANARY)
+})
+
+t.test('the ring follows its setting: the newest key encrypts, every key decrypts', t => {
+  const place = { application: 'orders', profile: 'default', label: 'main', name: 'apiKey' }
+  let keys = OLD_KEY
+  const ring = liveSecretRing(() => keys)
+  const old = ring.sealSecret(place, CANARY)
+  keys = `${NEW_KEY} ${OLD_KEY}`
+  const renewed = ring.sealSecret(place, ring.openSecret(place, old))
+  t.strictSame([old.keyId, renewed.keyId, ring.newestKeyId], ['old', 'new', 'new'])
+  keys = NEW_KEY
+  t.equal(ring.openSecret(place, renewed), CANARY)
+  t.throws(() => ring.openSecret(place, old), { code: 'SALLYPORT_CONFIGSERVER_SECRET_UNREADABLE' })
+  t.throws(() => liveSecretRing(() => 'wrong'), { code: 'SALLYPORT_CONFIGSERVER_KEYS_INVALID' })
+  t.end()
+})
+
+t.test('a ring that leaves out a key with which secrets are encrypted is refused', async t => {
+  const server = await startServer(t)
+  await put(server, 'orders/default/main', {}, { apiKey: CANARY })
+  const { validate } = usedKeysSubscriber(stillSettings({ ...SERVER_SETTINGS }), server.db)
+  const check = async (sealingKeys: string) => await validate({ ...SERVER_SETTINGS, sealingKeys })
+  await t.rejects(check(NEW_KEY), { message: /encrypted with old, which is left out: run reencrypt first/ })
+  await t.resolves(check(`${NEW_KEY} ${OLD_KEY}`))
+  await server.owner('configuration_secrets').update({ key_id: 'new' })
+  await t.resolves(check(NEW_KEY))
 })

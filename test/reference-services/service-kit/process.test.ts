@@ -8,6 +8,7 @@ import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { openContext } from '../../../plugins/service-process/src/process-context.ts'
 import { freePort } from '../../support/free-port.ts'
 import { createTokenAuthority, type TokenAuthority } from '../../support/token-authority.ts'
+import { stillSettings } from '../../support/still-settings.ts'
 import { testDatabase } from '../../support/database.ts'
 import { FACTS, SETTINGS, startUpstream, USERS } from '../support/services.ts'
 
@@ -142,12 +143,13 @@ t.test('a service does not start beside an authorization server that publishes n
   const { context, close } = await openContext({
     name: 'a-service',
     settings,
+    live: stillSettings(settings),
     acceptTraces: true,
     environment: {},
     log: { warn: () => {}, info: () => {} }
   })
   t.after(close)
-  await t.rejects(connectService(settings, context), {
+  await t.rejects(connectService(settings, context, stillSettings(settings)), {
     code: 'SALLYPORT_SERVICE_SETTINGS_INVALID',
     message: /jwks_uri/
   })

@@ -103,11 +103,11 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     },
     () => new PasswordQueueFullError()
   )
-  const newestSecret = peppers.newest?.secret ?? null
-  const newestId = peppers.newest?.id ?? null
+  // Read for each hash: the ring may be replaced while the process runs.
+  const newestSecret = (): Buffer | null => peppers.newest?.secret ?? null
   let decoy: Promise<string> | null = null
   const decoyHash = async (): Promise<string> => {
-    decoy ??= hashFunction.hash(UNUSABLE_PASSWORD, parameters, newestSecret)
+    decoy ??= hashFunction.hash(UNUSABLE_PASSWORD, parameters, newestSecret())
     try {
       return await decoy
     } catch (error) {
@@ -132,7 +132,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   const trialsOf = (stored: string | null, other: string): Trial[] => {
     const counted = countedTrials(stored)
     const missing = (peppers.unnamed === null ? 1 : 2) - counted.length
-    const idle: Trial = { encoded: other, pepper: newestSecret, counts: false }
+    const idle: Trial = { encoded: other, pepper: newestSecret(), counts: false }
     return [...counted, ...Array.from({ length: missing }, () => idle)]
   }
 
@@ -140,8 +140,9 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     counts: queue.counts,
     queueLength: options.queueLength,
     hash: async password => {
-      const encoded = await queue.run(async () => await hashFunction.hash(password, parameters, newestSecret))
-      return storedHashOf(encoded, newestId)
+      const { newest } = peppers
+      const encoded = await queue.run(async () => await hashFunction.hash(password, parameters, newest?.secret ?? null))
+      return storedHashOf(encoded, newest?.id ?? null)
     },
     verify: async (stored, password, turn) => {
       // Made before the first login and for every caller, so that no first unknown user takes longer than the others.
@@ -161,7 +162,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       const { encoded, pepperId } = parseStoredHash(stored)
       const { memoryCost, timeCost, parallelism } = parseOptions(encoded)
       const { memoryKibibytes, iterations, lanes } = parameters
-      return pepperId !== newestId || memoryCost !== memoryKibibytes || timeCost !== iterations || parallelism !== lanes
+      const hasOtherPepper = pepperId !== (peppers.newest?.id ?? null)
+      return hasOtherPepper || memoryCost !== memoryKibibytes || timeCost !== iterations || parallelism !== lanes
     }
   }
 }

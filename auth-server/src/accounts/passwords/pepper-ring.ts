@@ -19,8 +19,8 @@ export interface PepperRing {
 
 /** Where peppers come from. */
 export interface PepperSettings {
-  readonly passwordPeppers?: string
-  readonly passwordPepper?: string
+  readonly passwordPeppers?: string | undefined
+  readonly passwordPepper?: string | undefined
 }
 
 /** Id of `passwordPepper`, which has none of its own. */
@@ -34,7 +34,17 @@ const EMPTY: KeyRingText = Object.freeze({ keys: [], mistakes: [] })
  * new hashes. `passwordPepper`, from before peppers had ids, comes last.
  * @throws {InvalidSettingsError} naming every entry that is not valid, never its secret
  */
-export function parsePepperRing({ passwordPeppers = '', passwordPepper }: PepperSettings): PepperRing {
+export function parsePepperRing(settings: PepperSettings): PepperRing {
+  const { ring, mistakes } = readPepperRing(settings)
+  if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
+  return ring
+}
+
+/** The same with the mistakes of the entries, never their secrets. */
+export function readPepperRing({ passwordPeppers = '', passwordPepper }: PepperSettings): {
+  readonly ring: PepperRing
+  readonly mistakes: readonly string[]
+} {
   const entries = passwordPeppers.trim()
   const isOff = TURNED_OFF.test(entries)
   const named = entries.replace(TURNED_OFF, '')
@@ -43,8 +53,7 @@ export function parsePepperRing({ passwordPeppers = '', passwordPepper }: Pepper
   const unnamed = passwordPepper === undefined ? null : { id: UNNAMED, secret: Buffer.from(passwordPepper) }
   const clash = unnamed !== null && peppers.has(UNNAMED) ? [`the id ${UNNAMED} is that of passwordPepper`] : []
   if (unnamed !== null) peppers.set(UNNAMED, unnamed)
-  const all = [...mistakes, ...clash]
-  if (all.length > 0) throw new InvalidSettingsError(all.join('; '))
   const [newest = null] = peppers.values()
-  return { newest: isOff ? null : newest, find: id => peppers.get(id) ?? null, unnamed }
+  const ring = { newest: isOff ? null : newest, find: (id: string) => peppers.get(id) ?? null, unnamed }
+  return { ring, mistakes: [...mistakes, ...clash] }
 }

@@ -25,10 +25,10 @@ export interface SessionOptions {
   /**
    * Key ring, newest first: the first key seals, every key unseals. All replicas share it. To rotate, add the new key
    * at the end on every replica, then put it in front, then take the old one out once the sessions that it sealed have
-   * been refreshed or have ended.
+   * been refreshed or have ended. A function: it may change.
    * @example parseSealingKeys(process.env.SESSION_KEYS)
    */
-  readonly keys: readonly SealingKey[]
+  readonly keys: readonly SealingKey[] | (() => readonly SealingKey[])
   /**
    * With `strict`, the user arrives from a link on another site as if logged out.
    * @default 'lax'
@@ -93,7 +93,10 @@ const CSRF_HEADER = /^x-[a-z0-9-]{1,60}$/i
 
 export const sessionOptions = optionsObject({
   tokenClient: objectWith<TokenClient>('a token client', ['password', 'refresh', 'revoke']),
-  keys: customOption<readonly SealingKey[]>('a list of { id, key }', isRing),
+  keys: customOption<SessionOptions['keys']>(
+    'a list of { id, key }, or a function',
+    value => typeof value === 'function' || isRing(value)
+  ),
   sameSite: Type.Enum(['lax', 'strict'], { default: 'lax' }),
   cookieMaxAgeSeconds: Type.Optional(Type.Integer({ minimum: 1 })),
   cookiePrefix: customOption<string>(

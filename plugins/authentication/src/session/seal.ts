@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
-import type { SealingKey } from './options.ts'
+import { oncePerValue } from '@sallyport/security-context/mechanics'
+import type { SealingKey, SessionOptions } from './options.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
@@ -19,11 +20,19 @@ export interface Sealer {
 /**
  * AES-256-GCM under a key ring. The purpose and the key's id are authenticated: a sealed text moved to another cookie,
  * cut, flipped or relabelled is not unsealed. Nonces are random: one key is good for 2^32 seals.
- * @param keys newest first; the first seals
+ * @param keys newest first; the first seals. A function where they change
  * @param random injected for tests
  * @see NIST SP 800-38D
  */
-export function createSealer(keys: readonly SealingKey[], random: (bytes: number) => Buffer = randomBytes): Sealer {
+export function createSealer(keys: SessionOptions['keys'], random: (bytes: number) => Buffer = randomBytes): Sealer {
+  const sealer = oncePerValue(typeof keys === 'function' ? keys : () => keys, ring => sealerUnder(ring, random))
+  return {
+    seal: (purpose, text) => sealer().seal(purpose, text),
+    unseal: (purpose, sealed) => sealer().unseal(purpose, sealed)
+  }
+}
+
+function sealerUnder(keys: readonly SealingKey[], random: (bytes: number) => Buffer): Sealer {
   const ring = new Map<string, KeyObject>(keys.map(({ id, key }) => [id, createSecretKey(key)]))
   const [newest] = ring
 

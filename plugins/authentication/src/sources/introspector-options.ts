@@ -23,8 +23,8 @@ export interface IntrospectorOptions {
   readonly endpoint: string | (() => Promise<string | null>)
   /** This service as a client of the issuer. */
   readonly clientId: string
-  /** Its secret. */
-  readonly clientSecret: string
+  /** Its secret. A function where it changes while the process runs. */
+  readonly clientSecret: string | (() => string)
   /** This service's identifier: the answer's `aud` must contain it. */
   readonly audience: string
   /** When given, an answer with another `iss` is refused. */
@@ -75,7 +75,10 @@ export const introspectorOptions = optionsObject({
     value => typeof value === 'function' || isSecureEndpoint(value)
   ),
   clientId: Type.String({ minLength: 1 }),
-  clientSecret: Type.String({ minLength: 1 }),
+  clientSecret: customOption<IntrospectorOptions['clientSecret']>(
+    'a text that is not empty, or a function',
+    value => typeof value === 'function' || (typeof value === 'string' && value !== '')
+  ),
   audience: Type.String({ minLength: 1 }),
   issuer: Type.Optional(Type.String({ minLength: 1 })),
   dispatcher: issuerDispatcher(),

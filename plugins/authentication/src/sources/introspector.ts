@@ -4,6 +4,7 @@ import {
   basicClientAuthorization,
   forgetOldest,
   messageWithCause,
+  oncePerValue,
   parseJsonObject
 } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
@@ -41,7 +42,11 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
   const options = readIntrospectorOptions(given)
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
-  const authorization = basicClientAuthorization(options.clientId, options.clientSecret)
+  const { clientId, clientSecret } = options
+  const authorizationNow = oncePerValue(
+    typeof clientSecret === 'function' ? clientSecret : () => clientSecret,
+    secret => basicClientAuthorization(clientId, secret)
+  )
   // By the token itself, for as long as the answer holds.
   const answers = new LRUCache<string, IntrospectionAnswer>({ max })
   const acceptedBefore = new LRUCache<string, true>({ max })
@@ -102,7 +107,11 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
       if (endpoint === null) return { active: false }
       const { status, body } = await fetchDocument(endpoint, connection, MAX_INTROSPECTION_BYTES, {
         method: 'POST',
-        headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+        headers: {
+          authorization: authorizationNow(),
+          accept: 'application/json',
+          'content-type': 'application/x-www-form-urlencoded'
+        },
         body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString()
       })
       const claims = status === 200 ? parseJsonObject(body) : null

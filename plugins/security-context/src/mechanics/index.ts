@@ -14,6 +14,7 @@ export { isLoopback } from './loopback.ts'
 export { processWarnings, type Log } from './log.ts'
 export { namedMigrations, type MigrationSource, type NamedMigrations } from './named-migrations.ts'
 export { normaliseUsername } from './normalise-username.ts'
+export { oncePerValue } from './once-per-value.ts'
 export { ActiveList, type ActiveEntry } from './active-list.ts'
 export { OversizedBodyError, readBody } from './read-body.ts'
 export {

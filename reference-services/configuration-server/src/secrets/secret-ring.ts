@@ -1,5 +1,11 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
-import { canonicalJson, parseJson, readKeyRing, type JsonValue } from '@sallyport/security-context/mechanics'
+import {
+  canonicalJson,
+  oncePerValue,
+  parseJson,
+  readKeyRing,
+  type JsonValue
+} from '@sallyport/security-context/mechanics'
 import { SealingKeysError, SecretUnreadableError } from '../errors.ts'
 import type { ConfigurationKey } from '../configurations/configuration-names.ts'
 
@@ -18,6 +24,7 @@ export interface SealedSecret {
 /** Encrypts secrets at rest: the newest key encrypts, every key of the ring decrypts. */
 export interface SecretRing {
   readonly newestKeyId: string
+  readonly keyIds: readonly string[]
   readonly sealSecret: (place: SecretPlace, value: JsonValue) => SealedSecret
   /** @throws `SALLYPORT_CONFIGSERVER_SECRET_UNREADABLE` */
   readonly openSecret: (place: SecretPlace, secret: SealedSecret) => JsonValue
@@ -40,6 +47,7 @@ export function parseSecretRing(text: string): SecretRing {
   const newestKey = createSecretKey(newest.key)
   return {
     newestKeyId: newest.id,
+    keyIds: keys.map(({ id }) => id),
     sealSecret: (place, value) => ({
       keyId: newest.id,
       sealed: encrypt(newestKey, boundToPlace(place, newest.id), canonicalJson(value))
@@ -49,6 +57,23 @@ export function parseSecretRing(text: string): SecretRing {
       if (key === undefined) throw new SecretUnreadableError({ cause: new Error(`the ring has no key ${keyId}`) })
       return parseSecret(decrypt(key, boundToPlace(place, keyId), sealed))
     }
+  }
+}
+
+/** The ring that is always that of the settings of the moment. */
+export function liveSecretRing(sealingKeys: () => string): SecretRing {
+  const ring = oncePerValue(sealingKeys, parseSecretRing)
+  // A mistake is told at the start, and not at the first use.
+  ring()
+  return {
+    get newestKeyId() {
+      return ring().newestKeyId
+    },
+    get keyIds() {
+      return ring().keyIds
+    },
+    sealSecret: (place, value) => ring().sealSecret(place, value),
+    openSecret: (place, secret) => ring().openSecret(place, secret)
   }
 }
 

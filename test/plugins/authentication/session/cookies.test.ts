@@ -270,3 +270,20 @@ t.test('a cookie that was sealed before cookies were paired is not unsealed: a c
   t.equal(codeOf(response), 'SALLYPORT_AUTHENTICATION_COOKIE_INVALID')
   t.equal(response.cookies.length, 2)
 })
+
+t.test('a ring that is a function is asked for each cookie', async t => {
+  let keys = [key('k1')]
+  const { app } = await buildApp(t, { session: { keys: () => keys } })
+  const before = await loggedIn(app)
+  keys = [key('k2'), key('k1')]
+  t.equal((await before.get('/orders')).statusCode, 200, 'sealed by the older key')
+  const after = await loggedIn(app)
+  t.match(after.cookies.get(ACCESS), /^k2\./)
+  keys = [key('k2')]
+  t.equal((await before.get('/orders')).statusCode, 401)
+  t.equal((await after.get('/orders')).statusCode, 200)
+  await t.rejects(buildApp(t, { session: { keys: () => [] } }), {
+    code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
+    message: /session.keys must have at least one key/
+  })
+})
