@@ -359,7 +359,11 @@ t.test(
     t.equal((await nobody.get(logoutUrl({ ...asking, logout_hint: own }))).headers.location, BYE)
     const foreign = String(claimsOf((await login(app)).body.access_token)['sid'])
     for (const hint of [undefined, foreign, randomUUID(), 'customer1']) {
-      t.equal((await nobody.get(logoutUrl({ ...asking, logout_hint: hint }))).headers.location, undefined, hint ?? 'none')
+      t.equal(
+        (await nobody.get(logoutUrl({ ...asking, logout_hint: hint }))).headers.location,
+        undefined,
+        hint ?? 'none'
+      )
     }
   }
 )

@@ -80,8 +80,9 @@ for (const way of ['client_secret_basic', 'private_key_jwt'] as const) {
         url: path,
         headers: { ...host, ...NAVIGATION, ...(cookie !== '' && { cookie }) }
       })
-      for (const { name, value, maxAge } of answer.cookies)
-        {maxAge === 0 ? cookies.delete(name) : cookies.set(name, value)}
+      for (const { name, value, maxAge } of answer.cookies) {
+        maxAge === 0 ? cookies.delete(name) : cookies.set(name, value)
+      }
       return answer
     }
     const logIn = async (path: string) => {

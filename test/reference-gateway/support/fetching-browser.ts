@@ -23,9 +23,9 @@ export function fetchingBrowser(): FetchingBrowser {
       const [pair = '', ...attributes] = line.split(';')
       const equals = pair.indexOf('=')
       const [name, value] = [pair.slice(0, equals), pair.slice(equals + 1)]
-      if (value === '' || attributes.some(attribute => /max-age=0|expires=thu, 01 jan 1970/i.test(attribute)))
-        {jar.delete(name)}
-      else jar.set(name, value)
+      if (value === '' || attributes.some(attribute => /max-age=0|expires=thu, 01 jan 1970/i.test(attribute))) {
+        jar.delete(name)
+      } else jar.set(name, value)
     }
     return response
   }

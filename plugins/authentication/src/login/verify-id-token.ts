@@ -78,8 +78,9 @@ async function verifiedJws(
   const jws = token.length > LONGEST_ID_TOKEN ? null : parseCompactJws(token)
   if (jws === null) throw new LoginRefusedError('id-token-malformed')
   const { alg, kid, typ } = jws.header
-  if (!ID_TOKEN_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ))
-    {throw new LoginRefusedError('id-token-type')}
+  if (!ID_TOKEN_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) {
+    throw new LoginRefusedError('id-token-type')
+  }
   if (typeof alg !== 'string' || !algorithms.includes(alg)) throw new LoginRefusedError('id-token-algorithm')
   const key = typeof kid === 'string' && kid.length <= LONGEST_CLAIM ? await keys.find(kid) : null
   if (key === null) throw new LoginRefusedError('id-token-key-unknown')
