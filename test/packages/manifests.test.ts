@@ -45,7 +45,8 @@ for (const { folder, name, manifest } of published) {
     t.equal(manifest.homepage, `${repository}/tree/main/${folder}#readme`)
     t.same(manifest.bugs, { url: `${repository}/issues` })
     t.same(manifest.publishConfig, { access: 'public' })
-    t.same(manifest.files, ['dist', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE'])
+    const programs = manifest.bin === undefined ? [] : ['bin']
+    t.same(manifest.files, [...programs, 'dist', 'src', 'README.md', 'CHANGELOG.md', 'LICENSE'])
     t.equal(readFileSync(join(ROOT, folder, 'LICENSE'), 'utf8'), readFileSync(join(ROOT, 'LICENSE'), 'utf8'))
     t.ok((manifest.keywords?.length ?? 0) >= 6 && manifest.keywords?.includes('fastify-plugin'))
     t.equal(new Set(manifest.keywords).size, manifest.keywords?.length)

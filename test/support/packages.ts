@@ -66,6 +66,7 @@ export interface Manifest {
   readonly bugs?: unknown
   readonly repository?: { readonly type: string; readonly url: string; readonly directory?: string }
   readonly engines?: unknown
+  readonly bin?: Readonly<Record<string, string>>
   readonly files?: readonly string[]
   readonly sideEffects?: unknown
   readonly publishConfig?: unknown

@@ -1,4 +1,4 @@
-import type { AuditEvent, RouteAccess } from '@sallyport/security-context'
+import type { AuditEvent, AuditSink, RouteAccess } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import Type, { type Static } from 'typebox'
@@ -103,6 +103,6 @@ async function auditOperator(
     ...event,
     detail: { requestId: id, ...event.detail }
   }
-  if (fastify.hasDecorator('auditSink')) await fastify.auditSink.write(row)
+  if (fastify.hasDecorator('auditSink')) await fastify.getDecorator<AuditSink>('auditSink').write(row)
   else log.warn({ audit: row }, 'audit event')
 }
