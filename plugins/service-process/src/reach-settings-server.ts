@@ -7,7 +7,8 @@ import {
 } from '@sallyport/configuration'
 import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
 import { defined } from '@sallyport/security-context/mechanics'
-import { getCACertificates } from 'node:tls'
+// By the module: a Node that lacks the function is to be told so, and not to fail at this line.
+import nodeTls from 'node:tls'
 import Type, { type Static, type TObject } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { bootLog } from './boot-log.ts'
@@ -74,7 +75,7 @@ export async function reachSettingsServer(
       .values
   const values = read()
   const dispatcher = createPeerAgent({
-    ...((await tlsFrom(values)) ?? { ca: getCACertificates('default').join('\n') }),
+    ...((await tlsFrom(values)) ?? { ca: nodeTls.getCACertificates('default').join('\n') }),
     addresses: addressTable(values.peerAddresses)
   })
   try {
