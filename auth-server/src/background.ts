@@ -1,5 +1,4 @@
-// The default import: an old Node that lacks the name would fail at a named one, before `require-node` says why.
-import tls from 'node:tls'
+import { publicAuthorities } from '@sallyport/secure-transport'
 import type { AuditSink } from '@sallyport/security-context'
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
@@ -96,11 +95,7 @@ async function removeExpiredRows(
 
 /** Delivers the notices of the database, together with every other instance. */
 function logoutDeliveryJob(fastify: FastifyInstance, server: AuthorizationServer, options: LogoutDelivery): Job {
-  const {
-    ca = tls.getCACertificates('default').join('\n'),
-    timeoutMs = DELIVERY_TIMEOUT_MS,
-    schedule = scheduleByTimer
-  } = options
+  const { ca = publicAuthorities(), timeoutMs = DELIVERY_TIMEOUT_MS, schedule = scheduleByTimer } = options
   const sender = logoutTokenSender({ ca, timeoutMs })
   const delivery: DeliverNotices = {
     server,

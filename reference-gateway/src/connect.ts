@@ -1,8 +1,7 @@
-import { getCACertificates } from 'node:tls'
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import type { LiveSettings } from '@sallyport/configuration'
 import type { OpenUpstream } from '@sallyport/forwarding'
-import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
+import { createPeerAgent, publicAuthorities, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
@@ -109,10 +108,6 @@ function upstreamOpener(own: TlsMaterial | null, addresses: Readonly<Record<stri
       })
     })
   }
-}
-
-function publicAuthorities(): string {
-  return getCACertificates('default').join('\n')
 }
 
 /** Without authorities of its own a gateway trusts those that Node trusts. */

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
-import { createPeerAgent, type TlsMaterial } from '@sallyport/secure-transport'
+import { createPeerAgent, publicAuthorities, type TlsMaterial } from '@sallyport/secure-transport'
 import {
   isJsonObject,
   ownMember,
@@ -9,7 +8,7 @@ import {
   readBody,
   withRetryAfter
 } from '@sallyport/security-context/mechanics'
-import { request, type Agent } from 'undici'
+import { request } from 'undici'
 import { createOtlpWriter } from './otlp-message.ts'
 import { readPairs, tracesEndpoint, type OtlpSettings } from './otlp-settings.ts'
 import { BATCH_REFUSED, type SendSpans } from './span-batches.ts'
@@ -41,8 +40,7 @@ const AGAIN: readonly number[] = [429, 502, 503, 504]
 export function openOtlpExporter({ settings, serviceName, tls, addresses }: OtlpExporterFacts): OtlpExporter | null {
   const endpoint = tracesEndpoint(settings)
   if (endpoint === null) return null
-  const agent = collectorAgent(settings, tls, addresses)
-  const headers = { ...readPairs(settings.otelExporterOtlpHeaders), 'content-type': 'application/json' }
+  const collector = openCollectorEndpoint(endpoint, { settings, tls, addresses })
   const resource = {
     'telemetry.sdk.language': 'nodejs',
     'telemetry.sdk.name': 'opentelemetry',
@@ -53,23 +51,11 @@ export function openOtlpExporter({ settings, serviceName, tls, addresses }: Otlp
   const write = createOtlpWriter(resource)
   return {
     async send(spans) {
-      const signal = AbortSignal.timeout(settings.otelExporterOtlpTimeout ?? 10_000)
-      const {
-        statusCode,
-        headers: answered,
-        body
-      } = await request(endpoint, {
-        method: 'POST',
-        headers,
-        body: write(spans),
-        dispatcher: agent,
-        signal
-      })
-      const answer = await readBody(body, MAX_ANSWER_BYTES, signal)
-      if (statusCode < 200 || statusCode > 299) throw refusal(statusCode, answered['retry-after'])
+      const { statusCode, retryAfter, answer } = await collector.post(write(spans))
+      if (statusCode < 200 || statusCode > 299) throw refusal(statusCode, retryAfter)
       return Math.min(refusedSpans(answer), spans.length)
     },
-    close: () => agent.destroy()
+    close: collector.close
   }
 }
 
@@ -87,13 +73,36 @@ function refusedSpans(answer: Buffer): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
-/** Calls the collector of the settings, and verifies its certificate. */
-export function collectorAgent(
-  settings: OtlpSettings,
-  tls: TlsMaterial | null,
-  addresses: Readonly<Record<string, string>>
-): Agent {
-  const { otelExporterOtlpCertificate: path } = settings
-  if (path !== undefined) return createPeerAgent({ ca: readFileSync(path, 'utf8'), addresses })
-  return createPeerAgent({ ...(tls ?? { ca: rootCertificates.join('\n') }), addresses })
+/** What a collector answered. */
+export interface CollectorAnswer {
+  readonly statusCode: number
+  readonly retryAfter: string | string[] | undefined
+  readonly answer: Buffer
+}
+
+/** Sends messages to one endpoint of a collector, and its end. */
+export interface Collector {
+  /** Rejects when there is no answer in the time of the settings. */
+  readonly post: (message: string) => Promise<CollectorAnswer>
+  readonly close: () => Promise<void>
+}
+
+/** Opens an endpoint of the collector of the settings, and verifies its certificate. */
+export function openCollectorEndpoint(
+  endpoint: string | URL,
+  { settings, tls, addresses }: Pick<OtlpExporterFacts, 'settings' | 'tls' | 'addresses'>
+): Collector {
+  const { otelExporterOtlpCertificate: path, otelExporterOtlpTimeout: timeoutMs = 10_000 } = settings
+  const trust = path === undefined ? (tls ?? { ca: publicAuthorities() }) : { ca: readFileSync(path, 'utf8') }
+  const dispatcher = createPeerAgent({ ...trust, addresses })
+  const headers = { ...readPairs(settings.otelExporterOtlpHeaders), 'content-type': 'application/json' }
+  return {
+    async post(message) {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const answered = await request(endpoint, { method: 'POST', headers, body: message, dispatcher, signal })
+      const answer = await readBody(answered.body, MAX_ANSWER_BYTES, signal)
+      return { statusCode: answered.statusCode, retryAfter: answered.headers['retry-after'], answer }
+    },
+    close: () => dispatcher.destroy()
+  }
 }

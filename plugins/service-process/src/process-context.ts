@@ -90,7 +90,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const closing: Array<() => Promise<unknown>> = []
   const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
-  const tls = await loadMaterial(settings)
+  const tls = await loadProcessMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
   const { tracing, followDatabase, measurements } = await openTracing({
     name,
@@ -186,7 +186,9 @@ async function readAll(readings: ReadonlyArray<() => Promise<void>>): Promise<vo
 }
 
 /** The material that the settings name; {@link processSettingsMistakes} has checked that it is all or nothing. */
-async function loadMaterial(settings: ProcessSettings): Promise<TlsMaterial | null> {
+export async function loadProcessMaterial(
+  settings: Pick<ProcessSettings, 'tlsCertificatePath' | 'tlsPrivateKeyPath' | 'tlsCaPath'>
+): Promise<TlsMaterial | null> {
   const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = settings
   if (certificatePath === undefined || privateKeyPath === undefined || caPath === undefined) return null
   return await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })

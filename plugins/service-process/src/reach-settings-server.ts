@@ -1,18 +1,10 @@
-import {
-  basicServerAuthorization,
-  errors,
-  loadSettings,
-  type DeepReadonly,
-  type ServerAuthorization
-} from '@sallyport/configuration'
-import { createPeerAgent, loadTlsMaterial, type TlsMaterial } from '@sallyport/secure-transport'
+import { basicServerAuthorization, errors, loadSettings, type ServerAuthorization } from '@sallyport/configuration'
+import { createPeerAgent, publicAuthorities } from '@sallyport/secure-transport'
 import { defined } from '@sallyport/security-context/mechanics'
-// By the module: a Node that lacks the function is to be told so, and not to fail at this line.
-import nodeTls from 'node:tls'
-import Type, { type Static, type TObject } from 'typebox'
+import Type, { type TObject } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { bootLog } from './boot-log.ts'
-import { addressTable } from './process-context.ts'
+import { addressTable, loadProcessMaterial } from './process-context.ts'
 import { openSettingsServer, type SettingsServer } from './pull-settings.ts'
 import { variablesOfSettings, type SettingsPlaces } from './settings-sources.ts'
 import type { ProcessProperties } from './settings.ts'
@@ -75,7 +67,7 @@ export async function reachSettingsServer(
       .values
   const values = read()
   const dispatcher = createPeerAgent({
-    ...((await tlsFrom(values)) ?? { ca: nodeTls.getCACertificates('default').join('\n') }),
+    ...((await loadProcessMaterial(values)) ?? { ca: publicAuthorities() }),
     addresses: addressTable(values.peerAddresses)
   })
   try {
@@ -93,14 +85,6 @@ export async function reachSettingsServer(
 }
 
 type TlsPath = 'tlsCertificatePath' | 'tlsPrivateKeyPath' | 'tlsCaPath'
-
-async function tlsFrom(
-  values: DeepReadonly<Static<TObject<Pick<ProcessProperties, TlsPath>>>>
-): Promise<TlsMaterial | null> {
-  const { tlsCertificatePath: certificatePath, tlsPrivateKeyPath: privateKeyPath, tlsCaPath: caPath } = values
-  if (certificatePath === undefined || privateKeyPath === undefined || caPath === undefined) return null
-  return await loadTlsMaterial({ certificatePath, privateKeyPath, caPath })
-}
 
 function serverAuthorization(
   { configurationToken }: ReachingProcess,

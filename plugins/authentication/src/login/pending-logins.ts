@@ -1,6 +1,5 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { CookieSerializeOptions } from '@fastify/cookie'
-import { isJsonObject, ownMember, parseJsonObject } from '@sallyport/security-context/mechanics'
+import { isJsonObject, isSameText, ownMember, parseJsonObject } from '@sallyport/security-context/mechanics'
 import type { NamedValue } from '../session/cookie-chunks.ts'
 import type { ReadSessionOptions } from '../session/options.ts'
 import { createSealer } from '../session/seal.ts'
@@ -100,12 +99,6 @@ export function createPendingLogins(
       return isOver(login) ? { kind: 'expired' } : { kind: 'found', login }
     }
   }
-}
-
-/** Compares secrets of one length in constant time. */
-export function isSameText(one: string, other: string): boolean {
-  const [left, right] = [Buffer.from(one), Buffer.from(other)]
-  return left.length === right.length && timingSafeEqual(left, right)
 }
 
 function pendingCookies(header: string | undefined, prefix: string): NamedValue[] {

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { KeySource } from '@sallyport/security-context'
-import { ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
+import { isSameText, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { LoginRefusedError } from '../errors.ts'
 import { isSignedBy } from '../tokens/check-signature.ts'
 import { parseCompactJws } from '../tokens/compact-jws.ts'
-import { isSameText } from './pending-logins.ts'
 
 /** What an id_token is held against. */
 export interface IdTokenExpectations {

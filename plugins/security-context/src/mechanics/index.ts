@@ -28,6 +28,7 @@ export {
 export type { Change, ReloadSubscriber } from './reload-contract.ts'
 export { forgetOldest } from './forget-oldest.ts'
 export { nodeVersionMistake } from './node-version.ts'
+export { isSameText } from './same-text.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
 export { isSecretField, isSecretName, isSecretParameter } from './secret-names.ts'
 export { bareAddress, sourceOf } from './source.ts'

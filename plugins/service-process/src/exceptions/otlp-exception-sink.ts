@@ -1,7 +1,5 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
-import { readBody } from '@sallyport/security-context/mechanics'
-import { request } from 'undici'
-import { collectorAgent } from '../otlp-exporter.ts'
+import { openCollectorEndpoint } from '../otlp-exporter.ts'
 import { logsEndpoint, readPairs, type OtlpSettings } from '../otlp-settings.ts'
 import type { ExceptionGroup, ExceptionSink } from './exception-log.ts'
 
@@ -18,7 +16,6 @@ export interface OtlpExceptionFacts {
   readonly addresses: Readonly<Record<string, string>>
 }
 
-const MAX_LOG_ANSWER_BYTES = 64 * 1024
 /** ERROR. @see OpenTelemetry logs data model, SeverityNumber */
 const SEVERITY_ERROR = 17
 
@@ -32,27 +29,17 @@ export function openOtlpExceptionSink(facts: OtlpExceptionFacts): OtlpExceptionS
   const { settings, serviceName, tls, addresses } = facts
   const endpoint = logsEndpoint(settings)
   if (endpoint === null) return null
-  const agent = collectorAgent(settings, tls, addresses)
-  const headers = { ...readPairs(settings.otelExporterOtlpHeaders), 'content-type': 'application/json' }
+  const collector = openCollectorEndpoint(endpoint, { settings, tls, addresses })
   const resource = {
     'service.name': settings.otelServiceName ?? serviceName,
     ...readPairs(settings.otelResourceAttributes)
   }
   return {
     report: async group => {
-      const signal = AbortSignal.timeout(settings.otelExporterOtlpTimeout ?? 10_000)
-      const body = otlpLogMessage(group, resource)
-      const { statusCode, body: answer } = await request(endpoint, {
-        method: 'POST',
-        headers,
-        body,
-        dispatcher: agent,
-        signal
-      })
-      await readBody(answer, MAX_LOG_ANSWER_BYTES, signal)
+      const { statusCode } = await collector.post(otlpLogMessage(group, resource))
       if (statusCode < 200 || statusCode > 299) throw new Error(`The collector answered ${statusCode}`)
     },
-    close: () => agent.destroy()
+    close: collector.close
   }
 }
 
