@@ -108,7 +108,8 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
     headers: Readonly<Record<string, string>>,
     call: UpstreamCall
   ): Promise<UpstreamAnswer> {
-    const { dispatcher, upstreamTimeoutMs: timeoutMs } = options
+    const { dispatcher, upstreamTimeoutMs: limit } = options
+    const timeoutMs = typeof limit === 'function' ? limit() : limit
     const answer = await callUpstream({ origin: upstream.origin, token, headers, dispatcher, timeoutMs }, call)
     if (answer.statusCode === 401) cache.drop(key)
     return answer
