@@ -245,6 +245,14 @@ t.test('a service that does not answer, or not sensibly, is a 504 or 502', async
   }
 })
 
+t.test('the limit of a call is that of the moment of the call', async t => {
+  let limitMs = 60_000
+  const { app } = await setup(t, { upstreamTimeoutMs: () => limitMs })
+  t.equal((await get(app, '/call-path?path=/text')).statusCode, 200)
+  limitMs = 50
+  t.match((await get(app, '/call-path?path=/silent')).json(), { code: 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT' })
+})
+
 t.test('an audience without an upstream is a mistake of the app', async t => {
   const { app } = await setup(t)
   t.match((await get(app, '/call-unknown')).json(), { status: 500, code: 'SALLYPORT_TOKEN_AUDIENCE_UNKNOWN' })
