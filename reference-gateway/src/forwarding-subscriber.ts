@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { servedTable } from './routes-overlay.ts'
 import type { GatewaySettings } from './settings.ts'
 
-/** What is forwarded depends on two things that can change: the file of routes, and its overlay and limits in the settings. */
+/** What is forwarded depends on what can change: the file of routes, and its overlay and limits in the settings. */
 export interface ForwardingSubscribers {
   readonly routes: ReloadSubscriber<RouteTableOptions>
   readonly settings: ReloadSubscriber<GatewaySettings>

@@ -17,7 +17,7 @@ const portSetting = (value: number, description: string) =>
 const millisecondsSetting = (minimum: number, maximum: number, value: number, description: string, more = {}) =>
   Type.Integer({ minimum, maximum, default: value, description, ...more })
 /** May come from a configuration server, and change while the process runs. */
-const LIVE_LIMIT = { live: true, pulled: true }
+const LIVE_LOAD_LIMIT = { live: true, pulled: true }
 const pathSetting = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 const wordList = (description: string, pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [], description })
@@ -113,13 +113,13 @@ export function processSettings(ports: ProcessPorts) {
       60_000,
       500,
       'Requests are shed with 503 above this mean delay of the event loop in the last second.',
-      LIVE_LIMIT
+      LIVE_LOAD_LIMIT
     ),
     maxEventLoopUtilization: Type.Number({
       exclusiveMinimum: 0,
       maximum: 1,
       default: 1,
-      ...LIVE_LIMIT,
+      ...LIVE_LOAD_LIMIT,
       description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
     }),
     ...otlpProperties

@@ -3,7 +3,7 @@ import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
 
 /** May come from a configuration server, and change while the service runs. */
-const LIVE_LIMIT = { live: true, pulled: true }
+const LIVE_SERVICE_LIMIT = { live: true, pulled: true }
 
 /**
  * The settings that every service has, to be spread into a service's own schema: those of every process, the issuer and
@@ -47,7 +47,7 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
       minimum: 100,
       maximum: 60_000,
       default: 5000,
-      ...LIVE_LIMIT,
+      ...LIVE_SERVICE_LIMIT,
       description: 'Longest call of another service.'
     })
   }
@@ -65,14 +65,14 @@ export const recoverySettings = {
     minimum: 0,
     maximum: 3_600_000,
     default: 10_000,
-    ...LIVE_LIMIT,
+    ...LIVE_SERVICE_LIMIT,
     description: 'The age from which unfinished work is taken up, at least twice the longest call of another service.'
   }),
   recoveryIntervalMs: Type.Integer({
     minimum: 100,
     maximum: 3_600_000,
     default: 1000,
-    ...LIVE_LIMIT,
+    ...LIVE_SERVICE_LIMIT,
     description: 'Time between two looks for unfinished work.'
   })
 }

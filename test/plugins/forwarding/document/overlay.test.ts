@@ -1,3 +1,4 @@
+/* eslint-disable no-template-curly-in-string -- references look like the templates of JavaScript */
 // What a configuration server may say over the routes that were pushed, and what it may not.
 import { readGatewayDocument, readRoutesOverlay } from '@sallyport/forwarding/document'
 import type { RouteTableOptions } from '@sallyport/forwarding'

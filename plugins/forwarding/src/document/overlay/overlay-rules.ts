@@ -15,11 +15,11 @@ export function overlaidRouteMistakes(
   { route, changed }: OverlaidRoute,
   pushed: RouteTableOptions
 ): readonly MemberMistake[] {
-  const unknown = unknownUpstream(route.upstream, 'upstream', pushed)
+  const unknown = notPushedMistakes(route.upstream, 'upstream', pushed)
   if (unknown.length > 0) return unknown
   const toUpstream = pushed.routes.filter(({ upstream }) => upstream === route.upstream)
   return [
-    ...accessMistakes({ route, changed }, pushed, toUpstream),
+    ...openingMistakes({ route, changed }, pushed, toUpstream),
     ...(toUpstream.some(other => sendsNoMore(route.forward, other.forward)) || route.forward === 'none'
       ? []
       : [{ path: 'forward', message: `no pushed route sends this credential to ${route.upstream}` }])
@@ -27,7 +27,7 @@ export function overlaidRouteMistakes(
 }
 
 /** An upstream that no file of routes has. */
-export function unknownUpstream(name: string, path: string, { upstreams }: RouteTableOptions): MemberMistake[] {
+export function notPushedMistakes(name: string, path: string, { upstreams }: RouteTableOptions): MemberMistake[] {
   const message = `there is no upstream ${JSON.stringify(name)} among the pushed ones, and an overlay adds none`
   return Object.hasOwn(upstreams, name) ? [] : [{ path, message }]
 }
@@ -36,7 +36,7 @@ export function unknownUpstream(name: string, path: string, { upstreams }: Route
  * Whoever may pass here may pass by every pushed route that it takes requests from, or that calls the same paths of the
  * service. What no pushed route calls is at most as open as all that are for the service, and never public.
  */
-function accessMistakes(
+function openingMistakes(
   { route, changed }: OverlaidRoute,
   { routes }: RouteTableOptions,
   toUpstream: readonly ForwardedRouteOptions[]

@@ -4,13 +4,13 @@ import { closed, fixedText } from '../schema-parts.ts'
 import { isFieldValue, isHost, isScope } from '../text-forms.ts'
 
 const { defaults } = gatewaySchema.properties
-const { maxBodyBytes, timeouts, streamPauseMs } = defaults.properties
-const { maxConnections, maxQueued, connectTimeoutMs, timeouts: ofUpstream } = upstreamMember.properties
+const ofDefaults = defaults.properties
+const ofUpstream = upstreamMember.properties
 const ofRoute = gatewaySchema.properties.routes.items.properties
 
 // Texts here take no references: they come from elsewhere, and must not read what this process can.
-const hosts = Type.Array(fixedText('a host, or host:port', isHost, 'As in `Host`.'), { minItems: 1 })
-const forward = Type.Union(
+const overlayHosts = Type.Array(fixedText('a host, or host:port', isHost, 'As in `Host`.'), { minItems: 1 })
+const overlayForward = Type.Union(
   [
     Type.Enum(['token', 'none']),
     closed(
@@ -28,11 +28,11 @@ const overlayRoute = closed(
   {
     name: ofRoute.name,
     path: ofRoute.path,
-    hosts: Type.Optional(hosts),
+    hosts: Type.Optional(overlayHosts),
     methods: ofRoute.methods,
     upstream: Type.Optional(ofRoute.upstream),
     rewrite: ofRoute.rewrite,
-    forward: Type.Optional(forward),
+    forward: Type.Optional(overlayForward),
     access: Type.Optional(ofRoute.access),
     strategies: ofRoute.strategies,
     stepUp: ofRoute.stepUp,
@@ -48,16 +48,33 @@ const overlayRoute = closed(
 export const overlaySchema = closed(
   {
     defaults: Type.Optional(
-      closed({ maxBodyBytes, timeouts, streamPauseMs }, 'For every route that says nothing else.', {
-        pushedOnly: ['requestHeaders']
-      })
+      closed(
+        {
+          maxBodyBytes: ofDefaults.maxBodyBytes,
+          timeouts: ofDefaults.timeouts,
+          streamPauseMs: ofDefaults.streamPauseMs
+        },
+        'For every route that says nothing else.',
+        {
+          pushedOnly: ['requestHeaders']
+        }
+      )
     ),
     upstreams: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }),
-        closed({ maxConnections, maxQueued, connectTimeoutMs, timeouts: ofUpstream }, 'Limits of a service.', {
-          pushedOnly: ['origin', 'tls']
-        }),
+        closed(
+          {
+            maxConnections: ofUpstream.maxConnections,
+            maxQueued: ofUpstream.maxQueued,
+            connectTimeoutMs: ofUpstream.connectTimeoutMs,
+            timeouts: ofUpstream.timeouts
+          },
+          'Limits of a service.',
+          {
+            pushedOnly: ['origin', 'tls']
+          }
+        ),
         {
           description: 'Services that were pushed, by name.',
           additionalProperties: false,

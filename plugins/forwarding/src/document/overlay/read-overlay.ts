@@ -11,7 +11,7 @@ import { parseDocumentText } from '../parse-document-text.ts'
 import { nearestPlace, placedInText, type DocumentMistake } from '../place-mistakes.ts'
 import type { ReferenceSources } from '../replace-references.ts'
 import { accessPolicy } from '../to-options.ts'
-import { overlaidRouteMistakes, pushedRouteFor, unknownUpstream, type OverlaidRoute } from './overlay-rules.ts'
+import { overlaidRouteMistakes, pushedRouteFor, notPushedMistakes, type OverlaidRoute } from './overlay-rules.ts'
 import { overlaySchema, type OverlayDocument, type OverlayRoute } from './overlay-schema.ts'
 
 /** A table with an overlay over it, or every mistake of the overlay, in the order of its text. */
@@ -52,7 +52,7 @@ export function readRoutesOverlay(
   const overlay = value as OverlayDocument
   const made = (overlay.routes ?? []).map(route => overlaidRoute(route, pushed))
   const refused = [
-    ...Object.keys(overlay.upstreams ?? {}).flatMap(name => unknownUpstream(name, `upstreams/${name}`, pushed)),
+    ...Object.keys(overlay.upstreams ?? {}).flatMap(name => notPushedMistakes(name, `upstreams/${name}`, pushed)),
     ...made.flatMap(({ mistakes: misfits }, place) =>
       misfits.map(({ path, message }) => ({ path: `routes/${place}/${path}`, message }))
     )
