@@ -72,6 +72,7 @@ export const settingsSchema = Type.Object(
         maxLength: 65_536,
         pulled: true,
         live: true,
+        structured: true,
         description:
           'What is laid over that file, as YAML or JSON: limits, and routes to its upstreams that ask no less of ' +
           'callers. `{}` overrules what a configuration server says.'

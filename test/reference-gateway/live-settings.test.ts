@@ -71,7 +71,7 @@ t.test('reloads under load with bad ones between fail no request, and limits cha
     forward: 'none',
     access: 'public'
   }
-  server.say({ maxBodyBytes: 100, routesOverlay: JSON.stringify({ routes: [route] }) })
+  server.say({ maxBodyBytes: 100, routesOverlay: { routes: [route] } })
   await gateway.says('"settingsVersion":3')
   t.equal(await news(), 200, 'a route to a pushed upstream is pulled')
   const refused = {
