@@ -31,7 +31,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
 
   await t.test('C4: a change reaches every process by the stream of the server', async t => {
     const before = await versions()
-    set(700_000)
+    await set(700_000)
     await until(async () => (await versions()).every((version, place) => version === (before[place] ?? 0) + 1))
     t.same(
       await versions(),
@@ -66,7 +66,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
     await startServer()
     const followers = services.slice(1)
     const before = await Promise.all(followers.map(takenSettings))
-    set(800_000)
+    await set(800_000)
     await until(async () => {
       const now = await Promise.all(followers.map(takenSettings))
       return now.every(({ version }, place) => version === (before[place]?.version ?? 0) + 1)

@@ -1,6 +1,7 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../support/machine.ts'
 import { bothSteps } from './both-steps.ts'
+import { configurationChanges } from './configuration-changes.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
@@ -22,6 +23,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   kills: killedServices,
   'both-steps': bothSteps,
   reloads: settingsReloads,
+  'configuration-changes': configurationChanges,
   secrets: secretRotations
 }
 const names = process.argv.slice(2)
