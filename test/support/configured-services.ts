@@ -117,7 +117,7 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
 }
 
 /** The variables that a process of the stack was started with. */
-function environmentOfProcess(pid: number): Record<string, string> {
+export function environmentOfProcess(pid: number): Record<string, string> {
   const pairs = readFileSync(`/proc/${pid}/environ`, 'utf8')
     .split('\0')
     .filter(pair => pair.includes('='))
