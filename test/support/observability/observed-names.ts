@@ -5,7 +5,7 @@ import { OPERATIONS_SECTIONS, SECURITY_SECTIONS } from './dashboard-panels.ts'
 import { readExposedMetrics } from './exposed-metrics.ts'
 import { unknownNames, type NamedExpression } from './unknown-names.ts'
 
-/** Of parts of the audit trail that no process of the local stack has; they have to be in the sources by these names. */
+/** Of parts of the audit trail that no process of the local stack has; the sources have them by these names. */
 const OF_OPTIONAL_PARTS = [
   'sallyport_audit_rows_kept',
   'sallyport_audit_rows_dropped_total',
