@@ -1,3 +1,4 @@
+import { auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
@@ -10,6 +11,7 @@ import Type, { type Static, type TObject } from 'typebox'
 export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
+    ...auditTrailSettings(),
     trustedProxies: Type.Array(Type.String(), {
       separator: ' ',
       default: ['127.0.0.0/8', '::1/128'],
