@@ -147,6 +147,11 @@ function auditTrail({ name }: ProcessEntry, directory: string, own: NodeJS.Proce
       'auditVerifierIntervalMs',
       'SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS',
       own.SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS ?? '5000'
+    ],
+    [
+      'auditCheckpointIntervalMs',
+      'SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS',
+      own.SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS ?? '60000'
     ]
   ]
 }
