@@ -42,8 +42,9 @@ const YOUNG = '2026-03-01T00:00:00.000001Z'
 
 /** Writes the trail into empty tables. */
 export async function writeEveryKindOfRow({ db, keys, anchor }: MutationTrail): Promise<void> {
-  for (const table of ['audit_events', 'audit_seals', 'audit_prunings', 'audit_checkpoints'])
+  for (const table of ['audit_events', 'audit_seals', 'audit_prunings', 'audit_checkpoints']) {
     await dropChecks(db, table)
+  }
   await seal(db, [sparse(1, OLD), sparse(1, OLD), sparse(1, OLD)])
   await pruneAsBefore(db, 3)
   await seal(db, [full(1, OLD), sparse(2, OLD), full(CURRENT_VERSION, OLD)])

@@ -92,8 +92,9 @@ const OTHER_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> =
 
 function fieldMutations(table: (typeof TRAIL_TABLES)[number], key: string, column: TableColumn): TrailMutation[] {
   const values = OTHER_VALUES[column.type]
-  if (values === undefined)
+  if (values === undefined) {
     throw new Error(`${table}.${column.name} has the type ${column.type}, which nothing changes`)
+  }
   return Object.entries(values).map(([how, sql]) => ({
     name: `${table}.${column.name} ${how}, of ${key}`,
     run: async db => {

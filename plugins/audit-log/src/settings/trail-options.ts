@@ -33,8 +33,8 @@ export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
   return [
     ...(setsAside && auditSpillPath === undefined ? ['auditSpillPath: spill and drop need a folder'] : []),
     ...(auditSpillPath !== undefined && auditSpillKeys === undefined ? ['auditSpillKeys: what is kept is sealed'] : []),
-    ...ringMistakes('auditSpillKeys', auditSpillKeys),
-    ...ringMistakes('auditCheckpointKeys', auditCheckpointKeys),
+    ...trailRingMistakes('auditSpillKeys', auditSpillKeys),
+    ...trailRingMistakes('auditCheckpointKeys', auditCheckpointKeys),
     ...(auditCheckpointKeys === undefined ? needsKeys.map(name => `${name}: needs auditCheckpointKeys`) : []),
     ...(settings.auditAnchorToken !== undefined && settings.auditAnchorUrl === undefined
       ? ['auditAnchorToken: needs auditAnchorUrl']
@@ -46,7 +46,7 @@ export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
   ]
 }
 
-function ringMistakes(name: string, text: string | undefined): string[] {
+function trailRingMistakes(name: string, text: string | undefined): string[] {
   return text === undefined ? [] : readKeyRing(text, 'key').mistakes.map(mistake => `${name}: ${mistake}`)
 }
 
