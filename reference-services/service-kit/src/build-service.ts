@@ -1,4 +1,4 @@
-import auditLog from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import idempotency from '@sallyport/idempotency'
@@ -109,6 +109,7 @@ export async function buildService({
     process: name,
     route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    ...auditTrailOptions(settings, name),
     addresses
   })
 
