@@ -1,4 +1,4 @@
-import auditLog, { parseNameKey } from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
@@ -184,6 +184,7 @@ export async function buildApp(
       db,
       process: PROCESS_NAME,
       route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
+      ...auditTrailOptions(settings, PROCESS_NAME),
       ...(nameKey !== null && { nameKey })
     })
   }

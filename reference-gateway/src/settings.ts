@@ -1,4 +1,4 @@
-import { parseNameKey } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings, parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -62,6 +62,7 @@ export const settingsSchema = Type.Object(
           'both trails be joined. Left out: a random key of the process.'
       )
     ),
+    ...auditTrailSettings(),
     routesPath: Type.String({
       minLength: 1,
       description: 'The file of upstreams and routes, `gateway.yaml`; read again at SIGHUP and when it changes.'
@@ -131,7 +132,7 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
-  const mistakes: string[] = []
+  const mistakes = auditTrailMistakes(settings)
   if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
     mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }

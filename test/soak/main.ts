@@ -1,5 +1,6 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../support/machine.ts'
+import { auditMutations } from './audit-mutations.ts'
 import { bothSteps } from './both-steps.ts'
 import { configurationChanges } from './configuration-changes.ts'
 import { flood } from './flood.ts'
@@ -18,6 +19,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
   trail: longTrail,
+  'audit-mutations': auditMutations,
   flood,
   restarts: rollingRestarts,
   kills: killedServices,

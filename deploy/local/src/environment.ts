@@ -127,8 +127,33 @@ function plainSettings(
     ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
     // Peers call it by the name in its certificate, and not by that of the issuer.
     ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
+    ...auditTrail(entry, directory, own),
     ...configurationServer(entry, portBase, directory),
     ...peerOrigins(portBase)
+  ]
+}
+
+/** What happens to audit rows while the database is away, and where the signatures of the trail are kept. */
+function auditTrail({ name }: ProcessEntry, directory: string, own: NodeJS.ProcessEnv): Setting[] {
+  const folder = join(directory, 'audit', name)
+  return [
+    ['auditOutageRefusals', 'SALLYPORT_AUDIT_OUTAGE_REFUSALS', 'spill'],
+    ['auditOutageReads', 'SALLYPORT_AUDIT_OUTAGE_READS', 'spill'],
+    ['auditSpillPath', 'SALLYPORT_AUDIT_SPILL_PATH', join(folder, 'spill')],
+    ['auditCheckpointOrigin', 'SALLYPORT_AUDIT_CHECKPOINT_ORIGIN', `${name}.sallyport.internal/audit`],
+    ['auditAnchorPath', 'SALLYPORT_AUDIT_ANCHOR_PATH', join(folder, 'checkpoints')],
+    ['auditVerifierPlacePath', 'SALLYPORT_AUDIT_VERIFIER_PLACE_PATH', join(folder, 'verified')],
+    // A trail of the demo is short, and verified again and again.
+    [
+      'auditVerifierIntervalMs',
+      'SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS',
+      own.SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS ?? '5000'
+    ],
+    [
+      'auditCheckpointIntervalMs',
+      'SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS',
+      own.SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS ?? '60000'
+    ]
   ]
 }
 
@@ -198,6 +223,8 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
         ]
       : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['auditSpillKeys', 'SALLYPORT_AUDIT_SPILL_KEYS', secrets.auditSpillKeys[entry.name] ?? ''],
+    ['auditCheckpointKeys', 'SALLYPORT_AUDIT_CHECKPOINT_KEYS', secrets.auditCheckpointKeys[entry.name] ?? ''],
     ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
   ]
 }

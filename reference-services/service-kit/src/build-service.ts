@@ -1,10 +1,10 @@
-import auditLog from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
-import securityContext, { problemDetails, TXN_HEADER } from '@sallyport/security-context'
+import securityContext, { problemDetails, requestDeadlines, TXN_HEADER } from '@sallyport/security-context'
 import { databaseAndKeys, nameTransaction, operations, operatorRoutes } from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
@@ -56,6 +56,8 @@ export async function buildService({
   const trust = forwardingTrust(settings)
   await app.register(securityContext, { txn: trust.txn, ...(tracing && { traceId: tracing.traceId }) })
   await app.register(problemDetails)
+  // How long the caller waits, and whether it still does: calls of other services keep to it.
+  await app.register(requestDeadlines, {})
 
   // Health and metrics, on a listener that clients of the edge cannot reach. Load is shed before a request costs
   // anything.
@@ -107,6 +109,7 @@ export async function buildService({
     process: name,
     route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    ...auditTrailOptions(settings, name),
     addresses
   })
 

@@ -1,3 +1,4 @@
+import { auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
@@ -13,6 +14,7 @@ const LIVE_SERVICE_LIMIT = { live: true, pulled: true }
 export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
+    ...auditTrailSettings(),
     trustedProxies: Type.Array(Type.String(), {
       separator: ' ',
       default: ['127.0.0.0/8', '::1/128'],
