@@ -2,7 +2,7 @@ import { clientRequestId, effectiveRoute, securityEventsOf } from '@sallyport/se
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import { boundText } from './redact-text.ts'
 import { requestLogOf } from './request-log.ts'
-import { ownTraceFields } from './trace-context.ts'
+import { traceFields } from './place-in-trace.ts'
 
 /**
  * One line for each request, when its answer is out: who asked for what, which route served it, how it ended and how
@@ -54,7 +54,7 @@ function requestFacts(request: FastifyRequest): Record<string, unknown> {
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   const named = clientRequestId(request)
   return {
-    ...ownTraceFields(request),
+    ...traceFields(request),
     method: request.method,
     url: boundText(request.url),
     route: effectiveRoute(request).url,

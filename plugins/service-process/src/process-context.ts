@@ -92,7 +92,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadProcessMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, measurements } = await openTracing({
+  const { tracing, followDatabase, measurements } = openTracing({
     name,
     settings,
     acceptTraces,

@@ -38,7 +38,7 @@ async function tracedService(t: Test, collector: string, otel: object = {}, last
   }
   const log = { warn: () => {}, info: () => {} }
   const facts = { name: 'order-service', settings, acceptTraces: true, tls: null, addresses: {}, log }
-  const { tracing, measurements } = await openTracing({ ...facts, lastExportMs })
+  const { tracing, measurements } = openTracing({ ...facts, lastExportMs })
   const lines: string[] = []
   const options = instanceOptions({ name: 'order-service', settings, tls: undefined, tracing, requestIds: 'own' })
   const stream = {
