@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { runHeadHooks } from '@sallyport/security-context'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
@@ -17,8 +18,11 @@ const DUMPED_BYTES = 128 * 1024
  * One request at its service, as undici reports it, and its answer on the way back. Until the head leaves, everything
  * that fails is a failed handler to Fastify. From then on the answer belongs to the exchange, which ends with it, with
  * its client, by its limits or with the access of its request.
+ *
+ * undici reports in the asynchronous context of whoever opened its connection, and timers and sockets run in somebody
+ * else's too. Hooks of the app run in that of their request: everything that can lead to one goes through it.
  */
-export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
+export class ServiceExchange extends AsyncResource implements Dispatcher.DispatchHandler, TimedCall {
   deadlineAtMs: number
   place = -1
   readonly #parts: ExchangeParts
@@ -40,12 +44,15 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
+    super('SALLYPORT_SERVICE_EXCHANGE')
     const { reply, route, deadlines } = parts
     this.#parts = parts
     this.#arrivedAtMs = performance.now() - reply.elapsedTime
     this.deadlineAtMs = this.#arrivedAtMs + route.limits.headMs
     this.#answer = new ClientAnswer(parts.request, reply, route.linger)
-    reply.raw.once('close', this.#endWithTheClient)
+    reply.raw.once('close', () => {
+      this.runInAsyncScope(this.#endWithTheClient)
+    })
     deadlines.watch(this)
   }
 
@@ -56,7 +63,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   /** Ends the exchange with an error, which is answered while nothing has left, and otherwise cuts the answer. */
   fail(error: Error): void {
-    if (this.#phase === 'over') return
+    if (this.#phase !== 'over') this.runInAsyncScope(this.#fail, this, error)
+  }
+
+  #fail(error: Error): void {
     if (this.#phase === 'preparing') {
       // The rows that the hooks write have to be there before any answer.
       this.#failure ??= error
@@ -105,6 +115,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: AnswerHeaders): void {
     // Informational answers are for the gateway. @see RFC 9110 §15.2
     if (statusCode < 200 || this.#phase !== 'calling') return
+    this.runInAsyncScope(this.#takeHead, this, statusCode, headers)
+  }
+
+  #takeHead(statusCode: number, headers: AnswerHeaders): void {
     const { request, reply, route, hooks } = this.#parts
     const refusal = refusalOfAnswer(request, route, statusCode, headers)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
@@ -119,6 +133,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.runInAsyncScope(this.#takeData, this, chunk)
+  }
+
+  #takeData(chunk: Buffer): void {
     if (this.#phase === 'open') {
       if (!this.#answer.write(chunk)) this.#waitForClient()
     } else if (this.#phase === 'dumping') this.#dump(chunk)
@@ -129,6 +147,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   }
 
   onResponseEnd(): void {
+    this.runInAsyncScope(this.#end, this)
+  }
+
+  #end(): void {
     if (this.#phase === 'preparing') this.#hasEnded = true
     else if (this.#phase === 'held') this.#complete()
     else if (this.#phase === 'open') {
