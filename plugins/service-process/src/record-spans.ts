@@ -35,12 +35,6 @@ export function recordSpans(
     requestLogOf(request)?.follow(request, traceFields)
     recorder.run(place, done)
   })
-  // The body is parsed from events of the socket, where the context of onRequest is gone.
-  fastify.addHook('preValidation', function resumeTrace(request, _reply, done) {
-    const place = placeInTrace(request)
-    if (place === null || recorder.active() === place) done()
-    else recorder.run(place, done)
-  })
   fastify.addHook('onError', function nameFailure(request, _reply, error, done) {
     const place = placeInTrace(request)
     if (place !== null) place.errorType = serverErrorType(error) ?? place.errorType

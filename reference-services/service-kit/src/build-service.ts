@@ -48,7 +48,12 @@ export async function buildService({
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
   const trust = forwardingTrust(settings)
-  await app.register(securityContext, { txn: trust.txn, ...(tracing && { traceId: tracing.traceId }) })
+  await app.register(securityContext, {
+    txn: trust.txn,
+    // The line of a request says how long the database took.
+    followRequests: true,
+    ...(tracing && { traceId: tracing.traceId })
+  })
   await app.register(problemDetails)
 
   // Health and metrics, on a listener that clients of the edge cannot reach. Load is shed before a request costs

@@ -1,13 +1,13 @@
 // An asynchronous context of the app, as @fastify/request-context keeps one: each hook has to find its own request.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AddressInfo } from 'node:net'
-import { headHook } from '@sallyport/security-context'
+import { headHook, spentTimesOf } from '@sallyport/security-context'
 import type { FastifyInstance, onSendHookHandler } from 'fastify'
 import t, { type Test } from 'tap'
 import { Client } from 'undici'
 import { ALICE, routesTo, startPlainService, type PlainService } from './support/table-app.ts'
 
-/** Over one connection of a client and one of the service, where everything of a later request comes from the first's. */
+/** Over one connection of a client and one of the service, both of which the first request opens. */
 async function followedApp(t: Test, service: PlainService) {
   const running = new AsyncLocalStorage<string>()
   const found: string[] = []
@@ -81,6 +81,27 @@ t.test(
     t.same(new Set(found), new Set(['onSend its own', 'onError its own', 'onResponse its own']))
   }
 )
+
+t.test('a request counts the wait for the head of its service, whichever way its answer takes', async t => {
+  const service = await startPlainService(t)
+  const times: Array<Readonly<Record<string, number>>> = []
+  const before = async (app: FastifyInstance, isLean: boolean): Promise<void> => {
+    app.addHook('onResponse', async request => {
+      times.push(spentTimesOf(request))
+    })
+    if (!isLean) app.addHook('onSend', async (_request, _reply, payload) => payload)
+  }
+  for (const isLean of [true, false]) {
+    const app = await routesTo(t, service, [{}], { before: async fastify => await before(fastify, isLean) })
+    t.equal((await app.inject({ url: '/orders/1', headers: ALICE })).statusCode, 200)
+    t.equal((await app.inject({ url: '/orders/1' })).statusCode, 401)
+  }
+  t.match(times, [{ upstreamMs: Number }, {}, { upstreamMs: Number }, {}])
+  t.same(
+    times.map(({ upstreamMs }) => (upstreamMs ?? 0) > 0),
+    [true, false, true, false]
+  )
+})
 
 t.test('so they do when the client leaves before the answer', async t => {
   const service = await startPlainService(t)

@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
 import { runHeadHooks } from '@sallyport/security-context'
-import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
@@ -9,22 +8,19 @@ import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../error
 import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
-import { type ExchangeParts, type ExchangePhase, thrownError } from './exchange-parts.ts'
-
-/** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
-const DUMPED_BYTES = 128 * 1024
+import { DUMPED_BYTES, endBody, endWithError, thrownError } from './exchange-parts.ts'
+import type { ExchangeParts, ExchangePhase } from './exchange-parts.ts'
 
 /**
  * One request at its service, as undici reports it, and its answer on the way back. Until the head leaves, everything
  * that fails is a failed handler to Fastify. From then on the answer belongs to the exchange, which ends with it, with
  * its client, by its limits or with the access of its request.
- *
- * undici reports in the asynchronous context of whoever opened its connection, and timers and sockets run in somebody
- * else's too. Hooks of the app run in that of their request: everything that can lead to one goes through it.
  */
-export class ServiceExchange extends AsyncResource implements Dispatcher.DispatchHandler, TimedCall {
+export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   deadlineAtMs: number
   place = -1
+  /** Timers and sockets run in somebody else's asynchronous context: hooks of the app run in that of their request. */
+  readonly scope = new AsyncResource('SALLYPORT_EXCHANGE')
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
@@ -44,14 +40,13 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
-    super('SALLYPORT_SERVICE_EXCHANGE')
     const { reply, route, deadlines } = parts
     this.#parts = parts
     this.#arrivedAtMs = performance.now() - reply.elapsedTime
     this.deadlineAtMs = this.#arrivedAtMs + route.limits.headMs
     this.#answer = new ClientAnswer(parts.request, reply, route.linger)
     reply.raw.once('close', () => {
-      this.runInAsyncScope(this.#endWithTheClient)
+      this.scope.runInAsyncScope(this.#endWithTheClient)
     })
     deadlines.watch(this)
   }
@@ -63,7 +58,7 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
 
   /** Ends the exchange with an error, which is answered while nothing has left, and otherwise cuts the answer. */
   fail(error: Error): void {
-    if (this.#phase !== 'over') this.runInAsyncScope(this.#fail, this, error)
+    if (this.#phase !== 'over') this.scope.runInAsyncScope(this.#fail, this, error)
   }
 
   #fail(error: Error): void {
@@ -115,10 +110,6 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: AnswerHeaders): void {
     // Informational answers are for the gateway. @see RFC 9110 §15.2
     if (statusCode < 200 || this.#phase !== 'calling') return
-    this.runInAsyncScope(this.#takeHead, this, statusCode, headers)
-  }
-
-  #takeHead(statusCode: number, headers: AnswerHeaders): void {
     const { request, reply, route, hooks } = this.#parts
     const refusal = refusalOfAnswer(request, route, statusCode, headers)
     if (refusal !== null) return this.#refuse(refusal, statusCode)
@@ -133,10 +124,6 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.runInAsyncScope(this.#takeData, this, chunk)
-  }
-
-  #takeData(chunk: Buffer): void {
     if (this.#phase === 'open') {
       if (!this.#answer.write(chunk)) this.#waitForClient()
     } else if (this.#phase === 'dumping') this.#dump(chunk)
@@ -147,10 +134,6 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
   }
 
   onResponseEnd(): void {
-    this.runInAsyncScope(this.#end, this)
-  }
-
-  #end(): void {
     if (this.#phase === 'preparing') this.#hasEnded = true
     else if (this.#phase === 'held') this.#complete()
     else if (this.#phase === 'open') {
@@ -220,9 +203,7 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
     const controller = this.#controller
     if (controller === null || controller.paused) return
     controller.pause()
-    this.#parts.reply.raw.once('drain', () => {
-      controller.resume()
-    })
+    this.#parts.reply.raw.once('drain', controller.resume.bind(controller))
   }
 
   #refuse(refusal: Error, statusCode: number): void {
@@ -279,8 +260,7 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
     if (raw.writableFinished) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
-    // Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted.
-    if (raw.listenerCount('error') > 0) raw.emit('error', left)
+    endWithError(raw, left)
     this.fail(ofService(left, this.#parts.route.audience))
   }
 
@@ -290,11 +270,10 @@ export class ServiceExchange extends AsyncResource implements Dispatcher.Dispatc
     this.#unwatch?.()
   }
 
-  /** Ends what is left of the call. undici leaves the stream of a body to its caller. */
+  /** Ends what is left of the call. */
   #abort(reason: Error): void {
     if (this.#controller === null) this.#leaveQueue?.(reason)
     else this.#controller.abort(reason)
-    const { body } = this.#parts.request
-    if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
+    endBody(this.#parts.request, reason)
   }
 }
