@@ -10,7 +10,7 @@ export interface CommonFacts {
 }
 
 /** Few different ones: more than these are a stranger's choice, and are made anew. */
-const MOST_REMEMBERED = 32
+const MOST_LISTS = 32
 
 /** The attributes of the spans of one route or one peer: spans with the same facts share one list of them. */
 export class CommonAttributes {
@@ -25,7 +25,7 @@ export class CommonAttributes {
       }
     }
     const attributes = make(facts)
-    if (this.#known.length < MOST_REMEMBERED) this.#known.push({ ...facts, attributes })
+    if (this.#known.length < MOST_LISTS) this.#known.push({ ...facts, attributes })
     return attributes
   }
 }

@@ -15,7 +15,7 @@ import type { SpanEvent, SpanLink, SpanValue } from './span-record.ts'
 const MOST_ATTRIBUTES = 128
 const MOST_EVENTS = 16
 const MOST_LINKS = 16
-const LONGEST_VALUE = 2048
+const LONGEST_ADDED_TEXT = 2048
 
 /**
  * A span of OpenTelemetry's API in a place of a trace: that of a request, which code may add to, or one that code has
@@ -115,8 +115,8 @@ function flatPair(key: string, value: unknown): Array<string | SpanValue> {
 }
 
 function keptValue(value: unknown): SpanValue | null {
-  if (typeof value === 'string') return value.slice(0, LONGEST_VALUE)
+  if (typeof value === 'string') return value.slice(0, LONGEST_ADDED_TEXT)
   if (typeof value === 'number' || typeof value === 'boolean') return value
   if (!Array.isArray(value)) return null
-  return value.filter(item => typeof item === 'string').map(item => item.slice(0, LONGEST_VALUE))
+  return value.filter(item => typeof item === 'string').map(item => item.slice(0, LONGEST_ADDED_TEXT))
 }

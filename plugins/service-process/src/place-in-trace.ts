@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { SpanAttributes, SpanEvent, SpanLink } from './span-record.ts'
 
 const PLACE = Symbol('sallyport.service-process.placeInTrace')
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+const TRACEPARENT_FORM = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 const NO_TRACE = '0'.repeat(32)
 const NO_SPAN = '0'.repeat(16)
 const SPAN_AT = '00-'.length + NO_TRACE.length + 1
@@ -78,7 +78,7 @@ declare module 'fastify' {
 
 /** What a `traceparent` names; `null` where it is malformed or names nothing. @see W3C Trace Context §3.2 */
 export function readTraceparent(value: unknown): NamedSpan | null {
-  if (typeof value !== 'string' || !TRACEPARENT.test(value)) return null
+  if (typeof value !== 'string' || !TRACEPARENT_FORM.test(value)) return null
   const traceId = value.slice('00-'.length, SPAN_AT - 1)
   const spanId = value.slice(SPAN_AT, FLAGS_AT - 1)
   return traceId === NO_TRACE || spanId === NO_SPAN ? null : { traceId, spanId, flags: value.slice(FLAGS_AT) }

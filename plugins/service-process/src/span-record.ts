@@ -19,7 +19,6 @@ export interface SpanLink {
 }
 
 /** The kinds of OpenTelemetry's API. */
-export const INTERNAL_KIND = 0
 export const SERVER_KIND = 1
 export const CLIENT_KIND = 2
 
