@@ -142,7 +142,13 @@ t.test('of a trace that is not exported only what failed is, described like all 
   const collected = new CollectedSpans()
   const sampled = { otelTracesSampler: 'parentbased_traceidratio', otelTracesSamplerArg: 0 }
   const { app, close } = await tracedService(t, await listening(t, collected.answer), sampled)
-  app.get('/fine', async () => 'x')
+  const peer = await listening(t, (_request, response) => {
+    response.end()
+  })
+  app.get('/fine', async () => {
+    await (await request(peer)).body.dump()
+    return 'x'
+  })
   app.get('/refused', async (_request, reply) => await reply.code(403).send())
   app.get('/broken', async () => {
     await request('http://127.0.0.1:1/tickets?code=canary')

@@ -25,6 +25,7 @@ async function traced(
     await new Promise(resolve => setImmediate(resolve))
     return {
       id: request.traceId,
+      baggage: request.headers.baggage ?? null,
       active: tracing.traceIds(),
       byRequest: tracing.outgoingHeaders(request),
       byContext: tracing.outgoingHeaders()
@@ -47,10 +48,11 @@ async function traced(
 
 t.test("a caller's trace is continued: in the request, in log fields and towards peers", async t => {
   const { app } = await traced(t)
-  const { id, active, byRequest, byContext } = (
+  const { id, baggage, active, byRequest, byContext } = (
     await app.inject({ url: '/orders/1', headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, baggage: 'a=b' } })
   ).json()
   t.equal(id, TRACE)
+  t.equal(baggage, null, 'the key-value store of the caller is not')
   t.match(active, { trace_id: TRACE, span_id: /^[0-9a-f]{16}$/ })
   t.same(byRequest, { traceparent: `00-${TRACE}-${active.span_id}-01` })
   t.same(byContext, byRequest)
