@@ -8,7 +8,7 @@ import authentication, {
 } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
-import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
+import forwarding, { type OpenUpstream, type RateLimitStore, type RouteTableOptions } from '@sallyport/forwarding'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -77,6 +77,8 @@ export interface GatewayCollaborators {
   readonly openUpstream?: OpenUpstream
   /** Where the table comes from, to follow it. */
   readonly routes?: FollowedRoutes
+  /** Counts the requests of rate limits for all gateways; without it each counts its share. */
+  readonly rateLimitStore?: RateLimitStore
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
@@ -155,6 +157,11 @@ export async function buildApp(
     ...(tracing?.recordedTraceId && { exemplarTraceId: tracing.recordedTraceId })
   })
 
+  // Before a credential is looked at: those that are wrong count too.
+  app.addHook('onRequest', function limitSource(request, reply, done) {
+    app.forwarding.admitSource(request, reply, done)
+  })
+
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
   await app.register(authentication, {
@@ -224,6 +231,8 @@ export async function buildApp(
     ...servedTable(collaborators.table, settings, gatewayRoutes),
     dispatcher: upstreamAgent,
     ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
+    ...(collaborators.rateLimitStore && { rateLimitStore: collaborators.rateLimitStore }),
+    rateLimitProcesses: settings.gatewayProcesses,
     tracingHeaders: request =>
       tracing?.outgoingHeaders(request) ?? {
         traceparent: `00-${request.traceId}-${randomSpanId()}-01`

@@ -1,6 +1,6 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import type { LiveSettings } from '@sallyport/configuration'
-import type { OpenUpstream } from '@sallyport/forwarding'
+import { redisRateLimitStore, type OpenUpstream } from '@sallyport/forwarding'
 import { createPeerAgent, publicAuthorities, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
@@ -17,6 +17,7 @@ import type { GatewayCollaborators } from './app.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './secrets-present.ts'
+import { openRedis } from './open-redis.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
 import { createSessionDirectory } from './session-directory.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -66,6 +67,9 @@ export async function connectGateway(
   const table = tableOfReading(file, first)
   const routes = { file, first, readAgainAtHangup: context.readAgainAtHangup }
   const openUpstream = upstreamOpener(tls, context.peerAddresses)
+  const { redisUrl } = settings
+  const rateLimitStore =
+    redisUrl === undefined ? undefined : redisRateLimitStore({ command: openRedis(redisUrl, context) })
   return {
     ...asClient,
     table,
@@ -76,7 +80,7 @@ export async function connectGateway(
     upstreamAgent,
     tracing,
     checks,
-    ...defined({ db: db ?? undefined, tls: tls ?? undefined })
+    ...defined({ db: db ?? undefined, tls: tls ?? undefined, rateLimitStore })
   }
 }
 

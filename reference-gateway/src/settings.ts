@@ -113,6 +113,21 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+    redisUrl: Type.Optional(
+      Type.String({
+        secret: true,
+        pattern: '^rediss?://',
+        description:
+          'The Redis that counts rate limits for all gateways, `rediss://user:password@host:6379`; without TLS on ' +
+          'loopback only. Left out: each gateway counts its share.'
+      })
+    ),
+    gatewayProcesses: Type.Integer({
+      minimum: 1,
+      default: 1,
+      description:
+        'How many gateways share the rate limits where each counts for itself: without Redis, and while it is away.'
+    }),
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -156,10 +171,18 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
+  if (settings.redisUrl !== undefined && !isSafeRedis(settings.redisUrl)) {
+    mistakes.push('redisUrl: redis:// is for a loopback address only; elsewhere it has to be rediss://')
+  }
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }
   return mistakes
+}
+
+function isSafeRedis(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && (url.protocol === 'rediss:' || isLoopback(url.hostname))
 }
 
 /**

@@ -96,3 +96,11 @@ t.test('what a feature needs is asked for with the feature only', async t => {
     { message: /sealingKeys: sessions need clientSecret/ }
   )
 })
+
+t.test('Redis is reached over TLS, or on loopback', async t => {
+  for (const redisUrl of ['rediss://limits.internal:6379', 'redis://127.0.0.1:6379'])
+    checkSettings({ ...SETTINGS, redisUrl })
+  t.throws(() => {
+    checkSettings({ ...SETTINGS, redisUrl: 'redis://:secret@limits.internal:6379' })
+  }, /^Settings of the gateway: redisUrl: redis:\/\/ is for a loopback address only; elsewhere it has to be rediss:\/\/$/)
+})

@@ -177,6 +177,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
   loginScopes: [],
+  gatewayProcesses: 1,
   loginsPerMinute: 30
 })
 

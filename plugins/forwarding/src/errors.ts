@@ -31,6 +31,20 @@ export const PreflightRefusedError = createError(
   403
 )
 
+/** A rate limit of the route has no room for the request; `Retry-After` says when it has. */
+export const RateLimitedError = createError(
+  'SALLYPORT_FORWARDING_RATE_LIMITED',
+  'Too many requests, try again later',
+  429
+)
+
+/** What counts the requests is away, and a limit of the route says that none passes then; with `Retry-After`. */
+export const LimitsUnavailableError = createError(
+  'SALLYPORT_FORWARDING_LIMITS_UNAVAILABLE',
+  'The service is not available, try again',
+  503
+)
+
 /** The body is larger than the gateway forwards; counted while it streams. */
 export const ForwardedBodyTooLargeError = createError(
   'SALLYPORT_FORWARDING_BODY_TOO_LARGE',

@@ -1,17 +1,25 @@
 import '@sallyport/security-context/require-node'
 import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
 import { randomBytes } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createDeadlines } from './lean/deadlines.ts'
 import type { ForwardingParts } from './forward-request.ts'
 import { upstreamMeasurements } from './measure-upstreams.ts'
 import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
-import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
+import { preflightMethod } from './cors.ts'
+import { LIMITS_SLOT, RequestLimiter } from './rate-limits/limit-requests.ts'
+import { memoryRateLimitStore } from './rate-limits/memory-rate-limit-store.ts'
+import { sharedLimits } from './rate-limits/shared-limits.ts'
+import { refuseUnenforced, resolveIn, routeOfRequest, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
 import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
 import type { UpstreamConnections } from './upstream.ts'
 
+export type { RateLimitOptions } from './rate-limits/rate-limit-options.ts'
+export type { QuotaStanding, QuotaTake, RateLimitStore } from './rate-limits/rate-limit-store.ts'
+export { memoryRateLimitStore } from './rate-limits/memory-rate-limit-store.ts'
+export { redisRateLimitStore, type RedisRateLimitStoreOptions } from './rate-limits/redis-rate-limit-store.ts'
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
@@ -43,6 +51,11 @@ export interface Forwarding {
    * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake; nothing has changed
    */
   readonly replace: (table: RouteTableOptions) => void
+  /**
+   * Counts a request in the limits by source of its route, as an `onRequest` hook before whatever authenticates: what
+   * is refused there counts too. Where nobody calls it, they are counted with the other limits, after that.
+   */
+  readonly admitSource: (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void) => void
 }
 
 declare module 'fastify' {
@@ -86,7 +99,24 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     return nextRead
   }
 
+  const limiter = new RequestLimiter({
+    shared: options.rateLimitStore === undefined ? null : sharedLimits(options.rateLimitStore, { log: logStore }),
+    local: memoryRateLimitStore(),
+    processes: options.rateLimitProcesses
+  })
+  offerMeasurements(fastify, limiter.measurements())
+
+  function logStore(isAway: boolean, err: unknown): void {
+    if (isAway) fastify.log.error({ err }, 'the store of rate limits is away: each limit says what holds now')
+    else fastify.log.info('the store of rate limits is back')
+  }
+
   fastify.decorate('forwarding', {
+    admitSource(request, reply, done) {
+      const limits = routeOfRequest(request)?.rateLimits ?? null
+      if (limits === null || preflightMethod(request) !== null) done()
+      else limiter.admitSource(request, reply, limits, done)
+    },
     check(next) {
       checked(next)
     },
@@ -99,6 +129,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     }
   })
   fastify.decorateRequest(ROUTE_SLOT)
+  fastify.decorateRequest(LIMITS_SLOT)
   // Once more for the routes that the app has added since.
   fastify.addHook('onReady', function refuseShadowedRoutes(done) {
     refuseUnenforced(fastify, read)
@@ -110,7 +141,8 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   })
   await fastify.register(serveTable, {
     resolveRoute: request => resolveIn(request, table),
-    parts: sharedParts(fastify, options)
+    parts: sharedParts(fastify, options),
+    limiter
   })
 }
 

@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { ForwardingOptionsError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
+import type { RateLimitStore } from './rate-limits/rate-limit-store.ts'
 import { tableMistakes } from './table-mistakes.ts'
 import { routeTableOptions, tableProperties, type ReadRouteTable, type RouteTableOptions } from './table-options.ts'
 import type { UpstreamOptions } from './upstream-options.ts'
@@ -42,6 +43,13 @@ export interface ForwardingOptions extends RouteTableOptions {
   readonly auditSink?: AuditSink
   /** Gets every answer that is under way, to end it with the access of its request. Left out: nobody does. */
   readonly openAnswers?: OpenAnswers
+  /** Counts the requests of limits for several processes. Left out: each process counts its own. */
+  readonly rateLimitStore?: RateLimitStore
+  /**
+   * How many processes share a limit where each counts its own: without `rateLimitStore`, and while it is away.
+   * @default 1
+   */
+  readonly rateLimitProcesses?: number
 }
 
 export const forwardingOptions = optionsObject({
@@ -51,14 +59,16 @@ export const forwardingOptions = optionsObject({
   tracingHeaders: Type.Optional(functionOption<NonNullable<ForwardingOptions['tracingHeaders']>>()),
   edgeAddress: Type.Optional(functionOption<NonNullable<ForwardingOptions['edgeAddress']>>()),
   auditSink: Type.Optional(objectWith<AuditSink>('an audit sink', ['write'])),
-  openAnswers: Type.Optional(objectWith<OpenAnswers>('a watcher of open answers', ['add']))
+  openAnswers: Type.Optional(objectWith<OpenAnswers>('a watcher of open answers', ['add'])),
+  rateLimitStore: Type.Optional(objectWith<RateLimitStore>('a store of rate limits', ['take'])),
+  rateLimitProcesses: Type.Integer({ minimum: 1, default: 1 })
 })
 
 /** The options, with their defaults. */
 export type ReadForwardingOptions = ReadOptions<typeof forwardingOptions>
 
 const tableRule = {
-  of: ['defaults', 'upstreams', 'routes'],
+  of: ['defaults', 'upstreams', 'rateLimits', 'routes'],
   mistakes: (table: ReadRouteTable): readonly string[] => tableMistakes(table)
 }
 

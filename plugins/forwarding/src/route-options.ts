@@ -83,6 +83,8 @@ export interface ForwardedRouteOptions {
   readonly timeouts?: AnswerTimeouts
   /** Answers go on while data arrives: only their pauses are limited. Left out: no. */
   readonly stream?: boolean
+  /** Names of limits of requests. Left out: `defaults.rateLimits`. */
+  readonly rateLimits?: readonly string[]
   /** Left out: no page of another origin may read anything. */
   readonly cors?: CorsOptions
 }
@@ -151,5 +153,6 @@ export const forwardedRouteOptions = optionsObject({
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1 })),
   timeouts: Type.Optional(answerTimeouts),
   stream: Type.Optional(Type.Boolean()),
+  rateLimits: Type.Optional(listOf(textOption('the name of a limit', isScope))),
   cors: Type.Optional(corsOptions)
 })

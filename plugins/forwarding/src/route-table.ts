@@ -28,7 +28,8 @@ export class RouteTable {
   readonly #matcher: RouteMatcher<TableRoute>
 
   /** @param last its connections live on where an upstream has the same options */
-  constructor({ defaults, upstreams, routes }: ReadRouteTable, carriers: UpstreamCarriers, last: RouteTable | null) {
+  constructor(read: ReadRouteTable, carriers: UpstreamCarriers, last: RouteTable | null) {
+    const { upstreams, routes } = read
     const opened = new Map(
       Object.entries(upstreams).map(([name, options]) => {
         const still = last?.upstreams.find(upstream => upstream.isStill(name, options))
@@ -40,7 +41,7 @@ export class RouteTable {
       routes.flatMap(route => {
         const upstream = opened.get(route.upstream)
         const timeouts = upstreams[route.upstream]?.timeouts ?? {}
-        return upstream === undefined ? [] : [makeTableRoute(route, upstream, timeouts, defaults)]
+        return upstream === undefined ? [] : [makeTableRoute(route, upstream, timeouts, read)]
       })
     )
   }

@@ -6,6 +6,7 @@ import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
 import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
 import { lingeringPayload } from './linger.ts'
+import type { RequestLimiter } from './rate-limits/limit-requests.ts'
 import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
 import { SERVED_METHODS } from './served-methods.ts'
 import { answerableFailure } from './service-failure.ts'
@@ -14,6 +15,7 @@ import { answerableFailure } from './service-failure.ts'
 export interface ServedTable {
   readonly resolveRoute: (request: FastifyRequest) => EffectiveRoute | null
   readonly parts: Omit<ForwardingParts, 'headHooks'>
+  readonly limiter: RequestLimiter
 }
 
 /** Nothing is sent this way: http-proxy hands every request to our own handler. */
@@ -23,13 +25,21 @@ const NOWHERE = 'https://nowhere.invalid'
  * The one Fastify route of a table, for every path that the app has no route of its own for. In a context of its own:
  * bodies are not parsed here.
  */
-export async function serveTable(fastify: FastifyInstance, { resolveRoute, parts }: ServedTable): Promise<void> {
+export async function serveTable(
+  fastify: FastifyInstance,
+  { resolveRoute, parts, limiter }: ServedTable
+): Promise<void> {
   // Bodies pass unchanged: parsed and serialised again they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', function passBody(request, payload, done) {
     done(null, limitBody(payload, routeOfRequest(request)?.maxBodyBytes ?? 0))
   })
-  fastify.addHook('onRequest', takeRequest)
+  fastify.addHook('onRequest', function takeRequest(request, reply, done) {
+    if (!isTaken(request, reply, done)) return
+    const limits = routeOfRequest(request)?.rateLimits ?? null
+    if (limits === null) done()
+    else limiter.admitCaller(request, reply, limits, done)
+  })
   fastify.addHook('preParsing', function refuseDeclaredLength(request, reply, _payload, done) {
     const maxBodyBytes = routeOfRequest(request)?.maxBodyBytes ?? 0
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) return done()
@@ -73,20 +83,24 @@ const NO_CLIENT: NonNullable<FastifyHttpProxyOptions['undici']> = Object.assign(
   }
 })
 
-/** Before the body is read: what no route is for, what has two readings, and preflights. */
-function takeRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+/**
+ * Before the body is read: what no route is for, what has two readings, and preflights.
+ * @returns whether the request goes on
+ */
+function isTaken(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): boolean {
   const route = routeOfRequest(request)
   if (route === null) {
     reply.callNotFound()
-    return
+    return false
   }
   try {
     refuseAmbiguousPath(request)
-    if (preflightMethod(request) === null) done()
-    else answerPreflight(request, reply, route.cors)
+    if (preflightMethod(request) === null) return true
+    answerPreflight(request, reply, route.cors)
   } catch (error) {
     done(error instanceof Error ? error : new Error('The request could not be taken', { cause: error }))
   }
+  return false
 }
 
 /** Also for what was refused before the request came here: the page that called has to read why. */

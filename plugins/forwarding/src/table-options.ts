@@ -1,5 +1,6 @@
 import { listOf, optionsObject, Type, type ReadOptions } from '@sallyport/security-context/options'
-import { isFieldName } from './document/text-forms.ts'
+import { isFieldName, isScope } from './document/text-forms.ts'
+import { rateLimitOptions, type RateLimitOptions } from './rate-limits/rate-limit-options.ts'
 import { forwardedRouteOptions, type ForwardedRouteOptions, type RequestHeaderRules } from './route-options.ts'
 import {
   answerTimeouts,
@@ -26,6 +27,8 @@ export interface ForwardingDefaults {
   readonly streamPauseMs?: number
   /** Request headers that pass on every route beside the built-in ones. */
   readonly requestHeaders?: Pick<RequestHeaderRules, 'pass'>
+  /** Names of limits that hold on every route that names none itself. */
+  readonly rateLimits?: readonly string[]
 }
 
 /** What is forwarded where: all that a reload replaces. */
@@ -37,6 +40,11 @@ export interface RouteTableOptions {
   readonly defaults?: ForwardingDefaults
   /** The services, by name. */
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>
+  /**
+   * Limits of requests, by the name that routes give and answers show.
+   * @default {}
+   */
+  readonly rateLimits?: Readonly<Record<string, RateLimitOptions>>
   /** In any order: of two routes the more specific one is taken. */
   readonly routes: readonly ForwardedRouteOptions[]
 }
@@ -48,7 +56,8 @@ export const forwardingDefaults = optionsObject(
     streamPauseMs: Type.Integer({ ...timerOption(), default: 60_000 }),
     requestHeaders: Type.Optional(
       optionsObject({ pass: Type.Optional(listOf(textOption('the name of a header', isFieldName))) })
-    )
+    ),
+    rateLimits: Type.Optional(listOf(textOption('the name of a limit', isScope)))
   },
   { default: {} }
 )
@@ -57,6 +66,7 @@ export const forwardingDefaults = optionsObject(
 export const tableProperties = {
   defaults: forwardingDefaults,
   upstreams: Type.Record(Type.String(), upstreamOptions),
+  rateLimits: Type.Record(Type.String(), rateLimitOptions, { default: {} }),
   routes: listOf(forwardedRouteOptions)
 }
 

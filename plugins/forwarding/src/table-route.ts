@@ -5,6 +5,7 @@ import { corsPolicy, type CorsPolicy } from './cors.ts'
 import { passingNames, type PassingNames } from './forwarded-headers.ts'
 import type { LingerLimits } from './linger.ts'
 import { methodsOfRoute, type RoutePattern } from './match-route.ts'
+import { makeRouteLimits, type RouteLimits } from './rate-limits/route-limits.ts'
 import type { ReadRouteTable } from './table-options.ts'
 import type { ExchangedCredential } from './route-options.ts'
 import type { UpstreamConnections } from './upstream.ts'
@@ -32,6 +33,8 @@ export interface TableRoute extends RoutePattern {
   readonly limits: AnswerLimits
   readonly linger: LingerLimits
   readonly stream: boolean
+  /** `null`: its requests are not counted. */
+  readonly rateLimits: RouteLimits | null
   readonly cors: CorsPolicy | null
 }
 
@@ -64,7 +67,7 @@ export function makeTableRoute(
   route: ReadRoute,
   upstream: UpstreamConnections,
   ofUpstream: AnswerTimeouts,
-  defaults: ReadDefaults
+  { defaults, rateLimits }: Pick<ReadRouteTable, 'defaults' | 'rateLimits'>
 ): TableRoute {
   const { path, access, strategies, stepUp, forward, requestHeaders, cors, stream = false } = route
   const url = route.name ?? path
@@ -74,6 +77,8 @@ export function makeTableRoute(
   )
   const set = setFields.map(([name]) => name)
   const additional = [...(defaults.requestHeaders?.pass ?? []), ...(requestHeaders?.pass ?? [])]
+  const limits = route.rateLimits ?? defaults.rateLimits ?? []
+  const limitsOfRoute = makeRouteLimits({ name: url, isPublic: access === 'public', limits }, rateLimits)
   return {
     path,
     hosts: route.hosts,
@@ -92,11 +97,12 @@ export function makeTableRoute(
       set
     ),
     setFields: setFields.flat(),
-    answerRules: answerFieldRules(route),
+    answerRules: answerFieldRules(route, limitsOfRoute === null ? [] : LIMIT_FIELDS),
     maxBodyBytes,
     linger: { maxBytes: maxBodyBytes, maxMs: LINGER_MS },
     limits: answerLimits(route, ofUpstream, defaults),
     stream,
+    rateLimits: limitsOfRoute,
     cors: cors === undefined ? null : corsPolicy(cors, methodsOfRoute(route))
   }
 }
@@ -126,11 +132,14 @@ function pathRewriting(path: string, rewrite: string | undefined): PathRewriting
   return { from, to: rewrite === undefined || rewrite === from ? null : rewrite }
 }
 
-function answerFieldRules(route: ReadRoute): AnswerFieldRules {
+/** On a route with limits the fields say how its client stands here, not how the app stands at the service. */
+const LIMIT_FIELDS: readonly string[] = ['ratelimit', 'ratelimit-policy']
+
+function answerFieldRules(route: ReadRoute, ownFields: readonly string[]): AnswerFieldRules {
   const { responseHeaders, cacheControl, contentSecurityPolicy } = route
   const set = Object.entries(responseHeaders?.set ?? {}).map(([name, value]) => [name.toLowerCase(), value])
   return {
-    remove: new Set((responseHeaders?.remove ?? []).map(name => name.toLowerCase())),
+    remove: new Set([...ownFields, ...(responseHeaders?.remove ?? []).map(name => name.toLowerCase())]),
     set: Object.fromEntries([
       ...set,
       ...(contentSecurityPolicy === undefined ? [] : [['content-security-policy', contentSecurityPolicy]])

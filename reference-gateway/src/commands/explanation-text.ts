@@ -18,6 +18,7 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['response headers', responseHeadersText(route)],
     ['body', `up to ${route.maxBodyBytes} bytes`],
     ['answer', limitsText(route)],
+    ...(route.rateLimits.length === 0 ? [] : [['counted by', route.rateLimits.join(', ')] as const]),
     ['pages', corsText(route.cors)]
   ]
   return `${head}\n${alignedRows(rows.map(([name, text]) => [`  ${name}`, text]))}`

@@ -29,6 +29,8 @@ export interface RouteDescription {
   /** In ms; the whole answer of a stream has no limit. */
   readonly limits: AnswerLimits
   readonly stream: boolean
+  /** Names of limits of requests. */
+  readonly rateLimits: readonly string[]
   readonly cors: CorsOptions | null
 }
 
@@ -76,13 +78,14 @@ export function explainRequest(table: RouteTableOptions, { method, url, host }: 
 }
 
 function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
-  const { defaults, upstreams, routes } = readRouteTable(given)
+  const table = readRouteTable(given)
+  const { defaults, upstreams, routes } = table
   return routes.flatMap(route => {
     const options = upstreams[route.upstream]
     if (options === undefined) return []
     // Opens nothing: connections are made by the first request.
     const upstream = new UpstreamConnections(route.upstream, options, {})
-    const made = makeTableRoute(route, upstream, options.timeouts ?? {}, defaults)
+    const made = makeTableRoute(route, upstream, options.timeouts ?? {}, table)
     const { requestHeaders, responseHeaders, hosts = null, strategies = null, stepUp = null, cors = null } = route
     const description: RouteDescription = {
       name: route.name ?? route.path,
@@ -106,6 +109,7 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       maxBodyBytes: made.maxBodyBytes,
       limits: made.limits,
       stream: made.stream,
+      rateLimits: [...(route.rateLimits ?? defaults.rateLimits ?? [])],
       cors
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]

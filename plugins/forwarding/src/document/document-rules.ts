@@ -4,7 +4,7 @@ import { routeConflicts } from '../match-route.ts'
 import { ownRouteConflicts } from '../own-route-conflicts.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
-import { type LooseRoute, documentRouteMistakes } from './route-rules.ts'
+import { type LooseRoute, documentRouteMistakes, limitNameMistakes } from './route-rules.ts'
 
 type LooseDocument = Loose<GatewayDocument>
 type LooseUpstream = Loose<GatewayDocument['upstreams'][string]>
@@ -18,10 +18,11 @@ export function documentMistakes(document: LooseDocument, own: readonly AppRoute
     ),
     ...under('defaults', [
       ...timeoutMistakes(document.defaults?.timeouts),
-      ...passMistakes(document.defaults?.requestHeaders?.pass)
+      ...passMistakes(document.defaults?.requestHeaders?.pass),
+      ...limitNameMistakes(document.defaults?.rateLimits, document.rateLimits)
     ]),
     ...(document.routes ?? []).flatMap((route, place) =>
-      under(`routes/${place}`, route === undefined ? [] : documentRouteMistakes(route, names))
+      under(`routes/${place}`, route === undefined ? [] : documentRouteMistakes(route, names, document.rateLimits))
     ),
     ...conflicts(document.routes ?? [], own),
     ...repeatedNames(document.routes ?? [])

@@ -10,6 +10,7 @@ import {
   isScope,
   isRoutePath
 } from './text-forms.ts'
+import { rateLimit } from './rate-limit-schema.ts'
 import { closed, count, durationMs, fixedText, openText } from './schema-parts.ts'
 
 const timeouts = closed(
@@ -131,6 +132,9 @@ const cors = closed(
   'Cross-origin calls; preflights are answered by the gateway.'
 )
 
+const limitNames = (description: string) =>
+  Type.Array(fixedText('the name of a limit', isScope, 'One of `rateLimits`.'), { description })
+
 const route = closed(
   {
     name: Type.Optional(fixedText('a name', isScope, 'In metrics, logs and `explain`.')),
@@ -206,6 +210,7 @@ const route = closed(
     stream: Type.Optional(
       Type.Boolean({ description: 'Answers go on while data arrives: only the pauses are limited.' })
     ),
+    rateLimits: Type.Optional(limitNames('Limits of `rateLimits` that hold here. Default: those of `defaults`.')),
     cors: Type.Optional(cors)
   },
   'Which requests go where, and who may send them.'
@@ -226,7 +231,8 @@ export const gatewaySchema = closed(
               { pass: Type.Optional(Type.Array(fieldNameText, { description: 'Headers that pass on every route.' })) },
               'Headers on the way to every service.'
             )
-          )
+          ),
+          rateLimits: Type.Optional(limitNames('Limits of every route that names none itself.'))
         },
         'For every route that says nothing else.'
       )
@@ -236,6 +242,13 @@ export const gatewaySchema = closed(
       additionalProperties: false,
       keyExpectation: 'a name of letters, digits, dots and dashes'
     }),
+    rateLimits: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }), rateLimit, {
+        description: 'Limits of requests, by the name that answers show.',
+        additionalProperties: false,
+        keyExpectation: 'a name of letters, digits, dots and dashes'
+      })
+    ),
     routes: Type.Array(route, { description: 'In any order: of two routes the more specific one is taken.' })
   },
   'The routes of a gateway.'

@@ -2,6 +2,27 @@ import { suggestName } from '@sallyport/security-context/options'
 import type { GatewayDocument } from './gateway-schema.ts'
 import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
 
+/** The limits of a document, whose wrong members are left out. */
+export type LooseRateLimits = Loose<GatewayDocument>['rateLimits']
+
+/** Names of limits that there are none of, and names that stand there twice. */
+export function limitNameMistakes(
+  names: ReadonlyArray<string | undefined> | undefined,
+  rateLimits: LooseRateLimits
+): MemberMistake[] {
+  const known = Object.keys(rateLimits ?? {})
+  return [
+    ...(names ?? []).flatMap((name, place) =>
+      mistakeIf(
+        name !== undefined && !known.includes(name),
+        `rateLimits/${place}`,
+        `there is no limit ${JSON.stringify(name)}${suggestion(name ?? '', known)}`
+      )
+    ),
+    ...repeated(names, 'rateLimits')
+  ]
+}
+
 /** A route whose wrong members are left out. */
 export type LooseRoute = Loose<GatewayDocument['routes'][number]>
 
@@ -16,7 +37,11 @@ const OWN_ANSWER_FIELDS =
 const NEVER_PREFLIGHTED = 'x-sallyport-csrf'
 
 /** What is wrong with a route whose members alone are right. */
-export function documentRouteMistakes(route: LooseRoute, upstreams: readonly string[]): MemberMistake[] {
+export function documentRouteMistakes(
+  route: LooseRoute,
+  upstreams: readonly string[],
+  rateLimits: LooseRateLimits
+): MemberMistake[] {
   const { upstream, access, forward, cors, strategies, stepUp, path, rewrite } = route
   const namesNothing = typeof access === 'object' && Object.keys(access).length === 0
   return [
@@ -60,6 +85,14 @@ export function documentRouteMistakes(route: LooseRoute, upstreams: readonly str
       'stepUp must name maxAgeSeconds, acr or both'
     ),
     ...mistakeIf(access === 'public' && stepUp !== undefined, 'stepUp', 'a public route asks nobody for a login'),
+    ...limitNameMistakes(route.rateLimits, rateLimits),
+    ...(route.rateLimits ?? []).flatMap((name, place) =>
+      mistakeIf(
+        access === 'public' && /^(?:principal|client)$/.test(rateLimits?.[name ?? '']?.per ?? ''),
+        `rateLimits/${place}`,
+        'a public route knows no callers, and this limit counts them'
+      )
+    ),
     ...repeated(stepUp?.acr, 'stepUp/acr'),
     ...repeated(strategies, 'strategies'),
     ...repeated(route.methods, 'methods'),
@@ -71,10 +104,16 @@ export function documentRouteMistakes(route: LooseRoute, upstreams: readonly str
 }
 
 function unknownUpstream(upstream: string, known: readonly string[]): MemberMistake {
-  const meant = suggestName(upstream, known)
-  const hint =
-    meant === null ? (known.length === 0 ? '' : ` (there are ${known.join(', ')})`) : ` (did you mean ${meant}?)`
-  return { path: 'upstream', message: `there is no upstream ${JSON.stringify(upstream)}${hint}` }
+  return {
+    path: 'upstream',
+    message: `there is no upstream ${JSON.stringify(upstream)}${suggestion(upstream, known)}`
+  }
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const meant = suggestName(name, known)
+  if (meant !== null) return ` (did you mean ${meant}?)`
+  return known.length === 0 ? '' : ` (there are ${known.join(', ')})`
 }
 
 function setMistakes({ requestHeaders, responseHeaders, forward }: LooseRoute): MemberMistake[] {

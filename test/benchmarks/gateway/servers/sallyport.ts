@@ -114,6 +114,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
+    gatewayProcesses: 1,
     loginsPerMinute: 1_000_000
   }
 }

@@ -237,3 +237,28 @@ t.test("an overlay is refused where it takes requests of the gateway's own route
   const route = 'routes:\n  - { path: /login, methods: [POST], upstream: web, forward: none, access: authenticated }'
   t.match(overlayMistakesIn(route, [{ method: 'POST', url: '/login' }]), [/2:\d+ .*\/login/])
 })
+
+t.test('another way to a service is no way around its limits, and an overlay declares none', t => {
+  const limited = PUSHED.replace(
+    'upstreams:',
+    'rateLimits: { few: { per: principal, requests: 9, windowSeconds: 60 } }\nupstreams:'
+  ).replace('access: { scopes:', 'rateLimits: [few]\n    access: { scopes:')
+  const { table } = readGatewayDocument(limited, sourcesOf())
+  if (table === null) throw new Error('the pushed routes have mistakes')
+  const added = {
+    path: '/more/*',
+    upstream: 'orders',
+    forward: { audience: 'order-service' },
+    access: { roles: ['ADMIN'] }
+  }
+  const laid = readRoutesOverlay(
+    JSON.stringify({ routes: [{ ...added, access: { scopes: ['orders:read'], roles: ['ADMIN'] } }] }),
+    table
+  )
+  t.strictSame(laid.mistakes, [])
+  t.strictSame(laid.table?.routes.at(-1)?.rateLimits, ['few'])
+  t.strictSame(laid.table?.rateLimits, table.rateLimits)
+  const refused = readRoutesOverlay('rateLimits: {}', table)
+  t.match(refused.mistakes, [{ message: /rateLimits is only ever pushed/ }])
+  t.end()
+})

@@ -41,7 +41,7 @@ const overlayRoute = closed(
     stream: ofRoute.stream
   },
   'Changes the pushed route for the same requests, or is another one.',
-  { pushedOnly: ['requestHeaders', 'responseHeaders', 'cacheControl', 'contentSecurityPolicy', 'cors'] }
+  { pushedOnly: ['requestHeaders', 'responseHeaders', 'cacheControl', 'contentSecurityPolicy', 'rateLimits', 'cors'] }
 )
 
 /** What may be said over a file of routes: limits, and routes to the upstreams that it has. */
@@ -56,7 +56,7 @@ export const overlaySchema = closed(
         },
         'For every route that says nothing else.',
         {
-          pushedOnly: ['requestHeaders']
+          pushedOnly: ['requestHeaders', 'rateLimits']
         }
       )
     ),
@@ -84,7 +84,8 @@ export const overlaySchema = closed(
     ),
     routes: Type.Optional(Type.Array(overlayRoute))
   },
-  'An overlay over a file of routes.'
+  'An overlay over a file of routes.',
+  { pushedOnly: ['rateLimits'] }
 )
 
 /** An overlay without mistakes of its own. */

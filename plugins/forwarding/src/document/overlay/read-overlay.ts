@@ -1,6 +1,8 @@
 import type { AppRoute } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { tableMistakes } from '../../table-mistakes.ts'
+import { countsCallers } from '../../rate-limits/route-limits.ts'
+import type { ForwardedRouteOptions } from '../../route-options.ts'
 import type { RouteTableOptions } from '../../table-options.ts'
 import type { UpstreamOptions } from '../../upstream-options.ts'
 import { checkDocument } from '../check-document.ts'
@@ -95,14 +97,25 @@ function overlaidRoute(
     const message = 'is missing: no pushed route is for these requests'
     return { overlaid: null, mistakes: missing.map(name => ({ path: name, message: `${name} ${message}` })) }
   }
-  const route = { ...own, access: own.access, upstream: own.upstream, forward: own.forward }
+  const asked = { access: own.access, upstream: own.upstream, forward: own.forward }
+  const route = { ...own, ...asked, rateLimits: limitsOfUpstream(asked, pushed) }
   const overlaid = { route, changed }
   return { overlaid, mistakes: overlaidRouteMistakes(overlaid, pushed) }
 }
 
+/** Every limit that the pushed routes to the upstream have: another way to it is no way around them. */
+function limitsOfUpstream(
+  { access, upstream }: Pick<ForwardedRouteOptions, 'access' | 'upstream'>,
+  { defaults, rateLimits = {}, routes }: RouteTableOptions
+): readonly string[] {
+  const toUpstream = routes.filter(route => route.upstream === upstream)
+  const names = new Set(toUpstream.flatMap(route => route.rateLimits ?? defaults?.rateLimits ?? []))
+  return [...names].filter(name => access !== 'public' || !countsCallers(rateLimits[name] ?? { per: 'route' }))
+}
+
 /** A changed route stands where it was pushed; the order of routes means nothing. */
 function tableWithOverlay(
-  { defaults, upstreams, routes }: RouteTableOptions,
+  { defaults, upstreams, rateLimits, routes }: RouteTableOptions,
   overlay: OverlayDocument,
   overlaid: readonly OverlaidRoute[]
 ): RouteTableOptions {
@@ -114,6 +127,7 @@ function tableWithOverlay(
       ...upstreams,
       ...Object.fromEntries(limits.flatMap(([name, own]) => withLimits(name, upstreams[name], own)))
     },
+    ...defined({ rateLimits }),
     routes: [
       ...routes.map(route => changes.get(route) ?? route),
       ...overlaid.filter(({ changed }) => changed === null).map(({ route }) => route)
