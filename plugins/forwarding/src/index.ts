@@ -10,7 +10,7 @@ import { readForwardingOptions, readRouteTable, type ForwardingOptions, type Rea
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
 import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
-import type { UpstreamConnections } from './upstream.ts'
+import type { UpstreamConnections, UpstreamParts } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
@@ -25,7 +25,15 @@ export type {
   RequestHeaderRules,
   ResponseHeaderRules
 } from './route-options.ts'
-export type { AnswerTimeouts, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type { AnswerTimeouts, TargetOptions, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type {
+  BreakerOptions,
+  BulkheadOptions,
+  EjectionOptions,
+  HealthCheckOptions,
+  RetryOptions,
+  UpstreamTargetOptions
+} from './resilience/resilience-options.ts'
 export { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
 export { tryAgain } from './upstream-failure.ts'
 export * as errors from './errors.ts'
@@ -61,7 +69,14 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   const options = readForwardingOptions(given)
   refuseUnenforced(fastify, options)
   let read: ReadRouteTable = options
-  let table = new RouteTable(options, options, null)
+  const parts: UpstreamParts = {
+    ...options,
+    log: (message, detail) => {
+      fastify.log.warn(detail, message)
+    }
+  }
+  let table = new RouteTable(options, parts, null)
+  watchAll(table)
   const retiring = new Set<Promise<void>>()
   offerMeasurements(
     fastify,
@@ -93,7 +108,8 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     replace(next) {
       const nextRead = checked(next)
       const last = table
-      table = new RouteTable(nextRead, options, last)
+      table = new RouteTable(nextRead, parts, last)
+      watchAll(table)
       read = nextRead
       retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
     }
@@ -112,6 +128,10 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     resolveRoute: request => resolveIn(request, table),
     parts: sharedParts(fastify, options)
   })
+}
+
+function watchAll({ upstreams }: RouteTable): void {
+  for (const upstream of upstreams) upstream.watch()
 }
 
 function sharedParts(fastify: FastifyInstance, options: ReadForwardingOptions): Omit<ForwardingParts, 'headHooks'> {

@@ -1,14 +1,8 @@
 import { listOf, optionsObject, Type, type ReadOptions } from '@sallyport/security-context/options'
 import { isFieldName } from './document/text-forms.ts'
 import { forwardedRouteOptions, type ForwardedRouteOptions, type RequestHeaderRules } from './route-options.ts'
-import {
-  answerTimeouts,
-  textOption,
-  timerOption,
-  upstreamOptions,
-  type AnswerTimeouts,
-  type UpstreamOptions
-} from './upstream-options.ts'
+import { textOption, timerOption } from './option-forms.ts'
+import { answerTimeouts, upstreamOptions, type AnswerTimeouts, type UpstreamOptions } from './upstream-options.ts'
 
 /** What holds for every route that says nothing else. */
 export interface ForwardingDefaults {
