@@ -1,5 +1,6 @@
 import '@sallyport/security-context/require-node'
 import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -9,7 +10,7 @@ import { upstreamMeasurements } from './measure-upstreams.ts'
 import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
-import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
+import type { ReadRouteTable, RouteTableOptions, SheddingLimits } from './table-options.ts'
 import type { UpstreamConnections, UpstreamParts } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
@@ -17,7 +18,7 @@ export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
 export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
 export type { EdgeAddress, ForwardingOptions, OpenUpstream } from './options.ts'
-export type { ForwardingDefaults, RouteTableOptions } from './table-options.ts'
+export type { ForwardingDefaults, RouteTableOptions, SheddingLimits } from './table-options.ts'
 export type {
   CorsOptions,
   ExchangedCredential,
@@ -51,6 +52,8 @@ export interface Forwarding {
    * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake; nothing has changed
    */
   readonly replace: (table: RouteTableOptions) => void
+  /** What the table says of shedding, for whoever does it; `null` for nothing. */
+  readonly shedding: () => SheddingLimits | null
 }
 
 declare module 'fastify' {
@@ -102,6 +105,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   }
 
   fastify.decorate('forwarding', {
+    shedding: () => sheddingOf(read),
     check(next) {
       checked(next)
     },
@@ -128,6 +132,11 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     resolveRoute: request => resolveIn(request, table),
     parts: sharedParts(fastify, options)
   })
+}
+
+/** Absent members are left out. */
+function sheddingOf({ shedding }: ReadRouteTable): SheddingLimits | null {
+  return shedding === undefined ? null : defined(shedding)
 }
 
 function watchAll({ upstreams }: RouteTable): void {

@@ -22,6 +22,14 @@ export interface ForwardingDefaults {
   readonly requestHeaders?: Pick<RequestHeaderRules, 'pass'>
 }
 
+/** When a process sheds requests by what they are worth, see `admitByPriority` of `@sallyport/health`. */
+export interface SheddingLimits {
+  /** Requests under way at a time: writes take up to 70 % of them, reads up to 90 %. Left out: any number. */
+  readonly maxPending?: number
+  /** Above this mean delay of the event loop writes are shed, above twice as much reads, above four times everything. */
+  readonly maxEventLoopDelayMs?: number
+}
+
 /** What is forwarded where: all that a reload replaces. */
 export interface RouteTableOptions {
   /**
@@ -31,6 +39,8 @@ export interface RouteTableOptions {
   readonly defaults?: ForwardingDefaults
   /** The services, by name. */
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>
+  /** For whoever admits requests before they come here: this plugin sheds none itself. Left out: no limits. */
+  readonly shedding?: SheddingLimits
   /** In any order: of two routes the more specific one is taken. */
   readonly routes: readonly ForwardedRouteOptions[]
 }
@@ -47,10 +57,16 @@ export const forwardingDefaults = optionsObject(
   { default: {} }
 )
 
+export const sheddingLimits = optionsObject({
+  maxPending: Type.Optional(Type.Integer({ minimum: 1 })),
+  maxEventLoopDelayMs: Type.Optional(timerOption())
+})
+
 /** The members of a table, which the options of the plugin have too. */
 export const tableProperties = {
   defaults: forwardingDefaults,
   upstreams: Type.Record(Type.String(), upstreamOptions),
+  shedding: Type.Optional(sheddingLimits),
   routes: listOf(forwardedRouteOptions)
 }
 

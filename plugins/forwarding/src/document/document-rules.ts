@@ -14,7 +14,7 @@ export function documentMistakes(document: LooseDocument, own: readonly AppRoute
   const names = Object.keys(document.upstreams ?? {})
   return [
     ...Object.entries(document.upstreams ?? {}).flatMap(([name, upstream]) =>
-      under(`upstreams/${name}`, upstreamMistakes(upstream ?? {}))
+      under(`upstreams/${name}`, upstream === undefined ? [] : upstreamMistakes(upstream))
     ),
     ...under('defaults', [
       ...timeoutMistakes(document.defaults?.timeouts),
@@ -38,7 +38,8 @@ function upstreamMistakes(upstream: LooseUpstream): MemberMistake[] {
   ]
   const isPlain = ({ text }: { readonly text: string }): boolean => new URL(text).protocol === 'http:'
   return [
-    ...mistakeIf(origin === undefined && targets === undefined, '', 'origin or targets is missing'),
+    // A member that is wrong itself is here without a value.
+    ...mistakeIf(!('origin' in upstream) && !('targets' in upstream), '', 'origin or targets is missing'),
     ...mistakeIf(origin !== undefined && targets !== undefined, 'targets', 'targets are in place of origin'),
     ...origins.flatMap(each =>
       mistakeIf(

@@ -187,6 +187,19 @@ export const gatewaySchema = closed(
       additionalProperties: false,
       keyExpectation: 'a name of letters, digits, dots and dashes'
     }),
+    shedding: Type.Optional(
+      closed(
+        {
+          maxPending: Type.Optional(
+            count('Requests under way at a time: writes take up to 70 % of them, reads up to 90 %, logins all.')
+          ),
+          maxEventLoopDelayMs: Type.Optional(
+            durationMs('Above this mean delay of the event loop writes are shed, above 2 × reads, above 4 × logins.')
+          )
+        },
+        'When the gateway answers 503 to what matters less, so that logins and reads are served.'
+      )
+    ),
     routes: Type.Array(route, { description: 'In any order: of two routes the more specific one is taken.' })
   },
   'The routes of a gateway.'

@@ -14,7 +14,7 @@ export const answerTimeoutsMember = closed(
   'How long an answer may take.'
 )
 
-const originText = openText(
+const targetOriginText = openText(
   'scheme, host and port, such as https://orders.internal:8443',
   isOrigin,
   'Scheme, host and port of the service; `https:`, or `http:` on loopback.'
@@ -23,7 +23,7 @@ const percent = (description: string) => Type.Integer({ minimum: 1, maximum: 100
 
 const target = closed(
   {
-    origin: originText,
+    origin: targetOriginText,
     weight: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -120,7 +120,7 @@ const tls = closed(
 /** A member of `upstreams`. */
 export const upstreamMember = closed(
   {
-    origin: Type.Optional(originText),
+    origin: Type.Optional(targetOriginText),
     targets: Type.Optional(
       Type.Array(target, {
         minItems: 1,

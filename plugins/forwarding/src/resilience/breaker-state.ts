@@ -55,7 +55,7 @@ export function breakerAfterCall(
   const failures = [...state.failures, call.outcome === 'failed'].slice(-rules.window)
   const failed = failures.filter(Boolean).length
   const isTooMany = failures.length >= rules.minimumCalls && failed * 100 >= rules.failurePercent * failures.length
-  return isTooMany ? opened(state, nowMs, rules) : { ...state, failures }
+  return isTooMany ? openedBreaker(state, nowMs, rules) : { ...state, failures }
 }
 
 function afterProbe(
@@ -64,13 +64,13 @@ function afterProbe(
   nowMs: number,
   rules: BreakerRules
 ): BreakerState {
-  if (outcome === 'failed') return opened(state, nowMs, rules)
+  if (outcome === 'failed') return openedBreaker(state, nowMs, rules)
   const probing = state.probing - 1
   if (outcome === 'unknown') return { ...state, probing }
   const passed = state.passed + 1
   return passed >= rules.probes ? { kind: 'closed', era: state.era + 1, failures: [] } : { ...state, probing, passed }
 }
 
-function opened({ era }: BreakerState, nowMs: number, { openMs }: BreakerRules): BreakerState {
+function openedBreaker({ era }: BreakerState, nowMs: number, { openMs }: BreakerRules): BreakerState {
   return { kind: 'open', era: era + 1, untilMs: nowMs + openMs }
 }
