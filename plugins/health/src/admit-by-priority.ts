@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { offerMeasurements } from '@sallyport/security-context'
-import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
+import { scheduleByTimer, type Schedule, startTimer, type StartTimer } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { OverloadedError } from './errors.ts'
@@ -28,6 +28,7 @@ export interface AdmissionOptions {
   /** Mean delay of the event loop since the last call, in ms. */
   readonly readDelayMs?: () => number
   readonly schedule?: Schedule
+  readonly startTimer?: StartTimer
 }
 
 /** Which part of the places a priority may take, and how many times the delay it is served. */
@@ -38,23 +39,37 @@ const SHARES: Readonly<Record<RequestPriority, { readonly places: number; readon
 }
 const SAMPLE_MS = 100
 const RETRY_AFTER_SECONDS = 2
+/**
+ * How long a refusal is held back, in ms: a caller that asks again as soon as it is answered costs a refusal each time,
+ * and a few hundred of them would take all of the process.
+ */
+const HELD_MS = 500
+/** Refusals that are held back at a time; further ones leave at once. */
+const MOST_HELD = 1000
 /** Samples without a shed request after which an overload is over. */
 const QUIET_SAMPLES = 10
 
 /**
- * Sheds what is worth less before what is worth more suffers: 503 with `Retry-After`. Requests under way are counted
+ * Sheds what is worth less before what is worth more suffers: 503 with `Retry-After`, half a second later. Requests under
+ * way are counted
  * from their arrival to the end of their answer. Without limits a request pays for one call. Register it before what
  * authenticates.
  */
 export const admitByPriority = fastifyPlugin(
   async function admitByPriority(fastify: FastifyInstance, options: AdmissionOptions) {
-    const { limits, priorityOf = priorityOfMethod, schedule = scheduleByTimer } = options
+    const {
+      limits,
+      priorityOf = priorityOfMethod,
+      schedule = scheduleByTimer,
+      startTimer: later = startTimer
+    } = options
     const readDelayMs = options.readDelayMs ?? eventLoopDelays(fastify)
     const { message: title, statusCode: status = 503, code } = new OverloadedError()
     const problem = Object.freeze({ type: 'about:blank', title, status, code })
     const shed: Record<RequestPriority, number> = { login: 0, read: 0, write: 0 }
     const episode = { shed: 0, quiet: QUIET_SAMPLES }
     let pending = 0
+    let held = 0
     let delayMs = 0
 
     function leave(): void {
@@ -69,6 +84,19 @@ export const admitByPriority = fastifyPlugin(
       )
     }
 
+    function refuse(request: FastifyRequest, reply: FastifyReply): void {
+      const send = (): void => {
+        void reply.code(status).header('retry-after', String(RETRY_AFTER_SECONDS)).type('application/problem+json')
+        void reply.send({ ...problem, requestId: request.id })
+      }
+      if (held >= MOST_HELD) return send()
+      held++
+      later(() => {
+        held--
+        if (!reply.raw.destroyed) send()
+      }, HELD_MS)
+    }
+
     function admit(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
       const current = limits()
       if (current === null) return next()
@@ -78,9 +106,7 @@ export const admitByPriority = fastifyPlugin(
         if (isShed(priority, current)) {
           shed[priority]++
           episode.shed++
-          void reply.code(status).header('retry-after', String(RETRY_AFTER_SECONDS)).type('application/problem+json')
-          void reply.send({ ...problem, requestId: request.id })
-          return
+          return refuse(request, reply)
         }
       }
       pending++

@@ -10,7 +10,8 @@ const PRIORITIES = ['login', 'read', 'write'] as const
 
 /** An app whose handlers wait until they are released, under limits and a delay that the test sets. */
 async function admitting(t: Test, limits: AdmissionLimits | null) {
-  const now = { limits, delayMs: 0 }
+  const now = { limits, delayMs: 0, holds: false }
+  const held: Array<() => void> = []
   const waiting: Array<() => void> = []
   const told: string[] = []
   let sample: () => Promise<void> = async () => {}
@@ -22,6 +23,11 @@ async function admitting(t: Test, limits: AdmissionLimits | null) {
     limits: () => now.limits,
     priorityOf: ({ url }) => PRIORITIES.find(priority => url.startsWith(`/${priority}`)) ?? 'read',
     readDelayMs: () => now.delayMs,
+    startTimer: run => {
+      held.push(run)
+      if (!now.holds) for (const each of held.splice(0)) each()
+      return { stop: () => {} }
+    },
     schedule: run => {
       sample = run
       return { stop: () => {} }
@@ -46,7 +52,9 @@ async function admitting(t: Test, limits: AdmissionLimits | null) {
   }
   return {
     ask,
+    url,
     dispatcher,
+    held,
     now,
     waiting,
     told: () => told.filter(line => /overloaded/.test(line)),
@@ -118,6 +126,22 @@ t.test('what is shed is told when to try again, and costs nothing else', async t
   t.match(JSON.parse(body), { code: 'SALLYPORT_HEALTH_OVERLOADED', status: 503, requestId: headers['x-request-id'] })
 })
 
+t.test('a refusal is held back, so that who asks again at once costs little', async t => {
+  const { ask, now, sample, held, url } = await admitting(t, { maxEventLoopDelayMs: 1 })
+  now.delayMs = 10
+  now.holds = true
+  await sample()
+  const one = ask('write')
+  await until(() => held.length === 1)
+  const client = new Agent()
+  const left = request(`${url}/write`, { dispatcher: client }).catch(() => null)
+  await until(() => held.length === 2)
+  await client.destroy()
+  await left
+  for (const release of held) release()
+  t.equal((await one).status, 503)
+})
+
 t.test('limits can change and go, and a client that leaves gives its place back', async t => {
   const { ask, now, hold, measured, statuses, dispatcher } = await admitting(t, { maxPending: 1 })
   const [held] = await hold(1)
@@ -141,6 +165,10 @@ t.test('by default what changes something is worth less than what reads', async 
   await app.register(admitByPriority, {
     limits: () => ({ maxEventLoopDelayMs: 1 }),
     readDelayMs: () => 2,
+    startTimer: run => {
+      run()
+      return { stop: () => {} }
+    },
     schedule: run => {
       sample = run
       return { stop: () => {} }
