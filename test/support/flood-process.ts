@@ -7,12 +7,12 @@ const connections = Number(CONNECTIONS)
 const dispatcher = new Agent({ connections, pipelining: 1 })
 const headers = { authorization: `Bearer ${TOKEN}` }
 const answers: Record<string, number> = {}
-let isOver = false
+const state = { isOver: false }
 let untold = 0
 
 async function call(number: number): Promise<void> {
   const method = number % 4 === 0 ? 'POST' : 'GET'
-  while (!isOver) {
+  while (!state.isOver) {
     const answered = await request(`${URL_TO_FLOOD}/orders`, { method, headers, dispatcher }).then(
       async ({ statusCode, headers: { 'retry-after': retryAfter }, body }) => {
         await body.dump()
@@ -26,7 +26,7 @@ async function call(number: number): Promise<void> {
 }
 
 process.once('message', () => {
-  isOver = true
+  state.isOver = true
 })
 const calls = Array.from({ length: connections }, async (_, number) => await call(number))
 process.send?.({ type: 'ready' })

@@ -26,7 +26,7 @@ export interface ForwardingDefaults {
 export interface SheddingLimits {
   /** Requests under way at a time: writes take up to 70 % of them, reads up to 90 %. Left out: any number. */
   readonly maxPending?: number
-  /** Above this mean delay of the event loop writes are shed, above twice as much reads, above four times everything. */
+  /** Above this mean delay of the event loop writes are shed, above twice as much reads, above four times logins. */
   readonly maxEventLoopDelayMs?: number
 }
 

@@ -61,7 +61,7 @@ export const admitByPriority = fastifyPlugin(
       limits,
       priorityOf = priorityOfMethod,
       schedule = scheduleByTimer,
-      startTimer: later = startTimer
+      startTimer: hold = startTimer
     } = options
     const readDelayMs = options.readDelayMs ?? eventLoopDelays(fastify)
     const { message: title, statusCode: status = 503, code } = new OverloadedError()
@@ -91,7 +91,7 @@ export const admitByPriority = fastifyPlugin(
       }
       if (held >= MOST_HELD) return send()
       held++
-      later(() => {
+      hold(() => {
         held--
         if (!reply.raw.destroyed) send()
       }, HELD_MS)

@@ -109,8 +109,9 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
     { headers, deadline }: Pick<UpstreamTarget, 'headers'> & { readonly deadline: RequestDeadline | null },
     call: UpstreamCall
   ): Promise<UpstreamAnswer> {
-    const { dispatcher, upstreamTimeoutMs } = options
-    const timeoutMs = Math.min(upstreamTimeoutMs, deadline?.remainingMs() ?? upstreamTimeoutMs)
+    const { dispatcher, upstreamTimeoutMs: limit } = options
+    const limitMs = typeof limit === 'function' ? limit() : limit
+    const timeoutMs = Math.min(limitMs, deadline?.remainingMs() ?? limitMs)
     const target = { origin: upstream.origin, token, headers, dispatcher, timeoutMs, signal: deadline?.signal }
     const answer = await callUpstream(target, call)
     if (answer.statusCode === 401) cache.drop(key)

@@ -1,4 +1,4 @@
-import auditLog from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import idempotency from '@sallyport/idempotency'
@@ -14,11 +14,16 @@ import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
+/** The limits that a service has a use for at each moment. */
+type LiveLimits = Pick<ServiceSettings, 'upstreamTimeoutMs' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'>
+
 /** What makes one service different from the others. */
 export interface ServiceDefinition {
   /** Audience of its tokens and name in the audit trail, the logs and the metrics. */
   readonly name: string
   readonly settings: ServiceSettings
+  /** Those of the settings that change while the service runs. Left out: none does. */
+  readonly live?: { readonly current: LiveLimits } | undefined
   readonly collaborators: ServiceCollaborators
   /** The services it calls in the caller's name, by audience. */
   readonly upstreams: Readonly<Record<string, Upstream>>
@@ -39,6 +44,7 @@ export const mayReadAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
 export async function buildService({
   name,
   settings,
+  live,
   collaborators,
   upstreams,
   routes
@@ -57,6 +63,7 @@ export async function buildService({
   // anything.
   await app.register(operations, {
     settings,
+    live,
     tls,
     checks: {
       ...databaseAndKeys(db, keys),
@@ -102,6 +109,7 @@ export async function buildService({
     process: name,
     route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    ...auditTrailOptions(settings, name),
     addresses
   })
 
@@ -130,7 +138,7 @@ export async function buildService({
   await app.register(tokenExchange, {
     tokenClient,
     upstreams,
-    upstreamTimeoutMs: settings.upstreamTimeoutMs,
+    upstreamTimeoutMs: () => (live?.current ?? settings).upstreamTimeoutMs,
     ...(dispatcher !== undefined && { dispatcher }),
     outgoingHeaders: request => ({
       ...tracing?.outgoingHeaders(request),

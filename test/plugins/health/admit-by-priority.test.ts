@@ -15,7 +15,11 @@ async function admitting(t: Test, limits: AdmissionLimits | null) {
   const waiting: Array<() => void> = []
   const told: string[] = []
   let sample: () => Promise<void> = async () => {}
-  const stream = { write: (line: string) => void told.push((JSON.parse(line) as { msg: string }).msg) }
+  const stream = {
+    write: (line: string) => {
+      told.push((JSON.parse(line) as { msg: string }).msg)
+    }
+  }
   const app = Fastify({ logger: { level: 'info', stream }, forceCloseConnections: true, disableRequestLogging: true })
   t.after(() => app.close())
   await app.register(securityContext)

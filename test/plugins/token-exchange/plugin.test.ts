@@ -258,6 +258,14 @@ t.test('a service that does not answer, or not sensibly, is a 504 or 502', async
   }
 })
 
+t.test('the limit of a call is that of the moment of the call', async t => {
+  let limitMs = 60_000
+  const { app } = await setup(t, { upstreamTimeoutMs: () => limitMs })
+  t.equal((await get(app, '/call-path?path=/text')).statusCode, 200)
+  limitMs = 50
+  t.match((await get(app, '/call-path?path=/silent')).json(), { code: 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT' })
+})
+
 t.test('a service is told how long its caller waits: the limit of a call, or what is left of the deadline', async t => {
   const deadline = { leftMs: 900.5, controller: new AbortController() }
   const { app, seen, deadlines } = await setup(t, { upstreamTimeoutMs: 1500 })

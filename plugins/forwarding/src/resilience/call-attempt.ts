@@ -124,7 +124,7 @@ function outcomeOfStatus(statusCode: number): CallOutcome {
   return statusCode >= 500 ? 'server-error' : 'answered'
 }
 
-/** What ended a call that had no answer: an error of ours is about the client or the own queue, and not the target's. */
+/** What ended a call without an answer: an error of ours is about the client or the own queue, and not the target's. */
 export function outcomeOfError(error: Error): CallOutcome {
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'SALLYPORT_FORWARDING_UPSTREAM_TIMEOUT') return 'late'

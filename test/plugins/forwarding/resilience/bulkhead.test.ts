@@ -14,7 +14,9 @@ function manualTimers() {
     running,
     start: (run: () => void) => {
       running.add(run)
-      return { stop: () => void running.delete(run) }
+      return { stop: () => {
+        running.delete(run)
+      } }
     }
   }
 }
@@ -49,7 +51,9 @@ t.test('so many come in, so many wait in their order, and all others are refused
 t.test('a request without a place is 503 with a time to wait, at once or when it has waited', async t => {
   const target = await startTarget(t)
   const answers: Array<() => void> = []
-  target.answer = (_request, response) => void answers.push(() => response.end('ok'))
+  target.answer = (_request, response) => {
+    answers.push(() => response.end('ok'))
+  }
   for (const step of ['lean', 'ordinary'] as const) {
     const { url, events, measured } = await startGuarded(t, [target], {
       step,
@@ -86,7 +90,9 @@ t.test('a request without a place is 503 with a time to wait, at once or when it
 t.test('who leaves while waiting is never sent, and holds nobody up', async t => {
   const target = await startTarget(t)
   const answers: Array<() => void> = []
-  target.answer = (_request, response) => void answers.push(() => response.end('ok'))
+  target.answer = (_request, response) => {
+    answers.push(() => response.end('ok'))
+  }
   const { app, url, measured } = await startGuarded(t, [target], {
     upstream: { bulkhead: { maxPending: 1, maxQueued: 2, queueTimeoutMs: 60_000 } }
   })
