@@ -50,19 +50,13 @@ const MOST_HELD = 1000
 const QUIET_SAMPLES = 10
 
 /**
- * Sheds what is worth less before what is worth more suffers: 503 with `Retry-After`, half a second later. Requests under
- * way are counted
- * from their arrival to the end of their answer. Without limits a request pays for one call. Register it before what
- * authenticates.
+ * Sheds what is worth less before what is worth more suffers: 503 with `Retry-After`, half a second later. Requests
+ * under way are counted from their arrival to the end of their answer. Without limits a request pays for one call.
+ * Register it before what authenticates.
  */
 export const admitByPriority = fastifyPlugin(
   async function admitByPriority(fastify: FastifyInstance, options: AdmissionOptions) {
-    const {
-      limits,
-      priorityOf = priorityOfMethod,
-      schedule = scheduleByTimer,
-      startTimer: hold = startTimer
-    } = options
+    const { limits, priorityOf = priorityOfMethod, schedule = scheduleByTimer, startTimer: hold = startTimer } = options
     const readDelayMs = options.readDelayMs ?? eventLoopDelays(fastify)
     const { message: title, statusCode: status = 503, code } = new OverloadedError()
     const problem = Object.freeze({ type: 'about:blank', title, status, code })

@@ -14,9 +14,11 @@ function manualTimers() {
     running,
     start: (run: () => void) => {
       running.add(run)
-      return { stop: () => {
-        running.delete(run)
-      } }
+      return {
+        stop: () => {
+          running.delete(run)
+        }
+      }
     }
   }
 }
