@@ -2,11 +2,23 @@ import type { Dispatcher } from 'undici'
 import { ForwardBusyError } from '../errors.ts'
 import { CallAttempt, outcomeOfError, type AttemptReports } from './call-attempt.ts'
 import type { GuardedTarget } from './guarded-target.ts'
-import type { GuardedUpstream } from './guarded-upstream.ts'
+import type { Bulkhead } from './bulkhead.ts'
 import { isRepeatableCall, requestAgain } from './replayable-request.ts'
 
-/** A handler of a call that waits in the queues on its way. */
-type CallHandler = Dispatcher.DispatchHandler
+/** What a call asks its upstream. */
+export interface CallGuard {
+  readonly nowMs: () => number
+  readonly bulkhead: Bulkhead | null
+  readonly retries: { readonly attempts: number; readonly statuses: readonly number[] } | null
+  /** The target for a request, `null` when none may be asked now. @param tried where it was sent before */
+  readonly pick: (tried: readonly GuardedTarget[]) => GuardedTarget | null
+  /** Whether one more repetition is in the budget; takes it. */
+  readonly mayRepeat: () => boolean
+  /** Runs something after the wait that belongs to a repetition. */
+  readonly waitBefore: (repetition: number, run: () => void) => { readonly stop: () => void }
+  /** Why nothing can be sent now. */
+  readonly unavailable: () => Error
+}
 
 /**
  * A request on its way to one of the targets of an upstream, and once more to another one where that is allowed. For
@@ -16,8 +28,8 @@ type CallHandler = Dispatcher.DispatchHandler
 export class GuardedCall implements Dispatcher.DispatchController, AttemptReports {
   readonly rawHeaders = null
   readonly rawTrailers = null
-  readonly #upstream: GuardedUpstream
-  readonly #handler: CallHandler
+  readonly #upstream: CallGuard
+  readonly #handler: Dispatcher.DispatchHandler
   readonly #startedAtMs: number
   #options: Dispatcher.DispatchOptions
   #attempt: CallAttempt | null = null
@@ -28,7 +40,7 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
   #wait: { readonly stop: () => void } | null = null
   #leaveBulkhead: () => void = () => {}
 
-  constructor(upstream: GuardedUpstream, options: Dispatcher.DispatchOptions, handler: CallHandler) {
+  constructor(upstream: CallGuard, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
     this.#upstream = upstream
     this.#options = options
     this.#handler = handler

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import { ForwardUnavailableError } from '../errors.ts'
 import type { BreakerRules } from './breaker-state.ts'
 import { Bulkhead, type BulkheadRules } from './bulkhead.ts'
-import { GuardedCall } from './guarded-call.ts'
+import { type CallGuard, GuardedCall } from './guarded-call.ts'
 import { type EjectionRules, GuardedTarget, type TargetChange } from './guarded-target.ts'
 import { pickTarget } from './pick-target.ts'
 import { RetryBudget, type RetryBudgetRules } from './retry-budget.ts'
@@ -49,7 +49,7 @@ export interface GuardCounts {
 }
 
 /** The targets of an upstream: which one a request goes to, whether it goes again, and whether it goes at all. */
-export class GuardedUpstream {
+export class GuardedUpstream implements CallGuard {
   readonly targets: readonly GuardedTarget[]
   readonly retries: RetryRules | null
   readonly bulkhead: Bulkhead | null
@@ -83,12 +83,10 @@ export class GuardedUpstream {
     return true
   }
 
-  /** The target for a request, `null` when none may be asked now. @param tried where it was sent before */
   pick(tried: readonly GuardedTarget[]): GuardedTarget | null {
     return pickTarget(this.targets, { nowMs: this.nowMs(), tried, turn: this.#turn++ })
   }
 
-  /** Whether one more repetition is in the budget; takes it. */
   mayRepeat(): boolean {
     const may = this.#budget?.take() === true
     if (may) this.counts.repeated++
