@@ -49,6 +49,7 @@ export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
+export { resumeTrail, type ResumedTrail, type TrailRestore } from './restore/resume-trail.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {

@@ -12,7 +12,7 @@ import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
-import { readCheckpoint, verifyProof } from './proof-commands.ts'
+import { readCheckpoint, verifyAnchor, verifyProof } from './proof-commands.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
 
@@ -24,6 +24,7 @@ export async function verifyTrail(
 ): Promise<number> {
   const expected = typeof options.head === 'string' ? parseHead(options.head) : undefined
   if (typeof options.proof === 'string') return await verifyProof(options, terminal)
+  if (typeof options.anchor === 'string') return await verifyAnchor(options, terminal)
   const checkpoint = readCheckpoint(options)
   if (typeof options.export === 'string') {
     return await verifyExportFile({ path: options.export, expected, checkpoint }, options, terminal)

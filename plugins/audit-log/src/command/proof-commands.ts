@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
+import { anchorProblem } from '../checkpoint/anchor-history.ts'
+import { anchoredNotes } from '../checkpoint/anchors.ts'
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
   EVENT_PROOF_FORM,
@@ -47,6 +49,20 @@ export async function verifyProof(options: CommandOptions, terminal: AuditTermin
   const said = ok ? 'the proof holds' : 'THE PROOF DOES NOT HOLD'
   await terminal.out(options.json === true ? `${visibleJson({ ok })}\n` : `${said}\n`)
   return ok ? EXIT.done : EXIT.broken
+}
+
+/** `verify --anchor`: the file of an anchor; needs no database. */
+export async function verifyAnchor(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const verifiers = readKeys(options)
+  const notes = await anchoredNotes(String(options.anchor))
+  const problem = anchorProblem(notes, verifiers)
+  const said =
+    problem === null
+      ? `the anchor verifies: ${notes.length} checkpoints`
+      : `THE ANCHOR DOES NOT VERIFY: ${problem.problem} at ${problem.line}`
+  const shown = { ok: problem === null, checkpoints: notes.length, ...problem }
+  await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\n`)
+  return problem === null ? EXIT.done : EXIT.broken
 }
 
 /** The checkpoint that `--checkpoint` names, as one of the keys signed it; `null` when none is named. */

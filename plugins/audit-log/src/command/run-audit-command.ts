@@ -6,6 +6,7 @@ import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
+import { resumeAfterRestore } from './restore-command.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
 
 /** How the program was called. */
@@ -22,7 +23,12 @@ interface AuditCommand {
   readonly usage: string
   readonly help: string
   readonly options: CommandFlags
-  readonly run: (openDb: () => Knex, options: CommandOptions, terminal: AuditTerminal) => Promise<number>
+  readonly run: (
+    openDb: () => Knex,
+    options: CommandOptions,
+    terminal: AuditTerminal,
+    environment: CommandEnvironment
+  ) => Promise<number>
 }
 
 const textFlag = { type: 'string' } as const
@@ -49,9 +55,16 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   verify: {
     usage:
-      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file>]',
-    help: 'Verifies the trail, or an export or a proof without a database. Exit code 3 when it does not verify.',
-    options: { head: textFlag, export: textFlag, checkpoint: textFlag, key: textFlag, proof: textFlag },
+      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file> | --anchor <file>]',
+    help: 'Verifies the trail, or an export, a proof or the file of an anchor without a database. Exit code 3 when it does not verify.',
+    options: {
+      head: textFlag,
+      export: textFlag,
+      checkpoint: textFlag,
+      key: textFlag,
+      proof: textFlag,
+      anchor: textFlag
+    },
     run: verifyTrail
   },
   checkpoint: {
@@ -77,6 +90,12 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
     options: { before: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
+  },
+  'resume-after-restore': {
+    usage: 'resume-after-restore --reason <text>',
+    help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
+    options: { reason: textFlag },
+    run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
   }
 }
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
@@ -101,7 +120,7 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
   try {
     const command = Object.hasOwn(AUDIT_COMMANDS, name) ? AUDIT_COMMANDS[name] : undefined
     if (command === undefined) throw new AuditUsageError(`there is no command ${name}`)
-    return await command.run(openDb, parseCommandOptions(command, rest), given)
+    return await command.run(openDb, parseCommandOptions(command, rest), given, environment)
   } catch (cause) {
     const isUsage = cause instanceof AuditUsageError || errorCode(cause) === 'SALLYPORT_AUDIT_QUERY_INVALID'
     error(`${call}: ${visibleText(messageWithCause(cause))}\n${isUsage ? `See: ${call} help\n` : ''}`)
