@@ -121,7 +121,7 @@ t.test('a restored backup is noticed, revives nothing, and its trail goes on', {
   // The procedure.
   const out: string[] = []
   const resumed = await runAuditCommand({
-    args: ['resume-after-restore', '--reason', 'drill'],
+    args: ['resume-after-restore', '--because', 'drill'],
     environment: {
       DATABASE_URL: url,
       SALLYPORT_AUDIT_CHECKPOINT_KEYS: keys,

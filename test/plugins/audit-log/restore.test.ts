@@ -123,8 +123,8 @@ t.test('the command resumes with the settings of the process, and verifies the f
   const keyFile = join(spillFolder(t), 'seeds')
   writeFileSync(keyFile, `seed-1:${SEED.toString('base64url')}\n`)
   const settings = { SALLYPORT_AUDIT_CHECKPOINT_KEYS_FILE: keyFile, SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: ORIGIN }
-  const command = ['resume-after-restore', '--reason', 'the disk of the server died']
-  t.equal(await run(['resume-after-restore'], settings), 2, '--reason is missing')
+  const command = ['resume-after-restore', '--because', 'the disk of the server died']
+  t.equal(await run(['resume-after-restore'], settings), 2, '--because is missing')
   t.equal(await run(command), 2, 'so are the keys')
   t.equal(await run(command, settings), 2, 'and the anchor')
   const complete = { ...settings, SALLYPORT_AUDIT_ANCHOR_PATH: path }

@@ -19,7 +19,7 @@ export async function resumeAfterRestore(
   terminal: AuditTerminal,
   environment: CommandEnvironment
 ): Promise<number> {
-  if (typeof options.reason !== 'string') throw new AuditUsageError('--reason is missing')
+  if (typeof options.because !== 'string') throw new AuditUsageError('--because is missing')
   const { checkpoints } = auditTrailOptions(checkpointSettings(environment), COMMAND_PROCESS)
   if (checkpoints === false) throw new AuditUsageError('SALLYPORT_AUDIT_CHECKPOINT_KEYS is missing')
   const { anchors = [] } = checkpoints
@@ -29,7 +29,7 @@ export async function resumeAfterRestore(
     keys: checkpointKeys(checkpoints),
     anchors,
     process: COMMAND_PROCESS,
-    detail: { operator: userInfo().username, reason: options.reason },
+    detail: { operator: userInfo().username, reason: options.because },
     timeoutMs: PATIENT_MS
   })
   const { epoch, restored, lost } = resumed

@@ -3,6 +3,7 @@ import { errorCode, messageWithCause } from '@sallyport/security-context/mechani
 import type { Knex } from 'knex'
 import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
@@ -91,10 +92,16 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     options: { before: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   },
+  hold: {
+    usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
+    help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
+    options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
+    run: (openDb, options, terminal) => holdRows(openDb(), options, terminal)
+  },
   'resume-after-restore': {
-    usage: 'resume-after-restore --reason <text>',
+    usage: 'resume-after-restore --because <text>',
     help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
-    options: { reason: textFlag },
+    options: { because: textFlag },
     run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
   }
 }
