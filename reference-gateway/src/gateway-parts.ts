@@ -13,7 +13,7 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
     ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : [])
+    ...(hasAuditTrail ? ['GET /audit/reference-gateway', 'GET /audit/events'] : [])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
