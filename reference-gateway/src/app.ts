@@ -42,6 +42,7 @@ import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.t
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
+import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
@@ -49,7 +50,7 @@ import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { withSettingsDefaults } from './route-defaults.ts'
+import { servedTable } from './routes-overlay.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
@@ -128,6 +129,7 @@ export async function buildApp(
   // Load is shed before a request costs anything.
   await app.register(operations, {
     settings,
+    live,
     tls,
     checks: {
       ...(db === undefined ? { keys: () => keys.ready() } : databaseAndKeys(db, keys)),
@@ -229,8 +231,9 @@ export async function buildApp(
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
+  const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, {
-    ...withSettingsDefaults(collaborators.table, settings),
+    ...servedTable(collaborators.table, settings, gatewayRoutes),
     dispatcher: upstreamAgent,
     ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
     tracingHeaders: request =>
@@ -242,7 +245,7 @@ export async function buildApp(
     openAnswers
   })
   const { routes } = collaborators
-  const forwarded = forwardingSubscribers(app, settings, collaborators.table)
+  const forwarded = forwardingSubscribers(app, settings, collaborators.table, gatewayRoutes)
   live?.subscribe(forwarded.settings)
   if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app

@@ -55,7 +55,8 @@ const LOGIN_SCOPES = [
 ].join(' ')
 
 /** Processes that others call. */
-const CALLED = PROCESSES.filter(({ name }) => name !== 'reference-gateway')
+const GATEWAY = 'reference-gateway'
+const CALLED = PROCESSES.filter(({ name }) => name !== GATEWAY)
 
 /** The issuer of the deployment. */
 export function issuerOf(portBase: number): string {
@@ -163,13 +164,16 @@ function auditTrails(portBase: number): string {
 }
 
 /**
- * Where the services pull settings from that may. Until somebody puts any there, the defaults are good. The gateway's
- * client gets no tokens for itself, and has its settings from here alone.
+ * Where services and gateway pull settings from that may. Until somebody puts any there, the defaults are good. The
+ * gateway's client acts for users and gets no tokens for itself: it has another client for this.
  */
 function configurationServer(entry: ProcessEntry, portBase: number, directory: string): Setting[] {
   const server = PROCESSES.find(({ name }) => name === CONFIGURATION_SERVER)
-  if (server === undefined || !isService(entry)) return []
+  if (server === undefined || !pullsSettings(entry)) return []
   return [
+    ...(entry.name === GATEWAY
+      ? [['configurationClientId', 'SALLYPORT_CONFIGURATION_CLIENT_ID', entry.name] as const]
+      : []),
     ['configurationUrl', 'SALLYPORT_CONFIGURATION_URL', originOf(server, portBase)],
     ['configurationAudience', 'SALLYPORT_CONFIGURATION_AUDIENCE', CONFIGURATION_SERVER],
     [
@@ -181,8 +185,8 @@ function configurationServer(entry: ProcessEntry, portBase: number, directory: s
   ]
 }
 
-function isService({ name }: ProcessEntry): boolean {
-  return SERVICES.some(service => service.name === name)
+function pullsSettings({ name }: ProcessEntry): boolean {
+  return name === GATEWAY || SERVICES.some(service => service.name === name)
 }
 
 /** Where every process is that others call by a setting of theirs. */
@@ -212,8 +216,17 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
     ['sealingKeys', 'SALLYPORT_SEALING_KEYS', sealingKeys],
-    ...(isService(entry)
+    ...(pullsSettings(entry)
       ? [['configurationSnapshotKeys', 'SALLYPORT_CONFIGURATION_SNAPSHOT_KEYS', sealingKeys] as const]
+      : []),
+    ...(entry.name === GATEWAY
+      ? [
+          [
+            'configurationClientSecret',
+            'SALLYPORT_CONFIGURATION_CLIENT_SECRET',
+            secrets.clients[entry.name] ?? ''
+          ] as const
+        ]
       : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
     ['auditSpillKeys', 'SALLYPORT_AUDIT_SPILL_KEYS', secrets.auditSpillKeys[entry.name] ?? ''],

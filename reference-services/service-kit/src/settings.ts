@@ -3,6 +3,9 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
 
+/** May come from a configuration server, and change while the service runs. */
+const LIVE_SERVICE_LIMIT = { live: true, pulled: true }
+
 /**
  * The settings that every service has, to be spread into a service's own schema: those of every process, the issuer and
  * this service as its client. Serialisable values only; `buildApp` takes collaborators apart from them.
@@ -38,12 +41,15 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
       minimum: 100,
       maximum: 60_000,
       default: 1000,
+      // Pushed only: how soon a revocation is seen is no limit for somebody else to set.
+      live: true,
       description: 'How often status lists are asked for: how soon a revocation is seen.'
     }),
     upstreamTimeoutMs: Type.Integer({
       minimum: 100,
       maximum: 60_000,
       default: 5000,
+      ...LIVE_SERVICE_LIMIT,
       description: 'Longest call of another service.'
     })
   }
@@ -61,12 +67,14 @@ export const recoverySettings = {
     minimum: 0,
     maximum: 3_600_000,
     default: 10_000,
+    ...LIVE_SERVICE_LIMIT,
     description: 'The age from which unfinished work is taken up, at least twice the longest call of another service.'
   }),
   recoveryIntervalMs: Type.Integer({
     minimum: 100,
     maximum: 3_600_000,
     default: 1000,
+    ...LIVE_SERVICE_LIMIT,
     description: 'Time between two looks for unfinished work.'
   })
 }
