@@ -20,6 +20,8 @@ import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
+import { addExportRoute } from './export-route.ts'
+import { addLiveRoute } from './live/live-route.ts'
 import { addAuditRoute, createTrailReader } from './route.ts'
 import { runWithApp } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
@@ -167,6 +169,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const readTrail = createTrailReader(options, sealAudit)
   fastify.decorate('readAuditTrail', readTrail)
   addAuditRoute(fastify, options, readTrail)
+  addLiveRoute(fastify, options)
+  addExportRoute(fastify, options, sealAudit)
   runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
 }
 

@@ -56,7 +56,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   verify: {
     usage:
-      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file> | --anchor <file>]',
+      'verify [--head <sequence>:<hash>] [--checkpoint <file>] [--key <verifier>] [--export <file> | --proof <file> | --anchor <file>]',
     help: 'Verifies the trail, or an export, a proof or the file of an anchor without a database. Exit code 3 when it does not verify.',
     options: {
       head: textFlag,
@@ -82,9 +82,9 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
-    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere.',
+    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere; signed by SALLYPORT_AUDIT_CHECKPOINT_KEYS.',
     options: { after: textFlag, file: textFlag },
-    run: (openDb, options, terminal) => exportToFile(openDb(), options, terminal)
+    run: (openDb, options, terminal, environment) => exportToFile(openDb(), options, terminal, environment)
   },
   prune: {
     usage: 'prune --before <time>',
