@@ -25,8 +25,9 @@ export interface PruneOptions {
  * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range without a hole a
  * mark says which rows it had, and a row of the trail says the same, so that nobody can change the mark later. The
  * seals and their content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be
- * proved. Rows about pruning and rows under a legal hold stay too; when a hold is released, the next pruning takes them. Stops at the first young row, however old the rows after it claim to be. A row
- * that is already missing is in no range: no mark covers it.
+ * proved. Rows about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes
+ * them. Stops at the first young row, however old the rows after it claim to be. A row that is already missing is in no
+ * range: no mark covers it.
  * @param db pool of the pruner role
  */
 export async function pruneAudit(

@@ -10,9 +10,9 @@ import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS } from './record-reading.ts'
 import { checkpointSettings } from './trail-environment.ts'
 
-const PATIENT_MS = 60_000
+const RESTORE_STEP_MS = 60_000
 
-/** `resume-after-restore`: continues the trail of a restored database, with a mark that only the signing key can make. */
+/** `resume-after-restore`: continues the trail of a restored database, with a mark that needs the signing key. */
 export async function resumeAfterRestore(
   db: Knex,
   options: CommandOptions,
@@ -30,7 +30,7 @@ export async function resumeAfterRestore(
     anchors,
     process: COMMAND_PROCESS,
     detail: { operator: userInfo().username, reason: options.because },
-    timeoutMs: PATIENT_MS
+    timeoutMs: RESTORE_STEP_MS
   })
   const { epoch, restored, lost } = resumed
   const said =

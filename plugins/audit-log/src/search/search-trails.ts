@@ -84,12 +84,12 @@ async function readTrail(
     const page = await withDeadline(read({ ...query, ...(typeof place === 'number' && { after: place }) }), timeoutMs)
     return { name, page, reason: null }
   } catch (error) {
-    return { name, page: null, reason: reasonOf(error) }
+    return { name, page: null, reason: missingReason(error) }
   }
 }
 
 /** A code says enough; a message may have more in it than a reader of the trail may know. */
-function reasonOf(error: unknown): string {
+function missingReason(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer'
 }
 
