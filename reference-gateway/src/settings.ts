@@ -138,8 +138,9 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes = auditTrailMistakes(settings)
   const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
-  if (wrongTrail !== undefined)
-    {mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)}
+  if (wrongTrail !== undefined) {
+    mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)
+  }
   if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
     mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }

@@ -40,8 +40,9 @@ function fieldSchema({ name, stored }: RecordColumn): object {
   if (name === 'id') return { ...said, type: 'string', format: 'uuid' }
   if (name === 'outcome') return { ...said, enum: ['success', 'denied', 'failure'] }
   if (stored === 'integer') return { ...said, type: 'integer', minimum: 1 }
-  if (stored === 'time')
-    {return { ...said, type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{6}Z$' }}
+  if (stored === 'time') {
+    return { ...said, type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{6}Z$' }
+  }
   // Any JSON.
   if (stored === 'json') return said
   return { ...said, type: ALWAYS_THERE.includes(name) ? 'string' : ['string', 'null'] }
