@@ -190,6 +190,20 @@ export const ServerUnavailableError = createError<[ErrorOptions?]>(
   503
 )
 
+/** Request: the store of the sessions gave no answer: nobody is logged out because of it. */
+export const SessionStoreUnavailableError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_STORE_UNAVAILABLE',
+  'The sessions are not available',
+  503
+)
+
+/** Request: the app wants to keep more with a session than `maxDataBytes`. */
+export const SessionDataTooLargeError = createError<[number, number]>(
+  'SALLYPORT_AUTHENTICATION_DATA_TOO_LARGE',
+  'The data of the session need %d bytes, at most %d are kept',
+  500
+)
+
 /**
  * Request: the cookies are cleared, but the authorization server could not be told: the session may live there until it
  * ends by itself.

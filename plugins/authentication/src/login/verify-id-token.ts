@@ -31,6 +31,8 @@ export interface ValidatedLogin {
   readonly acr: string | null
   readonly amr: readonly string[]
   readonly username: string | null
+  /** `sid`: the session at the issuer. @see OpenID Connect Back-Channel Logout 1.0 §2.1 */
+  readonly sessionId: string | null
 }
 
 const LONGEST_ID_TOKEN = 16_384
@@ -64,7 +66,8 @@ export async function verifyIdToken(
     authenticatedAtSeconds: sufficientAuthTime(claims, expected),
     acr: sufficientAcr(claims, expected.acrValues),
     amr: textListClaim(claims, 'amr'),
-    username: textClaim(claims, 'preferred_username')
+    username: textClaim(claims, 'preferred_username'),
+    sessionId: textClaim(claims, 'sid')
   }
 }
 

@@ -1,15 +1,15 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError, ReturnPathError } from '../errors.ts'
+import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import { loginFactsIn } from './pairing.ts'
 import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
+import { NOTHING, takeSession } from './take-session.ts'
 
 /**
  * Makes the handler of `POST /logout`.
@@ -22,11 +22,11 @@ export function createLogout(core: SessionCore) {
   return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
     const { refreshToken, returnTo } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
-    const tokens: TakenTokens = refreshToken === undefined ? takeCookies(core, request, reply) : { refreshToken }
+    const tokens = refreshToken === undefined ? await takeSession(core, request, reply) : { ...NOTHING, refreshToken }
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
-    const wasAtIssuer = tokens.pairingId !== undefined && loginFactsIn(tokens.pairingId).method === 'issuer'
-    const goOn = wasAtIssuer ? await core.login.leave?.(request, returnTo) : null
+    const { login, idToken } = tokens
+    const goOn = login?.method === 'issuer' ? await core.login.leave?.(request, { returnTo, idToken }) : null
     return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null })
   }
 }
@@ -46,27 +46,6 @@ async function leadOnAfterLogout(
   }
   if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
   return await reply.code(204).send()
-}
-
-type TakenTokens = Partial<Record<keyof SessionTokens, string | null>> & { readonly pairingId?: string }
-
-/** The tokens in the cookies, which are cleared on the response. */
-function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyReply): TakenTokens {
-  const cookies = core.jar.read(request.headers.cookie)
-  if (cookies.kind === 'none') return {}
-  if (cookies.kind === 'duplicated') {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
-    throw new CookieDuplicatedError()
-  }
-  if (!core.isCsrfSafe(request)) {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
-    throw new CsrfRefusedError()
-  }
-  core.clearCookies(request, reply)
-  if (cookies.kind === 'mismatched') {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
-  }
-  return cookies.kind === 'tokens' ? cookies : {}
 }
 
 interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {

@@ -72,13 +72,11 @@ export interface SessionStore {
   readonly touch: (use: Pick<StoredSession, 'id' | 'lastUsedAtMs' | 'expiresAtMs'>, nowMs: number) => Promise<void>
   /** Takes the lease if nobody has it and the version is the session's; whether it did. */
   readonly takeLease: (request: LeaseRequest) => Promise<boolean>
-  /** Lengthens a lease that this holder still has, for this version; whether it did. Nobody else has it meanwhile. */
-  readonly renewLease: (request: LeaseRequest) => Promise<boolean>
   /** Gives a lease back; that of another holder stays. */
   readonly releaseLease: (id: string, holder: string) => Promise<void>
   /**
-   * Puts new tokens in place of those of a version and clears the lease, whoever holds it: the tokens of the issuer count,
-   * not the lease. Whether it did.
+   * Puts new tokens in place of those of a version and clears the lease, whoever holds it: the tokens of the issuer
+   * count, not the lease. Whether it did.
    */
   readonly replaceTokens: (
     change: Pick<StoredSession, 'id' | 'version' | 'sealed'> & { readonly nowMs: number }
@@ -92,7 +90,11 @@ export interface SessionStore {
   /** The sessions of an owner that have not expired, the one used last first. */
   readonly listOfOwner: (owner: SessionOwner, nowMs: number, limit: number) => Promise<readonly StoredSession[]>
   /** Notes that something that counts once was used; `false` when it was before, and its time has not passed. */
-  readonly useOnce: (use: { readonly key: string; readonly nowMs: number; readonly untilMs: number }) => Promise<boolean>
+  readonly useOnce: (use: {
+    readonly key: string
+    readonly nowMs: number
+    readonly untilMs: number
+  }) => Promise<boolean>
   /** Deletes some of what has expired. @returns how much */
   readonly removeExpired: (nowMs: number, limit: number) => Promise<number>
 }

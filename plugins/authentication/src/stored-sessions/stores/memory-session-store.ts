@@ -57,11 +57,6 @@ export function memorySessionStore({ maxSessions = 100_000 }: MemorySessionStore
       const isFree = session?.version === version && (session.lease === null || session.lease.untilMs <= nowMs)
       return isFree && change(session, { lease: { holder, untilMs } })
     },
-    renewLease: async ({ id, version, holder, nowMs, untilMs }) => {
-      const session = live(id, nowMs)
-      const isHeld = session?.version === version && session.lease?.holder === holder
-      return isHeld && change(session, { lease: { holder, untilMs } })
-    },
     releaseLease: async (id, holder) => {
       const session = sessions.get(id)
       if (session?.lease?.holder === holder) change(session, { lease: null })

@@ -34,10 +34,7 @@ export interface PostgresSessionStoreOptions {
  * is not lost, also when the server is.
  * @param db pool of the app's role
  */
-export function postgresSessionStore(
-  db: Knex,
-  { timeoutMs = 2000 }: PostgresSessionStoreOptions = {}
-): SessionStore {
+export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSessionStoreOptions = {}): SessionStore {
   const live = (id: string, nowMs: number) =>
     db<SessionRow>(SESSIONS_TABLE).where({ id }).where('expires_at_ms', '>', nowMs).timeout(timeoutMs)
 
@@ -65,9 +62,6 @@ export function postgresSessionStore(
         .where({ version })
         .where(query => query.whereNull('lease_until_ms').orWhere('lease_until_ms', '<=', nowMs))
       return await updated(free, leaseColumns(lease))
-    },
-    async renewLease({ id, version, nowMs, ...lease }) {
-      return await updated(live(id, nowMs).where({ version, lease_holder: lease.holder }), leaseColumns(lease))
     },
     async releaseLease(id, holder) {
       await updated(db(SESSIONS_TABLE).where({ id, lease_holder: holder }).timeout(timeoutMs), leaseColumns(null))

@@ -64,12 +64,6 @@ local untilMs = redis.call('HGET', KEYS[1], 'untilMs')
 if untilMs and tonumber(untilMs) > tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[3], 'untilMs', ARGV[4])
 return 1`,
-  // ARGV: now, version, holder, until
-  renewLease: `${PRELUDE}
-if not isLive(KEYS[1], ARGV[1]) or redis.call('HGET', KEYS[1], 'version') ~= ARGV[2] then return 0 end
-if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[1], 'untilMs', ARGV[4])
-return 1`,
   // ARGV: holder
   releaseLease: `
 if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then redis.call('HDEL', KEYS[1], 'holder', 'untilMs') end

@@ -72,7 +72,6 @@ export function redisSessionStore({
       await run('touch', [sessionKey(id)], [nowMs, lastUsedAtMs, expiresAtMs, lifeMs(expiresAtMs, nowMs)])
     },
     takeLease: async request => await decides('takeLease', [sessionKey(request.id)], leaseArguments(request)),
-    renewLease: async request => await decides('renewLease', [sessionKey(request.id)], leaseArguments(request)),
     async releaseLease(id, holder) {
       await run('releaseLease', [sessionKey(id)], [holder])
     },

@@ -2,9 +2,9 @@ import { namedMigrations, type NamedMigrations } from '@sallyport/security-conte
 import type { Knex } from 'knex'
 
 /**
- * The tables of {@link postgresSessionStore} and their grants, as a knex migration source with fixed names, to be run by
- * their owner: `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once it
- * is released.
+ * The tables of {@link postgresSessionStore} and their grants, as a knex migration source with fixed names, to be run
+ * by their owner: `db.migrate.latest(config)` with `{ migrationSource: source, tableName }`. A migration is frozen once
+ * it is released.
  * @param roles.appRole the running app: reads, writes and deletes sessions
  */
 export function sessionMigrations({ appRole }: { readonly appRole: string }): NamedMigrations<Knex.Migration> {
