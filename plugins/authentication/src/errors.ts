@@ -229,6 +229,43 @@ export class LoginRefusedError extends LoginError {
   }
 }
 
+const LogoutTokenError = createError<[]>(
+  'SALLYPORT_AUTHENTICATION_LOGOUT_TOKEN_INVALID',
+  'The logout token is not valid',
+  400
+)
+
+/** Why a logout token was refused: the stable reasons of the security event. */
+export type LogoutTokenRefusedReason = `logout-token-${
+  | 'malformed'
+  | 'type'
+  | 'algorithm'
+  | 'key-unknown'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'times'
+  | 'not-yet-valid'
+  | 'expired'
+  | 'events'
+  | 'nonce'
+  | 'id'
+  | 'subject'
+  | 'replayed'}`
+
+/**
+ * Request: what says to be the issuer's notice of a logout does not hold. Why is in `reason`, for the security event
+ * only.
+ * @see OpenID Connect Back-Channel Logout 1.0 §2.6, §2.8
+ */
+export class LogoutTokenRefusedError extends LogoutTokenError {
+  readonly reason: LogoutTokenRefusedReason
+  constructor(reason: LogoutTokenRefusedReason) {
+    super()
+    this.reason = reason
+  }
+}
+
 const InsufficientError = createError<[]>(
   'SALLYPORT_AUTHENTICATION_INSUFFICIENT',
   'A more recent or a stronger login is required',

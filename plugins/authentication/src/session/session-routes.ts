@@ -6,7 +6,7 @@ import { AuthenticationOptionsError } from '../errors.ts'
 import { requestConnection } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../failure-kinds.ts'
 import { directoryRoutes } from './directory-routes.ts'
-import { parseForm, requireText } from './form-body.ts'
+import { acceptForms, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
 import { createLogout } from './log-out.ts'
 import { loginBody, logoutBody, refreshBody, type LoginBody, type LeavingBody, type RefreshBody } from './schemas.ts'
@@ -91,19 +91,6 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
   )
 
   if (directory !== undefined) directoryRoutes(fastify, core, directory)
-}
-
-/** Forms for these routes only, unless the app parses them itself. */
-function acceptForms(fastify: FastifyInstance): void {
-  const type = 'application/x-www-form-urlencoded'
-  if (fastify.hasContentTypeParser(type)) return
-  fastify.addContentTypeParser(
-    type,
-    { parseAs: 'buffer' },
-    async function parseFormBody(_request: FastifyRequest, body: Buffer) {
-      return parseForm(body)
-    }
-  )
 }
 
 async function showSession(request: FastifyRequest, reply: FastifyReply) {
