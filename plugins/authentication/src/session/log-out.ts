@@ -1,15 +1,17 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
+import { requestConnection } from '../request-origin.ts'
+import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
-import { NOTHING, takeSession } from './take-session.ts'
+import { NOTHING, takeSession, type TakenSession } from './take-session.ts'
 
 /**
  * Makes the handler of `POST /logout`.
@@ -18,11 +20,12 @@ import { NOTHING, takeSession } from './take-session.ts'
  * too, and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told
  * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
-export function createLogout(core: SessionCore) {
+export function createLogout(core: SessionCore, directory: SessionDirectory | undefined) {
   return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
-    const { refreshToken, returnTo } = request.body ?? {}
+    const { refreshToken, returnTo, everywhere } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
     const tokens = refreshToken === undefined ? await takeSession(core, request, reply) : { ...NOTHING, refreshToken }
+    if (everywhere !== undefined) await endEverywhere({ core, directory }, request, tokens)
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     const { login, idToken } = tokens
@@ -46,6 +49,36 @@ async function leadOnAfterLogout(
   }
   if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
   return await reply.code(204).send()
+}
+
+/**
+ * Ends every session of whoever leaves: those in the store, and those that a directory knows of, by the access token,
+ * renewed if need be.
+ */
+async function endEverywhere(
+  { core, directory }: { readonly core: SessionCore; readonly directory: SessionDirectory | undefined },
+  request: FastifyRequest,
+  { accessToken, refreshToken, owner }: TakenSession
+): Promise<void> {
+  try {
+    if (core.stored !== null && owner !== null) {
+      await core.stored.endAndRevoke(
+        { kind: 'owner', issuer: owner.issuer, subject: owner.subject },
+        (message, detail) => {
+          request.log.warn(detail, message)
+        }
+      )
+    }
+    if (directory === undefined || accessToken === null) return
+    const isGood = (await verifyOrNull(core.verifier, accessToken)) !== null
+    const asking = { connection: requestConnection(request) }
+    const renewed = isGood || refreshToken === null ? null : await core.refresher.refresh(refreshToken, asking)
+    await directory.endAll(renewed?.accessToken ?? accessToken)
+  } catch (cause) {
+    recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
+    throw withRetryAfter(new LogoutIncompleteError({ cause }))
+  }
+  recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
 }
 
 interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {

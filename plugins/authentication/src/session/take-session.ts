@@ -2,6 +2,7 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import { withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
+import type { SessionOwner } from '../stored-sessions/contract.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import { loginFactsIn, type LoginFacts } from './pairing.ts'
@@ -11,6 +12,8 @@ import type { SessionCore } from './session-core.ts'
 export interface TakenSession extends Readonly<Record<keyof SessionTokens, string | null>> {
   readonly login: LoginFacts | null
   readonly idToken: string | null
+  /** Whose session it was, in a store. */
+  readonly owner: SessionOwner | null
 }
 
 /** Whoever was not logged in. */
@@ -18,7 +21,8 @@ export const NOTHING: TakenSession = Object.freeze({
   accessToken: null,
   refreshToken: null,
   login: null,
-  idToken: null
+  idToken: null,
+  owner: null
 })
 
 /**
@@ -43,7 +47,7 @@ function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyR
   }
   if (cookies.kind !== 'tokens') return NOTHING
   const { accessToken, refreshToken, pairingId } = cookies
-  return { accessToken, refreshToken, login: loginFactsIn(pairingId), idToken: null }
+  return { ...NOTHING, accessToken, refreshToken, login: loginFactsIn(pairingId) }
 }
 
 async function takeStored(
@@ -59,8 +63,9 @@ async function takeStored(
   if (found.kind !== 'handle') return NOTHING
   try {
     const [ended] = await store.end({ kind: 'session', id: vault.idOf(found.handle) })
-    const contents = ended === undefined ? null : vault.open(ended)?.contents
-    return contents ?? NOTHING
+    if (ended === undefined) return NOTHING
+    const { accessToken = null, refreshToken = null, login = null, idToken = null } = vault.open(ended)?.contents ?? {}
+    return { accessToken, refreshToken, login, idToken, owner: ended }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
