@@ -87,6 +87,7 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     cookies: { keys: ['cookie-key-of-the-issuer'] },
     pkce: { required: () => true },
     issueRefreshToken: () => true,
+    rotateRefreshToken: true,
     findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: () => '/interaction' },
     loadExistingGrant,
@@ -94,6 +95,7 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,

@@ -69,16 +69,25 @@ async function endEverywhere(
         }
       )
     }
-    if (directory === undefined || accessToken === null) return
-    const isGood = (await verifyOrNull(core.verifier, accessToken)) !== null
-    const asking = { connection: requestConnection(request) }
-    const renewed = isGood || refreshToken === null ? null : await core.refresher.refresh(refreshToken, asking)
-    await directory.endAll(renewed?.accessToken ?? accessToken)
+    if (directory !== undefined && accessToken !== null) {
+      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken }))
+    }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
   }
   recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
+}
+
+/** The access token, or a new one where it has expired. */
+async function usableToken(
+  core: SessionCore,
+  request: FastifyRequest,
+  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string | null }
+): Promise<string> {
+  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken)) !== null) return accessToken
+  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request) })
+  return renewed.accessToken
 }
 
 interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
