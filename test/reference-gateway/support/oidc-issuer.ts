@@ -88,6 +88,15 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     pkce: { required: () => true },
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
+    // Its own refuses addresses of this machine, and says nothing of it.
+    fetch: async (url: string, { signal, method, headers, body }: RequestInit) =>
+      await fetch(url, {
+        redirect: 'manual',
+        ...(signal && { signal }),
+        ...(method && { method }),
+        ...(headers && { headers }),
+        ...(body && { body })
+      }),
     findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: () => '/interaction' },
     loadExistingGrant,
