@@ -57,7 +57,7 @@ export async function connectGateway(
   if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
   const proven = { ...client, ...clientProof(settings, currentSecret) }
   const asClient = isClient(settings) && {
-    ...clientCollaborators(settings, createTokenClient(proven), dispatcher),
+    ...clientCollaborators(live, createTokenClient(proven), dispatcher),
     loginClient: createLoginClient(proven),
     ...(clientSecret !== undefined && {
       introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
@@ -86,11 +86,13 @@ export async function connectGateway(
 
 /** What a gateway that is a client of the authorization server does more: it logs in, exchanges, and lists sessions. */
 function clientCollaborators(
-  { authServerOrigin: origin, upstreamTimeoutMs: timeoutMs }: GatewaySettings,
+  live: LiveSettings<GatewaySettings>,
   tokenClient: TokenClient,
   dispatcher: Dispatcher
 ): Pick<GatewayCollaborators, 'tokenClient' | 'sessionDirectory'> {
+  const { authServerOrigin: origin } = live.current
   if (origin === undefined) return { tokenClient }
+  const timeoutMs = (): number => live.current.upstreamTimeoutMs
   return { tokenClient, sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }) }
 }
 
