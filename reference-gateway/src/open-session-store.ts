@@ -9,8 +9,8 @@ export interface OpenSessionStore {
   readonly checks: Readonly<Record<string, () => Promise<void>>>
 }
 
-const CONNECT_TIMEOUT_MS = 2000
-const LONGEST_PAUSE_MS = 2000
+const REDIS_CONNECT_TIMEOUT_MS = 2000
+const LONGEST_RECONNECT_PAUSE_MS = 2000
 
 /** Opens the store that the settings name; `null` where sessions are in the cookies. */
 export function openSessionStore(settings: GatewaySettings, context: ProcessContext): OpenSessionStore | null {
@@ -28,8 +28,8 @@ export function openSessionStore(settings: GatewaySettings, context: ProcessCont
 /** Connects by itself, again and again; meanwhile nothing waits, and sessions are 503. */
 function openRedis(url: string, { tls, closeLater }: ProcessContext): OpenSessionStore {
   const { protocol } = new URL(url)
-  const pause = (retries: number): number => Math.min(50 * 2 ** Math.min(retries, 10), LONGEST_PAUSE_MS)
-  const timing = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: pause }
+  const pause = (retries: number): number => Math.min(50 * 2 ** Math.min(retries, 10), LONGEST_RECONNECT_PAUSE_MS)
+  const timing = { connectTimeout: REDIS_CONNECT_TIMEOUT_MS, reconnectStrategy: pause }
   const client = createClient({
     url,
     disableOfflineQueue: true,

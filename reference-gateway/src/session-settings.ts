@@ -1,8 +1,8 @@
 import { createPrivateKey } from 'node:crypto'
 import { isLoopback } from '@sallyport/security-context/mechanics'
-import { type Static, Type } from 'typebox'
+import { type Static, type TObject, Type } from 'typebox'
 
-const positive = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
+const sessionBound = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
 
 /** Settings of sessions and of the client that logs people in. None is pulled: they decide who is let in. */
 export const sessionSettings = {
@@ -31,9 +31,9 @@ export const sessionSettings = {
       description: 'The Redis of the sessions, `rediss://user:password@host:6379`; without TLS on loopback only.'
     })
   ),
-  sessionIdleSeconds: positive(14_400, 'A session in a store ends when it was not used for this long, in seconds.'),
-  sessionAbsoluteSeconds: positive(86_400, 'A session in a store ends this long after its login, in seconds.'),
-  refreshLeaseMs: positive(
+  sessionIdleSeconds: sessionBound(14_400, 'A session in a store ends when it was not used for this long, in seconds.'),
+  sessionAbsoluteSeconds: sessionBound(86_400, 'A session in a store ends this long after its login, in seconds.'),
+  refreshLeaseMs: sessionBound(
     60_000,
     'How long one gateway has the refresh of a session in a store to itself, in ms; 10000 is enough at an authorization ' +
       'server that repeats its answer to a used refresh token.'
@@ -44,10 +44,8 @@ export const sessionSettings = {
   })
 } as const
 
-const sessionSettingsSchema = Type.Object(sessionSettings)
-
 /** What the checks look at. */
-export interface CheckedSessionSettings extends Static<typeof sessionSettingsSchema> {
+export interface CheckedSessionSettings extends Static<TObject<typeof sessionSettings>> {
   readonly clientSecret?: string | undefined
   readonly databaseUrl?: string | undefined
   readonly sealingKeys?: string | undefined

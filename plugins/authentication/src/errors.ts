@@ -1,7 +1,7 @@
 import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
 import createError, { type FastifyError } from '@fastify/error'
 import type { StepUp } from '@sallyport/security-context'
-import type { LoginRefusedReason } from './login/login-refused-reason.ts'
+import type { LoginRefusedReason, LogoutTokenRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
@@ -231,27 +231,9 @@ export class LoginRefusedError extends LoginError {
 
 const LogoutTokenError = createError<[]>(
   'SALLYPORT_AUTHENTICATION_LOGOUT_TOKEN_INVALID',
-  'The logout token is not valid',
+  'The notice is not valid',
   400
 )
-
-/** Why a logout token was refused: the stable reasons of the security event. */
-export type LogoutTokenRefusedReason = `logout-token-${
-  | 'malformed'
-  | 'type'
-  | 'algorithm'
-  | 'key-unknown'
-  | 'signature'
-  | 'issuer'
-  | 'audience'
-  | 'times'
-  | 'not-yet-valid'
-  | 'expired'
-  | 'events'
-  | 'nonce'
-  | 'id'
-  | 'subject'
-  | 'replayed'}`
 
 /**
  * Request: what says to be the issuer's notice of a logout does not hold. Why is in `reason`, for the security event

@@ -2,7 +2,7 @@ import type { SessionDirectory, SessionSummary } from '@sallyport/security-conte
 import type { FastifyRequest } from 'fastify'
 import { AccessTokenMissingError } from '../errors.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
-import type { SessionOwner, StoredSession } from '../stored-sessions/contract.ts'
+import type { SessionOwner, StoredSession } from '../stored-sessions/session-store.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { deviceName } from './device-name.ts'
@@ -33,7 +33,7 @@ export function listOfDirectory(core: Pick<SessionCore, 'ended'>, directory: Ses
   return {
     strategies: undefined,
     isOwn,
-    list: async request => (await answered(request, token => directory.list(token))).map(listed),
+    list: async request => (await answered(request, token => directory.list(token))).map(withDevice),
     end: async (request, sessionId) => {
       if (!(await answered(request, token => directory.end(token, sessionId)))) return false
       core.ended.add(sessionId)
@@ -57,7 +57,7 @@ export function listOfStore(core: Pick<SessionCore, 'options'>, sessions: Stored
 
   function summaryOf(session: StoredSession, own: StoredSession): ListedSession {
     const contents = vault.open(session)?.contents
-    return listed({
+    return withDevice({
       sessionId: session.id,
       clientId: contents?.clientId ?? '',
       kind: 'login',
@@ -90,7 +90,7 @@ export function listOfStore(core: Pick<SessionCore, 'options'>, sessions: Stored
   }
 }
 
-const listed = (summary: SessionSummary): ListedSession => ({
+const withDevice = (summary: SessionSummary): ListedSession => ({
   ...summary,
   device: deviceText(deviceName(summary.userAgent))
 })

@@ -1,7 +1,21 @@
 import { html, page, type Html } from '@sallyport/security-context/pages'
 import type { ListedSession } from './session-list.ts'
 import { SESSION_TEXTS } from './session-texts.ts'
-import type { ShownSession } from './show-session.ts'
+import type { LoginFacts } from './pairing.ts'
+
+/** Who is calling, as `GET /session` says it. */
+export interface ShownSession {
+  readonly subject: string
+  readonly username?: string
+  readonly roles: readonly string[]
+  readonly scopes: readonly string[]
+  /** Of the access token. */
+  readonly expiresAtSeconds: number | null
+  /** Of the session itself, where the app keeps it. */
+  readonly sessionExpiresAtSeconds?: number
+  readonly sessionId: string | null
+  readonly login?: Omit<LoginFacts, 'username'>
+}
 
 /** Paths that the pages lead to, with the prefix of the routes. */
 export interface SessionPaths {

@@ -41,8 +41,8 @@ export const sessionRoutesOptions = optionsObject({
 
 /**
  * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a
- * directory or a store `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`, `POST /sessions/end`. Register it after the authentication
- * plugin, with a prefix if need be.
+ * directory or a store `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`, `POST /sessions/end`.
+ * Register it after the authentication plugin, with a prefix if need be.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no
  * `session` option, and for mistakes in the options
  */

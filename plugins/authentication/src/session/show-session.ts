@@ -3,21 +3,7 @@ import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asksForPage } from '../login/page-request.ts'
 import type { LoginFacts } from './pairing.ts'
-import { sessionPage, type SessionPaths } from './session-pages.ts'
-
-/** Who is calling, as `GET /session` says it. */
-export interface ShownSession {
-  readonly subject: string
-  readonly username?: string
-  readonly roles: readonly string[]
-  readonly scopes: readonly string[]
-  /** Of the access token. */
-  readonly expiresAtSeconds: number | null
-  /** Of the session itself, where the app keeps it. */
-  readonly sessionExpiresAtSeconds?: number
-  readonly sessionId: string | null
-  readonly login?: Omit<LoginFacts, 'username'>
-}
+import { sessionPage, type SessionPaths, type ShownSession } from './session-pages.ts'
 
 /** Makes the handler of `GET /session`. */
 export function createShowSession(paths: () => SessionPaths) {

@@ -2,7 +2,7 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import { withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
-import type { SessionOwner } from '../stored-sessions/contract.ts'
+import type { SessionOwner } from '../stored-sessions/session-store.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import { loginFactsIn, type LoginFacts } from './pairing.ts'
@@ -40,7 +40,7 @@ export async function takeSession(
 function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyReply): TakenSession {
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind === 'none') return NOTHING
-  refuseUnsafe(core, request, cookies.kind)
+  refuseForgedLogout(core, request, cookies.kind)
   core.clearCookies(request, reply)
   if (cookies.kind === 'mismatched') {
     recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
@@ -58,7 +58,7 @@ async function takeStored(
 ): Promise<TakenSession> {
   const found = presented(request)
   if (found.kind === 'none') return NOTHING
-  refuseUnsafe(core, request, found.kind)
+  refuseForgedLogout(core, request, found.kind)
   core.clearCookies(request, reply)
   if (found.kind !== 'handle') return NOTHING
   try {
@@ -72,7 +72,7 @@ async function takeStored(
   }
 }
 
-function refuseUnsafe(core: SessionCore, request: FastifyRequest, kind: string): void {
+function refuseForgedLogout(core: SessionCore, request: FastifyRequest, kind: string): void {
   if (kind === 'duplicated') {
     recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
     throw new CookieDuplicatedError()

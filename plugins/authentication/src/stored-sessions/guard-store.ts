@@ -1,6 +1,6 @@
 import { withDeadline, withRetryAfter } from '@sallyport/security-context/mechanics'
 import { SessionStoreUnavailableError } from '../errors.ts'
-import type { SessionStore } from './contract.ts'
+import type { SessionStore } from './session-store.ts'
 
 /**
  * The store with a time limit for each answer. Whatever it rejects with is an outage: nobody is let in or logged out

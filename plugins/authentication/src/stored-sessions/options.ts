@@ -1,6 +1,6 @@
 import { scheduleByTimer, type Schedule } from '@sallyport/security-context/mechanics'
 import { functionOption, objectWith, optionsObject, Type, type Static } from '@sallyport/security-context/options'
-import type { SessionStore } from './contract.ts'
+import type { SessionStore } from './session-store.ts'
 
 /** Options of sessions that are kept in a store. */
 export interface StoredSessionOptions {

@@ -9,7 +9,7 @@ import type { ReadSessionOptions } from '../session/options.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyOrNull } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
-import type { SessionStore } from './contract.ts'
+import type { SessionStore } from './session-store.ts'
 import type { ReadStoredSessionOptions } from './options.ts'
 import type { OpenSession, SessionVault } from './session-vault.ts'
 
@@ -45,8 +45,8 @@ export interface StoredRefresher {
   readonly close: () => Promise<void>
 }
 
-const FIRST_PAUSE_MS = 20
-const LONGEST_PAUSE_MS = 250
+const FIRST_POLL_MS = 20
+const LONGEST_POLL_MS = 250
 
 /** Somebody else has the lease, for longer than was waited. */
 class RefreshElsewhereError extends Error {}
@@ -66,11 +66,11 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
   async function attempt(open: OpenSession, { connection, refusedToken }: StoredRefreshRequest): Promise<OpenSession> {
     counts.due++
     let current = open
-    for (let waitedMs = 0, pauseMs = FIRST_PAUSE_MS; waitedMs <= stored.waitMs; waitedMs += pauseMs) {
+    for (let waitedMs = 0, pauseMs = FIRST_POLL_MS; waitedMs <= stored.waitMs; waitedMs += pauseMs) {
       const renewed = await tryRefresh(current, connection)
       if (renewed !== null) return renewed
       await delay(pauseMs)
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+      pauseMs = Math.min(pauseMs * 2, LONGEST_POLL_MS)
       const found = await vault.find(open.session.id, clock())
       if (found === null) throw new SessionEndedError()
       const { accessToken } = found.contents
@@ -132,7 +132,7 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
     // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
     const renewed = { ...contents, accessToken, refreshToken: refreshToken ?? contents.refreshToken }
     const sealed = vault.seal(id, renewed)
-    for (let waitedMs = 0, pauseMs = FIRST_PAUSE_MS; ; waitedMs += pauseMs, pauseMs *= 2) {
+    for (let waitedMs = 0, pauseMs = FIRST_POLL_MS; ; waitedMs += pauseMs, pauseMs *= 2) {
       try {
         if (await store.replaceTokens({ id, version, sealed, nowMs: clock() })) {
           return { session: { ...session, sealed, version: version + 1, lease: null }, contents: renewed }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseJsonObject, withRetryAfter, type JsonObject } from '@sallyport/security-context/mechanics'
 import { SessionDataTooLargeError, SessionEndedError, SessionStoreUnavailableError } from '../errors.ts'
-import type { SessionStore, StoredSession } from './contract.ts'
+import type { SessionStore, StoredSession } from './session-store.ts'
 import type { SessionVault } from './session-vault.ts'
 
 /** What the app keeps with a session: an object of JSON, in the store and nowhere else. */
@@ -27,7 +27,7 @@ export interface SessionDataParts {
 }
 
 const MOST_TRIES = 200
-const LONGEST_WAIT_MS = 20
+const LONGEST_RETRY_PAUSE_MS = 20
 
 /** Makes the data of sessions: {@link SessionData} for each. Updates in this process wait for each other. */
 export function createSessionDataKeeper({ store, vault, clock, maxDataBytes }: SessionDataParts) {
@@ -48,7 +48,7 @@ export function createSessionDataKeeper({ store, vault, clock, maxDataBytes }: S
       if (await store.replaceData({ id, dataVersion, data: sealed, nowMs: clock() })) {
         return { ...current, data: sealed, dataVersion: dataVersion + 1 }
       }
-      if (tries > 0) await delay(Math.random() * LONGEST_WAIT_MS)
+      if (tries > 0) await delay(Math.random() * LONGEST_RETRY_PAUSE_MS)
       const found = await store.find(id, clock())
       if (found === null) throw new SessionEndedError()
       current = found

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createSealer } from '../session/seal.ts'
 import type { SessionOptions } from '../session/options.ts'
-import type { SessionStore, StoredSession } from './contract.ts'
+import type { SessionStore, StoredSession } from './session-store.ts'
 import { parseSessionContents, type SessionContents } from './session-contents.ts'
 
 /** A session and what is in it. */

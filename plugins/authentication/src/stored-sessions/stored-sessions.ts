@@ -5,7 +5,7 @@ import { requestConnection } from '../request-origin.ts'
 import type { LoginFacts } from '../session/pairing.ts'
 import type { ReadSessionOptions } from '../session/options.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
-import type { EndedBy, SessionOwner, SessionStore, StoredSession } from './contract.ts'
+import type { EndedBy, SessionOwner, SessionStore, StoredSession } from './session-store.ts'
 import { guardStore } from './guard-store.ts'
 import { newSessionHandle, presentedHandle, type PresentedHandle } from './handle-cookie.ts'
 import type { ReadStoredSessionOptions } from './options.ts'
@@ -22,7 +22,7 @@ declare module 'fastify' {
 }
 
 /** A session that begins. */
-export interface NewSession extends SessionOwner {
+export interface BeginningSession extends SessionOwner {
   readonly tokens: TokenSet
   readonly login: LoginFacts
   readonly idToken: string | null
@@ -39,7 +39,7 @@ export interface StoredSessions {
   readonly refresher: StoredRefresher
   readonly presented: (request: FastifyRequest) => PresentedHandle
   /** Keeps a new session and sets its cookie; the one whose cookie the request brought ends. */
-  readonly begin: (request: FastifyRequest, reply: FastifyReply, session: NewSession) => Promise<void>
+  readonly begin: (request: FastifyRequest, reply: FastifyReply, session: BeginningSession) => Promise<void>
   /** When a session ends that is used now. */
   readonly expiryOf: (session: Pick<StoredSession, 'createdAtMs'>) => number
   readonly clearCookie: (request: FastifyRequest, reply: FastifyReply) => void
@@ -54,7 +54,7 @@ export interface StoredSessionsParts {
   readonly verifier: TokenVerifier
 }
 
-const LONGEST_USER_AGENT = 512
+const KEPT_USER_AGENT_LENGTH = 512
 const REVOCATIONS_AT_A_TIME = 8
 
 /** Opens the store's side of sessions; its housekeeping runs while the app does. */
@@ -75,7 +75,7 @@ export function openStoredSessions(
   const expiryOf = ({ createdAtMs }: Pick<StoredSession, 'createdAtMs'>): number =>
     Math.min(clock() + stored.idleSeconds * 1000, createdAtMs + stored.absoluteSeconds * 1000)
 
-  async function begin(request: FastifyRequest, reply: FastifyReply, session: NewSession): Promise<void> {
+  async function begin(request: FastifyRequest, reply: FastifyReply, session: BeginningSession): Promise<void> {
     const nowMs = clock()
     const handle = newSessionHandle()
     const { issuer, subject, issuerSessionId, tokens, login, idToken, clientId } = session
@@ -88,7 +88,7 @@ export function openStoredSessions(
       login,
       clientId,
       sourceAddress,
-      userAgent: userAgent?.slice(0, LONGEST_USER_AGENT) ?? null
+      userAgent: userAgent?.slice(0, KEPT_USER_AGENT_LENGTH) ?? null
     })
     const times = { createdAtMs: nowMs, lastUsedAtMs: nowMs, expiresAtMs: expiryOf({ createdAtMs: nowMs }) }
     const fresh = { version: 1, lease: null, data: null, dataVersion: 0 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
-import type { SessionStore } from './contract.ts'
+import type { SessionStore } from './session-store.ts'
 import type { ReadStoredSessionOptions } from './options.ts'
 
 /** What the housekeeping of a store works with. */
@@ -11,13 +11,13 @@ export interface TidyStoreParts {
 }
 
 const SESSIONS_A_BATCH = 1000
-const MOST_BATCHES = 20
+const BATCHES_A_RUN = 20
 
 /** Removes sessions that are over while the app runs, some at a time; what fails is tried again at the next time. */
 export function tidyStore(fastify: FastifyInstance, { store, stored, clock }: TidyStoreParts): void {
   async function removeExpired(): Promise<void> {
     try {
-      for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      for (let batch = 0; batch < BATCHES_A_RUN; batch++) {
         if ((await store.removeExpired(clock(), SESSIONS_A_BATCH)) < SESSIONS_A_BATCH) return
       }
     } catch (err) {

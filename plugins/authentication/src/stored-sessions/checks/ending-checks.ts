@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
-import type { EndedBy, SessionStore, StoredSession } from '../contract.ts'
-import { addSession, CHECK_TIME, type SessionStoreCheck } from './check.ts'
+import type { EndedBy, SessionStore, StoredSession } from '../session-store.ts'
+import { addSession, CHECK_TIME, type SessionStoreCheck } from './session-store-check.ts'
 
 async function idsEndedBy(store: SessionStore, by: EndedBy): Promise<string[]> {
   return (await store.end(by)).map(({ id }) => id).sort()

@@ -1,5 +1,5 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
-import { addSession, CHECK_TIME, countYes, type SessionStoreCheck } from './check.ts'
+import { addSession, CHECK_TIME, countYes, type SessionStoreCheck } from './session-store-check.ts'
 
 /** What is kept, for how long, and the data of the app. */
 export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
@@ -57,7 +57,10 @@ export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
       equal(await store.replaceData({ id: session.id, dataVersion: 0, data: 'late', nowMs: CHECK_TIME }), false)
       equal(await store.replaceData({ id: session.id, dataVersion: 1, data: null, nowMs: CHECK_TIME }), true)
       equal((await store.find(session.id, CHECK_TIME))?.data, null)
-      equal(await store.replaceData({ id: session.id, dataVersion: 2, data: 'late', nowMs: session.expiresAtMs }), false)
+      equal(
+        await store.replaceData({ id: session.id, dataVersion: 2, data: 'late', nowMs: session.expiresAtMs }),
+        false
+      )
     }
   },
   {

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
-import { addSession, CHECK_TIME, countYes, leaseRequest, type SessionStoreCheck } from './check.ts'
+import { addSession, CHECK_TIME, countYes, leaseRequest, type SessionStoreCheck } from './session-store-check.ts'
 
-const LATER = CHECK_TIME + 60_000
+const LEASE_END = CHECK_TIME + 60_000
 
 /** The lease of a refresh, and the version that fences it. */
 export const LEASE_CHECKS: readonly SessionStoreCheck[] = [
@@ -18,7 +18,7 @@ export const LEASE_CHECKS: readonly SessionStoreCheck[] = [
         return isTaken
       })
       equal(taken, 1)
-      deepEqual((await store.find(session.id, CHECK_TIME))?.lease, { holder: holders[0], untilMs: LATER })
+      deepEqual((await store.find(session.id, CHECK_TIME))?.lease, { holder: holders[0], untilMs: LEASE_END })
     }
   },
   {
@@ -27,11 +27,11 @@ export const LEASE_CHECKS: readonly SessionStoreCheck[] = [
       const session = await addSession(store)
       const first = leaseRequest(session)
       equal(await store.takeLease(first), true)
-      equal(await store.takeLease(leaseRequest(session, { nowMs: LATER - 1 })), false)
-      const second = leaseRequest(session, { nowMs: LATER, untilMs: LATER + 60_000 })
+      equal(await store.takeLease(leaseRequest(session, { nowMs: LEASE_END - 1 })), false)
+      const second = leaseRequest(session, { nowMs: LEASE_END, untilMs: LEASE_END + 60_000 })
       equal(await store.takeLease(second), true)
       await store.releaseLease(session.id, first.holder)
-      equal((await store.find(session.id, LATER))?.lease?.holder, second.holder)
+      equal((await store.find(session.id, LEASE_END))?.lease?.holder, second.holder)
     }
   },
   {
@@ -68,9 +68,9 @@ export const LEASE_CHECKS: readonly SessionStoreCheck[] = [
     run: async store => {
       const session = await addSession(store)
       await store.takeLease(leaseRequest(session))
-      const second = leaseRequest(session, { nowMs: LATER, untilMs: LATER + 60_000 })
+      const second = leaseRequest(session, { nowMs: LEASE_END, untilMs: LEASE_END + 60_000 })
       await store.takeLease(second)
-      equal(await store.replaceTokens({ id: session.id, version: 1, sealed: 'new', nowMs: LATER }), true)
+      equal(await store.replaceTokens({ id: session.id, version: 1, sealed: 'new', nowMs: LEASE_END }), true)
       equal(await store.takeLease({ ...second, version: 1 }), false)
       equal(await store.takeLease({ ...second, version: 2 }), true)
     }
@@ -80,13 +80,13 @@ export const LEASE_CHECKS: readonly SessionStoreCheck[] = [
     run: async store => {
       const ended = await addSession(store)
       await store.end({ kind: 'session', id: ended.id })
-      const expired = await addSession(store, { expiresAtMs: LATER })
-      const late = leaseRequest(expired, { nowMs: LATER })
+      const expired = await addSession(store, { expiresAtMs: LEASE_END })
+      const late = leaseRequest(expired, { nowMs: LEASE_END })
       equal(await store.takeLease(leaseRequest(ended)), false)
       equal(await store.replaceTokens({ id: ended.id, version: 1, sealed: 'new', nowMs: CHECK_TIME }), false)
       equal(await store.find(ended.id, CHECK_TIME), null)
       equal(await store.takeLease(late), false)
-      equal(await store.replaceTokens({ id: expired.id, version: 1, sealed: 'new', nowMs: LATER }), false)
+      equal(await store.replaceTokens({ id: expired.id, version: 1, sealed: 'new', nowMs: LEASE_END }), false)
     }
   }
 ]

@@ -1,4 +1,4 @@
-import type { EndedBy, SessionStore, StoredSession } from '../contract.ts'
+import type { EndedBy, SessionStore, StoredSession } from '../session-store.ts'
 
 /** How much {@link memorySessionStore} keeps. */
 export interface MemorySessionStoreOptions {

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex'
-import type { EndedBy, LeaseRequest, SessionStore, StoredSession } from '../contract.ts'
+import type { EndedBy, LeaseRequest, SessionStore, StoredSession } from '../session-store.ts'
 
 const SESSIONS_TABLE = 'login_sessions'
 
 /** A row of the table; the driver gives `bigint` as text. */
-interface SessionRow {
+interface StoredSessionRow {
   readonly id: string
   readonly issuer: string
   readonly subject: string
@@ -36,7 +36,7 @@ export interface PostgresSessionStoreOptions {
  */
 export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSessionStoreOptions = {}): SessionStore {
   const live = (id: string, nowMs: number) =>
-    db<SessionRow>(SESSIONS_TABLE).where({ id }).where('expires_at_ms', '>', nowMs).timeout(timeoutMs)
+    db<StoredSessionRow>(SESSIONS_TABLE).where({ id }).where('expires_at_ms', '>', nowMs).timeout(timeoutMs)
 
   /** Updates what a query finds, which is one row or none. */
   async function updated(query: Knex.QueryBuilder, changes: object): Promise<boolean> {
@@ -48,7 +48,7 @@ export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSes
       await db(SESSIONS_TABLE).insert(rowOfSession(session)).timeout(timeoutMs)
     },
     async find(id, nowMs) {
-      const row: SessionRow | undefined = await live(id, nowMs).first()
+      const row: StoredSessionRow | undefined = await live(id, nowMs).first()
       return row === undefined ? null : sessionOfRow(row)
     },
     async touch({ id, lastUsedAtMs, expiresAtMs }, nowMs) {
@@ -78,7 +78,7 @@ export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSes
       return await updated(live(id, nowMs).where({ data_version: dataVersion }), changes)
     },
     async end(by) {
-      const rows: SessionRow[] = await db<SessionRow>(SESSIONS_TABLE)
+      const rows: StoredSessionRow[] = await db<StoredSessionRow>(SESSIONS_TABLE)
         .where(endedColumns(by))
         .delete()
         .returning('*')
@@ -86,7 +86,7 @@ export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSes
       return rows.map(sessionOfRow)
     },
     async listOfOwner({ issuer, subject }, nowMs, limit) {
-      const rows: SessionRow[] = await db<SessionRow>(SESSIONS_TABLE)
+      const rows: StoredSessionRow[] = await db<StoredSessionRow>(SESSIONS_TABLE)
         .where({ issuer, subject })
         .where('expires_at_ms', '>', nowMs)
         .orderBy('last_used_at_ms', 'desc')
@@ -128,7 +128,7 @@ async function removeBatch(
   return await db(table).whereIn(key, expired).where(until, '<=', nowMs).delete()
 }
 
-function endedColumns(by: EndedBy): Partial<SessionRow> {
+function endedColumns(by: EndedBy): Partial<StoredSessionRow> {
   switch (by.kind) {
     case 'session':
       return { id: by.id }
@@ -165,7 +165,7 @@ function rowOfSession({ lease, ...session }: StoredSession): object {
   }
 }
 
-function sessionOfRow(row: SessionRow): StoredSession {
+function sessionOfRow(row: StoredSessionRow): StoredSession {
   const { lease_holder: holder, lease_until_ms: untilMs } = row
   return Object.freeze({
     id: row.id,

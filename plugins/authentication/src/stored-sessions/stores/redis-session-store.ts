@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { EndedBy, LeaseRequest, SessionOwner, SessionStore, StoredSession } from '../contract.ts'
+import type { EndedBy, LeaseRequest, SessionOwner, SessionStore, StoredSession } from '../session-store.ts'
 import { REDIS_FIELDS, REDIS_SCRIPTS, type RedisScript } from './redis-scripts.ts'
 
 /** How {@link redisSessionStore} reaches its server. */

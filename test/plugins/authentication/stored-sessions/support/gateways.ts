@@ -27,7 +27,9 @@ export interface Gateways {
   readonly kept: () => Promise<StoredSession | null>
 }
 
-/** Builds gateways and logs a browser in at the first one; its issuer ends a session whose refresh token comes twice. */
+/**
+ * Builds gateways and logs a browser in at the first one; its issuer ends a session whose refresh token comes twice.
+ */
 export async function startGateways(t: Test, changes: readonly GatewayChanges[] = [{}]): Promise<Gateways> {
   const issuer = new FakeIssuer()
   issuer.rotation = 'strict'

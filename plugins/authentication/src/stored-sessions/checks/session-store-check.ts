@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import type { LeaseRequest, SessionStore, StoredSession } from '../contract.ts'
+import type { LeaseRequest, SessionStore, StoredSession } from '../session-store.ts'
 
 /** One promise of the contract of session stores, as a check that any store can be held to. */
 export interface SessionStoreCheck {
@@ -14,7 +14,7 @@ export interface SessionStoreCheck {
 
 /** The time of every check. */
 export const CHECK_TIME = 1_800_000_000_000
-const HOUR_MS = 3_600_000
+const CHECKED_LIFE_MS = 3_600_000
 
 /** A session that is in the store, of an owner of its own unless the changes say otherwise. */
 export async function addSession(store: SessionStore, changes: Partial<StoredSession> = {}): Promise<StoredSession> {
@@ -25,7 +25,7 @@ export async function addSession(store: SessionStore, changes: Partial<StoredSes
     issuerSessionId: `sid-${randomUUID()}`,
     createdAtMs: CHECK_TIME,
     lastUsedAtMs: CHECK_TIME,
-    expiresAtMs: CHECK_TIME + HOUR_MS,
+    expiresAtMs: CHECK_TIME + CHECKED_LIFE_MS,
     sealed: 'sealed tokens',
     version: 1,
     lease: null,
