@@ -1,8 +1,10 @@
-import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
-import createError, { type FastifyError } from '@fastify/error'
+import { retryAfter } from '@sallyport/security-context/mechanics'
+import createError from '@fastify/error'
 import type { StepUp } from '@sallyport/security-context'
 import type { LoginRefusedReason, LogoutTokenRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
+
+export { isSallyportError } from './failure-kinds.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
 export const AuthenticationOptionsError = createError(
@@ -235,11 +237,7 @@ const LogoutTokenError = createError<[]>(
   400
 )
 
-/**
- * Request: what says to be the issuer's notice of a logout does not hold. Why is in `reason`, for the security event
- * only.
- * @see OpenID Connect Back-Channel Logout 1.0 §2.6, §2.8
- */
+/** Request: a notice of a logout does not hold, for `reason`. @see OpenID Connect Back-Channel Logout 1.0 §2.6, §2.8 */
 export class LogoutTokenRefusedError extends LogoutTokenError {
   readonly reason: LogoutTokenRefusedReason
   constructor(reason: LogoutTokenRefusedReason) {
@@ -288,8 +286,3 @@ export const LoginNotNavigatedError = createError(
   'The login has to be opened as a page',
   403
 )
-
-/** Whether this is an error of this project, with a status and a stable code. */
-export function isSallyportError(error: unknown): error is FastifyError {
-  return errorCode(error)?.startsWith('SALLYPORT_') === true
-}
