@@ -50,7 +50,7 @@ async function relayTo(t: Test, edge: () => Edge): Promise<string> {
 }
 
 t.test(
-  'B7: our authorization server ends sessions here, and a logout here names the login by its id_token',
+  'S-18: our authorization server ends sessions here, and a logout here names the login by its id_token',
   async t => {
     const runs: Array<() => Promise<void>> = []
     const schedule = (run: () => Promise<void>) => {
@@ -118,7 +118,7 @@ t.test(
   }
 )
 
-t.test('B7, X3: oidc-provider, which ends a session whose refresh token comes twice, ends sessions here', async t => {
+t.test('S-18: oidc-provider, which ends a session whose refresh token comes twice, ends sessions here', async t => {
   let edge: Edge | null = null
   const url = await relayTo(t, () => {
     if (edge === null) throw new Error('there is no edge yet')

@@ -22,10 +22,9 @@ export interface StoredSessionOptions {
    */
   readonly maxPerOwner?: number
   /**
-   * How long one process has the refresh of a session to itself, in ms. Then another takes it for dead and asks the
-   * issuer again: an issuer that answers a used refresh token with the same successor, as Sallyport's does, stands
-   * that, and 10_000 is enough; every other one may end the session then. Longer than the time limit of the token
-   * client.
+   * How long one process has the refresh of a session to itself, in ms: longer than the time limit of the token client.
+   * Then another takes it for dead and asks again. At an issuer that repeats its answer, as Sallyport's, 10_000 is
+   * enough.
    * @default 60_000
    */
   readonly leaseMs?: number
@@ -49,7 +48,10 @@ export interface StoredSessionOptions {
    * @default 60_000
    */
   readonly tidyIntervalMs?: number
-  /** Calls that again and again. Left out: a timer of the process. */
+  /**
+   * Calls that again and again. Its default is a timer of the process.
+   * @default scheduleByTimer
+   */
   readonly schedule?: Schedule
 }
 
@@ -75,7 +77,7 @@ export const storedSessionOptions = optionsObject({
   storeTimeoutMs: Type.Integer({ minimum: 1, default: 2000 }),
   maxDataBytes: Type.Integer({ minimum: 2, default: 16_384 }),
   tidyIntervalMs: Type.Integer({ minimum: 1000, default: 60_000 }),
-  schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'a timer of the process' })
+  schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'scheduleByTimer' })
 })
 
 /** The options with every default filled in. */

@@ -59,7 +59,7 @@ for (const [which, changes] of Object.entries({
   'by session alone': { sub: undefined },
   'by subject alone': { sid: undefined }
 })) {
-  t.test(`B7: a notice of the issuer ends the session ${which}`, async t => {
+  t.test(`S-18: a notice of the issuer ends the session ${which}`, async t => {
     const login = await startShop(t)
     const browser = login.browser()
     t.equal((await goThroughLogin(login, browser)).statusCode, 303)
@@ -244,7 +244,7 @@ t.test('without a store the option does not boot, and without the option there i
   t.equal((await notify(login, noticeToken(login))).statusCode, 404)
 })
 
-t.test('B7: with a store the logout at the issuer says by the id_token whose login ends', async t => {
+t.test('S-18: with a store the logout at the issuer says by the id_token whose login ends', async t => {
   const login = await startShop(t, {
     metadata: { end: true },
     session: { stored: { store: memorySessionStore(), schedule: () => ({ stop: () => {} }) } }

@@ -40,7 +40,7 @@ async function startPeople(t: Test, keeper: keyof typeof KEEPERS) {
 const alive = async (browser: Browser): Promise<boolean> => (await browser.get('/orders')).statusCode === 200
 
 for (const keeper of ['the store of the app', 'a directory'] as const) {
-  t.test(`B8, S-10: a user lists their sessions and ends one, over ${keeper}`, async t => {
+  t.test(`S-10: a user lists their sessions and ends one, over ${keeper}`, async t => {
     const { here, there, stranger, events } = await startPeople(t, keeper)
     const { sessions } = (await here.get('/sessions')).json<Listed>()
     t.equal(sessions.length, 2)
@@ -63,7 +63,7 @@ for (const keeper of ['the store of the app', 'a directory'] as const) {
     t.same([await alive(here), await alive(there), await alive(stranger)], [true, false, true])
   })
 
-  t.test(`B8: the same as a page with buttons, over ${keeper}`, async t => {
+  t.test(`S-10: the same as a page with buttons, over ${keeper}`, async t => {
     const { here, there, stranger } = await startPeople(t, keeper)
     const listed = await here.get('/sessions', PAGE)
     t.equal(listed.statusCode, 200)

@@ -7,7 +7,7 @@ const EXPIRY_MS = 301_000
 const LEASE_MS = 60_000
 const IMPATIENT = { stored: { waitMs: 60 } }
 
-t.test('X3: at three gateways 200 requests at expiry make one refresh, 0 × 401, and the cookie stays', async t => {
+t.test('S-17: at three gateways 200 requests at expiry make one refresh, 0 × 401, and the cookie stays', async t => {
   const world = await startGateways(t, [{}, {}, {}])
   const { issuer, browser } = world
   issuer.nowMs += EXPIRY_MS
@@ -48,7 +48,7 @@ t.test('while one refreshes ahead of time, the others go on with the token that 
   t.equal(issuer.calls.refresh, 1)
 })
 
-t.test('X3: a holder that stood still before it asked, past its lease, does not ask any more', async t => {
+t.test('S-17: a holder that stood still before it asked, past its lease, does not ask any more', async t => {
   const wake = Promise.withResolvers<void>()
   let taken = 0
   const world = await startGateways(t, [{}, IMPATIENT])
@@ -76,7 +76,7 @@ t.test('X3: a holder that stood still before it asked, past its lease, does not 
   t.equal(issuer.calls.refresh, 1)
 })
 
-t.test('X3: a holder that stood still after the issuer answered keeps the tokens when it wakes', async t => {
+t.test('S-17: a holder that stood still after the issuer answered keeps the tokens when it wakes', async t => {
   for (const beyondLease of [false, true]) {
     const wake = Promise.withResolvers<void>()
     const world = await startGateways(t, [{}, IMPATIENT])

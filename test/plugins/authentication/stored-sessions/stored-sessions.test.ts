@@ -8,7 +8,7 @@ import { askOrders, gatewayAt, HANDLE_COOKIE, startGateways } from './support/ga
 
 const UNSAFE = { method: 'POST', url: '/orders' } as const
 
-t.test('B1: the browser gets a handle and nothing else, and the store never sees it', async t => {
+t.test('S-02: the browser gets a handle and nothing else, and the store never sees it', async t => {
   const { browser, kept } = await startGateways(t)
   t.same([...browser.cookies.keys()], [HANDLE_COOKIE])
   const handle = browser.cookies.get(HANDLE_COOKIE) ?? ''
@@ -23,7 +23,7 @@ t.test('B1: the browser gets a handle and nothing else, and the store never sees
   t.equal(login.headers['cache-control'], 'no-store')
 })
 
-t.test('B9, S-07: a login gets a new handle and ends the session of the old one', async t => {
+t.test('S-07: a login gets a new handle and ends the session of the old one', async t => {
   const world = await startGateways(t)
   const { browser, issuer } = world
   const before = browser.cookieHeader()
@@ -80,7 +80,7 @@ t.test('S-05: an unsafe method by handle needs the own origin or the header', as
   t.equal((await app.inject({ ...UNSAFE, headers: { cookie, 'x-sallyport-csrf': '1' } })).statusCode, 200)
 })
 
-t.test('B6: a session ends when nobody used it for its idle time, and its use is noted now and then', async t => {
+t.test('S-09: a session ends when nobody used it for its idle time, and its use is noted now and then', async t => {
   const { browser, issuer, kept } = await startGateways(t, [{ stored: { idleSeconds: 600, absoluteSeconds: 86_400 } }])
   issuer.nowMs += 29_000
   await browser.get('/orders')
@@ -93,7 +93,7 @@ t.test('B6: a session ends when nobody used it for its idle time, and its use is
   t.equal((await browser.get('/orders')).statusCode, 401)
 })
 
-t.test('B6: a session ends at its absolute end however much it is used, and refreshes do not move that', async t => {
+t.test('S-09: a session ends at its absolute end however much it is used, and refreshes do not move that', async t => {
   const { browser, issuer } = await startGateways(t, [{ stored: { idleSeconds: 600, absoluteSeconds: 3600 } }])
   for (let times = 0; times < 9; times++) {
     issuer.nowMs += 399_000
@@ -116,7 +116,7 @@ t.test('past the bound the session of a person that was not used for longest end
   t.equal(issuer.calls.revoke, 1)
 })
 
-t.test('S-03, B11: the ring turns: an old key opens, a key that is gone is a clean logout', async t => {
+t.test('S-03: the ring turns: an old key opens, a key that is gone is a clean logout', async t => {
   const store = memorySessionStore()
   const issuer = new FakeIssuer()
   const gateway = async (...ids: readonly string[]) =>
@@ -253,7 +253,7 @@ t.test('what is over is removed by and by, and a store that fails is asked again
   t.ok(stopped)
 })
 
-t.test('B10: of 60 updates of the data at three gateways none is lost', async t => {
+t.test('of 60 updates of the data at three gateways none is lost', async t => {
   const addRoutes = (app: Parameters<NonNullable<Parameters<typeof buildApp>[1]>['addRoutes'] & object>[0]): void => {
     app.post('/cart', { config: { access: 'authenticated', audit: 'none' } }, async request => {
       const count = (data: Record<string, unknown>) => ({ ...data, count: Number(data['count'] ?? 0) + 1 })
