@@ -5,7 +5,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@redis/client'
-import type { Test } from 'tap'
+import { freePort } from './free-port.ts'
 
 /** Why tests with Redis are skipped; `false` where they run. */
 export const WITHOUT_REDIS: string | false =
@@ -16,19 +16,19 @@ export type RedisCommand = (args: readonly string[]) => Promise<unknown>
 
 /** A running server. */
 export interface RedisServer {
-  /** `unix:` address of the server. */
-  readonly socket: string
+  /** For programs that are told a URL. */
+  readonly url: string
   /** A connection of its own; closed with the test. */
   readonly connect: () => Promise<RedisCommand>
 }
 
-/** Starts a server that keeps nothing on disk and listens on a socket file. */
-export async function startRedis(t: Pick<Test, 'after'>): Promise<RedisServer> {
+/** Starts a server that keeps nothing on disk. */
+export async function startRedis(t: { readonly after: (close: () => unknown) => void }): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-redis-'))
   const socket = join(directory, 'redis.sock')
-  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory], {
-    stdio: 'ignore'
-  })
+  const port = String(await freePort())
+  const listen = ['--port', port, '--bind', '127.0.0.1', '--unixsocket', socket]
+  const server = spawn('redis-server', [...listen, '--save', '', '--dir', directory], { stdio: 'ignore' })
   const ended = new Promise<void>(resolve => {
     server.once('exit', () => {
       resolve()
@@ -46,7 +46,7 @@ export async function startRedis(t: Pick<Test, 'after'>): Promise<RedisServer> {
     })
   }
   return {
-    socket,
+    url: `redis://127.0.0.1:${port}`,
     connect: async () => {
       const client = createClient({ socket: { path: socket, tls: false } })
       client.on('error', () => {})
