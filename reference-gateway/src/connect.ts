@@ -14,12 +14,15 @@ import {
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
+import { clientProof } from './client-proof.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './secrets-present.ts'
 import { openRedis } from './open-redis.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
+import { openSessionStore } from './open-session-store.ts'
 import { createSessionDirectory } from './session-directory.ts'
+import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
@@ -53,23 +56,23 @@ export async function connectGateway(
   const client = { metadata: discovery.get, clientId, dispatcher }
   live.subscribe(secretsPresentSubscriber(live))
   if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
-  const asClient =
-    clientSecret === undefined
-      ? {}
-      : {
-          ...clientCollaborators(live, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
-          loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
-          introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
-        }
+  const proven = { ...client, ...clientProof(settings, currentSecret) }
+  const asClient = isClient(settings) && {
+    ...clientCollaborators(live, createTokenClient(proven), dispatcher),
+    loginClient: createLoginClient(proven),
+    ...(clientSecret !== undefined && {
+      introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
+    })
+  }
+  const redis = settings.redisUrl === undefined ? null : openRedis(settings.redisUrl, context)
+  const rateLimitStore = redis === null ? undefined : redisRateLimitStore({ command: redis })
+  const sessions = openSessionStore(settings, context, redis)
   const own = ownRoutes(partsOfSettings(settings, db !== null))
   const file = openRoutesFile(settings.routesPath, context.environment, own)
   const first = file.read()
   const table = tableOfReading(file, first)
   const routes = { file, first, readAgainAtHangup: context.readAgainAtHangup }
   const openUpstream = upstreamOpener(tls, context.peerAddresses)
-  const { redisUrl } = settings
-  const rateLimitStore =
-    redisUrl === undefined ? undefined : redisRateLimitStore({ command: openRedis(redisUrl, context) })
   return {
     ...asClient,
     table,
@@ -79,8 +82,8 @@ export async function connectGateway(
     status,
     upstreamAgent,
     tracing,
-    checks,
-    ...defined({ db: db ?? undefined, tls: tls ?? undefined, rateLimitStore })
+    checks: { ...checks, ...sessions?.checks },
+    ...defined({ db: db ?? undefined, tls: tls ?? undefined, sessionStore: sessions?.store, rateLimitStore })
   }
 }
 

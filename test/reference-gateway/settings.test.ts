@@ -104,3 +104,22 @@ t.test('Redis is reached over TLS, or on loopback', async t => {
     checkSettings({ ...SETTINGS, redisUrl: 'redis://:secret@limits.internal:6379' })
   }, /^Settings of the gateway: redisUrl: redis:\/\/ is for a loopback address only; elsewhere it has to be rediss:\/\/$/)
 })
+
+t.test('trails to search are an audience and the address of its audit route, and nothing else', async t => {
+  checkSettings({ ...SETTINGS, auditTrails: ['order-service=https://orders.example/audit'] })
+  for (const wrong of [
+    'orders',
+    'https://orders.example/audit',
+    'orders=ftp://x/audit',
+    'a=https://u@x/',
+    'a=https://x/?y'
+  ]) {
+    t.throws(
+      () => {
+        checkSettings({ ...SETTINGS, auditTrails: [wrong] })
+      },
+      { message: /auditTrails: .* is not audience=https:\/\/origin\/path/ },
+      wrong
+    )
+  }
+})

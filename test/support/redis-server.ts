@@ -6,7 +6,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@redis/client'
-import type { Test } from 'tap'
+import { freePort } from './free-port.ts'
 
 /** Why tests with Redis are skipped; `false` where they run. */
 export const WITHOUT_REDIS: string | false =
@@ -17,8 +17,8 @@ export type RedisCommand = (args: readonly string[]) => Promise<unknown>
 
 /** A running server. */
 export interface RedisServer {
-  /** `unix:` address of the server. */
-  readonly socket: string
+  /** For programs that are told a URL. */
+  readonly url: string
   /** A connection of its own; closed with the test. */
   readonly connect: () => Promise<RedisCommand>
   /** Sends a signal to the process: `SIGSTOP` makes it hang. */
@@ -29,11 +29,15 @@ export interface RedisServer {
   readonly startAgain: () => Promise<void>
 }
 
-/** Starts a server that keeps nothing on disk and listens on a socket file. */
-export async function startRedis(t: Pick<Test, 'after'>): Promise<RedisServer> {
+/** Starts a server that keeps nothing on disk. */
+export async function startRedis(t: { readonly after: (close: () => unknown) => void }): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-redis-'))
   const socket = join(directory, 'redis.sock')
-  let server = launch(directory, socket)
+  const port = String(await freePort())
+  const listen = ['--port', port, '--bind', '127.0.0.1', '--unixsocket', socket]
+  const launch = (): ChildProcess =>
+    spawn('redis-server', [...listen, '--save', '', '--dir', directory], { stdio: 'ignore' })
+  let server = launch()
   const stop = async (): Promise<void> => {
     if (server.exitCode !== null || server.signalCode !== null) return
     const ended = once(server, 'exit')
@@ -54,7 +58,7 @@ export async function startRedis(t: Pick<Test, 'after'>): Promise<RedisServer> {
   }
   await answering()
   return {
-    socket,
+    url: `redis://127.0.0.1:${port}`,
     connect: async () => {
       const client = createClient({ disableOfflineQueue: true, socket: { path: socket, tls: false } })
       client.on('error', () => {})
@@ -69,16 +73,10 @@ export async function startRedis(t: Pick<Test, 'after'>): Promise<RedisServer> {
     },
     stop,
     startAgain: async () => {
-      server = launch(directory, socket)
+      server = launch()
       await answering()
     }
   }
-}
-
-function launch(directory: string, socket: string): ChildProcess {
-  return spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory], {
-    stdio: 'ignore'
-  })
 }
 
 async function answers(socket: string): Promise<boolean> {

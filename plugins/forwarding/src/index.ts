@@ -1,5 +1,6 @@
 import '@sallyport/security-context/require-node'
 import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -13,8 +14,8 @@ import { memoryRateLimitStore } from './rate-limits/memory-rate-limit-store.ts'
 import { sharedLimits } from './rate-limits/shared-limits.ts'
 import { refuseUnenforced, resolveIn, routeOfRequest, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
-import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
-import type { UpstreamConnections } from './upstream.ts'
+import type { ReadRouteTable, RouteTableOptions, SheddingLimits } from './table-options.ts'
+import type { UpstreamConnections, UpstreamParts } from './upstream.ts'
 
 export type { RateLimitOptions } from './rate-limits/rate-limit-options.ts'
 export type { QuotaStanding, QuotaTake, RateLimitStore } from './rate-limits/rate-limit-store.ts'
@@ -25,7 +26,7 @@ export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
 export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
 export type { EdgeAddress, ForwardingOptions, OpenUpstream } from './options.ts'
-export type { ForwardingDefaults, RouteTableOptions } from './table-options.ts'
+export type { ForwardingDefaults, RouteTableOptions, SheddingLimits } from './table-options.ts'
 export type {
   CorsOptions,
   ExchangedCredential,
@@ -33,7 +34,15 @@ export type {
   RequestHeaderRules,
   ResponseHeaderRules
 } from './route-options.ts'
-export type { AnswerTimeouts, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type { AnswerTimeouts, TargetOptions, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type {
+  BreakerOptions,
+  BulkheadOptions,
+  EjectionOptions,
+  HealthCheckOptions,
+  RetryOptions,
+  UpstreamTargetOptions
+} from './resilience/resilience-options.ts'
 export { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
 export { tryAgain } from './upstream-failure.ts'
 export * as errors from './errors.ts'
@@ -56,6 +65,8 @@ export interface Forwarding {
    * is refused there counts too. Where nobody calls it, they are counted with the other limits, after that.
    */
   readonly admitSource: (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void) => void
+  /** What the table says of shedding, for whoever does it; `null` for nothing. */
+  readonly shedding: () => SheddingLimits | null
 }
 
 declare module 'fastify' {
@@ -74,7 +85,15 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   const options = readForwardingOptions(given)
   refuseUnenforced(fastify, options)
   let read: ReadRouteTable = options
-  let table = new RouteTable(options, options, null)
+  let shedding = sheddingOf(read)
+  const parts: UpstreamParts = {
+    ...options,
+    log: (message, detail) => {
+      fastify.log.warn(detail, message)
+    }
+  }
+  let table = new RouteTable(options, parts, null)
+  watchAll(table)
   const retiring = new Set<Promise<void>>()
   offerMeasurements(
     fastify,
@@ -117,14 +136,17 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
       if (limits === null || preflightMethod(request) !== null) done()
       else limiter.admitSource(request, reply, limits, done)
     },
+    shedding: () => shedding,
     check(next) {
       checked(next)
     },
     replace(next) {
       const nextRead = checked(next)
       const last = table
-      table = new RouteTable(nextRead, options, last)
+      table = new RouteTable(nextRead, parts, last)
+      watchAll(table)
       read = nextRead
+      shedding = sheddingOf(read)
       retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
     }
   })
@@ -144,6 +166,15 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     parts: sharedParts(fastify, options),
     limiter
   })
+}
+
+/** Absent members are left out. */
+function sheddingOf({ shedding }: ReadRouteTable): SheddingLimits | null {
+  return shedding === undefined ? null : defined(shedding)
+}
+
+function watchAll({ upstreams }: RouteTable): void {
+  for (const upstream of upstreams) upstream.watch()
 }
 
 function sharedParts(fastify: FastifyInstance, options: ReadForwardingOptions): Omit<ForwardingParts, 'headHooks'> {

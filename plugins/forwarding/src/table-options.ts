@@ -2,14 +2,8 @@ import { listOf, optionsObject, Type, type ReadOptions } from '@sallyport/securi
 import { isFieldName, isScope } from './document/text-forms.ts'
 import { rateLimitOptions, type RateLimitOptions } from './rate-limits/rate-limit-options.ts'
 import { forwardedRouteOptions, type ForwardedRouteOptions, type RequestHeaderRules } from './route-options.ts'
-import {
-  answerTimeouts,
-  textOption,
-  timerOption,
-  upstreamOptions,
-  type AnswerTimeouts,
-  type UpstreamOptions
-} from './upstream-options.ts'
+import { textOption, timerOption } from './option-forms.ts'
+import { answerTimeouts, upstreamOptions, type AnswerTimeouts, type UpstreamOptions } from './upstream-options.ts'
 
 /** What holds for every route that says nothing else. */
 export interface ForwardingDefaults {
@@ -31,6 +25,14 @@ export interface ForwardingDefaults {
   readonly rateLimits?: readonly string[]
 }
 
+/** When a process sheds requests by what they are worth, see `admitByPriority` of `@sallyport/health`. */
+export interface SheddingLimits {
+  /** Requests under way at a time: writes take up to 70 % of them, reads up to 90 %. Left out: any number. */
+  readonly maxPending?: number
+  /** Above this mean delay of the event loop writes are shed, above twice as much reads, above four times logins. */
+  readonly maxEventLoopDelayMs?: number
+}
+
 /** What is forwarded where: all that a reload replaces. */
 export interface RouteTableOptions {
   /**
@@ -45,6 +47,8 @@ export interface RouteTableOptions {
    * @default {}
    */
   readonly rateLimits?: Readonly<Record<string, RateLimitOptions>>
+  /** For whoever admits requests before they come here: this plugin sheds none itself. Left out: no limits. */
+  readonly shedding?: SheddingLimits
   /** In any order: of two routes the more specific one is taken. */
   readonly routes: readonly ForwardedRouteOptions[]
 }
@@ -62,11 +66,17 @@ export const forwardingDefaults = optionsObject(
   { default: {} }
 )
 
+export const sheddingLimits = optionsObject({
+  maxPending: Type.Optional(Type.Integer({ minimum: 1 })),
+  maxEventLoopDelayMs: Type.Optional(timerOption())
+})
+
 /** The members of a table, which the options of the plugin have too. */
 export const tableProperties = {
   defaults: forwardingDefaults,
   upstreams: Type.Record(Type.String(), upstreamOptions),
   rateLimits: Type.Record(Type.String(), rateLimitOptions, { default: {} }),
+  shedding: Type.Optional(sheddingLimits),
   routes: listOf(forwardedRouteOptions)
 }
 

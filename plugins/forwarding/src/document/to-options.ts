@@ -9,12 +9,14 @@ export function tableOfDocument({
   defaults = {},
   upstreams,
   rateLimits = {},
+  shedding,
   routes
 }: GatewayDocument): RouteTableOptions {
   return {
     defaults,
     upstreams,
     rateLimits,
+    ...(shedding !== undefined && { shedding }),
     routes: routes.map(route => ({ ...route, access: accessPolicy(route.access) }))
   }
 }

@@ -104,6 +104,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+    auditTrails: [],
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
@@ -115,6 +116,11 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     streamPauseMs: 60_000,
     loginScopes: [],
     gatewayProcesses: 1,
+    sessionStore: 'cookies',
+    sessionIdleSeconds: 14_400,
+    sessionAbsoluteSeconds: 86_400,
+    refreshLeaseMs: 60_000,
+    backchannelLogout: false,
     loginsPerMinute: 1_000_000
   }
 }
