@@ -9,6 +9,7 @@ import authentication, {
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
+import { admitByPriority } from '@sallyport/health'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -48,6 +49,7 @@ import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { servedTable } from './routes-overlay.ts'
@@ -149,6 +151,8 @@ export async function buildApp(
     trusts: trustedProxyRule(settings.trustedProxies)
   })
   await app.register(securityHeaders)
+  // What matters less goes first: the file of routes says from when on.
+  await app.register(admitByPriority, { limits: () => app.forwarding.shedding(), priorityOf: requestPriority })
 
   const { clockToleranceSeconds } = settings
   await app.register(metrics, {
