@@ -2,7 +2,7 @@ import { errorCode } from '@sallyport/security-context/mechanics'
 import { redactLine } from '../redact.ts'
 import { boundText } from '../redact-text.ts'
 import { errorName, fingerprintException } from './fingerprint-exception.ts'
-import { errorText, stackLines } from './stack-lines.ts'
+import { errorText, stackLines, stackText } from './stack-lines.ts'
 
 /** Where an exception came from: a request that was answered with 5xx, or the process. */
 export type ExceptionOrigin = 'request' | 'process'
@@ -176,18 +176,17 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
 }
 
 function occurrenceOf(error: unknown, place: ExceptionPlace): Occurrence {
-  const isTraced = error instanceof Error && typeof error.stack === 'string'
   return {
     name: errorName(error),
     code: errorCode(error)?.slice(0, LONGEST_CODE) ?? null,
     message: errorText(error).slice(0, LONGEST_KEPT_MESSAGE),
-    stack: isTraced ? shownStack(error) : null,
+    stack: stackText(error) === null ? null : shownStack(error),
     place
   }
 }
 
 /** Without the message, which may be long and has a place of its own. */
-function shownStack(error: Error): string {
+function shownStack(error: unknown): string {
   const lines = stackLines(error).slice(0, MOST_STACK_LINES)
   return lines
     .map(line => `    at ${line}`)
