@@ -104,6 +104,13 @@ t.test('names are tokens: a path, an encoded one or an empty one never leaves th
       )
     }
   }
+  for (const profile of ['a,', ',', 'eu,../etc', 'eu,%2e%2e', 'a,b,c,d,e,f,g,h,i']) {
+    t.throws(
+      () => createConfigurationClient({ ...name, profile, url: 'http://127.0.0.1', send: fetch as never }),
+      { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER' },
+      profile
+    )
+  }
   t.end()
 })
 
@@ -132,6 +139,20 @@ t.test(
     ])
   }
 )
+
+t.test('several profiles are one question, the last of which weighs most at the server', async t => {
+  const asked: unknown[] = []
+  const client = await openClient(
+    t,
+    ({ url }, response) => {
+      asked.push(url)
+      response.end(answerOf({ perMinute: 1 }))
+    },
+    { profile: 'eu,production' }
+  )
+  t.match(await client.pull(), { values: { perMinute: 1 } })
+  t.strictSame(asked, ['/gateway/eu,production/main'])
+})
 
 t.test('an error, a redirect, an endless answer and silence are refused, each by its code', async t => {
   const unreachable = 'SALLYPORT_CONFIGURATION_SERVER_UNREACHABLE'

@@ -102,14 +102,16 @@ for (const [how, open] of Object.entries({
 
 for (const [status, lost, exported] of [
   [200, 0, 1],
-  [400, 1, 0]
+  [302, 1, 0],
+  [400, 1, 0],
+  [500, 1, 0]
 ] as const) {
   t.test(`an answer of ${status} without end is that status: nothing is sent a second time`, async t => {
     let batches = 0
     const collector = await listening(t, (request, response) => {
       request.resume().on('end', () => {
         batches++
-        response.writeHead(status).end('x'.repeat(100_000))
+        response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
       })
     })
     const { app, count, close } = await tracedService(t, collector, { otelBspMaxExportBatchSize: 1 })

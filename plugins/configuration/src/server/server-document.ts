@@ -3,6 +3,7 @@ import { isJsonObject, ownMember, parseJsonObject } from '@sallyport/security-co
 /** Which document of a configuration server is read. Each is a token, never a path. */
 export interface DocumentName {
   readonly application: string
+  /** Or several, separated by commas; the last one weighs most. */
   readonly profile: string
   readonly label: string
 }
@@ -16,6 +17,7 @@ export interface ServerDocument {
 }
 
 const NAME_TOKEN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/
+const MOST_PROFILES = 8
 const MAX_SOURCES = 64
 const MAX_PROPERTIES = 2000
 const OWN_PREFIX = 'sallyport.'
@@ -26,6 +28,12 @@ const LIST_ITEM = /^([A-Za-z0-9-]+)\[(\d{1,3})\]$/
 /** Whether a name can be part of the address of a document. `..` in it would still be one segment, and is refused. */
 export function isDocumentToken(name: string): boolean {
   return NAME_TOKEN.test(name) && !name.includes('..')
+}
+
+/** Whether a text is one profile, or up to eight that are separated by commas. */
+export function isProfileList(text: string): boolean {
+  const profiles = text.split(',')
+  return profiles.length <= MOST_PROFILES && profiles.every(isDocumentToken)
 }
 
 /**
