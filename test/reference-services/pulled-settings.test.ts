@@ -23,7 +23,7 @@ const PULLED = {
   deliveries: [deliveries.settingsSchema, OF_SERVICES]
 } as const
 
-t.test('C1: limits and behaviour are pulled; issuer, trust, TLS, origins, database and secrets are not', t => {
+t.test('limits and behaviour are pulled; issuer, trust, TLS, origins, database and secrets are not', t => {
   for (const [process, [schema, pulled]] of Object.entries(PULLED)) {
     const marked = Object.entries(schema.properties).filter(([, property]) => 'pulled' in property && property.pulled)
     t.strictSame(marked.map(([name]) => name).sort(), pulled.toSorted(), process)

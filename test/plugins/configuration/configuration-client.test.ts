@@ -310,7 +310,7 @@ t.test('a stream without end of events is one question more, and not one for eac
   t.equal(asked, 2)
 })
 
-t.test('C4: a change while the stream is cut comes with the next question, which opens the stream again', async t => {
+t.test('a change while the stream is cut comes with the next question, which opens the stream again', async t => {
   let values = { perMinute: 1 }
   let opened = Promise.withResolvers<ServerResponse>()
   const client = await openClient(t, ({ url }, response) => {
