@@ -1,5 +1,6 @@
 // What a configuration server may set in the processes of the reference, and what nobody but their environment may.
 import { readServerDocument } from '@sallyport/configuration'
+import type { TObject } from 'typebox'
 import t from 'tap'
 import { readPulled } from '../../plugins/configuration/src/pulled.ts'
 import { readProcessSettings } from '../../plugins/service-process/src/read-process-settings.ts'
@@ -32,7 +33,7 @@ t.test('limits and behaviour are pulled; issuer, trust, TLS, origins, database a
 })
 
 t.test('no spelling of a pushed setting gets past a server document', t => {
-  const { properties } = gateway.settingsSchema
+  const { properties }: { properties: Parameters<typeof readPulled>[0] } = gateway.settingsSchema as TObject
   const spellings = (setting: string): string[] => {
     const kebab = setting.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
     const snake = kebab.replaceAll('-', '_')
