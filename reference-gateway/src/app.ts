@@ -4,8 +4,7 @@ import authentication, {
   type IntrospectorOptions,
   loginRoutes,
   parseSealingKeys,
-  sessionRoutes,
-  type StoredSessionOptions
+  sessionRoutes
 } from '@sallyport/authentication'
 import type { SessionStore } from '@sallyport/authentication/session-stores'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
@@ -18,7 +17,6 @@ import securityContext, {
   type KeySource,
   type LoginClient,
   problemDetails,
-  randomSpanId,
   randomTraceId,
   type SessionDirectory,
   TXN_HEADER,
@@ -42,8 +40,10 @@ import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
+import { edgeForwarding } from './edge-forwarding.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
+import { storedSessions } from './open-session-store.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
@@ -54,8 +54,6 @@ import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { servedTable } from './routes-overlay.ts'
-import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
@@ -249,35 +247,10 @@ export async function buildApp(
   })
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
-  await app.register(forwarding, {
-    ...servedTable(collaborators.table, settings, gatewayRoutes),
-    dispatcher: upstreamAgent,
-    ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
-    ...(collaborators.rateLimitStore && { rateLimitStore: collaborators.rateLimitStore }),
-    rateLimitProcesses: settings.gatewayProcesses,
-    tracingHeaders: request =>
-      tracing?.outgoingHeaders(request) ?? {
-        traceparent: `00-${request.traceId}-${randomSpanId()}-01`
-      },
-    edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
-    auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
-    openAnswers
-  })
+  await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))
   const { routes } = collaborators
   const forwarded = forwardingSubscribers(app, settings, collaborators.table, gatewayRoutes)
   live?.subscribe(forwarded.settings)
   if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app
-}
-
-/** How sessions are kept in a store. */
-function storedSessions(
-  {
-    sessionIdleSeconds: idleSeconds,
-    sessionAbsoluteSeconds: absoluteSeconds,
-    refreshLeaseMs: leaseMs
-  }: GatewaySettings,
-  store: SessionStore
-): StoredSessionOptions {
-  return { store, idleSeconds, absoluteSeconds, leaseMs }
 }

@@ -1,3 +1,4 @@
+import type { StoredSessionOptions } from '@sallyport/authentication'
 import { postgresSessionStore, redisSessionStore, type SessionStore } from '@sallyport/authentication/session-stores'
 import type { ProcessContext } from '@sallyport/service-process'
 import type { RedisCommand } from './open-redis.ts'
@@ -10,7 +11,8 @@ export interface OpenSessionStore {
 }
 
 /**
- * Opens the store that the settings name; `null` where sessions are in the cookies. While Redis is away sessions are 503.
+ * Opens the store that the settings name; `null` where sessions are in the cookies. While Redis is away sessions are
+ * 503.
  */
 export function openSessionStore(
   settings: GatewaySettings,
@@ -37,4 +39,16 @@ function redisSessions(command: RedisCommand): OpenSessionStore {
       }
     }
   }
+}
+
+/** How sessions are kept in a store. */
+export function storedSessions(
+  {
+    sessionIdleSeconds: idleSeconds,
+    sessionAbsoluteSeconds: absoluteSeconds,
+    refreshLeaseMs: leaseMs
+  }: GatewaySettings,
+  store: SessionStore
+): StoredSessionOptions {
+  return { store, idleSeconds, absoluteSeconds, leaseMs }
 }

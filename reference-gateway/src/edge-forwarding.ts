@@ -1,0 +1,37 @@
+import type { ForwardingOptions, OpenAnswers } from '@sallyport/forwarding'
+import { type AppRoute, randomSpanId } from '@sallyport/security-context'
+import type { FastifyInstance } from 'fastify'
+import type { GatewayCollaborators } from './app.ts'
+import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
+import { servedTable } from './routes-overlay.ts'
+import type { GatewaySettings } from './settings.ts'
+
+/** What forwarding needs of the rest of the gateway. */
+export interface ForwardingSurroundings {
+  /** Routes of the gateway itself. */
+  readonly gatewayRoutes: readonly AppRoute[]
+  readonly openAnswers: OpenAnswers
+}
+
+/** How this gateway forwards. */
+export function edgeForwarding(
+  app: FastifyInstance,
+  settings: GatewaySettings,
+  { table, upstreamAgent, openUpstream, rateLimitStore, tracing }: GatewayCollaborators,
+  { gatewayRoutes, openAnswers }: ForwardingSurroundings
+): ForwardingOptions {
+  return {
+    ...servedTable(table, settings, gatewayRoutes),
+    dispatcher: upstreamAgent,
+    ...(openUpstream && { openUpstream }),
+    ...(rateLimitStore && { rateLimitStore }),
+    rateLimitProcesses: settings.gatewayProcesses,
+    tracingHeaders: request =>
+      tracing?.outgoingHeaders(request) ?? {
+        traceparent: `00-${request.traceId}-${randomSpanId()}-01`
+      },
+    edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
+    auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
+    openAnswers
+  }
+}
