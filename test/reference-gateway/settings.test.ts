@@ -98,8 +98,9 @@ t.test('what a feature needs is asked for with the feature only', async t => {
 })
 
 t.test('Redis is reached over TLS, or on loopback', async t => {
-  for (const redisUrl of ['rediss://limits.internal:6379', 'redis://127.0.0.1:6379'])
+  for (const redisUrl of ['rediss://limits.internal:6379', 'redis://127.0.0.1:6379']) {
     checkSettings({ ...SETTINGS, redisUrl })
+  }
   t.throws(() => {
     checkSettings({ ...SETTINGS, redisUrl: 'redis://:secret@limits.internal:6379' })
   }, /^Settings of the gateway: redisUrl: redis:\/\/ is for a loopback address only; elsewhere it has to be rediss:\/\/$/)
