@@ -1,4 +1,4 @@
-import auditLog, { parseNameKey } from '@sallyport/audit-log'
+import auditLog, { parseJoinKeys } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
@@ -176,13 +176,13 @@ export async function buildApp(
     ...clock
   })
   await app.register(authorization, {})
-  const nameKey = parseNameKey(settings.auditNameKey ?? '')
+  const joinKeys = parseJoinKeys(settings.auditNameKey ?? '')
   if (db !== undefined) {
     await app.register(auditLog, {
       db,
       process: PROCESS_NAME,
       route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
-      ...(nameKey !== null && { nameKey })
+      ...(joinKeys !== null && { privacy: { joinKeys } })
     })
   }
   await app.register(operatorRoutes, {

@@ -1,4 +1,4 @@
-import { parseNameKey } from '@sallyport/audit-log'
+import { parseJoinKeys } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -142,7 +142,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
-  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
+  if (settings.auditNameKey !== undefined && parseJoinKeys(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }
   return mistakes

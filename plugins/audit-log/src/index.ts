@@ -20,11 +20,12 @@ import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask, type CheckpointTask } from './checkpoint/run-checkpoints.ts'
+import { createDayKeyExpiry, type DayKeyExpiry } from './privacy/expire-day-keys.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addAuditRoute } from './route.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
-import type { AuditRecord } from './record.ts'
+import type { BuiltRecord } from './record.ts'
 
 export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
 export { fileAnchor, httpsAnchor, type CheckpointAnchor, type HttpsAnchorOptions } from './checkpoint/anchors.ts'
@@ -32,8 +33,8 @@ export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } fro
 export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
-export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
-export { parseNameKey, type NameKey } from './hash-name.ts'
+export type { AuditRoute } from './route-options.ts'
+export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -42,11 +43,12 @@ export { visibleJson, visibleText } from './visible-text.ts'
 export { runAuditCommand, type AuditCommandCall } from './command/run-audit-command.ts'
 export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
-export type { AuditRecord } from './record.ts'
+export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
+export * from './privacy/offered-privacy.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
@@ -100,6 +102,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
+  const dayKeys = createDayKeyExpiry(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -157,7 +160,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   fastify.addHook('onSend', headHook(makeAuditDurable))
 
   addAuditRoute(fastify, options, sealAudit)
-  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
+  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints, dayKeys })
 }
 
 /** What runs from the start of the app to its end. */
@@ -167,15 +170,18 @@ function runWithApp(
     sealer,
     refusals,
     trail,
-    checkpoints
+    checkpoints,
+    dayKeys
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
     readonly trail: TrailWriter
     readonly checkpoints: CheckpointTask | null
+    readonly dayKeys: DayKeyExpiry | null
   }
 ): void {
   fastify.addHook('onClose', async function stopCheckpoints() {
+    dayKeys?.close()
     await checkpoints?.close()
   })
   if (sealer !== null) {
@@ -191,6 +197,7 @@ function runWithApp(
     trail.start()
     refusals.start()
     checkpoints?.start()
+    dayKeys?.start()
     next()
   })
   // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
@@ -229,10 +236,11 @@ function refusalLogFor(fastify: FastifyInstance, options: ReadAuditLogOptions, w
 }
 
 function recordWithoutRequest(
-  { process, clock, secretNames, hashName }: ReadAuditLogOptions,
+  { process, clock, classify, joinHash, versions }: ReadAuditLogOptions,
   event: AuditEvent
-): AuditRecord {
-  return buildRecord(event, { process, now: new Date(clock()), secretNames, hashName, principal: null })
+): BuiltRecord {
+  const now = new Date(clock())
+  return buildRecord(event, { process, now, classify, joinHash, principal: null, versions: versions(null) })
 }
 
 export default fastifyPlugin(auditLog, {

@@ -15,6 +15,7 @@ import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit
 import { readCheckpoint, verifyProof } from './proof-commands.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
+import type { TrailSecrets } from './trail-secrets.ts'
 
 /** `verify`: the whole trail in one snapshot, or an export without any database. */
 export async function verifyTrail(
@@ -106,9 +107,14 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 }
 
 /** `export`: the trail as lines of JSON, to a new file or to standard output. */
-export async function exportToFile(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+export async function exportToFile(
+  db: Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  secrets: TrailSecrets
+): Promise<number> {
   const after = Number(options.after ?? 0)
-  await recordReading(db, 'export', options)
+  await recordReading(db, 'export', options, { secrets })
   if (typeof options.file === 'string') {
     const file = createWriteStream(options.file, { flags: 'wx', mode: 0o600 })
     await pipeline(exportedText(db, after, terminal), file)

@@ -18,6 +18,7 @@ export interface AuditDatabase {
   readonly app: Knex
   readonly pruner: Knex
   readonly appUrl: string
+  readonly prunerUrl: string
 }
 
 async function prepareRoles(db: Knex): Promise<void> {
@@ -77,7 +78,7 @@ function rolesOf(t: Test, database: TestDatabase): AuditDatabase {
     await app.destroy()
     await pruner.destroy()
   })
-  return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole) }
+  return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole), prunerUrl: urlOf(database, ROLES.prunerRole) }
 }
 
 /** A pool that no server answers. */
