@@ -1,6 +1,6 @@
 import type { SecurityEvent } from '@sallyport/security-context'
 import Fastify from 'fastify'
-import auditLog, { sealNow } from '@sallyport/audit-log'
+import auditLog from '@sallyport/audit-log'
 import t from 'tap'
 import { auditDatabase, buildApp } from './support/audited-app.ts'
 

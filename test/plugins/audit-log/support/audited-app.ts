@@ -78,7 +78,8 @@ function rolesOf(t: Test, database: TestDatabase): AuditDatabase {
     await app.destroy()
     await pruner.destroy()
   })
-  return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole), prunerUrl: urlOf(database, ROLES.prunerRole) }
+  const [appUrl, prunerUrl] = [urlOf(database, ROLES.appRole), urlOf(database, ROLES.prunerRole)]
+  return { superuser: database.db, app, pruner, appUrl, prunerUrl }
 }
 
 /** A pool that no server answers. */
