@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
-import auditLog, { parseJoinKeys } from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
@@ -129,14 +129,13 @@ export async function buildApp(
   })
   await fastify.register(authorization, {})
   fastify.decorateRequest('endUserAddress', null)
-  const joinKeys = parseJoinKeys(settings.auditNameKey ?? '')
   if (connection !== null) {
     await fastify.register(auditLog, {
       db: connection,
       addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
-      ...(joinKeys !== null && { privacy: { joinKeys } }),
+      ...auditTrailOptions(settings, OWN_AUDIENCE),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }

@@ -1,3 +1,4 @@
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
@@ -73,15 +74,7 @@ export const settingsSchema = Type.Object(
         description: 'The one key from before they had ids; see passwordPeppers.'
       })
     ),
-    auditNameKey: Type.Optional(
-      Type.String({
-        secret: true,
-        minLength: 32,
-        demoPrefix: 'demo-',
-        description:
-          'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
-      })
-    ),
+    ...auditTrailSettings(),
     accessTokenLifetimeSeconds: Type.Integer({
       minimum: 10,
       maximum: 900,
@@ -139,7 +132,7 @@ export const settingsSchema = Type.Object(
 /** Checks of the process that a schema cannot express: one sentence per mistake, without secrets. */
 export function issuerSettingsMistakes(settings: AuthServerSettings): string[] {
   const { issuer, tlsCertificatePath, trustedProxies, allowedHosts } = settings
-  const mistakes = allowedHostMistakes(allowedHosts)
+  const mistakes = [...allowedHostMistakes(allowedHosts), ...auditTrailMistakes(settings)]
   mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
   mistakes.push(...readPepperRing(settings).mistakes.map(mistake => `passwordPeppers: ${mistake}`))
   const isPublic = issuer.startsWith('https:') && !isLoopback(new URL(issuer).hostname)

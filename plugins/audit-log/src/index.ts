@@ -35,6 +35,8 @@ export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './route-options.ts'
 export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
+export { auditTrailSettings, type AuditTrailSettings } from './settings/trail-settings.ts'
+export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'

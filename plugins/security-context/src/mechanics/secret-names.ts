@@ -2,7 +2,10 @@
 const SECRET_PART = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|apikey|privatekey/
 /** Names of secrets that no part gives away. */
 const SECRET_NAMES: ReadonlySet<string> = new Set([
+  'auditcheckpointkeys',
   'auditnamekey',
+  'auditpersonkeys',
+  'auditspillkeys',
   'configurationsnapshotkeys',
   'code',
   'codeverifier',

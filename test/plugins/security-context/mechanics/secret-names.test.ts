@@ -23,6 +23,10 @@ for (const name of [
   'client_assertion',
   'SALLYPORT_SEALING_KEYS',
   'auditNameKey',
+  'auditPersonKeys',
+  'auditSpillKeys',
+  'SALLYPORT_AUDIT_CHECKPOINT_KEYS',
+  'auditAnchorToken',
   'privateKeyPem',
   'DATABASE_URL',
   `x${'y'.repeat(256)}`
