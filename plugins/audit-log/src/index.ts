@@ -33,7 +33,7 @@ export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } fro
 export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
-export type { AuditRoute } from './route-options.ts'
+export type { AuditRoute } from './audit-route-options.ts'
 export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { auditTrailSettings, type AuditTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'

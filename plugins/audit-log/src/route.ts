@@ -35,7 +35,7 @@ export function addAuditRoute(
     async function readAuditTrail(request, reply) {
       const query = parseAuditQuery(request.query)
       const { events, next } = await readSealed(() => readAudit(db, query, { timeoutMs }))
-      return sendPage(reply, { events: events.map(row => concealPersonal(row, options)), next })
+      return sendTrailPage(reply, { events: events.map(row => concealPersonal(row, options)), next })
     }
   )
   if (route.personalAccess === false) return
@@ -49,7 +49,7 @@ export function addAuditRoute(
       // Before anything is read, and with what was asked for: a name and an address are sealed like any other.
       await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail: { asked } })
       const page = await readSealed(() => readPersonalAudit(db, query, { keys: privacy.keys, joinHash, timeoutMs }))
-      return sendPage(reply, page)
+      return sendTrailPage(reply, page)
     }
   )
 }
@@ -57,6 +57,6 @@ export function addAuditRoute(
 /** Action of rows that say who read what rows say of persons. */
 const PERSONAL_READING = 'audit.read-personal'
 
-function sendPage(reply: FastifyReply, page: object): FastifyReply {
+function sendTrailPage(reply: FastifyReply, page: object): FastifyReply {
   return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)
 }

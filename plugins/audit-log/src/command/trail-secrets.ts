@@ -21,8 +21,8 @@ export interface TrailSecrets extends RecordRules {
  * @throws {AuditUsageError}
  */
 export function readTrailSecrets(environment: CommandEnvironment): TrailSecrets {
-  const keys = ringOf(environment, 'AUDIT_PERSON_KEYS', parsePrivacyKeys)
-  const joinHash = createJoinHash(ringOf(environment, 'AUDIT_NAME_KEY', parseJoinKeys))
+  const keys = commandRing(environment, 'AUDIT_PERSON_KEYS', parsePrivacyKeys)
+  const joinHash = createJoinHash(commandRing(environment, 'AUDIT_NAME_KEY', parseJoinKeys))
   const sealer = createPersonalSealer({
     ring: keys,
     joinHash,
@@ -37,19 +37,19 @@ export function readTrailSecrets(environment: CommandEnvironment): TrailSecrets 
 /** As the default of the processes. */
 const DAY_KEYS_KEPT_MS = 7_776_000_000
 
-function ringOf(
+function commandRing(
   environment: CommandEnvironment,
   name: string,
   parse: (text: string) => readonly RingKey[] | null
 ): readonly RingKey[] {
-  const text = environment[name] ?? textOf(environment, name)
+  const text = environment[name] ?? fileSecret(environment, name)
   if (text === undefined) return []
   const ring = parse(text)
   if (ring === null) throw new AuditUsageError(`${name} is not a ring of id:base64url with 32 bytes`)
   return ring
 }
 
-function textOf(environment: CommandEnvironment, name: string): string | undefined {
+function fileSecret(environment: CommandEnvironment, name: string): string | undefined {
   const file = environment[`${name}_FILE`]
   if (file === undefined) return undefined
   try {

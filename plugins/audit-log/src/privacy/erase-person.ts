@@ -67,7 +67,7 @@ export async function erasePerson(db: Knex, request: ErasureRequest): Promise<Er
   const last = await db('audit_erasures').where({ subject }).first<{ id: string } | undefined>('id').timeout(timeoutMs)
   if (known.length === 0 && last !== undefined) return { keys: 0, alreadyErased: true, clearRows, settled: true }
   onProgress(`${known.length} keys found`)
-  await keepErasure(file, { subject, keys: known, at: new Date().toISOString() }, ringOf(request))
+  await keepErasure(file, { subject, keys: known, at: new Date().toISOString() }, erasureRing(request))
   onProgress('written down outside the database')
   const { keys, transaction } = await db.transaction(async trx => await destroyKeys(trx, request, timeoutMs))
   onProgress(`${keys} keys destroyed`)
@@ -137,7 +137,7 @@ export interface ReappliedErasures {
  */
 export async function reapplyErasures(db: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
   const { file, process = 'audit-eraser', timeoutMs = 5000 } = options
-  const erasures = await readKeptErasures(file, ringOf(options))
+  const erasures = await readKeptErasures(file, erasureRing(options))
   if (erasures.length === 0) return { erasures: 0, keys: 0 }
   return await db.transaction(async trx => {
     let keys = 0
@@ -167,6 +167,6 @@ export async function reapplyErasures(db: Knex, options: ErasingOptions): Promis
 
 const OUTSIDE_REQUESTS = { principal: null, classify: fieldClasses(), joinHash: createJoinHash() } as const
 
-function ringOf({ keys = [] }: ErasingOptions): RingKey[] {
+function erasureRing({ keys = [] }: ErasingOptions): RingKey[] {
   return keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
 }

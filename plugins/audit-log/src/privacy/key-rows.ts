@@ -39,12 +39,6 @@ export interface KeyOwner {
   readonly day: string | null
 }
 
-/** A key of the table, and who it is of. */
-export interface OwnedKey extends StoredKey, KeyOwner {
-  /** No transaction can take it back. */
-  readonly committed: boolean
-}
-
 /** What the table has of an owner. */
 export interface OwnerRow extends KeyOwner {
   readonly id: string | null

@@ -37,7 +37,7 @@ export function ownerName({ subject, day }: KeyOwner): string {
   return subject === null ? `day ${day}` : `subject ${subject}`
 }
 
-const DAY_MS = 86_400_000
+const KEY_DAY_MS = 86_400_000
 
 /**
  * Makes the keys. Every process takes the oldest key of an owner that it can open, and makes one where there is none:
@@ -73,7 +73,7 @@ export function createPersonKeys(options: PersonKeyOptions): PersonKeys {
   }
 
   function storedFor(owner: KeyOwner, stored: StoredKey): StoredKey & KeyOwner & { readonly expiresAt: Date | null } {
-    const expiresAt = owner.day === null ? null : new Date(Date.parse(owner.day) + DAY_MS + dayKeysKeptMs)
+    const expiresAt = owner.day === null ? null : new Date(Date.parse(owner.day) + KEY_DAY_MS + dayKeysKeptMs)
     return { ...stored, ...owner, expiresAt }
   }
 

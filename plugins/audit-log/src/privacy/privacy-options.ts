@@ -39,8 +39,8 @@ export interface TrailPrivacy {
    */
   readonly dayKeysKeptMs?: number
   /**
-   * How long a key is used without a look at its table, in ms: so long, a process may seal under a key that was
-   * destroyed.
+   * How long a key is used without a look at its table, in ms. For this time a process may go on sealing under a key
+   * that was destroyed.
    * @default 300_000
    */
   readonly cacheMs?: number

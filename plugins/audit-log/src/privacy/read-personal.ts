@@ -53,7 +53,7 @@ export async function readPersonal<Row extends AuditRecord>(
   { keys = [], timeoutMs = 5000 }: PersonalReading = {}
 ): Promise<PersonalRow<Row>[]> {
   const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
-  const opened = await openKeys(db, rows, ring, timeoutMs)
+  const opened = await openPersonKeys(db, rows, ring, timeoutMs)
   return rows.map(row => {
     const parts = sealedParts(row)
     const values = parts.flatMap(({ keyId, sealed }) => {
@@ -69,7 +69,7 @@ export async function readPersonal<Row extends AuditRecord>(
   })
 }
 
-async function openKeys(
+async function openPersonKeys(
   db: Knex,
   rows: readonly AuditRecord[],
   ring: readonly RingKey[],

@@ -35,7 +35,7 @@ interface SealingRow {
 
 /** Values that are known of a person, such as the addresses of his devices. */
 const LOOKUPS_OF_A_KEY = 4
-const TAG_BYTES = 16
+const LOOKUP_TAG_BYTES = 16
 
 /** Makes the sealer of a process. */
 export function createPersonalSealer(options: PersonalSealerOptions): PersonalSealer {
@@ -65,7 +65,7 @@ export function createPersonalSealer(options: PersonalSealerOptions): PersonalSe
       const [token] = joinHash.lookups(field, value)
       if (token === undefined) return null
       const plain = field === 'nameTried' ? normaliseUsername(value) : value
-      const tag = createHmac('sha256', key.tagSecret).update(`${field}:${plain}`).digest().subarray(0, TAG_BYTES)
+      const tag = createHmac('sha256', key.tagSecret).update(`${field}:${plain}`).digest().subarray(0, LOOKUP_TAG_BYTES)
       wanted.set(name, { token, keyId: key.id, tag: tag.toString('base64url') })
       return tag.toString('base64url')
     }

@@ -29,9 +29,6 @@ export interface PersonalSearch extends PersonalReading {
   readonly joinHash: JoinHash
 }
 
-/** Filters of {@link PersonalQuery} that an {@link AuditQuery} does not have. */
-export const PERSONAL_FILTERS = ['name', 'sourceAddress'] as const
-
 /**
  * Parses the query of a reader of personal values: as `parseAuditQuery`, and with `name` and `sourceAddress`.
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID`

@@ -101,11 +101,11 @@ function privacyFrom(settings: AuditTrailSettings): TrailPrivacy {
   return {
     keys: auditPersonKeys === undefined ? [] : readKeyRing(auditPersonKeys, 'key').keys,
     joinKeys: (auditNameKey === undefined ? null : parseJoinKeys(auditNameKey)) ?? [],
-    dayKeysKeptMs: auditDayKeysKeptDays * DAY_MS
+    dayKeysKeptMs: auditDayKeysKeptDays * KEPT_DAY_MS
   }
 }
 
-const DAY_MS = 86_400_000
+const KEPT_DAY_MS = 86_400_000
 
 function anchorsFrom(settings: AuditTrailSettings): CheckpointAnchor[] {
   const { auditAnchorPath: path, auditAnchorUrl: url, auditAnchorToken: token } = settings
