@@ -27,10 +27,23 @@ export async function openTrailRows<Row extends TrailRow>(
       source_address: personal?.sourceAddress ?? null,
       peer_address: personal?.peerAddress ?? null,
       name_tried: personal?.nameTried ?? (row.name_tried as string | null),
+      ...(personal?.detail !== undefined && { detail: wholeDetail(row.detail, personal.detail) }),
       personal,
       erased
     }
   })
+}
+
+/** The detail of a row with its personal values where they were. */
+function wholeDetail(shown: unknown, personal: Readonly<Record<string, unknown>>): unknown {
+  const detail: unknown = structuredClone(shown)
+  for (const [pointer, value] of Object.entries(personal)) {
+    const names = pointer.slice(1).split('/')
+    const last = names.pop() ?? ''
+    const place = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], detail)
+    ;(place as Record<string, unknown>)[last] = value
+  }
+  return detail
 }
 
 function recordIn(row: TrailRow): Parameters<typeof readPersonal>[1][number] {

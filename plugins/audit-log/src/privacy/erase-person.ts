@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { buildRecord } from '../build-record.ts'
+import { cleanText } from '../clean.ts'
 import type { Rows } from '../seal-pending.ts'
 import { insertRecords } from '../store.ts'
 import { keepErasure, readKeptErasures } from './erasure-file.ts'
@@ -56,7 +57,9 @@ export interface ErasureResult {
  * @param db pool of the pruner role
  */
 export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
-  const { subject, file, onProgress = () => {}, timeoutMs = 5000 } = request
+  const { file, onProgress = () => {}, timeoutMs = 5000 } = request
+  // As rows have it.
+  const subject = cleanText(request.subject)
   const known = await db('audit_person_keys').where({ subject }).pluck<string[]>('id').timeout(timeoutMs)
   const [clear] = await db('audit_events')
     .where({ subject })
@@ -69,7 +72,9 @@ export async function erasePerson(db: Knex, request: ErasureRequest): Promise<Er
   onProgress(`${known.length} keys found`)
   await keepErasure(file, { subject, keys: known, at: new Date().toISOString() }, erasureRing(request))
   onProgress('written down outside the database')
-  const { keys, transaction } = await db.transaction(async trx => await destroyKeys(trx, request, timeoutMs))
+  const { keys, transaction } = await db.transaction(
+    async trx => await destroyKeys(trx, { ...request, subject }, timeoutMs)
+  )
   onProgress(`${keys} keys destroyed`)
   const settled = await waitForEarlier(db, transaction, request.settleMs ?? 30_000)
   const late = settled ? await destroyLate(db, subject, timeoutMs) : 0
