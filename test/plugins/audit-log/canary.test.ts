@@ -1,4 +1,4 @@
-// Plants a secret and personal values in everything that reaches a record, and looks for them wherever something leaves.
+// Plants a secret and personal values in all that reaches a record, and looks for them wherever something leaves.
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
