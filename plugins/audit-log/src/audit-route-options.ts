@@ -1,5 +1,5 @@
 import type { Policy } from '@sallyport/security-context'
-import { customOption, optionsObject } from '@sallyport/security-context/options'
+import { customOption, optionsObject, Type } from '@sallyport/security-context/options'
 
 /** A route that serves the trail. */
 export interface AuditRoute {
@@ -13,6 +13,11 @@ export interface AuditRoute {
    * @default false
    */
   readonly personalAccess?: Policy | 'authenticated' | false
+  /**
+   * How often new rows are looked for while somebody follows the trail, in ms.
+   * @default 1000
+   */
+  readonly liveIntervalMs?: number
 }
 
 export const auditRoute = optionsObject({
@@ -25,7 +30,8 @@ export const auditRoute = optionsObject({
     'a policy, authenticated or false',
     value => value === false || isReadersAccess(value),
     { default: false }
-  )
+  ),
+  liveIntervalMs: Type.Integer({ minimum: 1, default: 1000 })
 })
 
 function isReadersAccess(value: unknown): boolean {

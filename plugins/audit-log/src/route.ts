@@ -1,41 +1,58 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ReadAuditLogOptions } from './options.ts'
-import { parseAuditQuery, readAudit } from './query.ts'
+import { parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from './query.ts'
 import { concealPersonal } from './privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit } from './privacy/search-personal.ts'
 import { visibleJson } from './visible-text.ts'
 import { auditUnavailable } from './audit-request.ts'
 
+/** Reads the trail of this process for its own code, which has to ask who may read and to record that. */
+export function createTrailReader(
+  options: ReadAuditLogOptions,
+  seal: () => Promise<unknown>
+): (query: AuditQuery) => Promise<AuditPage> {
+  const { db, writeTimeoutMs: timeoutMs } = options
+  return async query => {
+    if (db === undefined) throw auditUnavailable(new Error('rows that are in no database are not read'))
+    const { events, next } = await readSealedRows(options, seal, () => readAudit(db, query, { timeoutMs }))
+    return { events: events.map(row => concealPersonal(row, options)), next }
+  }
+}
+
+/** Committed rows are sealed first, so that a page has everything that was acknowledged before it is read. */
+async function readSealedRows<Page>(
+  { sealer, writeTimeoutMs }: ReadAuditLogOptions,
+  seal: () => Promise<unknown>,
+  read: () => Promise<Page>
+): Promise<Page> {
+  try {
+    if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
+    return await read()
+  } catch (error) {
+    throw auditUnavailable(error)
+  }
+}
+
 /**
  * `GET <path>`: a page of the trail, and `GET <path>/personal`: the same with what rows say of persons. Reading is
- * recorded too. Committed rows are sealed first, so that a page has everything that was acknowledged before the
- * request.
+ * recorded too.
  */
 export function addAuditRoute(
   fastify: FastifyInstance,
   options: ReadAuditLogOptions,
-  seal: () => Promise<unknown>
+  {
+    readTrail,
+    seal
+  }: { readonly readTrail: (query: AuditQuery) => Promise<AuditPage>; readonly seal: () => Promise<unknown> }
 ): void {
-  const { db, route, sealer, writeTimeoutMs: timeoutMs, privacy, joinHash } = options
+  const { db, route, writeTimeoutMs: timeoutMs, privacy, joinHash } = options
   if (route === false || db === undefined) return
-
-  async function readSealed<Page>(read: () => Promise<Page>): Promise<Page> {
-    try {
-      if (sealer !== false) await withDeadline(seal(), timeoutMs)
-      return await read()
-    } catch (error) {
-      throw auditUnavailable(error)
-    }
-  }
-
   fastify.get(
     route.path,
     { config: { access: route.access, audit: { action: 'audit.read' } } },
     async function readAuditTrail(request, reply) {
-      const query = parseAuditQuery(request.query)
-      const { events, next } = await readSealed(() => readAudit(db, query, { timeoutMs }))
-      return sendTrailPage(reply, { events: events.map(row => concealPersonal(row, options)), next })
+      return sendTrailPage(reply, await readTrail(parseAuditQuery(request.query)))
     }
   )
   if (route.personalAccess === false) return
@@ -48,8 +65,8 @@ export function addAuditRoute(
       const asked = { nameTried, sourceAddress, subject }
       // Before anything is read, and with what was asked for: a name and an address are sealed like any other.
       await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail: { asked } })
-      const page = await readSealed(() => readPersonalAudit(db, query, { keys: privacy.keys, joinHash, timeoutMs }))
-      return sendTrailPage(reply, page)
+      const search = { keys: privacy.keys, joinHash, timeoutMs }
+      return sendTrailPage(reply, await readSealedRows(options, seal, () => readPersonalAudit(db, query, search)))
     }
   )
 }

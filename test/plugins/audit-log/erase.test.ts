@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import {
   createJoinHash,
   erasePerson,
+  placeHold,
   readAudit,
   readPersonal,
   readPersonalAudit,
   reapplyErasures,
+  releaseHold,
   runAuditCommand,
   sealNow,
   verifyChain,
@@ -70,8 +72,8 @@ async function run(url: string, args: readonly string[], more: Partial<AuditComm
   const [out, error]: [string[], string[]] = [[], []]
   const environment = {
     DATABASE_URL: url,
-    AUDIT_PERSON_KEYS: ringText(WRAPPING_KEYS),
-    AUDIT_NAME_KEY: ringText(JOIN_KEYS)
+    SALLYPORT_AUDIT_PERSON_KEYS: ringText(WRAPPING_KEYS),
+    SALLYPORT_AUDIT_NAME_KEY: ringText(JOIN_KEYS)
   }
   const sinks = { out: (text: string) => out.push(text), error: (text: string) => error.push(text) }
   const code = await runAuditCommand({ args, environment, call: 'sallyport-audit', ...sinks, ...more })
@@ -244,7 +246,9 @@ t.test('after a restore the erasures since the backup are applied again, from th
   await erasePerson(pruner, { ...options, subject: 'user-1', ground: 'asked', operator: 'test' })
   await restore()
   t.same(whose(await opened(trail)), ALL_READABLE, 'the backup has the key')
-  t.same(await reapplyErasures(pruner, options), { erasures: 1, keys: 1 })
+  const again = await run(trail.prunerUrl, ['erase-again', '--erasures', file, '--json'])
+  t.match([again.code, JSON.parse(again.out)], [0, { erasures: 1, keys: 1 }])
+  t.match(await run(trail.prunerUrl, ['erase-again', '--erasures', `${file}.none`]), { code: 2, error: /no list/ })
   t.same(whose(await opened(trail)), FIRST_ERASED)
   t.equal((await db('audit_lookups')).length, 1)
   t.match(await db('audit_erasures'), [{ subject: 'user-1' }], 'and rows that come late are known by it')
@@ -255,6 +259,17 @@ t.test('after a restore the erasures since the backup are applied again, from th
     [{ reason: 'restored' }, { reason: 'restored' }]
   )
   t.match(await verifyChain(db), { ok: true })
+})
+
+t.test('nobody is erased while a legal hold may cover his or her rows', async t => {
+  const trail = await erasable(t)
+  const { app: db, pruner, file } = trail
+  const request = { subject: 'user-1', ground: 'asked', operator: 'test', file }
+  await placeHold(db, { name: 'matter-7', filter: { action: 'login' } }, { process: 'test', timeoutMs: 5000 })
+  await t.rejects(erasePerson(pruner, request), /under a legal hold: matter-7/)
+  t.same(whose(await opened(trail)), ALL_READABLE)
+  await releaseHold(db, 'matter-7', { process: 'test', timeoutMs: 5000 })
+  t.match(await erasePerson(pruner, request), { keys: 1 })
 })
 
 t.test('a line of the list that nobody wrote with the key erases nobody', async t => {

@@ -45,8 +45,8 @@ async function shownBy(url: string, args: readonly string[]): Promise<{ code: nu
   const shown: string[] = []
   const environment = {
     DATABASE_URL: url,
-    AUDIT_PERSON_KEYS: ringText(WRAPPING_KEYS),
-    AUDIT_NAME_KEY: ringText(JOIN_KEYS)
+    SALLYPORT_AUDIT_PERSON_KEYS: ringText(WRAPPING_KEYS),
+    SALLYPORT_AUDIT_NAME_KEY: ringText(JOIN_KEYS)
   }
   const out = (text: string) => shown.push(text)
   const code = await runAuditCommand({ args, environment, call: 'sallyport-audit', out, error: out })

@@ -128,6 +128,13 @@ t.test('fields are kept, joined, sealed or redacted as they are declared, at any
   })
 })
 
+t.test('personal values are bounded as a whole, with a mark', async t => {
+  const database = await auditDatabase(t)
+  const { act } = await thingsApp(t, database.app)
+  await act({ detail: { email: Array.from({ length: 90 }, () => 'y'.repeat(4000)) } }, 'user-1')
+  t.match((await opened(database))[0]?.personal?.detail, { '': { truncated: true, bytes: Number } })
+})
+
 t.test('rows are found by name and address under every key of the ring, and under no other', async t => {
   const database = await auditDatabase(t)
   const { app: db } = database
@@ -286,7 +293,10 @@ t.test('keys are wrapped by the newest key of a ring; older ones open until ever
     { code: '42501' },
     'the app role wraps nothing again'
   )
-  await database.superuser('audit_person_keys').where({ subject: 'user-2' }).update({ wrapped: stored.wrapped })
+  await database
+    .superuser('audit_person_keys')
+    .where({ subject: 'user-2' })
+    .update({ wrapped: stored.wrapped, wrapped_by: 'w1' })
   await t.rejects(opened(database, newer), /no key opens/, 'a key opens in its own row only')
 })
 
@@ -323,5 +333,6 @@ t.test('rows without a subject are under the key of their day, which goes when i
   ])
   t.match(await verifyChain(db), { ok: true })
   t.equal(await db('audit_person_keys').delete(), 0, 'the app role destroys no other key')
+  t.ok((await database.pruner('audit_person_keys').delete()) >= 2, 'those who erase do')
   await app.close()
 })

@@ -1,18 +1,20 @@
+import { existsSync } from 'node:fs'
 import type { Knex } from 'knex'
-import { erasePerson, type ErasureResult } from '../privacy/erase-person.ts'
+import { erasePerson, reapplyErasures, type ErasureResult } from '../privacy/erase-person.ts'
 import { rewrapPersonKeys } from '../privacy/rewrap-keys.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
+import type { CommandEnvironment } from './open-trail.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
-import type { TrailSecrets } from './trail-secrets.ts'
+import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `erase`: destroys the keys of a person; needs the role of the pruner. */
 export async function eraseFromTrail(
   openDb: () => Knex,
   options: CommandOptions,
   terminal: AuditTerminal,
-  secrets: TrailSecrets
+  environment: CommandEnvironment
 ): Promise<number> {
   const subject = wantedText(options, 'subject')
   const ground = wantedText(options, 'reason')
@@ -24,7 +26,7 @@ export async function eraseFromTrail(
     ground,
     file,
     operator: commandOperator(),
-    keys: secrets.keys,
+    keys: readTrailSecrets(environment).keys,
     process: COMMAND_PROCESS,
     timeoutMs: 60_000,
     onProgress: showProgress
@@ -61,14 +63,31 @@ function erasureLines(subject: string, { keys, alreadyErased, clearRows, settled
   ]
 }
 
+/** `erase-again`: applies the list of erasures after a restore; needs the role of the pruner. */
+export async function eraseAgain(
+  openDb: () => Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  const file = wantedText(options, 'erasures')
+  if (!existsSync(file)) throw new AuditUsageError('there is no list of erasures at that place')
+  const { keys } = readTrailSecrets(environment)
+  const result = await reapplyErasures(openDb(), { file, keys, process: COMMAND_PROCESS, timeoutMs: 60_000 })
+  const said = `${result.erasures} erasures applied again: ${result.keys} keys destroyed\n`
+  await terminal.out(options.json === true ? `${visibleJson(result)}\n` : said)
+  return EXIT.done
+}
+
 /** `rewrap`: wraps the keys of persons under the newest key; needs the role of the pruner. */
 export async function rewrapTrailKeys(
   openDb: () => Knex,
   options: CommandOptions,
   terminal: AuditTerminal,
-  { keys }: TrailSecrets
+  environment: CommandEnvironment
 ): Promise<number> {
-  if (keys.length === 0) throw new AuditUsageError('AUDIT_PERSON_KEYS or AUDIT_PERSON_KEYS_FILE is missing')
+  const { keys } = readTrailSecrets(environment)
+  if (keys.length === 0) throw new AuditUsageError('SALLYPORT_AUDIT_PERSON_KEYS is missing')
   const showProgress = progressLine(terminal)
   const result = await rewrapPersonKeys(openDb(), keys, count => {
     showProgress(`${count} keys wrapped`)

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
+import { anchorProblem } from '../checkpoint/anchor-history.ts'
+import { anchoredNotes } from '../checkpoint/anchors.ts'
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
   EVENT_PROOF_FORM,
@@ -15,7 +17,8 @@ import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { recordReading } from './record-reading.ts'
-import type { TrailSecrets } from './trail-secrets.ts'
+import type { CommandEnvironment } from './open-trail.ts'
+import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `checkpoint`: the last checkpoint of the database, as text; whoever has the key can check it. */
 export async function showCheckpoint(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
@@ -30,9 +33,9 @@ export async function proveFromTrail(
   db: Knex,
   options: CommandOptions,
   terminal: AuditTerminal,
-  secrets: TrailSecrets
+  environment: CommandEnvironment
 ): Promise<number> {
-  const verifiers = readKeys(options)
+  const verifiers = readVerifierKeys(options)
   const note = readNamed(options, 'checkpoint')
   if (typeof options.since === 'string') {
     const proof = await proveGrowth(db, readNamed(options, 'since'), note, verifiers)
@@ -40,14 +43,14 @@ export async function proveFromTrail(
     return EXIT.done
   }
   if (typeof options.sequence !== 'string') throw new AuditUsageError('--sequence or --since is missing')
-  await recordReading(db, 'prove', { sequence: options.sequence }, { secrets })
+  await recordReading(db, 'prove', { sequence: options.sequence }, { secrets: readTrailSecrets(environment) })
   await terminal.out(`${visibleJson(await proveEvent(db, Number(options.sequence), note, verifiers))}\n`)
   return EXIT.done
 }
 
 /** `verify --proof`: needs no database. */
 export async function verifyProof(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const verifiers = readKeys(options)
+  const verifiers = readVerifierKeys(options)
   const proof = parseProof(readNamed(options, 'proof'))
   const ok = proof !== null && isProofRight(proof, verifiers)
   const said = ok ? 'the proof holds' : 'THE PROOF DOES NOT HOLD'
@@ -55,15 +58,30 @@ export async function verifyProof(options: CommandOptions, terminal: AuditTermin
   return ok ? EXIT.done : EXIT.broken
 }
 
+/** `verify --anchor`: the file of an anchor; needs no database. */
+export async function verifyAnchor(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const verifiers = readVerifierKeys(options)
+  const notes = await anchoredNotes(String(options.anchor))
+  const problem = anchorProblem(notes, verifiers)
+  const said =
+    problem === null
+      ? `the anchor verifies: ${notes.length} checkpoints`
+      : `THE ANCHOR DOES NOT VERIFY: ${problem.problem} at ${problem.line}`
+  const shown = { ok: problem === null, checkpoints: notes.length, ...problem }
+  await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\n`)
+  return problem === null ? EXIT.done : EXIT.broken
+}
+
 /** The checkpoint that `--checkpoint` names, as one of the keys signed it; `null` when none is named. */
 export function readCheckpoint(options: CommandOptions): Checkpoint | null {
   if (typeof options.checkpoint !== 'string') return null
-  const checkpoint = openCheckpoint(readNamed(options, 'checkpoint'), readKeys(options))
+  const checkpoint = openCheckpoint(readNamed(options, 'checkpoint'), readVerifierKeys(options))
   if (checkpoint === null) throw new Error('the checkpoint is not signed by a key that was given')
   return checkpoint
 }
 
-function readKeys({ key }: CommandOptions): CheckpointVerifier[] {
+/** The keys that `--key` gives. */
+export function readVerifierKeys({ key }: CommandOptions): CheckpointVerifier[] {
   if (typeof key !== 'string') throw new AuditUsageError('--key is missing')
   const verifier = parseVerifier(key)
   if (verifier === null) throw new AuditUsageError('--key is not the text of a verifier')

@@ -4,9 +4,10 @@ import { concealPersonal } from '../privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
 import { FILTER_NAMES, parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from '../query.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import type { CommandEnvironment } from './open-trail.ts'
 import { recordReading } from './record-reading.ts'
 import { showRow } from './show-row.ts'
-import type { TrailSecrets } from './trail-secrets.ts'
+import { readTrailSecrets, type TrailSecrets } from './trail-secrets.ts'
 
 /** Options of a call, by their names without dashes. */
 export type CommandOptions = Readonly<Record<string, string | boolean | undefined>>
@@ -40,8 +41,9 @@ export async function searchTrail(
   db: Knex,
   options: CommandOptions,
   terminal: AuditTerminal,
-  secrets: TrailSecrets
+  environment: CommandEnvironment
 ): Promise<number> {
+  const secrets = readTrailSecrets(environment)
   const personal = personalQueryOf(options)
   const query = personal ?? parseAuditQuery(askedFor(options))
   let left = options.all === true ? Infinity : Number(options.limit ?? 100)
@@ -68,8 +70,9 @@ export async function tailTrail(
   db: Knex,
   options: CommandOptions,
   terminal: AuditTerminal,
-  secrets: TrailSecrets
+  environment: CommandEnvironment
 ): Promise<number> {
+  const secrets = readTrailSecrets(environment)
   const query = parseAuditQuery(askedFor(options))
   await recordReading(db, 'tail', options, { secrets })
   const last = await readConcealed(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, secrets)

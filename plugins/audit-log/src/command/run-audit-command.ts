@@ -3,12 +3,13 @@ import { errorCode, messageWithCause } from '@sallyport/security-context/mechani
 import type { Knex } from 'knex'
 import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
-import { eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
+import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
+import { resumeAfterRestore } from './restore-command.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
-import { readTrailSecrets, type TrailSecrets } from './trail-secrets.ts'
 
 /** How the program was called. */
 export interface AuditCommandCall extends AuditTerminal {
@@ -30,7 +31,7 @@ interface AuditCommand {
     openDb: () => Knex,
     options: CommandOptions,
     terminal: AuditTerminal,
-    secrets: TrailSecrets
+    environment: CommandEnvironment
   ) => Promise<number>
 }
 
@@ -51,19 +52,26 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
       `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}. With --personal also names, ` +
       'addresses and programs, and the fields name and source-address.',
     options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag, ...PERSONAL },
-    run: (openDb, options, terminal, secrets) => searchTrail(openDb(), options, terminal, secrets)
+    run: (openDb, options, terminal, environment) => searchTrail(openDb(), options, terminal, environment)
   },
   tail: {
     usage: `tail ${FILTERS} [--lines <rows>]`,
     help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
     options: { ...RANGE, lines: textFlag },
-    run: (openDb, options, terminal, secrets) => tailTrail(openDb(), options, terminal, secrets)
+    run: (openDb, options, terminal, environment) => tailTrail(openDb(), options, terminal, environment)
   },
   verify: {
     usage:
-      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file>]',
-    help: 'Verifies the trail, or an export or a proof without a database. Exit code 3 when it does not verify.',
-    options: { head: textFlag, export: textFlag, checkpoint: textFlag, key: textFlag, proof: textFlag },
+      'verify [--head <sequence>:<hash>] [--checkpoint <file>] [--key <verifier>] [--export <file> | --proof <file> | --anchor <file>]',
+    help: 'Verifies the trail, or an export, a proof or the file of an anchor without a database. Exit code 3 when it does not verify.',
+    options: {
+      head: textFlag,
+      export: textFlag,
+      checkpoint: textFlag,
+      key: textFlag,
+      proof: textFlag,
+      anchor: textFlag
+    },
     run: verifyTrail
   },
   checkpoint: {
@@ -76,13 +84,13 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     usage: 'prove --checkpoint <file> --key <verifier> (--sequence <sequence> | --since <file of an earlier one>)',
     help: 'Writes a proof that a row is under a checkpoint, or that a checkpoint continues an earlier one.',
     options: { checkpoint: textFlag, key: textFlag, sequence: textFlag, since: textFlag },
-    run: (openDb, options, terminal, secrets) => proveFromTrail(openDb(), options, terminal, secrets)
+    run: (openDb, options, terminal, environment) => proveFromTrail(openDb(), options, terminal, environment)
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
-    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere.',
+    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere; signed by SALLYPORT_AUDIT_CHECKPOINT_KEYS.',
     options: { after: textFlag, file: textFlag },
-    run: (openDb, options, terminal, secrets) => exportToFile(openDb(), options, terminal, secrets)
+    run: (openDb, options, terminal, environment) => exportToFile(openDb(), options, terminal, environment)
   },
   prune: {
     usage: 'prune --before <time>',
@@ -97,11 +105,29 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     options: { reason: textFlag, erasures: textFlag, yes: plainFlag },
     run: eraseFromTrail
   },
+  'erase-again': {
+    usage: 'erase-again --erasures <file>',
+    help: 'After a restore: destroys again what was erased since the backup. DATABASE_URL is that of the pruner.',
+    options: { erasures: textFlag },
+    run: eraseAgain
+  },
   rewrap: {
     usage: 'rewrap',
-    help: 'Wraps the keys of persons under the newest of AUDIT_PERSON_KEYS. DATABASE_URL is that of the pruner.',
+    help: 'Wraps the keys of persons under the newest of SALLYPORT_AUDIT_PERSON_KEYS. DATABASE_URL is that of the pruner.',
     options: {},
     run: rewrapTrailKeys
+  },
+  hold: {
+    usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
+    help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
+    options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
+    run: (openDb, options, terminal) => holdRows(openDb(), options, terminal)
+  },
+  'resume-after-restore': {
+    usage: 'resume-after-restore --because <text>',
+    help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
+    options: { because: textFlag },
+    run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
   }
 }
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
@@ -126,8 +152,7 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
   try {
     const command = Object.hasOwn(AUDIT_COMMANDS, name) ? AUDIT_COMMANDS[name] : undefined
     if (command === undefined) throw new AuditUsageError(`there is no command ${name}`)
-    const options = parseCommandOptions(command, rest)
-    return await command.run(openDb, options, given, readTrailSecrets(environment))
+    return await command.run(openDb, parseCommandOptions(command, rest), given, environment)
   } catch (cause) {
     const isUsage = cause instanceof AuditUsageError || errorCode(cause) === 'SALLYPORT_AUDIT_QUERY_INVALID'
     error(`${call}: ${visibleText(messageWithCause(cause))}\n${isUsage ? `See: ${call} help\n` : ''}`)
@@ -170,8 +195,8 @@ function auditHelp(call: string): string {
     '',
     ...commands,
     '',
-    'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it. AUDIT_PERSON_KEYS',
-    'and AUDIT_NAME_KEY, or …_FILE, are the key rings of the processes: needed for personal values.',
+    'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
+    'SALLYPORT_AUDIT_PERSON_KEYS and SALLYPORT_AUDIT_NAME_KEY, or …_FILE, are needed for personal values.',
     'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
     ''
   ].join('\n')

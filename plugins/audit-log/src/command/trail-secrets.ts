@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { RecordRules } from '../build-record.ts'
 import { fieldClasses } from '../privacy/field-class.ts'
@@ -7,6 +6,7 @@ import { parsePrivacyKeys } from '../privacy/privacy-options.ts'
 import { createPersonalSealer, type PersonalSealer } from '../privacy/seal-personal.ts'
 import { AuditUsageError } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
+import { readCommandVariable } from './trail-environment.ts'
 
 /** What a command needs to seal and to read personal values. */
 export interface TrailSecrets extends RecordRules {
@@ -16,13 +16,13 @@ export interface TrailSecrets extends RecordRules {
 }
 
 /**
- * Reads the key rings of a command: `AUDIT_PERSON_KEYS` and `AUDIT_NAME_KEY`, or the files that `…_FILE` names. Both
- * are those of the processes.
+ * Reads the key rings of a command: `SALLYPORT_AUDIT_PERSON_KEYS` and `SALLYPORT_AUDIT_NAME_KEY`, or the files
+ * that `…_FILE` names, as the processes have them.
  * @throws {AuditUsageError}
  */
 export function readTrailSecrets(environment: CommandEnvironment): TrailSecrets {
-  const keys = commandRing(environment, 'AUDIT_PERSON_KEYS', parsePrivacyKeys)
-  const joinHash = createJoinHash(commandRing(environment, 'AUDIT_NAME_KEY', parseJoinKeys))
+  const keys = commandRing(environment, 'SALLYPORT_AUDIT_PERSON_KEYS', parsePrivacyKeys)
+  const joinHash = createJoinHash(commandRing(environment, 'SALLYPORT_AUDIT_NAME_KEY', parseJoinKeys))
   const sealer = createPersonalSealer({
     ring: keys,
     joinHash,
@@ -42,19 +42,9 @@ function commandRing(
   name: string,
   parse: (text: string) => readonly RingKey[] | null
 ): readonly RingKey[] {
-  const text = environment[name] ?? fileSecret(environment, name)
+  const text = readCommandVariable(environment, name)
   if (text === undefined) return []
   const ring = parse(text)
   if (ring === null) throw new AuditUsageError(`${name} is not a ring of id:base64url with 32 bytes`)
   return ring
-}
-
-function fileSecret(environment: CommandEnvironment, name: string): string | undefined {
-  const file = environment[`${name}_FILE`]
-  if (file === undefined) return undefined
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new AuditUsageError(`the file of ${name}_FILE cannot be read`)
-  }
 }

@@ -5,6 +5,7 @@ import { buildRecord } from '../build-record.ts'
 import { cleanText } from '../clean.ts'
 import type { Rows } from '../seal-pending.ts'
 import { insertRecords } from '../store.ts'
+import { holdsOverSubject } from '../hold/holds.ts'
 import { keepErasure, readKeptErasures } from './erasure-file.ts'
 import { fieldClasses } from './field-class.ts'
 import { createJoinHash } from './join-hash.ts'
@@ -53,13 +54,15 @@ export interface ErasureResult {
 /**
  * Destroys the keys of a person, so that nobody can read any more what rows, exports and spilled rows say of him or
  * her; the rows and their hashes stay. It is written down outside the database first, since a backup that is restored
- * has the keys again. Can be repeated.
+ * has the keys again. Can be repeated. Rejects while a legal hold may cover rows of the person.
  * @param db pool of the pruner role
  */
 export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
   const { file, onProgress = () => {}, timeoutMs = 5000 } = request
   // As rows have it.
   const subject = cleanText(request.subject)
+  const holds = await holdsOverSubject(db, subject)
+  if (holds.length > 0) throw new Error(`rows of this person are under a legal hold: ${holds.join(', ')}`)
   const known = await db('audit_person_keys').where({ subject }).pluck<string[]>('id').timeout(timeoutMs)
   const [clear] = await db('audit_events')
     .where({ subject })
