@@ -1,4 +1,4 @@
-import { auditTrailMistakes, auditTrailSettings, parseNameKey } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -59,12 +59,6 @@ export const settingsSchema = Type.Object(
         'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces. Left ' +
           'out: no sessions.',
         true
-      )
-    ),
-    auditNameKey: Type.Optional(
-      secretSetting(
-        'Key for hashes of names tried at logins: `id:base64url` of 32 bytes. That of the authorization server lets ' +
-          'both trails be joined. Left out: a random key of the process.'
       )
     ),
     ...auditTrailSettings(),
@@ -170,9 +164,6 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
   mistakes.push(...sessionSettingsMistakes(settings))
-  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey: not id:base64url with 32 bytes')
-  }
   return mistakes
 }
 

@@ -229,6 +229,7 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
         ]
       : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['auditPersonKeys', 'SALLYPORT_AUDIT_PERSON_KEYS', secrets.auditPersonKeys[entry.name] ?? ''],
     ['auditSpillKeys', 'SALLYPORT_AUDIT_SPILL_KEYS', secrets.auditSpillKeys[entry.name] ?? ''],
     ['auditCheckpointKeys', 'SALLYPORT_AUDIT_CHECKPOINT_KEYS', secrets.auditCheckpointKeys[entry.name] ?? ''],
     ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
