@@ -99,7 +99,12 @@ export async function buildApp(
   )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId, txn: () => null })
+  // Followed, because the line of a request says how long the database took.
+  await fastify.register(securityContext, {
+    traceId: tracing?.traceId ?? ownTraceId,
+    txn: () => null,
+    followRequests: true
+  })
   await fastify.register(nameTransaction)
   await fastify.register(problemDetails)
   await fastify.register(operations, {
@@ -136,6 +141,7 @@ export async function buildApp(
       addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+      lifecycle: settings.nodeEnv !== 'test',
       ...auditTrailOptions(settings, OWN_AUDIENCE),
       ...(nameKey !== null && { nameKey }),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })

@@ -9,6 +9,13 @@ export interface GatewayParts {
   readonly hasAuditTrail: boolean
 }
 
+const OWN_TRAIL = [
+  'GET /audit/events',
+  'GET /audit/reference-gateway',
+  'GET /audit/reference-gateway/live',
+  'GET /audit/reference-gateway/export'
+]
+
 /** The gateway's own routes: no route of a file may share requests with them. */
 export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
   const texts = [
@@ -16,7 +23,7 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
     ...(hasSessions && hasSessionDirectory
       ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId', 'POST /sessions/end']
       : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : [])
+    ...(hasAuditTrail ? OWN_TRAIL : [])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')

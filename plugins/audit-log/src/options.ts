@@ -70,6 +70,11 @@ export interface AuditRoute {
   readonly path: string
   /** Who may read; `'public'` is refused. */
   readonly access: Policy | 'authenticated'
+  /**
+   * How often new rows are looked for while somebody follows the trail, in ms.
+   * @default 1000
+   */
+  readonly liveIntervalMs?: number
 }
 
 /** Options of the audit log plugin. */
@@ -106,6 +111,12 @@ export interface AuditLogOptions {
    * @default 'record'
    */
   readonly unfulfilled?: 'record' | 'refuse'
+  /**
+   * Whether the trail says when the app listens and when it closes: `process.start`, `process.stop`. A start without a
+   * stop before the next start is a process that was killed.
+   * @default false
+   */
+  readonly lifecycle?: boolean
   /**
    * More member names whose values are redacted in `detail`, case-insensitive.
    * @default []
@@ -181,7 +192,8 @@ export const auditRoute = optionsObject({
   access: customOption<AuditRoute['access']>(
     'a policy or authenticated',
     value => value === 'authenticated' || (typeof value === 'object' && value !== null)
-  )
+  ),
+  liveIntervalMs: fromOne(1000)
 })
 
 export const nameKey = optionsObject({
@@ -196,6 +208,7 @@ export const auditLogOptions = optionsObject({
   sealer: oneOrOff(sealerIntervals, { default: {} }),
   route: oneOrOff(auditRoute, { default: false }),
   unfulfilled: Type.Enum(['record', 'refuse'], { default: 'record' }),
+  lifecycle: Type.Boolean({ default: false }),
   redact: listOf(Type.String(), { default: [] }),
   writeTimeoutMs: fromOne(5000),
   maxWaitingRows: fromOne(2000),

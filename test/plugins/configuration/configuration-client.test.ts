@@ -1,4 +1,5 @@
 // The client of a configuration server that speaks Spring Cloud Config's JSON.
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
@@ -71,6 +72,15 @@ t.test('an answer that is not such a document is refused, and its values are not
   t.end()
 })
 
+t.test('what is printed of a document can be printed: no control character, no line of its own, no length', t => {
+  const { version } = readServerDocument(answerOf({}).replace('"abc"', '"x\\u001b[2J\\nissuer: set"'), name)
+  t.equal(version, null)
+  for (const property of ['a\nissuer: is set', '\u001b[2J', 'x'.repeat(129), '']) {
+    t.throws(() => readServerDocument(answerOf({ [property]: 1 }), name), /cannot be printed$/)
+  }
+  t.end()
+})
+
 t.test('names are tokens: a path, an encoded one or an empty one never leaves the client', t => {
   for (const token of [
     '',
@@ -93,6 +103,13 @@ t.test('names are tokens: a path, an encoded one or an empty one never leaves th
         `${part} ${token}`
       )
     }
+  }
+  for (const profile of ['a,', ',', 'eu,../etc', 'eu,%2e%2e', 'a,b,c,d,e,f,g,h,i']) {
+    t.throws(
+      () => createConfigurationClient({ ...name, profile, url: 'http://127.0.0.1', send: fetch as never }),
+      { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER' },
+      profile
+    )
   }
   t.end()
 })
@@ -122,6 +139,20 @@ t.test(
     ])
   }
 )
+
+t.test('several profiles are one question, the last of which weighs most at the server', async t => {
+  const asked: unknown[] = []
+  const client = await openClient(
+    t,
+    ({ url }, response) => {
+      asked.push(url)
+      response.end(answerOf({ perMinute: 1 }))
+    },
+    { profile: 'eu,production' }
+  )
+  t.match(await client.pull(), { values: { perMinute: 1 } })
+  t.strictSame(asked, ['/gateway/eu,production/main'])
+})
 
 t.test('an error, a redirect, an endless answer and silence are refused, each by its code', async t => {
   const unreachable = 'SALLYPORT_CONFIGURATION_SERVER_UNREACHABLE'
@@ -153,6 +184,13 @@ t.test('an error, a redirect, an endless answer and silence are refused, each by
     const client = await openClient(t, answer, { timeoutMs: what === 'silence' ? 100 : 20_000 })
     await t.rejects(client.pull(), { code }, what)
   }
+})
+
+t.test('a document of more than a mebibyte is refused, whole as it is', async t => {
+  const client = await openClient(t, (_request, response) => {
+    response.writeHead(200).end(answerOf({ padding: 'x'.repeat(1_048_576) }))
+  })
+  await t.rejects(client.pull(), { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER', message: /too long/ })
 })
 
 t.test('waits are half random, double with each failure, and end at the interval', t => {
@@ -235,6 +273,84 @@ t.test('an event of the stream is a question at once, and what the stream says i
   values = { perMinute: 2 }
   stream.write('data: {"perMinute":999}\n\n')
   t.match((await taken.promise).values, { perMinute: 2 })
+  await stop()
+})
+
+t.test('a stream without end of events is one question more, and not one for each', async t => {
+  const answer = Promise.withResolvers<null>()
+  const begun = Promise.withResolvers<void>()
+  let asked = 0
+  let tell = (): void => {}
+  const client: ConfigurationClient = {
+    name,
+    origin: 'server',
+    pull: async () => {
+      asked++
+      begun.resolve()
+      return await answer.promise
+    },
+    forget: () => {},
+    listen: async onChange => {
+      tell = onChange
+      return await new Promise<boolean>(() => {})
+    }
+  }
+  const { stop } = followServer({
+    client,
+    changed: async () => {},
+    failed: () => {},
+    startTimer: () => ({ stop() {} })
+  })
+  tell()
+  await begun.promise
+  for (let event = 0; event < 10_000; event++) tell()
+  answer.resolve(null)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  await stop()
+  t.equal(asked, 2)
+})
+
+t.test('a change while the stream is cut comes with the next question, which opens the stream again', async t => {
+  let values = { perMinute: 1 }
+  let opened = Promise.withResolvers<ServerResponse>()
+  const client = await openClient(t, ({ url }, response) => {
+    if (url?.endsWith('/changes') === true) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n')
+      opened.resolve(response)
+    } else response.writeHead(200).end(answerOf(values))
+  })
+  let due = (): void => {}
+  let taken = Promise.withResolvers<ServerDocument>()
+  const { stop } = followServer({
+    client,
+    changed: async document => taken.resolve(document),
+    failed: () => {},
+    startTimer: run => {
+      due = run
+      return { stop: () => {} }
+    }
+  })
+  const first = await opened.promise
+  const cut = once(first, 'close')
+  first.destroy()
+  await cut
+  values = { perMinute: 2 }
+  due()
+  t.match((await taken.promise).values, { perMinute: 2 })
+  taken = Promise.withResolvers()
+  opened = Promise.withResolvers()
+  // The end of the stream may be noticed after that question: the one after it opens it then.
+  while (
+    !(await Promise.race([opened.promise.then(() => true), new Promise(resolve => setImmediate(resolve, false))]))
+  ) {
+    due()
+    await taken.promise
+    taken = Promise.withResolvers()
+  }
+  values = { perMinute: 3 }
+  const told = taken.promise
+  ;(await opened.promise).write('data: now\n\n')
+  t.match((await told).values, { perMinute: 3 })
   await stop()
 })
 

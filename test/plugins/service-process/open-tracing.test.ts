@@ -38,7 +38,7 @@ async function tracedService(t: Test, collector: string, otel: object = {}, last
   }
   const log = { warn: () => {}, info: () => {} }
   const facts = { name: 'order-service', settings, acceptTraces: true, tls: null, addresses: {}, log }
-  const { tracing, measurements } = await openTracing({ ...facts, lastExportMs })
+  const { tracing, measurements } = openTracing({ ...facts, lastExportMs })
   const lines: string[] = []
   const options = instanceOptions({ name: 'order-service', settings, tls: undefined, tracing, requestIds: 'own' })
   const stream = {
@@ -100,6 +100,30 @@ for (const [how, open] of Object.entries({
   })
 }
 
+for (const [status, lost, exported] of [
+  [200, 0, 1],
+  [302, 1, 0],
+  [400, 1, 0],
+  [500, 1, 0]
+] as const) {
+  t.test(`an answer of ${status} without end is that status: nothing is sent a second time`, async t => {
+    let batches = 0
+    const collector = await listening(t, (request, response) => {
+      request.resume().on('end', () => {
+        batches++
+        response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
+      })
+    })
+    const { app, count, close } = await tracedService(t, collector, { otelBspMaxExportBatchSize: 1 })
+    app.get('/orders', async () => 'x')
+    await app.inject('/orders')
+    await close()
+    t.equal(batches, 1)
+    t.equal(count('sallyport_spans_exported_total'), exported)
+    t.match(count('sallyport_spans_lost_total'), [{}, { value: lost }])
+  })
+}
+
 t.test('P5: a call has a span of its own below its request, without its query and its fields', async t => {
   const seen: unknown[] = []
   const peer = await listening(t, ({ headers, url = '' }, response) => {
@@ -142,7 +166,13 @@ t.test('of a trace that is not exported only what failed is, described like all 
   const collected = new CollectedSpans()
   const sampled = { otelTracesSampler: 'parentbased_traceidratio', otelTracesSamplerArg: 0 }
   const { app, close } = await tracedService(t, await listening(t, collected.answer), sampled)
-  app.get('/fine', async () => 'x')
+  const peer = await listening(t, (_request, response) => {
+    response.end()
+  })
+  app.get('/fine', async () => {
+    await (await request(peer)).body.dump()
+    return 'x'
+  })
   app.get('/refused', async (_request, reply) => await reply.code(403).send())
   app.get('/broken', async () => {
     await request('http://127.0.0.1:1/tickets?code=canary')

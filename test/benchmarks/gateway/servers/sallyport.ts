@@ -84,7 +84,7 @@ async function measuredTracing(
     otelTracesSampler: 'parentbased_traceidratio',
     otelTracesSamplerArg: given.exportedShare
   }
-  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
+  const { tracing } = openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
   return tracing
 }
 
@@ -104,6 +104,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+    auditTrails: [],
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
