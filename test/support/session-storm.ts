@@ -287,7 +287,14 @@ async function startStrictIssuer() {
     if (!holds) answer()
     else {
       const gateway = Number(form.get('user_agent')?.split('-')[1] ?? 0)
-      held.push({ gateway, answer, cut: () => response.destroy(), redeem: () => void redeem(refreshToken) })
+      held.push({
+        gateway,
+        answer,
+        cut: () => response.destroy(),
+        redeem: () => {
+          redeem(refreshToken)
+        }
+      })
     }
   }
 
