@@ -1,9 +1,8 @@
-import { defined, readBody } from '@sallyport/security-context/mechanics'
+import { defined, readBody, type AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { proveClient } from './client-authentication.ts'
 import { type EndpointAnswer, serverUnavailable } from './endpoint-answer.ts'
 import type { readTokenClientOptions, TokenClientOptions } from './options.ts'
-import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
 const MAX_TOKEN_ANSWER_BYTES = 64 * 1024
 

@@ -25,7 +25,7 @@ export {
   type ClientTokenSource,
   type ClientTokenSourceOptions
 } from './client-token-source.ts'
-export type { AuthorizationServerMetadata } from './server-metadata.ts'
+export type { AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
 export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'

@@ -1,5 +1,5 @@
 import type { TokenClient } from '@sallyport/security-context'
-import type { Clock } from '@sallyport/security-context/mechanics'
+import { endpointMistake, type AuthorizationServerMetadata, type Clock } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
   customOption,
@@ -13,9 +13,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { clientKeyMistakes, clientSigningKey, type ClientSigningKey } from './client-authentication.ts'
-import { endpointMistake } from './endpoint-url.ts'
 import { TokenOptionsError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
 /** A service that can be called. */
 export interface Upstream {
