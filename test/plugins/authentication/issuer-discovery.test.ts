@@ -122,7 +122,7 @@ t.test('metadata of somebody else, or without keys, fails the boot', async t => 
   for (const [title, document] of cases) {
     const { agent } = hostedIssuer(t, issuer, document)
     const { app } = await openApp(t, { issuer, dispatcher: agent })
-    await t.rejects(app.ready(), { code: 'SALLYPORT_AUTHENTICATION_ISSUER_METADATA_INVALID' }, title)
+    await t.rejects(async () => await app.ready(), { code: 'SALLYPORT_AUTHENTICATION_ISSUER_METADATA_INVALID' }, title)
   }
 })
 
@@ -130,7 +130,7 @@ t.test('a plain issuer on loopback may not name endpoints elsewhere', async t =>
   const plain = 'http://127.0.0.1:8180'
   const { agent } = hostedIssuer(t, plain, { jwks_uri: 'https://keys.elsewhere.example/certs' })
   const { app } = await openApp(t, { issuer: plain, dispatcher: agent })
-  await t.rejects(app.ready(), { message: /jwks_uri is not on the issuer's origin/ })
+  await t.rejects(async () => await app.ready(), { message: /jwks_uri is not on the issuer's origin/ })
 })
 
 t.test('an issuer that is away keeps nobody from starting, and is asked once a second', async t => {
@@ -162,7 +162,7 @@ t.test('metadata elsewhere is read where the option says, and names the issuer a
   t.equal((await ask(token())).statusCode, 200)
   serve({ issuer: 'https://login.example/tenant/' })
   const { app } = await openApp(t, { issuer, metadataUri, dispatcher: agent, clock })
-  await t.rejects(app.ready(), { code: 'SALLYPORT_AUTHENTICATION_ISSUER_METADATA_INVALID' })
+  await t.rejects(async () => await app.ready(), { code: 'SALLYPORT_AUTHENTICATION_ISSUER_METADATA_INVALID' })
 })
 
 t.test('opaque tokens are checked where the metadata says', async t => {
