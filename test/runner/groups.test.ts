@@ -1,5 +1,5 @@
 import t from 'tap'
-import { processesFor } from '../support/runner/groups.ts'
+import { processesAgain, processesFor } from '../support/runner/groups.ts'
 
 t.test('every test file runs in exactly one process, whoever names it', async t => {
   const files = [
@@ -27,25 +27,18 @@ t.test('every test file runs in exactly one process, whoever names it', async t 
   )
 })
 
-t.test('a group that runs its files again takes them from nobody', async t => {
-  const processes = processesFor(
-    ['test/a/one.test.ts'],
-    [
-      { name: 'under-a-path', paths: ['test/a'], environment: { PREFIX: '/x' }, again: true },
-      { name: 'a', paths: ['test/a'] }
-    ]
-  )
-  t.strictSame(
-    processes.map(({ name, files, environment }) => [name, files.length, environment]),
-    [
-      ['under-a-path', 1, { PREFIX: '/x' }],
-      ['a', 1, {}]
-    ]
-  )
+t.test('a file that runs again, under other conditions, is in its own process without them too', async t => {
+  const files = ['test/a/one.test.ts']
+  const again = processesAgain(files, [{ name: 'under-a-path', paths: ['test/a'], environment: { PREFIX: '/x' } }])
+  t.strictSame(again, [{ name: 'under-a-path', files, environment: { PREFIX: '/x' } }])
+  t.strictSame(processesFor(files, [{ name: 'a', paths: ['test/a'] }]), [{ name: 'a', files, environment: {} }])
 })
 
 t.test('a group whose files moved away fails the run instead of running nothing', async t => {
   t.throws(() => processesFor(['test/a/one.test.ts'], [{ name: 'b', paths: ['test/b'] }]), {
+    message: 'no test is at test/b'
+  })
+  t.throws(() => processesAgain(['test/a/one.test.ts'], [{ name: 'b', paths: ['test/b'] }]), {
     message: 'no test is at test/b'
   })
   t.throws(() => processesFor(['test/ab/one.test.ts'], [{ name: 'a', paths: ['test/a'] }]), {

@@ -50,12 +50,12 @@ export async function startCandidate(candidate: GatewayCandidate, around: Surrou
 }
 
 async function startNative(candidate: GatewayCandidate, around: Surroundings): Promise<RunningProcess> {
-  const { directory, upstreamPort, facts } = around
+  const { directory, upstreamPort, facts, callers } = around
   const port = await freePort()
   const command =
     candidate.server === 'nginx'
       ? nginxCommand(directory, port, upstreamPort)
-      : haproxyCommand(directory, { port, upstreamPort, ...facts })
+      : haproxyCommand(directory, { port, upstreamPort, ...facts, publicKey: callers.rs256Key })
   return { ...(await startProgram(command, around.cpu, port)), origin: `http://127.0.0.1:${port}` }
 }
 

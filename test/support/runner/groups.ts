@@ -7,8 +7,6 @@ export interface TestGroup {
   readonly paths: readonly string[]
   readonly parts?: number
   readonly environment?: Readonly<Record<string, string>>
-  /** The files run here once more, under other conditions. */
-  readonly again?: true
 }
 
 /**
@@ -35,6 +33,19 @@ export const GROUPS: readonly TestGroup[] = [
       'test/reference-services/service-kit/process.test.ts'
     ]
   },
+  // Searches its own heap for secrets.
+  { name: 'basic-heap', paths: ['test/plugins/authentication/basic/basic-heap.test.ts'] },
+  { name: 'auth-server', paths: ['test/auth-server'], parts: 4 },
+  { name: 'deploy', paths: ['test/deploy'] },
+  { name: 'audit-log', paths: ['test/plugins/audit-log'] },
+  { name: 'service-process', paths: ['test/plugins/service-process'] },
+  { name: 'authentication', paths: ['test/plugins/authentication'] },
+  { name: 'services', paths: ['test/reference-services'] },
+  { name: 'plugins', paths: ['test/plugins'] }
+]
+
+/** Files that are run once more, under other conditions, by `npm test -- --again`. */
+export const GROUPS_AGAIN: readonly TestGroup[] = [
   {
     name: 'auth-server-under-a-path',
     paths: [
@@ -48,18 +59,8 @@ export const GROUPS: readonly TestGroup[] = [
       'pushed-requests',
       'dpop'
     ].map(name => `test/auth-server/${name}.test.ts`),
-    environment: { SALLYPORT_TEST_PREFIX: '/tenants/one' },
-    again: true
-  },
-  // Searches its own heap for secrets.
-  { name: 'basic-heap', paths: ['test/plugins/authentication/basic/basic-heap.test.ts'] },
-  { name: 'auth-server', paths: ['test/auth-server'], parts: 4 },
-  { name: 'deploy', paths: ['test/deploy'] },
-  { name: 'audit-log', paths: ['test/plugins/audit-log'] },
-  { name: 'service-process', paths: ['test/plugins/service-process'] },
-  { name: 'authentication', paths: ['test/plugins/authentication'] },
-  { name: 'services', paths: ['test/reference-services'] },
-  { name: 'plugins', paths: ['test/plugins'] }
+    environment: { SALLYPORT_TEST_PREFIX: '/tenants/one' }
+  }
 ]
 
 /** One process: its name and its files. */
@@ -70,21 +71,33 @@ export interface TestProcess {
 }
 
 /**
- * Distributes test files over processes, so that each file is in exactly one of them, and in one more for each group
- * that runs it again.
+ * Distributes test files over processes, so that each file is in exactly one of them.
  * @param files paths from the root
  * @throws when a group names a path that no file is at
  */
 export function processesFor(files: readonly string[], groups: readonly TestGroup[] = GROUPS): TestProcess[] {
   const left = new Set(files)
-  const processes: TestProcess[] = []
-  for (const group of groups) {
-    for (const path of group.paths) if (!files.some(file => isAt(file, path))) throw new Error(`no test is at ${path}`)
-    const own = (group.again === true ? files : [...left]).filter(file => group.paths.some(path => isAt(file, path)))
-    if (group.again !== true) for (const file of own) left.delete(file)
-    processes.push(...split(group, own))
-  }
+  const processes = groups.flatMap(group =>
+    split(
+      group,
+      filesOf(group, files).filter(file => left.delete(file))
+    )
+  )
   return left.size === 0 ? processes : [...processes, { name: 'rest', files: [...left], environment: {} }]
+}
+
+/**
+ * The processes that run files once more, under other conditions.
+ * @param files paths from the root
+ * @throws when a group names a path that no file is at
+ */
+export function processesAgain(files: readonly string[], groups: readonly TestGroup[] = GROUPS_AGAIN): TestProcess[] {
+  return groups.flatMap(group => split(group, filesOf(group, files)))
+}
+
+function filesOf({ paths }: TestGroup, files: readonly string[]): string[] {
+  for (const path of paths) if (!files.some(file => isAt(file, path))) throw new Error(`no test is at ${path}`)
+  return files.filter(file => paths.some(path => isAt(file, path)))
 }
 
 function split({ name, parts = 1, environment = {} }: TestGroup, files: readonly string[]): TestProcess[] {

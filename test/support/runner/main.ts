@@ -1,10 +1,11 @@
-// `npm test`: all tests, in few processes. `npm test -- <file …>`: these files, each in a process of its own.
+// `npm test`: all tests, in few processes. `npm test -- --again`: those that also run under other conditions, under
+// these. `npm test -- <file …>`: these files, each in a process of its own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../packages.ts'
-import { processesFor, type TestProcess } from './groups.ts'
+import { processesAgain, processesFor, type TestProcess } from './groups.ts'
 
 const FOLDER = join(ROOT, '.sallyport/test-processes')
 const RUN_FILES = join(ROOT, 'test/support/runner/run-files.ts')
@@ -35,10 +36,12 @@ function writeEntry({ name, files, environment }: TestProcess, index: number): s
 function entries(): string[] {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
-  return processesFor(globSync(TEST_FILES, { cwd: ROOT }).sort()).map(writeEntry)
+  const files = globSync(TEST_FILES, { cwd: ROOT }).sort()
+  return (again ? processesAgain(files) : processesFor(files)).map(writeEntry)
 }
 
-const given = process.argv.slice(2)
+const again = process.argv.includes('--again')
+const given = process.argv.slice(2).filter(argument => argument !== '--again')
 const options = given.filter(argument => argument.startsWith('-'))
 const files = given.filter(argument => !argument.startsWith('-'))
 const run = files.length > 0 ? files : [`--timeout=${PROCESS_TIMEOUT_SECONDS}`, ...entries()]
