@@ -81,7 +81,7 @@ declare module 'fastify' {
   }
 }
 
-const NONE: OpenVerifier['issuers'] = new Map()
+const NO_ISSUERS: OpenVerifier['issuers'] = new Map()
 
 const NOBODY: TokenVerifier = Object.freeze({
   verify: async (): Promise<Principal> => {
@@ -114,7 +114,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
     introspection:
       introspector === null
         ? null
-        : { verifier: introspector, keys: null, realm: options.realm ?? opaque?.options.audience ?? '', issuers: NONE },
+        : { verifier: introspector, keys: null, realm: options.realm ?? opaque?.options.audience ?? '', issuers: NO_ISSUERS },
     bearer: options.bearer,
     dpop: options.dpop ?? null,
     confirm: confirmRequests(options),

@@ -8,11 +8,15 @@ import {
   secureUrl,
   statusUnavailable,
   verificationOptions,
-  type TrustedIssuerOptions
+  type IssuerIdentityOptions,
+  type TokenVerifierOptions
 } from './tokens/verifier-options.ts'
 
 /** One of several issuers whose tokens the plugin takes. */
-export interface PluginIssuerOptions extends Omit<TrustedIssuerOptions, 'audience' | 'keys' | 'status'> {
+export interface PluginIssuerOptions
+  extends
+    Pick<TokenVerifierOptions, 'issuer' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'>,
+    IssuerIdentityOptions {
   /** `aud` of its tokens. Left out: the plugin's `audience`. */
   readonly audience?: string
   /** Where its keys come from; whoever made it closes it. Left out: its metadata names them. */

@@ -44,7 +44,7 @@ export interface IssuerOpening {
  */
 export function openIssuer(issuer: DescribedIssuer, opening: IssuerOpening): OpenIssuer {
   const isFound = issuer.keys === undefined && issuer.jwksUri === undefined
-  const discovery = isFound || opening.needsEndpoints ? openDiscovery(issuer, opening) : null
+  const discovery = isFound || opening.needsEndpoints ? openIssuerDiscovery(issuer, opening) : null
   const keys = issuer.keys ?? openKeys(issuer, opening, discovery)
   const published = isFound && discovery !== null ? openPublishedLists(issuer, opening, { keys, discovery }) : null
   const status = issuer.status ?? openConfiguredLists(issuer, opening, keys) ?? published ?? undefined
@@ -56,7 +56,7 @@ export function openIssuer(issuer: DescribedIssuer, opening: IssuerOpening): Ope
   }
 }
 
-function openDiscovery(
+function openIssuerDiscovery(
   { issuer, metadataUri }: DescribedIssuer,
   { fastify, connection }: IssuerOpening
 ): IssuerDiscovery {
@@ -72,12 +72,12 @@ function openDiscovery(
 }
 
 function openKeys(
-  { jwksUri }: DescribedIssuer,
+  { issuer, jwksUri }: DescribedIssuer,
   { fastify, connection }: IssuerOpening,
   discovery: IssuerDiscovery | null
 ): KeySource {
   const found = discovery === null ? undefined : async () => await discoveredJwksUri(discovery)
-  const keys = createJwksKeySource({ jwksUri: jwksUri ?? found ?? '', ...connection })
+  const keys = createJwksKeySource({ issuer, jwksUri: jwksUri ?? found ?? '', ...connection })
   fastify.addHook('onReady', async function prefetchKeys() {
     await keys.ready().catch((error: unknown) => fastify.log.warn({ err: error }, 'no verification keys yet'))
   })

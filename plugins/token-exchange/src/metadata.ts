@@ -2,6 +2,7 @@ import {
   defined,
   issuerMistake,
   isWithoutMetadata,
+  MAX_METADATA_BYTES,
   metadataLocations,
   readBody,
   readServerMetadata,
@@ -10,8 +11,6 @@ import {
 import { request } from 'undici'
 import { InvalidMetadataError, TokenUnavailableError } from './errors.ts'
 import { readDiscoveryOptions, type DiscoveryOptions } from './options.ts'
-
-const MAX_METADATA_BYTES = 256 * 1024
 
 /**
  * Fetches the metadata of an authorization server: the RFC 8414 document, and where that does not exist the OpenID

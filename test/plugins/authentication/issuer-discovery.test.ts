@@ -1,5 +1,4 @@
-import { createTokenVerifier } from '@sallyport/authentication'
-import authentication, { type AuthenticationOptions } from '@sallyport/authentication'
+import authentication, { createTokenVerifier, type AuthenticationOptions } from '@sallyport/authentication'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import { createIssuer, frozenClock, recordSecurityEvents } from '@sallyport/testing'
 import Fastify from 'fastify'
@@ -91,7 +90,7 @@ function hostedIssuer(t: Test, issuer: string, document: object, location = META
   return { agent, token, serveKeys }
 }
 
-t.test('the keys of an https issuer may be on another origin, which its metadata names', async t => {
+t.test('V23: the keys of an https issuer may be on another origin, which its metadata names', async t => {
   const issuer = 'https://accounts.example'
   const jwksUri = 'https://keys.elsewhere.example/certs'
   const { agent, token, serveKeys } = hostedIssuer(t, issuer, { jwks_uri: jwksUri })
@@ -104,7 +103,7 @@ t.test('the keys of an https issuer may be on another origin, which its metadata
   t.ok(reasons().includes('status-not-followed'))
 })
 
-t.test('metadata of somebody else, or without keys, fails the boot', async t => {
+t.test('V23: metadata of somebody else, or without keys, fails the boot', async t => {
   const issuer = 'https://accounts.example'
   const jwks = { jwks_uri: 'https://accounts.example/jwks' }
   const cases: readonly [string, object][] = [
@@ -126,7 +125,7 @@ t.test('metadata of somebody else, or without keys, fails the boot', async t => 
   }
 })
 
-t.test('a plain issuer on loopback may not name endpoints elsewhere', async t => {
+t.test('V23: a plain issuer on loopback may not name endpoints elsewhere', async t => {
   const plain = 'http://127.0.0.1:8180'
   const { agent } = hostedIssuer(t, plain, { jwks_uri: 'https://keys.elsewhere.example/certs' })
   const { app } = await openApp(t, { issuer: plain, dispatcher: agent })

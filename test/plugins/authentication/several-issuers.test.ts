@@ -63,7 +63,7 @@ t.test('each issuer is held to its own keys, audience, algorithms, tolerance, ro
   t.match(await verifier.verify(ofA({}, rsaOfA)), { issuer: A })
 })
 
-t.test('what is mixed up of two issuers is refused', async t => {
+t.test('V22: what is mixed up of two issuers is refused', async t => {
   await refuses(t, ofA({}, keyOfB), 'signature-invalid', 'of A, signed by the key of B with the same id')
   await refuses(t, ofB({}, keyOfA), 'signature-invalid', 'of B, signed by the key of A with the same id')
   await refuses(t, ofA({ aud: 'partner-orders' }), 'audience-mismatch', 'of A, for the audience of B')
@@ -76,7 +76,7 @@ t.test('what is mixed up of two issuers is refused', async t => {
   await refuses(t, ofB(), 'token-type-mismatch', 'of B, in the profile of A', both(...keycloak))
 })
 
-t.test('an issuer is one exact string', async t => {
+t.test('V22: an issuer is one exact string', async t => {
   const confused: readonly [string, unknown][] = [
     ['A with a slash', `${A}/`],
     ['B without its slash', B.slice(0, -1)],
@@ -125,7 +125,7 @@ t.test('a withdrawn key of one issuer ends its tokens and nobody else’s', asyn
   t.ok(verifier.recall?.(ofA()) ?? (await verifier.verify(ofA())))
 })
 
-t.test('roles count only from issuers that are told to give them', async t => {
+t.test('V22: roles count only from issuers that are told to give them', async t => {
   const untold = createIssuersVerifier({
     issuers: [issuerA, { issuer: B, audience: 'partner-orders', keys: fixedKeys(keyOfB) }],
     clock

@@ -1,5 +1,6 @@
 import {
   isWithoutMetadata,
+  MAX_METADATA_BYTES,
   messageWithCause,
   metadataLocations,
   readServerMetadata,
@@ -31,7 +32,6 @@ export interface IssuerDiscovery {
   readonly found: () => AuthorizationServerMetadata | null
 }
 
-const MAX_METADATA_BYTES = 256 * 1024
 const METADATA_TIMEOUT_MS = 2000
 const FAILURE_LASTS_MS = 1000
 

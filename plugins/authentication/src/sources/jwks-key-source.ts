@@ -67,7 +67,7 @@ export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
     const { status, headers: answered, body } = await fetchDocument(address, connection, MAX_JWKS_BYTES, { headers })
     if (status !== 304 || headers['if-none-match'] === undefined) {
       if (status !== 200) throw new Error(`status ${status}`)
-      const imported = importKeys(parseJsonObject(body))
+      const imported = importKeys(parseJsonObject(body), options.issuer)
       if (imported === null) throw new Error('not a JWKS document')
       for (const ignored of imported.ignored) log('a published key is ignored', { jwksUri: address, ...ignored })
       keys = imported.keys

@@ -23,6 +23,8 @@ export interface JwksKeySourceOptions {
    * function where it is found later: it rejects until then.
    */
   readonly jwksUri: string | (() => Promise<string>)
+  /** Whose keys are wanted: keys of the document that say that they are another issuer's are ignored. */
+  readonly issuer?: string
   /** Carries the connections: trusted CAs, client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -150,6 +152,7 @@ export const jwksKeySourceOptions = optionsObject({
     'an https URL (http only on loopback) or a function',
     value => typeof value === 'function' || isSecureEndpoint(value)
   ),
+  issuer: Type.Optional(Type.String({ minLength: 1 })),
   cooldownMs: Type.Number({ minimum: 0, default: 2000 }),
   maxAgeMs: Type.Number({ exclusiveMinimum: 0, default: 300_000 }),
   maxStaleMs: Type.Number({ exclusiveMinimum: 0, default: 3_600_000 }),

@@ -49,7 +49,7 @@ export async function acceptToken(
   const trust = trustOf(jws.payload, trusted.issuers)
   passed('issuer-known')
   const keyId = checkHeader(jws.header, trust, trusted.keyId, passed)
-  await checkSigned(token, jws, { keyId, keys: trust.keys, checkSignature: trusted.checkSignature }, passed)
+  await checkTokenSignature(token, jws, { keyId, keys: trust.keys, checkSignature: trusted.checkSignature }, passed)
   const principal = principalOf(jws.payload, trust, nowSeconds, passed)
   const status = statusReferenceOf(jws.payload)
   if (status !== null && trust.status !== undefined) await checkStatus(trust.status, status, trust.acceptUnchecked)
@@ -106,7 +106,7 @@ interface SignatureTools {
   readonly checkSignature: SignatureCheck
 }
 
-async function checkSigned(
+async function checkTokenSignature(
   token: string,
   jws: CompactJws,
   { keyId, keys, checkSignature }: SignatureTools,

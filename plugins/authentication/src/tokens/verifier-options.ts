@@ -75,11 +75,8 @@ export interface TokenVerifierOptions {
   readonly cacheSize?: number
 }
 
-/** One of several issuers. */
-export interface TrustedIssuerOptions extends Pick<
-  TokenVerifierOptions,
-  'issuer' | 'audience' | 'keys' | 'status' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'
-> {
+/** What an issuer may say of its subjects. */
+export interface IssuerIdentityOptions {
   /**
    * The roles that its tokens may give: `'all'`, or these names. Left out: none, and all where it is the only issuer.
    * @example ['CUSTOMER']
@@ -88,6 +85,22 @@ export interface TrustedIssuerOptions extends Pick<
   /** The tenant that it stands for: `principal.tenant`. */
   readonly tenant?: string
 }
+
+/** One of several issuers. */
+export interface TrustedIssuerOptions
+  extends
+    Pick<
+      TokenVerifierOptions,
+      | 'issuer'
+      | 'audience'
+      | 'keys'
+      | 'status'
+      | 'profile'
+      | 'algorithms'
+      | 'clockToleranceSeconds'
+      | 'statusUnavailable'
+    >,
+    IssuerIdentityOptions {}
 
 /** What a verifier of several issuers checks, and with what. */
 export interface IssuersVerifierOptions extends Pick<TokenVerifierOptions, 'clock' | 'checkSignature' | 'cacheSize'> {
@@ -131,7 +144,7 @@ export const tokenVerifierOptions = optionsObject({
   ...verificationOptions
 })
 
-/** What an issuer may say of its subjects. */
+/** {@link IssuerIdentityOptions}. */
 export const identityOptions = {
   roles: Type.Optional(
     customOption<'all' | readonly string[]>("'all' or a list of names", value => value === 'all' || isNameList(value))

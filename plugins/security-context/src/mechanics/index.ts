@@ -31,6 +31,7 @@ export { forgetOldest } from './forget-oldest.ts'
 export { nodeVersionMistake } from './node-version.ts'
 export {
   isWithoutMetadata,
+  MAX_METADATA_BYTES,
   issuerMistake,
   metadataLocations,
   readServerMetadata,

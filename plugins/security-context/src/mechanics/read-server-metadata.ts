@@ -2,6 +2,9 @@ import { endpointMistake } from './endpoint-url.ts'
 import { isJsonObject, ownMember, parseJsonObject, type JsonObject } from './json.ts'
 import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
+/** Longer documents are not read. */
+export const MAX_METADATA_BYTES = 256 * 1024
+
 /** Members that whoever reads the metadata cannot do without. */
 export type RequiredEndpoint = 'token_endpoint' | 'jwks_uri'
 
