@@ -11,6 +11,7 @@ import { openVerifier, type OpenVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { reportUnfollowedStatus } from './report-unfollowed-status.ts'
+import { resourceMetadataUri, serveResourceMetadata } from './resource-metadata.ts'
 import { chooseStrategies } from './route-strategies.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
@@ -24,7 +25,10 @@ export type { Strategy, StrategyResult } from './strategy.ts'
 export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
 export type { IssuersVerifierOptions, TokenVerifierOptions, TrustedIssuerOptions } from './tokens/verifier-options.ts'
+export { explainToken, type CheckOutcome, type ExplainedCheck, type TokenExplanation } from './explain/explain-token.ts'
+export { runTokenCommand, type TokenCommandCall } from './explain/token-command.ts'
 export { createIssuersVerifier, createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
+export type { ResourceMetadataOptions } from './resource-metadata.ts'
 export type { PluginIssuerOptions } from './issuer-options.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
 export { createIntrospector } from './sources/introspector.ts'
@@ -97,7 +101,7 @@ const NOBODY: TokenVerifier = Object.freeze({
  */
 async function authentication(fastify: FastifyInstance, given: AuthenticationOptions): Promise<void> {
   const options = readAuthenticationOptions(given)
-  const { basic, session, dispatcher, clock } = options
+  const { basic, session, dispatcher, clock, resourceMetadata, bearer } = options
   const gate = createStrangerGate(options.strangers, clock)
   const local = openVerifier(fastify, options)
   const opaque = introspectionOf(options, local)
@@ -114,10 +118,16 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
     introspection:
       introspector === null
         ? null
-        : { verifier: introspector, keys: null, realm: options.realm ?? opaque?.options.audience ?? '', issuers: NO_ISSUERS },
-    bearer: options.bearer,
+        : {
+            verifier: introspector,
+            keys: null,
+            realm: options.realm ?? opaque?.options.audience ?? '',
+            issuers: NO_ISSUERS
+          },
+    bearer,
     dpop: options.dpop ?? null,
     confirm: confirmRequests(options),
+    resourceMetadataUri: resourceMetadata === undefined ? null : resourceMetadataUri(resourceMetadata.resource),
     basic,
     session,
     tools: { verifier, gate, keys: local?.keys ?? null, login }
@@ -127,7 +137,13 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   if (nameMistakes.length > 0) throw new AuthenticationOptionsError(nameMistakes.join('; '))
 
   fastify.decorate('tokenVerifier', verifier)
-  fastify.decorate('trustedIssuers', trustedIssuers(local?.verifier ?? null, introspector))
+  const issuers = trustedIssuers(local?.verifier ?? null, introspector)
+  fastify.decorate('trustedIssuers', issuers)
+  if (resourceMetadata !== undefined) {
+    const { certificateBound, dpop } = options
+    const dpopAlgorithms = dpop?.algorithms ?? null
+    serveResourceMetadata(fastify, { options: resourceMetadata, issuers, bearer, dpopAlgorithms, certificateBound })
+  }
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)

@@ -16,6 +16,7 @@ import { AuthenticationOptionsError } from './errors.ts'
 import { pluginIssuerOptions, type PluginIssuerOptions } from './issuer-options.ts'
 import { pluginOptionRules } from './option-rules.ts'
 import { realmOption } from './realm.ts'
+import { resourceMetadataOptions, type ResourceMetadataOptions } from './resource-metadata.ts'
 import { sessionOptions, type ReadSessionOptions, type SessionOptions } from './session/options.ts'
 import {
   introspectionEndpoint,
@@ -103,6 +104,12 @@ export interface AuthenticationOptions extends Partial<
   /** Sealed session cookies. */
   readonly session?: SessionOptions
   /**
+   * Tell clients who know nothing of this service whose tokens it takes: `/.well-known/oauth-protected-resource`, and
+   * its address in challenges.
+   * @example { resource: 'https://api.shop.example' }
+   */
+  readonly resourceMetadata?: ResourceMetadataOptions
+  /**
    * Bounds what callers with tokens that nobody here has seen may ask of the authorization server: introspections,
    * `POST /session/refresh` and `POST /logout` with a token in the body.
    * @default {}
@@ -151,6 +158,7 @@ export const authenticationOptions = optionsObject({
   sharedSecret: Type.Optional(sharedSecretOptions),
   basic: Type.Optional(basicOptions),
   session: Type.Optional(sessionOptions),
+  resourceMetadata: Type.Optional(resourceMetadataOptions),
   strangers: strangerLimits,
   strategies: listOf(objectWith<Strategy>('a strategy', ['authenticate']), { default: [] })
 })

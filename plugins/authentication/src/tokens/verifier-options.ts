@@ -171,6 +171,9 @@ export const issuersVerifierOptions = optionsObject({
   cacheSize: verificationOptions.cacheSize
 })
 
+/** Options of a verifier of several issuers with every default filled in. */
+export type ReadIssuersVerifier = ReadOptions<typeof issuersVerifierOptions>
+
 /** Options of a verifier with every default filled in. */
 export type ReadVerifierOptions = ReadOptions<typeof tokenVerifierOptions>
 
@@ -187,7 +190,7 @@ export function readVerifierOptions(given: TokenVerifierOptions): ReadVerifierOp
 }
 
 /** @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake */
-export function readIssuersVerifierOptions(given: IssuersVerifierOptions): ReadOptions<typeof issuersVerifierOptions> {
+export function readIssuersVerifierOptions(given: IssuersVerifierOptions): ReadIssuersVerifier {
   return readOptions(
     {
       schema: issuersVerifierOptions,

@@ -8,6 +8,7 @@ import {
   readIssuersVerifierOptions,
   readVerifierOptions,
   type IssuersVerifierOptions,
+  type ReadIssuersVerifier,
   type TokenVerifierOptions
 } from './verifier-options.ts'
 
@@ -68,9 +69,14 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
  */
 export function createIssuersVerifier(options: IssuersVerifierOptions): TokenVerifier {
   const read = readIssuersVerifierOptions(options)
-  const isOnlyIssuer = read.issuers.length === 1
-  const issuers = new Map(read.issuers.map(each => [each.issuer, issuerTrust(each, isOnlyIssuer)]))
-  return verifierOf({ issuers, checkSignature: read.checkSignature, keyId: 'required' }, read)
+  return verifierOf(tokenTrust(read), read)
+}
+
+/** What the tokens of these issuers are held against. */
+export function tokenTrust({ issuers, checkSignature }: ReadIssuersVerifier): TokenTrust {
+  const isOnlyIssuer = issuers.length === 1
+  const trusted = new Map(issuers.map(each => [each.issuer, issuerTrust(each, isOnlyIssuer)]))
+  return { issuers: trusted, checkSignature, keyId: 'required' }
 }
 
 /** A verifier of tokens that fulfil `trusted`, whose options have been checked. */
