@@ -67,3 +67,10 @@ export const GatewaySettingsError = createError(
 
 /** Boot: the file of routes has mistakes; the message lists all of them with line and column. */
 export const RoutesInvalidError = createError('SALLYPORT_GATEWAY_ROUTES_INVALID', 'The routes are not valid:\n%s', 500)
+
+/** The overlay does not go over the file of routes; the message lists every mistake with line and column. */
+export const RoutesOverlayError = createError(
+  'SALLYPORT_GATEWAY_OVERLAY_INVALID',
+  'The overlay of routes is not valid: %s',
+  500
+)

@@ -62,6 +62,32 @@ t.test('reloads under load with bad ones between fail no request, and limits cha
   t.equal(await post(60), 200, 'the last good one stays')
   server.say({ maxBodyBytes: 100 })
 
+  const news = async (): Promise<number> => (await fetch(`${gateway.url}/news/1`)).status
+  t.equal(await news(), 404)
+  const route = {
+    path: '/news/*',
+    rewrite: '/catalogue/news',
+    upstream: 'catalogue',
+    forward: 'none',
+    access: 'public'
+  }
+  server.say({ maxBodyBytes: 100, routesOverlay: { routes: [route] } })
+  await gateway.says('"settingsVersion":3')
+  t.equal(await news(), 200, 'a route to a pushed upstream is pulled')
+  const refused = {
+    'an address': [{ upstreams: { catalogue: { origin: 'https://evil.example' } } }, 'origin is only ever pushed'],
+    'another upstream': [{ routes: [{ ...route, upstream: 'evil' }] }, 'there is no upstream'],
+    'pages of another origin': [{ routes: [{ ...route, cors: { origins: '*' } }] }, 'cors is only ever pushed']
+  }
+  for (const [what, [overlay, reason = '']] of Object.entries(refused)) {
+    server.say({ maxBodyBytes: 100, routesOverlay: JSON.stringify(overlay) })
+    await gateway.says(String(reason))
+    t.equal(await news(), 200, `the last good routes stay when the server says ${what}`)
+  }
+  server.say({ maxBodyBytes: 100, upstreamTimeoutMs: 9000, maxEventLoopDelayMs: 60_000 })
+  await gateway.says('"settingsVersion":4')
+  t.equal(await news(), 404, 'and is gone with the document that names it no more')
+
   const answers: string[] = []
   const enough = new AbortController()
   const callers = Array.from({ length: 4 }, async () => {
@@ -74,7 +100,7 @@ t.test('reloads under load with bad ones between fail no request, and limits cha
     }
   })
   const random = seeded(SEED)
-  let version = 2
+  let version = 4
   for (let reload = 1; reload <= RELOADS; reload++) {
     const bad = [
       { files: { loginsPerMinute: String(-reload) }, reason: `directory ${folder}: \\"${-reload}\\"` },
@@ -93,7 +119,7 @@ t.test('reloads under load with bad ones between fail no request, and limits cha
     [],
     'no request failed'
   )
-  t.ok(version > 2 && version < 2 + RELOADS, 'good and bad ones')
+  t.ok(version > 4 && version < 4 + RELOADS, 'good and bad ones')
   swapVolume(folder, 'fixed', { loginsPerMinute: '3', clientId: 'another' })
   gateway.hangUp()
   await gateway.says('These settings change with a restart only: clientId')

@@ -1,5 +1,6 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../support/machine.ts'
+import { auditMutations } from './audit-mutations.ts'
 import { bothSteps } from './both-steps.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
@@ -17,6 +18,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
   trail: longTrail,
+  'audit-mutations': auditMutations,
   flood,
   restarts: rollingRestarts,
   kills: killedServices,

@@ -108,7 +108,7 @@ t.test(
         if (headers['if-none-match'] === '"1"') response.writeHead(304).end()
         else response.writeHead(200, { etag: '"1"' }).end(answerOf({ perMinute: 1 }))
       },
-      { authorization: basicServerAuthorization('gateway:word') }
+      { authorization: basicServerAuthorization(() => 'gateway:word') }
     )
     t.match(await client.pull(), { values: { perMinute: 1 } })
     t.equal(await client.pull(), null)
