@@ -36,6 +36,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
+import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
@@ -110,7 +111,15 @@ export async function buildApp(
   const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own', tlsEndsInFront }),
+    ...instanceOptions({
+      name: PROCESS_NAME,
+      settings,
+      tls: edgeTls,
+      tracing,
+      requestIds: 'own',
+      tlsEndsInFront,
+      asksForCertificates: settings.boundTokens.includes('certificate')
+    }),
     ...edgeServerOptions(tlsEndsInFront)
   })
 
@@ -165,6 +174,7 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
+    ...protectedResource(settings),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {

@@ -1,3 +1,4 @@
+import { resourceMetadataUri } from '@sallyport/authentication'
 import type { AppRoute } from '@sallyport/security-context'
 import type { GatewaySettings } from './settings.ts'
 
@@ -6,14 +7,17 @@ export interface GatewayParts {
   readonly hasSessions: boolean
   readonly hasSessionDirectory: boolean
   readonly hasAuditTrail: boolean
+  /** Its address as a protected resource. */
+  readonly resource?: string | undefined
 }
 
 /** The gateway's own routes: no route of a file may share requests with them. */
-export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
+export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, resource }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
     ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : [])
+    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : []),
+    ...(resource === undefined ? [] : [`GET ${new URL(resourceMetadataUri(resource)).pathname}`])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
@@ -23,13 +27,14 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
 
 /** The parts of a gateway with these settings. */
 export function partsOfSettings(
-  { clientSecret, sealingKeys, authServerOrigin }: GatewaySettings,
+  { clientSecret, sealingKeys, authServerOrigin, resource }: GatewaySettings,
   hasAuditTrail: boolean
 ): GatewayParts {
   return {
     hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
     hasSessionDirectory: authServerOrigin !== undefined,
-    hasAuditTrail
+    hasAuditTrail,
+    resource
   }
 }
 
@@ -39,6 +44,7 @@ export function partsOfEnvironment(environment: Readonly<Record<string, string |
   return {
     hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
     hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
-    hasAuditTrail: isSet('DATABASE_URL')
+    hasAuditTrail: isSet('DATABASE_URL'),
+    resource: URL.canParse(environment.SALLYPORT_RESOURCE ?? '') ? environment.SALLYPORT_RESOURCE : undefined
   }
 }

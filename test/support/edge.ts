@@ -177,7 +177,8 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
   loginScopes: [],
-  loginsPerMinute: 30
+  loginsPerMinute: 30,
+  boundTokens: []
 })
 
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */

@@ -28,7 +28,7 @@ export type { IssuersVerifierOptions, TokenVerifierOptions, TrustedIssuerOptions
 export { explainToken, type CheckOutcome, type ExplainedCheck, type TokenExplanation } from './explain/explain-token.ts'
 export { runTokenCommand, type TokenCommandCall } from './explain/token-command.ts'
 export { createIssuersVerifier, createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
-export type { ResourceMetadataOptions } from './resource-metadata.ts'
+export { resourceMetadataUri, type ResourceMetadataOptions } from './resource-metadata.ts'
 export type { PluginIssuerOptions } from './issuer-options.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
 export { createIntrospector } from './sources/introspector.ts'

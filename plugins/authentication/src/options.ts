@@ -53,8 +53,8 @@ export interface AuthenticationOptions extends Partial<
   /** Where verification keys come from; whoever made it closes it. Left out: see `jwksUri`. */
   readonly keys?: KeySource
   /**
-   * The issuer's JWKS; fetched, followed and closed by the plugin. Left out, without `keys`: the issuer's metadata names
-   * it, and its status lists too.
+   * The issuer's JWKS; fetched, followed and closed by the plugin. Left out, without `keys`: the issuer's metadata
+   * names it, and its status lists too.
    * @example 'https://issuer.example/jwks'
    */
   readonly jwksUri?: string

@@ -19,7 +19,10 @@ export interface ResourceMetadataOptions {
 }
 
 export const resourceMetadataOptions = optionsObject({
-  resource: customOption<string>('an https URL without query and escapes (http only on loopback)', isResourceIdentifier),
+  resource: customOption<string>(
+    'an https URL without query and escapes (http only on loopback)',
+    isResourceIdentifier
+  ),
   name: Type.Optional(Type.String({ minLength: 1 })),
   documentation: Type.Optional(customOption<string>('an https URL (http only on loopback)', isSecureEndpoint)),
   scopes: Type.Optional(
@@ -43,7 +46,7 @@ export interface DescribedResource {
 }
 
 /** What a route can be told to serve as it stands: nothing escaped, no parameter. */
-const PLAIN_PATH = /^[A-Za-z0-9._~/-]*$/
+const UNESCAPED_PATH = /^[A-Za-z0-9._~/-]*$/
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 /** As long as a change of the routes may take to be seen. */
 const MAX_AGE_SECONDS = 300
@@ -110,5 +113,5 @@ function scopesOfPolicy(policy: Policy): readonly string[] {
 }
 
 function isResourceIdentifier(value: unknown): value is string {
-  return isSecureEndpoint(value) && !value.includes('?') && PLAIN_PATH.test(new URL(value).pathname)
+  return isSecureEndpoint(value) && !value.includes('?') && UNESCAPED_PATH.test(new URL(value).pathname)
 }

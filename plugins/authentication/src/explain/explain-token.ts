@@ -70,9 +70,9 @@ export async function explainToken(token: string, options: IssuersVerifierOption
     return {
       check,
       wants: TOKEN_CHECKS[check],
-      outcome: isPassed ? ('pass' as const) : isEnd ? endOf(outcome) : ('not-reached' as const),
+      outcome: isPassed ? ('pass' as const) : isEnd ? outcomeOfEnd(outcome) : ('not-reached' as const),
       found: jws === null ? null : foundBy(check, jws),
-      reason: isEnd ? reasonOf(refusal) : null
+      reason: isEnd ? refusalText(refusal) : null
     }
   })
   return { outcome, checks }
@@ -85,7 +85,7 @@ function checkNames(issuers: number): TokenCheck[] {
     .filter(name => issuers > 1 || name !== 'issuer-known')
 }
 
-function endOf(outcome: TokenExplanation['outcome']): CheckOutcome {
+function outcomeOfEnd(outcome: TokenExplanation['outcome']): CheckOutcome {
   return outcome === 'refused' ? 'fail' : 'cannot-tell'
 }
 
@@ -97,7 +97,7 @@ function bindingOf({ principal }: AcceptedToken): string | null {
   return `bound by ${members}: only a request can show the key`
 }
 
-function reasonOf(refusal: unknown): string {
+function refusalText(refusal: unknown): string {
   return refusal instanceof InvalidTokenError ? refusal.reason : messageWithCause(refusal)
 }
 

@@ -28,12 +28,12 @@ export interface TokenCommandCall {
 }
 
 /** Exit codes: what scripts ask for. */
-const EXIT = Object.freeze({ accepted: 0, refused: 1, usage: 2, 'cannot-tell': 3 })
+const TOKEN_COMMAND_EXITS = Object.freeze({ accepted: 0, refused: 1, usage: 2, 'cannot-tell': 3 })
 
 const MAX_INPUT_BYTES = 64 * 1024
 const FETCH_TIMEOUT_MS = 5000
 
-const OPTIONS = {
+const TOKEN_COMMAND_OPTIONS = {
   issuer: { type: 'string', multiple: true },
   audience: { type: 'string' },
   profile: { type: 'string' },
@@ -46,7 +46,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' }
 } as const
 
-type TokenOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+type TokenOptions = ReturnType<typeof parseArgs<{ options: typeof TOKEN_COMMAND_OPTIONS }>>['values']
 
 /** The call itself is wrong. */
 class TokenUsageError extends Error {}
@@ -62,19 +62,19 @@ export async function runTokenCommand(given: TokenCommandCall): Promise<number> 
     const options = parseTokenOptions(rest)
     if (command === undefined || command === '--help' || command === '-h' || options.help === true) {
       out(usageText(call))
-      return EXIT.accepted
+      return TOKEN_COMMAND_EXITS.accepted
     }
     if (command !== 'explain') throw new TokenUsageError(`there is no command ${command}`)
-    const explanation = await explained(given, withEnvironment(options, given.environment))
-    out(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation))
-    return EXIT[explanation.outcome]
+    const explanation = await explainInput(given, withEnvironment(options, given.environment))
+    out(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : tokenExplanationText(explanation))
+    return TOKEN_COMMAND_EXITS[explanation.outcome]
   } catch (cause) {
     error(`${call}: ${messageWithCause(cause)}\nSee: ${call} --help\n`)
-    return EXIT.usage
+    return TOKEN_COMMAND_EXITS.usage
   }
 }
 
-async function explained(
+async function explainInput(
   { input, dispatcher: own, clock = Date.now }: TokenCommandCall,
   options: TokenOptions
 ): Promise<TokenExplanation> {
@@ -82,7 +82,7 @@ async function explained(
   const dispatcher = own ?? agent ?? undefined
   const opened = (options.issuer ?? []).map(issuer => openExplainedIssuer(issuer, options, { dispatcher, clock }))
   try {
-    const token = (await readBody(bytesOf(input), MAX_INPUT_BYTES, new AbortController().signal))
+    const token = (await readBody(inputBytes(input), MAX_INPUT_BYTES, new AbortController().signal))
       .toString('utf8')
       .trim()
     if (token === '') throw new TokenUsageError('no token on the input')
@@ -132,13 +132,13 @@ function openAgent(ca: string | undefined): Agent {
   return new Agent(ca === undefined ? {} : { connect: { ca: readFileSync(ca, 'utf8') } })
 }
 
-async function* bytesOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array> {
+async function* inputBytes(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array> {
   for await (const part of input) yield typeof part === 'string' ? Buffer.from(part) : part
 }
 
 function parseTokenOptions(args: readonly string[]): TokenOptions {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values
+    return parseArgs({ args: [...args], options: TOKEN_COMMAND_OPTIONS, strict: true, allowPositionals: false }).values
   } catch (cause) {
     throw new TokenUsageError(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'wrong options')
   }
@@ -164,7 +164,7 @@ function withEnvironment(options: TokenOptions, environment: TokenCommandCall['e
   return whole
 }
 
-function explanationText({ outcome, checks }: TokenExplanation): string {
+function tokenExplanationText({ outcome, checks }: TokenExplanation): string {
   const width = Math.max(...checks.map(({ check }) => check.length))
   const lines = checks.map(({ check, outcome: end, reason, found, wants }) => {
     const detail = [...(reason === null ? [] : [reason]), ...(end === 'not-reached' || found === null ? [] : [found])]

@@ -17,8 +17,8 @@ export interface ProfileClaims {
   /** Default `sid`. */
   readonly sessionId?: ClaimPath
   /**
-   * Default `aud`. Another claim is for an issuer whose access tokens have no `aud`, and is an exception to the rule that
-   * a token names this service: it names a client, and every service of that client takes it.
+   * Default `aud`. Another claim is for an issuer whose access tokens have no `aud`, and is an exception to the rule
+   * that a token names this service: it names a client, and every service of that client takes it.
    */
   readonly audience?: ClaimPath
 }

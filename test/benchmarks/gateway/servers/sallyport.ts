@@ -114,7 +114,8 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
-    loginsPerMinute: 1_000_000
+    loginsPerMinute: 1_000_000,
+    boundTokens: []
   }
 }
 
