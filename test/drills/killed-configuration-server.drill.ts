@@ -1,14 +1,25 @@
 // The configuration server is killed: who reads from it goes on, starts without it as it was told to, and follows it
 // again when it is back. Beside that, the gateway of the stack takes routes from its server.
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { readStack, startOwnStack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
-import { startConfiguredServices, takenSettings, type ListeningProcess } from '../support/configured-services.ts'
+import {
+  environmentOfProcess,
+  startConfiguredServices,
+  takenSettings,
+  type ListeningProcess
+} from '../support/configured-services.ts'
 import { clusterUrl } from '../support/database.ts'
+import { ROOT } from '../support/packages.ts'
+import { readmeBlocks } from '../support/readme-blocks.ts'
+
+const run = promisify(execFile)
 
 /** Resolves when it holds; tap ends a test that waits for ever. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
@@ -31,12 +42,42 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
 
   await t.test('C4: a change reaches every process by the stream of the server', async t => {
     const before = await versions()
-    set(700_000)
+    await set(700_000)
     await until(async () => (await versions()).every((version, place) => version === (before[place] ?? 0) + 1))
     t.same(
       await versions(),
       before.map(version => version + 1)
     )
+  })
+
+  await t.test('the commands of docs/configuration.md work as written', async t => {
+    const page = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8')
+    const lines = readmeBlocks(page)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ code }) => [...code.matchAll(/^\$ (.*)$/gm)].map(([, line = '']) => line))
+    const overlay = readmeBlocks(page).find(({ language }) => language === 'yaml')?.code ?? ''
+    const folder = t.testdir({ 'overlay.yaml': overlay })
+    copyFileSync(join(ROOT, 'deploy/local/gateway.yaml'), join(folder, 'gateway.yaml'))
+    const { processIds, operations } = readStack(own.localJson)
+    const printed: string[] = []
+    for (const line of lines) {
+      const name = line.startsWith('sallyport-gateway') ? 'reference-gateway' : 'order-service'
+      const command = line.replace('http://127.0.0.1:8182', operations['order-service'] ?? '')
+      const { stdout } = await run('bash', ['-c', command], {
+        cwd: folder,
+        env: {
+          ...environmentOfProcess(processIds[name] ?? 0),
+          NODE_OPTIONS: '--conditions=@sallyport/source --disable-warning=ExperimentalWarning',
+          PATH: `${join(ROOT, 'node_modules/.bin')}:${dirname(process.execPath)}:${process.env.PATH}`
+        }
+      })
+      printed.push(stdout)
+    }
+    t.equal(printed.length, 3)
+    t.match(printed.join(''), /orderUndoneAfterMs +700000 +configuration server https:/)
+    t.match(printed.join(''), 'gateway.yaml: 9 routes to 4 upstreams')
+    t.match(printed.join(''), '"configuration":{"version":')
+    t.notMatch(printed.join(''), readFileSync(join(own.directory, 'run/order-service/database-url'), 'utf8').trim())
   })
 
   await t.test('killed, it is missed by nobody that runs', async t => {
@@ -66,7 +107,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
     await startServer()
     const followers = services.slice(1)
     const before = await Promise.all(followers.map(takenSettings))
-    set(800_000)
+    await set(800_000)
     await until(async () => {
       const now = await Promise.all(followers.map(takenSettings))
       return now.every(({ version }, place) => version === (before[place]?.version ?? 0) + 1)

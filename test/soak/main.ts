@@ -2,6 +2,7 @@
 import { machine } from '../support/machine.ts'
 import { auditMutations } from './audit-mutations.ts'
 import { bothSteps } from './both-steps.ts'
+import { configurationChanges } from './configuration-changes.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
@@ -24,6 +25,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   kills: killedServices,
   'both-steps': bothSteps,
   reloads: settingsReloads,
+  'configuration-changes': configurationChanges,
   secrets: secretRotations
 }
 const names = process.argv.slice(2)

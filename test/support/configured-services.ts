@@ -1,13 +1,15 @@
 // Three instances of a service that follow a configuration server, all of them processes beside a running stack: what
 // happens to this server happens to nobody else.
-import { fork, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { readStack, type OwnStack } from '@sallyport/local'
 import { freePort } from './free-port.ts'
 
+const run = promisify(execFile)
 const SERVICE = 'order-service'
 const SERVER = 'configuration-server'
 /** What is changed: any number of ms from a minute. */
@@ -31,7 +33,7 @@ export interface TakenSettings {
 export interface ConfiguredServices {
   readonly services: readonly ListeningProcess[]
   /** Puts a value in place with the command of an operator. */
-  readonly set: (value: number) => void
+  readonly set: (value: number) => Promise<void>
   /** The same process again, where it was. */
   readonly startServer: () => Promise<ListeningProcess>
   /** `kill -9`, and waits for the end. */
@@ -83,10 +85,10 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
       SALLYPORT_CONFIGURATION_SNAPSHOT_PATH: join(own.directory, 'run', SERVICE, `snapshot-${number}`),
       ...more
     })
-  const set = (value: number): void => {
-    setByCommand(own, value)
+  const set = async (value: number): Promise<void> => {
+    await setByCommand(own, value)
   }
-  set(600_000)
+  await set(600_000)
   const services = [await startService(1), await startService(2), await startService(3)]
   return {
     services,
@@ -115,7 +117,7 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
 }
 
 /** The variables that a process of the stack was started with. */
-function environmentOfProcess(pid: number): Record<string, string> {
+export function environmentOfProcess(pid: number): Record<string, string> {
   const pairs = readFileSync(`/proc/${pid}/environ`, 'utf8')
     .split('\0')
     .filter(pair => pair.includes('='))
@@ -128,17 +130,15 @@ function programOf(name: string): string {
   return join(dirname(fileURLToPath(import.meta.resolve(`@sallyport/${name}`))), 'server.ts')
 }
 
-function setByCommand({ directory }: OwnStack, value: number): void {
+async function setByCommand({ directory }: OwnStack, value: number): Promise<void> {
   const secrets = join(directory, 'run', SERVER)
   const command = join(dirname(programOf(SERVER)), '..', 'bin', `sallyport-${SERVER}.mjs`)
   const args = ['set', SERVICE, 'default', 'main', `${SETTING}=${value}`]
-  const { status, stderr } = spawnSync(process.execPath, ['--conditions=@sallyport/source', command, ...args], {
+  await run(process.execPath, ['--conditions=@sallyport/source', command, ...args], {
     env: {
       PATH: process.env.PATH,
       DATABASE_URL_FILE: join(secrets, 'database-url'),
       SALLYPORT_SEALING_KEYS_FILE: join(secrets, 'sallyport-sealing-keys')
-    },
-    encoding: 'utf8'
+    }
   })
-  if (status !== 0) throw new Error(stderr)
 }

@@ -1,4 +1,4 @@
-import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
+import securityContext, { problemDetails, spentTimesOf, type SecurityEvent } from '@sallyport/security-context'
 import tokenExchange, {
   createTokenClient,
   discoverMetadata,
@@ -97,6 +97,19 @@ async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
   t.after(() => app.close())
   return { app, server, seen, upstream, origin, now, events, deadlines }
 }
+
+t.test('a request counts its waits for tokens and for services, and nothing for what is cached', async t => {
+  const { app } = await setup(t)
+  const times: Array<Readonly<Record<string, number>>> = []
+  app.addHook('onResponse', async request => {
+    times.push(spentTimesOf(request))
+  })
+  for (const url of ['/exchange/order-service', '/exchange/order-service', '/call']) await get(app, url)
+  const [first, second, call] = times
+  t.match(first, { tokenMs: Number })
+  t.same(second, {})
+  t.match(call, { tokenMs: Number, upstreamMs: Number })
+})
 
 const get = (app: FastifyInstance, url: string, token: string | null = 'subject-1') =>
   app.inject({ url, headers: token === null ? {} : { authorization: `Bearer ${token}` } })

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
+import { countWait, recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { requestConnection, isBrowser, isForeign } from '../request-origin.ts'
@@ -67,13 +67,10 @@ async function passwordTokens(
   password: string
 ): Promise<TokenSet> {
   try {
-    return await options.tokenClient.password({
-      username,
-      password,
-      sessionKind: 'login',
-      connection: requestConnection(request),
-      ...defined({ scope: options.scope })
-    })
+    const asked = { username, password, sessionKind: 'login' as const, connection: requestConnection(request) }
+    return await countWait(request, 'token', () =>
+      options.tokenClient.password({ ...asked, ...defined({ scope: options.scope }) })
+    )
   } catch (error) {
     if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
       recordSecurityEvent(request, {

@@ -84,7 +84,7 @@ async function measuredTracing(
     otelTracesSampler: 'parentbased_traceidratio',
     otelTracesSamplerArg: given.exportedShare
   }
-  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
+  const { tracing } = openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
   return tracing
 }
 
