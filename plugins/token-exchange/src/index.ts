@@ -19,6 +19,8 @@ import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 export { createTokenClient } from './token-client.ts'
 export { clientSecretSubscriber, type ClientSecretCheck, type ClientSecretSettings } from './check-client-secret.ts'
 export { createLoginClient } from './login-client.ts'
+export { chooseClientMethod, type ClientProofMethod } from './choose-client-method.ts'
+export type { RefreshPace } from './pace-refreshes.ts'
 export type { ClientSigningKey } from './client-authentication.ts'
 export {
   createClientTokenSource,

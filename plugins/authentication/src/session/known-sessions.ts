@@ -46,7 +46,7 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
       if (known === undefined || known.refresh !== refresh) return null
       const caller = recallToken(verifier, known.accessToken)
       if (caller === null || ended.has(caller.principal.sessionId)) return null
-      return endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : { caller, login: known.login }
+      return endsSoon(caller.principal, clock(), refreshAheadSeconds, 'spread') ? null : { caller, login: known.login }
     },
     remember({ access, refresh }, { principal, accessToken }, login) {
       if (access === null) return
