@@ -1,4 +1,4 @@
-import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
+import auditLog from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
@@ -9,6 +9,7 @@ import authentication, {
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
+import { admitByPriority } from '@sallyport/health'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -18,6 +19,7 @@ import securityContext, {
   randomSpanId,
   randomTraceId,
   type SessionDirectory,
+  TXN_HEADER,
   type StatusSource,
   type TokenClient
 } from '@sallyport/security-context'
@@ -36,6 +38,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
+import { auditSearch } from './audit-search.ts'
+import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
@@ -46,6 +50,7 @@ import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { servedTable } from './routes-overlay.ts'
@@ -155,6 +160,8 @@ export async function buildApp(
     trusts: trustedProxyRule(settings.trustedProxies)
   })
   await app.register(securityHeaders)
+  // What matters less goes first: the file of routes says from when on.
+  await app.register(admitByPriority, { limits: () => app.forwarding.shedding(), priorityOf: requestPriority })
 
   const { clockToleranceSeconds } = settings
   await app.register(metrics, {
@@ -181,6 +188,7 @@ export async function buildApp(
         tokenClient,
         keys: oncePerValue(() => live?.current.sealingKeys ?? sealingKeys, parseSealingKeys),
         insecureLoopback: !secure,
+        refreshSpread: 0.5,
         ...own,
         ...clock
       }
@@ -188,16 +196,7 @@ export async function buildApp(
     ...clock
   })
   await app.register(authorization, {})
-  const nameKey = parseNameKey(settings.auditNameKey ?? '')
-  if (db !== undefined) {
-    await app.register(auditLog, {
-      db,
-      process: PROCESS_NAME,
-      route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
-      ...auditTrailOptions(settings, PROCESS_NAME),
-      ...(nameKey !== null && { nameKey })
-    })
-  }
+  if (db !== undefined) await app.register(auditLog, edgeTrail(settings, PROCESS_NAME, db))
   await app.register(operatorRoutes, {
     access: allOf(role('ADMIN'), scope('operations')),
     protect: async scope => {
@@ -206,7 +205,25 @@ export async function buildApp(
       await scope.register(authorization, {})
     }
   })
-  if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
+  const trails = tokenClient === undefined ? [] : searchedTrails(settings)
+  if (tokenClient !== undefined) {
+    await app.register(tokenExchange, {
+      tokenClient,
+      upstreams: Object.fromEntries(trails.map(({ audience, origin }) => [audience, { origin }])),
+      upstreamTimeoutMs: settings.upstreamTimeoutMs,
+      dispatcher: upstreamAgent,
+      outgoingHeaders: request => ({
+        ...tracing?.outgoingHeaders(request),
+        'x-forwarded-for': request.ip,
+        [TXN_HEADER]: request.txn
+      }),
+      ...clock
+    })
+  }
+  if (db !== undefined) {
+    const timeoutMs = settings.upstreamTimeoutMs
+    await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
+  }
 
   if (hasSessions) {
     await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })

@@ -11,12 +11,19 @@ export interface GatewayParts {
   readonly resource?: string | undefined
 }
 
+const OWN_TRAIL = [
+  'GET /audit/events',
+  'GET /audit/reference-gateway',
+  'GET /audit/reference-gateway/live',
+  'GET /audit/reference-gateway/export'
+]
+
 /** The gateway's own routes: no route of a file may share requests with them. */
 export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, resource }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
     ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : []),
+    ...(hasAuditTrail ? OWN_TRAIL : []),
     ...(resource === undefined ? [] : [`GET ${new URL(resourceMetadataUri(resource)).pathname}`])
   ]
   return texts.map(text => {

@@ -9,6 +9,7 @@ import {
   processSettings
 } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
+import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
 
@@ -75,6 +76,9 @@ export const settingsSchema = Type.Object(
       )
     ),
     ...auditTrailSettings(),
+    auditTrails: nameList(
+      'Audit trails of other processes that `GET /audit/events` searches too, `audience=https://origin/path` each.'
+    ),
     routesPath: Type.String({
       minLength: 1,
       description: 'The file of upstreams and routes, `gateway.yaml`; read again at SIGHUP and when it changes.'
@@ -145,6 +149,10 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes = auditTrailMistakes(settings)
+  const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
+  if (wrongTrail !== undefined) {
+    mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)
+  }
   if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
     mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }

@@ -19,6 +19,7 @@ export type SessionSelector =
   | { readonly kind: 'user'; readonly userId: string; readonly keptSignInId?: string }
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'sign-in'; readonly signInId: string }
+  | { readonly kind: 'all' }
 
 /** What a session can depend on. */
 export type SessionUse =
@@ -70,7 +71,7 @@ export interface SignInStore {
   touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
   /** Ends what has not ended; gives the ids that this call ended. */
   end: (
-    selector: { readonly id: string } | { readonly userId: string; readonly keptId?: string },
+    selector: { readonly id: string } | { readonly userId: string; readonly keptId?: string } | { readonly all: true },
     nowMs: number
   ) => Promise<readonly string[]>
 }

@@ -132,5 +132,7 @@ function selected({ sessions }: Tables, selector: SessionSelector): readonly Ses
       return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
     case 'sign-in':
       return sessions.values().filter(({ signInId }) => signInId === selector.signInId)
+    case 'all':
+      return sessions.values()
   }
 }

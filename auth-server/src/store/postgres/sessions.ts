@@ -152,5 +152,7 @@ function conditionOf(selector: SessionSelector): Partial<SessionRow> {
       return { client_id: selector.clientId }
     case 'sign-in':
       return { sign_in_id: selector.signInId }
+    case 'all':
+      return {}
   }
 }

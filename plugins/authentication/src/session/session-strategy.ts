@@ -122,7 +122,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     const now = options.clock()
     const due =
       usable === null ||
-      (endsSoon(usable.principal, now, options.refreshAheadSeconds, 'spread') && now >= refreshAheadFromMs)
+      (endsSoon(usable.principal, now, options.refreshAheadSeconds, options.refreshSpread) && now >= refreshAheadFromMs)
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {

@@ -49,28 +49,25 @@ export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Pr
   }
 }
 
-/** The largest part of the window by which a token is renewed later than others. */
-const SPREAD = 0.25
-
 /**
  * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the
  * life every request would renew. A token without an expiry never ends.
- * @param spread `spread`: of many tokens that were issued together each has a window of its own, up to a quarter
- * shorter, so that they are not renewed together; all replicas agree on it
+ * @param spread from 0 to 1: of many tokens that were issued together each has a window of its own, shorter by up to
+ * this part, so that they are not renewed together; all replicas agree on it
  */
 export function endsSoon(
   { issuedAtSeconds, expiresAtSeconds, tokenId }: Principal,
   nowMs: number,
   windowSeconds: number,
-  spread: 'spread' | 'together' = 'together'
+  spread = 0
 ): boolean {
   if (expiresAtSeconds === null) return false
   const lastThird = issuedAtSeconds === null ? windowSeconds : (expiresAtSeconds - issuedAtSeconds) / 3
   const windowMs = Math.min(windowSeconds, lastThird) * 1000
   const leftMs = expiresAtSeconds * 1000 - nowMs
   // Most requests come long before that.
-  if (leftMs > windowMs || spread === 'together') return leftMs <= windowMs
-  return leftMs <= windowMs * (1 - SPREAD * spreadOf(tokenId ?? ''))
+  if (leftMs > windowMs || spread === 0) return leftMs <= windowMs
+  return leftMs <= windowMs * (1 - spread * spreadOf(tokenId ?? ''))
 }
 
 /** From 0 up to 1, by the id of the token. */

@@ -104,6 +104,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+    auditTrails: [],
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
