@@ -91,8 +91,8 @@ export interface TokenClientOptions {
   readonly clientKey?: ClientSigningKey
   /**
    * How it proves itself: `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `tls_client_auth`,
-   * `self_signed_tls_client_auth` (both by the certificate of `dispatcher`) or `none`. It has to be one that the
-   * issuer's metadata names. Left out: what the secret or the key allows and the metadata names.
+   * `self_signed_tls_client_auth` (by the certificate of `dispatcher`) or `none`, if the issuer's metadata names it.
+   * Left out: what the secret or the key allows.
    */
   readonly clientAuthentication?: ClientProofMethod
   /**

@@ -11,7 +11,8 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * An OAuth 2.0 client for the password, refresh, client credentials and token exchange grants and for revocation.
- * It authenticates as its configuration allows and the metadata names, never follows a redirect and never retries: a refresh
+ * It authenticates as its configuration allows and the metadata names, never follows a redirect and never retries: a
+ * refresh
  * token may be spent.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */

@@ -5,8 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { requestConnection } from '../request-origin.ts'
+import { beginSession, type IssuerLogin } from '../session/begin-session.ts'
 import { revokeUngiven } from '../session/log-in.ts'
-import { newPairing } from '../session/pairing.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
@@ -97,7 +97,10 @@ async function openLogin(
     refuseOtherSubject(facts, verified)
     refuseOtherIssuer(issuer.issuer, core.verifier, verified)
     core.refresher.remember(tokens)
-    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(lastingFacts(facts))))
+    const { principal } = verified
+    const { subject, sessionId } = facts
+    const atIssuer = { facts: lastingFacts(facts), issuer: issuer.issuer, subject, sessionId, idToken: tokens.idToken }
+    await beginSession(core, request, reply, { tokens, principal, atIssuer })
     return verified
   } catch (error) {
     await revokeUngiven(core, request, tokens)
@@ -106,12 +109,7 @@ async function openLogin(
 }
 
 /** What of a login travels with its session. */
-function lastingFacts({
-  authenticatedAtSeconds,
-  acr,
-  amr,
-  username
-}: ValidatedLogin): Parameters<typeof newPairing>[0] {
+function lastingFacts({ authenticatedAtSeconds, acr, amr, username }: ValidatedLogin): IssuerLogin['facts'] {
   return { authenticatedAtSeconds, acr, amr, username }
 }
 
@@ -154,8 +152,12 @@ async function redeemLogin(
   }
 }
 
-/** The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. */
+/**
+ * The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. In a store
+ * it has ended already.
+ */
 function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
+  if (core.stored !== null) return
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
   core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {
