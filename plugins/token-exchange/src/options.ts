@@ -27,7 +27,7 @@ import {
   type ClientProofMethod
 } from './choose-client-method.ts'
 import { TokenOptionsError } from './errors.ts'
-import type { RefreshPace } from './pace-refreshes.ts'
+import { refreshPace, type RefreshPace } from './pace-refreshes.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -151,12 +151,6 @@ export const tokenExchangeOptions = optionsObject({
   maxCachedTokens: Type.Integer({ minimum: 1, default: 10_000 }),
   upstreamTimeoutMs: Type.Union([Type.Integer({ minimum: 1 }), functionOption<() => number>()], { default: 5000 }),
   clock: CLOCK_OPTION
-})
-
-/** {@link RefreshPace}. */
-export const refreshPace = optionsObject({
-  perSecond: Type.Number({ exclusiveMinimum: 0 }),
-  maxWaitMs: Type.Number({ minimum: 0, default: 2000 })
 })
 
 export const tokenClientOptions = optionsObject({
