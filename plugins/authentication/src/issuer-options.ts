@@ -8,15 +8,21 @@ import {
   secureUrl,
   statusUnavailable,
   verificationOptions,
-  type IssuerIdentityOptions,
   type TokenVerifierOptions
 } from './tokens/verifier-options.ts'
 
 /** One of several issuers whose tokens the plugin takes. */
-export interface PluginIssuerOptions
-  extends
-    Pick<TokenVerifierOptions, 'issuer' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'>,
-    IssuerIdentityOptions {
+export interface PluginIssuerOptions extends Pick<
+  TokenVerifierOptions,
+  'issuer' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'
+> {
+  /**
+   * The roles that its tokens may give: `'all'`, or these names. Left out: none, and all where it is the only issuer.
+   * @example ['CUSTOMER']
+   */
+  readonly roles?: 'all' | readonly string[]
+  /** The tenant that it stands for: `principal.tenant`. */
+  readonly tenant?: string
   /** `aud` of its tokens. Left out: the plugin's `audience`. */
   readonly audience?: string
   /** Where its keys come from; whoever made it closes it. Left out: its metadata names them. */

@@ -1,6 +1,5 @@
 import type { AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
 import { InvalidMetadataError } from './errors.ts'
-import type { ClientSigningKey } from './client-authentication.ts'
 
 /** What a way to authenticate needs, and how it shows. */
 interface ClientMethodTraits {
@@ -36,7 +35,7 @@ export const CLIENT_PROOF_NAMES: readonly ClientProofMethod[] = Object.freeze(
 export interface ConfiguredClient {
   readonly clientAuthentication?: ClientProofMethod | undefined
   readonly clientSecret?: unknown
-  readonly clientKey?: Pick<ClientSigningKey, 'algorithm'> | undefined
+  readonly clientKey?: { readonly algorithm: string } | undefined
   readonly dispatcher?: unknown
 }
 

@@ -27,7 +27,7 @@ import {
   type ClientProofMethod
 } from './choose-client-method.ts'
 import { TokenOptionsError } from './errors.ts'
-import type { RefreshPace } from './pace-refreshes.ts'
+import { refreshPace, type RefreshPace } from './pace-refreshes.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -153,12 +153,6 @@ export const tokenExchangeOptions = optionsObject({
   clock: CLOCK_OPTION
 })
 
-/** {@link RefreshPace}. */
-export const refreshPace = optionsObject({
-  perSecond: Type.Number({ exclusiveMinimum: 0 }),
-  maxWaitMs: Type.Number({ minimum: 0, default: 2000 })
-})
-
 export const tokenClientOptions = optionsObject({
   metadata: customOption<TokenClientOptions['metadata']>(
     'metadata or a function',
@@ -202,7 +196,7 @@ export function readTokenClientOptions(given: TokenClientOptions): ReadOptions<t
       error: TokenOptionsError,
       rules: [
         { of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) },
-        { of: ['clientSecret', 'clientKey', 'clientAuthentication', 'dispatcher'], mistakes: credentialMistakes },
+        { of: ['clientSecret', 'clientKey', 'clientAuthentication', 'dispatcher'], mistakes: clientCredentialMistakes },
         { of: ['metadata', 'clientAuthentication'], mistakes: proofMethodMistakes }
       ]
     },
@@ -217,7 +211,7 @@ export function readDiscoveryOptions(given: DiscoveryOptions): ReadOptions<typeo
 
 type Credentials = Pick<TokenClientOptions, 'clientSecret' | 'clientKey' | 'clientAuthentication' | 'dispatcher'>
 
-function credentialMistakes(options: Credentials): string[] {
+function clientCredentialMistakes(options: Credentials): string[] {
   const { clientSecret, clientKey: key, clientAuthentication: method } = options
   const ofKey = key === undefined ? [] : clientKeyMistakes(key)
   if (method === undefined) {
@@ -234,7 +228,7 @@ function credentialMistakes(options: Credentials): string[] {
 }
 
 function proofMethodMistakes(options: Credentials & Pick<TokenClientOptions, 'metadata'>): string[] {
-  if (typeof options.metadata === 'function' || credentialMistakes(options).length > 0) return []
+  if (typeof options.metadata === 'function' || clientCredentialMistakes(options).length > 0) return []
   try {
     chooseClientMethod(options, options.metadata)
     return []

@@ -1,4 +1,5 @@
 import { withRetryAfter, type Clock, type StartTimer } from '@sallyport/security-context/mechanics'
+import { optionsObject, Type } from '@sallyport/security-context/options'
 import { TokenThrottledError } from './errors.ts'
 
 /** How many refreshes an issuer gets at most. */
@@ -11,6 +12,11 @@ export interface RefreshPace {
    */
   readonly maxWaitMs?: number
 }
+
+export const refreshPace = optionsObject({
+  perSecond: Type.Number({ exclusiveMinimum: 0 }),
+  maxWaitMs: Type.Number({ minimum: 0, default: 2000 })
+})
 
 /** What refreshes are paced with. */
 export interface PacingTools {

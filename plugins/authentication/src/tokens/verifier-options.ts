@@ -75,8 +75,11 @@ export interface TokenVerifierOptions {
   readonly cacheSize?: number
 }
 
-/** What an issuer may say of its subjects. */
-export interface IssuerIdentityOptions {
+/** One of several issuers. */
+export interface TrustedIssuerOptions extends Pick<
+  TokenVerifierOptions,
+  'issuer' | 'audience' | 'keys' | 'status' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'
+> {
   /**
    * The roles that its tokens may give: `'all'`, or these names. Left out: none, and all where it is the only issuer.
    * @example ['CUSTOMER']
@@ -85,22 +88,6 @@ export interface IssuerIdentityOptions {
   /** The tenant that it stands for: `principal.tenant`. */
   readonly tenant?: string
 }
-
-/** One of several issuers. */
-export interface TrustedIssuerOptions
-  extends
-    Pick<
-      TokenVerifierOptions,
-      | 'issuer'
-      | 'audience'
-      | 'keys'
-      | 'status'
-      | 'profile'
-      | 'algorithms'
-      | 'clockToleranceSeconds'
-      | 'statusUnavailable'
-    >,
-    IssuerIdentityOptions {}
 
 /** What a verifier of several issuers checks, and with what. */
 export interface IssuersVerifierOptions extends Pick<TokenVerifierOptions, 'clock' | 'checkSignature' | 'cacheSize'> {
@@ -144,7 +131,7 @@ export const tokenVerifierOptions = optionsObject({
   ...verificationOptions
 })
 
-/** {@link IssuerIdentityOptions}. */
+/** What an issuer may say of its subjects. */
 export const identityOptions = {
   roles: Type.Optional(
     customOption<'all' | readonly string[]>("'all' or a list of names", value => value === 'all' || isNameList(value))
