@@ -25,8 +25,8 @@ import {
 } from './hash-name.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
-import { storeMistakes } from './store-mistakes.ts'
-import { databaseStore, type AuditStore } from './store.ts'
+import { auditStoreFor, isPool, storeMistakes } from './store-mistakes.ts'
+import type { AuditStore } from './store.ts'
 
 /** Where a request came from. */
 export interface RequestAddresses {
@@ -255,16 +255,6 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
     secretNames: new Set(options.redact.map(name => name.toLowerCase())),
     hashName: createHashName(options.nameKey)
   })
-}
-
-function auditStoreFor({ db, store, writeTimeoutMs }: ReadOptions<typeof auditLogOptions>): AuditStore {
-  if (store !== undefined) return store
-  if (db === undefined) throw new AuditOptionsError('db is missing')
-  return databaseStore(db, writeTimeoutMs)
-}
-
-function isPool(value: unknown): boolean {
-  return typeof value === 'function' && !('isTransaction' in value && value.isTransaction === true)
 }
 
 function ownAddresses(request: FastifyRequest): RequestAddresses {
