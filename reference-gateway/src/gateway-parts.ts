@@ -1,4 +1,5 @@
 import type { AppRoute } from '@sallyport/security-context'
+import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /** The parts of the gateway that bring routes of their own. */
@@ -19,7 +20,9 @@ const OWN_TRAIL = [
 export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
-    ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
+    ...(hasSessions && hasSessionDirectory
+      ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId', 'POST /sessions/end']
+      : []),
     ...(hasAuditTrail ? OWN_TRAIL : [])
   ]
   return texts.map(text => {
@@ -29,13 +32,10 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
 }
 
 /** The parts of a gateway with these settings. */
-export function partsOfSettings(
-  { clientSecret, sealingKeys, authServerOrigin }: GatewaySettings,
-  hasAuditTrail: boolean
-): GatewayParts {
+export function partsOfSettings(settings: GatewaySettings, hasAuditTrail: boolean): GatewayParts {
   return {
-    hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
-    hasSessionDirectory: authServerOrigin !== undefined,
+    hasSessions: isClient(settings) && settings.sealingKeys !== undefined,
+    hasSessionDirectory: settings.authServerOrigin !== undefined || settings.sessionStore !== 'cookies',
     hasAuditTrail
   }
 }
@@ -44,8 +44,8 @@ export function partsOfSettings(
 export function partsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): GatewayParts {
   const isSet = (name: string): boolean => [name, `${name}_FILE`].some(each => (environment[each] ?? '') !== '')
   return {
-    hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
-    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
+    hasSessions: (isSet('SALLYPORT_CLIENT_SECRET') || isSet('SALLYPORT_CLIENT_KEY')) && isSet('SALLYPORT_SEALING_KEYS'),
+    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN') || isSet('SALLYPORT_SESSION_STORE'),
     hasAuditTrail: isSet('DATABASE_URL')
   }
 }

@@ -12,6 +12,7 @@ import { type Static, Type } from 'typebox'
 import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+import { isClient, sessionSettings, sessionSettingsMistakes } from './session-settings.ts'
 
 /** The audience of the tokens that the edge accepts, unless a setting names another. */
 export const EDGE_AUDIENCE = 'sallyport-gateway'
@@ -38,7 +39,10 @@ export const settingsSchema = Type.Object(
     issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
     clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
     clientSecret: Type.Optional(
-      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.', true)
+      secretSetting(
+        'The secret of that client. Left out, and `clientKey` too: no logins, no exchange of tokens, JWTs only.',
+        true
+      )
     ),
     audience: Type.String({
       minLength: 1,
@@ -117,6 +121,7 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+    ...sessionSettings,
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -158,12 +163,13 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   }
   if (settings.sealingKeys !== undefined) {
     mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
-    if (settings.clientSecret === undefined) mistakes.push('sealingKeys: sessions need clientSecret')
+    if (!isClient(settings)) mistakes.push('sealingKeys: sessions need clientSecret or clientKey')
   }
   if (settings.loginScopes.length > 0) {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
+  mistakes.push(...sessionSettingsMistakes(settings))
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }

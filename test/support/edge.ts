@@ -180,6 +180,11 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
   loginScopes: [],
+  sessionStore: 'cookies',
+  sessionIdleSeconds: 14_400,
+  sessionAbsoluteSeconds: 86_400,
+  refreshLeaseMs: 60_000,
+  backchannelLogout: false,
   loginsPerMinute: 30
 })
 
