@@ -96,7 +96,7 @@ const MOST_REPORTS = 200
 const MOST_STACK_LINES = 20
 const LONGEST_STACK = 8192
 const LONGEST_KEPT_MESSAGE = 2048
-const LONGEST_CODE = 128
+const LONGEST_ERROR_CODE = 128
 
 /**
  * Groups exceptions by their fingerprint, and reports the first of a group at once and the others together, so that a
@@ -178,7 +178,7 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
 function occurrenceOf(error: unknown, place: ExceptionPlace): Occurrence {
   return {
     name: errorName(error),
-    code: errorCode(error)?.slice(0, LONGEST_CODE) ?? null,
+    code: errorCode(error)?.slice(0, LONGEST_ERROR_CODE) ?? null,
     message: errorText(error).slice(0, LONGEST_KEPT_MESSAGE),
     stack: stackText(error) === null ? null : shownStack(error),
     place

@@ -6,7 +6,7 @@ const FINGERPRINT_LENGTH = 16
 /** Frames that count: what is further out is how a request got there, and the same for everything. */
 const MOST_FRAMES = 5
 const LONGEST_MESSAGE = 200
-const LONGEST_NAME = 128
+const LONGEST_ERROR_NAME = 128
 const MODULES = '/node_modules/'
 
 /**
@@ -26,7 +26,7 @@ export function fingerprintException(error: unknown): string {
 export function errorName(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const name: unknown = error.name
-  return typeof name === 'string' ? name.slice(0, LONGEST_NAME) : 'Error'
+  return typeof name === 'string' ? name.slice(0, LONGEST_ERROR_NAME) : 'Error'
 }
 
 function stackFrames(error: unknown): string[] {
