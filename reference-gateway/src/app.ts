@@ -4,8 +4,10 @@ import authentication, {
   type IntrospectorOptions,
   loginRoutes,
   parseSealingKeys,
-  sessionRoutes
+  sessionRoutes,
+  type StoredSessionOptions
 } from '@sallyport/authentication'
+import type { SessionStore } from '@sallyport/authentication/session-stores'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
@@ -40,6 +42,7 @@ import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
+import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
@@ -88,6 +91,8 @@ export interface GatewayCollaborators {
   readonly db?: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
+  /** Keeps the sessions; without it they are sealed in the cookies. */
+  readonly sessionStore?: SessionStore
   /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
   readonly tls?: TlsMaterial
   /** Readiness checks beside those of the database and the keys, by name. */
@@ -108,14 +113,22 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   checkSettings(settings)
   const { tokenClient, loginClient, keys, status, introspection } = collaborators
-  const { upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
+  const { upstreamAgent, db, tracing, sessionDirectory, sessionStore, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
   const tlsEndsInFront = secure && edgeTls === undefined
   const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own', tlsEndsInFront }),
+    ...instanceOptions({
+      name: PROCESS_NAME,
+      settings,
+      tls: edgeTls,
+      tracing,
+      requestIds: 'own',
+      tlsEndsInFront,
+      asksForCertificates: settings.boundTokens.includes('certificate')
+    }),
     ...edgeServerOptions(tlsEndsInFront)
   })
 
@@ -172,12 +185,15 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
+    ...protectedResource(settings),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {
         tokenClient,
         keys: oncePerValue(() => live?.current.sealingKeys ?? sealingKeys, parseSealingKeys),
         insecureLoopback: !secure,
+        refreshSpread: 0.5,
+        ...(sessionStore && { stored: storedSessions(settings, sessionStore) }),
         ...own,
         ...clock
       }
@@ -216,12 +232,13 @@ export async function buildApp(
 
   if (hasSessions) {
     await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
-    await app.register(sessionsNeedSession)
+    if (sessionDirectory !== undefined) await app.register(sessionsNeedSession)
     await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
     if (loginClient !== undefined && settings.loginScopes.length > 0) {
       await app.register(loginRoutes, {
         client: loginClient,
         scope: settings.loginScopes.join(' '),
+        backchannelLogout: settings.backchannelLogout,
         clockToleranceSeconds: settings.clockToleranceSeconds
       })
     }
@@ -253,4 +270,16 @@ export async function buildApp(
   live?.subscribe(forwarded.settings)
   if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app
+}
+
+/** How sessions are kept in a store. */
+function storedSessions(
+  {
+    sessionIdleSeconds: idleSeconds,
+    sessionAbsoluteSeconds: absoluteSeconds,
+    refreshLeaseMs: leaseMs
+  }: GatewaySettings,
+  store: SessionStore
+): StoredSessionOptions {
+  return { store, idleSeconds, absoluteSeconds, leaseMs }
 }

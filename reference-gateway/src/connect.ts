@@ -6,6 +6,7 @@ import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import {
+  chooseClientMethod,
   clientSecretSubscriber,
   createLoginClient,
   createTokenClient,
@@ -14,11 +15,14 @@ import {
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
+import { clientProof } from './client-proof.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './secrets-present.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
+import { openSessionStore } from './open-session-store.ts'
 import { createSessionDirectory } from './session-directory.ts'
+import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
@@ -41,6 +45,8 @@ export async function connectGateway(
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata
     if (jwksUri === null) throw new GatewaySettingsError(`the metadata of ${issuer} names no jwks_uri`)
+    // A secret that the issuer does not take is a mistake of the configuration, not an outage.
+    if (clientSecret !== undefined) chooseClientMethod({ clientSecret }, metadata)
     return { ...metadata, jwksUri }
   })
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, dispatcher }))
@@ -52,14 +58,15 @@ export async function connectGateway(
   const client = { metadata: discovery.get, clientId, dispatcher }
   live.subscribe(secretsPresentSubscriber(live))
   if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
-  const asClient =
-    clientSecret === undefined
-      ? {}
-      : {
-          ...clientCollaborators(live, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
-          loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
-          introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
-        }
+  const proven = { ...client, ...clientProof(settings, currentSecret) }
+  const asClient = isClient(settings) && {
+    ...clientCollaborators(live, createTokenClient(proven), dispatcher),
+    loginClient: createLoginClient(proven),
+    ...(clientSecret !== undefined && {
+      introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
+    })
+  }
+  const sessions = openSessionStore(settings, context)
   const own = ownRoutes(partsOfSettings(settings, db !== null))
   const file = openRoutesFile(settings.routesPath, context.environment, own)
   const first = file.read()
@@ -75,8 +82,8 @@ export async function connectGateway(
     status,
     upstreamAgent,
     tracing,
-    checks,
-    ...defined({ db: db ?? undefined, tls: tls ?? undefined })
+    checks: { ...checks, ...sessions?.checks },
+    ...defined({ db: db ?? undefined, tls: tls ?? undefined, sessionStore: sessions?.store })
   }
 }
 

@@ -1,4 +1,6 @@
+import { resourceMetadataUri } from '@sallyport/authentication'
 import type { AppRoute } from '@sallyport/security-context'
+import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /** The parts of the gateway that bring routes of their own. */
@@ -6,6 +8,8 @@ export interface GatewayParts {
   readonly hasSessions: boolean
   readonly hasSessionDirectory: boolean
   readonly hasAuditTrail: boolean
+  /** Its address as a protected resource. */
+  readonly resource?: string | undefined
 }
 
 const OWN_TRAIL = [
@@ -16,11 +20,14 @@ const OWN_TRAIL = [
 ]
 
 /** The gateway's own routes: no route of a file may share requests with them. */
-export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
+export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, resource }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
-    ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? OWN_TRAIL : [])
+    ...(hasSessions && hasSessionDirectory
+      ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId', 'POST /sessions/end']
+      : []),
+    ...(hasAuditTrail ? OWN_TRAIL : []),
+    ...(resource === undefined ? [] : [`GET ${new URL(resourceMetadataUri(resource)).pathname}`])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
@@ -29,14 +36,12 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
 }
 
 /** The parts of a gateway with these settings. */
-export function partsOfSettings(
-  { clientSecret, sealingKeys, authServerOrigin }: GatewaySettings,
-  hasAuditTrail: boolean
-): GatewayParts {
+export function partsOfSettings(settings: GatewaySettings, hasAuditTrail: boolean): GatewayParts {
   return {
-    hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
-    hasSessionDirectory: authServerOrigin !== undefined,
-    hasAuditTrail
+    hasSessions: isClient(settings) && settings.sealingKeys !== undefined,
+    hasSessionDirectory: settings.authServerOrigin !== undefined || settings.sessionStore !== 'cookies',
+    hasAuditTrail,
+    resource: settings.resource
   }
 }
 
@@ -44,8 +49,9 @@ export function partsOfSettings(
 export function partsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): GatewayParts {
   const isSet = (name: string): boolean => [name, `${name}_FILE`].some(each => (environment[each] ?? '') !== '')
   return {
-    hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
-    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
-    hasAuditTrail: isSet('DATABASE_URL')
+    hasSessions: (isSet('SALLYPORT_CLIENT_SECRET') || isSet('SALLYPORT_CLIENT_KEY')) && isSet('SALLYPORT_SEALING_KEYS'),
+    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN') || isSet('SALLYPORT_SESSION_STORE'),
+    hasAuditTrail: isSet('DATABASE_URL'),
+    resource: URL.canParse(environment.SALLYPORT_RESOURCE ?? '') ? environment.SALLYPORT_RESOURCE : undefined
   }
 }

@@ -12,6 +12,7 @@ import { type Static, Type } from 'typebox'
 import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+import { isClient, sessionSettings, sessionSettingsMistakes } from './session-settings.ts'
 
 /** The audience of the tokens that the edge accepts, unless a setting names another. */
 export const EDGE_AUDIENCE = 'sallyport-gateway'
@@ -38,7 +39,10 @@ export const settingsSchema = Type.Object(
     issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
     clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
     clientSecret: Type.Optional(
-      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.', true)
+      secretSetting(
+        'The secret of that client. Left out, and `clientKey` too: no logins, no exchange of tokens, JWTs only.',
+        true
+      )
     ),
     audience: Type.String({
       minLength: 1,
@@ -50,6 +54,18 @@ export const settingsSchema = Type.Object(
       pattern: '^(rfc9068|keycloak|auth0)$',
       description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
     }),
+    resource: Type.Optional(
+      Type.String({
+        format: 'secure-url',
+        description:
+          'The address under which clients know this gateway as a protected resource (RFC 9728). Left out: it says ' +
+          'nothing of itself.'
+      })
+    ),
+    boundTokens: nameList(
+      'Tokens that are accepted beside bearer tokens: `dpop` for those that are bound to a DPoP key, which needs ' +
+        '`SALLYPORT_RESOURCE`; `certificate` for those that are bound to a client certificate, which needs TLS at the edge.'
+    ),
     sealingKeys: Type.Optional(
       secretSetting(
         'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces. Left ' +
@@ -111,6 +127,7 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+    ...sessionSettings,
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -141,6 +158,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (!settings.edgeTls && !isLoopback(settings.host)) {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
   }
+  mistakes.push(...boundTokenMistakes(settings))
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
   if (refused.length > 0) {
     mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
@@ -152,13 +170,27 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   }
   if (settings.sealingKeys !== undefined) {
     mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
-    if (settings.clientSecret === undefined) mistakes.push('sealingKeys: sessions need clientSecret')
+    if (!isClient(settings)) mistakes.push('sealingKeys: sessions need clientSecret or clientKey')
   }
   if (settings.loginScopes.length > 0) {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
+  mistakes.push(...sessionSettingsMistakes(settings))
   return mistakes
+}
+
+function boundTokenMistakes({ boundTokens, resource, edgeTls }: GatewaySettings): string[] {
+  const unknown = boundTokens.filter(kind => kind !== 'dpop' && kind !== 'certificate')
+  return [
+    ...unknown.map(kind => `boundTokens: ${JSON.stringify(kind)} is neither dpop nor certificate`),
+    ...(boundTokens.includes('dpop') && resource === undefined
+      ? ['boundTokens: dpop needs resource, the address that proofs are made for']
+      : []),
+    ...(boundTokens.includes('certificate') && !edgeTls
+      ? ['boundTokens: certificate needs edgeTls, because nothing but the connection proves a certificate']
+      : [])
+  ]
 }
 
 /**

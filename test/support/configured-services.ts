@@ -57,7 +57,13 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
   const operationsPort = await freePort()
 
   async function start(name: string, more: Readonly<Record<string, string>>): Promise<ListeningProcess> {
-    const env = { ...environmentOfProcess(processIds[name] ?? 0), ...more }
+    // Beside the process of the stack, whose folder of kept rows is its own.
+    const spill = join(own.directory, 'audit', `${name}-${more.PORT}`)
+    const env: Record<string, string> = {
+      ...environmentOfProcess(processIds[name] ?? 0),
+      SALLYPORT_AUDIT_SPILL_PATH: spill,
+      ...more
+    }
     const child = fork(programOf(name), [], { env, execArgv: ARGUMENTS, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     running.push(child)
     let output = ''

@@ -180,7 +180,13 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
   loginScopes: [],
-  loginsPerMinute: 30
+  sessionStore: 'cookies',
+  sessionIdleSeconds: 14_400,
+  sessionAbsoluteSeconds: 86_400,
+  refreshLeaseMs: 60_000,
+  backchannelLogout: false,
+  loginsPerMinute: 30,
+  boundTokens: []
 })
 
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */

@@ -39,7 +39,14 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'ASVS 16.5.3'
     ],
     ['V20', 'A retired key is refused, a new one works without a restart', 'ASVS 13.3.4'],
-    ['V21', 'A token bound to a certificate is refused on another', 'RFC 8705 §3']
+    ['V21', 'A token bound to a certificate is refused on another', 'RFC 8705 §3'],
+    ['V22', 'With several issuers, a token is held to what is trusted of its own', 'RFC 8725 §3.8'],
+    [
+      'V23',
+      'What an issuer says of itself counts when it names itself, and leads elsewhere only by TLS',
+      'RFC 8414 §3.3'
+    ],
+    ['V24', 'A protected resource says whose tokens it takes, and a challenge says where', 'RFC 9728 §5.1']
   ]),
   Authorization: area([
     ['Z01', 'A route without a declared permission does not boot', 'ASVS 8.2.1'],
@@ -155,6 +162,16 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'S-16',
       'A logout ends the session here first, and goes on to the issuer that it came from',
       'OpenID Connect RP-Initiated Logout 1.0 §2'
+    ],
+    [
+      'S-17',
+      'A stored session is refreshed once, whatever stands still, dies or loses an answer, as far as that can be',
+      'RFC 9700 §4.14.2'
+    ],
+    [
+      'S-18',
+      'The issuer ends sessions by a notice that is valid and counts once; nothing else passes for one',
+      'OpenID Connect Back-Channel Logout 1.0 §2.6'
     ]
   ]),
   Transport: area([

@@ -30,7 +30,7 @@ export type SessionUse =
   | { readonly kind: 'role'; readonly role: string }
 
 /** Sessions and their refresh tokens. */
-export interface SessionStore {
+export interface SessionFamilyStore {
   create: (session: Session, refreshTokenHash: Buffer) => Promise<void>
   find: (id: string) => Promise<UserSession | null>
   findByRefreshToken: (hash: Buffer) => Promise<RefreshToken | null>

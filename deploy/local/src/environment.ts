@@ -119,6 +119,8 @@ function plainSettings(
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['resource', 'SALLYPORT_RESOURCE', resourceOf(entry, { portBase, tls })],
+    ['boundTokens', 'SALLYPORT_BOUND_TOKENS', entry.name === 'reference-gateway' && !tls ? 'dpop' : 'dpop certificate'],
     ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
@@ -195,6 +197,11 @@ function peerOrigins(portBase: number): Setting[] {
     const key = `${peer.name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Origin`
     return [key, `SALLYPORT_${originVariable(peer)}`, originOf(peer, portBase)]
   })
+}
+
+/** The address under which clients know a process as a protected resource. */
+function resourceOf(entry: ProcessEntry, edge: { readonly portBase: number; readonly tls: boolean }): string {
+  return entry.name === 'reference-gateway' ? gatewayOf(edge) : originOf(entry, edge.portBase)
 }
 
 /** What the file of routes refers to: `ORDER_SERVICE_ORIGIN` and the like. */

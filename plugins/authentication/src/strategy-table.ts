@@ -5,7 +5,9 @@ import type { DpopNonces } from './dpop/nonces.ts'
 import type { OpenVerifier } from './open-verifier.ts'
 import type { ReadSessionOptions } from './session/options.ts'
 import type { SessionTools } from './session/refresh-session.ts'
+import { createSessionCore } from './session/session-core.ts'
 import { createSessionStrategy } from './session/session-strategy.ts'
+import { createStoredSessionStrategy } from './stored-sessions/stored-session-strategy.ts'
 import type { Strategy } from './strategy.ts'
 import type { ConfirmRequest } from './tokens/confirm-request.ts'
 import { createTokenStrategy, looksLikeJwt, type TokenStrategyOptions } from './tokens/token-strategy.ts'
@@ -22,6 +24,8 @@ export interface StrategyParts {
   /** How proofs of possession are announced. */
   readonly dpop: { readonly algorithms: readonly string[]; readonly nonces?: DpopNonces | undefined } | null
   readonly confirm: ConfirmRequest
+  /** Where the metadata of this service is; `null`: nowhere. */
+  readonly resourceMetadataUri: string | null
   readonly basic: ReadBasicOptions | null
   readonly session: ReadSessionOptions | null
   readonly tools: SessionTools
@@ -62,8 +66,11 @@ export const STRATEGIES = Object.freeze({
   },
   session: {
     takes: 'the session cookies',
-    open: async ({ fastify, session, tools }) =>
-      session === null ? null : await createSessionStrategy(fastify, session, tools)
+    open: async ({ fastify, session, tools }) => {
+      if (session === null) return null
+      const core = await createSessionCore(fastify, session, tools)
+      return core.stored === null ? createSessionStrategy(core) : createStoredSessionStrategy(core, core.stored)
+    }
   }
 } as const satisfies Record<string, StrategyEntry>)
 
@@ -90,7 +97,7 @@ export function strategyNameMistakes(strategies: readonly Strategy[]): string[] 
 
 /** Where both verifiers are, JWTs go to the local one and all else to the issuer. */
 function tokenStrategy(
-  { local, introspection, dpop, confirm }: StrategyParts,
+  { local, introspection, dpop, confirm, resourceMetadataUri }: StrategyParts,
   scheme: TokenStrategyOptions['scheme'],
   by: 'local' | 'introspection'
 ): Omit<Strategy, 'name'> | null {
@@ -102,6 +109,7 @@ function tokenStrategy(
     scheme,
     confirm,
     algorithms: dpop?.algorithms ?? [],
+    ...(resourceMetadataUri === null ? {} : { resourceMetadataUri }),
     ...(dpop?.nonces === undefined ? {} : { nonces: dpop.nonces }),
     isResponsible: token => isAlone || looksLikeJwt(token) === (by === 'local')
   })

@@ -72,6 +72,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   const options = readForwardingOptions(given)
   refuseUnenforced(fastify, options)
   let read: ReadRouteTable = options
+  let shedding = sheddingOf(read)
   const parts: UpstreamParts = {
     ...options,
     log: (message, detail) => {
@@ -105,7 +106,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   }
 
   fastify.decorate('forwarding', {
-    shedding: () => sheddingOf(read),
+    shedding: () => shedding,
     check(next) {
       checked(next)
     },
@@ -115,6 +116,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
       table = new RouteTable(nextRead, parts, last)
       watchAll(table)
       read = nextRead
+      shedding = sheddingOf(read)
       retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
     }
   })

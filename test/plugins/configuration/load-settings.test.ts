@@ -102,7 +102,7 @@ t.test('settings are frozen to the bottom', t => {
   t.end()
 })
 
-t.test('C2: all mistakes are told at once, each with the origin of its value, and no secret with them', t => {
+t.test('all mistakes are told at once, each with the origin of its value, and no secret with them', t => {
   const file = t.context.file('mistakes.json', JSON.stringify({ port: '80', unheardOf: 1 }))
   const message = mistakesOf(() =>
     loadSettings({
@@ -246,6 +246,14 @@ t.test('describe() prints names, values and origins, and neither secrets nor cre
     schema: withUrl,
     environment: { ...environment, REDIS_URL: 'redis://user:canary@host/0' }
   }).describe()
+  for (const password of ['can@ary', 'can"ary', 'can ary', 'can/ary', 'can?ary@', 'can#ary', 'can\\ary', "can'ary"]) {
+    const url = `redis://user:${password}@host/0`
+    const odd = loadSettings({ schema: withUrl, environment: { ...environment, REDIS_URL: url } })
+    t.notMatch(odd.describe(), /can|ary/, password)
+    const isUrl = Type.Object({ ...schema.properties, redisUrl: Type.String({ format: 'uri', maxLength: 3 }) })
+    const wrong = () => loadSettings({ schema: isUrl, environment: { ...environment, REDIS_URL: url } })
+    t.throws(wrong, { message: /^(?!.*(?:can|ary))/s }, `${password} in a mistake`)
+  }
   t.match(text, /clientSecret +\[secret\] +environment SALLYPORT_CLIENT_SECRET/)
   t.match(text, /databaseUrl +- +not set/)
   t.match(text, /port +8080 +default/)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { SAMPLERS, type SamplerName } from '../../../plugins/service-process/src/otlp-settings.ts'
 import { traceSampler } from '../../../plugins/service-process/src/sample-traces.ts'
 
-t.test('O3: each sampler heeds the flag of the caller, or does not, as the standard says', t => {
+t.test('each sampler heeds the flag of the caller, or does not, as the standard says', t => {
   const lowest = `${'f'.repeat(24)}00000000`
   const highest = 'f'.repeat(32)
   const decisions = (name: SamplerName): boolean[] =>

@@ -79,7 +79,7 @@ async function follow(t: Test, environment: Readonly<Record<string, string>>) {
   return { ...opened, ...followed, app, rows, lines, nextRow: async () => await noted.promise }
 }
 
-t.test('C7: a volume that is swapped is followed, and the audit trail has the difference', async t => {
+t.test('a volume that is swapped is followed, and the audit trail has the difference', async t => {
   const folder = swapVolume(t.testdir({}), '1', { perMinute: '2' })
   const { live, rows, readAgain, app } = await follow(t, { SALLYPORT_SETTINGS_DIRECTORIES: folder })
   t.equal(live.current.perMinute, 2)
@@ -151,6 +151,18 @@ t.test('pulled settings follow the stream; what is never pulled is refused, and 
   }
   t.equal(live.current.perMinute, 8)
   t.match(live.state(), { version: 3, changed: 2, refused: 1 })
+})
+
+t.test('a server cannot silence the log of a process, and an operator can', async t => {
+  const server = await startConfigurationServer(t, 'hello', { 'log-level': 'silent' })
+  const environment = { SALLYPORT_CONFIGURATION_URL: server.url }
+  await t.rejects(loadProcessSettings(definition, { DATABASE_URL: database.DATABASE_URL, ...environment }, atOnce), {
+    code: 'SALLYPORT_CONFIGURATION_INVALID',
+    message: `logLevel: silent is only ever pushed (configuration server ${server.url} (version 1))`
+  })
+  const loaded = await load(environment)
+  t.equal(loaded.first.values.logLevel, 'silent')
+  await loaded.server?.close()
 })
 
 t.test('without the server a process starts with its snapshot, and refuses one that is not its own', async t => {

@@ -56,6 +56,7 @@ export const SETTINGS = {
   upstreamTimeoutMs: 20_000,
   trustedProxies: ['127.0.0.0/8', '::1/128'],
   forwardingCallers: ['gateway', 'order-service', 'restaurant-service'],
+  boundTokens: [],
   recoveryAgeMs: 10_000,
   recoveryIntervalMs: 1000,
   orderUndoneAfterMs: 900_000

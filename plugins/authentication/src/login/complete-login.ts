@@ -5,10 +5,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { requestConnection } from '../request-origin.ts'
+import { beginSession, type IssuerLogin } from '../session/begin-session.ts'
 import { revokeUngiven } from '../session/log-in.ts'
-import { newPairing } from '../session/pairing.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
+import type { TokenVerifier } from '../tokens/verify-token.ts'
 import type { LoginParts } from './login-parts.ts'
 import { continuePage } from './login-pages.ts'
 import type { PendingLogin } from './pending-logins.ts'
@@ -94,8 +95,12 @@ async function openLogin(
     })
     const verified = await verifyFresh(core.verifier, tokens)
     refuseOtherSubject(facts, verified)
+    refuseOtherIssuer(issuer.issuer, core.verifier, verified)
     core.refresher.remember(tokens)
-    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(lastingFacts(facts))))
+    const { principal } = verified
+    const { subject, sessionId } = facts
+    const atIssuer = { facts: lastingFacts(facts), issuer: issuer.issuer, subject, sessionId, idToken: tokens.idToken }
+    await beginSession(core, request, reply, { tokens, principal, atIssuer })
     return verified
   } catch (error) {
     await revokeUngiven(core, request, tokens)
@@ -104,18 +109,19 @@ async function openLogin(
 }
 
 /** What of a login travels with its session. */
-function lastingFacts({
-  authenticatedAtSeconds,
-  acr,
-  amr,
-  username
-}: ValidatedLogin): Parameters<typeof newPairing>[0] {
+function lastingFacts({ authenticatedAtSeconds, acr, amr, username }: ValidatedLogin): IssuerLogin['facts'] {
   return { authenticatedAtSeconds, acr, amr, username }
 }
 
 /** The access token is the id_token's by its hash, or else by its subject. */
 function refuseOtherSubject({ bindsAccessToken, subject }: ValidatedLogin, { principal }: VerifiedToken): void {
   if (!bindsAccessToken && principal.subject !== subject) throw new LoginRefusedError('login-subject-mismatch')
+}
+
+/** Of several issuers, the access token is one of the issuer that was asked. */
+function refuseOtherIssuer(issuer: string, { issuers = [] }: TokenVerifier, { principal }: VerifiedToken): void {
+  const isOther = issuers.length > 1 && principal.issuer !== issuer
+  if (isOther) throw new LoginRefusedError('login-issuer-mismatch')
 }
 
 async function issuerOrFail({ options }: LoginParts) {
@@ -146,8 +152,12 @@ async function redeemLogin(
   }
 }
 
-/** The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. */
+/**
+ * The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. In a store
+ * it has ended already.
+ */
 function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
+  if (core.stored !== null) return
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
   core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {

@@ -6,8 +6,8 @@ import { requestConnection, isBrowser, isForeign } from '../request-origin.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
+import { beginSession } from './begin-session.ts'
 import { requireText } from './form-body.ts'
-import { newPairing } from './pairing.ts'
 import type { LoginBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -90,7 +90,7 @@ async function passwordTokens(
   }
 }
 
-/** Verifies the new tokens and seals the cookies. A session that the client cannot be given is ended again. */
+/** Verifies the new tokens and begins the session. A session that the client cannot be given is ended again. */
 async function openSession(
   core: SessionCore,
   request: FastifyRequest,
@@ -101,7 +101,8 @@ async function openSession(
   try {
     const verified = await verifyFresh(core.verifier, tokens)
     core.refresher.remember(tokens)
-    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, newPairing(null)))
+    const { principal } = verified
+    if (place === 'cookies') await beginSession(core, request, reply, { tokens, principal, atIssuer: null })
     return verified
   } catch (error) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })

@@ -9,6 +9,7 @@ import {
   Type,
   type Static
 } from '@sallyport/security-context/options'
+import { storedSessionOptions, type StoredSessionOptions } from '../stored-sessions/options.ts'
 
 /** One key of the sealing key ring. */
 export interface SealingKey {
@@ -67,6 +68,12 @@ export interface SessionOptions {
    */
   readonly refreshAheadSeconds?: number
   /**
+   * By which part of that window sessions differ, 0 to 1: of many that began together, each is refreshed at a time of
+   * its own, and not all at once.
+   * @default 0
+   */
+  readonly refreshSpread?: number
+  /**
    * How long a refresh is remembered, in ms, so that requests that were on their way with the old cookies get its
    * result.
    * @default 10_000
@@ -77,6 +84,10 @@ export interface SessionOptions {
    * @default 10_000
    */
   readonly maxRetained?: number
+  /**
+   * Keeps sessions in a store, and in the cookie only a handle. Left out: tokens are in the cookies, nothing is kept.
+   */
+  readonly stored?: StoredSessionOptions
   /**
    * The time in ms since 1970.
    * @default clock of the plugin
@@ -113,8 +124,10 @@ export const sessionOptions = optionsObject({
   origins: Type.Optional(listOf(Type.String())),
   scope: Type.Optional(Type.String()),
   refreshAheadSeconds: Type.Number({ minimum: 0, default: 30 }),
+  refreshSpread: Type.Number({ minimum: 0, maximum: 1, default: 0 }),
   refreshRetentionMs: Type.Number({ minimum: 0, default: 10_000 }),
   maxRetained: Type.Integer({ minimum: 1, default: 10_000 }),
+  stored: Type.Optional(storedSessionOptions),
   clock: Type.Optional(functionOption<Clock>({ defaultText: 'clock of the plugin' }))
 })
 

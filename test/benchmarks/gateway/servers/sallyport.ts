@@ -115,7 +115,13 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
-    loginsPerMinute: 1_000_000
+    sessionStore: 'cookies',
+    sessionIdleSeconds: 14_400,
+    sessionAbsoluteSeconds: 86_400,
+    refreshLeaseMs: 60_000,
+    backchannelLogout: false,
+    loginsPerMinute: 1_000_000,
+    boundTokens: []
   }
 }
 

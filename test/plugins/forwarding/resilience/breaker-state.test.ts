@@ -59,7 +59,7 @@ class Machine {
 /** Checks something after each step of any run. */
 function always(check: (machine: Machine, next: Step, before: BreakerState) => boolean): void {
   fc.assert(
-    fc.property(rules, fc.array(step, { maxLength: 60 }), (given, steps) => {
+    fc.property(rules, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
       const machine = new Machine(given)
       return steps.every(next => {
         const before = machine.state
@@ -126,7 +126,7 @@ t.test('it closes by as many successful probes as it needs, and a call that is g
 
 t.test('no place of a probe is ever lost: whatever happened, a target that is well gets all calls again', async t => {
   fc.assert(
-    fc.property(rules, fc.array(step, { maxLength: 60 }), (given, steps) => {
+    fc.property(rules, fc.array(step, { maxLength: 60, size: 'max' }), (given, steps) => {
       const machine = new Machine(given)
       for (const next of steps) machine.run(next)
       while (machine.calls.length > 0) machine.end(0, 'unknown')
