@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
-import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
@@ -134,7 +134,6 @@ export async function buildApp(
   })
   await fastify.register(authorization, {})
   fastify.decorateRequest('endUserAddress', null)
-  const nameKey = parseNameKey(settings.auditNameKey ?? '')
   if (connection !== null) {
     await fastify.register(auditLog, {
       db: connection,
@@ -143,7 +142,6 @@ export async function buildApp(
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
       lifecycle: settings.nodeEnv !== 'test',
       ...auditTrailOptions(settings, OWN_AUDIENCE),
-      ...(nameKey !== null && { nameKey }),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })
   }

@@ -1,4 +1,3 @@
-import { parseNameKey } from '@sallyport/audit-log'
 import type { Lifetimes, Report } from './accounts/account-parts.ts'
 import { createLoginThrottle, DEFAULT_THROTTLE_RULES, type ThrottleRules } from './accounts/throttle-guesses.ts'
 import {
@@ -167,8 +166,5 @@ function refuseSettings(settings: AuthServerSettings): void {
     mistakes.push('apiIdleSeconds is more than apiAbsoluteSeconds')
   }
   if (/[?#]|\/$/.test(settings.issuer)) mistakes.push('issuer has a query, a fragment or a slash at the end')
-  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey is not id:base64url with 32 bytes')
-  }
   if (mistakes.length > 0) throw new InvalidSettingsError(mistakes.join('; '))
 }

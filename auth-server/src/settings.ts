@@ -74,15 +74,6 @@ export const settingsSchema = Type.Object(
         description: 'The one key from before they had ids; see passwordPeppers.'
       })
     ),
-    auditNameKey: Type.Optional(
-      Type.String({
-        secret: true,
-        minLength: 32,
-        demoPrefix: 'demo-',
-        description:
-          'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
-      })
-    ),
     ...auditTrailSettings(),
     accessTokenLifetimeSeconds: Type.Integer({
       minimum: 10,

@@ -41,6 +41,7 @@ import type { Dispatcher } from 'undici'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding } from './edge-forwarding.ts'
+import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { storedSessions } from './open-session-store.ts'
@@ -119,7 +120,15 @@ export async function buildApp(
   const own = origins === undefined ? {} : { origins }
   const clock = collaborators.clock === undefined ? {} : { clock: collaborators.clock }
   const app = Fastify({
-    ...instanceOptions({ name: PROCESS_NAME, settings, tls: edgeTls, tracing, requestIds: 'own', tlsEndsInFront }),
+    ...instanceOptions({
+      name: PROCESS_NAME,
+      settings,
+      tls: edgeTls,
+      tracing,
+      requestIds: 'own',
+      tlsEndsInFront,
+      asksForCertificates: settings.boundTokens.includes('certificate')
+    }),
     ...edgeServerOptions(tlsEndsInFront)
   })
 
@@ -181,12 +190,14 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
+    ...protectedResource(settings),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {
         tokenClient,
         keys: oncePerValue(() => live?.current.sealingKeys ?? sealingKeys, parseSealingKeys),
         insecureLoopback: !secure,
+        refreshSpread: 0.5,
         ...(sessionStore && { stored: storedSessions(settings, sessionStore) }),
         ...own,
         ...clock

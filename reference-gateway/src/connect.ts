@@ -6,6 +6,7 @@ import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import {
+  chooseClientMethod,
   clientSecretSubscriber,
   createLoginClient,
   createTokenClient,
@@ -45,6 +46,8 @@ export async function connectGateway(
     const metadata = await discoverMetadata({ issuer, dispatcher })
     const { jwksUri } = metadata
     if (jwksUri === null) throw new GatewaySettingsError(`the metadata of ${issuer} names no jwks_uri`)
+    // A secret that the issuer does not take is a mistake of the configuration, not an outage.
+    if (clientSecret !== undefined) chooseClientMethod({ clientSecret }, metadata)
     return { ...metadata, jwksUri }
   })
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, dispatcher }))

@@ -1,4 +1,4 @@
-import { auditTrailOptions, parseNameKey, type AuditLogOptions } from '@sallyport/audit-log'
+import { auditTrailOptions, type AuditLogOptions } from '@sallyport/audit-log'
 import { allOf, role, scope } from '@sallyport/authorization'
 import type { Knex } from 'knex'
 import { parseUpstreamTrail, type UpstreamTrail } from './audit-search.ts'
@@ -9,14 +9,12 @@ export const MAY_READ_AUDIT_TRAILS = allOf(role('ADMIN'), scope('audit:read'))
 
 /** The options of the gateway's own trail. */
 export function edgeTrail(settings: GatewaySettings, process: string, db: Knex): AuditLogOptions {
-  const nameKey = parseNameKey(settings.auditNameKey ?? '')
   return {
     db,
     process,
     route: { path: `/audit/${process}`, access: MAY_READ_AUDIT_TRAILS },
     lifecycle: settings.nodeEnv !== 'test',
-    ...auditTrailOptions(settings, process),
-    ...(nameKey !== null && { nameKey })
+    ...auditTrailOptions(settings, process)
   }
 }
 

@@ -25,7 +25,7 @@ async function endOfSessions(
       if (stage !== 'session' || outcome !== 'success') continue
       const sessionId = SESSION_ENDS[reason]?.(request)
       if (sessionId !== undefined && request.principal !== null) {
-        openAnswers.endSessions(request.principal.subject, sessionId)
+        openAnswers.endSessions(request.principal, sessionId)
       }
     }
     done()

@@ -1,3 +1,4 @@
+import { resourceMetadataUri } from '@sallyport/authentication'
 import type { AppRoute } from '@sallyport/security-context'
 import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
@@ -7,6 +8,8 @@ export interface GatewayParts {
   readonly hasSessions: boolean
   readonly hasSessionDirectory: boolean
   readonly hasAuditTrail: boolean
+  /** Its address as a protected resource. */
+  readonly resource?: string | undefined
 }
 
 const OWN_TRAIL = [
@@ -17,13 +20,14 @@ const OWN_TRAIL = [
 ]
 
 /** The gateway's own routes: no route of a file may share requests with them. */
-export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
+export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, resource }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
     ...(hasSessions && hasSessionDirectory
       ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId', 'POST /sessions/end']
       : []),
-    ...(hasAuditTrail ? OWN_TRAIL : [])
+    ...(hasAuditTrail ? OWN_TRAIL : []),
+    ...(resource === undefined ? [] : [`GET ${new URL(resourceMetadataUri(resource)).pathname}`])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
@@ -36,7 +40,8 @@ export function partsOfSettings(settings: GatewaySettings, hasAuditTrail: boolea
   return {
     hasSessions: isClient(settings) && settings.sealingKeys !== undefined,
     hasSessionDirectory: settings.authServerOrigin !== undefined || settings.sessionStore !== 'cookies',
-    hasAuditTrail
+    hasAuditTrail,
+    resource: settings.resource
   }
 }
 
@@ -46,6 +51,7 @@ export function partsOfEnvironment(environment: Readonly<Record<string, string |
   return {
     hasSessions: (isSet('SALLYPORT_CLIENT_SECRET') || isSet('SALLYPORT_CLIENT_KEY')) && isSet('SALLYPORT_SEALING_KEYS'),
     hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN') || isSet('SALLYPORT_SESSION_STORE'),
-    hasAuditTrail: isSet('DATABASE_URL')
+    hasAuditTrail: isSet('DATABASE_URL'),
+    resource: URL.canParse(environment.SALLYPORT_RESOURCE ?? '') ? environment.SALLYPORT_RESOURCE : undefined
   }
 }

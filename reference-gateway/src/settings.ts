@@ -1,4 +1,4 @@
-import { auditTrailMistakes, auditTrailSettings, parseNameKey } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -54,17 +54,23 @@ export const settingsSchema = Type.Object(
       pattern: '^(rfc9068|keycloak|auth0)$',
       description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
     }),
+    resource: Type.Optional(
+      Type.String({
+        format: 'secure-url',
+        description:
+          'The address under which clients know this gateway as a protected resource (RFC 9728). Left out: it says ' +
+          'nothing of itself.'
+      })
+    ),
+    boundTokens: nameList(
+      'Tokens that are accepted beside bearer tokens: `dpop` for those that are bound to a DPoP key, which needs ' +
+        '`SALLYPORT_RESOURCE`; `certificate` for those that are bound to a client certificate, which needs TLS at the edge.'
+    ),
     sealingKeys: Type.Optional(
       secretSetting(
         'Key ring of the session cookies, newest first: `id:base64url` of 32 bytes each, separated by spaces. Left ' +
           'out: no sessions.',
         true
-      )
-    ),
-    auditNameKey: Type.Optional(
-      secretSetting(
-        'Key for hashes of names tried at logins: `id:base64url` of 32 bytes. That of the authorization server lets ' +
-          'both trails be joined. Left out: a random key of the process.'
       )
     ),
     ...auditTrailSettings(),
@@ -158,6 +164,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (!settings.edgeTls && !isLoopback(settings.host)) {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
   }
+  mistakes.push(...boundTokenMistakes(settings))
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
   if (refused.length > 0) {
     mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
@@ -176,10 +183,20 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
   mistakes.push(...sessionSettingsMistakes(settings))
-  if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
-    mistakes.push('auditNameKey: not id:base64url with 32 bytes')
-  }
   return mistakes
+}
+
+function boundTokenMistakes({ boundTokens, resource, edgeTls }: GatewaySettings): string[] {
+  const unknown = boundTokens.filter(kind => kind !== 'dpop' && kind !== 'certificate')
+  return [
+    ...unknown.map(kind => `boundTokens: ${JSON.stringify(kind)} is neither dpop nor certificate`),
+    ...(boundTokens.includes('dpop') && resource === undefined
+      ? ['boundTokens: dpop needs resource, the address that proofs are made for']
+      : []),
+    ...(boundTokens.includes('certificate') && !edgeTls
+      ? ['boundTokens: certificate needs edgeTls, because nothing but the connection proves a certificate']
+      : [])
+  ]
 }
 
 /**

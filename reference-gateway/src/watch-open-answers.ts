@@ -82,10 +82,10 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
         open.delete(watched)
       }
     },
-    endSessions(subject, sessionId) {
+    endSessions({ issuer, subject }, sessionId) {
       for (const answer of open.all()) {
         const { principal } = answer
-        if (principal.subject !== subject || principal.sessionId === null) continue
+        if (principal.subject !== subject || principal.issuer !== issuer || principal.sessionId === null) continue
         if (sessionId === null || principal.sessionId === sessionId) end(answer, 'session-ended')
       }
     },

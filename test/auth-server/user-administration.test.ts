@@ -4,6 +4,7 @@ import { tokenOfAdministrator } from './support/administrator.ts'
 import { authorizeUrl, pkce, requestOf } from '../support/browser.ts'
 import { codeFlow } from './support/code-flow.ts'
 import { commandLine } from './support/command-line.ts'
+import { openTrailRows } from '../support/trail-rows.ts'
 
 const CUSTOMER = FACTS.users.customer1.subject
 const ADMINISTRATOR = FACTS.users.admin1.subject
@@ -30,9 +31,12 @@ async function start(t: Test) {
     }
   }
   const audited = async (action: string) =>
-    (await server.db('audit_events').where({ action, outcome: 'success' }).orderBy('occurred_at')).map(
-      ({ detail }) => detail
-    )
+    (
+      await openTrailRows(
+        server.db,
+        await server.db('audit_events').where({ action, outcome: 'success' }).orderBy('occurred_at')
+      )
+    ).map(({ detail }) => detail)
   return { ...server, call, audited }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import t from 'tap'
 import { claimsOf, exchange, FACTS, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
+import { openTrailRows } from '../support/trail-rows.ts'
 import { authorized, authorizeUrl, browser, credentialsOf, pkce, requestOf, WEB_APP } from '../support/browser.ts'
 
 const CUSTOMER = FACTS.users.customer1
@@ -30,7 +31,8 @@ async function rowWith(db: Knex, reason: string, more: Record<string, string> = 
     const row = (await db('audit_events')
       .where({ reason, ...more })
       .first()) as Row | undefined
-    if (row !== undefined) return row
+    const [opened] = await openTrailRows(db, row === undefined ? [] : [{ ...row }])
+    if (opened !== undefined) return opened
   }
 }
 
@@ -115,7 +117,7 @@ t.test(
     await token(app, 'machine-client', { grant_type: 'client_credentials' })
     await post(app, '/oauth2/revoke', 'gateway', { token: second.access_token })
     await post(app, '/oauth2/revoke', 'gateway', { token: second.refresh_token ?? '' })
-    const rows = (await db('audit_events')) as Row[]
+    const rows = (await openTrailRows(db, await db('audit_events'))) as unknown as Row[]
     for (const action of ['session.start', 'session.refresh', 'token.exchange', 'token.revoke', 'session.end']) {
       t.match(
         rows.find(row => row.action === action),
@@ -206,7 +208,7 @@ t.test(
     const session = (await login(app, 'customer1', { source_address: '192.0.2.50' })).body
     await refresh(app, session.refresh_token, { source_address: '192.0.2.51' })
     const addressesOf = async (action: string) =>
-      (await db('audit_events').where({ action }).orderBy('occurred_at')).map(row => [
+      (await openTrailRows(db, await db('audit_events').where({ action }).orderBy('occurred_at'))).map(row => [
         row.source_address,
         row.peer_address
       ])

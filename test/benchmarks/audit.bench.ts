@@ -2,7 +2,8 @@ import auditLog, { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { AuditEvent } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { buildRecord } from '../../plugins/audit-log/src/build-record.ts'
-import { createHashName } from '../../plugins/audit-log/src/hash-name.ts'
+import { fieldClasses } from '../../plugins/audit-log/src/privacy/field-class.ts'
+import { createJoinHash } from '../../plugins/audit-log/src/privacy/join-hash.ts'
 import { contentHash, toColumns } from '../../plugins/audit-log/src/record.ts'
 import { startAuditedDatabase, type AuditedDatabase } from './audit/audited-database.ts'
 import { quantile, rounded } from './support/distribution.ts'
@@ -72,7 +73,8 @@ async function openCandidates(
   fastify.decorateRequest('principal', null)
   await fastify.register(auditLog, { db: app, process: 'bench', sealer: false })
   await fastify.ready()
-  const context = { process: 'bench', secretNames: new Set<string>(), hashName: createHashName(), principal: null }
+  const rules = { classify: fieldClasses(), joinHash: createJoinHash() }
+  const context = { process: 'bench', ...rules, principal: null }
   const insertOne: WriteRow = async event => {
     const record = buildRecord(event, { ...context, now: new Date() })
     await app('audit_events').insert({ ...toColumns(record), content_hash: contentHash(record) })

@@ -4,6 +4,7 @@ import { authorizeUrl, formOf, pkce, requestOf } from '../support/browser.ts'
 import { FACTS } from '../support/authorization-server.ts'
 import { startProxiedEdge, type EdgeAnswer, type ProxiedEdge } from '../support/edge-behind-proxy.ts'
 import { isInstalled } from '../support/rolling-restart.ts'
+import { openTrailRows } from '../support/trail-rows.ts'
 
 const [ALICE, BOB, MALLORY, TRUDY] = ['127.0.0.11', '127.0.0.12', '127.0.0.13', '127.0.0.14'] as const
 /** What a client says of itself, and nobody believes. */
@@ -81,11 +82,16 @@ function addresses(edge: ProxiedEdge) {
       [edge.authServerDb, 'session.start'],
       [edge.authServerDb, 'sign-in.start']
     ] as const) {
-      const rows = await db('audit_events').where({ source_address: BOB }).pluck('action')
-      t.ok(rows.includes(action), `${action} is one of ${rows.join()}`)
+      const rows = await openTrailRows(db, await db('audit_events'))
+      const actions = rows.filter(row => row.source_address === BOB).map(row => row.action)
+      t.ok(actions.includes(action), `${action} is one of ${actions.join()}`)
     }
     for (const db of [edge.gatewayDb, edge.authServerDb]) {
-      t.same(await db('audit_events').whereIn('source_address', ['203.0.113.1', '203.0.113.1:9']), [])
+      const rows = await openTrailRows(db, await db('audit_events'))
+      t.same(
+        rows.filter(row => row.source_address?.startsWith('203.0.113.1')),
+        []
+      )
     }
   }
 }

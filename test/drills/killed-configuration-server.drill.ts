@@ -75,7 +75,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
     }
     t.equal(printed.length, 3)
     t.match(printed.join(''), /orderUndoneAfterMs +700000 +configuration server https:/)
-    t.match(printed.join(''), 'gateway.yaml: 9 routes to 4 upstreams')
+    t.match(printed.join(''), 'gateway.yaml: 13 routes to 4 upstreams')
     t.match(printed.join(''), '"configuration":{"version":')
     t.notMatch(printed.join(''), readFileSync(join(own.directory, 'run/order-service/database-url'), 'utf8').trim())
   })

@@ -27,6 +27,6 @@ t.test('S-17: a session in PostgreSQL is refreshed once, also when its holder is
 
 t.test('S-17: so is one in Redis', { skip: WITHOUT_REDIS }, async t => {
   const { url } = await startRedis(t)
-  const store = { SALLYPORT_SESSION_STORE: 'redis', SALLYPORT_REDIS_URL: url }
+  const store = { SALLYPORT_SESSION_STORE: 'redis', REDIS_URL: url }
   await weather(t, store, ['holder-stopped', 'request-cut'])
 })

@@ -1,5 +1,5 @@
 // The gateway before two services of somebody else, with npm oidc-provider as issuer: settings and a file, no code.
-import authentication, { createJwksKeySource } from '@sallyport/authentication'
+import authentication from '@sallyport/authentication'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
@@ -56,12 +56,10 @@ async function startShopService(t: Test, prepare: (app: FastifyInstance) => Prom
 
 t.test('a gateway of settings and a file fronts two services with oidc-provider as issuer', async t => {
   const { issuer, token } = await startOidcIssuer(t)
-  const keys = createJwksKeySource({ jwksUri: `${issuer}/jwks` })
-  t.teardown(() => keys.close())
   const orders = await startShopService(t, async app => {
     await app.register(securityContext)
     await app.register(problemDetails)
-    await app.register(authentication, { issuer, audience: RESOURCE, keys })
+    await app.register(authentication, { issuer, audience: RESOURCE })
   })
   const catalogue = await startShopService(t, async () => {})
   const environment = {

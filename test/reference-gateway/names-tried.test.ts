@@ -37,6 +37,6 @@ t.test(
 
 t.test('the auth server refuses a name key that is none, and does not show it', async t => {
   await t.rejects(startServer(t, { auditNameKey: `planted-${'a'.repeat(43)}` }), {
-    message: /auditNameKey is not id:base64url with 32 bytes$/
+    message: /auditNameKey: not id:base64url with 32 bytes$/
   })
 })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { rawRequest, sendRaw, startEdge, statuses } from '../support/edge.ts'
+import { openTrailRows } from '../support/trail-rows.ts'
 
 t.test(
   'what is no request to any route leaves a row too: ambiguous and undecodable paths, methods that are not served',
@@ -31,9 +32,9 @@ t.test(
       outcome: string
       reason: string
       repeats: number
-      source_address: string
+      source_address: string | null
       detail: { method: string }
-    }> = await db('audit_events')
+    }> = await openTrailRows(db, await db('audit_events'))
     t.same(
       rows.map(({ action, outcome, source_address: source }) => [action, outcome, source]),
       rows.map(() => ['request.refused', 'denied', '127.0.0.1'])

@@ -1,8 +1,9 @@
 // What a configuration server may set in the processes of the reference, and what nobody but their environment may.
 import { readServerDocument } from '@sallyport/configuration'
-import type { TObject } from 'typebox'
 import t from 'tap'
+import type { TObject } from 'typebox'
 import { readPulled } from '../../plugins/configuration/src/pulled.ts'
+import type { SettingSchemas } from '../../plugins/configuration/src/sources.ts'
 import { readProcessSettings } from '../../plugins/service-process/src/read-process-settings.ts'
 import * as authServer from '../../auth-server/src/settings.ts'
 import * as gateway from '../../reference-gateway/src/settings.ts'
@@ -33,7 +34,8 @@ t.test('limits and behaviour are pulled; issuer, trust, TLS, origins, database a
 })
 
 t.test('no spelling of a pushed setting gets past a server document', t => {
-  const { properties }: { properties: Parameters<typeof readPulled>[0] } = gateway.settingsSchema as TObject
+  const schema: TObject = gateway.settingsSchema
+  const properties: SettingSchemas = schema.properties
   const spellings = (setting: string): string[] => {
     const kebab = setting.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
     const snake = kebab.replaceAll('-', '_')

@@ -73,5 +73,5 @@ async function startStores(after: (close: () => unknown) => void): Promise<Recor
   }
   if (WITHOUT_REDIS !== false) return stores
   const redis = await startRedis({ after })
-  return { ...stores, Redis: { SALLYPORT_SESSION_STORE: 'redis', SALLYPORT_REDIS_URL: redis.url } }
+  return { ...stores, Redis: { SALLYPORT_SESSION_STORE: 'redis', REDIS_URL: redis.url } }
 }

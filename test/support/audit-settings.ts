@@ -7,6 +7,7 @@ export const AUDIT_TRAIL_SETTINGS: AuditTrailSettings = Object.freeze({
   auditOutageReads: 'refuse',
   auditSpillMaxBytes: 67_108_864,
   auditFormerCheckpointKeys: [],
+  auditDayKeysKeptDays: 90,
   auditCheckpointIntervalMs: 60_000,
   auditVerifierIntervalMs: 2000,
   auditVerifierRows: 2000,

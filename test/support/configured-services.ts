@@ -58,8 +58,12 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
 
   async function start(name: string, more: Readonly<Record<string, string>>): Promise<ListeningProcess> {
     // Beside the process of the stack, whose folder of kept rows is its own.
-    const spill = { SALLYPORT_AUDIT_SPILL_PATH: join(own.directory, 'audit', `${name}-${more.PORT}`) }
-    const env: NodeJS.ProcessEnv = { ...environmentOfProcess(processIds[name] ?? 0), ...spill, ...more }
+    const spill = join(own.directory, 'audit', `${name}-${more.PORT}`)
+    const env: Record<string, string> = {
+      ...environmentOfProcess(processIds[name] ?? 0),
+      SALLYPORT_AUDIT_SPILL_PATH: spill,
+      ...more
+    }
     const child = fork(programOf(name), [], { env, execArgv: ARGUMENTS, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     running.push(child)
     let output = ''

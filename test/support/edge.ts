@@ -186,7 +186,8 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   sessionAbsoluteSeconds: 86_400,
   refreshLeaseMs: 60_000,
   backchannelLogout: false,
-  loginsPerMinute: 30
+  loginsPerMinute: 30,
+  boundTokens: []
 })
 
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */

@@ -86,7 +86,14 @@ export async function startStormyGateways(store: Readonly<Record<string, string>
     SALLYPORT_LOGINS_PER_MINUTE: '1000'
   }
   const start = async (): Promise<RunningGateway> => await startGateway(environment)
-  const gateways = await Promise.all(Array.from({ length: GATEWAYS }, start))
+  const gateways: RunningGateway[] = []
+  try {
+    for (let count = 0; count < GATEWAYS; count++) gateways.push(await start())
+  } catch (error) {
+    for (const { child } of gateways) child.kill('SIGKILL')
+    await issuer.close()
+    throw error
+  }
   const agent = new Agent({ connections: 128, headersTimeout: 120_000, bodyTimeout: 120_000 })
 
   async function ask(gateway: number, cookie: string): Promise<number> {
@@ -280,7 +287,14 @@ async function startStrictIssuer() {
     if (!holds) answer()
     else {
       const gateway = Number(form.get('user_agent')?.split('-')[1] ?? 0)
-      held.push({ gateway, answer, cut: () => response.destroy(), redeem: () => void redeem(refreshToken) })
+      held.push({
+        gateway,
+        answer,
+        cut: () => response.destroy(),
+        redeem: () => {
+          redeem(refreshToken)
+        }
+      })
     }
   }
 

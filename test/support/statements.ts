@@ -39,7 +39,14 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'ASVS 16.5.3'
     ],
     ['V20', 'A retired key is refused, a new one works without a restart', 'ASVS 13.3.4'],
-    ['V21', 'A token bound to a certificate is refused on another', 'RFC 8705 §3']
+    ['V21', 'A token bound to a certificate is refused on another', 'RFC 8705 §3'],
+    ['V22', 'With several issuers, a token is held to what is trusted of its own', 'RFC 8725 §3.8'],
+    [
+      'V23',
+      'What an issuer says of itself counts when it names itself, and leads elsewhere only by TLS',
+      'RFC 8414 §3.3'
+    ],
+    ['V24', 'A protected resource says whose tokens it takes, and a challenge says where', 'RFC 9728 §5.1']
   ]),
   Authorization: area([
     ['Z01', 'A route without a declared permission does not boot', 'ASVS 8.2.1'],

@@ -2,6 +2,8 @@
 import type { Static, TSchema } from '@sallyport/security-context/options'
 import { expect, test } from 'tstyche'
 import type * as audit from '../../plugins/audit-log/src/options.ts'
+import type * as auditPrivacy from '../../plugins/audit-log/src/privacy/privacy-options.ts'
+import type * as auditRoute from '../../plugins/audit-log/src/audit-route-options.ts'
 import type * as authentication from '../../plugins/authentication/src/options.ts'
 import type * as basic from '../../plugins/authentication/src/basic/options.ts'
 import type * as dpop from '../../plugins/authentication/src/dpop/options.ts'
@@ -41,7 +43,8 @@ test('interfaces and schemas of options have the same members of the same types'
   expect<Agrees<audit.AuditLogOptions, typeof audit.auditLogOptions>>().type.toBe<true>()
   expect<Agrees<audit.SealerIntervals, typeof audit.sealerIntervals>>().type.toBe<true>()
   expect<Agrees<audit.RefusalCounting, typeof audit.refusalCounting>>().type.toBe<true>()
-  expect<Agrees<audit.AuditRoute, typeof audit.auditRoute>>().type.toBe<true>()
+  expect<Agrees<auditPrivacy.TrailPrivacy, typeof auditPrivacy.trailPrivacy>>().type.toBe<true>()
+  expect<Agrees<auditRoute.AuditRoute, typeof auditRoute.auditRoute>>().type.toBe<true>()
   expect<Agrees<authentication.AuthenticationOptions, typeof authentication.authenticationOptions>>().type.toBe<true>()
   expect<Agrees<basic.BasicOptions, typeof basic.basicOptions>>().type.toBe<true>()
   expect<Agrees<dpop.DpopOptions, typeof dpop.dpopOptions>>().type.toBe<true>()

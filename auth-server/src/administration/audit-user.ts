@@ -19,7 +19,7 @@ export async function auditUser(
   await audit(trx, {
     action,
     outcome: 'success',
-    ...(user !== null && { resource: { type: 'user', id: user.id } }),
+    ...(user !== null && { resource: { type: 'user', id: user.id }, person: user.id }),
     detail: beforeAndAfter(
       AUDITED_USER_FIELDS,
       before === null ? null : userSummary(before),

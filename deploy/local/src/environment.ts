@@ -119,6 +119,8 @@ function plainSettings(
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['resource', 'SALLYPORT_RESOURCE', resourceOf(entry, { portBase, tls })],
+    ['boundTokens', 'SALLYPORT_BOUND_TOKENS', entry.name === 'reference-gateway' && !tls ? 'dpop' : 'dpop certificate'],
     ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
@@ -197,6 +199,11 @@ function peerOrigins(portBase: number): Setting[] {
   })
 }
 
+/** The address under which clients know a process as a protected resource. */
+function resourceOf(entry: ProcessEntry, edge: { readonly portBase: number; readonly tls: boolean }): string {
+  return entry.name === 'reference-gateway' ? gatewayOf(edge) : originOf(entry, edge.portBase)
+}
+
 /** What the file of routes refers to: `ORDER_SERVICE_ORIGIN` and the like. */
 function routeReferences(portBase: number): Record<string, string> {
   return Object.fromEntries(CALLED.map(peer => [originVariable(peer), originOf(peer, portBase)]))
@@ -229,6 +236,7 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
         ]
       : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['auditPersonKeys', 'SALLYPORT_AUDIT_PERSON_KEYS', secrets.auditPersonKeys[entry.name] ?? ''],
     ['auditSpillKeys', 'SALLYPORT_AUDIT_SPILL_KEYS', secrets.auditSpillKeys[entry.name] ?? ''],
     ['auditCheckpointKeys', 'SALLYPORT_AUDIT_CHECKPOINT_KEYS', secrets.auditCheckpointKeys[entry.name] ?? ''],
     ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]

@@ -19,9 +19,11 @@ export interface Secrets {
   /** Key rings by process, newest key first: `id:base64url`. */
   readonly sealingKeys: Readonly<Record<string, string>>
   /**
-   * Key for hashes of names tried at logins, in the trails of the gateway and the authorization server: `id:base64url`.
+   * Key for hashes of names and addresses by which all trails are searched: `id:base64url`.
    */
   readonly auditNameKey: string
+  /** Key rings by process, which wrap the keys of persons in its audit trail. */
+  readonly auditPersonKeys: Readonly<Record<string, string>>
   /** Key rings by process, of the audit rows that are kept on disk during an outage. */
   readonly auditSpillKeys: Readonly<Record<string, string>>
   /** Seeds by process that sign its audit trail, `id:base64url`. */
@@ -68,6 +70,7 @@ export function loadSecrets(directory: string, names: SecretNames): Secrets {
     clients: fillMissing(names.clients, kept.clients, () => demoSecret(32)),
     sealingKeys: fillMissing(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
+    auditPersonKeys: fillMissing(names.processes, kept.auditPersonKeys, demoKey),
     auditSpillKeys: fillMissing(names.processes, kept.auditSpillKeys, demoKey),
     auditCheckpointKeys: fillMissing(names.processes, kept.auditCheckpointKeys, demoKey),
     passwordPeppers: kept.passwordPeppers ?? demoKey(),

@@ -165,13 +165,14 @@ function responseFacts(request: FastifyRequest, status: number, state: RequestSt
 
 /** Who, where and which request, for the rows of a request. */
 export function requestRecordContext(request: FastifyRequest, options: ReadAuditLogOptions): RecordContext {
-  const { process, clock, secretNames, hashName } = options
-  const { source, peer } = options.addresses(request)
+  const { process, clock, classify, joinHash } = options
+  const { source, peer, userAgent } = options.addresses(request)
   const events = securityEventsOf(request)
   return {
     process,
     now: new Date(clock()),
-    secretNames,
+    classify,
+    joinHash,
     principal: request.principal,
     subject: events.findLast(event => event.subject !== undefined)?.subject,
     clientId: events.findLast(event => event.clientId !== undefined)?.clientId,
@@ -181,7 +182,8 @@ export function requestRecordContext(request: FastifyRequest, options: ReadAudit
     clientRequestId: request.clientRequestId ?? null,
     sourceAddress: source,
     peerAddress: peer,
-    hashName
+    userAgent: userAgent ?? request.headers['user-agent'],
+    versions: options.versions(request)
   }
 }
 

@@ -1,8 +1,8 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
-import type { AuditRecord } from './record.ts'
+import type { BuiltRecord } from './record.ts'
 
 /** Writes records; resolves when they are committed. */
-export type WriteRecords = (records: readonly AuditRecord[]) => Promise<void>
+export type WriteRecords = (records: readonly BuiltRecord[]) => Promise<void>
 
 /** Collaborators and bounds of a batch writer. */
 export interface BatchWriterOptions {
@@ -32,7 +32,7 @@ export interface WriterCounts {
 }
 
 interface Part {
-  readonly records: readonly AuditRecord[]
+  readonly records: readonly BuiltRecord[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -68,7 +68,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
     }
   }
 
-  async function insertInTime(records: readonly AuditRecord[]): Promise<void> {
+  async function insertInTime(records: readonly BuiltRecord[]): Promise<void> {
     try {
       await withDeadline(insert(records), timeoutMs)
     } catch (error) {

@@ -1,16 +1,29 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
-import { cleanDetail, cleanOptional, cleanText } from './clean.ts'
+import { cleanDetail, cleanOptional, cleanText, type CleanedDetail } from './clean.ts'
 import { AuditEventInvalidError } from './errors.ts'
-import type { HashName } from './hash-name.ts'
-import { auditTime, CURRENT_VERSION, type AuditRecord } from './record.ts'
+import type { ClassifyField } from './privacy/field-class.ts'
+import type { JoinHash } from './privacy/join-hash.ts'
+import type { PersonalValues } from './privacy/personal-values.ts'
+import { auditTime, CURRENT_VERSION, type BuiltRecord } from './record.ts'
+
+/** How a process treats what it records. */
+export interface RecordRules {
+  readonly classify: ClassifyField
+  readonly joinHash: JoinHash
+}
+
+/** Which policies and which configuration were in force. */
+export interface RecordedVersions {
+  readonly policy?: string | undefined
+  readonly configuration?: string | undefined
+}
 
 /** Who and where, beside the event itself. */
-export interface RecordContext {
+export interface RecordContext extends RecordRules {
   readonly process: string
   readonly now: Date
-  readonly secretNames: ReadonlySet<string>
   readonly principal: Principal | null
   /** Whom the security events of the request name, for when neither the principal nor the event does. */
   readonly subject?: string | undefined
@@ -24,18 +37,20 @@ export interface RecordContext {
   readonly sourceAddress?: string
   /** Address of the TCP peer; recorded where it is a different one. */
   readonly peerAddress?: string | null | undefined
-  readonly hashName: HashName
+  readonly userAgent?: string | undefined
+  readonly versions?: RecordedVersions | undefined
 }
 
 const OUTCOMES: readonly unknown[] = ['success', 'denied', 'failure']
 
 /**
- * The row of an event: everything bounded and redacted, the token only as a hash.
+ * The row of an event: everything bounded and redacted, the token only as a hash, and what is personal apart from it.
  * @throws {AuditEventInvalidError} `SALLYPORT_AUDIT_EVENT_INVALID`
  */
-export function buildRecord(event: AuditEvent, context: RecordContext): AuditRecord {
+export function buildRecord(event: AuditEvent, context: RecordContext): BuiltRecord {
   checkEvent(event)
-  const { principal } = context
+  const { principal, joinHash, versions = {} } = context
+  const detail = recordedDetail(event, context)
   return {
     version: CURRENT_VERSION,
     id: timedId(context.now.getTime()),
@@ -55,23 +70,45 @@ export function buildRecord(event: AuditEvent, context: RecordContext): AuditRec
     requestId: cleanOptional(context.requestId),
     traceId: cleanOptional(context.traceId),
     txn: cleanOptional(context.txn ?? event.txn ?? stringOrNull(principal?.claims.txn)),
-    sourceAddress: cleanOptional(context.sourceAddress),
-    detail: recordedDetail(event, context),
-    peerAddress: context.peerAddress === context.sourceAddress ? null : cleanOptional(context.peerAddress),
-    nameTried: shownName(event, context.hashName),
-    repeats: 1
+    sourceAddress: null,
+    detail: detail.shown,
+    peerAddress: null,
+    // Any name but that of an account may be a password typed into the wrong field.
+    nameTried: event.nameTried === undefined || isOfAccount(event) ? null : joinHash.hashName(event.nameTried),
+    repeats: 1,
+    sealed: null,
+    sourceTag: null,
+    nameTag: null,
+    policyVersion: cleanOptional(versions.policy),
+    configurationVersion: cleanOptional(versions.configuration),
+    personal: personalValues(event, context, detail)
   }
 }
 
-/** The name of an account is not a secret; any other text may be a password typed into the wrong field. */
-function shownName({ nameTried, subject }: AuditEvent, hashName: HashName): string | null {
-  if (nameTried === undefined) return null
-  return subject === undefined ? hashName(nameTried) : cleanText(nameTried)
+function isOfAccount({ subject }: AuditEvent): boolean {
+  return subject !== undefined
 }
 
-function recordedDetail({ detail }: AuditEvent, { clientRequestId = null, secretNames }: RecordContext): JsonValue {
+function personalValues(event: AuditEvent, context: RecordContext, { personal }: CleanedDetail): PersonalValues | null {
+  const { sourceAddress, peerAddress, userAgent } = context
+  const values: PersonalValues = {
+    ...(sourceAddress !== undefined && { sourceAddress: cleanText(sourceAddress) }),
+    ...(typeof peerAddress === 'string' && peerAddress !== sourceAddress && { peerAddress: cleanText(peerAddress) }),
+    ...(userAgent !== undefined && { userAgent: cleanText(userAgent) }),
+    ...(event.nameTried !== undefined && isOfAccount(event) && { nameTried: cleanText(event.nameTried) }),
+    ...(personal !== null && { detail: personal }),
+    ...(personal !== null && event.person !== undefined && { person: cleanText(event.person) })
+  }
+  return Object.keys(values).length === 0 ? null : values
+}
+
+function recordedDetail(
+  { detail }: AuditEvent,
+  { clientRequestId = null, classify, joinHash }: RecordContext
+): CleanedDetail {
   const named = clientRequestId === null ? detail : { ...detail, clientRequestId }
-  return named === undefined ? null : cleanDetail(named, secretNames)
+  if (named === undefined) return { shown: null, personal: null }
+  return cleanDetail(named, { classify, hashValue: joinHash.hashValue })
 }
 
 function checkEvent({ action, outcome, resource }: AuditEvent): void {

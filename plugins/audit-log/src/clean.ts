@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson, isSecretField, type JsonValue } from '@sallyport/security-context/mechanics'
+import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
+import type { ClassifyField } from './privacy/field-class.ts'
+import { SEALED_MARK } from './privacy/personal-values.ts'
 
 /** Longest text of a column, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 1024
@@ -9,9 +11,6 @@ const MAX_DETAIL_BYTES = 32_768
 const MAX_DETAIL_DEPTH = 8
 const MAX_DETAIL_MEMBERS = 100
 const REDACTED = '[redacted]'
-
-/** The `jti` of a token is kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined. */
-const TOKEN_ID_NAME = /[tT]okenId$/
 /**
  * A JWS and a credential with its scheme: recognised anywhere in a text, because callers put them into messages too.
  */
@@ -54,19 +53,48 @@ export function cleanOptional(text: string | null | undefined): string | null {
   return text === null || text === undefined ? null : cleanText(text)
 }
 
-/**
- * `detail` as it can be stored: JSON only, members whose name looks like a secret redacted, with limits on strings,
- * depth, number of members and total size, each of which leaves a marker.
- * @param secretNames more member names to redact, case-insensitive
- */
-export function cleanDetail(detail: Readonly<Record<string, unknown>>, secretNames: ReadonlySet<string>): JsonValue {
-  const cleaned = cleanValue(detail, secretNames, 0)
-  const text = canonicalJson(cleaned)
-  const bytes = Buffer.byteLength(text)
-  return bytes <= MAX_DETAIL_BYTES ? cleaned : { truncated: true, bytes, sha256: sha256(text) }
+/** How the members of `detail` are treated. */
+export interface DetailRules {
+  readonly classify: ClassifyField
+  /** Hash of a joinable value. */
+  readonly hashValue: (value: string) => string
 }
 
-function cleanValue(value: unknown, secretNames: ReadonlySet<string>, depth: number): JsonValue {
+/** `detail` in two parts. */
+export interface CleanedDetail {
+  /** With marks where something secret or personal was. */
+  readonly shown: JsonValue
+  /** Personal values by JSON Pointer; `null` when there are none. */
+  readonly personal: Readonly<Record<string, JsonValue>> | null
+}
+
+interface CleaningPass extends DetailRules {
+  readonly personal: Map<string, JsonValue>
+}
+
+/**
+ * `detail` as it can be stored: JSON only, each member as its class says, with limits on strings, depth, number of
+ * members and total size, each of which leaves a marker.
+ */
+export function cleanDetail(detail: Readonly<Record<string, unknown>>, rules: DetailRules): CleanedDetail {
+  const pass: CleaningPass = { ...rules, personal: new Map() }
+  const shown = boundedJson(cleanValue(detail, pass, '', 0))
+  return { shown, personal: pass.personal.size === 0 ? null : boundedPersonal(pass.personal) }
+}
+
+function boundedJson(value: JsonValue): JsonValue {
+  const text = canonicalJson(value)
+  const bytes = Buffer.byteLength(text)
+  return bytes <= MAX_DETAIL_BYTES ? value : { truncated: true, bytes, sha256: sha256(text) }
+}
+
+function boundedPersonal(found: ReadonlyMap<string, JsonValue>): Readonly<Record<string, JsonValue>> {
+  const values = Object.fromEntries(found)
+  const bytes = Buffer.byteLength(JSON.stringify(values))
+  return bytes <= MAX_DETAIL_BYTES ? values : { '': { truncated: true, bytes } }
+}
+
+function cleanValue(value: unknown, pass: CleaningPass, place: string, depth: number): JsonValue {
   if (typeof value === 'string') return cleanText(value, MAX_DETAIL_TEXT_LENGTH)
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (typeof value === 'boolean' || value === null) return value
@@ -74,41 +102,58 @@ function cleanValue(value: unknown, secretNames: ReadonlySet<string>, depth: num
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (typeof value !== 'object') return null
   if (depth === MAX_DETAIL_DEPTH) return '[too deep]'
-  if (Array.isArray(value)) return cleanList(value, secretNames, depth)
-  return cleanObject(Object.entries(value), secretNames, depth)
+  if (Array.isArray(value)) return cleanList(value, pass, place, depth)
+  return cleanObject(Object.entries(value), pass, place, depth)
 }
 
-function cleanList(list: readonly unknown[], secretNames: ReadonlySet<string>, depth: number): JsonValue {
-  const kept: JsonValue[] = list.slice(0, MAX_DETAIL_MEMBERS).map(item => cleanValue(item, secretNames, depth + 1))
+function cleanList(list: readonly unknown[], pass: CleaningPass, place: string, depth: number): JsonValue {
+  const kept: JsonValue[] = list
+    .slice(0, MAX_DETAIL_MEMBERS)
+    .map((item, index) => cleanValue(item, pass, `${place}/${index}`, depth + 1))
   if (list.length > MAX_DETAIL_MEMBERS) kept.push(`[${list.length - MAX_DETAIL_MEMBERS} more]`)
   return kept
 }
 
 function cleanObject(
   members: readonly (readonly [string, unknown])[],
-  secretNames: ReadonlySet<string>,
+  pass: CleaningPass,
+  place: string,
   depth: number
 ): JsonValue {
   const kept = members
     .slice(0, MAX_DETAIL_MEMBERS)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => cleanMember(name, value, secretNames, depth))
+    .map(([name, value]) => cleanMember(name, value, pass, place, depth))
   if (members.length > MAX_DETAIL_MEMBERS) kept.push(['[more]', members.length - MAX_DETAIL_MEMBERS])
   return Object.fromEntries(kept)
 }
 
 function cleanMember(
-  name: string,
+  given: string,
   value: unknown,
-  secretNames: ReadonlySet<string>,
+  pass: CleaningPass,
+  place: string,
   depth: number
 ): [string, JsonValue] {
-  const isNamedSecret = secretNames.has(name.toLowerCase())
-  if (!isNamedSecret && TOKEN_ID_NAME.test(name) && typeof value === 'string') {
-    return [cleanText(`${name}Hash`, 128), sha256(value)]
+  const name = cleanText(given, 128)
+  const fieldClass = pass.classify(given, value)
+  if (fieldClass === 'secret') return [name, REDACTED]
+  // Kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined.
+  if (fieldClass === 'token-id') return [cleanText(`${given}Hash`, 128), sha256(String(value))]
+  const own = `${place}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  if (fieldClass === 'public' || value === null) return [name, cleanValue(value, pass, own, depth + 1)]
+  const whole = cleanValue(value, { ...pass, classify: wholly(pass.classify) }, own, depth + 1)
+  if (fieldClass === 'joinable') return [name, pass.hashValue(typeof value === 'string' ? value : canonicalJson(whole))]
+  pass.personal.set(own, whole)
+  return [name, SEALED_MARK]
+}
+
+/** Inside of a value that is hashed or sealed as a whole, only secrets are treated by themselves. */
+function wholly(classify: ClassifyField): ClassifyField {
+  return (name, value) => {
+    const fieldClass = classify(name, value)
+    return fieldClass === 'personal' || fieldClass === 'joinable' ? 'public' : fieldClass
   }
-  const isSecret = isNamedSecret || isSecretField(name, value)
-  return [cleanText(name, 128), isSecret ? REDACTED : cleanValue(value, secretNames, depth + 1)]
 }
 
 function sha256(text: string): string {

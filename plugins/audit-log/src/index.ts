@@ -19,6 +19,7 @@ import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } f
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
+import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
@@ -26,8 +27,8 @@ import { addAuditRoute, createTrailReader } from './route.ts'
 import { runWithApp, type LifecycleAction } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
+import type { BuiltRecord } from './record.ts'
 import type { AuditPage, AuditQuery } from './query.ts'
-import type { AuditRecord } from './record.ts'
 
 export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
 export { fileAnchor, httpsAnchor, type CheckpointAnchor, type HttpsAnchorOptions } from './checkpoint/anchors.ts'
@@ -35,10 +36,10 @@ export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } fro
 export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
+export type { AuditRoute } from './audit-route-options.ts'
+export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { auditTrailSettings, type AuditTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
-export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
-export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -49,11 +50,12 @@ export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from 
 export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
-export type { AuditRecord } from './record.ts'
+export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
+export * from './privacy/offered-privacy.ts'
 export { resumeTrail, type ResumedTrail, type TrailRestore } from './restore/resume-trail.ts'
 export * as errors from './errors.ts'
 
@@ -110,6 +112,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
+  const dayKeys = createDayKeyExpiry(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -168,7 +171,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
 
   const readTrail = createTrailReader(options, sealAudit)
   fastify.decorate('readAuditTrail', readTrail)
-  addAuditRoute(fastify, options, readTrail)
+  addAuditRoute(fastify, options, { readTrail, seal: sealAudit })
   addLiveRoute(fastify, options)
   addExportRoute(fastify, options, sealAudit)
   /** A trail that is away keeps no process from starting or ending. */
@@ -185,7 +188,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     refusals,
     trail,
     checkpoints,
-    recordLifecycle: options.lifecycle ? recordLifecycle : null
+    recordLifecycle: options.lifecycle ? recordLifecycle : null,
+    dayKeys
   })
 }
 
@@ -218,10 +222,11 @@ function refusalLogFor(fastify: FastifyInstance, options: ReadAuditLogOptions, w
 }
 
 function recordWithoutRequest(
-  { process, clock, secretNames, hashName }: ReadAuditLogOptions,
+  { process, clock, classify, joinHash, versions }: ReadAuditLogOptions,
   event: AuditEvent
-): AuditRecord {
-  return buildRecord(event, { process, now: new Date(clock()), secretNames, hashName, principal: null })
+): BuiltRecord {
+  const now = new Date(clock())
+  return buildRecord(event, { process, now, classify, joinHash, principal: null, versions: versions(null) })
 }
 
 export default fastifyPlugin(auditLog, {

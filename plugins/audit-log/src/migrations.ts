@@ -4,6 +4,7 @@ import type { AuditRoles } from './audit-roles.ts'
 import { addHolds, dropHolds } from './hold/migrate-holds.ts'
 import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
 import { addAskedByIndexes } from './migrate-indexes.ts'
+import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
 
 /**
@@ -20,6 +21,7 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks },
     '0006-audit-asked-by-indexes': addAskedByIndexes,
     '0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints },
+    '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys },
     '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds }
   })
 }
@@ -112,6 +114,11 @@ async function dropVersion2(db: Knex): Promise<void> {
   await db.raw(
     'alter table audit_events drop column version, drop column peer_address, drop column name_tried, drop column repeats'
   )
+}
+
+async function addVersion3(db: Knex, roles: AuditRoles): Promise<void> {
+  await alterBriefly(db, VERSION_3_COLUMNS)
+  await addPersonKeys(db, roles)
 }
 
 /** With each page of seals the sealer stores the first transaction whose rows may be unsealed. */

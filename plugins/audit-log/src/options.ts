@@ -1,4 +1,3 @@
-import type { Policy } from '@sallyport/security-context'
 import { scheduleByTimer, type Clock, type MonotonicClock, type Schedule } from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
@@ -15,14 +14,12 @@ import {
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import { AuditOptionsError } from './errors.ts'
-import {
-  createHashName,
-  isNameKeyBytes,
-  isNameKeyId,
-  PROCESS_KEY_ID,
-  type HashName,
-  type NameKey
-} from './hash-name.ts'
+import type { RecordedVersions, RecordRules } from './build-record.ts'
+import { fieldClasses } from './privacy/field-class.ts'
+import { createJoinHash } from './privacy/join-hash.ts'
+import { auditRoute, type AuditRoute } from './audit-route-options.ts'
+import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
+import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
 import { storeMistakes } from './store-mistakes.ts'
@@ -34,6 +31,8 @@ export interface RequestAddresses {
   readonly source: string
   /** The TCP peer's: another hop's, where it differs from the source. */
   readonly peer?: string | null | undefined
+  /** What the end user's program calls itself, where that is not the header of this request. */
+  readonly userAgent?: string | undefined
 }
 
 /** Rhythm of the sealer. */
@@ -62,19 +61,6 @@ export interface RefusalCounting {
    * @default 500
    */
   readonly maxKeys?: number
-}
-
-/** A route that serves the trail. */
-export interface AuditRoute {
-  /** Begins with a slash. */
-  readonly path: string
-  /** Who may read; `'public'` is refused. */
-  readonly access: Policy | 'authenticated'
-  /**
-   * How often new rows are looked for while somebody follows the trail, in ms.
-   * @default 1000
-   */
-  readonly liveIntervalMs?: number
 }
 
 /** Options of the audit log plugin. */
@@ -152,15 +138,23 @@ export interface AuditLogOptions {
    */
   readonly refusals?: RefusalCounting
   /**
-   * Hashes names that were tried and are not an account. Processes with the same key write hashes that can be compared;
-   * `parseNameKey` reads one. Left out: a random key of this process, named `process`.
+   * What becomes of personal values: names, addresses, user agents, and members of `detail` that are declared personal
+   * are sealed under a key of the subject, or of the day where there is none.
+   * @default {}
+   * @example { keys, joinKeys, fields: { iban: 'personal' } }
    */
-  readonly nameKey?: NameKey
+  readonly privacy?: TrailPrivacy
   /**
    * Where a request came from. Its default is `request.ip`, which follows `trustProxy`, and the TCP peer.
    * @default ownAddresses
    */
   readonly addresses?: (request: FastifyRequest) => RequestAddresses
+  /**
+   * Which policies and which configuration are in force, for each row; `null`: outside a request. Left out: rows do not
+   * say it.
+   * @default noVersions
+   */
+  readonly versions?: (request: FastifyRequest | null) => RecordedVersions
   /**
    * The time in ms since 1970.
    * @default Date.now
@@ -184,23 +178,6 @@ export const sealerIntervals = optionsObject({ intervalMs: fromOne(1000), stalle
 
 export const refusalCounting = optionsObject({ intervalMs: fromOne(60_000), maxKeys: fromOne(500) }, { default: {} })
 
-export const auditRoute = optionsObject({
-  path: customOption<string>(
-    'a path that begins with a slash',
-    value => typeof value === 'string' && value.startsWith('/')
-  ),
-  access: customOption<AuditRoute['access']>(
-    'a policy or authenticated',
-    value => value === 'authenticated' || (typeof value === 'object' && value !== null)
-  ),
-  liveIntervalMs: fromOne(1000)
-})
-
-export const nameKey = optionsObject({
-  id: customOption<string>(`1 to 64 characters A-Za-z0-9._-, not ${PROCESS_KEY_ID}`, isNameKeyId),
-  key: customOption<Uint8Array>('32 bytes or more', isNameKeyBytes)
-})
-
 export const auditLogOptions = optionsObject({
   db: Type.Optional(customOption<Knex>('a knex pool', isPool)),
   store: Type.Optional(objectWith<AuditStore>('an audit store', ['insert', 'insertWithin', 'committed'])),
@@ -215,10 +192,14 @@ export const auditLogOptions = optionsObject({
   outage: outageModes,
   checkpoints: oneOrOff(trailCheckpoints, { default: false }),
   refusals: refusalCounting,
-  nameKey: Type.Optional(nameKey),
+  privacy: trailPrivacy,
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
     default: ownAddresses,
     defaultText: 'ownAddresses'
+  }),
+  versions: functionOption<NonNullable<AuditLogOptions['versions']>>({
+    default: noVersions,
+    defaultText: 'noVersions'
   }),
   clock: CLOCK_OPTION,
   monotonicClock: functionOption<MonotonicClock>({
@@ -229,11 +210,8 @@ export const auditLogOptions = optionsObject({
 })
 
 /** Options with every default filled in, and what is derived from them. */
-export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOptions>, 'store'> {
+export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOptions>, 'store'>, RecordRules {
   readonly store: AuditStore
-  /** `redact` in lower case. */
-  readonly secretNames: ReadonlySet<string>
-  readonly hashName: HashName
 }
 
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
@@ -249,22 +227,27 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
     },
     given
   )
-  return Object.freeze({
-    ...options,
-    store: auditStoreFor(options),
-    secretNames: new Set(options.redact.map(name => name.toLowerCase())),
-    hashName: createHashName(options.nameKey)
-  })
+  const { privacy, redact } = options
+  const rules = { classify: fieldClasses(privacy.fields, redact), joinHash: createJoinHash(privacy.joinKeys) }
+  return Object.freeze({ ...options, ...rules, store: auditStoreFor(options, rules) })
 }
 
-function auditStoreFor({ db, store, writeTimeoutMs }: ReadOptions<typeof auditLogOptions>): AuditStore {
+function auditStoreFor(options: ReadOptions<typeof auditLogOptions>, { joinHash }: RecordRules): AuditStore {
+  const { db, store, writeTimeoutMs, privacy, monotonicClock } = options
   if (store !== undefined) return store
   if (db === undefined) throw new AuditOptionsError('db is missing')
-  return databaseStore(db, writeTimeoutMs)
+  const { keys, dayKeysKeptMs, cacheMs, maxCachedKeys } = privacy
+  const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
+  const sealer = createPersonalSealer({ ring, dayKeysKeptMs, cacheMs, maxCachedKeys, monotonicClock, joinHash })
+  return databaseStore(db, writeTimeoutMs, sealer)
 }
 
 function isPool(value: unknown): boolean {
   return typeof value === 'function' && !('isTransaction' in value && value.isTransaction === true)
+}
+
+function noVersions(): RecordedVersions {
+  return {}
 }
 
 function ownAddresses(request: FastifyRequest): RequestAddresses {

@@ -54,7 +54,12 @@ const FIELDS_WITHOUT_REQUEST = {
   txn: null,
   sourceAddress: null,
   peerAddress: null,
-  nameTried: null
+  nameTried: null,
+  sealed: null,
+  sourceTag: null,
+  nameTag: null,
+  policyVersion: null,
+  configurationVersion: null
 }
 
 /** The row in which a job says what was pruned. */

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
+import { isKeyedHash } from './privacy/join-hash.ts'
 import { RECORD_FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
 import type { Rows } from './seal-pending.ts'
 
@@ -18,7 +19,7 @@ export interface AuditQuery {
   readonly until?: Date
   readonly subject?: string
   readonly clientId?: string
-  /** As it is in the row: in clear, or the keyed hash. */
+  /** The keyed hash that a row has. */
   readonly nameTried?: string
   readonly action?: string
   readonly outcome?: string
@@ -86,6 +87,9 @@ export function parseAuditQuery(query: unknown): AuditQuery {
   if (limit < 1 || limit > 500) throw new AuditQueryInvalidError('limit')
   const from = instant(given, 'from')
   const until = instant(given, 'until')
+  // A name in clear is asked for by those who may read personal values.
+  const name = given.get('nameTried')
+  if (name !== undefined && !isKeyedHash(name)) throw new AuditQueryInvalidError('nameTried')
   const filters = Object.fromEntries(FILTER_NAMES.flatMap(name => (given.has(name) ? [[name, given.get(name)]] : [])))
   return {
     order,
@@ -119,18 +123,34 @@ function isOnCalendar(day: string): boolean {
   return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }
 
+/** A value of a condition. */
+type ConditionValue = string | number | Date | string[]
+
+/** A condition on the row `e`, beside those of the query. */
+export interface RowCondition {
+  /** With `?` for each value. */
+  readonly sql: string
+  readonly values: readonly ConditionValue[]
+}
+
+/** How a page is read. */
+export interface ReadingOptions {
+  /** Default 5000. */
+  readonly timeoutMs?: number
+  readonly also?: readonly RowCondition[]
+}
+
 /**
  * Reads one page of sealed rows. Fields that the version of a row does not have are `null`, and 1 for `repeats`.
- * @param timeoutMs default 5000
  */
 export async function readAudit(
   db: Knex,
   query: AuditQuery,
-  { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}
+  { timeoutMs = 5000, also = [] }: ReadingOptions = {}
 ): Promise<AuditPage> {
   const newest = query.order === 'newest'
   const conditions: string[] = []
-  const values: (string | number | Date)[] = []
+  const values: ConditionValue[] = []
   const add = (condition: string, value: string | number | Date | undefined): void => {
     if (value === undefined) return
     conditions.push(condition)
@@ -140,6 +160,10 @@ export async function readAudit(
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
   for (const name of FILTER_NAMES) add(`e.${RECORD_FIELDS[name].column} = ?`, query[name])
+  for (const condition of also) {
+    conditions.push(condition.sql)
+    values.push(...condition.values)
+  }
   const { rows } = await withConnection(db, timeoutMs, async connection =>
     db
       .raw<Rows<AuditRecord & { sequence: string; chainHash: string }>>(

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
+import type { PersonalValues } from './privacy/personal-values.ts'
 
 /** One row of the audit trail: who did what to what, when, where, how it ended, in which request. */
 export interface AuditRecord {
@@ -28,24 +29,39 @@ export interface AuditRecord {
   readonly traceId: string | null
   /** Transaction id that crosses services. */
   readonly txn: string | null
-  /** Address of the end user, as far as it is believed. */
+  /** Address of the end user, as far as it is believed: in rows before version 3, which do not seal it. */
   readonly sourceAddress: string | null
   readonly detail: JsonValue
-  /** Address of the TCP peer, where that is not the end user. */
+  /** Address of the TCP peer, where that is not the end user: in rows of version 2. */
   readonly peerAddress: string | null
   /**
-   * Account name tried at a login: in clear when the account exists, otherwise a keyed hash, `hmac-sha256:<key
-   * id>:<hex>`.
+   * Account name tried at a login that no account has, as a keyed hash: `hmac-sha256:<key id>:<hex>`. Version 2 has the
+   * names of accounts here too, in clear; later ones seal them.
    */
   readonly nameTried: string | null
   /** How many refusals the row stands for. */
   readonly repeats: number
+  /** Personal values, each part as `<key id>:<base64url>`, separated by a space. */
+  readonly sealed: string | null
+  /** Stands for the address among rows of one key: rows are searched by it. */
+  readonly sourceTag: string | null
+  /** The same for the name of an account that was tried. */
+  readonly nameTag: string | null
+  /** Version of the policies that decided. */
+  readonly policyVersion: string | null
+  /** Version of the configuration that the process had. */
+  readonly configurationVersion: string | null
+}
+
+/** A row as it is made: what it says of a person is sealed before it is stored, and is no column. */
+export interface BuiltRecord extends AuditRecord {
+  readonly personal?: PersonalValues | null
 }
 
 /** Version of the rows that are written now. */
-export const CURRENT_VERSION = 2
+export const CURRENT_VERSION = 3
 
-type Version = 1 | typeof CURRENT_VERSION
+type Version = 1 | 2 | typeof CURRENT_VERSION
 
 /** How a field is stored, which decides how it is written and read back. */
 type Stored<Value> = Value extends number ? 'integer' : [Value] extends [string | null] ? 'text' | 'time' : 'json'
@@ -83,7 +99,12 @@ export const RECORD_FIELDS = {
   detail: { column: 'detail', stored: 'json', since: 1 },
   peerAddress: { column: 'peer_address', stored: 'text', since: 2, before: null },
   nameTried: { column: 'name_tried', stored: 'text', since: 2, before: null },
-  repeats: { column: 'repeats', stored: 'integer', since: 2, before: 1 }
+  repeats: { column: 'repeats', stored: 'integer', since: 2, before: 1 },
+  sealed: { column: 'sealed', stored: 'text', since: 3, before: null },
+  sourceTag: { column: 'source_tag', stored: 'text', since: 3, before: null },
+  nameTag: { column: 'name_tag', stored: 'text', since: 3, before: null },
+  policyVersion: { column: 'policy_version', stored: 'text', since: 3, before: null },
+  configurationVersion: { column: 'configuration_version', stored: 'text', since: 3, before: null }
 } as const satisfies { readonly [Name in keyof AuditRecord]: RecordField<AuditRecord[Name]> }
 
 const ALL = entriesOf(RECORD_FIELDS)

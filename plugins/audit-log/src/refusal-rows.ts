@@ -1,16 +1,16 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import { sourceOf, type JsonValue } from '@sallyport/security-context/mechanics'
-import { buildRecord, type RecordContext } from './build-record.ts'
+import { buildRecord, type RecordContext, type RecordRules } from './build-record.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
-import { auditTime, type AuditRecord } from './record.ts'
+import { auditTime, type BuiltRecord } from './record.ts'
 import type { RefusalTally } from './refusal-counts.ts'
 
 /** What a row outside a request needs to know. */
-export type ProcessRowContext = Pick<RecordContext, 'process' | 'secretNames' | 'hashName'>
+export type ProcessRowContext = Pick<RecordContext, 'process'> & RecordRules
 
 /** The first refusal of a kind, as its row shows it. */
 export interface RefusalSample {
-  readonly record: AuditRecord
+  readonly record: BuiltRecord
   /** What counts as one caller. */
   readonly source: string
   /** Status, method and route. */
@@ -21,9 +21,9 @@ export interface RefusalSample {
  * What makes two refusals one kind: what counts as one caller, where, what and why, and at a login which account was
  * tried. Not the resource, nor anything else that a stranger can vary freely.
  */
-export function refusalKind(event: AuditEvent, { sourceAddress, hashName }: RecordContext): string {
+export function refusalKind(event: AuditEvent, { sourceAddress, joinHash }: RecordContext): string {
   const { action, outcome, reason, subject, clientId, nameTried, detail } = event
-  const name = nameTried === undefined ? null : hashName(nameTried)
+  const name = nameTried === undefined ? null : joinHash.hashName(nameTried)
   const place = Object.values(placeIn(detail))
   return JSON.stringify([sourceOf(sourceAddress ?? ''), action, outcome, reason, subject, clientId, name, place])
 }
@@ -39,7 +39,7 @@ export function sampleRefusal(event: AuditEvent, context: RecordContext): Refusa
  * in common. It is made from the tally alone, so that every attempt to write it writes the same row.
  * @param context of the process, for what had no kind of its own
  */
-export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessRowContext): AuditRecord {
+export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessRowContext): BuiltRecord {
   const { id, kind, sample, repeats, firstAtMs, lastAtMs } = tally
   if (kind === 'first' && sample !== null) return { ...sample.record, id }
   const now = new Date(lastAtMs)
@@ -48,12 +48,14 @@ export function refusalRow(tally: RefusalTally<RefusalSample>, context: ProcessR
     const event: AuditEvent = { action: UNROUTED_REFUSAL, outcome: 'denied', reason: 'others', detail: times }
     return { ...buildRecord(event, { ...context, now, principal: null }), id, repeats }
   }
+  // Not what the first of them alone had: its program, and what its detail said.
+  const { detail: _detail, userAgent: _userAgent, ...alike } = sample.record.personal ?? {}
   return {
     ...sample.record,
     id,
     repeats,
     occurredAt: auditTime(now),
-    sourceAddress: sample.source,
+    personal: { ...alike, sourceAddress: sample.source },
     resourceType: null,
     resourceId: null,
     requestId: null,

@@ -1,42 +1,79 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ReadAuditLogOptions } from './options.ts'
 import { parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from './query.ts'
+import { concealPersonal } from './privacy/read-personal.ts'
+import { parsePersonalQuery, readPersonalAudit } from './privacy/search-personal.ts'
 import { visibleJson } from './visible-text.ts'
 import { auditUnavailable } from './audit-request.ts'
 
 /** Reads the trail of this process for its own code, which has to ask who may read and to record that. */
 export function createTrailReader(
-  { db, sealer, writeTimeoutMs }: ReadAuditLogOptions,
+  options: ReadAuditLogOptions,
   seal: () => Promise<unknown>
 ): (query: AuditQuery) => Promise<AuditPage> {
+  const { db, writeTimeoutMs: timeoutMs } = options
   return async query => {
     if (db === undefined) throw auditUnavailable(new Error('rows that are in no database are not read'))
-    try {
-      if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
-      return await readAudit(db, query, { timeoutMs: writeTimeoutMs })
-    } catch (error) {
-      throw auditUnavailable(error)
-    }
+    const { events, next } = await readSealedRows(options, seal, () => readAudit(db, query, { timeoutMs }))
+    return { events: events.map(row => concealPersonal(row, options)), next }
+  }
+}
+
+/** Committed rows are sealed first, so that a page has everything that was acknowledged before it is read. */
+async function readSealedRows<Page>(
+  { sealer, writeTimeoutMs }: ReadAuditLogOptions,
+  seal: () => Promise<unknown>,
+  read: () => Promise<Page>
+): Promise<Page> {
+  try {
+    if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
+    return await read()
+  } catch (error) {
+    throw auditUnavailable(error)
   }
 }
 
 /**
- * `GET <path>`: a page of the trail. Reading is recorded too. Committed rows are sealed first, so that a page has
- * everything that was acknowledged before the request.
+ * `GET <path>`: a page of the trail, and `GET <path>/personal`: the same with what rows say of persons. Reading is
+ * recorded too.
  */
 export function addAuditRoute(
   fastify: FastifyInstance,
-  { db, route }: ReadAuditLogOptions,
-  readSealed: (query: AuditQuery) => Promise<AuditPage>
+  options: ReadAuditLogOptions,
+  {
+    readTrail,
+    seal
+  }: { readonly readTrail: (query: AuditQuery) => Promise<AuditPage>; readonly seal: () => Promise<unknown> }
 ): void {
+  const { db, route, writeTimeoutMs: timeoutMs, privacy, joinHash } = options
   if (route === false || db === undefined) return
   fastify.get(
     route.path,
     { config: { access: route.access, audit: { action: 'audit.read' } } },
     async function readAuditTrail(request, reply) {
-      const page = await readSealed(parseAuditQuery(request.query))
-      return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)
+      return sendTrailPage(reply, await readTrail(parseAuditQuery(request.query)))
     }
   )
+  if (route.personalAccess === false) return
+  fastify.get(
+    `${route.path}/personal`,
+    { config: { access: route.personalAccess, audit: { action: PERSONAL_READING } } },
+    async function readPersonalTrail(request, reply) {
+      const query = parsePersonalQuery(request.query)
+      const { name: nameTried, sourceAddress, subject } = query
+      const asked = { nameTried, sourceAddress, subject }
+      // Before anything is read, and with what was asked for: a name and an address are sealed like any other.
+      await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail: { asked } })
+      const search = { keys: privacy.keys, joinHash, timeoutMs }
+      return sendTrailPage(reply, await readSealedRows(options, seal, () => readPersonalAudit(db, query, search)))
+    }
+  )
+}
+
+/** Action of rows that say who read what rows say of persons. */
+const PERSONAL_READING = 'audit.read-personal'
+
+function sendTrailPage(reply: FastifyReply, page: object): FastifyReply {
+  return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuditSealer } from './audit-sealer.ts'
 import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
+import type { DayKeyExpiry } from './privacy/expire-day-keys.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
@@ -15,7 +16,8 @@ export function runWithApp(
     refusals,
     trail,
     checkpoints,
-    recordLifecycle
+    recordLifecycle,
+    dayKeys
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
@@ -23,9 +25,11 @@ export function runWithApp(
     readonly checkpoints: CheckpointTask | null
     /** Writes that the process starts or stops; `null` where nobody asks for it. */
     readonly recordLifecycle: ((action: LifecycleAction) => Promise<void>) | null
+    readonly dayKeys: DayKeyExpiry | null
   }
 ): void {
   fastify.addHook('onClose', async function stopCheckpoints() {
+    dayKeys?.close()
     await checkpoints?.close()
   })
   if (sealer !== null) {
@@ -41,6 +45,7 @@ export function runWithApp(
     trail.start()
     refusals.start()
     checkpoints?.start()
+    dayKeys?.start()
     next()
   })
   let hasStarted = false

@@ -1,29 +1,38 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
 import { insertAgain, insertTogether } from './insert-together.ts'
-import { contentHash, toColumns, type AuditRecord } from './record.ts'
+import { statementsOf, statementsWithin } from './privacy/key-rows.ts'
+import type { PersonalSealer } from './privacy/seal-personal.ts'
+import { contentHash, toColumns, type AuditRecord, type BuiltRecord } from './record.ts'
 
 /** Where rows are kept. The plugin makes one over its database; a test may give one in memory. */
 export interface AuditStore {
   /** Keeps rows by themselves: they survive a transaction that is rolled back. */
-  readonly insert: (records: readonly AuditRecord[]) => Promise<void>
+  readonly insert: (records: readonly BuiltRecord[]) => Promise<void>
   /**
    * Keeps rows that may be here already, or were and have been pruned; {@link AuditStore.insert} where a store has no
    * such rows.
    */
-  readonly insertAgain?: (records: readonly AuditRecord[]) => Promise<void>
+  readonly insertAgain?: (records: readonly BuiltRecord[]) => Promise<void>
   /** Keeps rows within the caller's transaction. */
-  readonly insertWithin: (trx: Knex, records: readonly AuditRecord[]) => Promise<void>
+  readonly insertWithin: (trx: Knex, records: readonly BuiltRecord[]) => Promise<void>
   /** Which of these rows everybody can see. */
   readonly committed: (ids: readonly string[]) => Promise<ReadonlySet<string>>
 }
 
-/** The store of a database; each of its steps is given up after `timeoutMs`. */
-export function databaseStore(db: Knex, timeoutMs: number): AuditStore {
+/** The store of a database, which seals what rows say of persons; each of its steps is given up after `timeoutMs`. */
+export function databaseStore(db: Knex, timeoutMs: number, { seal }: PersonalSealer): AuditStore {
+  const own = statementsOf(db, timeoutMs)
   return {
-    insert: records => insertTogether(db, records, timeoutMs),
-    insertAgain: records => insertAgain(db, records, timeoutMs),
-    insertWithin: (trx, records) => insertRecords(trx, records, timeoutMs),
+    insert: async records => {
+      await insertTogether(db, await seal(records, own), timeoutMs)
+    },
+    insertAgain: async records => {
+      await insertAgain(db, await seal(records, own), timeoutMs)
+    },
+    insertWithin: async (trx, records) => {
+      await insertRecords(trx, await seal(records, statementsWithin(trx, timeoutMs)), timeoutMs)
+    },
     committed: ids => committedIds(db, ids, timeoutMs)
   }
 }

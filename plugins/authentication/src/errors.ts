@@ -1,6 +1,7 @@
 import { retryAfter } from '@sallyport/security-context/mechanics'
 import createError from '@fastify/error'
 import type { StepUp } from '@sallyport/security-context'
+import type { InvalidTokenReason } from './invalid-token-reason.ts'
 import type { LoginRefusedReason, LogoutTokenRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
 
@@ -10,6 +11,16 @@ export { isSallyportError } from './failure-kinds.ts'
 export const AuthenticationOptionsError = createError(
   'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID',
   'Authentication options: %s',
+  500
+)
+
+/**
+ * Boot, or a request: the metadata of an issuer cannot be trusted; the message names the issuer and every mistake. A
+ * request that needs what it says is answered with 503.
+ */
+export const IssuerMetadataError = createError<[issuer: string, mistakes: string]>(
+  'SALLYPORT_AUTHENTICATION_ISSUER_METADATA_INVALID',
+  'Metadata of the issuer %s: %s',
   500
 )
 
@@ -37,28 +48,6 @@ export class InvalidTokenError extends TokenError {
     if (options?.cause !== undefined) this.cause = options.cause
   }
 }
-
-/** Why a token was refused: the stable reasons of the security event. */
-export type InvalidTokenReason =
-  | 'token-too-large'
-  | 'token-malformed'
-  | 'token-type-mismatch'
-  | 'algorithm-not-allowed'
-  | 'critical-header-unknown'
-  | 'key-unknown'
-  | 'key-algorithm-mismatch'
-  | 'signature-invalid'
-  | 'issuer-mismatch'
-  | 'audience-mismatch'
-  | 'token-expired'
-  | 'token-not-yet-valid'
-  | 'claim-missing'
-  | 'claim-invalid'
-  | 'confirmation-unproven'
-  | 'token-revoked'
-  | 'token-inactive'
-  | 'certificate-mismatch'
-  | 'token-not-bound'
 
 const ProofError = createError<[]>('SALLYPORT_AUTHENTICATION_PROOF_INVALID', 'The DPoP proof is not valid', 401)
 

@@ -221,7 +221,9 @@ async function renewNow(request: FastifyRequest, renew: RenewToken): Promise<str
   const { principal, accessToken } = request
   if (principal === null || accessToken === null) return null
   const verified = await renew(accessToken)
-  if (verified === null || verified.principal.subject !== principal.subject) return null
+  if (verified === null) return null
+  const { issuer, subject } = verified.principal
+  if (subject !== principal.subject || issuer !== principal.issuer) return null
   request.principal = verified.principal
   request.accessToken = verified.accessToken
   request.knownCaller = verified.caller ?? null

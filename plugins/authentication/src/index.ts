@@ -6,11 +6,13 @@ import fastifyPlugin from 'fastify-plugin'
 import { authenticateWith } from './identify-caller.ts'
 import type { LoginEntry } from './login/login-entry.ts'
 import type { LoginFacts } from './session/pairing.ts'
+import { introspectionOf } from './introspection-of.ts'
+import { openVerifier, type OpenVerifier } from './open-verifier.ts'
 import type { SessionData } from './stored-sessions/session-data.ts'
-import { openVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
 import { reportUnfollowedStatus } from './report-unfollowed-status.ts'
+import { resourceMetadataUri, serveResourceMetadata } from './resource-metadata.ts'
 import { chooseStrategies } from './route-strategies.ts'
 import { createStrangerGate } from './stranger-gate.ts'
 import { openStrategies, strategyNameMistakes } from './strategy-table.ts'
@@ -18,13 +20,17 @@ import { AuthenticationOptionsError } from './errors.ts'
 import { confirmRequests } from './tokens/confirm-request.ts'
 import type { TokenVerifier } from './tokens/verify-token.ts'
 
-export type { AuthenticationOptions } from './options.ts'
+export type { AuthenticationOptions, PluginIntrospection } from './options.ts'
 export type { PresentedAuthorization } from './authorization-header.ts'
 export type { Strategy, StrategyResult } from './strategy.ts'
 export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
-export type { TokenVerifierOptions } from './tokens/verifier-options.ts'
-export { createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
+export type { IssuersVerifierOptions, TokenVerifierOptions, TrustedIssuerOptions } from './tokens/verifier-options.ts'
+export { explainToken, type CheckOutcome, type ExplainedCheck, type TokenExplanation } from './explain/explain-token.ts'
+export { runTokenCommand, type TokenCommandCall } from './explain/token-command.ts'
+export { createIssuersVerifier, createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
+export { resourceMetadataUri, type ResourceMetadataOptions } from './resource-metadata.ts'
+export type { PluginIssuerOptions } from './issuer-options.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
 export { createIntrospector } from './sources/introspector.ts'
 export type { IntrospectorOptions } from './sources/introspector-options.ts'
@@ -66,6 +72,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Verifies access tokens as the authentication plugin does, for code that gets a token in another way. */
     tokenVerifier: TokenVerifier
+    /** The issuers whose tokens the plugin takes; with more than one, identity is issuer and subject together. */
+    trustedIssuers: readonly string[]
   }
   interface FastifyRequest {
     /** How the caller's session began; `null` for callers without one. */
@@ -82,6 +90,8 @@ declare module 'fastify' {
   }
 }
 
+const NO_ISSUERS: OpenVerifier['issuers'] = new Map()
+
 const NOBODY: TokenVerifier = Object.freeze({
   verify: async (): Promise<Principal> => {
     throw new AuthenticationOptionsError('no verifier was configured')
@@ -96,13 +106,14 @@ const NOBODY: TokenVerifier = Object.freeze({
  */
 async function authentication(fastify: FastifyInstance, given: AuthenticationOptions): Promise<void> {
   const options = readAuthenticationOptions(given)
-  const { basic, session, introspection, dispatcher, clock } = options
+  const { basic, session, dispatcher, clock, resourceMetadata, bearer } = options
   const gate = createStrangerGate(options.strangers, clock)
-  const local = await openVerifier(fastify, options)
+  const local = openVerifier(fastify, options)
+  const opaque = introspectionOf(options, local)
   const introspector =
-    introspection === undefined
+    opaque === null
       ? null
-      : createIntrospector({ ...defined({ dispatcher }), clock, ...introspection }, gate)
+      : createIntrospector({ ...defined({ dispatcher }), clock, ...opaque.options }, gate, opaque.bounds)
   const verifier = local?.verifier ?? introspector ?? NOBODY
 
   const login: LoginEntry = { path: null, leave: null }
@@ -112,10 +123,16 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
     introspection:
       introspector === null
         ? null
-        : { verifier: introspector, keys: null, realm: options.realm ?? introspection?.audience ?? '' },
-    bearer: options.bearer,
+        : {
+            verifier: introspector,
+            keys: null,
+            realm: options.realm ?? opaque?.options.audience ?? '',
+            issuers: NO_ISSUERS
+          },
+    bearer,
     dpop: options.dpop ?? null,
     confirm: confirmRequests(options),
+    resourceMetadataUri: resourceMetadata === undefined ? null : resourceMetadataUri(resourceMetadata.resource),
     basic,
     session,
     tools: { verifier, gate, keys: local?.keys ?? null, login }
@@ -125,6 +142,13 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   if (nameMistakes.length > 0) throw new AuthenticationOptionsError(nameMistakes.join('; '))
 
   fastify.decorate('tokenVerifier', verifier)
+  const issuers = trustedIssuers(local?.verifier ?? null, introspector)
+  fastify.decorate('trustedIssuers', issuers)
+  if (resourceMetadata !== undefined) {
+    const { certificateBound, dpop } = options
+    const dpopAlgorithms = dpop?.algorithms ?? null
+    serveResourceMetadata(fastify, { options: resourceMetadata, issuers, bearer, dpopAlgorithms, certificateBound })
+  }
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)
@@ -139,8 +163,15 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
       stepUpClock: { clock, toleranceSeconds: options.clockToleranceSeconds }
     })
   )
-  const followsNone = options.issuer !== undefined && options.status === undefined && options.statusLists === undefined
-  if (followsNone) fastify.addHook('onRequest', reportUnfollowedStatus())
+  if (local !== null && local.issuers.size > 0) {
+    const follows = (issuer: string | null): boolean => local.issuers.get(issuer ?? '')?.followsStatus() ?? false
+    fastify.addHook('onRequest', reportUnfollowedStatus(follows))
+  }
+}
+
+/** Whose tokens the plugin takes; an app's own strategies and verifiers may take others. */
+function trustedIssuers(...verifiers: ReadonlyArray<TokenVerifier | null>): readonly string[] {
+  return Object.freeze([...new Set(verifiers.flatMap(each => each?.issuers ?? []))])
 }
 
 export default fastifyPlugin(authentication, {

@@ -1,23 +1,21 @@
-import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { OptionsRule } from '@sallyport/security-context/options'
+import { issuersMistakes, sourceMistakes, type IssuerDescriptions } from './issuer-options.ts'
 import { originMistakes } from './request-origin.ts'
 import { sealingKeyMistakes, type SessionOptions } from './session/options.ts'
 import { statusListPrefixMistakes } from './sources/status-list-addresses.ts'
 import { keyDocumentMistakes } from './tokens/shared-secret.ts'
-import { algorithmMistakes } from './tokens/verifier-options.ts'
+import { algorithmMistakes, issuerListMistakes } from './tokens/verifier-options.ts'
 
 /** The options that rules look at. */
-interface RuledOptions {
-  readonly issuer?: string
-  readonly audience?: string
-  readonly keys?: KeySource
-  readonly jwksUri?: string
+interface RuledOptions extends IssuerDescriptions {
   readonly verifier?: object
-  readonly status?: StatusSource
-  readonly statusLists?: { readonly allowedUris: string | ((uri: string) => boolean) }
   readonly algorithms: readonly string[]
   readonly dpop?: { readonly algorithms: readonly string[] }
-  readonly introspection?: object
+  readonly introspection?: {
+    readonly endpoint?: unknown
+    readonly audience?: string | undefined
+    readonly issuer?: string | undefined
+  }
   readonly sharedSecret?: { readonly secret: string | Uint8Array }
   readonly basic?: { readonly origins?: readonly string[] }
   readonly session?: { readonly origins?: readonly string[]; readonly keys: SessionOptions['keys'] }
@@ -29,6 +27,9 @@ export const pluginOptionRules: ReadonlyArray<OptionsRule<RuledOptions>> = [
   { of: [], mistakes: mixtureMistakes },
   { of: [], mistakes: issuerMistakes },
   { of: [], mistakes: absenceMistakes },
+  { of: ['issuers'], mistakes: ({ issuers }) => (issuers === undefined ? [] : issuerListMistakes(issuers)) },
+  { of: ['issuers', 'audience'], mistakes: issuersMistakes },
+  { of: ['introspection', 'issuer', 'issuers'], mistakes: introspectionMistakes },
   { of: ['algorithms'], mistakes: ({ algorithms }) => algorithmMistakes('algorithms', algorithms) },
   { of: ['dpop.algorithms'], mistakes: ({ dpop }) => algorithmMistakes('dpop.algorithms', dpop?.algorithms ?? []) },
   {
@@ -48,34 +49,47 @@ export const pluginOptionRules: ReadonlyArray<OptionsRule<RuledOptions>> = [
   { of: ['session.keys'], mistakes: ({ session }) => (session === undefined ? [] : ringMistakes(session.keys)) }
 ]
 
-/** Whether the options describe a verifier of one issuer's tokens. */
-export function describesIssuer({ issuer, audience, keys, jwksUri }: Partial<RuledOptions>): boolean {
-  return [issuer, audience, keys, jwksUri].some(option => option !== undefined)
+const OF_ONE_ISSUER = ['issuer', 'keys', 'jwksUri', 'metadataUri', 'status', 'statusLists'] as const
+
+/** Whether the options describe a verifier of tokens of issuers. */
+function describesIssuer({ issuer, issuers, audience, keys, jwksUri, metadataUri }: Partial<RuledOptions>): boolean {
+  return [issuer, issuers, audience, keys, jwksUri, metadataUri].some(option => option !== undefined)
 }
 
 function mixtureMistakes(options: RuledOptions): string[] {
-  const { sharedSecret, verifier, status, statusLists } = options
+  const { sharedSecret, verifier, issuers } = options
   const mistakes: string[] = []
   if (sharedSecret !== undefined && describesIssuer(options)) {
-    mistakes.push('sharedSecret must not be mixed with issuer, audience, keys or jwksUri')
+    mistakes.push('sharedSecret must not be mixed with issuer, issuers, audience, keys or jwksUri')
   }
   if (verifier !== undefined && (sharedSecret !== undefined || describesIssuer(options))) {
-    mistakes.push('verifier must not be mixed with issuer, audience, keys, jwksUri or sharedSecret')
+    mistakes.push('verifier must not be mixed with issuer, issuers, audience, keys, jwksUri or sharedSecret')
   }
-  if (status !== undefined && statusLists !== undefined) {
-    mistakes.push('status and statusLists must not both be given')
+  const alsoGiven = OF_ONE_ISSUER.filter(name => options[name] !== undefined)
+  if (issuers !== undefined && alsoGiven.length > 0) {
+    mistakes.push(`issuers must not be mixed with ${alsoGiven.join(', ')}`)
   }
   return mistakes
 }
 
 function issuerMistakes(options: RuledOptions): string[] {
-  if (options.sharedSecret !== undefined || options.verifier !== undefined || !describesIssuer(options)) return []
+  if (options.sharedSecret !== undefined || options.verifier !== undefined || options.issuers !== undefined) return []
+  if (!describesIssuer(options)) return []
   const missing = (['issuer', 'audience'] as const).filter(name => options[name] === undefined)
-  const both = (options.keys === undefined) === (options.jwksUri === undefined)
-  return [
-    ...missing.map(name => `${name} is missing`),
-    ...(both ? ['exactly one of keys and jwksUri must be given'] : [])
-  ]
+  return [...missing.map(name => `${name} is missing`), ...sourceMistakes(options, '')]
+}
+
+/** Opaque tokens do not say whose they are: it has to be known who is asked, and for whom. */
+function introspectionMistakes({ introspection, issuer, issuers, audience }: RuledOptions): string[] {
+  if (introspection === undefined) return []
+  const names = issuers?.map(each => each.issuer) ?? (issuer === undefined ? [] : [issuer])
+  const mistakes: string[] = []
+  if (introspection.endpoint === undefined && names.length === 0) mistakes.push('introspection.endpoint is missing')
+  if (introspection.audience === undefined && audience === undefined) mistakes.push('introspection.audience is missing')
+  if (names.length > 1 && (introspection.issuer === undefined || !names.includes(introspection.issuer))) {
+    mistakes.push('introspection.issuer must be one of the issuers')
+  }
+  return mistakes
 }
 
 function absenceMistakes(options: RuledOptions): string[] {
@@ -85,7 +99,7 @@ function absenceMistakes(options: RuledOptions): string[] {
   const mistakes: string[] = []
   if (!Array.isArray(strategies) || strategies.length === 0) {
     mistakes.push(
-      'no way to authenticate: give issuer, audience and jwksUri (or keys), verifier, sharedSecret, introspection or strategies'
+      'no way to authenticate: give issuer and audience, issuers, verifier, sharedSecret, introspection or strategies'
     )
   }
   if ((basic ?? session) !== undefined) mistakes.push('basic and session need a way to verify the tokens they get')

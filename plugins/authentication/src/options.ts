@@ -13,10 +13,17 @@ import type { Dispatcher } from 'undici'
 import { basicOptions, type BasicOptions, type ReadBasicOptions } from './basic/options.ts'
 import { dpopOptions, type DpopOptions } from './dpop/options.ts'
 import { AuthenticationOptionsError } from './errors.ts'
+import { pluginIssuerOptions, type PluginIssuerOptions } from './issuer-options.ts'
 import { pluginOptionRules } from './option-rules.ts'
 import { realmOption } from './realm.ts'
+import { resourceMetadataOptions, type ResourceMetadataOptions } from './resource-metadata.ts'
 import { sessionOptions, type ReadSessionOptions, type SessionOptions } from './session/options.ts'
-import { introspectorOptions, issuerDispatcher, type IntrospectorOptions } from './sources/introspector-options.ts'
+import {
+  introspectionEndpoint,
+  introspectorOptions,
+  issuerDispatcher,
+  type IntrospectorOptions
+} from './sources/introspector-options.ts'
 import { jwksUriOption, pluginStatusLists, type PluginStatusLists } from './sources/source-options.ts'
 import type { Strategy } from './strategy.ts'
 import { strangerLimits, type StrangerLimits } from './stranger-gate.ts'
@@ -35,15 +42,27 @@ import type { TokenVerifier } from './tokens/verify-token.ts'
 export interface AuthenticationOptions extends Partial<
   Omit<TokenVerifierOptions, 'keys' | 'status' | 'checkSignature'>
 > {
+  /**
+   * Several issuers, instead of `issuer` and what goes with it: `iss` selects one of them. With more than one, identity
+   * is issuer and subject together.
+   * @example [{ issuer: 'https://staff.example', roles: 'all' }, { issuer: 'https://partner.example' }]
+   */
+  readonly issuers?: readonly PluginIssuerOptions[]
   /** A verifier made elsewhere, instead of `issuer`, `audience` and keys. */
   readonly verifier?: TokenVerifier
-  /** Where verification keys come from; whoever made it closes it. Exactly one of this and `jwksUri`. */
+  /** Where verification keys come from; whoever made it closes it. Left out: see `jwksUri`. */
   readonly keys?: KeySource
   /**
-   * The issuer's JWKS; fetched, followed and closed by the plugin.
+   * The issuer's JWKS; fetched, followed and closed by the plugin. Left out, without `keys`: the issuer's metadata
+   * names it, and its status lists too.
    * @example 'https://issuer.example/jwks'
    */
   readonly jwksUri?: string
+  /**
+   * Where the issuer's metadata is, when it is not where RFC 8414 and OpenID Connect have it. It has to name the issuer
+   * all the same.
+   */
+  readonly metadataUri?: string
   /** Where revocation is looked up; whoever made it closes it. */
   readonly status?: StatusSource
   /**
@@ -73,14 +92,23 @@ export interface AuthenticationOptions extends Partial<
    * @default false
    */
   readonly certificateBound?: boolean
-  /** Accept opaque bearer tokens, checked with the issuer. */
-  readonly introspection?: IntrospectorOptions
+  /**
+   * Accept opaque bearer tokens, checked with the issuer. `endpoint`, `audience` and `issuer` may be left out where the
+   * plugin has an issuer.
+   */
+  readonly introspection?: PluginIntrospection
   /** The shared-secret mode (HS256), instead of `issuer`, `audience` and keys. */
   readonly sharedSecret?: SharedSecretOptions
   /** Basic credentials, turned into tokens by a token client. */
   readonly basic?: BasicOptions
   /** Sealed session cookies. */
   readonly session?: SessionOptions
+  /**
+   * Tell clients who know nothing of this service whose tokens it takes: `/.well-known/oauth-protected-resource`, and
+   * its address in challenges.
+   * @example { resource: 'https://api.shop.example' }
+   */
+  readonly resourceMetadata?: ResourceMetadataOptions
   /**
    * Bounds what callers with tokens that nobody here has seen may ask of the authorization server: introspections,
    * `POST /session/refresh` and `POST /logout` with a token in the body.
@@ -94,19 +122,27 @@ export interface AuthenticationOptions extends Partial<
   readonly strategies?: readonly Strategy[]
 }
 
-/** In the plugin, the time of an introspector is the plugin's unless it has its own. */
+/** What the plugin is told of introspection. */
+export type PluginIntrospection = Omit<IntrospectorOptions, 'endpoint' | 'audience'> &
+  Partial<Pick<IntrospectorOptions, 'endpoint' | 'audience'>>
+
+/** In the plugin, the time of an introspector is the plugin's unless it has its own; and so for whom it asks. */
 const pluginIntrospection = optionsObject({
   ...introspectorOptions.properties,
+  endpoint: Type.Optional(introspectionEndpoint()),
+  audience: Type.Optional(Type.String({ minLength: 1 })),
   clock: Type.Optional(functionOption<Clock>()),
   log: Type.Optional(functionOption<NonNullable<IntrospectorOptions['log']>>())
 })
 
 export const authenticationOptions = optionsObject({
   issuer: Type.Optional(secureUrl()),
+  issuers: Type.Optional(Type.Array(pluginIssuerOptions, { minItems: 1 })),
   audience: Type.Optional(Type.String({ minLength: 1 })),
   verifier: Type.Optional(objectWith<TokenVerifier>('a token verifier', ['verify'])),
   keys: Type.Optional(objectWith<KeySource>('a key source', ['find', 'isPublished'])),
   jwksUri: Type.Optional(jwksUriOption()),
+  metadataUri: Type.Optional(secureUrl()),
   status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
   statusLists: Type.Optional(pluginStatusLists),
   statusUnavailable: statusUnavailable(),
@@ -122,6 +158,7 @@ export const authenticationOptions = optionsObject({
   sharedSecret: Type.Optional(sharedSecretOptions),
   basic: Type.Optional(basicOptions),
   session: Type.Optional(sessionOptions),
+  resourceMetadata: Type.Optional(resourceMetadataOptions),
   strangers: strangerLimits,
   strategies: listOf(objectWith<Strategy>('a strategy', ['authenticate']), { default: [] })
 })

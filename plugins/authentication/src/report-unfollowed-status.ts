@@ -3,15 +3,20 @@ import type { onRequestHookHandler } from 'fastify'
 import { looksLikeJwt } from './tokens/token-strategy.ts'
 
 /**
- * The hook of an app that follows no status lists: says once, to the log and as a security event, that tokens arrive
- * which could be revoked, and that a revocation is not seen here until they expire.
+ * The hook of an app that follows no status lists of an issuer: says once, to the log and as a security event, that
+ * tokens arrive which could be revoked, and that a revocation is not seen here until they expire.
+ * @param follows whether the status lists of this issuer are followed
  */
-export function reportUnfollowedStatus(): onRequestHookHandler {
+export function reportUnfollowedStatus(follows: (issuer: string | null) => boolean): onRequestHookHandler {
   let reported = false
   return function reportStatus(request, _reply, next) {
     const { principal, accessToken } = request
     const isUnfollowed =
-      !reported && principal !== null && Object.hasOwn(principal.claims, 'status') && looksLikeJwt(accessToken ?? '')
+      !reported &&
+      principal !== null &&
+      Object.hasOwn(principal.claims, 'status') &&
+      looksLikeJwt(accessToken ?? '') &&
+      !follows(principal.issuer)
     if (isUnfollowed) {
       reported = true
       request.log.warn(

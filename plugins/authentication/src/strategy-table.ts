@@ -24,6 +24,8 @@ export interface StrategyParts {
   /** How proofs of possession are announced. */
   readonly dpop: { readonly algorithms: readonly string[]; readonly nonces?: DpopNonces | undefined } | null
   readonly confirm: ConfirmRequest
+  /** Where the metadata of this service is; `null`: nowhere. */
+  readonly resourceMetadataUri: string | null
   readonly basic: ReadBasicOptions | null
   readonly session: ReadSessionOptions | null
   readonly tools: SessionTools
@@ -95,7 +97,7 @@ export function strategyNameMistakes(strategies: readonly Strategy[]): string[] 
 
 /** Where both verifiers are, JWTs go to the local one and all else to the issuer. */
 function tokenStrategy(
-  { local, introspection, dpop, confirm }: StrategyParts,
+  { local, introspection, dpop, confirm, resourceMetadataUri }: StrategyParts,
   scheme: TokenStrategyOptions['scheme'],
   by: 'local' | 'introspection'
 ): Omit<Strategy, 'name'> | null {
@@ -107,6 +109,7 @@ function tokenStrategy(
     scheme,
     confirm,
     algorithms: dpop?.algorithms ?? [],
+    ...(resourceMetadataUri === null ? {} : { resourceMetadataUri }),
     ...(dpop?.nonces === undefined ? {} : { nonces: dpop.nonces }),
     isResponsible: token => isAlone || looksLikeJwt(token) === (by === 'local')
   })

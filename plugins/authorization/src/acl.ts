@@ -1,11 +1,13 @@
 import type { Knex } from 'knex'
 import type { Principal } from '@sallyport/security-context'
+import { AclEntryWithoutIssuerError } from './errors.ts'
 import type { AccessQuestion } from './evaluate.ts'
+import type { IssuerCount } from './validate-policy.ts'
 
 /** The table of the access control list. */
 export const ACL_TABLE = 'acl_entries'
 
-/** Stands for "the only issuer this service trusts" in the primary key, where PostgreSQL allows no NULL. */
+/** Stands for "the only issuer that this service trusts" in the primary key, where PostgreSQL allows no NULL. */
 const ANY_ISSUER = ''
 
 interface AclRow {
@@ -19,8 +21,8 @@ interface AclRow {
 /** One entry: this subject has this permission on this resource. */
 export interface AclEntry {
   /**
-   * Issuer of the subject. Left out: the subject of any issuer that the service trusts; name it where there are
-   * several.
+   * Issuer of the subject. Left out: the subject of the only issuer that the service trusts. Where there are several,
+   * such an entry gives nothing.
    */
   readonly issuer?: string | null
   readonly subject: string
@@ -29,8 +31,13 @@ export interface AclEntry {
   readonly permission: string
 }
 
-/** Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it. */
-export async function grantAccess(db: Knex, entry: AclEntry): Promise<void> {
+/**
+ * Gives a permission; giving it twice changes nothing. Pass the transaction of the change that causes it.
+ * @param issuers `several` refuses an entry without issuer, as an app does that takes tokens of several
+ * @throws {AclEntryWithoutIssuerError} `SALLYPORT_AUTHORIZATION_ACL_ISSUER_MISSING`
+ */
+export async function grantAccess(db: Knex, entry: AclEntry, issuers: IssuerCount = 'one'): Promise<void> {
+  if (issuers === 'several' && (entry.issuer ?? ANY_ISSUER) === ANY_ISSUER) throw new AclEntryWithoutIssuerError('an entry')
   await db(ACL_TABLE).insert(aclRowOf(entry)).onConflict().ignore()
 }
 
@@ -39,11 +46,28 @@ export async function withdrawAccess(db: Knex, entry: AclEntry): Promise<boolean
   return (await db(ACL_TABLE).where(aclRowOf(entry)).delete()) > 0
 }
 
-/** Whether an entry gives the subject this permission: one for its issuer, or one without issuer. */
-export async function hasAccess(db: Knex, entry: AclEntry): Promise<boolean> {
+/** Whether an entry gives the subject this permission: one for its issuer or, of one issuer, one without. */
+export async function hasAccess(db: Knex, entry: AclEntry, issuers: IssuerCount = 'one'): Promise<boolean> {
   const { issuer, ...row } = aclRowOf(entry)
-  const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', [ANY_ISSUER, issuer]).first(db.raw('1'))
+  const counting = countingIssuers(issuer, issuers)
+  const found: unknown = await db(ACL_TABLE).where(row).whereIn('issuer', counting).first(db.raw('1'))
   return found !== undefined
+}
+
+/**
+ * How many entries name no issuer: none may in an app that takes tokens of several, where each would be a permission of
+ * several people.
+ */
+export async function countEntriesWithoutIssuer(db: Knex): Promise<number> {
+  const [row] = await db<AclRow>(ACL_TABLE).where('issuer', ANY_ISSUER).count({ entries: '*' })
+  return Number(row?.entries ?? 0)
+}
+
+/** The issuers under which an entry for a subject of this issuer can stand. */
+function countingIssuers(issuer: string | null, issuers: IssuerCount): readonly string[] {
+  const named = issuer ?? ANY_ISSUER
+  if (issuers === 'one') return [ANY_ISSUER, named]
+  return named === ANY_ISSUER ? [] : [named]
 }
 
 /**
@@ -53,11 +77,12 @@ export async function hasAccess(db: Knex, entry: AclEntry): Promise<boolean> {
 export async function loadAccess(
   db: Knex,
   principal: Principal,
-  questions: readonly AccessQuestion[]
+  questions: readonly AccessQuestion[],
+  issuers: IssuerCount = 'one'
 ): Promise<(question: AccessQuestion) => boolean> {
   const rows = await db<AclRow>(ACL_TABLE)
     .where('subject', principal.subject)
-    .whereIn('issuer', [ANY_ISSUER, principal.issuer ?? ANY_ISSUER])
+    .whereIn('issuer', countingIssuers(principal.issuer, issuers))
     .whereIn(
       ['resource_type', 'resource_id', 'permission'],
       questions.map(question => [question.resourceType, question.resourceId, question.permission])
@@ -72,15 +97,17 @@ export async function loadAccess(
 export function aclCondition(
   principal: Principal,
   rule: { readonly resourceType: string; readonly permission: string },
-  column: string
+  column: string,
+  issuers: IssuerCount = 'one'
 ): { sql: string; bindings: string[] } {
+  const counting = countingIssuers(principal.issuer, issuers)
+  if (counting.length === 0) return { sql: 'false', bindings: [] }
   return {
-    sql: 'exists (select 1 from ?? as acl where acl.subject = ? and acl.issuer in (?, ?) and acl.resource_type = ? and acl.permission = ? and acl.resource_id = ??::text)',
+    sql: `exists (select 1 from ?? as acl where acl.subject = ? and acl.issuer in (${counting.map(() => '?').join(', ')}) and acl.resource_type = ? and acl.permission = ? and acl.resource_id = ??::text)`,
     bindings: [
       ACL_TABLE,
       principal.subject,
-      ANY_ISSUER,
-      principal.issuer ?? ANY_ISSUER,
+      ...counting,
       rule.resourceType,
       rule.permission,
       column

@@ -5,7 +5,7 @@ import { comparableText } from './comparable-text.ts'
 import { InvalidFilterError, InvalidPolicyError } from './errors.ts'
 import { evaluateRule, ownerText, type Rule } from './evaluate.ts'
 import { replaceTable } from './filtered-query.ts'
-import { policyMistakes } from './validate-policy.ts'
+import { policyMistakes, type IssuerCount } from './validate-policy.ts'
 
 /**
  * The column that holds an attribute. The name alone compares `column::text`, which is right for text, varchar, enum,
@@ -16,6 +16,11 @@ export type ColumnMapping = string | { readonly column: string; readonly type: '
 /** Which columns of a query hold the attributes of a policy's resource. */
 export interface FilterMapping {
   readonly columns: Readonly<Record<string, ColumnMapping>>
+  /**
+   * How many issuers the app takes tokens of; `request.visible` knows it. With several, a policy that names none is
+   * refused. Default: one.
+   */
+  readonly issuers?: IssuerCount
 }
 
 interface Condition {
@@ -45,33 +50,46 @@ export function applyFilter<Query extends Knex.QueryBuilder>(
   principal: Principal | null,
   mapping: FilterMapping
 ): Query {
-  const mistakes = policyMistakes(policy, 'policy')
+  const mistakes = policyMistakes(policy, 'policy', mapping.issuers)
   if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
-  const { sql, bindings } = filterCondition(policy, principal, mapping.columns)
+  const { sql, bindings } = filterCondition(policy, principal, mapping)
   replaceTable(query, sql, bindings)
   return query
 }
 
-function filterCondition(policy: Policy, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+function filterCondition(policy: Policy, principal: Principal | null, mapping: FilterMapping): Condition {
   if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
-    const parts = policy.policies.map(part => filterCondition(part, principal, columns))
+    const parts = policy.policies.map(part => filterCondition(part, principal, mapping))
     const operator = policy.kind === 'allOf' ? ' and ' : ' or '
     return { sql: parts.map(({ sql }) => `(${sql})`).join(operator), bindings: parts.flatMap(part => part.bindings) }
   }
-  return ruleCondition(policy, principal, columns)
+  return ruleCondition(policy, principal, mapping)
 }
 
-function ruleCondition(rule: Rule, principal: Principal | null, columns: FilterMapping['columns']): Condition {
+function ruleCondition(rule: Rule, principal: Principal | null, { columns, issuers }: FilterMapping): Condition {
   if (rule.kind === 'role' || rule.kind === 'scope' || rule.kind === 'actor' || rule.kind === 'client') {
     return principal !== null && evaluateRule(rule, principal, { principal }) === 'allowed' ? TRUE : FALSE
   }
-  const mapping = columns[rule.attribute]
-  if (mapping === undefined) throw new InvalidFilterError(`no column for the attribute ${rule.attribute}`)
+  const mapping = mappedColumn(columns, rule.attribute)
+  const issuerMapping =
+    rule.kind !== 'owner' || rule.issuerAttribute === undefined ? null : mappedColumn(columns, rule.issuerAttribute)
   if (principal === null) return FALSE
   if (rule.kind === 'attribute') return anyCondition(rule.anyOf.map(value => columnEquals(mapping, value)))
   const subject = ownerText(principal)
   if (subject === undefined) return FALSE
-  return rule.kind === 'owner' ? columnEquals(mapping, subject) : aclCondition(principal, rule, columnOf(mapping))
+  if (rule.kind === 'acl') return aclCondition(principal, rule, columnOf(mapping), issuers)
+  if (rule.issuer !== undefined && rule.issuer !== principal.issuer) return FALSE
+  const owned = columnEquals(mapping, subject)
+  if (issuerMapping === null) return owned
+  if (principal.issuer === null) return FALSE
+  const issued = columnEquals(issuerMapping, principal.issuer)
+  return { sql: `${owned.sql} and ${issued.sql}`, bindings: [...owned.bindings, ...issued.bindings] }
+}
+
+function mappedColumn(columns: FilterMapping['columns'], attribute: string): ColumnMapping {
+  const mapping = columns[attribute]
+  if (mapping === undefined) throw new InvalidFilterError(`no column for the attribute ${attribute}`)
+  return mapping
 }
 
 function columnEquals(mapping: ColumnMapping, value: string | number | boolean | null): Condition {

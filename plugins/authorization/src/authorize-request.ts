@@ -12,7 +12,7 @@ import { decide, type Decision } from './decide.ts'
 import { ForbiddenError, ResourceNotFoundError, UnauthenticatedError } from './errors.ts'
 import { attributeValue, evaluate } from './evaluate.ts'
 import { loadFacts } from './load-facts.ts'
-import type { ReadAuthorizationOptions } from './options.ts'
+import type { DecidingOptions } from './options.ts'
 
 /** Whether a policy allows without a resource and without the access control list. */
 export function isAllowed({ principal }: FastifyRequest, policy: Policy): boolean {
@@ -35,7 +35,7 @@ export async function refuseOver(
   request: FastifyRequest,
   policy: Policy,
   resource: Resource | null | undefined,
-  options: ReadAuthorizationOptions
+  options: DecidingOptions
 ): Promise<FastifyError | undefined> {
   const early = refuseEarly(request, policy)
   if (early !== undefined || request.principal === null) return early

@@ -89,11 +89,11 @@ function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 
         missing: `scope ${rule.allOf.filter(token => !ruleHolds(scopes, token)).join(' ')}`
       }
     case 'actor':
-      return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}` }
+      return { reason: 'actor-mismatch', missing: `actor ${rule.clientId}${ofIssuer(rule)}` }
     case 'client':
-      return { reason: 'client-mismatch', missing: `a token of the client ${rule.clientId} itself` }
+      return { reason: 'client-mismatch', missing: `a token of the client ${rule.clientId}${ofIssuer(rule)} itself` }
     case 'owner':
-      return { reason: 'not-owner', missing: `subject in resource.${rule.attribute}` }
+      return { reason: 'not-owner', missing: `subject${ofIssuer(rule)} in resource.${rule.attribute}` }
     case 'attribute':
       return { reason: 'attribute-mismatch', missing: `resource.${rule.attribute} in ${JSON.stringify(rule.anyOf)}` }
     case 'acl':
@@ -104,6 +104,12 @@ function leafRefusal(rule: Rule, scopes: unknown): Pick<Explanation, 'reason' | 
     default:
       return { reason: 'policy-invalid', missing: 'a policy of a known kind' }
   }
+}
+
+/** What a refusal says of the issuer that a rule names. */
+function ofIssuer(rule: Extract<Rule, { kind: 'actor' | 'client' | 'owner' }>): string {
+  if (rule.issuer !== undefined) return ` of ${rule.issuer}`
+  return 'issuerAttribute' in rule ? ` of the issuer in resource.${rule.issuerAttribute ?? ''}` : ''
 }
 
 /**

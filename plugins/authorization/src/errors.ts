@@ -38,3 +38,10 @@ export const InvalidPolicyError = createError('SALLYPORT_AUTHORIZATION_POLICY_IN
  * without a column.
  */
 export const InvalidFilterError = createError('SALLYPORT_AUTHORIZATION_FILTER_INVALID', 'Invalid filter: %s', 500)
+
+/** Boot, or a grant: an entry of the access control list names no issuer in an app that takes tokens of several. */
+export const AclEntryWithoutIssuerError = createError(
+  'SALLYPORT_AUTHORIZATION_ACL_ISSUER_MISSING',
+  'Access control list: %s without issuer, and tokens of several issuers are taken',
+  500
+)

@@ -47,13 +47,11 @@ export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Po
     case 'scope':
       return verdict(rule.allOf.length > 0 && rule.allOf.every(token => ruleHolds(principal.scopes, token)))
     case 'actor':
-      return verdict(principal.actor != null && principal.actor.subject === rule.clientId)
+      return verdict(isActor(principal, rule))
     case 'client':
-      return verdict(isClientItself(principal, rule.clientId))
+      return verdict(isClientItself(principal, rule.clientId) && isOfIssuer(principal.issuer, rule.issuer))
     case 'owner':
-      return overResource(facts, resource =>
-        verdict(ownerText(principal) === comparableText(attributeValue(resource, rule.attribute)))
-      )
+      return overResource(facts, resource => verdict(isOwner(principal, rule, resource)))
     case 'attribute':
       return overResource(facts, resource =>
         verdict(rule.anyOf.some(value => isWantedValue(value, attributeValue(resource, rule.attribute))))
@@ -63,6 +61,26 @@ export function evaluateRule(rule: Rule, principal: Principal, facts: Facts): Po
     default:
       return 'denied'
   }
+}
+
+/** Where a rule names no issuer, there is only one. */
+function isOfIssuer(issuer: string | null, wanted: string | undefined): boolean {
+  return wanted === undefined || issuer === wanted
+}
+
+/** Where the issuer of a token does not say otherwise, its actors are its own clients. @see RFC 8693 §4.1 */
+function isActor({ actor, claims, issuer }: Principal, rule: Extract<Policy, { kind: 'actor' }>): boolean {
+  if (actor == null || actor.subject !== rule.clientId) return false
+  const act: unknown = claims['act']
+  const named: unknown = typeof act === 'object' && act !== null ? Reflect.get(act, 'iss') : undefined
+  return isOfIssuer(named === undefined ? issuer : typeof named === 'string' ? named : null, rule.issuer)
+}
+
+function isOwner(principal: Principal, rule: Extract<Policy, { kind: 'owner' }>, resource: Resource): boolean {
+  if (ownerText(principal) !== comparableText(attributeValue(resource, rule.attribute))) return false
+  if (!isOfIssuer(principal.issuer, rule.issuer)) return false
+  if (rule.issuerAttribute === undefined) return true
+  return principal.issuer !== null && principal.issuer === attributeValue(resource, rule.issuerAttribute)
 }
 
 /** A client is the subject of its own tokens. @see RFC 9068 §2.2 */

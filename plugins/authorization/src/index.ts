@@ -13,12 +13,25 @@ import { applyFilter, type FilterMapping } from './apply-filter.ts'
 import { isAllowed, refuseNotFound, refuseEarly, refuseOver } from './authorize-request.ts'
 import { InvalidPolicyError } from './errors.ts'
 import { ROUTES } from './matrix.ts'
-import { readAuthorizationOptions, type AuthorizationOptions } from './options.ts'
+import { issuerCount, refuseEntriesWithoutIssuer } from './issuer-count.ts'
+import { readAuthorizationOptions, type AuthorizationOptions, type DecidingOptions } from './options.ts'
 import { createPolicyVersion, policyMeasurement } from './policy-version.ts'
 import { collectRoutePolicies } from './route-policies.ts'
 import { policyMistakes } from './validate-policy.ts'
 
-export { role, scope, actor, client, owner, attribute, acl, allOf, anyOf } from './policies.ts'
+export {
+  role,
+  scope,
+  actor,
+  client,
+  owner,
+  attribute,
+  acl,
+  allOf,
+  anyOf,
+  type OfIssuer,
+  type OwnerIdentity
+} from './policies.ts'
 export { decide, type Decision, type DecisionReason, type Explanation } from './decide.ts'
 export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
@@ -26,7 +39,7 @@ export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from
 export { aclMigrations } from './acl-migrations.ts'
 export { authorizationMatrix, accessText, policyText } from './matrix.ts'
 export { requiredScopes } from './required-scopes.ts'
-export { policyMistakes } from './validate-policy.ts'
+export { policyMistakes, type IssuerCount } from './validate-policy.ts'
 export type { AclOptions, AuthorizationOptions } from './options.ts'
 export * as errors from './errors.ts'
 
@@ -59,23 +72,31 @@ declare module 'fastify' {
  * @throws {AuthorizationOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake
  */
 async function authorization(fastify: FastifyInstance, given: AuthorizationOptions): Promise<void> {
-  const options = readAuthorizationOptions(given)
+  const read = readAuthorizationOptions(given)
+  const issuers = issuerCount(fastify, read)
+  const options: DecidingOptions = { ...read, issuers }
+  const { acl } = options
   requireRouteDeclaration(fastify, 'access')
-  fastify.decorate(ROUTES, collectRoutePolicies(fastify, options.acl !== undefined))
+  fastify.decorate(ROUTES, collectRoutePolicies(fastify, acl !== undefined, issuers))
+  if (acl !== undefined) {
+    fastify.addHook('onReady', async function checkEntries() {
+      if (issuers() === 'several') await refuseEntriesWithoutIssuer(fastify, acl)
+    })
+  }
   const policyVersion = createPolicyVersion(fastify)
   fastify.decorate('policyVersion', policyVersion)
   offerMeasurements(fastify, [policyMeasurement(policyVersion)])
 
   fastify.decorateRequest('resource', null)
   fastify.decorateRequest('authorize', async function authorize(this: FastifyRequest, policy, ...found) {
-    const mistakes = policyMistakes(policy, 'policy')
+    const mistakes = policyMistakes(policy, 'policy', issuers())
     if (mistakes.length > 0) throw new InvalidPolicyError(mistakes.join('; '))
     // Undefined after a look-up means that there is no resource; a resource that was not given is different.
     const refusal = await refuseOver(this, policy, found.length === 0 ? undefined : (found[0] ?? null), options)
     if (refusal !== undefined) throw refusal
   })
   fastify.decorateRequest('visible', function visible(this: FastifyRequest, query, policy, mapping) {
-    return applyFilter(query, policy, this.principal, mapping)
+    return applyFilter(query, policy, this.principal, { ...mapping, issuers: issuers() })
   })
 
   fastify.addHook('onRequest', function authorizeBeforeParsing(request, _reply, next) {

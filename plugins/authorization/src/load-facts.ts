@@ -3,7 +3,7 @@ import type { Policy, Principal, Resource } from '@sallyport/security-context'
 import { loadAccess } from './acl.ts'
 import { AclUnavailableError, InvalidPolicyError } from './errors.ts'
 import { accessQuestion, evaluate, type AccessQuestion, type Facts } from './evaluate.ts'
-import type { ReadAuthorizationOptions } from './options.ts'
+import type { DecidingOptions } from './options.ts'
 
 /**
  * The facts for one decision over a resource. The access control list is queried once, and only when the other facts do
@@ -14,12 +14,12 @@ export async function loadFacts(
   policy: Policy,
   principal: Principal,
   resource: Resource | null,
-  { acl }: ReadAuthorizationOptions
+  { acl, issuers }: DecidingOptions
 ): Promise<Facts> {
   const facts: Facts = { principal, resource }
   if (resource === null || evaluate(policy, facts) !== 'undecided') return facts
   if (acl === undefined) throw new InvalidPolicyError('an acl rule needs the option acl.db')
-  const answers = loadAccess(acl.db, principal, questionsOf(policy, resource))
+  const answers = loadAccess(acl.db, principal, questionsOf(policy, resource), issuers())
   return { principal, resource, hasAccess: await answeredInTime(acl.timeoutMs, answers) }
 }
 

@@ -32,11 +32,11 @@ export function policyText(policy: Policy): string {
     case 'scope':
       return `scope(${policy.allOf.join(' & ')})`
     case 'actor':
-      return `actor(${policy.clientId})`
+      return `actor(${policy.clientId}${issuerText(policy.issuer)})`
     case 'client':
-      return `client(${policy.clientId})`
+      return `client(${policy.clientId}${issuerText(policy.issuer)})`
     case 'owner':
-      return `owner(${policy.attribute})`
+      return `owner(${policy.attribute}${issuerText(policy.issuer ?? policy.issuerAttribute)})`
     case 'attribute':
       return `attribute(${policy.attribute} in ${JSON.stringify(policy.anyOf)})`
     case 'acl':
@@ -45,6 +45,8 @@ export function policyText(policy: Policy): string {
       return `${policy.kind}(${policy.policies.map(policyText).join(', ')})`
   }
 }
+
+const issuerText = (issuer: string | undefined): string => (issuer === undefined ? '' : ` of ${issuer}`)
 
 /** An access declaration on one line: `public`, `authenticated` or the policy. */
 export function accessText(access: RouteAccess | undefined): string {

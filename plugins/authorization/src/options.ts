@@ -1,6 +1,7 @@
 import { customOption, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { Knex } from 'knex'
 import { AuthorizationOptionsError } from './errors.ts'
+import type { IssuerCount } from './validate-policy.ts'
 
 /** The access control list. */
 export interface AclOptions {
@@ -26,6 +27,12 @@ export interface AuthorizationOptions {
    * @default 'hide'
    */
   readonly existence?: 'hide' | 'reveal'
+  /**
+   * Of how many issuers the app takes tokens. With `several`, identity is issuer and subject together: policies that
+   * name no issuer, and entries of the access control list without one, are refused. Left out: what the authentication
+   * plugin says, or else one.
+   */
+  readonly issuers?: IssuerCount
 }
 
 export const aclOptions = optionsObject({
@@ -35,11 +42,17 @@ export const aclOptions = optionsObject({
 
 export const authorizationOptions = optionsObject({
   acl: Type.Optional(aclOptions),
-  existence: Type.Enum(['hide', 'reveal'], { default: 'hide' })
+  existence: Type.Enum(['hide', 'reveal'], { default: 'hide' }),
+  issuers: Type.Optional(Type.Enum(['one', 'several']))
 })
 
 /** Options with every default filled in. */
 export type ReadAuthorizationOptions = ReadOptions<typeof authorizationOptions>
+
+/** The options of a decision: how many issuers there are is known when all plugins are there. */
+export interface DecidingOptions extends Omit<ReadAuthorizationOptions, 'issuers'> {
+  readonly issuers: () => IssuerCount
+}
 
 /** @throws {AuthorizationOptionsError} `SALLYPORT_AUTHORIZATION_OPTIONS_INVALID`, naming every mistake */
 export function readAuthorizationOptions(given: AuthorizationOptions): ReadAuthorizationOptions {

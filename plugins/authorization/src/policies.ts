@@ -10,25 +10,39 @@ export function scope(...allOf: readonly string[]): Policy {
   return { kind: 'scope', allOf }
 }
 
+/** Whose client it is: needed where an app takes tokens of several issuers. */
+export interface OfIssuer {
+  readonly issuer: string
+}
+
+/** Whose subject the owner is: needed where an app takes tokens of several issuers. */
+export type OwnerIdentity =
+  | OfIssuer
+  /** The attribute that holds the issuer of the owner. */
+  | { readonly issuerAttribute: string }
+
 /**
  * The token was exchanged and its current actor is this OAuth client; earlier actors of the chain do not count. @see
  * RFC 8693 §4.1
  */
-export function actor(clientId: string): Policy {
-  return { kind: 'actor', clientId }
+export function actor(clientId: string, of?: OfIssuer): Policy {
+  return { kind: 'actor', clientId, ...of }
 }
 
 /**
  * The token is this OAuth client's own, without a user and without an actor: a job that has no caller. @see RFC 6749
  * §4.4
  */
-export function client(clientId: string): Policy {
-  return { kind: 'client', clientId }
+export function client(clientId: string, of?: OfIssuer): Policy {
+  return { kind: 'client', clientId, ...of }
 }
 
-/** This attribute of the resource is the principal's subject. */
-export function owner(attribute: string): Policy {
-  return { kind: 'owner', attribute }
+/**
+ * This attribute of the resource is the principal's subject; with `of`, a subject of that issuer.
+ * @example owner('customerId', { issuerAttribute: 'customerIssuer' })
+ */
+export function owner(attribute: string, of?: OwnerIdentity): Policy {
+  return { kind: 'owner', attribute, ...of }
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FastifyContextConfig, FastifyInstance, RouteOptions } from 'fastify'
 import { looksAtResource } from './decide.ts'
 import { InvalidPoliciesError } from './errors.ts'
-import { asksAcl, policyMistakes } from './validate-policy.ts'
+import { asksAcl, policyMistakes, type IssuerCount } from './validate-policy.ts'
 
 /** One route as the matrix prints it. */
 export interface DeclaredRoute {
@@ -16,20 +16,27 @@ export interface DeclaredRoute {
  * routes without a declaration.
  * @returns the list that grows with the routes
  */
-export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean): readonly DeclaredRoute[] {
+export function collectRoutePolicies(
+  fastify: FastifyInstance,
+  hasAcl: boolean,
+  issuers: () => IssuerCount
+): readonly DeclaredRoute[] {
   const routes: DeclaredRoute[] = []
-  const mistakes = new Set<string>()
-  const accessMistakes = (config: FastifyContextConfig): string[] => routeMistakes(config, hasAcl)
+  const configs = new Map<string, FastifyContextConfig>()
+  const accessMistakes = (config: FastifyContextConfig): string[] => routeMistakes(config, hasAcl, issuers())
   fastify.decorate('findAccessMistakes', accessMistakes)
 
   fastify.addHook('onRoute', function collectPolicy(route: RouteOptions) {
     for (const method of [route.method].flat()) {
       routes.push({ method, url: route.url, access: route.config?.access })
-      for (const mistake of accessMistakes(route.config ?? {})) mistakes.add(`${method} ${route.url}: ${mistake}`)
+      configs.set(`${method} ${route.url}`, route.config ?? {})
     }
   })
 
   fastify.addHook('onReady', function refuseInvalidPolicies(done) {
+    const mistakes = new Set(
+      [...configs].flatMap(([name, config]) => accessMistakes(config).map(mistake => `${name}: ${mistake}`))
+    )
     // Fastify adds a HEAD route to each GET route: a mistake of both is reported once.
     const listed = [...mistakes]
       .filter(mistake => !mistake.startsWith('HEAD ') || !mistakes.has(mistake.replace('HEAD', 'GET')))
@@ -39,9 +46,13 @@ export function collectRoutePolicies(fastify: FastifyInstance, hasAcl: boolean):
   return routes
 }
 
-function routeMistakes({ access, resource }: FastifyContextConfig, hasAcl: boolean): string[] {
+function routeMistakes(
+  { access, resource }: FastifyContextConfig,
+  hasAcl: boolean,
+  issuers: IssuerCount
+): string[] {
   if (access === undefined || access === 'public' || access === 'authenticated') return []
-  const mistakes = policyMistakes(access)
+  const mistakes = policyMistakes(access, 'access', issuers)
   if (mistakes.length > 0) return mistakes
   if (looksAtResource(access) && resource === undefined) {
     mistakes.push('the policy decides over a resource, but config.resource is missing')

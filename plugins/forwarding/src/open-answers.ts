@@ -18,10 +18,10 @@ export interface OpenAnswers {
   /** @returns removes the answer, because it has ended by itself */
   readonly add: (answer: OpenAnswer) => () => void
   /**
-   * Ends the answers of one session, or with `null` those of all sessions of the subject, without waiting for the next
+   * Ends the answers of one session, or with `null` those of all sessions of the caller, without waiting for the next
    * check.
    */
-  readonly endSessions: (subject: string, sessionId: string | null) => void
+  readonly endSessions: (caller: Pick<Principal, 'issuer' | 'subject'>, sessionId: string | null) => void
   /** Ends all streams properly, and from now on each one that is added. */
   readonly finish: () => void
   readonly size: () => number

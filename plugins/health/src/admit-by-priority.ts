@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { offerMeasurements } from '@sallyport/security-context'
 import { scheduleByTimer, type Schedule, startTimer, type StartTimer } from '@sallyport/security-context/mechanics'
+import { functionOption, optionsObject, readOptions, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { OverloadedError } from './errors.ts'
+import { HealthOptionsError, OverloadedError } from './errors.ts'
 
 /**
  * What a request is worth while not everything can be served. Probes are on a listener of their own and never shed; the
@@ -31,6 +32,22 @@ export interface AdmissionOptions {
   readonly startTimer?: StartTimer
 }
 
+const admissionOptions = optionsObject({
+  limits: functionOption<AdmissionOptions['limits']>(),
+  priorityOf: functionOption<NonNullable<AdmissionOptions['priorityOf']>>({
+    default: priorityOfMethod,
+    defaultText: 'by the method'
+  }),
+  readDelayMs: Type.Optional(functionOption<() => number>()),
+  schedule: functionOption<Schedule>({ default: scheduleByTimer, defaultText: 'scheduleByTimer' }),
+  startTimer: functionOption<StartTimer>({ default: startTimer, defaultText: 'startTimer' })
+})
+
+/** @throws {HealthOptionsError} `SALLYPORT_HEALTH_OPTIONS_INVALID`, naming every mistake */
+function readAdmissionOptions(given: AdmissionOptions): ReadOptions<typeof admissionOptions> {
+  return readOptions({ schema: admissionOptions, error: HealthOptionsError }, given)
+}
+
 /** Which part of the places a priority may take, and how many times the delay it is served. */
 const SHARES: Readonly<Record<RequestPriority, { readonly places: number; readonly delays: number }>> = {
   login: { places: 1, delays: 4 },
@@ -56,8 +73,8 @@ const QUIET_SAMPLES = 10
  */
 export const admitByPriority = fastifyPlugin(
   async function admitByPriority(fastify: FastifyInstance, options: AdmissionOptions) {
-    const { limits, priorityOf = priorityOfMethod, schedule = scheduleByTimer, startTimer: hold = startTimer } = options
-    const readDelayMs = options.readDelayMs ?? eventLoopDelays(fastify)
+    const { limits, priorityOf, schedule, startTimer: hold, ...given } = readAdmissionOptions(options)
+    const readDelayMs = given.readDelayMs ?? eventLoopDelays(fastify)
     const { message: title, statusCode: status = 503, code } = new OverloadedError()
     const problem = Object.freeze({ type: 'about:blank', title, status, code })
     const shed: Record<RequestPriority, number> = { login: 0, read: 0, write: 0 }

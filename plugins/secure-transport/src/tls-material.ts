@@ -47,12 +47,14 @@ export async function loadTlsMaterial(paths: TlsMaterialPaths, clock: () => numb
 /**
  * Options of an https server: at least TLS 1.2.
  * @param material own certificate and the authorities for client certificates
- * @param options `clientCertificates: 'required'` ends the handshake of a client without a certificate of our authority
+ * @param options `clientCertificates: 'required'` ends the handshake of a client without a certificate of our
+ * authority; `'asked'` takes any and none: for tokens that are bound to one, which is compared by its thumbprint and
+ * believed in nothing else (RFC 8705 §3)
  * @see RFC 9325 §3.1.1
  */
 export function serverTls(
   material: TlsMaterial,
-  options: { readonly clientCertificates?: 'none' | 'required' } = {}
+  options: { readonly clientCertificates?: 'none' | 'asked' | 'required' } = {}
 ): ServerOptions {
   const required = options.clientCertificates === 'required'
   return {
@@ -60,6 +62,9 @@ export function serverTls(
     key: material.privateKey,
     minVersion: MIN_VERSION,
     handshakeTimeout: 10_000,
+    // Clients are not known by it, and Node would end the connection of those that have none.
+    // eslint-disable-next-line no-restricted-syntax
+    ...(options.clientCertificates === 'asked' && { requestCert: true, rejectUnauthorized: false }),
     ...(required && { ca: material.ca, requestCert: true, rejectUnauthorized: true })
   }
 }

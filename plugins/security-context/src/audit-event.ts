@@ -10,10 +10,18 @@ export interface AuditEvent {
   readonly subject?: string
   /** The OAuth client that did it; that of the principal comes first. */
   readonly clientId?: string
-  /** The account name that a login was tried with, as in security events: kept in clear only next to a `subject`. */
+  /**
+   * The account name that a login was tried with, as in security events: the audit log seals it next to a `subject`,
+   * and keeps only a keyed hash otherwise.
+   */
   readonly nameTried?: string
   /** The transaction that it belongs to, where no request says it: a job that continues what a request began. */
   readonly txn?: string
+  /**
+   * Whose personal values `detail` has, where that is not the subject: the account that an administrator changes. They
+   * become unreadable with this person.
+   */
+  readonly person?: string
   /** More facts, for example the state before and after. Never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
 }

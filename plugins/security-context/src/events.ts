@@ -48,9 +48,9 @@ export interface SecurityEvent {
   /** The OAuth client that the event is about, where no principal is known yet. */
   readonly clientId?: string
   /**
-   * The account name that a login was tried with, as it was typed: a stage never hashes it. The audit log keeps it in
-   * clear only next to a `subject`, otherwise as a keyed hash, since people type their password into that field. For
-   * the same reason it belongs into no log line, no metric and not into `detail`.
+   * The account name that a login was tried with, as it was typed: a stage never hashes it. The audit log seals it next
+   * to a `subject`, and otherwise keeps a keyed hash, since people type their password into that field. For the same
+   * reason it belongs into no log line, no metric and not into `detail`.
    */
   readonly nameTried?: string
   /** What was asked for, where the route's own declaration does not say it. */

@@ -22,6 +22,8 @@ export interface Principal {
   readonly issuer: string | null
   /** `sub`: the user, or the client itself for client credentials. */
   readonly subject: string
+  /** The tenant that the issuer stands for, where the service is told; left out: none. */
+  readonly tenant?: string
   /** `client_id` of the OAuth client the token was issued to. */
   readonly clientId: string | null
   readonly roles: readonly string[]

@@ -7,12 +7,23 @@ export type Policy =
   | { readonly kind: 'role'; readonly anyOf: readonly string[] }
   /** The token carries every one of these scopes. */
   | { readonly kind: 'scope'; readonly allOf: readonly string[] }
-  /** The token was exchanged, and the party that acts now is this OAuth client. */
-  | { readonly kind: 'actor'; readonly clientId: string }
-  /** The token is this OAuth client's own, by client credentials: there is no user and nobody acts for one. */
-  | { readonly kind: 'client'; readonly clientId: string }
-  /** This attribute of the resource equals the principal's subject. */
-  | { readonly kind: 'owner'; readonly attribute: string }
+  /** The token was exchanged, and the party that acts now is this OAuth client; of this issuer, where one is named. */
+  | { readonly kind: 'actor'; readonly clientId: string; readonly issuer?: string }
+  /**
+   * The token is this OAuth client's own, by client credentials: there is no user and nobody acts for one; of this
+   * issuer, where one is named.
+   */
+  | { readonly kind: 'client'; readonly clientId: string; readonly issuer?: string }
+  /**
+   * This attribute of the resource equals the principal's subject. Its issuer is this one, or what another attribute
+   * says, where one of the two is named.
+   */
+  | {
+      readonly kind: 'owner'
+      readonly attribute: string
+      readonly issuer?: string
+      readonly issuerAttribute?: string
+    }
   /** This attribute of the resource has one of these values. */
   | {
       readonly kind: 'attribute'

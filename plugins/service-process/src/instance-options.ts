@@ -18,6 +18,8 @@ export interface InstanceFacts {
   readonly settings: Pick<ProcessSettings, 'logLevel' | 'trustedProxies'>
   /** TLS of the main listener; left out: plain HTTP, for loopback only. */
   readonly tls?: TlsMaterial | undefined
+  /** Whether clients are asked for a certificate that their tokens may be bound to. Default: no. */
+  readonly asksForCertificates?: boolean
   readonly tracing?: Tracing | undefined
   /**
    * `own`: every request gets a new id, because callers are strangers. `caller`: the `X-Request-Id` of the caller when
@@ -37,10 +39,11 @@ const REQUEST_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  */
 export function instanceOptions(facts: InstanceFacts): FastifyServerOptions {
   const { name, settings, tls, tracing, requestIds, tlsEndsInFront = false } = facts
+  const clientCertificates = facts.asksForCertificates === true ? 'asked' : 'none'
   const trusts = trustedProxyRule(settings.trustedProxies)
   const requestId = requestIds === 'own' ? () => randomUUID() : callerRequestId
   return {
-    ...serverOptions(tls === undefined ? null : serverTls(tls), { requireHostHeader: false }),
+    ...serverOptions(tls === undefined ? null : serverTls(tls, { clientCertificates }), { requireHostHeader: false }),
     // Fastify asks for an id before it makes a request of the raw one: nobody reads an address before this.
     genReqId: raw => {
       keepBelievedAddresses(raw, trusts)

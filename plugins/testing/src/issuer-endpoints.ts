@@ -13,6 +13,7 @@ const DOCUMENTS: Readonly<Record<string, Endpoint>> = {
   '/.well-known/oauth-authorization-server': describeIssuer,
   '/.well-known/openid-configuration': describeIssuer,
   '/jwks': issuer => ({ status: 200, body: { keys: issuer.publishedKeys().map(({ jwk }) => jwk) } }),
+  [STATUS_LIST_PATH]: ({ statusLists }) => ({ status: 200, body: { status_lists: [`${statusLists}1`] } }),
   [`${STATUS_LIST_PATH}1`]: statusList
 }
 
@@ -87,6 +88,7 @@ function describeIssuer(issuer: IssuerState): IssuerAnswer {
     token_endpoint: issuer.tokenEndpoint,
     introspection_endpoint: issuer.introspectionEndpoint,
     revocation_endpoint: issuer.revocationEndpoint,
+    status_list_aggregation_endpoint: issuer.statusLists,
     response_types_supported: [],
     grant_types_supported: [
       'password',

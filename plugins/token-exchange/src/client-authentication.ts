@@ -1,6 +1,7 @@
 import { randomUUID, sign, constants, KeyObject } from 'node:crypto'
 import { basicClientAuthorization, type Clock } from '@sallyport/security-context/mechanics'
 import { customOption, optionsObject, Type } from '@sallyport/security-context/options'
+import type { ClientProofMethod } from './choose-client-method.ts'
 
 /** Algorithms that a client's key signs its assertions with. */
 export const CLIENT_KEY_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256', 'PS256'] as const)
@@ -35,24 +36,34 @@ export interface ClientCredentials {
   readonly clock: Clock
 }
 
+const NO_PROOF: ClientProof = Object.freeze({ headers: {}, parameters: {} })
+
 const JWT_BEARER_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** Long enough for a slow request, and nothing that is worth keeping. */
 const ASSERTION_LIFETIME_SECONDS = 60
 
 /**
- * Makes the proof of a client anew for each request: by `client_secret_basic` with a secret, by `private_key_jwt` with
- * a key. The audience of an assertion is the issuer: one that names an endpoint could be handed on to another server
+ * Makes the proof of a client anew for each request. By a certificate the connection is the proof, and a client without
+ * credentials only says who it is. The audience of an assertion is the issuer: one that names an endpoint could be
+ * handed on to another server
  * that claims the same endpoint.
  * @param issuer whom the proof is for
- * @see RFC 6749 §2.3.1, RFC 7523 §2.2, §3
+ * @see RFC 6749 §2.3.1, RFC 7523 §2.2, §3, RFC 8705 §2
  */
 export function proveClient(
   { clientId, clientSecret, clientKey, clock }: ClientCredentials,
-  issuer: string
+  issuer: string,
+  method: ClientProofMethod
 ): ClientProof {
-  if (clientKey === undefined) {
-    const secret = typeof clientSecret === 'function' ? clientSecret() : (clientSecret ?? '')
-    return { headers: { authorization: basicClientAuthorization(clientId, secret) }, parameters: {} }
+  const secret = typeof clientSecret === 'function' ? clientSecret() : (clientSecret ?? '')
+  if (method === 'client_secret_basic') {
+    return { ...NO_PROOF, headers: { authorization: basicClientAuthorization(clientId, secret) } }
+  }
+  if (method === 'client_secret_post') {
+    return { ...NO_PROOF, parameters: { client_id: clientId, client_secret: secret } }
+  }
+  if (method !== 'private_key_jwt' || clientKey === undefined) {
+    return { ...NO_PROOF, parameters: { client_id: clientId } }
   }
   const nowSeconds = Math.floor(clock() / 1000)
   const assertion = signAssertion(clientKey, {

@@ -1,9 +1,9 @@
-import { defined, readBody } from '@sallyport/security-context/mechanics'
+import { defined, readBody, type AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
+import { chooseClientMethod, endpointsForMethod } from './choose-client-method.ts'
 import { proveClient } from './client-authentication.ts'
 import { type EndpointAnswer, serverUnavailable } from './endpoint-answer.ts'
 import type { readTokenClientOptions, TokenClientOptions } from './options.ts'
-import type { AuthorizationServerMetadata } from './server-metadata.ts'
 
 const MAX_TOKEN_ANSWER_BYTES = 64 * 1024
 
@@ -21,11 +21,23 @@ export interface ClientRequests {
 /** Never follows a redirect and never retries: a refresh token or a code may be spent. */
 export function createClientRequests(options: ReturnType<typeof readTokenClientOptions>): ClientRequests {
   const { dispatcher, timeoutMs } = options
-  const metadata = lazyMetadata(options.metadata)
+  const found = lazyMetadata(options.metadata)
+
+  async function asClient() {
+    const known = await found()
+    try {
+      const method = chooseClientMethod(options, known)
+      return { metadata: endpointsForMethod(known, method), method }
+    } catch (cause) {
+      throw serverUnavailable(cause)
+    }
+  }
+
   return {
-    metadata,
+    metadata: async () => (await asClient()).metadata,
     async post(endpoint, parameters) {
-      const proof = proveClient(options, (await metadata()).issuer)
+      const { metadata, method } = await asClient()
+      const proof = proveClient(options, metadata.issuer, method)
       const form = new URLSearchParams()
       for (const [name, value] of Object.entries({ ...parameters, ...proof.parameters })) {
         if (value !== undefined) form.append(name, value)

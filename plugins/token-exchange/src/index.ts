@@ -19,13 +19,15 @@ import { exchangedEvent, exchangeFailureEvent } from './exchange-events.ts'
 export { createTokenClient } from './token-client.ts'
 export { clientSecretSubscriber, type ClientSecretCheck, type ClientSecretSettings } from './check-client-secret.ts'
 export { createLoginClient } from './login-client.ts'
+export { chooseClientMethod, type ClientProofMethod } from './choose-client-method.ts'
+export type { RefreshPace } from './pace-refreshes.ts'
 export type { ClientSigningKey } from './client-authentication.ts'
 export {
   createClientTokenSource,
   type ClientTokenSource,
   type ClientTokenSourceOptions
 } from './client-token-source.ts'
-export type { AuthorizationServerMetadata } from './server-metadata.ts'
+export type { AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
 export { discoverMetadata } from './metadata.ts'
 export { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
 export type { DiscoveryOptions, TokenClientOptions, TokenExchangeOptions, Upstream } from './options.ts'

@@ -1,5 +1,12 @@
 import type { TokenClient } from '@sallyport/security-context'
-import type { Clock } from '@sallyport/security-context/mechanics'
+import {
+  endpointMistake,
+  messageWithCause,
+  startTimer,
+  type AuthorizationServerMetadata,
+  type Clock,
+  type StartTimer
+} from '@sallyport/security-context/mechanics'
 import {
   CLOCK_OPTION,
   customOption,
@@ -13,9 +20,14 @@ import {
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { clientKeyMistakes, clientSigningKey, type ClientSigningKey } from './client-authentication.ts'
-import { endpointMistake } from './endpoint-url.ts'
+import {
+  chooseClientMethod,
+  CLIENT_PROOF_NAMES,
+  CLIENT_PROOFS,
+  type ClientProofMethod
+} from './choose-client-method.ts'
 import { TokenOptionsError } from './errors.ts'
-import type { AuthorizationServerMetadata } from './server-metadata.ts'
+import { refreshPace, type RefreshPace } from './pace-refreshes.ts'
 
 /** A service that can be called. */
 export interface Upstream {
@@ -71,12 +83,23 @@ export interface TokenClientOptions {
   /** This service as a client of the authorization server. */
   readonly clientId: string
   /**
-   * Its secret; sent by `client_secret_basic`. A function where it changes while the process runs. Exactly one of this
-   * and `clientKey`.
+   * Its secret, sent by `client_secret_basic` or `client_secret_post`. A function where it changes while the process
+   * runs. Exactly one of this and `clientKey`, unless `clientAuthentication` needs neither.
    */
   readonly clientSecret?: string | (() => string)
   /** Its key, in place of a secret; it signs assertions for `private_key_jwt`. @see RFC 7523 §2.2 */
   readonly clientKey?: ClientSigningKey
+  /**
+   * How it proves itself: `client_secret_basic`, `client_secret_post`, `private_key_jwt`, `tls_client_auth`,
+   * `self_signed_tls_client_auth` (by the certificate of `dispatcher`) or `none`, if the issuer's metadata names it.
+   * Left out: what the secret or the key allows.
+   */
+  readonly clientAuthentication?: ClientProofMethod
+  /**
+   * How many refresh grants the issuer gets at most. Left out: no bound.
+   * @example { perSecond: 50 }
+   */
+  readonly refreshPace?: RefreshPace
   /** Your CA, your client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -84,6 +107,11 @@ export interface TokenClientOptions {
    * @default 5000
    */
   readonly timeoutMs?: number
+  /**
+   * Starts the wait of a refresh for its turn. Its default is a timer of the process.
+   * @default startTimer
+   */
+  readonly startTimer?: StartTimer
   /**
    * The time in ms since 1970.
    * @default Date.now
@@ -138,8 +166,11 @@ export const tokenClientOptions = optionsObject({
     )
   ),
   clientKey: Type.Optional(clientSigningKey),
+  clientAuthentication: Type.Optional(Type.Enum([...CLIENT_PROOF_NAMES])),
+  refreshPace: Type.Optional(refreshPace),
   dispatcher: dispatcherOption(),
   timeoutMs: endpointTimeout(),
+  startTimer: functionOption<StartTimer>({ default: startTimer, defaultText: 'startTimer' }),
   clock: CLOCK_OPTION
 })
 
@@ -165,7 +196,8 @@ export function readTokenClientOptions(given: TokenClientOptions): ReadOptions<t
       error: TokenOptionsError,
       rules: [
         { of: ['metadata'], mistakes: ({ metadata }) => endpointMistakes(metadata) },
-        { of: ['clientSecret', 'clientKey'], mistakes: credentialMistakes }
+        { of: ['clientSecret', 'clientKey', 'clientAuthentication', 'dispatcher'], mistakes: clientCredentialMistakes },
+        { of: ['metadata', 'clientAuthentication'], mistakes: proofMethodMistakes }
       ]
     },
     given
@@ -177,11 +209,32 @@ export function readDiscoveryOptions(given: DiscoveryOptions): ReadOptions<typeo
   return readOptions({ schema: discoveryOptions, error: TokenOptionsError }, given)
 }
 
-function credentialMistakes({ clientSecret, clientKey: key }: Pick<TokenClientOptions, 'clientSecret' | 'clientKey'>) {
-  if ((clientSecret === undefined) === (key === undefined)) {
-    return ['exactly one of clientSecret and clientKey must be given']
+type Credentials = Pick<TokenClientOptions, 'clientSecret' | 'clientKey' | 'clientAuthentication' | 'dispatcher'>
+
+function clientCredentialMistakes(options: Credentials): string[] {
+  const { clientSecret, clientKey: key, clientAuthentication: method } = options
+  const ofKey = key === undefined ? [] : clientKeyMistakes(key)
+  if (method === undefined) {
+    const isOne = (clientSecret === undefined) !== (key === undefined)
+    return isOne ? ofKey : ['exactly one of clientSecret and clientKey must be given']
   }
-  return key === undefined ? [] : clientKeyMistakes(key)
+  const { needs } = CLIENT_PROOFS[method]
+  const given = (['clientSecret', 'clientKey'] as const).filter(name => options[name] !== undefined)
+  return [
+    ...(needs !== null && options[needs] === undefined ? [`${needs} is missing, which ${method} needs`] : []),
+    ...given.filter(name => name !== needs).map(name => `${name} is of no use with ${method}`),
+    ...ofKey
+  ]
+}
+
+function proofMethodMistakes(options: Credentials & Pick<TokenClientOptions, 'metadata'>): string[] {
+  if (typeof options.metadata === 'function' || clientCredentialMistakes(options).length > 0) return []
+  try {
+    chooseClientMethod(options, options.metadata)
+    return []
+  } catch (error) {
+    return [messageWithCause(error)]
+  }
 }
 
 function isUpstreamOrigin(value: unknown): boolean {

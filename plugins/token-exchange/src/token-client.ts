@@ -3,6 +3,7 @@ import { createClientRequests, type RequestParameters } from './client-requests.
 import { errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
 import { readTokenClientOptions, type TokenClientOptions } from './options.ts'
+import { paceRefreshes } from './pace-refreshes.ts'
 import { parseTokenSet } from './token-set.ts'
 
 const EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -10,7 +11,8 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * An OAuth 2.0 client for the password, refresh, client credentials and token exchange grants and for revocation.
- * It authenticates by `client_secret_basic` or `private_key_jwt`, never follows a redirect and never retries: a refresh
+ * It authenticates as its configuration allows and the metadata names, never follows a redirect and never retries: a
+ * refresh
  * token may be spent.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */
@@ -18,6 +20,7 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
   const options = readTokenClientOptions(given)
   const { clock } = options
   const { metadata, post } = createClientRequests(options)
+  const waitForTurn = options.refreshPace === undefined ? null : paceRefreshes(options.refreshPace, options)
 
   async function grant(parameters: RequestParameters): Promise<TokenSet> {
     const exchanged = parameters.grant_type === EXCHANGE_GRANT
@@ -40,14 +43,16 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
         source_address: connection?.sourceAddress,
         user_agent: connection?.userAgent
       }),
-    refresh: ({ refreshToken, scope, connection }) =>
-      grant({
+    async refresh({ refreshToken, scope, connection }) {
+      await waitForTurn?.()
+      return await grant({
         grant_type: 'refresh_token',
         refresh_token: refreshToken,
         scope,
         source_address: connection?.sourceAddress,
         user_agent: connection?.userAgent
-      }),
+      })
+    },
     exchange: ({ subjectToken, audience, scope }) =>
       grant({
         grant_type: EXCHANGE_GRANT,

@@ -10,6 +10,7 @@ import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
+import { resourceOptions } from './resource-options.ts'
 import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -94,6 +95,7 @@ export async function buildService({
     audience: name,
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
+    ...resourceOptions(settings),
     ...(status !== undefined && { status }),
     ...(clock !== undefined && { clock })
   })

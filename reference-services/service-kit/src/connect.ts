@@ -1,7 +1,12 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import type { LiveSettings } from '@sallyport/configuration'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
-import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import {
+  chooseClientMethod,
+  clientSecretSubscriber,
+  createTokenClient,
+  discoverMetadata
+} from '@sallyport/token-exchange'
 import { intervalSubscriber } from './interval-subscriber.ts'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
@@ -26,6 +31,8 @@ export async function connectService(
     const metadata = await discoverMetadata({ issuer, ...dispatcher })
     const { jwksUri } = metadata
     if (jwksUri === null) throw new ServiceSettingsError(`the metadata of ${issuer} names no jwks_uri`)
+    // A secret that the issuer does not take is a mistake of the configuration, not an outage.
+    chooseClientMethod({ clientSecret: settings.clientSecret }, metadata)
     return { ...metadata, jwksUri }
   })
   const keys = lateKeySource(discovery, ({ jwksUri }) => createJwksKeySource({ jwksUri, ...dispatcher }))

@@ -29,7 +29,14 @@ export function createServiceInstance(
 ): ServiceInstance {
   // Forwarding headers are believed only from callers that the token names, and the server has seen no token yet.
   const believing = { ...settings, trustedProxies: [] }
-  const options = instanceOptions({ name, settings: believing, tls, tracing, requestIds: 'caller' })
+  const options = instanceOptions({
+    name,
+    settings: believing,
+    tls,
+    tracing,
+    requestIds: 'caller',
+    asksForCertificates: settings.boundTokens.includes('certificate')
+  })
   const app: FastifyInstance = Fastify({ ...options, bodyLimit: SERVICE_BODY_LIMIT_BYTES })
   app.decorateRequest('loadedRow', null)
   return app.withTypeProvider<TypeBoxTypeProvider>()

@@ -37,6 +37,21 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
       demoPrefix: 'demo-',
       description: 'The secret of that client.'
     }),
+    resource: Type.Optional(
+      Type.String({
+        format: 'secure-url',
+        description:
+          'The address under which clients know this service as a protected resource (RFC 9728). Left out: it says ' +
+          'nothing of itself.'
+      })
+    ),
+    boundTokens: Type.Array(Type.Union([Type.Literal('dpop'), Type.Literal('certificate')]), {
+      separator: ' ',
+      default: [],
+      description:
+        'Tokens that are accepted beside bearer tokens: `dpop`, which needs `SALLYPORT_RESOURCE`, and `certificate`, ' +
+        'bound to a client certificate.'
+    }),
     statusListPollMs: Type.Integer({
       minimum: 100,
       maximum: 60_000,

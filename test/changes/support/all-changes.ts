@@ -68,35 +68,35 @@ export const CHANGES: Readonly<Record<string, Change>> = {
           '  /** How many refusals the row stands for. */',
           '  /** The machine that wrote the row. */\n  readonly instance: string | null\n'
         ),
-        instead('export const CURRENT_VERSION = 2', 'export const CURRENT_VERSION = 3'),
-        instead('type Version = 1 | typeof', 'type Version = 1 | 2 | typeof'),
+        instead('export const CURRENT_VERSION = 3', 'export const CURRENT_VERSION = 4'),
+        instead('type Version = 1 | 2 | typeof', 'type Version = 1 | 2 | 3 | typeof'),
         before(
           "  repeats: { column: 'repeats'",
-          "  instance: { column: 'instance', stored: 'text', since: 3, before: null },\n"
+          "  instance: { column: 'instance', stored: 'text', since: 4, before: null },\n"
         )
       ),
       'plugins/audit-log/src/migrations.ts': all(
         after(
-          "'0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints }",
-          ",\n    '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropVersion3 }"
+          "'0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys }",
+          ",\n    '0009-audit-record-version-4': { up: db => addVersion4(db, roles), down: dropVersion4 }"
         ),
         before(
           '/** With each page of seals',
           `/** The pruner writes rows too: those of its own work. */
-async function addVersion3(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
+async function addVersion4(db: Knex, { appRole, prunerRole }: AuditRoles): Promise<void> {
   await alterBriefly(
     db,
     \`
     alter table audit_events
       add column instance text,
-      add constraint audit_events_version_2 check (version > 2 or instance is null) not valid\`
+      add constraint audit_events_version_3 check (version > 3 or instance is null) not valid\`
   )
   await db.raw('grant insert (instance) on audit_events to ??, ??', [appRole, prunerRole])
 }
 
-async function dropVersion3(db: Knex): Promise<void> {
-  const { rows } = await db.raw<{ rows: unknown[] }>('select from audit_events where version > 2 limit 1')
-  if (rows.length > 0) throw new Error('there are audit rows of version 3, which cannot go back to version 2')
+async function dropVersion4(db: Knex): Promise<void> {
+  const { rows } = await db.raw<{ rows: unknown[] }>('select from audit_events where version > 3 limit 1')
+  if (rows.length > 0) throw new Error('there are audit rows of version 4, which cannot go back to version 3')
   await db.raw('alter table audit_events drop column instance')
 }
 
@@ -114,18 +114,15 @@ async function dropVersion3(db: Knex): Promise<void> {
       ),
       // They write rows by hand, and name a version that nobody knows yet.
       'test/plugins/audit-log/versions.test.ts': all(
-        text => text.replaceAll('version = 3 where', 'version = 4 where').replace('knows version 3', 'knows version 4'),
-        instead('versions.get(action))), new Set([2]))', 'versions.get(action))), new Set([3]))'),
+        text => text.replaceAll('version = 4 where', 'version = 5 where').replace('knows version 4', 'knows version 5'),
+        instead('versions.get(action))), new Set([3]))', 'versions.get(action))), new Set([4]))'),
+        instead('step < 6; step++', 'step < 7; step++'),
         instead('step < 5; step++', 'step < 6; step++'),
-        instead('for (let step = 0; step < 4; step++) await owner.migrate.down(config)\n  ', ''),
-        instead('/version 2/)', '/version 3/)')
+        instead('/version 3/)', '/version 4/)')
       ),
       'test/plugins/audit-log/prune-attacks.test.ts': all(
-        instead(
-          ',"issuer":null,"nameTried":null,"occurredAt"',
-          ',"instance":null,"issuer":null,"nameTried":null,"occurredAt"'
-        ),
-        instead('"txn":null,"version":2', '"txn":null,"version":3')
+        instead(',"issuer":null,"nameTag"', ',"instance":null,"issuer":null,"nameTag"'),
+        instead('"txn":null,"version":3', '"txn":null,"version":4')
       )
     },
     tests: [

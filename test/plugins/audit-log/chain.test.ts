@@ -74,6 +74,11 @@ const EDITS: Record<string, string | null> = {
   peer_address: "'x'",
   name_tried: "'x'",
   repeats: '2',
+  sealed: "'x'",
+  source_tag: "'x'",
+  name_tag: "'x'",
+  policy_version: "'x'",
+  configuration_version: "'x'",
   content_hash: 'sha256(content_hash)'
 }
 const TYPES: Record<string, string> = {

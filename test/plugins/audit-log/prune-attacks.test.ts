@@ -163,8 +163,8 @@ const ATTACKS: Record<
         [event]
       )
       const content =
-        `{"action":"audit.prune","actor":null,"clientId":null,"detail":${JSON.stringify(detail)},"id":"${event}","issuer":null,"nameTried":null,"occurredAt":"${at}","outcome":"success","peerAddress":null,` +
-        `"process":"${row.process}","reason":null,"repeats":1,"requestId":null,"resourceId":null,"resourceType":null,"sessionId":null,"sourceAddress":null,"subject":null,"tokenIdHash":null,"traceId":null,"txn":null,"version":2}`
+        `{"action":"audit.prune","actor":null,"clientId":null,"configurationVersion":null,"detail":${JSON.stringify(detail)},"id":"${event}","issuer":null,"nameTag":null,"nameTried":null,"occurredAt":"${at}","outcome":"success","peerAddress":null,"policyVersion":null,` +
+        `"process":"${row.process}","reason":null,"repeats":1,"requestId":null,"resourceId":null,"resourceType":null,"sealed":null,"sessionId":null,"sourceAddress":null,"sourceTag":null,"subject":null,"tokenIdHash":null,"traceId":null,"txn":null,"version":3}`
       await db('audit_events')
         .where({ id: event })
         .update({ detail, content_hash: createHash('sha256').update(content).digest() })

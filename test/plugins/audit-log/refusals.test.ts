@@ -1,8 +1,11 @@
 import auditLog, { verifyChain, type AuditLogOptions } from '@sallyport/audit-log'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { fieldClasses } from '../../../plugins/audit-log/src/privacy/field-class.ts'
+import { createJoinHash } from '../../../plugins/audit-log/src/privacy/join-hash.ts'
 import { refusalRow } from '../../../plugins/audit-log/src/refusal-rows.ts'
 import { insertTogether } from '../../../plugins/audit-log/src/insert-together.ts'
+import { openTrailRows } from '../../support/trail-rows.ts'
 import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
 const INTERVAL_MS = 7_000
@@ -77,7 +80,7 @@ t.test(
       now.ms += 100
     }
     await endInterval()
-    const rows = await rowsOf(db)
+    const rows = await openTrailRows(db, await rowsOf(db))
     t.match(rows, [
       {
         action: 'request.access',
@@ -130,7 +133,7 @@ t.test('sources, reasons and routes are told apart; addresses of one IPv6 subscr
   await refuse(app, 2, { 'x-test-reason': 'token-expired' })
   await app.inject({ url: '/nowhere' })
   await endInterval()
-  const rows = await rowsOf(db)
+  const rows = await openTrailRows(db, await rowsOf(db))
   t.same(rows.map(({ source_address: source, reason, repeats }) => [source, reason, repeats]).toSorted(), [
     ['192.0.2.1', 'token-expired', 1],
     ['192.0.2.1', 'token-expired', 1],
@@ -189,7 +192,7 @@ t.test(
 
 t.test('a row whose write was confirmed too late is not written twice', async t => {
   const { app: db } = await auditDatabase(t)
-  const context = { process: 'demo', secretNames: new Set<string>(), hashName: String }
+  const context = { process: 'demo', classify: fieldClasses(), joinHash: createJoinHash() }
   for (const tally of [
     { id: '00000000-0000-4000-8000-00000000000a', kind: 'others', sample: null, repeats: 3, firstAtMs: 1, lastAtMs: 2 },
     { id: '00000000-0000-4000-8000-00000000000b', kind: 'others', sample: null, repeats: 4, firstAtMs: 3, lastAtMs: 4 }
@@ -267,10 +270,10 @@ t.test('reading the trail writes the counts first', async t => {
 })
 
 t.test(
-  'the name tried at a login is a keyed hash, joinable under its key, and in clear where the account exists',
+  'the name tried at a login is a keyed hash, joinable under its key, and sealed where the account exists',
   async t => {
     const { app: db } = await auditDatabase(t)
-    const nameKey = { id: 'names-1', key: Buffer.alloc(32, 7) }
+    const joinKeys = [{ id: 'names-1', key: Buffer.alloc(32, 7) }]
     const tries = async (
       options: Partial<AuditLogOptions>,
       ...bodies: Array<{ username: string; subject?: string }>
@@ -280,10 +283,11 @@ t.test(
       const { app, endInterval } = await counting(t, { db, ...options })
       for (const payload of bodies) await app.inject({ method: 'POST', url: '/login', payload })
       await endInterval()
-      return (await rowsOf(db)).slice(before).map(({ name_tried: name }) => String(name))
+      const rows = await openTrailRows(db, await rowsOf(db))
+      return rows.slice(before).map(({ name_tried: name }) => String(name))
     }
     const [unknown, again, other, known] = await tries(
-      { nameKey },
+      { privacy: { joinKeys } },
       { username: 'hunter2' },
       { username: 'hunter2' },
       { username: 'hunter3' },
@@ -295,15 +299,15 @@ t.test(
       true
     )
     t.equal(new Set([again, other, known]).size, 2, 'one hash a name')
-    const [elsewhere] = await tries({ nameKey }, { username: 'hunter2' })
+    const [elsewhere] = await tries({ privacy: { joinKeys } }, { username: 'hunter2' })
     t.ok([again, other, known].includes(elsewhere), 'the same in another process with the key')
     const [own] = await tries({}, { username: 'hunter2' })
     t.match(own, /^hmac-sha256:process:[0-9a-f]{64}$/)
     const [foreign] = await tries({}, { username: 'hunter2' })
     t.not(own, foreign, 'without a key only the process itself can compare')
-    t.notMatch(JSON.stringify(await rowsOf(db)), /hunter/)
+    t.notMatch(JSON.stringify(await rowsOf(db)), /hunter|customer1/)
     t.match(
-      (await rowsOf(db)).filter(({ subject }) => subject === 'user-1'),
+      (await openTrailRows(db, await rowsOf(db))).filter(({ subject }) => subject === 'user-1'),
       [{ name_tried: 'customer1', reason: 'login-rejected' }]
     )
   }
@@ -383,7 +387,7 @@ t.test("the end user's address and the hop's are told apart", async t => {
     read
   )
   await told.inject({ url: '/read', remoteAddress: '192.0.2.9', headers: { 'x-forwarded-for': '203.0.113.5' } })
-  t.match(await rowsOf(db), [
+  t.match(await openTrailRows(db, await rowsOf(db)), [
     { source_address: '192.0.2.9', peer_address: null },
     { source_address: '203.0.113.5', peer_address: '192.0.2.9' }
   ])

@@ -5,6 +5,7 @@ import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t from 'tap'
+import { openTrailRows } from '../../support/trail-rows.ts'
 import { verifyChain, sealNow } from '@sallyport/audit-log'
 import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
@@ -34,7 +35,7 @@ t.test(
     const headers = { ...caller, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
     const response = await app.inject({ method: 'POST', url: '/orders/o-1/cancel', headers })
     t.equal(response.statusCode, 200)
-    const rows = await rowsOf(db)
+    const rows = await openTrailRows(db, await rowsOf(db))
     t.equal(rows.length, 1, 'the handler fulfilled the declaration: nothing is written twice')
     t.match(rows[0], {
       process: 'order-service',
@@ -182,13 +183,12 @@ t.test(
     let code = '53100' // disk full
     const app = await buildApp(t, { db }, app => {
       app.post('/things', { config: CANCEL }, async request => {
-        const failing = (() => ({
-          insert: () => ({
-            timeout: async () => {
-              throw Object.assign(new Error('from the database'), { code })
-            }
-          })
-        })) as unknown as Knex
+        const statement = {
+          timeout: async () => {
+            throw Object.assign(new Error('from the database'), { code })
+          }
+        }
+        const failing = Object.assign(() => ({ insert: () => statement }), { raw: () => statement }) as unknown as Knex
         await request.audit(failing, CANCELLED)
       })
     })

@@ -72,6 +72,7 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0005-audit-pruning-marks',
     '0006-audit-asked-by-indexes',
     '0007-audit-checkpoints',
+    '0008-audit-record-version-3',
     '0009-audit-holds'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)

@@ -19,7 +19,11 @@ const mistakesOf = (settings: Partial<AuditTrailSettings>): string =>
 t.test('by default rows are refused during an outage, and nothing is signed', async t => {
   const { values } = loadSettings({ schema, environment: {} })
   t.same(values, AUDIT_TRAIL_SETTINGS)
-  t.same(auditTrailOptions(values, 'order-service'), { outage: {}, checkpoints: false })
+  t.same(auditTrailOptions(values, 'order-service'), {
+    outage: {},
+    checkpoints: false,
+    privacy: { keys: [], joinKeys: [], dayKeysKeptMs: 7_776_000_000 }
+  })
 })
 
 t.test('everything can be switched on from the environment', async t => {
@@ -31,6 +35,9 @@ t.test('everything can be switched on from the environment', async t => {
       SALLYPORT_AUDIT_SPILL_PATH: '/var/lib/orders/audit',
       SALLYPORT_AUDIT_SPILL_KEYS: ring('new', 'old'),
       SALLYPORT_AUDIT_CHECKPOINT_KEYS: ring('seed-2', 'seed-1'),
+      SALLYPORT_AUDIT_NAME_KEY: ring('name-2', 'name-1'),
+      SALLYPORT_AUDIT_PERSON_KEYS: ring('person-1'),
+      SALLYPORT_AUDIT_DAY_KEYS_KEPT_DAYS: '7',
       SALLYPORT_AUDIT_ANCHOR_PATH: '/mnt/elsewhere/orders',
       SALLYPORT_AUDIT_ANCHOR_URL: 'https://anchor.example.com/orders',
       SALLYPORT_AUDIT_ANCHOR_TOKEN: 'a-token-of-the-anchor',
@@ -40,7 +47,12 @@ t.test('everything can be switched on from the environment', async t => {
       SALLYPORT_AUDIT_VERIFIER_READINESS: 'true'
     }
   })
-  const { outage, checkpoints } = auditTrailOptions(values, 'order-service')
+  const { outage, checkpoints, privacy } = auditTrailOptions(values, 'order-service')
+  t.match(privacy, {
+    keys: [{ id: 'person-1' }],
+    joinKeys: [{ id: 'name-2' }, { id: 'name-1' }],
+    dayKeysKeptMs: 7 * 86_400_000
+  })
   t.match(outage, { changes: 'spill', refusals: 'refuse', reads: 'drop', folder: '/var/lib/orders/audit' })
   t.same(
     outage.keys?.map(({ id }) => id),
@@ -67,6 +79,8 @@ for (const [what, settings, mistake] of [
   ['spill without a folder', { auditOutageReads: 'spill' }, /auditSpillPath: spill and drop need a folder/],
   ['a folder without keys', { auditSpillPath: '/x' }, /auditSpillKeys: what is kept is sealed/],
   ['a key twice', { auditSpillPath: '/x', auditSpillKeys: `${ring('a')} ${ring('a')}` }, /auditSpillKeys: key 2 has/],
+  ['a wrong ring of persons', { auditPersonKeys: 'x' }, /auditPersonKeys: key 1 is not id:base64url/],
+  ["a name key that is random keys' own", { auditNameKey: ring('process') }, /auditNameKey: not id:base64url/],
   ['a key of one byte', { auditCheckpointKeys: `k:${'A'.repeat(43)}` }, /auditCheckpointKeys: key 1 is not random/],
   ['an anchor without a key', { auditAnchorPath: '/x' }, /auditAnchorPath: needs auditCheckpointKeys/],
   [

@@ -135,7 +135,7 @@ t.test(
     t.equal(old.refused, 0, 'no process of the old release was refused a row')
     const versions = new Map((await rowsOf(db)).map(row => [row.action, row.version]))
     t.same(new Set(old.written.map(action => versions.get(action))), new Set([1]))
-    t.same(new Set(fresh.written.map(action => versions.get(action))), new Set([2]))
+    t.same(new Set(fresh.written.map(action => versions.get(action))), new Set([3]))
   }
 )
 
@@ -179,20 +179,20 @@ t.test("a value in a column that the row's version does not have is found, and s
     t.match(await verifyChain(db), { ok: false, problem: 'content-changed', firstBadSequence: 6 }, column)
     await superuser.raw(`update audit_events set ${column} = ${kept} where resource_id = 'o-5'`)
   }
-  await superuser.raw("update audit_events set version = 3 where resource_id = 'o-5'")
+  await superuser.raw("update audit_events set version = 4 where resource_id = 'o-5'")
   t.match(
     await verifyChain(db),
     { ok: false, problem: 'version-unknown', firstBadSequence: 6 },
-    'a release that knows version 3 may prove it'
+    'a release that knows version 4 may prove it'
   )
   await superuser.raw("update audit_events set version = 1 where resource_id = 'o-5'")
-  await superuser.raw("update audit_events set version = 3 where action = 'unsealed.row'")
+  await superuser.raw("update audit_events set version = 4 where action = 'unsealed.row'")
   t.match(await verifyChain(db), { ok: false, problem: 'version-unknown' }, 'also before it is sealed')
   await superuser.raw("update audit_events set version = 1, repeats = 2 where action = 'unsealed.row'")
   t.match(await verifyChain(db), { ok: false, problem: 'unsealed-row-changed' })
 })
 
-t.test('the database refuses a row of version 1 with fields of version 2, and one that stands for nothing', async t => {
+t.test('the database refuses a row with fields of a later version, and one that stands for nothing', async t => {
   const { app: db } = await auditDatabase(t)
   const row = {
     id: randomUUID(),
@@ -204,6 +204,7 @@ t.test('the database refuses a row of version 1 with fields of version 2, and on
   }
   await t.rejects(db('audit_events').insert({ ...row, name_tried: 'x' }), { code: '23514' })
   await t.rejects(db('audit_events').insert({ ...row, version: 2, repeats: 0 }), { code: '23514' })
+  await t.rejects(db('audit_events').insert({ ...row, version: 2, sealed: 'x' }), { code: '23514' })
 })
 
 t.test('the app role may insert every field of the record and the hash, and nothing else', async t => {
@@ -217,7 +218,7 @@ t.test('the app role may insert every field of the record and the hash, and noth
   )
 })
 
-t.test('the migration goes back only while no row of version 2 is there', async t => {
+t.test('the migration goes back only while no row of a later version is there', async t => {
   const { superuser, app: db, owner } = await version1Database(t)
   const config = { migrationSource: source, tableName }
   // The migration states old marks in a row of version 2.
@@ -228,7 +229,13 @@ t.test('the migration goes back only while no row of version 2 is there', async 
   for (let step = 0; step <= later; step++) await owner.migrate.down(config)
   t.equal(await superuser.schema.hasColumn('audit_events', 'version'), false)
   await migrate(owner)
-  await (await buildApp(t, { db }, () => {})).auditSink.write({ action: 'x', outcome: 'success' })
+  const row = { process: 'old', action: 'x', outcome: 'success', content_hash: Buffer.alloc(32) }
+  await db('audit_events').insert({ ...row, id: randomUUID(), occurred_at: new Date(), version: 2 })
   for (let step = 0; step < later; step++) await owner.migrate.down(config)
   await t.rejects(owner.migrate.down(config), /version 2/)
+  await migrate(owner)
+  await (await buildApp(t, { db }, () => {})).auditSink.write({ action: 'x', outcome: 'success' })
+  while ((await owner.migrate.currentVersion(config)) !== '0008-audit-record-version-3')
+    {await owner.migrate.down(config)}
+  await t.rejects(owner.migrate.down(config), /version 3/)
 })

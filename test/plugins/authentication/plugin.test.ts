@@ -267,8 +267,8 @@ t.test('every mistake in the options is named at boot', async t => {
   const refused = async (options: AuthenticationOptions, message: RegExp) =>
     await t.rejects(boot(options), { code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID', message })
   await refused({}, /no way to authenticate/)
-  await refused({ issuer: 'ftp://x', audience: '' }, /issuer must.*audience must.*exactly one of keys and jwksUri/)
-  await refused({ ...good, jwksUri: 'https://issuer.example/jwks' }, /exactly one of keys and jwksUri/)
+  await refused({ issuer: 'ftp://x', audience: '' }, /issuer must.*audience must/)
+  await refused({ ...good, jwksUri: 'https://issuer.example/jwks' }, /keys and jwksUri must not both be given/)
   await refused(
     { ...good, sharedSecret: { secret: 'short', issuer: ISSUER, audience: AUDIENCE } },
     /at least 32 bytes.*must not be mixed/

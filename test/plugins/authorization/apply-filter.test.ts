@@ -129,8 +129,10 @@ const rules: Array<fc.Arbitrary<Policy>> = [
   fc.subarray(['a', 'b'], { minLength: 1 }).map(names => scope(...names)),
   fc.constantFrom('gateway', 'order-service').map(clientId => actor(clientId)),
   fc.constantFrom('gateway', 'alice').map(clientId => client(clientId)),
-  attributes.map(owner),
-  fc.constantFrom('customer', 'customer_uuid', 'state').map(owner),
+  attributes.map(name => owner(name)),
+  fc.constantFrom('https://issuer.test', 'https://other.test').map(issuer => owner('customer', { issuer })),
+  attributes.map(issuerAttribute => owner('customer', { issuerAttribute })),
+  fc.constantFrom('customer', 'customer_uuid', 'state').map(name => owner(name)),
   fc.constantFrom(
     acl('restaurant', 'manage', 'restaurant'),
     acl('order', 'view', 'id'),

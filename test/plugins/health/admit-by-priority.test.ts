@@ -186,3 +186,11 @@ t.test('by default what changes something is worth less than what reads', async 
   }
   t.same(statuses, [200, 200, 200, 503, 503, 503, 503])
 })
+
+t.test('options that are none do not boot', async t => {
+  const app = Fastify()
+  await t.rejects(async () => await app.register(admitByPriority, { limit: () => null, priorityOf: 'read' } as never), {
+    code: 'SALLYPORT_HEALTH_OPTIONS_INVALID',
+    message: /priorityOf must be a function/
+  })
+})

@@ -1,6 +1,7 @@
 import { discoverMetadata } from '@sallyport/token-exchange'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
+import { MockAgent } from 'undici'
 import { listen, metadataDocument } from '../../support/fake-authorization-server.ts'
 
 const OAUTH = '/.well-known/oauth-authorization-server'
@@ -24,7 +25,9 @@ t.test('the RFC 8414 document gives the endpoints', async t => {
     authorizationEndpoint: null,
     pushedRequestEndpoint: null,
     endSessionEndpoint: null,
+    statusListsEndpoint: null,
     answersNameIssuer: false,
+    clientAuthenticationMethods: ['client_secret_basic'],
     mtlsEndpointAliases: {}
   })
 })
@@ -39,6 +42,51 @@ t.test('where there is no RFC 8414 document the OpenID Connect one is used', asy
     '/realm/.well-known/openid-configuration': origin => metadataDocument(`${origin}/realm`)
   })
   t.equal((await discoverMetadata({ issuer: `${origin}/realm` })).issuer, `${origin}/realm`)
+})
+
+t.test('an issuer that answers its other paths with a 4xx of its own has the OpenID Connect document', async t => {
+  for (const status of [400, 401, 403, 405, 410]) {
+    const issuer: string = await listen(t, Fastify(), app => {
+      app.get(OAUTH, (_request, reply) => reply.code(status).send())
+      app.get('/.well-known/openid-configuration', () => metadataDocument(issuer))
+    })
+    t.equal((await discoverMetadata({ issuer })).issuer, issuer, String(status))
+  }
+  for (const status of [408, 429]) {
+    const issuer: string = await listen(t, Fastify(), app => {
+      app.get(OAUTH, (_request, reply) => reply.code(status).send())
+      app.get('/.well-known/openid-configuration', () => metadataDocument(issuer))
+    })
+    await t.rejects(discoverMetadata({ issuer }), { code: 'SALLYPORT_TOKEN_UNAVAILABLE' }, `${status} means later`)
+  }
+})
+
+t.test('an https issuer may name endpoints on other origins, by https alone', async t => {
+  const agent = new MockAgent()
+  agent.disableNetConnect()
+  t.after(() => agent.close())
+  const document = {
+    issuer: 'https://accounts.issuer.example',
+    token_endpoint: 'https://oauth2.issuer.example/token',
+    jwks_uri: 'https://keys.elsewhere.example/certs'
+  }
+  const answer = (changes: Document) => {
+    agent
+      .get(document.issuer)
+      .intercept({ path: OAUTH })
+      .reply(200, { ...document, ...changes })
+    return discoverMetadata({ issuer: document.issuer, dispatcher: agent })
+  }
+  t.match(await answer({}), {
+    tokenEndpoint: document.token_endpoint,
+    jwksUri: document.jwks_uri,
+    clientAuthenticationMethods: ['client_secret_basic']
+  })
+  await t.rejects(answer({ jwks_uri: 'http://127.0.0.1:9/certs' }), {
+    code: 'SALLYPORT_TOKEN_METADATA_INVALID',
+    message: /jwks_uri is not on the issuer's origin/
+  })
+  await t.rejects(answer({ issuer: `${document.issuer}/` }), { code: 'SALLYPORT_TOKEN_METADATA_INVALID' })
 })
 
 t.test('endpoints for mutual TLS may be on another origin', async t => {

@@ -7,6 +7,7 @@ import { connect, testDatabase } from '../../support/database.ts'
 import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
+import { openTrailRows } from '../../support/trail-rows.ts'
 
 export const authority = createTokenAuthority()
 
@@ -55,6 +56,7 @@ export const SETTINGS = {
   upstreamTimeoutMs: 20_000,
   trustedProxies: ['127.0.0.0/8', '::1/128'],
   forwardingCallers: ['gateway', 'order-service', 'restaurant-service'],
+  boundTokens: [],
   recoveryAgeMs: 10_000,
   recoveryIntervalMs: 1000,
   orderUndoneAfterMs: 900_000
@@ -118,7 +120,10 @@ export async function startService<Settings>(
   // Refusals of strangers are counted, and written behind the answer.
   const audit: TestService['audit'] = async () => {
     await app.sealAudit()
-    return owner('audit_events').select().orderBy('transaction_id')
+    const rows: Array<Record<string, unknown> & { detail: Record<string, unknown> }> = await owner('audit_events')
+      .select()
+      .orderBy('transaction_id')
+    return await openTrailRows(owner, rows)
   }
   return { app, owner, db, audit }
 }

@@ -5,6 +5,8 @@ export interface AuditTerminal {
   readonly error: (text: string) => unknown
   /** Whether progress of long work is shown on standard error. */
   readonly showsProgress?: boolean
+  /** Asks who sits at the terminal; left out where nobody does. */
+  readonly ask?: (question: string) => Promise<string>
   /** Ends the command after the step under way. */
   readonly signal?: AbortSignal
 }

@@ -19,6 +19,7 @@ import { auditTrailOptions } from '../settings/trail-options.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
 import { checkpointSettings } from './trail-environment.ts'
+import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `verify`: the whole trail in one snapshot, or an export without any database. */
 export async function verifyTrail(
@@ -122,7 +123,7 @@ export async function exportToFile(
   const { checkpoints } = auditTrailOptions(checkpointSettings(environment), COMMAND_PROCESS)
   const signers = checkpoints === false ? [] : checkpointKeys(checkpoints).signers
   const asked = { after: Number(options.after ?? 0), signers }
-  await recordReading(db, 'export', options)
+  await recordReading(db, 'export', options, { secrets: readTrailSecrets(environment) })
   if (typeof options.file === 'string') {
     const file = createWriteStream(options.file, { flags: 'wx', mode: 0o600 })
     await pipeline(exportedText(db, asked, terminal), file)

@@ -17,6 +17,8 @@ import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { recordReading } from './record-reading.ts'
+import type { CommandEnvironment } from './open-trail.ts'
+import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `checkpoint`: the last checkpoint of the database, as text; whoever has the key can check it. */
 export async function showCheckpoint(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
@@ -27,7 +29,12 @@ export async function showCheckpoint(db: Knex, options: CommandOptions, terminal
 }
 
 /** `prove`: that a row is under a checkpoint, or that a checkpoint continues another one. */
-export async function proveFromTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+export async function proveFromTrail(
+  db: Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
   const verifiers = readVerifierKeys(options)
   const note = readNamed(options, 'checkpoint')
   if (typeof options.since === 'string') {
@@ -36,7 +43,7 @@ export async function proveFromTrail(db: Knex, options: CommandOptions, terminal
     return EXIT.done
   }
   if (typeof options.sequence !== 'string') throw new AuditUsageError('--sequence or --since is missing')
-  await recordReading(db, 'prove', { sequence: options.sequence })
+  await recordReading(db, 'prove', { sequence: options.sequence }, { secrets: readTrailSecrets(environment) })
   await terminal.out(`${visibleJson(await proveEvent(db, Number(options.sequence), note, verifiers))}\n`)
   return EXIT.done
 }

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import { FILTER_NAMES, parseAuditQuery, readAudit, type AuditQuery } from '../query.ts'
-import { EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { concealPersonal } from '../privacy/read-personal.ts'
+import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
+import { FILTER_NAMES, parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from '../query.ts'
+import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import type { CommandEnvironment } from './open-trail.ts'
 import { recordReading } from './record-reading.ts'
 import { showRow } from './show-row.ts'
+import { readTrailSecrets, type TrailSecrets } from './trail-secrets.ts'
 
 /** Options of a call, by their names without dashes. */
 export type CommandOptions = Readonly<Record<string, string | boolean | undefined>>
@@ -15,24 +19,43 @@ export const FILTER_FLAGS: ReadonlyMap<string, (typeof FILTER_NAMES)[number]> = 
 const PAGE_ROWS = 500
 const TAIL_INTERVAL_MS = 1000
 
-/** The query that the flags of a call make; the flags of a range are named as in the query. */
-function queryOf(options: CommandOptions): AuditQuery {
+/** The members of a query that the flags of a call make; the flags of a range are named as in the query. */
+function askedFor(options: CommandOptions): Readonly<Record<string, string | boolean | undefined>> {
   const named = Object.entries(options).map(([flag, value]) => [FILTER_FLAGS.get(flag) ?? flag, value] as const)
-  const asked = named.filter(([name]) =>
-    ['from', 'until', 'order', 'after', ...FILTER_NAMES].some(each => each === name)
+  return Object.fromEntries(
+    named.filter(([name]) => ['from', 'until', 'order', 'after', ...FILTER_NAMES].some(each => each === name))
   )
-  return parseAuditQuery(Object.fromEntries(asked))
+}
+
+/** The query of somebody who reads personal values; `null` where the call does not ask for any. */
+function personalQueryOf(options: CommandOptions): PersonalQuery | null {
+  const { name, 'source-address': sourceAddress, personal } = options
+  if (personal !== true && (name !== undefined || sourceAddress !== undefined)) {
+    throw new AuditUsageError('--name and --source-address need --personal')
+  }
+  return personal === true ? parsePersonalQuery({ ...askedFor(options), name, sourceAddress }) : null
 }
 
 /** `search`: rows that match, page after page, until as many as asked for are shown. */
-export async function searchTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const query = queryOf(options)
+export async function searchTrail(
+  db: Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  const secrets = readTrailSecrets(environment)
+  const personal = personalQueryOf(options)
+  const query = personal ?? parseAuditQuery(askedFor(options))
   let left = options.all === true ? Infinity : Number(options.limit ?? 100)
-  await recordReading(db, 'search', options)
+  const action = personal === null ? 'audit.read' : 'audit.read-personal'
+  await recordReading(db, 'search', options, { secrets, action })
   let after = query.after
   while (left > 0 && terminal.signal?.aborted !== true) {
-    const limit = Math.min(left, PAGE_ROWS)
-    const page = await readAudit(db, { ...query, limit, ...(after !== undefined && { after }) }, PATIENT_READING)
+    const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(after !== undefined && { after }) }
+    const page =
+      personal === null
+        ? await readConcealed(db, part, secrets)
+        : await readPersonalAudit(db, part, { ...secrets, ...PATIENT_READING })
     for (const row of page.events) await terminal.out(showRow(row, options.json === true))
     left -= page.events.length
     if (page.next === null) return EXIT.done
@@ -43,21 +66,33 @@ export async function searchTrail(db: Knex, options: CommandOptions, terminal: A
 }
 
 /** `tail`: the last rows, then those that are sealed while it runs, until it is interrupted. */
-export async function tailTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const query = queryOf(options)
-  await recordReading(db, 'tail', options)
-  const last = await readAudit(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, PATIENT_READING)
+export async function tailTrail(
+  db: Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  const secrets = readTrailSecrets(environment)
+  const query = parseAuditQuery(askedFor(options))
+  await recordReading(db, 'tail', options, { secrets })
+  const last = await readConcealed(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, secrets)
   const rows = last.events.toReversed()
   let [after] = last.events.map(({ sequence }) => sequence)
   for (const row of rows) await terminal.out(showRow(row, options.json === true))
   after ??= (await readAudit(db, { order: 'newest', limit: 1 }, PATIENT_READING)).events[0]?.sequence ?? 0
   while (terminal.signal?.aborted !== true) {
-    const page = await readAudit(db, { ...query, order: 'oldest', limit: PAGE_ROWS, after }, PATIENT_READING)
+    const page = await readConcealed(db, { ...query, order: 'oldest', limit: PAGE_ROWS, after }, secrets)
     for (const row of page.events) await terminal.out(showRow(row, options.json === true))
     after = page.events.at(-1)?.sequence ?? after
     if (page.next === null) await delay(TAIL_INTERVAL_MS, undefined, { signal: terminal.signal }).catch(() => {})
   }
   return EXIT.done
+}
+
+/** Rows of earlier versions have personal values in clear. */
+async function readConcealed(db: Knex, query: AuditQuery, secrets: TrailSecrets): Promise<AuditPage> {
+  const page = await readAudit(db, query, PATIENT_READING)
+  return { ...page, events: page.events.map(row => concealPersonal(row, secrets)) }
 }
 
 /** A person waits: longer than a request may. */

@@ -1,11 +1,16 @@
 import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
 import { buildRecord } from '../build-record.ts'
-import { createHashName } from '../hash-name.ts'
-import { insertTogether } from '../insert-together.ts'
+import type { TrailSecrets } from './trail-secrets.ts'
+import { databaseStore } from '../store.ts'
 
 /** Process of the rows that commands write. */
 export const COMMAND_PROCESS = 'audit-command'
+
+/** Who is logged in on this machine. */
+export function commandOperator(): string {
+  return userInfo().username
+}
 
 /**
  * Records that somebody reads the trail, before anything of it is shown: who is logged in on this machine, and what is
@@ -16,17 +21,14 @@ export async function recordReading(
   db: Knex,
   command: string,
   asked: Readonly<Record<string, unknown>>,
-  timeoutMs = 5000
+  { secrets, action = 'audit.read' }: { readonly secrets: TrailSecrets; readonly action?: string }
 ): Promise<void> {
-  const record = buildRecord(
-    { action: 'audit.read', outcome: 'success', detail: { command, operator: userInfo().username, asked } },
-    {
-      process: COMMAND_PROCESS,
-      now: new Date(),
-      secretNames: new Set(),
-      principal: null,
-      hashName: createHashName()
-    }
-  )
-  await insertTogether(db, [record], timeoutMs)
+  const { name: nameTried, ...others } = asked
+  const detail = { command, operator: commandOperator(), asked: { ...others, nameTried } }
+  const { classify, joinHash, sealer } = secrets
+  const context = { process: COMMAND_PROCESS, now: new Date(), principal: null, classify, joinHash }
+  const record = buildRecord({ action, outcome: 'success', detail }, context)
+  await databaseStore(db, RECORDING_TIMEOUT_MS, sealer).insert([record])
 }
+
+const RECORDING_TIMEOUT_MS = 5000

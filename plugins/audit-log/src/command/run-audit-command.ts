@@ -5,6 +5,7 @@ import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
+import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
 import { resumeAfterRestore } from './restore-command.ts'
@@ -24,6 +25,8 @@ interface AuditCommand {
   readonly usage: string
   readonly help: string
   readonly options: CommandFlags
+  /** Name of the option that is given without a flag. */
+  readonly operand?: string
   readonly run: (
     openDb: () => Knex,
     options: CommandOptions,
@@ -39,20 +42,23 @@ const RANGE: CommandFlags = {
   until: textFlag,
   ...Object.fromEntries([...FILTER_FLAGS.keys()].map(name => [name, textFlag]))
 }
+const PERSONAL: CommandFlags = { personal: plainFlag, name: textFlag, 'source-address': textFlag }
 const FILTERS = '[--from <time>] [--until <time>] [--<field> <value>]…'
 
 const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   search: {
-    usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>]`,
-    help: `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}.`,
-    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag },
-    run: (openDb, options, terminal) => searchTrail(openDb(), options, terminal)
+    usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>] [--personal …]`,
+    help:
+      `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}. With --personal also names, ` +
+      'addresses and programs, and the fields name and source-address.',
+    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag, ...PERSONAL },
+    run: (openDb, options, terminal, environment) => searchTrail(openDb(), options, terminal, environment)
   },
   tail: {
     usage: `tail ${FILTERS} [--lines <rows>]`,
     help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
     options: { ...RANGE, lines: textFlag },
-    run: (openDb, options, terminal) => tailTrail(openDb(), options, terminal)
+    run: (openDb, options, terminal, environment) => tailTrail(openDb(), options, terminal, environment)
   },
   verify: {
     usage:
@@ -78,7 +84,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     usage: 'prove --checkpoint <file> --key <verifier> (--sequence <sequence> | --since <file of an earlier one>)',
     help: 'Writes a proof that a row is under a checkpoint, or that a checkpoint continues an earlier one.',
     options: { checkpoint: textFlag, key: textFlag, sequence: textFlag, since: textFlag },
-    run: (openDb, options, terminal) => proveFromTrail(openDb(), options, terminal)
+    run: (openDb, options, terminal, environment) => proveFromTrail(openDb(), options, terminal, environment)
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
@@ -91,6 +97,25 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
     options: { before: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
+  },
+  erase: {
+    usage: 'erase <subject> --reason <text> --erasures <file> [--yes]',
+    help: 'Makes names, addresses and other personal values of a person unreadable. DATABASE_URL is that of the pruner.',
+    operand: 'subject',
+    options: { reason: textFlag, erasures: textFlag, yes: plainFlag },
+    run: eraseFromTrail
+  },
+  'erase-again': {
+    usage: 'erase-again --erasures <file>',
+    help: 'After a restore: destroys again what was erased since the backup. DATABASE_URL is that of the pruner.',
+    options: { erasures: textFlag },
+    run: eraseAgain
+  },
+  rewrap: {
+    usage: 'rewrap',
+    help: 'Wraps the keys of persons under the newest of SALLYPORT_AUDIT_PERSON_KEYS. DATABASE_URL is that of the pruner.',
+    options: {},
+    run: rewrapTrailKeys
   },
   hold: {
     usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
@@ -137,8 +162,8 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
   }
 }
 
-function parseCommandOptions({ options }: AuditCommand, args: readonly string[]): CommandOptions {
-  const values = parseStrictly(options, args)
+function parseCommandOptions(command: AuditCommand, args: readonly string[]): CommandOptions {
+  const values = parseStrictly(command, args)
   for (const [name, value] of Object.entries(values)) {
     if (WHOLE_NUMBERS.has(name) && !/^\d{1,15}$/.test(String(value))) {
       throw new AuditUsageError(`--${name} is not a whole number`)
@@ -147,10 +172,17 @@ function parseCommandOptions({ options }: AuditCommand, args: readonly string[])
   return values
 }
 
-function parseStrictly(options: CommandFlags, args: readonly string[]): CommandOptions {
+function parseStrictly({ options, operand }: AuditCommand, args: readonly string[]): CommandOptions {
   try {
-    return parseArgs({ args: [...args], options: { ...options, json: plainFlag }, strict: true })
-      .values as CommandOptions
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...options, json: plainFlag },
+      strict: true,
+      allowPositionals: operand !== undefined
+    })
+    if (positionals.length > 1) throw new Error(`there is more than one ${operand}`)
+    const [given] = positionals
+    return { ...values, ...(operand !== undefined && given !== undefined && { [operand]: given }) } as CommandOptions
   } catch (cause) {
     throw new AuditUsageError(messageWithCause(cause))
   }
@@ -164,6 +196,7 @@ function auditHelp(call: string): string {
     ...commands,
     '',
     'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
+    'SALLYPORT_AUDIT_PERSON_KEYS and SALLYPORT_AUDIT_NAME_KEY, or …_FILE, are needed for personal values.',
     'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
     ''
   ].join('\n')

@@ -5,7 +5,7 @@ import type { CommandEnvironment } from './open-trail.ts'
 
 /** What a command reads of the settings of the process whose trail it works on, by the same variables. */
 export function checkpointSettings(environment: CommandEnvironment): AuditTrailSettings {
-  const read = (name: string): string | undefined => readVariable(environment, `SALLYPORT_AUDIT_${name}`)
+  const read = (name: string): string | undefined => readCommandVariable(environment, `SALLYPORT_AUDIT_${name}`)
   const given = {
     auditCheckpointKeys: read('CHECKPOINT_KEYS'),
     auditCheckpointOrigin: read('CHECKPOINT_ORIGIN'),
@@ -19,6 +19,7 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
     auditOutageReads: 'refuse',
     auditSpillMaxBytes: 0,
     auditFormerCheckpointKeys: (read('FORMER_CHECKPOINT_KEYS') ?? '').split(' ').filter(text => text !== ''),
+    auditDayKeysKeptDays: 0,
     auditCheckpointIntervalMs: 0,
     auditVerifierIntervalMs: 0,
     auditVerifierRows: 0,
@@ -28,7 +29,7 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
 }
 
 /** The value of a variable, or what is in the file that `<name>_FILE` names. */
-function readVariable(environment: CommandEnvironment, name: string): string | undefined {
+export function readCommandVariable(environment: CommandEnvironment, name: string): string | undefined {
   const path = environment[`${name}_FILE`]
   if (environment[name] !== undefined || path === undefined) return environment[name]
   try {

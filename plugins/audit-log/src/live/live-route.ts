@@ -6,6 +6,8 @@ import { AuditQueryInvalidError, AuditStreamsFullError } from '../errors.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
 import { parseAuditQuery, readAudit, type AuditQuery } from '../query.ts'
 import { readHead } from '../seal-pending.ts'
+import type { RecordRules } from '../build-record.ts'
+import { concealPersonal } from '../privacy/read-personal.ts'
 import { visibleJson } from '../visible-text.ts'
 
 /** Streams of one process at a time. */
@@ -25,6 +27,7 @@ interface LiveTail {
   readonly timeoutMs: number
   readonly lifetimeMs: number
   readonly signal: AbortSignal
+  readonly rules: RecordRules
 }
 
 /**
@@ -56,7 +59,7 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
       })
       const lifetimeMs = Math.min(LONGEST_STREAM_MS, tokenLeftMs(request, clock()))
       const tail = { db, query: { ...query, after }, intervalMs: route.liveIntervalMs, timeoutMs, lifetimeMs }
-      const events = Readable.from(liveEvents({ ...tail, signal: stream.signal }))
+      const events = Readable.from(liveEvents({ ...tail, signal: stream.signal, rules: options }))
       events.once('close', () => open.delete(stream))
       return await reply
         .type('text/event-stream')
@@ -71,7 +74,7 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
 
 /** A row is one event. What the database does not answer ends the stream, and the client comes back. */
 async function* liveEvents(tail: LiveTail): AsyncGenerator<string> {
-  const { db, query, intervalMs, timeoutMs, lifetimeMs, signal } = tail
+  const { db, query, intervalMs, timeoutMs, lifetimeMs, signal, rules } = tail
   const endsAt = performance.now() + lifetimeMs
   let [after, quietSince] = [query.after, performance.now()]
   yield ': the trail follows\n\n'
@@ -80,7 +83,7 @@ async function* liveEvents(tail: LiveTail): AsyncGenerator<string> {
     const page = await readAudit(db, asked, { timeoutMs }).catch(() => null)
     if (page === null) return
     for (const row of page.events) {
-      yield `id: ${row.sequence}\nevent: audit\ndata: ${visibleJson(row)}\n\n`
+      yield `id: ${row.sequence}\nevent: audit\ndata: ${visibleJson(concealPersonal(row, rules))}\n\n`
       after = row.sequence
       quietSince = performance.now()
     }

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '@sallyport/security-context'
 import { buildRecord } from '../build-record.ts'
-import type { AuditRecord } from '../record.ts'
+import type { BuiltRecord } from '../record.ts'
 import type { ProcessRowContext } from '../refusal-rows.ts'
 import type { TrailGap } from './spill-tally.ts'
 
@@ -8,7 +8,7 @@ import type { TrailGap } from './spill-tally.ts'
 export const GAP_ACTION = 'audit.gap'
 
 /** The row of a gap: the same at every attempt to write it. `repeats` says how many rows are missing. */
-export function gapRecord(gap: TrailGap, context: ProcessRowContext): AuditRecord {
+export function gapRecord(gap: TrailGap, context: ProcessRowContext): BuiltRecord {
   const { id, cause, eventClass, count, firstAtMs, lastAtMs } = gap
   const event: AuditEvent = {
     action: GAP_ACTION,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { open, rename, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RingKey } from '@sallyport/security-context/mechanics'
-import { openBytes, SEAL_OVERHEAD_BYTES, sealBytes } from './seal-bytes.ts'
+import { openBytes, SEAL_OVERHEAD_BYTES, sealBytes } from '../seal-bytes.ts'
 import { keyNamed, SPILL_KEY_ID_BYTES } from './spill-tally.ts'
 
 const MAGIC = Buffer.from('SLYSPIL1')

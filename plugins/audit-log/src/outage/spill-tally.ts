@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import { AuditSpillError } from '../errors.ts'
 import type { EventClass } from '../event-class.ts'
-import { openBytes, sealBytes } from './seal-bytes.ts'
+import { openBytes, sealBytes } from '../seal-bytes.ts'
 
 /** Why rows are missing from the trail. */
 export type GapCause =

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canonicalJson, type Clock, type RingKey } from '@sallyport/security-context/mechanics'
 import type { EventClass } from '../event-class.ts'
-import type { AuditRecord } from '../record.ts'
+import type { BuiltRecord } from '../record.ts'
 import { lockFolder } from './lock-folder.ts'
 import {
   createSpillFile,
@@ -30,7 +30,7 @@ export interface SpillOptions {
 
 /** Rows that are to be written now, oldest first. */
 export interface SpilledRows {
-  readonly records: readonly AuditRecord[]
+  readonly records: readonly BuiltRecord[]
   /** Rows between them that cannot be read any more. */
   readonly unreadable: number
   readonly end: SpillPlace
@@ -39,7 +39,7 @@ export interface SpilledRows {
 /** Keeps rows, and counts of missing rows, on the disk of this machine. */
 export interface Spill {
   /** Resolves when the rows outlive the machine; rejects when they are not kept. */
-  readonly keep: (records: readonly AuditRecord[]) => Promise<void>
+  readonly keep: (records: readonly BuiltRecord[]) => Promise<void>
   /** Rows that are kept and not in the trail yet. */
   readonly waiting: () => number
   /** Rows that were kept and are gone, since it was opened. */
@@ -184,7 +184,7 @@ async function createSpill(
     while (place.index < parts.file.entries()) {
       const { texts, unreadable, end } = await parts.file.read(place)
       // Only this process seals entries of this file.
-      const records = texts.map(text => JSON.parse(text) as AuditRecord)
+      const records = texts.map(text => JSON.parse(text) as BuiltRecord)
       if (records.length > 0) return { records, unreadable, end }
       // Without the length of an entry it is not known where the next one begins.
       const isStuck = end.index === place.index

@@ -1,12 +1,12 @@
 import { errorCode, withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
 import type { WriteRecords } from '../batch-writer.ts'
 import type { EventClass, FailureMode, FailureModes } from '../event-class.ts'
-import type { AuditRecord } from '../record.ts'
+import type { BuiltRecord } from '../record.ts'
 import type { Spill, SpilledRows } from './spill.ts'
 import type { TrailGap } from './spill-tally.ts'
 
 /** Writes rows of one class; rejects when what they record must not be acknowledged. */
-export type WriteClassed = (records: readonly AuditRecord[], eventClass: EventClass) => Promise<void>
+export type WriteClassed = (records: readonly BuiltRecord[], eventClass: EventClass) => Promise<void>
 
 /** Collaborators and settings of {@link createTrailWriter}. */
 export interface TrailWriterOptions {
@@ -17,7 +17,7 @@ export interface TrailWriterOptions {
   readonly write: WriteRecords
   /** Writes rows that may be there already. */
   readonly writeAgain: WriteRecords
-  readonly gapRow: (gap: TrailGap) => AuditRecord
+  readonly gapRow: (gap: TrailGap) => BuiltRecord
   /** How long a row that need not be refused may wait for the database, in ms. */
   readonly timeoutMs: number
   /** How often the database is tried while it is away, in ms. */
@@ -66,7 +66,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   let running: Promise<void> | null = null
   let timer: { stop: () => void } | null = null
 
-  async function writeClassed(records: readonly AuditRecord[], eventClass: EventClass): Promise<void> {
+  async function writeClassed(records: readonly BuiltRecord[], eventClass: EventClass): Promise<void> {
     const mode = modes[eventClass]
     const { spill } = options
     if (mode === 'refuse' || spill === null) {
@@ -90,7 +90,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   async function setAside(
     spill: Spill,
     mode: FailureMode,
-    records: readonly AuditRecord[],
+    records: readonly BuiltRecord[],
     eventClass: EventClass
   ): Promise<void> {
     if (mode === 'drop') {
@@ -135,7 +135,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   }
 
   /** A row that the database refuses must not keep back the others for ever. */
-  async function writeSome(spill: Spill, records: readonly AuditRecord[]): Promise<void> {
+  async function writeSome(spill: Spill, records: readonly BuiltRecord[]): Promise<void> {
     try {
       await writeAgain(records)
     } catch (error) {

@@ -6,25 +6,31 @@ import { AuditOptionsError } from '../errors.ts'
 import type { FailureMode } from '../event-class.ts'
 import type { AuditLogOptions } from '../options.ts'
 import type { OutageModes } from '../outage/outage-options.ts'
+import { parseJoinKeys } from '../privacy/join-hash.ts'
+import type { TrailPrivacy } from '../privacy/privacy-options.ts'
 import type { AuditTrailSettings } from './trail-settings.ts'
 
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints'>>
+export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>>
 
 /**
- * The options `outage` and `checkpoints` of a process, to be spread into those of the plugin.
+ * The options `outage`, `checkpoints` and `privacy` of a process, to be spread into those of the plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
 export function auditTrailOptions(settings: AuditTrailSettings, process: string): TrailOptions {
   const mistakes = auditTrailMistakes(settings)
   if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
-  return { outage: outageFrom(settings), checkpoints: checkpointsFrom(settings, process) }
+  return {
+    outage: outageFrom(settings),
+    checkpoints: checkpointsFrom(settings, process),
+    privacy: privacyFrom(settings)
+  }
 }
 
 /** What each of the settings alone does not show: one sentence per mistake, without secrets. */
 export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
-  const { auditSpillPath, auditSpillKeys, auditCheckpointKeys } = settings
+  const { auditSpillPath, auditSpillKeys, auditCheckpointKeys, auditPersonKeys, auditNameKey } = settings
   const setsAside = [settings.auditOutageChanges, settings.auditOutageRefusals, settings.auditOutageReads].some(
     mode => mode !== 'refuse'
   )
@@ -35,6 +41,10 @@ export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
     ...(auditSpillPath !== undefined && auditSpillKeys === undefined ? ['auditSpillKeys: what is kept is sealed'] : []),
     ...trailRingMistakes('auditSpillKeys', auditSpillKeys),
     ...trailRingMistakes('auditCheckpointKeys', auditCheckpointKeys),
+    ...trailRingMistakes('auditPersonKeys', auditPersonKeys),
+    ...(auditNameKey !== undefined && parseJoinKeys(auditNameKey) === null
+      ? ['auditNameKey: not id:base64url with 32 bytes']
+      : []),
     ...(auditCheckpointKeys === undefined ? needsKeys.map(name => `${name}: needs auditCheckpointKeys`) : []),
     ...(settings.auditAnchorToken !== undefined && settings.auditAnchorUrl === undefined
       ? ['auditAnchorToken: needs auditAnchorUrl']
@@ -85,6 +95,17 @@ function checkpointsFrom(settings: AuditTrailSettings, process: string): TrailCh
     }
   }
 }
+
+function privacyFrom(settings: AuditTrailSettings): TrailPrivacy {
+  const { auditPersonKeys, auditNameKey, auditDayKeysKeptDays } = settings
+  return {
+    keys: auditPersonKeys === undefined ? [] : readKeyRing(auditPersonKeys, 'key').keys,
+    joinKeys: (auditNameKey === undefined ? null : parseJoinKeys(auditNameKey)) ?? [],
+    dayKeysKeptMs: auditDayKeysKeptDays * KEPT_DAY_MS
+  }
+}
+
+const KEPT_DAY_MS = 86_400_000
 
 function anchorsFrom(settings: AuditTrailSettings): CheckpointAnchor[] {
   const { auditAnchorPath: path, auditAnchorUrl: url, auditAnchorToken: token } = settings

@@ -33,6 +33,20 @@ export function auditTrailSettings() {
       67_108_864,
       'How large the file of kept audit rows may become; beyond that the answer is 503.'
     ),
+    auditNameKey: keyRingSetting(
+      'Key ring for hashes of names and addresses by which the audit trail is searched, newest first: `id:base64url` ' +
+        'of 32 bytes each, separated by spaces. One ring for all processes lets their trails be joined. Left out: a ' +
+        'random key of the process, and no such search.'
+    ),
+    auditPersonKeys: keyRingSetting(
+      'Key ring that wraps the keys under which the audit trail seals personal values, newest first: `id:base64url` of ' +
+        '32 bytes each, separated by spaces. Left out: whoever reads the database reads them.'
+    ),
+    auditDayKeysKeptDays: countSetting(
+      0,
+      90,
+      'How many days personal values of audit rows without a subject stay readable.'
+    ),
     auditCheckpointKeys: keyRingSetting(
       'Seeds that sign the audit trail, `id:base64url` of 32 bytes each, separated by spaces; during a rotation both ' +
         'the new and the old one. Left out: no checkpoints, and no verification.'

@@ -9,6 +9,7 @@ import { beginSession, type IssuerLogin } from '../session/begin-session.ts'
 import { revokeUngiven } from '../session/log-in.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
+import type { TokenVerifier } from '../tokens/verify-token.ts'
 import type { LoginParts } from './login-parts.ts'
 import { continuePage } from './login-pages.ts'
 import type { PendingLogin } from './pending-logins.ts'
@@ -94,6 +95,7 @@ async function openLogin(
     })
     const verified = await verifyFresh(core.verifier, tokens)
     refuseOtherSubject(facts, verified)
+    refuseOtherIssuer(issuer.issuer, core.verifier, verified)
     core.refresher.remember(tokens)
     const { principal } = verified
     const { subject, sessionId } = facts
@@ -114,6 +116,12 @@ function lastingFacts({ authenticatedAtSeconds, acr, amr, username }: ValidatedL
 /** The access token is the id_token's by its hash, or else by its subject. */
 function refuseOtherSubject({ bindsAccessToken, subject }: ValidatedLogin, { principal }: VerifiedToken): void {
   if (!bindsAccessToken && principal.subject !== subject) throw new LoginRefusedError('login-subject-mismatch')
+}
+
+/** Of several issuers, the access token is one of the issuer that was asked. */
+function refuseOtherIssuer(issuer: string, { issuers = [] }: TokenVerifier, { principal }: VerifiedToken): void {
+  const isOther = issuers.length > 1 && principal.issuer !== issuer
+  if (isOther) throw new LoginRefusedError('login-issuer-mismatch')
 }
 
 async function issuerOrFail({ options }: LoginParts) {

@@ -37,7 +37,7 @@ const MAX_KNOWN_SESSIONS = 5000
 
 /** The pair of cookies is known or neither: that they belong together was found out about these two. */
 export function createKnownSessions({ options, verifier, ended }: SessionCore): KnownSessions {
-  const { clock, refreshAheadSeconds } = options
+  const { clock, refreshAheadSeconds, refreshSpread } = options
   const sessions = new LRUCache<string, KnownSession>({ max: MAX_KNOWN_SESSIONS })
 
   return {
@@ -46,7 +46,8 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
       if (known === undefined || known.refresh !== refresh) return null
       const caller = recallToken(verifier, known.accessToken)
       if (caller === null || ended.has(caller.principal.sessionId)) return null
-      return endsSoon(caller.principal, clock(), refreshAheadSeconds) ? null : { caller, login: known.login }
+      const isDue = endsSoon(caller.principal, clock(), refreshAheadSeconds, refreshSpread)
+      return isDue ? null : { caller, login: known.login }
     },
     remember({ access, refresh }, { principal, accessToken }, login) {
       if (access === null) return

@@ -68,6 +68,12 @@ export interface SessionOptions {
    */
   readonly refreshAheadSeconds?: number
   /**
+   * By which part of that window sessions differ, 0 to 1: of many that began together, each is refreshed at a time of
+   * its own, and not all at once.
+   * @default 0
+   */
+  readonly refreshSpread?: number
+  /**
    * How long a refresh is remembered, in ms, so that requests that were on their way with the old cookies get its
    * result.
    * @default 10_000
@@ -118,6 +124,7 @@ export const sessionOptions = optionsObject({
   origins: Type.Optional(listOf(Type.String())),
   scope: Type.Optional(Type.String()),
   refreshAheadSeconds: Type.Number({ minimum: 0, default: 30 }),
+  refreshSpread: Type.Number({ minimum: 0, maximum: 1, default: 0 }),
   refreshRetentionMs: Type.Number({ minimum: 0, default: 10_000 }),
   maxRetained: Type.Integer({ minimum: 1, default: 10_000 }),
   stored: Type.Optional(storedSessionOptions),

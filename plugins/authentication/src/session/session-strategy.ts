@@ -103,7 +103,8 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
     const now = options.clock()
     const due =
-      usable === null || (endsSoon(usable.principal, now, options.refreshAheadSeconds) && now >= refreshAheadFromMs)
+      usable === null ||
+      (endsSoon(usable.principal, now, options.refreshAheadSeconds, options.refreshSpread) && now >= refreshAheadFromMs)
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {

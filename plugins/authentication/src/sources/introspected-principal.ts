@@ -2,17 +2,20 @@ import { freezeJson, ownMember, type JsonObject } from '@sallyport/security-cont
 import type { Principal } from '@sallyport/security-context'
 import { actorOfClaim, hasAudience, identifier, numericDate, scopesOfClaim, stringsClaim } from '../tokens/claims.ts'
 import { InvalidTokenError } from '../errors.ts'
+import { boundedIdentity, UNBOUNDED, type IdentityBounds } from '../tokens/issuer-trust.ts'
 
 /**
  * Who an introspected token stands for.
  * @param answer the endpoint's answer; frozen by this call
+ * @param bounds what the issuer may say of its subjects
  * @throws {InvalidTokenError} when the token is not active, or not for this service
  * @see RFC 7662 §2.2
  */
 export function introspectedPrincipal(
   answer: JsonObject,
   expected: { readonly audience: string; readonly issuer?: string },
-  nowSeconds: number
+  nowSeconds: number,
+  bounds: IdentityBounds = UNBOUNDED
 ): Principal {
   if (ownMember(answer, 'active') !== true) throw new InvalidTokenError('token-inactive')
   const issuer = identifier(ownMember(answer, 'iss'))
@@ -31,7 +34,7 @@ export function introspectedPrincipal(
     issuer: issuer ?? expected.issuer ?? null,
     subject,
     clientId: identifier(ownMember(answer, 'client_id')),
-    roles: Object.freeze([...new Set(stringsClaim(ownMember(answer, 'roles')))]),
+    ...boundedIdentity([...new Set(stringsClaim(ownMember(answer, 'roles')))], bounds),
     scopes: Object.freeze(scopesOfClaim(ownMember(answer, 'scope'), 'space-delimited')),
     audience: expected.audience,
     sessionId: identifier(ownMember(answer, 'sid')),

@@ -69,11 +69,15 @@ export interface IntrospectorOptions {
 export const logOption = () => functionOption<Log>({ default: WARNINGS, defaultText: 'process warnings' })
 export const issuerDispatcher = () => Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch']))
 
-export const introspectorOptions = optionsObject({
-  endpoint: customOption<IntrospectorOptions['endpoint']>(
+/** The address of the endpoint, or what finds it. */
+export const introspectionEndpoint = () =>
+  customOption<IntrospectorOptions['endpoint']>(
     'an https URL (http only on loopback) or a function',
     value => typeof value === 'function' || isSecureEndpoint(value)
-  ),
+  )
+
+export const introspectorOptions = optionsObject({
+  endpoint: introspectionEndpoint(),
   clientId: Type.String({ minLength: 1 }),
   clientSecret: customOption<IntrospectorOptions['clientSecret']>(
     'a text that is not empty, or a function',

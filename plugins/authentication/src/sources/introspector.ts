@@ -9,6 +9,7 @@ import {
 } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { requireConfirmed, type ConfirmBinding } from '../tokens/confirm-binding.ts'
+import { UNBOUNDED, type IdentityBounds } from '../tokens/issuer-trust.ts'
 import { IntrospectionUnavailableError, InvalidTokenError } from '../errors.ts'
 import { fetchDocument, type Connection } from './fetch-document.ts'
 import { introspectedPrincipal } from './introspected-principal.ts'
@@ -35,10 +36,15 @@ const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
  * token itself, as a JWT is, and costs a look-up; what was refused, by the token's hash: it may be a good token of
  * another service. An endpoint that does not answer is 503, never "invalid token".
  * @param gate bounds the questions about tokens that were never accepted here; without one they are not bounded
+ * @param bounds what the issuer may say of its subjects; without them everything
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`
  * @see RFC 7662
  */
-export function createIntrospector(given: IntrospectorOptions, gate: StrangerGate | null = null): TokenVerifier {
+export function createIntrospector(
+  given: IntrospectorOptions,
+  gate: StrangerGate | null = null,
+  bounds: IdentityBounds = UNBOUNDED
+): TokenVerifier {
   const options = readIntrospectorOptions(given)
   const { clock, cacheMs, refusedCacheMs, cacheSize: max, log } = options
   const connection: Connection = options
@@ -84,7 +90,7 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
     const askedAtMs = clock()
     const claims = await request(token)
     try {
-      const principal = introspectedPrincipal(claims, options, askedAtMs / 1000)
+      const principal = introspectedPrincipal(claims, options, askedAtMs / 1000, bounds)
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
       answers.set(token, { principal, accessToken: token, untilMs: Math.min(askedAtMs + cacheMs, expiresAtMs) })
       acceptedBefore.set(id, true)
@@ -125,5 +131,5 @@ export function createIntrospector(given: IntrospectorOptions, gate: StrangerGat
     }
   }
 
-  return { verify, recall }
+  return { verify, recall, ...(options.issuer === undefined ? {} : { issuers: [options.issuer] }) }
 }

@@ -54,7 +54,8 @@ export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
     } catch (error) {
       failures++
       lastError = error
-      log('the JWKS could not be fetched', { jwksUri, error: messageWithCause(error), ageMs: ageMs() })
+      const address = typeof jwksUri === 'string' ? { jwksUri } : {}
+      log('the JWKS could not be fetched', { ...address, error: messageWithCause(error), ageMs: ageMs() })
     }
     schedule()
   }
@@ -62,12 +63,13 @@ export function createJwksKeySource(given: JwksKeySourceOptions): KeySource {
   async function load(): Promise<void> {
     const headers: Record<string, string> = { accept: 'application/jwk-set+json, application/json' }
     if (etag !== null && current() !== null) headers['if-none-match'] = etag
-    const { status, headers: answered, body } = await fetchDocument(jwksUri, connection, MAX_JWKS_BYTES, { headers })
+    const address = typeof jwksUri === 'string' ? jwksUri : await jwksUri()
+    const { status, headers: answered, body } = await fetchDocument(address, connection, MAX_JWKS_BYTES, { headers })
     if (status !== 304 || headers['if-none-match'] === undefined) {
       if (status !== 200) throw new Error(`status ${status}`)
-      const imported = importKeys(parseJsonObject(body))
+      const imported = importKeys(parseJsonObject(body), options.issuer)
       if (imported === null) throw new Error('not a JWKS document')
-      for (const ignored of imported.ignored) log('a published key is ignored', { jwksUri, ...ignored })
+      for (const ignored of imported.ignored) log('a published key is ignored', { jwksUri: address, ...ignored })
       keys = imported.keys
       etag = answered.get('etag')
     }

@@ -18,8 +18,13 @@ import { statusListPrefixMistakes } from './status-list-addresses.ts'
 
 /** Where the keys are and how long they are believed. */
 export interface JwksKeySourceOptions {
-  /** The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. */
-  readonly jwksUri: string
+  /**
+   * The issuer's `jwks_uri`; https, or http on loopback. Nothing in a token or in the document leads anywhere else. A
+   * function where it is found later: it rejects until then.
+   */
+  readonly jwksUri: string | (() => Promise<string>)
+  /** Whose keys are wanted: keys of the document that say that they are another issuer's are ignored. */
+  readonly issuer?: string
   /** Carries the connections: trusted CAs, client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -72,7 +77,7 @@ export interface StatusListSourceOptions {
    * or a decision. Everything else is never fetched.
    * @example 'https://issuer.example/status-lists/'
    */
-  readonly allowedUris: string | ((uri: string) => boolean)
+  readonly allowedUris: string | ((uri: string) => boolean | Promise<boolean>)
   /** Carries the connections: trusted CAs, client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
@@ -144,7 +149,11 @@ const collaborators = {
 export const jwksUriOption = () => customOption<string>('an https URL (http only on loopback)', isSecureEndpoint)
 
 export const jwksKeySourceOptions = optionsObject({
-  jwksUri: jwksUriOption(),
+  jwksUri: customOption<JwksKeySourceOptions['jwksUri']>(
+    'an https URL (http only on loopback) or a function',
+    value => typeof value === 'function' || isSecureEndpoint(value)
+  ),
+  issuer: Type.Optional(Type.String({ minLength: 1 })),
   cooldownMs: Type.Number({ minimum: 0, default: 2000 }),
   maxAgeMs: Type.Number({ exclusiveMinimum: 0, default: 300_000 }),
   maxStaleMs: Type.Number({ exclusiveMinimum: 0, default: 3_600_000 }),

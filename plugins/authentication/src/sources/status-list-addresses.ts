@@ -8,7 +8,7 @@ const LIST_NAME = /^[\w.~-]+$/
  * the issuer and have it polled: a prefix has to be that of the lists alone, and one segment follows it.
  * @param allowed a prefix that ends in `/`, or a decision
  */
-export function statusListAddresses(allowed: string | ((uri: string) => boolean)): (uri: string) => boolean {
+export function statusListAddresses(allowed: StatusListAddresses): (uri: string) => boolean | Promise<boolean> {
   const decide =
     typeof allowed === 'string'
       ? (uri: string) => uri.startsWith(allowed) && LIST_NAME.test(uri.slice(allowed.length))
@@ -17,15 +17,14 @@ export function statusListAddresses(allowed: string | ((uri: string) => boolean)
   return uri => isSecureEndpoint(uri) && new URL(uri).href === uri && decide(uri)
 }
 
+/** The prefix of all status lists, or a decision about one address. */
+type StatusListAddresses = string | ((uri: string) => boolean | Promise<boolean>)
+
 /**
  * Why a prefix covers more than the lists.
  * @param option the name of the option, for the message
  */
-export function statusListPrefixMistakes(
-  option: string,
-  allowed: string | ((uri: string) => boolean),
-  issuer: string
-): string[] {
+export function statusListPrefixMistakes(option: string, allowed: StatusListAddresses, issuer: string): string[] {
   if (typeof allowed !== 'string') return []
   const coversIssuer = new URL(allowed).pathname === '/' || `${issuer.replace(/\/$/, '')}/`.startsWith(allowed)
   return coversIssuer ? [`${option} must be the prefix of the status lists alone, not the whole issuer`] : []

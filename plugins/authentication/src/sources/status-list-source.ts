@@ -146,7 +146,9 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
   async function follow({ uri, index }: StatusReference): Promise<void> {
     const known = lists.get(uri)
     if (known === undefined) {
-      if (!closed && isAllowed(uri)) await begin(uri)
+      if (closed || !(await isAllowed(uri))) return
+      const begun = lists.get(uri)
+      await (begun === undefined ? begin(uri) : begun.inFlight)
       return
     }
     known.usedAtMs = clock()

@@ -1,15 +1,12 @@
 import { freezeJson, isJsonObject, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { LONGEST_ACTOR_CHAIN, type Actor, type Principal, type StatusReference } from '@sallyport/security-context'
 import { InvalidTokenError } from '../errors.ts'
+import { boundedIdentity, type IssuerTrust } from './issuer-trust.ts'
 import { claimAt, type ResolvedProfile } from './profiles.ts'
+import { UNWATCHED, type CheckPassed } from './token-checks.ts'
 
 /** What the claims of an acceptable token must say. */
-export interface Expectations {
-  readonly issuer: string
-  readonly audience: string
-  readonly profile: ResolvedProfile
-  readonly clockToleranceSeconds: number
-}
+export type Expectations = Pick<IssuerTrust, 'issuer' | 'audience' | 'profile' | 'clockToleranceSeconds' | 'bounds'>
 
 const MAX_IDENTIFIER_LENGTH = 512
 
@@ -21,17 +18,26 @@ const MAX_IDENTIFIER_LENGTH = 512
  * @throws {InvalidTokenError} with the first reason found
  * @see RFC 9068 §4, RFC 7519 §4.1
  */
-export function principalOf(claims: JsonObject, expected: Expectations, nowSeconds: number): Principal {
+export function principalOf(
+  claims: JsonObject,
+  expected: Expectations,
+  nowSeconds: number,
+  passed: CheckPassed = UNWATCHED
+): Principal {
   const { profile } = expected
   if (ownMember(claims, 'iss') !== expected.issuer) throw new InvalidTokenError('issuer-mismatch')
-  if (!hasAudience(ownMember(claims, 'aud'), expected.audience)) throw new InvalidTokenError('audience-mismatch')
+  passed('issuer')
+  if (!isForAudience(claims, expected)) throw new InvalidTokenError('audience-mismatch')
+  passed('audience')
   const { issuedAtSeconds, expiresAtSeconds } = checkTokenTimes(claims, nowSeconds, expected.clockToleranceSeconds)
+  passed('times')
   profile.refuseForeignKinds(claims)
-  return Object.freeze({
+  passed('kind')
+  const principal: Principal = Object.freeze({
     issuer: expected.issuer,
     subject: requireClaim(identifier(ownMember(claims, 'sub'))),
     clientId: unlessOptional(identifier(claimAt(claims, profile.clientId)), profile.optional.has('clientId')),
-    roles: Object.freeze(rolesOf(claims, profile)),
+    ...boundedIdentity(rolesOf(claims, profile), expected.bounds),
     scopes: Object.freeze(scopesOfClaim(claimAt(claims, profile.scope), profile.scopeFormat)),
     audience: expected.audience,
     sessionId: identifier(claimAt(claims, profile.sessionId)),
@@ -41,6 +47,18 @@ export function principalOf(claims: JsonObject, expected: Expectations, nowSecon
     expiresAtSeconds,
     claims: freezeJson(claims)
   })
+  passed('claims')
+  return principal
+}
+
+/**
+ * Whether a token is for this service. An issuer without `aud` in its access tokens has the audience in another claim,
+ * which its profile names; a token of it that does have `aud` is held to that too.
+ */
+function isForAudience(claims: JsonObject, { profile, audience }: Expectations): boolean {
+  const aud = ownMember(claims, 'aud')
+  if (profile.audience === null) return hasAudience(aud, audience)
+  return hasAudience(claimAt(claims, profile.audience), audience) && (aud === undefined || hasAudience(aud, audience))
 }
 
 /**

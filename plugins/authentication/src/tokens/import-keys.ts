@@ -28,6 +28,9 @@ const PUBLIC_MEMBERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['OKP', ['x']]
 ])
 
+/** A tenant of Microsoft Entra ID. */
+const TENANT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /** What a key is for when it does not say: the usual algorithm of its type. */
@@ -53,17 +56,18 @@ const POWERS: ReadonlyArray<readonly [prime: bigint, powers: ReadonlySet<number>
 /**
  * The verification keys of a JWKS document. A key that is weak, malformed, not public, not for signatures, or whose id
  * is not its own is left out; it never makes the others unusable.
+ * @param issuer whose keys are wanted: a key that says that it is another issuer's is left out too
  * @returns `null` when the document is no JWKS
  * @see RFC 7517 §5, RFC 8725 §3.5
  */
-export function importKeys(document: JsonObject | null): ImportedKeys | null {
+export function importKeys(document: JsonObject | null, issuer: string | null = null): ImportedKeys | null {
   const entries = document === null ? undefined : ownMember(document, 'keys')
   if (!Array.isArray(entries) || entries.length > MAX_KEYS) return null
   const keys = new Map<string, VerificationKey>()
   const ambiguous = new Set<string>()
   const ignored: IgnoredKey[] = []
   for (const entry of entries) {
-    const result = importKey(entry)
+    const result = importKey(entry, issuer)
     if ('reason' in result) ignored.push(result)
     else if (keys.has(result.keyId)) ambiguous.add(result.keyId)
     else keys.set(result.keyId, result)
@@ -76,12 +80,13 @@ export function importKeys(document: JsonObject | null): ImportedKeys | null {
   return { keys, ignored }
 }
 
-function importKey(entry: unknown): VerificationKey | IgnoredKey {
+function importKey(entry: unknown, issuer: string | null): VerificationKey | IgnoredKey {
   if (!isJsonObject(entry)) return { keyId: null, reason: 'not an object' }
   const keyId = ownMember(entry, 'kid')
   if (typeof keyId !== 'string' || keyId === '') return { keyId: null, reason: 'no key id' }
   const kind = kindMistake(entry)
   if (kind !== null) return { keyId, reason: kind }
+  if (issuer !== null && isOtherIssuers(entry, issuer)) return { keyId, reason: 'key of another issuer' }
   const algorithm = signatureAlgorithm(String(ownMember(entry, 'alg') ?? IMPLIED_ALGORITHMS.get(typeOf(entry))))
   if (algorithm === null) return { keyId, reason: 'algorithm not known' }
   const key = publicKeyOf(entry)
@@ -113,6 +118,20 @@ function kindMistake(entry: JsonObject): string | null {
     return 'not for verification'
   }
   return null
+}
+
+/**
+ * Microsoft Entra ID publishes the keys of several issuers in one document and says in each whose it is, with
+ * `{tenantid}` for any tenant's.
+ */
+function isOtherIssuers(entry: JsonObject, issuer: string): boolean {
+  const named = ownMember(entry, 'issuer')
+  if (named === undefined) return false
+  if (typeof named !== 'string') return true
+  const [before = '', after] = named.split('{tenantid}')
+  if (after === undefined) return named !== issuer
+  const tenant = issuer.slice(before.length, issuer.length - after.length)
+  return `${before}${tenant}${after}` !== issuer || !TENANT_ID.test(tenant)
 }
 
 function modulusMistake(entry: JsonObject): string | null {

@@ -16,6 +16,11 @@ export interface ProfileClaims {
   readonly scope?: ClaimPath
   /** Default `sid`. */
   readonly sessionId?: ClaimPath
+  /**
+   * Default `aud`. Another claim is for an issuer whose access tokens have no `aud`, and is an exception to the rule
+   * that a token names this service: it names a client, and every service of that client takes it.
+   */
+  readonly audience?: ClaimPath
 }
 
 /** The access tokens of an issuer that no named profile fits. */
@@ -35,17 +40,40 @@ export interface CustomProfile {
 }
 
 /** How an issuer writes its access tokens. `rfc9068` is the standard; everything else has to be asked for by name. */
-export type Profile = 'rfc9068' | 'keycloak' | 'auth0' | CustomProfile
+export type Profile = ProfileName | CustomProfile
+
+/** Issuers whose tokens are known by name. */
+export const PROFILE_NAMES = Object.freeze([
+  'rfc9068',
+  'keycloak',
+  'auth0',
+  'entra',
+  'entra-v1',
+  'okta',
+  'cognito'
+] as const)
+
+/** The name of a profile. */
+export type ProfileName = (typeof PROFILE_NAMES)[number]
+
+/** Whether this is the name of a profile. */
+export function isProfileName(value: unknown): value is ProfileName {
+  return PROFILE_NAMES.some(name => name === value)
+}
 
 /** A profile with everything filled in. */
 export interface ResolvedProfile {
-  /** `null`: the header has no `typ`. */
-  readonly typ: ReadonlySet<string> | null
+  /** In lower case, without `application/`. */
+  readonly typ: ReadonlySet<string>
+  /** Whether the header may come without `typ`. */
+  readonly mayOmitTyp: boolean
   readonly clientId: readonly string[]
   readonly tokenId: readonly string[]
   readonly roles: ReadonlyArray<readonly string[]>
   readonly scope: readonly string[]
   readonly sessionId: readonly string[]
+  /** `null`: `aud`, as the standard says. */
+  readonly audience: readonly string[] | null
   readonly scopeFormat: 'space-delimited' | 'array'
   readonly optional: ReadonlySet<string>
   /** Refuses tokens of the issuer that are no access tokens, where `typ` in the header does not tell them apart. */
@@ -66,6 +94,14 @@ export function resolveProfile(profile: Profile, audience: string): ResolvedProf
       return keycloak(audience)
     case 'auth0':
       return auth0()
+    case 'entra':
+      return entra('azp', '2.0')
+    case 'entra-v1':
+      return entra('appid', '1.0')
+    case 'okta':
+      return okta()
+    case 'cognito':
+      return customProfile(COGNITO)
     default:
       return customProfile(profile)
   }
@@ -74,12 +110,14 @@ export function resolveProfile(profile: Profile, audience: string): ResolvedProf
 function customProfile(profile: CustomProfile): ResolvedProfile {
   const claims = profile.claims ?? {}
   return {
-    typ: profile.typ === null ? null : new Set([profile.typ].flat().map(typ => typ.toLowerCase())),
+    typ: new Set([profile.typ ?? []].flat().map(typ => typ.toLowerCase())),
+    mayOmitTyp: profile.typ === null,
     clientId: pathOf(claims.clientId ?? 'client_id'),
     tokenId: pathOf(claims.tokenId ?? 'jti'),
     roles: [pathOf(claims.roles ?? 'roles')],
     scope: pathOf(claims.scope ?? 'scope'),
     sessionId: pathOf(claims.sessionId ?? 'sid'),
+    audience: audiencePath(claims.audience),
     scopeFormat: profile.scopeFormat ?? 'space-delimited',
     optional: new Set(profile.optional ?? []),
     refuseForeignKinds: accessTokensOnly(profile.accessTokenClaim)
@@ -121,11 +159,55 @@ function keycloak(audience: string): ResolvedProfile {
 function auth0(): ResolvedProfile {
   return {
     ...customProfile({ typ: 'JWT', claims: { clientId: 'azp', roles: 'permissions' }, optional: ['tokenId'] }),
+    refuseForeignKinds: refuseIdTokens
+  }
+}
+
+/** What only ID tokens have. */
+function refuseIdTokens(claims: JsonObject): void {
+  const isIdToken = ['nonce', 'at_hash', 'c_hash', 's_hash'].some(name => Object.hasOwn(claims, name))
+  if (isIdToken) throw new InvalidTokenError('token-type-mismatch')
+}
+
+/**
+ * Microsoft Entra ID, tokens of one version: `typ: JWT` for access and ID tokens alike, and an app that is client and
+ * API at once is the audience of both. Only access tokens name their client, so that claim is required.
+ */
+function entra(clientId: 'azp' | 'appid', version: string): ResolvedProfile {
+  return {
+    ...customProfile({ typ: 'JWT', claims: { clientId, tokenId: 'uti', scope: 'scp' }, optional: ['tokenId'] }),
     refuseForeignKinds: claims => {
-      const isIdToken = ['nonce', 'at_hash', 'c_hash', 's_hash'].some(name => Object.hasOwn(claims, name))
-      if (isIdToken) throw new InvalidTokenError('token-type-mismatch')
+      refuseIdTokens(claims)
+      if (ownMember(claims, 'ver') !== version) throw new InvalidTokenError('token-type-mismatch')
     }
   }
+}
+
+/**
+ * Okta, custom authorization servers: no `typ`, or one of Okta's own. Only access tokens name their client in `cid`, so
+ * that claim is required.
+ */
+function okta(): ResolvedProfile {
+  return {
+    ...customProfile({
+      typ: ['okta-internal-at+jwt', 'at+jwt'],
+      claims: { clientId: 'cid', roles: 'groups', scope: 'scp' },
+      scopeFormat: 'array'
+    }),
+    mayOmitTyp: true,
+    refuseForeignKinds: refuseIdTokens
+  }
+}
+
+/** AWS Cognito: no `typ` and no `aud`, so that the service is known by the app clients whose tokens it takes. */
+const COGNITO: CustomProfile = {
+  typ: null,
+  accessTokenClaim: { claim: 'token_use', value: 'access' },
+  claims: { audience: 'client_id', roles: 'cognito:groups', sessionId: 'origin_jti' }
+}
+
+function audiencePath(path: ClaimPath | undefined): readonly string[] | null {
+  return path === undefined || path === 'aud' ? null : pathOf(path)
 }
 
 function pathOf(path: ClaimPath): readonly string[] {

@@ -3,6 +3,7 @@ import type { KeySource, VerificationKey } from '@sallyport/security-context'
 import type { Clock } from '@sallyport/security-context/mechanics'
 import { customOption, functionOption, optionsObject, readOptions, Type } from '@sallyport/security-context/options'
 import { AuthenticationOptionsError } from '../errors.ts'
+import { issuerTrust } from './issuer-trust.ts'
 import type { Profile } from './profiles.ts'
 import { checkWithNodeCrypto, MIN_SECRET_BYTES, type SignatureCheck } from './check-signature.ts'
 import { profileOption, secureUrl, verificationOptions } from './verifier-options.ts'
@@ -80,10 +81,8 @@ export function createSharedSecretVerifier(given: SharedSecretOptions): TokenVer
   )
   const { secret, checkSignature = checkWithNodeCrypto, ...rest } = options
   const key: VerificationKey = { keyId: '', algorithm: 'HS256', key: createSecretKey(Buffer.from(secret)) }
-  return verifierOf(
-    { ...rest, checkSignature, keys: oneKey(key), algorithms: ['HS256'], statusUnavailable: 'refuse' },
-    { keyId: 'none' }
-  )
+  const trust = issuerTrust({ ...rest, keys: oneKey(key), algorithms: ['HS256'], statusUnavailable: 'refuse' }, true)
+  return verifierOf({ issuers: new Map([[rest.issuer, trust]]), checkSignature, keyId: 'none' }, rest)
 }
 
 function oneKey(key: VerificationKey): KeySource {

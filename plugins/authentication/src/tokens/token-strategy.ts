@@ -16,6 +16,8 @@ export interface TokenStrategyOptions {
   readonly realm: string
   /** For routes that name none of their own. */
   readonly verifier: TokenVerifier
+  /** Where the metadata of this service is, for the challenge; left out: nowhere. @see RFC 9728 §5.1 */
+  readonly resourceMetadataUri?: string
   /** Confirms what a token is bound to. */
   readonly confirm: ConfirmRequest
   /** Algorithms of proofs, for the challenge of DPoP. */
@@ -77,8 +79,9 @@ export function createTokenStrategy(options: TokenStrategyOptions): Omit<Strateg
   return { challenge, authenticate }
 }
 
-function challengeOf({ scheme, realm, algorithms }: TokenStrategyOptions): string {
-  const parameters = `realm="${realm.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
+function challengeOf({ scheme, realm, algorithms, resourceMetadataUri: uri }: TokenStrategyOptions): string {
+  const quoted = `realm="${realm.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`
+  const parameters = uri === undefined ? quoted : `${quoted}, resource_metadata="${uri}"`
   return scheme === 'bearer' ? `Bearer ${parameters}` : `DPoP ${parameters}, algs="${algorithms.join(' ')}"`
 }
 

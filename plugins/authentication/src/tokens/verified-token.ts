@@ -52,13 +52,27 @@ export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Pr
 /**
  * Whether the token ends within the window, which is at most the last third of its life: with a window as long as the
  * life every request would renew. A token without an expiry never ends.
+ * @param spread from 0 to 1: of many tokens that were issued together each has a window of its own, shorter by up to
+ * this part, so that they are not renewed together; all replicas agree on it
  */
 export function endsSoon(
-  { issuedAtSeconds, expiresAtSeconds }: Principal,
+  { issuedAtSeconds, expiresAtSeconds, tokenId }: Principal,
   nowMs: number,
-  windowSeconds: number
+  windowSeconds: number,
+  spread = 0
 ): boolean {
   if (expiresAtSeconds === null) return false
   const lastThird = issuedAtSeconds === null ? windowSeconds : (expiresAtSeconds - issuedAtSeconds) / 3
-  return expiresAtSeconds * 1000 - nowMs <= Math.min(windowSeconds, lastThird) * 1000
+  const windowMs = Math.min(windowSeconds, lastThird) * 1000
+  const leftMs = expiresAtSeconds * 1000 - nowMs
+  // Most requests come long before that.
+  if (leftMs > windowMs || spread === 0) return leftMs <= windowMs
+  return leftMs <= windowMs * (1 - spread * spreadOf(tokenId ?? ''))
+}
+
+/** From 0 up to 1, by the id of the token. */
+function spreadOf(tokenId: string): number {
+  let hash = 0
+  for (let at = 0; at < tokenId.length; at++) hash = (hash * 31 + tokenId.charCodeAt(at)) >>> 0
+  return (hash % 1024) / 1024
 }

@@ -19,7 +19,7 @@ import {
   DEFAULT_ALGORITHMS,
   type SignatureCheck
 } from './check-signature.ts'
-import type { Profile } from './profiles.ts'
+import { isProfileName, PROFILE_NAMES, type Profile } from './profiles.ts'
 
 /** What a verifier checks, and with what. */
 export interface TokenVerifierOptions {
@@ -38,7 +38,8 @@ export interface TokenVerifierOptions {
   /** Where revocation is looked up. Left out: a token's status reference is ignored. */
   readonly status?: StatusSource
   /**
-   * How the issuer writes its tokens: `rfc9068`, `keycloak`, `auth0` or `{ typ, claims }`.
+   * How the issuer writes its tokens: `rfc9068`, `keycloak`, `auth0`, `entra`, `entra-v1`, `okta`, `cognito` or `{ typ,
+   * claims }`.
    * @default 'rfc9068'
    */
   readonly profile?: Profile
@@ -74,7 +75,25 @@ export interface TokenVerifierOptions {
   readonly cacheSize?: number
 }
 
-const PROFILES: readonly unknown[] = ['rfc9068', 'keycloak', 'auth0']
+/** One of several issuers. */
+export interface TrustedIssuerOptions extends Pick<
+  TokenVerifierOptions,
+  'issuer' | 'audience' | 'keys' | 'status' | 'profile' | 'algorithms' | 'clockToleranceSeconds' | 'statusUnavailable'
+> {
+  /**
+   * The roles that its tokens may give: `'all'`, or these names. Left out: none, and all where it is the only issuer.
+   * @example ['CUSTOMER']
+   */
+  readonly roles?: 'all' | readonly string[]
+  /** The tenant that it stands for: `principal.tenant`. */
+  readonly tenant?: string
+}
+
+/** What a verifier of several issuers checks, and with what. */
+export interface IssuersVerifierOptions extends Pick<TokenVerifierOptions, 'clock' | 'checkSignature' | 'cacheSize'> {
+  /** Each with keys of its own; `iss` of a token selects one of them. */
+  readonly issuers: readonly TrustedIssuerOptions[]
+}
 
 /** An https URL; http on loopback only. */
 export const secureUrl = () => customOption<string>('an https URL (http only on loopback)', isSecureEndpoint)
@@ -82,7 +101,7 @@ export const secureUrl = () => customOption<string>('an https URL (http only on 
 /** @param value used when the option is left out */
 export function profileOption(value: Profile) {
   return customOption<Profile>(
-    'rfc9068, keycloak, auth0 or { typ, claims } (typ null only with accessTokenClaim)',
+    `${PROFILE_NAMES.join(', ')} or { typ, claims } (typ null only with accessTokenClaim)`,
     isProfile,
     { default: value }
   )
@@ -112,6 +131,36 @@ export const tokenVerifierOptions = optionsObject({
   ...verificationOptions
 })
 
+/** What an issuer may say of its subjects. */
+export const identityOptions = {
+  roles: Type.Optional(
+    customOption<'all' | readonly string[]>("'all' or a list of names", value => value === 'all' || isNameList(value))
+  ),
+  tenant: Type.Optional(Type.String({ minLength: 1 }))
+}
+
+export const trustedIssuerOptions = optionsObject({
+  issuer: secureUrl(),
+  audience: Type.String({ minLength: 1 }),
+  keys: objectWith<KeySource>('a key source', ['find', 'isPublished']),
+  status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
+  algorithms: asymmetricAlgorithms(),
+  statusUnavailable: statusUnavailable(),
+  profile: profileOption('rfc9068'),
+  clockToleranceSeconds: verificationOptions.clockToleranceSeconds,
+  ...identityOptions
+})
+
+export const issuersVerifierOptions = optionsObject({
+  issuers: Type.Array(trustedIssuerOptions, { minItems: 1 }),
+  checkSignature: functionOption<SignatureCheck>({ default: checkWithNodeCrypto, defaultText: 'checkWithNodeCrypto' }),
+  clock: CLOCK_OPTION,
+  cacheSize: verificationOptions.cacheSize
+})
+
+/** Options of a verifier of several issuers with every default filled in. */
+export type ReadIssuersVerifier = ReadOptions<typeof issuersVerifierOptions>
+
 /** Options of a verifier with every default filled in. */
 export type ReadVerifierOptions = ReadOptions<typeof tokenVerifierOptions>
 
@@ -127,6 +176,33 @@ export function readVerifierOptions(given: TokenVerifierOptions): ReadVerifierOp
   )
 }
 
+/** @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake */
+export function readIssuersVerifierOptions(given: IssuersVerifierOptions): ReadIssuersVerifier {
+  return readOptions(
+    {
+      schema: issuersVerifierOptions,
+      error: AuthenticationOptionsError,
+      rules: [{ of: ['issuers'], mistakes: ({ issuers }) => issuerListMistakes(issuers) }]
+    },
+    given
+  )
+}
+
+/** Every mistake in a list of issuers that no schema can see. */
+export function issuerListMistakes(
+  issuers: ReadonlyArray<{ readonly issuer: string; readonly algorithms: readonly string[] }>
+): string[] {
+  const names = issuers.map(({ issuer }) => issuer)
+  return [
+    ...new Set(names.filter((name, at) => names.indexOf(name) < at).map(name => `issuers: two are called ${name}`)),
+    ...issuers.flatMap(({ algorithms }, at) => algorithmMistakes(`issuers.${at}.algorithms`, algorithms))
+  ]
+}
+
+function isNameList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(name => typeof name === 'string' && name !== '')
+}
+
 /** @param option the name of the option, for the message */
 export function algorithmMistakes(option: string, algorithms: readonly string[]): string[] {
   const foreign = algorithms.filter(name => !ASYMMETRIC_ALGORITHMS.includes(name))
@@ -134,7 +210,7 @@ export function algorithmMistakes(option: string, algorithms: readonly string[])
 }
 
 function isProfile(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return PROFILES.includes(value)
+  if (typeof value !== 'object' || value === null) return isProfileName(value)
   if (!('typ' in value)) return false
   const mark = 'accessTokenClaim' in value ? value.accessTokenClaim : undefined
   if (mark !== undefined && !isAccessTokenClaim(mark)) return false

@@ -1,22 +1,18 @@
-import { forgetOldest, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
-import type {
-  KeySource,
-  KnownCaller,
-  Principal,
-  StatusReference,
-  StatusSource,
-  VerificationKey
-} from '@sallyport/security-context'
+import { forgetOldest, type Clock } from '@sallyport/security-context/mechanics'
+import type { KnownCaller, Principal } from '@sallyport/security-context'
 import { LRUCache } from 'lru-cache'
-import { demandsExtension, isPlausibleSignature } from './check-signature.ts'
-import { principalOf, statusReferenceOf, type Expectations } from './claims.ts'
-import { parseCompactJws, type CompactJws } from './compact-jws.ts'
+import { acceptToken, type AcceptedToken, type TokenTrust } from './accept-token.ts'
 import { requireConfirmed, type ConfirmBinding } from './confirm-binding.ts'
-import { InvalidTokenError, StatusUnavailableError } from '../errors.ts'
-import { resolveProfile, type ResolvedProfile } from './profiles.ts'
-import { readVerifierOptions, type ReadVerifierOptions, type TokenVerifierOptions } from './verifier-options.ts'
+import { issuerTrust } from './issuer-trust.ts'
+import {
+  readIssuersVerifierOptions,
+  readVerifierOptions,
+  type IssuersVerifierOptions,
+  type ReadIssuersVerifier,
+  type TokenVerifierOptions
+} from './verifier-options.ts'
 
-/** Verifies access tokens of one issuer for one audience. */
+/** Verifies access tokens of the issuers that it trusts. */
 export interface TokenVerifier {
   /**
    * @param token the token as received
@@ -37,48 +33,54 @@ export interface TokenVerifier {
    * @returns `null` when `verify` has to be asked
    */
   readonly recall?: (token: string, binding?: 'confirmed') => KnownCaller | null
+  /** The issuers that are trusted; left out by a verifier that keeps that to itself. */
+  readonly issuers?: readonly string[]
 }
 
-/** What the shared-secret mode needs otherwise; not for asymmetric keys. */
-export interface VerifierInternals {
-  /** `none`: tokens may come without `kid`, because there is exactly one key. */
-  readonly keyId: 'required' | 'none'
-}
-
-/** Larger tokens are refused before anything in them is looked at. */
-const MAX_JWT_BYTES = 8192
-const MAX_KEY_ID_LENGTH = 256
-
-interface RememberedToken extends KnownCaller {
-  readonly keyId: string
-  readonly status: StatusReference | null
+interface RememberedToken extends KnownCaller, Pick<AcceptedToken, 'trust' | 'keyId' | 'status'> {
   readonly expiresAtMs: number
   /** Bound to a key: each request has to prove it. */
   readonly isBound: boolean
 }
 
+/** What a verifier remembers, and by which clock it forgets. */
+interface VerifierMemory {
+  readonly clock: Clock
+  readonly cacheSize: number
+}
+
 /**
- * A verifier of JWT access tokens. A token verified before costs a look-up: its expiry, whether its key is still
- * published, and its revocation bit; never another signature check.
+ * A verifier of JWT access tokens of one issuer. A token verified before costs a look-up: its expiry, whether its key
+ * is still published, and its revocation bit; never another signature check.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
  * @see RFC 9068 §4, RFC 8725 §3
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  return verifierOf(readVerifierOptions(options), { keyId: 'required' })
+  const read = readVerifierOptions(options)
+  const issuers = new Map([[read.issuer, issuerTrust(read, true)]])
+  return verifierOf({ issuers, checkSignature: read.checkSignature, keyId: 'required' }, read)
 }
 
-/** {@link createTokenVerifier} without the check of the options. */
-export function verifierOf(options: ReadVerifierOptions, internals: VerifierInternals): TokenVerifier {
-  const { keys, status, clock, checkSignature, cacheSize, clockToleranceSeconds } = options
-  const algorithms: ReadonlySet<string> = new Set(options.algorithms)
-  const profile = resolveProfile(options.profile, options.audience)
-  const expected: Expectations = {
-    issuer: options.issuer,
-    audience: options.audience,
-    profile,
-    clockToleranceSeconds
-  }
-  const acceptUnchecked = options.statusUnavailable === 'accept-unchecked'
+/**
+ * A verifier of the access tokens of several issuers: `iss` selects the issuer among those that are configured, and
+ * everything else is checked as that issuer's. Identity is issuer and subject together.
+ * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
+ * @see RFC 8725 §3.8
+ */
+export function createIssuersVerifier(options: IssuersVerifierOptions): TokenVerifier {
+  const read = readIssuersVerifierOptions(options)
+  return verifierOf(tokenTrust(read), read)
+}
+
+/** What the tokens of these issuers are held against. */
+export function tokenTrust({ issuers, checkSignature }: ReadIssuersVerifier): TokenTrust {
+  const isOnlyIssuer = issuers.length === 1
+  const trusted = new Map(issuers.map(each => [each.issuer, issuerTrust(each, isOnlyIssuer)]))
+  return { issuers: trusted, checkSignature, keyId: 'required' }
+}
+
+/** A verifier of tokens that fulfil `trusted`, whose options have been checked. */
+export function verifierOf(trusted: TokenTrust, { clock, cacheSize }: VerifierMemory): TokenVerifier {
   // Keyed by the whole token: nothing shorter can be relied on to name one token only (GHSA-rp9m-7r4c-75qg).
   const verified = cacheSize > 0 ? new LRUCache<string, RememberedToken>({ max: cacheSize }) : null
 
@@ -93,7 +95,7 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
     return known
   }
 
-  function isStillGood(known: RememberedToken): boolean {
+  function isStillGood({ trust: { keys, status, acceptUnchecked }, ...known }: RememberedToken): boolean {
     if (clock() >= known.expiresAtMs || !keys.isPublished(known.keyId)) return false
     if (known.status === null || status === undefined) return true
     const answer = status.check(known.status)
@@ -102,77 +104,18 @@ export function verifierOf(options: ReadVerifierOptions, internals: VerifierInte
 
   async function verifyAnew(token: string, confirm: ConfirmBinding | undefined): Promise<Principal> {
     verified?.delete(token)
-    const jws = parseToken(token)
-    const key = await findKey(keys, checkHeader(jws.header, algorithms, profile, internals))
-    if (key.algorithm !== ownMember(jws.header, 'alg')) throw new InvalidTokenError('key-algorithm-mismatch')
-    if (!isPlausibleSignature(jws.signature, key) || !checkSignature({ ...jws, token, key })) {
-      throw new InvalidTokenError('signature-invalid')
-    }
-    const principal = principalOf(jws.payload, expected, clock() / 1000)
-    const reference = statusReferenceOf(jws.payload)
-    if (reference !== null && status !== undefined) await checkStatus(status, reference, acceptUnchecked)
-    const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + expected.clockToleranceSeconds) * 1000
-    if (verified !== null) {
-      const isBound = Object.hasOwn(principal.claims, 'cnf')
-      verified.set(token, { principal, accessToken: token, keyId: key.keyId, status: reference, expiresAtMs, isBound })
-      forgetOldest(verified, other => clock() >= other.expiresAtMs)
-    }
-    return await requireConfirmed(principal, confirm)
+    const accepted = await acceptToken(token, trusted, clock() / 1000)
+    if (verified !== null) remember(verified, token, accepted)
+    return await requireConfirmed(accepted.principal, confirm)
   }
 
-  return { verify, recall }
-}
-
-/** The parts of a token of acceptable size and shape. */
-function parseToken(token: string): CompactJws {
-  if (token.length > MAX_JWT_BYTES) throw new InvalidTokenError('token-too-large')
-  const jws = parseCompactJws(token)
-  if (jws === null) throw new InvalidTokenError('token-malformed')
-  return jws
-}
-
-/**
- * Checks the header. `jku`, `jwk`, `x5u` and `x5c` are never looked at: keys come from the key source only.
- * @returns the key id
- * @see RFC 8725 §3.1, §3.10, §3.11, RFC 7515 §4.1.11
- */
-function checkHeader(
-  header: JsonObject,
-  algorithms: ReadonlySet<string>,
-  profile: Pick<ResolvedProfile, 'typ'>,
-  internals: VerifierInternals
-): string {
-  const typ = ownMember(header, 'typ')
-  const fits =
-    profile.typ === null ? typ === undefined : typeof typ === 'string' && profile.typ.has(withoutApplication(typ))
-  if (!fits) {
-    throw new InvalidTokenError('token-type-mismatch')
+  function remember(memory: LRUCache<string, RememberedToken>, token: string, accepted: AcceptedToken): void {
+    const { principal, trust } = accepted
+    const expiresAtMs = ((principal.expiresAtSeconds ?? 0) + trust.clockToleranceSeconds) * 1000
+    const isBound = Object.hasOwn(principal.claims, 'cnf')
+    memory.set(token, { ...accepted, accessToken: token, expiresAtMs, isBound })
+    forgetOldest(memory, other => clock() >= other.expiresAtMs)
   }
-  const alg = ownMember(header, 'alg')
-  if (typeof alg !== 'string' || !algorithms.has(alg)) throw new InvalidTokenError('algorithm-not-allowed')
-  if (demandsExtension(header)) throw new InvalidTokenError('critical-header-unknown')
-  const keyId = ownMember(header, 'kid')
-  if (internals.keyId === 'none' && keyId === undefined) return ''
-  if (typeof keyId !== 'string' || keyId === '' || keyId.length > MAX_KEY_ID_LENGTH) {
-    throw new InvalidTokenError('key-unknown')
-  }
-  return keyId
-}
 
-async function findKey(keys: KeySource, keyId: string): Promise<VerificationKey> {
-  const key = await keys.find(keyId)
-  if (key === null) throw new InvalidTokenError('key-unknown')
-  return key
-}
-
-async function checkStatus(status: StatusSource, reference: StatusReference, acceptUnchecked: boolean): Promise<void> {
-  await status.follow(reference)
-  const answer = status.check(reference)
-  if (answer === 'revoked') throw new InvalidTokenError('token-revoked')
-  if (answer === 'unavailable' && !acceptUnchecked) throw new StatusUnavailableError()
-}
-
-/** `application/at+jwt` and `at+jwt` are the same media type. @see RFC 7515 §4.1.9 */
-function withoutApplication(typ: string): string {
-  return typ.toLowerCase().replace(/^application\//, '')
+  return { verify, recall, issuers: Object.freeze([...trusted.issuers.keys()]) }
 }

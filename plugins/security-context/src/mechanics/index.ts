@@ -6,6 +6,7 @@ export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export type { Clock, MonotonicClock, Random } from './clock.ts'
 export { basicClientAuthorization } from './client-secret-basic.ts'
 export { withDeadline } from './deadline.ts'
+export { endpointMistake } from './endpoint-url.ts'
 export { freezeJson, isJsonObject, ownMember, parseJson, parseJsonObject, type JsonObject } from './json.ts'
 export { errorCode, errorStatus, messageWithCause } from './failures.ts'
 export { readKeyRing, type KeyRingText, type RingKey, type RingSecret } from './read-key-ring.ts'
@@ -28,6 +29,16 @@ export {
 export type { Change, ReloadSubscriber } from './reload-contract.ts'
 export { forgetOldest } from './forget-oldest.ts'
 export { nodeVersionMistake } from './node-version.ts'
+export {
+  isWithoutMetadata,
+  MAX_METADATA_BYTES,
+  issuerMistake,
+  metadataLocations,
+  readServerMetadata,
+  type RequiredEndpoint,
+  type ServerMetadataReading
+} from './read-server-metadata.ts'
+export type { AuthorizationServerMetadata } from './server-metadata.ts'
 export { isSameText } from './same-text.ts'
 export { scheduleByTimer, type Schedule } from './schedule.ts'
 export { isSecretField, isSecretName, isSecretParameter } from './secret-names.ts'

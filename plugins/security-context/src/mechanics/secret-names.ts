@@ -4,6 +4,7 @@ const SECRET_PART = /pass(?:word|wd|phrase|code)|secret|token|authorization|cook
 const SECRET_NAMES: ReadonlySet<string> = new Set([
   'auditcheckpointkeys',
   'auditnamekey',
+  'auditpersonkeys',
   'auditspillkeys',
   'configurationsnapshotkeys',
   'code',

@@ -121,7 +121,8 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     sessionAbsoluteSeconds: 86_400,
     refreshLeaseMs: 60_000,
     backchannelLogout: false,
-    loginsPerMinute: 1_000_000
+    loginsPerMinute: 1_000_000,
+    boundTokens: []
   }
 }
 

@@ -18,6 +18,7 @@ export interface AuditDatabase {
   readonly app: Knex
   readonly pruner: Knex
   readonly appUrl: string
+  readonly prunerUrl: string
 }
 
 async function prepareRoles(db: Knex): Promise<void> {
@@ -77,7 +78,8 @@ function rolesOf(t: Test, database: TestDatabase): AuditDatabase {
     await app.destroy()
     await pruner.destroy()
   })
-  return { superuser: database.db, app, pruner, appUrl: urlOf(database, ROLES.appRole) }
+  const [appUrl, prunerUrl] = [urlOf(database, ROLES.appRole), urlOf(database, ROLES.prunerRole)]
+  return { superuser: database.db, app, pruner, appUrl, prunerUrl }
 }
 
 /** A pool that no server answers. */

@@ -1,6 +1,7 @@
 import type { AuditRecord } from '@sallyport/audit-log'
 import { buildRecord } from '../../../../plugins/audit-log/src/build-record.ts'
-import { createHashName } from '../../../../plugins/audit-log/src/hash-name.ts'
+import { fieldClasses } from '../../../../plugins/audit-log/src/privacy/field-class.ts'
+import { createJoinHash } from '../../../../plugins/audit-log/src/privacy/join-hash.ts'
 
 /** A row as the plugin makes it. */
 export function sampleRecord(action: string): AuditRecord {
@@ -9,9 +10,9 @@ export function sampleRecord(action: string): AuditRecord {
     {
       process: 'test',
       now: new Date('2026-11-23T10:00:00.123Z'),
-      secretNames: new Set(),
-      principal: null,
-      hashName: createHashName()
+      classify: fieldClasses(),
+      joinHash: createJoinHash(),
+      principal: null
     }
   )
 }

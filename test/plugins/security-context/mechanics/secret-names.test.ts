@@ -23,6 +23,7 @@ for (const name of [
   'client_assertion',
   'SALLYPORT_SEALING_KEYS',
   'auditNameKey',
+  'auditPersonKeys',
   'auditSpillKeys',
   'SALLYPORT_AUDIT_CHECKPOINT_KEYS',
   'auditAnchorToken',

@@ -21,14 +21,14 @@ export function overlaidRouteMistakes(
   const opening = openingMistakes({ route, changed }, pushed, toUpstream)
   // A public route has no credential at all, which the rules of the whole table say.
   const isTold = opening.length > 0 || route.access === 'public'
-  return [...opening, ...otherCredentialMistakes(route, toUpstream, isTold)]
+  return [...opening, ...overlaidCredentialMistakes(route, toUpstream, isTold)]
 }
 
 /**
  * A credential goes along for those alone whom a pushed route lets pass with it.
  * @param isTold whether it is said already that the route asks too little
  */
-function otherCredentialMistakes(
+function overlaidCredentialMistakes(
   route: ForwardedRouteOptions,
   toUpstream: readonly ForwardedRouteOptions[],
   isTold: boolean

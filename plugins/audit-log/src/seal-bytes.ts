@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes, type CipherKey } from 'node:crypto'
 
 const SPILL_CIPHER = 'aes-256-gcm'
 const SPILL_NONCE_BYTES = 12
@@ -13,7 +13,7 @@ export const SEAL_OVERHEAD_BYTES = SPILL_NONCE_BYTES + SPILL_TAG_BYTES
  * @returns nonce ‖ ciphertext ‖ tag
  * @see NIST SP 800-38D
  */
-export function sealBytes(key: Uint8Array, place: Uint8Array, text: string): Buffer {
+export function sealBytes(key: CipherKey, place: Uint8Array, text: string): Buffer {
   const nonce = randomBytes(SPILL_NONCE_BYTES)
   const cipher = createCipheriv(SPILL_CIPHER, key, nonce).setAAD(place)
   const body = cipher.update(text, 'utf8')
@@ -21,7 +21,7 @@ export function sealBytes(key: Uint8Array, place: Uint8Array, text: string): Buf
 }
 
 /** The text of {@link sealBytes}; `null` for what was not sealed under this key for this place. */
-export function openBytes(key: Uint8Array, place: Uint8Array, sealed: Buffer): string | null {
+export function openBytes(key: CipherKey, place: Uint8Array, sealed: Buffer): string | null {
   if (sealed.length < SEAL_OVERHEAD_BYTES) return null
   const nonce = sealed.subarray(0, SPILL_NONCE_BYTES)
   const decipher = createDecipheriv(SPILL_CIPHER, key, nonce, { authTagLength: SPILL_TAG_BYTES }).setAAD(place)

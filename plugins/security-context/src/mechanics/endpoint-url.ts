@@ -1,7 +1,7 @@
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback } from './loopback.ts'
 
 /**
- * Why a URL must not be asked for tokens, `null` when it may: https, or plain http to this machine itself for
+ * Why a URL must not be asked for tokens or keys, `null` when it may: https, or plain http to this machine itself for
  * development.
  * @param value the URL as configured or as found in the metadata
  */

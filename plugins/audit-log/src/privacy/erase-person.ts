@@ -1,0 +1,180 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RingKey } from '@sallyport/security-context/mechanics'
+import type { Knex } from 'knex'
+import { buildRecord } from '../build-record.ts'
+import { cleanText } from '../clean.ts'
+import type { Rows } from '../seal-pending.ts'
+import { insertRecords } from '../store.ts'
+import { holdsOverSubject } from '../hold/holds.ts'
+import { keepErasure, readKeptErasures } from './erasure-file.ts'
+import { fieldClasses } from './field-class.ts'
+import { createJoinHash } from './join-hash.ts'
+
+/** Action of the row that says that a person was erased. */
+export const ERASE_ACTION = 'audit.erase'
+/** Action of the row that says that erasures were applied again after a restore. */
+export const REAPPLY_ACTION = 'audit.erase-again'
+
+/** Where an erasure is done and remembered. */
+export interface ErasingOptions {
+  /** The list of erasures outside the database, which a restore needs. */
+  readonly file: string
+  /** Authenticate the lines of the list: the keys that wrap those of persons. */
+  readonly keys?: readonly { readonly id: string; readonly key: Uint8Array }[]
+  /** Name of this job in its rows. Default `audit-eraser`. */
+  readonly process?: string
+  /** Limit of each statement, default 5000. */
+  readonly timeoutMs?: number
+}
+
+/** Who is erased, and why. */
+export interface ErasureRequest extends ErasingOptions {
+  readonly subject: string
+  /** Why, for the row that says so. */
+  readonly ground: string
+  /** Who asked for it. */
+  readonly operator: string
+  /** How long transactions that may have made a key meanwhile are waited for, default 30 000. */
+  readonly settleMs?: number
+  readonly onProgress?: (step: string) => void
+}
+
+/** What an erasure did. */
+export interface ErasureResult {
+  /** Keys that were destroyed. */
+  readonly keys: number
+  /** The person was erased before, and nothing was left to destroy. */
+  readonly alreadyErased: boolean
+  /** Rows of earlier versions, which have addresses and names in clear: only pruning removes them. */
+  readonly clearRows: number
+  /** No transaction that began before can still bring a key of the person. */
+  readonly settled: boolean
+}
+
+/**
+ * Destroys the keys of a person, so that nobody can read any more what rows, exports and spilled rows say of him or
+ * her; the rows and their hashes stay. It is written down outside the database first, since a backup that is restored
+ * has the keys again. Can be repeated. Rejects while a legal hold may cover rows of the person.
+ * @param db pool of the pruner role
+ */
+export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
+  const { file, onProgress = () => {}, timeoutMs = 5000 } = request
+  // As rows have it.
+  const subject = cleanText(request.subject)
+  const holds = await holdsOverSubject(db, subject)
+  if (holds.length > 0) throw new Error(`rows of this person are under a legal hold: ${holds.join(', ')}`)
+  const known = await db('audit_person_keys').where({ subject }).pluck<string[]>('id').timeout(timeoutMs)
+  const [clear] = await db('audit_events')
+    .where({ subject })
+    .where('version', '<', 3)
+    .count<{ count: string }[]>('* as count')
+    .timeout(timeoutMs)
+  const clearRows = Number(clear?.count ?? 0)
+  const last = await db('audit_erasures').where({ subject }).first<{ id: string } | undefined>('id').timeout(timeoutMs)
+  if (known.length === 0 && last !== undefined) return { keys: 0, alreadyErased: true, clearRows, settled: true }
+  onProgress(`${known.length} keys found`)
+  await keepErasure(file, { subject, keys: known, at: new Date().toISOString() }, erasureRing(request))
+  onProgress('written down outside the database')
+  const { keys, transaction } = await db.transaction(
+    async trx => await destroyKeys(trx, { ...request, subject }, timeoutMs)
+  )
+  onProgress(`${keys} keys destroyed`)
+  const settled = await waitForEarlier(db, transaction, request.settleMs ?? 30_000)
+  const late = settled ? await destroyLate(db, subject, timeoutMs) : 0
+  return { keys: keys + late, alreadyErased: false, clearRows, settled }
+}
+
+async function destroyKeys(
+  trx: Knex.Transaction,
+  { subject, ground, operator, process = 'audit-eraser' }: ErasureRequest,
+  timeoutMs: number
+): Promise<{ keys: number; transaction: string }> {
+  const keys = await trx('audit_person_keys').where({ subject }).delete().timeout(timeoutMs)
+  const event = {
+    action: ERASE_ACTION,
+    outcome: 'success',
+    resource: { type: 'person', id: subject },
+    detail: { ground, operator, keys }
+  } as const
+  const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
+  await insertRecords(trx, [record], timeoutMs)
+  const erasedAt = trx.raw('clock_timestamp()')
+  await trx('audit_erasures').insert({ subject, erased_at: erasedAt, event_id: record.id }).timeout(timeoutMs)
+  const {
+    rows: [row]
+  } = await trx.raw<Rows<{ id: string }>>('select pg_current_xact_id()::text as id')
+  return { keys, transaction: row?.id ?? '0' }
+}
+
+/** A transaction that had begun may have made a key that nobody saw yet. */
+async function waitForEarlier(db: Knex, transaction: string, settleMs: number): Promise<boolean> {
+  const until = performance.now() + settleMs
+  for (;;) {
+    const {
+      rows: [row]
+    } = await db.raw<Rows<{ over: boolean }>>('select pg_snapshot_xmin(pg_current_snapshot()) > ?::xid8 as over', [
+      transaction
+    ])
+    if (row?.over === true) return true
+    if (performance.now() >= until) return false
+    await delay(SETTLING_STEP_MS)
+  }
+}
+
+const SETTLING_STEP_MS = 100
+
+async function destroyLate(db: Knex, subject: string, timeoutMs: number): Promise<number> {
+  return await db('audit_person_keys')
+    .where({ subject })
+    .where('created_at', '<=', db('audit_erasures').max('erased_at').where({ subject }))
+    .delete()
+    .timeout(timeoutMs)
+}
+
+/** What was applied again. */
+export interface ReappliedErasures {
+  readonly erasures: number
+  /** Keys that the backup had brought back. */
+  readonly keys: number
+}
+
+/**
+ * Applies every erasure of the list again, after a backup was restored that has the keys of persons erased since. Can
+ * be repeated: what is destroyed already stays so.
+ * @param db pool of the pruner role
+ */
+export async function reapplyErasures(db: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
+  const { file, process = 'audit-eraser', timeoutMs = 5000 } = options
+  const erasures = await readKeptErasures(file, erasureRing(options))
+  if (erasures.length === 0) return { erasures: 0, keys: 0 }
+  return await db.transaction(async trx => {
+    let keys = 0
+    const detail = { erasures: erasures.length }
+    const event = { action: REAPPLY_ACTION, outcome: 'success', reason: 'restored', detail } as const
+    const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
+    for (const { subject, keys: ids, at } of erasures) {
+      keys += await trx('audit_person_keys')
+        .where(chosen =>
+          chosen
+            .whereIn('id', [...ids])
+            .orWhere({ subject })
+            .where('created_at', '<=', at)
+        )
+        .where({ subject })
+        .delete()
+        .timeout(timeoutMs)
+      const known = await trx('audit_erasures').where({ subject }).where('erased_at', '>=', at).first('id')
+      if (known === undefined) {
+        await trx('audit_erasures').insert({ subject, erased_at: at, event_id: record.id }).timeout(timeoutMs)
+      }
+    }
+    await insertRecords(trx, [record], timeoutMs)
+    return { erasures: erasures.length, keys }
+  })
+}
+
+const OUTSIDE_REQUESTS = { principal: null, classify: fieldClasses(), joinHash: createJoinHash() } as const
+
+function erasureRing({ keys = [] }: ErasingOptions): RingKey[] {
+  return keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
+}
