@@ -1,0 +1,152 @@
+// A person's browser at the gateway and the authorization server of the real local stack, over TLS.
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { accessibilityMistakes, isWiderThanScreen } from './support/accessible.ts'
+import { missingChromium, startChromium } from './support/chromium.ts'
+import { startLocalStack } from './support/local-stack.ts'
+import { demoAccount, follow, loseAccessToken, shownJson, signIn } from './support/person.ts'
+
+const PHONE = { width: 360, height: 640 }
+
+t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
+  const stack = await startLocalStack(t)
+  const { gateway, issuer } = stack
+  const customer = demoAccount(stack, 'customer1')
+  const { asPerson } = await startChromium(t, stack.caFile)
+
+  await t.test('an authority that nobody trusts is met with a warning and not with the page', async t => {
+    const stranger = await startChromium(t, null)
+    await stranger.asPerson({}, async page => {
+      await t.rejects(page.goto(`${gateway}/orders`), 'ERR_CERT_AUTHORITY_INVALID')
+    })
+  })
+
+  await t.test('B12, I1: a page leads to the login and back, without JavaScript too', async t => {
+    for (const javaScriptEnabled of [true, false]) {
+      await asPerson({ javaScriptEnabled }, async page => {
+        await page.goto(`${gateway}/orders`)
+        t.match(page.url(), `${issuer}/oauth2/authorize?`)
+        await signIn(page, customer)
+        t.equal(page.url(), `${gateway}/orders`)
+        t.match(await shownJson(page), { orders: [] })
+        await page.goto(`${gateway}/session`)
+        t.match(await shownJson(page), { username: 'customer1', login: { method: 'issuer', amr: ['pwd'] } })
+      })
+    }
+  })
+
+  await t.test('a wrong password is told beside the form, which keeps the name and has the focus', async t => {
+    await asPerson({ viewport: PHONE }, async page => {
+      await page.goto(`${gateway}/login`)
+      t.strictSame(await pageMistakes(page), [])
+      await signIn(page, { ...customer, password: 'not the password' })
+      t.equal(await page.inputValue('#username'), 'customer1')
+      t.ok(await page.isVisible('[role=alert]'))
+      const described = await page.evaluate('document.activeElement.getAttribute("aria-describedby")')
+      t.equal(described, 'problem')
+      t.strictSame(await pageMistakes(page), [])
+    })
+  })
+
+  await t.test('several tabs log in beside each other, and each comes back to its own page', async t => {
+    await asPerson({}, async (first, context) => {
+      const second = await context.newPage()
+      await first.goto(`${gateway}/orders`)
+      await second.goto(`${gateway}/restaurants`)
+      await signIn(second, customer)
+      t.equal(second.url(), `${gateway}/restaurants`)
+      await signIn(first, customer)
+      t.equal(first.url(), `${gateway}/orders`)
+      t.match(await shownJson(first), { orders: [] })
+    })
+  })
+
+  await t.test('B5: an access token that is gone is renewed within the request', async t => {
+    await asPerson({}, async (page, context) => {
+      await page.goto(`${gateway}/orders`)
+      await signIn(page, customer)
+      await loseAccessToken(page)
+      await page.goto(`${gateway}/restaurants`)
+      t.equal(page.url(), `${gateway}/restaurants`)
+      const names = (await context.cookies()).map(({ name }) => name)
+      t.ok(names.includes('__Host-sallyport-access'), 'the answer brought the new one')
+    })
+  })
+
+  await t.test('I3: a page that asks for a recent login has the person log in again', async t => {
+    await asPerson({}, async page => {
+      await page.goto(`${gateway}/recent-orders`)
+      await signIn(page, customer)
+      t.equal(page.url(), `${gateway}/recent-orders`)
+      // Until the login is old.
+      while (page.url().startsWith(gateway)) await page.goto(`${gateway}/recent-orders`)
+      t.match(page.url(), `${issuer}/oauth2/authorize?`)
+      await signIn(page, customer)
+      t.equal(page.url(), `${gateway}/recent-orders`)
+    })
+  })
+
+  await t.test('B1: no script sees the cookies of a session', async t => {
+    await asPerson({}, async (page, context) => {
+      await page.goto(`${gateway}/orders`)
+      await signIn(page, customer)
+      t.equal(await page.evaluate('document.cookie'), '')
+      for (const { httpOnly, secure, sameSite, path, name } of await context.cookies()) {
+        t.match(
+          { name, httpOnly, secure, sameSite, path },
+          { name: /^__Host-/, httpOnly: true, secure: true, path: '/' }
+        )
+        t.not(sameSite, 'None')
+      }
+    })
+  })
+
+  await t.test('another application asks for consent, and the person allows or denies', async t => {
+    await asPerson({ viewport: PHONE }, async page => {
+      const answerTo = async (selector: string): Promise<string> => {
+        const [answer] = await Promise.all([page.waitForRequest('http://127.0.0.1:9090/**'), page.click(selector)])
+        return answer.url()
+      }
+      await page.goto(`${issuer}/oauth2/authorize?${consentRequest()}`)
+      await signIn(page, customer)
+      t.match(await page.textContent('main'), 'web-app')
+      t.strictSame(await pageMistakes(page), [])
+      t.match(await answerTo('button[value=deny]'), 'error=access_denied')
+      await page.goto(`${issuer}/oauth2/authorize?${consentRequest()}`)
+      t.match(await answerTo('button[value=allow]'), /\?code=/)
+    })
+  })
+
+  await t.test('an address that is no login ends with a page and a way back', async t => {
+    await asPerson({ viewport: PHONE }, async page => {
+      for (const address of [
+        '/login/callback?code=x&state=made-up',
+        '/login/callback',
+        '/login?returnTo=//evil.example'
+      ]) {
+        const answer = await page.goto(`${gateway}${address}`)
+        t.equal(answer?.status(), 400, address)
+        t.strictSame(await pageMistakes(page), [])
+        await follow(page, 'a[href^="/login"]')
+        t.match(page.url(), `${issuer}/oauth2/authorize?`)
+      }
+    })
+  })
+})
+
+/** What is wrong with the page that is shown on a narrow screen. */
+async function pageMistakes(page: Page): Promise<string[]> {
+  const mistakes = await accessibilityMistakes(page)
+  return (await isWiderThanScreen(page)) ? [...mistakes, `${page.url()} is wider than the screen`] : mistakes
+}
+
+const consentRequest = (): string =>
+  new URLSearchParams({
+    client_id: 'web-app',
+    redirect_uri: 'http://127.0.0.1:9090/callback',
+    response_type: 'code',
+    scope: 'openid profile orders:read',
+    state: 'state-1',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256'
+  }).toString()
