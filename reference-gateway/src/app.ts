@@ -48,6 +48,7 @@ import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { withSettingsDefaults } from './route-defaults.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
+import { webClient } from './web-client/index.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
@@ -204,6 +205,12 @@ export async function buildApp(
         client: loginClient,
         scope: settings.loginScopes.join(' '),
         clockToleranceSeconds: settings.clockToleranceSeconds
+      })
+    }
+    if (settings.webClient) {
+      await app.register(webClient, {
+        issuerOrigin: new URL(settings.issuer).origin,
+        hasIssuerLogin: loginClient !== undefined && settings.loginScopes.length > 0
       })
     }
   }

@@ -1,19 +1,22 @@
 import type { AppRoute } from '@sallyport/security-context'
 import type { GatewaySettings } from './settings.ts'
+import { WEB_CLIENT_ROUTES } from './web-client/paths.ts'
 
 /** The parts of the gateway that bring routes of their own. */
 export interface GatewayParts {
   readonly hasSessions: boolean
   readonly hasSessionDirectory: boolean
   readonly hasAuditTrail: boolean
+  readonly hasWebClient: boolean
 }
 
 /** The gateway's own routes: no route of a file may share requests with them. */
-export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: GatewayParts): AppRoute[] {
+export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, hasWebClient }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
     ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : [])
+    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : []),
+    ...(hasSessions && hasWebClient ? WEB_CLIENT_ROUTES : [])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
@@ -23,13 +26,14 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail }: G
 
 /** The parts of a gateway with these settings. */
 export function partsOfSettings(
-  { clientSecret, sealingKeys, authServerOrigin }: GatewaySettings,
+  { clientSecret, sealingKeys, authServerOrigin, webClient }: GatewaySettings,
   hasAuditTrail: boolean
 ): GatewayParts {
   return {
     hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
     hasSessionDirectory: authServerOrigin !== undefined,
-    hasAuditTrail
+    hasAuditTrail,
+    hasWebClient: webClient
   }
 }
 
@@ -39,6 +43,7 @@ export function partsOfEnvironment(environment: Readonly<Record<string, string |
   return {
     hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
     hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
-    hasAuditTrail: isSet('DATABASE_URL')
+    hasAuditTrail: isSet('DATABASE_URL'),
+    hasWebClient: environment.SALLYPORT_WEB_CLIENT === 'true'
   }
 }

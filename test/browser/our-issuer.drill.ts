@@ -4,7 +4,7 @@ import t from 'tap'
 import { accessibilityMistakes, isWiderThanScreen } from './support/accessible.ts'
 import { missingChromium, startChromium } from './support/chromium.ts'
 import { startLocalStack } from './support/local-stack.ts'
-import { demoAccount, follow, loseAccessToken, shownJson, signIn } from './support/person.ts'
+import { demoAccount, follow, type Account, loseAccessToken, shownJson, signIn } from './support/person.ts'
 
 const PHONE = { width: 360, height: 640 }
 
@@ -117,6 +117,53 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 
+  for (const way of ['here', 'at the issuer'] as const) {
+    for (const javaScriptEnabled of [true, false]) {
+      const how = `${way}, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`
+      await t.test(`a customer logs in ${how}, orders, sees the state and logs out`, async t => {
+        await asPerson({ viewport: PHONE, javaScriptEnabled }, async page => {
+          const mistakes = async (): Promise<string[]> => (javaScriptEnabled ? await pageMistakes(page) : [])
+          await page.goto(`${gateway}/app`)
+          t.strictSame(await mistakes(), [])
+          await logInAtClient(page, way, customer)
+          t.equal(page.url(), `${gateway}/app/orders`)
+          t.match(await page.textContent('main'), 'customer1')
+          t.strictSame(await mistakes(), [])
+
+          await follow(page, 'a[href^="/app/restaurants/"]')
+          t.strictSame(await mistakes(), [])
+          await page.fill('#address', '1 Harbour Street')
+          await follow(page, 'button[type=submit]')
+          t.match(await page.textContent('[role=alert]'), 'Choose at least one dish')
+          t.equal(await page.inputValue('#address'), '1 Harbour Street', 'what was typed stays')
+          await page.fill('#dish0', '2')
+          // In the middle of the form the access token ends.
+          await loseAccessToken(page)
+          await follow(page, 'button[type=submit]')
+          t.match(page.url(), `${gateway}/app/orders/`)
+          t.match(await page.textContent('#state'), 'The restaurant has it')
+          t.strictSame(await mistakes(), [])
+
+          await follow(page, 'form[action$="/cancel"] button')
+          t.match(await page.textContent('#state'), 'Cancelled')
+          await follow(page, 'a[href="/app/orders"]')
+          await follow(page, 'a[href="/app/sessions"]')
+          t.match(await page.textContent('main'), 'this browser')
+          t.strictSame(await mistakes(), [])
+          await follow(page, 'form[action="/logout"] button')
+          if (way === 'at the issuer') {
+            t.match(page.url(), `${issuer}/oauth2/end-session?`)
+            t.strictSame(await mistakes(), [])
+            await follow(page, 'form[action$="/confirm"] button')
+          }
+          t.equal(page.url(), `${gateway}/app`)
+          await page.goto(`${gateway}/app/orders`)
+          t.match(page.url(), `${issuer}/oauth2/authorize?`, 'nobody is logged in any more')
+        })
+      })
+    }
+  }
+
   await t.test('an address that is no login ends with a page and a way back', async t => {
     await asPerson({ viewport: PHONE }, async page => {
       for (const address of [
@@ -133,6 +180,18 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 })
+
+/** From the landing page of the demo client to its orders. */
+async function logInAtClient(page: Page, way: 'here' | 'at the issuer', account: Account): Promise<void> {
+  if (way === 'here') {
+    await page.fill('#username', account.username)
+    await page.fill('#password', account.password)
+    await follow(page, 'form[action="/app/login"] button')
+  } else {
+    await follow(page, 'a[href^="/login?"]')
+    await signIn(page, account)
+  }
+}
 
 /** What is wrong with the page that is shown on a narrow screen. */
 async function pageMistakes(page: Page): Promise<string[]> {

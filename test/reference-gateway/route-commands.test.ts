@@ -102,7 +102,7 @@ t.test('the routes that the commands take for the gateway’s own are those of t
   const { app } = await startEdge(t, { collaborators: { sessionDirectory: directory } })
   const texts = (routes: readonly AppRoute[]) => routes.map(({ method, url }) => `${method} ${url}`).toSorted()
   t.same(
-    texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true })),
+    texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true, hasWebClient: true })),
     texts(routesOfApp(app).filter(({ url }) => url !== '/*'))
   )
 })

@@ -175,6 +175,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   answerTimeoutMs: 20_000,
   streamPauseMs: 20_000,
   loginScopes: [],
+  webClient: false,
   loginsPerMinute: 30
 })
 

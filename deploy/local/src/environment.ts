@@ -119,6 +119,7 @@ function plainSettings(
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
     ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
+    ['webClient', 'SALLYPORT_WEB_CLIENT', 'true'],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],

@@ -1,15 +1,21 @@
 import type { Stack } from '@sallyport/local'
 import type { Page } from 'playwright-core'
 
+/** Who logs in. */
+export interface Account {
+  readonly username: string
+  readonly password: string
+}
+
 /** A demo account of the stack. */
-export function demoAccount({ users }: Stack, username: string): { username: string; password: string } {
+export function demoAccount({ users }: Stack, username: string): Account {
   const found = users.find(user => user.username === username)
   if (found === undefined) throw new Error(`there is no ${username}`)
   return found
 }
 
 /** Fills in the sign-in page of our authorization server, and sends it. */
-export async function signIn(page: Page, account: { username: string; password: string }): Promise<void> {
+export async function signIn(page: Page, account: Account): Promise<void> {
   await page.fill('#username', account.username)
   await page.fill('#password', account.password)
   await follow(page, 'form[action$="/oauth2/authorize/login"] button[type=submit]')

@@ -111,6 +111,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
+  webClient: false,
     loginsPerMinute: 1_000_000
   }
 }
