@@ -99,7 +99,10 @@ t.test('check knows the routes that the gateway has itself with the settings of 
 
 t.test('the routes that the commands take for the gateway’s own are those of the running gateway', async t => {
   const directory = { list: async () => [], end: async () => true, endAll: async () => {} }
-  const { app } = await startEdge(t, { collaborators: { sessionDirectory: directory } })
+  const { app } = await startEdge(t, {
+    settings: { webClient: true },
+    collaborators: { sessionDirectory: directory }
+  })
   const texts = (routes: readonly AppRoute[]) => routes.map(({ method, url }) => `${method} ${url}`).toSorted()
   t.same(
     texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true, hasWebClient: true })),

@@ -81,7 +81,9 @@ export function orderRoutes(fastify: FastifyInstance, parts: WebClientParts): vo
 
 const servicePath = ({ orderId }: ByOrder['Params']): string => `/orders/${encodeURIComponent(orderId)}`
 
-function personName({ principal, loginFacts }: FastifyRequest): string {
+/** After a login by password nothing of the session says more than the subject, which tells a person nothing. */
+function personName({ principal, loginFacts }: FastifyRequest): string | null {
   const { preferred_username: preferred, username } = principal?.claims ?? {}
-  return [preferred, username, loginFacts?.username, principal?.subject].find(name => typeof name === 'string') ?? ''
+  const named = [preferred, username, loginFacts?.username].find(name => typeof name === 'string')
+  return typeof named === 'string' ? named : null
 }

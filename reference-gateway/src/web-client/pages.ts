@@ -40,7 +40,8 @@ ${loginAddress === null ? null : html`<p><a href="${loginAddress}">${texts.logIn
 
 /** What the page of orders shows. */
 export interface OrdersFacts {
-  readonly username: string
+  /** `null`: the session does not say. */
+  readonly username: string | null
   readonly restaurants: readonly ListedRestaurant[]
   /** `null`: this account has none to see. */
   readonly orders: readonly ListedOrder[] | null
@@ -51,8 +52,12 @@ export function ordersPage(language: PageLanguage, { username, restaurants, orde
   const texts = WEB_CLIENT_TEXTS[language]
   return page(
     texts.name,
-    html`<p>${texts.loggedInAs} <strong>${username}</strong></p>
-<h2>${texts.restaurants}</h2>
+    html`${
+      username === null
+        ? null
+        : html`<p>${texts.loggedInAs} <strong>${username}</strong></p>
+`
+    }<h2>${texts.restaurants}</h2>
 <ul>${restaurants.map(({ restaurantId, name }) => html`<li><a href="${AT.menu(restaurantId)}">${name}</a></li>\n`)}</ul>
 <h2>${texts.orders}</h2>
 ${orderList(texts, orders)}
