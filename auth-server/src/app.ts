@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
-import auditLog, { parseNameKey } from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
 import metrics from '@sallyport/metrics'
@@ -136,6 +136,7 @@ export async function buildApp(
       addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+      ...auditTrailOptions(settings, OWN_AUDIENCE),
       ...(nameKey !== null && { nameKey }),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })

@@ -1,3 +1,4 @@
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
 import { allowedHostMistakes, processSettings } from '@sallyport/service-process'
@@ -82,6 +83,7 @@ export const settingsSchema = Type.Object(
           'Key under which names tried at logins stand in the trail: `id:base64url` of 32 bytes, that of the gateway.'
       })
     ),
+    ...auditTrailSettings(),
     accessTokenLifetimeSeconds: Type.Integer({
       minimum: 10,
       maximum: 900,
@@ -139,7 +141,7 @@ export const settingsSchema = Type.Object(
 /** Checks of the process that a schema cannot express: one sentence per mistake, without secrets. */
 export function issuerSettingsMistakes(settings: AuthServerSettings): string[] {
   const { issuer, tlsCertificatePath, trustedProxies, allowedHosts } = settings
-  const mistakes = allowedHostMistakes(allowedHosts)
+  const mistakes = [...allowedHostMistakes(allowedHosts), ...auditTrailMistakes(settings)]
   mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
   mistakes.push(...readPepperRing(settings).mistakes.map(mistake => `passwordPeppers: ${mistake}`))
   const isPublic = issuer.startsWith('https:') && !isLoopback(new URL(issuer).hostname)

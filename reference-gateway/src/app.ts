@@ -1,4 +1,4 @@
-import auditLog, { parseNameKey } from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
@@ -39,6 +39,7 @@ import type { Dispatcher } from 'undici'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
+import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
@@ -46,7 +47,7 @@ import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
-import { withSettingsDefaults } from './route-defaults.ts'
+import { servedTable } from './routes-overlay.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { webClient } from './web-client/index.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
@@ -126,6 +127,7 @@ export async function buildApp(
   // Load is shed before a request costs anything.
   await app.register(operations, {
     settings,
+    live,
     tls,
     checks: {
       ...(db === undefined ? { keys: () => keys.ready() } : databaseAndKeys(db, keys)),
@@ -183,6 +185,7 @@ export async function buildApp(
       db,
       process: PROCESS_NAME,
       route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
+      ...auditTrailOptions(settings, PROCESS_NAME),
       ...(nameKey !== null && { nameKey })
     })
   }
@@ -223,8 +226,9 @@ export async function buildApp(
     ...clock
   })
   await app.register(endOpenAnswers, { openAnswers })
+  const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, {
-    ...withSettingsDefaults(collaborators.table, settings),
+    ...servedTable(collaborators.table, settings, gatewayRoutes),
     dispatcher: upstreamAgent,
     ...(collaborators.openUpstream && { openUpstream: collaborators.openUpstream }),
     tracingHeaders: request =>
@@ -236,7 +240,7 @@ export async function buildApp(
     openAnswers
   })
   const { routes } = collaborators
-  const forwarded = forwardingSubscribers(app, settings, collaborators.table)
+  const forwarded = forwardingSubscribers(app, settings, collaborators.table, gatewayRoutes)
   live?.subscribe(forwarded.settings)
   if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app

@@ -56,7 +56,7 @@ export async function connectGateway(
     clientSecret === undefined
       ? {}
       : {
-          ...clientCollaborators(settings, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
+          ...clientCollaborators(live, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
           loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
           introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
         }
@@ -82,11 +82,13 @@ export async function connectGateway(
 
 /** What a gateway that is a client of the authorization server does more: it logs in, exchanges, and lists sessions. */
 function clientCollaborators(
-  { authServerOrigin: origin, upstreamTimeoutMs: timeoutMs }: GatewaySettings,
+  live: LiveSettings<GatewaySettings>,
   tokenClient: TokenClient,
   dispatcher: Dispatcher
 ): Pick<GatewayCollaborators, 'tokenClient' | 'sessionDirectory'> {
+  const { authServerOrigin: origin } = live.current
   if (origin === undefined) return { tokenClient }
+  const timeoutMs = (): number => live.current.upstreamTimeoutMs
   return { tokenClient, sessionDirectory: createSessionDirectory({ tokenClient, origin, dispatcher, timeoutMs }) }
 }
 

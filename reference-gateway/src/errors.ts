@@ -74,3 +74,10 @@ export const WebClientCallError = createError(
   'What this page needs was refused',
   500
 )
+
+/** The overlay does not go over the file of routes; the message lists every mistake with line and column. */
+export const RoutesOverlayError = createError(
+  'SALLYPORT_GATEWAY_OVERLAY_INVALID',
+  'The overlay of routes is not valid: %s',
+  500
+)

@@ -2,6 +2,7 @@ import { createClientTokenSource } from '@sallyport/token-exchange'
 import { buildApp, PROCESS_NAME } from './app.ts'
 import { routeCommands } from './commands/route-commands.ts'
 import { connectGateway } from './connect.ts'
+import { overlayMistakes } from './routes-overlay.ts'
 import { settingsMistakes, settingsSchema, type GatewaySettings } from './settings.ts'
 import { migrate } from './migrate.ts'
 
@@ -10,7 +11,10 @@ export const program = {
   definition: {
     name: PROCESS_NAME,
     settings: settingsSchema,
-    mistakes: settingsMistakes,
+    mistakes: (settings: GatewaySettings, environment: Readonly<Record<string, string | undefined>>) => [
+      ...settingsMistakes(settings),
+      ...overlayMistakes(settings, environment)
+    ],
     // A trace begins at the edge: the trace headers of strangers are ignored.
     acceptTraces: false,
     longestUpstreamMs: ({ answerTimeoutMs }: GatewaySettings) => answerTimeoutMs,

@@ -6,7 +6,12 @@ import { settingsSchema, type GatewaySettings } from './settings.ts'
 /** The settings that every route has a share in. */
 export type RouteSettings = Pick<
   GatewaySettings,
-  'maxBodyBytes' | 'upstreamTimeoutMs' | 'answerTimeoutMs' | 'streamPauseMs' | 'additionalRequestHeaders'
+  | 'maxBodyBytes'
+  | 'upstreamTimeoutMs'
+  | 'answerTimeoutMs'
+  | 'streamPauseMs'
+  | 'additionalRequestHeaders'
+  | 'routesOverlay'
 >
 
 /**
@@ -37,7 +42,8 @@ const routeSettings = Type.Object({
   upstreamTimeoutMs: properties.upstreamTimeoutMs,
   answerTimeoutMs: properties.answerTimeoutMs,
   streamPauseMs: properties.streamPauseMs,
-  additionalRequestHeaders: properties.additionalRequestHeaders
+  additionalRequestHeaders: properties.additionalRequestHeaders,
+  routesOverlay: properties.routesOverlay
 })
 
 /**
@@ -50,7 +56,9 @@ export function readRouteSettings(environment: Readonly<Record<string, string | 
     'SALLYPORT_UPSTREAM_TIMEOUT_MS',
     'SALLYPORT_ANSWER_TIMEOUT_MS',
     'SALLYPORT_STREAM_PAUSE_MS',
-    'SALLYPORT_ADDITIONAL_REQUEST_HEADERS'
+    'SALLYPORT_ADDITIONAL_REQUEST_HEADERS',
+    'SALLYPORT_ROUTES_OVERLAY',
+    'SALLYPORT_ROUTES_OVERLAY_FILE'
   ]
   const own = Object.fromEntries(names.map(name => [name, environment[name]]))
   return loadSettings({ schema: routeSettings, environment: own }).values

@@ -18,7 +18,8 @@ export interface SessionDirectoryOptions {
   /** Origin of the authorization server. */
   readonly origin: string
   readonly dispatcher: Dispatcher
-  readonly timeoutMs: number
+  /** As it is now, in ms. */
+  readonly timeoutMs: () => number
 }
 
 const AUTH_SERVER_AUDIENCE = 'auth-server'
@@ -40,7 +41,10 @@ export function createSessionDirectory({
 }: SessionDirectoryOptions): SessionDirectory {
   async function ask(subjectToken: string, method: 'GET' | 'DELETE', path: string): Promise<UpstreamAnswer> {
     const { accessToken: token } = await tokenClient.exchange({ subjectToken, audience: AUTH_SERVER_AUDIENCE })
-    const answer = await callUpstream({ origin, token, headers: {}, dispatcher, timeoutMs }, { method, path })
+    const answer = await callUpstream(
+      { origin, token, headers: {}, dispatcher, timeoutMs: timeoutMs() },
+      { method, path }
+    )
     if (answer.statusCode < 300 || UNKNOWN_SESSION.includes(answer.statusCode)) return answer
     throw sessionsFailure(answer, new Error(`${method} ${path} was answered with ${answer.statusCode}`))
   }

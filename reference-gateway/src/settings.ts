@@ -1,4 +1,4 @@
-import { parseNameKey } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings, parseNameKey } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -62,10 +62,23 @@ export const settingsSchema = Type.Object(
           'both trails be joined. Left out: a random key of the process.'
       )
     ),
+    ...auditTrailSettings(),
     routesPath: Type.String({
       minLength: 1,
       description: 'The file of upstreams and routes, `gateway.yaml`; read again at SIGHUP and when it changes.'
     }),
+    routesOverlay: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 65_536,
+        pulled: true,
+        live: true,
+        structured: true,
+        description:
+          'What is laid over that file, as YAML or JSON: limits, and routes to its upstreams that ask no less of ' +
+          'callers. `{}` overrules what a configuration server says.'
+      })
+    ),
     authServerOrigin: Type.Optional(
       Type.String({
         format: 'secure-origin',
@@ -87,9 +100,10 @@ export const settingsSchema = Type.Object(
     maxBodyBytes: limitSetting(1_048_576, 'Longest body of a request, in bytes.', true),
     upstreamTimeoutMs: limitSetting(
       10_000,
-      'From the arrival of a request to the head of its answer, and between two parts of the body of the answer.'
+      'From the arrival of a request to the head of its answer, and between two parts of the body of the answer.',
+      true
     ),
-    answerTimeoutMs: limitSetting(30_000, 'From the arrival of a request to the end of its answer.'),
+    answerTimeoutMs: limitSetting(30_000, 'From the arrival of a request to the end of its answer.', true),
     streamPauseMs: limitSetting(
       60_000,
       'Between two parts of the answer on a route that is declared as a stream.',
@@ -122,7 +136,7 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
-  const mistakes: string[] = []
+  const mistakes = auditTrailMistakes(settings)
   if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
     mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }

@@ -429,8 +429,9 @@ t.test('every client of local.json can be used with what is listed there', async
         `${clientId} calls nobody: it is a resource server only`
       )
     } else if (client.grantTypes.includes('client_credentials')) {
-      // A service has an audience for each that it calls, and its configuration is one of them.
-      for (const audience of clientId.endsWith('-service') ? client.audiences : [undefined]) {
+      // A process has an audience for each that it calls, and its configuration is one of them.
+      const isProcess = client.audiences.includes('configuration-server')
+      for (const audience of isProcess ? client.audiences : [undefined]) {
         const isPulling = audience === 'configuration-server'
         const scopes = client.scopes.filter(scope => (scope === 'config:read') === isPulling)
         const answer = await clientCredentials(clientOf(stack, clientId), {
@@ -447,6 +448,7 @@ t.test('every client of local.json can be used with what is listed there', async
     facts.clients.map(({ clientId }) => clientId),
     [
       'gateway',
+      'reference-gateway',
       'order-service',
       'restaurant-service',
       'delivery-service',

@@ -1,6 +1,6 @@
 // What `npm start` promises, shown with the real processes.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,12 @@ import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
 const run = promisify(execFile)
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-launcher-'))
 const portBase = await freePortBase()
-const environment = { ...process.env, ...CHILD_ENVIRONMENT }
+const environment = {
+  ...process.env,
+  ...CHILD_ENVIRONMENT,
+  SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS: '500',
+  SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS: '500'
+}
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
 
 const isListening = async (port: number): Promise<boolean> =>
@@ -71,6 +76,21 @@ t.test('the stack gets ready, and the three curl commands work as pasted', async
     stack.clients.find(({ clientId }) => clientId === 'gateway'),
     { clientSecret: /^demo-/, grantTypes: Array, scopes: Array, audiences: Array }
   )
+})
+
+t.test('A3: the trail of every process is signed and verified while it runs', async t => {
+  for (const [name, operations] of Object.entries(readStack(first.localJson).operations)) {
+    const isVerified = async (): Promise<boolean> => {
+      const metrics = await (await fetch(`${operations}/metrics`)).text()
+      return /^sallyport_audit_verification_problems.* 0$/m.test(metrics)
+    }
+    await until(isVerified)
+    t.ok(existsSync(join(directory, 'audit', name, 'verified')), `${name} remembers how far it is`)
+  }
+  const anchor = join(directory, 'audit', 'auth-server', 'checkpoints')
+  await until(() => existsSync(anchor))
+  t.match(readFileSync(anchor, 'utf8'), 'auth-server.sallyport.internal/audit')
+  t.notMatch(first.output(), /the audit trail does not verify|no checkpoint of the audit trail/)
 })
 
 t.test('a second launcher in the same folder is one clear line', async t => {

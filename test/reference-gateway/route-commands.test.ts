@@ -23,6 +23,7 @@ routes:
     requestHeaders: { pass: [x-tenant], set: { x-key: '\${KEY}' } }
   - { path: /about, upstream: orders, forward: none, access: public, cors: { origins: '*' } }
 `
+const OVERLAY = 'routes: [{ path: /news, upstream: orders, rewrite: /about, forward: none, access: public }]\n'
 const ENVIRONMENT = { ORDERS_ORIGIN: 'https://orders.internal', KEY: 'hunter2-hunter2' }
 
 /** Runs one command of the gateway over a file. */
@@ -32,7 +33,7 @@ async function command(
   text = FILE,
   environment: Readonly<Record<string, string>> = ENVIRONMENT
 ) {
-  const path = join(t.testdir({ 'gateway.yaml': text }), 'gateway.yaml')
+  const path = join(t.testdir({ 'gateway.yaml': text, 'overlay.yaml': OVERLAY }), 'gateway.yaml')
   const printed = { out: '', error: '' }
   const output = {
     out: (line: string) => {
@@ -95,6 +96,23 @@ t.test('check knows the routes that the gateway has itself with the settings of 
       'gateway.yaml:14:13: DELETE /sessions/:sessionId is a route of the app itself, and takes requests of /sessions/me'
     )
   }
+})
+
+t.test('check, routes and explain take an overlay, of a file or of the environment', async t => {
+  const overlay = join(t.testdirName, 'overlay.yaml')
+  t.match(await command(t, ['check', '--overlay', overlay]), {
+    code: 0,
+    out: 'gateway.yaml: 3 routes to 1 upstreams\n'
+  })
+  t.match(await command(t, ['explain', 'GET', '/news', '--overlay', overlay]), {
+    code: 0,
+    out: /orders\.internal\/about/
+  })
+  const environment = { ...ENVIRONMENT, SALLYPORT_ROUTES_OVERLAY: 'upstreams: { orders: { origin: "https://x" } }' }
+  const { code, error } = await command(t, ['routes'], FILE, environment)
+  t.equal(code, 1)
+  t.equal(error.trim(), 'routesOverlay:1:24: origin is only ever pushed: it belongs in the file of routes')
+  t.match(await command(t, ['routes', '--overlay', '/nowhere']), { code: 2, error: /cannot be read/ })
 })
 
 t.test('the routes that the commands take for the gateway’s own are those of the running gateway', async t => {

@@ -40,7 +40,7 @@ async function setup(t: Test) {
     tokenClient: { exchange } as TokenClient,
     origin,
     dispatcher,
-    timeoutMs: 1000
+    timeoutMs: () => 1000
   })
   return { asked, answer, directory }
 }

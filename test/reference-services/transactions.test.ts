@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import { DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'
 import * as orderService from '@sallyport/order-service'
-import t, { type Test } from 'tap'
-import { Agent, request } from 'undici'
-import { orderRoute, startEdge } from '../support/edge.ts'
+import t from 'tap'
+import { request } from 'undici'
+import { edgeCredential, startBehindEdge } from './support/behind-edge.ts'
 import { manualSchedule } from './support/recovery.ts'
+import { as, authority, SETTINGS, startService, USERS } from './support/services.ts'
 import { startStack } from './support/stack.ts'
-import { as, authority, SETTINGS, startService, USERS, type Username } from './support/services.ts'
 
 const [anchor] = DEMO_RESTAURANTS
 const NEW_ORDER = {
@@ -15,42 +15,8 @@ const NEW_ORDER = {
   lines: [{ menuItemId: anchor.items[0]!.menuItemId, quantity: 1 }],
   deliveryAddress: '1 Harbour Street'
 }
-const SCOPES = 'orders:read orders:write restaurants:read restaurants:write deliveries:read deliveries:write'
-
-async function edgeCredential(user: Username): Promise<{ authorization: string }> {
-  const { subject, roles } = USERS[user]
-  const token = await authority.mint({
-    subject,
-    audience: 'sallyport-gateway',
-    roles,
-    scope: SCOPES,
-    act: null,
-    claims: { txn: 'of-the-token' }
-  })
-  return { authorization: `Bearer ${token}` }
-}
-
-async function startAll(t: Test) {
-  const { orders, restaurants, deliveries, restaurantServiceOrigin } = await startStack(t)
-  const orderServiceOrigin = await orders.app.listen({ host: '127.0.0.1', port: 0 })
-  const upstreamAgent = new Agent()
-  t.after(() => upstreamAgent.close())
-  const edge = await startEdge(t, {
-    settings: { issuer: authority.issuer },
-    table: () => ({
-      upstreams: { orders: { origin: orderServiceOrigin }, restaurants: { origin: restaurantServiceOrigin } },
-      routes: [
-        orderRoute(),
-        orderRoute({ path: '/tickets/*', upstream: 'restaurants', forward: { audience: 'restaurant-service' } })
-      ]
-    }),
-    collaborators: { keys: authority.keys, tokenClient: authority.tokenClient('gateway'), upstreamAgent }
-  })
-  return { edge, orders, restaurants, deliveries }
-}
-
 t.test('the rows of one external request have one transaction in every service, and two requests have two', async t => {
-  const { edge, orders, restaurants, deliveries } = await startAll(t)
+  const { edge, orders, restaurants, deliveries } = await startBehindEdge(t)
   const customer = { ...(await edgeCredential('customer1')), 'content-type': 'application/json' }
   const placed: string[] = []
   for (let i = 0; i < 2; i++) {

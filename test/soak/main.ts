@@ -1,6 +1,8 @@
 // npm run soak [-- <name> …]: what is too slow for `npm test`. Exit code 1 when anything did not hold.
 import { machine } from '../support/machine.ts'
+import { auditMutations } from './audit-mutations.ts'
 import { bothSteps } from './both-steps.ts'
+import { configurationChanges } from './configuration-changes.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
@@ -17,11 +19,13 @@ const soaks: Readonly<Record<string, Soak>> = {
   rotations: keyRotations,
   'refused-tokens': refusedTokens,
   trail: longTrail,
+  'audit-mutations': auditMutations,
   flood,
   restarts: rollingRestarts,
   kills: killedServices,
   'both-steps': bothSteps,
   reloads: settingsReloads,
+  'configuration-changes': configurationChanges,
   secrets: secretRotations
 }
 const names = process.argv.slice(2)

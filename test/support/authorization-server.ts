@@ -13,6 +13,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { Knex } from 'knex'
 import { connect, testDatabase } from './database.ts'
+import { AUDIT_TRAIL_SETTINGS } from './audit-settings.ts'
 import { PROCESS_SETTINGS } from './process-settings.ts'
 
 /** Path under which the server is mounted: `npm test` runs the tests of the protocol once more with one. */
@@ -56,6 +57,7 @@ export const FACTS = {
 
 export const SETTINGS: AuthServerSettings = {
   ...PROCESS_SETTINGS,
+  ...AUDIT_TRAIL_SETTINGS,
   issuer: ISSUER,
   dpopNonceRequired: true,
   allowedHosts: [],

@@ -14,6 +14,7 @@ import { summaries } from './fake-authorization-server.ts'
 import { type Authority, type IssuedCertificate, makeAuthority } from './certificates.ts'
 import { connect as connectDatabase, testDatabase } from './database.ts'
 import { localTable } from './local-table.ts'
+import { AUDIT_TRAIL_SETTINGS } from './audit-settings.ts'
 import { PROCESS_SETTINGS } from './process-settings.ts'
 
 const ISSUER = 'https://localhost:8081'
@@ -155,6 +156,7 @@ export function oneRoute(more: Partial<ForwardedRouteOptions> = {}): NonNullable
 /** Valid settings; the services' origins are those of nobody. */
 export const SETTINGS: GatewaySettings = Object.freeze({
   ...PROCESS_SETTINGS,
+  ...AUDIT_TRAIL_SETTINGS,
   tlsCertificatePath: 'unused',
   tlsPrivateKeyPath: 'unused',
   tlsCaPath: 'unused',

@@ -55,7 +55,8 @@ const LOGIN_SCOPES = [
 ].join(' ')
 
 /** Processes that others call. */
-const CALLED = PROCESSES.filter(({ name }) => name !== 'reference-gateway')
+const GATEWAY = 'reference-gateway'
+const CALLED = PROCESSES.filter(({ name }) => name !== GATEWAY)
 
 /** The issuer of the deployment. */
 export function issuerOf(portBase: number): string {
@@ -127,19 +128,47 @@ function plainSettings(
     ['tlsCaPath', 'SALLYPORT_TLS_CA_PATH', files?.caPath ?? ''],
     // Peers call it by the name in its certificate, and not by that of the issuer.
     ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
+    ...auditTrail(entry, directory, own),
     ...configurationServer(entry, portBase, directory),
     ...peerOrigins(portBase)
   ]
 }
 
+/** What happens to audit rows while the database is away, and where the signatures of the trail are kept. */
+function auditTrail({ name }: ProcessEntry, directory: string, own: NodeJS.ProcessEnv): Setting[] {
+  const folder = join(directory, 'audit', name)
+  return [
+    ['auditOutageRefusals', 'SALLYPORT_AUDIT_OUTAGE_REFUSALS', 'spill'],
+    ['auditOutageReads', 'SALLYPORT_AUDIT_OUTAGE_READS', 'spill'],
+    ['auditSpillPath', 'SALLYPORT_AUDIT_SPILL_PATH', join(folder, 'spill')],
+    ['auditCheckpointOrigin', 'SALLYPORT_AUDIT_CHECKPOINT_ORIGIN', `${name}.sallyport.internal/audit`],
+    ['auditAnchorPath', 'SALLYPORT_AUDIT_ANCHOR_PATH', join(folder, 'checkpoints')],
+    ['auditVerifierPlacePath', 'SALLYPORT_AUDIT_VERIFIER_PLACE_PATH', join(folder, 'verified')],
+    // A trail of the demo is short, and verified again and again.
+    [
+      'auditVerifierIntervalMs',
+      'SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS',
+      own.SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS ?? '5000'
+    ],
+    [
+      'auditCheckpointIntervalMs',
+      'SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS',
+      own.SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS ?? '60000'
+    ]
+  ]
+}
+
 /**
- * Where the services pull settings from that may. Until somebody puts any there, the defaults are good. The gateway's
- * client gets no tokens for itself, and has its settings from here alone.
+ * Where services and gateway pull settings from that may. Until somebody puts any there, the defaults are good. The
+ * gateway's client acts for users and gets no tokens for itself: it has another client for this.
  */
 function configurationServer(entry: ProcessEntry, portBase: number, directory: string): Setting[] {
   const server = PROCESSES.find(({ name }) => name === CONFIGURATION_SERVER)
-  if (server === undefined || !isService(entry)) return []
+  if (server === undefined || !pullsSettings(entry)) return []
   return [
+    ...(entry.name === GATEWAY
+      ? [['configurationClientId', 'SALLYPORT_CONFIGURATION_CLIENT_ID', entry.name] as const]
+      : []),
     ['configurationUrl', 'SALLYPORT_CONFIGURATION_URL', originOf(server, portBase)],
     ['configurationAudience', 'SALLYPORT_CONFIGURATION_AUDIENCE', CONFIGURATION_SERVER],
     [
@@ -151,8 +180,8 @@ function configurationServer(entry: ProcessEntry, portBase: number, directory: s
   ]
 }
 
-function isService({ name }: ProcessEntry): boolean {
-  return SERVICES.some(service => service.name === name)
+function pullsSettings({ name }: ProcessEntry): boolean {
+  return name === GATEWAY || SERVICES.some(service => service.name === name)
 }
 
 /** Where every process is that others call by a setting of theirs. */
@@ -182,10 +211,21 @@ function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployme
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
     ['sealingKeys', 'SALLYPORT_SEALING_KEYS', sealingKeys],
-    ...(isService(entry)
+    ...(pullsSettings(entry)
       ? [['configurationSnapshotKeys', 'SALLYPORT_CONFIGURATION_SNAPSHOT_KEYS', sealingKeys] as const]
       : []),
+    ...(entry.name === GATEWAY
+      ? [
+          [
+            'configurationClientSecret',
+            'SALLYPORT_CONFIGURATION_CLIENT_SECRET',
+            secrets.clients[entry.name] ?? ''
+          ] as const
+        ]
+      : []),
     ['auditNameKey', 'SALLYPORT_AUDIT_NAME_KEY', secrets.auditNameKey],
+    ['auditSpillKeys', 'SALLYPORT_AUDIT_SPILL_KEYS', secrets.auditSpillKeys[entry.name] ?? ''],
+    ['auditCheckpointKeys', 'SALLYPORT_AUDIT_CHECKPOINT_KEYS', secrets.auditCheckpointKeys[entry.name] ?? ''],
     ['passwordPeppers', 'SALLYPORT_PASSWORD_PEPPERS', secrets.passwordPeppers]
   ]
 }

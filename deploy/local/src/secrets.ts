@@ -22,6 +22,10 @@ export interface Secrets {
    * Key for hashes of names tried at logins, in the trails of the gateway and the authorization server: `id:base64url`.
    */
   readonly auditNameKey: string
+  /** Key rings by process, of the audit rows that are kept on disk during an outage. */
+  readonly auditSpillKeys: Readonly<Record<string, string>>
+  /** Seeds by process that sign its audit trail, `id:base64url`. */
+  readonly auditCheckpointKeys: Readonly<Record<string, string>>
   /** Peppers of password hashes, newest first: `id:secret`. */
   readonly passwordPeppers: string
   /** Passwords by database role. */
@@ -64,6 +68,8 @@ export function loadSecrets(directory: string, names: SecretNames): Secrets {
     clients: fillMissing(names.clients, kept.clients, () => demoSecret(32)),
     sealingKeys: fillMissing(names.processes, kept.sealingKeys, demoKey),
     auditNameKey: kept.auditNameKey ?? demoKey(),
+    auditSpillKeys: fillMissing(names.processes, kept.auditSpillKeys, demoKey),
+    auditCheckpointKeys: fillMissing(names.processes, kept.auditCheckpointKeys, demoKey),
     passwordPeppers: kept.passwordPeppers ?? demoKey(),
     databaseRoles: {
       ...kept.databaseRoles,

@@ -35,3 +35,10 @@ export const AuditSpillError = createError<[path: string]>(
   'No key opens %s: give the key that sealed it, also when it is not the first any more',
   500
 )
+
+/** Boot: another process that is running has the folder for audit rows. */
+export const AuditSpillHeldError = createError<[folder: string]>(
+  'SALLYPORT_AUDIT_SPILL_HELD',
+  'Another process keeps audit rows in %s: give each process a folder of its own',
+  500
+)

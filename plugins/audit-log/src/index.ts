@@ -32,6 +32,8 @@ export { checkpointSigner, checkpointVerifier, parseVerifier, verifierText } fro
 export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
+export { auditTrailSettings, type AuditTrailSettings } from './settings/trail-settings.ts'
+export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export type { AuditLogOptions, AuditRoute, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { parseNameKey, type NameKey } from './hash-name.ts'
 export { auditMigrations } from './migrations.ts'

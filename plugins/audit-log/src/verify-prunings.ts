@@ -85,7 +85,8 @@ function isAdopted(marks: readonly MarkRow[]): boolean {
   const detail = canonicalJson(adoptDetail(said))
   let through = 0
   return marks.every(({ mark, record }) => {
-    const complete = Number(mark.removed) === Number(mark.through_sequence) - through
+    // What such marks never had is no part of them, and so nobody may have put it there.
+    const complete = mark.digest === null && Number(mark.removed) === Number(mark.through_sequence) - through
     through = Number(mark.through_sequence)
     return complete && markStates(mark, record, ADOPT_ACTION, detail)
   })

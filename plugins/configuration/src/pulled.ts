@@ -1,3 +1,4 @@
+import type { SettingSchema } from './schema.ts'
 import { splitList, type Found, type SettingSchemas, type SourceContent } from './sources.ts'
 
 /** What a configuration server said: the values that win, by setting, as {@link readServerDocument} made them. */
@@ -17,8 +18,13 @@ export function readPulled(schemas: SettingSchemas, pulled: PulledValues | undef
     const schema = Object.hasOwn(schemas, key) ? schemas[key] : undefined
     if (schema === undefined) mistakes.push(`${key}: is set by the ${origin}, but there is no such setting`)
     else if (schema.pulled === true) {
-      found.set(key, { value: typeof value === 'string' ? splitList(schema, value) : value, origin })
+      found.set(key, { value: pulledValue(schema, value), origin })
     } else mistakes.push(`${key}: is set by the ${origin}, but this setting is never pulled`)
   }
   return { found, mistakes }
+}
+
+function pulledValue(schema: SettingSchema, value: unknown): unknown {
+  if (typeof value === 'string') return splitList(schema, value)
+  return schema.structured === true && typeof value === 'object' ? JSON.stringify(value) : value
 }

@@ -12,13 +12,15 @@ export interface SettingSchema extends TSchema {
   readonly live?: boolean
   /** May come from a configuration server; without this mark a setting is only ever pushed. */
   readonly pulled?: boolean
+  /** A text of YAML or JSON: a configuration server may also say the value itself. */
+  readonly structured?: boolean
   readonly default?: unknown
   readonly enum?: unknown
   readonly anyOf?: unknown
 }
 
 /** Keywords of {@link SettingSchema} that Ajv has to accept. */
-export const KEYWORDS = ['secret', 'demoPrefix', 'separator', 'live', 'pulled']
+export const KEYWORDS = ['secret', 'demoPrefix', 'separator', 'live', 'pulled', 'structured']
 
 /** String formats that a setting's schema can name. */
 export const FORMATS = {

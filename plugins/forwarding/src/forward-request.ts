@@ -47,8 +47,9 @@ export async function forwardAsFastifyDoes(forwarded: ForwardedRequest, parts: F
   const { request, reply, route } = forwarded
   const { signal, headArrived } = boundCall(request, reply, route.limits)
   const token = await findCredential(request, route)
-  const { pauseMs } = route.limits
-  const answer = await sendRequest({ ...parts, request, token, route, signal, pauseMs })
+  const { headMs, pauseMs } = route.limits
+  const deadlineAtMs = performance.now() - reply.elapsedTime + headMs
+  const answer = await sendRequest({ ...parts, request, token, deadlineAtMs, route, signal, pauseMs })
   headArrived()
   return passAnswer({ ...forwarded, ...parts, answer })
 }

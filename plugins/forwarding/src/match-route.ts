@@ -75,13 +75,18 @@ export function createRouteMatcher<Route extends RoutePattern>(routes: readonly 
 export function routeConflicts(routes: readonly RoutePattern[]): RouteConflict[] {
   const places = new Map<string, number>()
   return routes.flatMap((route, place) => {
-    const requests = hostsOfRoute(route).flatMap(host =>
-      methodsOfRoute(route).map(method => requestsText(method, host, route.path))
-    )
+    const requests = requestsOfRoute(route)
     const taken = requests.find(text => places.has(text))
     for (const text of requests) if (!places.has(text)) places.set(text, place)
     return taken === undefined ? [] : [{ place, message: `${taken} is what routes.${places.get(taken)} is for` }]
   })
+}
+
+/** The requests that a route is for, in words: the same words are the same requests. */
+export function requestsOfRoute(route: RoutePattern): readonly string[] {
+  return hostsOfRoute(route).flatMap(host =>
+    methodsOfRoute(route).map(method => requestsText(method, host, route.path))
+  )
 }
 
 /** The methods that a route is for, HEAD with GET. */

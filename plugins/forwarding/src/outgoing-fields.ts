@@ -1,4 +1,4 @@
-import { REQUEST_ID_HEADER, TXN_HEADER } from '@sallyport/security-context'
+import { REQUEST_ID_HEADER, TIMEOUT_HEADER, TXN_HEADER } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import { clientFields } from './forwarded-headers.ts'
 import type { ForwardingOptions } from './options.ts'
@@ -11,20 +11,29 @@ export interface OutgoingHead {
   readonly edgeAddress: NonNullable<ForwardingOptions['edgeAddress']>
 }
 
+/** What a request to a service carries of its own. */
+export interface OutgoingClaims {
+  /** The credential that goes on; `null` for none. */
+  readonly token: string | null
+  /** When the answer has to begin, on the clock of `performance.now()`. */
+  readonly deadlineAtMs: number
+}
+
 /**
- * The header fields of a request to a service, names and values in turn: those of the client that pass, then ours.
- * @param token the credential that goes on; `null` for none
+ * The header fields of a request to a service, names and values in turn: those of the client that pass, then ours. The
+ * service learns how much time is left: what it has not begun to answer by then, nobody waits for.
  */
 export function outgoingFields(
   request: FastifyRequest,
   { route, tracingHeaders, edgeAddress }: OutgoingHead,
-  token: string | null
+  { token, deadlineAtMs }: OutgoingClaims
 ): string[] {
   const { method } = request
   const hasNoBody = method === 'GET' || method === 'HEAD'
   const fields = clientFields(request.raw.rawHeaders, hasNoBody ? route.passing.withoutBody : route.passing.withBody)
   const edge = edgeAddress(request)
   fields.push('host', route.upstream.host, REQUEST_ID_HEADER, request.id)
+  fields.push(TIMEOUT_HEADER, String(Math.max(1, Math.ceil(deadlineAtMs - performance.now()))))
   if (token !== null) fields.push('authorization', `Bearer ${token}`)
   // Absent in an app without the security context.
   const { txn }: Partial<Pick<FastifyRequest, 'txn'>> = request

@@ -1,14 +1,12 @@
 import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { outgoingFields, type OutgoingHead, outgoingTarget } from './outgoing-fields.ts'
+import { type OutgoingClaims, outgoingFields, type OutgoingHead, outgoingTarget } from './outgoing-fields.ts'
 import { ofService } from './service-failure.ts'
 
 /** A request on its way to a service. */
-export interface OutgoingRequest extends OutgoingHead {
+export interface OutgoingRequest extends OutgoingHead, OutgoingClaims {
   readonly request: FastifyRequest
-  /** The credential that goes on; `null` for none. */
-  readonly token: string | null
   readonly signal: AbortSignal
   /** Limit for each pause in the answer's body, in ms. */
   readonly pauseMs: number
@@ -26,7 +24,7 @@ export async function sendRequest(outgoing: OutgoingRequest): Promise<Dispatcher
       origin: route.origin,
       path: outgoingTarget(request, route),
       method: request.method,
-      headers: outgoingFields(request, outgoing, outgoing.token),
+      headers: outgoingFields(request, outgoing, outgoing),
       body: bodyToSend(request),
       signal,
       headersTimeout: 0,

@@ -143,9 +143,7 @@ function answerLimits(route: ReadRoute, ofUpstream: AnswerTimeouts, defaults: Re
   const own = { ...ofUpstream, ...route.timeouts }
   const headMs = own.headMs ?? defaults.timeouts?.headMs ?? HEAD_MS
   if (route.stream === true) return { headMs, pauseMs: own.pauseMs ?? defaults.streamPauseMs, totalMs: null }
-  return {
-    headMs,
-    pauseMs: own.pauseMs ?? defaults.timeouts?.pauseMs ?? PAUSE_MS,
-    totalMs: own.totalMs ?? defaults.timeouts?.totalMs ?? TOTAL_MS
-  }
+  const totalMs = own.totalMs ?? defaults.timeouts?.totalMs ?? TOTAL_MS
+  // The two may come from different places.
+  return { headMs: Math.min(headMs, totalMs), pauseMs: own.pauseMs ?? defaults.timeouts?.pauseMs ?? PAUSE_MS, totalMs }
 }

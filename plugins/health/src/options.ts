@@ -25,7 +25,7 @@ export type PressureHandler = (
 ) => unknown
 
 /** Thresholds above which requests of the main listener are shed; a threshold that is left out is not checked. */
-export interface PressureOptions {
+export interface PressureThresholds {
   /** Mean delay of the event loop, in ms. */
   readonly maxEventLoopDelayMs?: number
   /** Share of the last sample interval in which the event loop was busy, up to 1. */
@@ -34,6 +34,12 @@ export interface PressureOptions {
   readonly maxHeapUsedBytes?: number
   /** Resident set size, in bytes. */
   readonly maxRssBytes?: number
+}
+
+/** What load is, and when requests are shed. */
+export interface PressureOptions extends PressureThresholds {
+  /** Thresholds of now, asked for with each measurement, in place of those beside it. Left out: they do not change. */
+  readonly thresholds?: () => PressureThresholds
   /**
    * How often load is measured, in ms.
    * @default 1000
@@ -95,6 +101,7 @@ export const pressureOptions = optionsObject({
   maxEventLoopUtilization: threshold(1),
   maxHeapUsedBytes: threshold(),
   maxRssBytes: threshold(),
+  thresholds: Type.Optional(functionOption<() => PressureThresholds>()),
   sampleIntervalMs: Type.Integer({ minimum: 10, default: 1000 }),
   retryAfterSeconds: Type.Integer({ minimum: 1, default: 10 }),
   meter: Type.Optional(objectWith<PressureMeter>('a pressure meter', ['read'])),

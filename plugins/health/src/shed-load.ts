@@ -1,7 +1,7 @@
 import { effectiveRoute } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OverloadedError } from './errors.ts'
-import type { ReadPressureOptions } from './options.ts'
+import type { PressureThresholds, ReadPressureOptions } from './options.ts'
 import { openPressureMeter, type Pressure } from './pressure-meter.ts'
 
 /** A threshold that is exceeded, and what was measured. */
@@ -25,7 +25,6 @@ export interface LoadShedding {
 export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureOptions): Promise<LoadShedding> {
   const { schedule, sampleIntervalMs } = pressure
   const meter = pressure.meter ?? (await openPressureMeter(fastify, sampleIntervalMs))
-  const thresholds = thresholdsOf(pressure)
   const { message: title, statusCode: status = 503, code } = new OverloadedError()
   const problem = Object.freeze({ type: 'about:blank', title, status, code })
   const retryAfter = String(pressure.retryAfterSeconds)
@@ -35,7 +34,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
 
   async function sample(): Promise<void> {
     const measured = meter.read()
-    const passed = thresholds.find(([type, limit]) => measured[type] > limit)
+    const passed = thresholdsIn(pressure.thresholds?.() ?? pressure).find(([type, limit]) => measured[type] > limit)
     const before = excess
     excess = passed === undefined ? null : { type: passed[0], value: measured[passed[0]] }
     if (excess !== null && before === null) fastify.log.warn({ ...excess }, 'overloaded: requests are shed')
@@ -73,7 +72,7 @@ export async function shedLoad(fastify: FastifyInstance, pressure: ReadPressureO
   return { measured: () => meter.read(), shedByThreshold: () => shedByThreshold }
 }
 
-function thresholdsOf(options: ReadPressureOptions): ReadonlyArray<readonly [keyof Pressure, number]> {
+function thresholdsIn(options: PressureThresholds): ReadonlyArray<readonly [keyof Pressure, number]> {
   const limits = {
     eventLoopDelay: options.maxEventLoopDelayMs,
     heapUsedBytes: options.maxHeapUsedBytes,

@@ -47,3 +47,13 @@ export const PrincipalMissingError = createError<[ErrorOptions?]>(
 
 /** Code: `currentPrincipal` was called, and no app of the process has the option `followRequests`. */
 export const RequestsNotFollowedError = createError('SALLYPORT_CONTEXT_NOT_FOLLOWED', 'Internal Server Error', 500)
+
+/** Request: the time that the caller gives was over before the handler began. */
+export const DeadlinePassedError = createError(
+  'SALLYPORT_CONTEXT_DEADLINE_PASSED',
+  'There was no time left to answer the request',
+  504
+)
+
+/** For the log: the caller closed its connection before it had the answer, so that what it asked for was given up. */
+export const CallerLeftError = createError('SALLYPORT_CONTEXT_CALLER_LEFT', 'The caller closed the connection', 499)

@@ -7,6 +7,7 @@ import type { SecurityEvent } from './events.ts'
 import type { KnownCaller } from './known-caller.ts'
 import type { Measurement } from './measurements.ts'
 import type { Principal } from './principal.ts'
+import type { RequestDeadline } from './request-deadline.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
 import { traceIdOf } from './trace.ts'
 
@@ -51,6 +52,13 @@ export {
   type RoutesDeclaration
 } from './route-declarations.ts'
 export { clientRequestId, newTxn, REQUEST_ID_HEADER, statedTxn, tokenTxn, TXN_HEADER } from './request-ids.ts'
+export {
+  requestDeadlines,
+  statedTimeoutMs,
+  TIMEOUT_HEADER,
+  type RequestDeadline,
+  type RequestDeadlineOptions
+} from './request-deadline.ts'
 export { randomSpanId, randomTraceId } from './random-ids.ts'
 export { traceIdOf } from './trace.ts'
 export { requirePrincipal } from './require-principal.ts'
@@ -139,6 +147,8 @@ declare module 'fastify' {
      * request. For the log and the audit trail; it identifies nothing.
      */
     clientRequestId: string | null
+    /** How long the answer is of use; `null` until its hook has run. Added by {@link requestDeadlines}. */
+    deadline: RequestDeadline | null
     /** The transaction: one id for everything that one external request causes, in all services. */
     readonly txn: string
     /** The transaction that this request began; `null` until somebody asks for it. Of this plugin alone. */

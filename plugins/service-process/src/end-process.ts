@@ -29,7 +29,7 @@ export function endProcessWhenTold(
   release: () => Promise<void> = async () => {},
   readAgain?: () => Promise<void>
 ): () => void {
-  const limits = drainLimits(times)
+  drainLimits(times)
   const connections = watchConnections(app.server)
   const skipDelay = new AbortController()
   let ending = false
@@ -37,6 +37,8 @@ export function endProcessWhenTold(
   async function end(reason: ProcessEndReason): Promise<void> {
     if (ending) return
     ending = true
+    // As they are now: how long requests may take can have changed.
+    const limits = drainLimits(times)
     startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
     if (!('signal' in reason)) skipDelay.abort()
     if ('err' in reason) {

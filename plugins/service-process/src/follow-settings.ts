@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { followServer, type LiveSettings, type PulledValues, type ServerDocument } from '@sallyport/configuration'
+import { followServer, type LiveSettings, type ServerDocument } from '@sallyport/configuration'
 import type { AuditEvent, AuditSink } from '@sallyport/security-context'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
@@ -26,14 +26,18 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
   loaded: LoadedSettings<Schema>,
   { live, take, witness }: OpenLiveSettings<Static<Schema>>
 ): FollowedSettings {
-  const { read, folders, server, document: firstDocument } = loaded
-  let pulled: PulledValues | null = loaded.pulled
+  const { read, folders, server } = loaded
+  let { pulled, document: kept } = loaded
   witness({
-    changed: (version, differences) => noteChange(app, version, differences),
+    changed: async (version, differences) => {
+      // Its keys may be others now.
+      if (server !== null && kept !== null) keepSnapshot(server, kept)
+      await noteChange(app, version, differences)
+    },
     refused: error => noteRefusal(app, live, error)
   })
 
-  if (server !== null && firstDocument !== null) keepSnapshot(server, firstDocument)
+  if (server !== null && kept !== null) keepSnapshot(server, kept)
 
   async function takeDocument(document: ServerDocument): Promise<void> {
     if (server === null) return
@@ -41,6 +45,7 @@ export function followSettings<Schema extends TObject<ProcessProperties>>(
     // Refused: asked for again, until the server has another one.
     if (!(await take(() => read(next)))) throw new Error('the pulled settings are refused')
     pulled = next
+    kept = document
     keepSnapshot(server, document)
   }
 

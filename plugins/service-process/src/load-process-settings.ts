@@ -42,6 +42,8 @@ export async function loadProcessSettings<Schema extends TObject<ProcessProperti
   const { name, settings: schema, prefix } = definition
   const places = readSettingsPlaces(name, schema, prefix, environment)
   const read = (pulled: PulledValues | null): Settings<Static<Schema>> => {
+    // What is wrong with the secrets among them is a mistake at every reading, not only at the first.
+    readSettingsPlaces(name, schema, prefix, environment)
     const settings = readProcessSettings(definition, environment, placedSources(places, pulled))
     refuseMisplaced(settings, places)
     return settings

@@ -24,9 +24,13 @@ type OperationsSettings = Pick<
 > &
   Partial<Pick<ProcessSettings, 'commit'>>
 
+type LoadLimits = Pick<ProcessSettings, 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'>
+
 /** Options of {@link operations}. */
 export interface OperationsOptions {
   readonly settings: OperationsSettings
+  /** The limits of now, where they may change. Default: those of the settings. */
+  readonly live?: { readonly current: LoadLimits } | undefined
   /** For an operations listener that other machines reach; probes on this machine need no certificate. */
   readonly tls?: TlsMaterial | undefined
   /** What the process needs to serve requests, by name; each rejects when that is unavailable. */
@@ -45,9 +49,12 @@ export interface OperationsOptions {
  */
 export const operations = fastifyPlugin(
   async function operations(fastify: FastifyInstance, options: OperationsOptions) {
-    const { settings, tls, checks, meter, schedule, exceptionSinks: sinks = [] } = options
-    const { operationsHost: host, operationsPort: port, maxEventLoopDelayMs, maxEventLoopUtilization } = settings
-    const thresholds = { maxEventLoopDelayMs, maxEventLoopUtilization }
+    const { settings, live, tls, checks, meter, schedule, exceptionSinks: sinks = [] } = options
+    const { operationsHost: host, operationsPort: port } = settings
+    const thresholds = (): LoadLimits => {
+      const { maxEventLoopDelayMs, maxEventLoopUtilization } = live?.current ?? settings
+      return { maxEventLoopDelayMs, maxEventLoopUtilization }
+    }
     const logLevels = createLogLevels({ log: fastify.log })
     fastify.decorate('logLevels', logLevels)
     fastify.addHook('onClose', async function keepLogLevel() {
@@ -59,7 +66,7 @@ export const operations = fastifyPlugin(
     await fastify.register(health, {
       listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
       checks,
-      pressure: { ...thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
+      pressure: { thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
     })
   },
   { name: '@sallyport/operations', fastify: '5.x' }

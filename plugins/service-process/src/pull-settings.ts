@@ -20,8 +20,8 @@ import type { SettingsPlaces } from './settings-sources.ts'
 /** A configuration server as this process uses it. */
 export interface SettingsServer {
   readonly client: ConfigurationClient
-  /** `null`: nothing is kept. */
-  readonly snapshot: SnapshotFile | null
+  /** With the keys of now; `null`: nothing is kept. */
+  readonly snapshot: () => SnapshotFile | null
   readonly outage: string
   readonly log: Pick<FastifyBaseLogger, 'warn' | 'error'>
   readonly close: () => Promise<void>
@@ -42,6 +42,8 @@ export interface SettingsServerFacts {
   /** Of the process: its application at the server, unless the places name another. */
   readonly name: string
   readonly places: SettingsPlaces & { readonly configurationUrl: string }
+  /** The same places, with the secrets of now. */
+  readonly currentPlaces: () => SettingsPlaces
   /** Closed with the server. */
   readonly dispatcher: Dispatcher
   readonly authorization?: ServerAuthorization
@@ -50,8 +52,8 @@ export interface SettingsServerFacts {
 
 /** Opens a configuration server; nothing is asked yet. */
 export function openSettingsServer(facts: SettingsServerFacts): SettingsServer {
-  const { name, places, dispatcher, authorization, log } = facts
-  const { configurationUrl: url, configurationSnapshotPath: path, configurationSnapshotKeys: keys } = places
+  const { name, places, currentPlaces, dispatcher, authorization, log } = facts
+  const { configurationUrl: url } = places
   const {
     configurationApplication: application = name,
     configurationProfile: profile = 'default',
@@ -60,10 +62,12 @@ export function openSettingsServer(facts: SettingsServerFacts): SettingsServer {
   const document = { application, profile, label }
   return {
     client: createConfigurationClient({ ...document, url, send: sendBy(dispatcher), ...defined({ authorization }) }),
-    snapshot:
-      path === undefined || keys === undefined
+    snapshot: () => {
+      const { configurationSnapshotPath: path, configurationSnapshotKeys: keys } = currentPlaces()
+      return path === undefined || keys === undefined
         ? null
-        : { path, keys: readKeyRing(keys, 'snapshot key').keys, name: document },
+        : { path, keys: readKeyRing(keys, 'snapshot key').keys, name: document }
+    },
     outage: places.configurationOutage ?? 'snapshot',
     log,
     close: async () => {
@@ -142,7 +146,8 @@ async function pullPatiently(
 
 /** What the snapshot keeps, `null` without one. */
 function keptValues({ client, snapshot }: SettingsServer): PulledValues | null {
-  const kept = snapshot === null ? null : readSettingsSnapshot(snapshot)
+  const file = snapshot()
+  const kept = file === null ? null : readSettingsSnapshot(file)
   if (kept === null) return null
   return { values: kept.values, origin: `snapshot of the ${client.origin}${versionText(kept)}` }
 }
@@ -154,9 +159,10 @@ export function pulledFrom(client: ConfigurationClient, document: ServerDocument
 
 /** Keeps a document that the process has taken. A file that cannot be written is logged: the settings are in use. */
 export function keepSnapshot({ snapshot, log }: SettingsServer, document: ServerDocument): void {
-  if (snapshot === null) return
+  const file = snapshot()
+  if (file === null) return
   try {
-    writeSettingsSnapshot(snapshot, document)
+    writeSettingsSnapshot(file, document)
   } catch (err) {
     log.warn({ err }, 'the snapshot of pulled settings could not be written')
   }

@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici'
 import { bootLog } from './boot-log.ts'
 import { addressTable, loadProcessMaterial } from './process-context.ts'
 import { openSettingsServer, type SettingsServer } from './pull-settings.ts'
-import { variablesOfSettings, type SettingsPlaces } from './settings-sources.ts'
+import { readSettingsPlaces, variablesOfSettings, type SettingsPlaces } from './settings-sources.ts'
 import type { ProcessProperties } from './settings.ts'
 
 /** A process as a client of its issuer, which asks for a token for the configuration server. */
@@ -30,12 +30,19 @@ export type OpenConfigurationTokens = (facts: ConfigurationTokenFacts) => {
 /** What is needed to reach the server that other settings come from: from the environment alone. */
 const REACHES_SERVER = ['tlsCertificatePath', 'tlsPrivateKeyPath', 'tlsCaPath', 'peerAddresses']
 const PROVES_CLIENT = ['issuer', 'clientId', 'clientSecret'] as const
+/** A client for this purpose alone. */
+const PROVES_OTHER_CLIENT = ['issuer', 'configurationClientId', 'configurationClientSecret'] as const
 const READ_SCOPE = 'config:read'
 
 /** Settings that a configuration server is reached with, by their places. */
-export function settingsToReachServer({ configurationUrl, configurationAudience }: SettingsPlaces): readonly string[] {
-  if (configurationUrl === undefined) return []
-  return configurationAudience === undefined ? REACHES_SERVER : [...REACHES_SERVER, ...PROVES_CLIENT]
+export function settingsToReachServer(places: SettingsPlaces): readonly string[] {
+  if (places.configurationUrl === undefined) return []
+  return places.configurationAudience === undefined ? REACHES_SERVER : [...REACHES_SERVER, ...settingsOfClient(places)]
+}
+
+/** Issuer, client and secret. */
+function settingsOfClient({ configurationClientId }: SettingsPlaces) {
+  return configurationClientId === undefined ? PROVES_CLIENT : PROVES_OTHER_CLIENT
 }
 
 /** Who reaches a configuration server, and how it proves itself. */
@@ -56,7 +63,8 @@ export async function reachSettingsServer(
   places: SettingsPlaces,
   environment: Readonly<Record<string, string | undefined>>
 ): Promise<SettingsServer | null> {
-  if (places.configurationUrl === undefined) return null
+  const { configurationUrl } = places
+  if (configurationUrl === undefined) return null
   const { name, settings: schema, prefix } = definition
   const own = new Set([...settingsToReachServer(places), 'logLevel'])
   const part = Type.Object(
@@ -66,6 +74,8 @@ export async function reachSettingsServer(
     loadSettings({ schema: part, environment: variablesOfSettings(part, prefix, environment), ...defined({ prefix }) })
       .values
   const values = read()
+  // Secrets among them may be in files that change. One that cannot be read leaves the last ones as good as they were.
+  const currentPlaces = lastGood(places, () => readSettingsPlaces(name, schema, prefix, environment))
   const dispatcher = createPeerAgent({
     ...((await loadProcessMaterial(values)) ?? { ca: publicAuthorities() }),
     addresses: addressTable(values.peerAddresses)
@@ -73,10 +83,11 @@ export async function reachSettingsServer(
   try {
     return openSettingsServer({
       name,
-      places: { ...places, configurationUrl: places.configurationUrl },
+      places: { ...places, configurationUrl },
+      currentPlaces,
       dispatcher,
       log: bootLog(name, values.logLevel),
-      ...defined({ authorization: serverAuthorization(definition, places, read, dispatcher) })
+      ...defined({ authorization: serverAuthorization(definition, currentPlaces, read, dispatcher) })
     })
   } catch (error) {
     await dispatcher.close()
@@ -86,16 +97,34 @@ export async function reachSettingsServer(
 
 type TlsPath = 'tlsCertificatePath' | 'tlsPrivateKeyPath' | 'tlsCaPath'
 
+/** What `read` answers, or what it answered last where it throws. */
+function lastGood<Value>(first: Value, read: () => Value): () => Value {
+  let last = first
+  return () => {
+    try {
+      last = read()
+    } catch {
+      // The settings are refused for the same reason, with a message.
+    }
+    return last
+  }
+}
+
 function serverAuthorization(
   { configurationToken }: ReachingProcess,
-  { configurationAudience: audience, configurationCredentials }: SettingsPlaces,
+  currentPlaces: () => SettingsPlaces,
   read: () => Readonly<Record<string, unknown>>,
   dispatcher: Dispatcher
 ): ServerAuthorization | undefined {
-  if (configurationCredentials !== undefined) return basicServerAuthorization(configurationCredentials)
+  const places = currentPlaces()
+  const { configurationAudience: audience, configurationCredentials: credentials } = places
+  if (credentials !== undefined) {
+    return basicServerAuthorization(() => currentPlaces().configurationCredentials ?? credentials)
+  }
   if (audience === undefined) return undefined
   const values = read()
-  const [issuer, clientId, firstSecret] = PROVES_CLIENT.map(key => values[key])
+  const [, , secretName] = settingsOfClient(places)
+  const [issuer, clientId, firstSecret] = settingsOfClient(places).map(key => values[key])
   if (
     configurationToken === undefined ||
     typeof issuer !== 'string' ||
@@ -106,15 +135,10 @@ function serverAuthorization(
       'configurationAudience: only a client of an issuer gets tokens, with issuer, clientId and clientSecret'
     )
   }
-  let lastSecret = firstSecret
-  function clientSecret(): string {
-    try {
-      const { clientSecret: now } = read()
-      if (typeof now === 'string') lastSecret = now
-    } catch {
-      // Its file cannot be read, or is wrong: the last one is as good as it was.
-    }
-    return lastSecret
+  const secrets = lastGood<unknown>(firstSecret, () => read()[secretName] ?? firstSecret)
+  const clientSecret = (): string => {
+    const now = secrets()
+    return typeof now === 'string' ? now : firstSecret
   }
   const tokens = configurationToken({ issuer, clientId, clientSecret, audience, scope: READ_SCOPE, dispatcher })
   return { header: async () => `Bearer ${await tokens.get()}`, refused: tokens.drop }

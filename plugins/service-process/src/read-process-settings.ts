@@ -11,8 +11,14 @@ export type SettingsOf<Schema extends TObject> = DeepReadonly<Static<Schema>>
 export interface SettingsDefinition<Schema extends TObject<ProcessProperties>> {
   /** {@link processSettings} and the settings of the service. */
   readonly settings: Schema
-  /** Checks of the service's own settings that a schema cannot express: one sentence per mistake, without secrets. */
-  readonly mistakes?: (settings: SettingsOf<Schema>) => readonly string[]
+  /**
+   * Checks of the service's own settings that a schema cannot express: one sentence per mistake, without secrets. The
+   * environment is for references in files that the settings name.
+   */
+  readonly mistakes?: (
+    settings: SettingsOf<Schema>,
+    environment: Readonly<Record<string, string | undefined>>
+  ) => readonly string[]
   /** With which the names of environment variables begin. Default `SALLYPORT_`. */
   readonly prefix?: string
 }
@@ -33,7 +39,7 @@ export function readProcessSettings<Schema extends TObject<ProcessProperties>>(
     ...defined({ prefix }),
     mistakes: values => {
       const shared: ProcessSettings = values
-      return [...processSettingsMistakes(shared), ...(mistakes?.(values) ?? [])]
+      return [...processSettingsMistakes(shared), ...(mistakes?.(values, environment) ?? [])]
     }
   })
 }

@@ -78,13 +78,17 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     followLogLevel(app, live)
     startFollowing(app, context, loaded, settled)
     const { host, port, drainDelayMs } = settings
-    const longest = definition.longestUpstreamMs?.(values)
-    const closeTimeoutMs = longest === undefined ? undefined : closeTimeoutFor(longest)
+    const { longestUpstreamMs } = definition
     return {
       app,
       host,
       port,
-      times: { drainDelayMs, closeTimeoutMs },
+      times: {
+        drainDelayMs,
+        get closeTimeoutMs() {
+          return longestUpstreamMs === undefined ? undefined : closeTimeoutFor(longestUpstreamMs(live.current))
+        }
+      },
       release: close,
       ...defined({ readAgain: readAgain() })
     }

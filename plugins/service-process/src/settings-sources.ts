@@ -39,7 +39,12 @@ export function configurationServerSettings() {
     ),
     configurationLabel: Type.Optional(Type.String({ description: 'Their label; `main` when left out.' })),
     configurationCredentials: Type.Optional(
-      Type.String({ secret: true, pattern: '^[^:]+:.{16,}$', description: '`user:password` at that server.' })
+      Type.String({
+        secret: true,
+        live: true,
+        pattern: '^[^:]+:.{16,}$',
+        description: '`user:password` at that server.'
+      })
     ),
     configurationAudience: Type.Optional(
       Type.String({
@@ -49,12 +54,28 @@ export function configurationServerSettings() {
           'no tokens.'
       })
     ),
+    configurationClientId: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The OAuth client that gets these tokens; that of the process when left out.'
+      })
+    ),
+    configurationClientSecret: Type.Optional(
+      Type.String({
+        secret: true,
+        live: true,
+        minLength: 32,
+        demoPrefix: 'demo-',
+        description: 'The secret of that client.'
+      })
+    ),
     configurationSnapshotPath: Type.Optional(
       Type.String({ minLength: 1, description: 'The file that keeps what was pulled last, encrypted.' })
     ),
     configurationSnapshotKeys: Type.Optional(
       Type.String({
         secret: true,
+        live: true,
         minLength: 32,
         description: 'Key ring of that file, newest first: `id:base64url` of 32 bytes each, separated by spaces.'
       })
@@ -108,6 +129,13 @@ function placesMistakes(name: string, places: SettingsPlaces): string[] {
   }
   if (places.configurationAudience !== undefined && places.configurationCredentials !== undefined) {
     mistakes.push('configurationAudience and configurationCredentials exclude each other')
+  }
+  const { configurationClientId: clientId, configurationClientSecret: clientSecret } = places
+  if ((clientId === undefined) !== (clientSecret === undefined)) {
+    mistakes.push('configurationClientId and configurationClientSecret belong together')
+  }
+  if (clientId !== undefined && places.configurationAudience === undefined) {
+    mistakes.push('configurationClientId: gets no token without configurationAudience')
   }
   if ((path === undefined) !== (keys === undefined)) {
     mistakes.push('configurationSnapshotPath and configurationSnapshotKeys belong together')

@@ -14,8 +14,10 @@ export interface ProcessPorts {
 
 const portSetting = (value: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
-const millisecondsSetting = (minimum: number, maximum: number, value: number, description: string) =>
-  Type.Integer({ minimum, maximum, default: value, description })
+const millisecondsSetting = (minimum: number, maximum: number, value: number, description: string, more = {}) =>
+  Type.Integer({ minimum, maximum, default: value, description, ...more })
+/** May come from a configuration server, and change while the process runs. */
+const LIVE_LOAD_LIMIT = { live: true, pulled: true }
 const pathSetting = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 const wordList = (description: string, pattern?: string) =>
   Type.Array(Type.String(pattern === undefined ? {} : { pattern }), { separator: ' ', default: [], description })
@@ -110,12 +112,14 @@ export function processSettings(ports: ProcessPorts) {
       1,
       60_000,
       500,
-      'Requests are shed with 503 above this mean delay of the event loop in the last second.'
+      'Requests are shed with 503 above this mean delay of the event loop in the last second.',
+      LIVE_LOAD_LIMIT
     ),
     maxEventLoopUtilization: Type.Number({
       exclusiveMinimum: 0,
       maximum: 1,
       default: 1,
+      ...LIVE_LOAD_LIMIT,
       description: 'Requests are shed above this share of the last second in which the event loop was busy; 1: never.'
     }),
     ...otlpProperties

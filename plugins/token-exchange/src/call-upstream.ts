@@ -1,3 +1,4 @@
+import { TIMEOUT_HEADER } from '@sallyport/security-context'
 import { parseJson, readBody, errorCode } from '@sallyport/security-context/mechanics'
 import { type Dispatcher, request } from 'undici'
 import { InvalidPathError, UpstreamFailedError, UpstreamTimeoutError } from './errors.ts'
@@ -37,25 +38,35 @@ export interface UpstreamTarget {
   readonly token: string
   readonly headers: Readonly<Record<string, string>>
   readonly dispatcher: Dispatcher | undefined
+  /** The service is told, so that it does not work for longer; without any left it is not called. */
   readonly timeoutMs: number
+  /** Ends the call when nobody waits for its answer any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
  * Calls a service with a bearer token. No retry, no redirect, at most 1 MiB of answer.
- * @throws `SALLYPORT_TOKEN_PATH_INVALID`, `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`
+ * @throws `SALLYPORT_TOKEN_PATH_INVALID`, `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`, and
+ * the reason of the signal
  */
 export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): Promise<UpstreamAnswer> {
   const url = upstreamUrl(target.origin, call.path)
+  const { signal: left } = target
+  // Timers take whole ms.
+  const timeoutMs = Math.ceil(target.timeoutMs)
   const body = call.body === undefined ? undefined : JSON.stringify(call.body)
   const headers: Record<string, string> = {
     accept: 'application/json',
     ...lowerCased(call.headers ?? {}),
     ...target.headers,
     ...(body !== undefined && { 'content-type': 'application/json' }),
+    [TIMEOUT_HEADER]: String(timeoutMs),
     authorization: `Bearer ${target.token}`
   }
+  if (timeoutMs <= 0) throw new UpstreamTimeoutError({ cause: new Error('The caller has no time left') })
   try {
-    const signal = AbortSignal.timeout(target.timeoutMs)
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const signal = left === undefined ? timeout : AbortSignal.any([timeout, left])
     const response = await request(url, {
       method: call.method,
       headers,
@@ -70,6 +81,7 @@ export async function callUpstream(target: UpstreamTarget, call: UpstreamCall): 
       body: isJson(response.headers['content-type']) ? parseJson(answer) : answerUtf8.decode(answer)
     }
   } catch (cause) {
+    if (left?.aborted === true && left.reason instanceof Error) throw left.reason
     throw isTimeout(cause) ? new UpstreamTimeoutError({ cause }) : new UpstreamFailedError({ cause })
   }
 }

@@ -1,9 +1,9 @@
 import '@sallyport/security-context/require-node'
-import { offerMeasurements, recordSecurityEvent } from '@sallyport/security-context'
+import { offerMeasurements, recordSecurityEvent, type RequestDeadline } from '@sallyport/security-context'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { callUpstream, type UpstreamAnswer, type UpstreamCall } from './call-upstream.ts'
+import { callUpstream, type UpstreamAnswer, type UpstreamCall, type UpstreamTarget } from './call-upstream.ts'
 import {
   CallerWithoutTokenError,
   SubjectTokenMissingError,
@@ -35,7 +35,8 @@ export * as errors from './errors.ts'
 export interface UpstreamCaller {
   /**
    * @throws the codes of `exchangeToken`, `SALLYPORT_TOKEN_AUDIENCE_UNKNOWN`, `SALLYPORT_TOKEN_PATH_INVALID`,
-   * `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`
+   * `SALLYPORT_TOKEN_UPSTREAM_FAILED`, `SALLYPORT_TOKEN_UPSTREAM_TIMEOUT`, and `SALLYPORT_CONTEXT_CALLER_LEFT` where
+   * the app has `requestDeadlines`
    */
   request: (call: UpstreamCall) => Promise<UpstreamAnswer>
 }
@@ -105,11 +106,14 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
   async function callWith(
     upstream: Upstream,
     { key, token }: ExchangedToken,
-    headers: Readonly<Record<string, string>>,
+    { headers, deadline }: Pick<UpstreamTarget, 'headers'> & { readonly deadline: RequestDeadline | null },
     call: UpstreamCall
   ): Promise<UpstreamAnswer> {
-    const { dispatcher, upstreamTimeoutMs: timeoutMs } = options
-    const answer = await callUpstream({ origin: upstream.origin, token, headers, dispatcher, timeoutMs }, call)
+    const { dispatcher, upstreamTimeoutMs: limit } = options
+    const limitMs = typeof limit === 'function' ? limit() : limit
+    const timeoutMs = Math.min(limitMs, deadline?.remainingMs() ?? limitMs)
+    const target = { origin: upstream.origin, token, headers, dispatcher, timeoutMs, signal: deadline?.signal }
+    const answer = await callUpstream(target, call)
     if (answer.statusCode === 401) cache.drop(key)
     return answer
   }
@@ -139,7 +143,10 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
         const upstream = upstreamOf(audience)
         const asked = { subjectToken: subjectTokenOf(this), audience, scope: upstream.scope }
         const exchanged = await exchange(this, asked)
-        return callWith(upstream, exchanged, { 'x-request-id': this.id, ...options.outgoingHeaders(this) }, call)
+        const headers = { 'x-request-id': this.id, ...options.outgoingHeaders(this) }
+        // The slot is absent in an app that keeps no deadlines.
+        const { deadline = null }: Partial<Pick<FastifyRequest, 'deadline'>> = this
+        return callWith(upstream, exchanged, { headers, deadline }, call)
       }
     }
   })
@@ -150,7 +157,7 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
         const question = { subjectToken: null, audience, scope: scope ?? upstream.scope }
         const key = keyOfQuestion(question)
         const { token } = await cache.get(question, key)
-        return callWith(upstream, { key, token }, {}, call)
+        return callWith(upstream, { key, token }, { headers: {}, deadline: null }, call)
       }
     }
   })

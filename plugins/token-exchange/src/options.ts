@@ -52,10 +52,11 @@ export interface TokenExchangeOptions {
    */
   readonly maxCachedTokens?: number
   /**
-   * Limit for one upstream call, from connect to the last byte, in ms.
+   * Limit for one upstream call, from connect to the last byte, in ms. A function where it changes while the process
+   * runs.
    * @default 5000
    */
-  readonly upstreamTimeoutMs?: number
+  readonly upstreamTimeoutMs?: number | (() => number)
   /**
    * The time in ms since 1970.
    * @default Date.now
@@ -120,7 +121,7 @@ export const tokenExchangeOptions = optionsObject({
     defaultText: '() => ({})'
   }),
   maxCachedTokens: Type.Integer({ minimum: 1, default: 10_000 }),
-  upstreamTimeoutMs: endpointTimeout(),
+  upstreamTimeoutMs: Type.Union([Type.Integer({ minimum: 1 }), functionOption<() => number>()], { default: 5000 }),
   clock: CLOCK_OPTION
 })
 

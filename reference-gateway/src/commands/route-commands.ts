@@ -1,15 +1,18 @@
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   describeRoutes,
   explainRequest,
+  readRoutesOverlay,
   type RequestExplanation,
   type RouteDescription
 } from '@sallyport/forwarding/document'
+import type { AppRoute } from '@sallyport/security-context'
 import { type FurtherCommands, ProgramUsageError } from '@sallyport/service-process'
 import { readRouteSettings, withSettingsDefaults } from '../route-defaults.ts'
 import { ownRoutes, partsOfEnvironment } from '../gateway-parts.ts'
-import { mistakeLines, openRoutesFile, type RoutesFile } from '../routes-file.ts'
+import { mistakeLines, openRoutesFile, type RoutesFile, type RoutesReading } from '../routes-file.ts'
 import { explanationText } from './explanation-text.ts'
 import { accessInWords, alignedRows, credentialText, strategiesText } from './words.ts'
 
@@ -21,7 +24,12 @@ export interface CommandOutput {
 
 interface CommandCall extends CommandOutput {
   readonly words: readonly string[]
-  readonly options: { readonly file?: string; readonly host?: string; readonly json?: boolean }
+  readonly options: {
+    readonly file?: string
+    readonly overlay?: string
+    readonly host?: string
+    readonly json?: boolean
+  }
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -31,7 +39,8 @@ const ROUTE_COMMANDS_HELP = [
   'check [FILE]                    Says every mistake of a file of routes, with line and column.',
   'routes [FILE]                   Says who may pass where.',
   'explain METHOD PATH [--host H]  Says what becomes of a request: route, checks, target, headers, limits.',
-  '  --file FILE, --json           FILE is SALLYPORT_ROUTES_PATH unless it is given; nothing is sent anywhere.'
+  '  --file FILE, --json           FILE is SALLYPORT_ROUTES_PATH unless it is given; nothing is sent anywhere.',
+  '  --overlay FILE                With the overlay in FILE, in place of SALLYPORT_ROUTES_OVERLAY.'
 ].join('\n  ')
 
 /** The commands of the gateway over its file of routes. They read that file and their environment, nothing else. */
@@ -54,7 +63,12 @@ function parsedArguments(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { file: { type: 'string' }, host: { type: 'string' }, json: { type: 'boolean' } },
+      options: {
+        file: { type: 'string' },
+        overlay: { type: 'string' },
+        host: { type: 'string' },
+        json: { type: 'boolean' }
+      },
       strict: true,
       allowPositionals: true
     })
@@ -64,13 +78,12 @@ function parsedArguments(args: readonly string[]) {
 }
 
 function checkFile(call: CommandCall): number {
-  const file = fileOfCall(call, call.words[0])
-  const { table, mistakes } = file.read()
+  const { file, table, mistakes, lines } = readCalledRoutes(call, call.words[0])
   if (call.options.json === true) {
     call.out(JSON.stringify({ file: file.path, isValid: table !== null, mistakes }, null, 2))
   }
   if (table === null) {
-    if (call.options.json !== true) call.error(mistakeLines(file.path, mistakes).join('\n'))
+    if (call.options.json !== true) call.error(lines.join('\n'))
     return 1
   }
   const [routes, upstreams] = [table.routes.length, Object.keys(table.upstreams).length]
@@ -104,17 +117,49 @@ function withTable(
   path: string | undefined,
   use: (table: Parameters<typeof describeRoutes>[0]) => number
 ): number {
-  const file = fileOfCall(call, path)
-  const { table, mistakes } = file.read()
+  const { table, lines } = readCalledRoutes(call, path)
   if (table !== null) return use(withSettingsDefaults(table, readRouteSettings(call.environment)))
-  call.error(mistakeLines(file.path, mistakes).join('\n'))
+  call.error(lines.join('\n'))
   return 1
 }
 
-function fileOfCall({ options, environment }: CommandCall, given: string | undefined): RoutesFile {
+/** The table of a file under its overlay, or the mistakes of the file, else those of the overlay. */
+interface CalledRoutes extends Pick<RoutesReading, 'table' | 'mistakes'> {
+  readonly file: RoutesFile
+  /** The mistakes as they are printed. */
+  readonly lines: readonly string[]
+}
+
+function readCalledRoutes(call: CommandCall, path: string | undefined): CalledRoutes {
+  const { options, environment } = call
+  const own = ownRoutes(partsOfEnvironment(environment))
+  const file = fileOfCall(call, path, own)
+  const { table, mistakes } = file.read()
+  const overlay =
+    options.overlay === undefined ? readRouteSettings(environment).routesOverlay : overlayText(options.overlay)
+  if (table === null || overlay === undefined) {
+    return { file, table, mistakes, lines: mistakeLines(file.path, mistakes) }
+  }
+  const reading = readRoutesOverlay(overlay, table, own)
+  return { file, ...reading, lines: mistakeLines(options.overlay ?? 'routesOverlay', reading.mistakes) }
+}
+
+function overlayText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new ProgramUsageError(`${path} cannot be read`)
+  }
+}
+
+function fileOfCall(
+  { options, environment }: CommandCall,
+  given: string | undefined,
+  own: readonly AppRoute[]
+): RoutesFile {
   const path = given ?? options.file ?? environment.SALLYPORT_ROUTES_PATH
   if (path === undefined) throw new ProgramUsageError('no file: name one, or set SALLYPORT_ROUTES_PATH')
-  return openRoutesFile(path, environment, ownRoutes(partsOfEnvironment(environment)))
+  return openRoutesFile(path, environment, own)
 }
 
 function routesText(routes: readonly RouteDescription[]): string {

@@ -40,6 +40,7 @@ export async function buildApp(
   return await buildService({
     name: PROCESS_NAME,
     settings,
+    live,
     collaborators,
     upstreams: {},
     routes: async app => {

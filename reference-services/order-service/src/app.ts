@@ -2,6 +2,7 @@ import {
   auditOfRecovery,
   buildService,
   callerInTransaction,
+  intervalSubscriber,
   openRecovery,
   recoveryAge,
   type RecoveryTransaction,
@@ -35,10 +36,11 @@ export async function buildApp(
   live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule, clock = Date.now } = collaborators
-  const recoveryAgeMs = recoveryAge(settings)
+  const recoveryAgeMs = (): number => recoveryAge(live?.current ?? settings)
   const app = await buildService({
     name: PROCESS_NAME,
     settings,
+    live,
     collaborators,
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
     routes: app => orderRoutes(app, { db, recoveryAgeMs })
@@ -49,16 +51,17 @@ export async function buildApp(
     restaurants: askRestaurantService(callerInTransaction(ticketRecovery, transaction)),
     audit: auditOfRecovery(app, PROCESS_NAME, transaction),
     key: NO_ORDER_KEY,
-    begun: { ageMs: recoveryAgeMs, txn: transaction.txn },
+    begun: { ageMs: recoveryAgeMs(), txn: transaction.txn },
     undoneAfterMs: (live?.current ?? settings).orderUndoneAfterMs,
     clock
   })
-  openRecovery(app, {
+  const recovery = openRecovery(app, {
     db,
     work: UNFINISHED_ORDERS,
     recover: (orderId, transaction) => recoverOrder(recovering(transaction), orderId),
-    intervalMs: settings.recoveryIntervalMs,
+    intervalMs: () => (live?.current ?? settings).recoveryIntervalMs,
     ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
   })
+  live?.subscribe(intervalSubscriber('recoveryIntervalMs', live, recovery.reschedule))
   return app
 }

@@ -2,16 +2,19 @@ import {
   auditOfRecovery,
   buildService,
   callerInTransaction,
+  intervalSubscriber,
   openRecovery,
   recoveryAge,
   type RecoveryTransaction,
   type ServiceCollaborators,
   type ServiceInstance
 } from '@sallyport/service-kit'
+import type { LiveSettings } from '@sallyport/configuration'
+import type { Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
 import { restaurantRoutes } from './routes/restaurants.ts'
 import { ticketRoutes } from './routes/tickets.ts'
-import type { RestaurantServiceSettings } from './settings.ts'
+import type { RestaurantServiceSettings, settingsSchema } from './settings.ts'
 import type { AcceptCollaborators } from './tickets/accept-ticket.ts'
 import { askDeliveryService } from './tickets/ask-delivery-service.ts'
 import { recoverTicket, UNFINISHED_TICKETS } from './tickets/recover-ticket.ts'
@@ -26,16 +29,19 @@ const DELIVERY_RECOVERY_SCOPE = 'deliveries:recover'
  * delivery.
  * @param settings serialisable values
  * @param collaborators the database, the authorization server's keys, the token client
+ * @param live those of the settings that change while the service runs
  */
 export async function buildApp(
   settings: RestaurantServiceSettings,
-  collaborators: ServiceCollaborators
+  collaborators: ServiceCollaborators,
+  live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule } = collaborators
-  const recoveryAgeMs = recoveryAge(settings)
+  const recoveryAgeMs = (): number => recoveryAge(live?.current ?? settings)
   const app = await buildService({
     name: PROCESS_NAME,
     settings,
+    live,
     collaborators,
     upstreams: { 'delivery-service': { origin: settings.deliveryServiceOrigin } },
     routes: async app => {
@@ -48,14 +54,15 @@ export async function buildApp(
     db,
     audit: auditOfRecovery(app, PROCESS_NAME, transaction),
     openDelivery: askDeliveryService(callerInTransaction(deliveryRecovery, transaction)),
-    begun: { ageMs: recoveryAgeMs, txn: transaction.txn }
+    begun: { ageMs: recoveryAgeMs(), txn: transaction.txn }
   })
-  openRecovery(app, {
+  const recovery = openRecovery(app, {
     db,
     work: UNFINISHED_TICKETS,
     recover: (ticketId, transaction) => recoverTicket(recovering(transaction), ticketId),
-    intervalMs: settings.recoveryIntervalMs,
+    intervalMs: () => (live?.current ?? settings).recoveryIntervalMs,
     ...(recoverySchedule !== undefined && { schedule: recoverySchedule })
   })
+  live?.subscribe(intervalSubscriber('recoveryIntervalMs', live, recovery.reschedule))
   return app
 }

@@ -2,6 +2,7 @@ import { createJwksKeySource, createStatusListSource } from '@sallyport/authenti
 import type { LiveSettings } from '@sallyport/configuration'
 import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
 import { clientSecretSubscriber, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
+import { intervalSubscriber } from './interval-subscriber.ts'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { ServiceSettingsError } from './errors.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -17,7 +18,8 @@ export async function connectService(
   context: ProcessContext,
   live: LiveSettings<ServiceSettings>
 ): Promise<ServiceCollaborators> {
-  const { issuer, clientId, statusListPollMs: pollMs } = settings
+  const { issuer, clientId } = settings
+  const pollMs = (): number => live.current.statusListPollMs
   const { tls, peers, tracing, database: db, checks, closeLater } = context
   const dispatcher = peers === null ? {} : { dispatcher: peers }
   const discovery = await context.discover('issuer', async () => {
@@ -32,6 +34,7 @@ export async function connectService(
   const allowedUris = `${issuer}/oauth2/status-lists/`
   const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
   closeLater(status.close)
+  live.subscribe(intervalSubscriber('statusListPollMs', live, status.reschedule))
   const client = { metadata: discovery.get, clientId, ...dispatcher }
   live.subscribe(clientSecretSubscriber({ ...client, current: () => live.current.clientSecret }))
   const tokenClient = createTokenClient({ ...client, clientSecret: () => live.current.clientSecret })

@@ -15,10 +15,16 @@ export interface RecoveryOptions {
   readonly work: UnfinishedWork
   /** Finishes or undoes one row, idempotently. A rejection leaves the row for a later run. */
   readonly recover: (id: string, transaction: RecoveryTransaction) => Promise<Recovered>
-  /** Time between the end of a run and the next one, in ms. */
-  readonly intervalMs: number
+  /** Time between the end of a run and the next one, in ms, as it is now. */
+  readonly intervalMs: () => number
   /** Replaced by tests. */
   readonly schedule?: Schedule
+}
+
+/** Recovery that runs. */
+export interface Recovery {
+  /** Begins the wait for the next run anew, after the interval has become another one. */
+  readonly reschedule: () => void
 }
 
 /** Rows that are worked on at the same time. */
@@ -36,7 +42,7 @@ const RECOVERY_LEASE_MS = 15_000
  * Measured by `sallyport_recovery_pending` (rows that hold unfinished work, as of the last run) and
  * `sallyport_recovery_rows_total` by outcome.
  */
-export function openRecovery(app: ServiceInstance, options: RecoveryOptions): void {
+export function openRecovery(app: ServiceInstance, options: RecoveryOptions): Recovery {
   const { db, work, intervalMs, schedule = scheduleByTimer } = options
   const registers = [app.metricsRegistry]
   const rows = new Counter({
@@ -80,16 +86,31 @@ export function openRecovery(app: ServiceInstance, options: RecoveryOptions): vo
 
   let running: Promise<void> = Promise.resolve()
   let stop = (): void => {}
-  app.addHook('onReady', function startRecovery(next) {
+  let isOpen = false
+
+  function start(): void {
+    stop()
     stop = schedule(() => {
-      running = run()
+      // A run that began under the last interval may still be at it.
+      running = running.then(run)
       return running
-    }, intervalMs).stop
+    }, intervalMs()).stop
+  }
+
+  app.addHook('onReady', function startRecovery(next) {
+    isOpen = true
+    start()
     next()
   })
   // Before the instance closes its connections: the current row is finished, the next one is not begun.
   app.addHook('preClose', async function stopRecovery() {
+    isOpen = false
     stop()
     await running
   })
+  return {
+    reschedule: () => {
+      if (isOpen) start()
+    }
+  }
 }

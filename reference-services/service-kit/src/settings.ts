@@ -1,6 +1,10 @@
+import { auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
+
+/** May come from a configuration server, and change while the service runs. */
+const LIVE_SERVICE_LIMIT = { live: true, pulled: true }
 
 /**
  * The settings that every service has, to be spread into a service's own schema: those of every process, the issuer and
@@ -10,6 +14,7 @@ import Type, { type Static, type TObject } from 'typebox'
 export function serviceSettings(ports: ProcessPorts, callers: readonly string[] = []) {
   return {
     ...processSettings(ports),
+    ...auditTrailSettings(),
     trustedProxies: Type.Array(Type.String(), {
       separator: ' ',
       default: ['127.0.0.0/8', '::1/128'],
@@ -36,12 +41,15 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
       minimum: 100,
       maximum: 60_000,
       default: 1000,
+      // Pushed only: how soon a revocation is seen is no limit for somebody else to set.
+      live: true,
       description: 'How often status lists are asked for: how soon a revocation is seen.'
     }),
     upstreamTimeoutMs: Type.Integer({
       minimum: 100,
       maximum: 60_000,
       default: 5000,
+      ...LIVE_SERVICE_LIMIT,
       description: 'Longest call of another service.'
     })
   }
@@ -59,12 +67,14 @@ export const recoverySettings = {
     minimum: 0,
     maximum: 3_600_000,
     default: 10_000,
+    ...LIVE_SERVICE_LIMIT,
     description: 'The age from which unfinished work is taken up, at least twice the longest call of another service.'
   }),
   recoveryIntervalMs: Type.Integer({
     minimum: 100,
     maximum: 3_600_000,
     default: 1000,
+    ...LIVE_SERVICE_LIMIT,
     description: 'Time between two looks for unfinished work.'
   })
 }

@@ -16,6 +16,7 @@ import {
 import { SERVICES, startPostgres } from '@sallyport/local'
 import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
+import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
@@ -44,6 +45,7 @@ const FACTS = {
 }
 const SETTINGS: AuthServerSettings = {
   ...PROCESS_SETTINGS,
+  ...AUDIT_TRAIL_SETTINGS,
   nodeEnv: 'development',
   logLevel: 'warn',
   issuer: 'https://localhost:8081',

@@ -23,7 +23,7 @@ const STEPS = [
 ] as const
 
 t.test(
-  'after kill -9 in any step every acknowledged row is in the trail or still kept, and no gap is made up',
+  'a folder of another process is refused; after kill -9 in any step every acknowledged row is in the trail or still kept, and no gap is made up',
   async t => {
     await Promise.all(
       STEPS.map(async ([step, place]) => {
@@ -34,24 +34,23 @@ t.test(
           [folder, key.toString('base64url'), step, String(place)],
           { execArgv: ['--conditions=@sallyport/source', '--disable-warning=ExperimentalWarning'], silent: true }
         )
+        const options = { folder, keys: [{ id: 'k1', key }], maxBytes: 1 << 20, clock: Date.now, onDamage: () => {} }
         const acknowledged: string[] = []
         const written = new Set<string>()
         const ended = once(child, 'exit')
+        const refusedThenKilled = async (): Promise<void> => {
+          await t.rejects(openSpill(options), { code: 'SALLYPORT_AUDIT_SPILL_HELD' }, `${step}: while it lives`)
+          child.kill('SIGKILL')
+        }
         child.on('message', (message: Message) => {
           if ('acknowledged' in message) acknowledged.push(`row ${message.acknowledged}`)
           if ('written' in message) for (const action of message.written) written.add(action)
-          if ('reached' in message) child.kill('SIGKILL')
+          if ('reached' in message) void refusedThenKilled()
         })
         const [, signal] = (await ended) as [number | null, NodeJS.Signals | null]
         t.equal(signal, 'SIGKILL', `${step} ${place}: it was killed where it should be`)
 
-        const spill = await openSpill({
-          folder,
-          keys: [{ id: 'k1', key }],
-          maxBytes: 1 << 20,
-          clock: Date.now,
-          onDamage: () => {}
-        })
+        const spill = await openSpill(options)
         const rows = await spill.next()
         const kept = new Set(rows?.records.map(({ action }) => action))
         t.same(

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   copyFileSync,
+  cpSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -40,6 +41,13 @@ async function opened(t: Test, folder = spillFolder(t), options: Partial<SpillOp
 
 async function keepAll(spill: Spill, names: readonly string[] = NAMES): Promise<void> {
   for (const name of names) await spill.keep([sampleRecord(name)])
+}
+
+/** What a process leaves that ends here: its lock ends with it, its files stay as they are. */
+function leftBehind(t: Test, folder: string): string {
+  const left = spillFolder(t)
+  cpSync(folder, left, { recursive: true })
+  return left
 }
 
 /** Takes everything out, as a replay does. */
@@ -253,7 +261,7 @@ t.test('the count of missing rows outlives a process that does not end in order'
   for (let n = 0; n < 7; n++) spill.addGap('dropped', 'reads', 1)
   const [outgoing] = spill.closeGaps()
   spill.addGap('dropped', 'reads', 2)
-  const again = await opened(t, folder)
+  const again = await opened(t, leftBehind(t, folder))
   t.same(
     again.spill.closeGaps().map(({ id, count }) => [id === outgoing?.id, count]),
     [
@@ -263,6 +271,7 @@ t.test('the count of missing rows outlives a process that does not end in order'
     'a gap whose row may have been written keeps its id and its count'
   )
   await again.spill.close()
+  await spill.close()
 })
 
 t.test('a write of the count that is cut off leaves the count before it', async t => {
@@ -276,7 +285,32 @@ t.test('a write of the count that is cut off leaves the count before it', async 
   const place = before.subarray(0, half).equals(after.subarray(0, half)) ? half : 0
   // As far as the middle of the slot the new state is there.
   writeFileSync(tally, Buffer.concat([after.subarray(0, place + 100), before.subarray(place + 100)]))
-  const again = await opened(t, folder)
+  const again = await opened(t, leftBehind(t, folder))
   t.same(gapsOf(again.spill), [{ cause: 'dropped', count: 5 }])
   await again.spill.close()
+  await spill.close()
+})
+
+t.test('a folder that is in use is refused at boot with its name, and free once it is closed', async t => {
+  const { spill, folder } = await opened(t)
+  await keepAll(spill)
+  await t.rejects(opened(t, folder), {
+    code: 'SALLYPORT_AUDIT_SPILL_HELD',
+    message: `Another process keeps audit rows in ${folder}: give each process a folder of its own`
+  })
+  await spill.close()
+  const { spill: next } = await opened(t, folder)
+  t.same(await takeAll(next), NAMES)
+  await next.close()
+})
+
+t.test('a folder that could not be opened is not kept from the next process', async t => {
+  const { spill, folder } = await opened(t)
+  await keepAll(spill)
+  await spill.close()
+  const keys = [{ id: 'k9', key: randomBytes(32) }]
+  await t.rejects(opened(t, folder, { keys }), { code: 'SALLYPORT_AUDIT_SPILL_LOCKED' })
+  const { spill: next } = await opened(t, folder)
+  t.same(await takeAll(next), NAMES)
+  await next.close()
 })

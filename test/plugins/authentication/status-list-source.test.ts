@@ -72,6 +72,33 @@ t.test('a list is fetched at first sight, once for many tokens, and polled from 
   for (const index of [2, 4, 11, 0, 1023]) t.equal(source.check({ uri, index }), 'valid', `index ${index}`)
 })
 
+t.test('an interval that has changed begins with the wait under way', async t => {
+  let pollMs = 60_000
+  const waits: Array<{ readonly ms: number; readonly run: () => void; stopped: boolean }> = []
+  const { source, fetch } = setUp(t, {
+    pollMs: () => pollMs,
+    startTimer: (run, ms) => {
+      const wait = { ms, run, stopped: false }
+      waits.push(wait)
+      return {
+        stop: () => {
+          wait.stopped = true
+        }
+      }
+    }
+  })
+  await source.follow({ uri, index: 3 })
+  pollMs = 5
+  source.reschedule()
+  t.match(waits, [
+    { ms: 60_000, stopped: true },
+    { ms: 5, stopped: false }
+  ])
+  waits[1]?.run()
+  await until(() => fetch.calls.length === 2 && waits.length === 3)
+  t.equal(waits[2]?.ms, 5)
+})
+
 t.test('the example of the draft is read bit by bit', async t => {
   const { world, source } = setUp(t)
   // draft-ietf-oauth-status-list §4.1: two bytes 0xb9 0xa3

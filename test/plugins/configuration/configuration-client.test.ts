@@ -1,4 +1,5 @@
 // The client of a configuration server that speaks Spring Cloud Config's JSON.
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
@@ -108,7 +109,7 @@ t.test(
         if (headers['if-none-match'] === '"1"') response.writeHead(304).end()
         else response.writeHead(200, { etag: '"1"' }).end(answerOf({ perMinute: 1 }))
       },
-      { authorization: basicServerAuthorization('gateway:word') }
+      { authorization: basicServerAuthorization(() => 'gateway:word') }
     )
     t.match(await client.pull(), { values: { perMinute: 1 } })
     t.equal(await client.pull(), null)
@@ -153,6 +154,13 @@ t.test('an error, a redirect, an endless answer and silence are refused, each by
     const client = await openClient(t, answer, { timeoutMs: what === 'silence' ? 100 : 20_000 })
     await t.rejects(client.pull(), { code }, what)
   }
+})
+
+t.test('a document of more than a mebibyte is refused, whole as it is', async t => {
+  const client = await openClient(t, (_request, response) => {
+    response.writeHead(200).end(answerOf({ padding: 'x'.repeat(1_048_576) }))
+  })
+  await t.rejects(client.pull(), { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER', message: /too long/ })
 })
 
 t.test('waits are half random, double with each failure, and end at the interval', t => {
@@ -235,6 +243,50 @@ t.test('an event of the stream is a question at once, and what the stream says i
   values = { perMinute: 2 }
   stream.write('data: {"perMinute":999}\n\n')
   t.match((await taken.promise).values, { perMinute: 2 })
+  await stop()
+})
+
+t.test('C4: a change while the stream is cut comes with the next question, which opens the stream again', async t => {
+  let values = { perMinute: 1 }
+  let opened = Promise.withResolvers<ServerResponse>()
+  const client = await openClient(t, ({ url }, response) => {
+    if (url?.endsWith('/changes') === true) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n')
+      opened.resolve(response)
+    } else response.writeHead(200).end(answerOf(values))
+  })
+  let due = (): void => {}
+  let taken = Promise.withResolvers<ServerDocument>()
+  const { stop } = followServer({
+    client,
+    changed: async document => taken.resolve(document),
+    failed: () => {},
+    startTimer: run => {
+      due = run
+      return { stop: () => {} }
+    }
+  })
+  const first = await opened.promise
+  const cut = once(first, 'close')
+  first.destroy()
+  await cut
+  values = { perMinute: 2 }
+  due()
+  t.match((await taken.promise).values, { perMinute: 2 })
+  taken = Promise.withResolvers()
+  opened = Promise.withResolvers()
+  // The end of the stream may be noticed after that question: the one after it opens it then.
+  while (
+    !(await Promise.race([opened.promise.then(() => true), new Promise(resolve => setImmediate(resolve, false))]))
+  ) {
+    due()
+    await taken.promise
+    taken = Promise.withResolvers()
+  }
+  values = { perMinute: 3 }
+  const told = taken.promise
+  ;(await opened.promise).write('data: now\n\n')
+  t.match((await told).values, { perMinute: 3 })
   await stop()
 })
 

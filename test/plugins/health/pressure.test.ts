@@ -1,4 +1,4 @@
-import health, { openPressureMeter, type Pressure } from '@sallyport/health'
+import health, { openPressureMeter, type Pressure, type PressureOptions } from '@sallyport/health'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import { measured } from '../support/measured.ts'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -15,7 +15,8 @@ const THRESHOLDS = {
 /** An app whose load the test decides: `measure` is the next sample. */
 async function start(
   t: Test,
-  logger: FastifyServerOptions['logger'] = false
+  logger: FastifyServerOptions['logger'] = false,
+  more: Partial<PressureOptions> = {}
 ): Promise<{ app: FastifyInstance; measure: (load: Partial<Pressure>) => Promise<void> }> {
   const app = Fastify({ logger })
   t.after(async () => {
@@ -34,7 +35,8 @@ async function start(
       schedule: run => {
         sample = run
         return { stop: () => {} }
-      }
+      },
+      ...more
     }
   })
   app.get('/', async () => ({ served: true }))
@@ -79,6 +81,21 @@ t.test('above a threshold requests are shed with 503 and Retry-After, as Problem
     code: 'SALLYPORT_HEALTH_OVERLOADED',
     requestId: 'req-1'
   })
+})
+
+t.test('thresholds that change are those of the next measurement, in place of the ones beside them', async t => {
+  let maxHeapUsedBytes = 5000
+  const { app, measure } = await start(t, false, { thresholds: () => ({ maxHeapUsedBytes }) })
+  const load = { heapUsedBytes: 4000, eventLoopDelay: 10_000 }
+  await measure(load)
+  t.equal((await app.inject('/')).statusCode, 200)
+  maxHeapUsedBytes = 3000
+  t.equal((await app.inject('/')).statusCode, 200)
+  await measure(load)
+  t.equal((await app.inject('/')).statusCode, 503)
+  maxHeapUsedBytes = 5000
+  await measure(load)
+  t.equal((await app.inject('/')).statusCode, 200)
 })
 
 t.test('a flood that is shed is two lines in the log, its beginning and its end with the count', async t => {

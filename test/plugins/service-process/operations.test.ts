@@ -88,9 +88,11 @@ t.test('the thresholds of the settings shed, and readiness is answered meanwhile
   })
   await app.register(problemDetails)
   let delay = 501
+  const live = { current: { maxEventLoopDelayMs: 500, maxEventLoopUtilization: 1 } }
   let sample = async (): Promise<void> => {}
   await app.register(operations, {
     settings: { ...PROCESS_SETTINGS, maxEventLoopDelayMs: 500 },
+    live,
     checks: {},
     meter: { read: () => ({ eventLoopDelay: delay, eventLoopUtilization: 1, heapUsedBytes: 0, rssBytes: 0 }) },
     schedule: run => {
@@ -107,4 +109,7 @@ t.test('the thresholds of the settings shed, and readiness is answered meanwhile
   delay = 500
   await sample()
   t.equal((await app.inject('/')).statusCode, 200)
+  live.current = { maxEventLoopDelayMs: 400, maxEventLoopUtilization: 1 }
+  await sample()
+  t.equal((await app.inject('/')).statusCode, 503, 'a limit that has changed is used without a restart')
 })

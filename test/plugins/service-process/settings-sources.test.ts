@@ -1,6 +1,6 @@
 // Where a process has its settings from: volumes, files, a configuration server, and its snapshot.
 import { randomBytes } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditEvent } from '@sallyport/security-context'
 import {
@@ -79,7 +79,7 @@ async function follow(t: Test, environment: Readonly<Record<string, string>>) {
   return { ...opened, ...followed, app, rows, lines, nextRow: async () => await noted.promise }
 }
 
-t.test('a volume that is swapped is followed, and the audit trail has the difference', async t => {
+t.test('C7: a volume that is swapped is followed, and the audit trail has the difference', async t => {
   const folder = swapVolume(t.testdir({}), '1', { perMinute: '2' })
   const { live, rows, readAgain, app } = await follow(t, { SALLYPORT_SETTINGS_DIRECTORIES: folder })
   t.equal(live.current.perMinute, 2)
@@ -174,6 +174,36 @@ t.test('without the server a process starts with its snapshot, and refuses one t
   await t.rejects(load({ ...environment, SALLYPORT_CONFIGURATION_LABEL: 'next' }), {
     code: 'SALLYPORT_CONFIGURATION_SNAPSHOT_INVALID'
   })
+})
+
+t.test('snapshot keys and credentials follow their files, and a ring with a mistake is refused', async t => {
+  const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
+  const ring = (id: string) => `${id}:${randomBytes(32).toString('base64url')}`
+  const [one, two] = [ring('one'), ring('two')]
+  const folder = t.testdir({ keys: one, credentials: 'hello:0123456789abcdef' })
+  const environment = {
+    SALLYPORT_CONFIGURATION_URL: server.url,
+    SALLYPORT_CONFIGURATION_SNAPSHOT_PATH: join(t.testdirName, 'snapshot'),
+    SALLYPORT_CONFIGURATION_SNAPSHOT_KEYS_FILE: join(folder, 'keys'),
+    SALLYPORT_CONFIGURATION_CREDENTIALS_FILE: join(folder, 'credentials')
+  }
+  const { readAgain, live, rows } = await follow(t, environment)
+  const keyOfSnapshot = () => (JSON.parse(readFileSync(join(folder, 'snapshot'), 'utf8')) as { keyId: string }).keyId
+  const asked = (credentials: string) => `Basic ${Buffer.from(credentials).toString('base64')}`
+  t.equal(keyOfSnapshot(), 'one')
+  t.equal(server.lastAuthorization(), asked('hello:0123456789abcdef'))
+  writeFileSync(join(folder, 'keys'), `${two} ${one}`)
+  writeFileSync(join(folder, 'credentials'), 'hello:fedcba9876543210')
+  await readAgain()
+  t.equal(live.version, 2)
+  t.equal(keyOfSnapshot(), 'two', 'it is written again under the new key')
+  t.notMatch(JSON.stringify(rows), /fedcba98|0123456789/)
+  await load(environment).then(({ server: other }) => other?.close())
+  t.equal(server.lastAuthorization(), asked('hello:fedcba9876543210'))
+  writeFileSync(join(folder, 'keys'), 'three:too-short-for-a-key-and-long-enough-for-the-schema')
+  await readAgain()
+  t.equal(live.version, 2)
+  t.match(rows.at(-1), { outcome: 'failure', reason: 'SALLYPORT_CONFIGURATION_INVALID' })
 })
 
 t.test('without server and snapshot a process does not start, unless it may start with defaults', async t => {
@@ -273,6 +303,19 @@ t.test(
     await t.rejects(loadProcessSettings({ name: 'hello', settings: client }, environment), {
       code: 'SALLYPORT_CONFIGURATION_INVALID',
       message: /configurationAudience: only a client of an issuer/
+    })
+    const own = {
+      ...environment,
+      SALLYPORT_CONFIGURATION_CLIENT_ID: 'reads-settings',
+      SALLYPORT_CONFIGURATION_CLIENT_SECRET: 'a-secret-for-reading-settings-alone'
+    }
+    const other = await loadProcessSettings({ name: 'hello', settings: client, configurationToken }, own)
+    await other.server?.close()
+    t.match(asked[1], { clientId: 'reads-settings', clientSecret: 'a-secret-for-reading-settings-alone' })
+    const { SALLYPORT_CONFIGURATION_CLIENT_SECRET: _, ...incomplete } = own
+    const { SALLYPORT_CONFIGURATION_AUDIENCE: __, ...useless } = incomplete
+    await t.rejects(load(useless), {
+      message: /configurationClientId and configurationClientSecret belong together[^]*without configurationAudience/
     })
     await t.rejects(
       load({

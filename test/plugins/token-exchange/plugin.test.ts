@@ -15,7 +15,14 @@ interface Seen {
   authorization: string | undefined
   requestId: unknown
   traceparent: unknown
+  timeoutMs: unknown
   body: unknown
+}
+
+/** What a request of the app is given for a deadline. */
+interface GivenDeadline {
+  leftMs: number
+  readonly controller: AbortController
 }
 
 async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
@@ -33,6 +40,7 @@ async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
         authorization: headers.authorization,
         requestId: headers['x-request-id'],
         traceparent: headers.traceparent,
+        timeoutMs: headers['sallyport-timeout-ms'],
         body
       })
       if (url === '/silent') return new Promise(() => {})
@@ -58,8 +66,12 @@ async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
     ...options
   })
   const events: SecurityEvent[] = []
+  const deadlines: GivenDeadline[] = []
+  app.decorateRequest('deadline', null)
   app.addHook('onRequest', async request => {
     request.accessToken = request.headers.authorization?.slice(7) ?? null
+    const [given] = deadlines
+    if (given !== undefined) request.deadline = { remainingMs: () => given.leftMs, signal: given.controller.signal }
   })
   app.addHook('onResponse', async request => {
     events.push(...request.securityEvents.splice(0))
@@ -83,7 +95,7 @@ async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
   )
   app.get('/call-unknown', async request => request.callAs('constructor').request({ method: 'GET', path: '/' }))
   t.after(() => app.close())
-  return { app, server, seen, upstream, origin, now, events }
+  return { app, server, seen, upstream, origin, now, events, deadlines }
 }
 
 const get = (app: FastifyInstance, url: string, token: string | null = 'subject-1') =>
@@ -183,6 +195,7 @@ t.test("callAs sends the exchanged token, the request id and the app's headers, 
       authorization: 'Bearer token-1',
       requestId: 'request-1',
       traceparent: '00-trace',
+      timeoutMs: '5000',
       body: { a: 1 }
     }
   ])
@@ -243,6 +256,43 @@ t.test('a service that does not answer, or not sensibly, is a 504 or 502', async
     t.equal(response.statusCode, status)
     t.same(response.json().code, code)
   }
+})
+
+t.test('the limit of a call is that of the moment of the call', async t => {
+  let limitMs = 60_000
+  const { app } = await setup(t, { upstreamTimeoutMs: () => limitMs })
+  t.equal((await get(app, '/call-path?path=/text')).statusCode, 200)
+  limitMs = 50
+  t.match((await get(app, '/call-path?path=/silent')).json(), { code: 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT' })
+})
+
+t.test('a service is told how long its caller waits: the limit of a call, or what is left of the deadline', async t => {
+  const deadline = { leftMs: 900.5, controller: new AbortController() }
+  const { app, seen, deadlines } = await setup(t, { upstreamTimeoutMs: 1500 })
+  await get(app, '/call')
+  deadlines.push(deadline)
+  await get(app, '/call')
+  t.same(
+    seen.map(({ timeoutMs }) => timeoutMs),
+    ['1500', '901']
+  )
+  deadline.leftMs = 20
+  const late = await get(app, '/call-path?path=/silent')
+  t.same([late.statusCode, late.json().code], [504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'])
+  deadline.leftMs = 0
+  const over = await get(app, '/call')
+  t.same([over.statusCode, over.json().code], [504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'])
+  t.equal(seen.length, 3, 'without any time left nobody is called')
+})
+
+t.test('a call ends when the caller leaves', async t => {
+  const deadline = { leftMs: 60_000, controller: new AbortController() }
+  const { app, seen, deadlines } = await setup(t)
+  deadlines.push(deadline)
+  const call = get(app, '/call-path?path=/silent')
+  while (seen.length === 0) await new Promise(resolve => setTimeout(resolve, 2))
+  deadline.controller.abort(Object.assign(new Error('left'), { statusCode: 499 }))
+  t.equal((await call).statusCode, 499)
 })
 
 t.test('an audience without an upstream is a mistake of the app', async t => {

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { connect, testDatabase } from '../../support/database.ts'
+import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 
@@ -46,6 +47,7 @@ export async function as(
 
 export const SETTINGS = {
   ...PROCESS_SETTINGS,
+  ...AUDIT_TRAIL_SETTINGS,
   issuer: authority.issuer,
   clientId: 'a-service',
   clientSecret: 'not-used-not-used-not-used-not-used',

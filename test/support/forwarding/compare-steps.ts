@@ -17,6 +17,9 @@ export interface Outcome {
   readonly events: readonly string[]
 }
 
+/** Fields whose values are another with each request. */
+const OF_EACH_REQUEST: readonly string[] = ['x-request-id', 'sallyport-timeout-ms']
+
 /** Closes the connection; a request that is hidden before it, or that swallows it, shows. */
 const LAST = 'GET /orders/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
@@ -75,7 +78,7 @@ function meaningOf({ method, url, rawHeaders, body }: RawRequest): unknown {
   const fields: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? ''
-    fields.push(`${name}: ${name === 'x-request-id' ? '' : rawHeaders[at + 1]}`)
+    fields.push(`${name}: ${OF_EACH_REQUEST.includes(name) ? '' : rawHeaders[at + 1]}`)
   }
   return { method, url, fields: fields.sort(), body }
 }

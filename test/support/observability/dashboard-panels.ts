@@ -325,6 +325,31 @@ export const SECURITY_SECTIONS: readonly DashboardSection[] = [
           '{{process}} refused': 'increase(sallyport_audit_rows_refused_total{process=~"$process"}[5m])',
           '{{process}} given up': 'increase(sallyport_audit_writes_given_up_total{process=~"$process"}[5m])'
         }
+      },
+      {
+        title: 'Rows outside the trail',
+        description: 'Kept on a disk for it, and left out in 5 minutes, as their class declares.',
+        unit: 'short',
+        queries: {
+          '{{process}} kept': 'sallyport_audit_rows_kept{process=~"$process"}',
+          '{{process}} left out': 'increase(sallyport_audit_rows_dropped_total{process=~"$process"}[5m])'
+        }
+      },
+      {
+        title: 'Checkpoints',
+        description: 'How long none was signed, and how long ago the whole trail was found right.',
+        unit: 's',
+        queries: {
+          '{{process}} without a checkpoint': 'sallyport_audit_checkpoint_silent_seconds{process=~"$process"}',
+          '{{process}} verified': 'sallyport_audit_verified_age_seconds{process=~"$process"}'
+        }
+      },
+      {
+        title: 'Problems of the trail',
+        description: 'Whether the last pass over the trail found something wrong.',
+        unit: 'short',
+        queries: { '{{process}}': 'sallyport_audit_verification_problems{process=~"$process"}' },
+        alarmAt: 1
       }
     ]
   },

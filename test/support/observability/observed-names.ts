@@ -5,6 +5,15 @@ import { OPERATIONS_SECTIONS, SECURITY_SECTIONS } from './dashboard-panels.ts'
 import { readExposedMetrics } from './exposed-metrics.ts'
 import { unknownNames, type NamedExpression } from './unknown-names.ts'
 
+/** Of parts of the audit trail that no process of the local stack has; the sources have them by these names. */
+const OF_OPTIONAL_PARTS = [
+  'sallyport_audit_rows_kept',
+  'sallyport_audit_rows_dropped_total',
+  'sallyport_audit_checkpoint_silent_seconds',
+  'sallyport_audit_verification_problems',
+  'sallyport_audit_verified_age_seconds'
+]
+
 /** Expressions of rules and dashboards. */
 function observedExpressions(): NamedExpression[] {
   const { alerts, recordings } = readRules()
@@ -26,8 +35,9 @@ function observedExpressions(): NamedExpression[] {
  */
 export function unknownObservations(texts: readonly string[]): string[] {
   const exposed = readExposedMetrics(texts)
-  const recorded = new Set(readRules().recordings.map(({ record }) => record))
   const sources = [...readSources().values()].join('\n')
+  const optional = OF_OPTIONAL_PARTS.filter(name => sources.includes(`name: '${name}'`))
+  const recorded = new Set([...readRules().recordings.map(({ record }) => record), ...optional])
   const isLiteral = (label: string, value: string): boolean =>
     label === 'http_response_status_code' || sources.includes(`'${value}'`)
   return unknownNames(observedExpressions(), exposed, recorded, isLiteral)

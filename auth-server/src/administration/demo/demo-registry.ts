@@ -5,6 +5,7 @@ import type { ScopeChanges } from '../scopes.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const EDGE = 'sallyport-gateway'
+const CONFIGURATION_SCOPE = 'config:read'
 
 const DEMO_ROLES: DemoRegistry['roles'] = [
   { name: 'CUSTOMER', descriptions: { en: 'Orders food' } },
@@ -54,7 +55,12 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
         ['audit:read', 'operations'].map(name => ({ name, audience, requiredRole: 'ADMIN' }))
       )
     ],
-    clients: [gatewayClient(names, edgeScopeNames), ...services.map(serviceClient), ...callers(edgeScopeNames)],
+    clients: [
+      gatewayClient(names, edgeScopeNames),
+      ...configurationClient(services),
+      ...services.map(serviceClient),
+      ...callers(edgeScopeNames)
+    ],
     keyClients: [
       machineClient('assertion-client', edgeScopeNames, { authenticationMethods: ['private_key_jwt'] }),
       machineClient('mtls-client', edgeScopeNames, { authenticationMethods: ['tls_client_auth'] })
@@ -78,6 +84,21 @@ function gatewayClient(services: readonly string[], edgeScopes: readonly string[
     defaultAudience: EDGE,
     audiences: [...services, 'auth-server']
   }
+}
+
+/**
+ * With which the gateway reads its own configuration, where a service keeps any. The client that acts for users gets no
+ * tokens for itself.
+ */
+function configurationClient(services: readonly DemoService[]): NewClient[] {
+  return services
+    .filter(({ scopes }) => scopes.some(({ name }) => name === CONFIGURATION_SCOPE))
+    .map(({ name: audience }) => ({
+      id: 'reference-gateway',
+      grantTypes: ['client_credentials'],
+      scopes: [CONFIGURATION_SCOPE],
+      audiences: [audience]
+    }))
 }
 
 function serviceClient({ name, calls }: DemoService): NewClient {

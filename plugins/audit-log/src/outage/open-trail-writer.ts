@@ -9,6 +9,7 @@ import { createTrailWriter, type OutageChange, type TrailWriter } from './trail-
  * Composes the writer of rows outside transactions with what it keeps during an outage.
  * @param write to the database, together with what others write
  * @throws {AuditSpillError} `SALLYPORT_AUDIT_SPILL_LOCKED`
+ * @throws {AuditSpillHeldError} `SALLYPORT_AUDIT_SPILL_HELD`
  */
 export async function openTrailWriter(
   options: ReadAuditLogOptions,

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { canonicalJson, type Clock, type RingKey } from '@sallyport/security-context/mechanics'
 import type { EventClass } from '../event-class.ts'
 import type { AuditRecord } from '../record.ts'
+import { lockFolder } from './lock-folder.ts'
 import {
   createSpillFile,
   readAllEntries,
@@ -67,22 +68,29 @@ interface KeepingPart {
 /**
  * Opens the spill in its folder, with what an earlier process left there.
  * @throws {AuditSpillError} `SALLYPORT_AUDIT_SPILL_LOCKED` when a key is missing
+ * @throws {AuditSpillHeldError} `SALLYPORT_AUDIT_SPILL_HELD` when another process has the folder
  */
 export async function openSpill(options: SpillOptions): Promise<Spill> {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-  const path = join(options.folder, 'rows.spill')
-  const left = await readLeftSpill(path, options.keys)
-  const tally = openTally(join(options.folder, 'rows.tally'), options.keys)
-  const [key] = options.keys
-  if (key === undefined) throw new Error('there is no key')
-  const file = await createSpillFile(path, key, left)
-  return await createSpill(options, path, { key, file, tally })
+  const unlock = await lockFolder(options.folder)
+  try {
+    const [path, { keys }] = [join(options.folder, 'rows.spill'), options]
+    const left = await readLeftSpill(path, keys)
+    const tally = openTally(join(options.folder, 'rows.tally'), keys)
+    if (keys[0] === undefined) throw new Error('there is no key')
+    const file = await createSpillFile(path, keys[0], left)
+    return await createSpill(options, path, { key: keys[0], file, tally, unlock })
+  } catch (error) {
+    unlock()
+    throw error
+  }
 }
 
 interface SpillParts {
   readonly key: RingKey
   file: SpillFile
   readonly tally: SpillTally
+  readonly unlock: () => void
 }
 
 async function createSpill(
@@ -237,6 +245,7 @@ async function createSpill(
       inTurn(async () => {
         tally.close()
         await parts.file.close()
+        parts.unlock()
       })
   }
 }

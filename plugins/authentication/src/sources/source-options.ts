@@ -76,10 +76,11 @@ export interface StatusListSourceOptions {
   /** Carries the connections: trusted CAs, client certificate. Left out: undici's global one. */
   readonly dispatcher?: Dispatcher
   /**
-   * Time between two looks at a list, in ms; less when a list's `ttl` says so.
+   * Time between two looks at a list, in ms; less when a list's `ttl` says so. A function where it changes while the
+   * process runs.
    * @default 1000
    */
-  readonly pollMs?: number
+  readonly pollMs?: number | (() => number)
   /**
    * How long the last good list is used while no newer one can be had, in ms.
    * @default 300_000
@@ -157,7 +158,7 @@ const statusListLimits = {
     value =>
       typeof value === 'function' || (isSecureEndpoint(value) && value.endsWith('/') && new URL(value).search === '')
   ),
-  pollMs: Type.Number({ exclusiveMinimum: 0, default: 1000 }),
+  pollMs: Type.Union([Type.Number({ exclusiveMinimum: 0 }), functionOption<() => number>()], { default: 1000 }),
   maxStalenessMs: Type.Number({ minimum: 0, default: 300_000 }),
   unusedAfterMs: Type.Number({ exclusiveMinimum: 0, default: 900_000 }),
   maxLists: Type.Integer({ minimum: 1, default: 1000 })

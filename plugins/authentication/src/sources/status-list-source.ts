@@ -9,6 +9,8 @@ import { readStatusList, statusBit, type VerifiedStatusList } from './status-lis
 /** Status lists, and how many of them are followed now. */
 export interface StatusListSource extends StatusSource {
   readonly size: () => number
+  /** Begins every wait anew, after `pollMs` has become another one. */
+  readonly reschedule: () => void
 }
 
 interface FollowedList {
@@ -44,8 +46,10 @@ const MAX_REMEMBERED_LISTS = 10_000
  */
 export function createStatusListSource(given: StatusListSourceOptions): StatusListSource {
   const options = readStatusListSourceOptions(given)
-  const { pollMs, maxStalenessMs, unusedAfterMs, maxLists, maxListBytes: maxBytes } = options
+  const { maxStalenessMs, unusedAfterMs, maxLists, maxListBytes: maxBytes } = options
   const { clock, startTimer, log } = options
+  const { pollMs: poll } = options
+  const pollMsOfNow = typeof poll === 'function' ? poll : () => poll
   const isAllowed = statusListAddresses(options.allowedUris)
   const connection: Connection = options
   const lists = new Map<string, FollowedList>()
@@ -114,6 +118,7 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
   }
 
   function nextLookMs({ list, timesGone }: FollowedList): number {
+    const pollMs = pollMsOfNow()
     if (timesGone > 0) return Math.max(Math.min(pollMs * 2 ** timesGone, MAX_GONE_MS), pollMs)
     return Math.min(pollMs, (list?.ttlSeconds ?? Number.POSITIVE_INFINITY) * 1000)
   }
@@ -148,7 +153,7 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
     // A list may have grown since; whoever asks for a bit beyond its end causes at most one look per poll.
     const tooShort = known.list !== null && statusBit(known.list, index) === null
     if (known.inFlight !== null && (known.list === null || tooShort)) await known.inFlight
-    else if (!closed && tooShort && clock() - known.attemptedAtMs >= pollMs) await refresh(uri, known)
+    else if (!closed && tooShort && clock() - known.attemptedAtMs >= pollMsOfNow()) await refresh(uri, known)
   }
 
   async function begin(uri: string): Promise<void> {
@@ -192,5 +197,9 @@ export function createStatusListSource(given: StatusListSourceOptions): StatusLi
     await Promise.all(flights)
   }
 
-  return { follow, check, ageMs, close, size: () => lists.size }
+  function reschedule(): void {
+    for (const [uri, followed] of lists) if (followed.inFlight === null) schedule(uri, followed)
+  }
+
+  return { follow, check, ageMs, close, reschedule, size: () => lists.size }
 }

@@ -23,10 +23,9 @@ export interface ServerAuthorization {
   readonly refused: () => void
 }
 
-/** Basic authentication. @param credentials `user:password` */
-export function basicServerAuthorization(credentials: string): ServerAuthorization {
-  const header = `Basic ${Buffer.from(credentials).toString('base64')}`
-  return { header: async () => header, refused: () => {} }
+/** Basic authentication. @param credentials `user:password` of now */
+export function basicServerAuthorization(credentials: () => string): ServerAuthorization {
+  return { header: async () => `Basic ${Buffer.from(credentials()).toString('base64')}`, refused: () => {} }
 }
 
 /** Options of {@link createConfigurationClient}. */

@@ -83,12 +83,13 @@ export function checkDocument(schema: TSchema, root: PlacedNode, sources: Refere
   }
 
   function checkMembers(fitting: SchemaNode, node: PlacedMap, path: string): unknown {
-    const { properties = {}, required = [] } = fitting
+    const { properties = {}, required = [], pushedOnly = [] } = fitting
     const known = Object.keys(properties)
     const value: Record<string, unknown> = {}
     for (const [name, { keyAt, node: member }] of node.members) {
       const schemaOfMember = Object.hasOwn(properties, name) ? properties[name] : undefined
       if (schemaOfMember !== undefined) value[name] = check(schemaOfMember, member, memberPath(path, name), name)
+      else if (pushedOnly.includes(name)) refuse(keyAt, `${name} is only ever pushed: it belongs in the file of routes`)
       else refuse(keyAt, unknownName(name, known))
     }
     for (const name of required) {

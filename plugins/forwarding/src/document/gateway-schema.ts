@@ -45,7 +45,7 @@ const tls = closed(
   'TLS to the service. Default: what the process uses for its peers.'
 )
 
-const upstreamMember = closed(
+export const upstreamMember = closed(
   {
     origin: openText(
       'scheme, host and port, such as https://orders.internal:8443',

@@ -2,7 +2,9 @@
  * Routes and upstreams as a document: `gateway.yaml`, or the same in JSON. Import from
  * `@sallyport/forwarding/document`.
  */
-export { readGatewayDocument, type DocumentMistake, type DocumentReading } from './read-document.ts'
+export { readGatewayDocument, type DocumentReading } from './read-document.ts'
+export type { DocumentMistake } from './place-mistakes.ts'
+export { readRoutesOverlay, type OverlayReading } from './overlay/read-overlay.ts'
 export { gatewaySchema } from './gateway-schema.ts'
 export type { ReferenceSources } from './replace-references.ts'
 export {

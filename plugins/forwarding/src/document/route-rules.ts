@@ -7,7 +7,7 @@ export type LooseRoute = Loose<GatewayDocument['routes'][number]>
 
 /** Header fields of a request that are set by the plugin itself, or frame the message. */
 const OWN_REQUEST_FIELDS =
-  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-length|x-request-id|sallyport-txn|x-forwarded-.*|forwarded|traceparent|tracestate)$/
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-length|x-request-id|sallyport-txn|sallyport-timeout-ms|x-forwarded-.*|forwarded|traceparent|tracestate)$/
 /** Header fields of an answer that frame the message, belong to the edge or have an option of their own. */
 const OWN_ANSWER_FIELDS =
   /^(?:connection|keep-alive|trailer|transfer-encoding|upgrade|content-length|x-request-id|set-cookie|access-control-.*)$/

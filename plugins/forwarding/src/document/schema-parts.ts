@@ -8,11 +8,17 @@ export interface DocumentAnnotations {
   readonly keyExpectation?: string
   /** Whether `${NAME}` and `file:` are replaced. */
   readonly references?: boolean
+  /** Names that another document has at this place, and this one must not. */
+  readonly pushedOnly?: readonly string[]
 }
 
 /** An object whose members are these and no others. */
-export function closed<Properties extends TProperties>(properties: Properties, description: string) {
-  return Type.Object(properties, { additionalProperties: false, description })
+export function closed<Properties extends TProperties>(
+  properties: Properties,
+  description: string,
+  annotations: DocumentAnnotations = {}
+) {
+  return Type.Object(properties, { additionalProperties: false, description, ...annotations })
 }
 
 /** A text that is taken as it stands: what is compared, or shows who may pass where. */

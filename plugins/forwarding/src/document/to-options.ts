@@ -10,7 +10,7 @@ export function tableOfDocument({ defaults = {}, upstreams, routes }: GatewayDoc
 }
 
 /** Every one of the scopes and at least one of the roles. */
-function accessPolicy(access: DocumentRoute['access']): RouteAccess {
+export function accessPolicy(access: DocumentRoute['access']): RouteAccess {
   if (typeof access === 'string') return access
   const { scopes, roles } = access
   const policies: Policy[] = [

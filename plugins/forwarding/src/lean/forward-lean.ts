@@ -38,7 +38,7 @@ function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string |
         origin: route.origin,
         path: outgoingTarget(request, route),
         method: request.method,
-        headers: outgoingFields(request, call, token),
+        headers: outgoingFields(request, call, { token, deadlineAtMs: exchange.deadlineAtMs }),
         body: bodyToSend(request),
         // undici's clock for the head starts when the request is written.
         headersTimeout: 0,

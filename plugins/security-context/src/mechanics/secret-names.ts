@@ -2,7 +2,9 @@
 const SECRET_PART = /pass(?:word|wd|phrase|code)|secret|token|authorization|cookie|credential|apikey|privatekey/
 /** Names of secrets that no part gives away. */
 const SECRET_NAMES: ReadonlySet<string> = new Set([
+  'auditcheckpointkeys',
   'auditnamekey',
+  'auditspillkeys',
   'configurationsnapshotkeys',
   'code',
   'codeverifier',

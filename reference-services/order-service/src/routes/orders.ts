@@ -23,7 +23,7 @@ import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } f
 export interface OrderRouteCollaborators {
   readonly db: Knex
   /** When recovery may take up what a request has begun, in ms. */
-  readonly recoveryAgeMs: number
+  readonly recoveryAgeMs: () => number
 }
 
 /** The routes of order-service. */
@@ -34,7 +34,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
     audit: auditOfRequest(request),
     key,
-    begun: { ageMs: recoveryAgeMs, txn: request.txn }
+    begun: { ageMs: recoveryAgeMs(), txn: request.txn }
   })
 
   app.post(

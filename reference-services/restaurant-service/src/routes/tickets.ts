@@ -16,7 +16,7 @@ import { shownTicket } from './shown-ticket.ts'
 export interface TicketRouteCollaborators {
   readonly db: Knex
   /** When recovery may take up what a request has begun, in ms. */
-  readonly recoveryAgeMs: number
+  readonly recoveryAgeMs: () => number
 }
 
 /** The routes under `/tickets`. */
@@ -79,7 +79,7 @@ export async function ticketRoutes(
       const openDelivery = askDeliveryService(request.callAs('delivery-service'))
       return shownTicket(
         await acceptTicket(
-          { db, audit: auditOfRequest(request), openDelivery, begun: { ageMs: recoveryAgeMs, txn: request.txn } },
+          { db, audit: auditOfRequest(request), openDelivery, begun: { ageMs: recoveryAgeMs(), txn: request.txn } },
           ticket.of(request)
         )
       )

@@ -12,6 +12,7 @@ import type { FastifyInstance } from 'fastify'
 import knex from 'knex'
 import { openTracing } from '../../../../plugins/service-process/src/open-tracing.ts'
 import { localTable } from '../../../support/local-table.ts'
+import { AUDIT_TRAIL_SETTINGS } from '../../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../../support/process-settings.ts'
 import type { MeasuredServer } from '../../support/types.ts'
 import { readServerFacts, type ServerFacts } from '../server-facts.ts'
@@ -77,6 +78,7 @@ async function measuredTracing(
   }
   const settings = {
     ...PROCESS_SETTINGS,
+    ...AUDIT_TRAIL_SETTINGS,
     otelExporterOtlpEndpoint: collector,
     otelExporterOtlpCertificate: process.env.NODE_EXTRA_CA_CERTS ?? '',
     otelTracesSampler: 'parentbased_traceidratio',
@@ -89,6 +91,7 @@ async function measuredTracing(
 function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): GatewaySettings {
   return {
     ...PROCESS_SETTINGS,
+    ...AUDIT_TRAIL_SETTINGS,
     nodeEnv: 'production',
     logLevel: isLogged ? 'info' : 'silent',
     tlsCertificatePath: 'unused',

@@ -23,6 +23,9 @@ for (const name of [
   'client_assertion',
   'SALLYPORT_SEALING_KEYS',
   'auditNameKey',
+  'auditSpillKeys',
+  'SALLYPORT_AUDIT_CHECKPOINT_KEYS',
+  'auditAnchorToken',
   'privateKeyPem',
   'DATABASE_URL',
   `x${'y'.repeat(256)}`

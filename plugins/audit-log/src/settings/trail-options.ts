@@ -1,0 +1,97 @@
+import { readKeyRing } from '@sallyport/security-context/mechanics'
+import { fileAnchor, httpsAnchor, type CheckpointAnchor } from '../checkpoint/anchors.ts'
+import type { TrailCheckpoints } from '../checkpoint/checkpoint-options.ts'
+import { parseVerifier } from '../checkpoint/signed-note.ts'
+import { AuditOptionsError } from '../errors.ts'
+import type { FailureMode } from '../event-class.ts'
+import type { AuditLogOptions } from '../options.ts'
+import type { OutageModes } from '../outage/outage-options.ts'
+import type { AuditTrailSettings } from './trail-settings.ts'
+
+/** The options that follow from the settings of a process. */
+export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints'>>
+
+/**
+ * The options `outage` and `checkpoints` of a process, to be spread into those of the plugin.
+ * @param process names the trail where the settings do not
+ * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
+ */
+export function auditTrailOptions(settings: AuditTrailSettings, process: string): TrailOptions {
+  const mistakes = auditTrailMistakes(settings)
+  if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
+  return { outage: outageFrom(settings), checkpoints: checkpointsFrom(settings, process) }
+}
+
+/** What each of the settings alone does not show: one sentence per mistake, without secrets. */
+export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
+  const { auditSpillPath, auditSpillKeys, auditCheckpointKeys } = settings
+  const setsAside = [settings.auditOutageChanges, settings.auditOutageRefusals, settings.auditOutageReads].some(
+    mode => mode !== 'refuse'
+  )
+  const needsKeys = (['auditAnchorPath', 'auditAnchorUrl'] as const).filter(name => settings[name] !== undefined)
+  const unreadable = settings.auditFormerCheckpointKeys.filter(text => parseVerifier(text) === null)
+  return [
+    ...(setsAside && auditSpillPath === undefined ? ['auditSpillPath: spill and drop need a folder'] : []),
+    ...(auditSpillPath !== undefined && auditSpillKeys === undefined ? ['auditSpillKeys: what is kept is sealed'] : []),
+    ...trailRingMistakes('auditSpillKeys', auditSpillKeys),
+    ...trailRingMistakes('auditCheckpointKeys', auditCheckpointKeys),
+    ...(auditCheckpointKeys === undefined ? needsKeys.map(name => `${name}: needs auditCheckpointKeys`) : []),
+    ...(settings.auditAnchorToken !== undefined && settings.auditAnchorUrl === undefined
+      ? ['auditAnchorToken: needs auditAnchorUrl']
+      : []),
+    ...(settings.auditVerifierReadiness && settings.auditVerifierIntervalMs === 0
+      ? ['auditVerifierReadiness: nothing is verified with auditVerifierIntervalMs 0']
+      : []),
+    ...(unreadable.length > 0 ? [`auditFormerCheckpointKeys: ${unreadable.length} are no text of a verifier`] : [])
+  ]
+}
+
+function trailRingMistakes(name: string, text: string | undefined): string[] {
+  return text === undefined ? [] : readKeyRing(text, 'key').mistakes.map(mistake => `${name}: ${mistake}`)
+}
+
+function outageFrom(settings: AuditTrailSettings): OutageModes {
+  const { auditSpillPath: folder, auditSpillKeys = '', auditSpillMaxBytes: maxBytes } = settings
+  if (folder === undefined) return {}
+  return {
+    changes: failureModeNamed(settings.auditOutageChanges),
+    refusals: failureModeNamed(settings.auditOutageRefusals),
+    reads: failureModeNamed(settings.auditOutageReads),
+    folder,
+    keys: readKeyRing(auditSpillKeys, 'key').keys,
+    maxBytes
+  }
+}
+
+/** The schema lets nothing else through. */
+function failureModeNamed(name: string): FailureMode {
+  return name === 'spill' || name === 'drop' ? name : 'refuse'
+}
+
+function checkpointsFrom(settings: AuditTrailSettings, process: string): TrailCheckpoints | false {
+  const { auditCheckpointKeys, auditCheckpointOrigin: origin = process, auditVerifierPlacePath: placeFile } = settings
+  if (auditCheckpointKeys === undefined) return false
+  return {
+    origin,
+    keys: readKeyRing(auditCheckpointKeys, 'key').keys.map(({ key }) => key),
+    formerKeys: settings.auditFormerCheckpointKeys,
+    anchors: anchorsFrom(settings),
+    intervalMs: settings.auditCheckpointIntervalMs,
+    verifier: settings.auditVerifierIntervalMs !== 0 && {
+      intervalMs: settings.auditVerifierIntervalMs,
+      rows: settings.auditVerifierRows,
+      readiness: settings.auditVerifierReadiness,
+      ...(placeFile !== undefined && { placeFile })
+    }
+  }
+}
+
+function anchorsFrom(settings: AuditTrailSettings): CheckpointAnchor[] {
+  const { auditAnchorPath: path, auditAnchorUrl: url, auditAnchorToken: token } = settings
+  return [
+    ...(path === undefined ? [] : [fileAnchor(path)]),
+    ...(url === undefined
+      ? []
+      : [httpsAnchor(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })])
+  ]
+}

@@ -1,0 +1,87 @@
+import { Type, type Static } from '@sallyport/security-context/options'
+
+const failureModeSetting = (what: string) =>
+  Type.String({
+    default: 'refuse',
+    pattern: '^(refuse|spill|drop)$',
+    description: `What an outage of the database does to ${what}: \`refuse\` (503), \`spill\` (kept on disk), \`drop\` (counted).`
+  })
+const keyRingSetting = (description: string) =>
+  Type.Optional(Type.String({ secret: true, minLength: 45, demoPrefix: 'demo-', description }))
+const filePathSetting = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+const countSetting = (minimum: number, value: number, description: string) =>
+  Type.Integer({ minimum, default: value, description })
+
+/**
+ * What a process can be told about its trail from outside, to be spread into the schema of its settings. All of them
+ * are pushed: who may change the settings of a running process must not be able to switch off its trail.
+ */
+export function auditTrailSettings() {
+  return {
+    auditOutageChanges: failureModeSetting('the audit rows of effects outside a transaction'),
+    auditOutageRefusals: failureModeSetting('the audit rows of refusals and failures of a known caller'),
+    auditOutageReads: failureModeSetting('the audit rows of declared reads'),
+    auditSpillPath: filePathSetting(
+      'Folder for audit rows during an outage, of this process alone, on a disk that outlives it. `spill` and `drop` ' +
+        'need it.'
+    ),
+    auditSpillKeys: keyRingSetting(
+      'Key ring that seals what is in that folder, newest first: `id:base64url` of 32 bytes each, separated by spaces.'
+    ),
+    auditSpillMaxBytes: countSetting(
+      4096,
+      67_108_864,
+      'How large the file of kept audit rows may become; beyond that the answer is 503.'
+    ),
+    auditCheckpointKeys: keyRingSetting(
+      'Seeds that sign the audit trail, `id:base64url` of 32 bytes each, separated by spaces; during a rotation both ' +
+        'the new and the old one. Left out: no checkpoints, and no verification.'
+    ),
+    auditCheckpointOrigin: Type.Optional(
+      Type.String({
+        pattern: '^[^\\s+]{1,256}$',
+        description: 'Name of the trail in its checkpoints, such as `orders.example.com/audit`. Left out: the process.'
+      })
+    ),
+    auditFormerCheckpointKeys: Type.Array(Type.String(), {
+      separator: ' ',
+      default: [],
+      description: 'Public keys that signed earlier checkpoints, as `verifierText` writes them.'
+    }),
+    auditCheckpointIntervalMs: countSetting(
+      100,
+      60_000,
+      'How often a checkpoint is made where rows were added, in ms.'
+    ),
+    auditAnchorPath: filePathSetting(
+      'File outside the database that keeps every checkpoint, best where its owner cannot write.'
+    ),
+    auditAnchorUrl: Type.Optional(
+      Type.String({ format: 'secure-url', description: 'Where checkpoints are posted and the last one is read.' })
+    ),
+    auditAnchorToken: Type.Optional(
+      Type.String({ secret: true, minLength: 16, description: 'Bearer token for that address.' })
+    ),
+    auditVerifierIntervalMs: countSetting(
+      0,
+      2000,
+      'Pause between two steps of the verification of the trail, in ms; 0: it is not verified here.'
+    ),
+    auditVerifierRows: countSetting(1, 2000, 'Rows of one step of the verification.'),
+    auditVerifierPlacePath: filePathSetting(
+      'File that remembers how far the verification is, signed. Left out: it begins anew with the process.'
+    ),
+    auditVerifierReadiness: Type.Boolean({
+      default: false,
+      description: 'Whether a trail that does not verify makes the process not ready.'
+    })
+  }
+}
+
+type TrailProperties = ReturnType<typeof auditTrailSettings>
+type TrailValues = Static<ReturnType<typeof Type.Object<TrailProperties>>>
+
+/** The settings of a trail as values. */
+export type AuditTrailSettings = {
+  readonly [Name in keyof TrailValues]: TrailValues[Name] extends string[] ? readonly string[] : TrailValues[Name]
+}

@@ -1,0 +1,97 @@
+// The settings of a process that switch on what keeps its trail.
+import { randomBytes } from 'node:crypto'
+import {
+  auditTrailMistakes,
+  auditTrailOptions,
+  auditTrailSettings,
+  type AuditTrailSettings
+} from '@sallyport/audit-log'
+import { loadSettings, settingsReference } from '@sallyport/configuration'
+import t from 'tap'
+import Type from 'typebox'
+import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
+
+const schema = Type.Object(auditTrailSettings())
+const ring = (...ids: string[]): string => ids.map(id => `${id}:${randomBytes(32).toString('base64url')}`).join(' ')
+const mistakesOf = (settings: Partial<AuditTrailSettings>): string =>
+  auditTrailMistakes({ ...AUDIT_TRAIL_SETTINGS, ...settings }).join('\n')
+
+t.test('by default rows are refused during an outage, and nothing is signed', async t => {
+  const { values } = loadSettings({ schema, environment: {} })
+  t.same(values, AUDIT_TRAIL_SETTINGS)
+  t.same(auditTrailOptions(values, 'order-service'), { outage: {}, checkpoints: false })
+})
+
+t.test('everything can be switched on from the environment', async t => {
+  const { values } = loadSettings({
+    schema,
+    environment: {
+      SALLYPORT_AUDIT_OUTAGE_CHANGES: 'spill',
+      SALLYPORT_AUDIT_OUTAGE_READS: 'drop',
+      SALLYPORT_AUDIT_SPILL_PATH: '/var/lib/orders/audit',
+      SALLYPORT_AUDIT_SPILL_KEYS: ring('new', 'old'),
+      SALLYPORT_AUDIT_CHECKPOINT_KEYS: ring('seed-2', 'seed-1'),
+      SALLYPORT_AUDIT_ANCHOR_PATH: '/mnt/elsewhere/orders',
+      SALLYPORT_AUDIT_ANCHOR_URL: 'https://anchor.example.com/orders',
+      SALLYPORT_AUDIT_ANCHOR_TOKEN: 'a-token-of-the-anchor',
+      SALLYPORT_AUDIT_VERIFIER_INTERVAL_MS: '500',
+      SALLYPORT_AUDIT_VERIFIER_ROWS: '50',
+      SALLYPORT_AUDIT_VERIFIER_PLACE_PATH: '/var/lib/orders/verified',
+      SALLYPORT_AUDIT_VERIFIER_READINESS: 'true'
+    }
+  })
+  const { outage, checkpoints } = auditTrailOptions(values, 'order-service')
+  t.match(outage, { changes: 'spill', refusals: 'refuse', reads: 'drop', folder: '/var/lib/orders/audit' })
+  t.same(
+    outage.keys?.map(({ id }) => id),
+    ['new', 'old']
+  )
+  t.match(checkpoints, {
+    origin: 'order-service',
+    intervalMs: 60_000,
+    verifier: { intervalMs: 500, rows: 50, placeFile: '/var/lib/orders/verified', readiness: true }
+  })
+  t.same(checkpoints !== false && checkpoints.keys.map(({ byteLength }) => byteLength), [32, 32])
+  t.same(checkpoints !== false && checkpoints.anchors?.map(({ name }) => name), [
+    'file /mnt/elsewhere/orders',
+    'https://anchor.example.com'
+  ])
+})
+
+t.test('no step of the verifier leaves the trail signed and unverified', async t => {
+  const settings = { ...AUDIT_TRAIL_SETTINGS, auditCheckpointKeys: ring('k'), auditVerifierIntervalMs: 0 }
+  t.match(auditTrailOptions(settings, 'order-service').checkpoints, { verifier: false, anchors: [] })
+})
+
+for (const [what, settings, mistake] of [
+  ['spill without a folder', { auditOutageReads: 'spill' }, /auditSpillPath: spill and drop need a folder/],
+  ['a folder without keys', { auditSpillPath: '/x' }, /auditSpillKeys: what is kept is sealed/],
+  ['a key twice', { auditSpillPath: '/x', auditSpillKeys: `${ring('a')} ${ring('a')}` }, /auditSpillKeys: key 2 has/],
+  ['a key of one byte', { auditCheckpointKeys: `k:${'A'.repeat(43)}` }, /auditCheckpointKeys: key 1 is not random/],
+  ['an anchor without a key', { auditAnchorPath: '/x' }, /auditAnchorPath: needs auditCheckpointKeys/],
+  [
+    'a token without an anchor',
+    { auditAnchorToken: 'a-token-of-the-anchor' },
+    /auditAnchorToken: needs auditAnchorUrl/
+  ],
+  ['a former key that is none', { auditFormerCheckpointKeys: ['x'] }, /auditFormerCheckpointKeys: 1 are no text/],
+  [
+    'readiness without a verifier',
+    { auditVerifierReadiness: true, auditVerifierIntervalMs: 0 },
+    /auditVerifierReadiness: nothing is verified/
+  ]
+] satisfies [string, Partial<AuditTrailSettings>, RegExp][]) {
+  t.test(`${what} is a mistake, and fails the boot`, async t => {
+    t.match(mistakesOf(settings), mistake)
+    t.throws(() => auditTrailOptions({ ...AUDIT_TRAIL_SETTINGS, ...settings }, 'orders'), {
+      code: 'SALLYPORT_AUDIT_OPTIONS_INVALID',
+      message: mistake
+    })
+  })
+}
+
+t.test('none of them is pulled from a configuration server', async t => {
+  const marks = Object.values(auditTrailSettings()).filter(setting => 'pulled' in setting || 'live' in setting)
+  t.same(marks, [])
+  t.equal(settingsReference(schema).length, Object.keys(auditTrailSettings()).length)
+})
