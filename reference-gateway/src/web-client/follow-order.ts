@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallGateway } from './call-gateway.ts'
-import { isFinalState, orderIn, stateText } from './orders.ts'
+import { isFinalState, orderIn, stateText } from './listed-orders.ts'
 import { requestLanguage } from './parts.ts'
 import { WEB_CLIENT_TEXTS } from './texts.ts'
 

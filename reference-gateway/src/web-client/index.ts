@@ -4,10 +4,10 @@ import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createGatewayCalls } from './call-gateway.ts'
 import { landingRoutes } from './landing-routes.ts'
-import { orderRoutes } from './order-routes.ts'
-import { webClientErrorPage } from './pages.ts'
+import { customerRoutes } from './customer-routes.ts'
+import { webClientErrorPage } from './web-client-pages.ts'
 import { requestLanguage, type WebClientParts } from './parts.ts'
-import { webClientSessionRoutes } from './session-routes.ts'
+import { webClientSessionRoutes } from './client-sessions.ts'
 import type { WebClientTexts } from './texts.ts'
 
 /** What the web client is told of its gateway. */
@@ -23,7 +23,7 @@ export async function webClient(fastify: FastifyInstance, options: WebClientOpti
   takeForms(fastify)
   fastify.setErrorHandler(answerWebClientError)
   landingRoutes(fastify, parts)
-  orderRoutes(fastify, parts)
+  customerRoutes(fastify, parts)
   webClientSessionRoutes(fastify, parts)
 }
 

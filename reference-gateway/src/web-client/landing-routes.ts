@@ -1,8 +1,8 @@
 import type { Html } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { takeAnswer } from './call-gateway.ts'
-import { landingPage } from './pages.ts'
-import { OPEN_PAGE, requestLanguage, sendClientPage, type FormRoute, type WebClientParts } from './parts.ts'
+import { landingPage } from './web-client-pages.ts'
+import { OPEN_PAGE, requestLanguage, sendClientPage, type PageFormRoute, type WebClientParts } from './parts.ts'
 import { WEB_CLIENT_PATHS as AT } from './paths.ts'
 import type { WebClientTexts } from './texts.ts'
 
@@ -16,7 +16,7 @@ export function landingRoutes(fastify: FastifyInstance, parts: WebClientParts): 
     return sendClientPage(parts, reply, landing(request, '', null))
   })
 
-  fastify.post<FormRoute>(AT.login, { config: OPEN_PAGE }, async function logInHere(request, reply) {
+  fastify.post<PageFormRoute>(AT.login, { config: OPEN_PAGE }, async function logInHere(request, reply) {
     const username = request.body?.get('username') ?? ''
     const answer = await parts.call(request, {
       method: 'POST',

@@ -18,7 +18,7 @@ export const OF_SESSION = { access: 'authenticated', audit: 'none', strategies: 
 export const OPEN_PAGE = { access: 'public', audit: 'none' } as const
 
 /** A route that a form is sent to. */
-export interface FormRoute {
+export interface PageFormRoute {
   Body: URLSearchParams | undefined
 }
 

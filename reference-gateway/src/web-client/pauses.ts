@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 
-const LOOK_EVERY_MS = 1000
+const ORDER_LOOK_MS = 1000
 
 /** Pauses that end, by rejecting, when the app begins to close: nothing of it has to wait for them. */
 export function startPauses(fastify: FastifyInstance): () => Promise<void> {
@@ -10,6 +10,6 @@ export function startPauses(fastify: FastifyInstance): () => Promise<void> {
     closing.abort()
   })
   return async function pause() {
-    await delay(LOOK_EVERY_MS, undefined, { signal: closing.signal, ref: false })
+    await delay(ORDER_LOOK_MS, undefined, { signal: closing.signal, ref: false })
   }
 }

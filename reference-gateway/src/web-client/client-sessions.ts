@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { takeAnswer } from './call-gateway.ts'
-import { sessionsIn } from './orders.ts'
-import { sessionsPage } from './pages.ts'
+import { sessionsIn } from './listed-orders.ts'
+import { sessionsPage } from './web-client-pages.ts'
 import { OF_SESSION, requestLanguage, sendClientPage, type WebClientParts } from './parts.ts'
 import { WEB_CLIENT_PATHS as AT, WEB_CLIENT_PATTERNS as PATTERN } from './paths.ts'
 

@@ -5,9 +5,16 @@ import { takeAnswer } from './call-gateway.ts'
 import { createOrderEvents } from './follow-order.ts'
 import { LIVE_SCRIPT } from './live-script.ts'
 import { problemOfForm, readOrderForm } from './order-form.ts'
-import { dishesIn, isFinalState, orderIn, ordersIn, restaurantsIn } from './orders.ts'
-import { menuPage, orderPage, ordersPage, type MenuFacts } from './pages.ts'
-import { OF_SESSION, OPEN_PAGE, requestLanguage, sendClientPage, type FormRoute, type WebClientParts } from './parts.ts'
+import { dishesIn, isFinalState, orderIn, ordersIn, restaurantsIn } from './listed-orders.ts'
+import { menuPage, orderPage, ordersPage, type MenuFacts } from './web-client-pages.ts'
+import {
+  OF_SESSION,
+  OPEN_PAGE,
+  requestLanguage,
+  sendClientPage,
+  type PageFormRoute,
+  type WebClientParts
+} from './parts.ts'
 import { WEB_CLIENT_PATHS as AT, WEB_CLIENT_PATTERNS as PATTERN } from './paths.ts'
 import { startPauses } from './pauses.ts'
 
@@ -20,7 +27,7 @@ interface ByRestaurant {
 }
 
 /** The orders of a customer: list, menu, form, one order with its events, cancellation. */
-export function orderRoutes(fastify: FastifyInstance, parts: WebClientParts): void {
+export function customerRoutes(fastify: FastifyInstance, parts: WebClientParts): void {
   const { call } = parts
 
   fastify.get(AT.orders, { config: OF_SESSION }, async function showOrders(request, reply) {
@@ -40,7 +47,7 @@ export function orderRoutes(fastify: FastifyInstance, parts: WebClientParts): vo
     return sendClientPage(parts, reply, await menuOf(request, reply, { restaurantId, ...empty }))
   })
 
-  fastify.post<FormRoute>(AT.orders, { config: OF_SESSION }, async function placeOrder(request, reply) {
+  fastify.post<PageFormRoute>(AT.orders, { config: OF_SESSION }, async function placeOrder(request, reply) {
     const form = readOrderForm(request.body ?? new URLSearchParams())
     const { restaurantId, key, address, lines } = form
     const problem = problemOfForm(form)

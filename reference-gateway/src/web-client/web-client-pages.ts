@@ -6,7 +6,7 @@ import {
   type ListedOrder,
   type ListedRestaurant,
   type ListedSession
-} from './orders.ts'
+} from './listed-orders.ts'
 import { WEB_CLIENT_TEXTS, type WebClientTexts } from './texts.ts'
 import { WEB_CLIENT_PATHS as AT } from './paths.ts'
 
