@@ -21,7 +21,7 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 
-  await t.test('B12, I1: a page leads to the login and back, without JavaScript too', async t => {
+  await t.test('a page leads to the login and back, without JavaScript too (B12, I1)', async t => {
     for (const javaScriptEnabled of [true, false]) {
       await asPerson({ javaScriptEnabled }, async page => {
         await page.goto(`${gateway}/orders`)
@@ -61,7 +61,7 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 
-  await t.test('B5: an access token that is gone is renewed within the request', async t => {
+  await t.test('an access token that is gone is renewed within the request (B5)', async t => {
     await asPerson({}, async (page, context) => {
       await page.goto(`${gateway}/orders`)
       await signIn(page, customer)
@@ -73,7 +73,7 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 
-  await t.test('I3: a page that asks for a recent login has the person log in again', async t => {
+  await t.test('a page that asks for a recent login has the person log in again (I3)', async t => {
     await asPerson({}, async page => {
       await page.goto(`${gateway}/recent-orders`)
       await signIn(page, customer)
@@ -86,7 +86,7 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
     })
   })
 
-  await t.test('B1: no script sees the cookies of a session', async t => {
+  await t.test('no script sees the cookies of a session (B1)', async t => {
     await asPerson({}, async (page, context) => {
       await page.goto(`${gateway}/orders`)
       await signIn(page, customer)

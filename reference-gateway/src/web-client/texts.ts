@@ -1,6 +1,6 @@
 import type { PageLanguage } from '@sallyport/security-context/pages'
 
-const ENGLISH = {
+const CLIENT_ENGLISH = {
   name: 'Sallyport Food',
   welcome: 'Log in to order food.',
   logInAtIssuer: 'Log in at the authorization server',
@@ -46,9 +46,9 @@ const ENGLISH = {
 } as const
 
 /** The words of the web client in one language. */
-export type WebClientTexts = Readonly<Record<keyof typeof ENGLISH, string>>
+export type WebClientTexts = Readonly<Record<keyof typeof CLIENT_ENGLISH, string>>
 
-const KOREAN: WebClientTexts = {
+const CLIENT_KOREAN: WebClientTexts = {
   name: '샐리포트 푸드',
   welcome: '음식을 주문하려면 로그인하세요.',
   logInAtIssuer: '인증 서버에서 로그인',
@@ -94,4 +94,7 @@ const KOREAN: WebClientTexts = {
 }
 
 /** One table a language, with the same words in each. */
-export const WEB_CLIENT_TEXTS: Readonly<Record<PageLanguage, WebClientTexts>> = { en: ENGLISH, ko: KOREAN }
+export const WEB_CLIENT_TEXTS: Readonly<Record<PageLanguage, WebClientTexts>> = {
+  en: CLIENT_ENGLISH,
+  ko: CLIENT_KOREAN
+}

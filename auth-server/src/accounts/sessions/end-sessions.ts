@@ -14,6 +14,7 @@ export type EndReason =
   | 'user-deleted'
   | 'password-changed'
   | 'client-disabled'
+  | 'consent-withdrawn'
 
 /**
  * Ends sessions, revokes every access token that was issued under them, and stores a notice for every client that has
