@@ -100,7 +100,12 @@ export async function buildApp(
   )
   if (tracing !== undefined) await fastify.register(tracing.plugin)
   const ownTraceId = (): string => randomBytes(TRACE_ID_BYTES).toString('hex')
-  await fastify.register(securityContext, { traceId: tracing?.traceId ?? ownTraceId, txn: () => null })
+  // Followed, because the line of a request says how long the database took.
+  await fastify.register(securityContext, {
+    traceId: tracing?.traceId ?? ownTraceId,
+    txn: () => null,
+    followRequests: true
+  })
   await fastify.register(nameTransaction)
   await fastify.register(problemDetails)
   await fastify.register(operations, {

@@ -1,14 +1,17 @@
-import auditLog, { auditTrailOptions, parseNameKey } from '@sallyport/audit-log'
+import auditLog from '@sallyport/audit-log'
 import authentication, {
   createIntrospector,
   type IntrospectorOptions,
   loginRoutes,
   parseSealingKeys,
-  sessionRoutes
+  sessionRoutes,
+  type StoredSessionOptions
 } from '@sallyport/authentication'
+import type { SessionStore } from '@sallyport/authentication/session-stores'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding, { type OpenUpstream, type RouteTableOptions } from '@sallyport/forwarding'
+import { admitByPriority } from '@sallyport/health'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, {
@@ -18,6 +21,7 @@ import securityContext, {
   randomSpanId,
   randomTraceId,
   type SessionDirectory,
+  TXN_HEADER,
   type StatusSource,
   type TokenClient
 } from '@sallyport/security-context'
@@ -36,6 +40,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
+import { auditSearch } from './audit-search.ts'
+import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
@@ -45,6 +51,7 @@ import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
+import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import { servedTable } from './routes-overlay.ts'
@@ -84,6 +91,8 @@ export interface GatewayCollaborators {
   readonly db?: Knex
   readonly tracing?: Tracing
   readonly sessionDirectory?: SessionDirectory
+  /** Keeps the sessions; without it they are sealed in the cookies. */
+  readonly sessionStore?: SessionStore
   /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
   readonly tls?: TlsMaterial
   /** Readiness checks beside those of the database and the keys, by name. */
@@ -104,7 +113,7 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   checkSettings(settings)
   const { tokenClient, loginClient, keys, status, introspection } = collaborators
-  const { upstreamAgent, db, tracing, sessionDirectory, tls } = collaborators
+  const { upstreamAgent, db, tracing, sessionDirectory, sessionStore, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
   const tlsEndsInFront = secure && edgeTls === undefined
@@ -147,6 +156,8 @@ export async function buildApp(
     trusts: trustedProxyRule(settings.trustedProxies)
   })
   await app.register(securityHeaders)
+  // What matters less goes first: the file of routes says from when on.
+  await app.register(admitByPriority, { limits: () => app.forwarding.shedding(), priorityOf: requestPriority })
 
   const { clockToleranceSeconds } = settings
   await app.register(metrics, {
@@ -172,6 +183,7 @@ export async function buildApp(
         tokenClient,
         keys: oncePerValue(() => live?.current.sealingKeys ?? sealingKeys, parseSealingKeys),
         insecureLoopback: !secure,
+        ...(sessionStore && { stored: storedSessions(settings, sessionStore) }),
         ...own,
         ...clock
       }
@@ -179,16 +191,7 @@ export async function buildApp(
     ...clock
   })
   await app.register(authorization, {})
-  const nameKey = parseNameKey(settings.auditNameKey ?? '')
-  if (db !== undefined) {
-    await app.register(auditLog, {
-      db,
-      process: PROCESS_NAME,
-      route: { path: '/audit/reference-gateway', access: allOf(role('ADMIN'), scope('audit:read')) },
-      ...auditTrailOptions(settings, PROCESS_NAME),
-      ...(nameKey !== null && { nameKey })
-    })
-  }
+  if (db !== undefined) await app.register(auditLog, edgeTrail(settings, PROCESS_NAME, db))
   await app.register(operatorRoutes, {
     access: allOf(role('ADMIN'), scope('operations')),
     protect: async scope => {
@@ -197,16 +200,35 @@ export async function buildApp(
       await scope.register(authorization, {})
     }
   })
-  if (tokenClient !== undefined) await app.register(tokenExchange, { tokenClient, ...clock })
+  const trails = tokenClient === undefined ? [] : searchedTrails(settings)
+  if (tokenClient !== undefined) {
+    await app.register(tokenExchange, {
+      tokenClient,
+      upstreams: Object.fromEntries(trails.map(({ audience, origin }) => [audience, { origin }])),
+      upstreamTimeoutMs: settings.upstreamTimeoutMs,
+      dispatcher: upstreamAgent,
+      outgoingHeaders: request => ({
+        ...tracing?.outgoingHeaders(request),
+        'x-forwarded-for': request.ip,
+        [TXN_HEADER]: request.txn
+      }),
+      ...clock
+    })
+  }
+  if (db !== undefined) {
+    const timeoutMs = settings.upstreamTimeoutMs
+    await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
+  }
 
   if (hasSessions) {
     await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
-    await app.register(sessionsNeedSession)
+    if (sessionDirectory !== undefined) await app.register(sessionsNeedSession)
     await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
     if (loginClient !== undefined && settings.loginScopes.length > 0) {
       await app.register(loginRoutes, {
         client: loginClient,
         scope: settings.loginScopes.join(' '),
+        backchannelLogout: settings.backchannelLogout,
         clockToleranceSeconds: settings.clockToleranceSeconds
       })
     }
@@ -244,4 +266,16 @@ export async function buildApp(
   live?.subscribe(forwarded.settings)
   if (routes !== undefined) await app.register(followRoutes, { routes, subscribers: [forwarded.routes] })
   return app
+}
+
+/** How sessions are kept in a store. */
+function storedSessions(
+  {
+    sessionIdleSeconds: idleSeconds,
+    sessionAbsoluteSeconds: absoluteSeconds,
+    refreshLeaseMs: leaseMs
+  }: GatewaySettings,
+  store: SessionStore
+): StoredSessionOptions {
+  return { store, idleSeconds, absoluteSeconds, leaseMs }
 }

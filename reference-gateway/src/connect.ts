@@ -14,11 +14,14 @@ import {
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './app.ts'
+import { clientProof } from './client-proof.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './secrets-present.ts'
 import { openRoutesFile, tableOfReading } from './routes-file.ts'
+import { openSessionStore } from './open-session-store.ts'
 import { createSessionDirectory } from './session-directory.ts'
+import { isClient } from './session-settings.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
@@ -52,14 +55,15 @@ export async function connectGateway(
   const client = { metadata: discovery.get, clientId, dispatcher }
   live.subscribe(secretsPresentSubscriber(live))
   if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
-  const asClient =
-    clientSecret === undefined
-      ? {}
-      : {
-          ...clientCollaborators(live, createTokenClient({ ...client, clientSecret: currentSecret }), dispatcher),
-          loginClient: createLoginClient({ ...client, clientSecret: currentSecret }),
-          introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
-        }
+  const proven = { ...client, ...clientProof(settings, currentSecret) }
+  const asClient = isClient(settings) && {
+    ...clientCollaborators(live, createTokenClient(proven), dispatcher),
+    loginClient: createLoginClient(proven),
+    ...(clientSecret !== undefined && {
+      introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
+    })
+  }
+  const sessions = openSessionStore(settings, context)
   const own = ownRoutes(partsOfSettings(settings, db !== null))
   const file = openRoutesFile(settings.routesPath, context.environment, own)
   const first = file.read()
@@ -75,8 +79,8 @@ export async function connectGateway(
     status,
     upstreamAgent,
     tracing,
-    checks,
-    ...defined({ db: db ?? undefined, tls: tls ?? undefined })
+    checks: { ...checks, ...sessions?.checks },
+    ...defined({ db: db ?? undefined, tls: tls ?? undefined, sessionStore: sessions?.store })
   }
 }
 

@@ -2,7 +2,7 @@ import type { LiveSettings } from '@sallyport/configuration'
 import type { Change, ReloadSubscriber } from '@sallyport/security-context/mechanics'
 import type { GatewaySettings } from './settings.ts'
 
-const SECRETS = ['clientSecret', 'sealingKeys'] as const
+const SECRETS = ['clientSecret', 'clientKey', 'sealingKeys', 'redisUrl'] as const
 
 /**
  * Refuses new settings that add a secret or leave one out: what follows from its being there, logins and sessions, is

@@ -26,7 +26,7 @@ const AUTH_SERVER_AUDIENCE = 'auth-server'
 /** There is no such session; 400 is for what cannot be an id. */
 const UNKNOWN_SESSION: readonly number[] = [400, 404]
 /** Routes of a caller whose token belongs to a session. */
-const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId']
+const SESSION_ROUTES: readonly string[] = ['/sessions', '/sessions/:sessionId', '/sessions/end']
 
 /**
  * The caller's sessions at the authorization server, requested in the caller's name with an exchanged token. Its

@@ -9,8 +9,10 @@ import {
   processSettings
 } from '@sallyport/service-process'
 import { type Static, Type } from 'typebox'
+import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+import { isClient, sessionSettings, sessionSettingsMistakes } from './session-settings.ts'
 
 /** The audience of the tokens that the edge accepts, unless a setting names another. */
 export const EDGE_AUDIENCE = 'sallyport-gateway'
@@ -37,7 +39,10 @@ export const settingsSchema = Type.Object(
     issuer: Type.String({ format: 'secure-url', description: 'The authorization server.' }),
     clientId: Type.String({ minLength: 1, default: 'gateway', description: 'The OAuth client that this gateway is.' }),
     clientSecret: Type.Optional(
-      secretSetting('The secret of that client. Left out: no logins, no exchange of tokens, JWTs only.', true)
+      secretSetting(
+        'The secret of that client. Left out, and `clientKey` too: no logins, no exchange of tokens, JWTs only.',
+        true
+      )
     ),
     audience: Type.String({
       minLength: 1,
@@ -63,6 +68,9 @@ export const settingsSchema = Type.Object(
       )
     ),
     ...auditTrailSettings(),
+    auditTrails: nameList(
+      'Audit trails of other processes that `GET /audit/events` searches too, `audience=https://origin/path` each.'
+    ),
     routesPath: Type.String({
       minLength: 1,
       description: 'The file of upstreams and routes, `gateway.yaml`; read again at SIGHUP and when it changes.'
@@ -113,10 +121,14 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+<<<<<<< HEAD
     webClient: Type.Boolean({
       default: false,
       description: 'Whether the gateway has the pages of the demo client under `/app`.'
     }),
+=======
+    ...sessionSettings,
+>>>>>>> main
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -137,6 +149,10 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const mistakes = auditTrailMistakes(settings)
+  const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
+  if (wrongTrail !== undefined) {
+    mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)
+  }
   if (settings.edgeTls && settings.tlsCertificatePath === undefined) {
     mistakes.push('edgeTls: needs tlsCertificatePath, tlsPrivateKeyPath and tlsCaPath')
   }
@@ -154,13 +170,17 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   }
   if (settings.sealingKeys !== undefined) {
     mistakes.push(...readKeyRing(settings.sealingKeys, 'sealingKeys: sealing key').mistakes)
-    if (settings.clientSecret === undefined) mistakes.push('sealingKeys: sessions need clientSecret')
+    if (!isClient(settings)) mistakes.push('sealingKeys: sessions need clientSecret or clientKey')
   }
   if (settings.loginScopes.length > 0) {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
+<<<<<<< HEAD
   if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
+=======
+  mistakes.push(...sessionSettingsMistakes(settings))
+>>>>>>> main
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }

@@ -1,6 +1,6 @@
 import { runCommand } from '@sallyport/auth-server'
 import t from 'tap'
-import { login, token } from '../support/authorization-server.ts'
+import { login, refresh, token } from '../support/authorization-server.ts'
 import { commandLine } from './support/command-line.ts'
 
 t.test('the command line creates a user with a password from standard input, changes roles and disables', async t => {
@@ -152,4 +152,20 @@ t.test('a database of which no address answers is named with every address', asy
     }
   )
   t.strictSame([code, written], [1, { out: '', error: 'connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1' }])
+})
+
+t.test('after a restore every session and sign-in ends, and one new key is left', async t => {
+  const { app, db, run } = await commandLine(t)
+  const { refresh_token: token } = (await login(app)).body
+  const before: { kid: string }[] = (await run('keys list --json')).json()
+  t.match((await run('database after-restore --json')).json(), {
+    sessions: 1,
+    checkAgain: [/passwords/, /log in/, /keys/]
+  })
+  t.equal((await refresh(app, token)).status, 400)
+  const after: { kid: string }[] = (await run('keys list --json')).json()
+  t.equal(after.length, 1)
+  t.notOk(before.some(({ kid }) => kid === after[0]?.kid))
+  t.same(await db('sessions').distinct('end_reason'), [{ end_reason: 'restored' }])
+  t.match((await run('database after-restore --json')).json(), { sessions: 0 })
 })

@@ -9,7 +9,7 @@ import { stillSettings } from '../support/still-settings.ts'
 const sealing = (id: string): string => `${id}:${Buffer.alloc(32, `${id} of this test`).toString('base64url')}`
 const pepper = (id: string): string => `${id}:${id.padEnd(32, '.')}`
 
-t.test('C6: one app follows its rings: what an older key sealed opens, and hashes get the newest pepper', async t => {
+t.test('one app follows its rings: what an older key sealed opens, and hashes get the newest pepper', async t => {
   const { db, another } = await startServer(t)
   let secrets: Pick<AuthServerSettings, 'sealingKeys' | 'passwordPeppers'> = { sealingKeys: SETTINGS.sealingKeys }
   const app = await another({}, { secrets: () => secrets })

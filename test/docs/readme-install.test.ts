@@ -38,7 +38,9 @@ for (const { name, folder, published } of workspaces()) {
     const imported = readmePrograms(markdown).flatMap(program =>
       ts.preProcessFile(program).importedFiles.map(({ fileName }) => fileName)
     )
-    const needed = [...imported, ...Object.keys(manifestOf(folder).peerDependencies ?? {})]
+    const { peerDependencies = {}, peerDependenciesMeta = {} } = manifestOf(folder)
+    const peers = Object.keys(peerDependencies).filter(peer => peerDependenciesMeta[peer]?.optional !== true)
+    const needed = [...imported, ...peers]
     for (const other of needed.filter(other => !isBuiltin(other) && !other.startsWith('@sallyport/'))) {
       t.ok(beside.includes(other), `${other} is installed too`)
     }

@@ -40,7 +40,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
   const { services, set, startServer, killServer, startService } = configured
   const versions = async () => await Promise.all(services.map(async one => (await takenSettings(one)).version))
 
-  await t.test('C4: a change reaches every process by the stream of the server', async t => {
+  await t.test('a change reaches every process by the stream of the server', async t => {
     const before = await versions()
     await set(700_000)
     await until(async () => (await versions()).every((version, place) => version === (before[place] ?? 0) + 1))
@@ -87,7 +87,7 @@ t.test('a configuration server that is killed takes nobody with it', async t => 
     for (const service of services) t.ok(await isReady(service))
   })
 
-  await t.test('C5: a start without it uses the snapshot, and fails where it was told to', async t => {
+  await t.test('a start without it uses the snapshot, and fails where it was told to', async t => {
     const [first] = services
     first?.child.kill('SIGKILL')
     const again = await startService(1)

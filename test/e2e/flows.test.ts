@@ -298,11 +298,19 @@ t.test('a request is one line in each process that it passes, and all of them ha
     txn: String,
     trace_id: /^[0-9a-f]{32}$/,
     decision: 'allowed',
-    durationMs: Number
+    durationMs: Number,
+    upstreamMs: Number
   })
   const { txn, trace_id: traceId, subject } = edge
   const ids = { reqId: id, txn, trace_id: traceId, subject }
-  t.match(service, { name: 'order-service', route: '/orders', decision: 'allowed', durationMs: Number, ...ids })
+  t.match(service, {
+    name: 'order-service',
+    route: '/orders',
+    decision: 'allowed',
+    durationMs: Number,
+    databaseMs: Number,
+    ...ids
+  })
   t.equal(linesOf().length, 2, 'one in each')
 })
 
@@ -327,7 +335,7 @@ t.test('the commands of docs/observability.md answer an operator’s three quest
   const slow = await answerOf('Why is it slow')
   t.match(slow, /http_route="\/orders/, 'the routes')
   t.match(slow, /"durationMs":\d/, 'the slowest lines')
-  t.match(slow, /^"route":".*"durationMs"/m, 'each process of the slowest request')
+  t.match(slow, /^"route":".*"durationMs".*"(upstream|database|token)Ms"/m, 'what each process of it waited for')
   t.match(slow, /sallyport_database_pool_waiting/, 'and who waits for what')
 })
 

@@ -96,3 +96,22 @@ t.test('what a feature needs is asked for with the feature only', async t => {
     { message: /sealingKeys: sessions need clientSecret/ }
   )
 })
+
+t.test('trails to search are an audience and the address of its audit route, and nothing else', async t => {
+  checkSettings({ ...SETTINGS, auditTrails: ['order-service=https://orders.example/audit'] })
+  for (const wrong of [
+    'orders',
+    'https://orders.example/audit',
+    'orders=ftp://x/audit',
+    'a=https://u@x/',
+    'a=https://x/?y'
+  ]) {
+    t.throws(
+      () => {
+        checkSettings({ ...SETTINGS, auditTrails: [wrong] })
+      },
+      { message: /auditTrails: .* is not audience=https:\/\/origin\/path/ },
+      wrong
+    )
+  }
+})

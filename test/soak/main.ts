@@ -12,6 +12,7 @@ import { refusedTokens } from './refused-tokens.ts'
 import { rollingRestarts } from './rolling-restarts.ts'
 import { secretRotations } from './secret-rotations.ts'
 import { settingsReloads } from './settings-reloads.ts'
+import { storedSessions } from './stored-sessions.ts'
 import type { Soak } from './types.ts'
 
 const soaks: Readonly<Record<string, Soak>> = {
@@ -26,7 +27,8 @@ const soaks: Readonly<Record<string, Soak>> = {
   'both-steps': bothSteps,
   reloads: settingsReloads,
   'configuration-changes': configurationChanges,
-  secrets: secretRotations
+  secrets: secretRotations,
+  sessions: storedSessions
 }
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(soaks, name))

@@ -129,6 +129,8 @@ export interface Edge {
 
 export interface EdgeOptions {
   readonly settings?: Partial<GatewaySettings>
+  /** Trails that are searched beside the gateway's own, given the origins of the services. */
+  readonly auditTrails?: (orders: string, deliveries: string) => readonly string[]
   readonly orderService?: Partial<{ certificate: IssuedCertificate; origin: string; bodyLimit: number }>
   readonly tokenClient?: Partial<TokenClient>
   readonly agent?: Partial<PeerAgentOptions>
@@ -168,6 +170,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   clientSecret: 'unused-unused-unused-unused-unused',
   sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
   routesPath: 'unused',
+  auditTrails: [],
   authServerOrigin: `https://${ORDER_SERVICE}:1`,
   publicOrigins: ['http://127.0.0.1'],
   allowedHosts: ['gateway.example', 'shop.example', '127.0.0.1', 'localhost', 'a'],
@@ -178,6 +181,11 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   streamPauseMs: 20_000,
   loginScopes: [],
   webClient: false,
+  sessionStore: 'cookies',
+  sessionIdleSeconds: 14_400,
+  sessionAbsoluteSeconds: 86_400,
+  refreshLeaseMs: 60_000,
+  backchannelLogout: false,
   loginsPerMinute: 30
 })
 
@@ -208,6 +216,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
   const settings: GatewaySettings = {
     ...SETTINGS,
     authServerOrigin: origin,
+    auditTrails: options.auditTrails?.(origin, deliveries.origin) ?? [],
     ...options.settings
   }
   const app = await buildApp(settings, {

@@ -155,6 +155,16 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'S-16',
       'A logout ends the session here first, and goes on to the issuer that it came from',
       'OpenID Connect RP-Initiated Logout 1.0 §2'
+    ],
+    [
+      'S-17',
+      'A stored session is refreshed once, whatever stands still, dies or loses an answer, as far as that can be',
+      'RFC 9700 §4.14.2'
+    ],
+    [
+      'S-18',
+      'The issuer ends sessions by a notice that is valid and counts once; nothing else passes for one',
+      'OpenID Connect Back-Channel Logout 1.0 §2.6'
     ]
   ]),
   Transport: area([

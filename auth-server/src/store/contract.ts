@@ -12,7 +12,7 @@ import type {
   User
 } from './records.ts'
 import type { AudienceStore, RoleStore, ScopeStore } from './registry-contract.ts'
-import type { LogoutNoticeStore, SessionStore, SignInStore } from './session-contract.ts'
+import type { LogoutNoticeStore, SessionFamilyStore, SignInStore } from './session-contract.ts'
 
 export type * from './authorization-contract.ts'
 export type * from './registry-contract.ts'
@@ -195,7 +195,7 @@ export interface Store {
   readonly audiences: AudienceStore
   readonly scopes: ScopeStore
   readonly roles: RoleStore
-  readonly sessions: SessionStore
+  readonly sessions: SessionFamilyStore
   readonly signIns: SignInStore
   readonly authorizationCodes: AuthorizationCodeStore
   readonly pushedRequests: PushedRequestStore

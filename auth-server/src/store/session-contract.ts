@@ -19,6 +19,7 @@ export type SessionSelector =
   | { readonly kind: 'user'; readonly userId: string; readonly keptSignInId?: string }
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'sign-in'; readonly signInId: string }
+  | { readonly kind: 'all' }
 
 /** What a session can depend on. */
 export type SessionUse =
@@ -29,7 +30,7 @@ export type SessionUse =
   | { readonly kind: 'role'; readonly role: string }
 
 /** Sessions and their refresh tokens. */
-export interface SessionStore {
+export interface SessionFamilyStore {
   create: (session: Session, refreshTokenHash: Buffer) => Promise<void>
   find: (id: string) => Promise<UserSession | null>
   findByRefreshToken: (hash: Buffer) => Promise<RefreshToken | null>
@@ -70,7 +71,7 @@ export interface SignInStore {
   touch: (id: string, lastUsedAtMs: number, idleExpiresAtMs: number) => Promise<void>
   /** Ends what has not ended; gives the ids that this call ended. */
   end: (
-    selector: { readonly id: string } | { readonly userId: string; readonly keptId?: string },
+    selector: { readonly id: string } | { readonly userId: string; readonly keptId?: string } | { readonly all: true },
     nowMs: number
   ) => Promise<readonly string[]>
 }

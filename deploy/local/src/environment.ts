@@ -129,6 +129,7 @@ function plainSettings(
     // Peers call it by the name in its certificate, and not by that of the issuer.
     ...(entry.name === 'auth-server' ? [['allowedHosts', 'SALLYPORT_ALLOWED_HOSTS', hostNameOf(entry)] as const] : []),
     ...auditTrail(entry, directory, own),
+    ['auditTrails', 'SALLYPORT_AUDIT_TRAILS', auditTrails(portBase)],
     ...configurationServer(entry, portBase, directory),
     ...peerOrigins(portBase)
   ]
@@ -156,6 +157,11 @@ function auditTrail({ name }: ProcessEntry, directory: string, own: NodeJS.Proce
       own.SALLYPORT_AUDIT_CHECKPOINT_INTERVAL_MS ?? '60000'
     ]
   ]
+}
+
+/** The trails that the gateway searches beside its own. */
+function auditTrails(portBase: number): string {
+  return CALLED.map(peer => `${peer.name}=${originOf(peer, portBase)}/audit`).join(' ')
 }
 
 /**

@@ -42,3 +42,10 @@ export const AuditSpillHeldError = createError<[folder: string]>(
   'Another process keeps audit rows in %s: give each process a folder of its own',
   500
 )
+
+/** Request: as many callers follow the trail as this process lets. */
+export const AuditStreamsFullError = createError(
+  'SALLYPORT_AUDIT_STREAMS_FULL',
+  'Too many callers follow the audit trail',
+  503
+)

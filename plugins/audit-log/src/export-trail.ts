@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
+import { openNote, signNote, type CheckpointSigner, type CheckpointVerifier } from './checkpoint/signed-note.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 import type { ChainProblem } from './verify-chain.ts'
 
@@ -26,6 +27,8 @@ export interface ExportedSeal {
 export interface ExportEnd {
   readonly end: AuditHead
   readonly rows: number
+  /** A note over both heads and the number of rows, by the keys of the trail; left out where nobody signs. */
+  readonly signature?: string
 }
 
 /** What to export. */
@@ -36,6 +39,14 @@ export interface ExportOptions {
   readonly through?: number
   /** Rows read at a time. Default 1000. */
   readonly batchSize?: number
+  /** Sign the last line, and with it everything before: each head covers all rows up to it. */
+  readonly signers?: readonly CheckpointSigner[]
+}
+
+/** What the signature of an export is over. */
+function exportStatement(after: AuditHead, end: AuditHead, rows: number): string {
+  const heads = [after, end].map(({ sequence, chainHash: chain }) => `${sequence} ${chain}\n`)
+  return `${EXPORT_FORM}\n${heads.join('')}${rows}\n`
 }
 
 type ExportRow = { readonly sequence: string; readonly seal_hash: Buffer; readonly chain_hash: Buffer } & {
@@ -49,7 +60,7 @@ type ExportRow = { readonly sequence: string; readonly seal_hash: Buffer; readon
  */
 export async function* exportTrail(
   db: Knex,
-  { after = 0, through, batchSize = 1000 }: ExportOptions = {}
+  { after = 0, through, batchSize = 1000, signers = [] }: ExportOptions = {}
 ): AsyncGenerator<ExportStart | ExportedSeal | ExportEnd> {
   const start = await headAt(db, after)
   if (start === null) throw new Error(`there is no seal ${after}`)
@@ -63,7 +74,11 @@ export async function* exportTrail(
     if (last !== undefined) end = { sequence: last.sequence, chainHash: last.chainHash }
     if (page.length < batchSize) break
   }
-  yield { end, rows }
+  yield {
+    end,
+    rows,
+    ...(signers.length > 0 && { signature: signNote(exportStatement(start, end, rows), signers) })
+  }
 }
 
 async function headAt(db: Knex, sequence: number): Promise<AuditHead | null> {
@@ -90,7 +105,7 @@ async function readSeals(db: Knex, after: number, through: number, limit: number
 }
 
 /** What is wrong with an export: what may be wrong with the trail, and what only a file can have. */
-export type ExportProblem = ChainProblem | 'form-unknown' | 'line-malformed' | 'incomplete'
+export type ExportProblem = ChainProblem | 'form-unknown' | 'line-malformed' | 'incomplete' | 'not-signed'
 
 /** Result of {@link verifyExport}. */
 export interface ExportReport {
@@ -119,8 +134,12 @@ interface ExportProgress {
  * nothing is missing at the end. It says nothing of what is before its beginning; a head or a checkpoint that is kept
  * elsewhere says the rest.
  * @param lines of the file, in order
+ * @param verifiers when given, one of them has to have signed the end
  */
-export async function verifyExport(lines: AsyncIterable<string>): Promise<ExportReport> {
+export async function verifyExport(
+  lines: AsyncIterable<string>,
+  verifiers: readonly CheckpointVerifier[] = []
+): Promise<ExportReport> {
   const nowhere = { sequence: 0, chainHash: GENESIS.toString('hex') }
   const progress: ExportProgress = { after: nowhere, head: nowhere, rows: 0, prunedRows: 0, leaves: [] }
   const report = (problem?: ExportProblem): ExportReport => {
@@ -145,6 +164,7 @@ export async function verifyExport(lines: AsyncIterable<string>): Promise<Export
       const { end, rows } = value
       const isAsRead = end.sequence === progress.head.sequence && end.chainHash === progress.head.chainHash
       if (!isAsRead || rows !== progress.rows) return report('incomplete')
+      if (verifiers.length > 0 && !isSigned(value, progress.after, verifiers)) return report('not-signed')
       state = 'end'
     } else {
       const problem = 'form' in value ? 'line-malformed' : checkExported(value, progress)
@@ -152,6 +172,14 @@ export async function verifyExport(lines: AsyncIterable<string>): Promise<Export
     }
   }
   return report(state === 'end' ? undefined : 'incomplete')
+}
+
+function isSigned(
+  { end, rows, signature }: ExportEnd,
+  after: AuditHead,
+  verifiers: readonly CheckpointVerifier[]
+): boolean {
+  return typeof signature === 'string' && openNote(signature, verifiers) === exportStatement(after, end, rows)
 }
 
 function checkExported(seal: ExportedSeal, progress: ExportProgress): ExportProblem | null {

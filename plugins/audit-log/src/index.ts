@@ -17,13 +17,16 @@ import { createAuditHealth, type AuditHealth } from './health.ts'
 import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
-import type { TrailWriter } from './outage/trail-writer.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
-import { createCheckpointTask, type CheckpointTask } from './checkpoint/run-checkpoints.ts'
+import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
-import { addAuditRoute } from './route.ts'
+import { addExportRoute } from './export-route.ts'
+import { addLiveRoute } from './live/live-route.ts'
+import { addAuditRoute, createTrailReader } from './route.ts'
+import { runWithApp } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
+import type { AuditPage, AuditQuery } from './query.ts'
 import type { AuditRecord } from './record.ts'
 
 export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
@@ -42,13 +45,16 @@ export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } 
 export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { visibleJson, visibleText } from './visible-text.ts'
 export { runAuditCommand, type AuditCommandCall } from './command/run-audit-command.ts'
+export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
 export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneResult } from './prune.ts'
 export type { AuditRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
+export { resumeTrail, type ResumedTrail, type TrailRestore } from './restore/resume-trail.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
@@ -78,6 +84,8 @@ declare module 'fastify' {
     countRefusal: (request: FastifyRequest, reason: string, status: number) => void
     /** Writes the counts and seals everything that is committed now. Rejects when the database fails. */
     sealAudit: () => Promise<SealResult>
+    /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
+    readAuditTrail: (query: AuditQuery) => Promise<AuditPage>
     /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
     auditHealth: AuditHealth
   }
@@ -158,48 +166,12 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
   fastify.addHook('onSend', headHook(makeAuditDurable))
 
-  addAuditRoute(fastify, options, sealAudit)
+  const readTrail = createTrailReader(options, sealAudit)
+  fastify.decorate('readAuditTrail', readTrail)
+  addAuditRoute(fastify, options, readTrail)
+  addLiveRoute(fastify, options)
+  addExportRoute(fastify, options, sealAudit)
   runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
-}
-
-/** What runs from the start of the app to its end. */
-function runWithApp(
-  fastify: FastifyInstance,
-  {
-    sealer,
-    refusals,
-    trail,
-    checkpoints
-  }: {
-    readonly sealer: AuditSealer | null
-    readonly refusals: RefusalLog
-    readonly trail: TrailWriter
-    readonly checkpoints: CheckpointTask | null
-  }
-): void {
-  fastify.addHook('onClose', async function stopCheckpoints() {
-    await checkpoints?.close()
-  })
-  if (sealer !== null) {
-    fastify.addHook('onReady', function startSealer(next) {
-      sealer.start()
-      next()
-    })
-    fastify.addHook('onClose', async function stopSealer() {
-      await sealer.close()
-    })
-  }
-  fastify.addHook('onReady', function startWriting(next) {
-    trail.start()
-    refusals.start()
-    checkpoints?.start()
-    next()
-  })
-  // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
-  fastify.addHook('onClose', async function writeRest() {
-    await refusals.close()
-    await trail.close()
-  })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */

@@ -1,6 +1,7 @@
 import { namedMigrations, type NamedMigrations, errorCode } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
+import { addHolds, dropHolds } from './hold/migrate-holds.ts'
 import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
 import { addAskedByIndexes } from './migrate-indexes.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
@@ -18,7 +19,8 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0004-audit-seal-watermark': { up: db => addWatermark(db, roles), down: dropWatermark },
     '0005-audit-pruning-marks': { up: db => addMarks(db, roles), down: dropMarks },
     '0006-audit-asked-by-indexes': addAskedByIndexes,
-    '0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints }
+    '0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints },
+    '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds }
   })
 }
 

@@ -70,6 +70,11 @@ export interface AuditRoute {
   readonly path: string
   /** Who may read; `'public'` is refused. */
   readonly access: Policy | 'authenticated'
+  /**
+   * How often new rows are looked for while somebody follows the trail, in ms.
+   * @default 1000
+   */
+  readonly liveIntervalMs?: number
 }
 
 /** Options of the audit log plugin. */
@@ -181,7 +186,8 @@ export const auditRoute = optionsObject({
   access: customOption<AuditRoute['access']>(
     'a policy or authenticated',
     value => value === 'authenticated' || (typeof value === 'object' && value !== null)
-  )
+  ),
+  liveIntervalMs: fromOne(1000)
 })
 
 export const nameKey = optionsObject({

@@ -25,8 +25,9 @@ export interface PruneOptions {
  * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range without a hole a
  * mark says which rows it had, and a row of the trail says the same, so that nobody can change the mark later. The
  * seals and their content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be
- * proved. Rows about pruning stay too. Stops at the first young row, however old the rows after it claim to be. A row
- * that is already missing is in no range: no mark covers it.
+ * proved. Rows about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes
+ * them. Stops at the first young row, however old the rows after it claim to be. A row that is already missing is in no
+ * range: no mark covers it.
  * @param db pool of the pruner role
  */
 export async function pruneAudit(
@@ -35,29 +36,41 @@ export async function pruneAudit(
 ): Promise<PruneResult> {
   return db.transaction(async trx => {
     await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
-    const { through, pruned } = await oldSequences(trx, before)
-    const ranges = through <= pruned ? [] : await prunableRanges(trx, pruned, through)
+    const { through, pruned, kept } = await oldSequences(trx, before)
+    const start = kept ? 0 : pruned
+    const ranges = through <= start ? [] : await prunableRanges(trx, start, through)
     if (ranges.length === 0) return { removed: 0, throughSequence: pruned }
     let removed = 0
     for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs })
-    return { removed, throughSequence: through }
+    return { removed, throughSequence: Math.max(through, pruned) }
   })
 }
 
-/** Up to which sequence rows are old, and up to which they were already pruned. */
-async function oldSequences(trx: Knex.Transaction, before: Date): Promise<{ through: number; pruned: number }> {
+/**
+ * Up to which sequence rows are old, up to which they were already pruned, and whether rows that were kept because of a
+ * hold may be among those.
+ */
+async function oldSequences(
+  trx: Knex.Transaction,
+  before: Date
+): Promise<{ through: number; pruned: number; kept: boolean }> {
   const {
     rows: [range]
-  } = await trx.raw<Rows<{ through: string; pruned: string }>>(
+  } = await trx.raw<Rows<{ through: string; pruned: string; kept: boolean }>>(
     `
     select coalesce(
       (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id
         where e.occurred_at >= :before),
       (select max(sequence) from audit_seals), 0) as through,
-      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned`,
+      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned,
+      exists (select from audit_hold_releases) as kept`,
     { before }
   )
-  return { through: Number(range?.through ?? 0), pruned: Number(range?.pruned ?? 0) }
+  return {
+    through: Number(range?.through ?? 0),
+    pruned: Number(range?.pruned ?? 0),
+    kept: range?.kept === true
+  }
 }
 
 /**
@@ -73,7 +86,7 @@ async function prunableRanges(trx: Knex.Transaction, pruned: number, through: nu
         select s.sequence, s.sequence - row_number() over (order by s.sequence) as island
         from audit_seals s join audit_events e on e.id = s.event_id
         where s.sequence > :pruned and s.sequence <= :through
-          and not exists (select from audit_prunings p where p.event_id = e.id)
+          and not exists (select from audit_prunings p where p.event_id = e.id) and not audit_is_held(e)
       ) kept group by island
     ) ranges order by first`,
     { pruned, through }

@@ -5,27 +5,32 @@ import { parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from './q
 import { visibleJson } from './visible-text.ts'
 import { auditUnavailable } from './audit-request.ts'
 
+/** Reads the trail of this process for its own code, which has to ask who may read and to record that. */
+export function createTrailReader(
+  { db, sealer, writeTimeoutMs }: ReadAuditLogOptions,
+  seal: () => Promise<unknown>
+): (query: AuditQuery) => Promise<AuditPage> {
+  return async query => {
+    if (db === undefined) throw auditUnavailable(new Error('rows that are in no database are not read'))
+    try {
+      if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
+      return await readAudit(db, query, { timeoutMs: writeTimeoutMs })
+    } catch (error) {
+      throw auditUnavailable(error)
+    }
+  }
+}
+
 /**
  * `GET <path>`: a page of the trail. Reading is recorded too. Committed rows are sealed first, so that a page has
  * everything that was acknowledged before the request.
  */
 export function addAuditRoute(
   fastify: FastifyInstance,
-  { db, route, sealer, writeTimeoutMs }: ReadAuditLogOptions,
-  seal: () => Promise<unknown>
+  { db, route }: ReadAuditLogOptions,
+  readSealed: (query: AuditQuery) => Promise<AuditPage>
 ): void {
   if (route === false || db === undefined) return
-  const pool = db
-
-  async function readSealed(query: AuditQuery): Promise<AuditPage> {
-    try {
-      if (sealer !== false) await withDeadline(seal(), writeTimeoutMs)
-      return await readAudit(pool, query, { timeoutMs: writeTimeoutMs })
-    } catch (error) {
-      throw auditUnavailable(error)
-    }
-  }
-
   fastify.get(
     route.path,
     { config: { access: route.access, audit: { action: 'audit.read' } } },

@@ -1,8 +1,10 @@
-import { errorCode, retryAfter } from '@sallyport/security-context/mechanics'
-import createError, { type FastifyError } from '@fastify/error'
+import { retryAfter } from '@sallyport/security-context/mechanics'
+import createError from '@fastify/error'
 import type { StepUp } from '@sallyport/security-context'
-import type { LoginRefusedReason } from './login/login-refused-reason.ts'
+import type { LoginRefusedReason, LogoutTokenRefusedReason } from './login/login-refused-reason.ts'
 import type { DpopProofReason } from './dpop/verify-proof.ts'
+
+export { isSallyportError } from './failure-kinds.ts'
 
 /** Boot: the options are not valid; the message lists every mistake. */
 export const AuthenticationOptionsError = createError(
@@ -190,6 +192,20 @@ export const ServerUnavailableError = createError<[ErrorOptions?]>(
   503
 )
 
+/** Request: the store of the sessions gave no answer: nobody is logged out because of it. */
+export const SessionStoreUnavailableError = createError<[ErrorOptions?]>(
+  'SALLYPORT_AUTHENTICATION_STORE_UNAVAILABLE',
+  'The sessions are not available',
+  503
+)
+
+/** Request: the app wants to keep more with a session than `maxDataBytes`. */
+export const SessionDataTooLargeError = createError<[number, number]>(
+  'SALLYPORT_AUTHENTICATION_DATA_TOO_LARGE',
+  'The data of the session need %d bytes, at most %d are kept',
+  500
+)
+
 /**
  * Request: the cookies are cleared, but the authorization server could not be told: the session may live there until it
  * ends by itself.
@@ -212,6 +228,21 @@ export class LoginRefusedError extends LoginError {
     super()
     this.reason = reason
     if (options?.cause !== undefined) this.cause = options.cause
+  }
+}
+
+const LogoutTokenError = createError<[]>(
+  'SALLYPORT_AUTHENTICATION_LOGOUT_TOKEN_INVALID',
+  'The notice is not valid',
+  400
+)
+
+/** Request: a notice of a logout does not hold, for `reason`. @see OpenID Connect Back-Channel Logout 1.0 §2.6, §2.8 */
+export class LogoutTokenRefusedError extends LogoutTokenError {
+  readonly reason: LogoutTokenRefusedReason
+  constructor(reason: LogoutTokenRefusedReason) {
+    super()
+    this.reason = reason
   }
 }
 
@@ -255,8 +286,3 @@ export const LoginNotNavigatedError = createError(
   'The login has to be opened as a page',
   403
 )
-
-/** Whether this is an error of this project, with a status and a stable code. */
-export function isSallyportError(error: unknown): error is FastifyError {
-  return errorCode(error)?.startsWith('SALLYPORT_') === true
-}

@@ -25,3 +25,8 @@ export function isRefusal(error: unknown): boolean {
 export function isThrottled(error: unknown): error is FastifyError {
   return errorStatus(error) === 429
 }
+
+/** Whether this is an error of this project, with a status and a stable code. */
+export function isSallyportError(error: unknown): error is FastifyError {
+  return errorCode(error)?.startsWith('SALLYPORT_') === true
+}

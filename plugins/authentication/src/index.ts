@@ -6,6 +6,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { authenticateWith } from './identify-caller.ts'
 import type { LoginEntry } from './login/login-entry.ts'
 import type { LoginFacts } from './session/pairing.ts'
+import type { SessionData } from './stored-sessions/session-data.ts'
 import { openVerifier } from './open-verifier.ts'
 import { readAuthenticationOptions, type AuthenticationOptions } from './options.ts'
 import { createIntrospector } from './sources/introspector.ts'
@@ -57,6 +58,8 @@ export { sessionRoutes, type SessionRoutesOptions } from './session/session-rout
 export { loginRoutes } from './login/login-routes.ts'
 export type { LoginRoutesOptions } from './login/options.ts'
 export type { LoginFacts } from './session/pairing.ts'
+export type { StoredSessionOptions } from './stored-sessions/options.ts'
+export type { SessionData } from './stored-sessions/session-data.ts'
 export * as errors from './errors.ts'
 
 declare module 'fastify' {
@@ -67,6 +70,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** How the caller's session began; `null` for callers without one. */
     loginFacts: LoginFacts | null
+    /** What the app keeps with the caller's session; `null` for callers without a session in a store. */
+    readonly sessionData: SessionData | null
   }
   interface FastifyContextConfig {
     /**
@@ -123,6 +128,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
   if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)
+  if (session?.stored === undefined) fastify.decorateRequest('sessionData', null)
   if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)
   fastify.addHook(
     'onRequest',

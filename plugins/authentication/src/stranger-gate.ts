@@ -1,7 +1,7 @@
 import { withRetryAfter, type Clock } from '@sallyport/security-context/mechanics'
 import { optionsObject, Type, type Static } from '@sallyport/security-context/options'
 import { LRUCache } from 'lru-cache'
-import { ServerUnavailableError, ThrottledError } from './errors.ts'
+import { LogoutTokenRefusedError, ServerUnavailableError, ThrottledError } from './errors.ts'
 import { hasTokenCode, isRefusal } from './failure-kinds.ts'
 
 /**
@@ -112,5 +112,5 @@ export function createStrangerGate(limits: Readonly<Static<typeof strangerLimits
 
 /** A decision about the token; an outage is nobody's fault. */
 function isAboutToken(error: unknown): boolean {
-  return hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED') || isRefusal(error)
+  return hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED') || isRefusal(error) || error instanceof LogoutTokenRefusedError
 }

@@ -5,7 +5,9 @@ import type { DpopNonces } from './dpop/nonces.ts'
 import type { OpenVerifier } from './open-verifier.ts'
 import type { ReadSessionOptions } from './session/options.ts'
 import type { SessionTools } from './session/refresh-session.ts'
+import { createSessionCore } from './session/session-core.ts'
 import { createSessionStrategy } from './session/session-strategy.ts'
+import { createStoredSessionStrategy } from './stored-sessions/stored-session-strategy.ts'
 import type { Strategy } from './strategy.ts'
 import type { ConfirmRequest } from './tokens/confirm-request.ts'
 import { createTokenStrategy, looksLikeJwt, type TokenStrategyOptions } from './tokens/token-strategy.ts'
@@ -62,8 +64,11 @@ export const STRATEGIES = Object.freeze({
   },
   session: {
     takes: 'the session cookies',
-    open: async ({ fastify, session, tools }) =>
-      session === null ? null : await createSessionStrategy(fastify, session, tools)
+    open: async ({ fastify, session, tools }) => {
+      if (session === null) return null
+      const core = await createSessionCore(fastify, session, tools)
+      return core.stored === null ? createSessionStrategy(core) : createStoredSessionStrategy(core, core.stored)
+    }
   }
 } as const satisfies Record<string, StrategyEntry>)
 

@@ -90,8 +90,9 @@ function withRules(
 }
 
 /** An absolute redirect to the service itself would expose its internal address, and clients could not follow it. */
-function clientLocation(location: string, { origin, rewriting }: TableRoute): string {
-  const rest = location.startsWith(origin) ? location.slice(origin.length) : null
+function clientLocation(location: string, { upstream, rewriting }: TableRoute): string {
+  const origin = upstream.origins.find(each => location.startsWith(each))
+  const rest = origin === undefined ? null : location.slice(origin.length)
   if (rest === null || !/^(?:$|[/?#])/.test(rest)) return rewriteLocation(rewriting, location)
   return rewriteLocation(rewriting, rest.startsWith('/') ? rest : `/${rest}`)
 }

@@ -48,6 +48,13 @@ export const ForwardFailedError = createError(
 /** Too many requests wait for the service; `Retry-After` says when to try again. */
 export const ForwardBusyError = createError('SALLYPORT_FORWARDING_UPSTREAM_BUSY', 'The service is busy, try again', 503)
 
+/** No target of the service takes requests at the moment; `Retry-After` says when to try again. */
+export const ForwardUnavailableError = createError(
+  'SALLYPORT_FORWARDING_UPSTREAM_UNAVAILABLE',
+  'The service is not available, try again',
+  503
+)
+
 /**
  * The service refused the token that was exchanged for it: most likely the session ended or its roles changed a moment
  * ago.

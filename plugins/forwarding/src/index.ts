@@ -1,5 +1,6 @@
 import '@sallyport/security-context/require-node'
 import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -9,15 +10,15 @@ import { upstreamMeasurements } from './measure-upstreams.ts'
 import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
 import { refuseUnenforced, resolveIn, RouteTable, ROUTE_SLOT } from './route-table.ts'
 import { serveTable } from './serve-table.ts'
-import type { ReadRouteTable, RouteTableOptions } from './table-options.ts'
-import type { UpstreamConnections } from './upstream.ts'
+import type { ReadRouteTable, RouteTableOptions, SheddingLimits } from './table-options.ts'
+import type { UpstreamConnections, UpstreamParts } from './upstream.ts'
 
 export { refusedNames } from './forwarded-headers.ts'
 export { targetMistake } from './canonical-path.ts'
 export { createRouteMatcher, methodsOfRoute, type RouteMatcher, type RoutePattern } from './match-route.ts'
 export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
 export type { EdgeAddress, ForwardingOptions, OpenUpstream } from './options.ts'
-export type { ForwardingDefaults, RouteTableOptions } from './table-options.ts'
+export type { ForwardingDefaults, RouteTableOptions, SheddingLimits } from './table-options.ts'
 export type {
   CorsOptions,
   ExchangedCredential,
@@ -25,7 +26,15 @@ export type {
   RequestHeaderRules,
   ResponseHeaderRules
 } from './route-options.ts'
-export type { AnswerTimeouts, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type { AnswerTimeouts, TargetOptions, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
+export type {
+  BreakerOptions,
+  BulkheadOptions,
+  EjectionOptions,
+  HealthCheckOptions,
+  RetryOptions,
+  UpstreamTargetOptions
+} from './resilience/resilience-options.ts'
 export { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
 export { tryAgain } from './upstream-failure.ts'
 export * as errors from './errors.ts'
@@ -43,6 +52,8 @@ export interface Forwarding {
    * @throws {ForwardingOptionsError} `SALLYPORT_FORWARDING_OPTIONS_INVALID`, naming every mistake; nothing has changed
    */
   readonly replace: (table: RouteTableOptions) => void
+  /** What the table says of shedding, for whoever does it; `null` for nothing. */
+  readonly shedding: () => SheddingLimits | null
 }
 
 declare module 'fastify' {
@@ -61,7 +72,15 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   const options = readForwardingOptions(given)
   refuseUnenforced(fastify, options)
   let read: ReadRouteTable = options
-  let table = new RouteTable(options, options, null)
+  let shedding = sheddingOf(read)
+  const parts: UpstreamParts = {
+    ...options,
+    log: (message, detail) => {
+      fastify.log.warn(detail, message)
+    }
+  }
+  let table = new RouteTable(options, parts, null)
+  watchAll(table)
   const retiring = new Set<Promise<void>>()
   offerMeasurements(
     fastify,
@@ -87,14 +106,17 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   }
 
   fastify.decorate('forwarding', {
+    shedding: () => shedding,
     check(next) {
       checked(next)
     },
     replace(next) {
       const nextRead = checked(next)
       const last = table
-      table = new RouteTable(nextRead, options, last)
+      table = new RouteTable(nextRead, parts, last)
+      watchAll(table)
       read = nextRead
+      shedding = sheddingOf(read)
       retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
     }
   })
@@ -112,6 +134,15 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
     resolveRoute: request => resolveIn(request, table),
     parts: sharedParts(fastify, options)
   })
+}
+
+/** Absent members are left out. */
+function sheddingOf({ shedding }: ReadRouteTable): SheddingLimits | null {
+  return shedding === undefined ? null : defined(shedding)
+}
+
+function watchAll({ upstreams }: RouteTable): void {
+  for (const upstream of upstreams) upstream.watch()
 }
 
 function sharedParts(fastify: FastifyInstance, options: ReadForwardingOptions): Omit<ForwardingParts, 'headHooks'> {

@@ -6,11 +6,33 @@ export interface UpstreamUse {
   readonly waiting: number
 }
 
-/** An upstream that tells of its requests; `null` when what carries them does not. */
+/** One of the targets of an upstream, as operators see it. */
+export interface MeasuredTarget {
+  readonly name: string
+  readonly ejections: number
+  readonly breakerKind: 'closed' | 'half-open' | 'open'
+  readonly isInRotation: (nowMs: number) => boolean
+  readonly isPermitted: (nowMs: number) => boolean
+}
+
+/** What guards an upstream, as operators see it. */
+export interface MeasuredGuard {
+  readonly targets: readonly MeasuredTarget[]
+  readonly counts: { readonly repeated: number; readonly unrepeated: number }
+  readonly retries: object | null
+  readonly bulkhead: { readonly refused: number } | null
+  readonly nowMs: () => number
+}
+
+/** An upstream that tells of its requests; `null` when what carries them does not, or nothing guards it. */
 export interface MeasuredUpstream {
   readonly name: string
   readonly use: () => UpstreamUse | null
+  readonly guard: MeasuredGuard | null
 }
+
+/** Values of the gauge of breakers. */
+const BREAKER_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /** What operators watch of the upstreams of the table that is in use. */
 export function upstreamMeasurements(upstreams: () => readonly MeasuredUpstream[]): Measurement[] {
@@ -33,6 +55,62 @@ export function upstreamMeasurements(upstreams: () => readonly MeasuredUpstream[
       kind: 'gauge',
       labels: ['upstream'],
       read: valuesOf('waiting')
+    },
+    ...guardMeasurements(upstreams)
+  ]
+}
+
+function guardMeasurements(upstreams: () => readonly MeasuredUpstream[]): Measurement[] {
+  const ofGuards = (values: (guard: MeasuredGuard) => LabelledValue[]) => (): LabelledValue[] =>
+    upstreams().flatMap(({ name, guard }) =>
+      guard === null ? [] : values(guard).map(({ labels, value }) => ({ labels: { upstream: name, ...labels }, value }))
+    )
+  const ofTargets = (value: (target: MeasuredTarget, nowMs: number) => number) =>
+    ofGuards(({ targets, nowMs }) =>
+      targets.map(target => ({ labels: { target: target.name }, value: value(target, nowMs()) }))
+    )
+  return [
+    {
+      name: 'sallyport_upstream_target_available',
+      help: 'Whether a target of an upstream gets requests: neither left out nor behind an open breaker',
+      kind: 'gauge',
+      labels: ['upstream', 'target'],
+      read: ofTargets((target, nowMs) => Number(target.isInRotation(nowMs) && target.isPermitted(nowMs)))
+    },
+    {
+      name: 'sallyport_upstream_target_ejections_total',
+      help: 'How often a target was left out because it failed',
+      kind: 'counter',
+      labels: ['upstream', 'target'],
+      read: ofTargets(({ ejections }) => ejections)
+    },
+    {
+      name: 'sallyport_upstream_breaker_state',
+      help: 'The breaker of a target: 0 closed, 1 half open, 2 open',
+      kind: 'gauge',
+      labels: ['upstream', 'target'],
+      read: ofTargets(({ breakerKind }) => BREAKER_VALUES[breakerKind])
+    },
+    {
+      name: 'sallyport_upstream_retries_total',
+      help: 'Requests that failed and may be sent again: sent again, or not because the budget was spent',
+      kind: 'counter',
+      labels: ['upstream', 'outcome'],
+      read: ofGuards(({ counts, retries }) =>
+        retries === null
+          ? []
+          : [
+              { labels: { outcome: 'sent' }, value: counts.repeated },
+              { labels: { outcome: 'over-budget' }, value: counts.unrepeated }
+            ]
+      )
+    },
+    {
+      name: 'sallyport_upstream_bulkhead_refusals_total',
+      help: 'Requests that found no place in the bulkhead of their upstream, or none in time',
+      kind: 'counter',
+      labels: ['upstream'],
+      read: ofGuards(({ bulkhead }) => (bulkhead === null ? [] : [{ labels: {}, value: bulkhead.refused }]))
     }
   ]
 }

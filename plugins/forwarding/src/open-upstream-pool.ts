@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { ForwardBusyError } from './errors.ts'
-import type { UpstreamOptions } from './upstream-options.ts'
+import type { TargetOptions } from './upstream-options.ts'
 
 const CONNECTIONS = 64
 const QUEUED = 256
@@ -43,7 +43,7 @@ class BoundedPool extends Pool {
  * Opens the plugin's own connections to an upstream: at least TLS 1.2, its certificate always verified. A request too
  * many fails with `SALLYPORT_FORWARDING_UPSTREAM_BUSY`.
  */
-export function openUpstreamPool({ origin, tls = {}, ...limits }: UpstreamOptions): Dispatcher {
+export function openUpstreamPool({ origin, tls = {}, ...limits }: TargetOptions): Dispatcher {
   const { ca, certificate, key, serverName } = tls
   const connector = buildConnector({
     ...(ca !== undefined && { ca }),

@@ -13,7 +13,7 @@ import { ForwardingOptionsError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import { tableMistakes } from './table-mistakes.ts'
 import { routeTableOptions, tableProperties, type ReadRouteTable, type RouteTableOptions } from './table-options.ts'
-import type { UpstreamOptions } from './upstream-options.ts'
+import type { TargetOptions } from './upstream-options.ts'
 
 /** How clients reach the app, as services are told. */
 export interface EdgeAddress {
@@ -22,8 +22,11 @@ export interface EdgeAddress {
   readonly scheme: string
 }
 
-/** Makes what carries the requests to one upstream, and verifies its certificate. The plugin closes it. */
-export type OpenUpstream = (name: string, upstream: UpstreamOptions) => Dispatcher
+/**
+ * Makes what carries the requests to one target of an upstream, whose `origin` it is, and verifies its certificate. The
+ * plugin closes it.
+ */
+export type OpenUpstream = (name: string, upstream: TargetOptions) => Dispatcher
 
 /** Options of the plugin. */
 export interface ForwardingOptions extends RouteTableOptions {

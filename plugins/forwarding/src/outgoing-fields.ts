@@ -32,7 +32,9 @@ export function outgoingFields(
   const hasNoBody = method === 'GET' || method === 'HEAD'
   const fields = clientFields(request.raw.rawHeaders, hasNoBody ? route.passing.withoutBody : route.passing.withBody)
   const edge = edgeAddress(request)
-  fields.push('host', route.upstream.host, REQUEST_ID_HEADER, request.id)
+  // undici names the target that it connects to.
+  if (route.upstream.host !== null) fields.push('host', route.upstream.host)
+  fields.push(REQUEST_ID_HEADER, request.id)
   fields.push(TIMEOUT_HEADER, String(Math.max(1, Math.ceil(deadlineAtMs - performance.now()))))
   if (token !== null) fields.push('authorization', `Bearer ${token}`)
   // Absent in an app without the security context.

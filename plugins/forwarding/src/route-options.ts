@@ -2,7 +2,8 @@ import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import { customOption, listOf, optionsObject, Type } from '@sallyport/security-context/options'
 import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isRoutePath, isScope } from './document/text-forms.ts'
 import { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
-import { answerTimeouts, textOption, type AnswerTimeouts } from './upstream-options.ts'
+import { textOption } from './option-forms.ts'
+import { answerTimeouts, type AnswerTimeouts } from './upstream-options.ts'
 
 /** The one token that a service gets, exchanged for the caller's. @see RFC 8693 */
 export interface ExchangedCredential {

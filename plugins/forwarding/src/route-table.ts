@@ -8,7 +8,7 @@ import { createRouteMatcher, type RouteMatcher } from './match-route.ts'
 import { ownRouteConflicts } from './own-route-conflicts.ts'
 import type { ReadRouteTable } from './table-options.ts'
 import { makeTableRoute, type TableRoute } from './table-route.ts'
-import { UpstreamConnections, type UpstreamCarriers } from './upstream.ts'
+import { UpstreamConnections, type UpstreamParts } from './upstream.ts'
 
 const TABLE_ROUTE = Symbol('sallyport.forwarding.route')
 
@@ -28,11 +28,11 @@ export class RouteTable {
   readonly #matcher: RouteMatcher<TableRoute>
 
   /** @param last its connections live on where an upstream has the same options */
-  constructor({ defaults, upstreams, routes }: ReadRouteTable, carriers: UpstreamCarriers, last: RouteTable | null) {
+  constructor({ defaults, upstreams, routes }: ReadRouteTable, parts: UpstreamParts, last: RouteTable | null) {
     const opened = new Map(
       Object.entries(upstreams).map(([name, options]) => {
         const still = last?.upstreams.find(upstream => upstream.isStill(name, options))
-        return [name, still ?? new UpstreamConnections(name, options, carriers)] as const
+        return [name, still ?? new UpstreamConnections(name, options, parts)] as const
       })
     )
     this.upstreams = [...opened.values()]

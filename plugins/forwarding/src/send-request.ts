@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { countWait } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { type OutgoingClaims, outgoingFields, type OutgoingHead, outgoingTarget } from './outgoing-fields.ts'
@@ -20,16 +21,18 @@ export interface OutgoingRequest extends OutgoingHead, OutgoingClaims {
 export async function sendRequest(outgoing: OutgoingRequest): Promise<Dispatcher.ResponseData> {
   const { request, route, signal, pauseMs } = outgoing
   try {
-    return await route.upstream.request({
-      origin: route.origin,
-      path: outgoingTarget(request, route),
-      method: request.method,
-      headers: outgoingFields(request, outgoing, outgoing),
-      body: bodyToSend(request),
-      signal,
-      headersTimeout: 0,
-      bodyTimeout: pauseMs
-    })
+    return await countWait(request, 'upstream', () =>
+      route.upstream.request({
+        origin: route.origin,
+        path: outgoingTarget(request, route),
+        method: request.method,
+        headers: outgoingFields(request, outgoing, outgoing),
+        body: bodyToSend(request),
+        signal,
+        headersTimeout: 0,
+        bodyTimeout: pauseMs
+      })
+    )
   } catch (error) {
     throw ofService(error, route.audience)
   }

@@ -6,9 +6,11 @@ import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
 import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
 import { lingeringPayload } from './linger.ts'
+import { isRepeatable } from './resilience/replayable-request.ts'
 import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
 import { SERVED_METHODS } from './served-methods.ts'
 import { answerableFailure } from './service-failure.ts'
+import type { TableRoute } from './table-route.ts'
 
 /** What the one Fastify route behind a table needs. */
 export interface ServedTable {
@@ -27,7 +29,8 @@ export async function serveTable(fastify: FastifyInstance, { resolveRoute, parts
   // Bodies pass unchanged: parsed and serialised again they could mean something else to the service.
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', function passBody(request, payload, done) {
-    done(null, limitBody(payload, routeOfRequest(request)?.maxBodyBytes ?? 0))
+    const route = routeOfRequest(request)
+    done(null, limitBody(payload, route?.maxBodyBytes ?? 0, bytesToKeep(request, route)))
   })
   fastify.addHook('onRequest', takeRequest)
   fastify.addHook('preParsing', function refuseDeclaredLength(request, reply, _payload, done) {
@@ -72,6 +75,13 @@ const NO_CLIENT: NonNullable<FastifyHttpProxyOptions['undici']> = Object.assign(
     throw new Error('forwarding sends its requests itself')
   }
 })
+
+/** How long a body may be that is kept to be sent again. */
+function bytesToKeep({ method, headers }: FastifyRequest, route: TableRoute | null): number {
+  const { retries } = route?.upstream.options ?? {}
+  if (retries === undefined || !isRepeatable(method, headers['idempotency-key'] !== undefined)) return 0
+  return retries.replayBodyBytes
+}
 
 /** Before the body is read: what no route is for, what has two readings, and preflights. */
 function takeRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {

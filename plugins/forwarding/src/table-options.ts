@@ -1,14 +1,8 @@
 import { listOf, optionsObject, Type, type ReadOptions } from '@sallyport/security-context/options'
 import { isFieldName } from './document/text-forms.ts'
 import { forwardedRouteOptions, type ForwardedRouteOptions, type RequestHeaderRules } from './route-options.ts'
-import {
-  answerTimeouts,
-  textOption,
-  timerOption,
-  upstreamOptions,
-  type AnswerTimeouts,
-  type UpstreamOptions
-} from './upstream-options.ts'
+import { textOption, timerOption } from './option-forms.ts'
+import { answerTimeouts, upstreamOptions, type AnswerTimeouts, type UpstreamOptions } from './upstream-options.ts'
 
 /** What holds for every route that says nothing else. */
 export interface ForwardingDefaults {
@@ -28,6 +22,14 @@ export interface ForwardingDefaults {
   readonly requestHeaders?: Pick<RequestHeaderRules, 'pass'>
 }
 
+/** When a process sheds requests by what they are worth, see `admitByPriority` of `@sallyport/health`. */
+export interface SheddingLimits {
+  /** Requests under way at a time: writes take up to 70 % of them, reads up to 90 %. Left out: any number. */
+  readonly maxPending?: number
+  /** Above this mean delay of the event loop writes are shed, above twice as much reads, above four times logins. */
+  readonly maxEventLoopDelayMs?: number
+}
+
 /** What is forwarded where: all that a reload replaces. */
 export interface RouteTableOptions {
   /**
@@ -37,6 +39,8 @@ export interface RouteTableOptions {
   readonly defaults?: ForwardingDefaults
   /** The services, by name. */
   readonly upstreams: Readonly<Record<string, UpstreamOptions>>
+  /** For whoever admits requests before they come here: this plugin sheds none itself. Left out: no limits. */
+  readonly shedding?: SheddingLimits
   /** In any order: of two routes the more specific one is taken. */
   readonly routes: readonly ForwardedRouteOptions[]
 }
@@ -53,10 +57,16 @@ export const forwardingDefaults = optionsObject(
   { default: {} }
 )
 
+export const sheddingLimits = optionsObject({
+  maxPending: Type.Optional(Type.Integer({ minimum: 1 })),
+  maxEventLoopDelayMs: Type.Optional(timerOption())
+})
+
 /** The members of a table, which the options of the plugin have too. */
 export const tableProperties = {
   defaults: forwardingDefaults,
   upstreams: Type.Record(Type.String(), upstreamOptions),
+  shedding: Type.Optional(sheddingLimits),
   routes: listOf(forwardedRouteOptions)
 }
 

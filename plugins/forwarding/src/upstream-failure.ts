@@ -1,4 +1,4 @@
-import { errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
+import { errorCode, waitSeconds, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyError } from '@fastify/error'
 import type { SecurityEvent } from '@sallyport/security-context'
 import {
@@ -7,7 +7,8 @@ import {
   ClientLeftError,
   ForwardBusyError,
   ForwardFailedError,
-  ForwardTimeoutError
+  ForwardTimeoutError,
+  ForwardUnavailableError
 } from './errors.ts'
 
 const TIMEOUT_CODES: readonly unknown[] = [
@@ -54,6 +55,10 @@ export function forwardFailure(error: unknown, audience: string): ForwardFailure
   }
   if (has('SALLYPORT_TRANSPORT_PEER_BUSY') || has('SALLYPORT_FORWARDING_UPSTREAM_BUSY')) {
     return { error: tryAgain(new ForwardBusyError({ cause: error })), event: event('failure', 'upstream-busy') }
+  }
+  if (has('SALLYPORT_FORWARDING_UPSTREAM_UNAVAILABLE')) {
+    const unavailable = tryAgain(new ForwardUnavailableError({ cause: error }), waitSeconds(error))
+    return { error: unavailable, event: event('failure', 'upstream-unavailable') }
   }
   if (codes.some(code => TIMEOUT_CODES.includes(code))) {
     return { error: new ForwardTimeoutError({ cause: error }), event: event('failure', 'upstream-timeout') }

@@ -1,6 +1,21 @@
-import { customOption, objectWith, optionsObject, Type } from '@sallyport/security-context/options'
+import { listOf, objectWith, optionsObject, Type, type ReadOptions } from '@sallyport/security-context/options'
 import type { Dispatcher } from 'undici'
 import { isHost, isOrigin } from './document/text-forms.ts'
+import { textOption, timerOption } from './option-forms.ts'
+import {
+  breakerOptions,
+  bulkheadOptions,
+  ejectionOptions,
+  healthCheckOptions,
+  retryOptions,
+  upstreamTargetOptions,
+  type BreakerOptions,
+  type BulkheadOptions,
+  type EjectionOptions,
+  type HealthCheckOptions,
+  type RetryOptions,
+  type UpstreamTargetOptions
+} from './resilience/resilience-options.ts'
 
 /** How long an answer may take, in ms. All count from the arrival of the request. */
 export interface AnswerTimeouts {
@@ -24,13 +39,30 @@ export interface UpstreamTls {
   readonly key?: string
 }
 
+/** The options of an upstream for one of its targets. */
+export interface TargetOptions extends UpstreamOptions {
+  readonly origin: string
+}
+
 /** A service behind the app. */
 export interface UpstreamOptions {
   /**
-   * Scheme, host and port: `https`, or `http` on loopback.
+   * Scheme, host and port: `https`, or `http` on loopback. In place of `targets`.
    * @example 'https://orders.example:8443'
    */
-  readonly origin: string
+  readonly origin?: string
+  /** Where the service runs, in place of `origin`: a request goes where the fewest are under way. */
+  readonly targets?: readonly UpstreamTargetOptions[]
+  /** When a target that fails is left out for a while. Left out: never. */
+  readonly ejection?: EjectionOptions
+  /** What each target is asked again and again. Left out: nothing. */
+  readonly healthCheck?: HealthCheckOptions
+  /** Which requests are sent again when they fail. Left out: none. */
+  readonly retries?: RetryOptions
+  /** When nothing is sent to a target any more, for a while. Left out: never. */
+  readonly breaker?: BreakerOptions
+  /** How many requests may be under way and wait, over all targets. Left out: what the connections say. */
+  readonly bulkhead?: BulkheadOptions
   /** TLS of the plugin's own connections. */
   readonly tls?: UpstreamTls
   /** Carries the requests instead; it has to verify certificates. Whoever made it closes it. */
@@ -47,18 +79,11 @@ export interface UpstreamOptions {
   readonly timeouts?: AnswerTimeouts
 }
 
-const LONGEST_TIMER_MS = 2_147_483_647
-export const timerOption = () => Type.Integer({ minimum: 1, maximum: LONGEST_TIMER_MS })
-
 export const answerTimeouts = optionsObject({
   headMs: Type.Optional(timerOption()),
   pauseMs: Type.Optional(timerOption()),
   totalMs: Type.Optional(timerOption())
 })
-
-/** A text with a form of its own. */
-export const textOption = (expectation: string, check: (text: string) => boolean) =>
-  customOption<string>(expectation, value => typeof value === 'string' && check(value))
 
 const pemOption = () => Type.Optional(textOption('PEM', text => /^-----BEGIN [A-Z ]+-----$/m.test(text)))
 
@@ -70,7 +95,13 @@ export const upstreamTls = optionsObject({
 })
 
 export const upstreamOptions = optionsObject({
-  origin: textOption('scheme, host and port, such as https://orders.example:8443', isOrigin),
+  origin: Type.Optional(textOption('scheme, host and port, such as https://orders.example:8443', isOrigin)),
+  targets: Type.Optional(listOf(upstreamTargetOptions, { minItems: 1 })),
+  ejection: Type.Optional(ejectionOptions),
+  healthCheck: Type.Optional(healthCheckOptions),
+  retries: Type.Optional(retryOptions),
+  breaker: Type.Optional(breakerOptions),
+  bulkhead: Type.Optional(bulkheadOptions),
   tls: Type.Optional(upstreamTls),
   dispatcher: Type.Optional(objectWith<Dispatcher>('an undici dispatcher', ['dispatch'])),
   maxConnections: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -78,3 +109,6 @@ export const upstreamOptions = optionsObject({
   connectTimeoutMs: Type.Optional(timerOption()),
   timeouts: Type.Optional(answerTimeouts)
 })
+
+/** An upstream whose every member is right, with its defaults. */
+export type ReadUpstream = ReadOptions<typeof upstreamOptions>

@@ -11,6 +11,12 @@ import { shedLoad } from './shed-load.ts'
 
 export type { HealthReport } from './process-readiness.ts'
 export type { HealthOptions, OperationsListener, PressureHandler, PressureOptions } from './options.ts'
+export {
+  admitByPriority,
+  type AdmissionLimits,
+  type AdmissionOptions,
+  type RequestPriority
+} from './admit-by-priority.ts'
 export { openPressureMeter, type Pressure, type PressureMeter } from './pressure-meter.ts'
 export * as errors from './errors.ts'
 

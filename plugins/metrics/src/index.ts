@@ -56,11 +56,11 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   })
   const { exemplarTraceId } = options
   const observeDuration = createDurationHistogram(registry, exemplarTraceId !== undefined)
-  const countEvents = createEventCounter(registry)
+  const countEvents = createEventCounter(registry, exemplarTraceId !== undefined)
   const countOnce = (request: FastifyRequest): void => {
     if (request[COUNTED]) return
     request[COUNTED] = true
-    countEvents(securityEventsOf(request))
+    countEvents(securityEventsOf(request), () => exemplarTraceId?.(request) ?? null)
   }
 
   // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else

@@ -33,5 +33,10 @@ export function currentPrincipal(): Principal | null {
  */
 export function currentRequest(): FastifyRequest | null {
   if (requests === null) throw new RequestsNotFollowedError()
-  return requests.getStore() ?? null
+  return followedRequest()
+}
+
+/** The same for code that does without: `null` also where no app asked for `followRequests`. */
+export function followedRequest(): FastifyRequest | null {
+  return requests?.getStore() ?? null
 }

@@ -9,6 +9,7 @@ import type { Measurement } from './measurements.ts'
 import type { Principal } from './principal.ts'
 import type { RequestDeadline } from './request-deadline.ts'
 import { clientRequestId, newTxn, REQUEST_ID_HEADER, tokenTxn } from './request-ids.ts'
+import { SPENT_TIMES_SLOT } from './spent-times.ts'
 import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
@@ -41,7 +42,8 @@ export type {
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export type { StepUp } from './step-up.ts'
-export { currentPrincipal, currentRequest } from './context.ts'
+export { currentPrincipal, currentRequest, followedRequest } from './context.ts'
+export { beginWait, countWait, endWait, spentTimesOf, type AwaitedPart } from './spent-times.ts'
 export { routesOfApp, type AppRoute } from './app-routes.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
 export { declarationMistakes, type FindDeclarationMistakes } from './declaration-mistakes.ts'
@@ -186,6 +188,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')
   if (own.includes('clientRequestId')) fastify.decorateRequest('clientRequestId', null)
   if (!fastify.hasRequestDecorator(EFFECTIVE_ROUTE_SLOT)) fastify.decorateRequest(EFFECTIVE_ROUTE_SLOT, null)
+  if (!fastify.hasRequestDecorator(SPENT_TIMES_SLOT)) fastify.decorateRequest(SPENT_TIMES_SLOT, null)
   if (!fastify.hasDecorator('measurements')) fastify.decorate('measurements', [])
   if (!fastify.hasRequestDecorator('txn')) {
     fastify.decorateRequest('begunTxn', null)

@@ -1,12 +1,12 @@
-import { clientRequestId, effectiveRoute, securityEventsOf } from '@sallyport/security-context'
+import { clientRequestId, effectiveRoute, securityEventsOf, spentTimesOf } from '@sallyport/security-context'
 import { LogController, type FastifyReply, type FastifyRequest } from 'fastify'
 import { boundText } from './redact-text.ts'
 import { requestLogOf } from './request-log.ts'
-import { ownTraceFields } from './trace-context.ts'
+import { traceFields } from './place-in-trace.ts'
 
 /**
  * One line for each request, when its answer is out: who asked for what, which route served it, how it ended and how
- * long that took. The ids of request, trace and transaction are in every line.
+ * long that took, with what it waited for. The ids of request, trace and transaction are in every line.
  */
 export class AccessLog extends LogController {
   override incomingRequest(): void {}
@@ -34,7 +34,8 @@ function accessLine(request: FastifyRequest, reply: FastifyReply): Readonly<Reco
     ...requestFacts(request),
     ...decisionOf(request, reply.statusCode),
     status: reply.statusCode,
-    durationMs: Math.round(reply.elapsedTime * 1000) / 1000
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+    ...spentTimesOf(request)
   }
 }
 
@@ -54,7 +55,7 @@ function requestFacts(request: FastifyRequest): Record<string, unknown> {
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   const named = clientRequestId(request)
   return {
-    ...ownTraceFields(request),
+    ...traceFields(request),
     method: request.method,
     url: boundText(request.url),
     route: effectiveRoute(request).url,

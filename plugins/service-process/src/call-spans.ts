@@ -1,19 +1,13 @@
 import { subscribe, unsubscribe, type ChannelListener } from 'node:diagnostics_channel'
-import {
-  context,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Attributes,
-  type Context,
-  type Span,
-  type Tracer
-} from '@opentelemetry/api'
-import { errorCode } from '@sallyport/security-context/mechanics'
-import { pathWithoutQuery } from './server-spans.ts'
-import { contextOfTraceparent, isSampled, traceparentOf } from './traceparent.ts'
+import { randomSpanId } from '@sallyport/security-context'
+import { CommonAttributes, type CommonFacts } from './common-attributes.ts'
+import { isSampledFlag, readTraceparent, traceparentOf, type NamedSpan } from './place-in-trace.ts'
+import { errorTypeOf, pathWithoutQuery } from './server-spans.ts'
+import { CLIENT_KIND, NOTHING, type SpanAttributes } from './span-record.ts'
+import type { SpanRecorder } from './span-recorder.ts'
+import { TRACER_NAME } from './tracing-contract.ts'
 
-const SPAN = Symbol('sallyport.service-process.callSpan')
+const CALL = Symbol('sallyport.service-process.followedCall')
 const MOST_PLACES = 1000
 const NAME_LENGTH = 'traceparent'.length
 
@@ -25,13 +19,22 @@ interface PublishedRequest {
   /** Names and values in turn, as they are about to be written. */
   readonly headers: unknown[]
   /** A slot and not a weak map, of which an entry per call costs the garbage collector more than the span. */
-  [SPAN]?: Span | null
+  [CALL]?: FollowedCall | null
+}
+
+/** A call under way: its span is made when it ends. */
+interface FollowedCall {
+  readonly parent: NamedSpan
+  readonly spanId: string
+  readonly startMs: number
+  statusCode: number | null
 }
 
 /** Where calls of one origin go. */
 interface CallPlace {
   readonly origin: string
-  readonly attributes: Attributes
+  readonly common: CommonAttributes
+  readonly describe: (facts: CommonFacts) => SpanAttributes
 }
 
 /**
@@ -42,60 +45,54 @@ interface CallPlace {
  * @returns ends it
  * @see OpenTelemetry semantic conventions, HTTP client
  */
-export function followCalls(tracer: Tracer): () => void {
-  const places = new Map<string, CallPlace>()
-
-  function placeOf(given: string | URL): CallPlace {
-    const key = String(given)
-    const known = places.get(key)
-    if (known !== undefined) return known
-    const place = callPlace(key)
-    if (places.size < MOST_PLACES) places.set(key, place)
-    return place
-  }
+export function followCalls(recorder: SpanRecorder): () => void {
+  const placeOf = rememberPlaces()
 
   function begin(request: PublishedRequest): void {
     const at = indexOfTraceparent(request.headers)
-    const parent = at === -1 ? activeParent() : contextOfTraceparent(request.headers[at + 1])
+    const parent = parentOfCall(at === -1 ? null : request.headers[at + 1])
     if (parent === null) return
-    const span = tracer.startSpan(request.method, { kind: SpanKind.CLIENT }, parent)
-    if (isSampled(span)) describe(span, request)
-    const traceparent = traceparentOf(span.spanContext())
+    const call = { parent, spanId: randomSpanId(), startMs: performance.now(), statusCode: null }
+    const traceparent = traceparentOf({ ...parent, spanId: call.spanId })
     if (at === -1) request.headers.push('traceparent', traceparent)
     else request.headers[at + 1] = traceparent
-    request[SPAN] = span
+    request[CALL] = call
   }
 
-  function describe(span: Span, { origin, path, method }: PublishedRequest): void {
-    const place = placeOf(origin)
-    span.setAttributes({
-      'http.request.method': method,
-      ...place.attributes,
-      'url.full': place.origin + pathWithoutQuery(path)
-    })
+  /** Most calls carry what their request was given to carry: then nothing has to be read. */
+  function parentOfCall(header: unknown): NamedSpan | null {
+    const active = recorder.active()
+    return header === null || (active !== null && header === active.header) ? active : readTraceparent(header)
   }
 
   function end(request: PublishedRequest, error: unknown): void {
-    const span = request[SPAN]
-    if (span === undefined || span === null) return
-    request[SPAN] = null
-    if (error !== null) {
-      if (!isSampled(span)) describe(span, request)
-      failSpan(span, error)
-    }
-    span.end()
-  }
-
-  function noteStatus(request: PublishedRequest, statusCode: number): void {
-    const span = request[SPAN]
-    if (span === undefined || span === null) return
-    if (statusCode < 400) {
-      if (isSampled(span)) span.setAttribute('http.response.status_code', statusCode)
-      return
-    }
-    if (!isSampled(span)) describe(span, request)
-    span.setAttributes({ 'http.response.status_code': statusCode, 'error.type': String(statusCode) })
-    span.setStatus({ code: SpanStatusCode.ERROR })
+    const call = request[CALL]
+    if (call === undefined || call === null) return
+    request[CALL] = null
+    const { parent, spanId, startMs, statusCode } = call
+    const isRefused = statusCode !== null && statusCode >= 400
+    const hasFailed = isRefused || error !== null
+    const isSampled = isSampledFlag(parent.flags)
+    if (!isSampled && !hasFailed) return
+    const { origin, common, describe } = placeOf(request.origin)
+    const target = ['url.full', origin + pathWithoutQuery(request.path)]
+    recorder.record({
+      traceId: parent.traceId,
+      spanId,
+      parentSpanId: parent.spanId,
+      state: null,
+      isSampled,
+      hasFailed,
+      scope: TRACER_NAME,
+      name: request.method,
+      kind: CLIENT_KIND,
+      startMs,
+      endMs: performance.now(),
+      common: common.of({ method: request.method, statusCode, protocol: '', version: '' }, describe),
+      attributes: error === null ? target : [...target, 'error.type', errorTypeOf(error)],
+      events: NOTHING,
+      links: NOTHING
+    })
   }
 
   return subscribeAll({
@@ -103,7 +100,9 @@ export function followCalls(tracer: Tracer): () => void {
       if (isPublished(message)) begin(message.request)
     },
     'undici:request:headers': message => {
-      if (isPublished(message) && isAnswer(message)) noteStatus(message.request, message.response.statusCode)
+      if (!isPublished(message) || !isAnswer(message)) return
+      const call = message.request[CALL]
+      if (call !== undefined && call !== null) call.statusCode = message.response.statusCode
     },
     'undici:request:trailers': message => {
       if (isPublished(message)) end(message.request, null)
@@ -114,13 +113,6 @@ export function followCalls(tracer: Tracer): () => void {
   })
 }
 
-/** Notes a failure by the name of its kind: what its message says may be anything. */
-export function failSpan(span: Span, error: unknown): void {
-  const name = error instanceof Error ? error.name : 'Error'
-  span.setAttribute('error.type', errorCode(error) ?? name)
-  span.setStatus({ code: SpanStatusCode.ERROR })
-}
-
 function subscribeAll(listeners: Readonly<Record<string, ChannelListener>>): () => void {
   for (const [channel, listener] of Object.entries(listeners)) subscribe(channel, listener)
   return () => {
@@ -128,15 +120,31 @@ function subscribeAll(listeners: Readonly<Record<string, ChannelListener>>): () 
   }
 }
 
-function callPlace(origin: string): CallPlace {
-  const url = new URL(origin)
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  return { origin: url.origin, attributes: { 'server.address': url.hostname, 'server.port': port } }
+function rememberPlaces(): (given: string | URL) => CallPlace {
+  const places = new Map<string, CallPlace>()
+  return given => {
+    const origin = String(given)
+    const known = places.get(origin)
+    if (known !== undefined) return known
+    const place = callPlace(origin)
+    if (places.size < MOST_PLACES) places.set(origin, place)
+    return place
+  }
 }
 
-function activeParent(): Context | null {
-  const active = context.active()
-  return trace.getSpanContext(active) === undefined ? null : active
+function callPlace(given: string): CallPlace {
+  const { origin, hostname: address, port, protocol } = new URL(given)
+  const server = ['server.address', address, 'server.port', Number(port) || (protocol === 'https:' ? 443 : 80)]
+  return {
+    origin,
+    common: new CommonAttributes(),
+    describe({ method, statusCode }) {
+      const call = ['http.request.method', method, ...server]
+      if (statusCode === null) return call
+      const answered = [...call, 'http.response.status_code', statusCode]
+      return statusCode < 400 ? answered : [...answered, 'error.type', String(statusCode)]
+    }
+  }
 }
 
 function indexOfTraceparent(headers: readonly unknown[]): number {

@@ -1,14 +1,11 @@
-import { trace } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { logAborted } from './access-log.ts'
-import { traceFields } from './pass-traces-on.ts'
+import { placeInTrace, traceFields } from './place-in-trace.ts'
 import { requestLogOf } from './request-log.ts'
-import { traceContextOf } from './trace-context.ts'
 
-/** Names of the transaction in the lines of the log, and among the attributes of the request's span. */
+/** Name of the transaction in the lines of the log. */
 const LOG_FIELD = 'txn'
-const SPAN_ATTRIBUTE = 'sallyport.txn'
 
 /**
  * Writes the transaction of a request into its lines of the log and into its span, so that it joins logs, traces and
@@ -24,8 +21,8 @@ export const nameTransaction = fastifyPlugin(
         request.log = log
         reply.log = log
       } else own.follow(request, transactionFields)
-      const context = traceContextOf(request)
-      if (context !== null) trace.getSpan(context)?.setAttribute(SPAN_ATTRIBUTE, request.txn)
+      const place = placeInTrace(request)
+      if (place !== null) place.namesTransaction = true
       done()
     })
     fastify.addHook('onRequestAbort', function writeAborted(request, done) {

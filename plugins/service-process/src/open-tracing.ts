@@ -8,7 +8,9 @@ import { SAMPLERS, type SamplerName } from './otlp-settings.ts'
 import type { ProcessSettings } from './settings.ts'
 import { SpanBatches } from './span-batches.ts'
 import { followStatements } from './statement-spans.ts'
-import { startTracing } from './tracing.ts'
+import { passTracesOn, recordTraces } from './pass-traces-on.ts'
+import { traceSampler } from './sample-traces.ts'
+import { SpanRecorder } from './span-recorder.ts'
 import type { Tracing } from './tracing-contract.ts'
 import { trustedProxyRule } from './trusted-proxies.ts'
 
@@ -37,19 +39,17 @@ export interface OpenTracingFacts {
 }
 
 /** Starts tracing as the settings say: with an exporter where they name a collector, else ids are only passed on. */
-export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing> {
+export function openTracing(facts: OpenTracingFacts): OpenTracing {
   const { name, settings, acceptTraces, log, lastExportMs = LAST_EXPORT_MS } = facts
-  const options = {
-    serviceName: settings.otelServiceName ?? name,
+  const serviceName = settings.otelServiceName ?? name
+  const policy = {
     acceptIncoming: acceptTraces,
     ...(settings.acceptProxyTraces === true && { trustsPeer: trustedProxyRule(settings.trustedProxies) })
   }
-  const exporter = openOtlpExporter({ ...facts, serviceName: options.serviceName })
+  const exporter = openOtlpExporter({ ...facts, serviceName })
   if (exporter === null) {
-    return { tracing: startTracing(options), followDatabase: () => {}, measurements: [] }
+    return { tracing: passTracesOn(policy), followDatabase: () => {}, measurements: [] }
   }
-  // OpenTelemetry is loaded where spans are recorded, and nowhere else.
-  const { keepErrorsSampler } = await import('./keep-errors-sampler.ts')
   const batches = new SpanBatches({
     send: exporter.send,
     delayMs: settings.otelBspScheduleDelay ?? 5000,
@@ -57,8 +57,10 @@ export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing>
     maxBatch: settings.otelBspMaxExportBatchSize ?? 512,
     log
   })
-  const sampler = keepErrorsSampler(samplerName(settings.otelTracesSampler), settings.otelTracesSamplerArg ?? 1)
-  const tracing = startTracing({ ...options, spanProcessors: [batches], sampler })
+  const sampler = samplerName(settings.otelTracesSampler)
+  const sample = traceSampler(sampler, settings.otelTracesSamplerArg ?? 1)
+  const recorder = new SpanRecorder(sample, ...(sampler === 'always_off' ? [] : [batches]))
+  const tracing = recordTraces(policy, { serviceName, recorder })
   return {
     tracing: {
       ...tracing,
@@ -72,7 +74,9 @@ export async function openTracing(facts: OpenTracingFacts): Promise<OpenTracing>
         await exporter.close()
       }
     },
-    followDatabase: followStatements,
+    followDatabase: (database, databaseUrl) => {
+      followStatements(recorder, database, databaseUrl)
+    },
     measurements: spanMeasurements(() => batches.counts())
   }
 }

@@ -9,8 +9,9 @@ import {
   Type,
   type ReadOptions
 } from '@sallyport/security-context/options'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { ProcessOptionsError } from './errors.ts'
+import type { SampleTrace } from './place-in-trace.ts'
 import type { TrustsAddress } from './trusted-proxies.ts'
 
 /** Options of `startTracing`. */
@@ -35,8 +36,12 @@ export interface TracingOptions {
    * your own. Left out: nobody's.
    */
   readonly trustsPeer?: TrustsAddress
-  /** Which spans are recorded. Left out: those whose caller records them, and all of a trace that begins here. */
-  readonly sampler?: Sampler
+  /**
+   * Which traces are exported, by trace id and by what the caller decided (`null`: the trace begins here). Left out:
+   * what the caller decided, and all that begin here.
+   * @example (_traceId, given) => given ?? false
+   */
+  readonly sampleTrace?: SampleTrace
 }
 
 /** Where a discovery logs its progress. */
@@ -70,7 +75,7 @@ export const tracingOptions = optionsObject({
   spanProcessors: listOf(objectWith<SpanProcessor>('a span processor', ['onEnd']), { default: [] }),
   acceptIncoming: Type.Boolean({ default: true }),
   trustsPeer: Type.Optional(functionOption<TrustsAddress>()),
-  sampler: Type.Optional(objectWith<Sampler>('a sampler', ['shouldSample']))
+  sampleTrace: Type.Optional(functionOption<SampleTrace>())
 })
 
 export const openDiscoveryOptions = optionsObject({

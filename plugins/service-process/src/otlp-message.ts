@@ -1,95 +1,110 @@
-import { SpanStatusCode, type Attributes, type AttributeValue, type HrTime } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { redactText } from './redact-text.ts'
-import { fallbackErrorType, hasFailed } from './server-spans.ts'
+import { otlpAttribute, otlpAttributes } from './otlp-values.ts'
+import {
+  timeOfDayOffsetMs,
+  type SpanAttributes,
+  type SpanEvent,
+  type SpanLink,
+  type SpanRecord,
+  type SpanValue
+} from './span-record.ts'
 
 /** Attributes that a library fills from the message or the stack of an error, where anything may be. */
 const NOT_EXPORTED = new Set(['exception.message', 'exception.stacktrace'])
 /** Attributes with another value in each span: nothing of them is remembered. */
 const NEVER_TWICE = new Set(['url.path', 'url.full', 'sallyport.txn'])
 const MOST_REMEMBERED_PAIRS = 2000
+const MOST_REMEMBERED_LISTS = 500
+const UNSET_STATUS = 0
+const ERROR_STATUS = 2
+/** Longest `tracestate` that is passed on with a span. @see W3C Trace Context §3.3.1.5 */
+const LONGEST_STATE = 512
 
 /**
  * Makes what writes spans as the JSON of an OTLP request. Of an error only its kind is sent, and secrets are hidden in
  * all texts. It writes the text itself and remembers pairs, because the same few are in all spans: to make objects of
  * them for `JSON.stringify` took more than to record them.
  * @param resource who sends them
+ * @param offsetMs what is added to the times of spans for the time of day, in ms
  * @see OTLP 1.x, JSON Protobuf encoding
  */
-export function createOtlpWriter(resource: Attributes): (spans: readonly ReadableSpan[]) => string {
-  const remembered = new Map<string, Map<AttributeValue, string>>()
-  let size = 0
+export function createOtlpWriter(
+  resource: Readonly<Record<string, string>>,
+  offsetMs: () => number = timeOfDayOffsetMs
+): (spans: readonly SpanRecord[]) => string {
+  const pair = rememberPairs()
+  const shared = new Map<SpanAttributes, string>()
+  const sender = otlpAttributes(resource)
 
-  function pair(key: string, value: AttributeValue): string {
-    const ofKey = remembered.get(key)
-    const known = ofKey?.get(value)
+  function sharedPairs(attributes: SpanAttributes): string {
+    const known = shared.get(attributes)
     if (known !== undefined) return known
-    const text = `{"key":${JSON.stringify(key)},"value":${otlpValue(value)}}`
-    if (NEVER_TWICE.has(key) || Array.isArray(value)) return text
+    if (shared.size >= MOST_REMEMBERED_LISTS) shared.clear()
+    const text = pairs(attributes)
+    shared.set(attributes, text)
+    return text
+  }
+
+  /** @param text what is in the list before */
+  function pairs(attributes: SpanAttributes, text = ''): string {
+    for (let at = 0; at < attributes.length; at += 2) {
+      const name = String(attributes[at])
+      const value = attributes[at + 1]
+      if (value === undefined || NOT_EXPORTED.has(name)) continue
+      text += text === '' ? pair(name, value) : `,${pair(name, value)}`
+    }
+    return text
+  }
+
+  function spanText(span: SpanRecord, addedMs: number): string {
+    const { traceId, spanId, parentSpanId, state, isSampled, hasFailed, name, kind, events, links } = span
+    return (
+      `{"traceId":"${traceId}","spanId":"${spanId}"${parentSpanId === null ? '' : `,"parentSpanId":"${parentSpanId}"`}` +
+      (state === null || state.length > LONGEST_STATE ? '' : `,"traceState":${JSON.stringify(state)}`) +
+      // The protocol has one more kind before those of the API.
+      `,"flags":${isSampled ? 1 : 0},"name":${JSON.stringify(name)},"kind":${kind + 1}` +
+      `,"startTimeUnixNano":"${nanoseconds(span.startMs, addedMs)}"` +
+      `,"endTimeUnixNano":"${nanoseconds(span.endMs, addedMs)}"` +
+      `,"attributes":[${pairs(span.attributes, sharedPairs(span.common))}]` +
+      (events.length === 0 ? '' : `,"events":[${events.map(event => eventText(event, addedMs)).join(',')}]`) +
+      (links.length === 0 ? '' : `,"links":[${links.map(linkText).join(',')}]`) +
+      `,"status":{"code":${hasFailed ? ERROR_STATUS : UNSET_STATUS}}}`
+    )
+  }
+
+  function eventText({ name, atMs, attributes }: SpanEvent, addedMs: number): string {
+    const at = nanoseconds(atMs, addedMs)
+    return `{"name":${JSON.stringify(name)},"timeUnixNano":"${at}","attributes":[${pairs(attributes)}]}`
+  }
+
+  return spans => {
+    const addedMs = offsetMs()
+    const scopes = [...Map.groupBy(spans, ({ scope }) => scope)].map(
+      ([name, ofScope]) =>
+        `{"scope":{"name":${JSON.stringify(name)}},"spans":[${ofScope.map(span => spanText(span, addedMs)).join(',')}]}`
+    )
+    return `{"resourceSpans":[{"resource":{"attributes":${sender}},"scopeSpans":[${scopes.join(',')}]}]}`
+  }
+}
+
+function rememberPairs(): (name: string, value: SpanValue) => string {
+  const remembered = new Map<string, Map<SpanValue, string>>()
+  let size = 0
+  return (name, value) => {
+    const ofName = remembered.get(name)
+    const known = ofName?.get(value)
+    if (known !== undefined) return known
+    const text = otlpAttribute(name, value)
+    if (NEVER_TWICE.has(name) || typeof value === 'object') return text
     if (++size > MOST_REMEMBERED_PAIRS) {
       remembered.clear()
       size = 0
     }
-    remembered.set(key, (remembered.get(key) ?? new Map<AttributeValue, string>()).set(value, text))
+    remembered.set(name, (remembered.get(name) ?? new Map<SpanValue, string>()).set(value, text))
     return text
   }
-
-  function pairs(attributes: Attributes): string {
-    let text = ''
-    for (const key in attributes) {
-      const value = attributes[key]
-      if (value === undefined || value === null || NOT_EXPORTED.has(key)) continue
-      text += text === '' ? pair(key, value) : `,${pair(key, value)}`
-    }
-    return `[${text}]`
-  }
-
-  function spanText(span: ReadableSpan): string {
-    const { traceId, spanId, traceFlags, traceState } = span.spanContext()
-    const { parentSpanContext: parent, events, links, attributes } = span
-    const hasError = hasFailed(span)
-    const state = traceState === undefined ? '' : `,"traceState":${JSON.stringify(traceState.serialize())}`
-    return (
-      `{"traceId":"${traceId}","spanId":"${spanId}"${parent === undefined ? '' : `,"parentSpanId":"${parent.spanId}"`}` +
-      // The protocol has one more kind before those of the API.
-      `${state},"flags":${traceFlags},"name":${JSON.stringify(span.name)},"kind":${span.kind + 1}` +
-      `,"startTimeUnixNano":"${nanoseconds(span.startTime)}","endTimeUnixNano":"${nanoseconds(span.endTime)}"` +
-      `,"attributes":${pairs(hasError ? { ...attributes, ...fallbackErrorType(span) } : attributes)}` +
-      `,"events":[${events.map(eventText).join(',')}],"links":[${links.map(linkText).join(',')}]` +
-      `,"status":{"code":${hasError ? SpanStatusCode.ERROR : SpanStatusCode.UNSET}}` +
-      `,"droppedAttributesCount":${span.droppedAttributesCount},"droppedEventsCount":${span.droppedEventsCount}}`
-    )
-  }
-
-  function eventText({ name, time, attributes = {} }: ReadableSpan['events'][number]): string {
-    const at = nanoseconds(time)
-    return `{"name":${JSON.stringify(name)},"timeUnixNano":"${at}","attributes":${pairs(attributes)}}`
-  }
-
-  return spans => {
-    const scopes = [...Map.groupBy(spans, ({ instrumentationScope }) => instrumentationScope.name)]
-    const scopeSpans = scopes.map(
-      ([name, ofScope]) => `{"scope":{"name":${JSON.stringify(name)}},"spans":[${ofScope.map(spanText).join(',')}]}`
-    )
-    return `{"resourceSpans":[{"resource":{"attributes":${pairs(resource)}},"scopeSpans":[${scopeSpans.join(',')}]}]}`
-  }
 }
 
-function linkText({ context }: ReadableSpan['links'][number]): string {
-  return `{"traceId":"${context.traceId}","spanId":"${context.spanId}"}`
-}
+const linkText = ({ traceId, spanId }: SpanLink): string => `{"traceId":"${traceId}","spanId":"${spanId}"}`
 
-const nanoseconds = ([seconds, rest]: HrTime): string => `${seconds}${String(rest).padStart(9, '0')}`
-
-function otlpValue(value: AttributeValue | null | undefined): string {
-  if (typeof value === 'string') return `{"stringValue":${JSON.stringify(redactText(value))}}`
-  if (typeof value === 'boolean') return `{"boolValue":${value}}`
-  if (typeof value === 'number') return numberText(value)
-  return Array.isArray(value) ? `{"arrayValue":{"values":[${value.map(otlpValue).join(',')}]}}` : '{}'
-}
-
-/** @see Protocol Buffers, JSON mapping of numbers */
-function numberText(value: number): string {
-  if (Number.isSafeInteger(value)) return `{"intValue":"${value}"}`
-  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`
-}
+/** Clocks of Node count microseconds. */
+const nanoseconds = (atMs: number, addedMs: number): string => `${Math.round((atMs + addedMs) * 1000)}000`

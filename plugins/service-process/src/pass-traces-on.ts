@@ -1,28 +1,17 @@
-import { randomSpanId, traceIdOf } from '@sallyport/security-context'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { randomTraceId } from '@sallyport/security-context'
+import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { dropTraceHeaders } from './drop-trace-headers.ts'
+import { keepPlaces, outgoingTrace, placeInTrace, traceFields, traceIdFields } from './place-in-trace.ts'
 import { requestLogOf } from './request-log.ts'
+import type { SpanRecorder } from './span-recorder.ts'
 import type { Tracing } from './tracing-contract.ts'
 import type { TrustsAddress } from './trusted-proxies.ts'
 
-/** Where a request is in its trace. */
-interface PlaceInTrace {
-  readonly traceId: string
-  /** The parent of whatever is called under the request. */
-  readonly spanId: string
-  /** `01`: recorded by whoever began the trace. */
-  readonly flags: string
-  readonly state: string | null
-}
-
-const PLACE = Symbol('sallyport.service-process.placeInTrace')
-const FLAGS_AT = '00-'.length + 32 + '-'.length + 16 + '-'.length
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    [PLACE]?: PlaceInTrace | null
-  }
+/** Whose traces are continued. */
+export interface TracePolicy {
+  readonly acceptIncoming: boolean
+  readonly trustsPeer?: TrustsAddress | undefined
 }
 
 /**
@@ -30,12 +19,12 @@ declare module 'fastify' {
  * that follows its code, and without a span that nobody would see.
  * @see W3C Trace Context
  */
-export function passTracesOn(acceptIncoming: boolean, trustsPeer?: TrustsAddress): Tracing {
+export function passTracesOn({ acceptIncoming, trustsPeer }: TracePolicy): Tracing {
+  const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
   return {
     plugin: fastifyPlugin(
       async function passTraces(fastify: FastifyInstance) {
-        fastify.decorateRequest(PLACE, null)
-        const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
+        keepPlaces(fastify)
         fastify.addHook('onRequest', function beginTrace(request, _reply, done) {
           drop(request)
           requestLogOf(request)?.follow(request, traceFields)
@@ -44,39 +33,54 @@ export function passTracesOn(acceptIncoming: boolean, trustsPeer?: TrustsAddress
       },
       { name: '@sallyport/tracing', fastify: '5.x' }
     ),
-    traceId: request => placeInTrace(request)?.traceId ?? traceIdOf(null),
+    traceId: request => placeInTrace(request)?.traceId ?? randomTraceId(),
     traceIds: () => ({}),
     outgoingHeaders: request => (request === undefined ? {} : outgoingTrace(placeInTrace(request))),
     close: async () => {}
   }
 }
 
-/** `trace_id` and `span_id` of a request, as its lines of the log have them; empty where another tracer says them. */
-export function traceFields(request: FastifyRequest): Readonly<Record<string, string>> {
-  const place = placeInTrace(request)
-  return place === null ? {} : { trace_id: place.traceId, span_id: place.spanId }
+/** How spans are recorded. */
+export interface Recording {
+  readonly serviceName: string
+  readonly recorder: SpanRecorder
+  /** Loads what the sinks of the recorder need, before the first span. */
+  readonly prepare?: () => Promise<void>
 }
 
-function placeInTrace(request: FastifyRequest): PlaceInTrace | null {
-  const known = request[PLACE]
-  if (known !== null) return known ?? null
-  const { traceparent, tracestate } = request.headers
-  const traceId = traceIdOf(traceparent)
-  // An id of the header is that of the header only when all of it was well-formed.
-  const isContinued = typeof traceparent === 'string' && traceparent.startsWith(`00-${traceId}-`)
-  const place = {
-    traceId,
-    spanId: randomSpanId(),
-    flags: isContinued ? traceparent.slice(FLAGS_AT) : '01',
-    state: isContinued && typeof tracestate === 'string' ? tracestate : null
+/** The same where spans are recorded: the code of a request is followed, and its span is kept when it ends. */
+export function recordTraces(
+  { acceptIncoming, trustsPeer }: TracePolicy,
+  { serviceName, recorder, prepare }: Recording
+): Tracing {
+  const drop = dropTraceHeaders(acceptIncoming, trustsPeer)
+  let end = async (): Promise<void> => {
+    await recorder.close()
   }
-  request[PLACE] = place
-  return place
-}
-
-function outgoingTrace(place: PlaceInTrace | null): Record<string, string> {
-  if (place === null) return {}
-  const { traceId, spanId, flags, state } = place
-  const traceparent = `00-${traceId}-${spanId}-${flags}`
-  return state === null ? { traceparent } : { traceparent, tracestate: state }
+  return {
+    plugin: fastifyPlugin(
+      async function recordTraceOfRequests(fastify: FastifyInstance) {
+        keepPlaces(fastify)
+        await prepare?.()
+        // Only here is OpenTelemetry's API loaded.
+        const { recordSpans } = await import('./record-spans.ts')
+        end = recordSpans(fastify, { serviceName, recorder, drop })
+      },
+      { name: '@sallyport/tracing', fastify: '5.x' }
+    ),
+    traceId: request => placeInTrace(request)?.traceId ?? randomTraceId(),
+    recordedTraceId: request => {
+      const place = placeInTrace(request)
+      return place?.isSampled === true ? place.traceId : null
+    },
+    traceIds: () => {
+      const place = recorder.active()
+      return place === null ? {} : traceIdFields(place)
+    },
+    outgoingHeaders: request =>
+      outgoingTrace((request === undefined ? null : placeInTrace(request)) ?? recorder.active()),
+    close: async () => {
+      await end()
+    }
+  }
 }

@@ -4,6 +4,7 @@ import type { Measurement } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { Agent } from 'undici'
 import { buildFacts } from './build-facts.ts'
+import { countDatabaseTime } from './count-database-time.ts'
 import { databaseAnswers, openDatabase } from './connect-database.ts'
 import { openDiscovery, type Discovery } from './discovery.ts'
 import { DatabaseUrlError } from './errors.ts'
@@ -92,7 +93,7 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const checks: Record<string, () => Promise<void>> = {}
   const tls = await loadProcessMaterial(settings)
   const addresses = addressTable(settings.peerAddresses)
-  const { tracing, followDatabase, measurements } = await openTracing({
+  const { tracing, followDatabase, measurements } = openTracing({
     name,
     settings,
     acceptTraces,
@@ -106,7 +107,10 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
   const pool = opened?.pool ?? null
   closing.push(() => tracing.close())
   if (pool !== null) closing.push(() => pool.destroy())
-  if (pool !== null && databaseUrl !== undefined) followDatabase(pool, databaseUrl)
+  if (pool !== null && databaseUrl !== undefined) {
+    countDatabaseTime(pool)
+    followDatabase(pool, databaseUrl)
+  }
 
   const exceptionSink = openOtlpExceptionSink({ settings, serviceName: name, tls, addresses })
   if (exceptionSink !== null) closing.push(exceptionSink.close)

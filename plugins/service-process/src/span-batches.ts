@@ -1,14 +1,13 @@
-import { context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api'
-import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { errorCode, scheduleByTimer, waitSeconds, type Schedule } from '@sallyport/security-context/mechanics'
 import type { DiscoveryLog } from './options.ts'
-import { hasFailed } from './server-spans.ts'
+import type { SpanRecord, SpanSink } from './span-record.ts'
 
 /**
  * Sends one batch and resolves to how many of its spans the collector refused. What it rejects with is tried again
  * later, unless its code is {@link BATCH_REFUSED}; `retryAfterSeconds` of the error is heeded.
  */
-export type SendSpans = (spans: readonly ReadableSpan[]) => Promise<number>
+export type SendSpans = (spans: readonly SpanRecord[]) => Promise<number>
 
 /** Code of an error after which the same batch must not be sent again. */
 export const BATCH_REFUSED = 'ERR_BATCH_REFUSED'
@@ -42,14 +41,15 @@ const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 
 /**
- * Collects finished spans and sends them in batches, one at a time and never by a request. It takes sampled spans, and
- * those that ended in an error although their trace is not sampled. While the collector is away its batch waits with
- * the others, within the same bound, and is tried again after pauses that grow.
+ * Collects finished spans and sends them in batches, one at a time and never by a request. While the collector is away
+ * its batch waits with the others, within the same bound, and is tried again after pauses that grow.
  */
-export class SpanBatches implements SpanProcessor {
+export class SpanBatches implements SpanSink {
   readonly #options: SpanBatchesOptions
   readonly #schedule: Schedule
-  #waiting: ReadableSpan[] = []
+  /** Timers and exports must not carry the trace of the request that happened to be first. */
+  readonly #underNoRequest = AsyncLocalStorage.snapshot()
+  #waiting: SpanRecord[] = []
   #underWay = 0
   #due: { readonly stop: () => void } | null = null
   #sending: Promise<void> | null = null
@@ -62,11 +62,7 @@ export class SpanBatches implements SpanProcessor {
     this.#schedule = options.schedule ?? scheduleByTimer
   }
 
-  onStart(): void {}
-
-  onEnd(span: ReadableSpan): void {
-    const isSampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-    if (!isSampled && !hasFailed(span)) return
+  take(span: SpanRecord): void {
     const { maxQueued, maxBatch } = this.#options
     if (this.#waiting.length + this.#underWay >= maxQueued) this.#counts.dropped++
     else this.#waiting.push(span)
@@ -88,7 +84,7 @@ export class SpanBatches implements SpanProcessor {
     }
   }
 
-  async shutdown(): Promise<void> {
+  async close(): Promise<void> {
     this.#due?.stop()
     // What is under way may fail; then what waits gets one attempt of its own.
     await this.#sending
@@ -102,8 +98,7 @@ export class SpanBatches implements SpanProcessor {
 
   #wait(): void {
     if (this.#due !== null || this.#sending !== null) return
-    // The timer must not carry the trace of the request that happened to be first.
-    context.with(ROOT_CONTEXT, () => {
+    this.#underNoRequest(() => {
       this.#due = this.#schedule(
         async () => {
           this.#begin()
@@ -119,10 +114,10 @@ export class SpanBatches implements SpanProcessor {
     this.#due = null
     const batch = this.#waiting.splice(0, this.#options.maxBatch)
     this.#underWay = batch.length
-    this.#sending = context.with(ROOT_CONTEXT, () => this.#send(batch))
+    this.#sending = this.#underNoRequest(() => this.#send(batch))
   }
 
-  async #send(batch: readonly ReadableSpan[]): Promise<void> {
+  async #send(batch: readonly SpanRecord[]): Promise<void> {
     try {
       const refused = await this.#options.send(batch)
       this.#counts.exported += batch.length - refused

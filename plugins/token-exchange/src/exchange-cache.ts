@@ -33,6 +33,8 @@ export interface ExchangeCache {
   get: (question: TokenQuestion, key: string) => Promise<{ readonly token: string; readonly fresh: boolean }>
   /** The cached token under a key, `null` when there is none or it ends soon. */
   recall: (key: string) => string | null
+  /** Whether {@link recall} would find it; counts no look-up. */
+  has: (key: string) => boolean
   /** Forgets one answer: the upstream refused the token. */
   drop: (key: string) => void
   /** How many tokens are kept. */
@@ -74,11 +76,15 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
     return accessToken
   }
 
-  function recall(key: string): string | null {
+  function usable(key: string): string | null {
     const cached = tokens.get(key)
-    if (cached === undefined || clock() >= cached.usableUntilMs) return null
-    lookups.hit++
-    return cached.token
+    return cached === undefined || clock() >= cached.usableUntilMs ? null : cached.token
+  }
+
+  function recall(key: string): string | null {
+    const token = usable(key)
+    if (token !== null) lookups.hit++
+    return token
   }
 
   return {
@@ -95,6 +101,7 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
       return { token: await promise, fresh: true }
     },
     recall,
+    has: key => usable(key) !== null,
     drop(key) {
       tokens.delete(key)
     },

@@ -1,5 +1,5 @@
 import '@sallyport/security-context/require-node'
-import { offerMeasurements, recordSecurityEvent, type RequestDeadline } from '@sallyport/security-context'
+import { countWait, offerMeasurements, recordSecurityEvent, type RequestDeadline } from '@sallyport/security-context'
 import { errorCode } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -81,12 +81,12 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
     const { audience } = asked
     let key = exchangeKey(request, asked)
     try {
-      const answer = await cache.get(asked, key).catch(async (error: unknown) => {
+      const answer = await obtain(request, asked, key).catch(async (error: unknown) => {
         const subjectToken = isRejected(error) ? await renewedToken(request, asked.subjectToken) : null
         if (subjectToken === null) throw error
         const question = { ...asked, subjectToken }
         key = exchangeKey(request, question)
-        return await cache.get(question, key)
+        return await obtain(request, question, key)
       })
       if (answer.fresh) recordSecurityEvent(request, exchangedEvent(audience))
       return { token: answer.token, key }
@@ -94,6 +94,12 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
       recordSecurityEvent(request, exchangeFailureEvent(error, audience))
       throw isRejected(error) ? challenged(error) : error
     }
+  }
+
+  /** What is cached costs no time that anybody would count. */
+  async function obtain(request: FastifyRequest, asked: TokenQuestion, key: string) {
+    if (cache.has(key)) return await cache.get(asked, key)
+    return await countWait(request, 'token', async () => await cache.get(asked, key))
   }
 
   function upstreamOf(audience: string): Upstream {
@@ -146,7 +152,8 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
         const headers = { 'x-request-id': this.id, ...options.outgoingHeaders(this) }
         // The slot is absent in an app that keeps no deadlines.
         const { deadline = null }: Partial<Pick<FastifyRequest, 'deadline'>> = this
-        return callWith(upstream, exchanged, { headers, deadline }, call)
+        const outgoing = { headers, deadline }
+        return await countWait(this, 'upstream', async () => await callWith(upstream, exchanged, outgoing, call))
       }
     }
   })

@@ -54,7 +54,12 @@ export async function buildService({
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
   const trust = forwardingTrust(settings)
-  await app.register(securityContext, { txn: trust.txn, ...(tracing && { traceId: tracing.traceId }) })
+  await app.register(securityContext, {
+    txn: trust.txn,
+    // The line of a request says how long the database took.
+    followRequests: true,
+    ...(tracing && { traceId: tracing.traceId })
+  })
   await app.register(problemDetails)
   // How long the caller waits, and whether it still does: calls of other services keep to it.
   await app.register(requestDeadlines, {})

@@ -71,7 +71,8 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0004-audit-seal-watermark',
     '0005-audit-pruning-marks',
     '0006-audit-asked-by-indexes',
-    '0007-audit-checkpoints'
+    '0007-audit-checkpoints',
+    '0009-audit-holds'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)

@@ -223,10 +223,12 @@ t.test('the migration goes back only while no row of version 2 is there', async 
   // The migration states old marks in a row of version 2.
   await superuser('audit_prunings').delete()
   await migrate(owner)
-  for (let step = 0; step < 5; step++) await owner.migrate.down(config)
+  const names = await source.getMigrations([])
+  const later = names.length - names.indexOf('0003-audit-record-version-2') - 1
+  for (let step = 0; step <= later; step++) await owner.migrate.down(config)
   t.equal(await superuser.schema.hasColumn('audit_events', 'version'), false)
   await migrate(owner)
   await (await buildApp(t, { db }, () => {})).auditSink.write({ action: 'x', outcome: 'success' })
-  for (let step = 0; step < 4; step++) await owner.migrate.down(config)
+  for (let step = 0; step < later; step++) await owner.migrate.down(config)
   await t.rejects(owner.migrate.down(config), /version 2/)
 })

@@ -246,7 +246,7 @@ t.test('an event of the stream is a question at once, and what the stream says i
   await stop()
 })
 
-t.test('C4: a change while the stream is cut comes with the next question, which opens the stream again', async t => {
+t.test('a change while the stream is cut comes with the next question, which opens the stream again', async t => {
   let values = { perMinute: 1 }
   let opened = Promise.withResolvers<ServerResponse>()
   const client = await openClient(t, ({ url }, response) => {

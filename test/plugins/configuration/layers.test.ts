@@ -28,7 +28,7 @@ function mistakeOf(sources: Partial<SettingsSources<typeof schema>>): string {
   return ''
 }
 
-t.test('C1: the environment wins over directories, those over files, those over the server, that over defaults', t => {
+t.test('the environment wins over directories, those over files, those over the server, that over defaults', t => {
   const server = { origin: 'configuration server https://config.example', values: { perMinute: '2', names: 'a b' } }
   const folder = t.testdir({ 'one.yaml': 'perMinute: 3\n', 'two.json': '{ "perMinute": 4 }' })
   const files = [join(folder, 'one.yaml'), join(folder, 'two.json')]

@@ -102,7 +102,7 @@ t.test('settings are frozen to the bottom', t => {
   t.end()
 })
 
-t.test('C2: all mistakes are told at once, each with the origin of its value, and no secret with them', t => {
+t.test('all mistakes are told at once, each with the origin of its value, and no secret with them', t => {
   const file = t.context.file('mistakes.json', JSON.stringify({ port: '80', unheardOf: 1 }))
   const message = mistakesOf(() =>
     loadSettings({

@@ -178,7 +178,6 @@ t.test('every mistake of a table is in one error, with the place that it stands 
     ),
     [
       /^upstreams\.service\.origin must be scheme, host and port/,
-      /^upstreams\.other\.origin is missing/,
       /^upstreams\.other\.orgin is not an option \(did you mean origin\?\)/,
       /^routes\.0\.path must be a path such as/,
       /^routes\.1\.forward\.scopes is not an option \(did you mean scope\?\)/,
@@ -186,6 +185,11 @@ t.test('every mistake of a table is in one error, with the place that it stands 
       /^routes\.3\.methods must be/
     ]
   )
+})
+
+t.test('an upstream that is nowhere does not boot', async t => {
+  const [mistake] = await mistakesOf(t, [{}], { upstreams: { service: { maxQueued: 1 } } })
+  t.match(mistake, /upstreams\.service: origin or targets is missing/)
 })
 
 t.test('a table whose members do not fit together does not boot', async t => {

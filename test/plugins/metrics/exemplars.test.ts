@@ -1,4 +1,5 @@
 import metrics from '@sallyport/metrics'
+import securityContext, { recordSecurityEvent } from '@sallyport/security-context'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 
@@ -28,6 +29,34 @@ t.test('a duration names the recorded trace of its request, and no trace that no
   )
   t.match(body, /http_server_request_duration_seconds_count\{.*http_route="\/unrecorded".*\} 1/)
   t.notMatch((await app.exposeMetrics()).body, TRACE_ID, 'the text format has no place for it')
+})
+
+t.test('a counted refusal names the recorded trace of the last request that was refused so', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext)
+  await app.register(metrics, {
+    processMetrics: false,
+    exemplarTraceId: ({ query }) => (query as { trace?: string }).trace ?? null
+  })
+  app.get('/', async request => {
+    recordSecurityEvent(request, { stage: 'authentication', outcome: 'success', reason: 'authenticated' })
+    recordSecurityEvent(request, { stage: 'authorization', outcome: 'denied', reason: 'role-missing' })
+    return 'x'
+  })
+  const first = '1'.repeat(32)
+  for (const url of [`/?trace=${first}`, `/?trace=${TRACE_ID}`, '/']) await app.inject(url)
+  const events = async (): Promise<string[]> =>
+    (await app.exposeMetrics(OPEN_METRICS)).body.split('\n').filter(line => line.includes('events_total{'))
+  const [authenticated, refused] = await events()
+  t.notMatch(authenticated, ' # {', 'a success is nothing to look up')
+  t.match(refused, new RegExp(`reason="role-missing".* 3(\\.0)? # \\{trace_id="${TRACE_ID}"\\}`))
+  await app.inject('/')
+  t.match(
+    (await events())[1],
+    new RegExp(`reason="role-missing".* 4(\\.0)? # \\{trace_id="${TRACE_ID}"\\}`),
+    'it stays'
+  )
 })
 
 t.test('without the option there are no exemplars', async t => {

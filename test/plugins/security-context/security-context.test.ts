@@ -1,6 +1,16 @@
 import Fastify from 'fastify'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import securityContext, { currentPrincipal, currentRequest, type Principal } from '@sallyport/security-context'
+import { Client } from 'undici'
+import securityContext, {
+  beginWait,
+  countWait,
+  currentPrincipal,
+  currentRequest,
+  endWait,
+  spentTimesOf,
+  type Principal
+} from '@sallyport/security-context'
 
 const principalOf = (subject: string): Principal => ({
   issuer: null,
@@ -93,6 +103,63 @@ t.test('deep code finds the principal of its own request when many interleave', 
     Array.from({ length: 50 }, (_, n) => ({ deep: `user-${n}`, id: true }))
   )
   t.equal(currentPrincipal(), null, 'outside a request there is none')
+})
+
+t.test('a handler behind a body finds its own request, whoever opened the connection', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext, { followRequests: true })
+  app.addHook('onRequest', async request => {
+    request.principal = principalOf(request.url)
+  })
+  app.post('/*', async () => ({ subject: currentPrincipal()?.subject ?? null }))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const client = new Client(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+  t.teardown(() => client.destroy())
+  for (const path of ['/first', '/second', '/third']) {
+    const { body } = await client.request({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text: 'x'.repeat(300_000) })
+    })
+    t.strictSame(await body.json(), { subject: path })
+  }
+})
+
+t.test('waits of a request that overlap count once, and one that has not ended counts until now', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext)
+  app.get('/', async request => {
+    t.same(spentTimesOf(request), {})
+    const startMs = performance.now()
+    beginWait(request, 'database')
+    beginWait(request, 'database')
+    await countWait(request, 'token', async () => {
+      await new Promise(setImmediate)
+    })
+    endWait(request, 'database')
+    endWait(request, 'database')
+    // More ends than beginnings: a stream that is given up and ends later.
+    endWait(request, 'database')
+    const { databaseMs = -1, tokenMs = -1, ...others } = spentTimesOf(request)
+    t.same(others, {})
+    t.ok(tokenMs > 0 && databaseMs >= tokenMs, `${tokenMs} of ${databaseMs}`)
+    t.ok(databaseMs <= performance.now() - startMs + 0.001)
+    await t.rejects(
+      countWait(request, 'upstream', async () => await Promise.reject(new Error('down'))),
+      /down/
+    )
+    const { upstreamMs } = spentTimesOf(request)
+    await new Promise(setImmediate)
+    t.equal(spentTimesOf(request).upstreamMs, upstreamMs, 'what has failed is over')
+    beginWait(request, 'upstream')
+    await new Promise(setImmediate)
+    t.ok((spentTimesOf(request).upstreamMs ?? 0) > (upstreamMs ?? 0))
+    return {}
+  })
+  t.equal((await app.inject('/')).statusCode, 200)
 })
 
 t.test('a slot that the app decorated itself is left alone', async t => {

@@ -72,7 +72,7 @@ t.test('what cannot change live is refused by name, and what could change with i
   t.match(live.state(), { version: 1, refused: 2, lastRefusal: refusals[0] })
 })
 
-t.test('C3: a mistake, a refusal of one subscriber and a failure to switch change nothing for anybody', async t => {
+t.test('a mistake, a refusal of one subscriber and a failure to switch change nothing for anybody', async t => {
   const { live, take, refusals } = openWitnessed()
   const seen: string[] = []
   live.subscribe({

@@ -38,7 +38,7 @@ async function tracedService(t: Test, collector: string, otel: object = {}, last
   }
   const log = { warn: () => {}, info: () => {} }
   const facts = { name: 'order-service', settings, acceptTraces: true, tls: null, addresses: {}, log }
-  const { tracing, measurements } = await openTracing({ ...facts, lastExportMs })
+  const { tracing, measurements } = openTracing({ ...facts, lastExportMs })
   const lines: string[] = []
   const options = instanceOptions({ name: 'order-service', settings, tls: undefined, tracing, requestIds: 'own' })
   const stream = {
@@ -142,7 +142,13 @@ t.test('of a trace that is not exported only what failed is, described like all 
   const collected = new CollectedSpans()
   const sampled = { otelTracesSampler: 'parentbased_traceidratio', otelTracesSamplerArg: 0 }
   const { app, close } = await tracedService(t, await listening(t, collected.answer), sampled)
-  app.get('/fine', async () => 'x')
+  const peer = await listening(t, (_request, response) => {
+    response.end()
+  })
+  app.get('/fine', async () => {
+    await (await request(peer)).body.dump()
+    return 'x'
+  })
   app.get('/refused', async (_request, reply) => await reply.code(403).send())
   app.get('/broken', async () => {
     await request('http://127.0.0.1:1/tickets?code=canary')

@@ -79,7 +79,7 @@ async function follow(t: Test, environment: Readonly<Record<string, string>>) {
   return { ...opened, ...followed, app, rows, lines, nextRow: async () => await noted.promise }
 }
 
-t.test('C7: a volume that is swapped is followed, and the audit trail has the difference', async t => {
+t.test('a volume that is swapped is followed, and the audit trail has the difference', async t => {
   const folder = swapVolume(t.testdir({}), '1', { perMinute: '2' })
   const { live, rows, readAgain, app } = await follow(t, { SALLYPORT_SETTINGS_DIRECTORIES: folder })
   t.equal(live.current.perMinute, 2)

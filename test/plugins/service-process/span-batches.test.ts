@@ -1,9 +1,8 @@
-import { SpanStatusCode } from '@opentelemetry/api'
-import { NodeTracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import t from 'tap'
-import { keepErrorsSampler } from '../../../plugins/service-process/src/keep-errors-sampler.ts'
 import { spanMeasurements } from '../../../plugins/service-process/src/measure-spans.ts'
 import { BATCH_REFUSED, SpanBatches, type SendSpans } from '../../../plugins/service-process/src/span-batches.ts'
+import type { SpanRecord } from '../../../plugins/service-process/src/span-record.ts'
+import { endedSpan } from './support/ended-span.ts'
 
 /** A collector that takes everything, and what it got. */
 function collecting(): { sent: string[][]; send: SendSpans } {
@@ -17,17 +16,15 @@ function collecting(): { sent: string[][]; send: SendSpans } {
   }
 }
 
-/** A tracer whose batches are sent when the test says so. */
+/** Batches that are sent when the test says so. */
 function batched({
   send,
   maxQueued = 10,
-  maxBatch = 1000,
-  ratio = 1
+  maxBatch = 1000
 }: {
   send: SendSpans
   maxQueued?: number
   maxBatch?: number
-  ratio?: number
 }) {
   const lines: string[] = []
   const due: Array<() => Promise<void>> = []
@@ -45,20 +42,19 @@ function batched({
       return { stop: () => {} }
     }
   })
-  const provider = new NodeTracerProvider({
-    spanProcessors: [batches],
-    sampler: keepErrorsSampler('parentbased_traceidratio', ratio)
-  })
-  return { batches, tracer: provider.getTracer('test'), provider, lines, due, pausesMs }
+  const end = (name: string): void => {
+    batches.take(endedSpan({ name }))
+  }
+  return { batches, end, lines, due, pausesMs }
 }
 
-const namesOf = (spans: readonly ReadableSpan[]): string[] => spans.map(({ name }) => name)
+const namesOf = (spans: readonly SpanRecord[]): string[] => spans.map(({ name }) => name)
 
 t.test('spans wait for the timer and leave together', async t => {
   const { sent, send } = collecting()
-  const { tracer, due, batches } = batched({ send })
-  tracer.startSpan('a').end()
-  tracer.startSpan('b').end()
+  const { end, due, batches } = batched({ send })
+  end('a')
+  end('b')
   t.same([sent, due.length], [[], 1])
   await due[0]?.()
   await batches.forceFlush()
@@ -66,22 +62,11 @@ t.test('spans wait for the timer and leave together', async t => {
   t.match(batches.counts(), { exported: 2, dropped: 0, failed: 0, waiting: 0 })
 })
 
-t.test('of what is not sampled only errors are kept', async t => {
-  const { sent, send } = collecting()
-  const { tracer, batches } = batched({ send, ratio: 0 })
-  tracer.startSpan('fine').end()
-  const failing = tracer.startSpan('failing')
-  failing.setStatus({ code: SpanStatusCode.ERROR })
-  failing.end()
-  await batches.forceFlush()
-  t.same(sent, [['failing']])
-})
-
 t.test('what does not fit is dropped and counted', async t => {
-  const { tracer, provider, batches, lines } = batched({ send: async () => 0, maxQueued: 2 })
-  for (const name of ['a', 'b', 'c']) tracer.startSpan(name).end()
+  const { end, batches, lines } = batched({ send: async () => 0, maxQueued: 2 })
+  for (const name of ['a', 'b', 'c']) end(name)
   t.match(batches.counts(), { dropped: 1, waiting: 2 })
-  await provider.shutdown()
+  await batches.close()
   t.match(batches.counts(), { exported: 2, dropped: 1, waiting: 0 })
   t.same(lines, ['spans were lost'])
 })
@@ -89,7 +74,7 @@ t.test('what does not fit is dropped and counted', async t => {
 t.test('a collector that is away costs one line; nothing is lost within the bound, and the pauses grow', async t => {
   let isAway = true
   const { sent, send } = collecting()
-  const { tracer, batches, lines, due, pausesMs } = batched({
+  const { end, batches, lines, due, pausesMs } = batched({
     maxQueued: 3,
     send: async spans => {
       if (isAway) throw new Error('connect ECONNREFUSED')
@@ -97,7 +82,7 @@ t.test('a collector that is away costs one line; nothing is lost within the boun
     }
   })
   for (const name of ['a', 'b', 'c', 'd']) {
-    tracer.startSpan(name).end()
+    end(name)
     await batches.forceFlush()
   }
   t.same(lines, ['traces are not exported'])
@@ -113,8 +98,8 @@ t.test('a collector that is away costs one line; nothing is lost within the boun
 
 t.test('what waits and what is under way share one bound, however slow the collector is', async t => {
   const taken = Promise.withResolvers<number>()
-  const { tracer, batches } = batched({ maxQueued: 4, maxBatch: 2, send: () => taken.promise })
-  for (let number = 0; number < 1000; number++) tracer.startSpan(String(number)).end()
+  const { end, batches } = batched({ maxQueued: 4, maxBatch: 2, send: () => taken.promise })
+  for (let number = 0; number < 1000; number++) end(String(number))
   t.match(batches.counts(), { dropped: 996, waiting: 4 })
   taken.resolve(0)
   await batches.forceFlush()
@@ -122,29 +107,29 @@ t.test('what waits and what is under way share one bound, however slow the colle
 })
 
 t.test('the wait that the collector asks for is heeded', async t => {
-  const { tracer, batches, pausesMs } = batched({
+  const { end, batches, pausesMs } = batched({
     send: async () => {
       throw Object.assign(new Error('The collector answered 429'), { retryAfterSeconds: 30 })
     }
   })
-  tracer.startSpan('a').end()
+  end('a')
   await batches.forceFlush()
   t.same(pausesMs.slice(1), [30_000])
 })
 
 t.test('what the collector refuses is not sent again', async t => {
   const sent: string[][] = []
-  const { tracer, batches } = batched({
+  const { end, batches } = batched({
     send: async spans => {
       sent.push(namesOf(spans))
       if (sent.length > 1) return 1
       throw Object.assign(new Error('The collector answered 400'), { code: BATCH_REFUSED })
     }
   })
-  tracer.startSpan('a').end()
+  end('a')
   await batches.forceFlush()
-  tracer.startSpan('b').end()
-  tracer.startSpan('c').end()
+  end('b')
+  end('c')
   await batches.forceFlush()
   t.same(sent, [['a'], ['b', 'c']])
   t.match(batches.counts(), { exported: 1, failed: 2, waiting: 0 })
@@ -152,22 +137,22 @@ t.test('what the collector refuses is not sent again', async t => {
 
 t.test('the end is one last attempt', async t => {
   let attempts = 0
-  const { tracer, provider, batches, lines } = batched({
+  const { end, batches, lines } = batched({
     send: async () => {
       attempts++
       throw new Error('connect ECONNREFUSED')
     }
   })
-  tracer.startSpan('a').end()
-  await provider.shutdown()
+  end('a')
+  await batches.close()
   t.equal(attempts, 1)
   t.match(batches.counts(), { failed: 1, waiting: 0 })
   t.same(lines, ['traces are not exported', 'spans were lost'])
 })
 
 t.test('operators see what was exported, what was lost and why, and what waits', async t => {
-  const { tracer, batches } = batched({ send: async () => 1, maxQueued: 3 })
-  for (const name of ['a', 'b', 'c', 'd', 'e']) tracer.startSpan(name).end()
+  const { end, batches } = batched({ send: async () => 1, maxQueued: 3 })
+  for (const name of ['a', 'b', 'c', 'd', 'e']) end(name)
   const read = (): unknown => Object.fromEntries(spanMeasurements(() => batches.counts()).map(m => [m.name, m.read()]))
   const lost = (refused: number): object[] => [
     { labels: { reason: 'queue_full' }, value: 2 },

@@ -1,4 +1,4 @@
-import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
+import securityContext, { problemDetails, spentTimesOf, type SecurityEvent } from '@sallyport/security-context'
 import tokenExchange, {
   createTokenClient,
   discoverMetadata,
@@ -6,6 +6,7 @@ import tokenExchange, {
 } from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { Agent } from 'undici'
 import { measured } from '../support/measured.ts'
 import { authorizationServer, listen, summaries, TOKEN_ANSWER } from '../../support/fake-authorization-server.ts'
 
@@ -97,6 +98,19 @@ async function setup(t: Test, options: Partial<TokenExchangeOptions> = {}) {
   t.after(() => app.close())
   return { app, server, seen, upstream, origin, now, events, deadlines }
 }
+
+t.test('a request counts its waits for tokens and for services, and nothing for what is cached', async t => {
+  const { app } = await setup(t)
+  const times: Array<Readonly<Record<string, number>>> = []
+  app.addHook('onResponse', async request => {
+    times.push(spentTimesOf(request))
+  })
+  for (const url of ['/exchange/order-service', '/exchange/order-service', '/call']) await get(app, url)
+  const [first, second, call] = times
+  t.match(first, { tokenMs: Number })
+  t.same(second, {})
+  t.match(call, { tokenMs: Number, upstreamMs: Number })
+})
 
 const get = (app: FastifyInstance, url: string, token: string | null = 'subject-1') =>
   app.inject({ url, headers: token === null ? {} : { authorization: `Bearer ${token}` } })
@@ -268,7 +282,14 @@ t.test('the limit of a call is that of the moment of the call', async t => {
 
 t.test('a service is told how long its caller waits: the limit of a call, or what is left of the deadline', async t => {
   const deadline = { leftMs: 900.5, controller: new AbortController() }
-  const { app, seen, deadlines } = await setup(t, { upstreamTimeoutMs: 1500 })
+  let sent = 0
+  const agent = new Agent()
+  t.after(() => agent.destroy())
+  const dispatcher = agent.compose(dispatch => (options, handler) => {
+    sent++
+    return dispatch(options, handler)
+  })
+  const { app, seen, deadlines } = await setup(t, { upstreamTimeoutMs: 1500, dispatcher })
   await get(app, '/call')
   deadlines.push(deadline)
   await get(app, '/call')
@@ -276,13 +297,13 @@ t.test('a service is told how long its caller waits: the limit of a call, or wha
     seen.map(({ timeoutMs }) => timeoutMs),
     ['1500', '901']
   )
-  deadline.leftMs = 20
-  const late = await get(app, '/call-path?path=/silent')
-  t.same([late.statusCode, late.json().code], [504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'])
   deadline.leftMs = 0
   const over = await get(app, '/call')
   t.same([over.statusCode, over.json().code], [504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'])
-  t.equal(seen.length, 3, 'without any time left nobody is called')
+  t.equal(sent, 2, 'without any time left nobody is called')
+  deadline.leftMs = 20
+  const late = await get(app, '/call-path?path=/silent')
+  t.same([late.statusCode, late.json().code], [504, 'SALLYPORT_TOKEN_UPSTREAM_TIMEOUT'])
 })
 
 t.test('a call ends when the caller leaves', async t => {

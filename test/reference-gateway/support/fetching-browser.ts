@@ -2,6 +2,8 @@
 /** Cookies by origin, and a request with them. */
 export interface FetchingBrowser {
   readonly get: (url: string, headers?: Readonly<Record<string, string>>) => Promise<Response>
+  /** Submits a form. */
+  readonly post: (url: string, form: Readonly<Record<string, string>>) => Promise<Response>
   /** Goes on from one redirect to the next until `isThere` likes where it leads; gives that URL. */
   readonly follow: (url: string, isThere: (url: string) => boolean) => Promise<string>
 }
@@ -13,12 +15,16 @@ const MOST_HOPS = 20
 export function fetchingBrowser(): FetchingBrowser {
   const jars = new Map<string, Map<string, string>>()
 
-  async function get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+  async function send(url: string, init: RequestInit, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { origin } = new URL(url)
     const jar = jars.get(origin) ?? new Map<string, string>()
     jars.set(origin, jar)
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, { redirect: 'manual', headers: { ...headers, ...(cookie !== '' && { cookie }) } })
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...headers, ...(cookie !== '' && { cookie }) }
+    })
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';')
       const equals = pair.indexOf('=')
@@ -29,6 +35,8 @@ export function fetchingBrowser(): FetchingBrowser {
     }
     return response
   }
+
+  const get: FetchingBrowser['get'] = async (url, headers = {}) => await send(url, {}, headers)
 
   async function follow(url: string, isThere: (url: string) => boolean): Promise<string> {
     let at = url
@@ -42,5 +50,9 @@ export function fetchingBrowser(): FetchingBrowser {
     return at
   }
 
-  return { get, follow }
+  return {
+    get,
+    follow,
+    post: async (url, form) => await send(url, { method: 'POST', body: new URLSearchParams(form) }, {})
+  }
 }

@@ -87,6 +87,16 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     cookies: { keys: ['cookie-key-of-the-issuer'] },
     pkce: { required: () => true },
     issueRefreshToken: () => true,
+    rotateRefreshToken: true,
+    // Its own refuses addresses of this machine, and says nothing of it.
+    fetch: async (url: string, { signal, method, headers, body }: RequestInit) =>
+      await fetch(url, {
+        redirect: 'manual',
+        ...(signal && { signal }),
+        ...(method && { method }),
+        ...(headers && { headers }),
+        ...(body && { body })
+      }),
     findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: () => '/interaction' },
     loadExistingGrant,
@@ -94,6 +104,7 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,

@@ -33,36 +33,28 @@ t.test('a secret that was moved, changed or has no key is not read, and the answ
   await unreadable('a changed secret')
 })
 
-t.test(
-  'C8: secrets of every version are encrypted again under the newest key, and read without the old one',
-  async t => {
-    const server = await startServer(t)
-    const terminal = commandLine()
-    await put(server, 'orders/default/main', {}, { apiKey: CANARY })
-    await put(server, 'orders/default/main', { a: 1 }, { apiKey: null }, { 'if-match': '"1"' })
-    const run = async (keys: string, ...args: string[]) =>
-      await runConfigurationCommands(
-        args,
-        terminal.environment(server, keys),
-        'sallyport-configuration-server',
-        terminal
-      )
+t.test('secrets of every version are encrypted again under the newest key, and read without the old one', async t => {
+  const server = await startServer(t)
+  const terminal = commandLine()
+  await put(server, 'orders/default/main', {}, { apiKey: CANARY })
+  await put(server, 'orders/default/main', { a: 1 }, { apiKey: null }, { 'if-match': '"1"' })
+  const run = async (keys: string, ...args: string[]) =>
+    await runConfigurationCommands(args, terminal.environment(server, keys), 'sallyport-configuration-server', terminal)
 
-    t.equal(await run(NEW_KEY, 'reencrypt'), 1, 'without the old key nothing is changed')
-    t.strictSame(await server.owner('configuration_secrets').distinct().pluck('key_id'), ['old'])
-    t.equal(await run(`${NEW_KEY} ${OLD_KEY}`, 'reencrypt'), 0)
-    t.strictSame(JSON.parse(terminal.printed.at(-1) ?? ''), { encrypted: 2 })
-    t.strictSame(await server.owner('configuration_secrets').distinct().pluck('key_id'), ['new'])
-    t.equal(await run(`${NEW_KEY} ${OLD_KEY}`, 'reencrypt'), 0)
-    t.strictSame(JSON.parse(terminal.printed.at(-1) ?? ''), { encrypted: 0 })
-    t.equal(await run(NEW_KEY, 'rollback', 'orders', 'default', 'main', '1'), 0)
-    t.match(
-      (await server.audit()).map(({ action }) => action),
-      ['configuration.replace', 'configuration.replace', 'configuration.re-encrypt', 'configuration.roll-back']
-    )
-    t.notMatch(terminal.printed.join(), CANARY)
-  }
-)
+  t.equal(await run(NEW_KEY, 'reencrypt'), 1, 'without the old key nothing is changed')
+  t.strictSame(await server.owner('configuration_secrets').distinct().pluck('key_id'), ['old'])
+  t.equal(await run(`${NEW_KEY} ${OLD_KEY}`, 'reencrypt'), 0)
+  t.strictSame(JSON.parse(terminal.printed.at(-1) ?? ''), { encrypted: 2 })
+  t.strictSame(await server.owner('configuration_secrets').distinct().pluck('key_id'), ['new'])
+  t.equal(await run(`${NEW_KEY} ${OLD_KEY}`, 'reencrypt'), 0)
+  t.strictSame(JSON.parse(terminal.printed.at(-1) ?? ''), { encrypted: 0 })
+  t.equal(await run(NEW_KEY, 'rollback', 'orders', 'default', 'main', '1'), 0)
+  t.match(
+    (await server.audit()).map(({ action }) => action),
+    ['configuration.replace', 'configuration.replace', 'configuration.re-encrypt', 'configuration.roll-back']
+  )
+  t.notMatch(terminal.printed.join(), CANARY)
+})
 
 t.test('the ring follows its setting: the newest key encrypts, every key decrypts', t => {
   const place = { application: 'orders', profile: 'default', label: 'main', name: 'apiKey' }

@@ -14,7 +14,11 @@ export type EndReason =
   | 'user-deleted'
   | 'password-changed'
   | 'client-disabled'
+<<<<<<< HEAD
   | 'consent-withdrawn'
+=======
+  | 'restored'
+>>>>>>> main
 
 /**
  * Ends sessions, revokes every access token that was issued under them, and stores a notice for every client that has
@@ -33,7 +37,7 @@ export async function endSessions(
   if (selector.kind === 'user') {
     const { userId, keptSignInId } = selector
     await store.signIns.end({ userId, ...(keptSignInId !== undefined && { keptId: keptSignInId }) }, nowMs)
-  }
+  } else if (selector.kind === 'all') await store.signIns.end({ all: true }, nowMs)
   await store.logoutNotices.add(ended, nowMs)
   return ended
 }

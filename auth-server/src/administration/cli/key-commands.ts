@@ -1,4 +1,5 @@
 import { advanceKeys, listKeys, publishKey, removeKey, resealKeys, rotateInEmergency, startSigning } from '../keys.ts'
+import { endAfterRestore } from '../after-restore.ts'
 import { argument, type Command } from './command.ts'
 
 /** `keys …`. */
@@ -50,6 +51,13 @@ export const KEY_COMMANDS: readonly Command[] = [
     options: {},
     help: 'For a stolen key: a new one signs at once, all others go. Prints what that breaks.',
     run: async administration => await rotateInEmergency(administration)
+  },
+  {
+    name: 'database after-restore',
+    arguments: [],
+    options: {},
+    help: 'After a restore from a backup: ends every session and removes every signing key but a new one.',
+    run: async administration => await endAfterRestore(administration)
   },
   {
     name: 'keys reseal',

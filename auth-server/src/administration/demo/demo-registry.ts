@@ -13,7 +13,7 @@ const DEMO_ROLES: DemoRegistry['roles'] = [
   { name: 'COURIER', descriptions: { en: 'Delivers it' } }
 ]
 
-/** The demo's described scopes in the second language of its pages; a scope that is not here is described in English. */
+/** The demo's described scopes in the second language of its pages; without a line here it is English alone. */
 const KOREAN_SCOPES: Readonly<Record<string, string>> = {
   'orders:read': '주문 보기',
   'orders:write': '주문하고 취소하기',

@@ -73,6 +73,20 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
     }
   },
   {
+    title: 'an end of all reaches every session and every sign-in',
+    run: async store => {
+      const user = await someUser(store)
+      const { signIn } = await someSignIn(store, user)
+      const ids = [(await someSession(store)).session.id, (await someSession(store)).session.id]
+      await store.transaction(async trx => {
+        const ended = (await trx.sessions.end({ kind: 'all' }, 'x', NOW)).map(({ id }) => id)
+        ok(ids.every(id => ended.includes(id)))
+        ok((await trx.signIns.end({ all: true }, NOW)).includes(signIn.id))
+        equal((await trx.sessions.end({ kind: 'all' }, 'x', NOW)).length, 0)
+      })
+    }
+  },
+  {
     title: 'the list of a user’s sessions has what lives, newest first',
     run: async store => {
       const { user, session, client } = await someSession(store)

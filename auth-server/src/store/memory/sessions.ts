@@ -1,10 +1,10 @@
-import type { Rotation, SessionSelector, SessionStore, SessionUse } from '../contract.ts'
+import type { Rotation, SessionSelector, SessionFamilyStore, SessionUse } from '../contract.ts'
 import type { Session, UserSession } from '../records.ts'
 import { hashKey } from './table.ts'
 import { userAsItCounts, type RunStep, type Tables } from './tables.ts'
 
 /** Sessions and their refresh tokens in memory. */
-export function sessionStore(tables: Tables, run: RunStep): SessionStore {
+export function sessionStore(tables: Tables, run: RunStep): SessionFamilyStore {
   const { sessions, refreshTokens } = tables
   return {
     create: async (session, refreshTokenHash) => {
@@ -132,5 +132,7 @@ function selected({ sessions }: Tables, selector: SessionSelector): readonly Ses
       return sessions.values().filter(({ clientId }) => clientId === selector.clientId)
     case 'sign-in':
       return sessions.values().filter(({ signInId }) => signInId === selector.signInId)
+    case 'all':
+      return sessions.values()
   }
 }

@@ -46,7 +46,8 @@ export function signInStore(tables: Tables, run: RunStep): SignInStore {
           .filter(
             ({ id, userId, endedAtMs }) =>
               endedAtMs === null &&
-              ('id' in selector ? id === selector.id : userId === selector.userId && id !== selector.keptId)
+              ('all' in selector ||
+                ('id' in selector ? id === selector.id : userId === selector.userId && id !== selector.keptId))
           )
         for (const signIn of live) signIns.set(signIn.id, { ...signIn, endedAtMs: nowMs })
         return live.map(({ id }) => id)

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { Rotation, SessionSelector, SessionStore } from '../contract.ts'
+import type { Rotation, SessionSelector, SessionFamilyStore } from '../contract.ts'
 import type { RefreshToken, UserSession } from '../records.ts'
 import { sessionOf, sessionRowOf, type SessionRow } from './session-rows.ts'
 import { millisecondsOrNull, timeOf } from './time.ts'
@@ -45,7 +45,7 @@ const NOTE_LATE_REPEAT = `update sessions set late_repeat_hash = token.hash from
     and (token.predecessor_hash is null or sessions.late_repeat_hash is distinct from token.predecessor_hash)`
 
 /** Sessions and their refresh tokens on PostgreSQL. */
-export function sessionStore(db: Knex): SessionStore {
+export function sessionStore(db: Knex): SessionFamilyStore {
   return {
     create: async (session, refreshTokenHash) => {
       // One statement: both rows or none.
@@ -152,5 +152,7 @@ function conditionOf(selector: SessionSelector): Partial<SessionRow> {
       return { client_id: selector.clientId }
     case 'sign-in':
       return { sign_in_id: selector.signInId }
+    case 'all':
+      return {}
   }
 }

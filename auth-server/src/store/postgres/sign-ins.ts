@@ -45,7 +45,7 @@ export function signInStore(db: Knex): SignInStore {
         .update({ last_used_at: timeOf(lastUsedAtMs), idle_expires_at: timeOf(idleExpiresAtMs) })
     },
     end: async (selector, nowMs) => {
-      const condition = 'id' in selector ? { id: selector.id } : { user_id: selector.userId }
+      const condition = 'all' in selector ? {} : 'id' in selector ? { id: selector.id } : { user_id: selector.userId }
       const rows = await db<SignInRow>('sign_ins')
         .where(condition)
         .modify(query => {

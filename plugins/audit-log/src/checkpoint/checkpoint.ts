@@ -7,24 +7,31 @@ export interface Checkpoint extends TreeHead {
   readonly origin: string
   /** Chain hash of the last row, in an extension line; `null` where a checkpoint has none. */
   readonly chainHash: Buffer | null
+  /**
+   * Longer trees that this one takes the place of, in extension lines: the database was restored from a backup that
+   * does not reach them. None but after a restore.
+   */
+  readonly replaces: readonly TreeHead[]
 }
 
 /** What is signed. */
-export type CheckpointContent = Omit<Checkpoint, 'origin'>
+export type CheckpointContent = Omit<Checkpoint, 'origin' | 'replaces'> & Partial<Pick<Checkpoint, 'replaces'>>
 
 const CHAIN_LINE = /^chain ([A-Za-z0-9+/]{43}=)$/
+const REPLACES_LINE = /^replaces (\d{1,15}) ([A-Za-z0-9+/]{43}=)$/
 
 /**
  * A signed checkpoint as text.
  * @see https://c2sp.org/tlog-checkpoint
  */
 export function signCheckpoint(
-  { size, root, chainHash }: CheckpointContent,
+  { size, root, chainHash, replaces = [] }: CheckpointContent,
   signers: readonly [CheckpointSigner, ...CheckpointSigner[]]
 ): string {
   const [{ name }] = signers
   const extension = chainHash === null ? '' : `chain ${chainHash.toString('base64')}\n`
-  return signNote(`${name}\n${size}\n${root.toString('base64')}\n${extension}`, signers)
+  const replaced = replaces.map(head => `replaces ${head.size} ${head.root.toString('base64')}\n`)
+  return signNote(`${name}\n${size}\n${root.toString('base64')}\n${extension}${replaced.join('')}`, signers)
 }
 
 /**
@@ -43,5 +50,10 @@ export function openCheckpoint(note: string, verifiers: readonly CheckpointVerif
   if (root.length !== 32 || root.toString('base64') !== rootText) return null
   const chain = rest.flatMap(line => CHAIN_LINE.exec(line)?.[1] ?? [])[0]
   const chainHash = chain === undefined ? null : Buffer.from(chain, 'base64')
-  return { origin, size: Number(sizeText), root, chainHash }
+  const replaces = rest.flatMap(line => {
+    const [, replacedSize, replacedRoot] = REPLACES_LINE.exec(line) ?? []
+    if (replacedSize === undefined || replacedRoot === undefined) return []
+    return [{ size: Number(replacedSize), root: Buffer.from(replacedRoot, 'base64') }]
+  })
+  return { origin, size: Number(sizeText), root, chainHash, replaces }
 }

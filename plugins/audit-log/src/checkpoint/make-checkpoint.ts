@@ -66,7 +66,7 @@ export async function makeCheckpoint(run: CheckpointRun): Promise<MadeCheckpoint
       }
     )
   }
-  if (isNew) await store(run, note, frontier)
+  if (isNew) await storeCheckpoint(run, note, frontier)
   return { note, size: tree.size, anchored }
 }
 
@@ -141,9 +141,12 @@ async function anchorState(
   return { anchor, latest, isAway: false }
 }
 
-/** Adds the seals since the stored checkpoint, and compares with what was signed on the way. */
-async function growFrontier(
-  { db, timeoutMs }: CheckpointRun,
+/**
+ * Adds the seals since the stored checkpoint, and compares with what was signed on the way.
+ * @throws {TreeProblemError} `SALLYPORT_AUDIT_CHECKPOINT_REFUSED`
+ */
+export async function growFrontier(
+  { db, timeoutMs }: Pick<CheckpointRun, 'db' | 'timeoutMs'>,
   start: Frontier,
   signed: readonly Checkpoint[]
 ): Promise<Frontier> {
@@ -182,7 +185,12 @@ export async function readLeaves(db: Knex, after: number, limit: number, timeout
   return rows.map(row => row.content_hash)
 }
 
-async function store({ db, timeoutMs }: CheckpointRun, note: string, { size, roots }: Frontier): Promise<void> {
+/** Keeps a checkpoint in the database, for the next one to go on from. */
+export async function storeCheckpoint(
+  { db, timeoutMs }: Pick<CheckpointRun, 'db' | 'timeoutMs'>,
+  note: string,
+  { size, roots }: Frontier
+): Promise<void> {
   await withConnection(db, timeoutMs, async connection => {
     // Another process of this trail may have been first: then it is the same tree.
     await db('audit_checkpoints')

@@ -5,16 +5,20 @@ import type { Knex } from 'knex'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from '../checkpoint/merkle-tree.ts'
 import { sealsRoot } from '../checkpoint/prove-event.ts'
-import { exportTrail, verifyExport } from '../export-trail.ts'
+import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
+import { exportTrail, verifyExport, type ExportOptions } from '../export-trail.ts'
 import { pruneAudit } from '../prune.ts'
 import { parseAuditQuery } from '../query.ts'
 import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
-import { readCheckpoint, verifyProof } from './proof-commands.ts'
+import { readCheckpoint, readVerifierKeys, verifyAnchor, verifyProof } from './proof-commands.ts'
 import type { CommandOptions } from './read-commands.ts'
+import { auditTrailOptions } from '../settings/trail-options.ts'
+import type { CommandEnvironment } from './open-trail.ts'
 import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
+import { checkpointSettings } from './trail-environment.ts'
 
 /** `verify`: the whole trail in one snapshot, or an export without any database. */
 export async function verifyTrail(
@@ -24,6 +28,7 @@ export async function verifyTrail(
 ): Promise<number> {
   const expected = typeof options.head === 'string' ? parseHead(options.head) : undefined
   if (typeof options.proof === 'string') return await verifyProof(options, terminal)
+  if (typeof options.anchor === 'string') return await verifyAnchor(options, terminal)
   const checkpoint = readCheckpoint(options)
   if (typeof options.export === 'string') {
     return await verifyExportFile({ path: options.export, expected, checkpoint }, options, terminal)
@@ -71,7 +76,9 @@ async function verifyExportFile(
   options: CommandOptions,
   terminal: AuditTerminal
 ): Promise<number> {
-  const { leaves, ...report } = await verifyExport(linesOf(path))
+  // With a checkpoint it is that which is signed.
+  const verifiers = options.key === undefined || checkpoint !== null ? [] : readVerifierKeys(options)
+  const { leaves, ...report } = await verifyExport(linesOf(path), verifiers)
   const isExpected =
     expected === undefined ||
     (report.head.sequence === expected.sequence && report.head.chainHash === expected.chainHash)
@@ -106,22 +113,29 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 }
 
 /** `export`: the trail as lines of JSON, to a new file or to standard output. */
-export async function exportToFile(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const after = Number(options.after ?? 0)
+export async function exportToFile(
+  db: Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  const { checkpoints } = auditTrailOptions(checkpointSettings(environment), COMMAND_PROCESS)
+  const signers = checkpoints === false ? [] : checkpointKeys(checkpoints).signers
+  const asked = { after: Number(options.after ?? 0), signers }
   await recordReading(db, 'export', options)
   if (typeof options.file === 'string') {
     const file = createWriteStream(options.file, { flags: 'wx', mode: 0o600 })
-    await pipeline(exportedText(db, after, terminal), file)
-  } else for await (const text of exportedText(db, after, terminal)) await terminal.out(text)
+    await pipeline(exportedText(db, asked, terminal), file)
+  } else for await (const text of exportedText(db, asked, terminal)) await terminal.out(text)
   if (terminal.signal?.aborted !== true) return EXIT.done
   terminal.error('the export is not complete\n')
   return EXIT.failed
 }
 
-async function* exportedText(db: Knex, after: number, terminal: AuditTerminal): AsyncGenerator<string> {
+async function* exportedText(db: Knex, asked: ExportOptions, terminal: AuditTerminal): AsyncGenerator<string> {
   const showProgress = progressLine(terminal)
   let lines = 0
-  for await (const line of exportTrail(db, { after })) {
+  for await (const line of exportTrail(db, asked)) {
     if (terminal.signal?.aborted === true) return
     yield `${visibleJson(line)}\n`
     if (++lines % 1000 === 0) showProgress(`${lines} lines exported`)

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
+import { anchorProblem } from '../checkpoint/anchor-history.ts'
+import { anchoredNotes } from '../checkpoint/anchors.ts'
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
   EVENT_PROOF_FORM,
@@ -26,7 +28,7 @@ export async function showCheckpoint(db: Knex, options: CommandOptions, terminal
 
 /** `prove`: that a row is under a checkpoint, or that a checkpoint continues another one. */
 export async function proveFromTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const verifiers = readKeys(options)
+  const verifiers = readVerifierKeys(options)
   const note = readNamed(options, 'checkpoint')
   if (typeof options.since === 'string') {
     const proof = await proveGrowth(db, readNamed(options, 'since'), note, verifiers)
@@ -41,7 +43,7 @@ export async function proveFromTrail(db: Knex, options: CommandOptions, terminal
 
 /** `verify --proof`: needs no database. */
 export async function verifyProof(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
-  const verifiers = readKeys(options)
+  const verifiers = readVerifierKeys(options)
   const proof = parseProof(readNamed(options, 'proof'))
   const ok = proof !== null && isProofRight(proof, verifiers)
   const said = ok ? 'the proof holds' : 'THE PROOF DOES NOT HOLD'
@@ -49,15 +51,30 @@ export async function verifyProof(options: CommandOptions, terminal: AuditTermin
   return ok ? EXIT.done : EXIT.broken
 }
 
+/** `verify --anchor`: the file of an anchor; needs no database. */
+export async function verifyAnchor(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+  const verifiers = readVerifierKeys(options)
+  const notes = await anchoredNotes(String(options.anchor))
+  const problem = anchorProblem(notes, verifiers)
+  const said =
+    problem === null
+      ? `the anchor verifies: ${notes.length} checkpoints`
+      : `THE ANCHOR DOES NOT VERIFY: ${problem.problem} at ${problem.line}`
+  const shown = { ok: problem === null, checkpoints: notes.length, ...problem }
+  await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\n`)
+  return problem === null ? EXIT.done : EXIT.broken
+}
+
 /** The checkpoint that `--checkpoint` names, as one of the keys signed it; `null` when none is named. */
 export function readCheckpoint(options: CommandOptions): Checkpoint | null {
   if (typeof options.checkpoint !== 'string') return null
-  const checkpoint = openCheckpoint(readNamed(options, 'checkpoint'), readKeys(options))
+  const checkpoint = openCheckpoint(readNamed(options, 'checkpoint'), readVerifierKeys(options))
   if (checkpoint === null) throw new Error('the checkpoint is not signed by a key that was given')
   return checkpoint
 }
 
-function readKeys({ key }: CommandOptions): CheckpointVerifier[] {
+/** The keys that `--key` gives. */
+export function readVerifierKeys({ key }: CommandOptions): CheckpointVerifier[] {
   if (typeof key !== 'string') throw new AuditUsageError('--key is missing')
   const verifier = parseVerifier(key)
   if (verifier === null) throw new AuditUsageError('--key is not the text of a verifier')

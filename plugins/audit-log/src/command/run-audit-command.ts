@@ -3,9 +3,11 @@ import { errorCode, messageWithCause } from '@sallyport/security-context/mechani
 import type { Knex } from 'knex'
 import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { openTrail, type CommandEnvironment } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
+import { resumeAfterRestore } from './restore-command.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
 
 /** How the program was called. */
@@ -22,7 +24,12 @@ interface AuditCommand {
   readonly usage: string
   readonly help: string
   readonly options: CommandFlags
-  readonly run: (openDb: () => Knex, options: CommandOptions, terminal: AuditTerminal) => Promise<number>
+  readonly run: (
+    openDb: () => Knex,
+    options: CommandOptions,
+    terminal: AuditTerminal,
+    environment: CommandEnvironment
+  ) => Promise<number>
 }
 
 const textFlag = { type: 'string' } as const
@@ -49,9 +56,16 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   verify: {
     usage:
-      'verify [--head <sequence>:<hash>] [--checkpoint <file> --key <verifier>] [--export <file> | --proof <file>]',
-    help: 'Verifies the trail, or an export or a proof without a database. Exit code 3 when it does not verify.',
-    options: { head: textFlag, export: textFlag, checkpoint: textFlag, key: textFlag, proof: textFlag },
+      'verify [--head <sequence>:<hash>] [--checkpoint <file>] [--key <verifier>] [--export <file> | --proof <file> | --anchor <file>]',
+    help: 'Verifies the trail, or an export, a proof or the file of an anchor without a database. Exit code 3 when it does not verify.',
+    options: {
+      head: textFlag,
+      export: textFlag,
+      checkpoint: textFlag,
+      key: textFlag,
+      proof: textFlag,
+      anchor: textFlag
+    },
     run: verifyTrail
   },
   checkpoint: {
@@ -68,15 +82,27 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   export: {
     usage: 'export [--after <sequence>] [--file <new file>]',
-    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere.',
+    help: 'Writes the trail as lines of JSON, with all seals, so that it can be verified elsewhere; signed by SALLYPORT_AUDIT_CHECKPOINT_KEYS.',
     options: { after: textFlag, file: textFlag },
-    run: (openDb, options, terminal) => exportToFile(openDb(), options, terminal)
+    run: (openDb, options, terminal, environment) => exportToFile(openDb(), options, terminal, environment)
   },
   prune: {
     usage: 'prune --before <time>',
     help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
     options: { before: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
+  },
+  hold: {
+    usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
+    help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
+    options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
+    run: (openDb, options, terminal) => holdRows(openDb(), options, terminal)
+  },
+  'resume-after-restore': {
+    usage: 'resume-after-restore --because <text>',
+    help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
+    options: { because: textFlag },
+    run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
   }
 }
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
@@ -101,7 +127,7 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
   try {
     const command = Object.hasOwn(AUDIT_COMMANDS, name) ? AUDIT_COMMANDS[name] : undefined
     if (command === undefined) throw new AuditUsageError(`there is no command ${name}`)
-    return await command.run(openDb, parseCommandOptions(command, rest), given)
+    return await command.run(openDb, parseCommandOptions(command, rest), given, environment)
   } catch (cause) {
     const isUsage = cause instanceof AuditUsageError || errorCode(cause) === 'SALLYPORT_AUDIT_QUERY_INVALID'
     error(`${call}: ${visibleText(messageWithCause(cause))}\n${isUsage ? `See: ${call} help\n` : ''}`)

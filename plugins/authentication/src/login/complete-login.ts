@@ -5,8 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { requestConnection } from '../request-origin.ts'
+import { beginSession, type IssuerLogin } from '../session/begin-session.ts'
 import { revokeUngiven } from '../session/log-in.ts'
-import { newPairing } from '../session/pairing.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { LoginParts } from './login-parts.ts'
@@ -95,7 +95,10 @@ async function openLogin(
     const verified = await verifyFresh(core.verifier, tokens)
     refuseOtherSubject(facts, verified)
     core.refresher.remember(tokens)
-    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(lastingFacts(facts))))
+    const { principal } = verified
+    const { subject, sessionId } = facts
+    const atIssuer = { facts: lastingFacts(facts), issuer: issuer.issuer, subject, sessionId, idToken: tokens.idToken }
+    await beginSession(core, request, reply, { tokens, principal, atIssuer })
     return verified
   } catch (error) {
     await revokeUngiven(core, request, tokens)
@@ -104,12 +107,7 @@ async function openLogin(
 }
 
 /** What of a login travels with its session. */
-function lastingFacts({
-  authenticatedAtSeconds,
-  acr,
-  amr,
-  username
-}: ValidatedLogin): Parameters<typeof newPairing>[0] {
+function lastingFacts({ authenticatedAtSeconds, acr, amr, username }: ValidatedLogin): IssuerLogin['facts'] {
   return { authenticatedAtSeconds, acr, amr, username }
 }
 
@@ -146,8 +144,12 @@ async function redeemLogin(
   }
 }
 
-/** The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. */
+/**
+ * The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. In a store
+ * it has ended already.
+ */
 function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
+  if (core.stored !== null) return
   const cookies = core.jar.read(request.headers.cookie)
   if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
   core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {

@@ -8,7 +8,15 @@ export interface LoginEntry {
    * Where a browser ends its login at the issuer and comes back from; `null` when there is no such place or the issuer
    * cannot be asked.
    */
-  leave: ((request: FastifyRequest, returnTo: string | undefined) => Promise<string | null>) | null
+  leave: ((request: FastifyRequest, leaving: LeavingLogin) => Promise<string | null>) | null
+}
+
+/** A login that ends. */
+export interface LeavingLogin {
+  /** A path of this origin. */
+  readonly returnTo: string | undefined
+  /** Of the login, where it was kept. */
+  readonly idToken: string | null
 }
 
 /** What a login at the issuer can be asked for by whoever sends a browser there. */

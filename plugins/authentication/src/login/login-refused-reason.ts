@@ -23,3 +23,21 @@ export type LoginRefusedReason =
   | 'id-token-access-token'
   | 'id-token-auth-time'
   | 'id-token-acr'
+
+/** Why a logout token was refused: the stable reasons of the security event. */
+export type LogoutTokenRefusedReason = `logout-token-${
+  | 'malformed'
+  | 'type'
+  | 'algorithm'
+  | 'key-unknown'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'times'
+  | 'not-yet-valid'
+  | 'expired'
+  | 'events'
+  | 'nonce'
+  | 'id'
+  | 'subject'
+  | 'replayed'}`

@@ -5,6 +5,7 @@ import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError, isSallyportError, LoginRefusedError } from '../errors.ts'
+import { acceptForms } from '../session/form-body.ts'
 import { SESSION_CORE, type SessionCore } from '../session/session-core.ts'
 import { algorithmMistakes } from '../tokens/verifier-options.ts'
 import { createBeginLogin, loginQuery, type LoginQuery } from './begin-login.ts'
@@ -16,12 +17,13 @@ import { failedLoginPage } from './login-pages.ts'
 import { loginRoutesOptions, type LoginRoutesOptions } from './options.ts'
 import { acceptsHtml } from './page-request.ts'
 import { createPendingLogins } from './pending-logins.ts'
+import { createReceiveLogout, logoutNoticeBody, type LogoutNoticeBody } from './receive-logout.ts'
 
 /**
  * The login at the issuer: `GET /login`, `GET /login/callback` and `GET /logout/callback`, by authorization code with
  * PKCE. What they begin is a session of the authentication plugin, in the same cookies. Register it after that plugin,
  * with a prefix if need be; from then on browsers that ask for a page are sent to the login, and 401 answers name its
- * address.
+ * address. With `backchannelLogout` also `POST /logout/backchannel`.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no `session`
  * option, and for mistakes in the options
  * @see OpenID Connect Core 1.0 §3.1
@@ -50,7 +52,22 @@ export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOp
     { exposeHeadRoute: false, config: { access: 'public', audit: { action: 'session.login' } } },
     createCompleteLogin(parts)
   )
+  if (parts.options.backchannelLogout) await fastify.register(receiveLogouts, { parts })
   fastify.get('/logout/callback', { exposeHeadRoute: false, config: { access: 'public', audit: 'none' } }, comeBack)
+}
+
+/** The issuer posts here, and no browser: its answers are for programs. */
+async function receiveLogouts(fastify: FastifyInstance, { parts }: { readonly parts: LoginParts }): Promise<void> {
+  const { stored } = parts.core
+  if (stored === null) {
+    throw new AuthenticationOptionsError('loginRoutes: backchannelLogout needs session.stored: cookies cannot be ended')
+  }
+  acceptForms(fastify)
+  fastify.post<{ Body: LogoutNoticeBody }>(
+    '/logout/backchannel',
+    { schema: { body: logoutNoticeBody }, config: { access: 'public', audit: { action: 'session.logout' } } },
+    createReceiveLogout(parts, stored)
+  )
 }
 
 function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginParts {

@@ -20,7 +20,7 @@ export interface LoginRoutesOptions {
    */
   readonly parameters?: Readonly<Record<string, string>>
   /**
-   * Accepted algorithms of id_tokens; asymmetric ones only.
+   * Accepted algorithms of id_tokens and logout tokens; asymmetric ones only.
    * @default ['ES256', 'EdDSA', 'RS256', 'PS256']
    */
   readonly algorithms?: readonly string[]
@@ -34,6 +34,11 @@ export interface LoginRoutesOptions {
    * @default '/'
    */
   readonly defaultPath?: string
+  /**
+   * Takes the issuer's notices of logouts at `POST /logout/backchannel`; needs `session.stored`.
+   * @default false
+   */
+  readonly backchannelLogout?: boolean
   /**
    * Allowed difference between this clock and the issuer's, 0 to 60 seconds.
    * @default 5
@@ -96,6 +101,7 @@ export const loginRoutesOptions = optionsObject({
     value => typeof value === 'string' && isReturnPath(value),
     { default: '/' }
   ),
+  backchannelLogout: Type.Boolean({ default: false }),
   clockToleranceSeconds: Type.Number({ minimum: 0, maximum: 60, default: 5 }),
   prefix: Type.Optional(Type.String()),
   logLevel: Type.Optional(Type.String()),

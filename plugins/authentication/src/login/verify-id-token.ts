@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import type { KeySource } from '@sallyport/security-context'
 import { isSameText, ownMember, type JsonObject } from '@sallyport/security-context/mechanics'
 import { LoginRefusedError } from '../errors.ts'
-import { isSignedBy } from '../tokens/check-signature.ts'
-import { parseCompactJws } from '../tokens/compact-jws.ts'
+import { isShortText, readIssuerToken } from './read-issuer-token.ts'
 
 /** What an id_token is held against. */
 export interface IdTokenExpectations {
@@ -31,10 +30,10 @@ export interface ValidatedLogin {
   readonly acr: string | null
   readonly amr: readonly string[]
   readonly username: string | null
+  /** `sid`: the session at the issuer. @see OpenID Connect Back-Channel Logout 1.0 §2.1 */
+  readonly sessionId: string | null
 }
 
-const LONGEST_ID_TOKEN = 16_384
-const LONGEST_CLAIM = 255
 /** A JWT of another kind, such as an access token or a logout token, names its kind. @see RFC 8725 §3.11 */
 const ID_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt']
 
@@ -50,7 +49,9 @@ export async function verifyIdToken(
   keys: Pick<KeySource, 'find'>,
   expected: IdTokenExpectations
 ): Promise<ValidatedLogin> {
-  const { claims, algorithm } = await verifiedJws(token, keys, expected.algorithms)
+  const signed = await readIssuerToken(token, keys, { types: ID_TOKEN_TYPES, algorithms: expected.algorithms })
+  if (typeof signed === 'string') throw new LoginRefusedError(`id-token-${signed}`)
+  const { claims, algorithm } = signed
   if (ownMember(claims, 'iss') !== expected.issuer) throw new LoginRefusedError('id-token-issuer')
   refuseOtherAudiences(claims, expected.clientId)
   refuseOtherTimes(claims, expected)
@@ -64,27 +65,9 @@ export async function verifyIdToken(
     authenticatedAtSeconds: sufficientAuthTime(claims, expected),
     acr: sufficientAcr(claims, expected.acrValues),
     amr: textListClaim(claims, 'amr'),
-    username: textClaim(claims, 'preferred_username')
+    username: textClaim(claims, 'preferred_username'),
+    sessionId: textClaim(claims, 'sid')
   }
-}
-
-/** The claims, once the signature is one of the issuer's keys under its own algorithm. */
-async function verifiedJws(
-  token: string,
-  keys: Pick<KeySource, 'find'>,
-  algorithms: readonly string[]
-): Promise<{ readonly claims: JsonObject; readonly algorithm: string }> {
-  const jws = token.length > LONGEST_ID_TOKEN ? null : parseCompactJws(token)
-  if (jws === null) throw new LoginRefusedError('id-token-malformed')
-  const { alg, kid, typ } = jws.header
-  if (!ID_TOKEN_TYPES.includes(typeof typ === 'string' ? typ.toLowerCase() : typ)) {
-    throw new LoginRefusedError('id-token-type')
-  }
-  if (typeof alg !== 'string' || !algorithms.includes(alg)) throw new LoginRefusedError('id-token-algorithm')
-  const key = typeof kid === 'string' && kid.length <= LONGEST_CLAIM ? await keys.find(kid) : null
-  if (key === null) throw new LoginRefusedError('id-token-key-unknown')
-  if (!isSignedBy(token, jws, key)) throw new LoginRefusedError('id-token-signature')
-  return { claims: jws.payload, algorithm: alg }
 }
 
 function refuseOtherAudiences(claims: JsonObject, clientId: string): void {
@@ -157,14 +140,4 @@ function textClaim(claims: JsonObject, name: string): string | null {
 function textListClaim(claims: JsonObject, name: string): string[] {
   const value = ownMember(claims, name)
   return Array.isArray(value) && value.length <= 10 ? value.filter(each => isShortText(each)) : []
-}
-
-function isShortText(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= LONGEST_CLAIM &&
-    value.isWellFormed() &&
-    !/\p{Cc}/u.test(value)
-  )
 }

@@ -1,80 +1,77 @@
-import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { AccessTokenMissingError, SessionNotFoundError } from '../errors.ts'
-import { hasTokenCode } from '../failure-kinds.ts'
-import { tokenRequestFailure } from '../token-request-failure.ts'
-import { sessionParameters } from './schemas.ts'
+import { recordSecurityEvent } from '@sallyport/security-context'
+import { sendPage } from '@sallyport/security-context/pages'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { SessionNotFoundError } from '../errors.ts'
+import { acceptsHtml, asksForPage, isNavigation } from '../login/page-request.ts'
+import { endSessionsBody, sessionParameters, type EndSessionsBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
+import type { SessionList } from './session-list.ts'
+import { endedPage, sessionsPage, type SessionPaths } from './session-pages.ts'
 
-/** Lists and ends the caller's own sessions. Whose they are, the directory decides by the access token. */
-export function directoryRoutes(fastify: FastifyInstance, core: SessionCore, directory: SessionDirectory): void {
-  fastify.get(
-    '/sessions',
-    { config: { access: 'authenticated', audit: 'none' } },
-    async function listSessions(request) {
-      return { sessions: await answered(request, token => directory.list(token)) }
-    }
-  )
+/** What the routes of a list of sessions work with. */
+export interface DirectoryRoutesParts {
+  readonly core: SessionCore
+  readonly list: SessionList
+  readonly paths: () => SessionPaths
+}
+
+/** Lists and ends the caller's own sessions: for programs by their methods, for people as a page with buttons. */
+export function directoryRoutes(fastify: FastifyInstance, { core, list, paths }: DirectoryRoutesParts): void {
+  const access = { access: 'authenticated', ...(list.strategies && { strategies: list.strategies }) } as const
+
+  fastify.get('/sessions', { config: { ...access, audit: 'none' } }, async function listSessions(request, reply) {
+    const sessions = await list.list(request)
+    if (!asksForPage(request.method, request.headers)) return { sessions }
+    return await sendPage(reply, 200, sessionsPage(sessions, paths()))
+  })
 
   fastify.delete<{ Params: { sessionId: string } }>(
     '/sessions/:sessionId',
     {
       schema: { params: sessionParameters },
       config: {
-        access: 'authenticated',
+        ...access,
         audit: { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } }
       }
     },
     async function endSession(request, reply) {
-      const { sessionId } = request.params
-      if (!(await answered(request, token => directory.end(token, sessionId)))) throw new SessionNotFoundError()
-      core.ended.add(sessionId)
-      if (request.principal?.sessionId === sessionId) core.clearCookies(request, reply)
-      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
+      await endOne(request, reply, request.params.sessionId)
       return await reply.code(204).send()
     }
   )
 
   fastify.delete(
     '/sessions',
-    {
-      config: { access: 'authenticated', audit: { action: 'session.end-all' } }
-    },
+    { config: { ...access, audit: { action: 'session.end-all' } } },
     async function endAllSessions(request, reply) {
-      await answered(request, token => directory.endAll(token))
-      if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
-      core.clearCookies(request, reply)
-      recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
+      await endAll(request, reply)
       return await reply.code(204).send()
     }
   )
-}
 
-function accessTokenOf({ accessToken }: FastifyRequest): string {
-  if (typeof accessToken !== 'string') throw new AccessTokenMissingError()
-  return accessToken
-}
-
-/**
- * What the directory answers under the caller's token; one that the issuer refuses is renewed once. An outage behind
- * the
- * directory is 503 or 429, as everywhere.
- */
-async function answered<Result>(
-  request: FastifyRequest,
-  ask: (accessToken: string) => Promise<Result>
-): Promise<Result> {
-  try {
-    try {
-      return await ask(accessTokenOf(request))
-    } catch (error) {
-      const renewed = hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED') ? await request.renewAccessToken?.() : null
-      if (typeof renewed !== 'string') throw error
-      return await ask(renewed)
+  // Forms have no DELETE. That one of a foreign page does nothing is the strategy's to see to, as for each method.
+  fastify.post<{ Body: EndSessionsBody }>(
+    '/sessions/end',
+    { schema: { body: endSessionsBody }, config: { ...access, audit: { action: 'session.end' } } },
+    async function endByForm(request, reply) {
+      const { sessionId } = request.body
+      if (sessionId === undefined) await endAll(request, reply)
+      else await endOne(request, reply, sessionId)
+      const isOut = sessionId === undefined || list.isOwn(request, sessionId)
+      if (!isNavigation(request.headers) || !acceptsHtml(request.headers.accept)) return await reply.code(204).send()
+      return isOut ? sendPage(reply, 200, endedPage(paths())) : await reply.redirect(paths().sessions ?? '', 303)
     }
-  } catch (error) {
-    throw hasTokenCode(error, 'SALLYPORT_TOKEN_UNAVAILABLE') || hasTokenCode(error, 'SALLYPORT_TOKEN_THROTTLED')
-      ? tokenRequestFailure(error)
-      : error
+  )
+
+  async function endOne(request: FastifyRequest, reply: FastifyReply, sessionId: string): Promise<void> {
+    if (!(await list.end(request, sessionId))) throw new SessionNotFoundError()
+    if (list.isOwn(request, sessionId)) core.clearCookies(request, reply)
+    recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-ended' })
+  }
+
+  async function endAll(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await list.endAll(request)
+    core.clearCookies(request, reply)
+    recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
   }
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { FormInvalidError } from '../errors.ts'
 
 /**
@@ -34,4 +35,17 @@ function decodeFormText(text: string): string {
   } catch (cause) {
     throw new FormInvalidError({ cause })
   }
+}
+
+/** Forms for these routes only, unless the app parses them itself. */
+export function acceptForms(fastify: FastifyInstance): void {
+  const type = 'application/x-www-form-urlencoded'
+  if (fastify.hasContentTypeParser(type)) return
+  fastify.addContentTypeParser(
+    type,
+    { parseAs: 'buffer' },
+    async function parseFormBody(_request: FastifyRequest, body: Buffer) {
+      return parseForm(body)
+    }
+  )
 }

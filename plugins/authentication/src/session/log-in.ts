@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
+import { countWait, recordSecurityEvent, type TokenSet } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { BodyTokensRefusedError, ForeignOriginError, LoginRejectedError } from '../errors.ts'
 import { requestConnection, isBrowser, isForeign } from '../request-origin.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
+import { beginSession } from './begin-session.ts'
 import { requireText } from './form-body.ts'
-import { newPairing } from './pairing.ts'
 import type { LoginBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -67,13 +67,10 @@ async function passwordTokens(
   password: string
 ): Promise<TokenSet> {
   try {
-    return await options.tokenClient.password({
-      username,
-      password,
-      sessionKind: 'login',
-      connection: requestConnection(request),
-      ...defined({ scope: options.scope })
-    })
+    const asked = { username, password, sessionKind: 'login' as const, connection: requestConnection(request) }
+    return await countWait(request, 'token', () =>
+      options.tokenClient.password({ ...asked, ...defined({ scope: options.scope }) })
+    )
   } catch (error) {
     if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
       recordSecurityEvent(request, {
@@ -93,7 +90,7 @@ async function passwordTokens(
   }
 }
 
-/** Verifies the new tokens and seals the cookies. A session that the client cannot be given is ended again. */
+/** Verifies the new tokens and begins the session. A session that the client cannot be given is ended again. */
 async function openSession(
   core: SessionCore,
   request: FastifyRequest,
@@ -104,7 +101,8 @@ async function openSession(
   try {
     const verified = await verifyFresh(core.verifier, tokens)
     core.refresher.remember(tokens)
-    if (place === 'cookies') core.setCookies(request, reply, core.jar.seal(tokens, newPairing(null)))
+    const { principal } = verified
+    if (place === 'cookies') await beginSession(core, request, reply, { tokens, principal, atIssuer: null })
     return verified
   } catch (error) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'login-unavailable' })

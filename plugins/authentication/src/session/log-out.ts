@@ -1,15 +1,17 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError, ReturnPathError } from '../errors.ts'
+import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
+import { requestConnection } from '../request-origin.ts'
+import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import { loginFactsIn } from './pairing.ts'
 import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
+import { NOTHING, takeSession, type TakenSession } from './take-session.ts'
 
 /**
  * Makes the handler of `POST /logout`.
@@ -18,15 +20,16 @@ import type { SessionCore } from './session-core.ts'
  * too, and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told
  * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
-export function createLogout(core: SessionCore) {
+export function createLogout(core: SessionCore, directory: SessionDirectory | undefined) {
   return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
-    const { refreshToken, returnTo } = request.body ?? {}
+    const { refreshToken, returnTo, everywhere } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
-    const tokens: TakenTokens = refreshToken === undefined ? takeCookies(core, request, reply) : { refreshToken }
+    const tokens = refreshToken === undefined ? await takeSession(core, request, reply) : { ...NOTHING, refreshToken }
+    if (everywhere !== undefined) await endEverywhere({ core, directory }, request, tokens)
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
-    const wasAtIssuer = tokens.pairingId !== undefined && loginFactsIn(tokens.pairingId).method === 'issuer'
-    const goOn = wasAtIssuer ? await core.login.leave?.(request, returnTo) : null
+    const { login, idToken } = tokens
+    const goOn = login?.method === 'issuer' ? await core.login.leave?.(request, { returnTo, idToken }) : null
     return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null })
   }
 }
@@ -48,25 +51,43 @@ async function leadOnAfterLogout(
   return await reply.code(204).send()
 }
 
-type TakenTokens = Partial<Record<keyof SessionTokens, string | null>> & { readonly pairingId?: string }
+/**
+ * Ends every session of whoever leaves: those in the store, and those that a directory knows of, by the access token,
+ * renewed if need be.
+ */
+async function endEverywhere(
+  { core, directory }: { readonly core: SessionCore; readonly directory: SessionDirectory | undefined },
+  request: FastifyRequest,
+  { accessToken, refreshToken, owner }: TakenSession
+): Promise<void> {
+  try {
+    if (core.stored !== null && owner !== null) {
+      await core.stored.endAndRevoke(
+        { kind: 'owner', issuer: owner.issuer, subject: owner.subject },
+        (message, detail) => {
+          request.log.warn(detail, message)
+        }
+      )
+    }
+    if (directory !== undefined && accessToken !== null) {
+      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken }))
+    }
+  } catch (cause) {
+    recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
+    throw withRetryAfter(new LogoutIncompleteError({ cause }))
+  }
+  recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
+}
 
-/** The tokens in the cookies, which are cleared on the response. */
-function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyReply): TakenTokens {
-  const cookies = core.jar.read(request.headers.cookie)
-  if (cookies.kind === 'none') return {}
-  if (cookies.kind === 'duplicated') {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-duplicated' })
-    throw new CookieDuplicatedError()
-  }
-  if (!core.isCsrfSafe(request)) {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'csrf-refused' })
-    throw new CsrfRefusedError()
-  }
-  core.clearCookies(request, reply)
-  if (cookies.kind === 'mismatched') {
-    recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
-  }
-  return cookies.kind === 'tokens' ? cookies : {}
+/** The access token, or a new one where it has expired. */
+async function usableToken(
+  core: SessionCore,
+  request: FastifyRequest,
+  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string | null }
+): Promise<string> {
+  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken)) !== null) return accessToken
+  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request) })
+  return renewed.accessToken
 }
 
 interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {

@@ -9,6 +9,7 @@ import {
   Type,
   type Static
 } from '@sallyport/security-context/options'
+import { storedSessionOptions, type StoredSessionOptions } from '../stored-sessions/options.ts'
 
 /** One key of the sealing key ring. */
 export interface SealingKey {
@@ -78,6 +79,10 @@ export interface SessionOptions {
    */
   readonly maxRetained?: number
   /**
+   * Keeps sessions in a store, and in the cookie only a handle. Left out: tokens are in the cookies, nothing is kept.
+   */
+  readonly stored?: StoredSessionOptions
+  /**
    * The time in ms since 1970.
    * @default clock of the plugin
    */
@@ -115,6 +120,7 @@ export const sessionOptions = optionsObject({
   refreshAheadSeconds: Type.Number({ minimum: 0, default: 30 }),
   refreshRetentionMs: Type.Number({ minimum: 0, default: 10_000 }),
   maxRetained: Type.Integer({ minimum: 1, default: 10_000 }),
+  stored: Type.Optional(storedSessionOptions),
   clock: Type.Optional(functionOption<Clock>({ defaultText: 'clock of the plugin' }))
 })
 

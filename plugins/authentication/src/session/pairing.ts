@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { parseJsonObject } from '@sallyport/security-context/mechanics'
+import { parseJsonObject, type JsonObject } from '@sallyport/security-context/mechanics'
 
 /**
  * What is known of the login that began a session, beyond its tokens. After a login at the issuer it comes from the
@@ -42,7 +42,8 @@ export function splitPairing(text: string): PairedToken {
   return { pairingId: text.slice(0, end), token: text.slice(end) }
 }
 
-const BY_PASSWORD: LoginFacts = Object.freeze({
+/** What is known of a login by password. */
+export const BY_PASSWORD: LoginFacts = Object.freeze({
   method: 'password',
   authenticatedAtSeconds: null,
   acr: null,
@@ -53,10 +54,16 @@ const BY_PASSWORD: LoginFacts = Object.freeze({
 /** The facts in a pairing. */
 export function loginFactsIn(pairingId: string): LoginFacts {
   const facts = parseJsonObject(Buffer.from(pairingId.slice(PAIRING_LENGTH).trim(), 'base64url'))
-  if (facts === null) return BY_PASSWORD
-  const { authenticatedAtSeconds, acr, amr, username } = facts
+  return facts === null ? BY_PASSWORD : readLoginFacts(facts, 'issuer')
+}
+
+/** Facts as they were sealed; what has another form counts as not known. */
+export function readLoginFacts(
+  { authenticatedAtSeconds, acr, amr, username }: JsonObject,
+  method: LoginFacts['method']
+): LoginFacts {
   return Object.freeze({
-    method: 'issuer',
+    method,
     authenticatedAtSeconds: typeof authenticatedAtSeconds === 'number' ? authenticatedAtSeconds : null,
     acr: typeof acr === 'string' ? acr : null,
     amr: Array.isArray(amr) ? amr.filter(each => typeof each === 'string') : [],

@@ -18,6 +18,8 @@ const refreshToken = { type: 'string', minLength: 1, maxLength: 8192 } as const
 export interface LeavingBody extends Partial<RefreshBody> {
   /** Where the browser is led in the end. */
   readonly returnTo?: string
+  /** Every session of the person ends, not this one alone. */
+  readonly everywhere?: 'yes'
 }
 
 /** Schema of {@link LoginBody}; lengths in characters. */
@@ -45,7 +47,28 @@ export const logoutBody = {
   type: 'object',
   nullable: true,
   additionalProperties: false,
-  properties: { refreshToken, returnTo: { type: 'string', maxLength: LONGEST_RETURN_PATH } }
+  properties: {
+    refreshToken,
+    returnTo: { type: 'string', maxLength: LONGEST_RETURN_PATH },
+    everywhere: { type: 'string', const: 'yes' }
+  }
+} as const
+
+/** Body of `POST /sessions/end`. */
+export interface EndSessionsBody {
+  /** Left out: every session ends. */
+  readonly sessionId?: string
+  readonly all?: 'yes'
+}
+
+const sessionId = { type: 'string', minLength: 1, maxLength: 128 } as const
+
+/** Schema of {@link EndSessionsBody}: one of the two. */
+export const endSessionsBody = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { sessionId, all: { type: 'string', const: 'yes' } },
+  oneOf: [{ required: ['sessionId'] }, { required: ['all'] }]
 } as const
 
 /** Schema of the parameters of `DELETE /sessions/:sessionId`. */
@@ -53,5 +76,5 @@ export const sessionParameters = {
   type: 'object',
   additionalProperties: false,
   required: ['sessionId'],
-  properties: { sessionId: { type: 'string', minLength: 1, maxLength: 128 } }
+  properties: { sessionId }
 } as const

@@ -9,6 +9,7 @@ import { sessionMeasurements } from './measure-sessions.ts'
 import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
 import { isCsrfSafe, ownOrigins } from '../request-origin.ts'
 import { createSessionRevoker, type SessionRevoker } from './revoke-session.ts'
+import { openStoredSessions, type StoredSessions } from '../stored-sessions/stored-sessions.ts'
 
 /** What the session strategy and the session routes share. */
 export interface SessionCore extends SessionTools {
@@ -16,6 +17,8 @@ export interface SessionCore extends SessionTools {
   readonly jar: CookieJar
   readonly refresher: SessionRefresher
   readonly revoker: SessionRevoker
+  /** Sessions in a store; `null` where they are in the cookies. */
+  readonly stored: StoredSessions | null
   /** Sessions that ended through this process; other processes learn of it from the status list. */
   readonly ended: { readonly add: (sessionId: string) => void; readonly has: (sessionId: string | null) => boolean }
   readonly ownOrigins: (request: FastifyRequest) => readonly string[]
@@ -39,6 +42,8 @@ export async function createSessionCore(
   if (!fastify.hasReplyDecorator('setCookie')) await fastify.register(cookie, { hook: false })
 
   const jar = createCookieJar(options)
+  const stored =
+    options.stored === undefined ? null : openStoredSessions(fastify, { options, stored: options.stored, verifier })
   const csrfHeader = options.csrfHeader.toLowerCase()
   const changed = new WeakSet<FastifyRequest>()
   const core: SessionCore = {
@@ -50,6 +55,7 @@ export async function createSessionCore(
     jar,
     refresher: createSessionRefresher(options, { verifier, gate }, jar.seal),
     revoker: createSessionRevoker(options, gate),
+    stored,
     ended: createEndedSessions(),
     ownOrigins: request => ownOrigins(options.origins, request),
     isCsrfSafe: request => isCsrfSafe(request.headers, ownOrigins(options.origins, request), csrfHeader),
@@ -57,7 +63,8 @@ export async function createSessionCore(
       apply(request, reply, jar.replace(sealed, request.headers.cookie))
     },
     clearCookies: (request, reply) => {
-      apply(request, reply, jar.clear(request.headers.cookie))
+      if (stored !== null) stored.clearCookie(request, reply)
+      else apply(request, reply, jar.clear(request.headers.cookie))
     }
   }
 
@@ -81,7 +88,7 @@ export async function createSessionCore(
   // The hook of `@fastify/cookie` that writes what `setCookie` has collected.
   declareHeadHooks(fastify, 'fastifyCookieOnSendHandler')
   fastify.decorate(SESSION_CORE, core)
-  offerMeasurements(fastify, sessionMeasurements(core.refresher))
+  offerMeasurements(fastify, sessionMeasurements(stored?.refresher ?? core.refresher))
   return core
 }
 

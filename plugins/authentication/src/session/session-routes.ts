@@ -1,20 +1,23 @@
 import { recordSecurityEvent, type SecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import { customOption, objectWith, optionsObject, readOptions, Type } from '@sallyport/security-context/options'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError } from '../errors.ts'
 import { requestConnection } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../failure-kinds.ts'
 import { directoryRoutes } from './directory-routes.ts'
-import { parseForm, requireText } from './form-body.ts'
+import { acceptForms, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
 import { createLogout } from './log-out.ts'
 import { loginBody, logoutBody, refreshBody, type LoginBody, type LeavingBody, type RefreshBody } from './schemas.ts'
 import { SESSION_CORE, type SessionCore } from './session-core.ts'
+import { listOfDirectory, listOfStore, type SessionList } from './session-list.ts'
+import type { SessionPaths } from './session-pages.ts'
+import { createShowSession } from './show-session.ts'
 
 /** Options of the session routes. */
 export interface SessionRoutesOptions {
-  /** Lists and ends sessions; without one there are no routes `/sessions`. */
+  /** Lists and ends sessions. Left out: those of `session.stored`, and without that there are no routes `/sessions`. */
   readonly directory?: SessionDirectory
   /**
    * Fastify's own: before every path.
@@ -38,8 +41,8 @@ export const sessionRoutesOptions = optionsObject({
 
 /**
  * The routes of login sessions: `POST /login`, `POST /logout`, `GET /session`, `POST /session/refresh`, and with a
- * directory `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`. Register it after the authentication
- * plugin, with a prefix if need be.
+ * directory or a store `GET /sessions`, `DELETE /sessions/:sessionId`, `DELETE /sessions`, `POST /sessions/end`.
+ * Register it after the authentication plugin, with a prefix if need be.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID` when that plugin has no
  * `session` option, and for mistakes in the options
  */
@@ -51,6 +54,14 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
     )
   }
   const core = fastify.getDecorator<SessionCore>(SESSION_CORE)
+  const list = sessionListOf(core, directory)
+  const { prefix } = fastify
+  const paths = (): SessionPaths => ({
+    session: `${prefix}/session`,
+    sessions: list === null ? null : `${prefix}/sessions`,
+    logout: `${prefix}/logout`,
+    login: core.login.path ?? '/'
+  })
   acceptForms(fastify)
 
   fastify.addHook('onSend', async function neverStore(_request, reply) {
@@ -76,10 +87,10 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
       },
       config: { access: 'public', audit: { action: 'session.logout' } }
     },
-    createLogout(core)
+    createLogout(core, directory)
   )
 
-  fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, showSession)
+  fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, createShowSession(paths))
 
   fastify.post<{ Body: RefreshBody }>(
     '/session/refresh',
@@ -90,33 +101,13 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
     createRefresh(core)
   )
 
-  if (directory !== undefined) directoryRoutes(fastify, core, directory)
+  if (list !== null) directoryRoutes(fastify, { core, list, paths })
 }
 
-/** Forms for these routes only, unless the app parses them itself. */
-function acceptForms(fastify: FastifyInstance): void {
-  const type = 'application/x-www-form-urlencoded'
-  if (fastify.hasContentTypeParser(type)) return
-  fastify.addContentTypeParser(
-    type,
-    { parseAs: 'buffer' },
-    async function parseFormBody(_request: FastifyRequest, body: Buffer) {
-      return parseForm(body)
-    }
-  )
-}
-
-async function showSession(request: FastifyRequest, reply: FastifyReply) {
-  const { principal } = request
-  if (principal === null) return await reply.callNotFound()
-  const { subject, roles, scopes, expiresAtSeconds, sessionId, claims } = principal
-  const { loginFacts: login } = request
-  const names = [claims.preferred_username, claims.username, login?.username]
-  const username = names.find(name => typeof name === 'string')
-  const who = { subject, ...(username === undefined ? {} : { username }), roles, scopes, expiresAtSeconds, sessionId }
-  if (login === null) return who
-  const { method, authenticatedAtSeconds, acr, amr } = login
-  return { ...who, login: { method, authenticatedAtSeconds, acr, amr } }
+/** The directory of the app comes before its own store: it may know of more sessions. */
+function sessionListOf(core: SessionCore, directory: SessionDirectory | undefined): SessionList | null {
+  if (directory !== undefined) return listOfDirectory(core, directory)
+  return core.stored === null ? null : listOfStore(core, core.stored)
 }
 
 /** Makes the handler of `POST /session/refresh`, for clients that hold their tokens themselves. */

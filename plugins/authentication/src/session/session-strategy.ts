@@ -1,7 +1,5 @@
-import { errorCode } from '@sallyport/security-context/mechanics'
 import { recordSecurityEvent } from '@sallyport/security-context'
-import type { FastifyError } from '@fastify/error'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
 import { requestConnection, isUnsafe } from '../request-origin.ts'
 import { NOT_APPLICABLE, type RenewToken, type Strategy, type StrategyResult } from '../strategy.ts'
@@ -9,10 +7,9 @@ import { isOutage } from '../failure-kinds.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { SealedCookies } from './cut-cookies.ts'
 import { createKnownSessions } from './known-sessions.ts'
-import type { ReadSessionOptions } from './options.ts'
 import { loginFactsIn } from './pairing.ts'
-import type { SessionTools } from './refresh-session.ts'
-import { createSessionCore, type SessionCore } from './session-core.ts'
+import { endedSession, isSessionEnd, refuseSession, RENEWAL_PAUSE_MS } from './refuse-session.ts'
+import type { SessionCore } from './session-core.ts'
 
 /** A session's tokens as the cookies bring them: either may be missing. */
 interface PresentedTokens {
@@ -28,21 +25,11 @@ interface Refreshable {
   readonly refusedToken?: string
 }
 
-/** After an outage, sessions whose token is still good go on for this long without trying to refresh them ahead. */
-const RENEWAL_PAUSE_MS = 5000
-
 /**
  * Sealed cookies as credentials: verifies the access token in them, refreshes the session when that token is expired,
  * about to expire or revoked, and puts the new cookies on the same response.
- * @param fastify where `@fastify/cookie` and the hooks go
- * @param tools what verifies the access tokens, and what bounds strangers
  */
-export async function createSessionStrategy(
-  fastify: FastifyInstance,
-  options: ReadSessionOptions,
-  tools: SessionTools
-): Promise<Omit<Strategy, 'name'>> {
-  const core = await createSessionCore(fastify, options, tools)
+export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'> {
   const { resume, replace } = createResume(core)
 
   const known = createKnownSessions(core)
@@ -81,12 +68,7 @@ export async function createSessionStrategy(
     } catch (error) {
       if (isSessionEnd(error)) {
         core.clearCookies(request, reply)
-        // A new error for each request: requests that shared the refusal must not share its headers.
-        return refuseSession(
-          request,
-          new SessionEndedError({ cause: error }),
-          error.cause === undefined ? 'session-ended' : 'refresh-rejected'
-        )
+        return endedSession(request, error)
       }
       if (isOutage(error)) return { kind: 'refused', error }
       throw error
@@ -168,13 +150,4 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
   }
 
   return { resume, replace }
-}
-
-function refuseSession(request: FastifyRequest, error: FastifyError, reason: string): StrategyResult {
-  recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason })
-  return { kind: 'refused', error: Object.assign(error, { reason }) }
-}
-
-function isSessionEnd(error: unknown): error is FastifyError {
-  return errorCode(error) === 'SALLYPORT_AUTHENTICATION_SESSION_ENDED'
 }

@@ -14,7 +14,7 @@ export function documentMistakes(document: LooseDocument, own: readonly AppRoute
   const names = Object.keys(document.upstreams ?? {})
   return [
     ...Object.entries(document.upstreams ?? {}).flatMap(([name, upstream]) =>
-      under(`upstreams/${name}`, upstreamMistakes(upstream ?? {}))
+      under(`upstreams/${name}`, upstream === undefined ? [] : upstreamMistakes(upstream))
     ),
     ...under('defaults', [
       ...timeoutMistakes(document.defaults?.timeouts),
@@ -28,18 +28,61 @@ export function documentMistakes(document: LooseDocument, own: readonly AppRoute
   ]
 }
 
-function upstreamMistakes({ origin, tls, timeouts }: LooseUpstream): MemberMistake[] {
-  const url = origin === undefined ? null : new URL(origin)
-  const isPlain = url?.protocol === 'http:'
+function upstreamMistakes(upstream: LooseUpstream): MemberMistake[] {
+  const { origin, targets, tls, timeouts, breaker, ejection } = upstream
+  const origins = [
+    ...(origin === undefined ? [] : [{ text: origin, path: 'origin' }]),
+    ...(targets ?? []).flatMap((target, place) =>
+      target?.origin === undefined ? [] : [{ text: target.origin, path: `targets/${place}/origin` }]
+    )
+  ]
+  const isPlain = ({ text }: { readonly text: string }): boolean => new URL(text).protocol === 'http:'
   return [
-    ...mistakeIf(isPlain && !isLoopback(url.hostname), 'origin', 'origin must be https: beyond loopback'),
-    ...mistakeIf(isPlain && tls !== undefined, 'tls', 'tls is for https: origins'),
+    // A member that is wrong itself is here without a value.
+    ...mistakeIf(!('origin' in upstream) && !('targets' in upstream), '', 'origin or targets is missing'),
+    ...mistakeIf(origin !== undefined && targets !== undefined, 'targets', 'targets are in place of origin'),
+    ...origins.flatMap(each =>
+      mistakeIf(
+        isPlain(each) && !isLoopback(new URL(each.text).hostname),
+        each.path,
+        'origin must be https: beyond loopback'
+      )
+    ),
+    ...mistakeIf(tls !== undefined && origins.some(isPlain), 'tls', 'tls is for https: origins'),
     ...mistakeIf(
       tls !== undefined && (tls.certificate === undefined) !== (tls.key === undefined),
       'tls',
       'certificate and key belong together'
     ),
+    ...targetMistakes(targets ?? []),
+    ...mistakeIf(ejection !== undefined && (targets?.length ?? 1) < 2, 'ejection', 'ejection needs several targets'),
+    ...mistakeIf(
+      breaker?.window !== undefined && breaker.window < (breaker.minimumCalls ?? 10),
+      'breaker/window',
+      'window must not be smaller than minimumCalls'
+    ),
     ...timeoutMistakes(timeouts)
+  ]
+}
+
+/** Two targets that are the same, or that nobody could tell apart, and weights of which none counts. */
+function targetMistakes(targets: ReadonlyArray<NonNullable<LooseUpstream['targets']>[number]>): MemberMistake[] {
+  const origins = targets.map(target => target?.origin)
+  const names = targets.map((target, place) => target?.name ?? String(place + 1))
+  return [
+    ...targets.flatMap((_target, place) => [
+      ...mistakeIf(
+        origins[place] !== undefined && origins.indexOf(origins[place]) < place,
+        `targets/${place}/origin`,
+        'another target has this origin'
+      ),
+      ...mistakeIf(names.indexOf(names[place] ?? '') < place, `targets/${place}`, 'another target has this name')
+    ]),
+    ...mistakeIf(
+      targets.length > 0 && targets.every(target => target?.weight === 0),
+      'targets',
+      'one of the targets needs a weight above 0'
+    )
   ]
 }
 
@@ -69,5 +112,5 @@ function repeatedNames(routes: ReadonlyArray<LooseRoute | undefined>): MemberMis
 }
 
 function under(prefix: string, mistakes: readonly MemberMistake[]): MemberMistake[] {
-  return mistakes.map(({ path, message }) => ({ path: `${prefix}/${path}`, message }))
+  return mistakes.map(({ path, message }) => ({ path: path === '' ? prefix : `${prefix}/${path}`, message }))
 }

@@ -1,27 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { SERVED_METHODS } from '../served-methods.ts'
-import {
-  isCorsOrigin,
-  isFieldName,
-  isFieldValue,
-  isHost,
-  isOrigin,
-  isPath,
-  isScope,
-  isRoutePath
-} from './text-forms.ts'
+import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isScope, isRoutePath } from './text-forms.ts'
 import { closed, count, durationMs, fixedText, openText } from './schema-parts.ts'
-
-const timeouts = closed(
-  {
-    headMs: Type.Optional(
-      durationMs('From the arrival of a request to the head of its answer, without the time its body takes to arrive.')
-    ),
-    pauseMs: Type.Optional(durationMs('Between two parts of the body of an answer.')),
-    totalMs: Type.Optional(durationMs('From the arrival of a request to the end of its answer; not for streams.'))
-  },
-  'How long an answer may take.'
-)
+import { answerTimeoutsMember as timeouts, upstreamMember } from './upstream-schema.ts'
 
 const maxBodyBytes = count('The longest body of a request that is forwarded, in bytes.')
 const fieldNameText = fixedText('the name of a header', isFieldName, 'A header, in any case.')
@@ -32,36 +13,6 @@ const fieldValues = (description: string) =>
     additionalProperties: false,
     keyExpectation: 'the name of a header'
   })
-
-const tls = closed(
-  {
-    ca: Type.Optional(
-      openText('PEM', isPem, 'Authorities that vouch for the service (PEM), such as `file:tls/ca.pem`.')
-    ),
-    serverName: Type.Optional(openText('a host name', isHost, 'The name that its certificate must prove.')),
-    certificate: Type.Optional(openText('PEM', isPem, 'Own certificate chain (PEM), with `key`.')),
-    key: Type.Optional(openText('PEM', isPem, 'Private key of that certificate (PEM), by reference.'))
-  },
-  'TLS to the service. Default: what the process uses for its peers.'
-)
-
-export const upstreamMember = closed(
-  {
-    origin: openText(
-      'scheme, host and port, such as https://orders.internal:8443',
-      isOrigin,
-      'Scheme, host and port of the service; `https:`, or `http:` on loopback.'
-    ),
-    tls: Type.Optional(tls),
-    maxConnections: Type.Optional(count('Requests under way at a time.')),
-    maxQueued: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'Requests that wait for a connection; the next one gets 503.' })
-    ),
-    connectTimeoutMs: Type.Optional(durationMs('How long connecting may take.')),
-    timeouts: Type.Optional(timeouts)
-  },
-  'A service behind the gateway.'
-)
 
 const words = (expectation: string, description: string) =>
   Type.Array(fixedText(expectation, isScope, 'One of them.'), { minItems: 1, description })
@@ -236,6 +187,19 @@ export const gatewaySchema = closed(
       additionalProperties: false,
       keyExpectation: 'a name of letters, digits, dots and dashes'
     }),
+    shedding: Type.Optional(
+      closed(
+        {
+          maxPending: Type.Optional(
+            count('Requests under way at a time: writes take up to 70 % of them, reads up to 90 %, logins all.')
+          ),
+          maxEventLoopDelayMs: Type.Optional(
+            durationMs('Above this mean delay of the event loop writes are shed, above 2 × reads, above 4 × logins.')
+          )
+        },
+        'When the gateway answers 503 to what matters less, so that logins and reads are served.'
+      )
+    ),
     routes: Type.Array(route, { description: 'In any order: of two routes the more specific one is taken.' })
   },
   'The routes of a gateway.'
@@ -243,7 +207,3 @@ export const gatewaySchema = closed(
 
 /** A document without mistakes, references replaced. */
 export type GatewayDocument = Static<typeof gatewaySchema>
-
-function isPem(text: string): boolean {
-  return /^-----BEGIN [A-Z ]+-----\n/m.test(text)
-}

@@ -5,8 +5,13 @@ import type { GatewayDocument } from './gateway-schema.ts'
 type DocumentRoute = GatewayDocument['routes'][number]
 
 /** The options that a document without mistakes stands for. */
-export function tableOfDocument({ defaults = {}, upstreams, routes }: GatewayDocument): RouteTableOptions {
-  return { defaults, upstreams, routes: routes.map(route => ({ ...route, access: accessPolicy(route.access) })) }
+export function tableOfDocument({ defaults = {}, upstreams, shedding, routes }: GatewayDocument): RouteTableOptions {
+  return {
+    defaults,
+    upstreams,
+    ...(shedding !== undefined && { shedding }),
+    routes: routes.map(route => ({ ...route, access: accessPolicy(route.access) }))
+  }
 }
 
 /** Every one of the scopes and at least one of the roles. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { OpenAnswers } from '../open-answers.ts'
@@ -27,6 +28,19 @@ export interface ExchangeParts {
  * - `dumping`: something else was answered, and the rest of this answer is read and dropped.
  */
 export type ExchangePhase = 'calling' | 'preparing' | 'held' | 'open' | 'dumping' | 'over'
+
+/** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
+export const DUMPED_BYTES = 128 * 1024
+
+/** Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted. */
+export function endWithError(raw: FastifyReply['raw'], error: Error): void {
+  if (raw.listenerCount('error') > 0) raw.emit('error', error)
+}
+
+/** undici leaves the stream of a body to its caller. */
+export function endBody({ body }: FastifyRequest, reason: Error): void {
+  if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
+}
 
 /** What was thrown, as an error; everything else is a defect that keeps its cause. */
 export function thrownError(thrown: unknown): Error {

@@ -2,6 +2,7 @@ import { type OutgoingHead, outgoingFields, outgoingTarget } from '../outgoing-f
 import { findCredential } from '../credential.ts'
 import { bodyToSend } from '../send-request.ts'
 import { type ExchangeParts, thrownError } from './exchange-parts.ts'
+import { CallerScope } from './caller-scope.ts'
 import { ServiceExchange } from './service-exchange.ts'
 
 /** A request to forward, with everything that its route and its app say about it. */
@@ -32,6 +33,7 @@ export function forwardLean(call: LeanCall): void {
 function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
   if (!exchange.isPending) return
   const { request, route } = call
+  const caller = new CallerScope(exchange, request, exchange.scope)
   try {
     route.upstream.dispatch(
       {
@@ -44,9 +46,10 @@ function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string |
         headersTimeout: 0,
         bodyTimeout: route.limits.pauseMs
       },
-      exchange
+      caller
     )
   } catch (error) {
+    caller.endWait()
     exchange.fail(thrownError(error))
   }
 }

@@ -1,5 +1,5 @@
+import { AsyncResource } from 'node:async_hooks'
 import { runHeadHooks } from '@sallyport/security-context'
-import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
@@ -8,10 +8,8 @@ import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../error
 import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
-import { type ExchangeParts, type ExchangePhase, thrownError } from './exchange-parts.ts'
-
-/** How much of an answer that is not passed on is read, so that its connection can serve the next request. */
-const DUMPED_BYTES = 128 * 1024
+import { DUMPED_BYTES, endBody, endWithError, thrownError } from './exchange-parts.ts'
+import type { ExchangeParts, ExchangePhase } from './exchange-parts.ts'
 
 /**
  * One request at its service, as undici reports it, and its answer on the way back. Until the head leaves, everything
@@ -21,6 +19,8 @@ const DUMPED_BYTES = 128 * 1024
 export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   deadlineAtMs: number
   place = -1
+  /** Timers and sockets run in somebody else's asynchronous context: hooks of the app run in that of their request. */
+  readonly scope = new AsyncResource('SALLYPORT_EXCHANGE')
   readonly #parts: ExchangeParts
   readonly #arrivedAtMs: number
   readonly #answer: ClientAnswer
@@ -45,7 +45,9 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     this.#arrivedAtMs = performance.now() - reply.elapsedTime
     this.deadlineAtMs = this.#arrivedAtMs + route.limits.headMs
     this.#answer = new ClientAnswer(parts.request, reply, route.linger)
-    reply.raw.once('close', this.#endWithTheClient)
+    reply.raw.once('close', () => {
+      this.scope.runInAsyncScope(this.#endWithTheClient)
+    })
     deadlines.watch(this)
   }
 
@@ -56,7 +58,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   /** Ends the exchange with an error, which is answered while nothing has left, and otherwise cuts the answer. */
   fail(error: Error): void {
-    if (this.#phase === 'over') return
+    if (this.#phase !== 'over') this.scope.runInAsyncScope(this.#fail, this, error)
+  }
+
+  #fail(error: Error): void {
     if (this.#phase === 'preparing') {
       // The rows that the hooks write have to be there before any answer.
       this.#failure ??= error
@@ -198,9 +203,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     const controller = this.#controller
     if (controller === null || controller.paused) return
     controller.pause()
-    this.#parts.reply.raw.once('drain', () => {
-      controller.resume()
-    })
+    this.#parts.reply.raw.once('drain', controller.resume.bind(controller))
   }
 
   #refuse(refusal: Error, statusCode: number): void {
@@ -257,8 +260,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     if (raw.writableFinished) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
-    // Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted.
-    if (raw.listenerCount('error') > 0) raw.emit('error', left)
+    endWithError(raw, left)
     this.fail(ofService(left, this.#parts.route.audience))
   }
 
@@ -268,11 +270,10 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     this.#unwatch?.()
   }
 
-  /** Ends what is left of the call. undici leaves the stream of a body to its caller. */
+  /** Ends what is left of the call. */
   #abort(reason: Error): void {
     if (this.#controller === null) this.#leaveQueue?.(reason)
     else this.#controller.abort(reason)
-    const { body } = this.#parts.request
-    if (body instanceof Readable && !body.destroyed) body.on('error', () => {}).destroy(reason)
+    endBody(this.#parts.request, reason)
   }
 }

@@ -1,6 +1,8 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
 import { openCollectorEndpoint } from '../otlp-exporter.ts'
 import { logsEndpoint, readPairs, type OtlpSettings } from '../otlp-settings.ts'
+import { otlpAttributes } from '../otlp-values.ts'
+import { TRACER_NAME } from '../tracing-contract.ts'
 import type { ExceptionGroup, ExceptionSink } from './exception-log.ts'
 
 /** A sink that reports to a collector, and its end. */
@@ -45,39 +47,22 @@ export function openOtlpExceptionSink(facts: OtlpExceptionFacts): OtlpExceptionS
 
 function otlpLogMessage(group: ExceptionGroup, resource: Readonly<Record<string, string>>): string {
   const { fingerprint, name, code, stack, release, firstSeen, lastSeen, count, sinceReport, place } = group
-  const attributes = {
+  const sender = otlpAttributes({ ...resource, 'service.version': release })
+  const attributes = otlpAttributes({
     'exception.type': name,
     'exception.stacktrace': stack,
     'error.code': code,
-    'http.route': place.route ?? null,
+    'http.route': place.route,
     'sallyport.exception.origin': place.origin,
     'sallyport.exception.fingerprint': fingerprint,
     'sallyport.exception.first_seen': firstSeen,
     'sallyport.exception.count': count,
     'sallyport.exception.since_report': sinceReport
-  }
-  const record = {
-    timeUnixNano: `${Date.parse(lastSeen)}000000`,
-    severityNumber: SEVERITY_ERROR,
-    severityText: 'ERROR',
-    eventName: 'exception',
-    body: { stringValue: 'exception' },
-    attributes: otlpFields(attributes),
-    ...(place.traceId !== undefined && { traceId: place.traceId })
-  }
-  const scope = { name: '@sallyport/service-process' }
-  return JSON.stringify({
-    resourceLogs: [
-      {
-        resource: { attributes: otlpFields({ ...resource, 'service.version': release }) },
-        scopeLogs: [{ scope, logRecords: [record] }]
-      }
-    ]
   })
-}
-
-function otlpFields(values: Readonly<Record<string, string | number | null>>): object[] {
-  return Object.entries(values).flatMap(([key, value]) =>
-    value === null ? [] : [{ key, value: typeof value === 'number' ? { intValue: value } : { stringValue: value } }]
-  )
+  const record =
+    `{"timeUnixNano":"${Date.parse(lastSeen)}000000","severityNumber":${SEVERITY_ERROR},"severityText":"ERROR"` +
+    `,"eventName":"exception","body":{"stringValue":"exception"},"attributes":${attributes}` +
+    (place.traceId === undefined ? '}' : `,"traceId":${JSON.stringify(place.traceId)}}`)
+  const scope = `{"name":${JSON.stringify(TRACER_NAME)}}`
+  return `{"resourceLogs":[{"resource":{"attributes":${sender}},"scopeLogs":[{"scope":${scope},"logRecords":[${record}]}]}]}`
 }

@@ -84,7 +84,7 @@ async function measuredTracing(
     otelTracesSampler: 'parentbased_traceidratio',
     otelTracesSamplerArg: given.exportedShare
   }
-  const { tracing } = await openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
+  const { tracing } = openTracing({ name, settings, acceptTraces: false, tls: null, addresses: {}, log: console })
   return tracing
 }
 
@@ -104,6 +104,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     clientId: 'gateway',
     clientSecret: 'unused-unused-unused-unused-unused',
     sealingKeys: `key-1:${randomBytes(32).toString('base64url')}`,
+    auditTrails: [],
     routesPath: 'unused',
     authServerOrigin: upstream,
     publicOrigins: [],
@@ -114,7 +115,15 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
+<<<<<<< HEAD
   webClient: false,
+=======
+    sessionStore: 'cookies',
+    sessionIdleSeconds: 14_400,
+    sessionAbsoluteSeconds: 86_400,
+    refreshLeaseMs: 60_000,
+    backchannelLogout: false,
+>>>>>>> main
     loginsPerMinute: 1_000_000
   }
 }

@@ -55,7 +55,7 @@ t.test('S-11: a login goes to the issuer and comes back with a session, to the p
     }
   })
   t.same((await browser.get('/orders')).json(), orders.json(), 'also when the session is known')
-  t.match((await browser.get('/session')).json(), {
+  t.match((await browser.get('/session', { accept: 'application/json' })).json(), {
     subject: 'subject-1',
     username: 'customer1',
     login: { method: 'issuer', authenticatedAtSeconds: login.clock.ms / 1000, acr: null, amr: ['pwd'] }

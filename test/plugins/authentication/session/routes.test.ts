@@ -1,9 +1,10 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import authentication, { sessionRoutes } from '@sallyport/authentication'
-import type { SessionDirectory, SessionSummary } from '@sallyport/security-context'
+import type { SessionSummary } from '@sallyport/security-context'
 import { Browser, buildApp, codeOf, key, loggedIn } from '../../support/session-app.ts'
 import { FakeIssuer } from '../../support/fake-issuer.ts'
+import { directoryOfIssuer } from '../support/issuer-directory.ts'
 
 t.test('GET /session says who is logged in, and is 401 for nobody', async t => {
   const { app, issuer } = await buildApp(t)
@@ -206,46 +207,10 @@ t.test('POST /session/refresh: outage 503, browser 403, anything but a refresh t
   t.equal((await client.send({ method: 'POST', url: '/logout', payload: { refreshToken, extra: 1 } })).statusCode, 400)
 })
 
-/** The sessions of the fake issuer, as an authorization server would list them for an access token. */
-function directoryOf(issuer: FakeIssuer): SessionDirectory {
-  const of = async (accessToken: string): Promise<{ own: FakeIssuer['sessions']; current: string | null }> => {
-    const principal = await issuer.verifier.verify(accessToken)
-    return {
-      own: issuer.sessions.filter(({ username, ended }) => !ended && principal.subject === `subject-of-${username}`),
-      current: principal.sessionId
-    }
-  }
-  return {
-    async list(accessToken) {
-      const { own, current } = await of(accessToken)
-      return own.map(({ sessionId }): SessionSummary => ({
-        sessionId,
-        clientId: 'gateway',
-        kind: 'login',
-        createdAtSeconds: 1,
-        lastUsedAtSeconds: 2,
-        expiresAtSeconds: 3,
-        sourceAddress: null,
-        userAgent: 'x',
-        current: sessionId === current
-      }))
-    },
-    async end(accessToken, sessionId) {
-      const session = (await of(accessToken)).own.find(one => one.sessionId === sessionId)
-      if (session === undefined) return false
-      session.ended = true
-      return true
-    },
-    async endAll(accessToken) {
-      for (const session of (await of(accessToken)).own) session.ended = true
-    }
-  }
-}
-
 t.test('S-10: a user lists their sessions and ends one of them', async t => {
   const issuer = new FakeIssuer()
   issuer.users.set('other', { password: 'other', roles: [] })
-  const { app, events } = await buildApp(t, { issuer, directory: directoryOf(issuer) })
+  const { app, events } = await buildApp(t, { issuer, directory: directoryOfIssuer(issuer) })
   const [here, there, stranger] = [await loggedIn(app), await loggedIn(app), new Browser(app)]
   await stranger.logIn({ username: 'other', password: 'other' })
 
@@ -274,7 +239,7 @@ t.test('S-10: a user lists their sessions and ends one of them', async t => {
 
 t.test('S-10: a user ends all their sessions; a foreign page cannot', async t => {
   const issuer = new FakeIssuer()
-  const { app, events } = await buildApp(t, { issuer, directory: directoryOf(issuer) })
+  const { app, events } = await buildApp(t, { issuer, directory: directoryOfIssuer(issuer) })
   const [here, there] = [await loggedIn(app), await loggedIn(app)]
   t.equal(
     (await here.send({ method: 'DELETE', url: '/sessions', headers: { 'sec-fetch-site': 'cross-site' } })).statusCode,
@@ -324,7 +289,7 @@ t.test('every route declares its access and its audit action', async t => {
     verifier: issuer.verifier,
     session: { tokenClient: issuer.tokenClient, keys: [key('k')] }
   })
-  await app.register(sessionRoutes, { prefix: '/edge', directory: directoryOf(issuer) })
+  await app.register(sessionRoutes, { prefix: '/edge', directory: directoryOfIssuer(issuer) })
   await app.ready()
   t.same(declared, {
     'POST /edge/login': ['public', { action: 'session.login' }],
@@ -336,6 +301,7 @@ t.test('every route declares its access and its audit action', async t => {
       'authenticated',
       { action: 'session.end', resource: { type: 'session', parameter: 'sessionId' } }
     ],
+    'POST /edge/sessions/end': ['authenticated', { action: 'session.end' }],
     'DELETE /edge/sessions': ['authenticated', { action: 'session.end-all' }]
   })
   t.equal(

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
-import { gatewaySchema, upstreamMember } from '../gateway-schema.ts'
+import { gatewaySchema } from '../gateway-schema.ts'
 import { closed, fixedText } from '../schema-parts.ts'
 import { isFieldValue, isHost, isScope } from '../text-forms.ts'
+import { upstreamMember } from '../upstream-schema.ts'
 
 const { defaults } = gatewaySchema.properties
 const ofDefaults = defaults.properties
@@ -72,7 +73,7 @@ export const overlaySchema = closed(
           },
           'Limits of a service.',
           {
-            pushedOnly: ['origin', 'tls']
+            pushedOnly: ['origin', 'targets', 'ejection', 'healthCheck', 'retries', 'breaker', 'bulkhead', 'tls']
           }
         ),
         {

@@ -74,8 +74,12 @@ export function readRoutesOverlay(
 
 /** For the rules of whole documents: what the overlay says of each upstream that was pushed, and its routes. */
 function besidePushed(overlay: Loose<OverlayDocument>, { upstreams }: RouteTableOptions): Loose<GatewayDocument> {
-  const known = Object.fromEntries(Object.keys(upstreams).map(name => [name, {}]))
-  return { ...overlay, upstreams: { ...known, ...overlay.upstreams } }
+  // Where they are was pushed, and is not to be checked here.
+  const said = Object.entries({ ...upstreams, ...overlay.upstreams }).map(([name]) => {
+    const upstream: Loose<GatewayDocument['upstreams'][string]> = { origin: undefined, ...overlay.upstreams?.[name] }
+    return [name, upstream] as const
+  })
+  return { ...overlay, upstreams: Object.fromEntries(said) }
 }
 
 /** A route, unless its mistakes leave none. */

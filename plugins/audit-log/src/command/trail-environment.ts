@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import type { AuditTrailSettings } from '../settings/trail-settings.ts'
+import { AuditUsageError } from './audit-terminal.ts'
+import type { CommandEnvironment } from './open-trail.ts'
+
+/** What a command reads of the settings of the process whose trail it works on, by the same variables. */
+export function checkpointSettings(environment: CommandEnvironment): AuditTrailSettings {
+  const read = (name: string): string | undefined => readVariable(environment, `SALLYPORT_AUDIT_${name}`)
+  const given = {
+    auditCheckpointKeys: read('CHECKPOINT_KEYS'),
+    auditCheckpointOrigin: read('CHECKPOINT_ORIGIN'),
+    auditAnchorPath: read('ANCHOR_PATH'),
+    auditAnchorUrl: read('ANCHOR_URL'),
+    auditAnchorToken: read('ANCHOR_TOKEN')
+  }
+  return {
+    auditOutageChanges: 'refuse',
+    auditOutageRefusals: 'refuse',
+    auditOutageReads: 'refuse',
+    auditSpillMaxBytes: 0,
+    auditFormerCheckpointKeys: (read('FORMER_CHECKPOINT_KEYS') ?? '').split(' ').filter(text => text !== ''),
+    auditCheckpointIntervalMs: 0,
+    auditVerifierIntervalMs: 0,
+    auditVerifierRows: 0,
+    auditVerifierReadiness: false,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  }
+}
+
+/** The value of a variable, or what is in the file that `<name>_FILE` names. */
+function readVariable(environment: CommandEnvironment, name: string): string | undefined {
+  const path = environment[`${name}_FILE`]
+  if (environment[name] !== undefined || path === undefined) return environment[name]
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    throw new AuditUsageError(`the file of ${name}_FILE cannot be read`)
+  }
+}

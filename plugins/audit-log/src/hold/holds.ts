@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import type { JsonValue } from '@sallyport/security-context/mechanics'
+import type { Knex } from 'knex'
+import { pruningRecord } from '../pruning-mark.ts'
+import { FILTER_NAMES, parseAuditQuery } from '../query.ts'
+import { CURRENT_VERSION } from '../record.ts'
+import type { Rows } from '../seal-pending.ts'
+import { insertRecords } from '../store.ts'
+
+/** Action of the row that says that rows must be kept. */
+export const HOLD_ACTION = 'audit.hold'
+/** Action of the row that says that they need not be kept any more. */
+export const RELEASE_ACTION = 'audit.release'
+
+/** A legal hold: rows that are not pruned, and persons who are not erased, until it is released. */
+export interface LegalHold {
+  /** Names the matter; one live hold has it. */
+  readonly name: string
+  /** Which rows, by fields and times of a query; what comes later is under it too. */
+  readonly filter: Readonly<Record<string, string>>
+  /** UTC. */
+  readonly placedAt: Date
+}
+
+/** Who does it, and where that is recorded. */
+export interface HoldContext {
+  /** Name of the job in the row. */
+  readonly process: string
+  /** More for the row: who, and why. */
+  readonly detail?: Readonly<Record<string, JsonValue>>
+  /** Limit of each statement, in ms. */
+  readonly timeoutMs: number
+}
+
+const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
+
+/**
+ * Places a hold, with the row that says so.
+ * @param db pool of the app role
+ * @param filter as in the query of the audit route: `subject`, `resourceId`, `from`, `until` …; not empty
+ * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for a filter that is none
+ */
+export async function placeHold(
+  db: Knex,
+  { name, filter }: Pick<LegalHold, 'name' | 'filter'>,
+  { process, detail, timeoutMs }: HoldContext
+): Promise<void> {
+  parseAuditQuery(filter)
+  const names = Object.keys(filter)
+  if (names.length === 0) throw new Error('a hold needs a field or a time')
+  const other = names.find(each => each !== 'from' && each !== 'until' && !FILTER_NAMES.some(known => known === each))
+  if (other !== undefined) throw new Error(`rows cannot be held by ${other}`)
+  await db.transaction(async trx => {
+    await trx.raw(HOLD_LOCK)
+    if ((await liveHold(trx, name)) !== null) throw new Error(`there is a hold ${name} already`)
+    const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter })
+    await insertRecords(trx, [record], timeoutMs)
+    await trx('audit_holds').insert({ id: randomUUID(), name, filter: JSON.stringify(filter), event_id: record.id })
+  })
+}
+
+/**
+ * Releases a hold, with the row that says so.
+ * @param db pool of the app role
+ */
+export async function releaseHold(db: Knex, name: string, { process, detail, timeoutMs }: HoldContext): Promise<void> {
+  await db.transaction(async trx => {
+    await trx.raw(HOLD_LOCK)
+    const id = await liveHold(trx, name)
+    if (id === null) throw new Error(`there is no hold ${name}`)
+    const record = pruningRecord(CURRENT_VERSION, process, RELEASE_ACTION, { ...detail, name })
+    await insertRecords(trx, [record], timeoutMs)
+    await trx('audit_hold_releases').insert({ hold_id: id, event_id: record.id })
+  })
+}
+
+const LIVE = 'not exists (select from audit_hold_releases r where r.hold_id = h.id)'
+
+/** Holds that are not released, the oldest first. @param db any role that may select */
+export async function listHolds(db: Knex): Promise<LegalHold[]> {
+  const { rows } = await db.raw<Rows<LegalHold>>(
+    `select name, filter, placed_at as "placedAt" from audit_holds h where ${LIVE} order by placed_at, name`
+  )
+  return rows
+}
+
+/**
+ * Names of holds that rows of this person may be under: while there is one, nobody erases the person.
+ * @param db any role that may select
+ */
+export async function holdsOverSubject(db: Knex, subject: string): Promise<string[]> {
+  return (await listHolds(db))
+    .filter(({ filter }) => filter.subject === undefined || filter.subject === subject)
+    .map(({ name }) => name)
+}
+
+async function liveHold(trx: Knex.Transaction, name: string): Promise<string | null> {
+  const { rows } = await trx.raw<Rows<{ id: string }>>(`select id from audit_holds h where name = ? and ${LIVE}`, [
+    name
+  ])
+  return rows[0]?.id ?? null
+}

@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Knex } from 'knex'
+import { AuditQueryInvalidError, AuditStreamsFullError } from '../errors.ts'
+import type { ReadAuditLogOptions } from '../options.ts'
+import { parseAuditQuery, readAudit, type AuditQuery } from '../query.ts'
+import { readHead } from '../seal-pending.ts'
+import { visibleJson } from '../visible-text.ts'
+
+/** Streams of one process at a time. */
+const MOST_STREAMS = 32
+const ROWS_TOGETHER = 200
+/** A comment this often keeps proxies from closing a quiet stream, in ms. */
+const HEARTBEAT_MS = 15_000
+/** A client comes back and is asked again who it is, in ms. */
+const LONGEST_STREAM_MS = 600_000
+/** They say where a page is, and a stream has none. */
+const OF_PAGES = ['order', 'limit']
+
+interface LiveTail {
+  readonly db: Knex
+  readonly query: AuditQuery
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly lifetimeMs: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * `GET <path>/live`: rows as they are sealed, as server-sent events that take the filters of the route. Each has its
+ * sequence as id, so a client that comes back with `Last-Event-ID`, or `after`, misses nothing. A stream ends with the
+ * caller's token, after ten minutes, and with the app. Following is recorded once, at its beginning.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOptions): void {
+  const { db, route, clock, writeTimeoutMs: timeoutMs } = options
+  if (route === false || db === undefined) return
+  const open = new Set<AbortController>()
+  // They would keep the server from closing.
+  fastify.addHook('preClose', async function endLiveTails() {
+    for (const stream of open) stream.abort()
+  })
+
+  fastify.get(
+    `${route.path}/live`,
+    { exposeHeadRoute: false, config: { access: route.access, audit: { action: 'audit.follow' } } },
+    async function followTrail(request, reply) {
+      const query = liveQuery(request)
+      if (open.size >= MOST_STREAMS) throw new AuditStreamsFullError()
+      const after = query.after ?? (await readHead(db)).sequence
+      const stream = new AbortController()
+      open.add(stream)
+      request.raw.once('close', () => {
+        stream.abort()
+      })
+      const lifetimeMs = Math.min(LONGEST_STREAM_MS, tokenLeftMs(request, clock()))
+      const tail = { db, query: { ...query, after }, intervalMs: route.liveIntervalMs, timeoutMs, lifetimeMs }
+      const events = Readable.from(liveEvents({ ...tail, signal: stream.signal }))
+      events.once('close', () => open.delete(stream))
+      return await reply
+        .type('text/event-stream')
+        .header('cache-control', 'no-store')
+        .header('x-accel-buffering', 'no')
+        // Nothing follows it: an app that closes would wait for another request.
+        .header('connection', 'close')
+        .send(events)
+    }
+  )
+}
+
+/** A row is one event. What the database does not answer ends the stream, and the client comes back. */
+async function* liveEvents(tail: LiveTail): AsyncGenerator<string> {
+  const { db, query, intervalMs, timeoutMs, lifetimeMs, signal } = tail
+  const endsAt = performance.now() + lifetimeMs
+  let [after, quietSince] = [query.after, performance.now()]
+  yield ': the trail follows\n\n'
+  while (!signal.aborted && performance.now() < endsAt) {
+    const asked = { ...query, order: 'oldest', limit: ROWS_TOGETHER, ...(after !== undefined && { after }) } as const
+    const page = await readAudit(db, asked, { timeoutMs }).catch(() => null)
+    if (page === null) return
+    for (const row of page.events) {
+      yield `id: ${row.sequence}\nevent: audit\ndata: ${visibleJson(row)}\n\n`
+      after = row.sequence
+      quietSince = performance.now()
+    }
+    if (page.next !== null) continue
+    if (performance.now() - quietSince >= HEARTBEAT_MS) {
+      yield ': nothing new\n\n'
+      quietSince = performance.now()
+    }
+    await delay(Math.min(intervalMs, endsAt - performance.now()), undefined, { signal }).catch(() => {})
+  }
+}
+
+function liveQuery(request: FastifyRequest): AuditQuery {
+  const given = Object.fromEntries(Object.entries(request.query ?? {}))
+  const unfit = OF_PAGES.find(name => Object.hasOwn(given, name))
+  if (unfit !== undefined) throw new AuditQueryInvalidError(unfit)
+  const { 'last-event-id': lastEventId } = request.headers
+  const after = typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? { after: lastEventId } : {}
+  return parseAuditQuery({ ...given, ...after })
+}
+
+function tokenLeftMs({ principal }: FastifyRequest, nowMs: number): number {
+  const expiresAtSeconds = principal?.expiresAtSeconds ?? null
+  return expiresAtSeconds === null ? Infinity : Math.max(0, expiresAtSeconds * 1000 - nowMs)
+}

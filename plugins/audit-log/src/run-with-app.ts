@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuditSealer } from './audit-sealer.ts'
+import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
+import type { TrailWriter } from './outage/trail-writer.ts'
+import type { RefusalLog } from './refusal-log.ts'
+
+/** What runs from the start of the app to its end. */
+export function runWithApp(
+  fastify: FastifyInstance,
+  {
+    sealer,
+    refusals,
+    trail,
+    checkpoints
+  }: {
+    readonly sealer: AuditSealer | null
+    readonly refusals: RefusalLog
+    readonly trail: TrailWriter
+    readonly checkpoints: CheckpointTask | null
+  }
+): void {
+  fastify.addHook('onClose', async function stopCheckpoints() {
+    await checkpoints?.close()
+  })
+  if (sealer !== null) {
+    fastify.addHook('onReady', function startSealer(next) {
+      sealer.start()
+      next()
+    })
+    fastify.addHook('onClose', async function stopSealer() {
+      await sealer.close()
+    })
+  }
+  fastify.addHook('onReady', function startWriting(next) {
+    trail.start()
+    refusals.start()
+    checkpoints?.start()
+    next()
+  })
+  // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
+  fastify.addHook('onClose', async function writeRest() {
+    await refusals.close()
+    await trail.close()
+  })
+}

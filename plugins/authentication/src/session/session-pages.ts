@@ -1,0 +1,94 @@
+import { html, page, type Html } from '@sallyport/security-context/pages'
+import type { ListedSession } from './session-list.ts'
+import { SESSION_TEXTS } from './session-texts.ts'
+import type { LoginFacts } from './pairing.ts'
+
+/** Who is calling, as `GET /session` says it. */
+export interface ShownSession {
+  readonly subject: string
+  readonly username?: string
+  readonly roles: readonly string[]
+  readonly scopes: readonly string[]
+  /** Of the access token. */
+  readonly expiresAtSeconds: number | null
+  /** Of the session itself, where the app keeps it. */
+  readonly sessionExpiresAtSeconds?: number
+  readonly sessionId: string | null
+  readonly login?: Omit<LoginFacts, 'username'>
+}
+
+/** Paths that the pages lead to, with the prefix of the routes. */
+export interface SessionPaths {
+  readonly session: string
+  /** `null` where nobody lists sessions. */
+  readonly sessions: string | null
+  readonly logout: string
+  readonly login: string
+}
+
+const fact = (name: string, value: string | Html | null): Html =>
+  value === null || value === '' ? html`` : html`<dt>${name}</dt><dd>${value}</dd>`
+
+/** Who is logged in, until when, and how. */
+export function sessionPage(shown: ShownSession, paths: SessionPaths): Html {
+  const { login } = shown
+  const text = SESSION_TEXTS
+  return page(
+    text.sessionTitle,
+    html`<dl>${fact(text.loggedInAs, shown.username ?? shown.subject)}
+${fact(text.roles, shown.roles.join(', '))}
+${fact(text.loggedInBy, howText(login?.method ?? null))}
+${fact(text.methods, login?.amr.join(', ') ?? null)}
+${fact(text.loggedInAt, timeText(login?.authenticatedAtSeconds ?? null))}
+${fact(text.sessionUntil, timeText(shown.sessionExpiresAtSeconds ?? null))}
+${fact(text.tokenUntil, timeText(shown.expiresAtSeconds))}</dl>
+${paths.sessions === null ? null : html`<p><a href="${paths.sessions}">${text.allSessions}</a></p>`}
+<form method="post" action="${paths.logout}"><button>${text.logOut}</button></form>`
+  )
+}
+
+/** The sessions of a person, each with a button that ends it. */
+export function sessionsPage(sessions: readonly ListedSession[], paths: SessionPaths): Html {
+  const text = SESSION_TEXTS
+  return page(
+    text.sessionsTitle,
+    html`${sessions.length === 0 ? html`<p>${text.none}</p>` : html`<ul>${sessions.map(each => sessionItem(each, paths))}</ul>`}
+<form method="post" action="${paths.sessions ?? ''}/end">
+<input type="hidden" name="all" value="yes"><button>${text.logOutEverywhere}</button></form>
+<p><a href="${paths.session}">${text.thisSession}</a></p>`
+  )
+}
+
+function sessionItem(session: ListedSession, paths: SessionPaths): Html {
+  const text = SESSION_TEXTS
+  const title = session.current ? html`<strong>${session.device}</strong> (${text.current})` : html`${session.device}`
+  return html`<li><h2>${title}</h2>
+<dl>${fact(text.began, timeText(session.createdAtSeconds))}
+${fact(text.lastUsed, timeText(session.lastUsedAtSeconds))}
+${fact(text.sessionUntil, timeText(session.expiresAtSeconds))}
+${fact(text.from, session.sourceAddress)}</dl>
+<form method="post" action="${paths.sessions ?? ''}/end">
+<input type="hidden" name="sessionId" value="${session.sessionId}">
+<button class="quiet" aria-label="${text.end}: ${session.device}">${text.end}</button></form></li>`
+}
+
+/** Says that it is done. */
+export function endedPage({ login }: SessionPaths): Html {
+  return page(
+    SESSION_TEXTS.endedTitle,
+    html`<p>${SESSION_TEXTS.ended}</p>
+<p><a href="${login}">${SESSION_TEXTS.logInAgain}</a></p>`
+  )
+}
+
+function howText(method: 'issuer' | 'password' | null): string {
+  if (method === null) return SESSION_TEXTS.byToken
+  return method === 'issuer' ? SESSION_TEXTS.byIssuer : SESSION_TEXTS.byPassword
+}
+
+/** The same for all readers: a page without scripts does not know their time zone. */
+function timeText(atSeconds: number | null): Html | null {
+  if (atSeconds === null) return null
+  const iso = new Date(atSeconds * 1000).toISOString()
+  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
+}

@@ -1,0 +1,106 @@
+import { createPrivateKey } from 'node:crypto'
+import { isLoopback } from '@sallyport/security-context/mechanics'
+import { type Static, type TObject, Type } from 'typebox'
+
+const sessionBound = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description })
+
+/** Settings of sessions and of the client that logs people in. None is pulled: they decide who is let in. */
+export const sessionSettings = {
+  clientKey: Type.Optional(
+    Type.String({
+      secret: true,
+      pattern: '^-----BEGIN PRIVATE KEY-----',
+      description:
+        'Private key of the client, PEM in PKCS #8: it proves itself by `private_key_jwt` in place of `clientSecret`, with ' +
+        'ES256, EdDSA or RS256 as the key is. Opaque tokens are not accepted then.'
+    })
+  ),
+  clientKeyId: Type.Optional(
+    Type.String({ minLength: 1, description: '`kid` of that key at the issuer. Left out: its RFC 7638 thumbprint.' })
+  ),
+  sessionStore: Type.String({
+    default: 'cookies',
+    pattern: '^(cookies|postgres|redis)$',
+    description:
+      'Where sessions are kept: sealed in the `cookies`, in `postgres` (the database of `databaseUrl`) or in `redis`.'
+  }),
+  redisUrl: Type.Optional(
+    Type.String({
+      secret: true,
+      pattern: '^rediss?://',
+      description: 'The Redis of the sessions, `rediss://user:password@host:6379`; without TLS on loopback only.'
+    })
+  ),
+  sessionIdleSeconds: sessionBound(14_400, 'A session in a store ends when it was not used for this long, in seconds.'),
+  sessionAbsoluteSeconds: sessionBound(86_400, 'A session in a store ends this long after its login, in seconds.'),
+  refreshLeaseMs: sessionBound(
+    60_000,
+    'How long one gateway has the refresh of a session in a store to itself, in ms; 10000 is enough at an authorization ' +
+      'server that repeats its answer to a used refresh token.'
+  ),
+  backchannelLogout: Type.Boolean({
+    default: false,
+    description: 'Takes notices of logouts from the issuer at `POST /logout/backchannel`; needs a store of sessions.'
+  })
+} as const
+
+/** What the checks look at. */
+export interface CheckedSessionSettings extends Static<TObject<typeof sessionSettings>> {
+  readonly clientSecret?: string | undefined
+  readonly databaseUrl?: string | undefined
+  readonly sealingKeys?: string | undefined
+  readonly loginScopes: readonly string[]
+}
+
+/** Whether the gateway is a client of the authorization server: it has a secret or a key. */
+export function isClient({
+  clientSecret,
+  clientKey
+}: Pick<CheckedSessionSettings, 'clientSecret' | 'clientKey'>): boolean {
+  return clientSecret !== undefined || clientKey !== undefined
+}
+
+/** Checks that a schema cannot express: one sentence per mistake, without secrets. */
+export function sessionSettingsMistakes(settings: CheckedSessionSettings): string[] {
+  const mistakes: string[] = []
+  const { sessionStore, sealingKeys, loginScopes } = settings
+  if (settings.clientKey !== undefined) {
+    if (settings.clientSecret !== undefined) mistakes.push('clientKey: not beside clientSecret')
+    if (!isPrivateKey(settings.clientKey)) mistakes.push('clientKey: not a private key in PEM')
+  }
+  if (settings.clientKeyId !== undefined && settings.clientKey === undefined) {
+    mistakes.push('clientKeyId: there is no clientKey')
+  }
+  if (sessionStore !== 'cookies' && sealingKeys === undefined) {
+    mistakes.push('sessionStore: sessions need sealingKeys, which seal what is in the store too')
+  }
+  if (sessionStore === 'postgres' && settings.databaseUrl === undefined) {
+    mistakes.push('sessionStore: postgres needs databaseUrl')
+  }
+  if ((sessionStore === 'redis') !== (settings.redisUrl !== undefined)) {
+    mistakes.push('redisUrl: goes with sessionStore=redis')
+  }
+  if (settings.redisUrl !== undefined && !isSafeRedis(settings.redisUrl)) {
+    mistakes.push('redisUrl: redis:// is for a loopback address only; elsewhere it has to be rediss://')
+  }
+  if (settings.sessionIdleSeconds > settings.sessionAbsoluteSeconds) {
+    mistakes.push('sessionIdleSeconds: longer than sessionAbsoluteSeconds')
+  }
+  if (settings.backchannelLogout && (sessionStore === 'cookies' || loginScopes.length === 0)) {
+    mistakes.push('backchannelLogout: needs loginScopes and a sessionStore other than cookies')
+  }
+  return mistakes
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    return ['ec', 'ed25519', 'rsa'].includes(createPrivateKey(pem).asymmetricKeyType ?? '')
+  } catch {
+    return false
+  }
+}
+
+function isSafeRedis(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && (url.protocol === 'rediss:' || isLoopback(url.hostname))
+}
