@@ -22,16 +22,11 @@ const OWN_TRAIL = [
 export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, hasWebClient }: GatewayParts): AppRoute[] {
   const texts = [
     ...(hasSessions ? ['POST /login', 'POST /logout', 'GET /session', 'POST /session/refresh'] : []),
-<<<<<<< HEAD
-    ...(hasSessions && hasSessionDirectory ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId'] : []),
-    ...(hasAuditTrail ? ['GET /audit/reference-gateway'] : []),
-    ...(hasSessions && hasWebClient ? WEB_CLIENT_ROUTES : [])
-=======
     ...(hasSessions && hasSessionDirectory
       ? ['GET /sessions', 'DELETE /sessions', 'DELETE /sessions/:sessionId', 'POST /sessions/end']
       : []),
-    ...(hasAuditTrail ? OWN_TRAIL : [])
->>>>>>> main
+    ...(hasAuditTrail ? OWN_TRAIL : []),
+    ...(hasSessions && hasWebClient ? WEB_CLIENT_ROUTES : [])
   ]
   return texts.map(text => {
     const [method = '', url = ''] = text.split(' ')
@@ -40,23 +35,12 @@ export function ownRoutes({ hasSessions, hasSessionDirectory, hasAuditTrail, has
 }
 
 /** The parts of a gateway with these settings. */
-<<<<<<< HEAD
-export function partsOfSettings(
-  { clientSecret, sealingKeys, authServerOrigin, webClient }: GatewaySettings,
-  hasAuditTrail: boolean
-): GatewayParts {
-  return {
-    hasSessions: clientSecret !== undefined && sealingKeys !== undefined,
-    hasSessionDirectory: authServerOrigin !== undefined,
-    hasAuditTrail,
-    hasWebClient: webClient
-=======
 export function partsOfSettings(settings: GatewaySettings, hasAuditTrail: boolean): GatewayParts {
   return {
     hasSessions: isClient(settings) && settings.sealingKeys !== undefined,
     hasSessionDirectory: settings.authServerOrigin !== undefined || settings.sessionStore !== 'cookies',
-    hasAuditTrail
->>>>>>> main
+    hasAuditTrail,
+    hasWebClient: settings.webClient
   }
 }
 
@@ -64,15 +48,9 @@ export function partsOfSettings(settings: GatewaySettings, hasAuditTrail: boolea
 export function partsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): GatewayParts {
   const isSet = (name: string): boolean => [name, `${name}_FILE`].some(each => (environment[each] ?? '') !== '')
   return {
-<<<<<<< HEAD
-    hasSessions: isSet('SALLYPORT_CLIENT_SECRET') && isSet('SALLYPORT_SEALING_KEYS'),
-    hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN'),
-    hasAuditTrail: isSet('DATABASE_URL'),
-    hasWebClient: environment.SALLYPORT_WEB_CLIENT === 'true'
-=======
     hasSessions: (isSet('SALLYPORT_CLIENT_SECRET') || isSet('SALLYPORT_CLIENT_KEY')) && isSet('SALLYPORT_SEALING_KEYS'),
     hasSessionDirectory: isSet('SALLYPORT_AUTH_SERVER_ORIGIN') || isSet('SALLYPORT_SESSION_STORE'),
-    hasAuditTrail: isSet('DATABASE_URL')
->>>>>>> main
+    hasAuditTrail: isSet('DATABASE_URL'),
+    hasWebClient: environment.SALLYPORT_WEB_CLIENT === 'true'
   }
 }

@@ -121,14 +121,11 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
-<<<<<<< HEAD
     webClient: Type.Boolean({
       default: false,
       description: 'Whether the gateway has the pages of the demo client under `/app`.'
     }),
-=======
     ...sessionSettings,
->>>>>>> main
     loginsPerMinute: limitSetting(
       30,
       'Login attempts per minute and source: an IPv4 address, or the /64 of an IPv6 address.',
@@ -176,11 +173,8 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
-<<<<<<< HEAD
   if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
-=======
   mistakes.push(...sessionSettingsMistakes(settings))
->>>>>>> main
   if (settings.auditNameKey !== undefined && parseNameKey(settings.auditNameKey) === null) {
     mistakes.push('auditNameKey: not id:base64url with 32 bytes')
   }

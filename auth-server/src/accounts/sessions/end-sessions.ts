@@ -14,11 +14,8 @@ export type EndReason =
   | 'user-deleted'
   | 'password-changed'
   | 'client-disabled'
-<<<<<<< HEAD
   | 'consent-withdrawn'
-=======
   | 'restored'
->>>>>>> main
 
 /**
  * Ends sessions, revokes every access token that was issued under them, and stores a notice for every client that has

@@ -115,15 +115,12 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     answerTimeoutMs: 30_000,
     streamPauseMs: 60_000,
     loginScopes: [],
-<<<<<<< HEAD
-  webClient: false,
-=======
+    webClient: false,
     sessionStore: 'cookies',
     sessionIdleSeconds: 14_400,
     sessionAbsoluteSeconds: 86_400,
     refreshLeaseMs: 60_000,
     backchannelLogout: false,
->>>>>>> main
     loginsPerMinute: 1_000_000
   }
 }
