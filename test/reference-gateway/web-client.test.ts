@@ -23,35 +23,14 @@ const ORDER = {
 type Answers = Record<string, { status?: number; body: unknown }>
 
 t.test('the pages of the web client', async t => {
-  const ended: string[] = []
-  const session = {
-    kind: 'login',
-    clientId: 'gateway',
-    createdAtSeconds: 1,
-    lastUsedAtSeconds: 1,
-    expiresAtSeconds: 2,
-    sourceAddress: null
-  } as const
   const token = await accessToken()
   const edge = await startEdge(t, {
     settings: { webClient: true },
     tokenClient: {
       password: async ({ password }) => {
         if (password !== CREDENTIALS.password)
-          throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })
+          {throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })}
         return { accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null }
-      }
-    },
-    collaborators: {
-      sessionDirectory: {
-        list: async () => [
-          { ...session, sessionId: 'session-1', userAgent: EVIL, current: true },
-          { ...session, sessionId: 'session-2', userAgent: 'Firefox', current: false }
-        ],
-        end: async (_token: string, sessionId: string) => ended.push(sessionId) > 0,
-        endAll: async () => {
-          ended.push('all')
-        }
       }
     }
   })
@@ -140,8 +119,7 @@ t.test('the pages of the web client', async t => {
     const order = { restaurantId: 'place', key: 'key', 'quantity.dish': '1', address: 'x' }
     for (const [url, form] of [
       ['/app/orders', order],
-      ['/app/orders/order-1/cancel', {}],
-      ['/app/sessions/end', {}]
+      ['/app/orders/order-1/cancel', {}]
     ] as const) {
       const answer = await post(url, form, visitor.cookies)
       t.equal(answer.statusCode, 403, url)
@@ -229,18 +207,5 @@ t.test('the pages of the web client', async t => {
     const page = await visitor.get('/app')
     t.match(page.body, '<html lang="ko">')
     t.match(page.body, '음식을 주문하려면 로그인하세요.')
-  })
-
-  await t.test('sessions are listed and ended, one and all', async t => {
-    const { visitor } = startVisit()
-    await loggedIn(visitor)
-    const page = await visitor.get('/app/sessions')
-    t.match(page.body, 'this browser')
-    t.notMatch(page.body, '<script>')
-    t.equal((await visitor.post('/app/sessions/session-2/end', {})).headers.location, '/app/sessions')
-    t.equal(visitor.cookies.size, 2)
-    t.equal((await visitor.post('/app/sessions/end', {})).headers.location, '/app')
-    t.equal(visitor.cookies.size, 0, 'this browser is logged out too')
-    t.same(ended, ['session-2', 'all'])
   })
 })

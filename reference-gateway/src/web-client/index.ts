@@ -7,7 +7,6 @@ import { landingRoutes } from './landing-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { webClientErrorPage } from './web-client-pages.ts'
 import { requestLanguage, type WebClientParts } from './parts.ts'
-import { webClientSessionRoutes } from './client-sessions.ts'
 import type { WebClientTexts } from './texts.ts'
 
 /** What the web client is told of its gateway. */
@@ -24,7 +23,6 @@ export async function webClient(fastify: FastifyInstance, options: WebClientOpti
   fastify.setErrorHandler(answerWebClientError)
   landingRoutes(fastify, parts)
   customerRoutes(fastify, parts)
-  webClientSessionRoutes(fastify, parts)
 }
 
 function takeForms(fastify: FastifyInstance): void {

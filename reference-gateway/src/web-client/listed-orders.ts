@@ -70,24 +70,6 @@ export function orderIn({ orderId, state, totalCents, deliveryAddress, lines }: 
   }
 }
 
-/** A session in an answer of `GET /sessions`. */
-export interface ListedSession {
-  readonly sessionId: string
-  readonly device: string
-  readonly createdAtSeconds: number
-  readonly current: boolean
-}
-
-/** The sessions in an answer of `GET /sessions`. */
-export function sessionsIn(body: JsonObject): ListedSession[] {
-  return objectsIn(body.sessions).map(({ sessionId, userAgent, createdAtSeconds, current }) => ({
-    sessionId: textIn(sessionId),
-    device: textIn(userAgent),
-    createdAtSeconds: numberIn(createdAtSeconds),
-    current: current === true
-  }))
-}
-
 const objectsIn = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : [])
 const textIn = (value: unknown): string => (typeof value === 'string' ? value : '')
 const numberIn = (value: unknown): number => (typeof value === 'number' ? value : 0)

@@ -1,12 +1,5 @@
 import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
-import {
-  isFinalState,
-  stateText,
-  type ListedDish,
-  type ListedOrder,
-  type ListedRestaurant,
-  type ListedSession
-} from './listed-orders.ts'
+import { isFinalState, stateText, type ListedDish, type ListedOrder, type ListedRestaurant } from './listed-orders.ts'
 import { WEB_CLIENT_TEXTS, type WebClientTexts } from './texts.ts'
 import { WEB_CLIENT_PATHS as AT } from './paths.ts'
 
@@ -136,23 +129,6 @@ ${
 <p><a href="${AT.orders}">${texts.back}</a></p>
 ${isOver ? null : html`<script src="${AT.script}"></script>`}`,
     { language, head: isOver ? null : html`<noscript><meta http-equiv="refresh" content="5"></noscript>\n` }
-  )
-}
-
-/** The sessions of the account. */
-export function sessionsPage(language: PageLanguage, sessions: readonly ListedSession[]): Html {
-  const texts = WEB_CLIENT_TEXTS[language]
-  return page(
-    texts.sessions,
-    html`<ul>${sessions.map(
-      ({ sessionId, device, createdAtSeconds, current }) =>
-        html`<li>${device}${current ? html` (<strong>${texts.thisSession}</strong>)` : null}, ${texts.since} <time>${new Date(createdAtSeconds * 1000).toISOString()}</time>
-<form method="post" action="${AT.endSession(sessionId)}"><button type="submit" class="inline quiet">${texts.endSession}</button></form></li>\n`
-    )}</ul>
-<form method="post" action="${AT.endAll}"><button type="submit">${texts.logOutEverywhere}</button></form>
-<p><a href="${AT.orders}">${texts.back}</a></p>
-${logoutForm(texts)}`,
-    { language }
   )
 }
 
