@@ -142,6 +142,7 @@ export async function buildApp(
       addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+      lifecycle: settings.nodeEnv !== 'test',
       ...auditTrailOptions(settings, OWN_AUDIENCE),
       ...(nameKey !== null && { nameKey }),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })

@@ -14,6 +14,7 @@ export function edgeTrail(settings: GatewaySettings, process: string, db: Knex):
     db,
     process,
     route: { path: `/audit/${process}`, access: MAY_READ_AUDIT_TRAILS },
+    lifecycle: settings.nodeEnv !== 'test',
     ...auditTrailOptions(settings, process),
     ...(nameKey !== null && { nameKey })
   }

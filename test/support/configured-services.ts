@@ -57,7 +57,9 @@ export async function startConfiguredServices(own: OwnStack): Promise<Configured
   const operationsPort = await freePort()
 
   async function start(name: string, more: Readonly<Record<string, string>>): Promise<ListeningProcess> {
-    const env = { ...environmentOfProcess(processIds[name] ?? 0), ...more }
+    // Beside the process of the stack, whose folder of kept rows is its own.
+    const spill = { SALLYPORT_AUDIT_SPILL_PATH: join(own.directory, 'audit', `${name}-${more.PORT}`) }
+    const env: NodeJS.ProcessEnv = { ...environmentOfProcess(processIds[name] ?? 0), ...spill, ...more }
     const child = fork(programOf(name), [], { env, execArgv: ARGUMENTS, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     running.push(child)
     let output = ''

@@ -23,7 +23,7 @@ import { createRequestAudit, requestRecordContext, type RequestState } from './a
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
 import { addAuditRoute, createTrailReader } from './route.ts'
-import { runWithApp } from './run-with-app.ts'
+import { runWithApp, type LifecycleAction } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
 import type { AuditPage, AuditQuery } from './query.ts'
@@ -171,7 +171,22 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   addAuditRoute(fastify, options, readTrail)
   addLiveRoute(fastify, options)
   addExportRoute(fastify, options, sealAudit)
-  runWithApp(fastify, { sealer: options.sealer === false ? null : sealer, refusals, trail, checkpoints })
+  /** A trail that is away keeps no process from starting or ending. */
+  async function recordLifecycle(action: LifecycleAction): Promise<void> {
+    const detail = { pid: process.pid, node: process.version }
+    await trail
+      .write([recordWithoutRequest(options, { action, outcome: 'success', detail })], 'changes')
+      .catch((error: unknown) => {
+        fastify.log.error({ err: error, action }, 'that the process starts or stops is in no audit trail')
+      })
+  }
+  runWithApp(fastify, {
+    sealer: options.sealer === false ? null : sealer,
+    refusals,
+    trail,
+    checkpoints,
+    recordLifecycle: options.lifecycle ? recordLifecycle : null
+  })
 }
 
 /** The head goes to the log with every batch: shipped to another machine, it anchors the chain outside the database. */

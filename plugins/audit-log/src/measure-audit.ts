@@ -86,6 +86,12 @@ function outageMeasurements(outage: AuditHealth['outage']): Measurement[] {
       help: 'Audit rows that were left out while the trail was away, as declared',
       kind: 'counter',
       read: () => outage().dropped
+    },
+    {
+      name: 'sallyport_audit_rows_lost_total',
+      help: 'Audit rows that were kept on disk and are gone: their file was cut, changed or removed',
+      kind: 'counter',
+      read: () => outage().lost
     }
   ]
 }

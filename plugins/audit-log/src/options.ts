@@ -112,6 +112,12 @@ export interface AuditLogOptions {
    */
   readonly unfulfilled?: 'record' | 'refuse'
   /**
+   * Whether the trail says when the app listens and when it closes: `process.start`, `process.stop`. A start without a
+   * stop before the next start is a process that was killed.
+   * @default false
+   */
+  readonly lifecycle?: boolean
+  /**
    * More member names whose values are redacted in `detail`, case-insensitive.
    * @default []
    * @example ['iban']
@@ -202,6 +208,7 @@ export const auditLogOptions = optionsObject({
   sealer: oneOrOff(sealerIntervals, { default: {} }),
   route: oneOrOff(auditRoute, { default: false }),
   unfulfilled: Type.Enum(['record', 'refuse'], { default: 'record' }),
+  lifecycle: Type.Boolean({ default: false }),
   redact: listOf(Type.String(), { default: [] }),
   writeTimeoutMs: fromOne(5000),
   maxWaitingRows: fromOne(2000),

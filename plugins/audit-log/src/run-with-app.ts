@@ -4,6 +4,9 @@ import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
+/** Actions of the rows that say how long a process ran. */
+export type LifecycleAction = 'process.start' | 'process.stop'
+
 /** What runs from the start of the app to its end. */
 export function runWithApp(
   fastify: FastifyInstance,
@@ -11,12 +14,15 @@ export function runWithApp(
     sealer,
     refusals,
     trail,
-    checkpoints
+    checkpoints,
+    recordLifecycle
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
     readonly trail: TrailWriter
     readonly checkpoints: CheckpointTask | null
+    /** Writes that the process starts or stops; `null` where nobody asks for it. */
+    readonly recordLifecycle: ((action: LifecycleAction) => Promise<void>) | null
   }
 ): void {
   fastify.addHook('onClose', async function stopCheckpoints() {
@@ -37,8 +43,16 @@ export function runWithApp(
     checkpoints?.start()
     next()
   })
+  let hasStarted = false
+  if (recordLifecycle !== null) {
+    fastify.addHook('onListen', async function recordStart() {
+      hasStarted = true
+      await recordLifecycle('process.start')
+    })
+  }
   // This hook is added after the sealer's and so runs before it: what it writes is sealed too.
   fastify.addHook('onClose', async function writeRest() {
+    if (hasStarted) await recordLifecycle?.('process.stop')
     await refusals.close()
     await trail.close()
   })

@@ -21,7 +21,23 @@ export function describeSettings(
 export function shownValue(schema: SettingSchema | undefined, value: unknown): string {
   if (value === undefined) return '-'
   if (schema?.secret === true) return '[secret]'
-  return JSON.stringify(value).replaceAll(/:\/\/[^/@\s"]*@/g, '://[secret]@')
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? withoutCredentials(part) : part))
+}
+
+/**
+ * What is no URL may be one whose password should have been encoded: of each of its lines nothing up to the last `@` is
+ * shown. A password may have an `@` of its own, and quotes and spaces.
+ */
+function withoutCredentials(text: string): string {
+  if (URL.canParse(text)) return text.replaceAll(/:\/\/[^/?#]*@/g, '://[secret]@')
+  return text
+    .split('\n')
+    .map(line => {
+      const start = line.indexOf('://')
+      const end = line.lastIndexOf('@')
+      return start === -1 || end < start ? line : `${line.slice(0, start)}://[secret]${line.slice(end)}`
+    })
+    .join('\n')
 }
 
 /** One setting as `settings explain` shows it. */

@@ -25,6 +25,7 @@ export {
 export { followServer, waitBeforeQuestion, type FollowedServer } from './server/follow-server.ts'
 export {
   isDocumentToken,
+  isProfileList,
   readServerDocument,
   type DocumentName,
   type ServerDocument

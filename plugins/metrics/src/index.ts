@@ -16,6 +16,8 @@ export type { MetricsOptions } from './options.ts'
 export type { Exposition } from './expose-metrics.ts'
 export * as errors from './errors.ts'
 
+/** An app may hand over what a caller wrote: nothing else is written. @see W3C Trace Context §3.2.2.3 */
+const TRACE_ID = /^[0-9a-f]{32}$/
 const ERROR_CODE = Symbol('sallyport.metrics.errorCode')
 const COUNTED = Symbol('sallyport.metrics.counted')
 
@@ -55,12 +57,16 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
     registers: [registry]
   })
   const { exemplarTraceId } = options
+  const traceOf = (request: FastifyRequest): string | null => {
+    const traceId = exemplarTraceId?.(request) ?? null
+    return traceId !== null && TRACE_ID.test(traceId) ? traceId : null
+  }
   const observeDuration = createDurationHistogram(registry, exemplarTraceId !== undefined)
   const countEvents = createEventCounter(registry, exemplarTraceId !== undefined)
   const countOnce = (request: FastifyRequest): void => {
     if (request[COUNTED]) return
     request[COUNTED] = true
-    countEvents(securityEventsOf(request), () => exemplarTraceId?.(request) ?? null)
+    countEvents(securityEventsOf(request), () => traceOf(request))
   }
 
   // Slots of the request and not weak maps: an entry per request costs the garbage collector more than everything else
@@ -80,7 +86,7 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
         statusCode: reply.statusCode,
         errorCode: request[ERROR_CODE],
         scheme: request.protocol,
-        traceId: exemplarTraceId === undefined ? null : exemplarTraceId(request)
+        traceId: traceOf(request)
       })
     }
     next()

@@ -3,7 +3,7 @@ import type { Static, TObject } from 'typebox'
 import { startWithServer, type PullTimes, type SettingsServer } from './pull-settings.ts'
 import { reachSettingsServer, settingsToReachServer, type OpenConfigurationTokens } from './reach-settings-server.ts'
 import { readProcessSettings, type SettingsDefinition } from './read-process-settings.ts'
-import type { ProcessProperties } from './settings.ts'
+import type { ProcessProperties, ProcessSettings } from './settings.ts'
 import { placedSources, readSettingsPlaces, settingsFolders, type SettingsPlaces } from './settings-sources.ts'
 
 type ProcessVariables = Readonly<Record<string, string | undefined>>
@@ -46,6 +46,7 @@ export async function loadProcessSettings<Schema extends TObject<ProcessProperti
     readSettingsPlaces(name, schema, prefix, environment)
     const settings = readProcessSettings(definition, environment, placedSources(places, pulled))
     refuseMisplaced(settings, places)
+    refuseSilence(settings, pulled)
     return settings
   }
   const folders = settingsFolders(schema, prefix, places, environment)
@@ -57,6 +58,12 @@ export async function loadProcessSettings<Schema extends TObject<ProcessProperti
     await server.close()
     throw error
   }
+}
+
+/** Whoever writes at a configuration server cannot end the logs of all processes: nobody hides what happens. */
+function refuseSilence({ values, origins }: Settings<ProcessSettings>, pulled: PulledValues | null): void {
+  if (pulled === null || values.logLevel !== 'silent' || origins.logLevel !== pulled.origin) return
+  throw new errors.ConfigurationError(`logLevel: silent is only ever pushed (${pulled.origin})`)
 }
 
 /** The settings that say where settings are cannot be in what they point to: they would be believed by nobody. */

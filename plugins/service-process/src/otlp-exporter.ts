@@ -100,7 +100,8 @@ export function openCollectorEndpoint(
     async post(message) {
       const signal = AbortSignal.timeout(timeoutMs)
       const answered = await request(endpoint, { method: 'POST', headers, body: message, dispatcher, signal })
-      const answer = await readBody(answered.body, MAX_ANSWER_BYTES, signal)
+      // The status says what became of the message: an answer that is too long must not send it a second time.
+      const answer = await readBody(answered.body, MAX_ANSWER_BYTES, signal).catch(() => Buffer.alloc(0))
       return { statusCode: answered.statusCode, retryAfter: answered.headers['retry-after'], answer }
     },
     close: () => dispatcher.destroy()

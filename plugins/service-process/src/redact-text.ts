@@ -16,7 +16,8 @@ const SCHEME_NAME = /b(?:earer|asic)|dpop/i
 const AUTHORIZATION = /\b(bearer|dpop|basic)([ \t]+)([\w\-.~+/]+=*)/gi
 const DOTTED_RUN = /[\w.-]{11,}/g
 const JWT_START = /(?:^|[.-])eyJ/g
-const URL_CREDENTIALS = /:\/\/[^/@\s"]*@/g
+/** Up to the last `@` before the path: a password may have one of its own. */
+const URL_CREDENTIALS = /:\/\/[^/\s"]*@/g
 
 /**
  * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs.

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import {
   isDocumentToken,
+  isProfileList,
   loadSettings,
   settingsReference,
   type PulledValues,
@@ -35,7 +36,10 @@ export function configurationServerSettings() {
       Type.String({ description: 'The name of this process at that server; its own when left out.' })
     ),
     configurationProfile: Type.Optional(
-      Type.String({ description: 'The profile whose settings are pulled; `default` when left out.' })
+      Type.String({
+        description:
+          'The profile whose settings are pulled, or several with commas between them; `default` when left out.'
+      })
     ),
     configurationLabel: Type.Optional(Type.String({ description: 'Their label; `main` when left out.' })),
     configurationCredentials: Type.Optional(
@@ -124,7 +128,8 @@ function placesMistakes(name: string, places: SettingsPlaces): string[] {
   const names = { configurationApplication, configurationProfile, configurationLabel }
   if (configurationUrl !== undefined) {
     for (const [what, token] of Object.entries(names)) {
-      if (!isDocumentToken(token)) mistakes.push(`${what}: letters, digits, \`_\`, \`.\` and \`-\`, and no path`)
+      const isRight = what === 'configurationProfile' ? isProfileList : isDocumentToken
+      if (!isRight(token)) mistakes.push(`${what}: letters, digits, \`_\`, \`.\` and \`-\`, and no path`)
     }
   }
   if (places.configurationAudience !== undefined && places.configurationCredentials !== undefined) {

@@ -114,6 +114,7 @@ export async function buildService({
     process: name,
     route: { path: '/audit', access: mayReadAuditTrail },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
+    lifecycle: settings.nodeEnv !== 'test',
     ...auditTrailOptions(settings, name),
     addresses
   })

@@ -223,6 +223,7 @@ t.test('rows that were kept and are lost leave a gap with the exact count, and t
     (await rowsOf(superuser)).filter(row => row.action === 'audit.gap'),
     [{ reason: 'spill-damaged', repeats: 4 }]
   )
+  t.equal(app.auditHealth.outage().lost, 4)
 })
 
 t.test(

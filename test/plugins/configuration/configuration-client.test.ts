@@ -72,6 +72,15 @@ t.test('an answer that is not such a document is refused, and its values are not
   t.end()
 })
 
+t.test('what is printed of a document can be printed: no control character, no line of its own, no length', t => {
+  const { version } = readServerDocument(answerOf({}).replace('"abc"', '"x\\u001b[2J\\nissuer: set"'), name)
+  t.equal(version, null)
+  for (const property of ['a\nissuer: is set', '\u001b[2J', 'x'.repeat(129), '']) {
+    t.throws(() => readServerDocument(answerOf({ [property]: 1 }), name), /cannot be printed$/)
+  }
+  t.end()
+})
+
 t.test('names are tokens: a path, an encoded one or an empty one never leaves the client', t => {
   for (const token of [
     '',
@@ -94,6 +103,13 @@ t.test('names are tokens: a path, an encoded one or an empty one never leaves th
         `${part} ${token}`
       )
     }
+  }
+  for (const profile of ['a,', ',', 'eu,../etc', 'eu,%2e%2e', 'a,b,c,d,e,f,g,h,i']) {
+    t.throws(
+      () => createConfigurationClient({ ...name, profile, url: 'http://127.0.0.1', send: fetch as never }),
+      { code: 'SALLYPORT_CONFIGURATION_SERVER_ANSWER' },
+      profile
+    )
   }
   t.end()
 })
@@ -123,6 +139,20 @@ t.test(
     ])
   }
 )
+
+t.test('several profiles are one question, the last of which weighs most at the server', async t => {
+  const asked: unknown[] = []
+  const client = await openClient(
+    t,
+    ({ url }, response) => {
+      asked.push(url)
+      response.end(answerOf({ perMinute: 1 }))
+    },
+    { profile: 'eu,production' }
+  )
+  t.match(await client.pull(), { values: { perMinute: 1 } })
+  t.strictSame(asked, ['/gateway/eu,production/main'])
+})
 
 t.test('an error, a redirect, an endless answer and silence are refused, each by its code', async t => {
   const unreachable = 'SALLYPORT_CONFIGURATION_SERVER_UNREACHABLE'
@@ -244,6 +274,40 @@ t.test('an event of the stream is a question at once, and what the stream says i
   stream.write('data: {"perMinute":999}\n\n')
   t.match((await taken.promise).values, { perMinute: 2 })
   await stop()
+})
+
+t.test('a stream without end of events is one question more, and not one for each', async t => {
+  const answer = Promise.withResolvers<null>()
+  const begun = Promise.withResolvers<void>()
+  let asked = 0
+  let tell = (): void => {}
+  const client: ConfigurationClient = {
+    name,
+    origin: 'server',
+    pull: async () => {
+      asked++
+      begun.resolve()
+      return await answer.promise
+    },
+    forget: () => {},
+    listen: async onChange => {
+      tell = onChange
+      return await new Promise<boolean>(() => {})
+    }
+  }
+  const { stop } = followServer({
+    client,
+    changed: async () => {},
+    failed: () => {},
+    startTimer: () => ({ stop() {} })
+  })
+  tell()
+  await begun.promise
+  for (let event = 0; event < 10_000; event++) tell()
+  answer.resolve(null)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  await stop()
+  t.equal(asked, 2)
 })
 
 t.test('a change while the stream is cut comes with the next question, which opens the stream again', async t => {

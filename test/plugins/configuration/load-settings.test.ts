@@ -246,6 +246,14 @@ t.test('describe() prints names, values and origins, and neither secrets nor cre
     schema: withUrl,
     environment: { ...environment, REDIS_URL: 'redis://user:canary@host/0' }
   }).describe()
+  for (const password of ['can@ary', 'can"ary', 'can ary', 'can/ary', 'can?ary@', 'can#ary', 'can\\ary', "can'ary"]) {
+    const url = `redis://user:${password}@host/0`
+    const odd = loadSettings({ schema: withUrl, environment: { ...environment, REDIS_URL: url } })
+    t.notMatch(odd.describe(), /can|ary/, password)
+    const isUrl = Type.Object({ ...schema.properties, redisUrl: Type.String({ format: 'uri', maxLength: 3 }) })
+    const wrong = () => loadSettings({ schema: isUrl, environment: { ...environment, REDIS_URL: url } })
+    t.throws(wrong, { message: /^(?!.*(?:can|ary))/s }, `${password} in a mistake`)
+  }
   t.match(text, /clientSecret +\[secret\] +environment SALLYPORT_CLIENT_SECRET/)
   t.match(text, /databaseUrl +- +not set/)
   t.match(text, /port +8080 +default/)

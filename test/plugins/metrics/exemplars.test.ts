@@ -59,6 +59,27 @@ t.test('a counted refusal names the recorded trace of the last request that was 
   )
 })
 
+t.test('what is no trace id is no exemplar, whatever a caller makes an app hand over', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(securityContext)
+  await app.register(metrics, {
+    processMetrics: false,
+    exemplarTraceId: ({ headers }) => headers['x-trace'] as string
+  })
+  app.get('/', async request => {
+    recordSecurityEvent(request, { stage: 'authorization', outcome: 'denied', reason: 'role-missing' })
+    return 'x'
+  })
+  for (const trace of ['a"} 1\n# evil 1', 'x'.repeat(4000), TRACE_ID.toUpperCase(), `${TRACE_ID}0`, '']) {
+    await app.inject({ url: '/', headers: { 'x-trace': trace } })
+  }
+  await app.inject('/')
+  const { body } = await app.exposeMetrics(OPEN_METRICS)
+  t.notMatch(body, /evil|xxxx| # \{/)
+  t.match(body, /reason="role-missing".* 6/)
+})
+
 t.test('without the option there are no exemplars', async t => {
   const app = await appWithTraces(t, false)
   const { body } = await app.exposeMetrics(OPEN_METRICS)

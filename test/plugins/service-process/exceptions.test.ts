@@ -114,6 +114,46 @@ t.test('what was counted is reported at the end, and before it is forgotten', as
   t.match(reported.at(-1), { name: 'two', count: 2, sinceReport: 1 })
 })
 
+t.test('failures that are new each time are counted, and reported no more than so often in a window', async t => {
+  const { clock, reported, exceptions } = await failingApp(t)
+  for (let index = 0; index < 500; index++) {
+    const word = [...String(index)].map(digit => 'abcdefghij'.charAt(Number(digit))).join('')
+    exceptions.note(`no ${word}`, { origin: 'process' })
+  }
+  t.equal(reported.length, 200)
+  t.equal(exceptions.size(), 200)
+  t.same(exceptions.counts(), { request: 0, process: 500 })
+  clock.advance(60_000)
+  exceptions.note(new Error('another'), { origin: 'process' })
+  t.ok(
+    reported.some(({ message }) => message === 'another'),
+    'in the next window again'
+  )
+})
+
+t.test('what has no text, or texts without end, is an exception like any other', async t => {
+  const { app, exceptions, reported } = await failingApp(t)
+  const odd: unknown[] = [
+    Object.create(null),
+    {
+      toString: () => {
+        throw new Error('no text')
+      }
+    },
+    Symbol('odd'),
+    Object.assign(new Error('x'), { message: { toString: null }, name: 7 }),
+    Object.assign(new Error('x'.repeat(1_000_000)), { name: 'N'.repeat(1_000_000), code: 'C'.repeat(1_000_000) })
+  ]
+  for (const thrown of odd) t.doesNotThrow(() => exceptions.note(thrown, { origin: 'process' }))
+  app.get('/odd', async () => {
+    throw Object.create(null)
+  })
+  t.equal((await app.inject('/odd')).statusCode, 500)
+  t.equal((await app.inject('/other')).statusCode, 503, 'the process goes on')
+  for (const group of reported) t.ok(JSON.stringify(group).length < 12_000, group.name.slice(0, 20))
+  t.match(reported[4], { stack: /^ {4}at .*exceptions\.test/m }, 'a long message leaves the places')
+})
+
 t.test('a sink that fails is a line of the log; the request and the other sinks go on', async t => {
   const failing: ExceptionSink = {
     report: async () => {

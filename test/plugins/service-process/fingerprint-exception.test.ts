@@ -31,6 +31,22 @@ t.test('ids in messages do not count', t => {
   t.end()
 })
 
+t.test('places that a message pretends are none: a caller does not make new failures', t => {
+  const pretended = (word: string): string => `no order x\n    at ${word} (/srv/${word}.js:1:1)`
+  for (const [what, ending] of Object.entries({ 'at its end': '', 'before its end': '\nin stock' })) {
+    const [one, other] = ['a', 'b'].map(word => errorAt([OURS], `${pretended(word)}${ending}`))
+    t.ok(same(one, other), what)
+    t.ok(same(one, errorAt([OURS])), `${what}: the same as without it`)
+  }
+  const renamed = ['a', 'b'].map(word => {
+    const error = errorAt([OURS], pretended(word))
+    error.message = `select 1 - ${error.message}`
+    return error
+  })
+  t.ok(same(renamed[0], renamed[1]), 'where a driver puts a statement in front of the message')
+  t.end()
+})
+
 t.test('another function, kind, code or dependency is another failure', t => {
   const failures = [
     errorAt([OURS]),

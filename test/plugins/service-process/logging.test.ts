@@ -55,6 +55,7 @@ t.test(
       request.log.info({
         text: JSON.stringify({ password: CANARY, quoted: `a"${'b'}` }),
         url: `postgres://user:${CANARY}@host/db`,
+        other: `postgres://user:p@${CANARY}@host/db`,
         form: `grant_type=password&password=${CANARY}`
       })
       request.log.error(new Error(`GET https://issuer.example/?access_token=${CANARY} failed`))

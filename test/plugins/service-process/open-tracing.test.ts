@@ -100,6 +100,30 @@ for (const [how, open] of Object.entries({
   })
 }
 
+for (const [status, lost, exported] of [
+  [200, 0, 1],
+  [302, 1, 0],
+  [400, 1, 0],
+  [500, 1, 0]
+] as const) {
+  t.test(`an answer of ${status} without end is that status: nothing is sent a second time`, async t => {
+    let batches = 0
+    const collector = await listening(t, (request, response) => {
+      request.resume().on('end', () => {
+        batches++
+        response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
+      })
+    })
+    const { app, count, close } = await tracedService(t, collector, { otelBspMaxExportBatchSize: 1 })
+    app.get('/orders', async () => 'x')
+    await app.inject('/orders')
+    await close()
+    t.equal(batches, 1)
+    t.equal(count('sallyport_spans_exported_total'), exported)
+    t.match(count('sallyport_spans_lost_total'), [{}, { value: lost }])
+  })
+}
+
 t.test('P5: a call has a span of its own below its request, without its query and its fields', async t => {
   const seen: unknown[] = []
   const peer = await listening(t, ({ headers, url = '' }, response) => {

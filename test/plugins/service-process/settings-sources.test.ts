@@ -153,6 +153,18 @@ t.test('pulled settings follow the stream; what is never pulled is refused, and 
   t.match(live.state(), { version: 3, changed: 2, refused: 1 })
 })
 
+t.test('a server cannot silence the log of a process, and an operator can', async t => {
+  const server = await startConfigurationServer(t, 'hello', { 'log-level': 'silent' })
+  const environment = { SALLYPORT_CONFIGURATION_URL: server.url }
+  await t.rejects(loadProcessSettings(definition, { DATABASE_URL: database.DATABASE_URL, ...environment }, atOnce), {
+    code: 'SALLYPORT_CONFIGURATION_INVALID',
+    message: `logLevel: silent is only ever pushed (configuration server ${server.url} (version 1))`
+  })
+  const loaded = await load(environment)
+  t.equal(loaded.first.values.logLevel, 'silent')
+  await loaded.server?.close()
+})
+
 t.test('without the server a process starts with its snapshot, and refuses one that is not its own', async t => {
   const server = await startConfigurationServer(t, 'hello', { perMinute: 5 })
   const environment = pulledFrom(server.url, t.testdir({}))

@@ -9,6 +9,7 @@ import { unknownNames, type NamedExpression } from './unknown-names.ts'
 const OF_OPTIONAL_PARTS = [
   'sallyport_audit_rows_kept',
   'sallyport_audit_rows_dropped_total',
+  'sallyport_audit_rows_lost_total',
   'sallyport_audit_checkpoint_silent_seconds',
   'sallyport_audit_verification_problems',
   'sallyport_audit_verified_age_seconds'

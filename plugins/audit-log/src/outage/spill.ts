@@ -42,6 +42,8 @@ export interface Spill {
   readonly keep: (records: readonly AuditRecord[]) => Promise<void>
   /** Rows that are kept and not in the trail yet. */
   readonly waiting: () => number
+  /** Rows that were kept and are gone, since it was opened. */
+  readonly lost: () => number
   /** The oldest rows; `null` when none are left. */
   readonly next: () => Promise<SpilledRows | null>
   /** These rows are in the trail. */
@@ -101,7 +103,7 @@ async function createSpill(
   const { key, tally } = parts
   const { state } = tally
   const queue: KeepingPart[] = []
-  let place = SPILL_START
+  let [place, gone] = [SPILL_START, 0]
   let turn: Promise<unknown> = Promise.resolve()
 
   /** One use of the files at a time. */
@@ -133,6 +135,7 @@ async function createSpill(
   function noteLost(lost: number): void {
     if (lost <= 0) return
     state.kept -= lost
+    gone += lost
     countGap('spill-damaged', null, lost)
     onDamage(lost)
   }
@@ -215,6 +218,7 @@ async function createSpill(
         void inTurn(appendQueued)
       }),
     waiting: () => parts.file.entries() - place.index,
+    lost: () => gone,
     next: () => inTurn(readNext),
     replayed: rows =>
       inTurn(async () => {

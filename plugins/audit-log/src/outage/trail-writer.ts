@@ -39,6 +39,8 @@ export interface OutageCounts {
   readonly spilled: number
   readonly replayed: number
   readonly dropped: number
+  /** Rows that were kept and are gone: their file was cut, changed or removed. */
+  readonly lost: number
 }
 
 /** Writes rows in the way that their class declares. */
@@ -159,7 +161,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
       timer = options.spill === null ? null : schedule(replay, intervalMs)
     },
     replay,
-    counts: () => ({ spillWaiting: options.spill?.waiting() ?? 0, ...counts }),
+    counts: () => ({ spillWaiting: options.spill?.waiting() ?? 0, ...counts, lost: options.spill?.lost() ?? 0 }),
     close: async () => {
       timer?.stop()
       await replay()

@@ -11,7 +11,7 @@ import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
-import { NOTHING, takeSession, type TakenSession } from './take-session.ts'
+import { NO_SESSION, takeSession, type TakenSession } from './take-session.ts'
 
 /**
  * Makes the handler of `POST /logout`.
@@ -24,7 +24,8 @@ export function createLogout(core: SessionCore, directory: SessionDirectory | un
   return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
     const { refreshToken, returnTo, everywhere } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
-    const tokens = refreshToken === undefined ? await takeSession(core, request, reply) : { ...NOTHING, refreshToken }
+    const tokens =
+      refreshToken === undefined ? await takeSession(core, request, reply) : { ...NO_SESSION, refreshToken }
     if (everywhere !== undefined) await endEverywhere({ core, directory }, request, tokens)
     await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })

@@ -17,7 +17,7 @@ export interface TakenSession extends Readonly<Record<keyof SessionTokens, strin
 }
 
 /** Whoever was not logged in. */
-export const NOTHING: TakenSession = Object.freeze({
+export const NO_SESSION: TakenSession = Object.freeze({
   accessToken: null,
   refreshToken: null,
   login: null,
@@ -39,15 +39,15 @@ export async function takeSession(
 
 function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyReply): TakenSession {
   const cookies = core.jar.read(request.headers.cookie)
-  if (cookies.kind === 'none') return NOTHING
+  if (cookies.kind === 'none') return NO_SESSION
   refuseForgedLogout(core, request, cookies.kind)
   core.clearCookies(request, reply)
   if (cookies.kind === 'mismatched') {
     recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'cookie-mismatched' })
   }
-  if (cookies.kind !== 'tokens') return NOTHING
+  if (cookies.kind !== 'tokens') return NO_SESSION
   const { accessToken, refreshToken, pairingId } = cookies
-  return { ...NOTHING, accessToken, refreshToken, login: loginFactsIn(pairingId) }
+  return { ...NO_SESSION, accessToken, refreshToken, login: loginFactsIn(pairingId) }
 }
 
 async function takeStored(
@@ -57,13 +57,13 @@ async function takeStored(
   reply: FastifyReply
 ): Promise<TakenSession> {
   const found = presented(request)
-  if (found.kind === 'none') return NOTHING
+  if (found.kind === 'none') return NO_SESSION
   refuseForgedLogout(core, request, found.kind)
   core.clearCookies(request, reply)
-  if (found.kind !== 'handle') return NOTHING
+  if (found.kind !== 'handle') return NO_SESSION
   try {
     const [ended] = await store.end({ kind: 'session', id: vault.idOf(found.handle) })
-    if (ended === undefined) return NOTHING
+    if (ended === undefined) return NO_SESSION
     const { accessToken = null, refreshToken = null, login = null, idToken = null } = vault.open(ended)?.contents ?? {}
     return { accessToken, refreshToken, login, idToken, owner: ended }
   } catch (cause) {

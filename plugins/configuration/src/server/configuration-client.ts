@@ -1,6 +1,12 @@
 import { readBody } from '@sallyport/security-context/mechanics'
 import { ServerAnswerError, ServerUnreachableError } from '../errors.ts'
-import { isDocumentToken, readServerDocument, type DocumentName, type ServerDocument } from './server-document.ts'
+import {
+  isDocumentToken,
+  isProfileList,
+  readServerDocument,
+  type DocumentName,
+  type ServerDocument
+} from './server-document.ts'
 
 /** The part of an answer that the client reads; that of `fetch` and that of undici fit. */
 export interface ServerResponse {
@@ -72,9 +78,10 @@ const MAX_LINE_CHARACTERS = 8192
  */
 export function createConfigurationClient(options: ConfigurationClientOptions): ConfigurationClient {
   const { url, send, authorization, application, profile, label, timeoutMs = TIMEOUT_MS } = options
-  for (const [what, name] of Object.entries({ application, profile, label })) {
+  for (const [what, name] of Object.entries({ application, label })) {
     if (!isDocumentToken(name)) throw new ServerAnswerError(`the ${what} is no name`)
   }
+  if (!isProfileList(profile)) throw new ServerAnswerError('the profile is no name, nor a list of names')
   const address = `${url.endsWith('/') ? url.slice(0, -1) : url}/${application}/${profile}/${label}`
   let etag: string | null = null
 

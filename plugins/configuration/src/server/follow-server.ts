@@ -44,6 +44,8 @@ export function followServer(followed: FollowedServer): { readonly stop: () => P
   let timer: { readonly stop: () => void } | null = null
   let last: Promise<void> = Promise.resolve()
   let isListening = false
+  /** Whether a question waits for the end of another: it finds whatever is told of until then. */
+  let isQueued = false
 
   async function ask(isDue: boolean): Promise<void> {
     if (stopping.signal.aborted) return
@@ -65,7 +67,10 @@ export function followServer(followed: FollowedServer): { readonly stop: () => P
   function askInTurn(isDue: boolean): void {
     timer?.stop()
     timer = null
+    if (isQueued && !isDue) return
+    isQueued = true
     last = last.then(async () => {
+      isQueued = false
       await ask(isDue)
     })
   }

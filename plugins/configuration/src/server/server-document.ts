@@ -3,27 +3,37 @@ import { isJsonObject, ownMember, parseJsonObject } from '@sallyport/security-co
 /** Which document of a configuration server is read. Each is a token, never a path. */
 export interface DocumentName {
   readonly application: string
+  /** Or several, separated by commas; the last one weighs most. */
   readonly profile: string
   readonly label: string
 }
 
 /** What a configuration server said, in the form that is kept and given to `loadSettings`. */
 export interface ServerDocument {
-  /** As the server names it: a commit, a number; `null` where it names none. */
+  /** As the server names it: a commit, a number; `null` where it names none that can be printed. */
   readonly version: string | null
   /** By setting; the first property source that has one wins. */
   readonly values: Readonly<Record<string, unknown>>
 }
 
 const NAME_TOKEN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/
+const MOST_PROFILES = 8
 const MAX_SOURCES = 64
 const MAX_PROPERTIES = 2000
 const OWN_PREFIX = 'sallyport.'
+/** Names and versions appear in messages, on terminals too. */
+const PRINTABLE = /^[\x21-\x7e]{1,128}$/
 const LIST_ITEM = /^([A-Za-z0-9-]+)\[(\d{1,3})\]$/
 
 /** Whether a name can be part of the address of a document. `..` in it would still be one segment, and is refused. */
 export function isDocumentToken(name: string): boolean {
   return NAME_TOKEN.test(name) && !name.includes('..')
+}
+
+/** Whether a text is one profile, or up to eight that are separated by commas. */
+export function isProfileList(text: string): boolean {
+  const profiles = text.split(',')
+  return profiles.length <= MOST_PROFILES && profiles.every(isDocumentToken)
 }
 
 /**
@@ -46,7 +56,10 @@ export function readServerDocument(text: Uint8Array | string, { application }: D
     for (const [key, value] of propertiesIn(source)) if (!values.has(key)) values.set(key, value)
   }
   const version = ownMember(body, 'version')
-  return { version: typeof version === 'string' ? version : null, values: Object.fromEntries(values) }
+  return {
+    version: typeof version === 'string' && PRINTABLE.test(version) ? version : null,
+    values: Object.fromEntries(values)
+  }
 }
 
 function propertiesIn(source: unknown): Map<string, unknown> {
@@ -58,6 +71,7 @@ function propertiesIn(source: unknown): Map<string, unknown> {
   for (const [name, value] of entries) {
     const own = name.startsWith(OWN_PREFIX) ? name.slice(OWN_PREFIX.length) : name
     if (own.includes('.')) continue
+    if (!PRINTABLE.test(own)) throw new TypeError('a property has a name that cannot be printed')
     const [, list, index] = LIST_ITEM.exec(own) ?? []
     if (list === undefined) values.set(camelCase(own), value)
     else addItem(values, camelCase(list), Number(index), value)

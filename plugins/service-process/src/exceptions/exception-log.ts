@@ -2,6 +2,7 @@ import { errorCode } from '@sallyport/security-context/mechanics'
 import { redactLine } from '../redact.ts'
 import { boundText } from '../redact-text.ts'
 import { errorName, fingerprintException } from './fingerprint-exception.ts'
+import { errorText, stackLines, stackText } from './stack-lines.ts'
 
 /** Where an exception came from: a request that was answered with 5xx, or the process. */
 export type ExceptionOrigin = 'request' | 'process'
@@ -63,6 +64,8 @@ export interface ExceptionLog {
   readonly note: (error: unknown, place: ExceptionPlace) => void
   /** The latest seen first. */
   readonly groups: () => readonly ExceptionGroup[]
+  /** How many of them there are. */
+  readonly size: () => number
   readonly counts: () => Readonly<Record<ExceptionOrigin, number>>
   /** Reports what was counted and not reported yet. */
   readonly flush: () => void
@@ -88,9 +91,12 @@ interface Seen {
   sinceReport: number
 }
 
+/** In one window, of all groups together. */
+const MOST_REPORTS = 200
 const MOST_STACK_LINES = 20
 const LONGEST_STACK = 8192
 const LONGEST_KEPT_MESSAGE = 2048
+const LONGEST_ERROR_CODE = 128
 
 /**
  * Groups exceptions by their fingerprint, and reports the first of a group at once and the others together, so that a
@@ -102,6 +108,14 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
   /** In the order in which they were last seen. */
   const groups = new Map<string, Seen>()
   const counts = { request: 0, process: 0 }
+  const budget = { sinceMs: Number.NEGATIVE_INFINITY, reports: 0 }
+
+  /** Failures that are new each time must not fill what a failure that comes again does not. */
+  function isWithinBudget(): boolean {
+    const nowMs = clock()
+    if (nowMs - budget.sinceMs >= windowMs) Object.assign(budget, { sinceMs: nowMs, reports: 0 })
+    return budget.reports++ < MOST_REPORTS
+  }
 
   function see(fingerprint: string, latest: Occurrence): Seen {
     const nowMs = clock()
@@ -123,7 +137,7 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
     if (oldest === undefined) return
     const [fingerprint, seen] = oldest
     groups.delete(fingerprint)
-    if (seen.sinceReport > 0) report(fingerprint, seen)
+    if (seen.sinceReport > 0 && isWithinBudget()) report(fingerprint, seen)
   }
 
   function report(fingerprint: string, seen: Seen): void {
@@ -146,10 +160,11 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
       counts[place.origin]++
       const fingerprint = fingerprintException(error)
       const seen = see(fingerprint, occurrenceOf(error, place))
-      if (clock() - seen.reportedAtMs >= windowMs) report(fingerprint, seen)
+      if (clock() - seen.reportedAtMs >= windowMs && isWithinBudget()) report(fingerprint, seen)
       forgetOldestGroup()
     },
     groups: () => [...groups].reverse().map(([fingerprint, seen]) => describe(fingerprint, seen, options.release)),
+    size: () => groups.size,
     counts: () => ({ ...counts }),
     addSink: sink => {
       sinks.push(sink)
@@ -161,20 +176,22 @@ export function createExceptionLog(options: ExceptionLogOptions): ExceptionLog {
 }
 
 function occurrenceOf(error: unknown, place: ExceptionPlace): Occurrence {
-  const isError = error instanceof Error
   return {
     name: errorName(error),
-    code: errorCode(error),
-    message: (isError ? error.message : String(error)).slice(0, LONGEST_KEPT_MESSAGE),
-    stack: isError && typeof error.stack === 'string' ? framesOf(error.stack.slice(0, LONGEST_STACK)) : null,
+    code: errorCode(error)?.slice(0, LONGEST_ERROR_CODE) ?? null,
+    message: errorText(error).slice(0, LONGEST_KEPT_MESSAGE),
+    stack: stackText(error) === null ? null : shownStack(error),
     place
   }
 }
 
 /** Without the message, which may be long and has a place of its own. */
-function framesOf(stack: string): string {
-  const lines = stack.split('\n').filter(line => line.startsWith('    at '))
-  return lines.slice(0, MOST_STACK_LINES).join('\n')
+function shownStack(error: unknown): string {
+  const lines = stackLines(error).slice(0, MOST_STACK_LINES)
+  return lines
+    .map(line => `    at ${line}`)
+    .join('\n')
+    .slice(0, LONGEST_STACK)
 }
 
 /**

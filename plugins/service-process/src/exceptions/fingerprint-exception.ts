@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { errorCode } from '@sallyport/security-context/mechanics'
+import { errorText, stackLines } from './stack-lines.ts'
 
 const FINGERPRINT_LENGTH = 16
 /** Frames that count: what is further out is how a request got there, and the same for everything. */
 const MOST_FRAMES = 5
 const LONGEST_MESSAGE = 200
-const FRAME_START = '    at '
+const LONGEST_ERROR_NAME = 128
 const MODULES = '/node_modules/'
 
 /**
@@ -23,15 +24,15 @@ export function fingerprintException(error: unknown): string {
 
 /** `TypeError`; `string` for a text that was thrown. */
 export function errorName(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  if (!(error instanceof Error)) return typeof error
+  const name: unknown = error.name
+  return typeof name === 'string' ? name.slice(0, LONGEST_ERROR_NAME) : 'Error'
 }
 
 function stackFrames(error: unknown): string[] {
-  if (!(error instanceof Error) || typeof error.stack !== 'string') return []
-  return error.stack
-    .split('\n')
-    .filter(line => line.startsWith(FRAME_START) && !line.includes('node:'))
-    .map(line => placeOfFrame(line.slice(FRAME_START.length)))
+  return stackLines(error)
+    .filter(line => !line.includes('node:'))
+    .map(placeOfFrame)
     .filter((frame, index, all) => frame !== all[index - 1])
     .slice(0, MOST_FRAMES)
 }
@@ -55,8 +56,7 @@ function ownFile(file: string): string {
 
 /** A message without ids, numbers and quoted values. */
 function messageShape(error: unknown): string {
-  const message = error instanceof Error ? error.message : typeof error === 'string' ? error : ''
-  return message
+  return errorText(error)
     .slice(0, LONGEST_MESSAGE)
     .split(/[\s,;:()[\]]/)
     .map(word => (/[\d"'`]|@/.test(word) ? '?' : word))

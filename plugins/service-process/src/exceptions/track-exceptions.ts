@@ -51,7 +51,7 @@ export function trackExceptions(fastify: FastifyInstance, tracking: ExceptionTra
       name: 'sallyport_exception_groups',
       help: 'Different exceptions that the process remembers',
       kind: 'gauge',
-      read: () => exceptions.groups().length
+      read: exceptions.size
     }
   ])
   return exceptions

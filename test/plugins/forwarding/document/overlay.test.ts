@@ -198,6 +198,10 @@ const REFUSED: Readonly<Record<string, readonly [text: string, ...mistakes: stri
     'routes:\n  - { path: /orders/*, forward: token }',
     '2:33 no pushed route sends this credential to orders'
   ],
+  'a wider token than the callers of its pushed route get': [
+    'routes:\n  - { path: /orders/*, forward: { audience: order-service } }',
+    '2:33 only pushed routes that ask more of callers send this credential to orders'
+  ],
   'a service that gets no token yet': [
     'routes:\n  - { path: /spare, upstream: spare, forward: { audience: spare }, access: authenticated }',
     '2:47 no pushed route sends this credential to spare'

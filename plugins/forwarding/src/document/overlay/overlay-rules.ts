@@ -18,12 +18,26 @@ export function overlaidRouteMistakes(
   const unknown = notPushedMistakes(route.upstream, 'upstream', pushed)
   if (unknown.length > 0) return unknown
   const toUpstream = pushed.routes.filter(({ upstream }) => upstream === route.upstream)
-  return [
-    ...openingMistakes({ route, changed }, pushed, toUpstream),
-    ...(toUpstream.some(other => sendsNoMore(route.forward, other.forward)) || route.forward === 'none'
-      ? []
-      : [{ path: 'forward', message: `no pushed route sends this credential to ${route.upstream}` }])
-  ]
+  const opening = openingMistakes({ route, changed }, pushed, toUpstream)
+  // A public route has no credential at all, which the rules of the whole table say.
+  const isTold = opening.length > 0 || route.access === 'public'
+  return [...opening, ...otherCredentialMistakes(route, toUpstream, isTold)]
+}
+
+/**
+ * A credential goes along for those alone whom a pushed route lets pass with it.
+ * @param isTold whether it is said already that the route asks too little
+ */
+function otherCredentialMistakes(
+  route: ForwardedRouteOptions,
+  toUpstream: readonly ForwardedRouteOptions[],
+  isTold: boolean
+): readonly MemberMistake[] {
+  if (route.forward === 'none') return []
+  const senders = toUpstream.filter(other => sendsNoMore(route.forward, other.forward))
+  const ofFewer = !isTold && senders.every(other => membersThatAskLess(route, other).length > 0)
+  const who = senders.length === 0 ? 'no pushed route sends' : 'only pushed routes that ask more of callers send'
+  return mistakeIf(senders.length === 0 || ofFewer, 'forward', `${who} this credential to ${route.upstream}`)
 }
 
 /** An upstream that no file of routes has. */
