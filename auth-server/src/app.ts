@@ -43,6 +43,7 @@ import { jwksRoute } from './http/routes/jwks.ts'
 import { metadataRoutes } from './http/routes/metadata-documents.ts'
 import { pushedRequestRoute } from './http/routes/push-request.ts'
 import { revokeRoute } from './http/routes/revoke.ts'
+import { allowedApplicationRoutes } from './http/routes/allowed-applications.ts'
 import { ownPasswordRoutes } from './http/routes/own-password.ts'
 import { ownSessionRoutes } from './http/routes/own-sessions.ts'
 import { statusListRoute } from './http/routes/published-status-list.ts'
@@ -179,6 +180,7 @@ export async function buildApp(
       authorizeRoutes(scope, server, prefix)
       endSessionRoutes(scope, server, prefix)
       ownPasswordRoutes(scope, server, prefix)
+      allowedApplicationRoutes(scope, server, prefix)
     },
     { prefix }
   )

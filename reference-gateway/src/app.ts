@@ -55,6 +55,7 @@ import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
+import { webClient } from './web-client/index.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
@@ -245,6 +246,12 @@ export async function buildApp(
         scope: settings.loginScopes.join(' '),
         backchannelLogout: settings.backchannelLogout,
         clockToleranceSeconds: settings.clockToleranceSeconds
+      })
+    }
+    if (settings.webClient) {
+      await app.register(webClient, {
+        issuerOrigin: new URL(settings.issuer).origin,
+        hasIssuerLogin: loginClient !== undefined && settings.loginScopes.length > 0
       })
     }
   }

@@ -68,6 +68,13 @@ export const GatewaySettingsError = createError(
 /** Boot: the file of routes has mistakes; the message lists all of them with line and column. */
 export const RoutesInvalidError = createError('SALLYPORT_GATEWAY_ROUTES_INVALID', 'The routes are not valid:\n%s', 500)
 
+/** A page of the web client asked the gateway for something, and was refused. */
+export const WebClientCallError = createError(
+  'SALLYPORT_GATEWAY_WEB_CLIENT_CALL_FAILED',
+  'What this page needs was refused',
+  500
+)
+
 /** The overlay does not go over the file of routes; the message lists every mistake with line and column. */
 export const RoutesOverlayError = createError(
   'SALLYPORT_GATEWAY_OVERLAY_INVALID',

@@ -127,6 +127,10 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+    webClient: Type.Boolean({
+      default: false,
+      description: 'Whether the gateway has the pages of the demo client under `/app`.'
+    }),
     ...sessionSettings,
     gatewayProcesses: Type.Integer({
       minimum: 1,
@@ -182,6 +186,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
+  if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
   mistakes.push(...sessionSettingsMistakes(settings))
   return mistakes
 }

@@ -321,7 +321,7 @@ t.test('O-37: the name of a session tells whom a logout means; the user is asked
   const own = String(claimsOf(tokens.access_token)['sid'])
   const page = await user.get(logoutUrl({ ...asking, logout_hint: own }))
   t.equal(page.statusCode, 200)
-  t.notMatch(page.body, 'means somebody else')
+  t.notMatch(page.body, '다른 사용자')
   t.match(formOf(page.body).values, { logout_hint: own, ui_locales: 'ko' })
   t.ok(await isSignedIn(user))
 
@@ -334,7 +334,7 @@ t.test('O-37: the name of a session tells whom a logout means; the user is asked
   const redirect = { redirect_uri: 'http://127.0.0.1:9090/callback', code_verifier: verifier }
   const theirs = await token(app, 'web-app', { grant_type: 'authorization_code', code, ...redirect })
   const theirSession = String(claimsOf(theirs.body.access_token)['sid'])
-  t.match((await user.get(logoutUrl({ ...asking, logout_hint: theirSession }))).body, 'It means somebody else')
+  t.match((await user.get(logoutUrl({ ...asking, logout_hint: theirSession }))).body, '다른 사용자에 대한 것입니다')
 
   const another = String((await login(app, 'customer2')).body.access_token)
   for (const hint of [
@@ -345,7 +345,7 @@ t.test('O-37: the name of a session tells whom a logout means; the user is asked
   ]) {
     const shown = await user.get(logoutUrl({ ...asking, logout_hint: hint }))
     t.equal(shown.statusCode, 200, hint)
-    t.notMatch(shown.body, 'means somebody else', 'a session of another client, or none, says nothing')
+    t.notMatch(shown.body, '다른 사용자', 'a session of another client, or none, says nothing')
   }
 })
 

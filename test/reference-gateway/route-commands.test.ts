@@ -117,10 +117,13 @@ t.test('check, routes and explain take an overlay, of a file or of the environme
 
 t.test('the routes that the commands take for the gateway’s own are those of the running gateway', async t => {
   const directory = { list: async () => [], end: async () => true, endAll: async () => {} }
-  const { app } = await startEdge(t, { collaborators: { sessionDirectory: directory } })
+  const { app } = await startEdge(t, {
+    settings: { webClient: true },
+    collaborators: { sessionDirectory: directory }
+  })
   const texts = (routes: readonly AppRoute[]) => routes.map(({ method, url }) => `${method} ${url}`).toSorted()
   t.same(
-    texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true })),
+    texts(ownRoutes({ hasSessions: true, hasSessionDirectory: true, hasAuditTrail: true, hasWebClient: true })),
     texts(routesOfApp(app).filter(({ url }) => url !== '/*'))
   )
 })

@@ -4,7 +4,7 @@ import {
   logRefusal,
   STORAGE_RETRY_AFTER_SECONDS
 } from '@sallyport/security-context'
-import { pageHeaders, sendPage } from '@sallyport/security-context/pages'
+import { languagesOf, pageHeaders, pageLanguage, sendPage, type PageLanguage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseStrictForm, type Form } from '../parse-form.ts'
@@ -63,22 +63,19 @@ function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyReque
   recordSecurityEvent(request, { stage: 'grant', outcome, reason, ...parties })
   logRefusal(request, thrown, status, reason)
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
-  if (status >= 500) {
-    return sendPage(
-      reply,
-      status,
-      errorPage('That did not work', 'Something is not available at the moment. Try again later', request.id)
-    )
-  }
-  return sendPage(
-    reply,
-    status,
-    errorPage(
-      'That did not work',
-      thrown instanceof OAuthError ? thrown.message : 'The request is not valid',
-      request.id
-    )
-  )
+  const detail = thrown instanceof OAuthError ? thrown.message : null
+  const facts = { detail, isOutage: status >= 500, requestId: request.id }
+  return sendPage(reply, status, errorPage(facts, languageFor(request)))
+}
+
+/** The languages of whoever reads the page. @param uiLocales what the application asks for */
+export function requestLanguages({ headers }: FastifyRequest, uiLocales: string | null = null): readonly string[] {
+  return languagesOf(uiLocales, headers['accept-language'])
+}
+
+/** The one of {@link requestLanguages} that pages are written in. */
+export function languageFor(request: FastifyRequest, uiLocales: string | null = null): PageLanguage {
+  return pageLanguage(requestLanguages(request, uiLocales))
 }
 
 /**

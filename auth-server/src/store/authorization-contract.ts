@@ -23,6 +23,8 @@ export interface PushedRequestStore {
 export interface ConsentStore {
   /** The scopes that the user has allowed the client, all times together. */
   find: (userId: string, clientId: string) => Promise<readonly string[]>
+  /** What the user has allowed which clients, by client. */
+  ofUser: (userId: string) => Promise<ReadonlyArray<{ readonly clientId: string; readonly scopes: readonly string[] }>>
   /** Adds to what is allowed. */
   add: (userId: string, clientId: string, scopes: readonly string[], nowMs: number) => Promise<void>
   /** Forgets what was allowed: the next request asks again. */

@@ -19,7 +19,7 @@ export function announcement(facts: LocalFacts, path: string): string {
     '  Demo accounts, made for this folder:',
     ...users.map(({ username, password, roles }) => `    ${username.padEnd(12)} ${password}   ${roles.join(' ')}`),
     '',
-    `  In a browser, as one of them:  ${gateway}/login   (the authority has to be trusted there)`,
+    `  In a browser, as one of them:  ${gateway}/app   (for the login at the issuer the authority has to be trusted there)`,
     '',
     `  Try:  (the same facts are in ${path})`,
     `    curl ${verified}-u ${quote(`${customer?.username}:${customer?.password}`)} ${gateway}/orders`,

@@ -122,6 +122,7 @@ function plainSettings(
     ['resource', 'SALLYPORT_RESOURCE', resourceOf(entry, { portBase, tls })],
     ['boundTokens', 'SALLYPORT_BOUND_TOKENS', entry.name === 'reference-gateway' && !tls ? 'dpop' : 'dpop certificate'],
     ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],
+    ['webClient', 'SALLYPORT_WEB_CLIENT', 'true'],
     ['routesPath', 'SALLYPORT_ROUTES_PATH', own.SALLYPORT_ROUTES_PATH ?? ROUTES_PATH],
     ['peerAddresses', 'SALLYPORT_PEER_ADDRESSES', addresses],
     ['tlsCertificatePath', 'SALLYPORT_TLS_CERTIFICATE_PATH', files?.certificatePath ?? ''],

@@ -4,8 +4,8 @@ import type { WriteAudit } from '../../store/contract.ts'
 import type { UserSignIn } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
 import { changeOwnPassword, type ChangedPassword } from './change-own-password.ts'
-import { passwordMistake } from './password-policy.ts'
-import { refusedForm, refusedPassword, type RefusedForm } from './refused-form.ts'
+import { passwordFault } from './password-policy.ts'
+import { refusedForm, refusedPassword, type FormProblem, type RefusedForm } from './refused-form.ts'
 
 /** One submission of the password page. */
 export interface PasswordForm {
@@ -25,22 +25,22 @@ export async function changePasswordWithForm(
   audit: WriteAudit
 ): Promise<PasswordOutcome> {
   const { id: subject, username } = signedIn.user
-  const refused = (reason: string, problem: string): RefusedForm =>
+  const refused = (reason: string, problem: FormProblem): RefusedForm =>
     refusedForm(400, problem, invalidRequest(reason, '').about({ subject }))
   const [current, wanted] = [form.get('current'), form.get('wanted')]
   if (current === undefined || wanted === undefined) {
-    return refused('credentials-missing', 'Enter your current password, and the new one twice.')
+    return refused('credentials-missing', { name: 'passwordsMissing' })
   }
-  if (form.get('repeated') !== wanted) return refused('passwords-differ', 'The two new passwords are not the same.')
-  if (wanted === current) return refused('password-unchanged', 'The new password is the current one.')
-  const mistake = passwordMistake(wanted, username, server.passwordPolicy)
-  if (mistake !== null) return refused('password-policy', `Choose another password: this one ${mistake}.`)
+  if (form.get('repeated') !== wanted) return refused('passwords-differ', { name: 'passwordsDiffer' })
+  if (wanted === current) return refused('password-unchanged', { name: 'passwordUnchanged' })
+  const fault = passwordFault(wanted, username, server.passwordPolicy)
+  if (fault !== null) return refused('password-policy', fault)
   try {
     return {
       kind: 'changed',
       ...(await changeOwnPassword(server, { signedIn, sourceAddress, current, wanted }, audit))
     }
   } catch (error) {
-    return refusedPassword(error, 'The current password is wrong.')
+    return refusedPassword(error, { name: 'currentPasswordWrong' })
   }
 }

@@ -27,21 +27,50 @@ const isCommon = (folded: string): boolean => (commonPasswords ??= new Set(dicti
 /** Neither case nor composition makes a common password another one. */
 const foldPassword = (text: string): string => text.normalize('NFC').toLowerCase()
 
+/** What is wrong with a new password; `amount` in characters, where the fault is one of length. */
+export interface PasswordFault {
+  readonly name:
+    | 'passwordIllFormed'
+    | 'passwordTooLong'
+    | 'passwordTooShort'
+    | 'passwordHasName'
+    | 'passwordCommon'
+    | 'passwordTrivial'
+  readonly amount?: number
+}
+
+const FAULT_TEXTS: Readonly<Record<PasswordFault['name'], (amount: number) => string>> = {
+  passwordIllFormed: () => 'has a NUL or is not well-formed Unicode',
+  passwordTooLong: most => `has more than ${most} characters`,
+  passwordTooShort: least => `has fewer than ${least} characters`,
+  passwordHasName: () => 'contains the user name',
+  passwordCommon: () => 'is one of the most common ones, or little more',
+  passwordTrivial: () => 'is a sequence or a repetition'
+}
+
+/** {@link passwordFault} as the end of a sentence that begins with "the password". */
+export function passwordMistake(password: string, username: string, policy: PasswordPolicy): string | null {
+  const fault = passwordFault(password, username, policy)
+  return fault === null ? null : FAULT_TEXTS[fault.name](fault.amount ?? 0)
+}
+
 /**
- * What is wrong with a new password, as the end of a sentence that begins with "the password"; `null`: nothing. There
- * are no rules of composition. The answer never contains the password.
+ * What is wrong with a new password; `null`: nothing. There are no rules of composition. The answer never contains the
+ * password.
  * @param username normalised
  * @see NIST SP 800-63B §3.1.1.2
  */
-export function passwordMistake(password: string, username: string, { minLength }: PasswordPolicy): string | null {
-  if (!password.isWellFormed() || password.includes('\0')) return 'has a NUL or is not well-formed Unicode'
-  if (password.length > LONGEST_PASSWORD) return `has more than ${LONGEST_PASSWORD} characters`
-  if ([...password.normalize('NFC')].length < minLength) return `has fewer than ${minLength} characters`
+export function passwordFault(password: string, username: string, { minLength }: PasswordPolicy): PasswordFault | null {
+  if (!password.isWellFormed() || password.includes('\0')) return { name: 'passwordIllFormed' }
+  if (password.length > LONGEST_PASSWORD) return { name: 'passwordTooLong', amount: LONGEST_PASSWORD }
+  if ([...password.normalize('NFC')].length < minLength) return { name: 'passwordTooShort', amount: minLength }
   const folded = foldPassword(password)
   const name = foldPassword(username)
-  if (folded === name || (name.length >= SHORTEST_NAME_WITHIN && folded.includes(name))) return 'contains the user name'
-  if (isCommonInEssence(folded)) return 'is one of the most common ones, or little more'
-  if (isTrivial(folded)) return 'is a sequence or a repetition'
+  if (folded === name || (name.length >= SHORTEST_NAME_WITHIN && folded.includes(name))) {
+    return { name: 'passwordHasName' }
+  }
+  if (isCommonInEssence(folded)) return { name: 'passwordCommon' }
+  if (isTrivial(folded)) return { name: 'passwordTrivial' }
   return null
 }
 

@@ -14,6 +14,7 @@ export type EndReason =
   | 'user-deleted'
   | 'password-changed'
   | 'client-disabled'
+  | 'consent-withdrawn'
   | 'restored'
 
 /**

@@ -27,12 +27,12 @@ export async function logInWithForm(
 ): Promise<LoginOutcome> {
   const [username, password] = [form.get('username'), form.get('password')]
   if (username === undefined || password === undefined) {
-    return refusedForm(400, 'Enter your user name and your password.', invalidRequest('credentials-missing', ''))
+    return refusedForm(400, { name: 'credentialsMissing' }, invalidRequest('credentials-missing', ''))
   }
   try {
     const user = await checkPassword(server, { username: normaliseUsername(username), sourceAddress }, password)
     return { kind: 'signed-in', signedIn: await startSignIn(server, user, previous, audit) }
   } catch (error) {
-    return refusedPassword(error, 'The user name or the password is wrong.')
+    return refusedPassword(error, { name: 'credentialsWrong' })
   }
 }

@@ -13,6 +13,21 @@ const DEMO_ROLES: DemoRegistry['roles'] = [
   { name: 'COURIER', descriptions: { en: 'Delivers it' } }
 ]
 
+/** The demo's described scopes in the second language of its pages; without a line here it is English alone. */
+const KOREAN_SCOPES: Readonly<Record<string, string>> = {
+  'orders:read': '주문 보기',
+  'orders:write': '주문하고 취소하기',
+  'restaurants:read': '음식점과 메뉴 보기',
+  'restaurants:write': '메뉴를 바꾸고 주문 접수하기',
+  'deliveries:read': '배달 보기',
+  'deliveries:write': '배달을 맡고 진행하기'
+}
+
+const scopeDescriptions = (name: string, en: string): Readonly<Record<string, string>> => {
+  const ko = KOREAN_SCOPES[name]
+  return ko === undefined ? { en } : { en, ko }
+}
+
 /** A service of the deployment, as its package describes it. */
 export interface DemoService {
   /** Its audience, and its OAuth client. */
@@ -49,7 +64,7 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
     roles: DEMO_ROLES,
     scopes: [
       ...services.flatMap(service => serviceScopes(service)),
-      ...edgeScopes.map(({ name, en }) => ({ name, audience: EDGE, descriptions: { en } })),
+      ...edgeScopes.map(({ name, en }) => ({ name, audience: EDGE, descriptions: scopeDescriptions(name, en) })),
       { name: 'admin', audience: EDGE, requiredRole: 'ADMIN' },
       ...[EDGE, ...names].flatMap(audience =>
         ['audit:read', 'operations'].map(name => ({ name, audience, requiredRole: 'ADMIN' }))
@@ -70,7 +85,9 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
 
 function serviceScopes({ name: audience, scopes }: DemoService): Array<ScopeKey & ScopeChanges> {
   return scopes.map(({ name, description }) =>
-    description === undefined ? { name, audience } : { name, audience, descriptions: { en: description } }
+    description === undefined
+      ? { name, audience }
+      : { name, audience, descriptions: scopeDescriptions(name, description) }
   )
 }
 

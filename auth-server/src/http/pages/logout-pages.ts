@@ -1,4 +1,5 @@
-import { html, page, type Html } from '@sallyport/security-context/pages'
+import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
+import { emphasised, PAGE_TEXTS } from './page-texts.ts'
 
 /** What the confirmation carries to the request that ends the sign-in. */
 export interface LogoutForm {
@@ -16,25 +17,29 @@ export function confirmLogoutPage(
     username,
     clientName,
     meansAnother
-  }: { readonly username: string; readonly clientName: string | null; readonly meansAnother: boolean }
+  }: { readonly username: string; readonly clientName: string | null; readonly meansAnother: boolean },
+  language: PageLanguage
 ): Html {
+  const texts = PAGE_TEXTS[language]
   return page(
-    'Log out?',
-    html`<p>You are logged in here as <strong>${username}</strong>. Logging out ends what you began in this browser, in every application.</p>
-${clientName === null ? null : html`<p><strong>${clientName}</strong> asks for it.</p>`}
-${meansAnother ? html`<p role="alert">It means somebody else, who was logged in there.</p>` : null}
+    texts.logOutQuestion,
+    html`<p>${texts.loggedInAs(emphasised(username))}</p>
+${clientName === null ? null : html`<p>${texts.asksForLogout(emphasised(clientName))}</p>`}
+${meansAnother ? html`<p role="alert">${texts.meansAnother}</p>` : null}
 <form method="post" action="${form.action}">
 <input type="hidden" name="csrf" value="${form.csrf}">
 ${Object.entries(form.parameters).map(
   ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">
 `
-)}<button type="submit">Log out</button>
+)}<button type="submit">${texts.logOut}</button>
 </form>
-<p>To stay logged in, close this page.</p>`
+<p>${texts.toStay}</p>`,
+    { language }
   )
 }
 
 /** Says that it is done. */
-export function loggedOutPage(): Html {
-  return page('Logged out', html`<p>You are not logged in in this browser any more.</p>`)
+export function loggedOutPage(language: PageLanguage): Html {
+  const texts = PAGE_TEXTS[language]
+  return page(texts.loggedOut, html`<p>${texts.notLoggedInAnyMore}</p>`, { language })
 }

@@ -1,5 +1,7 @@
-import { html, page, type Html } from '@sallyport/security-context/pages'
+import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
+import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
 import type { DescribedScope } from '../../protocol/authorize/describe-scopes.ts'
+import { emphasised, PAGE_TEXTS, problemText } from './page-texts.ts'
 
 /** Where a form goes, and what ties it to its request and browser. */
 export interface PageForm {
@@ -23,20 +25,23 @@ export function loginPage(
     clientName,
     username,
     problem
-  }: { readonly clientName: string; readonly username: string; readonly problem: string | null }
+  }: { readonly clientName: string; readonly username: string; readonly problem: FormProblem | null },
+  language: PageLanguage
 ): Html {
+  const texts = PAGE_TEXTS[language]
   return page(
-    'Log in',
-    html`${problem === null ? null : html`<p role="alert" id="problem">${problem}</p>`}
-<p>to continue to <strong>${clientName}</strong></p>
+    texts.logIn,
+    html`${problem === null ? null : html`<p role="alert" id="problem">${problemText(texts, problem)}</p>`}
+<p>${texts.toContinueTo(emphasised(clientName))}</p>
 <form method="post" action="${form.action}">
 ${hidden(form)}
-<label for="username">User name</label>
-<input id="username" name="username" value="${username}" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus${problem === null ? null : html` aria-describedby="problem"`}>
-<label for="password">Password</label>
+<label for="username">${texts.username}</label>
+<input id="username" name="username" value="${username}" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus${problem === null ? null : html` aria-invalid="true" aria-describedby="problem"`}>
+<label for="password">${texts.password}</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
-<button type="submit">Log in</button>
-</form>`
+<button type="submit">${texts.logIn}</button>
+</form>`,
+    { language }
   )
 }
 
@@ -47,31 +52,55 @@ export function consentPage(
     clientName,
     username,
     scopes
-  }: { readonly clientName: string; readonly username: string; readonly scopes: readonly DescribedScope[] }
+  }: { readonly clientName: string; readonly username: string; readonly scopes: readonly DescribedScope[] },
+  language: PageLanguage
 ): Html {
+  const texts = PAGE_TEXTS[language]
   return page(
-    'Allow access?',
-    html`<p><strong>${clientName}</strong> asks to act for you, <strong>${username}</strong>, with:</p>
+    texts.allowAccess,
+    html`<p>${texts.asksToAct(emphasised(clientName), emphasised(username))}</p>
 <ul>
-${scopes.map(
-  ({ name, description }) => html`<li>${
-    description === null ? null : html`<span lang="${description.language}">${description.text}</span> `
-  }<code>${name}</code></li>
-`
-)}</ul>
+${scopeItems(scopes)}</ul>
 <form method="post" action="${form.action}">
 ${hidden(form)}
-<button type="submit" name="decision" value="allow">Allow</button>
-<button type="submit" name="decision" value="deny" class="quiet">Deny</button>
-</form>`
+<button type="submit" name="decision" value="allow">${texts.allow}</button>
+<button type="submit" name="decision" value="deny" class="quiet">${texts.deny}</button>
+</form>
+<p>${texts.consentLasts}</p>`,
+    { language }
   )
 }
 
-/** A refusal that no client can be told. */
-export function errorPage(title: string, text: string, requestId: string): Html {
+/** Scopes as items of a list: what each is to the user, where somebody has described it, and its name. */
+export function scopeItems(scopes: readonly DescribedScope[]): Html[] {
+  return scopes.map(
+    ({ name, description }) => html`<li>${
+      description === null ? null : html`<span lang="${description.language}">${description.text}</span> `
+    }<code>${name}</code></li>
+`
+  )
+}
+
+/** A refusal that no client can be told, with a way on for the person. */
+export interface ErrorPage {
+  /** For whoever made the application, in English; `null`: there is nothing of it to tell. */
+  readonly detail: string | null
+  readonly isOutage: boolean
+  readonly requestId: string
+}
+
+/** Says that it did not work, and what to do. */
+export function errorPage({ detail, isOutage, requestId }: ErrorPage, language: PageLanguage): Html {
+  const texts = PAGE_TEXTS[language]
+  const told =
+    detail === null || isOutage
+      ? html`<p role="alert">${isOutage ? texts.unavailable : texts.requestInvalid}</p>`
+      : html`<p role="alert" lang="en">${detail}.</p>`
   return page(
-    title,
-    html`<p role="alert">${text}.</p>
-<p>Reference: <code>${requestId}</code></p>`
+    texts.failed,
+    html`${told}
+${isOutage ? null : html`<p>${texts.goBack}</p>`}
+<p>${texts.reference}: <code>${requestId}</code></p>`,
+    { language }
   )
 }

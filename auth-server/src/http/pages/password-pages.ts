@@ -1,4 +1,6 @@
-import { html, page, type Html } from '@sallyport/security-context/pages'
+import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
+import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
+import { emphasised, PAGE_TEXTS, problemText } from './page-texts.ts'
 
 /** What the form for a new password shows. */
 export interface PasswordPage {
@@ -9,48 +11,62 @@ export interface PasswordPage {
   /** In characters. */
   readonly minLength: number
   /** Why it is shown again; `null`: the first time. */
-  readonly problem: string | null
+  readonly problem: FormProblem | null
 }
 
-/** The form; it never has a password in it, not even after a mistake. */
-export function passwordPage({ action, csrf, username, minLength, problem }: PasswordPage): Html {
+/** What is wrong with the new password; anything else is about the current one. */
+const OF_NEW_PASSWORD: readonly FormProblem['name'][] = [
+  'passwordsDiffer',
+  'passwordUnchanged',
+  'passwordIllFormed',
+  'passwordTooLong',
+  'passwordTooShort',
+  'passwordHasName',
+  'passwordCommon',
+  'passwordTrivial'
+]
+
+/** The form; it never has a password in it, not even after a mistake. The focus is on the field that is wrong. */
+export function passwordPage(
+  { action, csrf, username, minLength, problem }: PasswordPage,
+  language: PageLanguage
+): Html {
+  const texts = PAGE_TEXTS[language]
+  const isNewWrong = problem !== null && OF_NEW_PASSWORD.includes(problem.name)
+  const isCurrentWrong = problem !== null && !isNewWrong
   return page(
-    'Change your password',
-    html`${problem === null ? null : html`<p role="alert" id="problem">${problem}</p>`}
-<p>for <strong>${username}</strong></p>
+    texts.changePassword,
+    html`${problem === null ? null : html`<p role="alert" id="problem">${problemText(texts, problem)}</p>`}
+<p>${texts.forPerson(emphasised(username))}</p>
 <form method="post" action="${action}">
 <input type="hidden" name="csrf" value="${csrf}">
 <input type="text" name="username" value="${username}" autocomplete="username" hidden readonly>
-<label for="current">Current password</label>
-<input id="current" name="current" type="password" autocomplete="current-password" required autofocus${problem === null ? null : html` aria-describedby="problem"`}>
-<label for="wanted">New password</label>
-<input id="wanted" name="wanted" type="password" autocomplete="new-password" required aria-describedby="rules">
-<p id="rules">At least ${String(minLength)} characters; any characters count. Several words that do not belong together are good. Common passwords and your user name are refused.</p>
-<label for="repeated">New password again</label>
+<label for="current">${texts.currentPassword}</label>
+<input id="current" name="current" type="password" autocomplete="current-password" required${isNewWrong ? null : html` autofocus`}${isCurrentWrong ? html` aria-invalid="true" aria-describedby="problem"` : null}>
+<label for="wanted">${texts.newPassword}</label>
+<input id="wanted" name="wanted" type="password" autocomplete="new-password" required${isNewWrong ? html` autofocus aria-invalid="true" aria-describedby="problem rules"` : html` aria-describedby="rules"`}>
+<p id="rules">${texts.passwordRules(minLength)}</p>
+<label for="repeated">${texts.newPasswordAgain}</label>
 <input id="repeated" name="repeated" type="password" autocomplete="new-password" required>
-<button type="submit">Change password</button>
-</form>`
+<button type="submit">${texts.changeIt}</button>
+</form>`,
+    { language }
   )
 }
 
 /** Says that it is done, and what still lives. */
-export function passwordChangedPage(endedSessions: number): Html {
+export function passwordChangedPage(endedSessions: number, language: PageLanguage): Html {
+  const texts = PAGE_TEXTS[language]
   return page(
-    'Password changed',
-    html`<p>You are still logged in in this browser, and in the applications that you use through it.</p>
-<p>Everywhere else you are logged out: ${endedSessionsText(endedSessions)}.</p>`
+    texts.passwordChanged,
+    html`<p>${texts.stillLoggedIn}</p>
+<p>${texts.elsewhereLoggedOut(endedSessions)}</p>`,
+    { language }
   )
-}
-
-function endedSessionsText(ended: number): string {
-  if (ended === 0) return 'no other session was open'
-  return ended === 1 ? 'one session has ended' : `${ended} sessions have ended`
 }
 
 /** Whoever is here has to log in first. */
-export function notLoggedInPage(): Html {
-  return page(
-    'Log in first',
-    html`<p role="alert">You are not logged in in this browser. Log in to one of your applications, then open this page again.</p>`
-  )
+export function notLoggedInPage(language: PageLanguage): Html {
+  const texts = PAGE_TEXTS[language]
+  return page(texts.logInFirst, html`<p role="alert">${texts.notLoggedIn}</p>`, { language })
 }

@@ -6,16 +6,25 @@ import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { invalidRequest } from '../../oauth-error.ts'
 import { AuthorizationError } from '../../protocol/authorize/authorization-error.ts'
 import { responseUri } from '../../protocol/authorize/authorization-response.ts'
-import { describeScopes, languagesOf } from '../../protocol/authorize/describe-scopes.ts'
+import { describeScopes } from '../../protocol/authorize/describe-scopes.ts'
 import type { Interaction } from '../../protocol/authorize/interactions.ts'
 import { issueCode, type GrantedRequest } from '../../protocol/authorize/issue-code.ts'
 import { nextStep } from '../../protocol/authorize/next-step.ts'
 import { isRegistered } from '../../protocol/authorize/redirect-uris.ts'
 import { resolveRequest } from '../../protocol/authorize/resolve-request.ts'
+import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
+import {
+  csrfFor,
+  languageFor,
+  parametersOf,
+  refuseForeignForm,
+  requestLanguages,
+  sendToClient,
+  type PageParts
+} from '../page-context.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
@@ -159,6 +168,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
 
   async function proceed(request: FastifyRequest, reply: FastifyReply, visit: Visit): Promise<FastifyReply> {
     const { client, interaction } = visit
+    const uiLocales = interaction.request.uiLocales ?? null
     const step = await nextStep(server, client, interaction, visit.signedIn)
     if (step.kind === 'log-in') {
       return showLogin(request, reply, visit, {
@@ -178,16 +188,20 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
     return sendPage(
       reply,
       200,
-      consentPage(form, {
-        clientName: client.name,
-        username: signedIn.user.username,
-        scopes: await describeScopes(
-          server.store,
-          interaction.request.audience,
-          scopes,
-          languagesOf(interaction.request.uiLocales ?? null, request.headers['accept-language'])
-        )
-      }),
+      consentPage(
+        form,
+        {
+          clientName: client.name,
+          username: signedIn.user.username,
+          scopes: await describeScopes(
+            server.store,
+            interaction.request.audience,
+            scopes,
+            requestLanguages(request, uiLocales)
+          )
+        },
+        languageFor(request, uiLocales)
+      ),
       formTargetOf(interaction.request.redirectUri)
     )
   }
@@ -196,13 +210,17 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
     request: FastifyRequest,
     reply: FastifyReply,
     { client, interaction }: Visit,
-    shown: { readonly status: number; readonly problem: string | null; readonly username: string }
+    shown: { readonly status: number; readonly problem: FormProblem | null; readonly username: string }
   ): FastifyReply {
     const form = pageForm(request, reply, 'login', interaction)
     return sendPage(
       reply,
       shown.status,
-      loginPage(form, { clientName: client.name, ...shown }),
+      loginPage(
+        form,
+        { clientName: client.name, ...shown },
+        languageFor(request, interaction.request.uiLocales ?? null)
+      ),
       formTargetOf(interaction.request.redirectUri)
     )
   }

@@ -1,5 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { formTargetOf, sendPage } from '@sallyport/security-context/pages'
+import { formTargetOf, sendPage, type PageLanguage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
@@ -8,7 +8,7 @@ import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../
 import type { UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
+import { csrfFor, languageFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
@@ -32,14 +32,14 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
       const { hinted } = asked
       if (signedIn === null) {
         if (hinted !== null) await endHintedSession(server, hinted, auditWriterFor(request))
-        return answerLoggedOut(reply, asked.isProven ? asked.redirectTo : null)
+        return answerLoggedOut(reply, asked.isProven ? asked.redirectTo : null, languageOfLogout(request, parameters))
       }
       // Without proof that a client of this very sign-in asks, anybody's link could log the user out: ask the user.
       if (hinted === null || hinted.signInId !== signedIn.signIn.id) {
         return askUser(request, reply, { parameters, asked, signedIn })
       }
       await endSignIn(server, signedIn, auditWriterFor(request))
-      return loggedOut(request, reply, asked)
+      return loggedOut(request, reply, asked, languageOfLogout(request, parameters))
     }
   )
 
@@ -69,7 +69,7 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
       if (signedIn === null) {
         await audit(server.store, { action: 'sign-in.end', outcome: 'success', reason: 'none-live' })
       } else await endSignIn(server, signedIn, audit)
-      return loggedOut(request, reply, asked)
+      return loggedOut(request, reply, asked, languageOfLogout(request, form))
     }
   )
 
@@ -87,25 +87,37 @@ export function endSessionRoutes(fastify: FastifyInstance, server: PageParts, pr
     return sendPage(
       reply,
       200,
-      confirmLogoutPage(form, {
-        username: signedIn.user.username,
-        clientName: asked.client?.name ?? null,
-        meansAnother: asked.meantUserId !== null && asked.meantUserId !== signedIn.user.id
-      }),
+      confirmLogoutPage(
+        form,
+        {
+          username: signedIn.user.username,
+          clientName: asked.client?.name ?? null,
+          meansAnother: asked.meantUserId !== null && asked.meantUserId !== signedIn.user.id
+        },
+        languageOfLogout(request, parameters)
+      ),
       formTarget
     )
   }
 }
 
-function loggedOut(request: FastifyRequest, reply: FastifyReply, asked: LogoutRequest): FastifyReply {
+function loggedOut(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: LogoutRequest,
+  language: PageLanguage
+): FastifyReply {
   recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'signed-out' })
   void reply.setCookie(SIGN_IN_COOKIE, '', { ...COOKIE_ATTRIBUTES, maxAge: 0 })
-  return answerLoggedOut(reply, asked.redirectTo)
+  return answerLoggedOut(reply, asked.redirectTo, language)
 }
 
-function answerLoggedOut(reply: FastifyReply, redirectTo: string | null): FastifyReply {
-  return redirectTo === null ? sendPage(reply, 200, loggedOutPage()) : sendToClient(reply, redirectTo)
+function answerLoggedOut(reply: FastifyReply, redirectTo: string | null, language: PageLanguage): FastifyReply {
+  return redirectTo === null ? sendPage(reply, 200, loggedOutPage(language)) : sendToClient(reply, redirectTo)
 }
+
+const languageOfLogout = (request: FastifyRequest, parameters: Form): PageLanguage =>
+  languageFor(request, parameters.get('ui_locales') ?? null)
 
 /** The parameters that count, in the order of the specification. */
 function knownParameters(parameters: Form): Record<string, string> {

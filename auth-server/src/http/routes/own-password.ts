@@ -2,12 +2,14 @@ import { recordSecurityEvent } from '@sallyport/security-context'
 import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { changePasswordWithForm } from '../../accounts/passwords/change-password-with-form.ts'
+import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, refuseForeignForm, type PageParts } from '../page-context.ts'
+import { csrfFor, languageFor, type PageParts } from '../page-context.ts'
 import { notLoggedInPage, passwordChangedPage, passwordPage } from '../pages/password-pages.ts'
+import { signedInWithForm } from '../signed-in-form.ts'
 
 const OWN_PASSWORD = '/account/password'
 
@@ -23,7 +25,7 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
     { config: { access: 'public', audit: 'none' } },
     async function showPasswordForm(request, reply) {
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
-      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage())
+      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage(languageFor(request)))
       return showForm(request, reply, { username: signedIn.user.username, status: 200, problem: null })
     }
   )
@@ -32,17 +34,12 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
     OWN_PASSWORD,
     { config: { access: 'public', audit: { action: 'user.change-password' } } },
     async function changePassword(request, reply) {
-      const form = formOf(request)
-      refuseForeignForm(server.csrf, request, form)
-      const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
-      if (signedIn === null) {
-        recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'sign-in-missing' })
-        return sendPage(reply, 403, notLoggedInPage())
-      }
+      const signedIn = await signedInWithForm(server, request, reply)
+      if (signedIn === null) return reply
       const subject = signedIn.user.id
       const outcome = await changePasswordWithForm(
         server,
-        { form, sourceAddress: request.ip, signedIn },
+        { form: formOf(request), sourceAddress: request.ip, signedIn },
         auditWriterFor(request)
       )
       if (outcome.kind === 'refused') {
@@ -54,19 +51,19 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
       }
       recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'password-changed', subject })
       void reply.setCookie(SIGN_IN_COOKIE, outcome.signedIn.secret, COOKIE_ATTRIBUTES)
-      return sendPage(reply, 200, passwordChangedPage(outcome.endedSessions))
+      return sendPage(reply, 200, passwordChangedPage(outcome.endedSessions, languageFor(request)))
     }
   )
 
   function showForm(
     request: FastifyRequest,
     reply: FastifyReply,
-    shown: { readonly username: string; readonly status: number; readonly problem: string | null }
+    shown: { readonly username: string; readonly status: number; readonly problem: FormProblem | null }
   ): FastifyReply {
     const { status, username, problem } = shown
     const action = `${prefix}${OWN_PASSWORD}`
     const { minLength } = server.passwordPolicy
     const csrf = csrfFor(server.csrf, request, reply)
-    return sendPage(reply, status, passwordPage({ action, csrf, username, minLength, problem }))
+    return sendPage(reply, status, passwordPage({ action, csrf, username, minLength, problem }, languageFor(request)))
   }
 }

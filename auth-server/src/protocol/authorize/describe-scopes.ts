@@ -8,34 +8,10 @@ export interface DescribedScope {
 }
 
 const FALLBACK_LANGUAGE = 'en'
-const MOST_LANGUAGES = 10
-const LANGUAGE_RANGE = /^[a-z]{1,8}(?:-[a-z0-9]{1,8})*$/
 
 const PROTOCOL_DESCRIPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  openid: { en: 'Recognise you' },
-  profile: { en: 'Read your user name' }
-}
-
-/**
- * The languages that a user reads, the best first: those that the application asks for, then those of the browser.
- * @param uiLocales tags separated by spaces
- * @see OpenID Connect Core 1.0 §3.1.2.1, RFC 9110 §12.5.4
- */
-export function languagesOf(uiLocales: string | null, acceptLanguage: string | undefined): readonly string[] {
-  const asked = (uiLocales ?? '').split(' ')
-  const accepted = (acceptLanguage ?? '')
-    .split(',')
-    .slice(0, MOST_LANGUAGES)
-    .map(range => {
-      const [tag = '', weight = ''] = range.split(';').map(part => part.trim())
-      return { tag, weight: weight.startsWith('q=') ? Number(weight.slice(2)) : 1 }
-    })
-    .filter(({ weight }) => weight > 0)
-    .sort((a, b) => b.weight - a.weight)
-    .map(({ tag }) => tag)
-  return [...asked.slice(0, MOST_LANGUAGES), ...accepted]
-    .map(tag => tag.toLowerCase())
-    .filter(tag => LANGUAGE_RANGE.test(tag))
+  openid: { en: 'Recognise you', ko: '회원님이 누구인지 확인' },
+  profile: { en: 'Read your user name', ko: '사용자 이름 읽기' }
 }
 
 /** What these scopes are to the user, in the best language that they are described in. */

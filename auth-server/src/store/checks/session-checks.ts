@@ -146,7 +146,9 @@ export const SESSION_CHECKS: readonly StoreCheck[] = [
       await store.consents.add(userId, clientId, ['c', 'a'], NOW)
       deepEqual(await store.consents.find(userId, clientId), ['a', 'b', 'c'])
       deepEqual(await store.consents.find((await someUser(store)).id, clientId), [])
+      deepEqual(await store.consents.ofUser(userId), [{ clientId, scopes: ['a', 'b', 'c'] }])
       await store.consents.remove(userId, clientId)
+      deepEqual(await store.consents.ofUser(userId), [])
       deepEqual(await store.consents.find(userId, clientId), [])
     }
   },

@@ -17,6 +17,10 @@ export function consentStore(db: Knex): ConsentStore {
   return {
     find: async (userId, clientId) =>
       (await db<ConsentRow>('consents').where({ user_id: userId, client_id: clientId }).first('scopes'))?.scopes ?? [],
+    ofUser: async userId =>
+      (
+        await db<ConsentRow>('consents').where({ user_id: userId }).orderBy('client_id').select('client_id', 'scopes')
+      ).map(({ client_id: clientId, scopes }) => ({ clientId, scopes })),
     add: async (userId, clientId, scopes, nowMs) => {
       await db.raw(ADD_CONSENT, { userId, clientId, scopes: [...scopes], now: timeOf(nowMs) })
     },

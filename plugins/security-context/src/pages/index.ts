@@ -3,6 +3,7 @@
  * nor anything from elsewhere.
  */
 export { html, type Html, type HtmlPart } from './html.ts'
-export { page } from './layout.ts'
+export { languagesOf, PAGE_LANGUAGES, pageLanguage, type PageLanguage } from './languages.ts'
+export { page, type PageVariation } from './layout.ts'
 export { formTargetOf, pageHeaders } from './page-headers.ts'
 export { sendPage } from './send-page.ts'

@@ -1,14 +1,19 @@
 import { STYLE_SOURCE } from './layout.ts'
 
 /**
- * Headers of every page: shown in no frame, kept in no cache, run no script, and no link or redirect tells where it
- * was.
+ * Headers of every page: shown in no frame, kept in no cache, run no script unless it is a file of this origin, and no
+ * link or redirect tells where it was.
  * @param formTarget where a form's answer may redirect to besides here: browsers hold redirects after a form to
  * `form-action` too
+ * @param scripts `own`: files of this origin run, and may ask this origin
  * @see RFC 9700 §4.2.4, §4.16
  */
-export function pageHeaders(formTarget: string | null): Readonly<Record<string, string>> {
+export function pageHeaders(
+  formTarget: string | null,
+  scripts: 'none' | 'own' = 'none'
+): Readonly<Record<string, string>> {
   const formAction = formTarget === null ? "'self'" : `'self' ${formTarget}`
+  const scriptSources = scripts === 'own' ? " script-src 'self'; connect-src 'self';" : ''
   return {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
@@ -16,7 +21,7 @@ export function pageHeaders(formTarget: string | null): Readonly<Record<string, 
     'referrer-policy': 'no-referrer',
     'x-frame-options': 'DENY',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': `default-src 'none'; style-src ${STYLE_SOURCE}; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`
+    'content-security-policy': `default-src 'none'; style-src ${STYLE_SOURCE};${scriptSources} form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`
   }
 }
 

@@ -1,0 +1,92 @@
+import type { PageLanguage } from '@sallyport/security-context/pages'
+
+const CLIENT_ENGLISH = {
+  name: 'Sallyport Food',
+  welcome: 'Log in to order food.',
+  logInAtIssuer: 'Log in at the authorization server',
+  logInHere: 'Or with your password, here',
+  username: 'User name',
+  password: 'Password',
+  logIn: 'Log in',
+  logOut: 'Log out',
+  wrongPassword: 'The user name or the password is wrong.',
+  tooManyLogins: 'There were too many attempts. Wait a moment, then try again.',
+  loggedInAs: 'Logged in as',
+  restaurants: 'Restaurants',
+  orders: 'Your orders',
+  noOrders: 'You have no orders yet.',
+  ordersOfOthers: 'This account places no orders: log in as a customer.',
+  sessions: 'Your sessions',
+  quantity: 'How many',
+  address: 'Delivery address',
+  placeOrder: 'Order',
+  nothingOrdered: 'Choose at least one dish.',
+  addressMissing: 'Enter where the food goes, in one line.',
+  order: 'Order',
+  state: 'State',
+  total: 'Total',
+  liveHint: 'This page follows the order by itself.',
+  cancel: 'Cancel the order',
+  back: 'Back to your orders',
+  statePending: 'Waiting for the restaurant',
+  stateApproved: 'The restaurant has it',
+  stateRejected: 'The restaurant cannot take it',
+  stateCancelled: 'Cancelled',
+  failedTitle: 'That did not work',
+  failed: 'The request was refused.',
+  loggedOut: 'You are not logged in any more. Nothing was sent.',
+  notFound: 'That does not exist, or is not yours.',
+  conflict: 'That cannot be done any more.',
+  unavailable: 'Something is not available at the moment. Try again later.',
+  reference: 'Reference'
+} as const
+
+/** The words of the web client in one language. */
+export type WebClientTexts = Readonly<Record<keyof typeof CLIENT_ENGLISH, string>>
+
+const CLIENT_KOREAN: WebClientTexts = {
+  name: '샐리포트 푸드',
+  welcome: '음식을 주문하려면 로그인하세요.',
+  logInAtIssuer: '인증 서버에서 로그인',
+  logInHere: '또는 여기에서 비밀번호로',
+  username: '사용자 이름',
+  password: '비밀번호',
+  logIn: '로그인',
+  logOut: '로그아웃',
+  wrongPassword: '사용자 이름 또는 비밀번호가 올바르지 않습니다.',
+  tooManyLogins: '시도 횟수가 너무 많습니다. 잠시 후 다시 시도하세요.',
+  loggedInAs: '로그인한 사용자:',
+  restaurants: '음식점',
+  orders: '내 주문',
+  noOrders: '아직 주문이 없습니다.',
+  ordersOfOthers: '이 계정으로는 주문할 수 없습니다. 고객 계정으로 로그인하세요.',
+  sessions: '내 세션',
+  quantity: '수량',
+  address: '배달 주소',
+  placeOrder: '주문하기',
+  nothingOrdered: '메뉴를 하나 이상 선택하세요.',
+  addressMissing: '배달받을 주소를 한 줄로 입력하세요.',
+  order: '주문',
+  state: '상태',
+  total: '합계',
+  liveHint: '이 페이지는 주문 상태를 자동으로 보여 줍니다.',
+  cancel: '주문 취소',
+  back: '내 주문으로 돌아가기',
+  statePending: '음식점의 확인을 기다리는 중',
+  stateApproved: '음식점이 주문을 받았습니다',
+  stateRejected: '음식점이 주문을 받을 수 없습니다',
+  stateCancelled: '취소됨',
+  failedTitle: '처리하지 못했습니다',
+  failed: '요청이 거부되었습니다.',
+  loggedOut: '로그아웃된 상태입니다. 아무것도 전송되지 않았습니다.',
+  notFound: '존재하지 않거나 회원님의 것이 아닙니다.',
+  conflict: '더 이상 할 수 없는 작업입니다.',
+  unavailable: '지금은 이용할 수 없습니다. 나중에 다시 시도하세요.',
+  reference: '참조 번호'
+}
+
+/** One table a language, with the same words in each. */
+export const WEB_CLIENT_TEXTS: Readonly<Record<PageLanguage, WebClientTexts>> = {
+  en: CLIENT_ENGLISH,
+  ko: CLIENT_KOREAN
+}
