@@ -1,106 +1,45 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, {
-  createIntrospector,
-  type IntrospectorOptions,
-  loginRoutes,
-  parseSealingKeys,
-  sessionRoutes
-} from '@sallyport/authentication'
-import type { SessionStore } from '@sallyport/authentication/session-stores'
+import authentication, { createIntrospector, parseSealingKeys } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
-import forwarding, { type OpenUpstream, type RateLimitStore, type RouteTableOptions } from '@sallyport/forwarding'
+import forwarding from '@sallyport/forwarding'
 import { admitByPriority } from '@sallyport/health'
 import metrics from '@sallyport/metrics'
-import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
-import securityContext, {
-  type KeySource,
-  type LoginClient,
-  problemDetails,
-  randomTraceId,
-  type SessionDirectory,
-  TXN_HEADER,
-  type StatusSource,
-  type TokenClient
-} from '@sallyport/security-context'
-import { oncePerValue, type Schedule } from '@sallyport/security-context/mechanics'
+import secureTransport from '@sallyport/secure-transport'
+import securityContext, { problemDetails, randomTraceId, TXN_HEADER } from '@sallyport/security-context'
+import { oncePerValue } from '@sallyport/security-context/mechanics'
 import {
   databaseAndKeys,
   instanceOptions,
   nameTransaction,
   operations,
   operatorRoutes,
-  trustedProxyRule,
-  type Tracing
+  trustedProxyRule
 } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Knex } from 'knex'
 import type { Static } from 'typebox'
-import type { Dispatcher } from 'undici'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding } from './edge-forwarding.ts'
+import edgeLogins from './edge-logins.ts'
 import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
-import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
+import { followRoutes } from './follow-routes.ts'
 import { storedSessions } from './open-session-store.ts'
+import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
-import loginThrottle from './limit-logins.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
-import { sessionsNeedSession } from './session-directory.ts'
-import { webClient } from './web-client/index.ts'
 import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
 export const PROCESS_NAME = 'reference-gateway'
-
-/** The collaborators of the gateway; tests pass in their own. */
-export interface GatewayCollaborators {
-  /** Logs in, exchanges and revokes; without it there are no logins, no sessions and no exchange. */
-  readonly tokenClient?: TokenClient
-  /** Takes browsers through the login at the issuer, where `loginScopes` say so. */
-  readonly loginClient?: LoginClient
-  /** Keys of the issuer. */
-  readonly keys: KeySource
-  /** Revocations of the issuer; without it an ended session lives until its access token expires. */
-  readonly status?: StatusSource
-  /** Where opaque tokens are introspected; without it only JWTs are accepted. */
-  readonly introspection?: IntrospectorOptions
-  /**
-   * For calls of services, and for nothing else: a hanging service must not block logins. It has to verify their
-   * certificates, bound its queue, and end a waiting call with its signal, as `createPeerAgent` does.
-   */
-  readonly upstreamAgent: Dispatcher
-  /** Upstreams and routes. */
-  readonly table: RouteTableOptions
-  /** Makes the connections to upstreams that say something of TLS or of connections. */
-  readonly openUpstream?: OpenUpstream
-  /** Where the table comes from, to follow it. */
-  readonly routes?: FollowedRoutes
-  /** Counts the requests of rate limits for all gateways; without it each counts its share. */
-  readonly rateLimitStore?: RateLimitStore
-  /** When answers under way are checked. Default: every half second. */
-  readonly schedule?: Schedule
-  /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */
-  readonly db?: Knex
-  readonly tracing?: Tracing
-  readonly sessionDirectory?: SessionDirectory
-  /** Keeps the sessions; without it they are sealed in the cookies. */
-  readonly sessionStore?: SessionStore
-  /** Certificate of the edge listener where `edgeTls` is set, and of an operations listener beyond loopback. */
-  readonly tls?: TlsMaterial
-  /** Readiness checks beside those of the database and the keys, by name. */
-  readonly checks?: Readonly<Record<string, () => Promise<void>>>
-  /** Epoch in ms. */
-  readonly clock?: () => number
-}
 
 /**
  * The gateway. Read from top to bottom, this is the path of a request: the gateway finds out who is calling, and the
@@ -236,25 +175,7 @@ export async function buildApp(
     await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
   }
 
-  if (hasSessions) {
-    await app.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
-    if (sessionDirectory !== undefined) await app.register(sessionsNeedSession)
-    await app.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
-    if (loginClient !== undefined && settings.loginScopes.length > 0) {
-      await app.register(loginRoutes, {
-        client: loginClient,
-        scope: settings.loginScopes.join(' '),
-        backchannelLogout: settings.backchannelLogout,
-        clockToleranceSeconds: settings.clockToleranceSeconds
-      })
-    }
-    if (settings.webClient) {
-      await app.register(webClient, {
-        issuerOrigin: new URL(settings.issuer).origin,
-        hasIssuerLogin: loginClient !== undefined && settings.loginScopes.length > 0
-      })
-    }
-  }
+  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, sessionDirectory })
   const openAnswers = createOpenAnswers({
     keys,
     ...(status && { status }),

@@ -14,7 +14,7 @@ import {
 } from '@sallyport/token-exchange'
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
-import type { GatewayCollaborators } from './app.ts'
+import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { clientProof } from './client-proof.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'

@@ -1,7 +1,7 @@
 import type { ForwardingOptions, OpenAnswers } from '@sallyport/forwarding'
 import { type AppRoute, randomSpanId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
-import type { GatewayCollaborators } from './app.ts'
+import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { servedTable } from './routes-overlay.ts'
 import type { GatewaySettings } from './settings.ts'

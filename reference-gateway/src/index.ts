@@ -1,4 +1,5 @@
-export { buildApp, type GatewayCollaborators } from './app.ts'
+export { buildApp } from './app.ts'
+export type { GatewayCollaborators } from './gateway-collaborators.ts'
 export { allocateYoung } from './allocate-young.ts'
 export { EDGE_AUDIENCE, settingsSchema, type GatewaySettings } from './settings.ts'
 export { migrate } from './migrate.ts'

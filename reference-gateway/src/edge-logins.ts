@@ -1,0 +1,42 @@
+import { loginRoutes, sessionRoutes } from '@sallyport/authentication'
+import type { LiveSettings } from '@sallyport/configuration'
+import type { LoginClient, SessionDirectory } from '@sallyport/security-context'
+import type { FastifyInstance } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import type { Static } from 'typebox'
+import loginThrottle from './limit-logins.ts'
+import { sessionsNeedSession } from './session-directory.ts'
+import type { GatewaySettings, settingsSchema } from './settings.ts'
+import { webClient } from './web-client/index.ts'
+
+/** Who logs people in at the edge, and what is known of their sessions. */
+export interface EdgeLoginsOptions {
+  readonly settings: GatewaySettings
+  readonly live: LiveSettings<Static<typeof settingsSchema>> | undefined
+  /** Left out: there is the login with a password only. */
+  readonly loginClient: LoginClient | undefined
+  readonly sessionDirectory: SessionDirectory | undefined
+}
+
+/** Logins and sessions of browsers: with a password, and at the issuer where settings say so. */
+async function edgeLogins(
+  fastify: FastifyInstance,
+  { settings, live, loginClient, sessionDirectory }: EdgeLoginsOptions
+): Promise<void> {
+  await fastify.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
+  if (sessionDirectory !== undefined) await fastify.register(sessionsNeedSession)
+  await fastify.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
+  const hasIssuerLogin = loginClient !== undefined && settings.loginScopes.length > 0
+  if (hasIssuerLogin) {
+    await fastify.register(loginRoutes, {
+      client: loginClient,
+      scope: settings.loginScopes.join(' '),
+      backchannelLogout: settings.backchannelLogout,
+      clockToleranceSeconds: settings.clockToleranceSeconds
+    })
+  }
+  if (!settings.webClient) return
+  await fastify.register(webClient, { issuerOrigin: new URL(settings.issuer).origin, hasIssuerLogin })
+}
+
+export default fastifyPlugin(edgeLogins, { name: '@sallyport/reference-gateway/logins', fastify: '5.x' })
