@@ -1,6 +1,5 @@
 import auditLog from '@sallyport/audit-log'
 import authentication, {
-  createIntrospector,
   type IntrospectorOptions,
   loginRoutes,
   parseSealingKeys,
@@ -40,7 +39,7 @@ import type { Static } from 'typebox'
 import type { Dispatcher } from 'undici'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
-import { edgeForwarding } from './edge-forwarding.ts'
+import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { type FollowedRoutes, followRoutes } from './follow-routes.ts'
@@ -49,7 +48,6 @@ import { forwardingSubscribers } from './forwarding-subscriber.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
 import loginThrottle from './limit-logins.ts'
-import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
@@ -248,14 +246,7 @@ export async function buildApp(
       })
     }
   }
-  const openAnswers = createOpenAnswers({
-    keys,
-    ...(status && { status }),
-    ...(introspection && { introspector: createIntrospector(introspection) }),
-    ...(collaborators.schedule && { schedule: collaborators.schedule }),
-    clockToleranceSeconds,
-    ...clock
-  })
+  const openAnswers = edgeOpenAnswers(settings, collaborators)
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))
